@@ -1,0 +1,237 @@
+/**
+ * Performs one activity: its attempts, the delays between them, its timeouts.
+ *
+ * 1. One attempt at a time. An attempt that was given up is forgotten: its late outcome is dropped.
+ * 2. Every outcome goes to the history first; the next attempt begins when the failure of the last one is stored.
+ *
+ * @module
+ */
+
+import { TimeoutError, WorkflowError } from "./errors.ts";
+import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import { retryDelayMs } from "./retry.ts";
+import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
+import { toErrorRecord } from "./_error_record.ts";
+import type { Command, Effect, Pending } from "./_replay.ts";
+import type { Host } from "./_run.ts";
+import type { Timer } from "./_timers.ts";
+import { handOut, show, toStored } from "./_value.ts";
+
+/** The run that an activity belongs to. */
+export interface ActivityRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  record(event: WorkflowEvent): void;
+}
+
+export class ActivityTask implements Effect {
+  readonly #host: Host;
+  readonly #run: ActivityRun;
+  readonly #pending: Pending;
+  readonly #command: Command & { type: "activity_started" };
+  /** The attempt that is running. */
+  #attempt: Attempt | undefined;
+  #attempts: number;
+  #done = false;
+  #lastError: unknown;
+  #attemptTimer: Timer | undefined;
+  #totalTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+
+  constructor(host: Host, run: ActivityRun, pending: Pending) {
+    this.#host = host;
+    this.#run = run;
+    this.#pending = pending;
+    this.#command = pending.command as Command & { type: "activity_started" };
+    this.#attempts = pending.failedAttempts;
+    pending.effect = this;
+    const { totalTimeoutMs } = this.#command.options;
+    if (totalTimeoutMs === undefined) return;
+    this.#totalTimer = host.timers.set(pending.event!.at + totalTimeoutMs, () => {
+      const error = this.#timeout(totalTimeoutMs, "in all");
+      this.#giveUp(error);
+      this.#fail(error);
+    });
+  }
+
+  get atMostOnce(): boolean {
+    return this.#command.options.atMostOnce === true;
+  }
+
+  /** Begins the first attempt. */
+  begin(): void {
+    if (!this.#done) this.#begin();
+  }
+
+  /** Begins the next attempt when it is due. */
+  retry(dueAt: number): void {
+    if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.#begin());
+  }
+
+  /** Nobody waits for the outcome any more. */
+  stop(reason: unknown): void {
+    this.#giveUp(reason);
+    this.#finish();
+  }
+
+  /** The process of the only attempt died. */
+  interrupt(): void {
+    const error = new WorkflowError(
+      "activity_interrupted",
+      `Cannot run activity ${show(this.#command.name)} again: it had started when its executor stopped, and it was asked ` +
+        `to run at most once`,
+    );
+    this.#attempts++;
+    this.#fail(error);
+  }
+
+  #begin(): void {
+    const { name, activity, options } = this.#command;
+    const attempt = this.#attempt = new Attempt(++this.#attempts, this.#run, this.#pending.seq);
+    this.#host.turns.enter();
+    const { timeoutMs } = options;
+    if (timeoutMs !== undefined) {
+      this.#attemptTimer = this.#host.timers.set(this.#host.clock.now() + timeoutMs, () => {
+        const error = this.#timeout(timeoutMs, `in attempt ${attempt.attempt}`);
+        this.#giveUp(error);
+        this.#failAttempt(error);
+      });
+    }
+    const input = handOut((this.#pending.event as ActivityStartedEvent).input);
+    const { middleware, report } = this.#host;
+    try {
+      let answer: unknown;
+      if (middleware.length === 0) answer = activity(input as never, attempt as never);
+      else {
+        const call: MiddlewareCall = {
+          kind: "activity",
+          workflowId: this.#run.workflowId,
+          name,
+          input,
+          attempt: attempt.attempt,
+        };
+        const body = async () => await activity(input as never, attempt as never);
+        answer = applyMiddleware(middleware, call, body, report);
+      }
+      if (isThenable(answer)) answer.then((result) => this.#ok(attempt, result), (error) => this.#ko(attempt, error));
+      else this.#ok(attempt, answer);
+    } catch (error) {
+      this.#ko(attempt, error);
+    }
+  }
+
+  #ok(attempt: Attempt, result: unknown): void {
+    if (attempt !== this.#attempt) return;
+    this.#giveUp();
+    let stored: unknown;
+    try {
+      stored = toStored(result, `result of activity ${show(this.#command.name)}`);
+    } catch (refusal) {
+      return this.#fail(refusal); // the next attempt would answer the same
+    }
+    this.#finish();
+    const at = this.#host.clock.now();
+    const { seq } = this.#pending;
+    this.#run.record(Object.freeze({ type: "activity_completed", at, seq, attempt: this.#attempts, result: stored }));
+  }
+
+  #ko(attempt: Attempt, error: unknown): void {
+    if (attempt !== this.#attempt) return;
+    this.#giveUp();
+    this.#failAttempt(error);
+  }
+
+  #failAttempt(error: unknown): void {
+    this.#lastError = error;
+    const delayMs = this.#delayMs(error);
+    if (delayMs === null) return this.#fail(error);
+    const at = this.#host.clock.now();
+    const { seq } = this.#pending;
+    const event = { seq, attempt: this.#attempts, error: toErrorRecord(error), retryAt: at + delayMs };
+    this.#run.record(Object.freeze({ type: "activity_attempt_failed", at, ...event }));
+  }
+
+  #fail(error: unknown): void {
+    this.#finish();
+    const event = { seq: this.#pending.seq, attempt: this.#attempts, error: toErrorRecord(error) };
+    this.#run.record(Object.freeze({ type: "activity_failed", at: this.#host.clock.now(), ...event }));
+  }
+
+  #delayMs(error: unknown): number | null {
+    const { retry } = this.#command.options;
+    if (retry === undefined) return null;
+    try {
+      return retryDelayMs(retry, { attempt: this.#attempts, error, random: this.#host.random() });
+    } catch (thrown) {
+      this.#host.report(thrown); // by `isRetryable`
+      return null;
+    }
+  }
+
+  #timeout(timeoutMs: number, where: string): TimeoutError {
+    const message = `Activity ${show(this.#command.name)} timed out after ${timeoutMs} ms ${where}`;
+    return new TimeoutError(message, timeoutMs, this.#lastError === undefined ? undefined : { cause: this.#lastError });
+  }
+
+  /** The running attempt, if there is one, counts no more. */
+  #giveUp(reason?: unknown): void {
+    this.#host.timers.clear(this.#attemptTimer);
+    this.#attemptTimer = undefined;
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined;
+    this.#host.turns.leave();
+    if (reason !== undefined) attempt.abort(reason);
+  }
+
+  /** There will be no other attempt. */
+  #finish(): void {
+    this.#done = true;
+    this.#host.timers.clear(this.#totalTimer);
+    this.#host.timers.clear(this.#retryTimer);
+  }
+}
+
+class Attempt implements ActivityContext {
+  readonly attempt: number;
+  readonly #run: ActivityRun;
+  readonly #seq: number;
+  #abort: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+
+  constructor(attempt: number, run: ActivityRun, seq: number) {
+    this.attempt = attempt;
+    this.#run = run;
+    this.#seq = seq;
+  }
+
+  get workflowId(): string {
+    return this.#run.workflowId;
+  }
+
+  get runId(): string {
+    return this.#run.runId;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.#run.runId}:${this.#seq}`;
+  }
+
+  /** Made when it is asked for: most activities never do. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#aborted !== undefined) this.#abort.abort(this.#aborted.reason);
+    }
+    return this.#abort.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted = { reason };
+    this.#abort?.abort(reason);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}

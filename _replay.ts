@@ -1,0 +1,356 @@
+/**
+ * The deterministic half of a run: history in, decisions out. No store, no clock, no timer.
+ *
+ * 1. What workflow code observes is a function of the events that were applied, in their order. Live running and replay
+ *    are the same path.
+ * 2. The n-th command of a run has sequence number n. A command that the history holds must be issued with the same
+ *    kind and name, before any event that stands behind it is applied.
+ * 3. After a divergence, or once the run is over here, no wait of the workflow settles any more.
+ *
+ * @module
+ */
+
+import { CanceledError, NonDeterminismError, TimeoutError } from "./errors.ts";
+import type { ActivityAttemptFailedEvent, ActivityOptions, CommandEvent, Workflow, WorkflowContext, WorkflowEvent } from "./types.ts";
+import { fromErrorRecord } from "./_error_record.ts";
+import { Signals } from "./_signals.ts";
+import { handOut, show } from "./_value.ts";
+
+/** What workflow code asks for. `caller` is the context's method, to find the line that called it. */
+export type Command =
+  & { readonly caller: (...args: never[]) => unknown }
+  & (
+    | {
+      readonly type: "activity_started";
+      readonly name: string;
+      readonly input: unknown;
+      readonly activity: (input: never, context: never) => unknown;
+      readonly options: ActivityOptions;
+    }
+    | { readonly type: "timer_started"; readonly delayMs: number }
+  );
+
+/** What goes on outside because of a command. */
+export interface Effect {
+  /** Ends it: nobody waits for the outcome. */
+  stop(reason: unknown): void;
+  /** The failure of an attempt is stored: the next one may begin when it is due. */
+  retry?(dueAt: number): void;
+}
+
+/** A command whose outcome the workflow has not seen. */
+export interface Pending {
+  readonly seq: number;
+  readonly command: Command;
+  /** The command in the history; `undefined` until it is known to be there. */
+  event: CommandEvent | undefined;
+  /** Attempts that failed, as far as the history tells, and when the next one is due. */
+  failedAttempts: number;
+  retryAt: number | undefined;
+  /** Whether the outcome is in the history, although the workflow has not seen it. */
+  resolved: boolean;
+  /** What goes on outside because of the command. Set by who performs it. */
+  effect: Effect | undefined;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly shielded: boolean;
+}
+
+/** How a workflow function ended. */
+export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+
+/** Who hears of the decisions. */
+export interface ReplayListener {
+  /** The workflow issued a command that the history does not hold. */
+  issued(pending: Pending): void;
+  /** The workflow function returned or threw. */
+  returned(outcome: Outcome): void;
+  /** Workflow code and history do not agree. */
+  diverged(error: NonDeterminismError): void;
+}
+
+const never = new Promise<never>(() => {});
+
+export class Replay {
+  /** The time of the event that was applied last. */
+  now = 0;
+  /** In order of their sequence numbers. */
+  readonly pending = new Map<number, Pending>();
+  readonly signals: Signals = new Signals(this);
+  readonly #listener: ReplayListener;
+  readonly #describe: string;
+  /** Commands that the history holds and the workflow has not issued yet. */
+  readonly #expected = new Map<number, CommandEvent>();
+  #next = 0;
+  #shields = 0;
+  #canceled: Error | undefined;
+  #abort: AbortController | undefined;
+  #stopped = false;
+
+  constructor(workflowId: string, listener: ReplayListener) {
+    this.#describe = `workflow ${show(workflowId)}`;
+    this.#listener = listener;
+  }
+
+  /** Aborted when a cancellation is applied. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#canceled !== undefined) this.#abort.abort(this.#canceled);
+    }
+    return this.#abort.signal;
+  }
+
+  /** What a new wait is rejected with, if a cancellation reaches it. */
+  refusal(): Error | undefined {
+    return this.#shields > 0 ? undefined : this.#canceled;
+  }
+
+  /** Whether waits that begin now are protected from a cancellation. */
+  get shielded(): boolean {
+    return this.#shields > 0;
+  }
+
+  /** The reason of the cancellation that was applied. */
+  get canceled(): Error | undefined {
+    return this.#canceled;
+  }
+
+  /** Calls the workflow function. */
+  start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
+    const fail = (error: unknown) => this.#end({ ok: false, error });
+    try {
+      Promise.resolve(workflow(ctx, input as never)).then((value) => this.#end({ ok: true, value }), fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Nothing that the workflow waits for settles from now on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Takes the next position for a command and answers its outcome when it is applied. */
+  issue(command: Command): Promise<unknown> {
+    if (this.#stopped) return never;
+    const refusal = this.refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const seq = this.#next++;
+    const event = this.#expected.get(seq);
+    if (event !== undefined) {
+      this.#expected.delete(seq);
+      if (!matches(event, command)) return this.#diverge(this.#mismatch(event, command));
+    }
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        seq,
+        command,
+        event,
+        failedAttempts: 0,
+        retryAt: undefined,
+        resolved: false,
+        effect: undefined,
+        resolve,
+        reject,
+        shielded: this.#shields > 0,
+      };
+      this.pending.set(seq, pending);
+      if (event === undefined) this.#listener.issued(pending);
+    });
+  }
+
+  /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
+  async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+    this.#shields++;
+    try {
+      return await body();
+    } finally {
+      this.#shields--;
+      if (this.#shields === 0 && this.#canceled !== undefined && !this.#stopped) this.#rejectWaits(this.#canceled, true);
+    }
+  }
+
+  /** Notes an event that is in the history now, before its turn has come. */
+  note(event: WorkflowEvent): void {
+    switch (event.type) {
+      case "activity_started":
+      case "timer_started": {
+        const pending = this.pending.get(event.seq);
+        if (pending === undefined) {
+          if (event.seq >= this.#next) this.#expected.set(event.seq, event);
+        } else if (matches(event, pending.command)) pending.event = event;
+        else this.#diverge(this.#mismatch(event, pending.command));
+        return;
+      }
+      case "activity_attempt_failed":
+        return this.#noteAttempt(event);
+      case "activity_completed":
+      case "activity_failed":
+      case "timer_fired": {
+        const pending = this.pending.get(event.seq);
+        if (pending !== undefined) pending.resolved = true;
+      }
+    }
+  }
+
+  /** Whether the history has made an event obsolete that was to be recorded. */
+  isObsolete(event: WorkflowEvent): boolean {
+    if (!("seq" in event)) return false;
+    const pending = this.pending.get(event.seq);
+    if (pending === undefined || pending.resolved) return true;
+    if (event.type === "activity_attempt_failed") return pending.failedAttempts >= event.attempt;
+    return (event.type === "activity_started" || event.type === "timer_started") && pending.event !== undefined;
+  }
+
+  /**
+   * Applies the next event of the history.
+   *
+   * @returns Whether workflow code may have run or will run in a microtask because of it.
+   */
+  apply(event: WorkflowEvent): boolean {
+    switch (event.type) {
+      case "activity_started":
+      case "timer_started":
+        if (event.seq >= this.#next) this.#diverge(this.#missing(event));
+        return false;
+      case "activity_attempt_failed":
+        this.#noteAttempt(event);
+        return false;
+      case "activity_completed":
+        this.now = event.at;
+        this.#take(event)?.resolve(handOut(event.result));
+        return true;
+      case "activity_failed":
+        this.now = event.at;
+        this.#take(event)?.reject(fromErrorRecord(event.error));
+        return true;
+      case "timer_fired":
+        this.now = event.at;
+        this.#take(event)?.resolve(undefined);
+        return true;
+      case "signal_received":
+        this.now = event.at;
+        this.signals.deliver(event.name, event.payload);
+        return true;
+      case "cancel_requested":
+        this.now = event.at;
+        this.#cancel(
+          event.timeoutMs === undefined
+            ? new CanceledError(`Canceled ${this.#describe}${event.reason ? `: ${event.reason}` : ""}`, event.reason)
+            : new TimeoutError(`Timed out ${this.#describe} after ${event.timeoutMs} ms`, event.timeoutMs),
+        );
+        return true;
+      default:
+        this.now = event.at;
+        return true;
+    }
+  }
+
+  /** The history is at its end: every command in it must have been issued. */
+  finish(): void {
+    for (const event of this.#expected.values()) {
+      this.#diverge(this.#missing(event));
+      return;
+    }
+  }
+
+  #end(outcome: Outcome): void {
+    if (!this.#stopped) this.#listener.returned(outcome);
+  }
+
+  #noteAttempt(event: ActivityAttemptFailedEvent): void {
+    const pending = this.pending.get(event.seq);
+    if (pending === undefined) return;
+    pending.failedAttempts = event.attempt;
+    pending.retryAt = event.retryAt;
+  }
+
+  #cancel(reason: Error): void {
+    if (this.#canceled !== undefined) return;
+    this.#canceled = reason;
+    this.#rejectWaits(reason, false);
+    this.#abort?.abort(reason);
+  }
+
+  #rejectWaits(reason: Error, shieldedToo: boolean): void {
+    for (const pending of this.pending.values()) {
+      if (pending.shielded && !shieldedToo) continue;
+      this.pending.delete(pending.seq);
+      pending.effect?.stop(reason);
+      pending.reject(reason);
+    }
+    this.signals.cancel(reason, shieldedToo);
+  }
+
+  /** The command that an outcome belongs to; none if a cancellation has settled it already. */
+  #take(event: { readonly seq: number; readonly type: string }): Pending | undefined {
+    if (event.seq >= this.#next) {
+      this.#diverge(this.#divergence(event.seq, `${event.type} of a command`, "no command at this position", ""));
+    }
+    const pending = this.pending.get(event.seq);
+    this.pending.delete(event.seq);
+    return pending;
+  }
+
+  #diverge(error: NonDeterminismError): Promise<never> {
+    if (!this.#stopped) {
+      this.#stopped = true;
+      this.#listener.diverged(error);
+    }
+    return never;
+  }
+
+  #missing(event: CommandEvent): NonDeterminismError {
+    return this.#divergence(
+      event.seq,
+      describe(event),
+      "no command at this position",
+      `Likely edit: ${describe(event)} was removed, or a condition before it now decides otherwise`,
+    );
+  }
+
+  #mismatch(event: CommandEvent, command: Command): NonDeterminismError {
+    const later = [...this.#expected.values()].find((expected) => matches(expected, command));
+    const edit = later === undefined
+      ? `${article(describe(command))} was inserted before ${describe(event)}, or replaced it`
+      : `${describe(event)} was removed or moved: the history has ${describe(command)} at position ${later.seq}`;
+    const line = sourceLine(command.caller);
+    return this.#divergence(
+      event.seq,
+      describe(event),
+      describe(command),
+      `Likely edit: ${edit}${line === undefined ? "" : `\n  called ${line}`}`,
+    );
+  }
+
+  #divergence(position: number, expected: string, actual: string, hint: string): NonDeterminismError {
+    const message = `Cannot replay ${this.#describe}: its code does not do what its history says
+  position ${position}
+  history  ${expected}
+  code     ${actual}
+  ${hint}
+  The stored run is unchanged. Deploy code that agrees with the history and call recover()`;
+    return new NonDeterminismError(message, { expected, actual, position });
+  }
+}
+
+function matches(event: CommandEvent, command: Command): boolean {
+  return event.type === command.type &&
+    (event.type !== "activity_started" || event.name === (command as { readonly name: string }).name);
+}
+
+function describe(command: CommandEvent | Command): string {
+  return command.type === "activity_started" ? `activity ${show(command.name)}` : "sleep";
+}
+
+function article(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
+}
+
+/** Where workflow code called the context, if the runtime can say. */
+function sourceLine(caller: (...args: never[]) => unknown): string | undefined {
+  const trace: { stack?: string } = {};
+  (Error as { captureStackTrace?: (target: object, above: unknown) => void }).captureStackTrace?.(trace, caller);
+  return trace.stack?.split("\n").map((line) => line.trim()).find((line) => line.startsWith("at "));
+}

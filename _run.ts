@@ -1,0 +1,329 @@
+/**
+ * A run that is live in this process: between the workflow code and the store.
+ *
+ * 1. An event is applied, and what it asks for is performed, only after it is stored.
+ * 2. At most one event that workflow code can notice is applied in a turn.
+ * 3. Whoever stored a command performs it. After a replay, what is open in the history is performed here.
+ * 4. A run ends once: finished, as the store says, or suspended with an error while the stored run stays `running`.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import { ReplayContext } from "./context.ts";
+import { CanceledError, type NonDeterminismError } from "./errors.ts";
+import type { ErrorReporter, Hooks, Middleware, RunInfo } from "./hooks.ts";
+import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import { ActivityTask } from "./_activity.ts";
+import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
+import { finalStatus } from "./_history.ts";
+import { type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import type { Timer, Timers } from "./_timers.ts";
+import { handOut, toStored } from "./_value.ts";
+import { Writer, type WriterHost, type WriterRun } from "./_writer.ts";
+
+/** What a run uses of its executor. */
+export interface Host extends WriterHost {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly hooks: Hooks | undefined;
+  readonly middleware: readonly Middleware[];
+  readonly random: () => number;
+  readonly report: ErrorReporter;
+  /** The run is live no more. */
+  ended(run: Run): void;
+}
+
+export class Run implements RunInfo, ReplayListener, WriterRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly workflowName: string;
+  /** Resolves when the run is live no more. */
+  readonly ended: Promise<void>;
+  /** Where the stored run stands. */
+  status: WorkflowStatus = "running";
+  /** Whether the run goes on in this process. */
+  live = true;
+  readonly #host: Host;
+  readonly #workflow: Workflow<never>;
+  readonly #replay: Replay;
+  readonly #writer: Writer;
+  readonly #resolveEnded: () => void;
+  /** Stored events that are not applied; those before the head are. */
+  #queue: WorkflowEvent[] = [];
+  #head = 0;
+  #inTurn = false;
+  #replaying: boolean;
+  #outcome: Outcome | undefined;
+  /** The last event is on its way into the store. */
+  #closing = false;
+  #cancelRequested = false;
+  #deadline: Timer | undefined;
+  /** What `result()` answers or throws, once the run has ended. */
+  #result: (() => unknown) | undefined;
+
+  /**
+   * @param run Whose run this is.
+   * @param history What is stored of it.
+   * @param replay Whether the history was made by an earlier run of the code, in this process or another.
+   */
+  constructor(
+    host: Host,
+    workflow: Workflow<never>,
+    run: RunInfo,
+    history: readonly WorkflowEvent[],
+    replay: boolean,
+  ) {
+    this.workflowId = run.workflowId;
+    this.runId = run.runId;
+    this.workflowName = run.workflowName;
+    let resolveEnded!: () => void;
+    this.ended = new Promise((resolve) => resolveEnded = resolve);
+    this.#resolveEnded = resolveEnded;
+    this.#host = host;
+    this.#workflow = workflow;
+    this.#replaying = replay;
+    this.#replay = new Replay(run.workflowId, this);
+    this.#writer = new Writer(host, this, history.length, replay);
+    for (const event of history) this.takeIn(event);
+    const [started] = history;
+    if (started.type !== "workflow_started" || started.timeoutMs === undefined || this.#cancelRequested) return;
+    const { at, timeoutMs } = started;
+    this.#deadline = host.timers.set(at + timeoutMs, () => {
+      this.#cancelRequested = true;
+      this.record(Object.freeze({ type: "cancel_requested", at: host.clock.now(), timeoutMs }));
+    });
+  }
+
+  /** Begins, or goes on where the history ends. */
+  start(): void {
+    if (!this.#replaying) this.#callHook(this.#queue[0]);
+    this.pump();
+  }
+
+  /** Whether events from outside can still get into the history. */
+  get open(): boolean {
+    return this.live && !this.#closing;
+  }
+
+  /** Whether somebody has asked for a cancellation. */
+  get cancelRequested(): boolean {
+    return this.#cancelRequested;
+  }
+
+  /**
+   * Stores an event from outside. Resolves to whether it got into the store before the run ended.
+   *
+   * @throws What suspended the run, if it did.
+   */
+  async post(event: WorkflowEvent): Promise<boolean> {
+    if (!this.open) return false;
+    if (event.type === "cancel_requested") this.#cancelRequested = true;
+    const stored = await this.#writer.post(event);
+    if (!stored && this.status === "running") this.#result?.();
+    return stored;
+  }
+
+  record(event: WorkflowEvent): void {
+    if (this.open) this.#writer.record(event);
+  }
+
+  /** The store says how long the history is. */
+  told(historyLength: number): void {
+    this.#writer.told(historyLength);
+  }
+
+  /** What the run came to: the workflow's result, or a throw. Only once it has ended. */
+  result(): unknown {
+    return this.#result!();
+  }
+
+  /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
+  suspend(error: unknown): void {
+    this.#end(error, () => {
+      throw error;
+    });
+  }
+
+  /** Resolves when nothing of the run is on its way into the store. */
+  written(): Promise<void> {
+    return this.#writer.idle();
+  }
+
+  issued({ command, seq }: Pending): void {
+    const at = this.#host.clock.now();
+    this.record(Object.freeze(
+      command.type === "activity_started"
+        ? { type: command.type, at, seq, name: command.name, input: command.input }
+        : { type: command.type, at, seq, dueAt: at + command.delayMs },
+    ));
+  }
+
+  returned(outcome: Outcome): void {
+    this.#outcome = outcome;
+    if (!this.#replaying) this.#close(outcome);
+  }
+
+  diverged(error: NonDeterminismError): void {
+    this.suspend(error);
+  }
+
+  takeIn(event: WorkflowEvent): void {
+    this.#replay.note(event);
+    if (event.type === "cancel_requested") {
+      this.#cancelRequested = true;
+      this.#host.timers.clear(this.#deadline);
+    }
+    if (this.live) this.#queue.push(event);
+  }
+
+  act(event: WorkflowEvent): void {
+    if (!this.live) return;
+    this.#callHook(event);
+    if (finalStatus(event) !== undefined) return this.#finish(event);
+    if (!("seq" in event) || this.#closing) return;
+    const pending = this.#replay.pending.get(event.seq);
+    if (pending === undefined) return; // a cancellation was faster
+    if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
+    else if (event.type === "activity_started" || event.type === "timer_started") this.#perform(pending);
+  }
+
+  isObsolete(event: WorkflowEvent): boolean {
+    return this.#replay.isObsolete(event);
+  }
+
+  endedElsewhere(state: WorkflowState): void {
+    const { status, result, error, updatedAt: at } = state;
+    if (status === "completed") this.#finish({ type: "workflow_completed", at, result });
+    else this.#finish({ type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) });
+  }
+
+  endTurn(): void {
+    this.#inTurn = false;
+    this.pump();
+  }
+
+  /** Applies what is stored, up to the next event that workflow code can notice. */
+  pump(): void {
+    while (this.live && !this.#inTurn) {
+      if (this.#head === this.#queue.length) {
+        if (this.#head > 0) this.#queue = [];
+        this.#head = 0;
+        if (this.#replaying) this.#endReplay();
+        return;
+      }
+      const event = this.#queue[this.#head++];
+      this.#inTurn = this.#replay.apply(event);
+      if (event.type === "workflow_started") {
+        const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay);
+        this.#replay.start(this.#workflow, ctx, handOut(event.input));
+      }
+      if (this.#inTurn) this.#host.turns.begin(this);
+    }
+  }
+
+  #endReplay(): void {
+    this.#replaying = false;
+    this.#replay.finish();
+    if (!this.live) return;
+    if (this.#outcome !== undefined) this.#close(this.#outcome);
+    else {
+      for (const pending of this.#replay.pending.values()) {
+        if (pending.event !== undefined) this.#perform(pending, true);
+      }
+    }
+    this.#writer.resume();
+  }
+
+  #perform(pending: Pending, again = false): void {
+    const { event, seq } = pending;
+    if (event?.type === "timer_started") {
+      const { clock, timers } = this.#host;
+      const timer = timers.set(event.dueAt, () => {
+        this.record(Object.freeze({ type: "timer_fired", at: clock.now(), seq }));
+      });
+      pending.effect = { stop: () => timers.clear(timer) };
+    } else {
+      const task = new ActivityTask(this.#host, this, pending);
+      if (pending.retryAt !== undefined) task.retry(pending.retryAt);
+      else if (again && task.atMostOnce) task.interrupt();
+      else task.begin();
+    }
+  }
+
+  /** Puts the last event on its way. */
+  #close(outcome: Outcome): void {
+    this.record(this.#finalEvent(outcome));
+    this.#closing = true;
+  }
+
+  #finalEvent(outcome: Outcome): WorkflowEvent {
+    const at = this.#host.clock.now();
+    const fail = (error: unknown) => Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
+    if (outcome.ok) {
+      try {
+        const result = toStored(outcome.value, "result of the workflow");
+        return Object.freeze({ type: "workflow_completed", at, result });
+      } catch (error) {
+        return fail(error);
+      }
+    }
+    const { error } = outcome;
+    const { canceled } = this.#replay;
+    if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) return fail(error);
+    if (!(canceled instanceof CanceledError)) return fail(canceled);
+    return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
+  }
+
+  #finish(event: WorkflowEvent): void {
+    this.status = finalStatus(event)!;
+    const reason = new CanceledError(`The workflow has ended: ${this.status}`);
+    this.#end(reason, () => {
+      if (event.type === "workflow_completed") return handOut(event.result);
+      throw fromErrorRecord((event as { readonly error: ErrorRecord }).error);
+    });
+  }
+
+  #end(reason: unknown, result: () => unknown): void {
+    if (!this.live) return;
+    this.live = false;
+    this.#result = result;
+    this.#replay.stop();
+    this.#host.timers.clear(this.#deadline);
+    for (const pending of this.#replay.pending.values()) pending.effect?.stop(reason);
+    this.#queue = [];
+    this.#head = 0;
+    this.#writer.close();
+    this.#host.ended(this);
+    this.#resolveEnded();
+  }
+
+  #callHook(event: WorkflowEvent): void {
+    const { hooks, report } = this.#host;
+    const name = hookNames[event.type];
+    if (hooks === undefined || name === undefined) return;
+    try {
+      const answer = (hooks[name] as ((event: WorkflowEvent, run: RunInfo) => unknown) | undefined)?.call(hooks, event, {
+        workflowId: this.workflowId,
+        runId: this.runId,
+        workflowName: this.workflowName,
+      });
+      if (answer instanceof Promise) answer.catch(report); // unhandled, it would take the process down
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+const hookNames: { readonly [Type in WorkflowEvent["type"]]?: keyof Hooks } = {
+  workflow_started: "workflowStarted",
+  workflow_completed: "workflowCompleted",
+  workflow_failed: "workflowFailed",
+  workflow_canceled: "workflowCanceled",
+  cancel_requested: "cancelRequested",
+  activity_started: "activityStarted",
+  activity_completed: "activityCompleted",
+  activity_failed: "activityFailed",
+  activity_attempt_failed: "activityAttemptFailed",
+  signal_received: "signalReceived",
+};

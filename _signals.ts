@@ -1,0 +1,144 @@
+/**
+ * The signals of one run: buffered by name, handed to subscribers in order of arrival.
+ *
+ * 1. Every subscriber gets every payload that arrives while it is subscribed.
+ * 2. What arrives while nobody is subscribed waits for the next subscriber.
+ * 3. What the only subscriber leaves unread goes back: nothing is lost between two loops.
+ *
+ * @module
+ */
+
+import { handOut } from "./_value.ts";
+
+/** Asks before each wait whether the run is cancelled, and whether a shield protects the wait. */
+export interface SignalGate {
+  /** What to reject with, or `undefined` if the wait may begin. */
+  refusal(): Error | undefined;
+  readonly shielded: boolean;
+}
+
+interface Waiter {
+  readonly resolve: (result: IteratorResult<unknown, undefined>) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly shielded: boolean;
+}
+
+interface Channel {
+  /** Read by nobody yet; empty while somebody is subscribed. */
+  buffer: Buffer;
+  readonly subscribers: Set<Subscription>;
+}
+
+export class Signals {
+  readonly #channels = new Map<string, Channel>();
+  readonly #gate: SignalGate;
+
+  constructor(gate: SignalGate) {
+    this.#gate = gate;
+  }
+
+  /** A signal has arrived. */
+  deliver(name: string, payload: unknown): void {
+    const { buffer, subscribers } = this.#channel(name);
+    if (subscribers.size === 0) buffer.push(payload);
+    for (const subscriber of subscribers) subscriber.take(payload);
+  }
+
+  subscribe(name: string): AsyncIterator<unknown, undefined> {
+    return new Subscription(this.#channel(name), this.#gate);
+  }
+
+  /** Rejects every wait that a cancellation reaches: all, or those that began outside a shield. */
+  cancel(reason: Error, shieldedToo: boolean): void {
+    for (const { subscribers } of this.#channels.values()) {
+      for (const subscriber of [...subscribers]) subscriber.cancel(reason, shieldedToo);
+    }
+  }
+
+  #channel(name: string): Channel {
+    let channel = this.#channels.get(name);
+    if (channel === undefined) this.#channels.set(name, channel = { buffer: new Buffer(), subscribers: new Set() });
+    return channel;
+  }
+}
+
+class Subscription implements AsyncIterator<unknown, undefined> {
+  readonly #channel: Channel;
+  readonly #gate: SignalGate;
+  readonly #unread: Buffer;
+  #waiters: Waiter[] = [];
+
+  constructor(channel: Channel, gate: SignalGate) {
+    this.#channel = channel;
+    this.#gate = gate;
+    this.#unread = channel.buffer;
+    channel.buffer = new Buffer();
+    channel.subscribers.add(this);
+  }
+
+  take(payload: unknown): void {
+    const waiter = this.#waiters.shift();
+    if (waiter === undefined) this.#unread.push(payload);
+    else waiter.resolve({ value: handOut(payload), done: false });
+  }
+
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    if (!this.#channel.subscribers.has(this)) return Promise.resolve({ value: undefined, done: true });
+    const refusal = this.#gate.refusal();
+    if (refusal !== undefined) {
+      this.#stop();
+      return Promise.reject(refusal);
+    }
+    if (this.#unread.size > 0) return Promise.resolve({ value: handOut(this.#unread.shift()), done: false });
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject, shielded: this.#gate.shielded });
+    });
+  }
+
+  /** The end of a `for await` loop. */
+  return(): Promise<IteratorResult<unknown, undefined>> {
+    this.#stop();
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve({ value: undefined, done: true });
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  cancel(reason: Error, shieldedToo: boolean): void {
+    const reached = this.#waiters.filter((waiter) => shieldedToo || !waiter.shielded);
+    if (reached.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter));
+    if (this.#waiters.length === 0) this.#stop(); // a rejected `next` ends its loop without a `return`
+    for (const waiter of reached) waiter.reject(reason);
+  }
+
+  #stop(): void {
+    const { subscribers } = this.#channel;
+    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
+  }
+}
+
+/** A queue whose head leaves in constant time. */
+class Buffer {
+  #items: unknown[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: unknown): void {
+    this.#items.push(item);
+  }
+
+  shift(): unknown {
+    const item = this.#items[this.#head];
+    this.#items[this.#head++] = undefined;
+    if (this.#head === this.#items.length) {
+      this.#items = [];
+      this.#head = 0;
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
+      this.#items.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+}

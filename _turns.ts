@@ -1,0 +1,77 @@
+/**
+ * The turns of an executor: when workflow code may go on, and whether anything is going on at all.
+ *
+ * 1. A turn ends one macrotask after it began, when all microtasks have drained. All runs share that hop.
+ * 2. While there is work, the clock is held. It is released one hop after the last work ended, so that whoever waited
+ *    for that work has spoken first.
+ * 3. Without work, nothing is pending: an idle executor does not keep the process alive.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+
+type Hop = (callback: () => void) => void;
+
+/** Where there is no `setImmediate`: browsers and workers. Its ports do not keep those alive. */
+export function messageChannelHop(): Hop {
+  const { port1, port2 } = new MessageChannel();
+  const callbacks: (() => void)[] = [];
+  port1.onmessage = () => callbacks.shift()!();
+  return (callback) => {
+    callbacks.push(callback);
+    port2.postMessage(null);
+  };
+}
+
+// Taken once: fake timers that replace it later must not stop the turns. `setTimeout(0)` would take over 1 ms.
+const { setImmediate } = globalThis as { setImmediate?: Hop };
+let channelHop: Hop | undefined;
+const hop: Hop = setImmediate ?? ((callback) => (channelHop ??= messageChannelHop())(callback));
+
+export class Turns {
+  readonly #clock: Clock;
+  #open: { endTurn(): void }[] = [];
+  #work = 0;
+  #held = false;
+  #releasing = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `run.endTurn()` when all microtasks have drained. */
+  begin(run: { endTurn(): void }): void {
+    if (this.#open.push(run) > 1) return;
+    this.enter();
+    hop(this.#end);
+  }
+
+  /** Something goes on that is not waiting for a timer. Counted. */
+  enter(): void {
+    if (this.#work++ > 0 || this.#held) return;
+    this.#held = true;
+    this.#clock.hold?.();
+  }
+
+  /** It has ended. */
+  leave(): void {
+    if (--this.#work > 0 || this.#releasing || this.#clock.release === undefined) return;
+    this.#releasing = true;
+    hop(this.#release);
+  }
+
+  readonly #end = (): void => {
+    const ended = this.#open;
+    this.#open = [];
+    for (const run of ended) run.endTurn();
+    this.leave();
+  };
+
+  readonly #release = (): void => {
+    this.#releasing = false;
+    if (this.#work > 0) return;
+    this.#held = false;
+    this.#clock.release!();
+  };
+}

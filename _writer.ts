@@ -1,0 +1,261 @@
+/**
+ * The way of a run's events into the store.
+ *
+ * 1. One append at a time, in the order of recording; what is recorded together is appended together.
+ * 2. On a conflict the writer reads what is new, gives it to the run, drops what that made obsolete, and tries again.
+ * 3. A failing append is tried again with backoff. It may have been carried out nevertheless: then the retry meets its
+ *    own events in the store and takes them for stored.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "./errors.ts";
+import type { RunInfo } from "./hooks.ts";
+import type { WorkflowEvent, WorkflowState, WorkflowStore } from "./types.ts";
+import { finalStatus, FrozenBatch } from "./_history.ts";
+import type { Turns } from "./_turns.ts";
+import { show } from "./_value.ts";
+
+/** What a writer uses of the executor. */
+export interface WriterHost {
+  readonly store: WorkflowStore;
+  readonly turns: Turns;
+  /** Waits before the next try; rejects with code `store_failed` after the last. */
+  backOff(error: unknown, attempt: number): Promise<void>;
+}
+
+/** The run that a writer writes for. */
+export interface WriterRun extends RunInfo {
+  readonly live: boolean;
+  /** Takes in an event that is stored now, by whomever. */
+  takeIn(event: WorkflowEvent): void;
+  /** Does what follows from an event that this run has stored. */
+  act(event: WorkflowEvent): void;
+  /** Whether the stored history has made an event pointless that is not stored. */
+  isObsolete(event: WorkflowEvent): boolean;
+  /** The stored run is over. */
+  endedElsewhere(state: WorkflowState): void;
+  suspend(error: unknown): void;
+  /** Applies what was taken in. */
+  pump(): void;
+}
+
+interface Batch {
+  events: WorkflowEvent[];
+  /** Told whether the events got into the store. */
+  waiters: ((stored: boolean) => void)[] | undefined;
+}
+
+export class Writer {
+  readonly #host: WriterHost;
+  readonly #run: WriterRun;
+  /** How many events of the run are known to be stored. */
+  #length: number;
+  /** What the store said last of the length. */
+  #told: number | undefined;
+  #outbox: Batch = { events: [], waiters: undefined };
+  #writing = false;
+  #paused: boolean;
+  #onIdle: (() => void)[] = [];
+
+  /** @param paused Whether to record without writing until {@linkcode resume}. */
+  constructor(host: WriterHost, run: WriterRun, length: number, paused: boolean) {
+    this.#host = host;
+    this.#run = run;
+    this.#length = length;
+    this.#paused = paused;
+  }
+
+  record(event: WorkflowEvent): void {
+    this.#outbox.events.push(event);
+    this.#begin();
+  }
+
+  /** Records and waits. Resolves to whether the event got into the store. */
+  post(event: WorkflowEvent): Promise<boolean> {
+    this.record(event);
+    return new Promise((resolve) => (this.#outbox.waiters ??= []).push(resolve));
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#begin();
+  }
+
+  /** The store says how long the history is. */
+  told(length: number): void {
+    this.#told = length;
+    this.#begin();
+  }
+
+  /** The run is live no more: what is not on its way stays out of the store. */
+  close(): void {
+    this.#tell(this.#outbox, false);
+    this.#outbox = { events: [], waiters: undefined };
+  }
+
+  /** Resolves when nothing is on its way. */
+  idle(): Promise<void> {
+    return this.#writing ? new Promise((resolve) => this.#onIdle.push(resolve)) : Promise.resolve();
+  }
+
+  /** In a microtask, so that what is recorded together is appended together. */
+  #begin(): void {
+    if (this.#writing || !this.#run.live || !(this.#behind || this.#ready)) return;
+    this.#writing = true;
+    this.#host.turns.enter();
+    queueMicrotask(this.#next);
+  }
+
+  get #ready(): boolean {
+    return !this.#paused && this.#outbox.events.length > 0;
+  }
+
+  get #behind(): boolean {
+    return this.#told !== undefined && this.#told !== this.#length;
+  }
+
+  readonly #next = (): void => {
+    if (!this.#run.live || !(this.#behind || this.#ready)) return this.#end();
+    if (this.#behind) return void this.#guard(this.#catchUp(undefined, false));
+    const batch = this.#outbox;
+    this.#outbox = { events: [], waiters: undefined };
+    this.#append(batch).then(() => {
+      this.#stored(batch);
+      this.#next();
+    }, (error) => this.#guard(this.#retry(batch, error)));
+  };
+
+  #end(): void {
+    this.#writing = false;
+    this.#host.turns.leave();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  async #guard(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#run.suspend(error);
+    }
+    this.#next();
+  }
+
+  #append({ events }: Batch): Promise<void> {
+    const { workflowId, runId } = this.#run;
+    try {
+      return this.#host.store.append(new FrozenBatch(workflowId, runId, this.#length, events));
+    } catch (error) {
+      return Promise.reject(error); // a store that is not careful to reject
+    }
+  }
+
+  #stored(batch: Batch): void {
+    this.#length += batch.events.length;
+    this.#tell(batch, true);
+    if (!this.#run.live) return;
+    for (const event of batch.events) this.#run.takeIn(event);
+    for (const event of batch.events) this.#run.act(event);
+    this.#run.pump();
+  }
+
+  async #retry(batch: Batch, error: unknown): Promise<void> {
+    let ambiguous = false;
+    try {
+      for (let attempt = 1; this.#run.live; attempt++) {
+        // A conflict that nothing explains is a fault of the store as well.
+        if (!isConflict(error) || !await this.#catchUp(batch, ambiguous)) {
+          ambiguous ||= !isConflict(error);
+          await this.#backOff(error, attempt);
+        }
+        if (!this.#run.live || batch.events.length === 0) break;
+        try {
+          await this.#append(batch);
+          return this.#stored(batch);
+        } catch (next) {
+          error = next;
+        }
+      }
+    } catch (failure) {
+      this.#run.suspend(failure);
+    } finally {
+      this.#tell(batch, this.#run.live); // what is left of a live run's batch is in the store
+    }
+  }
+
+  /** Reads what somebody else wrote. Resolves to whether there was anything. */
+  async #catchUp(batch: Batch | undefined, ambiguous: boolean): Promise<boolean> {
+    const state = await this.#load();
+    this.#told = undefined;
+    if (!this.#run.live) return true;
+    const lost = this.#whyLost(state);
+    if (lost !== undefined) {
+      this.#run.suspend(lost);
+      return true;
+    }
+    const { history, status } = state!;
+    const tail = history.slice(this.#length);
+    this.#length = history.length;
+    for (const event of tail) this.#run.takeIn(event);
+    const dropped = batch === undefined ? [] : this.#dropObsolete(batch, tail);
+    this.#dropObsolete(this.#outbox, tail);
+    if (ambiguous) { for (const event of dropped) this.#run.act(event); } // they are ours: the store's answer was lost
+    if (status !== "running") this.#run.endedElsewhere(state!);
+    this.#run.pump();
+    return tail.length > 0 || status !== "running";
+  }
+
+  #whyLost(state: WorkflowState | null): WorkflowError | undefined {
+    const { workflowId, runId } = this.#run;
+    const cannot = `Cannot go on with workflow ${show(workflowId)}`;
+    if (state === null) return new WorkflowError("not_found", `${cannot}: it was deleted from the store`);
+    if (state.runId !== runId) return new WorkflowError("conflict", `${cannot}: another run has replaced it`);
+    if (state.history.length >= this.#length) return undefined;
+    const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
+    return new WorkflowError("conflict", `${cannot}: ${lengths}`);
+  }
+
+  #dropObsolete(batch: Batch, tail: readonly WorkflowEvent[]): WorkflowEvent[] {
+    const signals = new Set(tail.map((event) => event.type === "signal_received" ? event.signalId : undefined));
+    const types = new Set(tail.map((event) => event.type));
+    const isObsolete = (event: WorkflowEvent) =>
+      event.type === "signal_received"
+        ? signals.has(event.signalId)
+        : event.type === "cancel_requested" || finalStatus(event) !== undefined
+        ? types.has(event.type)
+        : this.#run.isObsolete(event);
+    const dropped = batch.events.filter(isObsolete);
+    if (dropped.length > 0) batch.events = batch.events.filter((event) => !dropped.includes(event));
+    return dropped;
+  }
+
+  async #load(): Promise<WorkflowState | null> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.#host.store.load(this.#run.workflowId);
+      } catch (error) {
+        await this.#backOff(error, attempt);
+      }
+    }
+  }
+
+  async #backOff(error: unknown, attempt: number): Promise<void> {
+    this.#host.turns.leave();
+    try {
+      await this.#host.backOff(error, attempt);
+    } finally {
+      this.#host.turns.enter();
+    }
+  }
+
+  #tell(batch: Batch, stored: boolean): void {
+    const { waiters } = batch;
+    batch.waiters = undefined;
+    if (waiters !== undefined) { for (const tell of waiters) tell(stored); }
+  }
+}
+
+/** Whether an append failed because somebody else wrote first. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof WorkflowError && error.code === "conflict";
+}

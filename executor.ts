@@ -1,0 +1,604 @@
+/**
+ * The executor: runs workflow functions durably inside one process.
+ *
+ * Owns the runs that are live here. Knows of the store no more than its port.
+ *
+ * 1. What a caller is told is stored first: a started run, a signal, a cancellation, a result.
+ * 2. A stopped executor loses nothing: another one on the same store goes on with `recover()`.
+ * 3. Without live runs it holds nothing: no timer, no subscription, no pending task.
+ *
+ * @example
+ * ```ts
+ * import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const double = (n: number) => 2 * n;
+ * async function sum(ctx: WorkflowContext, input: { a: number; b: number }) {
+ *   return await ctx.executeActivity(double, input.a) + await ctx.executeActivity(double, input.b);
+ * }
+ *
+ * await using executor = new Executor({ store: new InMemoryStore() });
+ * const handle = await executor.execute(sum, { id: "sum-1", input: { a: 1, b: 2 } });
+ * assertEquals(await handle.result(), 6);
+ * ```
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "./clock.ts";
+import { WorkflowError } from "./errors.ts";
+import { applyMiddleware, type Hooks, type Middleware, type MiddlewareCall } from "./hooks.ts";
+import { retryDelayMs, validateRetryPolicy } from "./retry.ts";
+import type {
+  RetryPolicy,
+  Workflow,
+  WorkflowContext,
+  WorkflowEvent,
+  WorkflowState,
+  WorkflowStatus,
+  WorkflowStore,
+} from "./types.ts";
+import { fromErrorRecord } from "./_error_record.ts";
+import { FrozenBatch } from "./_history.ts";
+import { type Host, Run } from "./_run.ts";
+import { Timers } from "./_timers.ts";
+import { Turns } from "./_turns.ts";
+import { handOut, show, toStored } from "./_value.ts";
+import { isConflict } from "./_writer.ts";
+
+/** Options of an {@linkcode Executor}. */
+export interface ExecutorOptions {
+  /** Where the runs are kept. */
+  readonly store: WorkflowStore;
+  /** Gives the time and the timers. @default {systemClock} */
+  readonly clock?: Clock;
+  /** The workflows that `recover()` can go on with, by name. A workflow that was executed here is known as well. */
+  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  /** Functions that hear of events. @default {none} */
+  readonly hooks?: Hooks;
+  /** Functions that stand around calls, the first outermost. @default {none} */
+  readonly middleware?: readonly Middleware[];
+  /** Gets what hooks and middleware throw, and what `recover()` cannot go on with. @default {console.error} */
+  readonly onError?: (error: unknown) => void;
+  /** When a failing store is asked again. @default {5 attempts, from 50 ms} */
+  readonly storeRetry?: RetryPolicy;
+  /** Gives numbers from 0 to below 1, for the jitter of delays. @default {Math.random} */
+  readonly random?: () => number;
+}
+
+/** Options of {@linkcode Executor.execute}. */
+export interface ExecuteOptions<Input = unknown> {
+  /** The workflow's ID: any string but the empty one. @default {a random UUID} */
+  readonly id?: string;
+  /** The workflow's input. */
+  readonly input?: Input;
+  /** How long the workflow may take, in milliseconds, above 0; then it fails with a `TimeoutError`. @default {forever} */
+  readonly timeoutMs?: number;
+  /** Cancels the workflow when it is aborted. @default {none} */
+  readonly signal?: AbortSignal;
+}
+
+/** The options of {@linkcode Executor.execute}: to be left out where the workflow takes no input. */
+export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
+  : [options: ExecuteOptions<Input> & { readonly input: Input }];
+
+/** A signal to send. */
+export interface Signal {
+  /** The name that the workflow receives it under. */
+  readonly name: string;
+  /** What to attach. @default {undefined} */
+  readonly payload?: unknown;
+  /** Who sends it, for the history. @default {undefined} */
+  readonly senderId?: string;
+}
+
+/** What {@linkcode Executor.query} answers, by type of query. */
+export interface QueryAnswers {
+  /** Where the workflow stands. */
+  readonly status: WorkflowStatus;
+  /** The workflow's input. */
+  readonly input: unknown;
+  /** What happened so far. */
+  readonly history: readonly WorkflowEvent[];
+  /** All that is stored. */
+  readonly state: WorkflowState;
+}
+
+/** A way back to one run. */
+export interface WorkflowHandle<Result = unknown> {
+  /** The workflow's ID. */
+  readonly id: string;
+  /** The ID of the run. */
+  readonly runId: string;
+  /** Where the run stands, as far as this executor knows. */
+  readonly status: WorkflowStatus;
+  /**
+   * Waits for the end of the run. Can be called any number of times.
+   *
+   * @param options `signal`: stops the waiting, not the workflow.
+   * @returns What the workflow returned, as it is stored.
+   * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `closed`,
+   * `store_failed`, `non_deterministic` or `unknown_workflow` if the run cannot go on here, or with code `not_found` if
+   * it was deleted or replaced.
+   */
+  result(options?: { readonly signal?: AbortSignal }): Promise<Result>;
+}
+
+const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
+
+/** Runs workflows. */
+export class Executor {
+  readonly #host: Host;
+  readonly #workflows = new Map<string, Workflow<never>>();
+  readonly #names = new Map<unknown, string>();
+  /** The live runs, by workflow ID. */
+  readonly #runs = new Map<string, Run>();
+  /** Who waits for a change of a workflow that is not live here, by workflow ID. */
+  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Who waits to ask the store again. */
+  readonly #sleepers = new Set<(error: WorkflowError) => void>();
+  readonly #signalPrefix = crypto.randomUUID();
+  #signals = 0;
+  #unsubscribe: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * @param options Only the store must be given.
+   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {RangeError} If a number in `storeRetry` is out of its range.
+   */
+  constructor(options: ExecutorOptions) {
+    const { store, clock = systemClock, workflows = {}, hooks, middleware = [], random = Math.random } = options ?? {};
+    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } = options ?? {};
+    if (typeof store?.append !== "function" || typeof store.load !== "function") {
+      throw new TypeError(`Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`);
+    }
+    if (!Array.isArray(middleware) || middleware.some((one) => typeof one !== "function")) {
+      throw new TypeError(`Cannot create an executor: "middleware" must be an array of functions`);
+    }
+    for (const [name, value] of Object.entries({ random, onError, "clock.now": clock.now })) {
+      if (typeof value === "function") continue;
+      throw new TypeError(`Cannot create an executor: "${name}" must be a function, got ${show(value)}`);
+    }
+    validateRetryPolicy(storeRetry);
+    for (const [name, workflow] of Object.entries(workflows)) {
+      if (typeof workflow !== "function") {
+        throw new TypeError(`Cannot create an executor: workflow ${show(name)} must be a function, got ${show(workflow)}`);
+      }
+      this.#workflows.set(name, workflow);
+      this.#names.set(workflow, name);
+    }
+    const report = (error: unknown) => {
+      try {
+        onError(error);
+      } catch (thrown) {
+        console.error(thrown, "thrown by onError for", error);
+      }
+    };
+    const timers = new Timers(clock);
+    this.#host = {
+      store,
+      clock,
+      timers,
+      turns: new Turns(clock),
+      hooks,
+      middleware,
+      random,
+      report,
+      backOff: (error, attempt) => {
+        const delayMs = retryDelayMs(storeRetry, { attempt, error, random: random() });
+        if (delayMs !== null) return this.#sleep(delayMs);
+        const message = `The store failed ${attempt} times in a row; what it holds is unchanged, and recover() goes on`;
+        return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
+      },
+      ended: (run) => {
+        if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
+        this.#subscribe();
+      },
+    };
+  }
+
+  /**
+   * Starts a workflow. A finished workflow of the same ID is replaced by the new run.
+   *
+   * @param workflow The function. Its name in the history is the one it is registered under, or else its own.
+   * @param args The options.
+   * @returns A handle, once the start is stored.
+   * @throws {WorkflowError} With code `already_running` if the ID is that of a running workflow, `store_failed` if the
+   * store keeps failing, `closed` if the executor was closed.
+   * @throws {TypeError} If an argument is bad or the input cannot be stored.
+   * @throws {RangeError} If `timeoutMs` is not a finite number above 0.
+   */
+  execute<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    ...args: ExecuteArgs<Input>
+  ): Promise<WorkflowHandle<Awaited<Output>>> {
+    const { id = crypto.randomUUID(), ...options } = args[0] ?? {};
+    const start = () => this.#execute(workflow as Workflow<never>, id, options);
+    return this.#call({ kind: "execute", workflowId: id }, start) as Promise<WorkflowHandle<Awaited<Output>>>;
+  }
+
+  /**
+   * Sends a signal to a running workflow, whichever executor runs it.
+   *
+   * @param id The workflow's ID.
+   * @param signal The signal.
+   * @returns When the signal is stored. The workflow may read it later.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {TypeError} If an argument is bad or the payload cannot be stored.
+   */
+  signal(id: string, signal: Signal): Promise<void> {
+    return this.#call({ kind: "signal", workflowId: id }, async () => {
+      const { name, payload, senderId } = signal ?? {};
+      if (typeof name !== "string" || name === "") {
+        throw new TypeError(`Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${show(name)}`);
+      }
+      if (senderId !== undefined && typeof senderId !== "string") {
+        throw new TypeError(`Cannot signal workflow ${show(id)}: "senderId" must be a string, got ${show(senderId)}`);
+      }
+      const event: WorkflowEvent = Object.freeze({
+        type: "signal_received",
+        at: this.#host.clock.now(),
+        name,
+        payload: toStored(payload, `payload of signal ${show(name)}`),
+        ...(senderId === undefined ? {} : { senderId }),
+        signalId: `${this.#signalPrefix}:${this.#signals++}`,
+      });
+      await this.#post("signal", id, event);
+    }) as Promise<void>;
+  }
+
+  /**
+   * Answers from the store what is known of a workflow, running or finished.
+   *
+   * @param id The workflow's ID.
+   * @param type What to answer.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow.
+   * @throws {TypeError} If `type` is not known.
+   */
+  query<Type extends keyof QueryAnswers>(id: string, type: Type): Promise<QueryAnswers[Type]> {
+    return this.#call({ kind: "query", workflowId: id }, async () => {
+      const types = ["status", "input", "history", "state"];
+      if (!types.includes(type)) {
+        throw new TypeError(`Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${show(type)}`);
+      }
+      const state = await this.#load(id, "query");
+      return type === "state" ? state : state[type as Exclude<Type, "state">];
+    }) as Promise<QueryAnswers[Type]>;
+  }
+
+  /**
+   * Asks a workflow to end: what it waits for throws a `CanceledError`. A second request is a no-op.
+   *
+   * @param id The workflow's ID.
+   * @param reason Why, for the history and the error.
+   * @returns When the request is stored. The workflow may still be cleaning up.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {TypeError} If `reason` is not a string.
+   */
+  cancel(id: string, reason?: string): Promise<void> {
+    return this.#call({ kind: "cancel", workflowId: id }, async () => {
+      if (reason !== undefined && typeof reason !== "string") {
+        throw new TypeError(`Cannot cancel workflow ${show(id)}: "reason" must be a string, got ${show(reason)}`);
+      }
+      await this.#post("cancel", id, this.#cancelEvent(reason));
+    }) as Promise<void>;
+  }
+
+  /**
+   * Finds a run again, of this process or an earlier one.
+   *
+   * @param id The workflow's ID.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow.
+   */
+  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<Result>> {
+    const state = await this.#load(id, "find");
+    return this.#handleOf(state.workflowId, state.runId, state.status) as WorkflowHandle<Result>;
+  }
+
+  /**
+   * Goes on with every running workflow of the store that is not live here: replays its history, then performs what is
+   * open in it. An activity that had started and not finished runs again.
+   *
+   * @returns A handle for each of them, in order of creation. One that cannot be gone on with is left as it is stored;
+   * its handle rejects with code `unknown_workflow`, and `onError` is told.
+   * @throws {WorkflowError} With code `closed` or `store_failed`.
+   */
+  async recover(): Promise<WorkflowHandle[]> {
+    this.#assertOpen("recover");
+    const handles: WorkflowHandle[] = [];
+    for (const state of await this.#persist(() => this.#host.store.list({ status: "running" }))) {
+      const { workflowId, runId, workflowName, status, history } = state;
+      this.#assertOpen("recover");
+      if (this.#runs.get(workflowId)?.runId === runId) continue;
+      const workflow = this.#workflows.get(workflowName);
+      let run: Run | WorkflowError;
+      if (workflow !== undefined && history[0]?.type === "workflow_started") {
+        run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, history, true);
+        this.#begin(run);
+      } else {
+        const why = workflow === undefined
+          ? `no workflow is registered as ${show(workflowName)}; pass it to the executor in "workflows"`
+          : "its history does not begin with workflow_started";
+        run = new WorkflowError("unknown_workflow", `Cannot recover workflow ${show(workflowId)}: ${why}`);
+        this.#host.report(run);
+      }
+      handles.push(this.#handleOf(workflowId, runId, status, run));
+    }
+    return handles;
+  }
+
+  /**
+   * Stops. Live runs stay as they are stored, for `recover()`; their handles reject with code `closed`, and the signals
+   * of their activities are aborted. Can be called again.
+   *
+   * @returns When nothing is on its way into the store any more.
+   */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await null; // `#closed` is set from here on
+    const runs = [...this.#runs.values()];
+    const error = new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
+    for (const run of runs) run.suspend(error);
+    for (const wake of this.#sleepers) wake(error);
+    for (const watchers of this.#watchers.values()) { for (const wake of watchers) wake(); }
+    await Promise.all(runs.map((run) => run.written()));
+  }
+
+  async #execute(workflow: Workflow<never>, id: string, options: Omit<ExecuteOptions, "id">): Promise<WorkflowHandle> {
+    this.#assertOpen("execute");
+    const { input, timeoutMs, signal } = options;
+    const cannot = `Cannot execute workflow ${show(id)}`;
+    if (typeof workflow !== "function") {
+      throw new TypeError(`${cannot}: "workflow" must be a function, got ${show(workflow)}`);
+    }
+    validateId(id, "execute");
+    if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < Infinity)) {
+      throw new RangeError(`${cannot}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`);
+    }
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`${cannot}: "signal" must be an AbortSignal, got ${show(signal)}`);
+    }
+    signal?.throwIfAborted();
+    const workflowName = this.#names.get(workflow) ?? (workflow.name || "anonymous");
+    const event: WorkflowEvent = Object.freeze({
+      type: "workflow_started",
+      at: this.#host.clock.now(),
+      workflowName,
+      input: toStored(input, "input"),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    const runId = crypto.randomUUID();
+    await this.#create(id, runId, event);
+    this.#assertOpen("execute");
+    if (!this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
+    this.#begin(run);
+    if (signal !== undefined) this.#cancelOnAbort(run, signal);
+    return this.#handleOf(id, runId, "running", run);
+  }
+
+  /** Stores the first event of a run, in the place of a finished run if there is one. */
+  async #create(id: string, runId: string, event: WorkflowEvent): Promise<void> {
+    const { store, backOff } = this.#host;
+    let replaces: string | undefined;
+    for (let attempt = 1;; attempt++) {
+      let failure: unknown;
+      try {
+        return await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
+      } catch (error) {
+        failure = error;
+      }
+      if (isConflict(failure)) {
+        const state = await this.#persist(() => store.load(id));
+        if (state?.runId === runId) return; // it was stored, only the answer was lost
+        if (state?.status === "running") {
+          const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
+          throw new WorkflowError("already_running", `Cannot execute workflow ${show(id)}: it is running already; ${way}`);
+        }
+        if (replaces !== state?.runId) {
+          replaces = state?.runId;
+          continue;
+        }
+      }
+      await backOff(failure, attempt);
+    }
+  }
+
+  #begin(run: Run): void {
+    this.#runs.set(run.workflowId, run);
+    this.#subscribe();
+    run.start();
+    this.#wake(run.workflowId);
+  }
+
+  #cancelOnAbort(run: Run, signal: AbortSignal): void {
+    const cancel = () => {
+      const { reason } = signal;
+      run.post(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(() => {});
+    };
+    if (signal.aborted) return cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+    run.ended.then(() => signal.removeEventListener("abort", cancel));
+  }
+
+  #cancelEvent(reason: string | undefined): WorkflowEvent {
+    const event = { type: "cancel_requested", at: this.#host.clock.now() } as const;
+    return Object.freeze(reason === undefined ? event : { ...event, reason });
+  }
+
+  /** Appends an event from outside to a running workflow, through its run if that is live here. */
+  async #post(verb: "signal" | "cancel", id: string, event: WorkflowEvent): Promise<void> {
+    this.#assertOpen(verb);
+    for (let attempt = 1;;) {
+      const run = this.#runs.get(id);
+      if (run?.open) {
+        if (verb === "cancel" && run.cancelRequested) return;
+        if (await run.post(event)) return;
+      }
+      if (run !== undefined) {
+        await run.ended;
+        continue;
+      }
+      const { runId, status, history } = await this.#load(id, verb);
+      if (status !== "running") {
+        throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it is ${status}`);
+      }
+      const isSame = (stored: WorkflowEvent) =>
+        event.type === "signal_received"
+          ? stored.type === "signal_received" && stored.signalId === event.signalId
+          : stored.type === event.type;
+      if (history.some(isSame)) return;
+      if (this.#runs.has(id)) continue; // it was recovered meanwhile
+      try {
+        return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
+      } catch (error) {
+        if (!isConflict(error)) await this.#host.backOff(error, attempt++);
+      }
+    }
+  }
+
+  #handleOf(id: string, runId: string, status: WorkflowStatus, origin?: Run | WorkflowError): WorkflowHandle {
+    let known = status;
+    const live = () => {
+      const run = this.#runs.get(id);
+      return run?.runId === runId ? run : undefined;
+    };
+    const result = async () => {
+      for (;;) {
+        const run = live() ?? origin;
+        if (run instanceof WorkflowError) throw run;
+        if (run !== undefined) {
+          await run.ended;
+          return run.result();
+        }
+        const state = await this.#load(id, "wait for");
+        if (state.runId !== runId) {
+          throw new WorkflowError("not_found", `Cannot wait for workflow ${show(id)}: another run has replaced it`);
+        }
+        known = state.status;
+        if (known === "completed") return handOut(state.result);
+        if (known !== "running") throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
+        if (live() === undefined) await this.#change(id);
+      }
+    };
+    return {
+      id,
+      runId,
+      get status() {
+        return live()?.status ?? (origin instanceof Run ? origin.status : known);
+      },
+      result: (options) => abortable(result(), options?.signal) as Promise<never>,
+    };
+  }
+
+  /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
+  async #change(id: string): Promise<void> {
+    this.#assertOpen("wait for");
+    if (this.#host.store.subscribe === undefined) {
+      const why = `it is not running in this executor, and the store cannot tell of changes; call recover() first`;
+      throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
+    }
+    let watchers = this.#watchers.get(id);
+    if (watchers === undefined) this.#watchers.set(id, watchers = new Set());
+    const changed = new Promise<void>((resolve) => watchers.add(resolve));
+    this.#subscribe();
+    await changed;
+  }
+
+  #wake(id: string): void {
+    const watchers = this.#watchers.get(id);
+    if (watchers === undefined) return;
+    this.#watchers.delete(id);
+    for (const wake of watchers) wake();
+    this.#subscribe();
+  }
+
+  /** Listens to the store as long as anybody here needs to hear of it. */
+  #subscribe(): void {
+    const needed = this.#closed === undefined && (this.#runs.size > 0 || this.#watchers.size > 0);
+    if (needed === (this.#unsubscribe !== undefined)) return;
+    if (needed) {
+      this.#unsubscribe = this.#host.store.subscribe?.((id, historyLength) => {
+        this.#runs.get(id)?.told(historyLength);
+        this.#wake(id);
+      });
+    } else {
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+    }
+  }
+
+  async #load(id: string, verb: string): Promise<WorkflowState> {
+    validateId(id, verb);
+    const state = await this.#persist(() => this.#host.store.load(id));
+    if (state !== null) return state;
+    throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it does not exist`);
+  }
+
+  async #persist<T>(call: () => Promise<T>): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await call();
+      } catch (error) {
+        await this.#host.backOff(error, attempt);
+      }
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    const { timers, clock } = this.#host;
+    return new Promise((resolve, reject) => {
+      const wake = (error?: WorkflowError) => {
+        this.#sleepers.delete(wake);
+        timers.clear(timer);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const timer = timers.set(clock.now() + ms, wake);
+      this.#sleepers.add(wake);
+    });
+  }
+
+  /** Makes a call of a caller, with middleware around it; the clock waits meanwhile. */
+  async #call(call: MiddlewareCall, body: () => Promise<unknown>): Promise<unknown> {
+    const { turns, middleware, report } = this.#host;
+    turns.enter();
+    try {
+      return await (middleware.length === 0 ? body() : applyMiddleware(middleware, call, body, report));
+    } finally {
+      turns.leave();
+    }
+  }
+
+  #assertOpen(verb: string): void {
+    if (this.#closed !== undefined) {
+      throw new WorkflowError("closed", `Cannot ${verb} workflow: the executor was closed`);
+    }
+  }
+}
+
+function validateId(id: unknown, verb: string): void {
+  if (typeof id !== "string" || id === "") {
+    throw new TypeError(`Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`);
+  }
+}
+
+/** Waits for `promise`, or until `signal` is aborted. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

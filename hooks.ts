@@ -1,0 +1,191 @@
+/**
+ * Ways to look on: hooks that hear of events, middleware that stands around calls.
+ *
+ * 1. A hook is called after its event is stored, and never for an event that is replayed.
+ * 2. A hook or a middleware that throws is reported once to `onError`; the run goes on as if it had not been there.
+ *
+ * @example
+ * ```ts
+ * import { Executor, InMemoryStore } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log: string[] = [];
+ * await using executor = new Executor({
+ *   store: new InMemoryStore(),
+ *   hooks: { workflowCompleted: (event, run) => log.push(`${run.workflowId}: ${event.result}`) },
+ * });
+ * const handle = await executor.execute(() => "done", { id: "a" });
+ * await handle.result();
+ * assertEquals(log, ["a: done"]);
+ * ```
+ *
+ * @module
+ */
+
+import type {
+  ActivityAttemptFailedEvent,
+  ActivityCompletedEvent,
+  ActivityFailedEvent,
+  ActivityStartedEvent,
+  CancelRequestedEvent,
+  SignalReceivedEvent,
+  WorkflowCanceledEvent,
+  WorkflowCompletedEvent,
+  WorkflowFailedEvent,
+  WorkflowStartedEvent,
+} from "./types.ts";
+
+/** Whose event a hook hears of. */
+export interface RunInfo {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** The ID of the run. */
+  readonly runId: string;
+  /** The name under which the workflow is registered. */
+  readonly workflowName: string;
+}
+
+/** Functions that are called when something has happened, each optional. They are not waited for. */
+export interface Hooks {
+  /** A workflow began. */
+  readonly workflowStarted?: (event: WorkflowStartedEvent, run: RunInfo) => unknown;
+  /** A workflow returned. */
+  readonly workflowCompleted?: (event: WorkflowCompletedEvent, run: RunInfo) => unknown;
+  /** A workflow threw, or its time was up. */
+  readonly workflowFailed?: (event: WorkflowFailedEvent, run: RunInfo) => unknown;
+  /** A workflow ended cancelled. */
+  readonly workflowCanceled?: (event: WorkflowCanceledEvent, run: RunInfo) => unknown;
+  /** Somebody asked for a cancellation. */
+  readonly cancelRequested?: (event: CancelRequestedEvent, run: RunInfo) => unknown;
+  /** An activity is about to run for the first time. */
+  readonly activityStarted?: (event: ActivityStartedEvent, run: RunInfo) => unknown;
+  /** An activity returned. */
+  readonly activityCompleted?: (event: ActivityCompletedEvent, run: RunInfo) => unknown;
+  /** An activity failed for good. */
+  readonly activityFailed?: (event: ActivityFailedEvent, run: RunInfo) => unknown;
+  /** An attempt failed and another one will follow. */
+  readonly activityAttemptFailed?: (event: ActivityAttemptFailedEvent, run: RunInfo) => unknown;
+  /** A signal arrived. */
+  readonly signalReceived?: (event: SignalReceivedEvent, run: RunInfo) => unknown;
+}
+
+/** A call that middleware stands around. */
+export type MiddlewareCall =
+  | {
+    /** A call of the executor's method of that name. */
+    readonly kind: "execute" | "signal" | "query" | "cancel";
+    /** The ID of the workflow that it is about. */
+    readonly workflowId: string;
+  }
+  | {
+    /** An attempt of an activity. */
+    readonly kind: "activity";
+    /** The ID of the workflow that called the activity. */
+    readonly workflowId: string;
+    /** The activity's name. */
+    readonly name: string;
+    /** The activity's input. */
+    readonly input: unknown;
+    /** Which attempt, counted from 1. */
+    readonly attempt: number;
+  };
+
+/**
+ * Stands around a call: does something before, calls `next()`, does something after, and answers what `next()` answered
+ * or something else. The failure of `next()` may be passed on.
+ */
+export type Middleware = (call: MiddlewareCall, next: () => Promise<unknown>) => unknown;
+
+/** Where the errors of hooks and middleware go. */
+export type ErrorReporter = (error: unknown) => void;
+
+/**
+ * Makes one set of hooks of several: each event is told to all of them, in order, even if one throws.
+ *
+ * @param sets The sets.
+ * @returns Hooks that throw an `AggregateError` after all were called, if several threw, or the error of the only one.
+ *
+ * @example
+ * ```ts
+ * import { composeHooks, Executor, InMemoryStore } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log: string[] = [];
+ * const hooks = composeHooks(
+ *   { workflowStarted: () => log.push("metrics") },
+ *   { workflowStarted: () => log.push("audit") },
+ * );
+ * await using executor = new Executor({ store: new InMemoryStore(), hooks });
+ * await (await executor.execute(() => {}, { id: "a" })).result();
+ * assertEquals(log, ["metrics", "audit"]);
+ * ```
+ */
+export function composeHooks(...sets: readonly Hooks[]): Hooks {
+  type AnyHook = (event: unknown, run: RunInfo) => unknown;
+  const composed: Record<string, AnyHook> = {};
+  for (const name of new Set(sets.flatMap((hooks) => Object.keys(hooks)))) {
+    composed[name] = (event, run) => {
+      const errors: unknown[] = [];
+      const pending: PromiseLike<unknown>[] = [];
+      for (const hooks of sets) {
+        try {
+          const answer = (hooks as Record<string, AnyHook | undefined>)[name]?.(event, run);
+          if (answer instanceof Promise) pending.push(answer.catch((error) => errors.push(error)));
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      const settle = () => {
+        if (errors.length === 1) throw errors[0];
+        if (errors.length > 1) throw new AggregateError(errors, `${errors.length} hooks "${name}" threw`);
+      };
+      return pending.length > 0 ? Promise.all(pending).then(settle) : settle();
+    };
+  }
+  return composed;
+}
+
+/**
+ * Makes a call with middleware around it, the first outermost. A middleware that throws an error of its own is reported
+ * and left out: the call is made once, and its outcome is the answer.
+ *
+ * @param middleware The middleware.
+ * @param call What is called, for the middleware to know.
+ * @param body Makes the call. It is called at most once.
+ * @param report Gets the errors that the middleware threw itself.
+ * @returns What the outermost middleware answered.
+ *
+ * @example
+ * ```ts
+ * import { applyMiddleware, type Middleware } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const shout: Middleware = async (_call, next) => `${await next()}!`;
+ * const call = { kind: "query", workflowId: "a" } as const;
+ * assertEquals(await applyMiddleware([shout, shout], call, async () => "hi", console.error), "hi!!");
+ * ```
+ */
+export async function applyMiddleware(
+  middleware: readonly Middleware[],
+  call: MiddlewareCall,
+  body: () => Promise<unknown>,
+  report: ErrorReporter,
+): Promise<unknown> {
+  const [outermost, ...inner] = middleware;
+  if (outermost === undefined) return await body();
+  let inside: Promise<unknown> | undefined;
+  const next = () => inside ??= applyMiddleware(inner, call, body, report);
+  try {
+    return await outermost(call, next);
+  } catch (error) {
+    const called = inside !== undefined;
+    try {
+      const answer = await next();
+      report(error);
+      return answer;
+    } catch (failure) {
+      if (!called || failure !== error) report(error);
+      throw failure;
+    }
+  }
+}

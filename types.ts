@@ -1,0 +1,448 @@
+/**
+ * The words of the package: a workflow's state, the events of its history, the filter, and the two ports.
+ *
+ * - {@linkcode WorkflowStore} is what an executor writes to. The in-memory store implements it; so can yours.
+ * - {@linkcode WorkflowContext} is what workflow code holds. The executor implements it; so can an engine's adapter.
+ *
+ * Importing this module pulls in no implementation. Every time is in milliseconds since the epoch, on the executor's
+ * clock; every duration is in milliseconds and says so in its name.
+ *
+ * @module
+ */
+
+/** The four statuses of a workflow. `running` is the only one that can still change. */
+export type WorkflowStatus = "running" | "completed" | "failed" | "canceled";
+
+/** What an error leaves in the history: enough to throw the same class and message again. */
+export interface ErrorRecord {
+  /** The error's `name`. */
+  readonly name: string;
+  /** The error's `message`. */
+  readonly message: string;
+  /** The error's `stack`, if it had one. */
+  readonly stack?: string;
+  /** The error's `cause`, if it had one. */
+  readonly cause?: ErrorRecord;
+  /** The members of an `AggregateError`. */
+  readonly errors?: readonly ErrorRecord[];
+  /** The error's own enumerable properties that can be stored. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** Present when what was thrown is no `Error`: the thrown value itself. */
+  readonly thrown?: { readonly value: unknown };
+}
+
+/** The run began. Always the first event. */
+export interface WorkflowStartedEvent {
+  /** The event's type. */
+  readonly type: "workflow_started";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The name under which the workflow is registered for recovery. */
+  readonly workflowName: string;
+  /** The workflow's input. */
+  readonly input?: unknown;
+  /** How long the workflow may take, in milliseconds; absent if it may take forever. */
+  readonly timeoutMs?: number;
+}
+
+/** The workflow function returned. Always the last event. */
+export interface WorkflowCompletedEvent {
+  /** The event's type. */
+  readonly type: "workflow_completed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** What the workflow function returned. */
+  readonly result?: unknown;
+}
+
+/** The workflow function threw, or its time was up. Always the last event. */
+export interface WorkflowFailedEvent {
+  /** The event's type. */
+  readonly type: "workflow_failed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** What it threw. */
+  readonly error: ErrorRecord;
+}
+
+/** The workflow ended because it was cancelled. Always the last event. */
+export interface WorkflowCanceledEvent {
+  /** The event's type. */
+  readonly type: "workflow_canceled";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The `CanceledError`. */
+  readonly error: ErrorRecord;
+}
+
+/** Somebody asked for the workflow to be cancelled, or its time was up. At most one a run. */
+export interface CancelRequestedEvent {
+  /** The event's type. */
+  readonly type: "cancel_requested";
+  /** When it was recorded. */
+  readonly at: number;
+  /** Why, if a reason was given. */
+  readonly reason?: string;
+  /** Present when the workflow's own timeout asked: the time that was allowed, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** A command: the workflow called an activity, which may run from now on. */
+export interface ActivityStartedEvent {
+  /** The event's type. */
+  readonly type: "activity_started";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** The activity's name. */
+  readonly name: string;
+  /** The activity's input. */
+  readonly input?: unknown;
+}
+
+/** An attempt failed and another one will follow. */
+export interface ActivityAttemptFailedEvent {
+  /** The event's type. */
+  readonly type: "activity_attempt_failed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** Which attempt failed, counted from 1. */
+  readonly attempt: number;
+  /** How it failed. */
+  readonly error: ErrorRecord;
+  /** When the next attempt is due. */
+  readonly retryAt: number;
+}
+
+/** An activity returned. */
+export interface ActivityCompletedEvent {
+  /** The event's type. */
+  readonly type: "activity_completed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** Which attempt returned, counted from 1. */
+  readonly attempt: number;
+  /** What it returned. */
+  readonly result?: unknown;
+}
+
+/** An activity failed for good. */
+export interface ActivityFailedEvent {
+  /** The event's type. */
+  readonly type: "activity_failed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** Which attempt was the last, counted from 1. */
+  readonly attempt: number;
+  /** How it failed. */
+  readonly error: ErrorRecord;
+}
+
+/** A command: the workflow went to sleep. */
+export interface TimerStartedEvent {
+  /** The event's type. */
+  readonly type: "timer_started";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** When the timer is due. */
+  readonly dueAt: number;
+}
+
+/** A timer's time had come. */
+export interface TimerFiredEvent {
+  /** The event's type. */
+  readonly type: "timer_fired";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+}
+
+/** A signal arrived, whether or not anybody waited for it. */
+export interface SignalReceivedEvent {
+  /** The event's type. */
+  readonly type: "signal_received";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The signal's name. */
+  readonly name: string;
+  /** What the sender attached. */
+  readonly payload?: unknown;
+  /** Who sent it, if the sender said. */
+  readonly senderId?: string;
+  /** Unique per signal: tells a repeated write from a second signal. */
+  readonly signalId: string;
+}
+
+/** An event by which a workflow asks for something; it holds the command's position. */
+export type CommandEvent = ActivityStartedEvent | TimerStartedEvent;
+
+/** One entry of a run's history. */
+export type WorkflowEvent =
+  | WorkflowStartedEvent
+  | WorkflowCompletedEvent
+  | WorkflowFailedEvent
+  | WorkflowCanceledEvent
+  | CancelRequestedEvent
+  | CommandEvent
+  | ActivityAttemptFailedEvent
+  | ActivityCompletedEvent
+  | ActivityFailedEvent
+  | TimerFiredEvent
+  | SignalReceivedEvent;
+
+/** Everything that is stored of a workflow. Deeply frozen when it comes from the in-memory store. */
+export interface WorkflowState {
+  /** The workflow's ID, chosen by the caller. */
+  readonly workflowId: string;
+  /** The ID of the run; a new run under the same workflow ID has another one. */
+  readonly runId: string;
+  /** The name under which the workflow is registered. */
+  readonly workflowName: string;
+  /** Where the run stands. */
+  readonly status: WorkflowStatus;
+  /** The workflow's input. */
+  readonly input?: unknown;
+  /** What the workflow returned, once it is `completed`. */
+  readonly result?: unknown;
+  /** How the workflow ended, once it is `failed` or `canceled`. */
+  readonly error?: ErrorRecord;
+  /** What happened, oldest first. */
+  readonly history: readonly WorkflowEvent[];
+  /** When the run was created. */
+  readonly createdAt: number;
+  /** When the state last changed. */
+  readonly updatedAt: number;
+}
+
+/**
+ * What {@linkcode WorkflowStore.save} takes: a state of which only the ID and the status must be given.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryStore } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const store = new InMemoryStore();
+ * await store.save({ workflowId: "a", status: "running" });
+ * assertEquals((await store.load("a"))?.history, []);
+ * ```
+ */
+export interface WorkflowStateInit {
+  /** The workflow's ID: any string but the empty one. */
+  readonly workflowId: string;
+  /** Where the run stands. */
+  readonly status: WorkflowStatus;
+  /** @default {""} */
+  readonly runId?: string;
+  /** @default {""} */
+  readonly workflowName?: string;
+  /** @default {undefined} */
+  readonly input?: unknown;
+  /** @default {undefined} */
+  readonly result?: unknown;
+  /** @default {undefined} */
+  readonly error?: ErrorRecord;
+  /** @default {[]} */
+  readonly history?: readonly WorkflowEvent[];
+  /** Milliseconds since the epoch. @default {the stored `createdAt` if the workflow exists, else the time of the call} */
+  readonly createdAt?: number;
+  /** Milliseconds since the epoch. @default {the time of the call} */
+  readonly updatedAt?: number;
+}
+
+/** Which workflows {@linkcode WorkflowStore.list} answers. */
+export interface WorkflowFilter {
+  /** One status or several. @default {every status} */
+  readonly status?: WorkflowStatus | readonly WorkflowStatus[];
+  /** At most so many: an integer from 0. @default {no limit} */
+  readonly limit?: number;
+}
+
+/** What {@linkcode WorkflowStore.append} takes. */
+export interface AppendBatch {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** The run that the events belong to. */
+  readonly runId: string;
+  /** How many events the writer believes the run to have: an integer from 0. */
+  readonly expectedLength: number;
+  /** The events to add, in order; at least one. */
+  readonly events: readonly WorkflowEvent[];
+  /**
+   * Only with a first event `workflow_started`: the run that the new one replaces. It must be finished.
+   * @default {undefined}: no workflow of that ID may exist
+   */
+  readonly replaces?: string;
+}
+
+/** Hears of a changed workflow; see {@linkcode WorkflowStore.subscribe}. */
+export type StoreListener = (workflowId: string, historyLength: number) => void;
+
+/**
+ * The port to a store. An executor knows nothing else of where its runs are kept.
+ *
+ * For every method: it takes effect as one atomic step; a rejected call has changed nothing that a reader can see (a
+ * store across a network may lose its answer after the write; an executor copes with that, since a repeated `append`
+ * is a conflict); what is saved is copied, and what is loaded can be changed by nobody.
+ */
+export interface WorkflowStore {
+  /**
+   * Writes the whole state of a workflow, replacing what is stored. What the argument leaves out gets its default,
+   * save `createdAt`, which survives. Keeps the workflow's place in the order of creation.
+   *
+   * @throws {TypeError} If `workflowId` is not a string or empty, the status is not known, or a value cannot be stored.
+   */
+  save(state: WorkflowStateInit): Promise<void>;
+  /** Answers the stored state, or `null` if there is none. Does not change anything. */
+  load(workflowId: string): Promise<WorkflowState | null>;
+  /**
+   * Answers the states that match, in order of creation.
+   *
+   * @throws {TypeError} If a status is not known.
+   * @throws {RangeError} If `limit` is negative or not an integer.
+   */
+  list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
+  /** Forgets a workflow. If it is not stored, does nothing. */
+  delete(workflowId: string): Promise<void>;
+  /**
+   * Compare and append: adds events to a run if its history still has the length that the writer believes.
+   *
+   * A first event `workflow_started` with an expected length of 0 creates the run, last in the order of creation,
+   * either anew or in the place of the finished run that `replaces` names. A last event `workflow_completed`,
+   * `workflow_failed` or `workflow_canceled` finishes it. Status, input, result, error and times follow from the
+   * events: `applyBatch` computes them. Costs as much as the batch, never as much as the history.
+   *
+   * @throws {WorkflowError} With code `conflict` if the run is not there, is finished, is another run or has another
+   * length. Load the state and decide again.
+   * @throws {TypeError} If the batch is malformed or a value cannot be stored.
+   */
+  append(batch: AppendBatch): Promise<void>;
+  /**
+   * Optional: calls `listener` after each change of a workflow, by whomever, with its ID and the length its history has
+   * now (0 if it was deleted), until the returned function is called. Several changes of one workflow may be told as
+   * one. With it, an executor hears at once of signals sent through another executor, and can wait for runs that another
+   * one drives. The listener must not throw.
+   */
+  subscribe?(listener: StoreListener): () => void;
+}
+
+/** How often and when a failing activity is tried again. Attempts are counted with the first. */
+export interface RetryPolicy {
+  /** How many attempts at most: an integer from 1, or `Infinity`. @default {3} */
+  readonly maxAttempts?: number;
+  /** The delay before the second attempt, in milliseconds, from 0. @default {100} */
+  readonly initialIntervalMs?: number;
+  /** What the delay is multiplied with each time, from 1. @default {2} */
+  readonly backoffCoefficient?: number;
+  /** No delay is longer than this before jitter, in milliseconds, from 0. @default {10_000} */
+  readonly maxIntervalMs?: number;
+  /** The delay is multiplied with a random factor between the two. `false` for none. @default {[0.5, 1.5]} */
+  readonly jitter?: readonly [min: number, max: number] | false;
+  /** Whether an error is worth another attempt. @default {every error but a `NonRetryableError`} */
+  readonly isRetryable?: (error: unknown) => boolean;
+}
+
+/** What an activity gets as its second argument. */
+export interface ActivityContext {
+  /** Aborted when the attempt times out, the workflow is cancelled or has ended, or the executor is closed. */
+  readonly signal: AbortSignal;
+  /** Which attempt this is, counted from 1. */
+  readonly attempt: number;
+  /** The ID of the workflow that called the activity. */
+  readonly workflowId: string;
+  /** The ID of the run that called the activity. */
+  readonly runId: string;
+  /** The same for every attempt of this call, also after a restart, and for no other call. */
+  readonly idempotencyKey: string;
+}
+
+/** An activity: where side effects go. Takes and returns what structured clone takes. */
+export type Activity<Input = unknown, Output = unknown> = (
+  input: Input,
+  context: ActivityContext,
+) => Output | PromiseLike<Output>;
+
+/** Options of {@linkcode WorkflowContext.executeActivity}. */
+export interface ActivityOptions {
+  /** The name in the history. @default {the function's name, or "anonymous"} */
+  readonly name?: string;
+  /** When to try again; `{}` for the default policy. @default {undefined}: one attempt */
+  readonly retry?: RetryPolicy;
+  /** How long one attempt may take, in milliseconds, above 0. A timed-out attempt may be retried. @default {no limit} */
+  readonly timeoutMs?: number;
+  /** How long all attempts and the delays between them may take, in milliseconds, above 0. @default {no limit} */
+  readonly totalTimeoutMs?: number;
+  /**
+   * Never run it a second time: no retries, and if the process dies while it runs, it fails with code
+   * `activity_interrupted` on recovery. @default {false}
+   */
+  readonly atMostOnce?: boolean;
+}
+
+/** The arguments after the function: the input may be left out where the function takes none. */
+export type InputArgs<Input, Options> = undefined extends Input
+  ? [input?: Input, options?: Options]
+  : [input: Input, options?: Options];
+
+/**
+ * The port that workflow code holds. Everything that can differ between two executions of the code goes through it, so
+ * that a run replays from its history exactly as it ran.
+ */
+export interface WorkflowContext {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** The ID of this run. */
+  readonly runId: string;
+  /** Aborted when the workflow is cancelled or its time is up. */
+  readonly signal: AbortSignal;
+  /**
+   * Runs an activity and answers its result as it is stored: frozen, without prototypes. A result in the history is
+   * not computed again.
+   *
+   * @throws {TypeError} If an argument is bad or the input cannot be stored.
+   * @throws {RangeError} If a number among the options is out of its range.
+   */
+  executeActivity<Input, Output>(
+    activity: (input: Input, context: ActivityContext) => Output,
+    ...args: InputArgs<NoInfer<Input>, ActivityOptions>
+  ): Promise<Awaited<Output>>;
+  /**
+   * The signals of one name, in order of arrival. Every iteration is a subscriber from its start (`for await`, or the
+   * call of `[Symbol.asyncIterator]()`): it gets what nobody has read yet and all that arrives until it stops.
+   */
+  receiveSignal<Payload = unknown>(name: string): AsyncIterable<Payload>;
+  /**
+   * Waits. The time is kept over a restart.
+   *
+   * @param ms How long, in milliseconds, from 0.
+   * @throws {RangeError} If `ms` is not a finite number from 0.
+   */
+  sleep(ms: number): Promise<void>;
+  /** The time of the event that the workflow saw last, in milliseconds since the epoch. The same on replay. */
+  now(): number;
+  /** A number from 0 to below 1, like `Math.random()`. The same on replay. */
+  random(): number;
+  /** A UUID of version 4. The same on replay. */
+  uuid(): string;
+  /**
+   * Runs cleanup that a cancellation does not reach: what `body` waits for goes on, and it can call activities although
+   * the workflow is cancelled. A cancellation that arrives meanwhile takes effect when the shield ends.
+   */
+  shield<T>(body: () => T | PromiseLike<T>): Promise<T>;
+}
+
+/** A workflow: a plain function of its context and its input. */
+export type Workflow<Input = unknown, Output = unknown> = (
+  ctx: WorkflowContext,
+  input: Input,
+) => Output | PromiseLike<Output>;
