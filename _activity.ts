@@ -7,15 +7,26 @@
  * @module
  */
 
+import type { Clock } from "./clock.ts";
 import { TimeoutError, WorkflowError } from "./errors.ts";
-import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "./hooks.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
 import { toErrorRecord } from "./_error_record.ts";
 import type { Command, Effect, Pending } from "./_replay.ts";
-import type { Host } from "./_run.ts";
-import type { Timer } from "./_timers.ts";
+import type { Timer, Timers } from "./_timers.ts";
+import type { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
+
+/** What an activity uses of the executor. */
+export interface ActivityHost {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly turns: Turns;
+  readonly middleware: readonly Middleware[];
+  readonly random: () => number;
+  readonly report: ErrorReporter;
+}
 
 /** The run that an activity belongs to. */
 export interface ActivityRun {
@@ -25,7 +36,7 @@ export interface ActivityRun {
 }
 
 export class ActivityTask implements Effect {
-  readonly #host: Host;
+  readonly #host: ActivityHost;
   readonly #run: ActivityRun;
   readonly #pending: Pending;
   readonly #command: Command & { type: "activity_started" };
@@ -38,7 +49,7 @@ export class ActivityTask implements Effect {
   #totalTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
 
-  constructor(host: Host, run: ActivityRun, pending: Pending) {
+  constructor(host: ActivityHost, run: ActivityRun, pending: Pending) {
     this.#host = host;
     this.#run = run;
     this.#pending = pending;
@@ -147,7 +158,7 @@ export class ActivityTask implements Effect {
     if (delayMs === null) return this.#fail(error);
     const at = this.#host.clock.now();
     const { seq } = this.#pending;
-    const event = { seq, attempt: this.#attempts, error: toErrorRecord(error), retryAt: at + delayMs };
+    const event = { seq, attempt: this.#attempts, error: toErrorRecord(error), retryAt: at + Math.ceil(delayMs) };
     this.#run.record(Object.freeze({ type: "activity_attempt_failed", at, ...event }));
   }
 

@@ -9,27 +9,23 @@
  * @module
  */
 
-import type { Clock } from "./clock.ts";
 import { ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError } from "./errors.ts";
-import type { ErrorReporter, Hooks, Middleware, RunInfo } from "./hooks.ts";
+import type { Hooks, RunInfo } from "./hooks.ts";
 import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
-import { ActivityTask } from "./_activity.ts";
+import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { finalStatus } from "./_history.ts";
 import { type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
-import type { Timer, Timers } from "./_timers.ts";
+import type { RetryingStore } from "./_retrying_store.ts";
+import type { Timer } from "./_timers.ts";
 import { handOut, toStored } from "./_value.ts";
-import { Writer, type WriterHost, type WriterRun } from "./_writer.ts";
+import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
-export interface Host extends WriterHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
+export interface Host extends ActivityHost {
+  readonly store: RetryingStore;
   readonly hooks: Hooks | undefined;
-  readonly middleware: readonly Middleware[];
-  readonly random: () => number;
-  readonly report: ErrorReporter;
   /** The run is live no more. */
   ended(run: Run): void;
 }
@@ -84,7 +80,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#workflow = workflow;
     this.#replaying = replay;
     this.#replay = new Replay(run.workflowId, this);
-    this.#writer = new Writer(host, this, history.length, replay);
+    this.#writer = new Writer(host.store, this, history.length, replay);
     for (const event of history) this.takeIn(event);
     const [started] = history;
     if (started.type !== "workflow_started" || started.timeoutMs === undefined || this.#cancelRequested) return;

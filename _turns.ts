@@ -47,6 +47,13 @@ export class Turns {
     hop(this.#end);
   }
 
+  /** Work goes on until `promise` settles. */
+  during<T>(promise: Promise<T>): Promise<T> {
+    if (this.#clock.hold === undefined) return promise;
+    this.enter();
+    return promise.finally(() => this.leave());
+  }
+
   /** Something goes on that is not waiting for a timer. Counted. */
   enter(): void {
     if (this.#work++ > 0 || this.#held) return;

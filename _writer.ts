@@ -11,18 +11,10 @@
 
 import { WorkflowError } from "./errors.ts";
 import type { RunInfo } from "./hooks.ts";
-import type { WorkflowEvent, WorkflowState, WorkflowStore } from "./types.ts";
+import type { WorkflowEvent, WorkflowState } from "./types.ts";
 import { finalStatus, FrozenBatch } from "./_history.ts";
-import type { Turns } from "./_turns.ts";
+import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import { show } from "./_value.ts";
-
-/** What a writer uses of the executor. */
-export interface WriterHost {
-  readonly store: WorkflowStore;
-  readonly turns: Turns;
-  /** Waits before the next try; rejects with code `store_failed` after the last. */
-  backOff(error: unknown, attempt: number): Promise<void>;
-}
 
 /** The run that a writer writes for. */
 export interface WriterRun extends RunInfo {
@@ -47,7 +39,7 @@ interface Batch {
 }
 
 export class Writer {
-  readonly #host: WriterHost;
+  readonly #store: RetryingStore;
   readonly #run: WriterRun;
   /** How many events of the run are known to be stored. */
   #length: number;
@@ -59,8 +51,8 @@ export class Writer {
   #onIdle: (() => void)[] = [];
 
   /** @param paused Whether to record without writing until {@linkcode resume}. */
-  constructor(host: WriterHost, run: WriterRun, length: number, paused: boolean) {
-    this.#host = host;
+  constructor(store: RetryingStore, run: WriterRun, length: number, paused: boolean) {
+    this.#store = store;
     this.#run = run;
     this.#length = length;
     this.#paused = paused;
@@ -103,7 +95,6 @@ export class Writer {
   #begin(): void {
     if (this.#writing || !this.#run.live || !(this.#behind || this.#ready)) return;
     this.#writing = true;
-    this.#host.turns.enter();
     queueMicrotask(this.#next);
   }
 
@@ -128,7 +119,6 @@ export class Writer {
 
   #end(): void {
     this.#writing = false;
-    this.#host.turns.leave();
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
@@ -143,11 +133,7 @@ export class Writer {
 
   #append({ events }: Batch): Promise<void> {
     const { workflowId, runId } = this.#run;
-    try {
-      return this.#host.store.append(new FrozenBatch(workflowId, runId, this.#length, events));
-    } catch (error) {
-      return Promise.reject(error); // a store that is not careful to reject
-    }
+    return this.#store.append(new FrozenBatch(workflowId, runId, this.#length, events));
   }
 
   #stored(batch: Batch): void {
@@ -166,7 +152,7 @@ export class Writer {
         // A conflict that nothing explains is a fault of the store as well.
         if (!isConflict(error) || !await this.#catchUp(batch, ambiguous)) {
           ambiguous ||= !isConflict(error);
-          await this.#backOff(error, attempt);
+          await this.#store.backOff(error, attempt);
         }
         if (!this.#run.live || batch.events.length === 0) break;
         try {
@@ -185,7 +171,7 @@ export class Writer {
 
   /** Reads what somebody else wrote. Resolves to whether there was anything. */
   async #catchUp(batch: Batch | undefined, ambiguous: boolean): Promise<boolean> {
-    const state = await this.#load();
+    const state = await this.#store.load(this.#run.workflowId);
     this.#told = undefined;
     if (!this.#run.live) return true;
     const lost = this.#whyLost(state);
@@ -229,33 +215,9 @@ export class Writer {
     return dropped;
   }
 
-  async #load(): Promise<WorkflowState | null> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.#host.store.load(this.#run.workflowId);
-      } catch (error) {
-        await this.#backOff(error, attempt);
-      }
-    }
-  }
-
-  async #backOff(error: unknown, attempt: number): Promise<void> {
-    this.#host.turns.leave();
-    try {
-      await this.#host.backOff(error, attempt);
-    } finally {
-      this.#host.turns.enter();
-    }
-  }
-
   #tell(batch: Batch, stored: boolean): void {
     const { waiters } = batch;
     batch.waiters = undefined;
     if (waiters !== undefined) { for (const tell of waiters) tell(stored); }
   }
-}
-
-/** Whether an append failed because somebody else wrote first. */
-export function isConflict(error: unknown): boolean {
-  return error instanceof WorkflowError && error.code === "conflict";
 }

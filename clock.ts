@@ -1,7 +1,7 @@
 /**
  * Time as a parameter: the system's clock, and a virtual one that jumps.
  *
- * Owns the only calls of `Date.now`, `setTimeout` and `clearTimeout` in the package. Does not know what waits for a
+ * Owns the only calls of `Date.now`, `setTimeout`, `clearTimeout` and `Math.random` in the package. Does not know what waits for a
  * timer.
  *
  * 1. A timer never fires before it is due, however long the wait is.
@@ -63,6 +63,9 @@ export const systemClock: Clock = {
     return () => clearTimeout(id);
   },
 };
+
+/** Numbers from 0 to below 1 from the machine: `Math.random`, read at each call. */
+export const systemRandom = (): number => Math.random();
 
 /** Options of a {@linkcode VirtualClock}. */
 export interface VirtualClockOptions {

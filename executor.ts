@@ -25,10 +25,10 @@
  * @module
  */
 
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock, systemRandom } from "./clock.ts";
 import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type Hooks, type Middleware, type MiddlewareCall } from "./hooks.ts";
-import { retryDelayMs, validateRetryPolicy } from "./retry.ts";
+import { validateRetryPolicy } from "./retry.ts";
 import type {
   RetryPolicy,
   Workflow,
@@ -38,13 +38,15 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { fromErrorRecord } from "./_error_record.ts";
+import { Handles, validateId, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
+import { isConflict, RetryingStore } from "./_retrying_store.ts";
 import { type Host, Run } from "./_run.ts";
 import { Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
-import { handOut, show, toStored } from "./_value.ts";
-import { isConflict } from "./_writer.ts";
+import { show, toStored } from "./_value.ts";
+
+export type { WorkflowHandle };
 
 /** Options of an {@linkcode Executor}. */
 export interface ExecutorOptions {
@@ -104,26 +106,6 @@ export interface QueryAnswers {
   readonly state: WorkflowState;
 }
 
-/** A way back to one run. */
-export interface WorkflowHandle<Result = unknown> {
-  /** The workflow's ID. */
-  readonly id: string;
-  /** The ID of the run. */
-  readonly runId: string;
-  /** Where the run stands, as far as this executor knows. */
-  readonly status: WorkflowStatus;
-  /**
-   * Waits for the end of the run. Can be called any number of times.
-   *
-   * @param options `signal`: stops the waiting, not the workflow.
-   * @returns What the workflow returned, as it is stored.
-   * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `closed`,
-   * `store_failed`, `non_deterministic` or `unknown_workflow` if the run cannot go on here, or with code `not_found` if
-   * it was deleted or replaced.
-   */
-  result(options?: { readonly signal?: AbortSignal }): Promise<Result>;
-}
-
 const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
 
 /** Runs workflows. */
@@ -133,13 +115,9 @@ export class Executor {
   readonly #names = new Map<unknown, string>();
   /** The live runs, by workflow ID. */
   readonly #runs = new Map<string, Run>();
-  /** Who waits for a change of a workflow that is not live here, by workflow ID. */
-  readonly #watchers = new Map<string, Set<() => void>>();
-  /** Who waits to ask the store again. */
-  readonly #sleepers = new Set<(error: WorkflowError) => void>();
+  readonly #handles: Handles;
   readonly #signalPrefix = crypto.randomUUID();
   #signals = 0;
-  #unsubscribe: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -148,7 +126,7 @@ export class Executor {
    * @throws {RangeError} If a number in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, clock = systemClock, workflows = {}, hooks, middleware = [], random = Math.random } = options ?? {};
+    const { store, clock = systemClock, workflows = {}, hooks, middleware = [], random = systemRandom } = options ?? {};
     const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } = options ?? {};
     if (typeof store?.append !== "function" || typeof store.load !== "function") {
       throw new TypeError(`Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`);
@@ -176,26 +154,14 @@ export class Executor {
       }
     };
     const timers = new Timers(clock);
-    this.#host = {
-      store,
-      clock,
-      timers,
-      turns: new Turns(clock),
-      hooks,
-      middleware,
-      random,
-      report,
-      backOff: (error, attempt) => {
-        const delayMs = retryDelayMs(storeRetry, { attempt, error, random: random() });
-        if (delayMs !== null) return this.#sleep(delayMs);
-        const message = `The store failed ${attempt} times in a row; what it holds is unchanged, and recover() goes on`;
-        return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
-      },
-      ended: (run) => {
-        if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
-        this.#subscribe();
-      },
+    const turns = new Turns(clock);
+    const retrying = new RetryingStore(store, storeRetry, { clock, timers, turns, random });
+    this.#handles = new Handles(retrying, this.#runs);
+    const ended = (run: Run) => {
+      if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
+      this.#handles.listen();
     };
+    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended };
   }
 
   /**
@@ -262,7 +228,7 @@ export class Executor {
       if (!types.includes(type)) {
         throw new TypeError(`Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${show(type)}`);
       }
-      const state = await this.#load(id, "query");
+      const state = await this.#handles.load(id, "query");
       return type === "state" ? state : state[type as Exclude<Type, "state">];
     }) as Promise<QueryAnswers[Type]>;
   }
@@ -292,8 +258,7 @@ export class Executor {
    * @throws {WorkflowError} With code `not_found` if there is no such workflow.
    */
   async handle<Result = unknown>(id: string): Promise<WorkflowHandle<Result>> {
-    const state = await this.#load(id, "find");
-    return this.#handleOf(state.workflowId, state.runId, state.status) as WorkflowHandle<Result>;
+    return this.#handles.create(await this.#handles.load(id, "find")) as WorkflowHandle<Result>;
   }
 
   /**
@@ -307,8 +272,8 @@ export class Executor {
   async recover(): Promise<WorkflowHandle[]> {
     this.#assertOpen("recover");
     const handles: WorkflowHandle[] = [];
-    for (const state of await this.#persist(() => this.#host.store.list({ status: "running" }))) {
-      const { workflowId, runId, workflowName, status, history } = state;
+    for (const state of await this.#host.store.running()) {
+      const { workflowId, runId, workflowName, history } = state;
       this.#assertOpen("recover");
       if (this.#runs.get(workflowId)?.runId === runId) continue;
       const workflow = this.#workflows.get(workflowName);
@@ -323,7 +288,7 @@ export class Executor {
         run = new WorkflowError("unknown_workflow", `Cannot recover workflow ${show(workflowId)}: ${why}`);
         this.#host.report(run);
       }
-      handles.push(this.#handleOf(workflowId, runId, status, run));
+      handles.push(this.#handles.create(state, run));
     }
     return handles;
   }
@@ -348,8 +313,8 @@ export class Executor {
     const runs = [...this.#runs.values()];
     const error = new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
     for (const run of runs) run.suspend(error);
-    for (const wake of this.#sleepers) wake(error);
-    for (const watchers of this.#watchers.values()) { for (const wake of watchers) wake(); }
+    this.#host.store.close(error);
+    this.#handles.close(error);
     await Promise.all(runs.map((run) => run.written()));
   }
 
@@ -383,12 +348,12 @@ export class Executor {
     const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
     this.#begin(run);
     if (signal !== undefined) this.#cancelOnAbort(run, signal);
-    return this.#handleOf(id, runId, "running", run);
+    return this.#handles.create(run, run);
   }
 
   /** Stores the first event of a run, in the place of a finished run if there is one. */
   async #create(id: string, runId: string, event: WorkflowEvent): Promise<void> {
-    const { store, backOff } = this.#host;
+    const { store } = this.#host;
     let replaces: string | undefined;
     for (let attempt = 1;; attempt++) {
       let failure: unknown;
@@ -398,7 +363,7 @@ export class Executor {
         failure = error;
       }
       if (isConflict(failure)) {
-        const state = await this.#persist(() => store.load(id));
+        const state = await store.load(id);
         if (state?.runId === runId) return; // it was stored, only the answer was lost
         if (state?.status === "running") {
           const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
@@ -409,15 +374,15 @@ export class Executor {
           continue;
         }
       }
-      await backOff(failure, attempt);
+      await store.backOff(failure, attempt);
     }
   }
 
   #begin(run: Run): void {
     this.#runs.set(run.workflowId, run);
-    this.#subscribe();
+    this.#handles.listen();
     run.start();
-    this.#wake(run.workflowId);
+    this.#handles.wake(run.workflowId);
   }
 
   #cancelOnAbort(run: Run, signal: AbortSignal): void {
@@ -448,7 +413,7 @@ export class Executor {
         await run.ended;
         continue;
       }
-      const { runId, status, history } = await this.#load(id, verb);
+      const { runId, status, history } = await this.#handles.load(id, verb);
       if (status !== "running") {
         throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it is ${status}`);
       }
@@ -461,122 +426,15 @@ export class Executor {
       try {
         return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
       } catch (error) {
-        if (!isConflict(error)) await this.#host.backOff(error, attempt++);
+        if (!isConflict(error)) await this.#host.store.backOff(error, attempt++);
       }
     }
   }
 
-  #handleOf(id: string, runId: string, status: WorkflowStatus, origin?: Run | WorkflowError): WorkflowHandle {
-    let known = status;
-    const live = () => {
-      const run = this.#runs.get(id);
-      return run?.runId === runId ? run : undefined;
-    };
-    const result = async () => {
-      for (;;) {
-        const run = live() ?? origin;
-        if (run instanceof WorkflowError) throw run;
-        if (run !== undefined) {
-          await run.ended;
-          return run.result();
-        }
-        const state = await this.#load(id, "wait for");
-        if (state.runId !== runId) {
-          throw new WorkflowError("not_found", `Cannot wait for workflow ${show(id)}: another run has replaced it`);
-        }
-        known = state.status;
-        if (known === "completed") return handOut(state.result);
-        if (known !== "running") throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
-        if (live() === undefined) await this.#change(id);
-      }
-    };
-    return {
-      id,
-      runId,
-      get status() {
-        return live()?.status ?? (origin instanceof Run ? origin.status : known);
-      },
-      result: (options) => abortable(result(), options?.signal) as Promise<never>,
-    };
-  }
-
-  /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
-  async #change(id: string): Promise<void> {
-    this.#assertOpen("wait for");
-    if (this.#host.store.subscribe === undefined) {
-      const why = `it is not running in this executor, and the store cannot tell of changes; call recover() first`;
-      throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
-    }
-    let watchers = this.#watchers.get(id);
-    if (watchers === undefined) this.#watchers.set(id, watchers = new Set());
-    const changed = new Promise<void>((resolve) => watchers.add(resolve));
-    this.#subscribe();
-    await changed;
-  }
-
-  #wake(id: string): void {
-    const watchers = this.#watchers.get(id);
-    if (watchers === undefined) return;
-    this.#watchers.delete(id);
-    for (const wake of watchers) wake();
-    this.#subscribe();
-  }
-
-  /** Listens to the store as long as anybody here needs to hear of it. */
-  #subscribe(): void {
-    const needed = this.#closed === undefined && (this.#runs.size > 0 || this.#watchers.size > 0);
-    if (needed === (this.#unsubscribe !== undefined)) return;
-    if (needed) {
-      this.#unsubscribe = this.#host.store.subscribe?.((id, historyLength) => {
-        this.#runs.get(id)?.told(historyLength);
-        this.#wake(id);
-      });
-    } else {
-      this.#unsubscribe?.();
-      this.#unsubscribe = undefined;
-    }
-  }
-
-  async #load(id: string, verb: string): Promise<WorkflowState> {
-    validateId(id, verb);
-    const state = await this.#persist(() => this.#host.store.load(id));
-    if (state !== null) return state;
-    throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it does not exist`);
-  }
-
-  async #persist<T>(call: () => Promise<T>): Promise<T> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await call();
-      } catch (error) {
-        await this.#host.backOff(error, attempt);
-      }
-    }
-  }
-
-  #sleep(ms: number): Promise<void> {
-    const { timers, clock } = this.#host;
-    return new Promise((resolve, reject) => {
-      const wake = (error?: WorkflowError) => {
-        this.#sleepers.delete(wake);
-        timers.clear(timer);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const timer = timers.set(clock.now() + ms, wake);
-      this.#sleepers.add(wake);
-    });
-  }
-
-  /** Makes a call of a caller, with middleware around it; the clock waits meanwhile. */
-  async #call(call: MiddlewareCall, body: () => Promise<unknown>): Promise<unknown> {
-    const { turns, middleware, report } = this.#host;
-    turns.enter();
-    try {
-      return await (middleware.length === 0 ? body() : applyMiddleware(middleware, call, body, report));
-    } finally {
-      turns.leave();
-    }
+  /** Makes a call of a caller, with middleware around it. */
+  #call(call: MiddlewareCall, body: () => Promise<unknown>): Promise<unknown> {
+    const { middleware, report } = this.#host;
+    return middleware.length === 0 ? body() : applyMiddleware(middleware, call, body, report);
   }
 
   #assertOpen(verb: string): void {
@@ -584,21 +442,4 @@ export class Executor {
       throw new WorkflowError("closed", `Cannot ${verb} workflow: the executor was closed`);
     }
   }
-}
-
-function validateId(id: unknown, verb: string): void {
-  if (typeof id !== "string" || id === "") {
-    throw new TypeError(`Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`);
-  }
-}
-
-/** Waits for `promise`, or until `signal` is aborted. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -1,0 +1,160 @@
+/**
+ * Handles: ways back to a run, whether it is live here, driven by another executor, or over.
+ *
+ * Owns the executor's subscription to the store. A result is never polled for.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "./errors.ts";
+import type { WorkflowState, WorkflowStatus } from "./types.ts";
+import { fromErrorRecord } from "./_error_record.ts";
+import type { RetryingStore } from "./_retrying_store.ts";
+import type { Run } from "./_run.ts";
+import { handOut, show } from "./_value.ts";
+
+/** A way back to one run. */
+export interface WorkflowHandle<Result = unknown> {
+  /** The workflow's ID. */
+  readonly id: string;
+  /** The ID of the run. */
+  readonly runId: string;
+  /** Where the run stands, as far as this executor knows. */
+  readonly status: WorkflowStatus;
+  /**
+   * Waits for the end of the run. Can be called any number of times.
+   *
+   * @param options `signal`: stops the waiting, not the workflow.
+   * @returns What the workflow returned, as it is stored.
+   * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `closed`,
+   * `store_failed`, `non_deterministic` or `unknown_workflow` if the run cannot go on here, or with code `not_found` if
+   * it was deleted or replaced.
+   */
+  result(options?: { readonly signal?: AbortSignal }): Promise<Result>;
+}
+
+export class Handles {
+  readonly #store: RetryingStore;
+  readonly #runs: ReadonlyMap<string, Run>;
+  /** Who waits for a change of a workflow that is not live here, by workflow ID. */
+  readonly #waiting = new Map<string, (() => void)[]>();
+  #unsubscribe: (() => void) | undefined;
+  #closed: WorkflowError | undefined;
+
+  /** @param runs The live runs, by workflow ID; the executor keeps it up to date. */
+  constructor(store: RetryingStore, runs: ReadonlyMap<string, Run>) {
+    this.#store = store;
+    this.#runs = runs;
+  }
+
+  /** @param origin The run that the handle was made with, or why there is none. */
+  create(run: Pick<WorkflowState, "workflowId" | "runId" | "status">, origin?: Run | WorkflowError): WorkflowHandle {
+    const { workflowId: id, runId } = run;
+    let known = run.status;
+    const current = () => {
+      const live = this.#runs.get(id);
+      return live?.runId === runId ? live : origin;
+    };
+    const result = async () => {
+      for (;;) {
+        const live = current();
+        if (live instanceof WorkflowError) throw live;
+        if (live !== undefined) {
+          await live.ended;
+          return live.result();
+        }
+        const state = await this.load(id, "wait for");
+        if (state.runId !== runId) {
+          throw new WorkflowError("not_found", `Cannot wait for workflow ${show(id)}: another run has replaced it`);
+        }
+        known = state.status;
+        if (known === "completed") return handOut(state.result);
+        if (known !== "running") throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
+        if (current() === undefined) await this.#change(id);
+      }
+    };
+    return {
+      id,
+      runId,
+      get status() {
+        const live = current();
+        return live === undefined || live instanceof WorkflowError ? known : live.status;
+      },
+      result: (options) => abortable(result(), options?.signal) as Promise<never>,
+    };
+  }
+
+  /** The stored state of a workflow that must be there. */
+  async load(id: string, verb: string): Promise<WorkflowState> {
+    validateId(id, verb);
+    const state = await this.#store.load(id);
+    if (state !== null) return state;
+    throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it does not exist`);
+  }
+
+  /** Tells whoever waits for a workflow that it has changed. */
+  wake(id: string): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    for (const wake of waiting) wake();
+    this.listen();
+  }
+
+  /** Listens to the store as long as anybody here needs to hear of it. */
+  listen(): void {
+    const needed = this.#closed === undefined && (this.#runs.size > 0 || this.#waiting.size > 0);
+    if (needed === (this.#unsubscribe !== undefined)) return;
+    if (needed) {
+      this.#unsubscribe = this.#store.port.subscribe?.((id, historyLength) => {
+        this.#runs.get(id)?.told(historyLength);
+        this.wake(id);
+      });
+    } else {
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+    }
+  }
+
+  /** Whoever waits gives up with `error`. */
+  close(error: WorkflowError): void {
+    this.#closed = error;
+    for (const id of [...this.#waiting.keys()]) this.wake(id);
+    this.listen();
+  }
+
+  /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
+  async #change(id: string): Promise<void> {
+    if (this.#store.port.subscribe === undefined) {
+      const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
+      throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
+    }
+    if (this.#closed === undefined) {
+      await new Promise<void>((resolve) => {
+        const waiting = this.#waiting.get(id);
+        if (waiting === undefined) this.#waiting.set(id, [resolve]);
+        else waiting.push(resolve);
+        this.listen();
+      });
+    }
+    if (this.#closed !== undefined) throw this.#closed;
+  }
+}
+
+/** Checks a workflow's ID at the call that takes it. */
+export function validateId(id: unknown, verb: string): void {
+  if (typeof id !== "string" || id === "") {
+    throw new TypeError(`Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`);
+  }
+}
+
+/** Waits for `promise`, or until `signal` is aborted. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
