@@ -1,0 +1,92 @@
+/**
+ * What several tests of the executor share: a store that fails or stops the executor on purpose, and ways to wait
+ * without a clock.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers/promises";
+import {
+  type AppendBatch,
+  Executor,
+  type ExecutorOptions,
+  InMemoryStore,
+  VirtualClock,
+  type WorkflowEvent,
+  type WorkflowFilter,
+  type WorkflowState,
+  type WorkflowStateInit,
+  type WorkflowStore,
+} from "@rockpool/workflow";
+
+/** An executor whose time is virtual and whose delays have no jitter. */
+export function setUp<Store extends WorkflowStore = InMemoryStore>(
+  options: Partial<Omit<ExecutorOptions, "store">> & { store?: Store; startAt?: number } = {},
+): { store: Store; clock: VirtualClock; executor: Executor } {
+  const store = options.store ?? new InMemoryStore() as unknown as Store;
+  const clock = new VirtualClock({ startAt: options.startAt });
+  const executor = new Executor({ clock, random: () => 0.5, ...options, store });
+  return { store, clock, executor };
+}
+
+/** Passes everything on to an `InMemoryStore`; `before` and `after` can throw, and `after` loses the answer then. */
+export class FaultyStore implements WorkflowStore {
+  readonly inner = new InMemoryStore();
+  before: (batch: AppendBatch) => void | Promise<void> = () => {};
+  after: (batch: AppendBatch) => void | Promise<void> = () => {};
+  onLoad: () => void = () => {};
+
+  save(state: WorkflowStateInit): Promise<void> {
+    return this.inner.save(state);
+  }
+
+  async load(workflowId: string): Promise<WorkflowState | null> {
+    this.onLoad();
+    return await this.inner.load(workflowId);
+  }
+
+  list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    return this.inner.list(filter);
+  }
+
+  delete(workflowId: string): Promise<void> {
+    return this.inner.delete(workflowId);
+  }
+
+  async append(batch: AppendBatch): Promise<void> {
+    await this.before(batch);
+    await this.inner.append(batch);
+    await this.after(batch);
+  }
+
+  subscribe(listener: Parameters<InMemoryStore["subscribe"]>[0]): () => void {
+    return this.inner.subscribe(listener);
+  }
+}
+
+/** The types of a history's events. */
+export const typesOf = (history: readonly WorkflowEvent[]): string[] =>
+  history.map(({ type }) => type);
+
+/** Lets all microtasks and some turns of the event loop pass. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 50; i++) await setImmediate();
+}
+
+/** A promise to hold things up with. */
+export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void } {
+  let open!: (value: T) => void;
+  const promise = new Promise<T>((resolve) => open = resolve);
+  return { promise, open };
+}
+
+/** Numbers from 0 to below 1 that follow from a seed. */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = state + 0x6d2b79f5 | 0;
+    let mixed = Math.imul(state ^ state >>> 15, state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
+    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
+  };
+}
