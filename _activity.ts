@@ -9,7 +9,12 @@
 
 import type { Clock } from "./clock.ts";
 import { TimeoutError, WorkflowError } from "./errors.ts";
-import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "./hooks.ts";
+import {
+  applyMiddleware,
+  type ErrorReporter,
+  type Middleware,
+  type MiddlewareCall,
+} from "./hooks.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
 import { toErrorRecord } from "./_error_record.ts";
@@ -89,7 +94,9 @@ export class ActivityTask implements Effect {
   interrupt(): void {
     const error = new WorkflowError(
       "activity_interrupted",
-      `Cannot run activity ${show(this.#command.name)} again: it had started when its executor stopped, and it was asked ` +
+      `Cannot run activity ${
+        show(this.#command.name)
+      } again: it had started when its executor stopped, and it was asked ` +
         `to run at most once`,
     );
     this.#attempts++;
@@ -124,8 +131,9 @@ export class ActivityTask implements Effect {
         const body = async () => await activity(input as never, attempt as never);
         answer = applyMiddleware(middleware, call, body, report);
       }
-      if (isThenable(answer)) answer.then((result) => this.#ok(attempt, result), (error) => this.#ko(attempt, error));
-      else this.#ok(attempt, answer);
+      if (isThenable(answer)) {
+        answer.then((result) => this.#ok(attempt, result), (error) => this.#ko(attempt, error));
+      } else this.#ok(attempt, answer);
     } catch (error) {
       this.#ko(attempt, error);
     }
@@ -143,7 +151,15 @@ export class ActivityTask implements Effect {
     this.#finish();
     const at = this.#host.clock.now();
     const { seq } = this.#pending;
-    this.#run.record(Object.freeze({ type: "activity_completed", at, seq, attempt: this.#attempts, result: stored }));
+    this.#run.record(
+      Object.freeze({
+        type: "activity_completed",
+        at,
+        seq,
+        attempt: this.#attempts,
+        result: stored,
+      }),
+    );
   }
 
   #ko(attempt: Attempt, error: unknown): void {
@@ -158,14 +174,21 @@ export class ActivityTask implements Effect {
     if (delayMs === null) return this.#fail(error);
     const at = this.#host.clock.now();
     const { seq } = this.#pending;
-    const event = { seq, attempt: this.#attempts, error: toErrorRecord(error), retryAt: at + Math.ceil(delayMs) };
+    const event = {
+      seq,
+      attempt: this.#attempts,
+      error: toErrorRecord(error),
+      retryAt: at + Math.ceil(delayMs),
+    };
     this.#run.record(Object.freeze({ type: "activity_attempt_failed", at, ...event }));
   }
 
   #fail(error: unknown): void {
     this.#finish();
     const event = { seq: this.#pending.seq, attempt: this.#attempts, error: toErrorRecord(error) };
-    this.#run.record(Object.freeze({ type: "activity_failed", at: this.#host.clock.now(), ...event }));
+    this.#run.record(
+      Object.freeze({ type: "activity_failed", at: this.#host.clock.now(), ...event }),
+    );
   }
 
   #delayMs(error: unknown): number | null {
@@ -181,7 +204,11 @@ export class ActivityTask implements Effect {
 
   #timeout(timeoutMs: number, where: string): TimeoutError {
     const message = `Activity ${show(this.#command.name)} timed out after ${timeoutMs} ms ${where}`;
-    return new TimeoutError(message, timeoutMs, this.#lastError === undefined ? undefined : { cause: this.#lastError });
+    return new TimeoutError(
+      message,
+      timeoutMs,
+      this.#lastError === undefined ? undefined : { cause: this.#lastError },
+    );
   }
 
   /** The running attempt, if there is one, counts no more. */

@@ -7,7 +7,13 @@
  * @module
  */
 
-import { CanceledError, NonDeterminismError, NonRetryableError, TimeoutError, WorkflowError } from "./errors.ts";
+import {
+  CanceledError,
+  NonDeterminismError,
+  NonRetryableError,
+  TimeoutError,
+  WorkflowError,
+} from "./errors.ts";
 import type { ErrorRecord } from "./types.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
@@ -32,10 +38,17 @@ export function toErrorRecord(thrown: unknown, depth = 0): ErrorRecord {
     } catch {
       value = show(thrown);
     }
-    return Object.freeze({ name: "Error", message: `Thrown: ${show(value)}`, thrown: Object.freeze({ value }) });
+    return Object.freeze({
+      name: "Error",
+      message: `Thrown: ${show(value)}`,
+      thrown: Object.freeze({ value }),
+    });
   }
   const { name, message, stack, cause, errors } = thrown as AggregateError;
-  const record: { -readonly [K in keyof ErrorRecord]: ErrorRecord[K] } = { name: String(name), message: String(message) };
+  const record: { -readonly [K in keyof ErrorRecord]: ErrorRecord[K] } = {
+    name: String(name),
+    message: String(message),
+  };
   if (typeof stack === "string") record.stack = stack;
   if (cause !== undefined && depth < MAX_CAUSES) record.cause = toErrorRecord(cause, depth + 1);
   if (thrown instanceof AggregateError && Array.isArray(errors) && depth < MAX_CAUSES) {
@@ -60,7 +73,11 @@ export function fromErrorRecord(record: ErrorRecord): unknown {
     : domErrors.includes(name) && data?.code === undefined // ours have a code
     ? new DOMException(message, name)
     // The prototype of the class without its constructor, which may want other arguments.
-    : Reflect.construct(Error, [message, options], Object.hasOwn(classes, name) ? classes[name] as typeof Error : Error);
+    : Reflect.construct(
+      Error,
+      [message, options],
+      Object.hasOwn(classes, name) ? classes[name] as typeof Error : Error,
+    );
   if (error.name !== name) defineHidden(error, "name", name);
   if (stack !== undefined) defineHidden(error, "stack", stack);
   return Object.assign(error, handOut(data));
@@ -71,7 +88,12 @@ function isError(value: unknown): value is Error {
 }
 
 function defineHidden(error: Error, key: string, value: string): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
+  Object.defineProperty(error, key, {
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -48,7 +48,10 @@ export class Handles {
   }
 
   /** @param origin The run that the handle was made with, or why there is none. */
-  create(run: Pick<WorkflowState, "workflowId" | "runId" | "status">, origin?: Run | WorkflowError): WorkflowHandle {
+  create(
+    run: Pick<WorkflowState, "workflowId" | "runId" | "status">,
+    origin?: Run | WorkflowError,
+  ): WorkflowHandle {
     const { workflowId: id, runId } = run;
     let known = run.status;
     const current = () => {
@@ -59,17 +62,20 @@ export class Handles {
       for (;;) {
         const live = current();
         if (live instanceof WorkflowError) throw live;
-        if (live !== undefined) {
-          await live.ended;
-          return live.result();
-        }
-        const state = await this.load(id, "wait for");
-        if (state.runId !== runId) {
+        await live?.ended;
+        if (live !== undefined && live.status !== "running") return live.result();
+        if (current() !== live) continue; // it was recovered after it had been suspended
+        const state = live === undefined ? await this.load(id, "wait for") : await this.#store.load(id);
+        const same = state?.runId === runId;
+        if (live !== undefined && !(same && state.status !== "running")) return live.result(); // what suspended it
+        if (!same) {
           throw new WorkflowError("not_found", `Cannot wait for workflow ${show(id)}: another run has replaced it`);
         }
         known = state.status;
         if (known === "completed") return handOut(state.result);
-        if (known !== "running") throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
+        if (known !== "running") {
+          throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
+        }
         if (current() === undefined) await this.#change(id);
       }
     };
@@ -126,7 +132,8 @@ export class Handles {
   /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
   async #change(id: string): Promise<void> {
     if (this.#store.port.subscribe === undefined) {
-      const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
+      const why =
+        "it is not running in this executor, and the store cannot tell of changes; call recover() first";
       throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
     }
     if (this.#closed === undefined) {
@@ -144,7 +151,9 @@ export class Handles {
 /** Checks a workflow's ID at the call that takes it. */
 export function validateId(id: unknown, verb: string): void {
   if (typeof id !== "string" || id === "") {
-    throw new TypeError(`Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`);
+    throw new TypeError(
+      `Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`,
+    );
   }
 }
 

@@ -79,12 +79,22 @@ export function checkBatch(
 ): void {
   const { workflowId, runId, expectedLength, replaces } = batch;
   if (batch.events[0].type === "workflow_started") {
-    if (current === null ? replaces === undefined : replaces === current.runId && current.status !== "running") return;
-    throw conflict(workflowId, current === null ? "it is not there to be replaced" : `it is ${current.status} already`);
+    if (
+      current === null
+        ? replaces === undefined
+        : replaces === current.runId && current.status !== "running"
+    ) return;
+    throw conflict(
+      workflowId,
+      current === null ? "it is not there to be replaced" : `it is ${current.status} already`,
+    );
   }
   if (current === null) throw conflict(workflowId, "it is not there");
   if (current.runId !== runId) {
-    throw conflict(workflowId, `the run is ${show(current.runId)}, the writer expected ${show(runId)}`);
+    throw conflict(
+      workflowId,
+      `the run is ${show(current.runId)}, the writer expected ${show(runId)}`,
+    );
   }
   if (current.status !== "running") throw conflict(workflowId, `it is ${current.status}`);
   if (length !== expectedLength) {
@@ -103,7 +113,8 @@ function conflict(workflowId: string, why: string): WorkflowError {
  */
 export function validateBatch(batch: AppendBatch): void {
   const { workflowId, runId, expectedLength, events, replaces } = batch;
-  const fail = (why: string) => new TypeError(`Cannot append to workflow ${show(workflowId)}: ${why}`);
+  const fail = (why: string) =>
+    new TypeError(`Cannot append to workflow ${show(workflowId)}: ${why}`);
   if (typeof runId !== "string" || runId === "") {
     throw fail(`"runId" must be a non-empty string, got ${show(runId)}`);
   }
@@ -111,17 +122,27 @@ export function validateBatch(batch: AppendBatch): void {
     throw fail(`"expectedLength" must be an integer from 0, got ${show(expectedLength)}`);
   }
   if (!Array.isArray(events) || events.length === 0) {
-    throw fail(`"events" must be a non-empty array, got ${Array.isArray(events) ? "an empty one" : show(events)}`);
+    throw fail(
+      `"events" must be a non-empty array, got ${
+        Array.isArray(events) ? "an empty one" : show(events)
+      }`,
+    );
   }
   const starts = events[0].type === "workflow_started";
   if (starts !== (expectedLength === 0)) {
     throw fail(`"workflow_started" must be the first event, and "expectedLength" 0 with it alone`);
   }
-  if (replaces !== undefined && !starts) throw fail(`"replaces" is only for a batch that starts a run`);
+  if (replaces !== undefined && !starts) {
+    throw fail(`"replaces" is only for a batch that starts a run`);
+  }
   for (let i = 0; i < events.length; i++) {
     validateEvent(events[i], `events[${i}]`);
-    if (i > 0 && events[i].type === "workflow_started") throw fail(`"workflow_started" must be the first event`);
-    if (i < events.length - 1 && finalStatus(events[i])) throw fail(`${show(events[i].type)} must be the last event`);
+    if (i > 0 && events[i].type === "workflow_started") {
+      throw fail(`"workflow_started" must be the first event`);
+    }
+    if (i < events.length - 1 && finalStatus(events[i])) {
+      throw fail(`${show(events[i].type)} must be the last event`);
+    }
   }
 }
 
@@ -149,7 +170,9 @@ export function validateEvent(event: WorkflowEvent, name: string): void {
     throw new TypeError(`Cannot store ${name}: unknown event type ${show(event.type)}`);
   }
   if (!Number.isFinite(event.at)) {
-    throw new TypeError(`Cannot store ${name}: "at" must be a finite number, got ${show(event.at)}`);
+    throw new TypeError(
+      `Cannot store ${name}: "at" must be a finite number, got ${show(event.at)}`,
+    );
   }
 }
 

@@ -11,7 +11,14 @@
  */
 
 import { CanceledError, NonDeterminismError, TimeoutError } from "./errors.ts";
-import type { ActivityAttemptFailedEvent, ActivityOptions, CommandEvent, Workflow, WorkflowContext, WorkflowEvent } from "./types.ts";
+import type {
+  ActivityAttemptFailedEvent,
+  ActivityOptions,
+  CommandEvent,
+  Workflow,
+  WorkflowContext,
+  WorkflowEvent,
+} from "./types.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
@@ -57,7 +64,10 @@ export interface Pending {
 }
 
 /** How a workflow function ended. */
-export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
+export type Outcome = { readonly ok: true; readonly value: unknown } | {
+  readonly ok: false;
+  readonly error: unknown;
+};
 
 /** Who hears of the decisions. */
 export interface ReplayListener {
@@ -120,7 +130,10 @@ export class Replay {
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
     const fail = (error: unknown) => this.#end({ ok: false, error });
     try {
-      Promise.resolve(workflow(ctx, input as never)).then((value) => this.#end({ ok: true, value }), fail);
+      Promise.resolve(workflow(ctx, input as never)).then(
+        (value) => this.#end({ ok: true, value }),
+        fail,
+      );
     } catch (error) {
       fail(error);
     }
@@ -167,7 +180,9 @@ export class Replay {
       return await body();
     } finally {
       this.#shields--;
-      if (this.#shields === 0 && this.#canceled !== undefined && !this.#stopped) this.#rejectWaits(this.#canceled, true);
+      if (this.#shields === 0 && this.#canceled !== undefined && !this.#stopped) {
+        this.#rejectWaits(this.#canceled, true);
+      }
     }
   }
 
@@ -200,7 +215,8 @@ export class Replay {
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;
     if (event.type === "activity_attempt_failed") return pending.failedAttempts >= event.attempt;
-    return (event.type === "activity_started" || event.type === "timer_started") && pending.event !== undefined;
+    return (event.type === "activity_started" || event.type === "timer_started") &&
+      pending.event !== undefined;
   }
 
   /**
@@ -237,8 +253,14 @@ export class Replay {
         this.now = event.at;
         this.#cancel(
           event.timeoutMs === undefined
-            ? new CanceledError(`Canceled ${this.#describe}${event.reason ? `: ${event.reason}` : ""}`, event.reason)
-            : new TimeoutError(`Timed out ${this.#describe} after ${event.timeoutMs} ms`, event.timeoutMs),
+            ? new CanceledError(
+              `Canceled ${this.#describe}${event.reason ? `: ${event.reason}` : ""}`,
+              event.reason,
+            )
+            : new TimeoutError(
+              `Timed out ${this.#describe} after ${event.timeoutMs} ms`,
+              event.timeoutMs,
+            ),
         );
         return true;
       default:
@@ -286,7 +308,14 @@ export class Replay {
   /** The command that an outcome belongs to; none if a cancellation has settled it already. */
   #take(event: { readonly seq: number; readonly type: string }): Pending | undefined {
     if (event.seq >= this.#next) {
-      this.#diverge(this.#divergence(event.seq, `${event.type} of a command`, "no command at this position", ""));
+      this.#diverge(
+        this.#divergence(
+          event.seq,
+          `${event.type} of a command`,
+          "no command at this position",
+          "",
+        ),
+      );
     }
     const pending = this.pending.get(event.seq);
     this.pending.delete(event.seq);
@@ -314,7 +343,9 @@ export class Replay {
     const later = [...this.#expected.values()].find((expected) => matches(expected, command));
     const edit = later === undefined
       ? `${article(describe(command))} was inserted before ${describe(event)}, or replaced it`
-      : `${describe(event)} was removed or moved: the history has ${describe(command)} at position ${later.seq}`;
+      : `${describe(event)} was removed or moved: the history has ${
+        describe(command)
+      } at position ${later.seq}`;
     const line = sourceLine(command.caller);
     return this.#divergence(
       event.seq,
@@ -324,7 +355,12 @@ export class Replay {
     );
   }
 
-  #divergence(position: number, expected: string, actual: string, hint: string): NonDeterminismError {
+  #divergence(
+    position: number,
+    expected: string,
+    actual: string,
+    hint: string,
+  ): NonDeterminismError {
     const message = `Cannot replay ${this.#describe}: its code does not do what its history says
   position ${position}
   history  ${expected}
@@ -337,7 +373,8 @@ export class Replay {
 
 function matches(event: CommandEvent, command: Command): boolean {
   return event.type === command.type &&
-    (event.type !== "activity_started" || event.name === (command as { readonly name: string }).name);
+    (event.type !== "activity_started" ||
+      event.name === (command as { readonly name: string }).name);
 }
 
 function describe(command: CommandEvent | Command): string {
@@ -351,6 +388,9 @@ function article(noun: string): string {
 /** Where workflow code called the context, if the runtime can say. */
 function sourceLine(caller: (...args: never[]) => unknown): string | undefined {
   const trace: { stack?: string } = {};
-  (Error as { captureStackTrace?: (target: object, above: unknown) => void }).captureStackTrace?.(trace, caller);
+  (Error as { captureStackTrace?: (target: object, above: unknown) => void }).captureStackTrace?.(
+    trace,
+    caller,
+  );
   return trace.stack?.split("\n").map((line) => line.trim()).find((line) => line.startsWith("at "));
 }

@@ -63,7 +63,8 @@ export class RetryingStore {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
     if (delayMs === null) {
-      const message = `The store failed ${attempt} times in a row; what it holds is kept, and recover() goes on with it`;
+      const message =
+        `The store failed ${attempt} times in a row; what it holds is kept, and recover() goes on with it`;
       return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
     }
     return new Promise((resolve, reject) => {

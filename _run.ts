@@ -12,7 +12,13 @@
 import { ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
-import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import type {
+  ErrorRecord,
+  Workflow,
+  WorkflowEvent,
+  WorkflowState,
+  WorkflowStatus,
+} from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { finalStatus } from "./_history.ts";
@@ -83,7 +89,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer = new Writer(host.store, this, history.length, replay);
     for (const event of history) this.takeIn(event);
     const [started] = history;
-    if (started.type !== "workflow_started" || started.timeoutMs === undefined || this.#cancelRequested) return;
+    if (
+      started.type !== "workflow_started" || started.timeoutMs === undefined ||
+      this.#cancelRequested
+    ) return;
     const { at, timeoutMs } = started;
     this.#deadline = host.timers.set(at + timeoutMs, () => {
       this.#cancelRequested = true;
@@ -124,8 +133,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (this.open) this.#writer.record(event);
   }
 
-  /** The store says how long the history is. */
-  told(historyLength: number): void {
+  /** The store says that the workflow has changed, and how long its history is after an append. */
+  told(historyLength: number | null): void {
     this.#writer.told(historyLength);
   }
 
@@ -181,7 +190,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (event.type === "activity_started" || event.type === "timer_started") this.#perform(pending);
+    else if (event.type === "activity_started" || event.type === "timer_started") {
+      this.#perform(pending);
+    }
   }
 
   isObsolete(event: WorkflowEvent): boolean {
@@ -191,7 +202,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   endedElsewhere(state: WorkflowState): void {
     const { status, result, error, updatedAt: at } = state;
     if (status === "completed") this.#finish({ type: "workflow_completed", at, result });
-    else this.#finish({ type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) });
+    else {this.#finish({
+        type: `workflow_${status as "failed"}`,
+        at,
+        error: error ?? toErrorRecord(status),
+      });}
   }
 
   endTurn(): void {
@@ -255,7 +270,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #finalEvent(outcome: Outcome): WorkflowEvent {
     const at = this.#host.clock.now();
-    const fail = (error: unknown) => Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
+    const fail = (error: unknown) =>
+      Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
     if (outcome.ok) {
       try {
         const result = toStored(outcome.value, "result of the workflow");
@@ -266,7 +282,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     }
     const { error } = outcome;
     const { canceled } = this.#replay;
-    if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) return fail(error);
+    if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
+      return fail(error);
+    }
     if (!(canceled instanceof CanceledError)) return fail(canceled);
     return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
   }
@@ -299,11 +317,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const name = hookNames[event.type];
     if (hooks === undefined || name === undefined) return;
     try {
-      const answer = (hooks[name] as ((event: WorkflowEvent, run: RunInfo) => unknown) | undefined)?.call(hooks, event, {
-        workflowId: this.workflowId,
-        runId: this.runId,
-        workflowName: this.workflowName,
-      });
+      const answer = (hooks[name] as ((event: WorkflowEvent, run: RunInfo) => unknown) | undefined)
+        ?.call(hooks, event, {
+          workflowId: this.workflowId,
+          runId: this.runId,
+          workflowName: this.workflowName,
+        });
       if (answer instanceof Promise) answer.catch(report); // unhandled, it would take the process down
     } catch (error) {
       report(error);

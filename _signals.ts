@@ -57,7 +57,9 @@ export class Signals {
 
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
-    if (channel === undefined) this.#channels.set(name, channel = { buffer: new Buffer(), subscribers: new Set() });
+    if (channel === undefined) {
+      this.#channels.set(name, channel = { buffer: new Buffer(), subscribers: new Set() });
+    }
     return channel;
   }
 }
@@ -83,13 +85,17 @@ class Subscription implements AsyncIterator<unknown, undefined> {
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
-    if (!this.#channel.subscribers.has(this)) return Promise.resolve({ value: undefined, done: true });
+    if (!this.#channel.subscribers.has(this)) {
+      return Promise.resolve({ value: undefined, done: true });
+    }
     const refusal = this.#gate.refusal();
     if (refusal !== undefined) {
       this.#stop();
       return Promise.reject(refusal);
     }
-    if (this.#unread.size > 0) return Promise.resolve({ value: handOut(this.#unread.shift()), done: false });
+    if (this.#unread.size > 0) {
+      return Promise.resolve({ value: handOut(this.#unread.shift()), done: false });
+    }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject, shielded: this.#gate.shielded });
     });

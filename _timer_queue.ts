@@ -71,7 +71,9 @@ export class TimerQueue {
     for (;;) {
       let child = 2 * index + 1;
       if (child >= this.#heap.length) break;
-      if (child + 1 < this.#heap.length && before(this.#heap[child + 1], this.#heap[child])) child++;
+      if (child + 1 < this.#heap.length && before(this.#heap[child + 1], this.#heap[child])) {
+        child++;
+      }
       if (before(timer, this.#heap[child])) break;
       this.#place(this.#heap[child], index);
       index = child;

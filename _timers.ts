@@ -1,22 +1,26 @@
 /**
- * All timers of an executor, behind the one timer that it has in its clock.
+ * All timers of an executor, behind the one timer that it has in its clock. What a timer sets going is work: the clock
+ * does not jump on before it has settled.
  *
  * @module
  */
 
 import type { Clock } from "./clock.ts";
 import { type Timer, TimerQueue } from "./_timer_queue.ts";
+import type { Turns } from "./_turns.ts";
 
 export type { Timer };
 
 export class Timers {
   readonly #clock: Clock;
+  readonly #turns: Turns;
   readonly #queue = new TimerQueue();
   #armed: { readonly dueAt: number; readonly clear: () => void } | undefined;
   #firing = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, turns: Turns) {
     this.#clock = clock;
+    this.#turns = turns;
   }
 
   set(dueAt: number, callback: () => void): Timer {
@@ -37,18 +41,26 @@ export class Timers {
     const dueAt = this.#queue.peek()?.dueAt;
     if (dueAt === this.#armed?.dueAt) return;
     this.#armed?.clear();
-    this.#armed = dueAt === undefined ? undefined : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
+    this.#armed = dueAt === undefined
+      ? undefined
+      : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
   }
 
   readonly #fire = (): void => {
     this.#armed = undefined;
     this.#firing = true;
+    this.#turns.enter();
     const now = this.#clock.now();
-    for (let timer = this.#queue.peek(); timer !== undefined && timer.dueAt <= now; timer = this.#queue.peek()) {
+    for (
+      let timer = this.#queue.peek();
+      timer !== undefined && timer.dueAt <= now;
+      timer = this.#queue.peek()
+    ) {
       this.#queue.clear(timer);
       timer.callback();
     }
     this.#firing = false;
     this.#arm();
+    this.#turns.leave();
   };
 }

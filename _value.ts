@@ -29,14 +29,23 @@ export function needsCopy(value: unknown, seen?: Set<object>): boolean {
   if (!Object.isFrozen(value) || !(Array.isArray(value) || isPlain(value))) return true;
   if (seen?.has(value)) return false;
   for (const item of Array.isArray(value) ? value : Object.values(value)) {
-    if (typeof item === "object" && item !== null && needsCopy(item, (seen ??= new Set()).add(value))) return true;
+    if (
+      typeof item === "object" && item !== null && needsCopy(item, (seen ??= new Set()).add(value))
+    ) return true;
   }
   return false;
 }
 
+/** Whether a value is a finite number from `min`; `Number.MIN_VALUE` stands for "above 0". */
+export function isFiniteFrom(value: unknown, min: number): boolean {
+  return typeof value === "number" && value >= min && value < Infinity;
+}
+
 /** Shows any value in an error message, on one line and not too long. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  }
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return `a function${value.name ? ` "${value.name}"` : ""}`;
   if (typeof value !== "object" || value === null) return String(value);
@@ -52,7 +61,8 @@ function className(value: object): string {
 }
 
 function isStorablePrimitive(value: unknown): boolean {
-  return value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol");
+  return value === null ||
+    (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol");
 }
 
 function isPlain(value: object): boolean {
@@ -132,8 +142,15 @@ class Copier {
   #refuse(why: string, cause?: unknown): never {
     const [name, ...keys] = this.#path;
     const path = keys.map((key) =>
-      typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+      typeof key === "number"
+        ? `[${key}]`
+        : /^[A-Za-z_$][\w$]*$/.test(key)
+        ? `.${key}`
+        : `[${JSON.stringify(key)}]`
     );
-    throw new TypeError(`Cannot store ${name}${path.join("")}: ${why}`, cause === undefined ? undefined : { cause });
+    throw new TypeError(
+      `Cannot store ${name}${path.join("")}: ${why}`,
+      cause === undefined ? undefined : { cause },
+    );
   }
 }

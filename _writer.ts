@@ -43,8 +43,8 @@ export class Writer {
   readonly #run: WriterRun;
   /** How many events of the run are known to be stored. */
   #length: number;
-  /** What the store said last of the length. */
-  #told: number | undefined;
+  /** What the store said last of the length; `null` if anything can have changed. */
+  #told: number | null | undefined;
   #outbox: Batch = { events: [], waiters: undefined };
   #writing = false;
   #paused: boolean;
@@ -74,9 +74,9 @@ export class Writer {
     this.#begin();
   }
 
-  /** The store says how long the history is. */
-  told(length: number): void {
-    this.#told = length;
+  /** The store says how long the history is after an append, or that the state was changed otherwise. */
+  told(length: number | null): void {
+    if (this.#told !== null) this.#told = length;
     this.#begin();
   }
 
@@ -194,15 +194,22 @@ export class Writer {
   #whyLost(state: WorkflowState | null): WorkflowError | undefined {
     const { workflowId, runId } = this.#run;
     const cannot = `Cannot go on with workflow ${show(workflowId)}`;
-    if (state === null) return new WorkflowError("not_found", `${cannot}: it was deleted from the store`);
-    if (state.runId !== runId) return new WorkflowError("conflict", `${cannot}: another run has replaced it`);
+    if (state === null) {
+      return new WorkflowError("not_found", `${cannot}: it was deleted from the store`);
+    }
+    if (state.runId !== runId) {
+      return new WorkflowError("conflict", `${cannot}: another run has replaced it`);
+    }
     if (state.history.length >= this.#length) return undefined;
-    const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
+    const lengths =
+      `the stored history has ${state.history.length} events, ${this.#length} were there before`;
     return new WorkflowError("conflict", `${cannot}: ${lengths}`);
   }
 
   #dropObsolete(batch: Batch, tail: readonly WorkflowEvent[]): WorkflowEvent[] {
-    const signals = new Set(tail.map((event) => event.type === "signal_received" ? event.signalId : undefined));
+    const signals = new Set(
+      tail.map((event) => event.type === "signal_received" ? event.signalId : undefined),
+    );
     const types = new Set(tail.map((event) => event.type));
     const isObsolete = (event: WorkflowEvent) =>
       event.type === "signal_received"

@@ -26,6 +26,7 @@
  */
 
 import { TimerQueue } from "./_timer_queue.ts";
+import { isFiniteFrom } from "./_value.ts";
 
 /** Gives an executor its time and its timers. */
 export interface Clock {
@@ -91,7 +92,9 @@ export class VirtualClock implements Clock {
   constructor(options: VirtualClockOptions = {}) {
     const { startAt = 0 } = options;
     if (!Number.isFinite(startAt)) {
-      throw new RangeError(`Cannot create a clock: "startAt" must be a finite number, got ${startAt}`);
+      throw new RangeError(
+        `Cannot create a clock: "startAt" must be a finite number, got ${startAt}`,
+      );
     }
     this.#now = startAt;
   }
@@ -132,8 +135,10 @@ export class VirtualClock implements Clock {
    * @throws {RangeError} If `ms` is not a finite number from 0.
    */
   advance(ms: number): void {
-    if (!(ms >= 0 && ms < Infinity)) {
-      throw new RangeError(`Cannot advance the clock: "ms" must be a finite number from 0, got ${ms}`);
+    if (!isFiniteFrom(ms, 0)) {
+      throw new RangeError(
+        `Cannot advance the clock: "ms" must be a finite number from 0, got ${ms}`,
+      );
     }
     const until = this.#now + ms;
     while (this.#fireNext(until));

@@ -9,7 +9,7 @@
 import type { Replay } from "./_replay.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type { ActivityContext, ActivityOptions, WorkflowContext } from "./types.ts";
-import { show, toStored } from "./_value.ts";
+import { isFiniteFrom, show, toStored } from "./_value.ts";
 
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
@@ -52,17 +52,25 @@ export class ReplayContext implements WorkflowContext {
 
   receiveSignal<Payload = unknown>(name: string): AsyncIterable<Payload> {
     if (typeof name !== "string" || name === "") {
-      throw new TypeError(`Cannot receive signal: "name" must be a non-empty string, got ${show(name)}`);
+      throw new TypeError(
+        `Cannot receive signal: "name" must be a non-empty string, got ${show(name)}`,
+      );
     }
     const { signals } = this.#replay;
     return { [Symbol.asyncIterator]: () => signals.subscribe(name) as AsyncIterator<Payload> };
   }
 
   sleep(ms: number): Promise<void> {
-    if (!(ms >= 0 && ms < Infinity)) {
-      return Promise.reject(new RangeError(`Cannot sleep: "ms" must be a finite number from 0, got ${show(ms)}`));
+    if (!isFiniteFrom(ms, 0)) {
+      return Promise.reject(
+        new RangeError(`Cannot sleep: "ms" must be a finite number from 0, got ${show(ms)}`),
+      );
     }
-    return this.#replay.issue({ type: "timer_started", caller: this.sleep, delayMs: ms }) as Promise<void>;
+    return this.#replay.issue({
+      type: "timer_started",
+      caller: this.sleep,
+      delayMs: ms,
+    }) as Promise<void>;
   }
 
   now(): number {
@@ -84,7 +92,9 @@ export class ReplayContext implements WorkflowContext {
 
   shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
     if (typeof body !== "function") {
-      return Promise.reject(new TypeError(`Cannot shield: "body" must be a function, got ${show(body)}`));
+      return Promise.reject(
+        new TypeError(`Cannot shield: "body" must be a function, got ${show(body)}`),
+      );
     }
     return this.#replay.shield(body);
   }
@@ -93,26 +103,48 @@ export class ReplayContext implements WorkflowContext {
 /** @returns The activity's name in the history. */
 function validateActivity(activity: unknown, options: ActivityOptions): string {
   if (typeof activity !== "function") {
-    throw new TypeError(`Cannot execute activity: "activity" must be a function, got ${show(activity)}`);
+    throw new TypeError(
+      `Cannot execute activity: "activity" must be a function, got ${show(activity)}`,
+    );
   }
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot execute activity: "options" must be an object, got ${show(options)}`);
+    throw new TypeError(
+      `Cannot execute activity: "options" must be an object, got ${show(options)}`,
+    );
   }
-  const { name = activity.name || "anonymous", retry, timeoutMs, totalTimeoutMs, atMostOnce = false } = options;
+  const {
+    name = activity.name || "anonymous",
+    retry,
+    timeoutMs,
+    totalTimeoutMs,
+    atMostOnce = false,
+  } = options;
   if (typeof name !== "string" || name === "") {
-    throw new TypeError(`Cannot execute activity: "name" must be a non-empty string, got ${show(name)}`);
+    throw new TypeError(
+      `Cannot execute activity: "name" must be a non-empty string, got ${show(name)}`,
+    );
   }
   if (retry !== undefined) validateRetryPolicy(retry);
   if (typeof atMostOnce !== "boolean") {
-    throw new TypeError(`Cannot execute activity ${show(name)}: "atMostOnce" must be a boolean, got ${show(atMostOnce)}`);
+    throw new TypeError(
+      `Cannot execute activity ${show(name)}: "atMostOnce" must be a boolean, got ${
+        show(atMostOnce)
+      }`,
+    );
   }
   if (atMostOnce && retry !== undefined) {
-    throw new TypeError(`Cannot execute activity ${show(name)}: "atMostOnce" and "retry" exclude each other`);
+    throw new TypeError(
+      `Cannot execute activity ${show(name)}: "atMostOnce" and "retry" exclude each other`,
+    );
   }
-  for (const [option, value] of [["timeoutMs", timeoutMs], ["totalTimeoutMs", totalTimeoutMs]] as const) {
-    if (value !== undefined && !(value > 0 && value < Infinity)) {
+  for (
+    const [option, value] of [["timeoutMs", timeoutMs], ["totalTimeoutMs", totalTimeoutMs]] as const
+  ) {
+    if (value !== undefined && !isFiniteFrom(value, Number.MIN_VALUE)) {
       throw new RangeError(
-        `Cannot execute activity ${show(name)}: "${option}" must be a finite number above 0, got ${show(value)}`,
+        `Cannot execute activity ${show(name)}: "${option}" must be a finite number above 0, got ${
+          show(value)
+        }`,
       );
     }
   }

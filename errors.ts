@@ -150,5 +150,10 @@ export class NonDeterminismError extends WorkflowError {
 
 /** Spelled out, since a minifier renames classes; not enumerable, since a class's name is not the error's data. */
 function setName(error: Error, value: string): void {
-  Object.defineProperty(error, "name", { value, writable: true, configurable: true, enumerable: false });
+  Object.defineProperty(error, "name", {
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
 }

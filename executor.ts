@@ -44,7 +44,7 @@ import { isConflict, RetryingStore } from "./_retrying_store.ts";
 import { type Host, Run } from "./_run.ts";
 import { Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
-import { show, toStored } from "./_value.ts";
+import { isFiniteFrom, show, toStored } from "./_value.ts";
 
 export type { WorkflowHandle };
 
@@ -126,22 +126,38 @@ export class Executor {
    * @throws {RangeError} If a number in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, clock = systemClock, workflows = {}, hooks, middleware = [], random = systemRandom } = options ?? {};
-    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } = options ?? {};
+    const {
+      store,
+      clock = systemClock,
+      workflows = {},
+      hooks,
+      middleware = [],
+      random = systemRandom,
+    } = options ?? {};
+    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } =
+      options ?? {};
     if (typeof store?.append !== "function" || typeof store.load !== "function") {
-      throw new TypeError(`Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`);
+      throw new TypeError(
+        `Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`,
+      );
     }
     if (!Array.isArray(middleware) || middleware.some((one) => typeof one !== "function")) {
       throw new TypeError(`Cannot create an executor: "middleware" must be an array of functions`);
     }
     for (const [name, value] of Object.entries({ random, onError, "clock.now": clock.now })) {
       if (typeof value === "function") continue;
-      throw new TypeError(`Cannot create an executor: "${name}" must be a function, got ${show(value)}`);
+      throw new TypeError(
+        `Cannot create an executor: "${name}" must be a function, got ${show(value)}`,
+      );
     }
     validateRetryPolicy(storeRetry);
     for (const [name, workflow] of Object.entries(workflows)) {
       if (typeof workflow !== "function") {
-        throw new TypeError(`Cannot create an executor: workflow ${show(name)} must be a function, got ${show(workflow)}`);
+        throw new TypeError(
+          `Cannot create an executor: workflow ${show(name)} must be a function, got ${
+            show(workflow)
+          }`,
+        );
       }
       this.#workflows.set(name, workflow);
       this.#names.set(workflow, name);
@@ -153,15 +169,25 @@ export class Executor {
         console.error(thrown, "thrown by onError for", error);
       }
     };
-    const timers = new Timers(clock);
     const turns = new Turns(clock);
+    const timers = new Timers(clock, turns);
     const retrying = new RetryingStore(store, storeRetry, { clock, timers, turns, random });
     this.#handles = new Handles(retrying, this.#runs);
     const ended = (run: Run) => {
       if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
       this.#handles.listen();
     };
-    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended };
+    this.#host = {
+      store: retrying,
+      clock,
+      timers,
+      turns,
+      hooks,
+      middleware,
+      random,
+      report,
+      ended,
+    };
   }
 
   /**
@@ -179,9 +205,16 @@ export class Executor {
     workflow: (ctx: WorkflowContext, input: Input) => Output,
     ...args: ExecuteArgs<Input>
   ): Promise<WorkflowHandle<Awaited<Output>>> {
-    const { id = crypto.randomUUID(), ...options } = args[0] ?? {};
+    const options = args[0] ?? {};
+    if (typeof options !== "object") {
+      const message = `Cannot execute workflow: "options" must be an object, got ${show(options)}`;
+      return Promise.reject(new TypeError(message));
+    }
+    const { id = crypto.randomUUID() } = options;
     const start = () => this.#execute(workflow as Workflow<never>, id, options);
-    return this.#call({ kind: "execute", workflowId: id }, start) as Promise<WorkflowHandle<Awaited<Output>>>;
+    return this.#call({ kind: "execute", workflowId: id }, start) as Promise<
+      WorkflowHandle<Awaited<Output>>
+    >;
   }
 
   /**
@@ -197,10 +230,16 @@ export class Executor {
     return this.#call({ kind: "signal", workflowId: id }, async () => {
       const { name, payload, senderId } = signal ?? {};
       if (typeof name !== "string" || name === "") {
-        throw new TypeError(`Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${show(name)}`);
+        throw new TypeError(
+          `Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${
+            show(name)
+          }`,
+        );
       }
       if (senderId !== undefined && typeof senderId !== "string") {
-        throw new TypeError(`Cannot signal workflow ${show(id)}: "senderId" must be a string, got ${show(senderId)}`);
+        throw new TypeError(
+          `Cannot signal workflow ${show(id)}: "senderId" must be a string, got ${show(senderId)}`,
+        );
       }
       const event: WorkflowEvent = Object.freeze({
         type: "signal_received",
@@ -226,7 +265,11 @@ export class Executor {
     return this.#call({ kind: "query", workflowId: id }, async () => {
       const types = ["status", "input", "history", "state"];
       if (!types.includes(type)) {
-        throw new TypeError(`Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${show(type)}`);
+        throw new TypeError(
+          `Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${
+            show(type)
+          }`,
+        );
       }
       const state = await this.#handles.load(id, "query");
       return type === "state" ? state : state[type as Exclude<Type, "state">];
@@ -245,7 +288,9 @@ export class Executor {
   cancel(id: string, reason?: string): Promise<void> {
     return this.#call({ kind: "cancel", workflowId: id }, async () => {
       if (reason !== undefined && typeof reason !== "string") {
-        throw new TypeError(`Cannot cancel workflow ${show(id)}: "reason" must be a string, got ${show(reason)}`);
+        throw new TypeError(
+          `Cannot cancel workflow ${show(id)}: "reason" must be a string, got ${show(reason)}`,
+        );
       }
       await this.#post("cancel", id, this.#cancelEvent(reason));
     }) as Promise<void>;
@@ -283,9 +328,14 @@ export class Executor {
         this.#begin(run);
       } else {
         const why = workflow === undefined
-          ? `no workflow is registered as ${show(workflowName)}; pass it to the executor in "workflows"`
+          ? `no workflow is registered as ${
+            show(workflowName)
+          }; pass it to the executor in "workflows"`
           : "its history does not begin with workflow_started";
-        run = new WorkflowError("unknown_workflow", `Cannot recover workflow ${show(workflowId)}: ${why}`);
+        run = new WorkflowError(
+          "unknown_workflow",
+          `Cannot recover workflow ${show(workflowId)}: ${why}`,
+        );
         this.#host.report(run);
       }
       handles.push(this.#handles.create(state, run));
@@ -311,14 +361,21 @@ export class Executor {
   async #close(): Promise<void> {
     await null; // `#closed` is set from here on
     const runs = [...this.#runs.values()];
-    const error = new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
+    const error = new WorkflowError(
+      "closed",
+      "The executor was closed; what is stored goes on with recover()",
+    );
     for (const run of runs) run.suspend(error);
     this.#host.store.close(error);
     this.#handles.close(error);
     await Promise.all(runs.map((run) => run.written()));
   }
 
-  async #execute(workflow: Workflow<never>, id: string, options: Omit<ExecuteOptions, "id">): Promise<WorkflowHandle> {
+  async #execute(
+    workflow: Workflow<never>,
+    id: string,
+    options: ExecuteOptions,
+  ): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     const { input, timeoutMs, signal } = options;
     const cannot = `Cannot execute workflow ${show(id)}`;
@@ -326,8 +383,10 @@ export class Executor {
       throw new TypeError(`${cannot}: "workflow" must be a function, got ${show(workflow)}`);
     }
     validateId(id, "execute");
-    if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < Infinity)) {
-      throw new RangeError(`${cannot}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`);
+    if (timeoutMs !== undefined && !isFiniteFrom(timeoutMs, Number.MIN_VALUE)) {
+      throw new RangeError(
+        `${cannot}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`,
+      );
     }
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError(`${cannot}: "signal" must be an AbortSignal, got ${show(signal)}`);
@@ -345,7 +404,13 @@ export class Executor {
     await this.#create(id, runId, event);
     this.#assertOpen("execute");
     if (!this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
-    const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
+    const run = new Run(
+      this.#host,
+      workflow,
+      { workflowId: id, runId, workflowName },
+      [event],
+      false,
+    );
     this.#begin(run);
     if (signal !== undefined) this.#cancelOnAbort(run, signal);
     return this.#handles.create(run, run);
@@ -366,8 +431,13 @@ export class Executor {
         const state = await store.load(id);
         if (state?.runId === runId) return; // it was stored, only the answer was lost
         if (state?.status === "running") {
-          const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
-          throw new WorkflowError("already_running", `Cannot execute workflow ${show(id)}: it is running already; ${way}`);
+          const way = this.#runs.has(id)
+            ? "wait for handle(id)"
+            : "if its process is gone, go on with recover()";
+          throw new WorkflowError(
+            "already_running",
+            `Cannot execute workflow ${show(id)}: it is running already; ${way}`,
+          );
         }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
@@ -388,7 +458,9 @@ export class Executor {
   #cancelOnAbort(run: Run, signal: AbortSignal): void {
     const cancel = () => {
       const { reason } = signal;
-      run.post(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(() => {});
+      run.post(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(
+        () => {},
+      );
     };
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
@@ -415,7 +487,10 @@ export class Executor {
       }
       const { runId, status, history } = await this.#handles.load(id, verb);
       if (status !== "running") {
-        throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it is ${status}`);
+        throw new WorkflowError(
+          "not_found",
+          `Cannot ${verb} workflow ${show(id)}: it is ${status}`,
+        );
       }
       const isSame = (stored: WorkflowEvent) =>
         event.type === "signal_received"

@@ -137,7 +137,9 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
       }
       const settle = () => {
         if (errors.length === 1) throw errors[0];
-        if (errors.length > 1) throw new AggregateError(errors, `${errors.length} hooks "${name}" threw`);
+        if (errors.length > 1) {
+          throw new AggregateError(errors, `${errors.length} hooks "${name}" threw`);
+        }
       };
       return pending.length > 0 ? Promise.all(pending).then(settle) : settle();
     };

@@ -18,6 +18,7 @@
 
 import { NonRetryableError } from "./errors.ts";
 import type { RetryPolicy } from "./types.ts";
+import { isFiniteFrom } from "./_value.ts";
 
 /** The policy that an empty {@linkcode RetryPolicy} stands for. */
 export const defaultRetryPolicy: Required<RetryPolicy> = Object.freeze({
@@ -48,8 +49,11 @@ export interface FailedAttempt {
  */
 export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number | null {
   const { attempt, error, random } = failed;
-  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
-  if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) return null;
+  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } =
+    complete(policy);
+  if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) {
+    return null;
+  }
   if (initialIntervalMs === 0) return 0; // 0 times an overflowing coefficient would be NaN
   const delayMs = Math.min(initialIntervalMs * backoffCoefficient ** (attempt - 1), maxIntervalMs);
   if (jitter === false) return delayMs;
@@ -68,26 +72,35 @@ export function validateRetryPolicy(policy: RetryPolicy): void {
   if (typeof policy !== "object" || policy === null) {
     throw new TypeError(`Cannot use retry policy: "retry" must be an object, got ${policy}`);
   }
-  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
+  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } =
+    complete(policy);
   if (!(maxAttempts === Infinity || (Number.isInteger(maxAttempts) && maxAttempts >= 1))) {
     throw outOfRange("maxAttempts", "an integer from 1, or Infinity", maxAttempts);
   }
-  if (!(initialIntervalMs >= 0 && initialIntervalMs < Infinity)) {
+  if (!isFiniteFrom(initialIntervalMs, 0)) {
     throw outOfRange("initialIntervalMs", "a finite number from 0", initialIntervalMs);
   }
-  if (!(backoffCoefficient >= 1 && backoffCoefficient < Infinity)) {
+  if (!isFiniteFrom(backoffCoefficient, 1)) {
     throw outOfRange("backoffCoefficient", "a finite number from 1", backoffCoefficient);
   }
-  if (!(maxIntervalMs >= 0)) throw outOfRange("maxIntervalMs", "a number from 0", maxIntervalMs);
+  if (maxIntervalMs !== Infinity && !isFiniteFrom(maxIntervalMs, 0)) {
+    throw outOfRange("maxIntervalMs", "a number from 0", maxIntervalMs);
+  }
   if (jitter !== false) {
     if (!Array.isArray(jitter) || jitter.length !== 2) {
-      throw new TypeError(`Cannot use retry policy: "jitter" must be false or [min, max], got ${jitter}`);
+      throw new TypeError(
+        `Cannot use retry policy: "jitter" must be false or [min, max], got ${jitter}`,
+      );
     }
     const [min, max] = jitter;
-    if (!(min >= 0 && max >= min && max < Infinity)) throw outOfRange("jitter", "[min, max] with 0 <= min <= max", jitter);
+    if (!isFiniteFrom(min, 0) || !isFiniteFrom(max, min)) {
+      throw outOfRange("jitter", "[min, max] with 0 <= min <= max", jitter);
+    }
   }
   if (typeof isRetryable !== "function") {
-    throw new TypeError(`Cannot use retry policy: "isRetryable" must be a function, got ${isRetryable}`);
+    throw new TypeError(
+      `Cannot use retry policy: "isRetryable" must be a function, got ${isRetryable}`,
+    );
   }
 }
 

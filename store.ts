@@ -64,7 +64,12 @@ interface Entry {
   opaque: boolean;
 }
 
-const statuses: Record<WorkflowStatus, true> = { running: true, completed: true, failed: true, canceled: true };
+const statuses: Record<WorkflowStatus, true> = {
+  running: true,
+  completed: true,
+  failed: true,
+  canceled: true,
+};
 
 /** Keeps workflows in the memory of the process. */
 export class InMemoryStore implements WorkflowStore {
@@ -107,7 +112,7 @@ export class InMemoryStore implements WorkflowStore {
   delete(workflowId: string): Promise<void> {
     return this.#lock.write(() => {
       validateId(workflowId, "delete");
-      if (this.#entries.delete(workflowId)) this.#changed(workflowId, 0);
+      if (this.#entries.delete(workflowId)) this.#changed(workflowId, null);
     });
   }
 
@@ -132,18 +137,24 @@ export class InMemoryStore implements WorkflowStore {
     validateStatus(status, `save workflow ${show(workflowId)}`);
     const fail = (why: string) => new TypeError(`Cannot save workflow ${show(workflowId)}: ${why}`);
     if (typeof runId !== "string") throw fail(`"runId" must be a string, got ${show(runId)}`);
-    if (typeof workflowName !== "string") throw fail(`"workflowName" must be a string, got ${show(workflowName)}`);
+    if (typeof workflowName !== "string") {
+      throw fail(`"workflowName" must be a string, got ${show(workflowName)}`);
+    }
     if (!Array.isArray(history)) throw fail(`"history" must be an array, got ${show(history)}`);
     const before = this.#entries.get(workflowId);
     const now = this.#clock.now();
     const { createdAt = before?.fields.createdAt ?? now, updatedAt = now } = state;
     for (const [name, time] of [["createdAt", createdAt], ["updatedAt", updatedAt]] as const) {
-      if (!Number.isFinite(time)) throw fail(`"${name}" must be a finite number, got ${show(time)}`);
+      if (!Number.isFinite(time)) {
+        throw fail(`"${name}" must be a finite number, got ${show(time)}`);
+      }
     }
     const fields: StateFields = { workflowId, runId, workflowName, status, createdAt, updatedAt };
     if (state.input !== undefined) fields.input = toStored(state.input, "input");
     if (state.result !== undefined) fields.result = toStored(state.result, "result");
-    if (state.error !== undefined) fields.error = toStored(state.error, "error") as WorkflowState["error"];
+    if (state.error !== undefined) {
+      fields.error = toStored(state.error, "error") as WorkflowState["error"];
+    }
     const events = Array.from(history, (event: WorkflowEvent, i) => {
       if (event === before?.events[i]) return event; // it came from here, and nobody could change it
       validateEvent(event, `history[${i}]`);
@@ -152,7 +163,7 @@ export class InMemoryStore implements WorkflowStore {
     const opaque = needsCopy(fields.input) || needsCopy(fields.result) || needsCopy(fields.error) ||
       events.some((event) => needsCopy(event));
     this.#entries.set(workflowId, { fields, events, state: null, opaque });
-    this.#changed(workflowId, events.length);
+    this.#changed(workflowId, null);
   }
 
   #append(batch: AppendBatch): void {
@@ -186,11 +197,14 @@ export class InMemoryStore implements WorkflowStore {
     }
     const { status, limit = Infinity } = filter;
     if (limit !== Infinity && !(Number.isInteger(limit) && limit >= 0)) {
-      throw new RangeError(`Cannot list workflows: "limit" must be an integer from 0, got ${show(limit)}`);
+      throw new RangeError(
+        `Cannot list workflows: "limit" must be an integer from 0, got ${show(limit)}`,
+      );
     }
-    const wanted: readonly WorkflowStatus[] | undefined = status === undefined || Array.isArray(status)
-      ? status as readonly WorkflowStatus[] | undefined
-      : [status as WorkflowStatus];
+    const wanted: readonly WorkflowStatus[] | undefined =
+      status === undefined || Array.isArray(status)
+        ? status as readonly WorkflowStatus[] | undefined
+        : [status as WorkflowStatus];
     for (const one of wanted ?? []) validateStatus(one, "list workflows");
     const states: WorkflowState[] = [];
     if (limit === 0) return states;
@@ -201,7 +215,7 @@ export class InMemoryStore implements WorkflowStore {
     return states;
   }
 
-  #changed(workflowId: string, historyLength: number): void {
+  #changed(workflowId: string, historyLength: number | null): void {
     for (const listener of this.#listeners) listener(workflowId, historyLength);
   }
 }
@@ -213,7 +227,9 @@ function stateOf(entry: Entry): WorkflowState {
 
 function validateId(workflowId: unknown, verb: string): void {
   if (typeof workflowId !== "string" || workflowId === "") {
-    throw new TypeError(`Cannot ${verb} workflow: "workflowId" must be a non-empty string, got ${show(workflowId)}`);
+    throw new TypeError(
+      `Cannot ${verb} workflow: "workflowId" must be a non-empty string, got ${show(workflowId)}`,
+    );
   }
 }
 

@@ -285,8 +285,11 @@ export interface AppendBatch {
   readonly replaces?: string;
 }
 
-/** Hears of a changed workflow; see {@linkcode WorkflowStore.subscribe}. */
-export type StoreListener = (workflowId: string, historyLength: number) => void;
+/**
+ * Hears of a changed workflow; see {@linkcode WorkflowStore.subscribe}. Gets its ID and, after an append, the length that
+ * its history has now; `null` if it was saved or deleted.
+ */
+export type StoreListener = (workflowId: string, historyLength: number | null) => void;
 
 /**
  * The port to a store. An executor knows nothing else of where its runs are kept.
@@ -328,10 +331,9 @@ export interface WorkflowStore {
    */
   append(batch: AppendBatch): Promise<void>;
   /**
-   * Optional: calls `listener` after each change of a workflow, by whomever, with its ID and the length its history has
-   * now (0 if it was deleted), until the returned function is called. Several changes of one workflow may be told as
-   * one. With it, an executor hears at once of signals sent through another executor, and can wait for runs that another
-   * one drives. The listener must not throw.
+   * Optional: calls `listener` after each change of a workflow, by whomever, until the returned function is called.
+   * Several appends to one workflow may be told as one. With it, an executor hears at once of signals sent through
+   * another executor, and can wait for runs that another one drives. The listener must not throw.
    */
   subscribe?(listener: StoreListener): () => void;
 }
@@ -390,8 +392,7 @@ export interface ActivityOptions {
 }
 
 /** The arguments after the function: the input may be left out where the function takes none. */
-export type InputArgs<Input, Options> = undefined extends Input
-  ? [input?: Input, options?: Options]
+export type InputArgs<Input, Options> = undefined extends Input ? [input?: Input, options?: Options]
   : [input: Input, options?: Options];
 
 /**

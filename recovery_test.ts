@@ -1,0 +1,776 @@
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  type ActivityContext,
+  type AppendBatch,
+  CanceledError,
+  Executor,
+  InMemoryStore,
+  NonDeterminismError,
+  TimeoutError,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+  type WorkflowState,
+} from "@rockpool/workflow";
+import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+
+/**
+ * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
+ * how often each call of an activity really ran.
+ */
+function journey() {
+  const runs = new Map<string, number>();
+  function act<T>(name: string, body: (attempt: number) => T | Promise<T>) {
+    return {
+      [name]: async (_input: unknown, { attempt, idempotencyKey }: ActivityContext) => {
+        const call = `${name} ${idempotencyKey.split(":")[1]}`;
+        runs.set(call, (runs.get(call) ?? 0) + 1);
+        return await body(attempt);
+      },
+    }[name];
+  }
+  const reserve = act("reserve", () => "reserved");
+  const charge = act("charge", (attempt) => {
+    if (attempt < 3) throw new Error(`card failed ${attempt}`);
+    return `charged in ${attempt}`;
+  });
+  const fast = act("fast", () => "fast");
+  const slow = act("slow", async () => {
+    await settle();
+    return "slow";
+  });
+  const ship = act("ship", () => "shipped");
+
+  async function order(ctx: WorkflowContext, input: string) {
+    const trace: unknown[] = [input, ctx.now(), ctx.random(), ctx.uuid()];
+    trace.push(await ctx.executeActivity(reserve, 1));
+    trace.push(await ctx.executeActivity(charge, 2, { retry: {} }));
+    trace.push(await Promise.race([ctx.executeActivity(slow, 3), ctx.executeActivity(fast, 4)]));
+    const branch = async (n: number) => {
+      await ctx.sleep(n * 100);
+      trace.push(`branch ${n} at ${ctx.now()}`, ctx.random());
+      return await ctx.executeActivity(ship, n);
+    };
+    trace.push(await Promise.all([branch(2), branch(1)]));
+    for await (const approval of ctx.receiveSignal<string>("approval")) {
+      trace.push(approval);
+      if (trace.includes("second")) break;
+    }
+    await ctx.sleep(30 * 86_400_000);
+    trace.push(
+      await ctx.executeActivity(ship, 5).catch((error) => error.message),
+      ctx.now(),
+      ctx.uuid(),
+    );
+    return trace;
+  }
+  return { order, runs };
+}
+
+/** Sends the signals of the journey that the history does not hold. */
+async function approve(executor: Executor, state: WorkflowState | null): Promise<void> {
+  const sent = state!.history.filter(({ type }) => type === "signal_received").length;
+  for (const payload of ["first", "second"].slice(sent)) {
+    await executor.signal("a", { name: "approval", payload });
+  }
+}
+
+async function undisturbed(): Promise<WorkflowState> {
+  const { store, executor } = setUp();
+  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  await approve(executor, await store.load("a"));
+  await handle.result();
+  await executor.close();
+  return (await store.load("a"))!;
+}
+
+/** What of an event must be the same with and without a restart, in an order that does not depend on ties. */
+const outcomes = (history: readonly WorkflowEvent[]) =>
+  history.map(({ at: _, ...event }) => JSON.stringify({ ...event, signalId: "" }))
+    .map((text) =>
+      text.replace(/"stack":"(?:[^"\\]|\\.)*"/g, '"stack":""').replace(
+        /"(retryAt|dueAt)":\d+/g,
+        '"$1":0',
+      )
+    )
+    .sort();
+
+/** A run under another ID draws other random numbers. */
+const withoutChance = (result: unknown) =>
+  JSON.stringify(result).replace(/\b0\.\d+|"[0-9a-f-]{36}"/g, '"chance"');
+
+Deno.test("Executor.recover() gets the same result from every prefix of a history", async () => {
+  const full = await undisturbed();
+  assert(full.history.length > 25);
+  for (let length = 1; length < full.history.length; length++) {
+    const history = full.history.slice(0, length);
+    const { runs, order } = journey();
+    const { store, executor } = setUp({ workflows: { order }, startAt: history[length - 1].at });
+    const { result: _result, ...running } = full;
+    await store.save({ ...running, status: "running", history });
+    const [handle] = await executor.recover();
+    await approve(executor, await store.load("a"));
+    const message = `stopped after event ${length}, ${history[length - 1].type}`;
+    assertEquals(await handle.result(), full.result, message);
+    const state = (await store.load("a"))!;
+    assertEquals(state.history.slice(0, length), history, message);
+    assertEquals(outcomes(state.history), outcomes(full.history), message);
+    for (const event of history) {
+      if (event.type !== "activity_completed") continue;
+      for (const call of runs.keys()) {
+        assertNotEquals(call.split(" ")[1], `${event.seq}`, `${message}: ${call} ran again`);
+      }
+    }
+    await executor.close();
+  }
+});
+
+Deno.test("Executor.recover() gets the same result when the executor is stopped at every append", async () => {
+  const full = await undisturbed();
+  for (const answer of ["before", "after"] as const) {
+    for (let stopAt = 1;; stopAt++) {
+      const store = new FaultyStore();
+      const { runs, order } = journey();
+      const first = setUp({ store, workflows: { order } });
+      let appends = 0;
+      const stopped = gate();
+      store[answer] = () => {
+        if (++appends !== stopAt) return;
+        first.executor.close().then(() => stopped.open());
+        if (answer === "before") throw new Error("the process is gone");
+      };
+      let over = false;
+      const running = (async () => {
+        const handle = await first.executor.execute(order, { id: "a", input: "in" });
+        await approve(first.executor, await store.load("a"));
+        await handle.result();
+        over = true;
+      })();
+      await Promise.race([stopped.promise, running.catch(() => {})]);
+      await running.catch(() => {});
+      if (over && appends < stopAt) break;
+      store[answer] = () => {};
+      const stored = await store.load("a");
+      if (stored?.status === "running") {
+        const second = setUp({ store, workflows: { order }, startAt: first.clock.now() });
+        const [handle] = await second.executor.recover();
+        await approve(second.executor, await store.load("a"));
+        assertEquals(
+          withoutChance(await handle.result()),
+          withoutChance(full.result),
+          `stopped ${answer} append ${stopAt}`,
+        );
+        for (const [call, count] of runs) {
+          const retries = call.startsWith("charge") ? 3 : 1;
+          assert(
+            count <= retries + 1,
+            `${call} ran ${count} times, stopped ${answer} append ${stopAt}`,
+          );
+        }
+        await second.executor.close();
+      }
+      await first.executor.close();
+    }
+  }
+});
+
+Deno.test("Executor.recover() keeps the due time of a timer", async () => {
+  for (const [recoveredAt, firesAt] of [[40, 100], [100, 100], [500, 500]]) {
+    const nap = async (ctx: WorkflowContext) => {
+      await ctx.sleep(100);
+      return ctx.now();
+    };
+    const { store, executor } = setUp();
+    await executor.execute(nap, { id: "a" });
+    await executor.close();
+    const later = setUp({ store, workflows: { nap }, startAt: recoveredAt });
+    const [handle] = await later.executor.recover();
+    assertEquals(await handle.result(), firesAt);
+    await later.executor.close();
+  }
+});
+
+Deno.test("Executor.recover() still has the signals that had arrived", async () => {
+  const hold = gate();
+  const wait = async (ctx: WorkflowContext) => {
+    await ctx.executeActivity(() => hold.promise);
+    const seen: unknown[] = [];
+    for await (const payload of ctx.receiveSignal("s")) if (seen.push(payload) === 2) return seen;
+  };
+  const { store, executor } = setUp();
+  await executor.execute(wait, { id: "a" });
+  await executor.signal("a", { name: "s", payload: 1 });
+  await executor.signal("a", { name: "s", payload: 2 });
+  await executor.close();
+  hold.open();
+  const later = setUp({ store, workflows: { wait } });
+  const [handle] = await later.executor.recover();
+  assertEquals(await handle.result(), [1, 2]);
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() runs an activity again that had started, with the same key", async () => {
+  const keys: string[] = [];
+  const started = gate();
+  const work = (ctx: WorkflowContext) =>
+    ctx.executeActivity((_: unknown, { idempotencyKey, attempt }: ActivityContext) => {
+      keys.push(`${attempt} ${idempotencyKey}`);
+      started.open();
+      return keys.length === 1 ? new Promise<string>(() => {}) : "done";
+    });
+  const { store, executor } = setUp();
+  const { runId } = await executor.execute(work, { id: "a" });
+  await started.promise;
+  await executor.close();
+  const later = setUp({ store, workflows: { work } });
+  const [handle] = await later.executor.recover();
+  assertEquals(await handle.result(), "done");
+  assertEquals(keys, [`1 ${runId}:0`, `1 ${runId}:0`]);
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() fails an at-most-once activity that had started", async () => {
+  let runs = 0;
+  const started = gate();
+  const pay = (ctx: WorkflowContext) =>
+    ctx.executeActivity(
+      () => {
+        runs++;
+        started.open();
+        return new Promise<void>(() => {});
+      },
+      undefined,
+      { name: "pay", atMostOnce: true },
+    );
+  const { store, executor } = setUp();
+  await executor.execute(pay, { id: "a" });
+  await started.promise;
+  await executor.close();
+  const later = setUp({ store, workflows: { pay } });
+  const [handle] = await later.executor.recover();
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, runs], ["activity_interrupted", 1]);
+  assertStringIncludes(error.message, 'Cannot run activity "pay" again');
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() goes on counting attempts and keeps the next one's due time", async () => {
+  const attempts: [number, number][] = [];
+  let now = () => 0;
+  const flaky = (_: unknown, { attempt }: ActivityContext) => {
+    attempts.push([attempt, now()]);
+    if (attempt < 3) throw new Error("busy");
+    return attempt;
+  };
+  const work = (ctx: WorkflowContext) =>
+    ctx.executeActivity(flaky, undefined, { retry: { initialIntervalMs: 1000, jitter: false } });
+  const store = new FaultyStore();
+  const first = setUp({ store });
+  const failed = gate();
+  store.after = ({ events }) => {
+    if (events[0].type === "activity_attempt_failed") {
+      first.executor.close().then(() => failed.open());
+    }
+  };
+  await first.executor.execute(work, { id: "a" });
+  await failed.promise;
+  store.after = () => {};
+  const later = setUp({ store, workflows: { work }, startAt: 10 });
+  now = () => later.clock.now();
+  const [handle] = await later.executor.recover();
+  assertEquals(await handle.result(), 3);
+  assertEquals(attempts, [[1, 0], [2, 1000], [3, 3000]]);
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() keeps the deadline of a workflow", async () => {
+  const wait = (ctx: WorkflowContext) => ctx.sleep(1e6);
+  const { store, executor } = setUp();
+  await executor.execute(wait, { id: "a", timeoutMs: 100 });
+  await executor.close();
+  const later = setUp({ store, workflows: { wait }, startAt: 40 });
+  const [handle] = await later.executor.recover();
+  await assertRejects(() => handle.result(), TimeoutError);
+  assertEquals((await store.load("a"))!.updatedAt, 100);
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() cancels a workflow whose cancellation was recorded", async () => {
+  const store = new FaultyStore();
+  const wait = (ctx: WorkflowContext) => ctx.sleep(1e6);
+  const first = setUp({ store });
+  await first.executor.execute(wait, { id: "a" });
+  store.after = ({ events }) => {
+    if (events[0].type === "cancel_requested") first.executor.close();
+  };
+  await first.executor.cancel("a", "stop").catch(() => {});
+  await first.executor.close();
+  store.after = () => {};
+  const later = setUp({ store, workflows: { wait } });
+  const [handle] = await later.executor.recover();
+  assertEquals((await assertRejects(() => handle.result(), CanceledError)).reason, "stop");
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() leaves a workflow alone that it does not know, and says so", async () => {
+  const { store, executor } = setUp();
+  const known = (ctx: WorkflowContext) => ctx.sleep(1);
+  const stranger = (ctx: WorkflowContext) => ctx.sleep(2);
+  await executor.execute(stranger, { id: "s" });
+  await executor.execute(known, { id: "k" });
+  await executor.close();
+  const before = await store.load("s");
+  const reports: unknown[] = [];
+  const later = setUp({ store, workflows: { known }, onError: (error) => reports.push(error) });
+  const [s, k] = await later.executor.recover();
+  await k.result();
+  const error = await assertRejects(() => s.result(), WorkflowError);
+  assertEquals(error.code, "unknown_workflow");
+  assertEquals(
+    error.message,
+    'Cannot recover workflow "s": no workflow is registered as "stranger"; pass it to the executor in "workflows"',
+  );
+  assertEquals([reports.length, s.status, await store.load("s")], [1, "running", before]);
+  await later.executor.close();
+  const last = setUp({ store, workflows: { stranger } });
+  const [handle] = await last.executor.recover();
+  await handle.result();
+  await last.executor.close();
+});
+
+Deno.test("Executor.recover() does nothing for a workflow that is live already", async () => {
+  const { executor } = setUp();
+  let runs = 0;
+  const hold = gate();
+  const handle = await executor.execute(
+    (ctx) => ctx.executeActivity(() => (runs++, hold.promise)),
+    { id: "a" },
+  );
+  await settle();
+  assertEquals(await executor.recover(), []);
+  hold.open();
+  await handle.result();
+  assertEquals(runs, 1);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() gives its handle back to who waits already", async () => {
+  const nap = async (ctx: WorkflowContext) => (await ctx.sleep(5), "rested");
+  const { store, executor } = setUp();
+  await executor.execute(nap, { id: "a" });
+  await executor.close();
+  const later = setUp({ store, workflows: { nap } });
+  const waiting = (await later.executor.handle("a")).result();
+  await settle();
+  await later.executor.recover();
+  assertEquals(await waiting, "rested");
+  await later.executor.close();
+});
+
+Deno.test("Executor.recover() calls no hook for what is replayed", async () => {
+  const { order } = journey();
+  const full = await undisturbed();
+  const history = full.history.slice(0, 12);
+  const { store, executor } = setUp({
+    workflows: { order },
+    hooks: {
+      workflowStarted: () => log.push("started"),
+      activityStarted: ({ seq }) => log.push(`activity ${seq}`),
+      activityCompleted: ({ seq }) => log.push(`completed ${seq}`),
+      workflowCompleted: () => log.push("workflow"),
+    },
+  });
+  const log: string[] = [];
+  await store.save({ ...full, result: undefined, status: "running", history });
+  const [handle] = await executor.recover();
+  await approve(executor, await store.load("a"));
+  await handle.result();
+  const recorded = (await store.load("a"))!.history.slice(12).map((event) =>
+    event.type === "activity_started"
+      ? `activity ${event.seq}`
+      : event.type === "activity_completed"
+      ? `completed ${event.seq}`
+      : event.type === "workflow_completed"
+      ? "workflow"
+      : ""
+  );
+  assertEquals(log, recorded.filter((entry) => entry !== ""));
+  await executor.close();
+});
+
+Deno.test("Executor drops what a late activity answers after it was closed", async () => {
+  const hold = gate<string>();
+  const work = (ctx: WorkflowContext) => ctx.executeActivity(() => hold.promise);
+  const { store, executor } = setUp();
+  await executor.execute(work, { id: "a" });
+  await settle();
+  await executor.close();
+  const before = await store.load("a");
+  hold.open("late");
+  await settle();
+  assertEquals(await store.load("a"), before);
+});
+
+Deno.test("Executor runs an activity once when two executors have recovered its workflow", async () => {
+  const runs = new Map<string, number>();
+  const count = (n: number) => {
+    runs.set(`${n}`, (runs.get(`${n}`) ?? 0) + 1);
+    return n;
+  };
+  const work = async (ctx: WorkflowContext) => {
+    const seen: unknown[] = [];
+    for await (const n of ctx.receiveSignal<number>("n")) {
+      seen.push(await ctx.executeActivity(count, n), ctx.now(), ctx.random());
+      await ctx.sleep(10);
+      if (n === 5) return seen;
+    }
+  };
+  const { store, executor, clock } = setUp();
+  await executor.execute(work, { id: "a" });
+  await executor.close();
+  const executors = [1, 2].map(() => new Executor({ store, clock, workflows: { work } }));
+  const handles = (await Promise.all(executors.map((one) => one.recover()))).flat();
+  assertEquals(handles.length, 2);
+  for (let n = 1; n <= 5; n++) await executors[n % 2].signal("a", { name: "n", payload: n });
+  const [first, second] = await Promise.all(handles.map((handle) => handle.result()));
+  assertEquals(first, second);
+  assertEquals([...runs], [1, 2, 3, 4, 5].map((n) => [`${n}`, 1]));
+  await Promise.all(executors.map((one) => one.close()));
+});
+
+Deno.test("Executor tells a run that was deleted, replaced or ended by somebody else", async () => {
+  const wait = (ctx: WorkflowContext) => ctx.executeActivity(() => new Promise<string>(() => {}));
+  const changes: [string, (state: WorkflowState) => unknown, string][] = [
+    [
+      "not_found",
+      () => store.delete("a"),
+      'Cannot go on with workflow "a": it was deleted from the store',
+    ],
+    [
+      "conflict",
+      (state) => store.save({ ...state, runId: "other" }),
+      'Cannot go on with workflow "a": another run',
+    ],
+    [
+      "conflict",
+      (state) => store.save({ ...state, history: [] }),
+      "the stored history has 0 events, 2 were there",
+    ],
+  ];
+  const { store, executor } = setUp();
+  for (const [code, change, message] of changes) {
+    const handle = await executor.execute(wait, { id: "a" });
+    await settle();
+    await change((await store.load("a"))!);
+    const error = await assertRejects(() => handle.result(), WorkflowError);
+    assertEquals(error.code, code);
+    assertStringIncludes(error.message, message);
+    await store.delete("a");
+  }
+  const handle = await executor.execute(wait, { id: "a" });
+  await settle();
+  await store.save({ ...(await store.load("a"))!, status: "completed", result: "by hand" });
+  assertEquals([await handle.result(), handle.status], ["by hand", "completed"]);
+  await executor.close();
+});
+
+Deno.test("Executor retries a failing append and loses nothing", async () => {
+  for (const side of ["before", "after"] as const) {
+    const store = new FaultyStore();
+    let calls = 0;
+    store[side] = () => {
+      if (++calls % 3 !== 0) throw new Error("store is down");
+    };
+    const { runs, order } = journey();
+    const { executor } = setUp({ store });
+    const handle = await executor.execute(order, { id: "a", input: "in" });
+    await approve(executor, await store.load("a"));
+    const full = await undisturbed();
+    const events = (history: readonly WorkflowEvent[]) => typesOf(history).sort();
+    const masked = (value: unknown) => withoutChance(value).replace(/\d{3,}/g, "time");
+    assertEquals(masked(await handle.result()), masked(full.result), side);
+    assertEquals(events((await store.load("a"))!.history), events(full.history), side);
+    for (const [call, count] of runs) {
+      assertEquals(count, call.startsWith("charge") ? 3 : 1, `${side} ${call}`);
+    }
+    await executor.close();
+  }
+});
+
+Deno.test("Executor suspends a run when the store keeps failing, and recover() goes on", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const work = async (ctx: WorkflowContext) => {
+    for await (const payload of ctx.receiveSignal("s")) {
+      return await ctx.executeActivity(() => payload);
+    }
+  };
+  const handle = await executor.execute(work, { id: "a" });
+  await executor.signal("a", { name: "s", payload: 1 });
+  const cause = new Error("disk full");
+  store.before = () => {
+    throw cause;
+  };
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, error.cause], ["store_failed", cause]);
+  assertStringIncludes(error.message, "The store failed 5 times in a row");
+  assertEquals((await store.load("a"))!.status, "running");
+  store.before = () => {};
+  const [again] = await executor.recover();
+  assertEquals([await again.result(), await handle.result()], [1, 1]);
+  await executor.close();
+});
+
+Deno.test("Executor.signal() rejects with store_failed when the signal cannot be stored", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  await executor.execute(go, { id: "a" });
+  store.before = () => {
+    throw new Error("down");
+  };
+  const error = await assertRejects(() => executor.signal("a", { name: "s" }), WorkflowError);
+  assertEquals(error.code, "store_failed");
+  assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started"]);
+  await executor.close();
+});
+
+Deno.test("Executor.signal() stores a signal once when the store's answer is lost", async () => {
+  for (const live of [true, false]) {
+    const store = new FaultyStore();
+    const { executor, clock } = setUp({ store });
+    await executor.execute(go, { id: "a" });
+    const sender = live ? executor : new Executor({ store, clock });
+    let lost = 2;
+    store.after = ({ events }) => {
+      if (events[0].type === "signal_received" && lost-- > 0) throw new Error("answer lost");
+    };
+    await sender.signal("a", { name: "s", payload: 1 });
+    await sender.signal("a", { name: "s", payload: 1 });
+    const signals = (await store.load("a"))!.history.filter(({ type }) =>
+      type === "signal_received"
+    );
+    assertEquals(signals.length, 2, live ? "live" : "through the store");
+    await Promise.all([executor.close(), sender.close()]);
+  }
+});
+
+Deno.test("Executor.execute() starts one run when the store's answer is lost", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  let lost = true;
+  store.after = () => {
+    if (lost) {
+      lost = false;
+      throw new Error("answer lost");
+    }
+  };
+  const handle = await executor.execute(() => "once", { id: "a" });
+  assertEquals([await handle.result(), (await store.load("a"))!.runId], ["once", handle.runId]);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() does not spin when a store reports conflicts for no reason", async () => {
+  const store = new FaultyStore();
+  store.before = (batch: AppendBatch) => {
+    if (batch.expectedLength === 0) throw new WorkflowError("conflict", "says the store");
+  };
+  const { executor } = setUp({ store });
+  const error = await assertRejects(() => executor.execute(() => {}, { id: "a" }), WorkflowError);
+  assertEquals(error.code, "store_failed");
+  await executor.close();
+});
+
+Deno.test("Executor hands no result out before it is stored", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const hold = gate();
+  store.before = ({ events }) =>
+    events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
+  const handle = await executor.execute(() => 1, { id: "a" });
+  let told = false;
+  const result = handle.result().then(() => told = true);
+  await settle();
+  assertEquals([told, handle.status], [false, "running"]);
+  hold.open();
+  await result;
+  assertEquals([(await store.load("a"))!.status, handle.status], ["completed", "completed"]);
+  await executor.close();
+});
+
+Deno.test("Executor shows workflow code nothing that is not stored", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const hold = gate();
+  const log: string[] = [];
+  store.before = async ({ events }) => {
+    const [{ type }] = events;
+    if (type === "activity_completed" || type === "signal_received") await hold.promise;
+    log.push(`storing ${type}`);
+  };
+  const handle = await executor.execute(async (ctx) => {
+    await ctx.executeActivity(() => log.push("activity"));
+    log.push("workflow saw the result");
+  }, { id: "a" });
+  await settle();
+  assertEquals(log.at(-1), "activity");
+  hold.open();
+  await handle.result();
+  assertEquals(
+    log.indexOf("storing activity_completed") < log.indexOf("workflow saw the result"),
+    true,
+  );
+  assertEquals(log.indexOf("storing activity_started") < log.indexOf("activity"), true);
+  await executor.close();
+});
+
+/** Runs `before` up to where it waits for the signal "go", then recovers with `after`. */
+async function redeploy(
+  before: (ctx: WorkflowContext) => Promise<unknown>,
+  after: (ctx: WorkflowContext) => Promise<unknown>,
+) {
+  const first = setUp();
+  await first.executor.execute(before, { id: "a" });
+  await settle();
+  await first.executor.close();
+  const stored = await first.store.load("a");
+  const second = setUp({ store: first.store, workflows: { [before.name]: after } });
+  const [handle] = await second.executor.recover();
+  return { stored, handle, ...second };
+}
+
+const reserve = () => "reserved";
+const charge = () => "charged";
+const ship = () => "shipped";
+const go = async (ctx: WorkflowContext) => {
+  for await (const _ of ctx.receiveSignal("go")) return;
+};
+
+Deno.test("NonDeterminismError shows expected, actual, position, line and likely edit when code was inserted", async () => {
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(reserve);
+    await go(ctx);
+  }
+  const { stored, store, handle, executor } = await redeploy(order, async (ctx) => {
+    await ctx.executeActivity(charge);
+    await ctx.executeActivity(reserve);
+    await go(ctx);
+  });
+  const error = await assertRejects(() => handle.result(), NonDeterminismError);
+  assertEquals([error.expected, error.actual, error.position], [
+    'activity "reserve"',
+    'activity "charge"',
+    0,
+  ]);
+  assertStringIncludes(
+    error.message,
+    'an activity "charge" was inserted before activity "reserve"',
+  );
+  assertStringIncludes(error.message, "recovery_test.ts:");
+  assertEquals([await store.load("a"), handle.status], [stored, "running"]);
+
+  await executor.close();
+  const fixed = setUp({ store, workflows: { order } });
+  const [recovered] = await fixed.executor.recover();
+  await fixed.executor.signal("a", { name: "go" });
+  await recovered.result();
+  await fixed.executor.close();
+});
+
+Deno.test("NonDeterminismError tells a removed command from an inserted one", async () => {
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(reserve);
+    await ctx.executeActivity(charge);
+    await go(ctx);
+  }
+  const { handle, executor } = await redeploy(order, async (ctx) => {
+    await ctx.executeActivity(charge);
+    await go(ctx);
+  });
+  const error = await assertRejects(() => handle.result(), NonDeterminismError);
+  assertStringIncludes(
+    error.message,
+    'activity "reserve" was removed or moved: the history has activity "charge" at',
+  );
+  await executor.close();
+});
+
+Deno.test("NonDeterminismError is raised for a recorded command that is never issued", async () => {
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(reserve);
+    await ctx.sleep(0);
+    await ctx.executeActivity(ship);
+    await go(ctx);
+  }
+  for (
+    const after of [
+      async (ctx: WorkflowContext) => {
+        await ctx.executeActivity(reserve);
+        await ctx.sleep(0);
+        await go(ctx);
+      },
+      async (ctx: WorkflowContext) => {
+        await ctx.executeActivity(reserve);
+        await ctx.sleep(0);
+        return "short cut";
+      },
+    ]
+  ) {
+    const { stored, store, handle, executor } = await redeploy(order, after);
+    const error = await assertRejects(() => handle.result(), NonDeterminismError);
+    assertEquals([error.expected, error.position], ['activity "ship"', 2]);
+    assertStringIncludes(error.message, 'activity "ship" was removed');
+    assertEquals(await store.load("a"), stored);
+    await executor.close();
+  }
+});
+
+Deno.test("NonDeterminismError is raised for another kind of command", async () => {
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(reserve);
+    await go(ctx);
+  }
+  const { handle, executor } = await redeploy(order, async (ctx) => {
+    await ctx.sleep(1);
+    await go(ctx);
+  });
+  const error = await assertRejects(() => handle.result(), NonDeterminismError);
+  assertEquals([error.expected, error.actual], ['activity "reserve"', "sleep"]);
+  await executor.close();
+});
+
+Deno.test("NonDeterminismError cannot be caught by workflow code", async () => {
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(reserve);
+    await go(ctx);
+  }
+  const { stored, store, handle, executor } = await redeploy(order, async (ctx) => {
+    await ctx.executeActivity(charge).catch(() => {});
+    return "as if nothing had happened";
+  });
+  await assertRejects(() => handle.result(), NonDeterminismError);
+  await settle();
+  assertEquals(await store.load("a"), stored);
+  await executor.close();
+});
+
+Deno.test("Executor works on a store of its own without subscribe", async () => {
+  const inner = new InMemoryStore();
+  const store = {
+    save: inner.save.bind(inner),
+    load: inner.load.bind(inner),
+    list: inner.list.bind(inner),
+    delete: inner.delete.bind(inner),
+    append: inner.append.bind(inner),
+  };
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  await approve(executor, await store.load("a"));
+  await handle.result();
+  await executor.close();
+});
