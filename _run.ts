@@ -56,7 +56,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #head = 0;
   #inTurn = false;
   #replaying: boolean;
-  #outcome: Outcome | undefined;
+  /** The last event, once the workflow function has ended. */
+  #final: WorkflowEvent | undefined;
   /** The last event is on its way into the store. */
   #closing = false;
   #cancelRequested = false;
@@ -165,8 +166,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#outcome = outcome;
-    if (!this.#replaying) this.#close(outcome);
+    this.#final = this.#finalEvent(outcome); // at once: branches that go on can still change the value
+    if (!this.#replaying) this.#close(this.#final);
   }
 
   diverged(error: NonDeterminismError): void {
@@ -237,7 +238,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replaying = false;
     this.#replay.finish();
     if (!this.live) return;
-    if (this.#outcome !== undefined) this.#close(this.#outcome);
+    if (this.#final !== undefined) this.#close(this.#final);
     else {
       for (const pending of this.#replay.pending.values()) {
         if (pending.event !== undefined) this.#perform(pending, true);
@@ -263,8 +264,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   /** Puts the last event on its way. */
-  #close(outcome: Outcome): void {
-    this.record(this.#finalEvent(outcome));
+  #close(event: WorkflowEvent): void {
+    this.record(event);
     this.#closing = true;
   }
 

@@ -774,3 +774,32 @@ Deno.test("Executor works on a store of its own without subscribe", async () => 
   await handle.result();
   await executor.close();
 });
+
+Deno.test("Executor.recover() returns what the workflow returned, not what its branches made of it later", async () => {
+  const hold = gate();
+  const workflow = async (ctx: WorkflowContext) => {
+    const log: string[] = [];
+    const late = ctx.executeActivity(() => hold.promise).then(() => log.push("late"));
+    await Promise.race([late, ctx.sleep(10)]);
+    return log;
+  };
+  const store = new FaultyStore();
+  const first = setUp({ store });
+  store.before = async ({ events }) => {
+    if (events[0].type === "workflow_completed") throw new Error("the process is gone");
+    if (events[0].type === "timer_fired") hold.open();
+    await settle();
+  };
+  await first.executor.execute(workflow, { id: "a" });
+  await settle();
+  first.clock.advance(10);
+  for (let i = 0; i < 20; i++) await settle();
+  await first.executor.close();
+  store.before = () => {};
+  const stored = (await store.load("a"))!;
+  assertEquals(typesOf(stored.history).slice(-2), ["timer_fired", "activity_completed"]);
+  const later = setUp({ store, workflows: { workflow } });
+  const [handle] = await later.executor.recover();
+  assertEquals(await handle.result(), []);
+  await later.executor.close();
+});
