@@ -9,12 +9,7 @@
 
 import type { Clock } from "./clock.ts";
 import { TimeoutError, WorkflowError } from "./errors.ts";
-import {
-  applyMiddleware,
-  type ErrorReporter,
-  type Middleware,
-  type MiddlewareCall,
-} from "./hooks.ts";
+import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "./hooks.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
 import { toErrorRecord } from "./_error_record.ts";
@@ -144,7 +139,7 @@ export class ActivityTask implements Effect {
     this.#giveUp();
     let stored: unknown;
     try {
-      stored = toStored(result, `result of activity ${show(this.#command.name)}`);
+      stored = toStored(result, "result of activity", this.#command.name);
     } catch (refusal) {
       return this.#fail(refusal); // the next attempt would answer the same
     }

@@ -7,13 +7,7 @@
  * @module
  */
 
-import {
-  CanceledError,
-  NonDeterminismError,
-  NonRetryableError,
-  TimeoutError,
-  WorkflowError,
-} from "./errors.ts";
+import { CanceledError, NonDeterminismError, NonRetryableError, TimeoutError, WorkflowError } from "./errors.ts";
 import type { ErrorRecord } from "./types.ts";
 import { handOut, show, toStored } from "./_value.ts";
 

@@ -48,52 +48,24 @@ export class Handles {
   }
 
   /** @param origin The run that the handle was made with, or why there is none. */
-  create(
-    run: Pick<WorkflowState, "workflowId" | "runId" | "status">,
-    origin?: Run | WorkflowError,
-  ): WorkflowHandle {
-    const { workflowId: id, runId } = run;
-    let known = run.status;
-    const current = () => {
-      const live = this.#runs.get(id);
-      return live?.runId === runId ? live : origin;
-    };
-    const result = async () => {
-      for (;;) {
-        const live = current();
-        if (live instanceof WorkflowError) throw live;
-        await live?.ended;
-        if (live !== undefined && live.status !== "running") return live.result();
-        if (current() !== live) continue; // it was recovered after it had been suspended
-        const state = live === undefined ? await this.load(id, "wait for") : await this.#store.load(id);
-        const same = state?.runId === runId;
-        if (live !== undefined && !(same && state.status !== "running")) return live.result(); // what suspended it
-        if (!same) {
-          throw new WorkflowError("not_found", `Cannot wait for workflow ${show(id)}: another run has replaced it`);
-        }
-        known = state.status;
-        if (known === "completed") return handOut(state.result);
-        if (known !== "running") {
-          throw state.error === undefined ? new Error(known) : fromErrorRecord(state.error);
-        }
-        if (current() === undefined) await this.#change(id);
-      }
-    };
-    return {
-      id,
-      runId,
-      get status() {
-        const live = current();
-        return live === undefined || live instanceof WorkflowError ? known : live.status;
-      },
-      result: (options) => abortable(result(), options?.signal) as Promise<never>,
-    };
+  create(run: HandleOf, origin?: Run | WorkflowError): WorkflowHandle {
+    return new Handle(this, run, origin);
+  }
+
+  /** The live run of a workflow. */
+  live(id: string): Run | undefined {
+    return this.#runs.get(id);
+  }
+
+  /** The stored state of a workflow, if it is there. */
+  find(id: string): Promise<WorkflowState | null> {
+    return this.#store.load(id);
   }
 
   /** The stored state of a workflow that must be there. */
   async load(id: string, verb: string): Promise<WorkflowState> {
     validateId(id, verb);
-    const state = await this.#store.load(id);
+    const state = await this.find(id);
     if (state !== null) return state;
     throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it does not exist`);
   }
@@ -130,10 +102,9 @@ export class Handles {
   }
 
   /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
-  async #change(id: string): Promise<void> {
+  async change(id: string): Promise<void> {
     if (this.#store.port.subscribe === undefined) {
-      const why =
-        "it is not running in this executor, and the store cannot tell of changes; call recover() first";
+      const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
       throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
     }
     if (this.#closed === undefined) {
@@ -145,6 +116,63 @@ export class Handles {
       });
     }
     if (this.#closed !== undefined) throw this.#closed;
+  }
+}
+
+/** What a handle is made for. */
+type HandleOf = Pick<WorkflowState, "workflowId" | "runId" | "status">;
+
+class Handle implements WorkflowHandle<never> {
+  readonly id: string;
+  readonly runId: string;
+  readonly #handles: Handles;
+  readonly #origin: Run | WorkflowError | undefined;
+  /** What the store said last. */
+  #status: WorkflowStatus;
+
+  constructor(handles: Handles, run: HandleOf, origin: Run | WorkflowError | undefined) {
+    this.id = run.workflowId;
+    this.runId = run.runId;
+    this.#handles = handles;
+    this.#origin = origin;
+    this.#status = run.status;
+  }
+
+  get status(): WorkflowStatus {
+    const run = this.#run();
+    return run === undefined || run instanceof WorkflowError ? this.#status : run.status;
+  }
+
+  result(options?: { readonly signal?: AbortSignal }): Promise<never> {
+    return abortable(this.#result(), options?.signal) as Promise<never>;
+  }
+
+  /** The run as it is live here, or as it was. */
+  #run(): Run | WorkflowError | undefined {
+    const live = this.#handles.live(this.id);
+    return live?.runId === this.runId ? live : this.#origin;
+  }
+
+  async #result(): Promise<unknown> {
+    for (;;) {
+      const run = this.#run();
+      if (run instanceof WorkflowError) throw run;
+      await run?.ended;
+      if (run !== undefined && run.status !== "running") return run.result();
+      if (this.#run() !== run) continue; // it was recovered after it had been suspended
+      const state = run === undefined
+        ? await this.#handles.load(this.id, "wait for")
+        : await this.#handles.find(this.id);
+      const same = state?.runId === this.runId;
+      if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
+      if (!same) {
+        throw new WorkflowError("not_found", `Cannot wait for workflow ${show(this.id)}: another run has replaced it`);
+      }
+      this.#status = state.status;
+      if (state.status === "completed") return handOut(state.result);
+      if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
+      if (this.#run() === undefined) await this.#handles.change(this.id);
+    }
   }
 }
 

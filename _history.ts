@@ -80,9 +80,7 @@ export function checkBatch(
   const { workflowId, runId, expectedLength, replaces } = batch;
   if (batch.events[0].type === "workflow_started") {
     if (
-      current === null
-        ? replaces === undefined
-        : replaces === current.runId && current.status !== "running"
+      current === null ? replaces === undefined : replaces === current.runId && current.status !== "running"
     ) return;
     throw conflict(
       workflowId,
@@ -113,8 +111,7 @@ function conflict(workflowId: string, why: string): WorkflowError {
  */
 export function validateBatch(batch: AppendBatch): void {
   const { workflowId, runId, expectedLength, events, replaces } = batch;
-  const fail = (why: string) =>
-    new TypeError(`Cannot append to workflow ${show(workflowId)}: ${why}`);
+  const fail = (why: string) => new TypeError(`Cannot append to workflow ${show(workflowId)}: ${why}`);
   if (typeof runId !== "string" || runId === "") {
     throw fail(`"runId" must be a non-empty string, got ${show(runId)}`);
   }
@@ -123,9 +120,7 @@ export function validateBatch(batch: AppendBatch): void {
   }
   if (!Array.isArray(events) || events.length === 0) {
     throw fail(
-      `"events" must be a non-empty array, got ${
-        Array.isArray(events) ? "an empty one" : show(events)
-      }`,
+      `"events" must be a non-empty array, got ${Array.isArray(events) ? "an empty one" : show(events)}`,
     );
   }
   const starts = events[0].type === "workflow_started";

@@ -88,7 +88,7 @@ export class Replay {
   readonly pending = new Map<number, Pending>();
   readonly signals: Signals = new Signals(this);
   readonly #listener: ReplayListener;
-  readonly #describe: string;
+  readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
   readonly #expected = new Map<number, CommandEvent>();
   #next = 0;
@@ -98,7 +98,7 @@ export class Replay {
   #stopped = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
-    this.#describe = `workflow ${show(workflowId)}`;
+    this.#workflowId = workflowId;
     this.#listener = listener;
   }
 
@@ -277,6 +277,10 @@ export class Replay {
     }
   }
 
+  get #describe(): string {
+    return `workflow ${show(this.#workflowId)}`;
+  }
+
   #end(outcome: Outcome): void {
     if (!this.#stopped) this.#listener.returned(outcome);
   }
@@ -343,9 +347,7 @@ export class Replay {
     const later = [...this.#expected.values()].find((expected) => matches(expected, command));
     const edit = later === undefined
       ? `${article(describe(command))} was inserted before ${describe(event)}, or replaced it`
-      : `${describe(event)} was removed or moved: the history has ${
-        describe(command)
-      } at position ${later.seq}`;
+      : `${describe(event)} was removed or moved: the history has ${describe(command)} at position ${later.seq}`;
     const line = sourceLine(command.caller);
     return this.#divergence(
       event.seq,

@@ -12,13 +12,7 @@
 import { ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
-import type {
-  ErrorRecord,
-  Workflow,
-  WorkflowEvent,
-  WorkflowState,
-  WorkflowStatus,
-} from "./types.ts";
+import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { finalStatus } from "./_history.ts";
@@ -146,7 +140,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
   suspend(error: unknown): void {
-    this.#end(error, () => {
+    this.#end(() => error, () => {
       throw error;
     });
   }
@@ -292,20 +286,20 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #finish(event: WorkflowEvent): void {
     this.status = finalStatus(event)!;
-    const reason = new CanceledError(`The workflow has ended: ${this.status}`);
+    const reason = () => new CanceledError(`The workflow has ended: ${this.status}`);
     this.#end(reason, () => {
       if (event.type === "workflow_completed") return handOut(event.result);
       throw fromErrorRecord((event as { readonly error: ErrorRecord }).error);
     });
   }
 
-  #end(reason: unknown, result: () => unknown): void {
+  #end(reason: () => unknown, result: () => unknown): void {
     if (!this.live) return;
     this.live = false;
     this.#result = result;
     this.#replay.stop();
     this.#host.timers.clear(this.#deadline);
-    for (const pending of this.#replay.pending.values()) pending.effect?.stop(reason);
+    for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue = [];
     this.#head = 0;
     this.#writer.close();

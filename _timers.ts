@@ -41,9 +41,7 @@ export class Timers {
     const dueAt = this.#queue.peek()?.dueAt;
     if (dueAt === this.#armed?.dueAt) return;
     this.#armed?.clear();
-    this.#armed = dueAt === undefined
-      ? undefined
-      : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
+    this.#armed = dueAt === undefined ? undefined : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
   }
 
   readonly #fire = (): void => {

@@ -12,10 +12,11 @@
 /**
  * Copies and freezes a value.
  *
- * @param name What the value is, to begin the path in an error's message, such as `input`.
+ * @param what What the value is, to begin the path in an error's message, such as `input`.
+ * @param whose The name of what it belongs to, such as an activity's.
  */
-export function toStored(value: unknown, name: string): unknown {
-  return isStorablePrimitive(value) ? value : new Copier(name).copy(value);
+export function toStored(value: unknown, what: string, whose?: string): unknown {
+  return isStorablePrimitive(value) ? value : new Copier(what, whose).copy(value);
 }
 
 /** Answers a stored value in a form that the receiver cannot change the store through. */
@@ -28,11 +29,10 @@ export function needsCopy(value: unknown, seen?: Set<object>): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (!Object.isFrozen(value) || !(Array.isArray(value) || isPlain(value))) return true;
   if (seen?.has(value)) return false;
-  for (const item of Array.isArray(value) ? value : Object.values(value)) {
-    if (
-      typeof item === "object" && item !== null && needsCopy(item, (seen ??= new Set()).add(value))
-    ) return true;
-  }
+  const mutable = (item: unknown) =>
+    typeof item === "object" && item !== null && needsCopy(item, (seen ??= new Set()).add(value));
+  if (Array.isArray(value)) return value.some(mutable);
+  for (const key in value) if (mutable(value[key as never])) return true; // faster than Object.values
   return false;
 }
 
@@ -71,12 +71,15 @@ function isPlain(value: object): boolean {
 }
 
 class Copier {
-  readonly #path: (string | number)[];
+  readonly #what: string;
+  readonly #whose: string | undefined;
+  readonly #path: (string | number)[] = [];
   /** Copies already begun, so that cycles and shared parts keep their shape. */
   readonly #copies = new Map<object, object>();
 
-  constructor(name: string) {
-    this.#path = [name];
+  constructor(what: string, whose?: string) {
+    this.#what = what;
+    this.#whose = whose;
   }
 
   copy(value: unknown): unknown {
@@ -140,13 +143,9 @@ class Copier {
   }
 
   #refuse(why: string, cause?: unknown): never {
-    const [name, ...keys] = this.#path;
-    const path = keys.map((key) =>
-      typeof key === "number"
-        ? `[${key}]`
-        : /^[A-Za-z_$][\w$]*$/.test(key)
-        ? `.${key}`
-        : `[${JSON.stringify(key)}]`
+    const name = this.#whose === undefined ? this.#what : `${this.#what} ${show(this.#whose)}`;
+    const path = this.#path.map((key) =>
+      typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
     );
     throw new TypeError(
       `Cannot store ${name}${path.join("")}: ${why}`,

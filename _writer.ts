@@ -201,8 +201,7 @@ export class Writer {
       return new WorkflowError("conflict", `${cannot}: another run has replaced it`);
     }
     if (state.history.length >= this.#length) return undefined;
-    const lengths =
-      `the stored history has ${state.history.length} events, ${this.#length} were there before`;
+    const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
     return new WorkflowError("conflict", `${cannot}: ${lengths}`);
   }
 

@@ -41,7 +41,7 @@ export class ReplayContext implements WorkflowContext {
         type: "activity_started",
         caller: this.executeActivity,
         name,
-        input: toStored(input, `input of activity ${show(name)}`),
+        input: toStored(input, "input of activity", name),
         activity: activity as (input: never, context: never) => unknown,
         options,
       }) as Promise<Awaited<Output>>;
@@ -127,9 +127,7 @@ function validateActivity(activity: unknown, options: ActivityOptions): string {
   if (retry !== undefined) validateRetryPolicy(retry);
   if (typeof atMostOnce !== "boolean") {
     throw new TypeError(
-      `Cannot execute activity ${show(name)}: "atMostOnce" must be a boolean, got ${
-        show(atMostOnce)
-      }`,
+      `Cannot execute activity ${show(name)}: "atMostOnce" must be a boolean, got ${show(atMostOnce)}`,
     );
   }
   if (atMostOnce && retry !== undefined) {
@@ -142,9 +140,7 @@ function validateActivity(activity: unknown, options: ActivityOptions): string {
   ) {
     if (value !== undefined && !isFiniteFrom(value, Number.MIN_VALUE)) {
       throw new RangeError(
-        `Cannot execute activity ${show(name)}: "${option}" must be a finite number above 0, got ${
-          show(value)
-        }`,
+        `Cannot execute activity ${show(name)}: "${option}" must be a finite number above 0, got ${show(value)}`,
       );
     }
   }

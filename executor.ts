@@ -134,8 +134,7 @@ export class Executor {
       middleware = [],
       random = systemRandom,
     } = options ?? {};
-    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } =
-      options ?? {};
+    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } = options ?? {};
     if (typeof store?.append !== "function" || typeof store.load !== "function") {
       throw new TypeError(
         `Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`,
@@ -154,9 +153,7 @@ export class Executor {
     for (const [name, workflow] of Object.entries(workflows)) {
       if (typeof workflow !== "function") {
         throw new TypeError(
-          `Cannot create an executor: workflow ${show(name)} must be a function, got ${
-            show(workflow)
-          }`,
+          `Cannot create an executor: workflow ${show(name)} must be a function, got ${show(workflow)}`,
         );
       }
       this.#workflows.set(name, workflow);
@@ -231,9 +228,7 @@ export class Executor {
       const { name, payload, senderId } = signal ?? {};
       if (typeof name !== "string" || name === "") {
         throw new TypeError(
-          `Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${
-            show(name)
-          }`,
+          `Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${show(name)}`,
         );
       }
       if (senderId !== undefined && typeof senderId !== "string") {
@@ -245,7 +240,7 @@ export class Executor {
         type: "signal_received",
         at: this.#host.clock.now(),
         name,
-        payload: toStored(payload, `payload of signal ${show(name)}`),
+        payload: toStored(payload, "payload of signal", name),
         ...(senderId === undefined ? {} : { senderId }),
         signalId: `${this.#signalPrefix}:${this.#signals++}`,
       });
@@ -266,9 +261,7 @@ export class Executor {
       const types = ["status", "input", "history", "state"];
       if (!types.includes(type)) {
         throw new TypeError(
-          `Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${
-            show(type)
-          }`,
+          `Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${show(type)}`,
         );
       }
       const state = await this.#handles.load(id, "query");
@@ -328,9 +321,7 @@ export class Executor {
         this.#begin(run);
       } else {
         const why = workflow === undefined
-          ? `no workflow is registered as ${
-            show(workflowName)
-          }; pass it to the executor in "workflows"`
+          ? `no workflow is registered as ${show(workflowName)}; pass it to the executor in "workflows"`
           : "its history does not begin with workflow_started";
         run = new WorkflowError(
           "unknown_workflow",
@@ -378,18 +369,18 @@ export class Executor {
   ): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     const { input, timeoutMs, signal } = options;
-    const cannot = `Cannot execute workflow ${show(id)}`;
+    const cannot = () => `Cannot execute workflow ${show(id)}`;
     if (typeof workflow !== "function") {
-      throw new TypeError(`${cannot}: "workflow" must be a function, got ${show(workflow)}`);
+      throw new TypeError(`${cannot()}: "workflow" must be a function, got ${show(workflow)}`);
     }
     validateId(id, "execute");
     if (timeoutMs !== undefined && !isFiniteFrom(timeoutMs, Number.MIN_VALUE)) {
       throw new RangeError(
-        `${cannot}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`,
+        `${cannot()}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`,
       );
     }
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`${cannot}: "signal" must be an AbortSignal, got ${show(signal)}`);
+      throw new TypeError(`${cannot()}: "signal" must be an AbortSignal, got ${show(signal)}`);
     }
     signal?.throwIfAborted();
     const workflowName = this.#names.get(workflow) ?? (workflow.name || "anonymous");
@@ -431,9 +422,7 @@ export class Executor {
         const state = await store.load(id);
         if (state?.runId === runId) return; // it was stored, only the answer was lost
         if (state?.status === "running") {
-          const way = this.#runs.has(id)
-            ? "wait for handle(id)"
-            : "if its process is gone, go on with recover()";
+          const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
           throw new WorkflowError(
             "already_running",
             `Cannot execute workflow ${show(id)}: it is running already; ${way}`,

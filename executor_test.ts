@@ -85,8 +85,7 @@ Deno.test("Executor.execute() records the whole run in the store", async () => {
 
 Deno.test("Executor.execute() rejects with already_running when the ID is running", async () => {
   await using executor = setUp().executor;
-  const forever = (ctx: WorkflowContext) =>
-    ctx.receiveSignal("never")[Symbol.asyncIterator]().next();
+  const forever = (ctx: WorkflowContext) => ctx.receiveSignal("never")[Symbol.asyncIterator]().next();
   const first = await executor.execute(forever, { id: "a" });
   const error = await assertRejects(() => executor.execute(forever, { id: "a" }), WorkflowError);
   assertEquals(error.code, "already_running");
@@ -359,8 +358,7 @@ Deno.test("Executor.signal() rejects with not_found naming the status when the w
   await using executor = setUp().executor;
   await (await executor.execute(() => {}, { id: "a" })).result();
   for (const verb of ["signal", "cancel"] as const) {
-    const call = (id: string) =>
-      verb === "signal" ? executor.signal(id, { name: "s" }) : executor.cancel(id);
+    const call = (id: string) => verb === "signal" ? executor.signal(id, { name: "s" }) : executor.cancel(id);
     const ended = await assertRejects(() => call("a"), WorkflowError);
     assertEquals([ended.code, ended.message], [
       "not_found",
@@ -404,9 +402,7 @@ Deno.test("Executor.signal() records sender and payload", async () => {
   }, { id: "a" });
   await executor.signal("a", { name: "approval", payload: { ok: true }, senderId: "eve" });
   assertEquals(await handle.result(), { ok: true });
-  const signal = (await store.load("a"))!.history.find((event) =>
-    event.type === "signal_received"
-  )!;
+  const signal = (await store.load("a"))!.history.find((event) => event.type === "signal_received")!;
   assertEquals([signal.name, signal.payload, signal.senderId], ["approval", { ok: true }, "eve"]);
 });
 
@@ -561,9 +557,7 @@ Deno.test("WorkflowContext.executeActivity() retries by the default policy when 
   assertEquals(await handle.result(), "ok");
   const key = `${handle.runId}:0`;
   assertEquals(attempts, [[1, 0, key], [2, 100, key], [3, 300, key]]);
-  const failed = (await store.load("a"))!.history.filter((event) =>
-    event.type === "activity_attempt_failed"
-  );
+  const failed = (await store.load("a"))!.history.filter((event) => event.type === "activity_attempt_failed");
   assertEquals(failed.map(({ attempt, error, retryAt }) => [attempt, error.message, retryAt]), [
     [1, "failure 1", 100],
     [2, "failure 2", 300],

@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertNotEquals,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   type ActivityContext,
   type AppendBatch,
@@ -102,8 +96,7 @@ const outcomes = (history: readonly WorkflowEvent[]) =>
     .sort();
 
 /** A run under another ID draws other random numbers. */
-const withoutChance = (result: unknown) =>
-  JSON.stringify(result).replace(/\b0\.\d+|"[0-9a-f-]{36}"/g, '"chance"');
+const withoutChance = (result: unknown) => JSON.stringify(result).replace(/\b0\.\d+|"[0-9a-f-]{36}"/g, '"chance"');
 
 Deno.test("Executor.recover() gets the same result from every prefix of a history", async () => {
   const full = await undisturbed();
@@ -552,9 +545,7 @@ Deno.test("Executor.signal() stores a signal once when the store's answer is los
     };
     await sender.signal("a", { name: "s", payload: 1 });
     await sender.signal("a", { name: "s", payload: 1 });
-    const signals = (await store.load("a"))!.history.filter(({ type }) =>
-      type === "signal_received"
-    );
+    const signals = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
     assertEquals(signals.length, 2, live ? "live" : "through the store");
     await Promise.all([executor.close(), sender.close()]);
   }
@@ -590,8 +581,7 @@ Deno.test("Executor hands no result out before it is stored", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
-  store.before = ({ events }) =>
-    events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
+  store.before = ({ events }) => events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
   const handle = await executor.execute(() => 1, { id: "a" });
   let told = false;
   const result = handle.result().then(() => told = true);

@@ -5,13 +5,7 @@
  * @module
  */
 
-import {
-  assert,
-  assertEquals,
-  assertInstanceOf,
-  assertNotEquals,
-  assertRejects,
-} from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
 import {
   applyMiddleware,
   CanceledError,
@@ -113,8 +107,7 @@ Deno.test("reference: signal, query, cancel, activities, signals and sleep", asy
 });
 
 Deno.test("reference: the retry policy has the same fields and defaults", () => {
-  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter } =
-    defaultRetryPolicy;
+  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter } = defaultRetryPolicy;
   assertEquals([maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter], [
     3,
     100,
@@ -221,8 +214,7 @@ Deno.test("reference: statuses and event types have the same names", async () =>
     assertEquals(state.status, status);
     for (const type of typesOf(state.history)) types.add(type);
   }
-  const reference =
-    "workflow_started workflow_completed workflow_failed workflow_canceled activity_started " +
+  const reference = "workflow_started workflow_completed workflow_failed workflow_canceled activity_started " +
     "activity_completed activity_failed signal_received timer_fired";
   for (const type of reference.split(" ")) assert(types.has(type), type);
   await executor.close();

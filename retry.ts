@@ -49,8 +49,7 @@ export interface FailedAttempt {
  */
 export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number | null {
   const { attempt, error, random } = failed;
-  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } =
-    complete(policy);
+  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
   if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) {
     return null;
   }
@@ -72,8 +71,7 @@ export function validateRetryPolicy(policy: RetryPolicy): void {
   if (typeof policy !== "object" || policy === null) {
     throw new TypeError(`Cannot use retry policy: "retry" must be an object, got ${policy}`);
   }
-  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } =
-    complete(policy);
+  const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
   if (!(maxAttempts === Infinity || (Number.isInteger(maxAttempts) && maxAttempts >= 1))) {
     throw outOfRange("maxAttempts", "an integer from 1, or Infinity", maxAttempts);
   }

@@ -201,10 +201,9 @@ export class InMemoryStore implements WorkflowStore {
         `Cannot list workflows: "limit" must be an integer from 0, got ${show(limit)}`,
       );
     }
-    const wanted: readonly WorkflowStatus[] | undefined =
-      status === undefined || Array.isArray(status)
-        ? status as readonly WorkflowStatus[] | undefined
-        : [status as WorkflowStatus];
+    const wanted: readonly WorkflowStatus[] | undefined = status === undefined || Array.isArray(status)
+      ? status as readonly WorkflowStatus[] | undefined
+      : [status as WorkflowStatus];
     for (const one of wanted ?? []) validateStatus(one, "list workflows");
     const states: WorkflowState[] = [];
     if (limit === 0) return states;
