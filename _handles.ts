@@ -9,6 +9,7 @@
 import { WorkflowError } from "./errors.ts";
 import type { WorkflowState, WorkflowStatus } from "./types.ts";
 import { fromErrorRecord } from "./_error_record.ts";
+import { validateId } from "./_options.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Run } from "./_run.ts";
 import { handOut, show } from "./_value.ts";
@@ -173,15 +174,6 @@ class Handle implements WorkflowHandle<never> {
       if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
       if (this.#run() === undefined) await this.#handles.change(this.id);
     }
-  }
-}
-
-/** Checks a workflow's ID at the call that takes it. */
-export function validateId(id: unknown, verb: string): void {
-  if (typeof id !== "string" || id === "") {
-    throw new TypeError(
-      `Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`,
-    );
   }
 }
 

@@ -70,7 +70,11 @@ export const systemRandom = (): number => Math.random();
 
 /** Options of a {@linkcode VirtualClock}. */
 export interface VirtualClockOptions {
-  /** The time that it shows at first, in milliseconds since the epoch. @default {0} */
+  /**
+   * The time that it shows at first, in milliseconds since the epoch.
+   *
+   * @default {0}
+   */
   readonly startAt?: number;
 }
 
@@ -86,6 +90,8 @@ export class VirtualClock implements Clock {
   #jumping = false;
 
   /**
+   * Makes a clock that stands still.
+   *
    * @param options Where to start.
    * @throws {RangeError} If `startAt` is not a finite number.
    */

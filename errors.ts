@@ -54,6 +54,8 @@ export class WorkflowError extends Error {
   readonly code: WorkflowErrorCode;
 
   /**
+   * Makes an error.
+   *
    * @param code What happened.
    * @param message The text for the person who reads it.
    * @param options `cause`: the error underneath.
@@ -71,6 +73,8 @@ export class CanceledError extends WorkflowError {
   readonly reason: string | undefined;
 
   /**
+   * Makes an error.
+   *
    * @param message The text.
    * @param reason Why the workflow was cancelled.
    */
@@ -87,6 +91,8 @@ export class TimeoutError extends WorkflowError {
   readonly timeoutMs: number;
 
   /**
+   * Makes an error.
+   *
    * @param message The text.
    * @param timeoutMs The time that was allowed, in milliseconds.
    * @param options `cause`: the last failure before the time was up.
@@ -114,6 +120,8 @@ export class TimeoutError extends WorkflowError {
  */
 export class NonRetryableError extends WorkflowError {
   /**
+   * Makes an error.
+   *
    * @param message The text.
    * @param options `cause`: the error underneath.
    */
@@ -136,6 +144,8 @@ export class NonDeterminismError extends WorkflowError {
   readonly position: number;
 
   /**
+   * Makes an error.
+   *
    * @param message The whole text, with the likely edit.
    * @param details The parts of the message, for tools.
    */

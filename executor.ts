@@ -25,88 +25,27 @@
  * @module
  */
 
-import { type Clock, systemClock, systemRandom } from "./clock.ts";
 import { WorkflowError } from "./errors.ts";
-import { applyMiddleware, type Hooks, type Middleware, type MiddlewareCall } from "./hooks.ts";
-import { validateRetryPolicy } from "./retry.ts";
-import type {
-  RetryPolicy,
-  Workflow,
-  WorkflowContext,
-  WorkflowEvent,
-  WorkflowState,
-  WorkflowStatus,
-  WorkflowStore,
-} from "./types.ts";
-import { Handles, validateId, type WorkflowHandle } from "./_handles.ts";
+import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import type { Workflow, WorkflowContext, WorkflowEvent } from "./types.ts";
+import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
+import {
+  completeOptions,
+  type ExecuteArgs,
+  type ExecuteOptions,
+  type ExecutorOptions,
+  type QueryAnswers,
+  type Signal,
+  validateExecution,
+} from "./_options.ts";
 import { isConflict, RetryingStore } from "./_retrying_store.ts";
 import { type Host, Run } from "./_run.ts";
 import { Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
-import { isFiniteFrom, show, toStored } from "./_value.ts";
+import { show, toStored } from "./_value.ts";
 
-export type { WorkflowHandle };
-
-/** Options of an {@linkcode Executor}. */
-export interface ExecutorOptions {
-  /** Where the runs are kept. */
-  readonly store: WorkflowStore;
-  /** Gives the time and the timers. @default {systemClock} */
-  readonly clock?: Clock;
-  /** The workflows that `recover()` can go on with, by name. A workflow that was executed here is known as well. */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
-  /** Functions that hear of events. @default {none} */
-  readonly hooks?: Hooks;
-  /** Functions that stand around calls, the first outermost. @default {none} */
-  readonly middleware?: readonly Middleware[];
-  /** Gets what hooks and middleware throw, and what `recover()` cannot go on with. @default {console.error} */
-  readonly onError?: (error: unknown) => void;
-  /** When a failing store is asked again. @default {5 attempts, from 50 ms} */
-  readonly storeRetry?: RetryPolicy;
-  /** Gives numbers from 0 to below 1, for the jitter of delays. @default {Math.random} */
-  readonly random?: () => number;
-}
-
-/** Options of {@linkcode Executor.execute}. */
-export interface ExecuteOptions<Input = unknown> {
-  /** The workflow's ID: any string but the empty one. @default {a random UUID} */
-  readonly id?: string;
-  /** The workflow's input. */
-  readonly input?: Input;
-  /** How long the workflow may take, in milliseconds, above 0; then it fails with a `TimeoutError`. @default {forever} */
-  readonly timeoutMs?: number;
-  /** Cancels the workflow when it is aborted. @default {none} */
-  readonly signal?: AbortSignal;
-}
-
-/** The options of {@linkcode Executor.execute}: to be left out where the workflow takes no input. */
-export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
-  : [options: ExecuteOptions<Input> & { readonly input: Input }];
-
-/** A signal to send. */
-export interface Signal {
-  /** The name that the workflow receives it under. */
-  readonly name: string;
-  /** What to attach. @default {undefined} */
-  readonly payload?: unknown;
-  /** Who sends it, for the history. @default {undefined} */
-  readonly senderId?: string;
-}
-
-/** What {@linkcode Executor.query} answers, by type of query. */
-export interface QueryAnswers {
-  /** Where the workflow stands. */
-  readonly status: WorkflowStatus;
-  /** The workflow's input. */
-  readonly input: unknown;
-  /** What happened so far. */
-  readonly history: readonly WorkflowEvent[];
-  /** All that is stored. */
-  readonly state: WorkflowState;
-}
-
-const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
+export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, WorkflowHandle };
 
 /** Runs workflows. */
 export class Executor {
@@ -121,51 +60,18 @@ export class Executor {
   #closed: Promise<void> | undefined;
 
   /**
+   * Makes an executor. It does nothing until it is asked to.
+   *
    * @param options Only the store must be given.
    * @throws {TypeError} If an option is of the wrong kind.
    * @throws {RangeError} If a number in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const {
-      store,
-      clock = systemClock,
-      workflows = {},
-      hooks,
-      middleware = [],
-      random = systemRandom,
-    } = options ?? {};
-    const { storeRetry = defaultStoreRetry, onError = (error: unknown) => console.error(error) } = options ?? {};
-    if (typeof store?.append !== "function" || typeof store.load !== "function") {
-      throw new TypeError(
-        `Cannot create an executor: "store" must be a WorkflowStore, got ${show(store)}`,
-      );
-    }
-    if (!Array.isArray(middleware) || middleware.some((one) => typeof one !== "function")) {
-      throw new TypeError(`Cannot create an executor: "middleware" must be an array of functions`);
-    }
-    for (const [name, value] of Object.entries({ random, onError, "clock.now": clock.now })) {
-      if (typeof value === "function") continue;
-      throw new TypeError(
-        `Cannot create an executor: "${name}" must be a function, got ${show(value)}`,
-      );
-    }
-    validateRetryPolicy(storeRetry);
+    const { store, clock, workflows, hooks, middleware, random, storeRetry, report } = completeOptions(options);
     for (const [name, workflow] of Object.entries(workflows)) {
-      if (typeof workflow !== "function") {
-        throw new TypeError(
-          `Cannot create an executor: workflow ${show(name)} must be a function, got ${show(workflow)}`,
-        );
-      }
       this.#workflows.set(name, workflow);
       this.#names.set(workflow, name);
     }
-    const report = (error: unknown) => {
-      try {
-        onError(error);
-      } catch (thrown) {
-        console.error(thrown, "thrown by onError for", error);
-      }
-    };
     const turns = new Turns(clock);
     const timers = new Timers(clock, turns);
     const retrying = new RetryingStore(store, storeRetry, { clock, timers, turns, random });
@@ -368,20 +274,8 @@ export class Executor {
     options: ExecuteOptions,
   ): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
+    validateExecution(workflow, id, options);
     const { input, timeoutMs, signal } = options;
-    const cannot = () => `Cannot execute workflow ${show(id)}`;
-    if (typeof workflow !== "function") {
-      throw new TypeError(`${cannot()}: "workflow" must be a function, got ${show(workflow)}`);
-    }
-    validateId(id, "execute");
-    if (timeoutMs !== undefined && !isFiniteFrom(timeoutMs, Number.MIN_VALUE)) {
-      throw new RangeError(
-        `${cannot()}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`,
-      );
-    }
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError(`${cannot()}: "signal" must be an AbortSignal, got ${show(signal)}`);
-    }
     signal?.throwIfAborted();
     const workflowName = this.#names.get(workflow) ?? (workflow.name || "anonymous");
     const event: WorkflowEvent = Object.freeze({

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { type ActivityContext, type WorkflowContext, type WorkflowState } from "@rockpool/workflow";
+import type { ActivityContext, WorkflowContext, WorkflowState } from "@rockpool/workflow";
 import { FaultyStore, gate, seeded, settle, setUp } from "./tools/testing.ts";
 
 type Step =

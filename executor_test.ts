@@ -915,7 +915,7 @@ Deno.test("Executor refuses bad options", () => {
   assertThrows(
     create({ store, middleware: [1] }),
     TypeError,
-    '"middleware" must be an array of functions',
+    '"middleware" must hold functions, got 1',
   );
   assertThrows(create({ store, random: 1 }), TypeError, '"random" must be a function, got 1');
   assertThrows(create({ store, storeRetry: { maxAttempts: 0 } }), RangeError);

@@ -51,7 +51,11 @@ export { applyBatch };
 
 /** Options of an {@linkcode InMemoryStore}. */
 export interface InMemoryStoreOptions {
-  /** Gives the times that a saved state leaves out. @default {systemClock} */
+  /**
+   * Gives the times that a saved state leaves out.
+   *
+   * @default {systemClock}
+   */
   readonly clock?: Clock;
 }
 
@@ -79,7 +83,11 @@ export class InMemoryStore implements WorkflowStore {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<StoreListener>();
 
-  /** @param options Every one is optional. */
+  /**
+   * Makes an empty store.
+   *
+   * @param options Every one is optional.
+   */
   constructor(options: InMemoryStoreOptions = {}) {
     this.#clock = options.clock ?? systemClock;
   }

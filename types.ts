@@ -5,7 +5,8 @@
  * - {@linkcode WorkflowContext} is what workflow code holds. The executor implements it; so can an engine's adapter.
  *
  * Importing this module pulls in no implementation. Every time is in milliseconds since the epoch, on the executor's
- * clock; every duration is in milliseconds and says so in its name.
+ * clock; every duration is in milliseconds and says so in its name. One long module on purpose: it
+ * holds no code, and whoever reads the vocabulary reads all of it.
  *
  * @module
  */
@@ -242,29 +243,69 @@ export interface WorkflowStateInit {
   readonly workflowId: string;
   /** Where the run stands. */
   readonly status: WorkflowStatus;
-  /** @default {""} */
+  /**
+   * The ID of the run.
+   *
+   * @default {""}
+   */
   readonly runId?: string;
-  /** @default {""} */
+  /**
+   * The name under which the workflow is registered.
+   *
+   * @default {""}
+   */
   readonly workflowName?: string;
-  /** @default {undefined} */
+  /**
+   * The workflow's input.
+   *
+   * @default {undefined}
+   */
   readonly input?: unknown;
-  /** @default {undefined} */
+  /**
+   * What the workflow returned.
+   *
+   * @default {undefined}
+   */
   readonly result?: unknown;
-  /** @default {undefined} */
+  /**
+   * How the workflow ended.
+   *
+   * @default {undefined}
+   */
   readonly error?: ErrorRecord;
-  /** @default {[]} */
+  /**
+   * What happened, oldest first.
+   *
+   * @default {[]}
+   */
   readonly history?: readonly WorkflowEvent[];
-  /** Milliseconds since the epoch. @default {the stored `createdAt` if the workflow exists, else the time of the call} */
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @default {the stored `createdAt` if the workflow exists, else the time of the call}
+   */
   readonly createdAt?: number;
-  /** Milliseconds since the epoch. @default {the time of the call} */
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @default {the time of the call}
+   */
   readonly updatedAt?: number;
 }
 
 /** Which workflows {@linkcode WorkflowStore.list} answers. */
 export interface WorkflowFilter {
-  /** One status or several. @default {every status} */
+  /**
+   * One status or several.
+   *
+   * @default {every status}
+   */
   readonly status?: WorkflowStatus | readonly WorkflowStatus[];
-  /** At most so many: an integer from 0. @default {no limit} */
+  /**
+   * At most so many: an integer from 0.
+   *
+   * @default {no limit}
+   */
   readonly limit?: number;
 }
 
@@ -340,17 +381,41 @@ export interface WorkflowStore {
 
 /** How often and when a failing activity is tried again. Attempts are counted with the first. */
 export interface RetryPolicy {
-  /** How many attempts at most: an integer from 1, or `Infinity`. @default {3} */
+  /**
+   * How many attempts at most: an integer from 1, or `Infinity`.
+   *
+   * @default {3}
+   */
   readonly maxAttempts?: number;
-  /** The delay before the second attempt, in milliseconds, from 0. @default {100} */
+  /**
+   * The delay before the second attempt, in milliseconds, from 0.
+   *
+   * @default {100}
+   */
   readonly initialIntervalMs?: number;
-  /** What the delay is multiplied with each time, from 1. @default {2} */
+  /**
+   * What the delay is multiplied with each time, from 1.
+   *
+   * @default {2}
+   */
   readonly backoffCoefficient?: number;
-  /** No delay is longer than this before jitter, in milliseconds, from 0. @default {10_000} */
+  /**
+   * No delay is longer than this before jitter, in milliseconds, from 0.
+   *
+   * @default {10_000}
+   */
   readonly maxIntervalMs?: number;
-  /** The delay is multiplied with a random factor between the two. `false` for none. @default {[0.5, 1.5]} */
+  /**
+   * The delay is multiplied with a random factor between the two. `false` for none.
+   *
+   * @default {[0.5, 1.5]}
+   */
   readonly jitter?: readonly [min: number, max: number] | false;
-  /** Whether an error is worth another attempt. @default {every error but a `NonRetryableError`} */
+  /**
+   * Whether an error is worth another attempt.
+   *
+   * @default {every error but a `NonRetryableError`}
+   */
   readonly isRetryable?: (error: unknown) => boolean;
 }
 
@@ -376,17 +441,35 @@ export type Activity<Input = unknown, Output = unknown> = (
 
 /** Options of {@linkcode WorkflowContext.executeActivity}. */
 export interface ActivityOptions {
-  /** The name in the history. @default {the function's name, or "anonymous"} */
+  /**
+   * The name in the history.
+   *
+   * @default {the function's name, or "anonymous"}
+   */
   readonly name?: string;
-  /** When to try again; `{}` for the default policy. @default {undefined}: one attempt */
+  /**
+   * When to try again; `{}` for the default policy.
+   *
+   * @default {undefined}: one attempt
+   */
   readonly retry?: RetryPolicy;
-  /** How long one attempt may take, in milliseconds, above 0. A timed-out attempt may be retried. @default {no limit} */
+  /**
+   * How long one attempt may take, in milliseconds, above 0. A timed-out attempt may be retried.
+   *
+   * @default {no limit}
+   */
   readonly timeoutMs?: number;
-  /** How long all attempts and the delays between them may take, in milliseconds, above 0. @default {no limit} */
+  /**
+   * How long all attempts and the delays between them may take, in milliseconds, above 0.
+   *
+   * @default {no limit}
+   */
   readonly totalTimeoutMs?: number;
   /**
    * Never run it a second time: no retries, and if the process dies while it runs, it fails with code
-   * `activity_interrupted` on recovery. @default {false}
+   * `activity_interrupted` on recovery.
+   *
+   * @default {false}
    */
   readonly atMostOnce?: boolean;
 }
