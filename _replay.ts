@@ -19,6 +19,7 @@ import type {
   WorkflowContext,
   WorkflowEvent,
 } from "./types.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
@@ -46,21 +47,28 @@ export interface Effect {
 }
 
 /** A command whose outcome the workflow has not seen. */
-export interface Pending {
+export class Pending extends Deferred {
   readonly seq: number;
   readonly command: Command;
   /** The command in the history; `undefined` until it is known to be there. */
   event: CommandEvent | undefined;
-  /** Attempts that failed, as far as the history tells, and when the next one is due. */
-  failedAttempts: number;
-  retryAt: number | undefined;
-  /** Whether the outcome is in the history, although the workflow has not seen it. */
-  resolved: boolean;
-  /** What goes on outside because of the command. Set by who performs it. */
-  effect: Effect | undefined;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
+  /** Whether a shield protects it from a cancellation. */
   readonly shielded: boolean;
+  /** Attempts that failed, as far as the history tells, and when the next one is due. */
+  failedAttempts = 0;
+  retryAt: number | undefined = undefined;
+  /** Whether the outcome is in the history, although the workflow has not seen it. */
+  resolved = false;
+  /** What goes on outside because of the command. Set by who performs it. */
+  effect: Effect | undefined = undefined;
+
+  constructor(seq: number, command: Command, event: CommandEvent | undefined, shielded: boolean) {
+    super();
+    this.seq = seq;
+    this.command = command;
+    this.event = event;
+    this.shielded = shielded;
+  }
 }
 
 /** How a workflow function ended. */
@@ -148,29 +156,17 @@ export class Replay {
   issue(command: Command): Promise<unknown> {
     if (this.#stopped) return never;
     const refusal = this.refusal();
-    if (refusal !== undefined) return Promise.reject(refusal);
+    if (refusal !== undefined) return Deferred.rejected(refusal);
     const seq = this.#next++;
     const event = this.#expected.get(seq);
     if (event !== undefined) {
       this.#expected.delete(seq);
       if (!matches(event, command)) return this.#diverge(this.#mismatch(event, command));
     }
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        seq,
-        command,
-        event,
-        failedAttempts: 0,
-        retryAt: undefined,
-        resolved: false,
-        effect: undefined,
-        resolve,
-        reject,
-        shielded: this.#shields > 0,
-      };
-      this.pending.set(seq, pending);
-      if (event === undefined) this.#listener.issued(pending);
-    });
+    const pending = new Pending(seq, command, event, this.#shields > 0);
+    this.pending.set(seq, pending);
+    if (event === undefined) this.#listener.issued(pending);
+    return pending.promise;
   }
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */

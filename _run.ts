@@ -14,6 +14,7 @@ import { CanceledError, type NonDeterminismError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { finalStatus } from "./_history.ts";
 import { type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
@@ -34,8 +35,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
-  /** Resolves when the run is live no more. */
-  readonly ended: Promise<void>;
   /** Where the stored run stands. */
   status: WorkflowStatus = "running";
   /** Whether the run goes on in this process. */
@@ -44,7 +43,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #workflow: Workflow<never>;
   readonly #replay: Replay;
   readonly #writer: Writer;
-  readonly #resolveEnded: () => void;
+  readonly #ended = new Deferred<void>();
   /** Stored events that are not applied; those before the head are. */
   #queue: WorkflowEvent[] = [];
   #head = 0;
@@ -54,7 +53,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #final: WorkflowEvent | undefined;
   /** The last event is on its way into the store. */
   #closing = false;
-  #cancelRequested = false;
+  /** The request for a cancellation: whether it got into the store. */
+  #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
   /** What `result()` answers or throws, once the run has ended. */
   #result: (() => unknown) | undefined;
@@ -74,9 +74,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
-    let resolveEnded!: () => void;
-    this.ended = new Promise((resolve) => resolveEnded = resolve);
-    this.#resolveEnded = resolveEnded;
     this.#host = host;
     this.#workflow = workflow;
     this.#replaying = replay;
@@ -84,14 +81,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer = new Writer(host.store, this, history.length, replay);
     for (const event of history) this.takeIn(event);
     const [started] = history;
-    if (
-      started.type !== "workflow_started" || started.timeoutMs === undefined ||
-      this.#cancelRequested
-    ) return;
+    if (started.type !== "workflow_started" || started.timeoutMs === undefined || this.#cancellation) return;
     const { at, timeoutMs } = started;
     this.#deadline = host.timers.set(at + timeoutMs, () => {
-      this.#cancelRequested = true;
-      this.record(Object.freeze({ type: "cancel_requested", at: host.clock.now(), timeoutMs }));
+      const event = { type: "cancel_requested", at: host.clock.now(), timeoutMs } as const;
+      this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
   }
 
@@ -101,14 +95,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.pump();
   }
 
+  /** Resolves when the run is live no more. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
   /** Whether events from outside can still get into the history. */
   get open(): boolean {
     return this.live && !this.#closing;
-  }
-
-  /** Whether somebody has asked for a cancellation. */
-  get cancelRequested(): boolean {
-    return this.#cancelRequested;
   }
 
   /**
@@ -118,10 +112,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    */
   async post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return false;
-    if (event.type === "cancel_requested") this.#cancelRequested = true;
     const stored = await this.#writer.post(event);
     if (!stored && this.status === "running") this.#result?.();
     return stored;
+  }
+
+  /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
+  cancel(event: WorkflowEvent): Promise<boolean> {
+    return this.#cancellation ??= this.post(event);
   }
 
   record(event: WorkflowEvent): void {
@@ -171,7 +169,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   takeIn(event: WorkflowEvent): void {
     this.#replay.note(event);
     if (event.type === "cancel_requested") {
-      this.#cancelRequested = true;
+      this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
     }
     if (this.live) this.#queue.push(event);
@@ -209,8 +207,16 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.pump();
   }
 
-  /** Applies what is stored, up to the next event that workflow code can notice. */
   pump(): void {
+    try {
+      this.#pump();
+    } catch (error) {
+      this.suspend(error); // a store handed out what is no event; the other runs go on
+    }
+  }
+
+  /** Applies what is stored, up to the next event that workflow code can notice. */
+  #pump(): void {
     while (this.live && !this.#inTurn) {
       if (this.#head === this.#queue.length) {
         if (this.#head > 0) this.#queue = [];
@@ -304,7 +310,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#head = 0;
     this.#writer.close();
     this.#host.ended(this);
-    this.#resolveEnded();
+    this.#ended.resolve();
   }
 
   #callHook(event: WorkflowEvent): void {

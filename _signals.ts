@@ -8,6 +8,7 @@
  * @module
  */
 
+import { Deferred } from "./_deferred.ts";
 import { handOut } from "./_value.ts";
 
 /** Asks before each wait whether the run is cancelled, and whether a shield protects the wait. */
@@ -17,10 +18,10 @@ export interface SignalGate {
   readonly shielded: boolean;
 }
 
-interface Waiter {
-  readonly resolve: (result: IteratorResult<unknown, undefined>) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly shielded: boolean;
+class Waiter extends Deferred<IteratorResult<unknown, undefined>> {
+  constructor(readonly shielded: boolean) {
+    super();
+  }
 }
 
 interface Channel {
@@ -91,14 +92,14 @@ class Subscription implements AsyncIterator<unknown, undefined> {
     const refusal = this.#gate.refusal();
     if (refusal !== undefined) {
       this.#stop();
-      return Promise.reject(refusal);
+      return Deferred.rejected(refusal);
     }
     if (this.#unread.size > 0) {
       return Promise.resolve({ value: handOut(this.#unread.shift()), done: false });
     }
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject, shielded: this.#gate.shielded });
-    });
+    const waiter = new Waiter(this.#gate.shielded);
+    this.#waiters.push(waiter);
+    return waiter.promise;
   }
 
   /** The end of a `for await` loop. */

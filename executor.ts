@@ -288,7 +288,7 @@ export class Executor {
     const runId = crypto.randomUUID();
     await this.#create(id, runId, event);
     this.#assertOpen("execute");
-    if (!this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
     const run = new Run(
       this.#host,
       workflow,
@@ -341,7 +341,7 @@ export class Executor {
   #cancelOnAbort(run: Run, signal: AbortSignal): void {
     const cancel = () => {
       const { reason } = signal;
-      run.post(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(
+      run.cancel(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(
         () => {},
       );
     };
@@ -358,33 +358,30 @@ export class Executor {
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
   async #post(verb: "signal" | "cancel", id: string, event: WorkflowEvent): Promise<void> {
     this.#assertOpen(verb);
+    let tried: number | undefined;
     for (let attempt = 1;;) {
       const run = this.#runs.get(id);
-      if (run?.open) {
-        if (verb === "cancel" && run.cancelRequested) return;
-        if (await run.post(event)) return;
-      }
       if (run !== undefined) {
+        if (await (verb === "cancel" ? run.cancel(event) : run.post(event))) return;
         await run.ended;
         continue;
       }
       const { runId, status, history } = await this.#handles.load(id, verb);
-      if (status !== "running") {
-        throw new WorkflowError(
-          "not_found",
-          `Cannot ${verb} workflow ${show(id)}: it is ${status}`,
-        );
-      }
-      const isSame = (stored: WorkflowEvent) =>
+      const isStored = (stored: WorkflowEvent) =>
         event.type === "signal_received"
-          ? stored.type === "signal_received" && stored.signalId === event.signalId
-          : stored.type === event.type;
-      if (history.some(isSame)) return;
+          ? attempt > 1 && stored.type === event.type && stored.signalId === event.signalId // only the answer was lost
+          : stored.type === event.type && status === "running";
+      if (history.some(isStored)) return;
+      if (status !== "running") {
+        throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it is ${status}`);
+      }
       if (this.#runs.has(id)) continue; // it was recovered meanwhile
       try {
         return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
       } catch (error) {
-        if (!isConflict(error)) await this.#host.store.backOff(error, attempt++);
+        // A conflict that nothing explains is a fault of the store as well.
+        if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
+        tried = history.length;
       }
     }
   }

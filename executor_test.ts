@@ -928,3 +928,40 @@ Deno.test("Executor runs a workflow's name under which it is registered", async 
   await (await executor.execute(workflow, { id: "a" })).result();
   assertStrictEquals((await store.load("a"))!.workflowName, "registered");
 });
+
+Deno.test("WorkflowContext.executeActivity() does not take the process down when it fails before it is awaited", async () => {
+  await using executor = setUp().executor;
+  const handle = await executor.execute(async (ctx) => {
+    const early = ctx.executeActivity(() => Promise.reject(new Error("early")));
+    await ctx.sleep(10);
+    return await early.catch((error: Error) => error.message);
+  });
+  assertEquals(await handle.result(), "early");
+});
+
+Deno.test("WorkflowContext.executeActivity() that nobody awaits is stopped when the workflow ends", async () => {
+  const { store, executor } = setUp();
+  let reason: unknown;
+  const handle = await executor.execute(async (ctx) => {
+    const work = (_: unknown, { signal }: ActivityContext) =>
+      new Promise<void>(() => signal.addEventListener("abort", () => reason = signal.reason));
+    const _ = ctx.executeActivity(work);
+    await ctx.executeActivity(() => settle());
+    const __ = ctx.executeActivity(() => "never begun");
+  }, { id: "a" });
+  await handle.result();
+  assertEquals((reason as Error).message, "The workflow has ended: completed");
+  assertEquals(typesOf((await store.load("a"))!.history).slice(-2), ["activity_started", "workflow_completed"]);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() does not remember a workflow without a name for recover()", async () => {
+  const { store, executor } = setUp();
+  await executor.execute((ctx) => ctx.sleep(1e6), { id: "a", timeoutMs: 1e5 });
+  const { executor: other } = setUp({ store, onError: () => {} });
+  await executor.close();
+  await (await other.execute(() => "another one without a name")).result();
+  const [handle] = await other.recover();
+  assertEquals((await assertRejects(() => handle.result(), WorkflowError)).code, "unknown_workflow");
+  await other.close();
+});

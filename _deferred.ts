@@ -1,0 +1,31 @@
+/**
+ * A promise that is settled from outside.
+ *
+ * @module
+ */
+
+export class Deferred<T = unknown> {
+  readonly promise: Promise<T>;
+  resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** A promise that is rejected already, as by {@linkcode reject}. */
+  static rejected(reason: unknown): Promise<never> {
+    const deferred = new Deferred<never>();
+    deferred.reject(reason);
+    return deferred.promise;
+  }
+
+  /** Rejects. That nobody awaits the promise yet is no reason to take the process down. */
+  reject(reason: unknown): void {
+    this.promise.catch(() => {});
+    this.#reject(reason);
+  }
+}
