@@ -1,0 +1,427 @@
+/**
+ * A readers-writer lock: readers share, a writer excludes, and nobody is overtaken.
+ *
+ * Owns who may enter, in which order, and what an abort does to those who wait. Does not own what it
+ * protects, nor time (to limit the waiting, pass `AbortSignal.timeout(ms)`), and does not reach
+ * beyond the process.
+ *
+ * 1. At any moment the lock is held by nobody, by any number of readers, or by one writer.
+ * 2. First come, first served. A call enters at once only if nobody waits and those inside allow it;
+ *    otherwise it queues. The head of the queue enters as soon as those inside allow it, and the
+ *    readers that follow a reader without a gap enter together with it. So a reader that comes after
+ *    a waiting writer waits for that writer even while others read, everybody waits only for those
+ *    who came before, and neither side starves.
+ * 3. An abort takes out exactly the calls that wait with that signal, at once, and lets in whoever
+ *    stood only behind them. A body never starts once its signal has aborted. An abort after the
+ *    body has started, or after the permit was granted, changes nothing.
+ * 4. A free lock costs no tick: the body runs during the call, and unless it returns a promise the
+ *    lock is free again when the call returns. The body of a call that had to wait runs in a
+ *    microtask of its own, in the async context of its call; so `release()` and `abort()` never run
+ *    somebody else's body.
+ * 5. A body that throws or rejects releases. A permit releases once, however often it is told to.
+ * 6. Not re-entrant: a holder that waits for its own lock may wait for itself. A write inside a read
+ *    deadlocks if the read awaits it; so does a read inside a read as soon as a writer waits.
+ *
+ * @example
+ * ```ts
+ * import { RWLock } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lock = new RWLock();
+ * const order: string[] = [];
+ * await Promise.all([
+ *   lock.read(async () => order.push("read 1 starts", await "read 1 ends")),
+ *   lock.write(() => order.push("write")),
+ *   lock.read(() => order.push("read 2")), // came after the writer, so it does not join read 1
+ * ]);
+ * assertEquals(order, ["read 1 starts", "read 1 ends", "write", "read 2"]);
+ * ```
+ *
+ * @module
+ */
+
+import { show } from "./_value.ts";
+
+/** How to wait for an {@linkcode RWLock}. */
+export interface LockOptions {
+  /**
+   * Ends the waiting when it aborts: the call rejects with `signal.reason`. If it has aborted before
+   * the call, the call rejects even if the lock is free.
+   *
+   * @default {undefined} wait as long as it takes
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** The right to read or to write, until it is released. Works with `using`. */
+export interface Permit extends Disposable {
+  /** Gives the right back. Called again, it does nothing. */
+  release(): void;
+  /** The same as {@linkcode Permit.release}. */
+  [Symbol.dispose](): void;
+}
+
+type Body = () => unknown;
+type Reject = (reason: unknown) => void;
+
+/** A call that waits, as a link of the ring of those that do. */
+class Waiter {
+  prev: Waiter = this;
+  next: Waiter = this;
+
+  /**
+   * `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter, and
+   * returns `false` to decline.
+   */
+  constructor(
+    readonly write: boolean,
+    readonly body: Body | null,
+    public admit: (ticket: Permit | Waiter) => unknown,
+  ) {}
+}
+
+/** The one listener for all that wait with a signal: adding the n-th listener to it costs O(n). */
+interface Watch {
+  readonly waiters: Map<Waiter, Reject>;
+  readonly listener: () => void;
+}
+
+/** Called instead of `promise.then`, so that no promise of a caller can leave the lock twice. */
+const then = Promise.prototype.then;
+
+/** How a permit gets at the lock's private method. */
+let leave: (lock: RWLock, write: boolean) => void;
+
+class LockPermit implements Permit {
+  #lock: RWLock | null;
+  readonly #write: boolean;
+
+  constructor(lock: RWLock, write: boolean) {
+    this.#lock = lock;
+    this.#write = write;
+  }
+
+  release(): void {
+    const lock = this.#lock;
+    if (lock === null) return;
+    this.#lock = null;
+    leave(lock, this.#write);
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+/**
+ * A readers-writer lock for async code: any number of readers, or one writer.
+ *
+ * Prefer {@linkcode RWLock.read} and {@linkcode RWLock.write}, which cannot forget to release. Order,
+ * abort and re-entrancy are as the module says.
+ *
+ * @example Permits, where a callback does not fit
+ * ```ts
+ * import { RWLock } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lock = new RWLock();
+ * {
+ *   using _permit = await lock.acquireWrite();
+ *   assertEquals(lock.tryAcquireRead(), null);
+ * }
+ * assertEquals(lock.writing, false);
+ * ```
+ */
+export class RWLock {
+  static {
+    leave = (lock, write) => lock.#leave(write);
+  }
+
+  /** -1: a writer; 0: nobody; n: that many readers. */
+  #held = 0;
+  #waiting = 0;
+  /** Closes the ring: after it comes the head of the queue, before it the tail. */
+  readonly #ring = new Waiter(false, null, () => {});
+  readonly #watches = new Map<AbortSignal, Watch>();
+
+  /** How many readers are inside. */
+  get readers(): number {
+    return this.#held > 0 ? this.#held : 0;
+  }
+
+  /** Whether a writer is inside. */
+  get writing(): boolean {
+    return this.#held < 0;
+  }
+
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Runs `body` while no writer is inside: before this call returns, if it can enter at once.
+   *
+   * @param body What to run. Its caller stays inside until what it returns has settled.
+   * @param options How to wait.
+   * @returns What `body` returns or resolves to.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
+   * @throws (rejects) With what `body` throws or rejects with, or with `signal.reason`.
+   *
+   * @example
+   * ```ts
+   * import { RWLock } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const lock = new RWLock();
+   * const stock = new Map([["apple", 3]]);
+   * assertEquals(await lock.read(() => stock.get("apple")), 3);
+   * ```
+   */
+  read<T>(body: () => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    return this.#run("read", false, body, options);
+  }
+
+  /**
+   * Runs `body` while nobody else is inside: before this call returns, if it can enter at once.
+   *
+   * @param body What to run. Its caller stays inside until what it returns has settled.
+   * @param options How to wait.
+   * @returns What `body` returns or resolves to.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
+   * @throws (rejects) With what `body` throws or rejects with, or with `signal.reason`.
+   */
+  write<T>(body: () => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
+    return this.#run("write", true, body, options);
+  }
+
+  /**
+   * Enters as a reader; until the permit is released, no writer is inside.
+   *
+   * @param options How to wait.
+   * @returns The permit.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
+   * @throws (rejects) With `signal.reason`.
+   */
+  acquireRead(options?: LockOptions): Promise<Permit> {
+    return this.#acquire("acquire a read permit", false, options);
+  }
+
+  /**
+   * Enters as a writer; until the permit is released, nobody else is inside.
+   *
+   * @param options How to wait.
+   * @returns The permit.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
+   * @throws (rejects) With `signal.reason`.
+   */
+  acquireWrite(options?: LockOptions): Promise<Permit> {
+    return this.#acquire("acquire a write permit", true, options);
+  }
+
+  /**
+   * Enters as a reader, now or not at all.
+   *
+   * @returns The permit, or `null` if a writer is inside or anybody waits.
+   */
+  tryAcquireRead(): Permit | null {
+    return this.#tryAcquire(false);
+  }
+
+  /**
+   * Enters as a writer, now or not at all.
+   *
+   * @returns The permit, or `null` if anybody is inside or waits.
+   */
+  tryAcquireWrite(): Permit | null {
+    return this.#tryAcquire(true);
+  }
+
+  #run<T>(
+    action: string,
+    write: boolean,
+    body: () => T | PromiseLike<T>,
+    options: LockOptions | undefined,
+  ): Promise<T> {
+    try {
+      if (typeof body !== "function") throw wrongKind(action, "body", "a function", body);
+      const signal = options === undefined ? undefined : liveSignal(action, options);
+      if (!this.#isOpen(write)) {
+        return then.call(this.#queue(write, body, signal), this.#resume) as Promise<T>;
+      }
+      return Promise.resolve(this.#start(write, body, false) as T | Promise<T>);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #acquire(action: string, write: boolean, options: LockOptions | undefined): Promise<Permit> {
+    try {
+      const signal = options === undefined ? undefined : liveSignal(action, options);
+      const permit = this.#tryAcquire(write);
+      if (permit === null) return this.#queue(write, null, signal) as Promise<Permit>;
+      return Promise.resolve(permit);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #tryAcquire(write: boolean): Permit | null {
+    if (!this.#isOpen(write)) return null;
+    const permit = new LockPermit(this, write);
+    this.#held = write ? -1 : this.#held + 1;
+    return permit;
+  }
+
+  /** Whether a call that comes now need not wait. */
+  #isOpen(write: boolean): boolean {
+    return this.#waiting === 0 && (write ? this.#held === 0 : this.#held >= 0);
+  }
+
+  #leave(write: boolean): void {
+    this.#held = write ? 0 : this.#held - 1;
+    if (this.#waiting !== 0) this.#next();
+  }
+
+  /**
+   * Enters unless `inside` already, and runs `body`; what this gives back comes after leaving.
+   * Enters and leaves without a call, since nested reads can use up the stack at any call.
+   */
+  #start(write: boolean, body: Body, inside: boolean): unknown {
+    if (!inside) this.#held = write ? -1 : this.#held + 1;
+    let stays = false;
+    try {
+      const result = body();
+      if (!isThenable(result)) return result;
+      const promise = Promise.resolve(result);
+      const left = write
+        ? then.call(promise, this.#written, this.#writeFailed)
+        : then.call(promise, this.#hasRead, this.#readFailed);
+      stays = true;
+      return left;
+    } finally {
+      if (!stays) {
+        this.#held = write ? 0 : this.#held - 1;
+        if (this.#waiting !== 0) this.#next();
+      }
+    }
+  }
+
+  // Reactions, made once a lock and not once a call.
+  readonly #resume = (ticket: Permit | Waiter): unknown => {
+    const { write, body } = ticket as Waiter;
+    return this.#start(write, body!, true);
+  };
+  readonly #hasRead = (value: unknown): unknown => (this.#leave(false), value);
+  readonly #written = (value: unknown): unknown => (this.#leave(true), value);
+  readonly #readFailed = (reason: unknown): never => {
+    this.#leave(false);
+    throw reason;
+  };
+  readonly #writeFailed = (reason: unknown): never => {
+    this.#leave(true);
+    throw reason;
+  };
+
+  #queue(
+    write: boolean,
+    body: Body | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Permit | Waiter> {
+    return new Promise((admit, reject) => {
+      const waiter = new Waiter(write, signal && body ? unlessAborted(signal, body) : body, admit);
+      if (signal) this.#watch(signal, waiter, reject);
+      const last = this.#ring.prev;
+      waiter.prev = last;
+      waiter.next = this.#ring;
+      last.next = this.#ring.prev = waiter;
+      this.#waiting++;
+    });
+  }
+
+  /** Lets in whoever can go, from the head of the queue. A loop, and it runs no body. */
+  #next(): void {
+    const ring = this.#ring;
+    for (let waiter = ring.next; waiter !== ring; waiter = ring.next) {
+      const { write } = waiter;
+      if (write ? this.#held !== 0 : this.#held < 0) return;
+      this.#held = write ? -1 : this.#held + 1;
+      this.#unlink(waiter);
+      const ticket = waiter.body === null ? new LockPermit(this, write) : waiter;
+      if (waiter.admit(ticket) === false) this.#held = write ? 0 : this.#held - 1;
+    }
+  }
+
+  #unlink(waiter: Waiter): void {
+    waiter.prev.next = waiter.next;
+    waiter.next.prev = waiter.prev;
+    this.#waiting--;
+  }
+
+  /** Rejects `waiter` when `signal` aborts, until it is admitted. */
+  #watch(signal: AbortSignal, waiter: Waiter, reject: Reject): void {
+    let watch = this.#watches.get(signal);
+    if (watch === undefined) {
+      const listener = () => this.#abort(signal);
+      watch = { waiters: new Map(), listener };
+      signal.addEventListener("abort", listener);
+      this.#watches.set(signal, watch);
+    }
+    const { waiters } = watch;
+    waiters.set(waiter, reject);
+    const { admit } = waiter;
+    waiter.admit = (ticket) => {
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.#unwatch(signal);
+      if (!signal.aborted) return admit(ticket);
+      reject(signal.reason); // another listener of the signal let it in, before ours was called
+      return false;
+    };
+  }
+
+  #unwatch(signal: AbortSignal): Iterable<[Waiter, Reject]> {
+    const { waiters, listener } = this.#watches.get(signal)!;
+    this.#watches.delete(signal);
+    signal.removeEventListener("abort", listener);
+    return waiters;
+  }
+
+  #abort(signal: AbortSignal): void {
+    for (const [waiter, reject] of this.#unwatch(signal)) {
+      this.#unlink(waiter);
+      reject(signal.reason);
+    }
+    this.#next();
+  }
+}
+
+/** The signal of `options`, which has not aborted yet. */
+function liveSignal(action: string, options: LockOptions): AbortSignal | undefined {
+  if (typeof options !== "object" || options === null) {
+    throw wrongKind(action, "options", "an object", options);
+  }
+  const { signal } = options;
+  if (signal === undefined) return undefined;
+  if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {
+    throw wrongKind(action, "signal", "an AbortSignal", signal);
+  }
+  if (signal.aborted) throw signal.reason;
+  return signal;
+}
+
+/** For an abort in the microtask between the admission of a call and the start of its body. */
+function unlessAborted(signal: AbortSignal, body: Body): Body {
+  return () => {
+    if (signal.aborted) throw signal.reason;
+    return body();
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && (typeof value === "object" || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+function wrongKind(action: string, name: string, wanted: string, value: unknown): TypeError {
+  return new TypeError(`Cannot ${action}: "${name}" must be ${wanted}, got ${show(value)}`);
+}
