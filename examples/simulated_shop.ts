@@ -1,0 +1,136 @@
+/**
+ * The world outside: a warehouse, a payment service and a carrier that live through every stop of an executor.
+ *
+ * Owns what really happened, and the count of how often each activity really ran: neither is in the workflow store, so
+ * both can be held against it.
+ *
+ * @module
+ */
+
+import { NonRetryableError } from "@rockpool/workflow";
+import { type Address, countPieces, formatMoney, type OrderItem } from "./order.ts";
+import type { Charge, Shop } from "./order_workflow.ts";
+
+/** How a card behaves. */
+export interface CardScript {
+  /** How often the payment service fails before it answers, from 0. */
+  readonly failures: number;
+  /** Why the card is declined, if it is. */
+  readonly declined?: string;
+}
+
+/** A failure of the payment service that may be over in a moment. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+}
+
+/** Money that was taken, and perhaps given back. */
+interface Payment {
+  readonly charge: Charge;
+  readonly paymentId: string;
+  voided: boolean;
+}
+
+/** Services that keep their promise: each does its work once for an order, however often it is asked. */
+export class SimulatedShop implements Shop {
+  readonly #cards: ReadonlyMap<string, CardScript>;
+  readonly #runs = new Map<string, Map<string, number>>();
+  readonly #reserved = new Map<string, readonly OrderItem[]>();
+  /** By idempotency key. */
+  readonly #payments = new Map<string, Payment>();
+  readonly #asked = new Map<string, number>();
+  readonly #parcels = new Map<string, string>();
+
+  /** @param cards How the cards behave, by order; a card that is not here just works. */
+  constructor(cards: ReadonlyMap<string, CardScript>) {
+    this.#cards = cards;
+  }
+
+  /** How often each activity really ran for an order, by name, in order of the first run. */
+  runsOf(orderId: string): ReadonlyMap<string, number> {
+    return new Map(this.#runs.get(orderId));
+  }
+
+  /** The orders that still have pieces set aside. */
+  get reserved(): readonly string[] {
+    return [...this.#reserved.keys()];
+  }
+
+  /** The orders that were sent off. */
+  get shipped(): readonly string[] {
+    return [...this.#parcels.keys()];
+  }
+
+  /** The orders that money was taken for, once for each time it was taken, and whether it was given back. */
+  get payments(): readonly { readonly orderId: string; readonly voided: boolean }[] {
+    return Array.from(
+      this.#payments.values(),
+      ({ charge: { orderId }, voided }) => ({ orderId, voided }),
+    );
+  }
+
+  async reserveStock(orderId: string, items: readonly OrderItem[]): Promise<string> {
+    await this.#ran(orderId, "reserveStock");
+    this.#reserved.set(orderId, items);
+    return `${pieces(items)} set aside`;
+  }
+
+  async releaseStock(orderId: string): Promise<string> {
+    await this.#ran(orderId, "releaseStock");
+    const items = this.#reserved.get(orderId);
+    if (items === undefined) return "nothing was set aside";
+    this.#reserved.delete(orderId);
+    return `${pieces(items)} back on the shelf`;
+  }
+
+  async chargeCard(charge: Charge, idempotencyKey: string): Promise<string> {
+    const { orderId, cents, currency } = charge;
+    await this.#ran(orderId, "chargeCard");
+    const paid = this.#payments.get(idempotencyKey);
+    if (paid !== undefined) return paid.paymentId; // asked again: the first answer got lost
+    const { failures, declined } = this.#cards.get(orderId) ?? { failures: 0 };
+    if (declined !== undefined) {
+      throw new NonRetryableError(
+        `Cannot charge ${formatMoney(cents, currency)}: ${declined}`,
+      );
+    }
+    const asked = (this.#asked.get(idempotencyKey) ?? 0) + 1;
+    this.#asked.set(idempotencyKey, asked);
+    if (asked <= failures) {
+      throw new GatewayError(asked % 2 === 1 ? "Bank timed out" : "Bank is busy");
+    }
+    const paymentId = `pay-${orderId}`;
+    this.#payments.set(idempotencyKey, { charge, paymentId, voided: false });
+    return paymentId;
+  }
+
+  async voidPayment(orderId: string): Promise<string> {
+    await this.#ran(orderId, "voidPayment");
+    const payments = [...this.#payments.values()]
+      .filter(({ charge, voided }) => charge.orderId === orderId && !voided);
+    for (const payment of payments) payment.voided = true;
+    const amounts = payments.map(({ charge }) => formatMoney(charge.cents, charge.currency));
+    return amounts.length > 0 ? `${amounts.join(", ")} given back` : "nothing was charged";
+  }
+
+  async bookCarrier(orderId: string, { city, country }: Address): Promise<string> {
+    await this.#ran(orderId, "bookCarrier");
+    this.#reserved.delete(orderId);
+    const trackingNumber = `${country}-${city.slice(0, 3).toUpperCase()}-${orderId}`;
+    this.#parcels.set(orderId, trackingNumber);
+    return trackingNumber;
+  }
+
+  /** Counts a run of an activity, and takes a moment, as everything outside does. */
+  #ran(orderId: string, activity: string): Promise<void> {
+    let runs = this.#runs.get(orderId);
+    if (runs === undefined) this.#runs.set(orderId, runs = new Map());
+    runs.set(activity, (runs.get(activity) ?? 0) + 1);
+    return Promise.resolve();
+  }
+}
+
+function pieces(items: readonly OrderItem[]): string {
+  const count = countPieces(items);
+  return `${count} ${count === 1 ? "piece" : "pieces"}`;
+}
