@@ -8,11 +8,11 @@
 
 import { WorkflowError } from "./errors.ts";
 import type { WorkflowState, WorkflowStatus } from "./types.ts";
+import { cannot, checkText } from "./_check.ts";
 import { fromErrorRecord } from "./_error_record.ts";
-import { validateId } from "./_options.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Run } from "./_run.ts";
-import { handOut, show } from "./_value.ts";
+import { handOut } from "./_value.ts";
 
 /** A way back to one run. */
 export interface WorkflowHandle<Result = unknown> {
@@ -65,10 +65,10 @@ export class Handles {
 
   /** The stored state of a workflow that must be there. */
   async load(id: string, verb: string): Promise<WorkflowState> {
-    validateId(id, verb);
+    checkText("id", id, `${verb} workflow`);
     const state = await this.find(id);
     if (state !== null) return state;
-    throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it does not exist`);
+    throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it does not exist`);
   }
 
   /** Tells whoever waits for a workflow that it has changed. */
@@ -106,7 +106,7 @@ export class Handles {
   async change(id: string): Promise<void> {
     if (this.#store.port.subscribe === undefined) {
       const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
-      throw new WorkflowError("unsupported", `Cannot wait for workflow ${show(id)}: ${why}`);
+      throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
     }
     if (this.#closed === undefined) {
       await new Promise<void>((resolve) => {
@@ -167,7 +167,7 @@ class Handle implements WorkflowHandle<never> {
       const same = state?.runId === this.runId;
       if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
       if (!same) {
-        throw new WorkflowError("not_found", `Cannot wait for workflow ${show(this.id)}: another run has replaced it`);
+        throw new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: another run has replaced it`);
       }
       this.#status = state.status;
       if (state.status === "completed") return handOut(state.result);

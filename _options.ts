@@ -15,7 +15,7 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { isFiniteFrom, show } from "./_value.ts";
+import { checkFunction, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
 
 /** Options of an {@linkcode Executor}. */
 export interface ExecutorOptions {
@@ -123,22 +123,19 @@ const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 }
 
 /** Checks the options of an executor and fills in what they leave out. */
 export function completeOptions(options: ExecutorOptions) {
+  const action = "create an executor";
   const { store, clock = systemClock, workflows = {}, hooks, middleware = [] } = options ?? {};
   const { random = systemRandom, storeRetry = defaultStoreRetry, onError = console.error } = options ?? {};
-  const fail = (why: string, value: unknown) => new TypeError(`Cannot create an executor: ${why}, got ${show(value)}`);
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
-    throw fail(`"store" must be a WorkflowStore`, store);
+    throw invalid("store", store, "a WorkflowStore", action);
   }
-  for (const [name, value] of Object.entries({ "clock.now": clock?.now, random, onError })) {
-    if (typeof value !== "function") throw fail(`"${name}" must be a function`, value);
-  }
-  if (!Array.isArray(middleware)) throw fail(`"middleware" must be an array`, middleware);
-  for (const one of middleware) {
-    if (typeof one !== "function") throw fail(`"middleware" must hold functions`, one);
-  }
-  for (const [name, workflow] of Object.entries(workflows)) {
-    if (typeof workflow !== "function") throw fail(`workflow ${show(name)} must be a function`, workflow);
-  }
+  checkFunction("clock.now", clock?.now, action);
+  checkFunction("random", random, action);
+  checkFunction("onError", onError, action);
+  if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
+  middleware.forEach((one, i) => checkFunction(`middleware[${i}]`, one, action));
+  checkObject("workflows", workflows, action);
+  for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
   const report: ErrorReporter = (error) => {
     try {
@@ -152,23 +149,12 @@ export function completeOptions(options: ExecutorOptions) {
 
 /** Checks the arguments of `execute`. */
 export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
+  const action = "execute workflow";
   const { timeoutMs, signal } = options;
-  const cannot = () => `Cannot execute workflow ${show(id)}`;
-  if (typeof workflow !== "function") {
-    throw new TypeError(`${cannot()}: "workflow" must be a function, got ${show(workflow)}`);
-  }
-  validateId(id, "execute");
-  if (timeoutMs !== undefined && !isFiniteFrom(timeoutMs, Number.MIN_VALUE)) {
-    throw new RangeError(`${cannot()}: "timeoutMs" must be a finite number above 0, got ${show(timeoutMs)}`);
-  }
+  checkText("id", id, action);
+  checkFunction("workflow", workflow, action, id);
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`${cannot()}: "signal" must be an AbortSignal, got ${show(signal)}`);
-  }
-}
-
-/** Checks a workflow's ID at the call that takes it. */
-export function validateId(id: unknown, verb: string): void {
-  if (typeof id !== "string" || id === "") {
-    throw new TypeError(`Cannot ${verb} workflow: "id" must be a non-empty string, got ${show(id)}`);
+    throw invalid("signal", signal, "an AbortSignal", action, id);
   }
 }

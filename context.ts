@@ -9,7 +9,8 @@
 import type { Replay } from "./_replay.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type { ActivityContext, ActivityOptions, WorkflowContext } from "./types.ts";
-import { isFiniteFrom, show, toStored } from "./_value.ts";
+import { cannot, checkFunction, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import { toStored } from "./_value.ts";
 
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
@@ -51,26 +52,18 @@ export class ReplayContext implements WorkflowContext {
   }
 
   receiveSignal<Payload = unknown>(name: string): AsyncIterable<Payload> {
-    if (typeof name !== "string" || name === "") {
-      throw new TypeError(
-        `Cannot receive signal: "name" must be a non-empty string, got ${show(name)}`,
-      );
-    }
+    checkText("name", name, "receive signal");
     const { signals } = this.#replay;
     return { [Symbol.asyncIterator]: () => signals.subscribe(name) as AsyncIterator<Payload> };
   }
 
   sleep(ms: number): Promise<void> {
-    if (!isFiniteFrom(ms, 0)) {
-      return Promise.reject(
-        new RangeError(`Cannot sleep: "ms" must be a finite number from 0, got ${show(ms)}`),
-      );
+    try {
+      checkNumber("ms", ms, 0, "sleep");
+      return this.#replay.issue({ type: "timer_started", caller: this.sleep, delayMs: ms }) as Promise<void>;
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.#replay.issue({
-      type: "timer_started",
-      caller: this.sleep,
-      delayMs: ms,
-    }) as Promise<void>;
   }
 
   now(): number {
@@ -90,60 +83,25 @@ export class ReplayContext implements WorkflowContext {
     return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
   }
 
-  shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
-    if (typeof body !== "function") {
-      return Promise.reject(
-        new TypeError(`Cannot shield: "body" must be a function, got ${show(body)}`),
-      );
-    }
+  // deno-lint-ignore require-await -- so that a bad argument rejects
+  async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+    checkFunction("body", body, "shield");
     return this.#replay.shield(body);
   }
 }
 
 /** @returns The activity's name in the history. */
-function validateActivity(activity: unknown, options: ActivityOptions): string {
-  if (typeof activity !== "function") {
-    throw new TypeError(
-      `Cannot execute activity: "activity" must be a function, got ${show(activity)}`,
-    );
-  }
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(
-      `Cannot execute activity: "options" must be an object, got ${show(options)}`,
-    );
-  }
-  const {
-    name = activity.name || "anonymous",
-    retry,
-    timeoutMs,
-    totalTimeoutMs,
-    atMostOnce = false,
-  } = options;
-  if (typeof name !== "string" || name === "") {
-    throw new TypeError(
-      `Cannot execute activity: "name" must be a non-empty string, got ${show(name)}`,
-    );
-  }
+function validateActivity(activity: (...args: never[]) => unknown, options: ActivityOptions): string {
+  const action = "execute activity";
+  checkFunction("activity", activity, action);
+  checkObject("options", options, action);
+  const { name = activity.name || "anonymous", retry, timeoutMs, totalTimeoutMs, atMostOnce = false } = options;
+  checkText("name", name, action);
   if (retry !== undefined) validateRetryPolicy(retry);
-  if (typeof atMostOnce !== "boolean") {
-    throw new TypeError(
-      `Cannot execute activity ${show(name)}: "atMostOnce" must be a boolean, got ${show(atMostOnce)}`,
-    );
-  }
-  if (atMostOnce && retry !== undefined) {
-    throw new TypeError(
-      `Cannot execute activity ${show(name)}: "atMostOnce" and "retry" exclude each other`,
-    );
-  }
-  for (
-    const [option, value] of [["timeoutMs", timeoutMs], ["totalTimeoutMs", totalTimeoutMs]] as const
-  ) {
-    if (value !== undefined && !isFiniteFrom(value, Number.MIN_VALUE)) {
-      throw new RangeError(
-        `Cannot execute activity ${show(name)}: "${option}" must be a finite number above 0, got ${show(value)}`,
-      );
-    }
-  }
+  if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
+  if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
+  if (totalTimeoutMs !== undefined) checkNumber("totalTimeoutMs", totalTimeoutMs, Number.MIN_VALUE, action, name);
   return name;
 }
 

@@ -28,6 +28,7 @@
 import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
 import type { Workflow, WorkflowContext, WorkflowEvent } from "./types.ts";
+import { cannot, checkOptionalString, checkText, invalid } from "./_check.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import {
@@ -110,8 +111,7 @@ export class Executor {
   ): Promise<WorkflowHandle<Awaited<Output>>> {
     const options = args[0] ?? {};
     if (typeof options !== "object") {
-      const message = `Cannot execute workflow: "options" must be an object, got ${show(options)}`;
-      return Promise.reject(new TypeError(message));
+      return Promise.reject(invalid("options", options, "an object", "execute workflow"));
     }
     const { id = crypto.randomUUID() } = options;
     const start = () => this.#execute(workflow as Workflow<never>, id, options);
@@ -132,16 +132,8 @@ export class Executor {
   signal(id: string, signal: Signal): Promise<void> {
     return this.#call({ kind: "signal", workflowId: id }, async () => {
       const { name, payload, senderId } = signal ?? {};
-      if (typeof name !== "string" || name === "") {
-        throw new TypeError(
-          `Cannot signal workflow ${show(id)}: "name" must be a non-empty string, got ${show(name)}`,
-        );
-      }
-      if (senderId !== undefined && typeof senderId !== "string") {
-        throw new TypeError(
-          `Cannot signal workflow ${show(id)}: "senderId" must be a string, got ${show(senderId)}`,
-        );
-      }
+      checkText("name", name, "signal workflow", id);
+      checkOptionalString("senderId", senderId, "signal workflow", id);
       const event: WorkflowEvent = Object.freeze({
         type: "signal_received",
         at: this.#host.clock.now(),
@@ -165,11 +157,7 @@ export class Executor {
   query<Type extends keyof QueryAnswers>(id: string, type: Type): Promise<QueryAnswers[Type]> {
     return this.#call({ kind: "query", workflowId: id }, async () => {
       const types = ["status", "input", "history", "state"];
-      if (!types.includes(type)) {
-        throw new TypeError(
-          `Cannot query workflow ${show(id)}: "type" must be one of ${types.join(", ")}, got ${show(type)}`,
-        );
-      }
+      if (!types.includes(type)) throw invalid("type", type, `one of ${types.join(", ")}`, "query workflow", id);
       const state = await this.#handles.load(id, "query");
       return type === "state" ? state : state[type as Exclude<Type, "state">];
     }) as Promise<QueryAnswers[Type]>;
@@ -186,11 +174,7 @@ export class Executor {
    */
   cancel(id: string, reason?: string): Promise<void> {
     return this.#call({ kind: "cancel", workflowId: id }, async () => {
-      if (reason !== undefined && typeof reason !== "string") {
-        throw new TypeError(
-          `Cannot cancel workflow ${show(id)}: "reason" must be a string, got ${show(reason)}`,
-        );
-      }
+      checkOptionalString("reason", reason, "cancel workflow", id);
       await this.#post("cancel", id, this.#cancelEvent(reason));
     }) as Promise<void>;
   }
@@ -231,7 +215,7 @@ export class Executor {
           : "its history does not begin with workflow_started";
         run = new WorkflowError(
           "unknown_workflow",
-          `Cannot recover workflow ${show(workflowId)}: ${why}`,
+          `${cannot("recover workflow", workflowId)}: ${why}`,
         );
         this.#host.report(run);
       }
@@ -319,7 +303,7 @@ export class Executor {
           const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
           throw new WorkflowError(
             "already_running",
-            `Cannot execute workflow ${show(id)}: it is running already; ${way}`,
+            `${cannot("execute workflow", id)}: it is running already; ${way}`,
           );
         }
         if (replaces !== state?.runId) {
@@ -373,7 +357,7 @@ export class Executor {
           : stored.type === event.type && status === "running";
       if (history.some(isStored)) return;
       if (status !== "running") {
-        throw new WorkflowError("not_found", `Cannot ${verb} workflow ${show(id)}: it is ${status}`);
+        throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
       }
       if (this.#runs.has(id)) continue; // it was recovered meanwhile
       try {

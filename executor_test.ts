@@ -910,12 +910,12 @@ Deno.test("Executor refuses bad options", () => {
   assertThrows(
     create({ store, workflows: { a: 1 } }),
     TypeError,
-    'workflow "a" must be a function, got 1',
+    '"workflows.a" must be a function, got 1',
   );
   assertThrows(
     create({ store, middleware: [1] }),
     TypeError,
-    '"middleware" must hold functions, got 1',
+    '"middleware[0]" must be a function, got 1',
   );
   assertThrows(create({ store, random: 1 }), TypeError, '"random" must be a function, got 1');
   assertThrows(create({ store, storeRetry: { maxAttempts: 0 } }), RangeError);

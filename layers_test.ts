@@ -15,6 +15,7 @@ const ROWS: Record<string, number> = {
   "types.ts": 0,
   "clock.ts": 0,
   "_value.ts": 0,
+  "_check.ts": 0,
   "_deferred.ts": 0,
   "_error_record.ts": 0,
   "_timer_queue.ts": 0,
