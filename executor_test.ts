@@ -965,3 +965,15 @@ Deno.test("Executor.execute() does not remember a workflow without a name for re
   assertEquals((await assertRejects(() => handle.result(), WorkflowError)).code, "unknown_workflow");
   await other.close();
 });
+
+Deno.test("Executor.execute() leaves the decision to a workflow that catches its timeout", async () => {
+  await using executor = setUp().executor;
+  const handle = await executor.execute(async (ctx) => {
+    try {
+      await ctx.sleep(1e9);
+    } catch (error) {
+      return error instanceof TimeoutError ? error.timeoutMs : 0;
+    }
+  }, { timeoutMs: 50 });
+  assertEquals([await handle.result(), handle.status], [50, "completed"]);
+});

@@ -40,7 +40,7 @@
  * @module
  */
 
-import { show } from "./_value.ts";
+import { checkFunction, checkObject, invalid } from "./_check.ts";
 
 /** How to wait for an {@linkcode RWLock}. */
 export interface LockOptions {
@@ -244,7 +244,7 @@ export class RWLock {
     options: LockOptions | undefined,
   ): Promise<T> {
     try {
-      if (typeof body !== "function") throw wrongKind(action, "body", "a function", body);
+      checkFunction("body", body, action);
       const signal = options === undefined ? undefined : liveSignal(action, options);
       if (!this.#isOpen(write)) {
         return then.call(this.#queue(write, body, signal), this.#resume) as Promise<T>;
@@ -397,13 +397,11 @@ export class RWLock {
 
 /** The signal of `options`, which has not aborted yet. */
 function liveSignal(action: string, options: LockOptions): AbortSignal | undefined {
-  if (typeof options !== "object" || options === null) {
-    throw wrongKind(action, "options", "an object", options);
-  }
+  checkObject("options", options, action);
   const { signal } = options;
   if (signal === undefined) return undefined;
   if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {
-    throw wrongKind(action, "signal", "an AbortSignal", signal);
+    throw invalid("signal", signal, "an AbortSignal", action);
   }
   if (signal.aborted) throw signal.reason;
   return signal;
@@ -420,8 +418,4 @@ function unlessAborted(signal: AbortSignal, body: Body): Body {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && (typeof value === "object" || typeof value === "function") &&
     typeof (value as { then?: unknown }).then === "function";
-}
-
-function wrongKind(action: string, name: string, wanted: string, value: unknown): TypeError {
-  return new TypeError(`Cannot ${action}: "${name}" must be ${wanted}, got ${show(value)}`);
 }

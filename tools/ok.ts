@@ -21,6 +21,7 @@ const STEPS: Record<string, string[]> = {
   test: ["task", "test"], // the README's command
   publish: ["publish", "--dry-run", "--allow-dirty"],
   size: ["task", "size"],
+  node: ["run", "--no-prompt", "--allow-run", "tools/node_smoke.ts"],
   demo: ["task", "demo"],
   bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
 };

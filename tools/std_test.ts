@@ -169,8 +169,7 @@ const CHECKS: Record<string, [() => void, () => void]> = {
     () => assertObjectMatch({ a: [1] }, { a: [1, 2] }),
   ],
   "assertObjectMatch, instances": [
-    () =>
-      assertObjectMatch({ a: new Point(1, 2), b: new Date(5) }, { a: { x: 1 }, b: new Date(5) }),
+    () => assertObjectMatch({ a: new Point(1, 2), b: new Date(5) }, { a: { x: 1 }, b: new Date(5) }),
     () => assertObjectMatch({ a: new Point(1, 2) }, { a: { x: 2 } }),
   ],
   "assertObjectMatch, maps and sets": [

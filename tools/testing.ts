@@ -65,8 +65,7 @@ export class FaultyStore implements WorkflowStore {
 }
 
 /** The types of a history's events. */
-export const typesOf = (history: readonly WorkflowEvent[]): string[] =>
-  history.map(({ type }) => type);
+export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);
 
 /** Lets all microtasks and some turns of the event loop pass. */
 export async function settle(): Promise<void> {
