@@ -39,6 +39,9 @@ export class Handles {
   readonly #runs: ReadonlyMap<string, Run>;
   /** Who waits for a change of a workflow that is not live here, by workflow ID. */
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** Changes that the store told of while runs are being read or created, by workflow ID; else `undefined`. */
+  #changes: Map<string, number | null> | undefined;
+  #opening = 0;
   #unsubscribe: (() => void) | undefined;
   #closed: WorkflowError | undefined;
 
@@ -71,6 +74,29 @@ export class Handles {
     throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it does not exist`);
   }
 
+  /**
+   * Does what makes runs live. The changes that the store tells of meanwhile are remembered for them: nobody's signal
+   * gets lost between the reading of a history and its run.
+   */
+  async opening<T>(work: () => Promise<T>): Promise<T> {
+    this.#opening++;
+    this.#changes ??= new Map();
+    this.listen();
+    try {
+      return await work();
+    } finally {
+      if (--this.#opening === 0) this.#changes = undefined;
+      this.listen();
+    }
+  }
+
+  /** A run is live from now on. */
+  begun(run: Run): void {
+    const change = this.#changes?.get(run.workflowId);
+    if (change !== undefined) run.told(change);
+    this.wake(run.workflowId);
+  }
+
   /** Tells whoever waits for a workflow that it has changed. */
   wake(id: string): void {
     const waiting = this.#waiting.get(id);
@@ -82,10 +108,11 @@ export class Handles {
 
   /** Listens to the store as long as anybody here needs to hear of it. */
   listen(): void {
-    const needed = this.#closed === undefined && (this.#runs.size > 0 || this.#waiting.size > 0);
+    const needed = this.#closed === undefined && (this.#runs.size > 0 || this.#waiting.size > 0 || this.#opening > 0);
     if (needed === (this.#unsubscribe !== undefined)) return;
     if (needed) {
       this.#unsubscribe = this.#store.port.subscribe?.((id, historyLength) => {
+        this.#changes?.set(id, historyLength);
         this.#runs.get(id)?.told(historyLength);
         this.wake(id);
       });

@@ -88,6 +88,7 @@ export interface ReplayListener {
 }
 
 const never = new Promise<never>(() => {});
+const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
   /** The time of the event that was applied last. */
@@ -200,7 +201,9 @@ export class Replay {
       case "activity_failed":
       case "timer_fired": {
         const pending = this.pending.get(event.seq);
-        if (pending !== undefined) pending.resolved = true;
+        if (pending === undefined) return;
+        pending.resolved = true;
+        pending.effect?.stop(resolved); // what goes on for it here has lost against another executor
       }
     }
   }

@@ -64,13 +64,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    * @param history What is stored of it.
    * @param replay Whether the history was made by an earlier run of the code, in this process or another.
    */
-  constructor(
-    host: Host,
-    workflow: Workflow<never>,
-    run: RunInfo,
-    history: readonly WorkflowEvent[],
-    replay: boolean,
-  ) {
+  constructor(host: Host, workflow: Workflow<never>, run: RunInfo, history: readonly WorkflowEvent[], replay: boolean) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
@@ -113,7 +107,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   async post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return false;
     const stored = await this.#writer.post(event);
-    if (!stored && this.status === "running") this.#result?.();
+    if (!stored && this.status === "running") this.result(); // throws what suspended it
     return stored;
   }
 
@@ -183,9 +177,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (event.type === "activity_started" || event.type === "timer_started") {
-      this.#perform(pending);
-    }
+    else if (event.type === "activity_started" || event.type === "timer_started") this.#perform(pending);
   }
 
   isObsolete(event: WorkflowEvent): boolean {
@@ -195,11 +187,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   endedElsewhere(state: WorkflowState): void {
     const { status, result, error, updatedAt: at } = state;
     if (status === "completed") this.#finish({ type: "workflow_completed", at, result });
-    else {this.#finish({
-        type: `workflow_${status as "failed"}`,
-        at,
-        error: error ?? toErrorRecord(status),
-      });}
+    else this.#finish({ type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) });
   }
 
   endTurn(): void {
@@ -318,13 +306,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const name = hookNames[event.type];
     if (hooks === undefined || name === undefined) return;
     try {
-      const answer = (hooks[name] as ((event: WorkflowEvent, run: RunInfo) => unknown) | undefined)
-        ?.call(hooks, event, {
-          workflowId: this.workflowId,
-          runId: this.runId,
-          workflowName: this.workflowName,
-        });
-      if (answer instanceof Promise) answer.catch(report); // unhandled, it would take the process down
+      const { workflowId, runId, workflowName } = this;
+      // Unhandled, the failure of an async hook would take the process down.
+      Promise.resolve(hooks[name]?.(event as never, { workflowId, runId, workflowName })).catch(report);
     } catch (error) {
       report(error);
     }

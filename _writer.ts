@@ -12,9 +12,9 @@
 import { WorkflowError } from "./errors.ts";
 import type { RunInfo } from "./hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "./types.ts";
+import { cannot } from "./_check.ts";
 import { finalStatus, FrozenBatch } from "./_history.ts";
 import { isConflict, type RetryingStore } from "./_retrying_store.ts";
-import { show } from "./_value.ts";
 
 /** The run that a writer writes for. */
 export interface WriterRun extends RunInfo {
@@ -193,22 +193,16 @@ export class Writer {
 
   #whyLost(state: WorkflowState | null): WorkflowError | undefined {
     const { workflowId, runId } = this.#run;
-    const cannot = `Cannot go on with workflow ${show(workflowId)}`;
-    if (state === null) {
-      return new WorkflowError("not_found", `${cannot}: it was deleted from the store`);
-    }
-    if (state.runId !== runId) {
-      return new WorkflowError("conflict", `${cannot}: another run has replaced it`);
-    }
+    const lost = cannot("go on with workflow", workflowId);
+    if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
+    if (state.runId !== runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
     if (state.history.length >= this.#length) return undefined;
     const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
-    return new WorkflowError("conflict", `${cannot}: ${lengths}`);
+    return new WorkflowError("conflict", `${lost}: ${lengths}`);
   }
 
   #dropObsolete(batch: Batch, tail: readonly WorkflowEvent[]): WorkflowEvent[] {
-    const signals = new Set(
-      tail.map((event) => event.type === "signal_received" ? event.signalId : undefined),
-    );
+    const signals = new Set(tail.map((event) => event.type === "signal_received" ? event.signalId : undefined));
     const types = new Set(tail.map((event) => event.type));
     const isObsolete = (event: WorkflowEvent) =>
       event.type === "signal_received"

@@ -27,7 +27,7 @@
 
 import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
-import type { Workflow, WorkflowContext, WorkflowEvent } from "./types.ts";
+import type { Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "./types.ts";
 import { cannot, checkOptionalString, checkText, invalid } from "./_check.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
@@ -81,17 +81,7 @@ export class Executor {
       if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
       this.#handles.listen();
     };
-    this.#host = {
-      store: retrying,
-      clock,
-      timers,
-      turns,
-      hooks,
-      middleware,
-      random,
-      report,
-      ended,
-    };
+    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended };
   }
 
   /**
@@ -115,9 +105,7 @@ export class Executor {
     }
     const { id = crypto.randomUUID() } = options;
     const start = () => this.#execute(workflow as Workflow<never>, id, options);
-    return this.#call({ kind: "execute", workflowId: id }, start) as Promise<
-      WorkflowHandle<Awaited<Output>>
-    >;
+    return this.#call({ kind: "execute", workflowId: id }, start) as Promise<never>;
   }
 
   /**
@@ -199,29 +187,12 @@ export class Executor {
    */
   async recover(): Promise<WorkflowHandle[]> {
     this.#assertOpen("recover");
-    const handles: WorkflowHandle[] = [];
-    for (const state of await this.#host.store.running()) {
-      const { workflowId, runId, workflowName, history } = state;
+    return await this.#handles.opening(async () => {
+      const states = await this.#host.store.running();
       this.#assertOpen("recover");
-      if (this.#runs.get(workflowId)?.runId === runId) continue;
-      const workflow = this.#workflows.get(workflowName);
-      let run: Run | WorkflowError;
-      if (workflow !== undefined && history[0]?.type === "workflow_started") {
-        run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, history, true);
-        this.#begin(run);
-      } else {
-        const why = workflow === undefined
-          ? `no workflow is registered as ${show(workflowName)}; pass it to the executor in "workflows"`
-          : "its history does not begin with workflow_started";
-        run = new WorkflowError(
-          "unknown_workflow",
-          `${cannot("recover workflow", workflowId)}: ${why}`,
-        );
-        this.#host.report(run);
-      }
-      handles.push(this.#handles.create(state, run));
-    }
-    return handles;
+      return states.filter(({ workflowId, runId }) => this.#runs.get(workflowId)?.runId !== runId)
+        .map((state) => this.#handles.create(state, this.#resume(state)));
+    });
   }
 
   /**
@@ -242,21 +213,14 @@ export class Executor {
   async #close(): Promise<void> {
     await null; // `#closed` is set from here on
     const runs = [...this.#runs.values()];
-    const error = new WorkflowError(
-      "closed",
-      "The executor was closed; what is stored goes on with recover()",
-    );
+    const error = new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
     for (const run of runs) run.suspend(error);
     this.#host.store.close(error);
     this.#handles.close(error);
     await Promise.all(runs.map((run) => run.written()));
   }
 
-  async #execute(
-    workflow: Workflow<never>,
-    id: string,
-    options: ExecuteOptions,
-  ): Promise<WorkflowHandle> {
+  async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     validateExecution(workflow, id, options);
     const { input, timeoutMs, signal } = options;
@@ -270,19 +234,31 @@ export class Executor {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
     const runId = crypto.randomUUID();
-    await this.#create(id, runId, event);
-    this.#assertOpen("execute");
-    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
-    const run = new Run(
-      this.#host,
-      workflow,
-      { workflowId: id, runId, workflowName },
-      [event],
-      false,
-    );
-    this.#begin(run);
-    if (signal !== undefined) this.#cancelOnAbort(run, signal);
-    return this.#handles.create(run, run);
+    return await this.#handles.opening(async () => {
+      await this.#create(id, runId, event);
+      this.#assertOpen("execute");
+      if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+      const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
+      this.#begin(run);
+      if (signal !== undefined) this.#cancelOnAbort(run, signal);
+      return this.#handles.create(run, run);
+    });
+  }
+
+  /** Makes a stored run live, or says why it cannot be. */
+  #resume(state: WorkflowState): Run | WorkflowError {
+    const workflow = this.#workflows.get(state.workflowName);
+    if (workflow !== undefined && state.history[0]?.type === "workflow_started") {
+      const run = new Run(this.#host, workflow, state, state.history, true);
+      this.#begin(run);
+      return run;
+    }
+    const why = workflow === undefined
+      ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
+      : "its history does not begin with workflow_started";
+    const error = new WorkflowError("unknown_workflow", `${cannot("recover workflow", state.workflowId)}: ${why}`);
+    this.#host.report(error);
+    return error;
   }
 
   /** Stores the first event of a run, in the place of a finished run if there is one. */
@@ -317,17 +293,14 @@ export class Executor {
 
   #begin(run: Run): void {
     this.#runs.set(run.workflowId, run);
-    this.#handles.listen();
     run.start();
-    this.#handles.wake(run.workflowId);
+    this.#handles.begun(run);
   }
 
   #cancelOnAbort(run: Run, signal: AbortSignal): void {
     const cancel = () => {
-      const { reason } = signal;
-      run.cancel(this.#cancelEvent(reason instanceof Error ? reason.message : String(reason))).catch(
-        () => {},
-      );
+      const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+      run.cancel(this.#cancelEvent(reason)).catch(() => {}); // the run was suspended
     };
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });

@@ -793,3 +793,45 @@ Deno.test("Executor.recover() returns what the workflow returned, not what its b
   assertEquals(await handle.result(), []);
   await later.executor.close();
 });
+
+Deno.test("Executor loses no signal that arrives while its run is being created or recovered", async () => {
+  const first = async (ctx: WorkflowContext) => {
+    for await (const payload of ctx.receiveSignal("s")) return payload;
+  };
+  const { store, clock, executor } = setUp({ workflows: { first } });
+  const other = new Executor({ store, clock });
+  const starting = executor.execute(first, { id: "a" });
+  await other.signal("a", { name: "s", payload: 1 }); // the start is stored, the run is not live yet
+  assertEquals(await (await starting).result(), 1);
+
+  await executor.execute(first, { id: "b" });
+  await executor.close();
+  const later = setUp({ store, workflows: { first } });
+  const [[handle]] = await Promise.all([
+    later.executor.recover(),
+    other.signal("b", { name: "s", payload: 2 }), // the state is read, the run is not live yet
+  ]);
+  assertEquals(await handle.result(), 2);
+  await Promise.all([other.close(), later.executor.close()]);
+});
+
+Deno.test("Executor records an outcome once when two executors perform the same activity", async () => {
+  const gates = [gate<string>(), gate<string>()];
+  const signals: AbortSignal[] = [];
+  const work = (ctx: WorkflowContext) =>
+    ctx.executeActivity((_: unknown, { signal }: ActivityContext) => gates[signals.push(signal) - 1].promise);
+  const { store, executor, clock } = setUp({ workflows: { work } });
+  const handle = await executor.execute(work, { id: "a" });
+  await settle();
+  const second = new Executor({ store, clock, workflows: { work } });
+  const [other] = await second.recover(); // although the first one is still alive
+  await settle();
+  gates[1].open("second");
+  assertEquals([await handle.result(), await other.result()], ["second", "second"]);
+  gates[0].open("first");
+  await settle();
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history), ["workflow_started", "activity_started", "activity_completed", "workflow_completed"]);
+  assertEquals(signals.map(({ aborted }) => aborted), [true, false]);
+  await Promise.all([executor.close(), second.close()]);
+});
