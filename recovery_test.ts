@@ -798,19 +798,27 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   const first = async (ctx: WorkflowContext) => {
     for await (const payload of ctx.receiveSignal("s")) return payload;
   };
-  const { store, clock, executor } = setUp({ workflows: { first } });
+  const store = new FaultyStore();
+  const { clock, executor } = setUp({ store, workflows: { first } });
   const other = new Executor({ store, clock });
+  const created = gate();
+  store.after = ({ events }) => events[0].type === "workflow_started" ? created.promise : undefined;
   const starting = executor.execute(first, { id: "a" });
+  await settle();
   await other.signal("a", { name: "s", payload: 1 }); // the start is stored, the run is not live yet
+  created.open();
   assertEquals(await (await starting).result(), 1);
 
   await executor.execute(first, { id: "b" });
   await executor.close();
   const later = setUp({ store, workflows: { first } });
-  const [[handle]] = await Promise.all([
-    later.executor.recover(),
-    other.signal("b", { name: "s", payload: 2 }), // the state is read, the run is not live yet
-  ]);
+  const read = gate();
+  store.afterList = () => read.promise;
+  const recovering = later.executor.recover();
+  await settle();
+  await other.signal("b", { name: "s", payload: 2 }); // the state is read, the run is not live yet
+  read.open();
+  const [handle] = await recovering;
   assertEquals(await handle.result(), 2);
   await Promise.all([other.close(), later.executor.close()]);
 });

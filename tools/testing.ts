@@ -35,6 +35,7 @@ export class FaultyStore implements WorkflowStore {
   before: (batch: AppendBatch) => void | Promise<void> = () => {};
   after: (batch: AppendBatch) => void | Promise<void> = () => {};
   onLoad: () => void = () => {};
+  afterList: () => void | Promise<void> = () => {};
 
   save(state: WorkflowStateInit): Promise<void> {
     return this.inner.save(state);
@@ -45,8 +46,10 @@ export class FaultyStore implements WorkflowStore {
     return await this.inner.load(workflowId);
   }
 
-  list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.inner.list(filter);
+  async list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    const states = await this.inner.list(filter);
+    await this.afterList();
+    return states;
   }
 
   delete(workflowId: string): Promise<void> {
