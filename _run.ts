@@ -16,6 +16,7 @@ import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatu
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
+import { Fifo } from "./_fifo.ts";
 import { finalStatus } from "./_history.ts";
 import { type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
@@ -44,9 +45,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #replay: Replay;
   readonly #writer: Writer;
   readonly #ended = new Deferred<void>();
-  /** Stored events that are not applied; those before the head are. */
-  #queue: WorkflowEvent[] = [];
-  #head = 0;
+  /** Stored events that are not applied. */
+  readonly #queue = new Fifo<WorkflowEvent>();
   #inTurn = false;
   #replaying: boolean;
   /** The last event, once the workflow function has ended. */
@@ -83,9 +83,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     });
   }
 
-  /** Begins, or goes on where the history ends. */
-  start(): void {
-    if (!this.#replaying) this.#callHook(this.#queue[0]);
+  /** Begins with the event that was stored just now, or goes on where the history ends. */
+  start(started?: WorkflowEvent): void {
+    if (started !== undefined) this.#callHook(started);
     this.pump();
   }
 
@@ -206,13 +206,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Applies what is stored, up to the next event that workflow code can notice. */
   #pump(): void {
     while (this.live && !this.#inTurn) {
-      if (this.#head === this.#queue.length) {
-        if (this.#head > 0) this.#queue = [];
-        this.#head = 0;
+      if (this.#queue.size === 0) {
         if (this.#replaying) this.#endReplay();
         return;
       }
-      const event = this.#queue[this.#head++];
+      const event = this.#queue.shift();
       this.#inTurn = this.#replay.apply(event);
       if (event.type === "workflow_started") {
         const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay);
@@ -294,8 +292,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.stop();
     this.#host.timers.clear(this.#deadline);
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
-    this.#queue = [];
-    this.#head = 0;
+    this.#queue.clear();
     this.#writer.close();
     this.#host.ended(this);
     this.#ended.resolve();

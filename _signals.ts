@@ -9,6 +9,7 @@
  */
 
 import { Deferred } from "./_deferred.ts";
+import { Fifo } from "./_fifo.ts";
 import { handOut } from "./_value.ts";
 
 /** Asks before each wait whether the run is cancelled, and whether a shield protects the wait. */
@@ -26,7 +27,7 @@ class Waiter extends Deferred<IteratorResult<unknown, undefined>> {
 
 interface Channel {
   /** Read by nobody yet; empty while somebody is subscribed. */
-  buffer: Buffer;
+  buffer: Fifo<unknown>;
   readonly subscribers: Set<Subscription>;
 }
 
@@ -59,7 +60,7 @@ export class Signals {
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      this.#channels.set(name, channel = { buffer: new Buffer(), subscribers: new Set() });
+      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new Set() });
     }
     return channel;
   }
@@ -68,14 +69,14 @@ export class Signals {
 class Subscription implements AsyncIterator<unknown, undefined> {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
-  readonly #unread: Buffer;
+  readonly #unread: Fifo<unknown>;
   #waiters: Waiter[] = [];
 
   constructor(channel: Channel, gate: SignalGate) {
     this.#channel = channel;
     this.#gate = gate;
     this.#unread = channel.buffer;
-    channel.buffer = new Buffer();
+    channel.buffer = new Fifo();
     channel.subscribers.add(this);
   }
 
@@ -120,32 +121,5 @@ class Subscription implements AsyncIterator<unknown, undefined> {
   #stop(): void {
     const { subscribers } = this.#channel;
     if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
-  }
-}
-
-/** A queue whose head leaves in constant time. */
-class Buffer {
-  #items: unknown[] = [];
-  #head = 0;
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: unknown): void {
-    this.#items.push(item);
-  }
-
-  shift(): unknown {
-    const item = this.#items[this.#head];
-    this.#items[this.#head++] = undefined;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
-      this.#head = 0;
-    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
-      this.#items.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return item;
   }
 }

@@ -76,11 +76,10 @@ export class ReplayContext implements WorkflowContext {
   }
 
   uuid(): string {
-    const bytes = Array.from({ length: 16 }, () => Math.floor(this.random() * 256));
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
-    return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+    return "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(/[xy]/g, (place) => {
+      const digit = Math.floor(this.random() * 16);
+      return (place === "x" ? digit : digit & 3 | 8).toString(16);
+    });
   }
 
   // deno-lint-ignore require-await -- so that a bad argument rejects

@@ -239,7 +239,7 @@ export class Executor {
       this.#assertOpen("execute");
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
-      this.#begin(run);
+      this.#begin(run, event);
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
       return this.#handles.create(run, run);
     });
@@ -291,9 +291,9 @@ export class Executor {
     }
   }
 
-  #begin(run: Run): void {
+  #begin(run: Run, started?: WorkflowEvent): void {
     this.#runs.set(run.workflowId, run);
-    run.start();
+    run.start(started);
     this.#handles.begun(run);
   }
 
