@@ -46,7 +46,7 @@ export function checkOptionalString(name: string, value: unknown, action: string
 
 /** Checks for a finite number from `min`; `Number.MIN_VALUE` stands for "above 0". */
 export function checkNumber(name: string, value: unknown, min: number, action: string, subject?: unknown): void {
-  if (typeof value === "number" && value >= min && value < Infinity) return;
+  if (typeof value === "number" && value >= min && Math.abs(value) < Infinity) return;
   const rule = `a finite number ${min === Number.MIN_VALUE ? "above 0" : min === -Infinity ? "" : `from ${min}`}`;
   throw invalid(name, value, rule.trimEnd(), action, subject, RangeError);
 }

@@ -5,7 +5,8 @@
  */
 
 import { WorkflowError } from "./errors.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import { cannot, checkObject, checkText, invalid } from "./_check.ts";
 import { show } from "./_value.ts";
 
 /** A state without its history, as a store may keep it and change it in place. */
@@ -36,10 +37,9 @@ export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "runn
   }
 }
 
-/** The fields of a run that `batch` creates. */
+/** The fields of a run that `batch` creates; `checkBatch` has let it pass. */
 export function beginRun(batch: AppendBatch): StateFields {
-  const event = batch.events[0];
-  if (event.type !== "workflow_started") throw new TypeError("unreachable: checked by checkBatch");
+  const event = batch.events[0] as WorkflowStartedEvent;
   const fields: StateFields = {
     workflowId: batch.workflowId,
     runId: batch.runId,
@@ -59,11 +59,11 @@ export function advanceRun(fields: StateFields, events: readonly WorkflowEvent[]
   const status = finalStatus(event);
   if (status === undefined) return;
   fields.status = status;
-  if (event.type === "workflow_completed") {
-    if (event.result !== undefined) fields.result = event.result;
-  } else if (event.type === "workflow_failed" || event.type === "workflow_canceled") {
-    fields.error = event.error;
-  }
+  delete fields.result; // somebody may have saved a running state with one
+  delete fields.error;
+  const { result, error } = event as { readonly result?: unknown; readonly error?: WorkflowState["error"] };
+  if (result !== undefined) fields.result = result;
+  if (error !== undefined) fields.error = error;
 }
 
 /**
@@ -78,22 +78,18 @@ export function checkBatch(
   batch: AppendBatch,
 ): void {
   const { workflowId, runId, expectedLength, replaces } = batch;
-  if (batch.events[0].type === "workflow_started") {
-    if (
-      current === null ? replaces === undefined : replaces === current.runId && current.status !== "running"
-    ) return;
-    throw conflict(
-      workflowId,
-      current === null ? "it is not there to be replaced" : `it is ${current.status} already`,
-    );
+  const starts = batch.events[0].type === "workflow_started";
+  if (
+    starts && (current === null ? replaces === undefined : replaces === current.runId && current.status !== "running")
+  ) {
+    return;
   }
   if (current === null) throw conflict(workflowId, "it is not there");
-  if (current.runId !== runId) {
-    throw conflict(
-      workflowId,
-      `the run is ${show(current.runId)}, the writer expected ${show(runId)}`,
-    );
+  const believed = starts ? replaces : runId;
+  if (believed !== undefined && believed !== current.runId) {
+    throw conflict(workflowId, `the run is ${show(current.runId)}, the writer expected ${show(believed)}`);
   }
+  if (starts) throw conflict(workflowId, `it is ${current.status} already`);
   if (current.status !== "running") throw conflict(workflowId, `it is ${current.status}`);
   if (length !== expectedLength) {
     throw conflict(workflowId, `it has ${length} events, the writer expected ${expectedLength}`);
@@ -101,7 +97,7 @@ export function checkBatch(
 }
 
 function conflict(workflowId: string, why: string): WorkflowError {
-  return new WorkflowError("conflict", `Cannot append to workflow ${show(workflowId)}: ${why}`);
+  return new WorkflowError("conflict", `${cannot("append to workflow", workflowId)}: ${why}`);
 }
 
 /**
@@ -110,35 +106,28 @@ function conflict(workflowId: string, why: string): WorkflowError {
  * @throws {TypeError} If it is malformed.
  */
 export function validateBatch(batch: AppendBatch): void {
+  checkObject("batch", batch, "append");
   const { workflowId, runId, expectedLength, events, replaces } = batch;
-  const fail = (why: string) => new TypeError(`Cannot append to workflow ${show(workflowId)}: ${why}`);
-  if (typeof runId !== "string" || runId === "") {
-    throw fail(`"runId" must be a non-empty string, got ${show(runId)}`);
-  }
+  const action = "append to workflow";
+  checkText("workflowId", workflowId, action);
+  checkText("runId", runId, action, workflowId);
   if (!Number.isInteger(expectedLength) || expectedLength < 0) {
-    throw fail(`"expectedLength" must be an integer from 0, got ${show(expectedLength)}`);
+    throw invalid("expectedLength", expectedLength, "an integer from 0", action, workflowId);
   }
   if (!Array.isArray(events) || events.length === 0) {
-    throw fail(
-      `"events" must be a non-empty array, got ${Array.isArray(events) ? "an empty one" : show(events)}`,
-    );
+    throw invalid("events", events, "a non-empty array", action, workflowId);
   }
+  const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
+  events.forEach((event, i) => validateEvent(event, `events[${i}]`));
   const starts = events[0].type === "workflow_started";
-  if (starts !== (expectedLength === 0)) {
+  if (starts !== (expectedLength === 0) || events.some(({ type }, i) => i > 0 && type === "workflow_started")) {
     throw fail(`"workflow_started" must be the first event, and "expectedLength" 0 with it alone`);
   }
-  if (replaces !== undefined && !starts) {
-    throw fail(`"replaces" is only for a batch that starts a run`);
+  if (replaces !== undefined && !(starts && typeof replaces === "string" && replaces !== runId)) {
+    throw fail(`"replaces" must be the ID of another run, and only a batch that starts a run has it`);
   }
-  for (let i = 0; i < events.length; i++) {
-    validateEvent(events[i], `events[${i}]`);
-    if (i > 0 && events[i].type === "workflow_started") {
-      throw fail(`"workflow_started" must be the first event`);
-    }
-    if (i < events.length - 1 && finalStatus(events[i])) {
-      throw fail(`${show(events[i].type)} must be the last event`);
-    }
-  }
+  const early = events.slice(0, -1).find(finalStatus);
+  if (early) throw fail(`${show(early.type)} must be the last event`);
 }
 
 const eventTypes: Record<WorkflowEvent["type"], true> = {
@@ -158,16 +147,15 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
 
 /** @throws {TypeError} If `event` is not an event. */
 export function validateEvent(event: WorkflowEvent, name: string): void {
-  if (typeof event !== "object" || event === null) {
-    throw new TypeError(`Cannot store ${name}: it must be an event, got ${show(event)}`);
+  const action = `store ${name}`;
+  checkObject("event", event, action);
+  const { type, at } = event;
+  if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) {
+    throw invalid("type", type, "the type of an event", action);
   }
-  if (!Object.hasOwn(eventTypes, event.type)) {
-    throw new TypeError(`Cannot store ${name}: unknown event type ${show(event.type)}`);
-  }
-  if (!Number.isFinite(event.at)) {
-    throw new TypeError(
-      `Cannot store ${name}: "at" must be a finite number, got ${show(event.at)}`,
-    );
+  if (!Number.isFinite(at)) throw invalid("at", at, "a finite number", action);
+  if (type === "workflow_started" && typeof event.workflowName !== "string") {
+    throw invalid("workflowName", event.workflowName, "a string", action);
   }
 }
 
@@ -201,5 +189,5 @@ export function applyBatch(state: WorkflowState | null, batch: AppendBatch): Wor
   const { history, ...stored } = state ?? { history: [] };
   const fields = starts ? beginRun(batch) : stored as StateFields;
   advanceRun(fields, batch.events);
-  return { ...fields, history: starts ? batch.events : [...history, ...batch.events] };
+  return { ...fields, history: [...(starts ? [] : history), ...batch.events] };
 }

@@ -1,13 +1,17 @@
 /**
  * Values on their way into the history and out of it.
  *
- * 1. What goes in is copied once, as structured clone would, and deeply frozen: prototypes and accessors are gone.
+ * 1. What goes in is copied once, as structured clone would, and deeply frozen: prototypes and accessors are gone. Of an
+ *    array only the items go in, and of a buffer that a view shows only what it shows.
  * 2. What comes out is shared, since nobody can change it. Only a value that holds something that freezing cannot
  *    protect (a Date, Map, Set, buffer, view, error …: "opaque" here) is copied again.
- * 3. What cannot be stored is refused with the path to it.
+ * 3. What cannot be stored is refused with the path to it, whatever reading it throws.
  *
  * @module
  */
+
+/** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
+const MAX_DEPTH = 1000;
 
 /**
  * Copies and freezes a value.
@@ -16,12 +20,12 @@
  * @param whose The name of what it belongs to, such as an activity's.
  */
 export function toStored(value: unknown, what: string, whose?: string): unknown {
-  return isStorablePrimitive(value) ? value : new Copier(what, whose).copy(value);
+  return isStorablePrimitive(value) ? value : new Copier(what, whose).run(value);
 }
 
 /** Answers a stored value in a form that the receiver cannot change the store through. */
 export function handOut<T>(value: T): T {
-  return needsCopy(value) ? new Copier("value").copy(value) as T : value;
+  return needsCopy(value) ? new Copier("value", undefined, Infinity).run(value) as T : value;
 }
 
 /** Whether a value can be changed by whoever holds it: it is not deeply frozen, or holds something opaque. */
@@ -36,28 +40,26 @@ export function needsCopy(value: unknown, seen?: Set<object>): boolean {
   return false;
 }
 
-/** Whether a value is a finite number from `min`; `Number.MIN_VALUE` stands for "above 0". */
-export function isFiniteFrom(value: unknown, min: number): boolean {
-  return typeof value === "number" && value >= min && value < Infinity;
-}
-
-/** Shows any value in an error message, on one line and not too long. */
+/** Shows any value in an error message, on one line and not too long. Never throws. */
 export function show(value: unknown): string {
-  if (typeof value === "string") {
-    return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  const type = typeof value;
+  if (type === "string") return JSON.stringify(short(value as string));
+  if (value === null || (type !== "object" && type !== "function")) {
+    return short(String(value)) + (type === "bigint" ? "n" : "");
   }
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return `a function${value.name ? ` "${value.name}"` : ""}`;
-  if (typeof value !== "object" || value === null) return String(value);
-  return `${/^[AEIOU]/.test(className(value)) ? "an" : "a"} ${className(value)}`;
+  let name = "";
+  try {
+    const named = (type === "function" ? value : (value as object).constructor) as { name: unknown };
+    if (typeof named.name === "string") name = short(named.name);
+  } catch {
+    // anything can be in the place of a constructor and of its name
+  }
+  if (type === "function") return name ? `a function "${name}"` : "a function";
+  return `${/^([aeio]|$)/i.test(name) ? "an" : "a"} ${name || "object"}`;
 }
 
-function className(value: object): string {
-  try {
-    return value.constructor?.name || "object";
-  } catch {
-    return "object";
-  }
+function short(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
 function isStorablePrimitive(value: unknown): boolean {
@@ -70,30 +72,58 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
+/** What an object is by birth, as far as it does not pretend: "Object" for one of a class too, "Map", "Date" … */
+function tagOf(value: object): string {
+  return isPlain(value) ? "Object" : Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function copyView({ buffer, byteOffset, byteLength }: ArrayBufferView, tag: string): object {
+  const View = (globalThis as unknown as Record<string, new (part: ArrayBufferLike) => object>)[tag];
+  return new View(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
 class Copier {
   readonly #what: string;
   readonly #whose: string | undefined;
+  readonly #maxDepth: number;
+  /** Where it is: keys of objects, indexes of arrays, and of a Map or a Set spread into an array. */
   readonly #path: (string | number)[] = [];
   /** Copies already begun, so that cycles and shared parts keep their shape. */
   readonly #copies = new Map<object, object>();
+  #refused = false;
 
-  constructor(what: string, whose?: string) {
+  constructor(what: string, whose?: string, maxDepth = MAX_DEPTH) {
     this.#what = what;
     this.#whose = whose;
+    this.#maxDepth = maxDepth;
   }
 
-  copy(value: unknown): unknown {
+  run(value: unknown): unknown {
+    try {
+      return this.#copy(value);
+    } catch (error) {
+      if (this.#refused) throw error;
+      this.#refuse("reading it threw", error);
+    }
+  }
+
+  #copy(value: unknown): unknown {
     if (isStorablePrimitive(value)) return value;
     if (typeof value !== "object") this.#refuse(`${show(value)} cannot be stored`);
     const object = value as object;
     const begun = this.#copies.get(object);
     if (begun !== undefined) return begun;
+    if (this.#path.length > this.#maxDepth) {
+      this.#refuse(`it is nested more than ${MAX_DEPTH} levels deep`);
+    }
     if (Array.isArray(object)) return this.#copyArray(object);
-    if (isPlain(object)) return this.#copyObject(object, {});
-    return this.#copyOther(object);
+    const tag = tagOf(object);
+    if (tag === "Object") return this.#copyObject(object);
+    if (tag === "Map" || tag === "Set") return this.#copyCollection(object as Iterable<unknown>, tag);
+    return this.#copyOther(object, tag);
   }
 
-  #copyArray(array: readonly unknown[]): object {
+  #copyArray(array: readonly unknown[]): readonly unknown[] {
     const copy: unknown[] = new Array(array.length);
     this.#copies.set(array, copy);
     for (let i = 0; i < array.length; i++) {
@@ -102,7 +132,8 @@ class Copier {
     return Object.freeze(copy);
   }
 
-  #copyObject(object: object, copy: Record<string, unknown>): object {
+  #copyObject(object: object): object {
+    const copy: Record<string, unknown> = {};
     this.#copies.set(object, copy);
     for (const key of Object.keys(object)) {
       const value = this.#copyAt(object, key);
@@ -114,41 +145,51 @@ class Copier {
 
   #copyAt(container: object, key: string | number): unknown {
     this.#path.push(key);
-    let value: unknown;
-    try {
-      value = (container as Record<string | number, unknown>)[key];
-    } catch (error) {
-      this.#refuse("reading it threw", error);
-    }
-    const copy = this.copy(value);
+    const copy = this.#copy((container as Record<string | number, unknown>)[key]);
     this.#path.pop();
     return copy;
   }
 
-  /** A class instance becomes plain; what stays special is opaque and cannot be frozen. */
-  #copyOther(object: object): object {
+  #copyCollection(collection: Iterable<unknown>, tag: "Map" | "Set"): object {
+    const copy = tag === "Map" ? new Map() : new Set();
+    this.#copies.set(collection, copy);
+    for (const item of this.#copyArray([...collection])) {
+      if (copy instanceof Set) copy.add(item);
+      else copy.set(...item as [unknown, unknown]);
+    }
+    return copy;
+  }
+
+  /** What is left cannot be frozen. */
+  #copyOther(object: object, tag: string): object {
+    const view = ArrayBuffer.isView(object) ? object : undefined;
+    if ((view ? tagOf(view.buffer) : tag) === "SharedArrayBuffer") this.#refuse("shared memory cannot be stored");
+    const copy = view ? copyView(view, tag) : this.#clone(object);
+    this.#copies.set(object, copy);
+    return copy;
+  }
+
+  #clone(object: object): object {
+    if (Object.hasOwn(object, "cause")) this.#copyAt(object, "cause"); // refuses what a clone would share
     let clone: object;
     try {
-      if (typeof SharedArrayBuffer === "function" && object instanceof SharedArrayBuffer) {
-        this.#refuse("shared memory cannot be stored");
-      }
       clone = structuredClone(object);
     } catch (error) {
-      this.#copyObject(object, {}); // refuses with the whole path if a property is to blame
+      this.#copyObject(object); // refuses with the whole path if a property is to blame
       this.#refuse(`${show(object)} cannot be stored`, error);
     }
-    if (isPlain(clone)) return this.#copyObject(clone, {});
-    this.#copies.set(object, clone);
-    return clone;
+    return isPlain(clone) ? this.#copyObject(clone) : clone; // plain: a class that has a tag
   }
 
   #refuse(why: string, cause?: unknown): never {
-    const name = this.#whose === undefined ? this.#what : `${this.#what} ${show(this.#whose)}`;
-    const path = this.#path.map((key) =>
+    this.#refused = true;
+    let path = this.#path.map((key) =>
       typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
-    );
+    ).join("");
+    if (path.length > 200) path = `${path.slice(0, 100)}…${path.slice(-100)}`;
+    const name = this.#whose === undefined ? this.#what : `${this.#what} ${show(this.#whose)}`;
     throw new TypeError(
-      `Cannot store ${name}${path.join("")}: ${why}`,
+      `Cannot store ${name}${path}: ${why}`,
       cause === undefined ? undefined : { cause },
     );
   }

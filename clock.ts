@@ -5,8 +5,8 @@
  * timer.
  *
  * 1. A timer never fires before it is due, however long the wait is.
- * 2. Timers that are due fire in the order of their due times, then in the order in which they were set.
- * 3. A virtual clock moves only when told to, or when nobody holds it and a timer is set.
+ * 2. A virtual clock fires timers in the order of their due times, then in the order in which they were set.
+ * 3. A virtual clock moves only when told to, or when the last `hold` is taken back and a timer is set.
  *
  * @example
  * ```ts
@@ -26,7 +26,7 @@
  */
 
 import { TimerQueue } from "./_timer_queue.ts";
-import { isFiniteFrom } from "./_value.ts";
+import { checkNumber, invalid } from "./_check.ts";
 
 /** Gives an executor its time and its timers. */
 export interface Clock {
@@ -35,7 +35,7 @@ export interface Clock {
   /**
    * Calls `callback` once, not before `dueAt` and not before this call has returned.
    *
-   * @param dueAt In milliseconds since the epoch; in the past means as soon as possible.
+   * @param dueAt In milliseconds since the epoch; in the past means as soon as possible, `Infinity` never.
    * @returns A function that clears the timer; it may be called at any time, any number of times.
    */
   setTimer(dueAt: number, callback: () => void): () => void;
@@ -54,6 +54,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(dueAt, callback) {
+    checkDueAt(dueAt);
     let id: ReturnType<typeof setTimeout>;
     const wait = () => {
       id = setTimeout(fire, Math.min(Math.max(0, Math.ceil(dueAt - Date.now())), MAX_TIMEOUT_MS));
@@ -97,11 +98,7 @@ export class VirtualClock implements Clock {
    */
   constructor(options: VirtualClockOptions = {}) {
     const { startAt = 0 } = options;
-    if (!Number.isFinite(startAt)) {
-      throw new RangeError(
-        `Cannot create a clock: "startAt" must be a finite number, got ${startAt}`,
-      );
-    }
+    checkNumber("startAt", startAt, -Infinity, "create a clock");
     this.#now = startAt;
   }
 
@@ -112,6 +109,7 @@ export class VirtualClock implements Clock {
 
   /** Sets a timer; see {@linkcode Clock.setTimer}. */
   setTimer(dueAt: number, callback: () => void): () => void {
+    checkDueAt(dueAt);
     const timer = this.#timers.set(dueAt, callback);
     return () => this.#timers.clear(timer);
   }
@@ -121,8 +119,13 @@ export class VirtualClock implements Clock {
     this.#holds++;
   }
 
-  /** Takes one {@linkcode hold} back; the last one lets the clock jump from timer to timer until it is held again. */
+  /**
+   * Takes one {@linkcode hold} back; the last one lets the clock jump from timer to timer until it is held again.
+   *
+   * @throws {RangeError} If nobody holds the clock.
+   */
   release(): void {
+    if (this.#holds === 0) throw new RangeError("Cannot release the clock: nobody holds it");
     this.#holds--;
     if (this.#jumping) return;
     this.#jumping = true;
@@ -141,11 +144,7 @@ export class VirtualClock implements Clock {
    * @throws {RangeError} If `ms` is not a finite number from 0.
    */
   advance(ms: number): void {
-    if (!isFiniteFrom(ms, 0)) {
-      throw new RangeError(
-        `Cannot advance the clock: "ms" must be a finite number from 0, got ${ms}`,
-      );
-    }
+    checkNumber("ms", ms, 0, "advance the clock");
     const until = this.#now + ms;
     while (this.#fireNext(until));
     this.#now = Math.max(this.#now, until);
@@ -153,10 +152,16 @@ export class VirtualClock implements Clock {
 
   #fireNext(until: number): boolean {
     const timer = this.#timers.peek();
-    if (timer === undefined || timer.dueAt > until) return false;
+    if (timer === undefined || timer.dueAt > until || timer.dueAt === Infinity) return false;
     this.#timers.clear(timer);
     this.#now = Math.max(this.#now, timer.dueAt);
     timer.callback();
     return true;
+  }
+}
+
+function checkDueAt(dueAt: number): void {
+  if (typeof dueAt !== "number" || Number.isNaN(dueAt)) {
+    throw invalid("dueAt", dueAt, "a number", "set a timer", undefined, RangeError);
   }
 }

@@ -69,6 +69,22 @@ export interface Hooks {
   readonly signalReceived?: (event: SignalReceivedEvent, run: RunInfo) => unknown;
 }
 
+/** All of them, since those of a class are not among its instance's keys. */
+const hookNames = Object.keys(
+  {
+    workflowStarted: 0,
+    workflowCompleted: 0,
+    workflowFailed: 0,
+    workflowCanceled: 0,
+    cancelRequested: 0,
+    activityStarted: 0,
+    activityCompleted: 0,
+    activityFailed: 0,
+    activityAttemptFailed: 0,
+    signalReceived: 0,
+  } satisfies Record<keyof Hooks, 0>,
+) as (keyof Hooks)[];
+
 /** A call that middleware stands around. */
 export type MiddlewareCall =
   | {
@@ -123,14 +139,16 @@ export type ErrorReporter = (error: unknown) => void;
 export function composeHooks(...sets: readonly Hooks[]): Hooks {
   type AnyHook = (event: unknown, run: RunInfo) => unknown;
   const composed: Record<string, AnyHook> = {};
-  for (const name of new Set(sets.flatMap((hooks) => Object.keys(hooks)))) {
+  for (const name of hookNames) {
+    if (sets.every((hooks) => hooks[name] === undefined)) continue;
     composed[name] = (event, run) => {
       const errors: unknown[] = [];
-      const pending: PromiseLike<unknown>[] = [];
+      const pending: Promise<unknown>[] = [];
       for (const hooks of sets) {
         try {
           const answer = (hooks as Record<string, AnyHook | undefined>)[name]?.(event, run);
-          if (answer instanceof Promise) pending.push(answer.catch((error) => errors.push(error)));
+          if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") continue;
+          pending.push(Promise.resolve(answer).catch((error) => errors.push(error)));
         } catch (error) {
           errors.push(error);
         }
@@ -173,21 +191,28 @@ export async function applyMiddleware(
   body: () => Promise<unknown>,
   report: ErrorReporter,
 ): Promise<unknown> {
+  if (middleware.length === 0) return await body();
   const [outermost, ...inner] = middleware;
-  if (outermost === undefined) return await body();
   let inside: Promise<unknown> | undefined;
-  const next = () => inside ??= applyMiddleware(inner, call, body, report);
+  const next = () => {
+    if (inside === undefined) {
+      inside = applyMiddleware(inner, call, body, report);
+      inside.catch(() => {}); // a middleware may leave it alone: that must not take the process down
+    }
+    return inside;
+  };
   try {
     return await outermost(call, next);
   } catch (error) {
     const called = inside !== undefined;
+    let answer: unknown;
     try {
-      const answer = await next();
-      report(error);
-      return answer;
+      answer = await next();
     } catch (failure) {
       if (!called || failure !== error) report(error);
       throw failure;
     }
+    report(error);
+    return answer;
   }
 }

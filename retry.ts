@@ -18,7 +18,7 @@
 
 import { NonRetryableError } from "./errors.ts";
 import type { RetryPolicy } from "./types.ts";
-import { isFiniteFrom } from "./_value.ts";
+import { checkFunction, checkNumber, checkObject, invalid } from "./_check.ts";
 
 /** The policy that an empty {@linkcode RetryPolicy} stands for. */
 export const defaultRetryPolicy: Required<RetryPolicy> = Object.freeze({
@@ -53,8 +53,9 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
   if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) {
     return null;
   }
-  if (initialIntervalMs === 0) return 0; // 0 times an overflowing coefficient would be NaN
-  const delayMs = Math.min(initialIntervalMs * backoffCoefficient ** (attempt - 1), maxIntervalMs);
+  // Nothing overflows: neither 0 times Infinity nor a delay that never ends comes of it.
+  const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);
+  const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, Number.MAX_SAFE_INTEGER);
   if (jitter === false) return delayMs;
   const [min, max] = jitter;
   return delayMs * (min + random * (max - min));
@@ -68,42 +69,24 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
  * @throws {RangeError} If a number is out of its range.
  */
 export function validateRetryPolicy(policy: RetryPolicy): void {
-  if (typeof policy !== "object" || policy === null) {
-    throw new TypeError(`Cannot use retry policy: "retry" must be an object, got ${policy}`);
-  }
+  const action = "use retry policy";
+  checkObject("retry", policy, action);
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
   if (!(maxAttempts === Infinity || (Number.isInteger(maxAttempts) && maxAttempts >= 1))) {
-    throw outOfRange("maxAttempts", "an integer from 1, or Infinity", maxAttempts);
+    throw invalid("maxAttempts", maxAttempts, "an integer from 1, or Infinity", action, undefined, RangeError);
   }
-  if (!isFiniteFrom(initialIntervalMs, 0)) {
-    throw outOfRange("initialIntervalMs", "a finite number from 0", initialIntervalMs);
-  }
-  if (!isFiniteFrom(backoffCoefficient, 1)) {
-    throw outOfRange("backoffCoefficient", "a finite number from 1", backoffCoefficient);
-  }
-  if (maxIntervalMs !== Infinity && !isFiniteFrom(maxIntervalMs, 0)) {
-    throw outOfRange("maxIntervalMs", "a number from 0", maxIntervalMs);
+  checkNumber("initialIntervalMs", initialIntervalMs, 0, action);
+  checkNumber("backoffCoefficient", backoffCoefficient, 1, action);
+  if (!(typeof maxIntervalMs === "number" && maxIntervalMs >= 0)) {
+    throw invalid("maxIntervalMs", maxIntervalMs, "a number from 0", action, undefined, RangeError);
   }
   if (jitter !== false) {
-    if (!Array.isArray(jitter) || jitter.length !== 2) {
-      throw new TypeError(
-        `Cannot use retry policy: "jitter" must be false or [min, max], got ${jitter}`,
-      );
-    }
+    if (!Array.isArray(jitter) || jitter.length !== 2) throw invalid("jitter", jitter, "false or [min, max]", action);
     const [min, max] = jitter;
-    if (!isFiniteFrom(min, 0) || !isFiniteFrom(max, min)) {
-      throw outOfRange("jitter", "[min, max] with 0 <= min <= max", jitter);
-    }
+    checkNumber("jitter[0]", min, 0, action);
+    checkNumber("jitter[1]", max, min, action);
   }
-  if (typeof isRetryable !== "function") {
-    throw new TypeError(
-      `Cannot use retry policy: "isRetryable" must be a function, got ${isRetryable}`,
-    );
-  }
-}
-
-function outOfRange(name: string, rule: string, value: unknown): RangeError {
-  return new RangeError(`Cannot use retry policy: "${name}" must be ${rule}, got ${value}`);
+  checkFunction("isRetryable", isRetryable, action);
 }
 
 /** An `undefined` field means its default, as everywhere in JavaScript. */

@@ -4,7 +4,8 @@
  * Owns the stored states. Does not know what an executor is.
  *
  * 1. What is saved is copied and frozen; what is loaded is shared and cannot be changed.
- * 2. A method does its work in one step under the lock, and at the call unless somebody holds the lock.
+ * 2. A method reads its argument at the call and does its work in one step under the lock: at the call too, unless
+ *    somebody holds the lock.
  * 3. Appending costs as much as the batch; the frozen history is built when somebody loads it, and then kept.
  * 4. A listing is in order of creation. A new run under an old ID is a new creation; an overwrite is not.
  *
@@ -35,6 +36,7 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
+import { checkFunction, checkObject, checkOptionalString, checkText, invalid } from "./_check.ts";
 import {
   advanceRun,
   applyBatch,
@@ -45,7 +47,7 @@ import {
   validateBatch,
   validateEvent,
 } from "./_history.ts";
-import { handOut, needsCopy, show, toStored } from "./_value.ts";
+import { handOut, needsCopy, toStored } from "./_value.ts";
 
 export { applyBatch };
 
@@ -68,12 +70,7 @@ interface Entry {
   opaque: boolean;
 }
 
-const statuses: Record<WorkflowStatus, true> = {
-  running: true,
-  completed: true,
-  failed: true,
-  canceled: true,
-};
+const statuses: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
 
 /** Keeps workflows in the memory of the process. */
 export class InMemoryStore implements WorkflowStore {
@@ -98,151 +95,160 @@ export class InMemoryStore implements WorkflowStore {
   }
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
-  save(state: WorkflowStateInit): Promise<void> {
-    return this.#lock.write(() => this.#save(state));
+  async save(state: WorkflowStateInit): Promise<void> {
+    await this.#lock.write(this.#saving(state));
   }
 
-  /** Answers the stored state or `null`; see {@linkcode WorkflowStore.load}. The same object until the state changes. */
+  /**
+   * Answers the stored state or `null`; see {@linkcode WorkflowStore.load}. The same object until the state changes,
+   * unless it holds something that freezing cannot protect, such as a `Date`.
+   */
   load(workflowId: string): Promise<WorkflowState | null> {
     return this.#lock.read(() => {
-      validateId(workflowId, "load");
+      checkText("workflowId", workflowId, "load workflow");
       const entry = this.#entries.get(workflowId);
       return entry === undefined ? null : stateOf(entry);
     });
   }
 
   /** Answers the states that match, in order of creation; see {@linkcode WorkflowStore.list}. */
-  list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
-    return this.#lock.read(() => this.#list(filter));
+  async list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
+    return await this.#lock.read(this.#listing(filter));
   }
 
   /** Forgets a workflow; see {@linkcode WorkflowStore.delete}. */
   delete(workflowId: string): Promise<void> {
     return this.#lock.write(() => {
-      validateId(workflowId, "delete");
+      checkText("workflowId", workflowId, "delete workflow");
       if (this.#entries.delete(workflowId)) this.#changed(workflowId, null);
     });
   }
 
   /** Adds events to a run if nobody else did; see {@linkcode WorkflowStore.append}. */
-  append(batch: AppendBatch): Promise<void> {
-    return this.#lock.write(() => this.#append(batch));
+  async append(batch: AppendBatch): Promise<void> {
+    await this.#lock.write(this.#appending(batch));
   }
 
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
   subscribe(listener: StoreListener): () => void {
+    checkFunction("listener", listener, "subscribe");
     const subscription: StoreListener = (...change) => listener(...change); // the same listener twice is two
     this.#listeners.add(subscription);
     return () => void this.#listeners.delete(subscription);
   }
 
-  #save(state: WorkflowStateInit): void {
-    if (typeof state !== "object" || state === null) {
-      throw new TypeError(`Cannot save workflow: "state" must be an object, got ${show(state)}`);
-    }
-    const { workflowId, status, runId = "", workflowName = "", history = [] } = state;
-    validateId(workflowId, "save");
-    validateStatus(status, `save workflow ${show(workflowId)}`);
-    const fail = (why: string) => new TypeError(`Cannot save workflow ${show(workflowId)}: ${why}`);
-    if (typeof runId !== "string") throw fail(`"runId" must be a string, got ${show(runId)}`);
-    if (typeof workflowName !== "string") {
-      throw fail(`"workflowName" must be a string, got ${show(workflowName)}`);
-    }
-    if (!Array.isArray(history)) throw fail(`"history" must be an array, got ${show(history)}`);
-    const before = this.#entries.get(workflowId);
+  /** What to do under the lock. */
+  #saving(state: WorkflowStateInit): () => void {
+    const action = "save workflow";
+    checkObject("state", state, action);
     const now = this.#clock.now();
-    const { createdAt = before?.fields.createdAt ?? now, updatedAt = now } = state;
-    for (const [name, time] of [["createdAt", createdAt], ["updatedAt", updatedAt]] as const) {
-      if (!Number.isFinite(time)) {
-        throw fail(`"${name}" must be a finite number, got ${show(time)}`);
-      }
+    const { workflowId, status, runId = "", workflowName = "", history = [], input, result, error } = state;
+    const { createdAt, updatedAt = now } = state;
+    checkText("workflowId", workflowId, action);
+    checkStatus(status, action, workflowId);
+    checkOptionalString("runId", runId, action, workflowId);
+    checkOptionalString("workflowName", workflowName, action, workflowId);
+    if (!Array.isArray(history)) throw invalid("history", history, "an array", action, workflowId);
+    for (const [name, time = now] of [["createdAt", createdAt], ["updatedAt", updatedAt]] as const) {
+      if (!Number.isFinite(time)) throw invalid(name, time, "a finite number", action, workflowId);
     }
-    const fields: StateFields = { workflowId, runId, workflowName, status, createdAt, updatedAt };
-    if (state.input !== undefined) fields.input = toStored(state.input, "input");
-    if (state.result !== undefined) fields.result = toStored(state.result, "result");
-    if (state.error !== undefined) {
-      fields.error = toStored(state.error, "error") as WorkflowState["error"];
+    const fields: StateFields = { workflowId, runId, workflowName, status, createdAt: now, updatedAt };
+    // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
+    const before = this.#entries.get(workflowId);
+    let opaque = false;
+    for (const [name, value] of Object.entries({ input, result, error }) as ["input", unknown][]) {
+      if (value === undefined) continue;
+      fields[name] = value === before?.fields[name] ? value : toStored(value, name);
+      opaque ||= needsCopy(fields[name]);
     }
     const events = Array.from(history, (event: WorkflowEvent, i) => {
-      if (event === before?.events[i]) return event; // it came from here, and nobody could change it
-      validateEvent(event, `history[${i}]`);
-      return toStored(event, `history[${i}]`) as WorkflowEvent;
+      if (event !== undefined && event === before?.events[i]) return event;
+      const copy = toStored(event, `history[${i}]`) as WorkflowEvent;
+      validateEvent(copy, `history[${i}]`);
+      opaque ||= needsCopy(copy);
+      return copy;
     });
-    const opaque = needsCopy(fields.input) || needsCopy(fields.result) || needsCopy(fields.error) ||
-      events.some((event) => needsCopy(event));
-    this.#entries.set(workflowId, { fields, events, state: null, opaque });
-    this.#changed(workflowId, null);
+    return () => {
+      fields.createdAt = createdAt ?? this.#entries.get(workflowId)?.fields.createdAt ?? now;
+      this.#entries.set(workflowId, { fields, events, state: null, opaque });
+      this.#changed(workflowId, null);
+    };
   }
 
-  #append(batch: AppendBatch): void {
-    const { workflowId } = batch;
-    validateId(workflowId, "append to");
-    const own = batch instanceof FrozenBatch;
-    if (!own) validateBatch(batch);
-    const current = this.#entries.get(workflowId);
-    checkBatch(current?.fields ?? null, current?.events.length ?? 0, batch);
-    const events = own
-      ? batch.events
-      : batch.events.map((event, i) => toStored(event, `events[${i}]`) as WorkflowEvent);
-    let entry = current;
-    if (events[0].type === "workflow_started") {
-      this.#entries.delete(workflowId); // a new run is a new creation: it goes to the end
-      entry = { fields: beginRun({ ...batch, events }), events: [], state: null, opaque: false };
-      this.#entries.set(workflowId, entry);
-    }
-    advanceRun(entry!.fields, events);
-    for (const event of events) {
-      entry!.events.push(event);
-      entry!.opaque ||= needsCopy(event);
-    }
-    entry!.state = null;
-    this.#changed(workflowId, entry!.events.length);
+  #appending(batch: AppendBatch): () => void {
+    if (!(batch instanceof FrozenBatch)) batch = storedBatch(batch);
+    const { workflowId, events } = batch;
+    const opaque = events.some((event) => needsCopy(event));
+    return () => {
+      const current = this.#entries.get(workflowId);
+      checkBatch(current?.fields ?? null, current?.events.length ?? 0, batch);
+      let entry = current!;
+      if (events[0].type === "workflow_started") {
+        entry = { fields: beginRun(batch), events: [], state: null, opaque: false };
+        this.#entries.delete(workflowId); // a new run is a new creation: it goes to the end
+        this.#entries.set(workflowId, entry);
+      }
+      advanceRun(entry.fields, events);
+      for (const event of events) entry.events.push(event);
+      entry.opaque ||= opaque;
+      entry.state = null;
+      this.#changed(workflowId, entry.events.length);
+    };
   }
 
-  #list(filter: WorkflowFilter): WorkflowState[] {
-    if (typeof filter !== "object" || filter === null) {
-      throw new TypeError(`Cannot list workflows: "filter" must be an object, got ${show(filter)}`);
-    }
+  #listing(filter: WorkflowFilter): () => WorkflowState[] {
+    checkObject("filter", filter, "list workflows");
     const { status, limit = Infinity } = filter;
     if (limit !== Infinity && !(Number.isInteger(limit) && limit >= 0)) {
-      throw new RangeError(
-        `Cannot list workflows: "limit" must be an integer from 0, got ${show(limit)}`,
-      );
+      throw invalid("limit", limit, "an integer from 0", "list workflows", undefined, RangeError);
     }
-    const wanted: readonly WorkflowStatus[] | undefined = status === undefined || Array.isArray(status)
-      ? status as readonly WorkflowStatus[] | undefined
-      : [status as WorkflowStatus];
-    for (const one of wanted ?? []) validateStatus(one, "list workflows");
-    const states: WorkflowState[] = [];
-    if (limit === 0) return states;
-    for (const entry of this.#entries.values()) {
-      if (wanted !== undefined && !wanted.includes(entry.fields.status)) continue;
-      if (states.push(stateOf(entry)) >= limit) break;
-    }
-    return states;
+    const wanted = status === undefined ? statuses : [status].flat();
+    for (const one of wanted) checkStatus(one, "list workflows");
+    return () => {
+      const states: WorkflowState[] = [];
+      for (const entry of this.#entries.values()) {
+        if (states.length >= limit) break;
+        if (wanted.includes(entry.fields.status)) states.push(stateOf(entry));
+      }
+      return states;
+    };
   }
 
   #changed(workflowId: string, historyLength: number | null): void {
-    for (const listener of this.#listeners) listener(workflowId, historyLength);
+    for (const listener of [...this.#listeners]) {
+      try {
+        if (this.#listeners.has(listener)) listener(workflowId, historyLength);
+      } catch (error) {
+        queueMicrotask(() => { // its own fault, and none of the caller's
+          throw error;
+        });
+      }
+    }
   }
 }
 
 function stateOf(entry: Entry): WorkflowState {
-  entry.state ??= Object.freeze({ ...entry.fields, history: Object.freeze(entry.events.slice()) });
-  return entry.opaque ? handOut(entry.state) : entry.state;
-}
-
-function validateId(workflowId: unknown, verb: string): void {
-  if (typeof workflowId !== "string" || workflowId === "") {
-    throw new TypeError(
-      `Cannot ${verb} workflow: "workflowId" must be a non-empty string, got ${show(workflowId)}`,
-    );
+  const { fields, events, opaque } = entry;
+  if (opaque) {
+    return Object.freeze({ ...handOut(fields), history: Object.freeze(events.map((event) => handOut(event))) });
   }
+  return entry.state ??= Object.freeze({ ...fields, history: Object.freeze(events.slice()) });
 }
 
-function validateStatus(status: unknown, action: string): void {
-  if (typeof status !== "string" || !Object.hasOwn(statuses, status)) {
-    const known = Object.keys(statuses).join(", ");
-    throw new TypeError(`Cannot ${action}: "status" must be one of ${known}, got ${show(status)}`);
+/** Copies a batch, and checks the copy: what is read twice can answer twice. */
+function storedBatch(batch: AppendBatch): AppendBatch {
+  checkObject("batch", batch, "append");
+  const { workflowId, runId, expectedLength, events, replaces } = batch;
+  const copies = Array.isArray(events) // if not, the check says so
+    ? Array.from(events, (event, i) => toStored(event, `events[${i}]`) as WorkflowEvent)
+    : events;
+  const stored = { workflowId, runId, expectedLength, events: copies, replaces };
+  validateBatch(stored);
+  return stored;
+}
+
+function checkStatus(status: unknown, action: string, workflowId?: string): void {
+  if (!statuses.includes(status as WorkflowStatus)) {
+    throw invalid("status", status, `one of ${statuses.join(", ")}`, action, workflowId);
   }
 }

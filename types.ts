@@ -337,7 +337,7 @@ export type StoreListener = (workflowId: string, historyLength: number | null) =
  *
  * For every method: it takes effect as one atomic step; a rejected call has changed nothing that a reader can see (a
  * store across a network may lose its answer after the write; an executor copes with that, since a repeated `append`
- * is a conflict); what is saved is copied, and what is loaded can be changed by nobody.
+ * is a conflict); what is saved is copied at the call, and what is loaded can be changed by nobody.
  */
 export interface WorkflowStore {
   /**
@@ -347,7 +347,11 @@ export interface WorkflowStore {
    * @throws {TypeError} If `workflowId` is not a string or empty, the status is not known, or a value cannot be stored.
    */
   save(state: WorkflowStateInit): Promise<void>;
-  /** Answers the stored state, or `null` if there is none. Does not change anything. */
+  /**
+   * Answers the stored state, or `null` if there is none. Does not change anything.
+   *
+   * @throws {TypeError} If `workflowId` is not a string or empty.
+   */
   load(workflowId: string): Promise<WorkflowState | null>;
   /**
    * Answers the states that match, in order of creation.
@@ -356,7 +360,11 @@ export interface WorkflowStore {
    * @throws {RangeError} If `limit` is negative or not an integer.
    */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
-  /** Forgets a workflow. If it is not stored, does nothing. */
+  /**
+   * Forgets a workflow. If it is not stored, does nothing.
+   *
+   * @throws {TypeError} If `workflowId` is not a string or empty.
+   */
   delete(workflowId: string): Promise<void>;
   /**
    * Compare and append: adds events to a run if its history still has the length that the writer believes.
@@ -374,7 +382,8 @@ export interface WorkflowStore {
   /**
    * Optional: calls `listener` after each change of a workflow, by whomever, until the returned function is called.
    * Several appends to one workflow may be told as one. With it, an executor hears at once of signals sent through
-   * another executor, and can wait for runs that another one drives. The listener must not throw.
+   * another executor, and can wait for runs that another one drives. A listener must not throw; if one does, neither
+   * the caller of the method nor another listener is harmed.
    */
   subscribe?(listener: StoreListener): () => void;
 }

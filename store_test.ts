@@ -1,0 +1,408 @@
+/** The store's `save`, `load`, `list` and `delete`; see also `store_append_test.ts` and `store_copies_test.ts`. */
+
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { InMemoryStore, RWLock, VirtualClock, type WorkflowFilter, type WorkflowStateInit } from "@rockpool/workflow";
+
+const known = "running, completed, failed, canceled";
+
+async function idsOf(store: InMemoryStore, filter?: WorkflowFilter): Promise<string[]> {
+  return (await store.list(filter)).map(({ workflowId }) => workflowId);
+}
+
+/** Finishes the run of a workflow, and starts another one in its place. */
+async function replace(store: InMemoryStore, workflowId: string, replaces: string, runId: string): Promise<void> {
+  const events = [{ type: "workflow_started", at: 50, workflowName: "again" }] as const;
+  await store.append({ workflowId, runId, expectedLength: 0, events, replaces });
+}
+
+const refused: [what: string, state: unknown, message: string][] = [
+  ["no state", undefined, `Cannot save workflow: "state" must be an object, got undefined`],
+  ["null", null, `Cannot save workflow: "state" must be an object, got null`],
+  ["a string", "a", `Cannot save workflow: "state" must be an object, got "a"`],
+  ["an empty ID", { workflowId: "" }, `Cannot save workflow: "workflowId" must be a non-empty string, got ""`],
+  ["no ID", {}, `Cannot save workflow: "workflowId" must be a non-empty string, got undefined`],
+  ["a number as ID", { workflowId: 7 }, `Cannot save workflow: "workflowId" must be a non-empty string, got 7`],
+  [
+    "an ID that only turns into a string",
+    { workflowId: new String("a") },
+    `Cannot save workflow: "workflowId" must be a non-empty string, got a String`,
+  ],
+  ["no status", { status: undefined }, `Cannot save workflow "a": "status" must be one of ${known}, got undefined`],
+  ["an unknown status", { status: "done" }, `Cannot save workflow "a": "status" must be one of ${known}, got "done"`],
+  [
+    "a status that every object has",
+    { status: "constructor" },
+    `Cannot save workflow "a": "status" must be one of ${known}, got "constructor"`,
+  ],
+  [
+    "a status that only turns into a string",
+    { status: ["running"] },
+    `Cannot save workflow "a": "status" must be one of ${known}, got an Array`,
+  ],
+  ["a number as run ID", { runId: 1 }, `Cannot save workflow "a": "runId" must be a string, got 1`],
+  ["null as name", { workflowName: null }, `Cannot save workflow "a": "workflowName" must be a string, got null`],
+  ["an object as history", { history: {} }, `Cannot save workflow "a": "history" must be an array, got an Object`],
+  ["NaN as createdAt", { createdAt: NaN }, `Cannot save workflow "a": "createdAt" must be a finite number, got NaN`],
+  ["null as createdAt", { createdAt: null }, `Cannot save workflow "a": "createdAt" must be a finite number, got null`],
+  [
+    "Infinity as updatedAt",
+    { updatedAt: Infinity },
+    `Cannot save workflow "a": "updatedAt" must be a finite number, got Infinity`,
+  ],
+  ["no event", { history: [undefined] }, `Cannot store history[0]: "event" must be an object, got undefined`],
+  ["a hole", { history: new Array(1) }, `Cannot store history[0]: "event" must be an object, got undefined`],
+  ["a string as event", { history: ["x"] }, `Cannot store history[0]: "event" must be an object, got "x"`],
+  [
+    "an unknown event",
+    { history: [{ type: "x", at: 1 }] },
+    `Cannot store history[0]: "type" must be the type of an event, got "x"`,
+  ],
+  [
+    "an event type that only turns into a string",
+    { history: [{ type: ["timer_fired"], at: 1, seq: 0 }] },
+    `Cannot store history[0]: "type" must be the type of an event, got an Array`,
+  ],
+  [
+    "an event without a time",
+    { history: [{ type: "timer_fired", seq: 0 }] },
+    `Cannot store history[0]: "at" must be a finite number, got undefined`,
+  ],
+];
+
+for (const [what, state, message] of refused) {
+  Deno.test(`InMemoryStore.save() rejects ${what}`, async () => {
+    const store = new InMemoryStore();
+    const whole = typeof state === "object" && state !== null && !("workflowId" in state) && what !== "no ID"
+      ? { workflowId: "a", status: "running", ...state }
+      : state;
+    const error = await assertRejects(() => store.save(whole as WorkflowStateInit), TypeError);
+    assertEquals(error.message, message);
+    assertEquals(store.size, 0);
+  });
+}
+
+Deno.test("InMemoryStore.save() needs no more than an ID and a status", async () => {
+  const store = new InMemoryStore({ clock: new VirtualClock({ startAt: 5 }) });
+  await store.save({ workflowId: "a", status: "failed" });
+  assertEquals(await store.load("a"), {
+    workflowId: "a",
+    runId: "",
+    workflowName: "",
+    status: "failed",
+    history: [],
+    createdAt: 5,
+    updatedAt: 5,
+  });
+});
+
+Deno.test("InMemoryStore.save() takes undefined for left out", async () => {
+  const store = new InMemoryStore({ clock: new VirtualClock({ startAt: 5 }) });
+  await store.save({
+    workflowId: "a",
+    status: "running",
+    runId: undefined,
+    workflowName: undefined,
+    input: undefined,
+    result: undefined,
+    error: undefined,
+    history: undefined,
+    createdAt: undefined,
+    updatedAt: undefined,
+  });
+  const keys = ["createdAt", "history", "runId", "status", "updatedAt", "workflowId", "workflowName"];
+  assertEquals(Object.keys((await store.load("a"))!).sort(), keys);
+});
+
+Deno.test("InMemoryStore.save() keeps every field it is given", async () => {
+  const store = new InMemoryStore();
+  const state: WorkflowStateInit = {
+    workflowId: "a",
+    runId: "r",
+    workflowName: "greet",
+    status: "failed",
+    input: { n: 1 },
+    result: null,
+    error: { name: "Error", message: "late" },
+    history: [{ type: "workflow_started", at: 1, workflowName: "greet" }, { type: "timer_fired", at: 2, seq: 0 }],
+    createdAt: -1,
+    updatedAt: 0.5,
+  };
+  await store.save(state);
+  assertEquals(await store.load("a"), state);
+});
+
+Deno.test("InMemoryStore.save() replaces the whole state when it overwrites", async () => {
+  const store = new InMemoryStore({ clock: new VirtualClock() });
+  const history = [{ type: "timer_fired", at: 2, seq: 0 }] as const;
+  await store.save({ workflowId: "a", status: "completed", runId: "r", input: 1, result: 2, history });
+  await store.save({ workflowId: "a", status: "running" });
+  assertEquals(await store.load("a"), {
+    workflowId: "a",
+    runId: "",
+    workflowName: "",
+    status: "running",
+    history: [],
+    createdAt: 0,
+    updatedAt: 0,
+  });
+  assertEquals(store.size, 1);
+});
+
+Deno.test("InMemoryStore.save() keeps createdAt when it overwrites, and sets updatedAt", async () => {
+  const clock = new VirtualClock();
+  const store = new InMemoryStore({ clock });
+  await store.save({ workflowId: "a", status: "running", createdAt: -7 });
+  clock.advance(10);
+  await store.save({ workflowId: "a", status: "completed" });
+  const state = await store.load("a");
+  assertEquals([state?.createdAt, state?.updatedAt], [-7, 10]);
+});
+
+Deno.test("InMemoryStore.save() changes createdAt when it is given one", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running", createdAt: 1 });
+  await store.save({ workflowId: "a", status: "running", createdAt: 2 });
+  assertEquals((await store.load("a"))?.createdAt, 2);
+});
+
+Deno.test("InMemoryStore.save() forgets createdAt with the workflow", async () => {
+  const clock = new VirtualClock();
+  const store = new InMemoryStore({ clock });
+  await store.save({ workflowId: "a", status: "running" });
+  await store.delete("a");
+  clock.advance(3);
+  await store.save({ workflowId: "a", status: "running" });
+  assertEquals((await store.load("a"))?.createdAt, 3);
+});
+
+Deno.test("InMemoryStore.save() takes the time of the system when no clock is given", async () => {
+  using time = new FakeTime(1_000);
+  const store = new InMemoryStore();
+  time.tick(234);
+  await store.save({ workflowId: "a", status: "running" });
+  assertEquals((await store.load("a"))?.createdAt, 1_234);
+});
+
+Deno.test("InMemoryStore.save() takes any string but the empty one as an ID", async () => {
+  const store = new InMemoryStore();
+  const ids = [" ", "__proto__", "constructor", "a/b\n", "\u{1F41A}", "x".repeat(10_000)];
+  for (const workflowId of ids) await store.save({ workflowId, status: "running" });
+  assertEquals(await idsOf(store), ids);
+});
+
+Deno.test("InMemoryStore.load() answers null when there is no such workflow", async () => {
+  assertStrictEquals(await new InMemoryStore().load("a"), null);
+});
+
+for (const method of ["load", "delete"] as const) {
+  Deno.test(`InMemoryStore.${method}() rejects what is no ID`, async () => {
+    const store = new InMemoryStore();
+    for (const [id, shown] of [["", '""'], [undefined, "undefined"], [null, "null"], [1, "1"], [{}, "an Object"]]) {
+      const error = await assertRejects(() => store[method](id as string) as Promise<unknown>, TypeError);
+      assertEquals(error.message, `Cannot ${method} workflow: "workflowId" must be a non-empty string, got ${shown}`);
+    }
+  });
+}
+
+Deno.test("InMemoryStore.delete() forgets a workflow", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running" });
+  await store.save({ workflowId: "b", status: "running" });
+  await store.delete("a");
+  assertEquals([await store.load("a"), await idsOf(store), store.size], [null, ["b"], 1]);
+});
+
+Deno.test("InMemoryStore.delete() does nothing when there is no such workflow", async () => {
+  const store = new InMemoryStore();
+  await store.delete("a");
+  assertEquals(store.size, 0);
+});
+
+Deno.test("InMemoryStore.delete() leaves a loaded state as it was", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running", input: 1 });
+  const state = await store.load("a");
+  await store.delete("a");
+  assertEquals(state?.input, 1);
+});
+
+Deno.test("InMemoryStore.list() answers an empty array when nothing is stored", async () => {
+  assertEquals(await new InMemoryStore().list(), []);
+});
+
+Deno.test("InMemoryStore.list() answers an array that is the caller's own", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running" });
+  (await store.list()).pop();
+  assertEquals(await idsOf(store), ["a"]);
+});
+
+Deno.test("InMemoryStore.list() is in order of creation, whatever the IDs and the times", async () => {
+  const store = new InMemoryStore();
+  const ids = Array.from({ length: 500 }, (_, i) => `${i * 7919 % 500}`); // "0", "419" … no order of keys is this one
+  for (const [i, workflowId] of ids.entries()) {
+    await store.save({ workflowId, status: "running", createdAt: -i, updatedAt: -i });
+  }
+  for (let i = 0; i < 3; i++) assertEquals(await idsOf(store), ids);
+});
+
+Deno.test("InMemoryStore.list() keeps a workflow's place when it is overwritten", async () => {
+  const store = new InMemoryStore();
+  for (const workflowId of ["a", "b", "c"]) await store.save({ workflowId, status: "running" });
+  await store.save({ workflowId: "a", status: "completed", createdAt: 9e9 });
+  assertEquals(await idsOf(store), ["a", "b", "c"]);
+});
+
+Deno.test("InMemoryStore.list() keeps the order when workflows finish in another one", async () => {
+  const store = new InMemoryStore();
+  for (const workflowId of ["a", "b", "c"]) {
+    const events = [{ type: "workflow_started", at: 0, workflowName: "w" }] as const;
+    await store.append({ workflowId, runId: "1", expectedLength: 0, events });
+  }
+  for (const workflowId of ["c", "a", "b"]) {
+    const events = [{ type: "workflow_completed", at: 1 }] as const;
+    await store.append({ workflowId, runId: "1", expectedLength: 1, events });
+  }
+  assertEquals(await idsOf(store, { status: "completed" }), ["a", "b", "c"]);
+});
+
+Deno.test("InMemoryStore.list() puts a workflow at the end when it was deleted in between", async () => {
+  const store = new InMemoryStore();
+  for (const workflowId of ["a", "b"]) await store.save({ workflowId, status: "running" });
+  await store.delete("a");
+  await store.save({ workflowId: "a", status: "running" });
+  assertEquals(await idsOf(store), ["b", "a"]);
+});
+
+Deno.test("InMemoryStore.list() puts a new run in the place of a finished one at the end", async () => {
+  const store = new InMemoryStore();
+  for (const workflowId of ["a", "b"]) await store.save({ workflowId, status: "completed", runId: "1" });
+  await replace(store, "a", "1", "2");
+  assertEquals(await idsOf(store), ["b", "a"]);
+});
+
+Deno.test("InMemoryStore.list() filters by one status, by several, and by none", async () => {
+  const store = new InMemoryStore();
+  for (const status of ["running", "completed", "failed", "canceled"] as const) {
+    await store.save({ workflowId: status, status });
+  }
+  assertEquals(await idsOf(store, { status: "failed" }), ["failed"]);
+  assertEquals(await idsOf(store, { status: ["canceled", "running", "running"] }), ["running", "canceled"]);
+  assertEquals(await idsOf(store, { status: [] }), []);
+  assertEquals((await store.list({ status: undefined, limit: undefined })).length, 4);
+});
+
+Deno.test("InMemoryStore.list() sees the status that a workflow has now", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running" });
+  await store.save({ workflowId: "a", status: "completed" });
+  assertEquals(await idsOf(store, { status: "running" }), []);
+});
+
+Deno.test("InMemoryStore.list() answers the first that match, as many as the limit says", async () => {
+  const store = new InMemoryStore();
+  for (let i = 0; i < 6; i++) {
+    await store.save({ workflowId: `${i}`, status: i % 2 === 0 ? "running" : "completed" });
+  }
+  assertEquals(await idsOf(store, { limit: 2 }), ["0", "1"]);
+  assertEquals(await idsOf(store, { status: "completed", limit: 2 }), ["1", "3"]);
+  assertEquals(await idsOf(store, { limit: 100 }), ["0", "1", "2", "3", "4", "5"]);
+  assertEquals(await idsOf(store, { limit: Infinity, status: "completed" }), ["1", "3", "5"]);
+});
+
+Deno.test("InMemoryStore.list() answers nothing when the limit is 0", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running" });
+  assertEquals([await store.list({ limit: 0 }), await store.list({ limit: -0 })], [[], []]);
+});
+
+for (const limit of [-1, 0.5, NaN, -Infinity, "2", null, 1n]) {
+  Deno.test(`InMemoryStore.list() rejects the limit ${typeof limit} ${limit}`, async () => {
+    const error = await assertRejects(() => new InMemoryStore().list({ limit: limit as number }), RangeError);
+    const shown = typeof limit === "string" ? `"${limit}"` : typeof limit === "bigint" ? `${limit}n` : limit;
+    assertEquals(error.message, `Cannot list workflows: "limit" must be an integer from 0, got ${shown}`);
+  });
+}
+
+Deno.test("InMemoryStore.list() rejects an unknown status, also among known ones and when nothing is stored", async () => {
+  const store = new InMemoryStore();
+  for (const status of ["done", ["running", "done"], [["running"]], null, "", "toString"]) {
+    const error = await assertRejects(() => store.list({ status } as WorkflowFilter), TypeError);
+    assert(error.message.startsWith(`Cannot list workflows: "status" must be one of ${known}, got `), error.message);
+  }
+});
+
+Deno.test("InMemoryStore.list() rejects a filter that is no object", async () => {
+  for (const [filter, shown] of [[null, "null"], ["running", '"running"'], [3, "3"]]) {
+    const error = await assertRejects(() => new InMemoryStore().list(filter as WorkflowFilter), TypeError);
+    assertEquals(error.message, `Cannot list workflows: "filter" must be an object, got ${shown}`);
+  }
+});
+
+Deno.test("InMemoryStore.list() reads its filter at the call", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running" });
+  const filter = { status: ["running" as const], limit: 1 };
+  let listed: Promise<string[]> | undefined;
+  store.subscribe(() => listed = idsOf(store, filter)); // called under the lock, so that the listing has to wait
+  const saved = store.save({ workflowId: "b", status: "running" });
+  filter.status.pop();
+  filter.limit = 0;
+  await saved;
+  assertEquals(await listed, ["a"]);
+});
+
+Deno.test("InMemoryStore works in the order of the calls, awaited or not", async () => {
+  const store = new InMemoryStore();
+  const all = await Promise.all([
+    store.load("a"),
+    store.save({ workflowId: "a", status: "running", input: 1 }),
+    store.load("a"),
+    store.save({ workflowId: "a", status: "running", input: 2 }),
+    store.list(),
+    store.delete("a"),
+    store.load("a"),
+  ]);
+  const [before, , first, , listed, , after] = all;
+  assertEquals([before, first?.input, listed.map(({ input }) => input), after], [null, 1, [2], null]);
+});
+
+Deno.test("InMemoryStore does not throw where it should reject", () => {
+  const store = new InMemoryStore();
+  const calls = [
+    () => store.save(null!),
+    () => store.load(""),
+    () => store.list(null!),
+    () => store.delete(""),
+    () => store.append(null!),
+  ];
+  for (const call of calls) call().catch(() => {});
+});
+
+Deno.test("InMemoryStore has options that are all optional", () => {
+  assertEquals([new InMemoryStore().size, new InMemoryStore({}).size], [0, 0]);
+  assertThrows(() => new InMemoryStore(null!), TypeError);
+});
+
+Deno.test("InMemoryStore reads under the shared lock and writes under the exclusive one", async () => {
+  const used: string[] = [];
+  const { read, write } = RWLock.prototype;
+  const spy = (name: string, method: typeof read): typeof read =>
+    function (this: RWLock, ...args) {
+      used.push(name);
+      return method.apply(this, args as never) as never;
+    };
+  Object.assign(RWLock.prototype, { read: spy("read", read), write: spy("write", write) });
+  try {
+    const store = new InMemoryStore();
+    await store.load("a");
+    await store.list();
+    await store.save({ workflowId: "a", status: "completed", runId: "1" });
+    await replace(store, "a", "1", "2");
+    await store.delete("a");
+  } finally {
+    Object.assign(RWLock.prototype, { read, write });
+  }
+  assertEquals(used, ["read", "read", "write", "write", "write"]);
+});
