@@ -208,9 +208,7 @@ export function assertIsError<E extends Error = Error>(
   // deno-lint-ignore no-control-regex
   const plain = (text: string) => text.replaceAll(/\x1b\[[0-9;]*m/g, "");
   const text = plain(error.message);
-  const fits = typeof msgMatches === "string"
-    ? text.includes(plain(msgMatches))
-    : msgMatches?.test(text) ?? true;
+  const fits = typeof msgMatches === "string" ? text.includes(plain(msgMatches)) : msgMatches?.test(text) ?? true;
   if (fits) return;
   const wanted = typeof msgMatches === "string" ? JSON.stringify(msgMatches) : msgMatches;
   reject(`Expected error message to include ${wanted}, but got ${JSON.stringify(text)}`, msg);

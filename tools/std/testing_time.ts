@@ -50,8 +50,7 @@ const real = {
 const fakeNow = () => current?.now ?? real.Date.now();
 
 const FakeDate = new Proxy(Date, {
-  construct: (target, args, newTarget) =>
-    Reflect.construct(target, args.length ? args : [fakeNow()], newTarget),
+  construct: (target, args, newTarget) => Reflect.construct(target, args.length ? args : [fakeNow()], newTarget),
   apply: () => new real.Date(fakeNow()).toString(),
   get: (target, key, receiver) => key === "now" ? fakeNow : Reflect.get(target, key, receiver),
 });
@@ -87,8 +86,7 @@ const fake = {
   Date: FakeDate,
   setTimeout: (callback: unknown, ms = 0, ...args: unknown[]) => set("Timeout", callback, ms, args),
   clearTimeout: (id?: unknown) => clear("timeout", id),
-  setInterval: (callback: unknown, ms = 0, ...args: unknown[]) =>
-    set("Interval", callback, ms, args),
+  setInterval: (callback: unknown, ms = 0, ...args: unknown[]) => set("Interval", callback, ms, args),
   clearInterval: (id?: unknown) => clear("interval", id),
   timeout(ms: number): AbortSignal {
     const controller = new AbortController();
@@ -111,9 +109,7 @@ export class FakeTime {
 
   constructor(start?: number | string | Date | null, options?: FakeTimeOptions) {
     if (current) throw new TimeError("Cannot construct FakeTime: time is already faked");
-    this.#start = typeof start === "number"
-      ? Math.floor(start)
-      : new real.Date(start ?? real.Date.now()).valueOf();
+    this.#start = typeof start === "number" ? Math.floor(start) : new real.Date(start ?? real.Date.now()).valueOf();
     if (Number.isNaN(this.#start)) {
       throw new TypeError(`Cannot construct FakeTime: invalid start time ${this.#start}`);
     }

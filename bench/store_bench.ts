@@ -1,0 +1,162 @@
+/**
+ * What does the store cost: when many tasks read and write, an operation at a time, and for a long history?
+ *
+ * The floor is a bare `Map`: no lock, no copy, no check. The naive store is a `Map` too, and does what it takes to keep
+ * callers off its states: structured clone on the way in and on the way out.
+ *
+ * A body does as many operations as the name of its group says: divide by that.
+ *
+ * @module
+ */
+
+import { InMemoryStore, type WorkflowEvent, type WorkflowState, type WorkflowStatus } from "@rockpool/workflow";
+
+const COUNT = 1_000;
+const ids = Array.from({ length: COUNT }, (_, i) => `workflow-${i}`);
+
+function stateOf(workflowId: string, n: number): WorkflowState {
+  const status: WorkflowStatus = n % 2 === 0 ? "running" : "completed";
+  const input = { order: n, items: ["shell", "sand"], address: { city: "Sylt" } };
+  return { workflowId, runId: "1", workflowName: "order", status, input, history: [], createdAt: 0, updatedAt: n };
+}
+
+/** What the three have in common. */
+interface Store {
+  load(id: string): Promise<WorkflowState | null>;
+  save(state: WorkflowState): Promise<void>;
+}
+
+// deno-lint-ignore require-await
+const bare = (map: Map<string, WorkflowState>): Store => ({
+  load: async (id) => map.get(id) ?? null,
+  save: async (state) => void map.set(state.workflowId, state),
+});
+
+// deno-lint-ignore require-await
+const naive = (map: Map<string, WorkflowState>): Store => ({
+  load: async (id) => structuredClone(map.get(id) ?? null),
+  save: async (state) => void map.set(state.workflowId, structuredClone(state)),
+});
+
+/** The three, each with as many workflows as there are IDs. */
+async function filled(): Promise<{ map: Map<string, WorkflowState>; store: InMemoryStore; stores: [string, Store][] }> {
+  const map = new Map(ids.map((id, n) => [id, stateOf(id, n)]));
+  const store = new InMemoryStore();
+  for (const state of map.values()) await store.save(state);
+  return {
+    map,
+    store,
+    stores: [["Map", bare(map)], ["Map, structuredClone", naive(new Map(map))], ["InMemoryStore", store]],
+  };
+}
+
+// Concurrent tasks: every one reads or writes a workflow of its own; the writes are spread evenly.
+
+for (const writes of [0, 10, 50]) {
+  const { stores } = await filled();
+  for (const [name, store] of stores) {
+    const task = async (id: string, n: number) => {
+      if (n % 100 * 7 % 100 < writes) await store.save(stateOf(id, n));
+      else await store.load(id);
+    };
+    Deno.bench({
+      name,
+      group: `store: ${COUNT} concurrent tasks, ${100 - writes}/${writes} reads to writes`,
+      baseline: name === "Map",
+      async fn() {
+        await Promise.all(ids.map(task));
+      },
+    });
+  }
+}
+
+// One operation after the other.
+
+{
+  const { map, store, stores } = await filled();
+  for (const [name, { load, save }] of stores.map(([name, one]) => [name, bind(one)] as const)) {
+    const baseline = name === "Map";
+    Deno.bench({
+      name,
+      group: `store: ${COUNT} times load`,
+      baseline,
+      async fn() {
+        for (const id of ids) await load(id);
+      },
+    });
+    Deno.bench({
+      name,
+      group: `store: ${COUNT} times save`,
+      baseline,
+      async fn() {
+        for (const [n, id] of ids.entries()) await save(stateOf(id, n));
+      },
+    });
+  }
+
+  const lists: [name: string, list: () => Promise<unknown>][] = [
+    ["Map", () => Promise.resolve([...map.values()].filter(({ status }) => status === "running"))],
+    ["InMemoryStore", () => store.list({ status: "running" })],
+    ["InMemoryStore, limit 10", () => store.list({ status: "running", limit: 10 })],
+  ];
+  for (const [name, list] of lists) {
+    Deno.bench({
+      name,
+      group: `store: list the running half of ${COUNT}`,
+      baseline: name === "Map",
+      async fn() {
+        await list();
+      },
+    });
+  }
+}
+
+function bind(store: Store): Store {
+  return { load: (id) => store.load(id), save: (state) => store.save(state) };
+}
+
+// One workflow whose history grows by an event at a time: twice as many should take twice as long.
+
+const event = (n: number): WorkflowEvent => ({ type: "activity_completed", at: n, seq: n, attempt: 1, result: { n } });
+const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "order" };
+
+const growths: [name: string, grow: (count: number) => Promise<void>][] = [
+  // deno-lint-ignore require-await
+  ["array.push", async (count) => {
+    const history = [started];
+    for (let n = 1; n < count; n++) history.push(event(n));
+  }],
+  ["append", async (count) => {
+    const store = new InMemoryStore();
+    await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [started] });
+    for (let n = 1; n < count; n++) {
+      await store.append({ workflowId: "a", runId: "1", expectedLength: n, events: [event(n)] });
+    }
+  }],
+  ["load, save the whole state", async (count) => {
+    const store = new InMemoryStore();
+    await store.save({ workflowId: "a", status: "running", history: [started] });
+    for (let n = 1; n < count; n++) {
+      const state = (await store.load("a"))!;
+      await store.save({ ...state, history: [...state.history, event(n)] });
+    }
+  }],
+  ["structuredClone of the whole state", async (count) => {
+    const store = naive(new Map());
+    await store.save({ ...stateOf("a", 0), history: [started] });
+    for (let n = 1; n < count; n++) {
+      const state = (await store.load("a"))!;
+      await store.save({ ...state, history: [...state.history, event(n)] });
+    }
+  }],
+];
+for (const count of [COUNT, 2 * COUNT]) {
+  for (const [name, grow] of growths) {
+    Deno.bench({
+      name,
+      group: `store: a history of ${count} events, one at a time`,
+      baseline: name === "array.push",
+      fn: () => grow(count),
+    });
+  }
+}
