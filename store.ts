@@ -95,8 +95,8 @@ export class InMemoryStore implements WorkflowStore {
   }
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
-  async save(state: WorkflowStateInit): Promise<void> {
-    await this.#lock.write(this.#saving(state));
+  save(state: WorkflowStateInit): Promise<void> {
+    return this.#write(() => this.#saving(state));
   }
 
   /**
@@ -125,8 +125,8 @@ export class InMemoryStore implements WorkflowStore {
   }
 
   /** Adds events to a run if nobody else did; see {@linkcode WorkflowStore.append}. */
-  async append(batch: AppendBatch): Promise<void> {
-    await this.#lock.write(this.#appending(batch));
+  append(batch: AppendBatch): Promise<void> {
+    return this.#write(() => this.#appending(batch));
   }
 
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
@@ -135,6 +135,15 @@ export class InMemoryStore implements WorkflowStore {
     const subscription: StoreListener = (...change) => listener(...change); // the same listener twice is two
     this.#listeners.add(subscription);
     return () => void this.#listeners.delete(subscription);
+  }
+
+  /** Copies and checks at the call, then writes under the lock. A plain function: an async one would cost two ticks. */
+  #write(prepare: () => () => void): Promise<void> {
+    try {
+      return this.#lock.write(prepare());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** What to do under the lock. */
