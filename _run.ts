@@ -301,11 +301,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #callHook(event: WorkflowEvent): void {
     const { hooks, report } = this.#host;
     const name = hookNames[event.type];
-    if (hooks === undefined || name === undefined) return;
+    if (name === undefined || hooks?.[name] === undefined) return;
+    const { workflowId, runId, workflowName } = this;
     try {
-      const { workflowId, runId, workflowName } = this;
       // Unhandled, the failure of an async hook would take the process down.
-      Promise.resolve(hooks[name]?.(event as never, { workflowId, runId, workflowName })).catch(report);
+      Promise.resolve(hooks[name](event as never, { workflowId, runId, workflowName })).catch(report);
     } catch (error) {
       report(error);
     }
