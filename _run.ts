@@ -116,8 +116,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     return this.#cancellation ??= this.post(event);
   }
 
+  /** Puts an event on its way into the store. */
   record(event: WorkflowEvent): void {
-    if (this.open) this.#writer.record(event);
+    if (!this.open) return;
+    if (this.isObsolete(event)) this.dropped(event);
+    else this.#writer.record(event);
   }
 
   /** The store says that the workflow has changed, and how long its history is after an append. */
@@ -184,6 +187,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     return this.#replay.isObsolete(event);
   }
 
+  dropped(event: WorkflowEvent): void {
+    if (event.type !== "activity_attempt_failed") return;
+    const pending = this.#replay.pending.get(event.seq);
+    if (pending === undefined) return;
+    pending.effect?.stop(undefined); // whoever has stored the failure goes on with the next attempt
+    pending.effect = undefined;
+  }
+
   endedElsewhere(state: WorkflowState): void {
     const { status, result, error, updatedAt: at } = state;
     if (status === "completed") this.#finish({ type: "workflow_completed", at, result });
@@ -225,12 +236,18 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.finish();
     if (!this.live) return;
     if (this.#final !== undefined) this.#close(this.#final);
-    else {
-      for (const pending of this.#replay.pending.values()) {
-        if (pending.event !== undefined) this.#perform(pending, true);
+    else this.adopt();
+    this.#writer.resume();
+  }
+
+  /** Performs what is open in the history and is not performed here. */
+  adopt(): void {
+    if (this.#replaying || !this.open) return;
+    for (const pending of this.#replay.pending.values()) {
+      if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
+        this.#perform(pending, true);
       }
     }
-    this.#writer.resume();
   }
 
   #perform(pending: Pending, again = false): void {

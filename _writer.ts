@@ -25,6 +25,8 @@ export interface WriterRun extends RunInfo {
   act(event: WorkflowEvent): void;
   /** Whether the stored history has made an event pointless that is not stored. */
   isObsolete(event: WorkflowEvent): boolean;
+  /** An event stays out of the store because somebody else's has made it obsolete. */
+  dropped(event: WorkflowEvent): void;
   /** The stored run is over. */
   endedElsewhere(state: WorkflowState): void;
   suspend(error: unknown): void;
@@ -184,8 +186,11 @@ export class Writer {
     this.#length = history.length;
     for (const event of tail) this.#run.takeIn(event);
     const dropped = batch === undefined ? [] : this.#dropObsolete(batch, tail);
-    this.#dropObsolete(this.#outbox, tail);
-    if (ambiguous) { for (const event of dropped) this.#run.act(event); } // they are ours: the store's answer was lost
+    for (const event of this.#dropObsolete(this.#outbox, tail)) this.#run.dropped(event);
+    for (const event of dropped) {
+      if (ambiguous) this.#run.act(event); // it is ours: the store's answer was lost
+      else this.#run.dropped(event);
+    }
     if (status !== "running") this.#run.endedElsewhere(state!);
     this.#run.pump();
     return tail.length > 0 || status !== "running";

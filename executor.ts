@@ -179,9 +179,10 @@ export class Executor {
 
   /**
    * Goes on with every running workflow of the store that is not live here: replays its history, then performs what is
-   * open in it. An activity that had started and not finished runs again.
+   * open in it. An activity that had started and not finished runs again. Of a workflow that is live here, it performs
+   * what another executor had started: call it when that one is gone.
    *
-   * @returns A handle for each of them, in order of creation. One that cannot be gone on with is left as it is stored;
+   * @returns A handle for each workflow that was not live here, in order of creation. One that cannot be gone on with is left as it is stored;
    * its handle rejects with code `unknown_workflow`, and `onError` is told.
    * @throws {WorkflowError} With code `closed` or `store_failed`.
    */
@@ -190,8 +191,13 @@ export class Executor {
     return await this.#handles.opening(async () => {
       const states = await this.#host.store.running();
       this.#assertOpen("recover");
-      return states.filter(({ workflowId, runId }) => this.#runs.get(workflowId)?.runId !== runId)
-        .map((state) => this.#handles.create(state, this.#resume(state)));
+      const handles: WorkflowHandle[] = [];
+      for (const state of states) {
+        const live = this.#runs.get(state.workflowId);
+        if (live?.runId === state.runId) live.adopt();
+        else handles.push(this.#handles.create(state, this.#resume(state)));
+      }
+      return handles;
     });
   }
 
@@ -315,31 +321,35 @@ export class Executor {
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
   async #post(verb: "signal" | "cancel", id: string, event: WorkflowEvent): Promise<void> {
     this.#assertOpen(verb);
+    let sent = false; // it may be stored, although nobody said so
     let tried: number | undefined;
     for (let attempt = 1;;) {
-      const run = this.#runs.get(id);
-      if (run !== undefined) {
-        if (await (verb === "cancel" ? run.cancel(event) : run.post(event))) return;
-        await run.ended;
-        continue;
+      if (!this.#runs.has(id) || sent) {
+        const { runId, status, history } = await this.#handles.load(id, verb);
+        const isStored = (stored: WorkflowEvent) =>
+          event.type === "signal_received"
+            ? sent && stored.type === event.type && stored.signalId === event.signalId
+            : stored.type === event.type && (sent || status === "running");
+        if (history.some(isStored)) return;
+        if (status !== "running") {
+          throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
+        }
+        if (!this.#runs.has(id)) {
+          sent = true;
+          try {
+            return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
+          } catch (error) {
+            // A conflict that nothing explains is a fault of the store as well.
+            if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
+            tried = history.length;
+            continue;
+          }
+        }
       }
-      const { runId, status, history } = await this.#handles.load(id, verb);
-      const isStored = (stored: WorkflowEvent) =>
-        event.type === "signal_received"
-          ? attempt > 1 && stored.type === event.type && stored.signalId === event.signalId // only the answer was lost
-          : stored.type === event.type && status === "running";
-      if (history.some(isStored)) return;
-      if (status !== "running") {
-        throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
-      }
-      if (this.#runs.has(id)) continue; // it was recovered meanwhile
-      try {
-        return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
-      } catch (error) {
-        // A conflict that nothing explains is a fault of the store as well.
-        if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
-        tried = history.length;
-      }
+      sent = true;
+      const run = this.#runs.get(id)!;
+      if (await (verb === "cancel" ? run.cancel(event) : run.post(event))) return;
+      await run.ended;
     }
   }
 

@@ -146,23 +146,96 @@ const outcomeOf = (result: Promise<unknown>) =>
 
 Deno.test("Executor ends random workflows that are stopped at random points, and their histories replay", async () => {
   let restarts = 0;
-  for (let seed = 1; seed <= 1000; seed++) {
+  for (let seed = 1; seed <= 1500; seed++) {
     const ended = await live(seed);
     restarts += ended.restarts;
-    const { history, ...state } = ended.state;
-    const { program, runs } = world();
-    const { store, executor } = setUp({ workflows: { program }, startAt: state.updatedAt });
-    const { result: _result, error: _error, ...rest } = state;
-    await store.save({ ...rest, status: "running", history: history.slice(0, -1) });
-    const [handle] = await executor.recover();
     assertEquals(
-      await outcomeOf(handle.result()),
-      ended.outcome,
-      `seed ${seed}: another outcome on replay`,
+      await replay(seed, ended.state),
+      { outcome: ended.outcome, status: ended.state.status },
+      `seed ${seed}`,
     );
-    assertEquals((await store.load("a"))!.status, state.status, `seed ${seed}`);
-    assertEquals(runs, [], `seed ${seed}: activities ran on replay`);
-    await executor.close();
   }
-  assert(restarts > 1000, `only ${restarts} restarts`);
+  assert(restarts > 1500, `only ${restarts} restarts`);
+});
+
+/** Replays a finished history without its last event; answers how it ended. */
+async function replay(seed: number, ended: WorkflowState): Promise<{ outcome: unknown; status: string }> {
+  const { history, result: _result, error: _error, ...rest } = ended;
+  const { program, runs } = world();
+  const { store, executor } = setUp({ workflows: { program }, startAt: rest.updatedAt });
+  await store.save({ ...rest, status: "running", history: history.slice(0, -1) });
+  const [handle] = await executor.recover();
+  const outcome = await outcomeOf(handle.result());
+  assertEquals(runs, [], `seed ${seed}: activities ran on replay`);
+  await executor.close();
+  return { outcome, status: (await store.load("a"))!.status };
+}
+
+/** What must hold of every history, whoever wrote it. */
+function assertWellFormed(seed: number, { history }: WorkflowState, sent: number): void {
+  const seen = new Set<string>();
+  for (const [i, event] of history.entries()) {
+    const { type } = event;
+    const message = `seed ${seed}: event ${i}, ${type}`;
+    assertEquals(type === "workflow_started", i === 0, message);
+    assertEquals(/^workflow_(?!started)/.test(type), i === history.length - 1, message);
+    if (!("seq" in event)) continue;
+    const started = type === "activity_started" || type === "timer_started";
+    const key = started ? "started" : type === "activity_attempt_failed" ? `attempt ${event.attempt}` : "resolved";
+    assert(!seen.has(`${key} ${event.seq}`), `${message}: ${event.seq} ${key} twice`);
+    assert(started || seen.has(`started ${event.seq}`), `${message}: ${event.seq} was not started`);
+    seen.add(`${key} ${event.seq}`);
+    if (started && event.seq > 0) assert(seen.has(`started ${event.seq - 1}`), `${message}: a command is missing`);
+  }
+  const ids = history.flatMap((event) => event.type === "signal_received" ? [event.signalId] : []);
+  assertEquals([ids.length, new Set(ids).size], [sent, sent], `seed ${seed}: signals`);
+}
+
+Deno.test("Executors that share random workflows on a failing store write one history that replays", async () => {
+  for (let seed = 1; seed <= 1000; seed++) {
+    const random = seeded(seed * 7919);
+    const root: Step = { do: "sequence", steps: [0, 1, 2].map(() => randomStep(random, 0)) };
+    const store = new FaultyStore();
+    const { program } = world();
+    const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
+    const options = { store, workflows: { program }, random, storeRetry };
+    const { executor: first, clock } = setUp(options);
+    const others = [1, 2].map(() => setUp({ ...options, clock }).executor);
+    const fail = (chance: number) => () => {
+      if (random() < chance) throw new Error("the store is moody");
+    };
+    store.before = fail(0.1);
+    store.after = fail(0.1);
+    store.onLoad = fail(0.05);
+
+    const handle = await first.execute(program, { id: "a", input: root });
+    let sent = 0;
+    const signals = Array.from({ length: 6 }, async (_, n) => {
+      for (let wait = Math.floor(random() * 40); wait > 0; wait--) await null;
+      const sender = [first, ...others][Math.floor(random() * 3)];
+      await sender.signal("a", { name: "s", payload: n }).then(() => sent++, (error) => {
+        assertEquals(error.code, "not_found", `seed ${seed}: ${error}`);
+      });
+    });
+    const outcomes = [outcomeOf(handle.result())];
+    for (const other of others) {
+      for (let wait = Math.floor(random() * 60); wait > 0; wait--) await null;
+      if (random() < 0.5) await settle();
+      const [recovered] = await other.recover();
+      outcomes.push(outcomeOf((recovered ?? await other.handle("a")).result()));
+    }
+    if (random() < 0.2) {
+      const canceler = others[Math.floor(random() * 2)];
+      await canceler.cancel("a", "random").catch((error) => assertEquals(error.code, "not_found", `seed ${seed}`));
+    }
+    await Promise.all(signals);
+    const [outcome, ...rest] = await Promise.all(outcomes);
+    assertEquals(rest, [outcome, outcome], `seed ${seed}: the executors do not agree`);
+    await Promise.all([first, ...others].map((executor) => executor.close()));
+    store.before = store.after = store.onLoad = () => {};
+
+    const state = (await store.load("a"))!;
+    assertWellFormed(seed, state, sent);
+    assertEquals(await replay(seed, state), { outcome, status: state.status }, `seed ${seed}: on replay`);
+  }
 });

@@ -843,3 +843,96 @@ Deno.test("Executor records an outcome once when two executors perform the same 
   assertEquals(signals.map(({ aborted }) => aborted), [true, false]);
   await Promise.all([executor.close(), second.close()]);
 });
+
+Deno.test("Executor records the failure of an attempt once when two executors perform the same activity", async () => {
+  const ends = [gate(), gate(), gate()];
+  let attempts = 0;
+  const work = (ctx: WorkflowContext) =>
+    ctx.executeActivity(
+      async (_: unknown, { attempt }: ActivityContext) => {
+        await ends[attempts++].promise;
+        if (attempt === 1) throw new Error("first attempt");
+        return `attempt ${attempt}`;
+      },
+      undefined,
+      { retry: { jitter: false } },
+    );
+  const { store, executor, clock } = setUp();
+  const handle = await executor.execute(work, { id: "a" });
+  await settle();
+  const second = new Executor({ store, clock, workflows: { work } });
+  await second.recover(); // although the first one is still alive
+  await settle();
+  ends[0].open();
+  await settle();
+  ends[1].open();
+  ends[2].open();
+  assertEquals(await handle.result(), "attempt 2");
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history).filter((type) => type === "activity_attempt_failed").length, 1);
+  await Promise.all([executor.close(), second.close()]);
+});
+
+Deno.test("Executor.recover() takes over what another executor had started of a run that is live here", async () => {
+  let runs = 0;
+  const work = async (ctx: WorkflowContext) => {
+    await go(ctx);
+    return await ctx.executeActivity(() => ++runs === 1 ? new Promise<string>(() => {}) : "taken over");
+  };
+  const { store, executor, clock } = setUp();
+  await executor.execute(work, { id: "a" });
+  const second = new Executor({ store, clock, workflows: { work } });
+  const [handle] = await second.recover();
+  await settle();
+  await executor.signal("a", { name: "go" }); // the first one stores the activity, and performs it
+  await settle();
+  await executor.close();
+  assertEquals(runs, 1);
+  assertEquals(await second.recover(), []);
+  assertEquals([await handle.result(), runs], ["taken over", 2]);
+  await second.close();
+});
+
+Deno.test("Executor.signal() stores a signal once when its workflow becomes live between two tries", async () => {
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ store });
+  await executor.execute(go, { id: "a" });
+  await executor.close();
+  const later = new Executor({ store, clock, workflows: { go } });
+  let lost = true;
+  store.after = () => {
+    if (lost) {
+      lost = false;
+      throw new Error("answer lost");
+    }
+  };
+  const sending = later.signal("a", { name: "s", payload: 1 });
+  await later.recover();
+  await sending;
+  const signals = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
+  assertEquals(signals.length, 1);
+  await later.close();
+});
+
+Deno.test("Executor.signal() resolves when the signal is stored although the workflow ended before it was told", async () => {
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ store, workflows: { go } });
+  await executor.execute(go, { id: "a" });
+  const other = new Executor({ store, clock });
+  const [ended, lost] = [gate(), gate()];
+  store.after = async ({ events }) => {
+    const [event] = events;
+    if (event.type !== "signal_received" || event.name !== "s") return;
+    lost.open();
+    await ended.promise;
+    throw new Error("answer lost");
+  };
+  const sending = executor.signal("a", { name: "s" });
+  await lost.promise;
+  const { workflowId, runId, history } = (await store.load("a"))!;
+  const final = { type: "workflow_completed", at: 0 } as const;
+  await store.inner.append({ workflowId, runId, expectedLength: history.length, events: [final] });
+  ended.open();
+  await sending;
+  await Promise.all([executor.close(), other.close()]);
+});
