@@ -9,6 +9,7 @@
 import { WorkflowError } from "./errors.ts";
 import type { WorkflowState, WorkflowStatus } from "./types.ts";
 import { cannot, checkText } from "./_check.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Run } from "./_run.ts";
@@ -38,7 +39,7 @@ export class Handles {
   readonly #store: RetryingStore;
   readonly #runs: ReadonlyMap<string, Run>;
   /** Who waits for a change of a workflow that is not live here, by workflow ID. */
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, Set<Deferred<void>>>();
   /** Changes that the store told of while runs are being read or created, by workflow ID; else `undefined`. */
   #changes: Map<string, number | null> | undefined;
   #opening = 0;
@@ -102,7 +103,7 @@ export class Handles {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#waiting.delete(id);
-    for (const wake of waiting) wake();
+    for (const watch of waiting) watch.resolve();
     this.listen();
   }
 
@@ -129,21 +130,27 @@ export class Handles {
     this.listen();
   }
 
-  /** Waits until somebody changes a workflow that is not live here, or it becomes live. */
-  async change(id: string): Promise<void> {
-    if (this.#store.port.subscribe === undefined) {
-      const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
-      throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
-    }
-    if (this.#closed === undefined) {
-      await new Promise<void>((resolve) => {
-        const waiting = this.#waiting.get(id);
-        if (waiting === undefined) this.#waiting.set(id, [resolve]);
-        else waiting.push(resolve);
+  /** Watches a workflow that is not live here until it is stopped; to be begun before its state is read. */
+  watch(id: string): { changed(): Promise<void>; stop(): void } {
+    const watch = new Deferred<void>();
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(watch));
+    this.listen();
+    return {
+      changed: async () => {
+        if (this.#store.port.subscribe === undefined) {
+          const why = "it is not running in this executor, and the store cannot tell of changes; call recover() first";
+          throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
+        }
+        if (this.#closed === undefined) await watch.promise;
+        if (this.#closed !== undefined) throw this.#closed;
+      },
+      stop: () => {
+        waiting.delete(watch);
+        if (waiting.size === 0 && this.#waiting.get(id) === waiting) this.#waiting.delete(id);
         this.listen();
-      });
-    }
-    if (this.#closed !== undefined) throw this.#closed;
+      },
+    };
   }
 }
 
@@ -172,7 +179,7 @@ class Handle implements WorkflowHandle<never> {
   }
 
   result(options?: { readonly signal?: AbortSignal }): Promise<never> {
-    return abortable(this.#result(), options?.signal) as Promise<never>;
+    return this.#result(options?.signal) as Promise<never>;
   }
 
   /** The run as it is live here, or as it was. */
@@ -181,25 +188,31 @@ class Handle implements WorkflowHandle<never> {
     return live?.runId === this.runId ? live : this.#origin;
   }
 
-  async #result(): Promise<unknown> {
+  async #result(signal: AbortSignal | undefined): Promise<unknown> {
     for (;;) {
       const run = this.#run();
       if (run instanceof WorkflowError) throw run;
-      await run?.ended;
-      if (run !== undefined && run.status !== "running") return run.result();
-      if (this.#run() !== run) continue; // it was recovered after it had been suspended
-      const state = run === undefined
-        ? await this.#handles.load(this.id, "wait for")
-        : await this.#handles.find(this.id);
-      const same = state?.runId === this.runId;
-      if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
-      if (!same) {
-        throw new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: another run has replaced it`);
+      if (run !== undefined) {
+        await abortable(run.ended, signal);
+        if (run.status !== "running") return run.result();
+        if (this.#run() !== run) continue; // it was recovered after it had been suspended
       }
-      this.#status = state.status;
-      if (state.status === "completed") return handOut(state.result);
-      if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
-      if (this.#run() === undefined) await this.#handles.change(this.id);
+      const watch = this.#handles.watch(this.id);
+      try {
+        const state = await abortable(this.#handles.find(this.id), signal);
+        const same = state?.runId === this.runId;
+        if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
+        if (!same) {
+          const why = state === null ? "it does not exist" : "another run has replaced it";
+          throw new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
+        }
+        this.#status = state.status;
+        if (state.status === "completed") return handOut(state.result);
+        if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
+        if (this.#run() === undefined) await abortable(watch.changed(), signal);
+      } finally {
+        watch.stop();
+      }
     }
   }
 }

@@ -20,7 +20,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 
-import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 Deno.test("Executor.execute() runs the quick start", async () => {
   const store = new InMemoryStore();
@@ -313,13 +313,8 @@ Deno.test("Executor.handle() waits for a run that another executor drives", asyn
 });
 
 Deno.test("Executor.handle() says what to do when the store cannot tell of changes", async () => {
-  const inner = new InMemoryStore();
-  const store = Object.assign(Object.create(inner), {
-    subscribe: undefined,
-    load: (id: string) => inner.load(id),
-    append: inner.append.bind(inner),
-  });
-  await inner.save({ workflowId: "a", status: "running" });
+  const store = withoutSubscribe();
+  await store.save({ workflowId: "a", status: "running" });
   await using executor = new Executor({ store });
   const handle = await executor.handle("a");
   const error = await assertRejects(() => handle.result(), WorkflowError);
@@ -859,20 +854,7 @@ Deno.test("Executor.close() wakes who waits for a run of another executor", asyn
 });
 
 Deno.test("Executor holds no timer and no subscription when it is idle", async () => {
-  let subscriptions = 0;
-  const inner = new InMemoryStore();
-  const store = {
-    save: inner.save.bind(inner),
-    load: inner.load.bind(inner),
-    list: inner.list.bind(inner),
-    delete: inner.delete.bind(inner),
-    append: inner.append.bind(inner),
-    subscribe(listener: Parameters<InMemoryStore["subscribe"]>[0]) {
-      subscriptions++;
-      const end = inner.subscribe(listener);
-      return () => (subscriptions--, end());
-    },
-  };
+  const store = countingSubscriptions();
   const timers = new Set<number>();
   let ids = 0;
   const clock = {
@@ -888,9 +870,9 @@ Deno.test("Executor holds no timer and no subscription when it is idle", async (
     (ctx) => ctx.executeActivity(() => 1, undefined, { timeoutMs: 10, totalTimeoutMs: 20 }),
     { timeoutMs: 30 },
   );
-  assertEquals([subscriptions, timers.size], [1, 1]);
+  assertEquals([store.subscriptions, timers.size], [1, 1]);
   await handle.result();
-  assertEquals([subscriptions, timers.size], [0, 0]);
+  assertEquals([store.subscriptions, timers.size], [0, 0]);
 });
 
 Deno.test("Executor refuses bad options", () => {

@@ -11,6 +11,7 @@ import {
   Executor,
   type ExecutorOptions,
   InMemoryStore,
+  type StoreListener,
   VirtualClock,
   type WorkflowEvent,
   type WorkflowFilter,
@@ -35,6 +36,7 @@ export class FaultyStore implements WorkflowStore {
   before: (batch: AppendBatch) => void | Promise<void> = () => {};
   after: (batch: AppendBatch) => void | Promise<void> = () => {};
   onLoad: () => void = () => {};
+  afterLoad: () => void | Promise<void> = () => {};
   afterList: () => void | Promise<void> = () => {};
 
   save(state: WorkflowStateInit): Promise<void> {
@@ -43,7 +45,9 @@ export class FaultyStore implements WorkflowStore {
 
   async load(workflowId: string): Promise<WorkflowState | null> {
     this.onLoad();
-    return await this.inner.load(workflowId);
+    const state = await this.inner.load(workflowId);
+    await this.afterLoad();
+    return state;
   }
 
   async list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
@@ -62,9 +66,37 @@ export class FaultyStore implements WorkflowStore {
     await this.after(batch);
   }
 
-  subscribe(listener: Parameters<InMemoryStore["subscribe"]>[0]): () => void {
+  subscribe(listener: StoreListener): () => void {
     return this.inner.subscribe(listener);
   }
+}
+
+/** A store without the optional `subscribe`. */
+export function withoutSubscribe(inner: InMemoryStore = new InMemoryStore()): WorkflowStore {
+  return {
+    save: (state) => inner.save(state),
+    load: (id) => inner.load(id),
+    list: (filter) => inner.list(filter),
+    delete: (id) => inner.delete(id),
+    append: (batch) => inner.append(batch),
+  };
+}
+
+/** A store that knows how many subscriptions it has. */
+export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()) {
+  const store = {
+    ...withoutSubscribe(inner),
+    subscriptions: 0,
+    subscribe(listener: StoreListener): () => void {
+      store.subscriptions++;
+      const end = inner.subscribe(listener);
+      return () => {
+        store.subscriptions--;
+        end();
+      };
+    },
+  };
+  return store;
 }
 
 /** The types of a history's events. */
