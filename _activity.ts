@@ -13,6 +13,9 @@ import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCa
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
 import { toErrorRecord } from "./_error_record.ts";
+import { cannot } from "./_check.ts";
+import { isThenable } from "./_deferred.ts";
+import { LazyAbort } from "./_lazy_abort.ts";
 import type { Command, Effect, Pending } from "./_replay.ts";
 import type { Timer, Timers } from "./_timers.ts";
 import type { Turns } from "./_turns.ts";
@@ -69,14 +72,9 @@ export class ActivityTask implements Effect {
     return this.#command.options.atMostOnce === true;
   }
 
-  /** Begins the first attempt. */
-  begin(): void {
-    if (!this.#done) this.#begin();
-  }
-
   /** Begins the next attempt when it is due. */
   retry(dueAt: number): void {
-    if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.#begin());
+    if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.begin());
   }
 
   /** Nobody waits for the outcome any more. */
@@ -87,18 +85,17 @@ export class ActivityTask implements Effect {
 
   /** The process of the only attempt died. */
   interrupt(): void {
+    const why = "it had started when its executor stopped, and it was asked to run at most once";
     const error = new WorkflowError(
       "activity_interrupted",
-      `Cannot run activity ${
-        show(this.#command.name)
-      } again: it had started when its executor stopped, and it was asked ` +
-        `to run at most once`,
+      `${cannot("run activity", this.#command.name)} again: ${why}`,
     );
     this.#attempts++;
     this.#fail(error);
   }
 
-  #begin(): void {
+  /** Begins an attempt. */
+  begin(): void {
     const { name, activity, options } = this.#command;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this.#run, this.#pending.seq);
     this.#host.turns.enter();
@@ -225,14 +222,13 @@ export class ActivityTask implements Effect {
   }
 }
 
-class Attempt implements ActivityContext {
+class Attempt extends LazyAbort implements ActivityContext {
   readonly attempt: number;
   readonly #run: ActivityRun;
   readonly #seq: number;
-  #abort: AbortController | undefined;
-  #aborted: { readonly reason: unknown } | undefined;
 
   constructor(attempt: number, run: ActivityRun, seq: number) {
+    super();
     this.attempt = attempt;
     this.#run = run;
     this.#seq = seq;
@@ -249,22 +245,4 @@ class Attempt implements ActivityContext {
   get idempotencyKey(): string {
     return `${this.#run.runId}:${this.#seq}`;
   }
-
-  /** Made when it is asked for: most activities never do. */
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#aborted !== undefined) this.#abort.abort(this.#aborted.reason);
-    }
-    return this.#abort.signal;
-  }
-
-  abort(reason: unknown): void {
-    this.#aborted = { reason };
-    this.#abort?.abort(reason);
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }

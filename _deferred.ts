@@ -1,8 +1,14 @@
 /**
- * A promise that is settled from outside.
+ * A promise that is settled from outside, and what counts as one.
  *
  * @module
  */
+
+/** Whether `await` would wait for a value. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value !== null && (typeof value === "object" || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
+}
 
 export class Deferred<T = unknown> {
   readonly promise: Promise<T>;

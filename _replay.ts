@@ -21,6 +21,7 @@ import type {
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
+import { LazyAbort } from "./_lazy_abort.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
 
@@ -103,7 +104,7 @@ export class Replay {
   #next = 0;
   #shields = 0;
   #canceled: Error | undefined;
-  #abort: AbortController | undefined;
+  readonly #abort = new LazyAbort();
   #stopped = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
@@ -113,10 +114,6 @@ export class Replay {
 
   /** Aborted when a cancellation is applied. */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#canceled !== undefined) this.#abort.abort(this.#canceled);
-    }
     return this.#abort.signal;
   }
 
@@ -252,27 +249,13 @@ export class Replay {
         this.now = event.at;
         this.#cancel(
           event.timeoutMs === undefined
-            ? new CanceledError(
-              `Canceled ${this.#describe}${event.reason ? `: ${event.reason}` : ""}`,
-              event.reason,
-            )
-            : new TimeoutError(
-              `Timed out ${this.#describe} after ${event.timeoutMs} ms`,
-              event.timeoutMs,
-            ),
+            ? new CanceledError(`Canceled ${this.#describe}${event.reason ? `: ${event.reason}` : ""}`, event.reason)
+            : new TimeoutError(`Timed out ${this.#describe} after ${event.timeoutMs} ms`, event.timeoutMs),
         );
         return true;
       default:
         this.now = event.at;
         return true;
-    }
-  }
-
-  /** The history is at its end: every command in it must have been issued. */
-  finish(): void {
-    for (const event of this.#expected.values()) {
-      this.#diverge(this.#missing(event));
-      return;
     }
   }
 
@@ -295,7 +278,7 @@ export class Replay {
     if (this.#canceled !== undefined) return;
     this.#canceled = reason;
     this.#rejectWaits(reason, false);
-    this.#abort?.abort(reason);
+    this.#abort.abort(reason);
   }
 
   #rejectWaits(reason: Error, shieldedToo: boolean): void {
@@ -311,14 +294,7 @@ export class Replay {
   /** The command that an outcome belongs to; none if a cancellation has settled it already. */
   #take(event: { readonly seq: number; readonly type: string }): Pending | undefined {
     if (event.seq >= this.#next) {
-      this.#diverge(
-        this.#divergence(
-          event.seq,
-          `${event.type} of a command`,
-          "no command at this position",
-          "",
-        ),
-      );
+      this.#diverge(this.#divergence(event.seq, `${event.type} of a command`, "no command at this position", ""));
     }
     const pending = this.pending.get(event.seq);
     this.pending.delete(event.seq);
@@ -356,12 +332,7 @@ export class Replay {
     );
   }
 
-  #divergence(
-    position: number,
-    expected: string,
-    actual: string,
-    hint: string,
-  ): NonDeterminismError {
+  #divergence(position: number, expected: string, actual: string, hint: string): NonDeterminismError {
     const message = `Cannot replay ${this.#describe}: its code does not do what its history says
   position ${position}
   history  ${expected}

@@ -24,10 +24,7 @@ export class RetryingStore {
   /** The store itself. */
   readonly port: WorkflowStore;
   readonly #policy: RetryPolicy;
-  readonly #clock: Clock;
-  readonly #timers: Timers;
-  readonly #turns: Turns;
-  readonly #random: () => number;
+  readonly #host: RetryHost;
   /** Who waits to ask again. */
   readonly #waiting = new Set<(error: WorkflowError) => void>();
   #closed: WorkflowError | undefined;
@@ -35,10 +32,7 @@ export class RetryingStore {
   constructor(port: WorkflowStore, policy: RetryPolicy, host: RetryHost) {
     this.port = port;
     this.#policy = policy;
-    this.#clock = host.clock;
-    this.#timers = host.timers;
-    this.#turns = host.turns;
-    this.#random = host.random;
+    this.#host = host;
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
@@ -52,7 +46,7 @@ export class RetryingStore {
   /** Appends once: whoever appends must find out what became of it before the next try. */
   append(batch: AppendBatch): Promise<void> {
     try {
-      return this.#turns.during(this.port.append(batch));
+      return this.#host.turns.during(this.port.append(batch));
     } catch (error) {
       return Promise.reject(error); // a store that throws where it should reject
     }
@@ -61,19 +55,20 @@ export class RetryingStore {
   /** Waits before the next try; rejects with code `store_failed` after the last. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
+    const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#host.random() });
     if (delayMs === null) {
       const message =
         `The store failed ${attempt} times in a row; what it holds is kept, and recover() goes on with it`;
       return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
     }
+    const { clock, timers } = this.#host;
     return new Promise((resolve, reject) => {
-      const timer = this.#timers.set(this.#clock.now() + delayMs, () => {
+      const timer = timers.set(clock.now() + delayMs, () => {
         this.#waiting.delete(wake);
         resolve();
       });
       const wake = (closed: WorkflowError) => {
-        this.#timers.clear(timer);
+        timers.clear(timer);
         reject(closed);
       };
       this.#waiting.add(wake);
@@ -90,7 +85,7 @@ export class RetryingStore {
   async #retry<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 1;; attempt++) {
       try {
-        return await this.#turns.during(call());
+        return await this.#host.turns.during(call());
       } catch (error) {
         await this.backOff(error, attempt);
       }

@@ -233,8 +233,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #endReplay(): void {
     this.#replaying = false;
-    this.#replay.finish();
-    if (!this.live) return;
     if (this.#final !== undefined) this.#close(this.#final);
     else this.adopt();
     this.#writer.resume();

@@ -34,6 +34,7 @@ import type {
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
+import { isThenable } from "./_deferred.ts";
 
 /** Whose event a hook hears of. */
 export interface RunInfo {
@@ -147,8 +148,7 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
       for (const hooks of sets) {
         try {
           const answer = (hooks as Record<string, AnyHook | undefined>)[name]?.(event, run);
-          if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") continue;
-          pending.push(Promise.resolve(answer).catch((error) => errors.push(error)));
+          if (isThenable(answer)) pending.push(Promise.resolve(answer).catch((error) => errors.push(error)));
         } catch (error) {
           errors.push(error);
         }

@@ -18,6 +18,7 @@ const ROWS: Record<string, number> = {
   "_check.ts": 0,
   "_deferred.ts": 0,
   "_fifo.ts": 0,
+  "_lazy_abort.ts": 0,
   "_error_record.ts": 0,
   "_timer_queue.ts": 0,
   "_signals.ts": 0,

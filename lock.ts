@@ -41,6 +41,7 @@
  */
 
 import { checkFunction, checkObject, invalid } from "./_check.ts";
+import { isThenable } from "./_deferred.ts";
 
 /** How to wait for an {@linkcode RWLock}. */
 export interface LockOptions {
@@ -413,9 +414,4 @@ function unlessAborted(signal: AbortSignal, body: Body): Body {
     if (signal.aborted) throw signal.reason;
     return body();
   };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && (typeof value === "object" || typeof value === "function") &&
-    typeof (value as { then?: unknown }).then === "function";
 }

@@ -10,6 +10,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RWLock } from "./lock.ts";
+import { seeded } from "./tools/testing.ts";
 
 const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34];
 const STEPS = 25_000;
@@ -92,14 +93,10 @@ class Model {
   }
 }
 
-/** mulberry32: whole numbers from 0 to below `end`. */
+/** Whole numbers from 0 to below `end`. */
 function generator(seed: number): (end: number) => number {
-  return (end) => {
-    seed = (seed + 0x6D2B79F5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * end);
-  };
+  const random = seeded(seed);
+  return (end) => Math.floor(random() * end);
 }
 
 async function ticks(count: number): Promise<void> {
