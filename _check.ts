@@ -50,3 +50,10 @@ export function checkNumber(name: string, value: unknown, min: number, action: s
   const rule = `a finite number ${min === Number.MIN_VALUE ? "above 0" : min === -Infinity ? "" : `from ${min}`}`;
   throw invalid(name, value, rule.trimEnd(), action, subject, RangeError);
 }
+
+/** Checks for a whole number from `min`. */
+export function checkInteger(name: string, value: unknown, min: number, action: string, subject?: unknown): void {
+  if (!Number.isInteger(value) || value as number < min) {
+    throw invalid(name, value, `an integer from ${min}`, action, subject, RangeError);
+  }
+}

@@ -118,7 +118,7 @@ export function validateBatch(batch: AppendBatch): void {
     throw invalid("events", events, "a non-empty array", action, workflowId);
   }
   const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
-  events.forEach((event, i) => validateEvent(event, `events[${i}]`));
+  for (let i = 0; i < events.length; i++) validateEvent(events[i], "events", i);
   const starts = events[0].type === "workflow_started";
   if (starts !== (expectedLength === 0) || events.some(({ type }, i) => i > 0 && type === "workflow_started")) {
     throw fail(`"workflow_started" must be the first event, and "expectedLength" 0 with it alone`);
@@ -126,8 +126,9 @@ export function validateBatch(batch: AppendBatch): void {
   if (replaces !== undefined && !(starts && typeof replaces === "string" && replaces !== runId)) {
     throw fail(`"replaces" must be the ID of another run, and only a batch that starts a run has it`);
   }
-  const early = events.slice(0, -1).find(finalStatus);
-  if (early) throw fail(`${show(early.type)} must be the last event`);
+  for (let i = 0; i < events.length - 1; i++) {
+    if (finalStatus(events[i])) throw fail(`${show(events[i].type)} must be the last event`);
+  }
 }
 
 const eventTypes: Record<WorkflowEvent["type"], true> = {
@@ -145,17 +146,15 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   signal_received: true,
 };
 
-/** @throws {TypeError} If `event` is not an event. */
-export function validateEvent(event: WorkflowEvent, name: string): void {
-  const action = `store ${name}`;
-  checkObject("event", event, action);
+/** @throws {TypeError} If `event`, the `index`th of `what`, is not an event. */
+export function validateEvent(event: WorkflowEvent, what: string, index: number): void {
+  const refuse = (name: string, value: unknown, rule: string) => invalid(name, value, rule, `store ${what}[${index}]`);
+  if (typeof event !== "object" || event === null) throw refuse("event", event, "an object");
   const { type, at } = event;
-  if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) {
-    throw invalid("type", type, "the type of an event", action);
-  }
-  if (!Number.isFinite(at)) throw invalid("at", at, "a finite number", action);
+  if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) throw refuse("type", type, "the type of an event");
+  if (!Number.isFinite(at)) throw refuse("at", at, "a finite number");
   if (type === "workflow_started" && typeof event.workflowName !== "string") {
-    throw invalid("workflowName", event.workflowName, "a string", action);
+    throw refuse("workflowName", event.workflowName, "a string");
   }
 }
 

@@ -52,9 +52,10 @@ export class RetryingStore {
     }
   }
 
-  /** Waits before the next try; rejects with code `store_failed` after the last. */
+  /** Waits before the next try; rejects with code `store_failed` after the last. A limit does not go away by waiting. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (error instanceof WorkflowError && error.code === "capacity_exceeded") return Promise.reject(error);
     const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#host.random() });
     if (delayMs === null) {
       const message =

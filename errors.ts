@@ -24,6 +24,7 @@
  * | `activity_interrupted` | an at-most-once activity had started when its process died; it was not run again |
  * | `already_running` | `execute` was given the ID of a workflow that is running |
  * | `canceled` | the workflow was cancelled |
+ * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
  * | `closed` | the executor was closed; the run is kept and `recover()` carries it on |
  * | `conflict` | somebody else changed the run first |
  * | `non_deterministic` | workflow code no longer does what the history says it did |
@@ -38,6 +39,7 @@ export type WorkflowErrorCode =
   | "activity_interrupted"
   | "already_running"
   | "canceled"
+  | "capacity_exceeded"
   | "closed"
   | "conflict"
   | "non_deterministic"

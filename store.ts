@@ -8,6 +8,8 @@
  *    somebody holds the lock.
  * 3. Appending costs as much as the batch; the frozen history is built when somebody loads it, and then kept.
  * 4. A listing is in order of creation. A new run under an old ID is a new creation; an overwrite is not.
+ * 5. Without options it keeps everything. With them it forgets finished workflows, never a running one, and refuses what
+ *    does not fit. It sets no timer: what has expired is gone at the next call.
  *
  * @example
  * ```ts
@@ -25,78 +27,161 @@
  */
 
 import { type Clock, systemClock } from "./clock.ts";
-import { RWLock } from "./lock.ts";
+import { WorkflowError } from "./errors.ts";
+import { type Permit, RWLock } from "./lock.ts";
 import type {
   AppendBatch,
+  ErrorRecord,
   StoreListener,
   WorkflowEvent,
   WorkflowFilter,
   WorkflowState,
   WorkflowStateInit,
-  WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { checkFunction, checkObject, checkOptionalString, checkText, invalid } from "./_check.ts";
 import {
-  advanceRun,
+  cannot,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkOptionalString,
+  checkText,
+  invalid,
+} from "./_check.ts";
+import { isThenable } from "./_deferred.ts";
+import { Entries, Entry } from "./_entries.ts";
+import {
   applyBatch,
   beginRun,
   checkBatch,
+  finalStatus,
   FrozenBatch,
   type StateFields,
   validateBatch,
   validateEvent,
 } from "./_history.ts";
-import { handOut, needsCopy, toStored } from "./_value.ts";
+import { checkStatus, toQuery } from "./_query.ts";
+import { Copier } from "./_value.ts";
+import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./_watch.ts";
 
 export { applyBatch };
+export type { StoreChange, StoreWatch, WatchOptions };
 
 /** Options of an {@linkcode InMemoryStore}. */
 export interface InMemoryStoreOptions {
   /**
-   * Gives the times that a saved state leaves out.
+   * Gives the times that a saved state leaves out, and the time by which finished workflows expire.
    *
    * @default {systemClock}
    */
   readonly clock?: Clock;
+  /**
+   * How many workflows may be stored: an integer from 1.
+   *
+   * @default {no limit}
+   */
+  readonly maxWorkflows?: number;
+  /**
+   * How many events a history may have: an integer from 1. Events that end a run or ask it to end always fit, so that
+   * a run that has reached the limit can be cancelled.
+   *
+   * @default {no limit}
+   */
+  readonly maxHistoryEvents?: number;
+  /**
+   * How long a finished workflow is kept from the moment at which the store saw it finish, in milliseconds, above 0.
+   *
+   * @default {no limit}
+   */
+  readonly finishedTtlMs?: number;
+  /**
+   * What happens when a workflow is created and there are `maxWorkflows` already: `"reject"` refuses it; `"evict"`
+   * forgets the workflow that finished first, and refuses only if all are running.
+   *
+   * @default {"reject"}
+   */
+  readonly whenFull?: "reject" | "evict";
 }
 
-interface Entry {
+/** Options of {@linkcode InMemoryStore.page}. */
+export interface PageOptions extends WorkflowFilter {
+  /**
+   * How many workflows a page has at most: an integer from 1.
+   *
+   * @default {100}
+   */
+  readonly limit?: number;
+  /**
+   * The `cursor` of the page before.
+   *
+   * @default {undefined} the first page
+   */
+  readonly cursor?: string;
+}
+
+/** What {@linkcode InMemoryStore.page} answers. */
+export interface WorkflowPage {
+  /** The states, in the order that was asked for. */
+  readonly states: WorkflowState[];
+  /** Where the next page begins; `undefined` if this is the last one. */
+  readonly cursor: string | undefined;
+}
+
+/** What a state that was given to `save` is once it is checked and copied. */
+interface Draft {
   readonly fields: StateFields;
   readonly events: WorkflowEvent[];
-  /** What `load` answers, until the next append. */
-  state: WorkflowState | null;
-  /** Whether it holds values that freezing cannot protect, so that every load must copy them. */
-  opaque: boolean;
+  readonly createdAt: number | undefined;
+  /** Whether it is known that freezing protects everything. */
+  readonly clean: boolean;
 }
-
-const statuses: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
 
 /** Keeps workflows in the memory of the process. */
 export class InMemoryStore implements WorkflowStore {
   readonly #lock = new RWLock();
+  readonly #entries = new Entries(() => this.#clock.now());
+  readonly #watches = new Watches((workflowId) => this.#entries.get(workflowId)?.state ?? null);
+  #listeners: readonly StoreListener[] = [];
   readonly #clock: Clock;
-  /** In order of creation. */
-  readonly #entries = new Map<string, Entry>();
-  readonly #listeners = new Set<StoreListener>();
+  readonly #maxWorkflows: number;
+  readonly #maxHistoryEvents: number;
+  readonly #finishedTtlMs: number;
+  readonly #evicts: boolean;
 
   /**
    * Makes an empty store.
    *
    * @param options Every one is optional.
+   * @throws {TypeError} If `options` is no object, or `whenFull` is not known.
+   * @throws {RangeError} If a number is out of its range.
    */
   constructor(options: InMemoryStoreOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
+    const action = "create a store";
+    checkObject("options", options, action);
+    const { clock = systemClock, maxWorkflows, maxHistoryEvents, finishedTtlMs, whenFull = "reject" } = options;
+    if (maxWorkflows !== undefined) checkInteger("maxWorkflows", maxWorkflows, 1, action);
+    if (maxHistoryEvents !== undefined) checkInteger("maxHistoryEvents", maxHistoryEvents, 1, action);
+    if (finishedTtlMs !== undefined) checkNumber("finishedTtlMs", finishedTtlMs, Number.MIN_VALUE, action);
+    if (whenFull !== "reject" && whenFull !== "evict") {
+      throw invalid("whenFull", whenFull, `"reject" or "evict"`, action);
+    }
+    this.#clock = clock;
+    this.#maxWorkflows = maxWorkflows ?? Infinity;
+    this.#maxHistoryEvents = maxHistoryEvents ?? Infinity;
+    this.#finishedTtlMs = finishedTtlMs ?? Infinity;
+    this.#evicts = whenFull === "evict";
   }
 
   /** How many workflows are stored. */
   get size(): number {
+    this.#expire();
     return this.#entries.size;
   }
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
   save(state: WorkflowStateInit): Promise<void> {
-    return this.#write(() => this.#saving(state));
+    return this.#enter(true, () => this.#draft(state), (draft) => this.#commit(draft));
   }
 
   /**
@@ -104,129 +189,353 @@ export class InMemoryStore implements WorkflowStore {
    * unless it holds something that freezing cannot protect, such as a `Date`.
    */
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#lock.read(() => {
+    let permit: Permit | null = null;
+    try { // as #enter does, by hand: the closures would be a fifth of the time
       checkText("workflowId", workflowId, "load workflow");
-      const entry = this.#entries.get(workflowId);
-      return entry === undefined ? null : stateOf(entry);
+      permit = this.#lock.tryAcquireRead();
+      if (permit === null) return this.#wait(false, () => this.#stored(workflowId));
+      this.#expire();
+      return Promise.resolve(this.#stored(workflowId));
+    } catch (error) {
+      return Promise.reject(error);
+    } finally {
+      permit?.release();
+    }
+  }
+
+  /**
+   * Answers the states that match, in order of creation; see {@linkcode WorkflowStore.list}. A status is looked up, and
+   * so are times, unless states were saved with a `createdAt` out of order; names and prefixes are compared with those
+   * of every workflow that is left.
+   */
+  list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
+    return this.#enter(false, () => toQuery(filter, "list workflows"), (query) => {
+      const states: WorkflowState[] = [];
+      if (query.limit > 0) this.#entries.visit(query, undefined, ({ state }) => states.push(state) < query.limit);
+      return states;
     });
   }
 
-  /** Answers the states that match, in order of creation; see {@linkcode WorkflowStore.list}. */
-  async list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
-    return await this.#lock.read(this.#listing(filter));
+  /**
+   * A page of a list. The cursor outlives the workflow that it points to, and the snapshot of a store: whatever is
+   * written between two pages, no workflow is repeated, and none that existed throughout is left out. (A new run under an
+   * old ID is a new workflow.)
+   *
+   * @param options What to list, how much of it, and where to go on.
+   * @throws {TypeError | RangeError} As `list` does; if `limit` is not an integer from 1; if `cursor` is no cursor.
+   *
+   * @example
+   * ```ts
+   * import { InMemoryStore } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const store = new InMemoryStore();
+   * for (const workflowId of ["a", "b", "c"]) await store.save({ workflowId, status: "running" });
+   * const first = await store.page({ limit: 2 });
+   * await store.delete("b");
+   * const second = await store.page({ limit: 2, cursor: first.cursor });
+   * assertEquals(second.states.map((state) => state.workflowId), ["c"]);
+   * assertEquals(second.cursor, undefined);
+   * ```
+   */
+  page(options: PageOptions = {}): Promise<WorkflowPage> {
+    const prepare = () => {
+      const query = toQuery(options, "list workflows", 1);
+      return { query, after: toPlace(options.cursor), limit: Math.min(query.limit, options.limit ?? 100) };
+    };
+    return this.#enter(false, prepare, ({ query, after, limit }) => {
+      const states: WorkflowState[] = [];
+      let cursor: string | undefined;
+      let place = 0;
+      this.#entries.visit(query, after, (entry) => {
+        if (states.length === limit) cursor = `${place}`; // there is one more
+        else states.push(entry.state);
+        place = entry.place;
+        return cursor === undefined;
+      });
+      return { states, cursor };
+    });
+  }
+
+  /**
+   * Walks everything that matches, while others write: each state is the one that is stored when it is handed out.
+   * Repeats and leaves out as little as {@linkcode InMemoryStore.page} does.
+   *
+   * @param filter What to walk, and in which order.
+   * @throws {TypeError | RangeError} As `list` does, at the call.
+   */
+  walk(filter: WorkflowFilter = {}): AsyncIterableIterator<WorkflowState> {
+    const query = toQuery(filter, "walk workflows");
+    let after: number | undefined;
+    const next = () => {
+      let found: WorkflowState | undefined;
+      this.#entries.visit(query, after, ({ place, state }) => {
+        after = place;
+        found = state;
+        return false;
+      });
+      return found;
+    };
+    const enter = () => this.#enter(false, () => {}, next);
+    return async function* () {
+      for (let count = 0; count < query.limit; count++) {
+        const state = await enter();
+        if (state === undefined) return;
+        yield state;
+      }
+    }();
+  }
+
+  /**
+   * How many match; `limit` and `order` are of no account.
+   *
+   * @param filter What to count. By status alone it is known and not counted.
+   * @throws {TypeError | RangeError} As `list` does.
+   */
+  count(filter: WorkflowFilter = {}): Promise<number> {
+    return this.#enter(false, () => toQuery(filter, "count workflows"), (query) => this.#entries.count(query));
+  }
+
+  /**
+   * Reads a workflow, changes it and writes it, with nobody in between: the store is locked until `change` has settled,
+   * so `change` must not wait for a method of the store.
+   *
+   * @param workflowId The workflow's ID.
+   * @param change Gets what is stored, or `null`, and answers what to save, or `null` to leave everything as it is. If it
+   * throws or rejects, nothing is changed.
+   * @returns What is stored then.
+   * @throws {TypeError} If an argument is of the wrong kind, or what `change` answers is, or has another ID.
+   * @throws What `change` throws; what `save` throws.
+   *
+   * @example
+   * ```ts
+   * import { InMemoryStore } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const store = new InMemoryStore();
+   * const visit = () =>
+   *   store.update("a", (state) => ({
+   *     workflowId: "a",
+   *     status: "running",
+   *     input: (state?.input as number ?? 0) + 1,
+   *   }));
+   * await Promise.all([visit(), visit(), visit()]);
+   * assertEquals((await store.load("a"))?.input, 3);
+   * ```
+   */
+  update(
+    workflowId: string,
+    change: (
+      state: WorkflowState | null,
+    ) => WorkflowStateInit | null | undefined | PromiseLike<WorkflowStateInit | null | undefined>,
+  ): Promise<WorkflowState | null> {
+    const action = "update workflow";
+    const save = (state: WorkflowStateInit | null | undefined) => {
+      if (state !== null && state !== undefined) {
+        const draft = this.#draft(state);
+        if (draft.fields.workflowId !== workflowId) {
+          throw invalid("workflowId", draft.fields.workflowId, "the ID of the workflow", action, workflowId);
+        }
+        this.#commit(draft);
+      }
+      return this.#stored(workflowId);
+    };
+    try {
+      checkText("workflowId", workflowId, action);
+      checkFunction("change", change, action, workflowId);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#lock.write(() => {
+      this.#expire();
+      const changed = change(this.#stored(workflowId));
+      return isThenable(changed) ? Promise.resolve(changed).then(save) : save(changed);
+    });
   }
 
   /** Forgets a workflow; see {@linkcode WorkflowStore.delete}. */
   delete(workflowId: string): Promise<void> {
-    return this.#lock.write(() => {
-      checkText("workflowId", workflowId, "delete workflow");
-      if (this.#entries.delete(workflowId)) this.#changed(workflowId, null);
+    return this.#enter(true, () => checkText("workflowId", workflowId, "delete workflow"), () => {
+      const entry = this.#entries.get(workflowId);
+      if (entry !== undefined) this.#remove(entry);
     });
   }
 
   /** Adds events to a run if nobody else did; see {@linkcode WorkflowStore.append}. */
   append(batch: AppendBatch): Promise<void> {
-    return this.#write(() => this.#appending(batch));
+    return this.#enter(
+      true,
+      () => batch instanceof FrozenBatch ? batch : copyBatch(batch),
+      (copy) => this.#append(copy),
+    );
   }
 
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
   subscribe(listener: StoreListener): () => void {
     checkFunction("listener", listener, "subscribe");
     const subscription: StoreListener = (...change) => listener(...change); // the same listener twice is two
-    this.#listeners.add(subscription);
-    return () => void this.#listeners.delete(subscription);
+    this.#listeners = [...this.#listeners, subscription];
+    return () => void (this.#listeners = this.#listeners.filter((one) => one !== subscription));
   }
 
-  /** Copies and checks at the call, then writes under the lock. A plain function: an async one would cost two ticks. */
-  #write(prepare: () => () => void): Promise<void> {
+  /**
+   * The changes from now on, as an async iterable: none is missed and none repeated. Whoever reads more slowly than
+   * others write gets the newest state of a workflow and how many changes it `skipped`, so what waits to be read is
+   * bounded by the number of workflows. Ends with `break`, an abort of `signal`, or `close()` of the watch or the store.
+   *
+   * @param options What to watch, and how to end it.
+   * @throws {TypeError} If an option is of the wrong kind.
+   *
+   * @example
+   * ```ts
+   * import { InMemoryStore } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const store = new InMemoryStore();
+   * const changes = store.watch({ workflowId: "a" });
+   * await store.save({ workflowId: "a", status: "running" });
+   * await store.save({ workflowId: "a", status: "completed" });
+   * for await (const { state, skipped } of changes) {
+   *   assertEquals([state?.status, skipped], ["completed", 1]);
+   *   break;
+   * }
+   * ```
+   */
+  watch(options: WatchOptions = {}): StoreWatch {
+    return this.#watches.open(options);
+  }
+
+  /** Ends every watch; what has happened already can still be read. The store can be used on. */
+  close(): void {
+    this.#watches.close();
+  }
+
+  /**
+   * Prepares at the call, and runs `body` under the lock: at the call too if the lock is free. What runs in one go need
+   * not queue for itself.
+   */
+  #enter<A, T>(write: boolean, prepare: () => A, body: (prepared: A) => T): Promise<T> {
+    let permit: Permit | null = null;
     try {
-      return this.#lock.write(prepare());
+      const prepared = prepare();
+      permit = write ? this.#lock.tryAcquireWrite() : this.#lock.tryAcquireRead();
+      if (permit === null) return this.#wait(write, () => body(prepared));
+      this.#expire();
+      return Promise.resolve(body(prepared));
     } catch (error) {
       return Promise.reject(error);
+    } finally {
+      permit?.release();
     }
   }
 
-  /** What to do under the lock. */
-  #saving(state: WorkflowStateInit): () => void {
+  #wait<T>(write: boolean, body: () => T): Promise<T> {
+    const enter = () => {
+      this.#expire();
+      return body();
+    };
+    return write ? this.#lock.write(enter) : this.#lock.read(enter);
+  }
+
+  #stored(workflowId: string): WorkflowState | null {
+    return this.#entries.get(workflowId)?.state ?? null;
+  }
+
+  /** Checks and copies a state. */
+  #draft(state: WorkflowStateInit): Draft {
     const action = "save workflow";
     checkObject("state", state, action);
-    const now = this.#clock.now();
     const { workflowId, status, runId = "", workflowName = "", history = [], input, result, error } = state;
-    const { createdAt, updatedAt = now } = state;
+    const { createdAt, updatedAt = this.#clock.now() } = state;
     checkText("workflowId", workflowId, action);
     checkStatus(status, action, workflowId);
     checkOptionalString("runId", runId, action, workflowId);
     checkOptionalString("workflowName", workflowName, action, workflowId);
     if (!Array.isArray(history)) throw invalid("history", history, "an array", action, workflowId);
-    for (const [name, time = now] of [["createdAt", createdAt], ["updatedAt", updatedAt]] as const) {
-      if (!Number.isFinite(time)) throw invalid(name, time, "a finite number", action, workflowId);
-    }
-    const fields: StateFields = { workflowId, runId, workflowName, status, createdAt: now, updatedAt };
-    // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
+    if (createdAt !== undefined) checkTime("createdAt", createdAt, action, workflowId);
+    checkTime("updatedAt", updatedAt, action, workflowId);
     const before = this.#entries.get(workflowId);
-    let opaque = false;
-    for (const [name, value] of Object.entries({ input, result, error }) as ["input", unknown][]) {
-      if (value === undefined) continue;
-      fields[name] = value === before?.fields[name] ? value : toStored(value, name);
-      opaque ||= needsCopy(fields[name]);
-    }
-    const events = Array.from(history, (event: WorkflowEvent, i) => {
-      if (event !== undefined && event === before?.events[i]) return event;
-      const copy = toStored(event, `history[${i}]`) as WorkflowEvent;
-      validateEvent(copy, `history[${i}]`);
-      opaque ||= needsCopy(copy);
-      return copy;
-    });
-    return () => {
-      fields.createdAt = createdAt ?? this.#entries.get(workflowId)?.fields.createdAt ?? now;
-      this.#entries.set(workflowId, { fields, events, state: null, opaque });
-      this.#changed(workflowId, null);
-    };
+    const created = createdAt ?? before?.fields.createdAt ?? this.#clock.now();
+    const fields: StateFields = { workflowId, runId, workflowName, status, createdAt: created, updatedAt };
+    // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
+    const copier = new Copier();
+    const known = before?.fields;
+    if (input !== undefined) fields.input = input === known?.input ? input : copier.run(input, "input");
+    if (result !== undefined) fields.result = result === known?.result ? result : copier.run(result, "result");
+    if (error !== undefined) fields.error = error === known?.error ? error : copier.run(error, "error") as ErrorRecord;
+    const events = copyHistory(history, before, copier);
+    return { fields, events, createdAt, clean: !copier.opaque && (before === undefined || before.clean) };
   }
 
-  #appending(batch: AppendBatch): () => void {
-    if (!(batch instanceof FrozenBatch)) batch = storedBatch(batch);
+  #commit({ fields, events, createdAt, clean }: Draft): void {
+    const { workflowId } = fields;
+    const entry = this.#entries.get(workflowId);
+    if (events.length > (entry?.events.length ?? 0)) this.#checkLength(events.length, "save workflow", workflowId);
+    fields.createdAt = createdAt ?? entry?.fields.createdAt ?? fields.createdAt; // in case it had to wait
+    if (entry === undefined) this.#add(new Entry(fields, events, clean), "save workflow");
+    else this.#entries.change(entry, () => entry.reset(fields, events, clean));
+    this.#changed(workflowId, null);
+  }
+
+  #append(batch: AppendBatch): void {
     const { workflowId, events } = batch;
-    const opaque = events.some((event) => needsCopy(event));
-    return () => {
-      const current = this.#entries.get(workflowId);
-      checkBatch(current?.fields ?? null, current?.events.length ?? 0, batch);
-      let entry = current!;
-      if (events[0].type === "workflow_started") {
-        entry = { fields: beginRun(batch), events: [], state: null, opaque: false };
-        this.#entries.delete(workflowId); // a new run is a new creation: it goes to the end
-        this.#entries.set(workflowId, entry);
-      }
-      advanceRun(entry.fields, events);
-      for (const event of events) entry.events.push(event);
-      entry.opaque ||= opaque;
-      entry.state = null;
-      this.#changed(workflowId, entry.events.length);
-    };
+    const action = "append to workflow";
+    const entry = this.#entries.get(workflowId);
+    checkBatch(entry?.fields ?? null, entry?.events.length ?? 0, batch);
+    const starts = events[0].type === "workflow_started";
+    const length = (starts ? 0 : entry!.events.length) + events.length;
+    if (!(events.some(({ type }) => type === "cancel_requested") || finalStatus(events[events.length - 1]))) {
+      this.#checkLength(length, action, workflowId);
+    }
+    if (starts) {
+      const run = new Entry(beginRun(batch), []);
+      run.append(events);
+      if (entry !== undefined) this.#entries.remove(entry);
+      this.#add(run, action);
+    } else this.#entries.change(entry!, () => entry!.append(events));
+    this.#changed(workflowId, length);
   }
 
-  #listing(filter: WorkflowFilter): () => WorkflowState[] {
-    checkObject("filter", filter, "list workflows");
-    const { status, limit = Infinity } = filter;
-    if (limit !== Infinity && !(Number.isInteger(limit) && limit >= 0)) {
-      throw invalid("limit", limit, "an integer from 0", "list workflows", undefined, RangeError);
-    }
-    const wanted = status === undefined ? statuses : [status].flat();
-    for (const one of wanted) checkStatus(one, "list workflows");
-    return () => {
-      const states: WorkflowState[] = [];
-      for (const entry of this.#entries.values()) {
-        if (states.length >= limit) break;
-        if (wanted.includes(entry.fields.status)) states.push(stateOf(entry));
+  /** Adds a new workflow, and makes room for it if need be. */
+  #add(entry: Entry, action: string): void {
+    if (this.#entries.size >= this.#maxWorkflows) {
+      const oldest = this.#entries.firstFinished;
+      if (!this.#evicts || oldest === null) {
+        const why = this.#evicts ? " and all are running; let some finish" : ` and "whenFull" is "reject"`;
+        const message =
+          `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows},${why}, delete some, or raise it`;
+        throw new WorkflowError("capacity_exceeded", `${cannot(action, entry.fields.workflowId)}: ${message}`);
       }
-      return states;
-    };
+      this.#remove(oldest);
+    }
+    this.#entries.add(entry);
+  }
+
+  #checkLength(length: number, action: string, workflowId: string): void {
+    if (length <= this.#maxHistoryEvents) return;
+    const message = `its history would have ${length} events, "maxHistoryEvents" is ${this.#maxHistoryEvents}`;
+    throw new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${message}`);
+  }
+
+  /** Forgets the finished whose time is up. */
+  #expire(): void {
+    if (this.#finishedTtlMs === Infinity) return;
+    const before = this.#clock.now() - this.#finishedTtlMs;
+    for (let oldest; (oldest = this.#entries.firstFinished) !== null && oldest.finishedAt <= before;) {
+      this.#remove(oldest);
+    }
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.remove(entry);
+    this.#changed(entry.fields.workflowId, null);
   }
 
   #changed(workflowId: string, historyLength: number | null): void {
-    for (const listener of [...this.#listeners]) {
+    this.#watches.changed(workflowId);
+    for (const listener of this.#listeners) {
       try {
-        if (this.#listeners.has(listener)) listener(workflowId, historyLength);
+        if (this.#listeners.includes(listener)) listener(workflowId, historyLength);
       } catch (error) {
         queueMicrotask(() => { // its own fault, and none of the caller's
           throw error;
@@ -236,28 +545,45 @@ export class InMemoryStore implements WorkflowStore {
   }
 }
 
-function stateOf(entry: Entry): WorkflowState {
-  const { fields, events, opaque } = entry;
-  if (opaque) {
-    return Object.freeze({ ...handOut(fields), history: Object.freeze(events.map((event) => handOut(event))) });
+/** Copies a history; what is known of it is taken as it is. */
+function copyHistory(
+  history: readonly WorkflowEvent[],
+  before: Entry | undefined,
+  copier: Copier,
+): WorkflowEvent[] {
+  if (history === before?.history) return history as WorkflowEvent[];
+  const known = before?.events ?? [];
+  const events = [...history]; // V8 spreads a frozen array far faster than it slices one
+  for (let i = 0; i < events.length; i++) {
+    if (i < known.length && events[i] === known[i]) continue;
+    events[i] = copier.run(events[i], "history", i) as WorkflowEvent;
+    validateEvent(events[i], "history", i);
   }
-  return entry.state ??= Object.freeze({ ...fields, history: Object.freeze(events.slice()) });
+  return events;
 }
 
 /** Copies a batch, and checks the copy: what is read twice can answer twice. */
-function storedBatch(batch: AppendBatch): AppendBatch {
+function copyBatch(batch: AppendBatch): AppendBatch {
   checkObject("batch", batch, "append");
   const { workflowId, runId, expectedLength, events, replaces } = batch;
-  const copies = Array.isArray(events) // if not, the check says so
-    ? Array.from(events, (event, i) => toStored(event, `events[${i}]`) as WorkflowEvent)
-    : events;
-  const stored = { workflowId, runId, expectedLength, events: copies, replaces };
-  validateBatch(stored);
-  return stored;
+  const copies: unknown = Array.isArray(events) ? [...events] : events; // if it is none, the check says so
+  const copier = new Copier();
+  if (Array.isArray(copies)) {
+    for (let i = 0; i < copies.length; i++) copies[i] = copier.run(copies[i], "events", i);
+  }
+  const copy = { workflowId, runId, expectedLength, events: copies as WorkflowEvent[], replaces };
+  validateBatch(copy);
+  return copy;
 }
 
-function checkStatus(status: unknown, action: string, workflowId?: string): void {
-  if (!statuses.includes(status as WorkflowStatus)) {
-    throw invalid("status", status, `one of ${statuses.join(", ")}`, action, workflowId);
+function checkTime(name: string, time: unknown, action: string, workflowId: string): void {
+  if (!Number.isFinite(time)) throw invalid(name, time, "a finite number", action, workflowId);
+}
+
+function toPlace(cursor: string | undefined): number | undefined {
+  if (cursor === undefined) return undefined;
+  if (typeof cursor !== "string" || !/^\d{1,15}$/.test(cursor)) {
+    throw invalid("cursor", cursor, "the cursor of a page", "list workflows");
   }
+  return Number(cursor);
 }

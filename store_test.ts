@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { InMemoryStore, RWLock, VirtualClock, type WorkflowFilter, type WorkflowStateInit } from "@rockpool/workflow";
+import { InMemoryStore, VirtualClock, type WorkflowFilter, type WorkflowStateInit } from "@rockpool/workflow";
+import { gate, settle } from "./tools/testing.ts";
 
 const known = "running, completed, failed, canceled";
 
@@ -385,24 +386,29 @@ Deno.test("InMemoryStore has options that are all optional", () => {
   assertThrows(() => new InMemoryStore(null!), TypeError);
 });
 
-Deno.test("InMemoryStore reads under the shared lock and writes under the exclusive one", async () => {
-  const used: string[] = [];
-  const { read, write } = RWLock.prototype;
-  const spy = (name: string, method: typeof read): typeof read =>
-    function (this: RWLock, ...args) {
-      used.push(name);
-      return method.apply(this, args as never) as never;
-    };
-  Object.assign(RWLock.prototype, { read: spy("read", read), write: spy("write", write) });
-  try {
-    const store = new InMemoryStore();
-    await store.load("a");
-    await store.list();
-    await store.save({ workflowId: "a", status: "completed", runId: "1" });
-    await replace(store, "a", "1", "2");
-    await store.delete("a");
-  } finally {
-    Object.assign(RWLock.prototype, { read, write });
-  }
-  assertEquals(used, ["read", "read", "write", "write", "write"]);
+Deno.test("InMemoryStore does nothing while somebody holds its lock, and then everything in order", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "completed", runId: "1" });
+  const held = gate();
+  const order: string[] = [];
+  const note = (what: string) => () => void order.push(what);
+  const calls = [
+    store.update("a", (state) => held.promise.then(() => ({ ...state!, input: 1 }))).then(note("update")),
+    store.load("a").then((state) => order.push(`load ${state?.input}`)),
+    store.list().then(([state]) => order.push(`list ${state.input}`)),
+    store.page().then(({ states }) => order.push(`page ${states[0].input}`)),
+    store.count().then((count) => order.push(`count ${count}`)),
+    store.walk().next().then(({ value }) => order.push(`walk ${value.input}`)),
+    store.save({ workflowId: "b", status: "running" }).then(note("save")),
+    replace(store, "a", "1", "2").then(note("append")),
+    store.delete("a").then(note("delete")),
+    store.load("a").then((state) => order.push(`load ${state}`)),
+  ];
+  await settle();
+  assertEquals(order, []);
+  held.open();
+  await Promise.all(calls);
+  const reads = ["load 1", "list 1", "page 1", "count 1", "walk 1"]; // they share, so they may settle in any order
+  assertEquals(order.slice(0, 6).sort(), ["update", ...reads].sort());
+  assertEquals(order.slice(6), ["save", "append", "delete", "load null"]);
 });

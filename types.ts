@@ -293,7 +293,7 @@ export interface WorkflowStateInit {
   readonly updatedAt?: number;
 }
 
-/** Which workflows {@linkcode WorkflowStore.list} answers. */
+/** Which workflows {@linkcode WorkflowStore.list} answers: those that have everything that is given. */
 export interface WorkflowFilter {
   /**
    * One status or several.
@@ -301,6 +301,36 @@ export interface WorkflowFilter {
    * @default {every status}
    */
   readonly status?: WorkflowStatus | readonly WorkflowStatus[];
+  /**
+   * The name under which the workflow is registered.
+   *
+   * @default {every name}
+   */
+  readonly workflowName?: string;
+  /**
+   * What the workflow's ID begins with.
+   *
+   * @default {every ID}
+   */
+  readonly idPrefix?: string;
+  /**
+   * Only what was created later than this, in milliseconds since the epoch.
+   *
+   * @default {any time}
+   */
+  readonly createdAfter?: number;
+  /**
+   * Only what was created earlier than this, in milliseconds since the epoch.
+   *
+   * @default {any time}
+   */
+  readonly createdBefore?: number;
+  /**
+   * `asc` for what was created first, `desc` for what was created last.
+   *
+   * @default {"asc"}
+   */
+  readonly order?: "asc" | "desc";
   /**
    * At most so many: an integer from 0.
    *
@@ -354,10 +384,10 @@ export interface WorkflowStore {
    */
   load(workflowId: string): Promise<WorkflowState | null>;
   /**
-   * Answers the states that match, in order of creation.
+   * Answers the states that match, in order of creation, or the other way round if the filter says so.
    *
-   * @throws {TypeError} If a status is not known.
-   * @throws {RangeError} If `limit` is negative or not an integer.
+   * @throws {TypeError} If a status or the order is not known, or a text is not a string.
+   * @throws {RangeError} If `limit` is not an integer from 0, or a time is not a finite number.
    */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
   /**
