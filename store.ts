@@ -175,7 +175,7 @@ export class InMemoryStore implements WorkflowStore {
 
   /** How many workflows are stored. */
   get size(): number {
-    this.#expire();
+    if (!this.#lock.writing) this.#expire();
     return this.#entries.size;
   }
 
@@ -446,17 +446,24 @@ export class InMemoryStore implements WorkflowStore {
     const action = "save workflow";
     checkObject("state", state, action);
     const { workflowId, status, runId = "", workflowName = "", history = [], input, result, error } = state;
-    const { createdAt, updatedAt = this.#clock.now() } = state;
+    const { createdAt, updatedAt } = state;
+    const now = createdAt === undefined || updatedAt === undefined ? this.#clock.now() : NaN;
     checkText("workflowId", workflowId, action);
     checkStatus(status, action, workflowId);
     checkOptionalString("runId", runId, action, workflowId);
     checkOptionalString("workflowName", workflowName, action, workflowId);
     if (!Array.isArray(history)) throw invalid("history", history, "an array", action, workflowId);
     if (createdAt !== undefined) checkTime("createdAt", createdAt, action, workflowId);
-    checkTime("updatedAt", updatedAt, action, workflowId);
+    if (updatedAt !== undefined) checkTime("updatedAt", updatedAt, action, workflowId);
+    const fields: StateFields = {
+      workflowId,
+      runId,
+      workflowName,
+      status,
+      createdAt: createdAt ?? now,
+      updatedAt: updatedAt ?? now,
+    };
     const before = this.#entries.get(workflowId);
-    const created = createdAt ?? before?.fields.createdAt ?? this.#clock.now();
-    const fields: StateFields = { workflowId, runId, workflowName, status, createdAt: created, updatedAt };
     // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
     const copier = new Copier();
     const known = before?.fields;
@@ -471,7 +478,7 @@ export class InMemoryStore implements WorkflowStore {
     const { workflowId } = fields;
     const entry = this.#entries.get(workflowId);
     if (events.length > (entry?.events.length ?? 0)) this.#checkLength(events.length, "save workflow", workflowId);
-    fields.createdAt = createdAt ?? entry?.fields.createdAt ?? fields.createdAt; // in case it had to wait
+    fields.createdAt = createdAt ?? entry?.fields.createdAt ?? fields.createdAt;
     if (entry === undefined) this.#add(new Entry(fields, events, clean), "save workflow");
     else this.#entries.change(entry, () => entry.reset(fields, events, clean));
     this.#changed(workflowId, null);
@@ -501,9 +508,10 @@ export class InMemoryStore implements WorkflowStore {
     if (this.#entries.size >= this.#maxWorkflows) {
       const oldest = this.#entries.firstFinished;
       if (!this.#evicts || oldest === null) {
-        const why = this.#evicts ? " and all are running; let some finish" : ` and "whenFull" is "reject"`;
-        const message =
-          `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows},${why}, delete some, or raise it`;
+        const way = this.#evicts
+          ? ", and all are running; let one finish, delete some, or raise it"
+          : '; delete some, raise it, or set "whenFull" to "evict"';
+        const message = `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows}${way}`;
         throw new WorkflowError("capacity_exceeded", `${cannot(action, entry.fields.workflowId)}: ${message}`);
       }
       this.#remove(oldest);
