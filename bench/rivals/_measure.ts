@@ -1,0 +1,131 @@
+/**
+ * Which of several ways to do the same work is faster, on a noisy machine?
+ *
+ * All contestants of a group take turns in one process, in rounds of alternating order, so that what disturbs the
+ * machine disturbs all of them. What counts is the median of a contestant's samples, divided by the number of
+ * operations. Before each sample the young garbage of the one before is collected.
+ *
+ * @module
+ */
+
+import { cpus } from "node:os";
+import { setImmediate } from "node:timers/promises";
+import config from "./deno.json" with { type: "json" };
+
+/** One way to do the work of a group. */
+export interface Contestant {
+  /** What the table calls it, in Markdown. */
+  readonly name: string;
+  /** The ratios are to the first with this role. */
+  readonly role?: "floor" | "ours";
+  /** Prepares the next sample, off the clock. A body that needs it is run once a sample, any other for about 2 ms. */
+  prepare?(): unknown;
+  /** Does the operations of the group. */
+  run(): unknown;
+}
+
+/** What is compared in one table. */
+export interface Group {
+  readonly title: string;
+  /** How many operations one call of `run` does. */
+  readonly operations: number;
+  readonly contestants: readonly Contestant[];
+  /** @default {15} */
+  readonly rounds?: number;
+}
+
+const SAMPLE_MS = 2;
+const WARM_UP_MS = 100;
+/** A body that takes longer is run once. */
+const SLOW_MS = 2_000;
+
+const { gc } = globalThis as { gc?: (options: { type: "minor" }) => void };
+if (!gc) throw new Error("Cannot measure: want --v8-flags=--expose-gc, as in deno.json");
+
+/** The milliseconds of one call of `run`, as the average of `repeat` calls. */
+async function sample({ prepare, run }: Contestant, repeat: number): Promise<number> {
+  await prepare?.();
+  await setImmediate();
+  gc!({ type: "minor" }); // a major one would throw away the optimized code of some contestants
+  const start = performance.now();
+  for (let i = 0; i < repeat; i++) await run();
+  return (performance.now() - start) / repeat;
+}
+
+/** How often to repeat the body in one sample, or the time of the only call of one that is slow. */
+async function warmUp(contestant: Contestant): Promise<{ repeat: number; only?: number }> {
+  let repeat = 1;
+  for (const end = performance.now() + WARM_UP_MS; performance.now() < end;) {
+    const ms = await sample(contestant, repeat);
+    if (ms > SLOW_MS) return { repeat: 0, only: ms };
+    if (!contestant.prepare) repeat = Math.max(1, Math.round(SAMPLE_MS / ms));
+  }
+  return { repeat };
+}
+
+/** Runs a group and prints its table, the fastest first. */
+export async function measure({ title, operations, contestants, rounds = 15 }: Group): Promise<void> {
+  const entries = [];
+  for (const contestant of contestants) {
+    entries.push({ contestant, ...await warmUp(contestant), samples: [] as number[] });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { contestant, repeat, samples } of round % 2 ? entries.toReversed() : entries) {
+      if (repeat > 0) samples.push(await sample(contestant, repeat));
+    }
+  }
+  const results = entries.map(({ contestant: { name, role }, only, samples }) => {
+    const times = (only === undefined ? samples : [only]).map((ms) => ms * 1e6 / operations).sort((a, b) => a - b);
+    return { name, role, times, median: times[times.length >> 1] };
+  });
+  const [floor, ours] = ["floor", "ours"].map((role) => results.find((result) => result.role === role)!.median);
+
+  console.log(`\n### ${title}\n`);
+  printTable([
+    ["", "median", "to the floor", "to ours", "fastest to slowest"],
+    ...results.toSorted((a, b) => a.median - b.median).map(({ name, role, median, times }) => [
+      role === "ours" ? `**${name}**` : name,
+      time(median),
+      ratio(median / floor),
+      ratio(median / ours),
+      times.length > 1 ? `${time(times[0])} to ${time(times.at(-1)!)}` : "one run",
+    ]),
+  ]);
+}
+
+/** Prints a Markdown table as `deno fmt` would have it. */
+function printTable(rows: string[][]): void {
+  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
+  const [head, ...body] = rows.map((row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`);
+  console.log([head, `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...body].join("\n"));
+}
+
+const digits = (value: number) => value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en");
+const ratio = (value: number) => value < 0.1 ? value.toPrecision(1) : digits(value);
+const time = (ns: number) =>
+  ns < 1e3 ? `${digits(ns)} ns` : ns < 1e6 ? `${digits(ns / 1e3)} µs` : `${digits(ns / 1e6)} ms`;
+
+/** Prints what ran where: the machine, the commit that `deno task` passes, and the versions of the rivals. */
+export function printConditions(packages: readonly string[]): void {
+  const pinned: Record<string, string> = config.imports;
+  console.log([
+    `${cpus().length} cores of ${cpus()[0].model}, Deno ${Deno.version.deno}, V8 ${Deno.version.v8}, ${Deno.build.os}.`,
+    `Commit ${Deno.args[0] ?? "unknown"}, ${new Date().toISOString().slice(0, 10)}.`,
+    `${packages.map((name) => pinned[name].replace("npm:", "")).join(", ")}.`,
+  ].join("\n"));
+}
+
+let compiled = 0;
+
+/**
+ * What `source` returns, with `scope` in scope. Every one is compiled anew from a source of its own, so that no contestant
+ * pays for the kinds of call that others made at the same place.
+ */
+export function compile<T>(scope: Record<string, unknown>, source: string): T {
+  return new Function(...Object.keys(scope), `${source} // ${compiled++}`)(...Object.values(scope));
+}
+
+/** An async function that runs `code` that many times, with the index as `i`. */
+export function loop(operations: number, scope: Record<string, unknown>, code: string): () => Promise<void> {
+  return compile(scope, `return async () => { for (let i = 0; i < ${operations}; i++) { ${code} } };`);
+}
