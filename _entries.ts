@@ -12,6 +12,7 @@
 import type { WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
 import { BitSet } from "./_bit_set.ts";
 import type { Query } from "./_query.ts";
+import type { StoredWorkflow } from "./_snapshot.ts";
 import { advanceRun, type StateFields } from "./_history.ts";
 import { handOut, needsCopy } from "./_value.ts";
 
@@ -138,7 +139,7 @@ export class Entries {
     entry.place = this.nextPlace++;
     this.#byId.set(entry.fields.workflowId, entry);
     this.#fill(entry);
-    if (entry.finished) this.#link(entry);
+    if (entry.finished) this.#finish(entry);
   }
 
   /** Changes a workflow in its place. */
@@ -150,8 +151,38 @@ export class Entries {
     if (fields.status === status) return;
     this.#byStatus[status].delete(slot);
     this.#byStatus[fields.status].add(slot);
-    if (status === "running") this.#link(entry);
+    if (status === "running") this.#finish(entry);
     else if (!entry.finished) this.#unlink(entry);
+  }
+
+  /** Everything, in order of creation. */
+  *stored(): Iterable<StoredWorkflow> {
+    const ranks = new Map<Entry, number>();
+    for (let entry = this.firstFinished; entry !== null; entry = entry.later) ranks.set(entry, ranks.size);
+    for (const entry of this.#slots) {
+      if (entry === undefined) continue;
+      const { fields, events, place, finishedAt } = entry;
+      const state = { ...fields, history: events };
+      yield entry.finished
+        ? { state, place, finish: { at: finishedAt, rank: ranks.get(entry)! } }
+        : { state, place };
+    }
+  }
+
+  /** Fills what is empty with what was {@linkcode stored}. */
+  restore(workflows: readonly StoredWorkflow[], nextPlace: number): void {
+    const finished: [rank: number, entry: Entry][] = [];
+    for (const { state: { history, ...fields }, place, finish } of workflows) {
+      const entry = new Entry(fields, history as WorkflowEvent[]);
+      entry.place = place;
+      this.#byId.set(fields.workflowId, entry);
+      this.#fill(entry);
+      if (finish === undefined) continue;
+      entry.finishedAt = finish.at;
+      finished.push([finish.rank, entry]);
+    }
+    for (const [, entry] of finished.sort(([a], [b]) => a - b)) this.#link(entry);
+    this.nextPlace = nextPlace;
   }
 
   remove(entry: Entry): void {
@@ -234,8 +265,12 @@ export class Entries {
     for (const entry of entries) if (entry !== undefined) this.#fill(entry);
   }
 
-  #link(entry: Entry): void {
+  #finish(entry: Entry): void {
     entry.finishedAt = this.#now();
+    this.#link(entry);
+  }
+
+  #link(entry: Entry): void {
     entry.earlier = this.#lastFinished;
     if (entry.earlier === null) this.firstFinished = entry;
     else entry.earlier.later = entry;

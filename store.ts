@@ -62,6 +62,7 @@ import {
   validateEvent,
 } from "./_history.ts";
 import { checkStatus, toQuery } from "./_query.ts";
+import { readSnapshot, writeSnapshot } from "./_snapshot.ts";
 import { Copier } from "./_value.ts";
 import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./_watch.ts";
 
@@ -411,6 +412,48 @@ export class InMemoryStore implements WorkflowStore {
   }
 
   /**
+   * Everything that is stored, as a JSON text of one moment: for a fixture, a bug report, or the next process.
+   * {@linkcode InMemoryStore.restore} makes a store of it that holds the same, in the same order, what JSON has no words
+   * for included (`undefined`, `bigint`, `Date`, `Map`, `Set`, `NaN`, typed arrays, errors, cycles …). One workflow a line.
+   *
+   * @throws {TypeError} If a value cannot be written as text, such as a `Blob`; names the workflow and the path.
+   *
+   * @example
+   * ```ts
+   * import { InMemoryStore } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const store = new InMemoryStore();
+   * await store.save({ workflowId: "a", status: "running", input: { since: new Date(0), seen: new Set([1n]) } });
+   * const restored = InMemoryStore.restore(await store.snapshot());
+   * assertEquals(await restored.load("a"), await store.load("a"));
+   * ```
+   */
+  snapshot(): Promise<string> {
+    return this.#enter(false, () => {}, () => writeSnapshot(this.#entries.stored(), this.#entries.nextPlace));
+  }
+
+  /**
+   * Makes a store of what {@linkcode InMemoryStore.snapshot} wrote. `recover()` of an executor goes on with what was
+   * running. A workflow's place, cursors, and the time at which it finished stay the same.
+   *
+   * @param text What `snapshot()` answered.
+   * @param options Those of the new store. What has expired is left out; beyond `maxWorkflows` the finished are evicted
+   * if `whenFull` says so.
+   * @throws {TypeError} If `text` is not a string or empty.
+   * @throws {WorkflowError} With code `invalid_snapshot` if the text is damaged, is of a newer version, or is no
+   * snapshot; with code `capacity_exceeded` if it does not fit.
+   */
+  static restore(text: string, options?: InMemoryStoreOptions): InMemoryStore {
+    const { workflows, nextPlace } = readSnapshot(text);
+    const store = new InMemoryStore(options);
+    store.#entries.restore(workflows, nextPlace);
+    store.#expire();
+    while (store.#entries.size > store.#maxWorkflows) store.#evict("restore a store");
+    return store;
+  }
+
+  /**
    * Prepares at the call, and runs `body` under the lock: at the call too if the lock is free. What runs in one go need
    * not queue for itself.
    */
@@ -505,18 +548,19 @@ export class InMemoryStore implements WorkflowStore {
 
   /** Adds a new workflow, and makes room for it if need be. */
   #add(entry: Entry, action: string): void {
-    if (this.#entries.size >= this.#maxWorkflows) {
-      const oldest = this.#entries.firstFinished;
-      if (!this.#evicts || oldest === null) {
-        const way = this.#evicts
-          ? ", and all are running; let one finish, delete some, or raise it"
-          : '; delete some, raise it, or set "whenFull" to "evict"';
-        const message = `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows}${way}`;
-        throw new WorkflowError("capacity_exceeded", `${cannot(action, entry.fields.workflowId)}: ${message}`);
-      }
-      this.#remove(oldest);
-    }
+    if (this.#entries.size >= this.#maxWorkflows) this.#evict(action, entry.fields.workflowId);
     this.#entries.add(entry);
+  }
+
+  /** Forgets the workflow that finished first, if that is allowed. */
+  #evict(action: string, workflowId?: string): void {
+    const oldest = this.#entries.firstFinished;
+    if (this.#evicts && oldest !== null) return this.#remove(oldest);
+    const way = this.#evicts
+      ? ", and all are running; let one finish, delete some, or raise it"
+      : '; delete some, raise it, or set "whenFull" to "evict"';
+    const why = `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows}${way}`;
+    throw new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
   }
 
   #checkLength(length: number, action: string, workflowId: string): void {
