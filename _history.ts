@@ -25,6 +25,29 @@ export class FrozenBatch implements AppendBatch {
   ) {}
 }
 
+/** Every status there is. */
+export const statuses: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
+
+export function checkStatus(status: unknown, action: string, subject?: unknown): void {
+  if (!statuses.includes(status as WorkflowStatus)) {
+    throw invalid("status", status, `one of ${statuses.join(", ")}`, action, subject);
+  }
+}
+
+/** Checks a whole state for its form; the events of its history are left to {@linkcode validateEvent}. */
+export function checkState(state: WorkflowState, action: string, subject?: unknown): void {
+  const { workflowId, runId, workflowName, status, history, createdAt, updatedAt } = state;
+  checkText("workflowId", workflowId, action);
+  checkStatus(status, action, subject);
+  for (const [name, text] of Object.entries({ runId, workflowName })) {
+    if (typeof text !== "string") throw invalid(name, text, "a string", action, subject);
+  }
+  if (!Array.isArray(history)) throw invalid("history", history, "an array", action, subject);
+  for (const [name, time] of Object.entries({ createdAt, updatedAt })) {
+    if (!Number.isFinite(time)) throw invalid(name, time, "a finite number", action, subject);
+  }
+}
+
 /** The status that an event leads to, or `undefined` if the run goes on. */
 export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "running"> | undefined {
   switch (event.type) {
@@ -146,8 +169,7 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
 };
 
 /** @throws {TypeError} If `event` is not an event. */
-export function validateEvent(event: WorkflowEvent, name: string): void {
-  const action = `store ${name}`;
+export function validateEvent(event: WorkflowEvent, name: string, action = `store ${name}`): void {
   checkObject("event", event, action);
   const { type, at } = event;
   if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) {
