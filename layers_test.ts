@@ -22,6 +22,7 @@ const ROWS: Record<string, number> = {
   "_error_record.ts": 0,
   "_timer_queue.ts": 0,
   "_signals.ts": 0,
+  "_codec.ts": 1,
   "lock.ts": 1,
   "retry.ts": 1,
   "hooks.ts": 1,
