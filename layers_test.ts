@@ -31,6 +31,7 @@ const ROWS: Record<string, number> = {
   "_turns.ts": 1,
   "_timers.ts": 1.25,
   "_options.ts": 1.5,
+  "_snapshot.ts": 1.5,
   "_retrying_store.ts": 1.5,
   "store.ts": 2,
   "context.ts": 2,
