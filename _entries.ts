@@ -163,9 +163,7 @@ export class Entries {
       if (entry === undefined) continue;
       const { fields, events, place, finishedAt } = entry;
       const state = { ...fields, history: events };
-      yield entry.finished
-        ? { state, place, finish: { at: finishedAt, rank: ranks.get(entry)! } }
-        : { state, place };
+      yield entry.finished ? { state, place, finish: { at: finishedAt, rank: ranks.get(entry)! } } : { state, place };
     }
   }
 

@@ -25,6 +25,28 @@ export class FrozenBatch implements AppendBatch {
   ) {}
 }
 
+/** Every status there is. */
+export const statuses: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
+
+export function checkStatus(status: unknown, action: string, subject?: unknown): void {
+  if (!statuses.includes(status as WorkflowStatus)) {
+    throw invalid("status", status, `one of ${statuses.join(", ")}`, action, subject);
+  }
+}
+
+/** Checks a whole state for its form; the events of its history are left to {@linkcode validateEvent}. */
+export function checkState(fields: StateFields, history: unknown, action: string, subject?: unknown): void {
+  const { workflowId, runId, workflowName, status, createdAt, updatedAt } = fields;
+  const refuse = (name: string, value: unknown, rule: string) => invalid(name, value, rule, action, subject);
+  checkText("workflowId", workflowId, action);
+  checkStatus(status, action, subject);
+  if (typeof runId !== "string") throw refuse("runId", runId, "a string");
+  if (typeof workflowName !== "string") throw refuse("workflowName", workflowName, "a string");
+  if (!Array.isArray(history)) throw refuse("history", history, "an array");
+  if (!Number.isFinite(createdAt)) throw refuse("createdAt", createdAt, "a finite number");
+  if (!Number.isFinite(updatedAt)) throw refuse("updatedAt", updatedAt, "a finite number");
+}
+
 /** The status that an event leads to, or `undefined` if the run goes on. */
 export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "running"> | undefined {
   switch (event.type) {
@@ -146,9 +168,14 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   signal_received: true,
 };
 
-/** @throws {TypeError} If `event`, the `index`th of `what`, is not an event. */
-export function validateEvent(event: WorkflowEvent, what: string, index: number): void {
-  const refuse = (name: string, value: unknown, rule: string) => invalid(name, value, rule, `store ${what}[${index}]`);
+/**
+ * Checks an event for its form: the `index`th of `what`.
+ *
+ * @throws {TypeError} If it is none.
+ */
+export function validateEvent(event: WorkflowEvent, what: string, index: number, action = "store"): void {
+  const refuse = (name: string, value: unknown, rule: string) =>
+    invalid(name, value, rule, `${action} ${what}[${index}]`);
   if (typeof event !== "object" || event === null) throw refuse("event", event, "an object");
   const { type, at } = event;
   if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) throw refuse("type", type, "the type of an event");

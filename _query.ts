@@ -6,7 +6,7 @@
 
 import type { WorkflowFilter, WorkflowStatus } from "./types.ts";
 import { checkInteger, checkNumber, checkObject, checkOptionalString, invalid } from "./_check.ts";
-import type { StateFields } from "./_history.ts";
+import { checkStatus, type StateFields } from "./_history.ts";
 
 /** Which workflows are wanted. */
 export interface Query {
@@ -48,12 +48,4 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
     descending: order === "desc",
     limit,
   };
-}
-
-const statuses: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
-
-export function checkStatus(status: unknown, action: string, workflowId?: string): void {
-  if (!statuses.includes(status as WorkflowStatus)) {
-    throw invalid("status", status, `one of ${statuses.join(", ")}`, action, workflowId);
-  }
 }

@@ -60,6 +60,14 @@ export function show(value: unknown): string {
   return `${/^([aeio]|$)/i.test(name) ? "an" : "a"} ${name || "object"}`;
 }
 
+/** Shows where in a value something is, such as `.items[0]["a b"]`, not too long. */
+export function showPath(path: readonly (string | number)[]): string {
+  const text = path.map((key) =>
+    typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+  ).join("");
+  return text.length > 200 ? `${text.slice(0, 100)}…${text.slice(-100)}` : text;
+}
+
 function short(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
@@ -75,7 +83,7 @@ function isPlain(value: object): boolean {
 }
 
 /** What an object is by birth, as far as it does not pretend: "Object" for one of a class too, "Map", "Date" … */
-function tagOf(value: object): string {
+export function tagOf(value: object): string {
   return isPlain(value) ? "Object" : Object.prototype.toString.call(value).slice(8, -1);
 }
 
@@ -228,13 +236,9 @@ export class Copier {
 
   #refuse(why: string, cause?: unknown): never {
     this.#refused = true;
-    let path = this.#path.map((key) =>
-      typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
-    ).join("");
-    if (path.length > 200) path = `${path.slice(0, 100)}…${path.slice(-100)}`;
     const name = this.#whose === undefined ? this.#what : `${this.#what} ${show(this.#whose)}`;
     throw new TypeError(
-      `Cannot store ${name}${path}: ${why}`,
+      `Cannot store ${name}${showPath(this.#path)}: ${why}`,
       cause === undefined ? undefined : { cause },
     );
   }

@@ -27,6 +27,7 @@
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
  * | `closed` | the executor was closed; the run is kept and `recover()` carries it on |
  * | `conflict` | somebody else changed the run first |
+ * | `invalid_snapshot` | a text that `InMemoryStore.restore()` cannot read: damaged, newer, or no snapshot |
  * | `non_deterministic` | workflow code no longer does what the history says it did |
  * | `non_retryable` | an activity asked not to be retried |
  * | `not_found` | no running workflow has that ID |
@@ -42,6 +43,7 @@ export type WorkflowErrorCode =
   | "capacity_exceeded"
   | "closed"
   | "conflict"
+  | "invalid_snapshot"
   | "non_deterministic"
   | "non_retryable"
   | "not_found"

@@ -39,29 +39,21 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "./types.ts";
-import {
-  cannot,
-  checkFunction,
-  checkInteger,
-  checkNumber,
-  checkObject,
-  checkOptionalString,
-  checkText,
-  invalid,
-} from "./_check.ts";
+import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
 import { isThenable } from "./_deferred.ts";
 import { Entries, Entry } from "./_entries.ts";
 import {
   applyBatch,
   beginRun,
   checkBatch,
+  checkState,
   finalStatus,
   FrozenBatch,
   type StateFields,
   validateBatch,
   validateEvent,
 } from "./_history.ts";
-import { checkStatus, toQuery } from "./_query.ts";
+import { toQuery } from "./_query.ts";
 import { readSnapshot, writeSnapshot } from "./_snapshot.ts";
 import { Copier } from "./_value.ts";
 import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./_watch.ts";
@@ -491,21 +483,15 @@ export class InMemoryStore implements WorkflowStore {
     const { workflowId, status, runId = "", workflowName = "", history = [], input, result, error } = state;
     const { createdAt, updatedAt } = state;
     const now = createdAt === undefined || updatedAt === undefined ? this.#clock.now() : NaN;
-    checkText("workflowId", workflowId, action);
-    checkStatus(status, action, workflowId);
-    checkOptionalString("runId", runId, action, workflowId);
-    checkOptionalString("workflowName", workflowName, action, workflowId);
-    if (!Array.isArray(history)) throw invalid("history", history, "an array", action, workflowId);
-    if (createdAt !== undefined) checkTime("createdAt", createdAt, action, workflowId);
-    if (updatedAt !== undefined) checkTime("updatedAt", updatedAt, action, workflowId);
     const fields: StateFields = {
       workflowId,
       runId,
       workflowName,
       status,
-      createdAt: createdAt ?? now,
-      updatedAt: updatedAt ?? now,
+      createdAt: createdAt === undefined ? now : createdAt,
+      updatedAt: updatedAt === undefined ? now : updatedAt,
     };
+    checkState(fields, history, action, workflowId);
     const before = this.#entries.get(workflowId);
     // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
     const copier = new Copier();
@@ -626,10 +612,6 @@ function copyBatch(batch: AppendBatch): AppendBatch {
   const copy = { workflowId, runId, expectedLength, events: copies as WorkflowEvent[], replaces };
   validateBatch(copy);
   return copy;
-}
-
-function checkTime(name: string, time: unknown, action: string, workflowId: string): void {
-  if (!Number.isFinite(time)) throw invalid(name, time, "a finite number", action, workflowId);
 }
 
 function toPlace(cursor: string | undefined): number | undefined {
