@@ -124,6 +124,17 @@ Deno.test("RWLock.read() and write() resolve to what the body returns or resolve
   }
 });
 
+Deno.test("RWLock.read() and write() resolve in one tick when the lock is free and the body gives no promise", async () => {
+  const lock = new RWLock();
+  for (const method of ["read", "write"] as const) {
+    const log: string[] = [];
+    const result = lock[method](() => "body").then((value) => log.push(value));
+    queueMicrotask(() => log.push("next tick"));
+    await result;
+    assertEquals(log, ["body", "next tick"]);
+  }
+});
+
 Deno.test("RWLock.read() and write() have left when their result is seen", async () => {
   const lock = new RWLock();
   for (const method of ["read", "write"] as const) {
@@ -395,6 +406,20 @@ Deno.test("Permit releases at the end of its block with using", async () => {
     permit.release();
   }
   assertEquals(lock.readers, 0);
+});
+
+Deno.test("Permit is not taken for a thenable when every object has a then", async () => {
+  const lock = new RWLock();
+  const taken: unknown[] = [];
+  const then = function (this: unknown) {
+    taken.push(this);
+  };
+  Object.defineProperty(Object.prototype, "then", { value: then, configurable: true });
+  const permit = lock.acquireWrite();
+  // deno-lint-ignore no-explicit-any
+  delete (Object.prototype as any).then;
+  (await permit).release();
+  assertEquals(taken, []);
 });
 
 // Abort
