@@ -63,29 +63,39 @@ export interface Permit extends Disposable {
 }
 
 type Body = () => unknown;
-type Reject = (reason: unknown) => void;
+type Ticket = Permit | Waiter;
+type Admit = (ticket: Ticket) => void;
 
 /** A call that waits, as a link of the ring of those that do. */
 class Waiter {
   prev: Waiter = this;
   next: Waiter = this;
 
-  /**
-   * `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter, and
-   * returns `false` to decline.
-   */
+  /** `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter. */
   constructor(
     readonly write: boolean,
     readonly body: Body | null,
-    public admit: (ticket: Permit | Waiter) => unknown,
+    readonly admit: Admit,
   ) {}
 }
 
-/** The one listener for all that wait with a signal: adding the n-th listener to it costs O(n). */
-interface Watch {
-  readonly waiters: Map<Waiter, Reject>;
-  readonly listener: () => void;
+/** A call that waits with a signal. */
+class Abortable extends Waiter {
+  /** The next that came with the same signal; after the newest of them, the oldest. */
+  newer: Abortable = this;
+
+  constructor(
+    write: boolean,
+    body: Body | null,
+    admit: Admit,
+    readonly reject: (reason: unknown) => void,
+    readonly signal: AbortSignal,
+  ) {
+    super(write, body, admit);
+  }
 }
+
+const admitNobody: Admit = () => {};
 
 /** Called instead of `promise.then`, so that no promise of a caller can leave the lock twice. */
 const then = Promise.prototype.then;
@@ -153,8 +163,12 @@ export class RWLock {
   #held = 0;
   #waiting = 0;
   /** Closes the ring: after it comes the head of the queue, before it the tail. */
-  readonly #ring = new Waiter(false, null, () => {});
-  readonly #watches = new Map<AbortSignal, Watch>();
+  readonly #ring = new Waiter(false, null, admitNobody);
+  /**
+   * The newest of those that wait with a signal. One listener serves them all: adding the n-th to a
+   * signal costs O(n).
+   */
+  readonly #newest = new Map<AbortSignal, Abortable>();
 
   /** How many readers are inside. */
   get readers(): number {
@@ -321,9 +335,13 @@ export class RWLock {
   }
 
   // Reactions, made once a lock and not once a call.
-  readonly #resume = (ticket: Permit | Waiter): unknown => {
-    const { write, body } = ticket as Waiter;
-    return this.#start(write, body!, true);
+  readonly #resume = (ticket: Ticket): unknown => {
+    const waiter = ticket as Waiter;
+    if (waiter instanceof Abortable && waiter.signal.aborted) { // since it was admitted
+      this.#leave(waiter.write);
+      throw waiter.signal.reason;
+    }
+    return this.#start(waiter.write, waiter.body!, true);
   };
   readonly #hasRead = (value: unknown): unknown => (this.#leave(false), value);
   readonly #written = (value: unknown): unknown => (this.#leave(true), value);
@@ -340,10 +358,11 @@ export class RWLock {
     write: boolean,
     body: Body | null,
     signal: AbortSignal | undefined,
-  ): Promise<Permit | Waiter> {
+  ): Promise<Ticket> {
     return new Promise((admit, reject) => {
-      const waiter = new Waiter(write, signal && body ? unlessAborted(signal, body) : body, admit);
-      if (signal) this.#watch(signal, waiter, reject);
+      let waiter: Waiter;
+      if (signal === undefined) waiter = new Waiter(write, body, admit);
+      else this.#watch(waiter = new Abortable(write, body, admit, reject, signal));
       const last = this.#ring.prev;
       waiter.prev = last;
       waiter.next = this.#ring;
@@ -358,10 +377,13 @@ export class RWLock {
     for (let waiter = ring.next; waiter !== ring; waiter = ring.next) {
       const { write } = waiter;
       if (write ? this.#held !== 0 : this.#held < 0) return;
-      this.#held = write ? -1 : this.#held + 1;
       this.#unlink(waiter);
-      const ticket = waiter.body === null ? new LockPermit(this, write) : waiter;
-      if (waiter.admit(ticket) === false) this.#held = write ? 0 : this.#held - 1;
+      if (waiter instanceof Abortable && waiter.signal.aborted) {
+        waiter.reject(waiter.signal.reason); // another listener of the signal made way, before ours was called
+        continue;
+      }
+      this.#held = write ? -1 : this.#held + 1;
+      waiter.admit(waiter.body === null ? new LockPermit(this, write) : waiter);
     }
   }
 
@@ -369,43 +391,40 @@ export class RWLock {
     waiter.prev.next = waiter.next;
     waiter.next.prev = waiter.prev;
     this.#waiting--;
+    if (waiter instanceof Abortable) this.#unwatch(waiter);
   }
 
-  /** Rejects `waiter` when `signal` aborts, until it is admitted. */
-  #watch(signal: AbortSignal, waiter: Waiter, reject: Reject): void {
-    let watch = this.#watches.get(signal);
-    if (watch === undefined) {
-      const listener = () => this.#abort(signal);
-      watch = { waiters: new Map(), listener };
-      signal.addEventListener("abort", listener);
-      this.#watches.set(signal, watch);
+  #watch(waiter: Abortable): void {
+    const { signal } = waiter;
+    const newest = this.#newest.get(signal);
+    if (newest === undefined) signal.addEventListener("abort", this.#abort);
+    else {
+      waiter.newer = newest.newer;
+      newest.newer = waiter;
     }
-    const { waiters } = watch;
-    waiters.set(waiter, reject);
-    const { admit } = waiter;
-    waiter.admit = (ticket) => {
-      waiters.delete(waiter);
-      if (waiters.size === 0) this.#unwatch(signal);
-      if (!signal.aborted) return admit(ticket);
-      reject(signal.reason); // another listener of the signal let it in, before ours was called
-      return false;
-    };
+    this.#newest.set(signal, waiter);
   }
 
-  #unwatch(signal: AbortSignal): Iterable<[Waiter, Reject]> {
-    const { waiters, listener } = this.#watches.get(signal)!;
-    this.#watches.delete(signal);
-    signal.removeEventListener("abort", listener);
-    return waiters;
+  /** `waiter` is the oldest with its signal: they are admitted, and aborted, in the order in which they came. */
+  #unwatch(waiter: Abortable): void {
+    const { signal } = waiter;
+    const newest = this.#newest.get(signal)!;
+    if (newest !== waiter) newest.newer = waiter.newer;
+    else {
+      this.#newest.delete(signal);
+      signal.removeEventListener("abort", this.#abort);
+    }
   }
 
-  #abort(signal: AbortSignal): void {
-    for (const [waiter, reject] of this.#unwatch(signal)) {
+  readonly #abort = (event: Event): void => {
+    const signal = event.currentTarget as AbortSignal;
+    for (let newest; (newest = this.#newest.get(signal)) !== undefined;) {
+      const waiter = newest.newer;
       this.#unlink(waiter);
-      reject(signal.reason);
+      waiter.reject(signal.reason);
     }
     this.#next();
-  }
+  };
 }
 
 /** The signal of `options`, which has not aborted yet. */
@@ -418,12 +437,4 @@ function liveSignal(action: string, options: LockOptions): AbortSignal | undefin
   }
   if (signal.aborted) throw signal.reason;
   return signal;
-}
-
-/** For an abort in the microtask between the admission of a call and the start of its body. */
-function unlessAborted(signal: AbortSignal, body: Body): Body {
-  return () => {
-    if (signal.aborted) throw signal.reason;
-    return body();
-  };
 }
