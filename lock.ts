@@ -312,26 +312,28 @@ export class RWLock {
   /**
    * Enters unless `inside` already, and runs `body`; what this gives back comes after leaving, and is
    * a promise unless `inside`, where none is needed.
-   * Enters and leaves without a call, since nested reads can use up the stack at any call.
+   * Enters and leaves without a call, since nested reads can use up the stack at any call. Leaves in two
+   * places: `finally` cost 5 ns of 20.
    */
   #start(write: boolean, body: Body, inside: boolean): unknown {
     if (!inside) this.#held = write ? -1 : this.#held + 1;
-    let stays = false;
+    let result: unknown;
     try {
-      const result = body();
-      if (!isThenable(result)) return inside ? result : fulfilled(result);
-      const promise = Promise.resolve(result);
-      const left = write
-        ? then.call(promise, this.#written, this.#writeFailed)
-        : then.call(promise, this.#hasRead, this.#readFailed);
-      stays = true;
-      return left;
-    } finally {
-      if (!stays) {
-        this.#held = write ? 0 : this.#held - 1;
-        if (this.#waiting !== 0) this.#next();
+      result = body();
+      if (isThenable(result)) {
+        const promise = Promise.resolve(result);
+        return write
+          ? then.call(promise, this.#written, this.#writeFailed)
+          : then.call(promise, this.#hasRead, this.#readFailed);
       }
+    } catch (error) {
+      this.#held = write ? 0 : this.#held - 1;
+      if (this.#waiting !== 0) this.#next();
+      throw error;
     }
+    this.#held = write ? 0 : this.#held - 1;
+    if (this.#waiting !== 0) this.#next();
+    return inside ? result : fulfilled(result);
   }
 
   // Reactions, made once a lock and not once a call.
