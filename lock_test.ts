@@ -615,6 +615,7 @@ Deno.test("RWLock rejects with a TypeError when an argument is of the wrong kind
 
 // Faults seen in other locks
 
+// asyncutil
 Deno.test("RWLock lets no reader overlap a writer when the first reader releases", async () => {
   const { lock, enter, leave } = setUp();
   enter("R1"); // holds
@@ -626,6 +627,7 @@ Deno.test("RWLock lets no reader overlap a writer when the first reader releases
   await leave("R3");
 });
 
+// async-rwlock
 Deno.test("RWLock is not stuck after a writer that gave up", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();
@@ -638,6 +640,7 @@ Deno.test("RWLock is not stuck after a writer that gave up", async () => {
   assertEquals(await leave("W3"), ["W3"]);
 });
 
+// rwlock
 Deno.test("RWLock takes out the newest waiter and not the oldest when the newest aborts", async () => {
   const { enter, leave } = setUp();
   const controllers = [new AbortController(), new AbortController()];
@@ -649,6 +652,7 @@ Deno.test("RWLock takes out the newest waiter and not the oldest when the newest
   await leave("W2");
 });
 
+// readwrite-lock
 Deno.test("RWLock never runs a body whose signal has aborted", async () => {
   const { lock, log, leave } = setUp();
   // Once during the wait, once in the microtask between admission and start.
@@ -666,6 +670,7 @@ Deno.test("RWLock never runs a body whose signal has aborted", async () => {
   }
 });
 
+// @eight04/read-write-lock, at 4,000
 Deno.test("RWLock does not overflow the stack when 100,000 readers wait", async () => {
   const lock = new RWLock();
   const writer = lock.tryAcquireWrite()!;
@@ -722,6 +727,7 @@ Deno.test("RWLock is free again when a body has used up the stack", async () => 
   removeEventListener("unhandledrejection", ignore);
 });
 
+// four of them
 Deno.test("RWLock keeps a writer out when a reader releases twice", async () => {
   const lock = new RWLock();
   const twice = await lock.acquireRead();
@@ -736,6 +742,22 @@ Deno.test("RWLock keeps a writer out when a reader releases twice", async () => 
   await writing;
 });
 
+// The second release would let in a writer while the next one is inside.
+Deno.test("RWLock keeps writers apart when a writer releases twice", async () => {
+  const { lock, log, enter, leave } = setUp();
+  const twice = await lock.acquireWrite();
+  enter("W1");
+  enter("W2");
+  twice.release();
+  twice.release();
+  await settle();
+  assertEquals([log.splice(0), lock.waiting], [["W1"], 1]);
+  twice.release();
+  assertEquals(await leave("W1"), ["W2"]);
+  await leave("W2");
+});
+
+// three of them
 Deno.test("RWLock wakes the readers behind a writer that aborts", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();
