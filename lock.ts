@@ -95,6 +95,7 @@ class Abortable extends Waiter {
   }
 }
 
+/** Made once and not once a lock. */
 const admitNobody: Admit = () => {};
 
 /** Called instead of `promise.then`, so that no promise of a caller can leave the lock twice. */
