@@ -63,37 +63,59 @@ export interface Permit extends Disposable {
 }
 
 type Body = () => unknown;
-type Reject = (reason: unknown) => void;
+type Ticket = Permit | Waiter;
+type Admit = (ticket: Ticket) => void;
 
 /** A call that waits, as a link of the ring of those that do. */
 class Waiter {
   prev: Waiter = this;
   next: Waiter = this;
 
-  /**
-   * `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter, and
-   * returns `false` to decline.
-   */
+  /** `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter. */
   constructor(
     readonly write: boolean,
     readonly body: Body | null,
-    public admit: (ticket: Permit | Waiter) => unknown,
+    readonly admit: Admit,
   ) {}
 }
 
-/** The one listener for all that wait with a signal: adding the n-th listener to it costs O(n). */
-interface Watch {
-  readonly waiters: Map<Waiter, Reject>;
-  readonly listener: () => void;
+/** A call that waits with a signal. */
+class Abortable extends Waiter {
+  /** The next that came with the same signal; after the newest of them, the oldest. */
+  newer: Abortable = this;
+
+  constructor(
+    write: boolean,
+    body: Body | null,
+    admit: Admit,
+    readonly reject: (reason: unknown) => void,
+    readonly signal: AbortSignal,
+  ) {
+    super(write, body, admit);
+  }
 }
+
+/** Made once and not once a lock. */
+const admitNobody: Admit = () => {};
 
 /** Called instead of `promise.then`, so that no promise of a caller can leave the lock twice. */
 const then = Promise.prototype.then;
+
+/**
+ * A promise of a value that is no thenable. As `Promise.resolve`, but V8 inlines it: 5 ns a call less.
+ */
+// deno-lint-ignore require-await
+const fulfilled = async <T>(value: T): Promise<T> => value;
 
 /** How a permit gets at the lock's private method. */
 let leave: (lock: RWLock, write: boolean) => void;
 
 class LockPermit implements Permit {
+  static {
+    // Whoever awaits an object looks for its `then`: here it is found early, which saves 6 ns of 40.
+    Object.defineProperty(this.prototype, "then", { value: undefined });
+  }
+
   #lock: RWLock | null;
   readonly #write: boolean;
 
@@ -142,8 +164,12 @@ export class RWLock {
   #held = 0;
   #waiting = 0;
   /** Closes the ring: after it comes the head of the queue, before it the tail. */
-  readonly #ring = new Waiter(false, null, () => {});
-  readonly #watches = new Map<AbortSignal, Watch>();
+  readonly #ring = new Waiter(false, null, admitNobody);
+  /**
+   * The newest of those that wait with a signal. One listener serves them all: adding the n-th to a
+   * signal costs O(n).
+   */
+  readonly #newest = new Map<AbortSignal, Abortable>();
 
   /** How many readers are inside. */
   get readers(): number {
@@ -250,7 +276,7 @@ export class RWLock {
       if (!this.#isOpen(write)) {
         return then.call(this.#queue(write, body, signal), this.#resume) as Promise<T>;
       }
-      return Promise.resolve(this.#start(write, body, false) as T | Promise<T>);
+      return this.#start(write, body, false) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -261,7 +287,7 @@ export class RWLock {
       const signal = options === undefined ? undefined : liveSignal(action, options);
       const permit = this.#tryAcquire(write);
       if (permit === null) return this.#queue(write, null, signal) as Promise<Permit>;
-      return Promise.resolve(permit);
+      return fulfilled(permit);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -285,33 +311,40 @@ export class RWLock {
   }
 
   /**
-   * Enters unless `inside` already, and runs `body`; what this gives back comes after leaving.
-   * Enters and leaves without a call, since nested reads can use up the stack at any call.
+   * Enters unless `inside` already, and runs `body`; what this gives back comes after leaving, and is
+   * a promise unless `inside`, where none is needed.
+   * Enters and leaves without a call, since nested reads can use up the stack at any call. Leaves in two
+   * places: `finally` cost 5 ns of 20.
    */
   #start(write: boolean, body: Body, inside: boolean): unknown {
     if (!inside) this.#held = write ? -1 : this.#held + 1;
-    let stays = false;
+    let result: unknown;
     try {
-      const result = body();
-      if (!isThenable(result)) return result;
-      const promise = Promise.resolve(result);
-      const left = write
-        ? then.call(promise, this.#written, this.#writeFailed)
-        : then.call(promise, this.#hasRead, this.#readFailed);
-      stays = true;
-      return left;
-    } finally {
-      if (!stays) {
-        this.#held = write ? 0 : this.#held - 1;
-        if (this.#waiting !== 0) this.#next();
+      result = body();
+      if (isThenable(result)) {
+        const promise = Promise.resolve(result);
+        return write
+          ? then.call(promise, this.#written, this.#writeFailed)
+          : then.call(promise, this.#hasRead, this.#readFailed);
       }
+    } catch (error) {
+      this.#held = write ? 0 : this.#held - 1;
+      if (this.#waiting !== 0) this.#next();
+      throw error;
     }
+    this.#held = write ? 0 : this.#held - 1;
+    if (this.#waiting !== 0) this.#next();
+    return inside ? result : fulfilled(result);
   }
 
   // Reactions, made once a lock and not once a call.
-  readonly #resume = (ticket: Permit | Waiter): unknown => {
-    const { write, body } = ticket as Waiter;
-    return this.#start(write, body!, true);
+  readonly #resume = (ticket: Ticket): unknown => {
+    const waiter = ticket as Waiter;
+    if (waiter instanceof Abortable && waiter.signal.aborted) { // since it was admitted
+      this.#leave(waiter.write);
+      throw waiter.signal.reason;
+    }
+    return this.#start(waiter.write, waiter.body!, true);
   };
   readonly #hasRead = (value: unknown): unknown => (this.#leave(false), value);
   readonly #written = (value: unknown): unknown => (this.#leave(true), value);
@@ -328,10 +361,11 @@ export class RWLock {
     write: boolean,
     body: Body | null,
     signal: AbortSignal | undefined,
-  ): Promise<Permit | Waiter> {
+  ): Promise<Ticket> {
     return new Promise((admit, reject) => {
-      const waiter = new Waiter(write, signal && body ? unlessAborted(signal, body) : body, admit);
-      if (signal) this.#watch(signal, waiter, reject);
+      let waiter: Waiter;
+      if (signal === undefined) waiter = new Waiter(write, body, admit);
+      else this.#watch(waiter = new Abortable(write, body, admit, reject, signal));
       const last = this.#ring.prev;
       waiter.prev = last;
       waiter.next = this.#ring;
@@ -346,10 +380,13 @@ export class RWLock {
     for (let waiter = ring.next; waiter !== ring; waiter = ring.next) {
       const { write } = waiter;
       if (write ? this.#held !== 0 : this.#held < 0) return;
-      this.#held = write ? -1 : this.#held + 1;
       this.#unlink(waiter);
-      const ticket = waiter.body === null ? new LockPermit(this, write) : waiter;
-      if (waiter.admit(ticket) === false) this.#held = write ? 0 : this.#held - 1;
+      if (waiter instanceof Abortable && waiter.signal.aborted) {
+        waiter.reject(waiter.signal.reason); // another listener of the signal made way, before ours was called
+        continue;
+      }
+      this.#held = write ? -1 : this.#held + 1;
+      waiter.admit(waiter.body === null ? new LockPermit(this, write) : waiter);
     }
   }
 
@@ -357,43 +394,40 @@ export class RWLock {
     waiter.prev.next = waiter.next;
     waiter.next.prev = waiter.prev;
     this.#waiting--;
+    if (waiter instanceof Abortable) this.#unwatch(waiter);
   }
 
-  /** Rejects `waiter` when `signal` aborts, until it is admitted. */
-  #watch(signal: AbortSignal, waiter: Waiter, reject: Reject): void {
-    let watch = this.#watches.get(signal);
-    if (watch === undefined) {
-      const listener = () => this.#abort(signal);
-      watch = { waiters: new Map(), listener };
-      signal.addEventListener("abort", listener);
-      this.#watches.set(signal, watch);
+  #watch(waiter: Abortable): void {
+    const { signal } = waiter;
+    const newest = this.#newest.get(signal);
+    if (newest === undefined) signal.addEventListener("abort", this.#abort);
+    else {
+      waiter.newer = newest.newer;
+      newest.newer = waiter;
     }
-    const { waiters } = watch;
-    waiters.set(waiter, reject);
-    const { admit } = waiter;
-    waiter.admit = (ticket) => {
-      waiters.delete(waiter);
-      if (waiters.size === 0) this.#unwatch(signal);
-      if (!signal.aborted) return admit(ticket);
-      reject(signal.reason); // another listener of the signal let it in, before ours was called
-      return false;
-    };
+    this.#newest.set(signal, waiter);
   }
 
-  #unwatch(signal: AbortSignal): Iterable<[Waiter, Reject]> {
-    const { waiters, listener } = this.#watches.get(signal)!;
-    this.#watches.delete(signal);
-    signal.removeEventListener("abort", listener);
-    return waiters;
+  /** `waiter` is the oldest with its signal: they are admitted, and aborted, in the order in which they came. */
+  #unwatch(waiter: Abortable): void {
+    const { signal } = waiter;
+    const newest = this.#newest.get(signal)!;
+    if (newest !== waiter) newest.newer = waiter.newer;
+    else {
+      this.#newest.delete(signal);
+      signal.removeEventListener("abort", this.#abort);
+    }
   }
 
-  #abort(signal: AbortSignal): void {
-    for (const [waiter, reject] of this.#unwatch(signal)) {
+  readonly #abort = (event: Event): void => {
+    const signal = event.currentTarget as AbortSignal;
+    for (let newest; (newest = this.#newest.get(signal)) !== undefined;) {
+      const waiter = newest.newer;
       this.#unlink(waiter);
-      reject(signal.reason);
+      waiter.reject(signal.reason);
     }
     this.#next();
-  }
+  };
 }
 
 /** The signal of `options`, which has not aborted yet. */
@@ -406,12 +440,4 @@ function liveSignal(action: string, options: LockOptions): AbortSignal | undefin
   }
   if (signal.aborted) throw signal.reason;
   return signal;
-}
-
-/** For an abort in the microtask between the admission of a call and the start of its body. */
-function unlessAborted(signal: AbortSignal, body: Body): Body {
-  return () => {
-    if (signal.aborted) throw signal.reason;
-    return body();
-  };
 }

@@ -124,6 +124,17 @@ Deno.test("RWLock.read() and write() resolve to what the body returns or resolve
   }
 });
 
+Deno.test("RWLock.read() and write() resolve in one tick when the lock is free and the body gives no promise", async () => {
+  const lock = new RWLock();
+  for (const method of ["read", "write"] as const) {
+    const log: string[] = [];
+    const result = lock[method](() => "body").then((value) => log.push(value));
+    queueMicrotask(() => log.push("next tick"));
+    await result;
+    assertEquals(log, ["body", "next tick"]);
+  }
+});
+
 Deno.test("RWLock.read() and write() have left when their result is seen", async () => {
   const lock = new RWLock();
   for (const method of ["read", "write"] as const) {
@@ -397,6 +408,20 @@ Deno.test("Permit releases at the end of its block with using", async () => {
   assertEquals(lock.readers, 0);
 });
 
+Deno.test("Permit is not taken for a thenable when every object has a then", async () => {
+  const lock = new RWLock();
+  const taken: unknown[] = [];
+  const then = function (this: unknown) {
+    taken.push(this);
+  };
+  Object.defineProperty(Object.prototype, "then", { value: then, configurable: true });
+  const permit = lock.acquireWrite();
+  // deno-lint-ignore no-explicit-any
+  delete (Object.prototype as any).then;
+  (await permit).release();
+  assertEquals(taken, []);
+});
+
 // Abort
 
 Deno.test("RWLock rejects with the reason when the signal has aborted before the call", async () => {
@@ -590,6 +615,7 @@ Deno.test("RWLock rejects with a TypeError when an argument is of the wrong kind
 
 // Faults seen in other locks
 
+// asyncutil
 Deno.test("RWLock lets no reader overlap a writer when the first reader releases", async () => {
   const { lock, enter, leave } = setUp();
   enter("R1"); // holds
@@ -601,6 +627,7 @@ Deno.test("RWLock lets no reader overlap a writer when the first reader releases
   await leave("R3");
 });
 
+// async-rwlock
 Deno.test("RWLock is not stuck after a writer that gave up", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();
@@ -613,6 +640,7 @@ Deno.test("RWLock is not stuck after a writer that gave up", async () => {
   assertEquals(await leave("W3"), ["W3"]);
 });
 
+// rwlock
 Deno.test("RWLock takes out the newest waiter and not the oldest when the newest aborts", async () => {
   const { enter, leave } = setUp();
   const controllers = [new AbortController(), new AbortController()];
@@ -624,6 +652,7 @@ Deno.test("RWLock takes out the newest waiter and not the oldest when the newest
   await leave("W2");
 });
 
+// readwrite-lock
 Deno.test("RWLock never runs a body whose signal has aborted", async () => {
   const { lock, log, leave } = setUp();
   // Once during the wait, once in the microtask between admission and start.
@@ -641,6 +670,7 @@ Deno.test("RWLock never runs a body whose signal has aborted", async () => {
   }
 });
 
+// @eight04/read-write-lock, at 4,000
 Deno.test("RWLock does not overflow the stack when 100,000 readers wait", async () => {
   const lock = new RWLock();
   const writer = lock.tryAcquireWrite()!;
@@ -697,6 +727,7 @@ Deno.test("RWLock is free again when a body has used up the stack", async () => 
   removeEventListener("unhandledrejection", ignore);
 });
 
+// four of them
 Deno.test("RWLock keeps a writer out when a reader releases twice", async () => {
   const lock = new RWLock();
   const twice = await lock.acquireRead();
@@ -711,6 +742,22 @@ Deno.test("RWLock keeps a writer out when a reader releases twice", async () => 
   await writing;
 });
 
+// The second release would let in a writer while the next one is inside.
+Deno.test("RWLock keeps writers apart when a writer releases twice", async () => {
+  const { lock, log, enter, leave } = setUp();
+  const twice = await lock.acquireWrite();
+  enter("W1");
+  enter("W2");
+  twice.release();
+  twice.release();
+  await settle();
+  assertEquals([log.splice(0), lock.waiting], [["W1"], 1]);
+  twice.release();
+  assertEquals(await leave("W1"), ["W2"]);
+  await leave("W2");
+});
+
+// three of them
 Deno.test("RWLock wakes the readers behind a writer that aborts", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();

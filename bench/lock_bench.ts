@@ -48,6 +48,10 @@ const OPERATIONS = 1_000;
     for (let i = 0; i < OPERATIONS; i++) lock.tryAcquireWrite()!.release();
   });
 
+  bench("await read(() => 1)", async () => {
+    for (let i = 0; i < OPERATIONS; i++) await lock.read(() => 1);
+  });
+
   bench("await read(map.get)", async () => {
     for (let i = 0; i < OPERATIONS; i++) await lock.read(() => map.get("key"));
   });
