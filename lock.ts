@@ -111,6 +111,8 @@ const fulfilled = async <T>(value: T): Promise<T> => value;
 let leave: (lock: RWLock, write: boolean) => void;
 
 class LockPermit implements Permit {
+  /** When no permit is alive, a garbage collection takes their hidden class, and the code optimized for it, along. */
+  static readonly kept = new LockPermit(null, false);
   static {
     // Whoever awaits an object looks for its `then`: here it is found early, which saves 6 ns of 40.
     Object.defineProperty(this.prototype, "then", { value: undefined });
@@ -119,7 +121,7 @@ class LockPermit implements Permit {
   #lock: RWLock | null;
   readonly #write: boolean;
 
-  constructor(lock: RWLock, write: boolean) {
+  constructor(lock: RWLock | null, write: boolean) {
     this.#lock = lock;
     this.#write = write;
   }
