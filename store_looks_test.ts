@@ -117,3 +117,15 @@ Deno.test("InMemoryStore looks periods up again when what was saved out of order
   for (let i = 0; i < 5500; i++) await store.delete(`w${i}`); // so many that the gaps are closed
   assertLess(await looksDuring(async () => assertEquals(await idsOf(store, period), "w9001")), 2 * SEARCH + 2);
 });
+
+Deno.test("InMemoryStore looks at none of 1,000 workflows of one time when what is wanted is before it or after it", async () => {
+  const store = new InMemoryStore();
+  const save = (workflowId: string, createdAt: number) => store.save({ workflowId, status: "running", createdAt });
+  await save("before", 0);
+  for (let i = 0; i < 1000; i++) await save(`w${i}`, 5);
+  await save("after", 6);
+  for (const [filter, id] of [[{ createdAfter: 5 }, "after"], [{ createdBefore: 5 }, "before"]] as const) {
+    const looks = await looksDuring(async () => assertEquals(await idsOf(store, filter), id));
+    assertLess(looks, SEARCH + 2, id);
+  }
+});
