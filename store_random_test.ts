@@ -121,9 +121,9 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
   const dice = new Dice(seed);
   const { below, pick } = dice;
   const clock = new VirtualClock();
-  const store = new InMemoryStore({ clock, ...options });
   const model = new StoreModel(clock, options);
   const told: typeof model.changes = [];
+  let store = new InMemoryStore({ clock, ...options });
   store.subscribe((...change) => told.push(change));
   const loaded: [WorkflowState, string][] = [];
   const pages: { filter: PageOptions; cursor?: string; place?: number }[] = [];
@@ -245,6 +245,11 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
       walking.place = wanted?.place;
     }],
   ];
+  const restore = async () => {
+    store = InMemoryStore.restore(await store.snapshot(), { clock, ...options });
+    store.subscribe((...change) => told.push(change));
+    walks.length = 0; // they walk the old one; the pages go on
+  };
   const hat = operations.flatMap(([weight, operation]) => Array<typeof operation>(weight).fill(operation));
 
   for (let step = 0; step < STEPS; step++) {
@@ -252,6 +257,7 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
     told.length = model.changes.length = 0;
     model.expire(); // as the operation's first call does
     try {
+      if (below(500) === 0) await restore();
       await operation();
       const { size } = store;
       model.expire();
