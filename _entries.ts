@@ -207,9 +207,12 @@ export class Entries {
       else low = this.#slotOf((entry) => entry.place > after);
     }
     if (this.#ascending) {
-      const createdAt = (time: number) => this.#slotOf((entry) => entry.fields.createdAt >= time);
-      if (createdAfter > -Infinity) low = Math.max(low, createdAt(createdAfter));
-      if (createdBefore < Infinity) high = Math.min(high, createdAt(createdBefore) - 1);
+      if (createdAfter > -Infinity) {
+        low = Math.max(low, this.#slotOf((entry) => entry.fields.createdAt > createdAfter));
+      }
+      if (createdBefore < Infinity) {
+        high = Math.min(high, this.#slotOf((entry) => entry.fields.createdAt >= createdBefore) - 1);
+      }
     }
     const sets = statuses?.map((status) => this.#byStatus[status]) ?? [this.#taken];
     const slots = this.#slots;

@@ -233,6 +233,7 @@ export class InMemoryStore implements WorkflowStore {
    */
   page(options: PageOptions = {}): Promise<WorkflowPage> {
     const prepare = () => {
+      checkObject("options", options, "list workflows");
       const query = toQuery(options, "list workflows", 1);
       return { query, after: toPlace(options.cursor), limit: Math.min(query.limit, options.limit ?? 100) };
     };

@@ -172,6 +172,14 @@ Deno.test("InMemoryStore keeps what cannot be frozen when a loaded state is save
   assertStrictEquals(again.history[0], loaded.history[0]); // and does not copy the rest
 });
 
+Deno.test("InMemoryStore.load() answers the same object again once nothing is stored that cannot be frozen", async () => {
+  const store = new InMemoryStore();
+  await store.save({ workflowId: "a", status: "running", input: new Date(0) });
+  assert(await store.load("a") !== await store.load("a"));
+  await store.save({ workflowId: "a", status: "running", input: 0 });
+  assertStrictEquals(await store.load("a"), await store.load("a"));
+});
+
 Deno.test("InMemoryStore.load() hides nothing that a frozen state can hide", async () => {
   const date = new Date(5);
   const frozen = Object.freeze({ list: Object.freeze([date]) });
