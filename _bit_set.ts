@@ -49,8 +49,7 @@ export class BitSet {
     const levels = this.#levels;
     for (let level = 0; level < levels.length; level++) {
       const index = from >>> 5;
-      if (index >= levels[level].length) return -1;
-      const word = levels[level][index] & (-1 << (from & 31));
+      const word = levels[level][index] & (-1 << (from & 31)); // 0 beyond the end
       if (word === 0) {
         from = index + 1;
         continue;

@@ -241,7 +241,7 @@ export class Entries {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const slot = this.#taken.next(middle); // `middle` may be a gap
-      if (slot < 0 || slot >= high || isBeyond(this.#slots[slot]!)) high = middle;
+      if (slot < 0 || isBeyond(this.#slots[slot]!)) high = middle;
       else low = slot + 1;
     }
     return low;
