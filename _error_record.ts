@@ -8,7 +8,14 @@
  * @module
  */
 
-import { CanceledError, NonDeterminismError, NonRetryableError, TimeoutError, WorkflowError } from "./errors.ts";
+import {
+  CanceledError,
+  CompensationError,
+  NonDeterminismError,
+  NonRetryableError,
+  TimeoutError,
+  WorkflowError,
+} from "./errors.ts";
 import type { ErrorRecord } from "./types.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
@@ -22,6 +29,7 @@ const classes: Record<string, unknown> = {
   __proto__: null,
   ...{ Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError },
   "CanceledError canceled": CanceledError,
+  "CompensationError compensation_failed": CompensationError,
   "NonDeterminismError non_deterministic": NonDeterminismError,
   "NonRetryableError non_retryable": NonRetryableError,
   "TimeoutError timeout": TimeoutError,

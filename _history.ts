@@ -5,7 +5,14 @@
  */
 
 import { WorkflowError } from "./errors.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import type {
+  AppendBatch,
+  CommandEvent,
+  WorkflowEvent,
+  WorkflowStartedEvent,
+  WorkflowState,
+  WorkflowStatus,
+} from "./types.ts";
 import { cannot, checkObject, checkText, invalid } from "./_check.ts";
 import { show } from "./_value.ts";
 
@@ -166,7 +173,16 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   timer_started: true,
   timer_fired: true,
   signal_received: true,
+  side_effect: true,
+  compensation_started: true,
+  patched: true,
 };
+
+/** Whether an event is a command of the workflow's, with a position. */
+export function isCommand(event: WorkflowEvent): event is CommandEvent {
+  return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
+    event.type === "compensation_started";
+}
 
 /**
  * Checks an event for its form: the `index`th of `what`.

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { CanceledError, NonDeterminismError, TimeoutError } from "./errors.ts";
+import { CanceledError, CompensationError, NonDeterminismError, TimeoutError } from "./errors.ts";
 import type {
   ActivityAttemptFailedEvent,
   ActivityOptions,
@@ -21,6 +21,7 @@ import type {
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
+import { isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
@@ -37,6 +38,8 @@ export type Command =
       readonly options: ActivityOptions;
     }
     | { readonly type: "timer_started"; readonly delayMs: number }
+    | { readonly type: "side_effect"; readonly body: () => unknown }
+    | { readonly type: "compensation_started"; readonly name: string }
   );
 
 /** What goes on outside because of a command. */
@@ -72,6 +75,24 @@ export class Pending extends Deferred {
   }
 }
 
+/** A wait for the workflow's own variables. */
+class Condition extends Deferred<void> {
+  constructor(readonly check: () => boolean, readonly shielded: boolean) {
+    super();
+  }
+
+  /** Looks again. Answers whether the wait is over. */
+  settle(): boolean {
+    try {
+      if (!this.check()) return false;
+      this.resolve();
+    } catch (error) {
+      this.reject(error);
+    }
+    return true;
+  }
+}
+
 /** How a workflow function ended. */
 export type Outcome = { readonly ok: true; readonly value: unknown } | {
   readonly ok: false;
@@ -86,6 +107,10 @@ export interface ReplayListener {
   returned(outcome: Outcome): void;
   /** Workflow code and history do not agree. */
   diverged(error: NonDeterminismError): void;
+  /** The workflow goes the new way of a change. */
+  patched(changeId: string): void;
+  /** Whether the history that an earlier run of the code made goes on beyond what was applied. */
+  readonly behind: boolean;
 }
 
 const never = new Promise<never>(() => {});
@@ -103,6 +128,12 @@ export class Replay {
   readonly #expected = new Map<number, CommandEvent>();
   #next = 0;
   #shields = 0;
+  /** Waits for the workflow's own variables, in order. */
+  readonly #conditions = new Set<Condition>();
+  /** What to undo if the workflow fails, oldest first. */
+  readonly #compensations: { readonly name: string; readonly body: () => unknown }[] = [];
+  /** Changes of the code, and whether the run goes the new way. */
+  readonly #patches = new Map<string, boolean>();
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
@@ -134,7 +165,10 @@ export class Replay {
 
   /** Calls the workflow function. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
-    const fail = (error: unknown) => this.#end({ ok: false, error });
+    const fail = (error: unknown) => {
+      if (this.#compensations.length === 0) this.#end({ ok: false, error });
+      else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
+    };
     try {
       Promise.resolve(workflow(ctx, input as never)).then(
         (value) => this.#end({ ok: true, value }),
@@ -155,16 +189,106 @@ export class Replay {
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
+    return this.#open(command)?.promise ?? never;
+  }
+
+  /** Takes the next position for a command; none if that is not what the history holds. */
+  #open(command: Command): Pending | undefined {
     const seq = this.#next++;
     const event = this.#expected.get(seq);
     if (event !== undefined) {
       this.#expected.delete(seq);
-      if (!matches(event, command)) return this.#diverge(this.#mismatch(event, command));
+      if (!matches(event, command)) return void this.#diverge(this.#mismatch(event, command));
     }
     const pending = new Pending(seq, command, event, this.#shields > 0);
     this.pending.set(seq, pending);
     if (event === undefined) this.#listener.issued(pending);
-    return pending.promise;
+    return pending;
+  }
+
+  /**
+   * Waits for whatever `begin` begins, or until the time is up. Whichever comes first in the history ends the other one.
+   *
+   * @param what What is waited for, for the error.
+   * @param begin Answers the wait, and how to end it.
+   */
+  async within<T>(
+    timeout: Extract<Command, { type: "timer_started" }> | undefined,
+    what: string,
+    begin: () => { promise: Promise<T>; stop: () => void },
+  ): Promise<T> {
+    if (this.#stopped) return never;
+    const refusal = this.refusal();
+    if (refusal !== undefined) throw refusal;
+    const { promise, stop } = begin();
+    if (timeout === undefined) return promise.finally(stop);
+    const timer = this.#open(timeout);
+    if (timer === undefined) return never;
+    const timedOut = timer.promise.then(() => {
+      throw new TimeoutError(`${what} did not come within ${timeout.delayMs} ms`, timeout.delayMs);
+    });
+    timedOut.catch(() => {});
+    try {
+      return await Promise.race([promise, timedOut]);
+    } finally {
+      stop();
+      this.pending.delete(timer.seq);
+      timer.effect?.stop(resolved);
+    }
+  }
+
+  /** Waits until `check` answers true. */
+  condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
+    const condition = new Condition(check, this.#shields > 0);
+    if (!condition.settle()) this.#conditions.add(condition);
+    return { promise: condition.promise, stop: () => void this.#conditions.delete(condition) };
+  }
+
+  /** Looks at the conditions, once the workflow has seen an event. Answers whether it will go on because of one. */
+  settleConditions(): boolean {
+    let settled = false;
+    for (const condition of this.#conditions) {
+      if (this.#stopped || !condition.settle()) continue;
+      this.#conditions.delete(condition);
+      settled = true;
+    }
+    return settled;
+  }
+
+  addCompensation(name: string, body: () => unknown): void {
+    this.#compensations.push({ name, body });
+  }
+
+  /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
+  patched(changeId: string): boolean {
+    let patched = this.#patches.get(changeId);
+    if (patched === undefined) {
+      this.#patches.set(changeId, patched = !this.#listener.behind);
+      if (patched && !this.#stopped) this.#listener.patched(changeId);
+    }
+    return patched;
+  }
+
+  /** Undoes everything, newest first. Answers what the workflow fails with. */
+  async #compensate(error: unknown): Promise<unknown> {
+    const errors: unknown[] = [];
+    for (let one; (one = this.#compensations.pop()) !== undefined;) {
+      const { name, body } = one;
+      const started: Command = { type: "compensation_started", caller: this.addCompensation, name };
+      try {
+        await this.shield(async () => {
+          await this.issue(started);
+          await body();
+        });
+      } catch (failure) {
+        errors.push(failure);
+      }
+    }
+    if (errors.length === 0) return error;
+    const message = `${errors.length} of the compensations of ${this.#describe} failed; ${
+      error instanceof Error ? `the workflow had failed with: ${error.message}` : "the workflow had failed"
+    }`;
+    return new CompensationError(message, errors, { cause: error });
   }
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
@@ -184,7 +308,9 @@ export class Replay {
   note(event: WorkflowEvent): void {
     switch (event.type) {
       case "activity_started":
-      case "timer_started": {
+      case "timer_started":
+      case "side_effect":
+      case "compensation_started": {
         const pending = this.pending.get(event.seq);
         if (pending === undefined) {
           if (event.seq >= this.#next) this.#expected.set(event.seq, event);
@@ -201,7 +327,10 @@ export class Replay {
         if (pending === undefined) return;
         pending.resolved = true;
         pending.effect?.stop(resolved); // what goes on for it here has lost against another executor
+        return;
       }
+      case "patched":
+        this.#patches.set(event.changeId, true);
     }
   }
 
@@ -211,8 +340,7 @@ export class Replay {
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;
     if (event.type === "activity_attempt_failed") return pending.failedAttempts >= event.attempt;
-    return (event.type === "activity_started" || event.type === "timer_started") &&
-      pending.event !== undefined;
+    return isCommand(event) && pending.event !== undefined;
   }
 
   /**
@@ -225,6 +353,17 @@ export class Replay {
       case "activity_started":
       case "timer_started":
         if (event.seq >= this.#next) this.#diverge(this.#missing(event));
+        return false;
+      case "side_effect":
+      case "compensation_started": {
+        if (event.seq >= this.#next) return void this.#diverge(this.#missing(event)), false;
+        this.now = event.at;
+        const pending = this.#take(event);
+        if (event.type === "side_effect" && event.error !== undefined) pending?.reject(fromErrorRecord(event.error));
+        else pending?.resolve(event.type === "side_effect" ? handOut(event.value) : undefined);
+        return true;
+      }
+      case "patched":
         return false;
       case "activity_attempt_failed":
         this.#noteAttempt(event);
@@ -288,6 +427,11 @@ export class Replay {
       pending.effect?.stop(reason);
       pending.reject(reason);
     }
+    for (const condition of this.#conditions) {
+      if (condition.shielded && !shieldedToo) continue;
+      this.#conditions.delete(condition);
+      condition.reject(reason);
+    }
     this.signals.cancel(reason, shieldedToo);
   }
 
@@ -344,13 +488,23 @@ export class Replay {
 }
 
 function matches(event: CommandEvent, command: Command): boolean {
-  return event.type === command.type &&
-    (event.type !== "activity_started" ||
-      event.name === (command as { readonly name: string }).name);
+  return event.type === command.type && nameOf(event) === nameOf(command);
 }
 
+function nameOf(command: CommandEvent | Command): string | undefined {
+  return "name" in command ? command.name : undefined;
+}
+
+const nouns = {
+  activity_started: "activity",
+  timer_started: "sleep",
+  side_effect: "side effect",
+  compensation_started: "compensation",
+};
+
 function describe(command: CommandEvent | Command): string {
-  return command.type === "activity_started" ? `activity ${show(command.name)}` : "sleep";
+  const name = nameOf(command);
+  return name === undefined ? nouns[command.type] : `${nouns[command.type]} ${show(name)}`;
 }
 
 function article(noun: string): string {

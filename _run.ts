@@ -12,13 +12,13 @@
 import { ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
-import type { ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import type { CommandEvent, ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
-import { Deferred } from "./_deferred.ts";
+import { Deferred, isThenable } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
-import { finalStatus } from "./_history.ts";
-import { type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import { finalStatus, isCommand } from "./_history.ts";
+import { type Command, type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Timer } from "./_timers.ts";
 import { handOut, toStored } from "./_value.ts";
@@ -146,12 +146,15 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   issued({ command, seq }: Pending): void {
-    const at = this.#host.clock.now();
-    this.record(Object.freeze(
-      command.type === "activity_started"
-        ? { type: command.type, at, seq, name: command.name, input: command.input }
-        : { type: command.type, at, seq, dueAt: at + command.delayMs },
-    ));
+    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now())));
+  }
+
+  patched(changeId: string): void {
+    this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
+  }
+
+  get behind(): boolean {
+    return this.#replaying && this.#queue.size > 0;
   }
 
   returned(outcome: Outcome): void {
@@ -180,7 +183,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (event.type === "activity_started" || event.type === "timer_started") this.#perform(pending);
+    else if (isCommand(event)) this.#perform(pending);
   }
 
   isObsolete(event: WorkflowEvent): boolean {
@@ -202,6 +205,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   endTurn(): void {
+    if (this.#replay.settleConditions()) return this.#host.turns.begin(this);
     this.#inTurn = false;
     this.pump();
   }
@@ -256,7 +260,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         this.record(Object.freeze({ type: "timer_fired", at: clock.now(), seq }));
       });
       pending.effect = { stop: () => timers.clear(timer) };
-    } else {
+    } else if (event?.type === "activity_started") {
       const task = new ActivityTask(this.#host, this, pending);
       if (pending.retryAt !== undefined) task.retry(pending.retryAt);
       else if (again && task.atMostOnce) task.interrupt();
@@ -324,6 +328,29 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     } catch (error) {
       report(error);
     }
+  }
+}
+
+/** What is recorded of a command. */
+function commandEvent(command: Command, seq: number, at: number): CommandEvent {
+  const { type } = command;
+  switch (type) {
+    case "activity_started":
+      return { type, at, seq, name: command.name, input: command.input };
+    case "timer_started":
+      return { type, at, seq, dueAt: at + command.delayMs };
+    case "compensation_started":
+      return { type, at, seq, name: command.name };
+    case "side_effect":
+      try {
+        const value = command.body();
+        if (isThenable(value)) {
+          throw new TypeError("Cannot record a side effect: it answers a promise; use an activity");
+        }
+        return { type, at, seq, value: toStored(value, "value of side effect") };
+      } catch (error) {
+        return { type, at, seq, error: toErrorRecord(error) };
+      }
   }
 }
 

@@ -6,11 +6,11 @@
  * @module
  */
 
-import type { Replay } from "./_replay.ts";
+import type { Command, Replay } from "./_replay.ts";
 import { validateRetryPolicy } from "./retry.ts";
-import type { ActivityContext, ActivityOptions, WorkflowContext } from "./types.ts";
-import { cannot, checkFunction, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
-import { toStored } from "./_value.ts";
+import type { ActivityContext, ActivityOptions, CompensationOptions, WaitOptions, WorkflowContext } from "./types.ts";
+import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import { show, toStored } from "./_value.ts";
 
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
@@ -66,6 +66,73 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
+  async waitForSignal<Payload = unknown>(name: string, options: WaitOptions = {}): Promise<Payload> {
+    checkText("name", name, "wait for signal");
+    const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
+    return await this.#replay.within(timeout, `Signal ${show(name)}`, () => {
+      const subscription = this.#replay.signals.subscribe(name);
+      const promise = subscription.next().then(({ value }) => value as Payload);
+      return { promise, stop: () => void subscription.return!() };
+    });
+  }
+
+  async waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    checkFunction("condition", condition, "wait until");
+    const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
+    await this.#replay.within(timeout, "The condition", () => this.#replay.condition(condition));
+  }
+
+  sideEffect<T>(body: () => T): Promise<T> {
+    try {
+      checkFunction("body", body, "run side effect");
+      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body }) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  addCompensation(body: () => unknown, options: CompensationOptions = {}): void {
+    const action = "add compensation";
+    checkFunction("body", body, action);
+    checkObject("options", options, action);
+    const { name = body.name || "anonymous" } = options;
+    checkText("name", name, action);
+    this.#replay.addCompensation(name, body);
+  }
+
+  async mapConcurrent<Item, Result>(
+    items: Iterable<Item>,
+    limit: number,
+    body: (item: Item, index: number) => Result | PromiseLike<Result>,
+  ): Promise<Result[]> {
+    checkInteger("limit", limit, 1, "map items");
+    checkFunction("body", body, "map items");
+    const list = [...items];
+    const results: Result[] = new Array(list.length);
+    let next = 0;
+    let failed = false;
+    const lane = async () => {
+      while (next < list.length && !failed) {
+        const index = next++;
+        try {
+          results[index] = await body(list[index], index);
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, list.length) }, lane));
+    const failure = lanes.find((one) => one.status === "rejected");
+    if (failure !== undefined) throw failure.reason;
+    return results;
+  }
+
+  patched(changeId: string): boolean {
+    checkText("changeId", changeId, "ask for a change");
+    return this.#replay.patched(changeId);
+  }
+
   now(): number {
     return this.#replay.now;
   }
@@ -87,6 +154,15 @@ export class ReplayContext implements WorkflowContext {
     checkFunction("body", body, "shield");
     return this.#replay.shield(body);
   }
+}
+
+/** The command of a timeout, if there is one. */
+function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Command["caller"]) {
+  checkObject("options", options, action, subject);
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined) return undefined;
+  checkNumber("timeoutMs", timeoutMs, 0, action, subject);
+  return { type: "timer_started", caller, delayMs: timeoutMs } as const;
 }
 
 /** @returns The activity's name in the history. */

@@ -26,6 +26,7 @@
  * | `canceled` | the workflow was cancelled |
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
  * | `closed` | the executor was closed; the run is kept and `recover()` carries it on |
+ * | `compensation_failed` | a workflow failed, and so did what was to undo its work |
  * | `conflict` | somebody else changed the run first |
  * | `invalid_snapshot` | a text that `InMemoryStore.restore()` cannot read: damaged, newer, or no snapshot |
  * | `non_deterministic` | workflow code no longer does what the history says it did |
@@ -42,6 +43,7 @@ export type WorkflowErrorCode =
   | "canceled"
   | "capacity_exceeded"
   | "closed"
+  | "compensation_failed"
   | "conflict"
   | "invalid_snapshot"
   | "non_deterministic"
@@ -132,6 +134,25 @@ export class NonRetryableError extends WorkflowError {
   constructor(message: string, options?: ErrorOptions) {
     super("non_retryable", message, options);
     setName(this, "NonRetryableError");
+  }
+}
+
+/** A workflow failed or was cancelled, and so did something that was to undo its work. */
+export class CompensationError extends WorkflowError {
+  /** What the compensations threw, newest compensation first. */
+  readonly errors: readonly unknown[];
+
+  /**
+   * Makes an error.
+   *
+   * @param message The text.
+   * @param errors What the compensations threw.
+   * @param options `cause`: what the workflow itself failed with.
+   */
+  constructor(message: string, errors: readonly unknown[], options?: ErrorOptions) {
+    super("compensation_failed", message, options);
+    setName(this, "CompensationError");
+    this.errors = errors;
   }
 }
 

@@ -31,7 +31,7 @@ const ROWS: Record<string, number> = {
   "_history.ts": 1,
   "_query.ts": 1.25,
   "_entries.ts": 1.75,
-  "_replay.ts": 1,
+  "_replay.ts": 1.25,
   "_turns.ts": 1,
   "_timers.ts": 1.25,
   "_options.ts": 1.5,

@@ -184,8 +184,44 @@ export interface SignalReceivedEvent {
   readonly signalId: string;
 }
 
+/** A command: the workflow ran a small function whose answer can differ, and this is what it answered. */
+export interface SideEffectEvent {
+  /** The event's type. */
+  readonly type: "side_effect";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** What the function answered. */
+  readonly value?: unknown;
+  /** What the function threw, if it threw. */
+  readonly error?: ErrorRecord;
+}
+
+/** A command: the workflow failed or was cancelled, and begins to undo something. */
+export interface CompensationStartedEvent {
+  /** The event's type. */
+  readonly type: "compensation_started";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** The name of the compensation. */
+  readonly name: string;
+}
+
+/** The run goes the new way of a change in the workflow's code; see {@linkcode WorkflowContext.patched}. */
+export interface PatchedEvent {
+  /** The event's type. */
+  readonly type: "patched";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The change's ID. */
+  readonly changeId: string;
+}
+
 /** An event by which a workflow asks for something; it holds the command's position. */
-export type CommandEvent = ActivityStartedEvent | TimerStartedEvent;
+export type CommandEvent = ActivityStartedEvent | TimerStartedEvent | SideEffectEvent | CompensationStartedEvent;
 
 /** One entry of a run's history. */
 export type WorkflowEvent =
@@ -199,7 +235,8 @@ export type WorkflowEvent =
   | ActivityCompletedEvent
   | ActivityFailedEvent
   | TimerFiredEvent
-  | SignalReceivedEvent;
+  | SignalReceivedEvent
+  | PatchedEvent;
 
 /** Everything that is stored of a workflow. Deeply frozen when it comes from the in-memory store. */
 export interface WorkflowState {
@@ -562,6 +599,96 @@ export interface WorkflowContext {
    * the workflow is cancelled. A cancellation that arrives meanwhile takes effect when the shield ends.
    */
   shield<T>(body: () => T | PromiseLike<T>): Promise<T>;
+  /**
+   * Waits for one signal: the oldest that nobody has read, or else the next. When the time is up first, the signal that
+   * comes later is left for whoever asks next.
+   *
+   * @param name The signal's name.
+   * @param options How long to wait.
+   * @returns What the sender attached.
+   * @throws {TimeoutError} If the time is up.
+   */
+  waitForSignal<Payload = unknown>(name: string, options?: WaitOptions): Promise<Payload>;
+  /**
+   * Waits until a condition on the workflow's own variables holds. It is looked at now, and whenever the workflow has
+   * seen an event.
+   *
+   * @param condition Answers whether to go on; must not change anything.
+   * @param options How long to wait.
+   * @throws {TimeoutError} If the time is up.
+   * @throws What `condition` throws.
+   */
+  waitUntil(condition: () => boolean, options?: WaitOptions): Promise<void>;
+  /**
+   * Runs a small function whose answer can differ, such as a look at a variable of the process, and answers what it
+   * answered the first time: the answer is in the history. For work that can fail or takes time, use an activity.
+   *
+   * @param body Must not wait; it is not called on replay.
+   * @throws What `body` throws, now and on replay.
+   */
+  sideEffect<T>(body: () => T): Promise<T>;
+  /**
+   * Promises to undo something if the workflow fails or is cancelled. Compensations run newest first, in a shield; one
+   * that fails does not keep the others from running, and the workflow fails with a `CompensationError` that has all
+   * errors then.
+   *
+   * @param body Undoes it, by activities.
+   * @param options How to call it in the history.
+   */
+  addCompensation(body: () => unknown, options?: CompensationOptions): void;
+  /**
+   * Runs `body` for every item, at most `limit` at a time, begun in order.
+   *
+   * @param items The items.
+   * @param limit How many at a time: an integer from 1.
+   * @param body What to do with an item.
+   * @returns The results, in the order of the items.
+   * @throws The first failure; no further item is begun then, and those begun have ended.
+   */
+  mapConcurrent<Item, Result>(
+    items: Iterable<Item>,
+    limit: number,
+    body: (item: Item, index: number) => Result | PromiseLike<Result>,
+  ): Promise<Result[]>;
+  /**
+   * Tells whether this run goes the new way of a change in the workflow's code: `true` in a run that came here with the
+   * new code, `false` in one whose history was made by the old code beyond this point. Always the same in one run.
+   *
+   * @param changeId Names the change.
+   *
+   * @example
+   * ```ts
+   * import type { WorkflowContext } from "@rockpool/workflow";
+   *
+   * const charge = () => "charged";
+   * const reserve = () => "reserved";
+   * export async function order(ctx: WorkflowContext) {
+   *   if (ctx.patched("reserve-first")) await ctx.executeActivity(reserve);
+   *   await ctx.executeActivity(charge);
+   * }
+   * ```
+   */
+  patched(changeId: string): boolean;
+}
+
+/** Options of {@linkcode WorkflowContext.waitForSignal} and {@linkcode WorkflowContext.waitUntil}. */
+export interface WaitOptions {
+  /**
+   * How long to wait, in milliseconds, from 0; kept over a restart.
+   *
+   * @default {forever}
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Options of {@linkcode WorkflowContext.addCompensation}. */
+export interface CompensationOptions {
+  /**
+   * The name in the history.
+   *
+   * @default {the function's name, or "anonymous"}
+   */
+  readonly name?: string;
 }
 
 /** A workflow: a plain function of its context and its input. */
