@@ -82,14 +82,26 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What an object is by birth, as far as it does not pretend: "Object" for one of a class too, "Map", "Date" … */
+/** What an object is, unless it pretends: "Object" for one of a class too, "Date" … */
 export function tagOf(value: object): string {
   return isPlain(value) ? "Object" : Object.prototype.toString.call(value).slice(8, -1);
 }
 
-function copyView({ buffer, byteOffset, byteLength }: ArrayBufferView, tag: string): object {
-  const View = (globalThis as unknown as Record<string, new (part: ArrayBufferLike) => object>)[tag];
+function copyView(view: ArrayBufferView): ArrayBufferView {
+  const { buffer, byteOffset, byteLength } = view;
+  // what a typed array is, whatever it pretends; a DataView is none
+  const tag = Reflect.get(Object.getPrototypeOf(Int8Array.prototype), Symbol.toStringTag, view) ?? "DataView";
+  const View = classOf(tag) as new (part: ArrayBufferLike) => ArrayBufferView;
   return new View(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
+/** The class that the runtime has under this name, if any. */
+function classOf(tag: string): (new (...args: never) => object) | undefined {
+  return (globalThis as never)[tag];
+}
+
+function isCollection(value: object): value is Map<unknown, unknown> | Set<unknown> {
+  return value instanceof Map || value instanceof Set;
 }
 
 /** Copies and freezes values, one after the other, that belong to one thing. */
@@ -143,9 +155,10 @@ export class Copier {
     }
     if (Array.isArray(object)) return this.#copyArray(object);
     if (isPlain(object)) return this.#copyObject(object);
+    if (isCollection(object)) return this.#copyCollection(object);
     const tag = tagOf(object);
-    if (tag === "Object") return this.#copyObject(object);
-    if (tag === "Map" || tag === "Set") return this.#copyCollection(object as Iterable<unknown>, tag);
+    // of a class; without a key it may be a proxy of something that keeps its state elsewhere
+    if (tag === "Object" && Object.keys(object).length > 0) return this.#copyObject(object);
     return this.#copyOther(object, tag);
   }
 
@@ -201,8 +214,8 @@ export class Copier {
     return copy;
   }
 
-  #copyCollection(collection: Iterable<unknown>, tag: "Map" | "Set"): object {
-    const copy = tag === "Map" ? new Map() : new Set();
+  #copyCollection(collection: Map<unknown, unknown> | Set<unknown>): object {
+    const copy = collection instanceof Map ? new Map() : new Set();
     this.#begin(collection, copy);
     this.opaque = true;
     for (const item of this.#copyArray([...collection])) {
@@ -212,26 +225,31 @@ export class Copier {
     return copy;
   }
 
-  /** What is left cannot be frozen. */
+  /** What is left cannot be frozen, or is not what it looks like. */
   #copyOther(object: object, tag: string): object {
-    const view = ArrayBuffer.isView(object) ? object : undefined;
-    if ((view ? tagOf(view.buffer) : tag) === "SharedArrayBuffer") this.#refuse("shared memory cannot be stored");
-    const copy = view ? copyView(view, tag) : this.#clone(object);
+    const view = ArrayBuffer.isView(object) ? copyView(object) : undefined;
+    const copy = view ?? this.#clone(object, tag);
+    if (tagOf(view?.buffer ?? copy) === "SharedArrayBuffer") this.#refuse("shared memory cannot be stored");
     this.#begin(object, copy);
     this.opaque ||= !isPlain(copy);
     return copy;
   }
 
-  #clone(object: object): object {
+  #clone(object: object, tag: string): object {
     if (Object.hasOwn(object, "cause")) this.#copyAt(object, "cause"); // refuses what a clone would share
     let clone: object;
     try {
       clone = structuredClone(object);
     } catch (error) {
       this.#copyObject(object); // refuses with the whole path if a property is to blame
-      this.#refuse(`${show(object)} cannot be stored`, error);
+      this.#refuse(`${tag === "Object" ? "what looks like " : ""}${show(object)} cannot be stored`, error);
     }
-    return isPlain(clone) ? this.#copyObject(clone) : clone; // plain: a class that has a tag
+    if (isPlain(clone) && tag !== "Object") {
+      // of a class that has a tag; some runtimes answer an empty object for one of theirs too
+      const Class = classOf(tag);
+      if (typeof Class === "function" && object instanceof Class) this.#refuse(`${show(object)} cannot be stored`);
+    }
+    return isPlain(clone) || isCollection(clone) ? this.#copy(clone) as object : clone;
   }
 
   #refuse(why: string, cause?: unknown): never {

@@ -92,6 +92,47 @@ Deno.test("toStored() takes arrays, maps and dates of another realm and of a sub
   assertEquals(stored.map((item: object) => item.constructor), [Array, Map, Set, Date, Array, Map]);
 });
 
+for (
+  const tag of ["Map", "Set", "Date", "Error", "Array", "Uint8Array", "ArrayBuffer", "SharedArrayBuffer", "Object"]
+) {
+  Deno.test(`toStored() makes a plain object of one that only says it is of class ${tag}`, () => {
+    class Pretender {
+      own = { n: 1 };
+      get [Symbol.toStringTag]() {
+        return tag;
+      }
+      *[Symbol.iterator]() {
+        yield ["not", "own"];
+      }
+    }
+    const stored = store([new Pretender()])[0];
+    assertStrictEquals(Object.getPrototypeOf(stored), Object.prototype);
+    assertEquals(stored, { own: { n: 1 } });
+    assertEquals(needsCopy(stored), false);
+  });
+}
+
+for (const tag of ["Object", "Money", "Date", "Map"]) {
+  Deno.test(`toStored() takes what says it is of class ${tag} for what it is`, () => {
+    const values = [new Map([[1, { n: 1 }]]), new Set([1]), new Date(5), new Uint8Array([1]).buffer];
+    const stored = store(values.map((value) => tagged(tag, value)));
+    assertEquals(stored.map((item: object) => item.constructor), [Map, Set, Date, ArrayBuffer]);
+    assertEquals([stored[0].get(1).n, stored[1].has(1), +stored[2], stored[3].byteLength], [1, true, 5, 1]);
+    assert(Object.isFrozen(stored[0].get(1)));
+  });
+}
+
+Deno.test("toStored() takes a view for what it is, whatever it says", () => {
+  const stored = store([tagged("Date", new Uint8Array([1, 2])), tagged("Int8Array", new DataView(new ArrayBuffer(1)))]);
+  assertEquals(stored.map((item: object) => item.constructor), [Uint8Array, DataView]);
+  assertEquals([...stored[0]], [1, 2]);
+});
+
+Deno.test("toStored() freezes what a map of another realm holds", () => {
+  const stored = store(runInNewContext("new Map([[{ k: 1 }, { v: 1 }]])"));
+  assertEquals([...stored].flat().map((part) => Object.isFrozen(part)), [true, true]);
+});
+
 Deno.test("toStored() keeps cycles and shared parts, through everything that has parts", () => {
   class Node {
     next: unknown;
@@ -211,6 +252,12 @@ const shared = new SharedArrayBuffer(4);
 class Pretender {
   [Symbol.toStringTag] = "Map";
 }
+class Emitter extends EventTarget {
+  listeners = 0;
+}
+/** Gives an object another tag than its own. */
+const tagged = <T extends object>(tag: string, value: T): T =>
+  Object.defineProperty(value, Symbol.toStringTag, { value: tag });
 const refused: [value: unknown, message: string][] = [
   [() => {}, "input: a function cannot be stored"],
   [class Money {}, 'input: a function "Money" cannot be stored'],
@@ -234,6 +281,16 @@ const refused: [value: unknown, message: string][] = [
   [[new URL("http://a")], "input[0]: a URL cannot be stored"],
   [[new Request("http://a")], "input[0]: a Request cannot be stored"],
   [[new ReadableStream()], "input[0]: a ReadableStream cannot be stored"],
+  [[new FormData()], "input[0]: a FormData cannot be stored"],
+  [[new Event("click")], "input[0]: an Event cannot be stored"],
+  [[AbortSignal.abort()], "input[0]: an AbortSignal cannot be stored"],
+  [[new TextEncoder()], "input[0]: a TextEncoder cannot be stored"],
+  [[new Emitter()], "input[0]: an Emitter cannot be stored"],
+  [[new Proxy(new Date(5), {})], "input[0]: what looks like a Date cannot be stored"],
+  [[new Proxy(new RangeError("m"), {})], "input[0]: what looks like a RangeError cannot be stored"],
+  [[tagged("Object", new URL("http://a"))], "input[0]: what looks like a URL cannot be stored"],
+  [[tagged("Money", shared)], "input[0]: shared memory cannot be stored"],
+  [[runInNewContext("new Map([[1, new SharedArrayBuffer(1)]])")], "input[0][0][1]: shared memory cannot be stored"],
   [[shared], "input[0]: shared memory cannot be stored"],
   [{ v: new Uint8Array(shared) }, "input.v: shared memory cannot be stored"],
   [new Map([["k", new DataView(shared)]]), "input[0][1]: shared memory cannot be stored"],
@@ -242,7 +299,8 @@ const refused: [value: unknown, message: string][] = [
   [{ p: revoked() }, "input.p: reading it threw"],
   [{ p: new Proxy({}, { ownKeys: boo }) }, "input.p: reading it threw"],
   [{ p: new Proxy([1], { has: boo }) }, "input.p: reading it threw"],
-  [{ p: new Pretender() }, "input.p: reading it threw"],
+  [{ p: Object.create(Map.prototype, { own: { value: 1, enumerable: true } }) }, "input.p: reading it threw"],
+  [{ p: new Proxy(new Map(), {}) }, "input.p: reading it threw"],
   [{ a: Object.defineProperty([], 0, { get: boo }) }, "input.a[0]: reading it threw"],
 ];
 
