@@ -12,6 +12,8 @@
 
 /** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
 const MAX_DEPTH = 1000;
+/** How many holes its arrays may have. They cost nothing to make, but whoever walks an array walks them too. */
+const MAX_HOLES = 1_000_000;
 /** From so many objects on, a map finds one faster than a walk does. */
 const MANY = 32;
 
@@ -117,6 +119,7 @@ export class Copier {
   #few: object[] = [];
   /** The same once they are many. */
   #many: Map<object, object> | undefined;
+  #holes = 0;
   #refused = false;
 
   /** @param whose The name of what the values belong to, such as an activity's. */
@@ -136,6 +139,7 @@ export class Copier {
     if (index !== undefined) this.#path.push(index);
     if (this.#few.length > 0) this.#few = [];
     this.#many = undefined;
+    this.#holes = 0;
     try {
       return this.#copy(value);
     } catch (error) {
@@ -177,11 +181,14 @@ export class Copier {
   }
 
   #copyArray(array: readonly unknown[]): readonly unknown[] {
-    const copy: unknown[] = new Array(array.length);
+    const length = Number(array.length); // a proxy can show anything
+    const copy: unknown[] = new Array(Math.min(length, MAX_HOLES));
     this.#begin(array, copy);
-    for (let i = 0; i < array.length; i++) {
+    for (let i = 0; i < length; i++) {
       if (i in array) copy[i] = this.#copyAt(array, i);
+      else if (++this.#holes > MAX_HOLES) this.#refuse(`it has more than ${MAX_HOLES} holes`);
     }
+    copy.length = length;
     return Object.freeze(copy);
   }
 

@@ -330,7 +330,7 @@ Deno.test("toStored() takes what is nested 1,000 levels deep, and handOut() take
   handOut(Object.freeze({ stored }));
 });
 
-for (const depth of [1_002, 1_000_000]) {
+for (const depth of [1_001, 1_000_000]) {
   Deno.test(`toStored() throws when a value is nested ${depth} levels deep`, () => {
     let value: Anything = {};
     for (let i = 0; i < depth; i++) value = { v: value };
@@ -340,6 +340,51 @@ for (const depth of [1_002, 1_000_000]) {
     assert(error.message.length < 300);
   });
 }
+
+/** An array of so many holes. */
+const holes = (length: number) => Object.assign([] as unknown[], { length });
+
+Deno.test("toStored() keeps a million holes", () => {
+  const stored = store([holes(999_999), [, 1]]); // deno-lint-ignore-line no-sparse-arrays
+  assertEquals([stored[0].length, 0 in stored[0], stored[1]], [999_999, false, [, 1]]); // deno-lint-ignore-line no-sparse-arrays
+});
+
+const sparse: [what: string, value: unknown, path: string][] = [
+  ["at the end", { list: holes(2 ** 32 - 1) }, ".list"],
+  ["before the last item", Object.assign([], { 4294967294: 1 }), ""],
+  ["in several arrays", [holes(500_000), { list: holes(500_001) }], "[1].list"],
+  ["of a proxy", [new Proxy([], { get: (target, key) => key === "length" ? 1e300 : Reflect.get(target, key) })], "[0]"],
+];
+
+for (const [where, value, path] of sparse) {
+  Deno.test(`toStored() throws when there are more than a million holes ${where}`, () => {
+    const error = assertThrows(() => store(value), TypeError);
+    assertEquals(error.message, `Cannot store input${path}: it has more than 1000000 holes`);
+  });
+}
+
+for (const length of [-1, 0.5, NaN, "many", {}, 2 ** 32 - 1, boo]) {
+  Deno.test(`toStored() throws when a proxy of an array has the length ${Deno.inspect(length)}`, () => {
+    const items = new Proxy([1], { get: (target, key) => key === "length" ? length : Reflect.get(target, key) });
+    assertThrows(() => store([items]), TypeError, "Cannot store input[0]: ");
+  });
+}
+
+Deno.test("toStored() takes no part of a proxy's length into what it stores", () => {
+  const length = { valueOf: () => 1 };
+  const items = new Proxy([1], { get: (target, key) => key === "length" ? length : Reflect.get(target, key) });
+  assertEquals(store(items), [1]);
+});
+
+Deno.test("toStored() takes an array as long as it is at first, however it grows", () => {
+  const list: unknown[] = [];
+  const grow = () => {
+    Object.defineProperty(list, list.length, { get: grow, enumerable: true });
+    return list.length;
+  };
+  grow();
+  assertEquals(store(list), [2]);
+});
 
 const shown: [value: unknown, text: string][] = [
   ['a\n"b"', '"a\\n\\"b\\""'],
