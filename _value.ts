@@ -13,7 +13,7 @@
 /** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
 const MAX_DEPTH = 1000;
 /** How many holes its arrays may have. They cost nothing to make, but whoever walks an array walks them too. */
-const MAX_HOLES = 1_000_000;
+export const MAX_HOLES = 1_000_000;
 /** From so many objects on, a map finds one faster than a walk does. */
 const MANY = 32;
 
