@@ -11,7 +11,7 @@
  * @module
  */
 
-import { show, showPath, tagOf } from "./_value.ts";
+import { MAX_HOLES, show, showPath, tagOf } from "./_value.ts";
 
 /** How deep a text may be nested: deeper than any value that can be stored, and not too deep for the stack. */
 const MAX_DEPTH = 1500;
@@ -65,6 +65,7 @@ const codecs = new Map<string, Codec>(Object.entries({
       return list;
     },
     fill(list, { length, ...items }) {
+      if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
       list.length = length;
       Object.freeze(define(list, items, true));
     },

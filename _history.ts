@@ -202,6 +202,18 @@ export function validateEvent(event: WorkflowEvent, what: string, index: number,
 }
 
 /**
+ * The events of an array in an array of their own. Refuses a hole before it spreads the array: there can be billions of
+ * them, and the engine would die of it.
+ *
+ * @throws {TypeError} If one of `events`, which are a `what`, is not there.
+ */
+export function listEvents(events: readonly WorkflowEvent[], what: string): WorkflowEvent[] {
+  const none = undefined as never;
+  if (events.includes(none)) validateEvent(none, what, events.findIndex((event) => event === none));
+  return [...events]; // V8 spreads a frozen array far faster than it slices one
+}
+
+/**
  * Computes what a store keeps after an append, for stores that write whole states. Changes nothing in place.
  *
  * @param state What is stored, or `null`.

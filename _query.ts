@@ -25,8 +25,13 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
   checkObject("filter", filter, action);
   const { status, workflowName, idPrefix, order = "asc", limit = Infinity } = filter;
   const { createdAfter, createdBefore } = filter;
-  const statuses = status === undefined ? undefined : Array.isArray(status) ? [...new Set(status)] : [status];
-  if (statuses !== undefined) { for (const one of statuses) checkStatus(one, action); }
+  const wanted = new Set<WorkflowStatus>();
+  if (status !== undefined) {
+    for (const one of Array.isArray(status) ? status : [status]) {
+      checkStatus(one, action); // at once: an array can have billions of holes
+      wanted.add(one);
+    }
+  }
   checkOptionalString("workflowName", workflowName, action);
   checkOptionalString("idPrefix", idPrefix, action);
   if (createdAfter !== undefined) checkNumber("createdAfter", createdAfter, -Infinity, action);
@@ -41,7 +46,7 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
     (idPrefix === undefined || fields.workflowId.startsWith(idPrefix));
   const any = workflowName === undefined && idPrefix === undefined && after === -Infinity && before === Infinity;
   return {
-    statuses,
+    statuses: status === undefined ? undefined : [...wanted],
     matches: any ? undefined : matches,
     createdAfter: after,
     createdBefore: before,

@@ -12,6 +12,8 @@
 
 /** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
 const MAX_DEPTH = 1000;
+/** How many holes its arrays may have. They cost nothing to make, but whoever walks an array walks them too. */
+export const MAX_HOLES = 1_000_000;
 /** From so many objects on, a map finds one faster than a walk does. */
 const MANY = 32;
 
@@ -82,14 +84,26 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What an object is by birth, as far as it does not pretend: "Object" for one of a class too, "Map", "Date" … */
+/** What an object is, unless it pretends: "Object" for one of a class too, "Date" … */
 export function tagOf(value: object): string {
   return isPlain(value) ? "Object" : Object.prototype.toString.call(value).slice(8, -1);
 }
 
-function copyView({ buffer, byteOffset, byteLength }: ArrayBufferView, tag: string): object {
-  const View = (globalThis as unknown as Record<string, new (part: ArrayBufferLike) => object>)[tag];
+function copyView(view: ArrayBufferView): ArrayBufferView {
+  const { buffer, byteOffset, byteLength } = view;
+  // what a typed array is, whatever it pretends; a DataView is none
+  const tag = Reflect.get(Object.getPrototypeOf(Int8Array.prototype), Symbol.toStringTag, view) ?? "DataView";
+  const View = classOf(tag) as new (part: ArrayBufferLike) => ArrayBufferView;
   return new View(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
+/** The class that the runtime has under this name, if any. */
+function classOf(tag: string): (new (...args: never) => object) | undefined {
+  return (globalThis as never)[tag];
+}
+
+function isCollection(value: object): value is Map<unknown, unknown> | Set<unknown> {
+  return value instanceof Map || value instanceof Set;
 }
 
 /** Copies and freezes values, one after the other, that belong to one thing. */
@@ -105,6 +119,7 @@ export class Copier {
   #few: object[] = [];
   /** The same once they are many. */
   #many: Map<object, object> | undefined;
+  #holes = 0;
   #refused = false;
 
   /** @param whose The name of what the values belong to, such as an activity's. */
@@ -124,6 +139,7 @@ export class Copier {
     if (index !== undefined) this.#path.push(index);
     if (this.#few.length > 0) this.#few = [];
     this.#many = undefined;
+    this.#holes = 0;
     try {
       return this.#copy(value);
     } catch (error) {
@@ -143,9 +159,10 @@ export class Copier {
     }
     if (Array.isArray(object)) return this.#copyArray(object);
     if (isPlain(object)) return this.#copyObject(object);
+    if (isCollection(object)) return this.#copyCollection(object);
     const tag = tagOf(object);
-    if (tag === "Object") return this.#copyObject(object);
-    if (tag === "Map" || tag === "Set") return this.#copyCollection(object as Iterable<unknown>, tag);
+    // of a class; without a key it may be a proxy of something that keeps its state elsewhere
+    if (tag === "Object" && Object.keys(object).length > 0) return this.#copyObject(object);
     return this.#copyOther(object, tag);
   }
 
@@ -164,11 +181,14 @@ export class Copier {
   }
 
   #copyArray(array: readonly unknown[]): readonly unknown[] {
-    const copy: unknown[] = new Array(array.length);
+    const length = Number(array.length); // a proxy can show anything
+    const copy: unknown[] = new Array(Math.min(length, MAX_HOLES));
     this.#begin(array, copy);
-    for (let i = 0; i < array.length; i++) {
+    for (let i = 0; i < length; i++) {
       if (i in array) copy[i] = this.#copyAt(array, i);
+      else if (++this.#holes > MAX_HOLES) this.#refuse(`it has more than ${MAX_HOLES} holes`);
     }
+    copy.length = length;
     return Object.freeze(copy);
   }
 
@@ -201,8 +221,8 @@ export class Copier {
     return copy;
   }
 
-  #copyCollection(collection: Iterable<unknown>, tag: "Map" | "Set"): object {
-    const copy = tag === "Map" ? new Map() : new Set();
+  #copyCollection(collection: Map<unknown, unknown> | Set<unknown>): object {
+    const copy = collection instanceof Map ? new Map() : new Set();
     this.#begin(collection, copy);
     this.opaque = true;
     for (const item of this.#copyArray([...collection])) {
@@ -212,26 +232,31 @@ export class Copier {
     return copy;
   }
 
-  /** What is left cannot be frozen. */
+  /** What is left cannot be frozen, or is not what it looks like. */
   #copyOther(object: object, tag: string): object {
-    const view = ArrayBuffer.isView(object) ? object : undefined;
-    if ((view ? tagOf(view.buffer) : tag) === "SharedArrayBuffer") this.#refuse("shared memory cannot be stored");
-    const copy = view ? copyView(view, tag) : this.#clone(object);
+    const view = ArrayBuffer.isView(object) ? copyView(object) : undefined;
+    const copy = view ?? this.#clone(object, tag);
+    if (tagOf(view?.buffer ?? copy) === "SharedArrayBuffer") this.#refuse("shared memory cannot be stored");
     this.#begin(object, copy);
     this.opaque ||= !isPlain(copy);
     return copy;
   }
 
-  #clone(object: object): object {
+  #clone(object: object, tag: string): object {
     if (Object.hasOwn(object, "cause")) this.#copyAt(object, "cause"); // refuses what a clone would share
     let clone: object;
     try {
       clone = structuredClone(object);
     } catch (error) {
       this.#copyObject(object); // refuses with the whole path if a property is to blame
-      this.#refuse(`${show(object)} cannot be stored`, error);
+      this.#refuse(`${tag === "Object" ? "what looks like " : ""}${show(object)} cannot be stored`, error);
     }
-    return isPlain(clone) ? this.#copyObject(clone) : clone; // plain: a class that has a tag
+    if (isPlain(clone) && tag !== "Object") {
+      // of a class that has a tag; some runtimes answer an empty object for one of theirs too
+      const Class = classOf(tag);
+      if (typeof Class === "function" && object instanceof Class) this.#refuse(`${show(object)} cannot be stored`);
+    }
+    return isPlain(clone) || isCollection(clone) ? this.#copy(clone) as object : clone;
   }
 
   #refuse(why: string, cause?: unknown): never {

@@ -49,6 +49,7 @@ import {
   checkState,
   finalStatus,
   FrozenBatch,
+  listEvents,
   type StateFields,
   validateBatch,
   validateEvent,
@@ -592,7 +593,7 @@ function copyHistory(
 ): WorkflowEvent[] {
   if (history === before?.history) return history as WorkflowEvent[];
   const known = before?.events ?? [];
-  const events = [...history]; // V8 spreads a frozen array far faster than it slices one
+  const events = listEvents(history, "history");
   for (let i = 0; i < events.length; i++) {
     if (i < known.length && events[i] === known[i]) continue;
     events[i] = copier.run(events[i], "history", i) as WorkflowEvent;
@@ -605,7 +606,7 @@ function copyHistory(
 function copyBatch(batch: AppendBatch): AppendBatch {
   checkObject("batch", batch, "append");
   const { workflowId, runId, expectedLength, events, replaces } = batch;
-  const copies: unknown = Array.isArray(events) ? [...events] : events; // if it is none, the check says so
+  const copies: unknown = Array.isArray(events) ? listEvents(events, "events") : events; // if it is none, the check says so
   const copier = new Copier();
   if (Array.isArray(copies)) {
     for (let i = 0; i < copies.length; i++) copies[i] = copier.run(copies[i], "events", i);

@@ -1,4 +1,7 @@
-/** The store's compare and append, and how it tells of changes. */
+/**
+ * What of compare and append, and of telling of changes, is the in-memory store's own: messages, costs, listeners in a
+ * row. What every store must do is in `tools/store_contract.ts`.
+ */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
@@ -31,76 +34,6 @@ async function storeWith(...events: WorkflowEvent[]): Promise<InMemoryStore> {
   await store.append(batch({ events }));
   return store;
 }
-
-Deno.test("InMemoryStore.append() creates a run with everything that its first event says", async () => {
-  assertEquals(await (await storeWith(started)).load("a"), {
-    workflowId: "a",
-    runId: "1",
-    workflowName: "w",
-    status: "running",
-    input: "in",
-    history: [started],
-    createdAt: 1,
-    updatedAt: 1,
-  });
-});
-
-Deno.test("InMemoryStore.append() creates and finishes a run in one batch", async () => {
-  const state = await (await storeWith(started, fired(4), completed)).load("a");
-  assertEquals([state?.status, state?.result, state?.updatedAt], ["completed", "out", 9]);
-});
-
-Deno.test("InMemoryStore.append() adds to the history and keeps createdAt, input and the rest", async () => {
-  const store = await storeWith(started);
-  await store.append(batch({ expectedLength: 1, events: [fired(2), fired(3)] }));
-  await store.append(batch({ expectedLength: 3, events: [fired(4)] }));
-  const state = await store.load("a");
-  assertEquals(state?.history, [started, fired(2), fired(3), fired(4)]);
-  assertEquals([state?.createdAt, state?.updatedAt, state?.input, state?.status], [1, 4, "in", "running"]);
-});
-
-const endings: [WorkflowEvent, object][] = [
-  [completed, { status: "completed", result: "out" }],
-  [{ type: "workflow_completed", at: 9 }, { status: "completed" }],
-  [{ type: "workflow_completed", at: 9, result: null }, { status: "completed", result: null }],
-  [failed, { status: "failed", error: { name: "Error", message: "late" } }],
-  [canceled, { status: "canceled", error: { name: "CanceledError", message: "no" } }],
-];
-
-for (const [last, fields] of endings) {
-  Deno.test(`InMemoryStore.append() finishes a run with ${JSON.stringify(last)}`, async () => {
-    const store = await storeWith(started);
-    await store.append(batch({ expectedLength: 1, events: [fired(2), last] }));
-    const { status, result, error, history, createdAt, updatedAt } = (await store.load("a"))!;
-    const outcome = { status, ...(result !== undefined && { result }), ...(error !== undefined && { error }) };
-    assertEquals<object>(outcome, fields);
-    assertEquals([history.length, createdAt, updatedAt], [3, 1, 9]);
-  });
-}
-
-Deno.test("InMemoryStore.append() sets the outcome anew when a running state was saved with one", async () => {
-  const store = new InMemoryStore();
-  const error = { name: "Error", message: "old" };
-  await store.save({ workflowId: "a", runId: "1", status: "running", history: [started], result: 1, error });
-  await store.append(batch({ expectedLength: 1, events: [{ type: "workflow_completed", at: 9 }] }));
-  const state = await store.load("a");
-  assertEquals([state?.status, state?.result, state?.error], ["completed", undefined, undefined]);
-});
-
-Deno.test("InMemoryStore.append() replaces a finished run with a new one, and keeps nothing of it", async () => {
-  const store = await storeWith(started, failed);
-  const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "v" };
-  await store.append(batch({ runId: "2", events: [anew], replaces: "1" }));
-  assertEquals(await store.load("a"), {
-    workflowId: "a",
-    runId: "2",
-    workflowName: "v",
-    status: "running",
-    history: [anew],
-    createdAt: 20,
-    updatedAt: 20,
-  });
-});
 
 const conflicts: [what: string, stored: WorkflowEvent[], part: Partial<AppendBatch>, why: string][] = [
   ["the run is not there", [], { expectedLength: 1, events: [completed] }, "it is not there"],
@@ -145,33 +78,6 @@ for (const [what, stored, part, why] of conflicts) {
     assertStrictEquals(await store.load("a"), before);
   });
 }
-
-Deno.test("InMemoryStore.append() rejects every repetition of a batch with a conflict", async () => {
-  const store = new InMemoryStore();
-  const batches = [
-    batch(),
-    batch({ expectedLength: 1, events: [fired(2)] }),
-    batch({ expectedLength: 2, events: [completed] }),
-    batch({ runId: "2", events: [started, completed], replaces: "1" }),
-  ];
-  for (const one of batches) {
-    await store.append(one);
-    const before = await store.load("a");
-    const { code } = await assertRejects(() => store.append(one), WorkflowError);
-    assertEquals(code, "conflict");
-    assertStrictEquals(await store.load("a"), before);
-  }
-});
-
-Deno.test("InMemoryStore.append() lets one of many writers win", async () => {
-  const store = await storeWith(started);
-  const writers = Array.from(
-    { length: 20 },
-    (_, i) => store.append(batch({ expectedLength: 1, events: [fired(i + 2)] })),
-  );
-  const won = (await Promise.allSettled(writers)).filter(({ status }) => status === "fulfilled");
-  assertEquals([won.length, (await store.load("a"))?.history.length], [1, 2]);
-});
 
 const only = `"workflow_started" must be the first event, and "expectedLength" 0 with it alone`;
 const other = `"replaces" must be the ID of another run, and only a batch that starts a run has it`;
@@ -321,29 +227,6 @@ function heard() {
   const listener: StoreListener = (...change) => told.push(change);
   return { store, told, listener };
 }
-
-Deno.test("InMemoryStore.subscribe() tells of every change, and the length after an append", async () => {
-  const { store, told, listener } = heard();
-  store.subscribe(listener);
-  await store.append(batch());
-  await store.append(batch({ expectedLength: 1, events: [fired(2), completed] }));
-  await store.append(batch({ runId: "2", replaces: "1" }));
-  await store.save({ workflowId: "b", status: "running", history: [fired(1)] });
-  await store.delete("b");
-  assertEquals(told, [["a", 1], ["a", 3], ["a", 1], ["b", null], ["b", null]]);
-});
-
-Deno.test("InMemoryStore.subscribe() tells nothing of reads, of failures and of the absent", async () => {
-  const { store, told, listener } = heard();
-  store.subscribe(listener);
-  await store.load("a");
-  await store.list();
-  await store.delete("a");
-  await assertRejects(() => store.append(batch({ expectedLength: 1, events: [completed] })));
-  await assertRejects(() => store.append(batch({ events: [] })));
-  await assertRejects(() => store.save({ workflowId: "a", status: "running", input: () => {} }));
-  assertEquals(told, []);
-});
 
 Deno.test("InMemoryStore.subscribe() tells each subscription of one listener, until it is ended", async () => {
   const { store, told, listener } = heard();

@@ -402,14 +402,21 @@ export type StoreListener = (workflowId: string, historyLength: number | null) =
 /**
  * The port to a store. An executor knows nothing else of where its runs are kept.
  *
- * For every method: it takes effect as one atomic step; a rejected call has changed nothing that a reader can see (a
- * store across a network may lose its answer after the write; an executor copes with that, since a repeated `append`
- * is a conflict); what is saved is copied at the call, and what is loaded can be changed by nobody.
+ * For every method:
+ *
+ * - It takes effect as one atomic step. Whoever calls after it has settled sees what it did.
+ * - It rejects, and does not throw. A rejected call has changed nothing that a reader can see. (A store across a network
+ *   may lose its answer after the write; an executor copes with that, since a repeated `append` is a conflict.)
+ * - What it is given is copied at the call, and what it answers can be changed by nobody: later changes of the one or the
+ *   other do not reach the store.
+ * - IDs are told apart as strings are, whatever they contain. Values are what structured clone takes, in every place; any
+ *   other is refused with the path to it.
  */
 export interface WorkflowStore {
   /**
    * Writes the whole state of a workflow, replacing what is stored. What the argument leaves out gets its default,
-   * save `createdAt`, which survives. Keeps the workflow's place in the order of creation.
+   * save `createdAt`, which survives. A new workflow is the last in the order of creation; one that is stored keeps its
+   * place. To save the same again changes no more than the default of `updatedAt`.
    *
    * @throws {TypeError} If `workflowId` is not a string or empty, the status is not known, or a value cannot be stored.
    */
@@ -421,20 +428,23 @@ export interface WorkflowStore {
    */
   load(workflowId: string): Promise<WorkflowState | null>;
   /**
-   * Answers the states that match, in order of creation, or the other way round if the filter says so.
+   * Answers the states that match, in order of creation, or the other way round if the filter says so; with a limit, the
+   * first of these. They are all of one moment, and the array is the caller's own. Does not change anything.
    *
    * @throws {TypeError} If a status or the order is not known, or a text is not a string.
    * @throws {RangeError} If `limit` is not an integer from 0, or a time is not a finite number.
    */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
   /**
-   * Forgets a workflow. If it is not stored, does nothing.
+   * Forgets a workflow, its place in the order of creation and its `createdAt` included. If it is not stored, does
+   * nothing.
    *
    * @throws {TypeError} If `workflowId` is not a string or empty.
    */
   delete(workflowId: string): Promise<void>;
   /**
-   * Compare and append: adds events to a run if its history still has the length that the writer believes.
+   * Compare and append: adds events to a run if its history still has the length that the writer believes. Of several
+   * writers who believe the same, one succeeds, and nobody's events are added twice.
    *
    * A first event `workflow_started` with an expected length of 0 creates the run, last in the order of creation,
    * either anew or in the place of the finished run that `replaces` names. A last event `workflow_completed`,
@@ -448,9 +458,10 @@ export interface WorkflowStore {
   append(batch: AppendBatch): Promise<void>;
   /**
    * Optional: calls `listener` after each change of a workflow, by whomever, until the returned function is called.
-   * Several appends to one workflow may be told as one. With it, an executor hears at once of signals sent through
-   * another executor, and can wait for runs that another one drives. A listener must not throw; if one does, neither
-   * the caller of the method nor another listener is harmed.
+   * Calls that change nothing are not told; several appends to one workflow may be told as one. The listener may call the
+   * store, and finds the change made. With it, an executor hears at once of signals sent through another executor, and
+   * can wait for runs that another one drives. A listener must not throw; if one does, neither the caller of the method
+   * nor another listener is harmed.
    */
   subscribe?(listener: StoreListener): () => void;
 }

@@ -112,6 +112,35 @@ for (const writes of [0, 10, 50]) {
   }
 }
 
+// A few among very many: what is found must not cost what is passed by.
+
+for (const count of [1_000, 100_000]) {
+  const store = new InMemoryStore();
+  const map = new Map<string, WorkflowState>();
+  for (let n = 0; n < count; n++) {
+    const state = { ...stateOf(`workflow-${n}`, 1), status: n % (count / 10) === 7 ? "running" : "completed" } as const;
+    map.set(state.workflowId, state);
+    await store.save(state);
+  }
+  const middle = `${count / 2}`;
+  const finds: [name: string, find: () => Promise<unknown>][] = [
+    ["Map", () => Promise.resolve([...map.values()].filter(({ status }) => status === "running"))],
+    ["list the running", () => store.list({ status: "running" })],
+    ["count the running", () => store.count({ status: "running" })],
+    ["page of ten from the middle", () => store.page({ limit: 10, cursor: middle })],
+  ];
+  for (const [name, find] of finds) {
+    Deno.bench({
+      name,
+      group: `store: 10 running workflows among ${count}`,
+      baseline: name === "Map",
+      async fn() {
+        await find();
+      },
+    });
+  }
+}
+
 // One workflow whose history grows by an event at a time: twice as many should take twice as long.
 
 const event = (n: number): WorkflowEvent => ({ type: "activity_completed", at: n, seq: n, attempt: 1, result: { n } });
