@@ -1,0 +1,250 @@
+/** What a workflow waits for beside activities and timers: one signal, its own variables, with a deadline. */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+/** Stops the executor after everything but time has settled, and makes another one go on. */
+async function restart(
+  { store, clock, executor }: ReturnType<typeof setUp>,
+  workflow: (ctx: Ctx, input: never) => unknown,
+) {
+  await settle();
+  await executor.close();
+  clock.release();
+  const next = new Executor({ store, clock, workflows: { [workflow.name]: workflow }, random: () => 0.5 });
+  const [handle] = await next.recover();
+  return { store, clock, executor: next, handle };
+}
+
+Deno.test("WorkflowContext.waitForSignal() answers the oldest signal that nobody has read", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return [await ctx.waitForSignal("n"), await ctx.waitForSignal("n")];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  await executor.signal("a", { name: "go" });
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the signal that comes later is not lost", async () => {
+  async function waits(ctx: Ctx) {
+    const late = await ctx.waitForSignal("n", { timeoutMs: 100 }).catch((error) => error.message);
+    await ctx.waitForSignal("go");
+    return [late, await ctx.waitForSignal("n")];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.signal("a", { name: "n", payload: "late" });
+  await executor.signal("a", { name: "go" });
+  assertEquals(await handle.result(), ['Signal "n" did not come within 100 ms', "late"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes first", async () => {
+  async function waits(ctx: Ctx) {
+    const first = await ctx.waitForSignal("n", { timeoutMs: 1000 });
+    await ctx.sleep(5000);
+    return [first, ctx.now()];
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(waits, { id: "a" });
+  await before.executor.signal("a", { name: "n", payload: 1 });
+  const { handle, store, executor } = await restart(before, waits);
+  assertEquals(await handle.result(), [1, 5000]);
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history).filter((type) => type === "timer_fired").length, 1);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() keeps its deadline over a restart", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return await ctx.waitForSignal("n", { timeoutMs: 100 });
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(waits, { id: "a" });
+  await before.executor.signal("a", { name: "go" });
+  const { handle, clock, executor } = await restart(before, waits);
+  const error = await assertRejects(() => handle.result(), TimeoutError, 'Signal "n" did not come within 100 ms');
+  assertEquals([(error as TimeoutError).timeoutMs, clock.now()], [100, 100]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation, and leaves nothing behind", async () => {
+  async function waits(ctx: Ctx) {
+    const error = await ctx.waitForSignal("n", { timeoutMs: 1e6 }).catch((error) => error);
+    const name = await ctx.shield(() => ctx.waitForSignal("n"));
+    return [error instanceof CanceledError, name];
+  }
+  const { executor, clock } = setUp();
+  clock.hold();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.cancel("a");
+  await settle();
+  clock.release();
+  await executor.signal("a", { name: "n", payload: "later" });
+  assertEquals([await handle.result(), clock.now()], [[true, "later"], 0]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() gives two that wait the same signal, as loops get it", async () => {
+  async function waits(ctx: Ctx) {
+    return await Promise.all([ctx.waitForSignal("n"), ctx.waitForSignal("n")]);
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.signal("a", { name: "n", payload: 1 });
+  assertEquals(await handle.result(), [1, 1]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() races many signals against a sleep the same way on replay", async () => {
+  async function races(ctx: Ctx) {
+    const won: unknown[] = [];
+    for (let i = 0; i < 20; i++) {
+      won.push(
+        await Promise.race([
+          ctx.waitForSignal("a"),
+          ctx.waitForSignal("b"),
+          ctx.sleep(10).then(() => "slept"),
+        ]),
+      );
+    }
+    return won;
+  }
+  const before = setUp();
+  before.clock.hold();
+  const handle = await before.executor.execute(races, { id: "a" });
+  for (let i = 0; i < 15; i++) {
+    await before.executor.signal("a", { name: i % 3 ? "a" : "b", payload: i });
+    if (i % 4 === 0) await settle();
+  }
+  before.clock.release();
+  const result = await handle.result();
+  const { history } = (await before.store.load("a"))!;
+  for (let length = 1; length < history.length; length++) {
+    const { store, clock } = setUp();
+    await store.save({
+      workflowId: "a",
+      runId: handle.runId,
+      workflowName: "races",
+      status: "running",
+      history: history.slice(0, length),
+    });
+    clock.advance(history[length - 1].at);
+    const executor = new Executor({ store, clock, workflows: { races } });
+    const [recovered] = await executor.recover();
+    await settle(); // a mismatch would have failed the handle
+    assertEquals((await store.load("a"))!.history.slice(0, length), history.slice(0, length));
+    if (recovered.status === "completed") assertEquals((await recovered.result() as unknown[]).length, 20);
+    await executor.close();
+  }
+  assertEquals(result.length, 20);
+  await before.executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() goes on when a signal has changed what it looks at", async () => {
+  async function counts(ctx: Ctx) {
+    let count = 0;
+    const counting = (async () => {
+      for await (const n of ctx.receiveSignal<number>("add")) if ((count += n) >= 100) return;
+    })();
+    await ctx.waitUntil(() => count >= 3);
+    const seen = count;
+    await ctx.waitUntil(() => count >= 6);
+    void counting;
+    return [seen, count];
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(counts, { id: "a" });
+  for (const payload of [1, 1, 2]) await before.executor.signal("a", { name: "add", payload });
+  const { executor, handle } = await restart(before, counts);
+  await executor.signal("a", { name: "add", payload: 2 });
+  assertEquals(await handle.result(), [4, 6]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() goes on at once when the condition holds already", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => ctx.waitUntil(() => true, { timeoutMs: 1 }), { id: "a" });
+  assertEquals(await handle.result(), undefined);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() sees what another branch did in the same turn", async () => {
+  async function branches(ctx: Ctx) {
+    let ready = false;
+    const waiting = ctx.waitUntil(() => ready).then(() => "seen");
+    await Promise.resolve();
+    ready = true;
+    return await waiting;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(branches, { id: "a" });
+  assertEquals(await handle.result(), "seen");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() throws when the time is up, and when the condition throws", async () => {
+  async function waits(ctx: Ctx) {
+    const late = await ctx.waitUntil(() => false, { timeoutMs: 50 }).catch((error) => error.message);
+    const wrong = await ctx.waitUntil(() => {
+      throw new RangeError("odd");
+    }).catch((error) => error.message);
+    return [late, wrong, ctx.now()];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  assertEquals(await handle.result(), ["The condition did not come within 50 ms", "odd", 50]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() is reached by a cancellation", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => ctx.waitUntil(() => false), { id: "a" });
+  await settle();
+  await executor.cancel("a", "enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext refuses bad arguments of waits at the call", async () => {
+  async function bad(ctx: Ctx) {
+    const messages: string[] = [];
+    const calls = [
+      () => ctx.waitForSignal(""),
+      () => ctx.waitForSignal("a", { timeoutMs: -1 }),
+      () => ctx.waitUntil(7 as never),
+      () => ctx.waitUntil(() => true, { timeoutMs: NaN }),
+      () => ctx.sideEffect("x" as never),
+      () => ctx.mapConcurrent([1], 0, () => 1),
+    ];
+    for (const call of calls) await call().catch((error) => messages.push(error.message));
+    assertThrows(() => ctx.patched(""), TypeError, 'Cannot ask for a change: "changeId" must be a non-empty string');
+    assertThrows(() => ctx.addCompensation(1 as never), TypeError, '"body" must be a function, got 1');
+    return messages;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(bad, { id: "a" });
+  assertEquals(await handle.result(), [
+    'Cannot wait for signal: "name" must be a non-empty string, got ""',
+    'Cannot wait for signal "a": "timeoutMs" must be a finite number from 0, got -1',
+    'Cannot wait until: "condition" must be a function, got 7',
+    'Cannot wait until: "timeoutMs" must be a finite number from 0, got NaN',
+    'Cannot run side effect: "body" must be a function, got "x"',
+    'Cannot map items: "limit" must be an integer from 1, got 0',
+  ]);
+  await executor.close();
+});
