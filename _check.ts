@@ -57,3 +57,12 @@ export function checkInteger(name: string, value: unknown, min: number, action: 
     throw invalid(name, value, `an integer from ${min}`, action, subject, RangeError);
   }
 }
+
+/** The name that is meant by a string or by a definition. */
+export function definedName(what: string, definition: unknown, action: string, subject?: unknown): string {
+  const name = typeof definition === "object" && definition !== null
+    ? (definition as { readonly name: unknown }).name
+    : definition;
+  checkText(what, name, action, subject);
+  return name as string;
+}

@@ -176,6 +176,8 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   side_effect: true,
   compensation_started: true,
   patched: true,
+  update_accepted: true,
+  update_completed: true,
 };
 
 /** Whether an event is a command of the workflow's, with a position. */

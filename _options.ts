@@ -6,6 +6,7 @@
 
 import { type Clock, systemClock, systemRandom } from "./clock.ts";
 import type { ErrorReporter, Hooks, Middleware } from "./hooks.ts";
+import type { SignalDefinition } from "./definitions.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type {
   RetryPolicy,
@@ -90,15 +91,15 @@ export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOpt
   : [options: ExecuteOptions<Input> & { readonly input: Input }];
 
 /** A signal to send. */
-export interface Signal {
+export interface Signal<Payload = unknown> {
   /** The name that the workflow receives it under. */
-  readonly name: string;
+  readonly name: string | SignalDefinition<Payload>;
   /**
    * What to attach.
    *
    * @default {undefined}
    */
-  readonly payload?: unknown;
+  readonly payload?: NoInfer<Payload>;
   /**
    * Who sends it, for the history.
    *
@@ -107,7 +108,18 @@ export interface Signal {
   readonly senderId?: string;
 }
 
-/** What {@linkcode Executor.query} answers, by type of query. */
+/** Options of {@linkcode Executor.update}. */
+export interface UpdateOptions {
+  /**
+   * Tells a repetition from a second request: the same ID gets the same answer, also over a restart, and the handler runs
+   * once.
+   *
+   * @default {a random UUID}
+   */
+  readonly updateId?: string;
+}
+
+/** What {@linkcode Executor.query} answers without a handler, by type of query. */
 export interface QueryAnswers {
   /** Where the workflow stands. */
   readonly status: WorkflowStatus;

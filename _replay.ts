@@ -23,6 +23,7 @@ import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import { isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
+import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
 
@@ -93,12 +94,6 @@ class Condition extends Deferred<void> {
   }
 }
 
-/** How a workflow function ended. */
-export type Outcome = { readonly ok: true; readonly value: unknown } | {
-  readonly ok: false;
-  readonly error: unknown;
-};
-
 /** Who hears of the decisions. */
 export interface ReplayListener {
   /** The workflow issued a command that the history does not hold. */
@@ -107,6 +102,8 @@ export interface ReplayListener {
   returned(outcome: Outcome): void;
   /** Workflow code and history do not agree. */
   diverged(error: NonDeterminismError): void;
+  /** The handler of an update ended, and the history does not hold how. */
+  answered(updateId: string, outcome: Outcome): void;
   /** The workflow goes the new way of a change. */
   patched(changeId: string): void;
   /** Whether the history that an earlier run of the code made goes on beyond what was applied. */
@@ -122,6 +119,11 @@ export class Replay {
   /** In order of their sequence numbers. */
   readonly pending = new Map<number, Pending>();
   readonly signals: Signals = new Signals(this);
+  readonly handlers: Handlers = new Handlers((updateId, outcome) => {
+    if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
+  });
+  /** What the history holds of each update. */
+  readonly updates = new Map<string, "accepted" | "completed">();
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
@@ -186,6 +188,7 @@ export class Replay {
 
   /** Takes the next position for a command and answers its outcome when it is applied. */
   issue(command: Command): Promise<unknown> {
+    this.handlers.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
@@ -217,6 +220,7 @@ export class Replay {
     what: string,
     begin: () => { promise: Promise<T>; stop: () => void },
   ): Promise<T> {
+    this.handlers.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
@@ -256,11 +260,13 @@ export class Replay {
   }
 
   addCompensation(name: string, body: () => unknown): void {
+    this.handlers.assertFree();
     this.#compensations.push({ name, body });
   }
 
   /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
   patched(changeId: string): boolean {
+    this.handlers.assertFree();
     let patched = this.#patches.get(changeId);
     if (patched === undefined) {
       this.#patches.set(changeId, patched = !this.#listener.behind);
@@ -293,6 +299,7 @@ export class Replay {
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
   async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+    this.handlers.assertFree();
     this.#shields++;
     try {
       return await body();
@@ -331,11 +338,19 @@ export class Replay {
       }
       case "patched":
         this.#patches.set(event.changeId, true);
+        return;
+      case "update_accepted":
+        if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
+        return;
+      case "update_completed":
+        this.updates.set(event.updateId, "completed");
     }
   }
 
   /** Whether the history has made an event obsolete that was to be recorded. */
   isObsolete(event: WorkflowEvent): boolean {
+    if (event.type === "update_accepted") return this.updates.has(event.updateId);
+    if (event.type === "update_completed") return this.updates.get(event.updateId) === "completed";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;
@@ -363,6 +378,11 @@ export class Replay {
         else pending?.resolve(event.type === "side_effect" ? handOut(event.value) : undefined);
         return true;
       }
+      case "update_accepted":
+        this.now = event.at;
+        this.handlers.accept(event);
+        return true;
+      case "update_completed":
       case "patched":
         return false;
       case "activity_attempt_failed":

@@ -10,18 +10,28 @@
  */
 
 import { ReplayContext } from "./context.ts";
-import { CanceledError, type NonDeterminismError } from "./errors.ts";
+import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
-import type { CommandEvent, ErrorRecord, Workflow, WorkflowEvent, WorkflowState, WorkflowStatus } from "./types.ts";
+import type {
+  CommandEvent,
+  ErrorRecord,
+  UpdateCompletedEvent,
+  Workflow,
+  WorkflowEvent,
+  WorkflowState,
+  WorkflowStatus,
+} from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
+import { cannot } from "./_check.ts";
 import { Deferred, isThenable } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
 import { finalStatus, isCommand } from "./_history.ts";
-import { type Command, type Outcome, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import type { Outcome } from "./_handlers.ts";
+import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Timer } from "./_timers.ts";
-import { handOut, toStored } from "./_value.ts";
+import { handOut, show, toStored } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
@@ -56,6 +66,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The request for a cancellation: whether it got into the store. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
+  /** The answers to updates, given or to be given, by the update's ID. */
+  readonly #answers = new Map<string, Deferred>();
+  #onSettled: (() => void)[] = [];
   /** What `result()` answers or throws, once the run has ended. */
   #result: (() => unknown) | undefined;
 
@@ -123,6 +136,60 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     else this.#writer.record(event);
   }
 
+  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
+  async query(name: string, args: readonly unknown[]): Promise<unknown> {
+    await this.#settled();
+    return this.#replay.handlers.query(this.workflowId, name, args);
+  }
+
+  /**
+   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it.
+   *
+   * @throws What the validation or the handler throws; what ends the run before the answer.
+   */
+  async update(request: UpdateRequest): Promise<unknown> {
+    await this.#settled();
+    const { handlers, updates } = this.#replay;
+    const { updateId, name, input } = request;
+    let answer = this.#answers.get(updateId);
+    if (answer === undefined && !updates.has(updateId)) {
+      if (this.open && !handlers.hasUpdate(name)) {
+        const why = `it has no handler for ${show(name)}`;
+        throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
+      }
+      if (this.open) handlers.validate(name, input);
+    }
+    if (answer === undefined) {
+      this.#answers.set(updateId, answer = new Deferred());
+      answer.promise.catch(() => {});
+      if (!updates.has(updateId) && !await this.post(acceptance(request, this.#host.clock.now()))) this.#endAnswers();
+      if (!this.live) this.#endAnswers();
+    }
+    return await answer.promise;
+  }
+
+  /** Resolves when nothing that is stored is left to be seen by the workflow. */
+  #settled(): Promise<void> {
+    const busy = this.live && (this.#replaying || this.#inTurn || this.#queue.size > 0);
+    return busy ? new Promise((resolve) => this.#onSettled.push(resolve)) : Promise.resolve();
+  }
+
+  /** Whoever waits for an update hears that there will be no answer. */
+  #endAnswers(): void {
+    if (this.#answers.size === 0) return;
+    const message = `${cannot("update workflow", this.workflowId)}: it ended before it had answered`;
+    let error: unknown = new WorkflowError("not_found", message);
+    if (this.status === "running") {
+      try {
+        this.result();
+      } catch (suspended) {
+        error = suspended;
+      }
+    }
+    for (const answer of this.#answers.values()) answer.reject(error);
+    this.#answers.clear();
+  }
+
   /** The store says that the workflow has changed, and how long its history is after an append. */
   told(historyLength: number | null): void {
     this.#writer.told(historyLength);
@@ -149,6 +216,19 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now())));
   }
 
+  answered(updateId: string, outcome: Outcome): void {
+    const at = this.#host.clock.now();
+    const fail = (error: unknown) =>
+      this.record(Object.freeze({ type: "update_completed", at, updateId, error: toErrorRecord(error) }));
+    if (!outcome.ok) return fail(outcome.error);
+    try {
+      const result = toStored(outcome.value, "answer of update");
+      this.record(Object.freeze({ type: "update_completed", at, updateId, result }));
+    } catch (error) {
+      fail(error);
+    }
+  }
+
   patched(changeId: string): void {
     this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
   }
@@ -172,7 +252,15 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
     }
+    if (event.type === "update_completed") this.#answer(event);
     if (this.live) this.#queue.push(event);
+  }
+
+  #answer({ updateId, result, error }: UpdateCompletedEvent): void {
+    let answer = this.#answers.get(updateId);
+    if (answer === undefined) this.#answers.set(updateId, answer = new Deferred());
+    if (error === undefined) answer.resolve(handOut(result));
+    else answer.reject(fromErrorRecord(error));
   }
 
   act(event: WorkflowEvent): void {
@@ -223,6 +311,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     while (this.live && !this.#inTurn) {
       if (this.#queue.size === 0) {
         if (this.#replaying) this.#endReplay();
+        for (const resolve of this.#onSettled.splice(0)) resolve();
         return;
       }
       const event = this.#queue.shift();
@@ -313,6 +402,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue.clear();
     this.#writer.close();
+    for (const resolve of this.#onSettled.splice(0)) resolve();
+    this.#endAnswers();
     this.#host.ended(this);
     this.#ended.resolve();
   }
@@ -329,6 +420,17 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       report(error);
     }
   }
+}
+
+/** An update that somebody asks for; its input is a stored value. */
+export interface UpdateRequest {
+  readonly updateId: string;
+  readonly name: string;
+  readonly input: unknown;
+}
+
+function acceptance({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
+  return Object.freeze({ type: "update_accepted", at, updateId, name, input });
 }
 
 /** What is recorded of a command. */

@@ -8,8 +8,25 @@
 
 import type { Command, Replay } from "./_replay.ts";
 import { validateRetryPolicy } from "./retry.ts";
-import type { ActivityContext, ActivityOptions, CompensationOptions, WaitOptions, WorkflowContext } from "./types.ts";
-import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
+import type {
+  ActivityContext,
+  ActivityOptions,
+  CompensationOptions,
+  UpdateHandlerOptions,
+  WaitOptions,
+  WorkflowContext,
+} from "./types.ts";
+import {
+  cannot,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkText,
+  definedName,
+  invalid,
+} from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
 /** The context of a run, live or replayed. */
@@ -51,10 +68,38 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  receiveSignal<Payload = unknown>(name: string): AsyncIterable<Payload> {
-    checkText("name", name, "receive signal");
-    const { signals } = this.#replay;
-    return { [Symbol.asyncIterator]: () => signals.subscribe(name) as AsyncIterator<Payload> };
+  receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<Payload> {
+    const name = definedName("name", signal, "receive signal");
+    const { signals, handlers } = this.#replay;
+    return {
+      [Symbol.asyncIterator]: () => {
+        handlers.assertFree();
+        return signals.subscribe(name) as AsyncIterator<Payload>;
+      },
+    };
+  }
+
+  handleQuery<Result, Args extends readonly unknown[]>(
+    query: string | QueryDefinition<Result, Args>,
+    handler: (...args: Args) => Result,
+  ): void {
+    const name = definedName("query", query, "handle query");
+    checkFunction("handler", handler, "handle query", name);
+    this.#replay.handlers.setQuery(name, handler as (...args: never[]) => unknown);
+  }
+
+  handleUpdate<Result, Input>(
+    update: string | UpdateDefinition<Result, Input>,
+    handler: (input: Input) => Result | PromiseLike<Result>,
+    options: UpdateHandlerOptions<Input> = {},
+  ): void {
+    const action = "handle update";
+    const name = definedName("update", update, action);
+    checkFunction("handler", handler, action, name);
+    checkObject("options", options, action, name);
+    const { validate } = options;
+    if (validate !== undefined) checkFunction("validate", validate, action, name);
+    this.#replay.handlers.setUpdate(name, { handle: handler, validate });
   }
 
   sleep(ms: number): Promise<void> {
@@ -66,8 +111,11 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  async waitForSignal<Payload = unknown>(name: string, options: WaitOptions = {}): Promise<Payload> {
-    checkText("name", name, "wait for signal");
+  async waitForSignal<Payload = unknown>(
+    signal: string | SignalDefinition<Payload>,
+    options: WaitOptions = {},
+  ): Promise<Payload> {
+    const name = definedName("name", signal, "wait for signal");
     const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
     return await this.#replay.within(timeout, `Signal ${show(name)}`, () => {
       const subscription = this.#replay.signals.subscribe(name);
@@ -138,6 +186,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   random(): number {
+    this.#replay.handlers.assertFree(); // the next one would be another
     this.#random ??= seededRandom(this.runId);
     return this.#random();
   }

@@ -27,10 +27,20 @@
 
 import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
-import type { Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "./types.ts";
-import { cannot, checkOptionalString, checkText, invalid } from "./_check.ts";
+import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
+import type {
+  InputArgs,
+  UpdateCompletedEvent,
+  Workflow,
+  WorkflowContext,
+  WorkflowEvent,
+  WorkflowState,
+} from "./types.ts";
+import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
+import { fromErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
+import { lookAt } from "./_look.ts";
 import {
   completeOptions,
   type ExecuteArgs,
@@ -38,15 +48,19 @@ import {
   type ExecutorOptions,
   type QueryAnswers,
   type Signal,
+  type UpdateOptions,
   validateExecution,
 } from "./_options.ts";
 import { isConflict, RetryingStore } from "./_retrying_store.ts";
 import { type Host, Run } from "./_run.ts";
 import { Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
-import { show, toStored } from "./_value.ts";
+import { handOut, show, toStored } from "./_value.ts";
 
-export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, WorkflowHandle };
+export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, UpdateOptions, WorkflowHandle };
+
+/** What every workflow is asked for without a handler. */
+const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
 
 /** Runs workflows. */
 export class Executor {
@@ -117,10 +131,10 @@ export class Executor {
    * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
    */
-  signal(id: string, signal: Signal): Promise<void> {
+  signal<Payload = unknown>(id: string, signal: Signal<Payload>): Promise<void> {
     return this.#call({ kind: "signal", workflowId: id }, async () => {
-      const { name, payload, senderId } = signal ?? {};
-      checkText("name", name, "signal workflow", id);
+      const { name: definition, payload, senderId } = signal ?? {};
+      const name = definedName("name", definition, "signal workflow", id);
       checkOptionalString("senderId", senderId, "signal workflow", id);
       const event: WorkflowEvent = Object.freeze({
         type: "signal_received",
@@ -140,15 +154,85 @@ export class Executor {
    * @param id The workflow's ID.
    * @param type What to answer.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow.
-   * @throws {TypeError} If `type` is not known.
    */
-  query<Type extends keyof QueryAnswers>(id: string, type: Type): Promise<QueryAnswers[Type]> {
+  query<Type extends keyof QueryAnswers>(id: string, type: Type): Promise<QueryAnswers[Type]>;
+  /**
+   * Asks a workflow, running or finished. One that is live here answers from its variables once it has seen all that is
+   * stored; any other is replayed for it, which changes nothing.
+   *
+   * @param id The workflow's ID.
+   * @param query What the workflow handles by `ctx.handleQuery`.
+   * @param args What to pass to the handler.
+   * @returns A copy of what the handler answered.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, or it has no such handler;
+   * `unknown_workflow` if its code is not known here.
+   * @throws {TypeError} If an argument or the answer cannot be stored.
+   * @throws What the handler throws.
+   */
+  query<Result = unknown, Args extends readonly unknown[] = readonly unknown[]>(
+    id: string,
+    query: string | QueryDefinition<Result, Args>,
+    ...args: Args
+  ): Promise<Result>;
+  query(id: string, query: string | QueryDefinition, ...args: unknown[]): Promise<unknown> {
     return this.#call({ kind: "query", workflowId: id }, async () => {
-      const types = ["status", "input", "history", "state"];
-      if (!types.includes(type)) throw invalid("type", type, `one of ${types.join(", ")}`, "query workflow", id);
+      const action = "query workflow";
+      checkText("id", id, action);
+      const name = definedName("query", query, action, id);
+      const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
+      const run = this.#runs.get(id);
+      if (run !== undefined && !Object.hasOwn(known, name)) return await run.query(name, copies);
       const state = await this.#handles.load(id, "query");
-      return type === "state" ? state : state[type as Exclude<Type, "state">];
-    }) as Promise<QueryAnswers[Type]>;
+      if (Object.hasOwn(known, name)) return name === "state" ? state : state[name as "status"];
+      const replay = await lookAt(this.#codeOf(state, action), state, this.#host.turns);
+      return replay.handlers.query(id, name, copies);
+    });
+  }
+
+  /**
+   * Asks a workflow that is live here to do something, and answers what came of it. The input is validated before
+   * anything is recorded; the answer is recorded before it is given.
+   *
+   * @param id The workflow's ID.
+   * @param update What the workflow handles by `ctx.handleUpdate`.
+   * @param input What to pass to the handler.
+   * @param options How to tell a repetition from a second request.
+   * @returns What the handler returned, as it is stored.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, it has no such handler, or it ends before
+   * it has answered; `unsupported` if it is not live here.
+   * @throws {TypeError} If an argument is bad or cannot be stored.
+   * @throws What the validation or the handler throws.
+   */
+  update<Result = unknown, Input = unknown>(
+    id: string,
+    update: string | UpdateDefinition<Result, Input>,
+    ...args: InputArgs<NoInfer<Input>, UpdateOptions>
+  ): Promise<Result> {
+    return this.#call({ kind: "update", workflowId: id }, async () => {
+      const action = "update workflow";
+      checkText("id", id, action);
+      const name = definedName("update", update, action, id);
+      const [given, options = {}] = args;
+      checkObject("options", options, action, id);
+      const { updateId = crypto.randomUUID() } = options;
+      checkText("updateId", updateId, action, id);
+      const input = toStored(given, "input of update", name);
+      if (typeof update === "object") update.validate?.(handOut(input) as Input);
+      this.#assertOpen("update");
+      const run = this.#runs.get(id);
+      if (run !== undefined) return await run.update({ updateId, name, input });
+      const { status, history } = await this.#handles.load(id, "update");
+      const completed = history.find((event) => event.type === "update_completed" && event.updateId === updateId) as
+        | UpdateCompletedEvent
+        | undefined;
+      if (completed?.error !== undefined) throw fromErrorRecord(completed.error);
+      if (completed !== undefined) return handOut(completed.result);
+      if (status !== "running") {
+        throw new WorkflowError("not_found", `${cannot(action, id)}: it is ${status}`);
+      }
+      const way = "ask the executor that runs it, or call recover() if that is gone";
+      throw new WorkflowError("unsupported", `${cannot(action, id)}: it is not live in this executor; ${way}`);
+    }) as Promise<Result>;
   }
 
   /**
@@ -253,18 +337,26 @@ export class Executor {
 
   /** Makes a stored run live, or says why it cannot be. */
   #resume(state: WorkflowState): Run | WorkflowError {
-    const workflow = this.#workflows.get(state.workflowName);
-    if (workflow !== undefined && state.history[0]?.type === "workflow_started") {
-      const run = new Run(this.#host, workflow, state, state.history, true);
-      this.#begin(run);
-      return run;
+    let workflow: Workflow<never>;
+    try {
+      workflow = this.#codeOf(state, "recover workflow");
+    } catch (error) {
+      this.#host.report(error);
+      return error as WorkflowError;
     }
+    const run = new Run(this.#host, workflow, state, state.history, true);
+    this.#begin(run);
+    return run;
+  }
+
+  /** The function of a stored workflow. */
+  #codeOf(state: WorkflowState, action: string): Workflow<never> {
+    const workflow = this.#workflows.get(state.workflowName);
+    if (workflow !== undefined && state.history[0]?.type === "workflow_started") return workflow;
     const why = workflow === undefined
       ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";
-    const error = new WorkflowError("unknown_workflow", `${cannot("recover workflow", state.workflowId)}: ${why}`);
-    this.#host.report(error);
-    return error;
+    throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
   }
 
   /** Stores the first event of a run, in the place of a finished run if there is one. */

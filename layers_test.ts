@@ -13,6 +13,7 @@ import { assertEquals } from "@std/assert";
 const ROWS: Record<string, number> = {
   "errors.ts": 0,
   "types.ts": 0,
+  "definitions.ts": 0,
   "clock.ts": 0,
   "_value.ts": 0,
   "_check.ts": 0,
@@ -29,6 +30,7 @@ const ROWS: Record<string, number> = {
   "retry.ts": 1,
   "hooks.ts": 1,
   "_history.ts": 1,
+  "_handlers.ts": 1,
   "_query.ts": 1.25,
   "_entries.ts": 1.75,
   "_replay.ts": 1.25,
@@ -43,6 +45,7 @@ const ROWS: Record<string, number> = {
   "_writer.ts": 2,
   "_run.ts": 2.5,
   "_handles.ts": 2.75,
+  "_look.ts": 2.5,
   "executor.ts": 3,
   "mod.ts": 4,
 };

@@ -21,6 +21,7 @@
  */
 
 export * from "./clock.ts";
+export * from "./definitions.ts";
 export * from "./errors.ts";
 export * from "./executor.ts";
 export * from "./hooks.ts";

@@ -11,6 +11,8 @@
  * @module
  */
 
+import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
+
 /** The four statuses of a workflow. `running` is the only one that can still change. */
 export type WorkflowStatus = "running" | "completed" | "failed" | "canceled";
 
@@ -220,6 +222,34 @@ export interface PatchedEvent {
   readonly changeId: string;
 }
 
+/** An update was found valid; its handler runs from now on. */
+export interface UpdateAcceptedEvent {
+  /** The event's type. */
+  readonly type: "update_accepted";
+  /** When it was recorded. */
+  readonly at: number;
+  /** Tells a repeated request from a second one. */
+  readonly updateId: string;
+  /** The update's name. */
+  readonly name: string;
+  /** What the caller sent. */
+  readonly input?: unknown;
+}
+
+/** The handler of an update returned or threw. */
+export interface UpdateCompletedEvent {
+  /** The event's type. */
+  readonly type: "update_completed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** Which update it was. */
+  readonly updateId: string;
+  /** What the handler returned. */
+  readonly result?: unknown;
+  /** What the handler threw, if it threw. */
+  readonly error?: ErrorRecord;
+}
+
 /** An event by which a workflow asks for something; it holds the command's position. */
 export type CommandEvent = ActivityStartedEvent | TimerStartedEvent | SideEffectEvent | CompensationStartedEvent;
 
@@ -236,6 +266,8 @@ export type WorkflowEvent =
   | ActivityFailedEvent
   | TimerFiredEvent
   | SignalReceivedEvent
+  | UpdateAcceptedEvent
+  | UpdateCompletedEvent
   | PatchedEvent;
 
 /** Everything that is stored of a workflow. Deeply frozen when it comes from the in-memory store. */
@@ -591,7 +623,7 @@ export interface WorkflowContext {
    * The signals of one name, in order of arrival. Every iteration is a subscriber from its start (`for await`, or the
    * call of `[Symbol.asyncIterator]()`): it gets what nobody has read yet and all that arrives until it stops.
    */
-  receiveSignal<Payload = unknown>(name: string): AsyncIterable<Payload>;
+  receiveSignal<Payload = unknown>(name: string | SignalDefinition<Payload>): AsyncIterable<Payload>;
   /**
    * Waits. The time is kept over a restart.
    *
@@ -619,7 +651,27 @@ export interface WorkflowContext {
    * @returns What the sender attached.
    * @throws {TimeoutError} If the time is up.
    */
-  waitForSignal<Payload = unknown>(name: string, options?: WaitOptions): Promise<Payload>;
+  waitForSignal<Payload = unknown>(name: string | SignalDefinition<Payload>, options?: WaitOptions): Promise<Payload>;
+  /**
+   * Answers queries of one name from now on, also when the workflow is over. The handler must answer at once, must not
+   * change anything, and cannot call the context. A later handler replaces it.
+   */
+  handleQuery<Result, Args extends readonly unknown[]>(
+    query: string | QueryDefinition<Result, Args>,
+    handler: (...args: Args) => NoInfer<Result>,
+  ): void;
+  /**
+   * Answers updates of one name from now on. The handler is workflow code: it may change the workflow's variables and use
+   * the context, and what it returns or throws is recorded before the caller hears of it. A later handler replaces it.
+   *
+   * @param options `validate`: throws if an input is refused, before anything is recorded; it may look at the workflow's
+   * variables, but not change them.
+   */
+  handleUpdate<Result, Input>(
+    update: string | UpdateDefinition<Result, Input>,
+    handler: (input: Input) => NoInfer<Result> | PromiseLike<NoInfer<Result>>,
+    options?: UpdateHandlerOptions<NoInfer<Input>>,
+  ): void;
   /**
    * Waits until a condition on the workflow's own variables holds. It is looked at now, and whenever the workflow has
    * seen an event.
@@ -680,6 +732,16 @@ export interface WorkflowContext {
    * ```
    */
   patched(changeId: string): boolean;
+}
+
+/** Options of {@linkcode WorkflowContext.handleUpdate}. */
+export interface UpdateHandlerOptions<Input = unknown> {
+  /**
+   * Throws if an input is refused.
+   *
+   * @default {only what the definition says}
+   */
+  readonly validate?: (input: Input) => void;
 }
 
 /** Options of {@linkcode WorkflowContext.waitForSignal} and {@linkcode WorkflowContext.waitUntil}. */

@@ -1,0 +1,47 @@
+/**
+ * A stored run as its code sees it: replayed to where its history ends, with nothing performed. To look at, and to throw away.
+ *
+ * @module
+ */
+
+import { ReplayContext } from "./context.ts";
+import type { NonDeterminismError } from "./errors.ts";
+import type { Workflow, WorkflowState } from "./types.ts";
+import { Replay } from "./_replay.ts";
+import type { Turns } from "./_turns.ts";
+import { handOut } from "./_value.ts";
+
+/**
+ * Replays a run.
+ *
+ * @throws {NonDeterminismError} If the code does not do what the history says.
+ */
+export async function lookAt(workflow: Workflow<never>, state: WorkflowState, turns: Turns): Promise<Replay> {
+  const { workflowId, runId, history } = state;
+  let failure: NonDeterminismError | undefined;
+  let applied = 0;
+  const ignore = () => {};
+  const replay = new Replay(workflowId, {
+    issued: ignore,
+    returned: ignore,
+    answered: ignore,
+    patched: ignore,
+    diverged: (error) => void (failure = error),
+    get behind() {
+      return applied < history.length;
+    },
+  });
+  for (const event of history) replay.note(event);
+  for (const event of history) {
+    applied++;
+    let inTurn = replay.apply(event);
+    if (event.type === "workflow_started") {
+      replay.start(workflow, new ReplayContext(workflowId, runId, replay), handOut(event.input));
+    }
+    for (; inTurn; inTurn = replay.settleConditions()) {
+      await new Promise<void>((endTurn) => turns.begin({ endTurn }));
+    }
+    if (failure !== undefined) throw failure;
+  }
+  return replay;
+}
