@@ -28,6 +28,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Oldest first. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.slice(this.#head).values();
+  }
+
   clear(): void {
     this.#items = [];
     this.#head = 0;

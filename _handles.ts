@@ -12,7 +12,8 @@ import { cannot, checkText } from "./_check.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
-import type { Run } from "./_run.ts";
+import { firstRunOf } from "./_history.ts";
+import type { Chain, Run } from "./_run.ts";
 import { handOut } from "./_value.ts";
 
 /** A way back to one run. */
@@ -52,8 +53,8 @@ export class Handles {
     this.#runs = runs;
   }
 
-  /** @param origin The run that the handle was made with, or why there is none. */
-  create(run: HandleOf, origin?: Run | WorkflowError): WorkflowHandle {
+  /** @param origin The runs that the handle was made with, or why there are none. */
+  create(run: WorkflowState | Run, origin?: Chain | WorkflowError): WorkflowHandle {
     return new Handle(this, run, origin);
   }
 
@@ -154,20 +155,19 @@ export class Handles {
   }
 }
 
-/** What a handle is made for. */
-type HandleOf = Pick<WorkflowState, "workflowId" | "runId" | "status">;
-
 class Handle implements WorkflowHandle<never> {
   readonly id: string;
   readonly runId: string;
+  readonly #firstRunId: string;
   readonly #handles: Handles;
-  readonly #origin: Run | WorkflowError | undefined;
+  readonly #origin: Chain | WorkflowError | undefined;
   /** What the store said last. */
   #status: WorkflowStatus;
 
-  constructor(handles: Handles, run: HandleOf, origin: Run | WorkflowError | undefined) {
+  constructor(handles: Handles, run: WorkflowState | Run, origin: Chain | WorkflowError | undefined) {
     this.id = run.workflowId;
     this.runId = run.runId;
+    this.#firstRunId = "chain" in run ? run.chain.firstRunId : firstRunOf(run);
     this.#handles = handles;
     this.#origin = origin;
     this.#status = run.status;
@@ -185,7 +185,8 @@ class Handle implements WorkflowHandle<never> {
   /** The run as it is live here, or as it was. */
   #run(): Run | WorkflowError | undefined {
     const live = this.#handles.live(this.id);
-    return live?.runId === this.runId ? live : this.#origin;
+    if (live?.chain.firstRunId === this.#firstRunId) return live;
+    return this.#origin instanceof WorkflowError ? this.#origin : this.#origin?.latest;
   }
 
   async #result(signal: AbortSignal | undefined): Promise<unknown> {
@@ -200,7 +201,7 @@ class Handle implements WorkflowHandle<never> {
       const watch = this.#handles.watch(this.id);
       try {
         const state = await abortable(this.#handles.find(this.id), signal);
-        const same = state?.runId === this.runId;
+        const same = state !== null && firstRunOf(state) === this.#firstRunId;
         if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
         if (!same) {
           const why = state === null ? "it does not exist" : "another run has replaced it";

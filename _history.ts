@@ -66,15 +66,30 @@ export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "runn
   }
 }
 
-/** The fields of a run that `batch` creates; `checkBatch` has let it pass. */
-export function beginRun(batch: AppendBatch): StateFields {
+/** The first run of the chain that a run belongs to by continuing as new; its own ID if it continues none. */
+export function firstRunOf({ runId, history }: Pick<WorkflowState, "runId" | "history">): string {
+  const started = history[0];
+  return started?.type === "workflow_started" && started.firstRunId || runId;
+}
+
+/** Whether a batch continues a running run as a new one. */
+export function continues(batch: AppendBatch): boolean {
+  return batch.expectedLength > 0 && batch.events[0].type === "workflow_started";
+}
+
+/**
+ * The fields of a run that `batch` creates; `checkBatch` has let it pass.
+ *
+ * @param createdAt Of the run that it continues.
+ */
+export function beginRun(batch: AppendBatch, createdAt?: number): StateFields {
   const event = batch.events[0] as WorkflowStartedEvent;
   const fields: StateFields = {
     workflowId: batch.workflowId,
     runId: batch.runId,
     workflowName: event.workflowName,
     status: "running",
-    createdAt: event.at,
+    createdAt: createdAt ?? event.at,
     updatedAt: event.at,
   };
   if (event.input !== undefined) fields.input = event.input;
@@ -107,14 +122,15 @@ export function checkBatch(
   batch: AppendBatch,
 ): void {
   const { workflowId, runId, expectedLength, replaces } = batch;
-  const starts = batch.events[0].type === "workflow_started";
+  const continued = continues(batch);
+  const starts = !continued && batch.events[0].type === "workflow_started";
   if (
     starts && (current === null ? replaces === undefined : replaces === current.runId && current.status !== "running")
   ) {
     return;
   }
   if (current === null) throw conflict(workflowId, "it is not there");
-  const believed = starts ? replaces : runId;
+  const believed = starts || continued ? replaces : runId;
   if (believed !== undefined && believed !== current.runId) {
     throw conflict(workflowId, `the run is ${show(current.runId)}, the writer expected ${show(believed)}`);
   }
@@ -149,8 +165,11 @@ export function validateBatch(batch: AppendBatch): void {
   const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
   for (let i = 0; i < events.length; i++) validateEvent(events[i], "events", i);
   const starts = events[0].type === "workflow_started";
-  if (starts !== (expectedLength === 0) || events.some(({ type }, i) => i > 0 && type === "workflow_started")) {
-    throw fail(`"workflow_started" must be the first event, and "expectedLength" 0 with it alone`);
+  const begins = expectedLength === 0 || replaces !== undefined;
+  if (starts !== begins || events.some(({ type }, i) => i > 0 && type === "workflow_started")) {
+    throw fail(
+      `"workflow_started" must be the first event, and "expectedLength" 0 with it alone unless it "replaces" a running run`,
+    );
   }
   if (replaces !== undefined && !(starts && typeof replaces === "string" && replaces !== runId)) {
     throw fail(`"replaces" must be the ID of another run, and only a batch that starts a run has it`);
@@ -241,9 +260,9 @@ export function listEvents(events: readonly WorkflowEvent[], what: string): Work
 export function applyBatch(state: WorkflowState | null, batch: AppendBatch): WorkflowState {
   validateBatch(batch);
   checkBatch(state, state?.history.length ?? 0, batch);
-  const starts = batch.expectedLength === 0;
+  const starts = batch.events[0].type === "workflow_started";
   const { history, ...stored } = state ?? { history: [] };
-  const fields = starts ? beginRun(batch) : stored as StateFields;
+  const fields = starts ? beginRun(batch, continues(batch) ? state!.createdAt : undefined) : stored as StateFields;
   advanceRun(fields, batch.events);
   return { ...fields, history: [...(starts ? [] : history), ...batch.events] };
 }

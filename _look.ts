@@ -24,6 +24,7 @@ export async function lookAt(workflow: Workflow<never>, state: WorkflowState, tu
   const replay = new Replay(workflowId, {
     issued: ignore,
     returned: ignore,
+    continuedAsNew: ignore,
     answered: ignore,
     patched: ignore,
     diverged: (error) => void (failure = error),

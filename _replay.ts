@@ -100,6 +100,8 @@ export interface ReplayListener {
   issued(pending: Pending): void;
   /** The workflow function returned or threw. */
   returned(outcome: Outcome): void;
+  /** The workflow is to begin anew. */
+  continuedAsNew(input: unknown): void;
   /** Workflow code and history do not agree. */
   diverged(error: NonDeterminismError): void;
   /** The handler of an update ended, and the history does not hold how. */
@@ -139,6 +141,8 @@ export class Replay {
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
+  /** Whether the workflow function has ended. */
+  #ended = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
     this.#workflowId = workflowId;
@@ -297,6 +301,16 @@ export class Replay {
     return new CompensationError(message, errors, { cause: error });
   }
 
+  /** Begins the workflow anew; nothing that it waits for settles from now on. */
+  continueAsNew(input: unknown): Promise<never> {
+    this.handlers.assertFree();
+    if (!this.#stopped && !this.#ended) {
+      this.#ended = true;
+      this.#listener.continuedAsNew(input);
+    }
+    return never;
+  }
+
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
   async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
     this.handlers.assertFree();
@@ -402,7 +416,7 @@ export class Replay {
         return true;
       case "signal_received":
         this.now = event.at;
-        this.signals.deliver(event.name, event.payload);
+        this.signals.deliver(event);
         return true;
       case "cancel_requested":
         this.now = event.at;
@@ -423,7 +437,9 @@ export class Replay {
   }
 
   #end(outcome: Outcome): void {
-    if (!this.#stopped) this.#listener.returned(outcome);
+    if (this.#stopped || this.#ended) return;
+    this.#ended = true;
+    this.#listener.returned(outcome);
   }
 
   #noteAttempt(event: ActivityAttemptFailedEvent): void {

@@ -18,6 +18,7 @@ import type {
   UpdateCompletedEvent,
   Workflow,
   WorkflowEvent,
+  WorkflowStartedEvent,
   WorkflowState,
   WorkflowStatus,
 } from "./types.ts";
@@ -26,7 +27,7 @@ import { cannot } from "./_check.ts";
 import { Deferred, isThenable } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
-import { finalStatus, isCommand } from "./_history.ts";
+import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
@@ -40,12 +41,21 @@ export interface Host extends ActivityHost {
   readonly hooks: Hooks | undefined;
   /** The run is live no more. */
   ended(run: Run): void;
+  /** A run that was stored just now goes on where another one has ended. */
+  begin(run: Run, started: WorkflowEvent): void;
+}
+
+/** Runs that continue each other as new, as far as they were live here. */
+export interface Chain {
+  readonly firstRunId: string;
+  latest: Run;
 }
 
 export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
+  readonly chain: Chain;
   /** Where the stored run stands. */
   status: WorkflowStatus = "running";
   /** Whether the run goes on in this process. */
@@ -54,6 +64,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #workflow: Workflow<never>;
   readonly #replay: Replay;
   readonly #writer: Writer;
+  readonly #started: WorkflowStartedEvent;
   readonly #ended = new Deferred<void>();
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
@@ -61,7 +72,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #replaying: boolean;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
-  /** The last event is on its way into the store. */
+  /** The input of the next run, once the workflow is to begin anew. */
+  #continuation: { readonly input: unknown } | undefined;
+  /** The last event, or the next run, is on its way into the store. */
   #closing = false;
   /** The request for a cancellation: whether it got into the store. */
   #cancellation: Promise<boolean> | undefined;
@@ -76,8 +89,16 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    * @param run Whose run this is.
    * @param history What is stored of it.
    * @param replay Whether the history was made by an earlier run of the code, in this process or another.
+   * @param chain The runs that this one continues.
    */
-  constructor(host: Host, workflow: Workflow<never>, run: RunInfo, history: readonly WorkflowEvent[], replay: boolean) {
+  constructor(
+    host: Host,
+    workflow: Workflow<never>,
+    run: RunInfo,
+    history: readonly WorkflowEvent[],
+    replay: boolean,
+    chain?: Chain,
+  ) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
@@ -86,10 +107,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replaying = replay;
     this.#replay = new Replay(run.workflowId, this);
     this.#writer = new Writer(host.store, this, history.length, replay);
+    this.#started = history[0] as WorkflowStartedEvent;
+    this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
+    this.chain.latest = this;
     for (const event of history) this.takeIn(event);
-    const [started] = history;
-    if (started.type !== "workflow_started" || started.timeoutMs === undefined || this.#cancellation) return;
-    const { at, timeoutMs } = started;
+    const { at, timeoutMs } = this.#started;
+    if (timeoutMs === undefined || this.#cancellation) return;
     this.#deadline = host.timers.set(at + timeoutMs, () => {
       const event = { type: "cancel_requested", at: host.clock.now(), timeoutMs } as const;
       this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
@@ -242,6 +265,35 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (!this.#replaying) this.#close(this.#final);
   }
 
+  continuedAsNew(input: unknown): void {
+    this.#continuation = { input };
+    if (!this.#replaying) this.#continue();
+  }
+
+  #continue(): void {
+    this.#writer.succeed(crypto.randomUUID());
+    this.#closing = true;
+  }
+
+  successor(): WorkflowEvent[] {
+    const started: WorkflowStartedEvent = {
+      ...this.#started,
+      at: this.#host.clock.now(),
+      input: this.#continuation!.input,
+      firstRunId: this.chain.firstRunId,
+    };
+    const unseen = [...this.#queue].filter(({ type }) => type === "signal_received" || type === "cancel_requested");
+    return [Object.freeze(started), ...this.#replay.signals.unread(), ...unseen];
+  }
+
+  succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    this.#end(() => new CanceledError("The workflow was continued as new"), () => {
+      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
+    });
+    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
+    this.#host.begin(new Run(this.#host, this.#workflow, info, events, false, this.chain), events[0]);
+  }
+
   diverged(error: NonDeterminismError): void {
     this.suspend(error);
   }
@@ -327,6 +379,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #endReplay(): void {
     this.#replaying = false;
     if (this.#final !== undefined) this.#close(this.#final);
+    else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
     this.#writer.resume();
   }

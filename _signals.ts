@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { SignalReceivedEvent } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { Fifo } from "./_fifo.ts";
 import { handOut } from "./_value.ts";
@@ -25,25 +26,44 @@ class Waiter extends Deferred<IteratorResult<unknown, undefined>> {
   }
 }
 
+/** A signal, and its number in the order of arrival. */
+interface Arrival {
+  readonly event: SignalReceivedEvent;
+  readonly order: number;
+}
+
 interface Channel {
   /** Read by nobody yet; empty while somebody is subscribed. */
-  buffer: Fifo<unknown>;
+  buffer: Fifo<Arrival>;
   readonly subscribers: Set<Subscription>;
 }
 
 export class Signals {
   readonly #channels = new Map<string, Channel>();
   readonly #gate: SignalGate;
+  #arrived = 0;
 
   constructor(gate: SignalGate) {
     this.#gate = gate;
   }
 
   /** A signal has arrived. */
-  deliver(name: string, payload: unknown): void {
-    const { buffer, subscribers } = this.#channel(name);
-    if (subscribers.size === 0) buffer.push(payload);
-    for (const subscriber of subscribers) subscriber.take(payload);
+  deliver(event: SignalReceivedEvent): void {
+    const { buffer, subscribers } = this.#channel(event.name);
+    const arrival = { event, order: this.#arrived++ };
+    if (subscribers.size === 0) buffer.push(arrival);
+    for (const subscriber of subscribers) subscriber.take(arrival);
+  }
+
+  /** What nobody or not everybody has read, in order of arrival. */
+  unread(): SignalReceivedEvent[] {
+    const unread = new Set<Arrival>();
+    for (const { buffer, subscribers } of this.#channels.values()) {
+      for (const one of [buffer, ...[...subscribers].map((subscriber) => subscriber.unread)]) {
+        for (const arrival of one) unread.add(arrival);
+      }
+    }
+    return [...unread].sort((a, b) => a.order - b.order).map(({ event }) => event);
   }
 
   subscribe(name: string): AsyncIterator<unknown, undefined> {
@@ -69,21 +89,21 @@ export class Signals {
 class Subscription implements AsyncIterator<unknown, undefined> {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
-  readonly #unread: Fifo<unknown>;
+  readonly unread: Fifo<Arrival>;
   #waiters: Waiter[] = [];
 
   constructor(channel: Channel, gate: SignalGate) {
     this.#channel = channel;
     this.#gate = gate;
-    this.#unread = channel.buffer;
+    this.unread = channel.buffer;
     channel.buffer = new Fifo();
     channel.subscribers.add(this);
   }
 
-  take(payload: unknown): void {
+  take(arrival: Arrival): void {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#unread.push(payload);
-    else waiter.resolve({ value: handOut(payload), done: false });
+    if (waiter === undefined) this.unread.push(arrival);
+    else waiter.resolve({ value: handOut(arrival.event.payload), done: false });
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
@@ -95,8 +115,8 @@ class Subscription implements AsyncIterator<unknown, undefined> {
       this.#stop();
       return Deferred.rejected(refusal);
     }
-    if (this.#unread.size > 0) {
-      return Promise.resolve({ value: handOut(this.#unread.shift()), done: false });
+    if (this.unread.size > 0) {
+      return Promise.resolve({ value: handOut(this.unread.shift().event.payload), done: false });
     }
     const waiter = new Waiter(this.#gate.shielded);
     this.#waiters.push(waiter);
@@ -120,6 +140,6 @@ class Subscription implements AsyncIterator<unknown, undefined> {
 
   #stop(): void {
     const { subscribers } = this.#channel;
-    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
+    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.unread;
   }
 }

@@ -30,6 +30,10 @@ export interface WriterRun extends RunInfo {
   /** The stored run is over. */
   endedElsewhere(state: WorkflowState): void;
   suspend(error: unknown): void;
+  /** The first events of the run that is to take this one's place, made of what is known now. */
+  successor(): WorkflowEvent[];
+  /** The successor is stored. */
+  succeeded(runId: string, events: readonly WorkflowEvent[]): void;
   /** Applies what was taken in. */
   pump(): void;
 }
@@ -50,6 +54,8 @@ export class Writer {
   #outbox: Batch = { events: [], waiters: undefined };
   #writing = false;
   #paused: boolean;
+  /** The ID of the run that is to take this one's place, once all else is stored. */
+  #succession: string | undefined;
   #onIdle: (() => void)[] = [];
 
   /** @param paused Whether to record without writing until {@linkcode resume}. */
@@ -73,6 +79,12 @@ export class Writer {
 
   resume(): void {
     this.#paused = false;
+    this.#begin();
+  }
+
+  /** Stores the run that takes this one's place, when nothing else is left to store. */
+  succeed(runId: string): void {
+    this.#succession = runId;
     this.#begin();
   }
 
@@ -101,7 +113,7 @@ export class Writer {
   }
 
   get #ready(): boolean {
-    return !this.#paused && this.#outbox.events.length > 0;
+    return !this.#paused && (this.#outbox.events.length > 0 || this.#succession !== undefined);
   }
 
   get #behind(): boolean {
@@ -111,6 +123,7 @@ export class Writer {
   readonly #next = (): void => {
     if (!this.#run.live || !(this.#behind || this.#ready)) return this.#end();
     if (this.#behind) return void this.#guard(this.#catchUp(undefined, false));
+    if (this.#outbox.events.length === 0) return void this.#guard(this.#replace(this.#succession!));
     const batch = this.#outbox;
     this.#outbox = { events: [], waiters: undefined };
     this.#append(batch).then(() => {
@@ -131,6 +144,26 @@ export class Writer {
       this.#run.suspend(error);
     }
     this.#next();
+  }
+
+  /** Appends the successor, made anew whenever something has come between. */
+  async #replace(runId: string): Promise<void> {
+    const { workflowId, runId: replaces } = this.#run;
+    for (let attempt = 1; this.#run.live; attempt++) {
+      const events = this.#run.successor();
+      try {
+        await this.#store.append(new FrozenBatch(workflowId, runId, this.#length, events, replaces));
+        this.#succession = undefined;
+        return this.#run.succeeded(runId, events);
+      } catch (error) {
+        const state = isConflict(error) ? await this.#store.load(workflowId) : null;
+        if (state?.runId === runId) { // it is stored, only the answer was lost
+          this.#succession = undefined;
+          return this.#run.succeeded(runId, state.history);
+        }
+        if (!isConflict(error) || !await this.#catchUp(undefined, false)) await this.#store.backOff(error, attempt);
+      }
+    }
   }
 
   #append({ events }: Batch): Promise<void> {

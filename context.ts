@@ -176,6 +176,14 @@ export class ReplayContext implements WorkflowContext {
     return results;
   }
 
+  continueAsNew(input?: unknown): Promise<never> {
+    try {
+      return this.#replay.continueAsNew(toStored(input, "input"));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   patched(changeId: string): boolean {
     checkText("changeId", changeId, "ask for a change");
     return this.#replay.patched(changeId);

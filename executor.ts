@@ -52,7 +52,7 @@ import {
   validateExecution,
 } from "./_options.ts";
 import { isConflict, RetryingStore } from "./_retrying_store.ts";
-import { type Host, Run } from "./_run.ts";
+import { type Chain, type Host, Run } from "./_run.ts";
 import { Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -95,7 +95,11 @@ export class Executor {
       if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
       this.#handles.listen();
     };
-    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended };
+    const begin = (run: Run, started: WorkflowEvent) => {
+      this.#begin(run, started);
+      run.told(null); // others may have written to it already
+    };
+    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended, begin };
   }
 
   /**
@@ -331,12 +335,12 @@ export class Executor {
       const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
       this.#begin(run, event);
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
-      return this.#handles.create(run, run);
+      return this.#handles.create(run, run.chain);
     });
   }
 
   /** Makes a stored run live, or says why it cannot be. */
-  #resume(state: WorkflowState): Run | WorkflowError {
+  #resume(state: WorkflowState): Chain | WorkflowError {
     let workflow: Workflow<never>;
     try {
       workflow = this.#codeOf(state, "recover workflow");
@@ -346,7 +350,7 @@ export class Executor {
     }
     const run = new Run(this.#host, workflow, state, state.history, true);
     this.#begin(run);
-    return run;
+    return run.chain;
   }
 
   /** The function of a stored workflow. */

@@ -47,6 +47,7 @@ import {
   beginRun,
   checkBatch,
   checkState,
+  continues,
   finalStatus,
   FrozenBatch,
   listEvents,
@@ -525,7 +526,12 @@ export class InMemoryStore implements WorkflowStore {
     if (!(events.some(({ type }) => type === "cancel_requested") || finalStatus(events[events.length - 1]))) {
       this.#checkLength(length, action, workflowId);
     }
-    if (starts) {
+    if (continues(batch)) {
+      this.#entries.change(entry!, () => {
+        entry!.reset(beginRun(batch, entry!.fields.createdAt), [], false);
+        entry!.append(events);
+      });
+    } else if (starts) {
       const run = new Entry(beginRun(batch), []);
       run.append(events);
       if (entry !== undefined) this.#entries.remove(entry);

@@ -46,6 +46,8 @@ export interface WorkflowStartedEvent {
   readonly input?: unknown;
   /** How long the workflow may take, in milliseconds; absent if it may take forever. */
   readonly timeoutMs?: number;
+  /** Present if the run continues another one: the first run of that chain. */
+  readonly firstRunId?: string;
 }
 
 /** The workflow function returned. Always the last event. */
@@ -414,12 +416,16 @@ export interface AppendBatch {
   readonly workflowId: string;
   /** The run that the events belong to. */
   readonly runId: string;
-  /** How many events the writer believes the run to have: an integer from 0. */
+  /**
+   * How many events the writer believes the run to have: an integer from 0. In a batch that continues a run as a new one:
+   * the events of the run that `replaces` names.
+   */
   readonly expectedLength: number;
   /** The events to add, in order; at least one. */
   readonly events: readonly WorkflowEvent[];
   /**
-   * Only with a first event `workflow_started`: the run that the new one replaces. It must be finished.
+   * Only with a first event `workflow_started`: the run that the new one replaces. It must be finished; or running, if the
+   * new one continues it, which an `expectedLength` above 0 says.
    * @default {undefined}: no workflow of that ID may exist
    */
   readonly replaces?: string;
@@ -479,7 +485,9 @@ export interface WorkflowStore {
    * writers who believe the same, one succeeds, and nobody's events are added twice.
    *
    * A first event `workflow_started` with an expected length of 0 creates the run, last in the order of creation,
-   * either anew or in the place of the finished run that `replaces` names. A last event `workflow_completed`,
+   * either anew or in the place of the finished run that `replaces` names. With an expected length above 0 it continues the
+   * running run that `replaces` names: the new history takes the place of the old one, and the workflow keeps its
+   * `createdAt` and its place in the order of creation. A last event `workflow_completed`,
    * `workflow_failed` or `workflow_canceled` finishes it. Status, input, result, error and times follow from the
    * events: `applyBatch` computes them. Costs as much as the batch, never as much as the history.
    *
@@ -713,6 +721,16 @@ export interface WorkflowContext {
     limit: number,
     body: (item: Item, index: number) => Result | PromiseLike<Result>,
   ): Promise<Result[]>;
+  /**
+   * Ends this run and starts the workflow anew with another input, under the same ID, with a history of its own. What has
+   * not been read of signals goes along, timers and activities that are open do not. Handles of the workflow wait for
+   * the end of the whole chain. For workflows that go on for ever.
+   *
+   * @param input The input of the next run.
+   * @returns Never: nothing after it is run.
+   * @throws {TypeError} If the input cannot be stored.
+   */
+  continueAsNew(input?: unknown): Promise<never>;
   /**
    * Tells whether this run goes the new way of a change in the workflow's code: `true` in a run that came here with the
    * new code, `false` in one whose history was made by the old code beyond this point. Always the same in one run.

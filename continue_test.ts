@@ -1,0 +1,296 @@
+/** Runs that continue as new. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type AppendBatch,
+  applyBatch,
+  CanceledError,
+  Executor,
+  InMemoryStore,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
+import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+async function countdown(ctx: Ctx, n: number): Promise<string> {
+  if (n === 0) return "lift-off";
+  await ctx.sleep(10);
+  return await ctx.continueAsNew(n - 1);
+}
+
+/** Sums what it is sent, beginning anew after every second number. */
+async function sums(ctx: Ctx, input: { sum: number; left: number }): Promise<number> {
+  let { sum, left } = input;
+  for (let i = 0; i < 2 && left > 0; i++, left--) sum += await ctx.waitForSignal<number>("n");
+  if (left > 0) return await ctx.continueAsNew({ sum, left });
+  return sum;
+}
+
+Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handle waits for the end of the chain", async () => {
+  const { executor, store, clock } = setUp();
+  await store.save({ workflowId: "before", status: "running" });
+  const handle = await executor.execute(countdown, { id: "a", input: 3 });
+  await store.save({ workflowId: "after", status: "running" });
+  assertEquals(await handle.result(), "lift-off");
+  const state = (await store.load("a"))!;
+  assertEquals(typesOf(state.history), ["workflow_started", "workflow_completed"]);
+  assertEquals([state.input, state.createdAt, clock.now(), handle.status], [0, 0, 30, "completed"]);
+  assert(state.runId !== handle.runId);
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["before", "a", "after"]);
+  assertEquals(await (await executor.handle("a")).result(), "lift-off");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals over, in order", async () => {
+  const { executor, store } = setUp();
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 7 } });
+  await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", { name: "n", payload })));
+  assertEquals(await handle.result(), 28);
+  const { history } = (await store.load("a"))!;
+  assertEquals(history.filter(({ type }) => type === "signal_received").length, 1);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several names, buffered and half read", async () => {
+  async function reads(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 1) {
+      const got: unknown[] = [];
+      for await (const one of ctx.receiveSignal("b")) if (got.push(one) === 2) break;
+      for await (const one of ctx.receiveSignal("a")) if (got.push(one) === 4) break;
+      return got;
+    }
+    for await (const one of ctx.receiveSignal("b")) if (one === "b1") return await ctx.continueAsNew(1);
+  }
+  const { executor, store, clock } = setUp();
+  clock.hold();
+  const signals = ["a1", "b1", "a2", "b2", "b3"];
+  for (const payload of signals) {
+    if (payload === "a1") await executor.execute(reads, { id: "a", input: 0 });
+    await executor.signal("a", { name: payload[0], payload });
+  }
+  clock.release();
+  assertEquals(await (await executor.handle("a")).result(), ["b2", "b3", "a1", "a2"]);
+  const carried = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
+  assertEquals(carried.map((event) => (event as { payload: unknown }).payload), ["a1", "a2", "b2", "b3"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires into the next run", async () => {
+  async function stale(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 0) {
+      void ctx.sleep(50).then(() => ctx.continueAsNew("stale"));
+      return await ctx.continueAsNew(1);
+    }
+    await ctx.sleep(100);
+    return ctx.now();
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(stale, { id: "a", input: 0 });
+  assertEquals(await handle.result(), 100);
+  assertEquals(typesOf((await store.load("a"))!.history), [
+    "workflow_started",
+    "timer_started",
+    "timer_fired",
+    "workflow_completed",
+  ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run", async () => {
+  let after = false;
+  async function ends(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 0) {
+      ctx.continueAsNew(1);
+      ctx.continueAsNew(2); // the first counts
+      return "no result of the first run";
+    }
+    await Promise.resolve().then(() => after = true);
+    return round;
+  }
+  const { executor } = setUp();
+  assertEquals(await (await executor.execute(ends, { id: "a", input: 0 })).result(), 1);
+  assert(after);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be stored, and the run goes on", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), "Cannot store input: a function cannot be stored");
+  await executor.close();
+});
+
+Deno.test("Executor.cancel() reaches a workflow that continues as new all the time", async () => {
+  async function forever(ctx: Ctx, n: number): Promise<number> {
+    await ctx.sleep(1);
+    return await ctx.continueAsNew(n + 1);
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(forever, { id: "a", input: 0 });
+  for (let i = 0; i < 20; i++) await settle();
+  await executor.cancel("a", "enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  const state = (await store.load("a"))!;
+  assertEquals(state.status, "canceled");
+  assert(state.input as number > 5);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() starts an ID anew after its chain has ended, with nothing left over", async () => {
+  const { executor, store } = setUp();
+  await (await executor.execute(sums, { id: "a", input: { sum: 0, left: 0 } })).result();
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 100, left: 3 } });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  assertEquals(await handle.result(), 106);
+  const again = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
+  await executor.signal("a", { name: "n", payload: 5 });
+  assertEquals([await again.result(), await handle.result()], [5, 106]);
+  assertEquals((await store.load("a"))!.history[0].type, "workflow_started");
+  await executor.close();
+});
+
+for (const when of ["before", "after"] as const) {
+  Deno.test(`WorkflowContext.continueAsNew() survives a stop ${when} each write of the store`, async () => {
+    for (let stop = 0;; stop++) {
+      const store = new FaultyStore();
+      const options = { store, storeRetry: { maxAttempts: 1 } };
+      const { executor, clock } = setUp(options);
+      let writes = 0;
+      store[when] = () => {
+        if (writes++ === stop) throw new Error("the process dies here");
+      };
+      let told = 0; // what was told to be stored
+      try {
+        const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
+        for (const payload of [1, 2, 3, 4, 5]) {
+          await executor.signal("a", { name: "n", payload });
+          told += payload;
+        }
+        assertEquals(await handle.result(), 15);
+      } catch {
+        // it died
+      }
+      await executor.close();
+      if (writes <= stop) break; // it was never stopped
+      store[when] = () => {};
+      const next = new Executor({ store, clock, workflows: { sums }, random: () => 0.5 });
+      await next.recover();
+      const state = await store.load("a");
+      if (state === null) continue; // it died before the start was stored
+      const got = () => store.load("a").then((state) => state!);
+      // What nobody was told is stored may be missing: send it again until the end.
+      for (let i = 0; i < 10 && (await got()).status === "running"; i++) {
+        await settle();
+        if ((await got()).status === "running") await next.signal("a", { name: "n", payload: 0 }).catch(() => {});
+      }
+      const { status, result, history } = await got();
+      assertEquals([status, typesOf(history)[0]], ["completed", "workflow_started"]);
+      assert(told <= (result as number) && (result as number) <= 15, `told ${told}, got ${result}, stop ${stop}`);
+      await next.close();
+    }
+  });
+}
+
+Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever sends it when", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 200 } });
+  for (let i = 0; i < 200; i += 4) {
+    await Promise.all([0, 1, 2, 3].map((k) => (k % 2 ? executor : other).signal("a", { name: "n", payload: i + k })));
+  }
+  assertEquals(await handle.result(), 199 * 100);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
+  const { executor, store, clock } = setUp();
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  await settle();
+  await executor.close();
+  const next = new Executor({ store, clock, workflows: { sums } });
+  const [handle] = await next.recover();
+  await next.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 10);
+  await next.close();
+});
+
+Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
+  const watched = (await other.handle("a")).result();
+  for (const payload of [1, 2, 3, 4, 5]) {
+    await executor.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals(await watched, 15);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain in memory", async () => {
+  async function long(ctx: Ctx, n: number): Promise<number> {
+    return n === 2000 ? n : await ctx.continueAsNew(n + 1);
+  }
+  const { executor, store } = setUp();
+  assertEquals(await (await executor.execute(long, { id: "a", input: 0 })).result(), 2000);
+  assertEquals([store.size, (await store.load("a"))!.history.length], [1, 2]);
+  await executor.close();
+});
+
+const started = (input: unknown, firstRunId?: string): WorkflowEvent => ({
+  type: "workflow_started",
+  at: 50,
+  workflowName: "w",
+  input,
+  ...(firstRunId && { firstRunId }),
+});
+const batch: AppendBatch = { workflowId: "a", runId: "2", replaces: "1", expectedLength: 2, events: [started(2, "1")] };
+
+async function running(): Promise<InMemoryStore> {
+  const store = new InMemoryStore();
+  const events = [started(1), { type: "timer_fired", at: 60, seq: 0 }] as const;
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events });
+  return store;
+}
+
+Deno.test("InMemoryStore.append() continues a running run as a new one in one step", async () => {
+  const store = await running();
+  const before = (await store.load("a"))!;
+  await store.append(batch);
+  const after = (await store.load("a"))!;
+  assertEquals([after.runId, after.status, after.input, after.history.length], ["2", "running", 2, 1]);
+  assertEquals([after.createdAt, before.history.length], [before.createdAt, 2]);
+  assertEquals(applyBatch(before, batch), after);
+});
+
+const conflicting: [what: string, change: Partial<AppendBatch>][] = [
+  ["its history is longer", { expectedLength: 1 }],
+  ["its history is shorter", { expectedLength: 3 }],
+  ["it is another run", { replaces: "0" }],
+  ["it is not there", { workflowId: "b" }],
+];
+for (const [what, change] of conflicting) {
+  Deno.test(`InMemoryStore.append() does not continue a run when ${what}`, async () => {
+    const store = await running();
+    const before = await store.load("a");
+    const error = await assertRejects(() => store.append({ ...batch, ...change }), WorkflowError);
+    assertEquals([error.code, await store.load("a") === before], ["conflict", true]);
+  });
+}
+
+Deno.test("InMemoryStore.append() does not continue a run that is finished, and not twice", async () => {
+  const store = await running();
+  await store.append(batch);
+  assertEquals((await assertRejects(() => store.append(batch), WorkflowError)).code, "conflict");
+  const done: WorkflowEvent = { type: "workflow_completed", at: 70 };
+  await store.append({ workflowId: "a", runId: "2", expectedLength: 1, events: [done] });
+  const next = { ...batch, runId: "3", replaces: "2" };
+  assertEquals((await assertRejects(() => store.append(next), WorkflowError)).code, "conflict");
+});
