@@ -165,7 +165,7 @@ export function validateBatch(batch: AppendBatch): void {
   const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
   for (let i = 0; i < events.length; i++) validateEvent(events[i], "events", i);
   const starts = events[0].type === "workflow_started";
-  const begins = expectedLength === 0 || replaces !== undefined;
+  const begins = expectedLength === 0 || starts && replaces !== undefined;
   if (starts !== begins || events.some(({ type }, i) => i > 0 && type === "workflow_started")) {
     throw fail(
       `"workflow_started" must be the first event, and "expectedLength" 0 with it alone unless it "replaces" a running run`,

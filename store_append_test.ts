@@ -79,7 +79,8 @@ for (const [what, stored, part, why] of conflicts) {
   });
 }
 
-const only = `"workflow_started" must be the first event, and "expectedLength" 0 with it alone`;
+const only =
+  `"workflow_started" must be the first event, and "expectedLength" 0 with it alone unless it "replaces" a running run`;
 const other = `"replaces" must be the ID of another run, and only a batch that starts a run has it`;
 const malformed: [what: string, part: object, message: string][] = [
   ["an empty ID", { workflowId: "" }, `Cannot append to workflow: "workflowId" must be a non-empty string, got ""`],
