@@ -195,6 +195,9 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   side_effect: true,
   compensation_started: true,
   patched: true,
+  child_started: true,
+  child_completed: true,
+  child_failed: true,
   update_accepted: true,
   update_completed: true,
 };
@@ -202,7 +205,7 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
 /** Whether an event is a command of the workflow's, with a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {
   return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
-    event.type === "compensation_started";
+    event.type === "compensation_started" || event.type === "child_started";
 }
 
 /**

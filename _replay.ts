@@ -14,6 +14,7 @@ import { CanceledError, CompensationError, NonDeterminismError, TimeoutError } f
 import type {
   ActivityAttemptFailedEvent,
   ActivityOptions,
+  ChildOptions,
   CommandEvent,
   Workflow,
   WorkflowContext,
@@ -39,6 +40,14 @@ export type Command =
       readonly options: ActivityOptions;
     }
     | { readonly type: "timer_started"; readonly delayMs: number }
+    | {
+      readonly type: "child_started";
+      readonly name: string;
+      readonly workflow: Workflow<never>;
+      readonly workflowId: string;
+      readonly input: unknown;
+      readonly options: ChildOptions;
+    }
     | { readonly type: "side_effect"; readonly body: () => unknown }
     | { readonly type: "compensation_started"; readonly name: string }
   );
@@ -98,6 +107,8 @@ class Condition extends Deferred<void> {
 export interface ReplayListener {
   /** The workflow issued a command that the history does not hold. */
   issued(pending: Pending): void;
+  /** A cancellation has ended the wait for a command, whose outcome the history does not hold. */
+  abandoned(pending: Pending): void;
   /** The workflow function returned or threw. */
   returned(outcome: Outcome): void;
   /** The workflow is to begin anew. */
@@ -157,6 +168,11 @@ export class Replay {
   /** What a new wait is rejected with, if a cancellation reaches it. */
   refusal(): Error | undefined {
     return this.#shields > 0 ? undefined : this.#canceled;
+  }
+
+  /** The position of the next command. */
+  get position(): number {
+    return this.#next;
   }
 
   /** Whether waits that begin now are protected from a cancellation. */
@@ -330,6 +346,7 @@ export class Replay {
     switch (event.type) {
       case "activity_started":
       case "timer_started":
+      case "child_started":
       case "side_effect":
       case "compensation_started": {
         const pending = this.pending.get(event.seq);
@@ -343,6 +360,8 @@ export class Replay {
         return this.#noteAttempt(event);
       case "activity_completed":
       case "activity_failed":
+      case "child_completed":
+      case "child_failed":
       case "timer_fired": {
         const pending = this.pending.get(event.seq);
         if (pending === undefined) return;
@@ -381,6 +400,7 @@ export class Replay {
     switch (event.type) {
       case "activity_started":
       case "timer_started":
+      case "child_started":
         if (event.seq >= this.#next) this.#diverge(this.#missing(event));
         return false;
       case "side_effect":
@@ -403,10 +423,12 @@ export class Replay {
         this.#noteAttempt(event);
         return false;
       case "activity_completed":
+      case "child_completed":
         this.now = event.at;
         this.#take(event)?.resolve(handOut(event.result));
         return true;
       case "activity_failed":
+      case "child_failed":
         this.now = event.at;
         this.#take(event)?.reject(fromErrorRecord(event.error));
         return true;
@@ -462,6 +484,7 @@ export class Replay {
       this.pending.delete(pending.seq);
       pending.effect?.stop(reason);
       pending.reject(reason);
+      this.#listener.abandoned(pending);
     }
     for (const condition of this.#conditions) {
       if (condition.shielded && !shieldedToo) continue;
@@ -534,6 +557,7 @@ function nameOf(command: CommandEvent | Command): string | undefined {
 const nouns = {
   activity_started: "activity",
   timer_started: "sleep",
+  child_started: "child workflow",
   side_effect: "side effect",
   compensation_started: "compensation",
 };

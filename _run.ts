@@ -9,10 +9,11 @@
  * @module
  */
 
-import { ReplayContext } from "./context.ts";
+import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
+  ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
   UpdateCompletedEvent,
@@ -24,6 +25,7 @@ import type {
 } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { cannot } from "./_check.ts";
+import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred, isThenable } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
@@ -36,7 +38,7 @@ import { handOut, show, toStored } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
-export interface Host extends ActivityHost {
+export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly store: RetryingStore;
   readonly hooks: Hooks | undefined;
   /** The run is live no more. */
@@ -82,6 +84,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The answers to updates, given or to be given, by the update's ID. */
   readonly #answers = new Map<string, Deferred>();
   #onSettled: (() => void)[] = [];
+  /** Child workflows whose end is not stored, by their command's position. */
+  readonly #children = new Map<number, ChildStartedEvent>();
+  /** Those that a replayed cancellation has abandoned. */
+  #orphans: ChildStartedEvent[] = [];
   /** What `result()` answers or throws, once the run has ended. */
   #result: (() => unknown) | undefined;
 
@@ -260,6 +266,23 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     return this.#replaying && this.#queue.size > 0;
   }
 
+  abandoned({ seq, effect }: Pending): void {
+    const event = this.#children.get(seq);
+    if (event === undefined) return;
+    if (this.#replaying) this.#orphans.push(event);
+    else if (effect instanceof ChildTask) effect.close();
+    else this.#host.closeChild(this, event);
+  }
+
+  /** What becomes of the children when nobody is left who waits for them. */
+  #closeChildren(): void {
+    for (const [seq, event] of this.#children) {
+      const effect = this.#replay.pending.get(seq)?.effect;
+      if (effect instanceof ChildTask) effect.close();
+      else this.#host.closeChild(this, event);
+    }
+  }
+
   returned(outcome: Outcome): void {
     this.#final = this.#finalEvent(outcome); // at once: branches that go on can still change the value
     if (!this.#replaying) this.#close(this.#final);
@@ -287,6 +310,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    this.#closeChildren();
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
     });
@@ -305,6 +329,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       this.#host.timers.clear(this.#deadline);
     }
     if (event.type === "update_completed") this.#answer(event);
+    else if (event.type === "child_started") this.#children.set(event.seq, event);
+    else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
     if (this.live) this.#queue.push(event);
   }
 
@@ -369,7 +395,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       const event = this.#queue.shift();
       this.#inTurn = this.#replay.apply(event);
       if (event.type === "workflow_started") {
-        const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay);
+        const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay, this.#host);
         this.#replay.start(this.#workflow, ctx, handOut(event.input));
       }
       if (this.#inTurn) this.#host.turns.begin(this);
@@ -381,6 +407,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
+    for (const event of this.#orphans.splice(0)) {
+      if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
+    }
     this.#writer.resume();
   }
 
@@ -407,7 +436,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       if (pending.retryAt !== undefined) task.retry(pending.retryAt);
       else if (again && task.atMostOnce) task.interrupt();
       else task.begin();
-    }
+    } else if (event?.type === "child_started") new ChildTask(this.#host, this, pending);
   }
 
   /** Puts the last event on its way. */
@@ -439,6 +468,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #finish(event: WorkflowEvent): void {
     this.status = finalStatus(event)!;
+    if (this.live) this.#closeChildren();
     const reason = () => new CanceledError(`The workflow has ended: ${this.status}`);
     this.#end(reason, () => {
       if (event.type === "workflow_completed") return handOut(event.result);
@@ -494,6 +524,11 @@ function commandEvent(command: Command, seq: number, at: number): CommandEvent {
       return { type, at, seq, name: command.name, input: command.input };
     case "timer_started":
       return { type, at, seq, dueAt: at + command.delayMs };
+    case "child_started": {
+      const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
+      const event = { type, at, seq, name, workflowId, input, closePolicy } as const;
+      return timeoutMs === undefined ? event : { ...event, timeoutMs };
+    }
     case "compensation_started":
       return { type, at, seq, name: command.name };
     case "side_effect":

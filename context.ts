@@ -12,9 +12,12 @@ import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./defi
 import type {
   ActivityContext,
   ActivityOptions,
+  ChildHandle,
+  ChildOptions,
   CompensationOptions,
   UpdateHandlerOptions,
   WaitOptions,
+  Workflow,
   WorkflowContext,
 } from "./types.ts";
 import {
@@ -29,6 +32,26 @@ import {
 } from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
+/** What a context asks its executor. */
+export interface ContextHost {
+  /** The name of a workflow in the history. */
+  nameOf(workflow: Workflow<never>): string;
+  /** Signals or cancels a child, once for each key. */
+  reachChild(request: ChildRequest, key: string): Promise<void>;
+}
+
+/** What a workflow asks of a child: a signal if it has a name, else to be cancelled. */
+export interface ChildRequest {
+  /** The child's ID. */
+  readonly workflowId: string;
+  /** The name of the signal. */
+  readonly name?: string;
+  /** The payload of the signal. */
+  readonly payload?: unknown;
+  /** The reason of the cancellation. */
+  readonly reason?: string;
+}
+
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
@@ -36,12 +59,14 @@ export class ReplayContext implements WorkflowContext {
   /** The ID of this run. */
   readonly runId: string;
   readonly #replay: Replay;
+  readonly #host: ContextHost;
   #random: (() => number) | undefined;
 
-  constructor(workflowId: string, runId: string, replay: Replay) {
+  constructor(workflowId: string, runId: string, replay: Replay, host: ContextHost) {
     this.workflowId = workflowId;
     this.runId = runId;
     this.#replay = replay;
+    this.#host = host;
   }
 
   get signal(): AbortSignal {
@@ -174,6 +199,62 @@ export class ReplayContext implements WorkflowContext {
     const failure = lanes.find((one) => one.status === "rejected");
     if (failure !== undefined) throw failure.reason;
     return results;
+  }
+
+  executeChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    input?: Input,
+    options: ChildOptions = {},
+  ): Promise<Awaited<Output>> {
+    try {
+      return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<Awaited<Output>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  startChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    input?: Input,
+    options: ChildOptions = {},
+  ): ChildHandle<Awaited<Output>> {
+    return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<Awaited<Output>>;
+  }
+
+  #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Command["caller"]): ChildHandle {
+    const action = "start child workflow";
+    checkFunction("workflow", workflow, action);
+    const name = this.#host.nameOf(workflow as Workflow<never>);
+    checkObject("options", options, action, name);
+    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy = "cancel" } = options;
+    checkText("id", id, action, name);
+    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
+    if (parentClosePolicy !== "cancel" && parentClosePolicy !== "abandon") {
+      throw invalid("parentClosePolicy", parentClosePolicy, '"cancel" or "abandon"', action, name);
+    }
+    const result = this.#replay.issue({
+      type: "child_started",
+      caller,
+      name,
+      workflow: workflow as Workflow<never>,
+      workflowId: id,
+      input: toStored(input, "input of child workflow", name),
+      options,
+    });
+    result.catch(() => {}); // whoever only starts it need not wait for it
+    const reach = (verb: string, request: Omit<ChildRequest, "workflowId">) =>
+      this.executeActivity(
+        (request: ChildRequest, { idempotencyKey }) => this.#host.reachChild(request, idempotencyKey),
+        { workflowId: id, ...request },
+        { name: `${verb} child workflow` },
+      );
+    return {
+      workflowId: id,
+      result: () => result,
+      signal: async (signal, payload) =>
+        await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
+      cancel: async (reason) => await reach("cancel", reason === undefined ? {} : { reason }),
+    };
   }
 
   continueAsNew(input?: unknown): Promise<never> {

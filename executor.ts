@@ -26,14 +26,17 @@
  */
 
 import { WorkflowError } from "./errors.ts";
-import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import type { ChildRequest } from "./context.ts";
+import { applyMiddleware, type MiddlewareCall, type RunInfo } from "./hooks.ts";
 import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
+  ChildStartedEvent,
   InputArgs,
   UpdateCompletedEvent,
   Workflow,
   WorkflowContext,
   WorkflowEvent,
+  WorkflowStartedEvent,
   WorkflowState,
 } from "./types.ts";
 import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
@@ -58,6 +61,12 @@ import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
 export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, UpdateOptions, WorkflowHandle };
+
+/** Whether a workflow was started by a certain command. */
+function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
+  return started?.type === "workflow_started" && started.parent?.workflowId === parent.workflowId &&
+    started.parent.runId === parent.runId && started.parent.seq === seq;
+}
 
 /** What every workflow is asked for without a handler. */
 const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
@@ -99,7 +108,13 @@ export class Executor {
       this.#begin(run, started);
       run.told(null); // others may have written to it already
     };
-    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended, begin };
+    this.#host = {
+      ...{ store: retrying, clock, timers, turns, hooks, middleware, random, report, ended, begin },
+      nameOf: (workflow) => this.#nameOf(workflow),
+      startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
+      closeChild: (parent, event) => void this.#closeChild(parent, event),
+      reachChild: (request, key) => this.#reachChild(request, key),
+    };
   }
 
   /**
@@ -188,7 +203,7 @@ export class Executor {
       if (run !== undefined && !Object.hasOwn(known, name)) return await run.query(name, copies);
       const state = await this.#handles.load(id, "query");
       if (Object.hasOwn(known, name)) return name === "state" ? state : state[name as "status"];
-      const replay = await lookAt(this.#codeOf(state, action), state, this.#host.turns);
+      const replay = await lookAt(this.#codeOf(state, action), state, this.#host);
       return replay.handlers.query(id, name, copies);
     });
   }
@@ -285,6 +300,7 @@ export class Executor {
         if (live?.runId === state.runId) live.adopt();
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
+      for (const state of states) void this.#closeOrphan(state);
       return handles;
     });
   }
@@ -319,24 +335,83 @@ export class Executor {
     validateExecution(workflow, id, options);
     const { input, timeoutMs, signal } = options;
     signal?.throwIfAborted();
-    const workflowName = this.#names.get(workflow) ?? (workflow.name || "anonymous");
-    const event: WorkflowEvent = Object.freeze({
+    const workflowName = this.#nameOf(workflow);
+    const event: WorkflowStartedEvent = Object.freeze({
       type: "workflow_started",
       at: this.#host.clock.now(),
       workflowName,
       input: toStored(input, "input"),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    const runId = crypto.randomUUID();
     return await this.#handles.opening(async () => {
-      await this.#create(id, runId, event);
-      this.#assertOpen("execute");
-      if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
-      const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
-      this.#begin(run, event);
+      const run = await this.#start(workflow, id, event);
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
       return this.#handles.create(run, run.chain);
     });
+  }
+
+  /** Stores the first event of a run, and makes the run live. */
+  async #start(workflow: Workflow<never>, workflowId: string, event: WorkflowStartedEvent): Promise<Run> {
+    const { workflowName } = event;
+    const runId = crypto.randomUUID();
+    await this.#create(workflowId, runId, event);
+    this.#assertOpen("execute");
+    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    const run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, [event], false);
+    this.#begin(run, event);
+    return run;
+  }
+
+  #nameOf(workflow: Workflow<never>): string {
+    return this.#names.get(workflow) ?? (workflow.name || "anonymous");
+  }
+
+  async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
+    const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
+    return await this.#handles.opening(async () => {
+      const stored = await this.#host.store.load(workflowId);
+      this.#assertOpen("start child");
+      if (stored !== null && isChildOf(stored, parent, seq)) {
+        const live = this.#runs.get(workflowId)?.chain ??
+          (stored.status === "running" ? this.#resume(stored) : undefined);
+        // if its code is not known here, another executor may drive it
+        return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
+      }
+      const run = await this.#start(
+        workflow,
+        workflowId,
+        Object.freeze({
+          type: "workflow_started",
+          at: this.#host.clock.now(),
+          workflowName,
+          input,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+          parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+        }),
+      );
+      return this.#handles.create(run, run.chain);
+    });
+  }
+
+  /** Cancels a child for which nobody waits any more, unless it is to be left alone. */
+  async #closeChild(parent: RunInfo, { workflowId, seq, closePolicy }: ChildStartedEvent): Promise<void> {
+    if (closePolicy === "abandon") return;
+    try {
+      const stored = await this.#host.store.load(workflowId);
+      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+      await this.#post("cancel", workflowId, this.#cancelEvent(`its parent ${show(parent.workflowId)} is over`));
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code !== "closed" && code !== "not_found") this.#host.report(error); // recover() tries again
+    }
+  }
+
+  /** Sends what a workflow asks of its child; the key tells a repetition. */
+  async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
+    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason));
+    const at = this.#host.clock.now();
+    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
+    await this.#post("signal", workflowId, Object.freeze(event));
   }
 
   /** Makes a stored run live, or says why it cannot be. */
@@ -351,6 +426,19 @@ export class Executor {
     const run = new Run(this.#host, workflow, state, state.history, true);
     this.#begin(run);
     return run.chain;
+  }
+
+  /** Closes a child whose parent's run was over before it could do so. */
+  async #closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
+    const started = history[0];
+    if (started?.type !== "workflow_started" || started.parent === undefined) return;
+    const { parent } = started;
+    const { closePolicy, seq } = parent;
+    const state = await this.#host.store.load(parent.workflowId).catch(() => undefined);
+    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
+    const { at, workflowName: name } = started;
+    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
+    await this.#closeChild({ ...parent, workflowName: "" }, event);
   }
 
   /** The function of a stored workflow. */

@@ -45,6 +45,7 @@ const ROWS: Record<string, number> = {
   "_writer.ts": 2,
   "_run.ts": 2.5,
   "_handles.ts": 2.75,
+  "_child.ts": 2,
   "_look.ts": 2.5,
   "executor.ts": 3,
   "mod.ts": 4,
