@@ -103,8 +103,8 @@ export function advanceRun(fields: StateFields, events: readonly WorkflowEvent[]
   const status = finalStatus(event);
   if (status === undefined) return;
   fields.status = status;
-  delete fields.result; // somebody may have saved a running state with one
-  delete fields.error;
+  if ("result" in fields) delete fields.result; // somebody may have saved a running state with one
+  if ("error" in fields) delete fields.error;
   const { result, error } = event as { readonly result?: unknown; readonly error?: WorkflowState["error"] };
   if (result !== undefined) fields.result = result;
   if (error !== undefined) fields.error = error;

@@ -24,6 +24,7 @@ import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import { isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
+import { LazyMap } from "./_lazy_map.ts";
 import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
 import { handOut, show } from "./_value.ts";
@@ -123,6 +124,7 @@ export interface ReplayListener {
   readonly behind: boolean;
 }
 
+const none: readonly never[] = [];
 const never = new Promise<never>(() => {});
 const resolved = new CanceledError("The outcome is in the history already");
 
@@ -130,25 +132,23 @@ export class Replay {
   /** The time of the event that was applied last. */
   now = 0;
   /** In order of their sequence numbers. */
-  readonly pending = new Map<number, Pending>();
+  readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);
-  readonly handlers: Handlers = new Handlers((updateId, outcome) => {
-    if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
-  });
   /** What the history holds of each update. */
-  readonly updates = new Map<string, "accepted" | "completed">();
+  readonly updates: LazyMap<string, "accepted" | "completed"> = new LazyMap();
+  #handlers: Handlers | undefined;
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
-  readonly #expected = new Map<number, CommandEvent>();
+  readonly #expected = new LazyMap<number, CommandEvent>();
   #next = 0;
   #shields = 0;
   /** Waits for the workflow's own variables, in order. */
-  readonly #conditions = new Set<Condition>();
+  #conditions: readonly Condition[] = none;
   /** What to undo if the workflow fails, oldest first. */
-  readonly #compensations: { readonly name: string; readonly body: () => unknown }[] = [];
+  #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
   /** Changes of the code, and whether the run goes the new way. */
-  readonly #patches = new Map<string, boolean>();
+  readonly #patches = new LazyMap<string, boolean>();
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
@@ -158,6 +158,18 @@ export class Replay {
   constructor(workflowId: string, listener: ReplayListener) {
     this.#workflowId = workflowId;
     this.#listener = listener;
+  }
+
+  /** What the workflow answers. */
+  get handlers(): Handlers {
+    return this.#handlers ??= new Handlers((updateId, outcome) => {
+      if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
+    });
+  }
+
+  /** Throws while a query or a validation only looks at the workflow. */
+  assertFree(): void {
+    this.#handlers?.assertFree();
   }
 
   /** Aborted when a cancellation is applied. */
@@ -188,7 +200,7 @@ export class Replay {
   /** Calls the workflow function. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
     const fail = (error: unknown) => {
-      if (this.#compensations.length === 0) this.#end({ ok: false, error });
+      if (this.#compensations === undefined) this.#end({ ok: false, error });
       else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
     };
     try {
@@ -208,7 +220,7 @@ export class Replay {
 
   /** Takes the next position for a command and answers its outcome when it is applied. */
   issue(command: Command): Promise<unknown> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
@@ -240,7 +252,7 @@ export class Replay {
     what: string,
     begin: () => { promise: Promise<T>; stop: () => void },
   ): Promise<T> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
@@ -264,8 +276,8 @@ export class Replay {
   /** Waits until `check` answers true. */
   condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
     const condition = new Condition(check, this.#shields > 0);
-    if (!condition.settle()) this.#conditions.add(condition);
-    return { promise: condition.promise, stop: () => void this.#conditions.delete(condition) };
+    if (!condition.settle()) this.#conditions = [...this.#conditions, condition];
+    return { promise: condition.promise, stop: () => this.#dropCondition(condition) };
   }
 
   /** Looks at the conditions, once the workflow has seen an event. Answers whether it will go on because of one. */
@@ -273,20 +285,24 @@ export class Replay {
     let settled = false;
     for (const condition of this.#conditions) {
       if (this.#stopped || !condition.settle()) continue;
-      this.#conditions.delete(condition);
+      this.#dropCondition(condition);
       settled = true;
     }
     return settled;
   }
 
+  #dropCondition(condition: Condition): void {
+    this.#conditions = this.#conditions.filter((one) => one !== condition);
+  }
+
   addCompensation(name: string, body: () => unknown): void {
-    this.handlers.assertFree();
-    this.#compensations.push({ name, body });
+    this.assertFree();
+    (this.#compensations ??= []).push({ name, body });
   }
 
   /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
   patched(changeId: string): boolean {
-    this.handlers.assertFree();
+    this.assertFree();
     let patched = this.#patches.get(changeId);
     if (patched === undefined) {
       this.#patches.set(changeId, patched = !this.#listener.behind);
@@ -298,7 +314,7 @@ export class Replay {
   /** Undoes everything, newest first. Answers what the workflow fails with. */
   async #compensate(error: unknown): Promise<unknown> {
     const errors: unknown[] = [];
-    for (let one; (one = this.#compensations.pop()) !== undefined;) {
+    for (let one; (one = this.#compensations!.pop()) !== undefined;) {
       const { name, body } = one;
       const started: Command = { type: "compensation_started", caller: this.addCompensation, name };
       try {
@@ -319,7 +335,7 @@ export class Replay {
 
   /** Begins the workflow anew; nothing that it waits for settles from now on. */
   continueAsNew(input: unknown): Promise<never> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (!this.#stopped && !this.#ended) {
       this.#ended = true;
       this.#listener.continuedAsNew(input);
@@ -329,7 +345,7 @@ export class Replay {
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
   async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
-    this.handlers.assertFree();
+    this.assertFree();
     this.#shields++;
     try {
       return await body();
@@ -488,7 +504,7 @@ export class Replay {
     }
     for (const condition of this.#conditions) {
       if (condition.shielded && !shieldedToo) continue;
-      this.#conditions.delete(condition);
+      this.#dropCondition(condition);
       condition.reject(reason);
     }
     this.signals.cancel(reason, shieldedToo);

@@ -29,6 +29,7 @@ import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred, isThenable } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
+import { LazyMap } from "./_lazy_map.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
@@ -67,7 +68,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #replay: Replay;
   readonly #writer: Writer;
   readonly #started: WorkflowStartedEvent;
-  readonly #ended = new Deferred<void>();
+  #ended: Deferred<void> | undefined;
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
   #inTurn = false;
@@ -82,12 +83,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
   /** The answers to updates, given or to be given, by the update's ID. */
-  readonly #answers = new Map<string, Deferred>();
-  #onSettled: (() => void)[] = [];
+  readonly #answers = new LazyMap<string, Deferred>();
+  #settling: Deferred<void> | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
-  readonly #children = new Map<number, ChildStartedEvent>();
+  readonly #children = new LazyMap<number, ChildStartedEvent>();
   /** Those that a replayed cancellation has abandoned. */
-  #orphans: ChildStartedEvent[] = [];
+  #orphans: ChildStartedEvent[] | undefined;
   /** What `result()` answers or throws, once the run has ended. */
   #result: (() => unknown) | undefined;
 
@@ -133,7 +134,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Resolves when the run is live no more. */
   get ended(): Promise<void> {
-    return this.#ended.promise;
+    return this.live ? (this.#ended ??= new Deferred()).promise : Promise.resolve();
   }
 
   /** Whether events from outside can still get into the history. */
@@ -200,7 +201,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
     const busy = this.live && (this.#replaying || this.#inTurn || this.#queue.size > 0);
-    return busy ? new Promise((resolve) => this.#onSettled.push(resolve)) : Promise.resolve();
+    return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
+  }
+
+  #endSettling(): void {
+    this.#settling?.resolve();
+    this.#settling = undefined;
   }
 
   /** Whoever waits for an update hears that there will be no answer. */
@@ -269,14 +275,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   abandoned({ seq, effect }: Pending): void {
     const event = this.#children.get(seq);
     if (event === undefined) return;
-    if (this.#replaying) this.#orphans.push(event);
+    if (this.#replaying) (this.#orphans ??= []).push(event);
     else if (effect instanceof ChildTask) effect.close();
     else this.#host.closeChild(this, event);
   }
 
   /** What becomes of the children when nobody is left who waits for them. */
   #closeChildren(): void {
-    for (const [seq, event] of this.#children) {
+    for (const [seq, event] of this.#children.entries()) {
       const effect = this.#replay.pending.get(seq)?.effect;
       if (effect instanceof ChildTask) effect.close();
       else this.#host.closeChild(this, event);
@@ -389,7 +395,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     while (this.live && !this.#inTurn) {
       if (this.#queue.size === 0) {
         if (this.#replaying) this.#endReplay();
-        for (const resolve of this.#onSettled.splice(0)) resolve();
+        this.#endSettling();
         return;
       }
       const event = this.#queue.shift();
@@ -407,9 +413,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
-    for (const event of this.#orphans.splice(0)) {
+    for (const event of this.#orphans ?? []) {
       if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
     }
+    this.#orphans = undefined;
     this.#writer.resume();
   }
 
@@ -485,10 +492,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue.clear();
     this.#writer.close();
-    for (const resolve of this.#onSettled.splice(0)) resolve();
+    this.#endSettling();
     this.#endAnswers();
     this.#host.ended(this);
-    this.#ended.resolve();
+    this.#ended?.resolve();
   }
 
   #callHook(event: WorkflowEvent): void {

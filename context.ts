@@ -95,11 +95,11 @@ export class ReplayContext implements WorkflowContext {
 
   receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<Payload> {
     const name = definedName("name", signal, "receive signal");
-    const { signals, handlers } = this.#replay;
+    const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
-        handlers.assertFree();
-        return signals.subscribe(name) as AsyncIterator<Payload>;
+        replay.assertFree();
+        return replay.signals.subscribe(name) as AsyncIterator<Payload>;
       },
     };
   }
@@ -275,7 +275,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   random(): number {
-    this.#replay.handlers.assertFree(); // the next one would be another
+    this.#replay.assertFree(); // the next one would be another
     this.#random ??= seededRandom(this.runId);
     return this.#random();
   }
