@@ -150,7 +150,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   async post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return false;
     const stored = await this.#writer.post(event);
-    if (!stored && this.status === "running") this.result(); // throws what suspended it
+    if (!stored && this.status === "running" && this.chain.latest === this) this.result(); // throws what suspended it
     return stored;
   }
 
@@ -173,29 +173,29 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   /**
-   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it.
+   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
+   * run takes no updates any more.
    *
    * @throws What the validation or the handler throws; what ends the run before the answer.
    */
-  async update(request: UpdateRequest): Promise<unknown> {
+  async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
     const { handlers, updates } = this.#replay;
     const { updateId, name, input } = request;
     let answer = this.#answers.get(updateId);
-    if (answer === undefined && !updates.has(updateId)) {
-      if (this.open && !handlers.hasUpdate(name)) {
+    if (answer === undefined) {
+      if (!this.open) return undefined;
+      const taken = updates.has(updateId);
+      if (!taken && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
       }
-      if (this.open) handlers.validate(name, input);
-    }
-    if (answer === undefined) {
+      if (!taken) handlers.validate(name, input);
       this.#answers.set(updateId, answer = new Deferred());
       answer.promise.catch(() => {});
-      if (!updates.has(updateId) && !await this.post(acceptance(request, this.#host.clock.now()))) this.#endAnswers();
-      if (!this.live) this.#endAnswers();
+      if (!taken && !await this.post(acceptance(request, this.#host.clock.now()))) return undefined;
     }
-    return await answer.promise;
+    return { value: await answer.promise };
   }
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
@@ -211,10 +211,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Whoever waits for an update hears that there will be no answer. */
   #endAnswers(): void {
-    if (this.#answers.size === 0) return;
-    const message = `${cannot("update workflow", this.workflowId)}: it ended before it had answered`;
-    let error: unknown = new WorkflowError("not_found", message);
-    if (this.status === "running") {
+    const why = this.#continuation === undefined ? "it ended" : "it was continued as new";
+    let error: unknown = new WorkflowError(
+      "not_found",
+      `${cannot("update workflow", this.workflowId)}: ${why} before it had answered`,
+    );
+    if (this.status === "running" && this.#continuation === undefined) {
       try {
         this.result();
       } catch (suspended) {
@@ -311,17 +313,28 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
     };
-    const unseen = [...this.#queue].filter(({ type }) => type === "signal_received" || type === "cancel_requested");
+    const unseen = [...this.#queue].filter(({ type }) =>
+      type === "signal_received" || type === "cancel_requested" || type === "update_accepted"
+    );
     return [Object.freeze(started), ...this.#replay.signals.unread(), ...unseen];
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
+    const answers = new Map<string, Deferred>();
+    for (const event of events) {
+      if (event.type !== "update_accepted") continue;
+      const answer = this.#answers.get(event.updateId);
+      if (answer !== undefined) answers.set(event.updateId, answer);
+      this.#answers.delete(event.updateId);
+    }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
     });
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    this.#host.begin(new Run(this.#host, this.#workflow, info, events, false, this.chain), events[0]);
+    const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
+    for (const [updateId, answer] of answers) next.#answers.set(updateId, answer);
+    this.#host.begin(next, events[0]);
   }
 
   diverged(error: NonDeterminismError): void {
@@ -493,7 +506,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    this.#endAnswers();
+    if (this.#answers.size > 0) this.#endAnswers();
     this.#host.ended(this);
     this.#ended?.resolve();
   }

@@ -237,9 +237,13 @@ export class Executor {
       checkText("updateId", updateId, action, id);
       const input = toStored(given, "input of update", name);
       if (typeof update === "object") update.validate?.(handOut(input) as Input);
+      for (let run; (run = this.#runs.get(id)) !== undefined;) {
+        this.#assertOpen("update");
+        const answer = await run.update({ updateId, name, input });
+        if (answer !== undefined) return answer.value;
+        await run.ended; // it may go on as another run
+      }
       this.#assertOpen("update");
-      const run = this.#runs.get(id);
-      if (run !== undefined) return await run.update({ updateId, name, input });
       const { status, history } = await this.#handles.load(id, "update");
       const completed = history.find((event) => event.type === "update_completed" && event.updateId === updateId) as
         | UpdateCompletedEvent
