@@ -300,7 +300,7 @@ Deno.test("Executor.update() is answered once each by a workflow that continues 
     const list = [...lines];
     let last = false;
     ctx.handleUpdate<number, number>("note", (n) => list.push(n));
-    ctx.handleUpdate<void>("end", () => void (last = true));
+    ctx.handleUpdate<void, undefined>("end", () => void (last = true));
     await ctx.waitUntil(() => last || list.length > lines.length);
     return last ? list : await ctx.continueAsNew(list);
   }
