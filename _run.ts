@@ -26,7 +26,7 @@ import type {
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { cannot } from "./_check.ts";
 import { type ChildHost, ChildTask } from "./_child.ts";
-import { Deferred, isThenable } from "./_deferred.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
@@ -533,11 +533,7 @@ function commandEvent(command: Command, seq: number, at: number): CommandEvent {
       return { type, at, seq, name: command.name };
     case "side_effect":
       try {
-        const value = command.body();
-        if (isThenable(value)) {
-          throw new TypeError("Cannot record a side effect: it answers a promise; use an activity");
-        }
-        return { type, at, seq, value: toStored(value, "value of side effect") };
+        return { type, at, seq, value: toStored(command.body(), "value of side effect") };
       } catch (error) {
         return { type, at, seq, error: toErrorRecord(error) };
       }

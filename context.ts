@@ -158,7 +158,9 @@ export class ReplayContext implements WorkflowContext {
   sideEffect<T>(body: () => T): Promise<T> {
     try {
       checkFunction("body", body, "run side effect");
-      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body }) as Promise<T>;
+      const { handlers } = this.#replay;
+      const look = () => handlers.look("sideEffect", body);
+      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body: look }) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }
