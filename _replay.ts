@@ -26,7 +26,7 @@ import { isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
-import { handOut, show } from "./_value.ts";
+import { handOut, show, toStored } from "./_value.ts";
 
 /** What workflow code asks for. `caller` is the context's method, to find the line that called it. */
 export type Command =
@@ -109,7 +109,7 @@ export interface ReplayListener {
   issued(pending: Pending): void;
   /** A cancellation has ended the wait for a command, whose outcome the history does not hold. */
   abandoned(pending: Pending): void;
-  /** The workflow function returned or threw. */
+  /** The workflow function returned, what can be stored, or threw. */
   returned(outcome: Outcome): void;
   /** The workflow is to begin anew. */
   continuedAsNew(input: unknown): void;
@@ -191,11 +191,17 @@ export class Replay {
       if (this.#compensations.length === 0) this.#end({ ok: false, error });
       else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
     };
+    const succeed = (result: unknown) => {
+      let value: unknown;
+      try {
+        value = toStored(result, "result of the workflow"); // at once: branches that go on can still change it
+      } catch (error) {
+        return fail(error);
+      }
+      this.#end({ ok: true, value });
+    };
     try {
-      Promise.resolve(workflow(ctx, input as never)).then(
-        (value) => this.#end({ ok: true, value }),
-        fail,
-      );
+      Promise.resolve(workflow(ctx, input as never)).then(succeed, fail);
     } catch (error) {
       fail(error);
     }

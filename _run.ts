@@ -284,7 +284,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#final = this.#finalEvent(outcome); // at once: branches that go on can still change the value
+    this.#final = this.#finalEvent(outcome);
     if (!this.#replaying) this.#close(this.#final);
   }
 
@@ -449,14 +449,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const at = this.#host.clock.now();
     const fail = (error: unknown) =>
       Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
-    if (outcome.ok) {
-      try {
-        const result = toStored(outcome.value, "result of the workflow");
-        return Object.freeze({ type: "workflow_completed", at, result });
-      } catch (error) {
-        return fail(error);
-      }
-    }
+    if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
     const { error } = outcome;
     const { canceled } = this.#replay;
     if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
