@@ -22,7 +22,7 @@ import type {
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
-import { isCommand } from "./_history.ts";
+import { finalStatus, isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
@@ -119,8 +119,6 @@ export interface ReplayListener {
   answered(updateId: string, outcome: Outcome): void;
   /** The workflow goes the new way of a change. */
   patched(changeId: string): void;
-  /** Whether the history that an earlier run of the code made goes on beyond what was applied. */
-  readonly behind: boolean;
 }
 
 const never = new Promise<never>(() => {});
@@ -133,22 +131,29 @@ export class Replay {
   readonly pending = new Map<number, Pending>();
   readonly signals: Signals = new Signals(this);
   readonly handlers: Handlers = new Handlers((updateId, outcome) => {
-    if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
+    this.#unanswered.delete(updateId);
+    if (this.#stopped || this.updates.get(updateId) !== "accepted") return;
+    this.updates.set(updateId, "answered");
+    this.#listener.answered(updateId, outcome);
   });
-  /** What the history holds of each update. */
-  readonly updates = new Map<string, "accepted" | "completed">();
+  /** What the history holds of each update; `answered` if its handler has ended, and the history does not hold how. */
+  readonly updates = new Map<string, "accepted" | "answered" | "completed">();
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
   readonly #expected = new Map<number, CommandEvent>();
+  /** Updates whose answer the history holds, and whose handler has not ended here. */
+  readonly #unanswered = new Set<string>();
+  /** Whether the history holds how the run ended. */
+  #over = false;
   #next = 0;
   #shields = 0;
   /** Waits for the workflow's own variables, in order. */
   readonly #conditions = new Set<Condition>();
   /** What to undo if the workflow fails, oldest first. */
   readonly #compensations: { readonly name: string; readonly body: () => unknown }[] = [];
-  /** Changes of the code, and whether the run goes the new way. */
-  readonly #patches = new Map<string, boolean>();
+  /** Changes of the code, and whether the run goes the new way; `recorded` if it does and the history says so. */
+  readonly #patches = new Map<string, "recorded" | boolean>();
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
@@ -290,15 +295,19 @@ export class Replay {
     this.#compensations.push({ name, body });
   }
 
-  /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
+  /**
+   * Whether the run goes the new way of a change: not if the old code has gone on beyond this point, which shows in what
+   * it has recorded. What came from outside since does not count: that can get into the history at any time.
+   */
   patched(changeId: string): boolean {
     this.handlers.assertFree();
     let patched = this.#patches.get(changeId);
     if (patched === undefined) {
-      this.#patches.set(changeId, patched = !this.#listener.behind);
+      patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
+      this.#patches.set(changeId, patched);
       if (patched && !this.#stopped) this.#listener.patched(changeId);
     }
-    return patched;
+    return patched !== false;
   }
 
   /** Undoes everything, newest first. Answers what the workflow fails with. */
@@ -376,13 +385,17 @@ export class Replay {
         return;
       }
       case "patched":
-        this.#patches.set(event.changeId, true);
+        this.#patches.set(event.changeId, "recorded");
         return;
       case "update_accepted":
         if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
         return;
       case "update_completed":
+        if (this.updates.get(event.updateId) !== "answered") this.#unanswered.add(event.updateId);
         this.updates.set(event.updateId, "completed");
+        return;
+      default:
+        this.#over ||= finalStatus(event) !== undefined;
     }
   }
 
@@ -390,6 +403,7 @@ export class Replay {
   isObsolete(event: WorkflowEvent): boolean {
     if (event.type === "update_accepted") return this.updates.has(event.updateId);
     if (event.type === "update_completed") return this.updates.get(event.updateId) === "completed";
+    if (event.type === "patched") return this.#patches.get(event.changeId) === "recorded";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;

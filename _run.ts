@@ -262,10 +262,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
   }
 
-  get behind(): boolean {
-    return this.#replaying && this.#queue.size > 0;
-  }
-
   abandoned({ seq, effect }: Pending): void {
     const event = this.#children.get(seq);
     if (event === undefined) return;
