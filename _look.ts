@@ -23,7 +23,6 @@ export async function lookAt(
 ): Promise<Replay> {
   const { workflowId, runId, history } = state;
   let failure: NonDeterminismError | undefined;
-  let applied = 0;
   const ignore = () => {};
   const replay = new Replay(workflowId, {
     issued: ignore,
@@ -33,13 +32,9 @@ export async function lookAt(
     answered: ignore,
     patched: ignore,
     diverged: (error) => void (failure = error),
-    get behind() {
-      return applied < history.length;
-    },
   });
   for (const event of history) replay.note(event);
   for (const event of history) {
-    applied++;
     let inTurn = replay.apply(event);
     if (event.type === "workflow_started") {
       replay.start(workflow, new ReplayContext(workflowId, runId, replay, host), handOut(event.input));

@@ -22,12 +22,12 @@ import type {
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
-import { isCommand } from "./_history.ts";
+import { finalStatus, isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import { LazyMap } from "./_lazy_map.ts";
 import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
-import { handOut, show } from "./_value.ts";
+import { handOut, show, toStored } from "./_value.ts";
 
 /** What workflow code asks for. `caller` is the context's method, to find the line that called it. */
 export type Command =
@@ -110,7 +110,7 @@ export interface ReplayListener {
   issued(pending: Pending): void;
   /** A cancellation has ended the wait for a command, whose outcome the history does not hold. */
   abandoned(pending: Pending): void;
-  /** The workflow function returned or threw. */
+  /** The workflow function returned, what can be stored, or threw. */
   returned(outcome: Outcome): void;
   /** The workflow is to begin anew. */
   continuedAsNew(input: unknown): void;
@@ -120,8 +120,6 @@ export interface ReplayListener {
   answered(updateId: string, outcome: Outcome): void;
   /** The workflow goes the new way of a change. */
   patched(changeId: string): void;
-  /** Whether the history that an earlier run of the code made goes on beyond what was applied. */
-  readonly behind: boolean;
 }
 
 const none: readonly never[] = [];
@@ -134,21 +132,25 @@ export class Replay {
   /** In order of their sequence numbers. */
   readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);
-  /** What the history holds of each update. */
-  readonly updates: LazyMap<string, "accepted" | "completed"> = new LazyMap();
+  /** What the history holds of each update; `answered` if its handler has ended, and the history does not hold how. */
+  readonly updates: LazyMap<string, "accepted" | "answered" | "completed"> = new LazyMap();
   #handlers: Handlers | undefined;
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
   readonly #expected = new LazyMap<number, CommandEvent>();
+  /** Updates whose answer the history holds, and whose handler has not ended here. */
+  readonly #unanswered = new LazyMap<string, true>();
+  /** Whether the history holds how the run ended. */
+  #over = false;
   #next = 0;
   #shields = 0;
   /** Waits for the workflow's own variables, in order. */
   #conditions: readonly Condition[] = none;
   /** What to undo if the workflow fails, oldest first. */
   #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
-  /** Changes of the code, and whether the run goes the new way. */
-  readonly #patches = new LazyMap<string, boolean>();
+  /** Changes of the code, and whether the run goes the new way; `recorded` if it does and the history says so. */
+  readonly #patches = new LazyMap<string, "recorded" | boolean>();
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
@@ -163,7 +165,10 @@ export class Replay {
   /** What the workflow answers. */
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
-      if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
+      this.#unanswered.delete(updateId);
+      if (this.#stopped || this.updates.get(updateId) !== "accepted") return;
+      this.updates.set(updateId, "answered");
+      this.#listener.answered(updateId, outcome);
     });
   }
 
@@ -203,11 +208,17 @@ export class Replay {
       if (this.#compensations === undefined) this.#end({ ok: false, error });
       else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
     };
+    const succeed = (result: unknown) => {
+      let value: unknown;
+      try {
+        value = toStored(result, "result of the workflow"); // at once: branches that go on can still change it
+      } catch (error) {
+        return fail(error);
+      }
+      this.#end({ ok: true, value });
+    };
     try {
-      Promise.resolve(workflow(ctx, input as never)).then(
-        (value) => this.#end({ ok: true, value }),
-        fail,
-      );
+      Promise.resolve(workflow(ctx, input as never)).then(succeed, fail);
     } catch (error) {
       fail(error);
     }
@@ -300,15 +311,19 @@ export class Replay {
     (this.#compensations ??= []).push({ name, body });
   }
 
-  /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
+  /**
+   * Whether the run goes the new way of a change: not if the old code has gone on beyond this point, which shows in what
+   * it has recorded. What came from outside since does not count: that can get into the history at any time.
+   */
   patched(changeId: string): boolean {
     this.assertFree();
     let patched = this.#patches.get(changeId);
     if (patched === undefined) {
-      this.#patches.set(changeId, patched = !this.#listener.behind);
+      patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
+      this.#patches.set(changeId, patched);
       if (patched && !this.#stopped) this.#listener.patched(changeId);
     }
-    return patched;
+    return patched !== false;
   }
 
   /** Undoes everything, newest first. Answers what the workflow fails with. */
@@ -386,13 +401,17 @@ export class Replay {
         return;
       }
       case "patched":
-        this.#patches.set(event.changeId, true);
+        this.#patches.set(event.changeId, "recorded");
         return;
       case "update_accepted":
         if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
         return;
       case "update_completed":
+        if (this.updates.get(event.updateId) !== "answered") this.#unanswered.set(event.updateId, true);
         this.updates.set(event.updateId, "completed");
+        return;
+      default:
+        this.#over ||= finalStatus(event) !== undefined;
     }
   }
 
@@ -400,6 +419,7 @@ export class Replay {
   isObsolete(event: WorkflowEvent): boolean {
     if (event.type === "update_accepted") return this.updates.has(event.updateId);
     if (event.type === "update_completed") return this.updates.get(event.updateId) === "completed";
+    if (event.type === "patched") return this.#patches.get(event.changeId) === "recorded";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;

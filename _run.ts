@@ -26,7 +26,7 @@ import type {
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { cannot } from "./_check.ts";
 import { type ChildHost, ChildTask } from "./_child.ts";
-import { Deferred, isThenable } from "./_deferred.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
 import { LazyMap } from "./_lazy_map.ts";
@@ -270,10 +270,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
   }
 
-  get behind(): boolean {
-    return this.#replaying && this.#queue.size > 0;
-  }
-
   abandoned({ seq, effect }: Pending): void {
     const event = this.#children.get(seq);
     if (event === undefined) return;
@@ -292,7 +288,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#final = this.#finalEvent(outcome); // at once: branches that go on can still change the value
+    this.#final = this.#finalEvent(outcome);
     if (!this.#replaying) this.#close(this.#final);
   }
 
@@ -469,14 +465,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const at = this.#host.clock.now();
     const fail = (error: unknown) =>
       Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
-    if (outcome.ok) {
-      try {
-        const result = toStored(outcome.value, "result of the workflow");
-        return Object.freeze({ type: "workflow_completed", at, result });
-      } catch (error) {
-        return fail(error);
-      }
-    }
+    if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
     const { error } = outcome;
     const { canceled } = this.#replay;
     if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
@@ -553,11 +542,7 @@ function commandEvent(command: Command, seq: number, at: number): CommandEvent {
       return { type, at, seq, name: command.name };
     case "side_effect":
       try {
-        const value = command.body();
-        if (isThenable(value)) {
-          throw new TypeError("Cannot record a side effect: it answers a promise; use an activity");
-        }
-        return { type, at, seq, value: toStored(value, "value of side effect") };
+        return { type, at, seq, value: toStored(command.body(), "value of side effect") };
       } catch (error) {
         return { type, at, seq, error: toErrorRecord(error) };
       }

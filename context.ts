@@ -158,7 +158,9 @@ export class ReplayContext implements WorkflowContext {
   sideEffect<T>(body: () => T): Promise<T> {
     try {
       checkFunction("body", body, "run side effect");
-      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body }) as Promise<T>;
+      const { handlers } = this.#replay;
+      const look = () => handlers.look("sideEffect", body);
+      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body: look }) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -183,21 +185,19 @@ export class ReplayContext implements WorkflowContext {
     const list = [...items];
     const results: Result[] = new Array(list.length);
     let next = 0;
-    let failed = false;
+    const failures: unknown[] = [];
     const lane = async () => {
-      while (next < list.length && !failed) {
+      while (next < list.length && failures.length === 0) {
         const index = next++;
         try {
           results[index] = await body(list[index], index);
         } catch (error) {
-          failed = true;
-          throw error;
+          failures.push(error);
         }
       }
     };
-    const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, list.length) }, lane));
-    const failure = lanes.find((one) => one.status === "rejected");
-    if (failure !== undefined) throw failure.reason;
+    await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane));
+    if (failures.length > 0) throw failures[0];
     return results;
   }
 
