@@ -187,6 +187,7 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   cancel_requested: true,
   activity_started: true,
   activity_attempt_failed: true,
+  activity_heartbeat: true,
   activity_completed: true,
   activity_failed: true,
   timer_started: true,

@@ -16,7 +16,8 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { checkFunction, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import { checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import { Slots } from "./_slots.ts";
 
 /** Options of an {@linkcode Executor}. */
 export interface ExecutorOptions {
@@ -54,6 +55,12 @@ export interface ExecutorOptions {
    * @default {5 attempts, from 50 ms}
    */
   readonly storeRetry?: RetryPolicy;
+  /**
+   * How many attempts of activities may run at a time: an integer from 1. The others wait; runs take turns.
+   *
+   * @default {no limit}
+   */
+  readonly maxConcurrentActivities?: number;
   /**
    * Gives numbers from 0 to below 1, for the jitter of delays.
    *
@@ -141,6 +148,10 @@ export function completeOptions(options: ExecutorOptions) {
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
+  const { maxConcurrentActivities } = options ?? {};
+  if (maxConcurrentActivities !== undefined) {
+    checkInteger("maxConcurrentActivities", maxConcurrentActivities, 1, action);
+  }
   checkFunction("clock.now", clock?.now, action);
   checkFunction("random", random, action);
   checkFunction("onError", onError, action);
@@ -156,7 +167,8 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report };
+  const slots = maxConcurrentActivities === undefined ? undefined : new Slots(maxConcurrentActivities);
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots };
 }
 
 /** Checks the arguments of `execute`. */

@@ -72,6 +72,8 @@ export class Pending extends Deferred {
   /** Attempts that failed, as far as the history tells, and when the next one is due. */
   failedAttempts = 0;
   retryAt: number | undefined = undefined;
+  /** What an attempt told last. */
+  heartbeatDetails: unknown = undefined;
   /** Whether the outcome is in the history, although the workflow has not seen it. */
   resolved = false;
   /** What goes on outside because of the command. Set by who performs it. */
@@ -458,6 +460,11 @@ export class Replay {
       case "activity_attempt_failed":
         this.#noteAttempt(event);
         return false;
+      case "activity_heartbeat": {
+        const pending = this.pending.get(event.seq);
+        if (pending !== undefined) pending.heartbeatDetails = event.details;
+        return false;
+      }
       case "activity_completed":
       case "child_completed":
         this.now = event.at;
@@ -505,6 +512,7 @@ export class Replay {
     if (pending === undefined) return;
     pending.failedAttempts = event.attempt;
     pending.retryAt = event.retryAt;
+    if ("heartbeatDetails" in event) pending.heartbeatDetails = event.heartbeatDetails;
   }
 
   #cancel(reason: Error): void {

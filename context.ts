@@ -7,7 +7,7 @@
  */
 
 import type { Command, Replay } from "./_replay.ts";
-import { validateRetryPolicy } from "./retry.ts";
+import { optionsOf, validateActivity } from "./_activity_options.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
   ActivityContext,
@@ -20,16 +20,7 @@ import type {
   Workflow,
   WorkflowContext,
 } from "./types.ts";
-import {
-  cannot,
-  checkFunction,
-  checkInteger,
-  checkNumber,
-  checkObject,
-  checkText,
-  definedName,
-  invalid,
-} from "./_check.ts";
+import { checkFunction, checkInteger, checkNumber, checkObject, checkText, definedName, invalid } from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
 /** What a context asks its executor. */
@@ -79,7 +70,8 @@ export class ReplayContext implements WorkflowContext {
     options: ActivityOptions = {},
   ): Promise<Awaited<Output>> {
     try {
-      const name = validateActivity(activity, options);
+      options = optionsOf(activity, options);
+      const name = validateActivity(activity, options, "execute activity");
       return this.#replay.issue({
         type: "activity_started",
         caller: this.executeActivity,
@@ -301,21 +293,6 @@ function timeoutOf(options: WaitOptions, action: string, subject: unknown, calle
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);
   return { type: "timer_started", caller, delayMs: timeoutMs } as const;
-}
-
-/** @returns The activity's name in the history. */
-function validateActivity(activity: (...args: never[]) => unknown, options: ActivityOptions): string {
-  const action = "execute activity";
-  checkFunction("activity", activity, action);
-  checkObject("options", options, action);
-  const { name = activity.name || "anonymous", retry, timeoutMs, totalTimeoutMs, atMostOnce = false } = options;
-  checkText("name", name, action);
-  if (retry !== undefined) validateRetryPolicy(retry);
-  if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
-  if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
-  if (totalTimeoutMs !== undefined) checkNumber("totalTimeoutMs", totalTimeoutMs, Number.MIN_VALUE, action, name);
-  return name;
 }
 
 /** Numbers from 0 to below 1 that follow from `seed` alone: FNV-1a seeds mulberry32. */

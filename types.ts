@@ -122,6 +122,22 @@ export interface ActivityAttemptFailedEvent {
   readonly error: ErrorRecord;
   /** When the next attempt is due. */
   readonly retryAt: number;
+  /** The last details that the attempt gave with a heartbeat. */
+  readonly heartbeatDetails?: unknown;
+}
+
+/** A running attempt told of itself. Recorded now and then, not every time. */
+export interface ActivityHeartbeatEvent {
+  /** The event's type. */
+  readonly type: "activity_heartbeat";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** Which attempt it was, counted from 1. */
+  readonly attempt: number;
+  /** What the attempt told. */
+  readonly details?: unknown;
 }
 
 /** An activity returned. */
@@ -330,6 +346,7 @@ export type WorkflowEvent =
   | CancelRequestedEvent
   | CommandEvent
   | ActivityAttemptFailedEvent
+  | ActivityHeartbeatEvent
   | ActivityCompletedEvent
   | ActivityFailedEvent
   | TimerFiredEvent
@@ -626,6 +643,19 @@ export interface ActivityContext {
   readonly runId: string;
   /** The same for every attempt of this call, also after a restart, and for no other call. */
   readonly idempotencyKey: string;
+  /**
+   * What an earlier attempt told last with {@linkcode ActivityContext.heartbeat}, as it is stored; `undefined` if there was
+   * none. After a restart it can be as old as half of `heartbeatTimeoutMs`, or a second without one.
+   */
+  readonly heartbeatDetails: unknown;
+  /**
+   * Tells that the attempt is alive, and how far it has come: the next attempt gets the last details.
+   *
+   * @param details What structured clone takes.
+   * @throws {TypeError} If the details cannot be stored.
+   * @throws The reason of `signal`, if nobody waits for the attempt any more.
+   */
+  heartbeat(details?: unknown): void;
 }
 
 /** An activity: where side effects go. Takes and returns what structured clone takes. */
@@ -660,6 +690,13 @@ export interface ActivityOptions {
    * @default {no limit}
    */
   readonly totalTimeoutMs?: number;
+  /**
+   * How long an attempt may go without a heartbeat, in milliseconds, above 0; then it fails with a `TimeoutError`, and may be
+   * retried.
+   *
+   * @default {no limit}
+   */
+  readonly heartbeatTimeoutMs?: number;
   /**
    * Never run it a second time: no retries, and if the process dies while it runs, it fails with code
    * `activity_interrupted` on recovery.
