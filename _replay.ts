@@ -154,7 +154,7 @@ export class Replay {
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
-  /** Whether the workflow function has ended. */
+  /** Whether the workflow function has ended: what its branches ask for from now on is not recorded. */
   #ended = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
@@ -166,7 +166,7 @@ export class Replay {
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
       this.#unanswered.delete(updateId);
-      if (this.#stopped || this.updates.get(updateId) !== "accepted") return;
+      if (this.#stopped || this.#ended || this.updates.get(updateId) !== "accepted") return;
       this.updates.set(updateId, "answered");
       this.#listener.answered(updateId, outcome);
     });
@@ -248,7 +248,7 @@ export class Replay {
     }
     const pending = new Pending(seq, command, event, this.#shields > 0);
     this.pending.set(seq, pending);
-    if (event === undefined) this.#listener.issued(pending);
+    if (event === undefined && !this.#ended) this.#listener.issued(pending);
     return pending;
   }
 
@@ -321,7 +321,7 @@ export class Replay {
     if (patched === undefined) {
       patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
       this.#patches.set(changeId, patched);
-      if (patched && !this.#stopped) this.#listener.patched(changeId);
+      if (patched && !this.#stopped && !this.#ended) this.#listener.patched(changeId);
     }
     return patched !== false;
   }
