@@ -16,6 +16,7 @@ import type {
   ActivityOptions,
   ChildOptions,
   CommandEvent,
+  ErrorRecord,
   Workflow,
   WorkflowContext,
   WorkflowEvent,
@@ -69,8 +70,9 @@ export class Pending extends Deferred {
   event: CommandEvent | undefined;
   /** Whether a shield protects it from a cancellation. */
   readonly shielded: boolean;
-  /** Attempts that failed, as far as the history tells, and when the next one is due. */
+  /** Attempts that failed, as far as the history tells, how the last one did, and when the next one is due. */
   failedAttempts = 0;
+  lastFailure: ErrorRecord | undefined = undefined;
   retryAt: number | undefined = undefined;
   /** Whether the outcome is in the history, although the workflow has not seen it. */
   resolved = false;
@@ -504,6 +506,7 @@ export class Replay {
     const pending = this.pending.get(event.seq);
     if (pending === undefined) return;
     pending.failedAttempts = event.attempt;
+    pending.lastFailure = event.error;
     pending.retryAt = event.retryAt;
   }
 

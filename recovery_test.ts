@@ -986,3 +986,18 @@ Deno.test("Executor.recover() records nothing that branches ask for when the wor
   }));
   assertEquals(typesOf(state.history), ["workflow_started", "timer_started", "timer_fired", "workflow_completed"]);
 });
+
+Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an activity", async () => {
+  const { outcome } = await assertSurvivesRestarts(() => ({
+    async workflow(ctx) {
+      const busy = () => {
+        throw new RangeError("busy");
+      };
+      await ctx.executeActivity(busy, null, { totalTimeoutMs: 250, retry: { maxAttempts: 9, jitter: false } });
+    },
+  }));
+  assertEquals(
+    outcome,
+    'TimeoutError: Activity "busy" timed out after 250 ms in all <- RangeError: busy',
+  );
+});
