@@ -513,7 +513,7 @@ export class Replay {
   #cancel(reason: Error): void {
     if (this.#canceled !== undefined) return;
     this.#canceled = reason;
-    this.#rejectWaits(reason, false);
+    this.#rejectWaits(reason, this.#shields === 0); // all, also those that began in a shield that has ended
     this.#abort.abort(reason);
   }
 
