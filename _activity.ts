@@ -12,7 +12,7 @@ import { TimeoutError, WorkflowError } from "./errors.ts";
 import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "./hooks.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
-import { toErrorRecord } from "./_error_record.ts";
+import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { cannot } from "./_check.ts";
 import { isThenable } from "./_deferred.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
@@ -66,6 +66,7 @@ export class ActivityTask implements Effect {
     this.#pending = pending;
     this.#command = pending.command as Command & { type: "activity_started" };
     this.#attempts = pending.failedAttempts;
+    if (pending.lastFailure !== undefined) this.#lastError = fromErrorRecord(pending.lastFailure);
     pending.effect = this;
     const { totalTimeoutMs } = this.#command.options;
     if (totalTimeoutMs === undefined) return;

@@ -16,6 +16,7 @@ import type {
   ActivityOptions,
   ChildOptions,
   CommandEvent,
+  ErrorRecord,
   Workflow,
   WorkflowContext,
   WorkflowEvent,
@@ -69,8 +70,9 @@ export class Pending extends Deferred {
   event: CommandEvent | undefined;
   /** Whether a shield protects it from a cancellation. */
   readonly shielded: boolean;
-  /** Attempts that failed, as far as the history tells, and when the next one is due. */
+  /** Attempts that failed, as far as the history tells, how the last one did, and when the next one is due. */
   failedAttempts = 0;
+  lastFailure: ErrorRecord | undefined = undefined;
   retryAt: number | undefined = undefined;
   /** What an attempt told last. */
   heartbeatDetails: unknown = undefined;
@@ -156,7 +158,7 @@ export class Replay {
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
-  /** Whether the workflow function has ended. */
+  /** Whether the workflow function has ended: what its branches ask for from now on is not recorded. */
   #ended = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
@@ -168,7 +170,7 @@ export class Replay {
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
       this.#unanswered.delete(updateId);
-      if (this.#stopped || this.updates.get(updateId) !== "accepted") return;
+      if (this.#stopped || this.#ended || this.updates.get(updateId) !== "accepted") return;
       this.updates.set(updateId, "answered");
       this.#listener.answered(updateId, outcome);
     });
@@ -250,7 +252,7 @@ export class Replay {
     }
     const pending = new Pending(seq, command, event, this.#shields > 0);
     this.pending.set(seq, pending);
-    if (event === undefined) this.#listener.issued(pending);
+    if (event === undefined && !this.#ended) this.#listener.issued(pending);
     return pending;
   }
 
@@ -323,7 +325,7 @@ export class Replay {
     if (patched === undefined) {
       patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
       this.#patches.set(changeId, patched);
-      if (patched && !this.#stopped) this.#listener.patched(changeId);
+      if (patched && !this.#stopped && !this.#ended) this.#listener.patched(changeId);
     }
     return patched !== false;
   }
@@ -511,6 +513,7 @@ export class Replay {
     const pending = this.pending.get(event.seq);
     if (pending === undefined) return;
     pending.failedAttempts = event.attempt;
+    pending.lastFailure = event.error;
     pending.retryAt = event.retryAt;
     if ("heartbeatDetails" in event) pending.heartbeatDetails = event.heartbeatDetails;
   }
@@ -518,7 +521,7 @@ export class Replay {
   #cancel(reason: Error): void {
     if (this.#canceled !== undefined) return;
     this.#canceled = reason;
-    this.#rejectWaits(reason, false);
+    this.#rejectWaits(reason, this.#shields === 0); // all, also those that began in a shield that has ended
     this.#abort.abort(reason);
   }
 

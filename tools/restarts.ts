@@ -45,7 +45,8 @@ export interface Stop {
 export interface Ended {
   readonly outcome: string;
   readonly state: WorkflowState;
-  readonly restarts: number;
+  /** How many executors were stopped on the way. */
+  readonly stops: number;
 }
 
 /** Makes activities that note the position of every call. */
@@ -75,40 +76,69 @@ function describe(error: unknown): string {
   }`;
 }
 
-/** The history as a text, without what is another in every run. */
+/**
+ * The history, an event a line, without what is another in every run. Events of the same time are sorted: which of two
+ * branches has its command stored first says nothing.
+ */
 export function textOf(history: readonly WorkflowEvent[]): string {
-  const text = (event: WorkflowEvent) =>
-    JSON.stringify(event, (key, value) => key === "stack" || key === "signalId" ? undefined : value);
-  return history.map(text).join("\n");
+  const hide = (key: string, value: unknown) => key === "stack" || key === "signalId" ? undefined : value;
+  const lines: string[] = [];
+  let instant: string[] = [];
+  for (const [i, event] of history.entries()) {
+    instant.push(JSON.stringify(event, hide));
+    if (event.at === history[i + 1]?.at) continue;
+    lines.push(...instant.sort());
+    instant = [];
+  }
+  return lines.join("\n");
 }
 
 /**
  * Plays a scene to its end.
  *
- * @param stopOf Where the executor is stopped that was preceded by so many others; nowhere if it does not say.
- * @param history What is stored already; by default, that the run has started.
+ * @param scene The scene, or what it is for the executor that was preceded by so many others.
+ * @param stopOf Where that executor is stopped; nowhere if it does not say.
+ * @param from What is stored at first; by default, that the run has started.
  */
 export async function play(
-  scene: Scene | ((restarts: number) => Scene),
-  stopOf: (restarts: number) => Stop | undefined = () => undefined,
-  history?: readonly WorkflowEvent[],
+  scene: Scene | ((stops: number) => Scene),
+  stopOf: (stops: number) => Stop | undefined = () => undefined,
+  from?: Pick<WorkflowState, "runId" | "history">,
 ): Promise<Ended> {
   const sceneOf = typeof scene === "function" ? scene : () => scene;
-  const clock = new VirtualClock({ startAt: history?.at(-1)?.at });
-  const store = new FaultyStore();
   const { input, timeoutMs } = sceneOf(0);
-  const events = history ?? [{ type: "workflow_started", at: 0, workflowName: "scene", input, timeoutMs }];
-  await store.append({ workflowId: "a", runId: "run", expectedLength: 0, events });
-  for (let restarts = 0;; restarts++) {
-    const outcome = await live(sceneOf(restarts), store, clock, stopOf(restarts));
+  const started = { type: "workflow_started", at: 0, workflowName: "scene", input, timeoutMs } as const;
+  const { runId, history } = from ?? { runId: "run", history: [started] };
+  const clock = new VirtualClock({ startAt: history.at(-1)!.at });
+  const store = new FaultyStore();
+  await store.append({ workflowId: "a", runId, expectedLength: 0, events: history });
+  for (let stops = 0;;) {
+    const outcome = await live(sceneOf(stops), store, clock, stopOf(stops));
+    if (outcome === undefined) stops++;
     const state = (await store.load("a"))!;
-    if (state.status !== "running") return { outcome, state, restarts };
-    if (outcome !== "stopped") throw new Error(`The run did not end: ${outcome}`);
+    if (state.status === "running" && outcome !== undefined) throw new Error(`The run did not end: ${outcome}`);
+    if (state.status !== "running") return { outcome: outcome ?? await storedOutcome(store), state, stops };
   }
 }
 
-/** One executor's part of the run; answers how it ended. */
-async function live(scene: Scene, store: FaultyStore, clock: VirtualClock, stop: Stop | undefined): Promise<string> {
+/** Plays a scene to its end from the first events of a run on; a negative number leaves out so many at the end. */
+export function playFrom(scene: Scene, { runId, history }: WorkflowState, length: number): Promise<Ended> {
+  return play(scene, undefined, { runId, history: history.slice(0, length) });
+}
+
+/** What is told of a run that has ended, by an executor that had no part in it. */
+async function storedOutcome(store: FaultyStore): Promise<string> {
+  await using executor = new Executor({ store });
+  return await outcomeOf((await executor.handle("a")).result());
+}
+
+/** One executor's part of the run; answers how it ended, or nothing if the executor was stopped. */
+async function live(
+  scene: Scene,
+  store: FaultyStore,
+  clock: VirtualClock,
+  stop: Stop | undefined,
+): Promise<string | undefined> {
   const { workflow, visits = [], calls = [] } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
@@ -116,15 +146,16 @@ async function live(scene: Scene, store: FaultyStore, clock: VirtualClock, stop:
   clock.hold();
 
   let appends = 0;
-  const stopped = Promise.withResolvers<string>();
+  let gone = false;
+  const stopped = Promise.withResolvers<undefined>();
   const count = (side: Stop["side"]) => () => {
     if (side === "before") appends++;
-    if (stop === undefined || appends < stop.append) return;
-    if (appends === stop.append && side === stop.side) {
+    if (!gone && appends === stop?.append && side === stop.side) {
+      gone = true;
       clock.hold();
-      executor.close().then(() => stopped.resolve("stopped"));
+      executor.close().then(() => stopped.resolve(undefined));
     }
-    if (appends > stop.append || side === stop.side) throw new Error("the process is gone");
+    if (gone) throw new Error("the process is gone");
   };
   store.before = count("before");
   store.after = count("after");
@@ -146,8 +177,6 @@ async function live(scene: Scene, store: FaultyStore, clock: VirtualClock, stop:
   const [handle = await executor.handle("a")] = await executor.recover();
   clock.release();
   const outcome = await Promise.race([outcomeOf(handle.result()), stopped.promise]);
-  const gone = appends >= (stop?.append ?? Infinity);
-  const answer = gone ? await stopped.promise.then(() => outcomeOf(handle.result())) : outcome;
   for (const cancel of plans) cancel();
   await executor.close();
   await Promise.all(visiting);
@@ -158,7 +187,7 @@ async function live(scene: Scene, store: FaultyStore, clock: VirtualClock, stop:
     if (event.type !== "activity_completed" && event.type !== "activity_failed") continue;
     assert(!calls.includes(`${event.seq}`), `activity ${event.seq} ran again`);
   }
-  return gone && answer.startsWith("WorkflowError: The executor was closed") ? "stopped" : answer;
+  return gone ? undefined : outcome;
 }
 
 function isOf(event: WorkflowEvent, visit: Visit): boolean {
@@ -184,16 +213,14 @@ export async function assertSurvivesRestarts(makeScene: () => Scene): Promise<En
   const full = await play(makeScene());
   const { history } = full.state;
   for (let length = 1; length < history.length; length++) {
-    const again = await play(makeScene(), undefined, history.slice(0, length));
+    const again = await playFrom(makeScene(), full.state, length);
     assertSame(again, full, `recovered after event ${length}, ${history[length - 1].type}`);
   }
   for (const side of ["before", "after"] as const) {
     for (let append = 1;; append++) {
-      const again = await play(makeScene(), (restarts) => restarts === 0 ? { append, side } : undefined);
-      // A stop after the last append loses the answer, and not the result.
-      if (again.restarts === 0 && again.outcome === full.outcome) break;
-      const lost = again.restarts === 0 ? { ...again, outcome: full.outcome } : again;
-      assertSame(lost, full, `stopped ${side} append ${append}`);
+      const again = await play(makeScene(), (stops) => stops === 0 ? { append, side } : undefined);
+      assertSame(again, full, `stopped ${side} append ${append}`);
+      if (again.stops === 0) break;
     }
   }
   return full;
