@@ -33,6 +33,7 @@
  * | `non_retryable` | an activity asked not to be retried |
  * | `not_found` | no running workflow has that ID |
  * | `store_failed` | the store kept failing; the run is kept as `running` and `recover()` carries it on |
+ * | `terminated` | `terminate()` ended the workflow without its consent |
  * | `timeout` | a workflow or an activity took longer than it was allowed |
  * | `unknown_workflow` | `recover()` met a workflow name that is not registered |
  * | `unsupported` | the store lacks an optional ability that the call needs |
@@ -50,6 +51,7 @@ export type WorkflowErrorCode =
   | "non_retryable"
   | "not_found"
   | "store_failed"
+  | "terminated"
   | "timeout"
   | "unknown_workflow"
   | "unsupported";

@@ -37,7 +37,7 @@ import type {
   WorkflowState,
 } from "./types.ts";
 import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
-import { fromErrorRecord } from "./_error_record.ts";
+import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { lookAt } from "./_look.ts";
@@ -256,6 +256,30 @@ export class Executor {
   }
 
   /**
+   * Ends a workflow that does not listen, whichever executor runs it, if any: none of its code runs any more, its cleanup and
+   * its compensations included, and the signals of its activities are aborted. It ends `canceled`; its handles reject with
+   * code `terminated`.
+   *
+   * @param id The workflow's ID.
+   * @param reason Why, for the history and the error.
+   * @returns When the end is stored.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {TypeError} If `reason` is not a string.
+   */
+  terminate(id: string, reason?: string): Promise<void> {
+    return this.#call({ kind: "terminate", workflowId: id }, async () => {
+      checkOptionalString("reason", reason, "terminate workflow", id);
+      await this.#terminate(id, reason);
+    }) as Promise<void>;
+  }
+
+  #terminate(id: string, reason: string | undefined): Promise<void> {
+    const error = new WorkflowError("terminated", `Terminated workflow ${show(id)}${reason ? `: ${reason}` : ""}`);
+    const event = { type: "workflow_canceled", at: this.#host.clock.now(), error: toErrorRecord(error) } as const;
+    return this.#post("terminate", id, Object.freeze(event));
+  }
+
+  /**
    * Finds a run again, of this process or an earlier one.
    *
    * @param id The workflow's ID.
@@ -415,7 +439,7 @@ export class Executor {
   }
 
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
-  async #post(verb: "signal" | "cancel", id: string, event: WorkflowEvent): Promise<void> {
+  async #post(verb: "signal" | "cancel" | "terminate", id: string, event: WorkflowEvent): Promise<void> {
     this.#assertOpen(verb);
     let sent = false; // it may be stored, although nobody said so
     let tried: number | undefined;
@@ -425,6 +449,8 @@ export class Executor {
         const isStored = (stored: WorkflowEvent) =>
           event.type === "signal_received"
             ? sent && stored.type === event.type && stored.signalId === event.signalId
+            : event.type === "workflow_canceled"
+            ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
             : stored.type === event.type && (sent || status === "running");
         if (history.some(isStored)) return;
         if (status !== "running") {
@@ -444,7 +470,7 @@ export class Executor {
       }
       sent = true;
       const run = this.#runs.get(id)!;
-      if (await (verb === "cancel" ? run.cancel(event) : run.post(event))) return;
+      if (await run[verb === "signal" ? "post" : verb](event)) return;
       await run.ended;
     }
   }

@@ -70,13 +70,13 @@ export interface WorkflowFailedEvent {
   readonly error: ErrorRecord;
 }
 
-/** The workflow ended because it was cancelled. Always the last event. */
+/** The workflow ended because it was cancelled or terminated. Always the last event. */
 export interface WorkflowCanceledEvent {
   /** The event's type. */
   readonly type: "workflow_canceled";
   /** When it was recorded. */
   readonly at: number;
-  /** The `CanceledError`. */
+  /** The `CanceledError`; a `WorkflowError` with code `terminated` if the workflow was terminated. */
   readonly error: ErrorRecord;
 }
 
