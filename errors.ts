@@ -22,6 +22,7 @@
  * | code | meaning |
  * |---|---|
  * | `activity_interrupted` | an at-most-once activity had started when its process died; it was not run again |
+ * | `already_finished` | `execute` was given the ID of a workflow that has finished, and asked to reject that |
  * | `already_running` | `execute` was given the ID of a workflow that is running |
  * | `canceled` | the workflow was cancelled |
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
@@ -40,6 +41,7 @@
  */
 export type WorkflowErrorCode =
   | "activity_interrupted"
+  | "already_finished"
   | "already_running"
   | "canceled"
   | "capacity_exceeded"

@@ -103,13 +103,14 @@ export class Executor {
   }
 
   /**
-   * Starts a workflow. A finished workflow of the same ID is replaced by the new run.
+   * Starts a workflow. A finished workflow of the same ID is replaced by the new run, unless `reuse` says otherwise.
    *
    * @param workflow The function. Its name in the history is the one it is registered under, or else its own.
    * @param args The options.
    * @returns A handle, once the start is stored.
-   * @throws {WorkflowError} With code `already_running` if the ID is that of a running workflow, `store_failed` if the
-   * store keeps failing, `closed` if the executor was closed.
+   * @throws {WorkflowError} With code `already_running` if the ID is that of a running workflow and `onConflict` says no
+   * otherwise, `already_finished` if it is that of a finished one and `reuse` is `"reject"`, `store_failed` if the store
+   * keeps failing, `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If `timeoutMs` is not a finite number above 0.
    */
@@ -351,10 +352,10 @@ export class Executor {
       input: toStored(input, "input"),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    const runId = crypto.randomUUID();
     return await this.#handles.opening(async () => {
-      await this.#create(id, runId, event);
+      const runId = await this.#create(id, event, options);
       this.#assertOpen("execute");
+      if (typeof runId !== "string") return this.#handles.create(runId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
       this.#begin(run, event);
@@ -387,33 +388,64 @@ export class Executor {
     throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
   }
 
-  /** Stores the first event of a run, in the place of a finished run if there is one. */
-  async #create(id: string, runId: string, event: WorkflowEvent): Promise<void> {
+  /**
+   * Stores the first event of a run, in the place of a finished run if there is one. Answers the ID of the run, or the run
+   * that was there if the options say to join it.
+   */
+  async #create(id: string, event: WorkflowEvent, options: ExecuteOptions = {}): Promise<string | WorkflowState> {
     const { store } = this.#host;
+    const { onConflict, reuse } = options;
+    let runId: string = crypto.randomUUID();
     let replaces: string | undefined;
+    let terminated = false;
     for (let attempt = 1;; attempt++) {
       let failure: unknown;
       try {
-        return await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
+        await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
+        return runId;
       } catch (error) {
         failure = error;
       }
       if (isConflict(failure)) {
         const state = await store.load(id);
-        if (state?.runId === runId) return; // it was stored, only the answer was lost
-        if (state?.status === "running") {
+        if (state?.runId === runId) return runId; // it was stored, only the answer was lost
+        const running = state?.status === "running";
+        if (state && (running ? onConflict : reuse) === "join") return state;
+        if (running && onConflict !== "terminate") {
           const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
           throw new WorkflowError(
             "already_running",
             `${cannot("execute workflow", id)}: it is running already; ${way}`,
           );
         }
+        if (running && replaces !== state.runId) {
+          if (!await this.#replace(id)) continue; // it has finished by itself, which `reuse` is for
+          terminated = true;
+        }
+        if (state && !running && !terminated && reuse === "reject") {
+          throw new WorkflowError(
+            "already_finished",
+            `${cannot("execute workflow", id)}: it is ${state.status}, and "reuse" is "reject"`,
+          );
+        }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
+          runId = crypto.randomUUID(); // one whose answer was lost may have been there before that run
           continue;
         }
       }
       await store.backOff(failure, attempt);
+    }
+  }
+
+  /** Terminates what a new run is to replace. Answers whether it was running still. */
+  async #replace(id: string): Promise<boolean> {
+    try {
+      await this.#terminate(id, "a new run replaces it");
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowError && error.code === "not_found") return false;
+      throw error;
     }
   }
 
