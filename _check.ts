@@ -44,6 +44,18 @@ export function checkOptionalString(name: string, value: unknown, action: string
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
 }
 
+/** Checks for `undefined` or one of some strings. */
+export function checkChoice(
+  name: string,
+  value: unknown,
+  of: readonly string[],
+  action: string,
+  subject?: unknown,
+): void {
+  if (value === undefined || of.includes(value as string)) return;
+  throw invalid(name, value, `one of ${of.map(show).join(", ")}`, action, subject);
+}
+
 /** Checks for a finite number from `min`; `Number.MIN_VALUE` stands for "above 0". */
 export function checkNumber(name: string, value: unknown, min: number, action: string, subject?: unknown): void {
   if (typeof value === "number" && value >= min && Math.abs(value) < Infinity) return;

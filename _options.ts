@@ -16,7 +16,7 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import { checkChoice, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
 import { Slots } from "./_slots.ts";
 
 /** Options of an {@linkcode Executor}. */
@@ -85,6 +85,20 @@ export interface ExecuteOptions<Input = unknown> {
    * @default {forever}
    */
   readonly timeoutMs?: number;
+  /**
+   * What to do if a workflow of this ID is running: `"fail"` rejects with `already_running`; `"join"` answers a handle to
+   * the running one, and leaves the other options out of account; `"terminate"` terminates it and starts the new one.
+   *
+   * @default {"fail"}
+   */
+  readonly onConflict?: "fail" | "join" | "terminate";
+  /**
+   * What to do if a workflow of this ID has finished: `"allow"` replaces it by the new run; `"reject"` rejects with
+   * `already_finished`; `"join"` answers a handle to the finished one, and leaves the other options out of account.
+   *
+   * @default {"allow"}
+   */
+  readonly reuse?: "allow" | "reject" | "join";
   /**
    * Cancels the workflow when it is aborted.
    *
@@ -174,10 +188,12 @@ export function completeOptions(options: ExecutorOptions) {
 /** Checks the arguments of `execute`. */
 export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
   const action = "execute workflow";
-  const { timeoutMs, signal } = options;
+  const { timeoutMs, signal, onConflict, reuse } = options;
   checkText("id", id, action);
   checkFunction("workflow", workflow, action, id);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
+  checkChoice("onConflict", onConflict, ["fail", "join", "terminate"], action, id);
+  checkChoice("reuse", reuse, ["allow", "reject", "join"], action, id);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid("signal", signal, "an AbortSignal", action, id);
   }

@@ -72,6 +72,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
   #inTurn = false;
+  /** Workflow code sees no event any more. */
+  #halted = false;
   #replaying: boolean;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
@@ -157,6 +159,21 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
   cancel(event: WorkflowEvent): Promise<boolean> {
     return this.#cancellation ??= this.post(event);
+  }
+
+  /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
+  terminate(event: WorkflowEvent): Promise<boolean> {
+    if (!this.open) return Promise.resolve(false);
+    this.#halt();
+    const stored = this.post(event);
+    this.#closing = true;
+    return stored;
+  }
+
+  #halt(): void {
+    this.#halted = true;
+    this.#replay.stop();
+    this.#writer.resume(); // a replay would have done so at its end
   }
 
   /** Puts an event on its way into the store. */
@@ -401,7 +418,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Applies what is stored, up to the next event that workflow code can notice. */
   #pump(): void {
-    while (this.live && !this.#inTurn) {
+    while (this.live && !this.#inTurn && !this.#halted) {
       if (this.#queue.size === 0) {
         if (this.#replaying) this.#endReplay();
         this.#endSettling();

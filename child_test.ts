@@ -132,8 +132,10 @@ Deno.test("Executor.cancel() of a parent reaches its children, which may clean u
   await executor.close();
 });
 
-for (const [policy, status] of [["cancel", "canceled"], ["abandon", "running"]] as const) {
+const policies = [["cancel", "canceled", 1], ["terminate", "canceled", 0], ["abandon", "running", 0]] as const;
+for (const [policy, status, cleanUps] of policies) {
   Deno.test(`WorkflowContext.startChild() with parentClosePolicy ${policy} leaves the child ${status}`, async () => {
+    done.length = 0;
     const { executor, store } = setUp({ workflows });
     async function leaves(ctx: Ctx) {
       ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: policy });
@@ -141,7 +143,7 @@ for (const [policy, status] of [["cancel", "canceled"], ["abandon", "running"]] 
     }
     await (await executor.execute(leaves, { id: "a" })).result();
     await settle();
-    assertEquals((await store.load("child"))?.status, status);
+    assertEquals([(await store.load("child"))?.status, done.length], [status, cleanUps]);
     await executor.close();
   });
 }
@@ -272,7 +274,7 @@ Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", asyn
     [(ctx) => ctx.executeChild(double, 1, { timeoutMs: 0 }), '"timeoutMs" must be a finite number above 0, got 0'],
     [
       (ctx) => ctx.executeChild(double, 1, { parentClosePolicy: "kill" as never }),
-      '"parentClosePolicy" must be "cancel" or "abandon", got "kill"',
+      '"parentClosePolicy" must be one of "cancel", "terminate", "abandon", got "kill"',
     ],
     [(ctx) => ctx.executeChild(double, (() => {}) as never), 'input of child workflow "double": a function cannot'],
   ];

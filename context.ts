@@ -20,7 +20,15 @@ import type {
   Workflow,
   WorkflowContext,
 } from "./types.ts";
-import { checkFunction, checkInteger, checkNumber, checkObject, checkText, definedName, invalid } from "./_check.ts";
+import {
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkText,
+  definedName,
+} from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
 /** What a context asks its executor. */
@@ -221,9 +229,7 @@ export class ReplayContext implements WorkflowContext {
     const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy = "cancel" } = options;
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
-    if (parentClosePolicy !== "cancel" && parentClosePolicy !== "abandon") {
-      throw invalid("parentClosePolicy", parentClosePolicy, '"cancel" or "abandon"', action, name);
-    }
+    checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
     const result = this.#replay.issue({
       type: "child_started",
       caller,

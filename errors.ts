@@ -24,6 +24,7 @@ import { checkNumber } from "./_check.ts";
  * | code | meaning |
  * |---|---|
  * | `activity_interrupted` | an at-most-once activity had started when its process died; it was not run again |
+ * | `already_finished` | `execute` was given the ID of a workflow that has finished, and asked to reject that |
  * | `already_running` | `execute` was given the ID of a workflow that is running |
  * | `canceled` | the workflow was cancelled |
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
@@ -36,12 +37,14 @@ import { checkNumber } from "./_check.ts";
  * | `not_found` | no running workflow has that ID |
  * | `retry_after` | an activity asked to be retried at a certain time |
  * | `store_failed` | the store kept failing; the run is kept as `running` and `recover()` carries it on |
+ * | `terminated` | `terminate()` ended the workflow without its consent |
  * | `timeout` | a workflow or an activity took longer than it was allowed |
  * | `unknown_workflow` | `recover()` met a workflow name that is not registered |
  * | `unsupported` | the store lacks an optional ability that the call needs |
  */
 export type WorkflowErrorCode =
   | "activity_interrupted"
+  | "already_finished"
   | "already_running"
   | "canceled"
   | "capacity_exceeded"
@@ -54,6 +57,7 @@ export type WorkflowErrorCode =
   | "not_found"
   | "retry_after"
   | "store_failed"
+  | "terminated"
   | "timeout"
   | "unknown_workflow"
   | "unsupported";

@@ -40,7 +40,7 @@ import type {
   WorkflowState,
 } from "./types.ts";
 import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
-import { fromErrorRecord } from "./_error_record.ts";
+import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { lookAt } from "./_look.ts";
@@ -118,13 +118,14 @@ export class Executor {
   }
 
   /**
-   * Starts a workflow. A finished workflow of the same ID is replaced by the new run.
+   * Starts a workflow. A finished workflow of the same ID is replaced by the new run, unless `reuse` says otherwise.
    *
    * @param workflow The function. Its name in the history is the one it is registered under, or else its own.
    * @param args The options.
    * @returns A handle, once the start is stored.
-   * @throws {WorkflowError} With code `already_running` if the ID is that of a running workflow, `store_failed` if the
-   * store keeps failing, `closed` if the executor was closed.
+   * @throws {WorkflowError} With code `already_running` if the ID is that of a running workflow and `onConflict` says no
+   * otherwise, `already_finished` if it is that of a finished one and `reuse` is `"reject"`, `store_failed` if the store
+   * keeps failing, `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If `timeoutMs` is not a finite number above 0.
    */
@@ -275,6 +276,30 @@ export class Executor {
   }
 
   /**
+   * Ends a workflow that does not listen, whichever executor runs it, if any: none of its code runs any more, its cleanup and
+   * its compensations included, and the signals of its activities are aborted. It ends `canceled`; its handles reject with
+   * code `terminated`.
+   *
+   * @param id The workflow's ID.
+   * @param reason Why, for the history and the error.
+   * @returns When the end is stored.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {TypeError} If `reason` is not a string.
+   */
+  terminate(id: string, reason?: string): Promise<void> {
+    return this.#call({ kind: "terminate", workflowId: id }, async () => {
+      checkOptionalString("reason", reason, "terminate workflow", id);
+      await this.#terminate(id, reason);
+    }) as Promise<void>;
+  }
+
+  #terminate(id: string, reason: string | undefined): Promise<void> {
+    const error = new WorkflowError("terminated", `Terminated workflow ${show(id)}${reason ? `: ${reason}` : ""}`);
+    const event = { type: "workflow_canceled", at: this.#host.clock.now(), error: toErrorRecord(error) } as const;
+    return this.#post("terminate", id, Object.freeze(event));
+  }
+
+  /**
    * Finds a run again, of this process or an earlier one.
    *
    * @param id The workflow's ID.
@@ -348,18 +373,24 @@ export class Executor {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
     return await this.#handles.opening(async () => {
-      const run = await this.#start(workflow, id, event);
+      const run = await this.#start(workflow, id, event, options);
+      if (!(run instanceof Run)) return this.#handles.create(run); // joined
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
       return this.#handles.create(run, run.chain);
     });
   }
 
-  /** Stores the first event of a run, and makes the run live. */
-  async #start(workflow: Workflow<never>, workflowId: string, event: WorkflowStartedEvent): Promise<Run> {
+  /** Stores the first event of a run, and makes the run live; or answers the run that is joined instead. */
+  async #start(
+    workflow: Workflow<never>,
+    workflowId: string,
+    event: WorkflowStartedEvent,
+    options?: ExecuteOptions,
+  ): Promise<Run | WorkflowState> {
     const { workflowName } = event;
-    const runId = crypto.randomUUID();
-    await this.#create(workflowId, runId, event);
+    const runId = await this.#create(workflowId, event, options);
     this.#assertOpen("execute");
+    if (typeof runId !== "string") return runId;
     if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
     const run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, [event], false);
     this.#begin(run, event);
@@ -381,7 +412,7 @@ export class Executor {
         // if its code is not known here, another executor may drive it
         return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
       }
-      const run = await this.#start(
+      const started = await this.#start(
         workflow,
         workflowId,
         Object.freeze({
@@ -393,17 +424,19 @@ export class Executor {
           parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
         }),
       );
-      return this.#handles.create(run, run.chain);
+      return this.#handles.create(started, started instanceof Run ? started.chain : undefined);
     });
   }
 
-  /** Cancels a child for which nobody waits any more, unless it is to be left alone. */
+  /** Ends a child for which nobody waits any more, unless it is to be left alone. */
   async #closeChild(parent: RunInfo, { workflowId, seq, closePolicy }: ChildStartedEvent): Promise<void> {
     if (closePolicy === "abandon") return;
     try {
       const stored = await this.#host.store.load(workflowId);
       if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
-      await this.#post("cancel", workflowId, this.#cancelEvent(`its parent ${show(parent.workflowId)} is over`));
+      const reason = `its parent ${show(parent.workflowId)} is over`;
+      if (closePolicy === "terminate") await this.#terminate(workflowId, reason);
+      else await this.#post("cancel", workflowId, this.#cancelEvent(reason));
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code !== "closed" && code !== "not_found") this.#host.report(error); // recover() tries again
@@ -455,33 +488,64 @@ export class Executor {
     throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
   }
 
-  /** Stores the first event of a run, in the place of a finished run if there is one. */
-  async #create(id: string, runId: string, event: WorkflowEvent): Promise<void> {
+  /**
+   * Stores the first event of a run, in the place of a finished run if there is one. Answers the ID of the run, or the run
+   * that was there if the options say to join it.
+   */
+  async #create(id: string, event: WorkflowEvent, options: ExecuteOptions = {}): Promise<string | WorkflowState> {
     const { store } = this.#host;
+    const { onConflict, reuse } = options;
+    let runId: string = crypto.randomUUID();
     let replaces: string | undefined;
+    let terminated = false;
     for (let attempt = 1;; attempt++) {
       let failure: unknown;
       try {
-        return await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
+        await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
+        return runId;
       } catch (error) {
         failure = error;
       }
       if (isConflict(failure)) {
         const state = await store.load(id);
-        if (state?.runId === runId) return; // it was stored, only the answer was lost
-        if (state?.status === "running") {
+        if (state?.runId === runId) return runId; // it was stored, only the answer was lost
+        const running = state?.status === "running";
+        if (state && (running ? onConflict : reuse) === "join") return state;
+        if (running && onConflict !== "terminate") {
           const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
           throw new WorkflowError(
             "already_running",
             `${cannot("execute workflow", id)}: it is running already; ${way}`,
           );
         }
+        if (running && replaces !== state.runId) {
+          if (!await this.#replace(id)) continue; // it has finished by itself, which `reuse` is for
+          terminated = true;
+        }
+        if (state && !running && !terminated && reuse === "reject") {
+          throw new WorkflowError(
+            "already_finished",
+            `${cannot("execute workflow", id)}: it is ${state.status}, and "reuse" is "reject"`,
+          );
+        }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
+          runId = crypto.randomUUID(); // one whose answer was lost may have been there before that run
           continue;
         }
       }
       await store.backOff(failure, attempt);
+    }
+  }
+
+  /** Terminates what a new run is to replace. Answers whether it was running still. */
+  async #replace(id: string): Promise<boolean> {
+    try {
+      await this.#terminate(id, "a new run replaces it");
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowError && error.code === "not_found") return false;
+      throw error;
     }
   }
 
@@ -507,7 +571,7 @@ export class Executor {
   }
 
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
-  async #post(verb: "signal" | "cancel", id: string, event: WorkflowEvent): Promise<void> {
+  async #post(verb: "signal" | "cancel" | "terminate", id: string, event: WorkflowEvent): Promise<void> {
     this.#assertOpen(verb);
     let sent = false; // it may be stored, although nobody said so
     let tried: number | undefined;
@@ -517,6 +581,8 @@ export class Executor {
         const isStored = (stored: WorkflowEvent) =>
           event.type === "signal_received"
             ? sent && stored.type === event.type && stored.signalId === event.signalId
+            : event.type === "workflow_canceled"
+            ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
             : stored.type === event.type && (sent || status === "running");
         if (history.some(isStored)) return;
         if (status !== "running") {
@@ -536,7 +602,7 @@ export class Executor {
       }
       sent = true;
       const run = this.#runs.get(id)!;
-      if (await (verb === "cancel" ? run.cancel(event) : run.post(event))) return;
+      if (await run[verb === "signal" ? "post" : verb](event)) return;
       await run.ended;
     }
   }

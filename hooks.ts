@@ -90,7 +90,7 @@ const hookNames = Object.keys(
 export type MiddlewareCall =
   | {
     /** A call of the executor's method of that name. */
-    readonly kind: "execute" | "signal" | "query" | "update" | "cancel";
+    readonly kind: "execute" | "signal" | "query" | "update" | "cancel" | "terminate";
     /** The ID of the workflow that it is about. */
     readonly workflowId: string;
   }

@@ -72,13 +72,13 @@ export interface WorkflowFailedEvent {
   readonly error: ErrorRecord;
 }
 
-/** The workflow ended because it was cancelled. Always the last event. */
+/** The workflow ended because it was cancelled or terminated. Always the last event. */
 export interface WorkflowCanceledEvent {
   /** The event's type. */
   readonly type: "workflow_canceled";
   /** When it was recorded. */
   readonly at: number;
-  /** The `CanceledError`. */
+  /** The `CanceledError`; a `WorkflowError` with code `terminated` if the workflow was terminated. */
   readonly error: ErrorRecord;
 }
 
@@ -242,8 +242,8 @@ export interface PatchedEvent {
   readonly changeId: string;
 }
 
-/** What becomes of a child workflow that runs when its parent's run ends: it is cancelled, or left alone. */
-export type ParentClosePolicy = "cancel" | "abandon";
+/** What becomes of a child workflow that runs when its parent's run ends: it is cancelled, terminated, or left alone. */
+export type ParentClosePolicy = "cancel" | "terminate" | "abandon";
 
 /** Which command of which run started a child workflow. */
 export interface ParentRun {
@@ -893,7 +893,7 @@ export interface ChildOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * What becomes of the child if it runs when this run ends: `"cancel"` or `"abandon"`. An abandoned child is not reached
+   * What becomes of the child if it runs when this run ends: `"cancel"`, `"terminate"` or `"abandon"`. An abandoned child is not reached
    * by a cancellation of this workflow either.
    *
    * @default {"cancel"}
