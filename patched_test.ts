@@ -9,7 +9,7 @@ import {
   type WorkflowContext,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { assertSame, assertSurvivesRestarts, noting, play, type Scene, type Stop } from "./tools/restarts.ts";
+import { assertSame, assertSurvivesRestarts, noting, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
 import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -44,8 +44,8 @@ const versions = {
 /** Plays some code, and then other code after a stop. */
 function redeploy(before: Workflow<never>, after: Workflow<never>, stop: Stop) {
   return play(
-    (restarts) => ({ workflow: restarts === 0 ? before : after } as Scene),
-    (restarts) => restarts === 0 ? stop : undefined,
+    (stops) => ({ workflow: stops === 0 ? before : after } as Scene),
+    (stops) => stops === 0 ? stop : undefined,
   );
 }
 
@@ -60,13 +60,13 @@ Deno.test("WorkflowContext.patched() answers false in a run of the old code, whe
   const old = await play({ workflow: versions.old });
   const { history } = old.state;
   for (let length = 2; length < history.length; length++) {
-    const again = await play({ workflow: versions.patched }, undefined, history.slice(0, length));
+    const again = await playFrom({ workflow: versions.patched }, old.state, length);
     assertSame(again, old, `after event ${length}`); // nothing of it is recorded either
   }
   for (const side of ["before", "after"] as const) {
     for (let append = 2;; append++) {
       const again = await redeploy(versions.old, versions.patched, { append, side });
-      if (again.restarts === 0) break;
+      if (again.stops === 0) break;
       assertSame(again, old, `stopped ${side} append ${append}`);
     }
   }
@@ -81,7 +81,7 @@ Deno.test("WorkflowContext.patched() can be taken out when no run of the old cod
   const full = await play({ workflow: versions.patched });
   const { history } = full.state;
   for (let length = 2; length < history.length; length++) {
-    const again = await play({ workflow: versions.clean }, undefined, history.slice(0, length));
+    const again = await playFrom({ workflow: versions.clean }, full.state, length);
     assertSame(again, full, `after event ${length}`);
   }
 });
@@ -123,7 +123,7 @@ Deno.test("WorkflowContext.patched() tells two changes apart, of runs from befor
     const { history } = full.state;
     const asleep = typesOf(history).indexOf("timer_started") + 1;
     for (let length = asleep; length < history.length; length++) {
-      const again = await play({ workflow: code(2) }, undefined, history.slice(0, length));
+      const again = await playFrom({ workflow: code(2) }, full.state, length);
       assertEquals(again.outcome, expected, `${changes} changes, after event ${length}`);
     }
     if (changes === 2) await assertSurvivesRestarts(() => ({ workflow: code(2) }));
@@ -142,7 +142,7 @@ Deno.test("WorkflowContext.patched() does not change its answer within a run: it
   const old = await play({ workflow: code(false) });
   const { history } = old.state;
   for (let length = 2; length < history.length; length++) {
-    const again = await play({ workflow: code(true) }, undefined, history.slice(0, length));
+    const again = await playFrom({ workflow: code(true) }, old.state, length);
     assertSame(again, old, `after event ${length}`);
   }
   const { outcome, state } = await assertSurvivesRestarts(() => ({ workflow: code(true) }));
@@ -161,7 +161,7 @@ Deno.test("WorkflowContext.patched() lets a loop that is past its old part go th
   };
   const { state } = await play({ workflow: code(false) });
   const second = state.history.findIndex((event) => event.type === "timer_fired" && event.seq === 3);
-  const again = await play({ workflow: code(true) }, undefined, state.history.slice(0, second + 1));
+  const again = await playFrom({ workflow: code(true) }, state, second + 1);
   assertEquals(again.outcome, '["charged","charged","checked","checked"]');
 });
 
@@ -190,7 +190,7 @@ Deno.test("WorkflowContext.patched() goes the same way in the branches of a race
   const { history } = old.state;
   const past = history.findIndex(({ type }) => type === "activity_started") + 1;
   for (let length = 2; length < history.length; length++) {
-    const again = await play(scene(true)(), undefined, history.slice(0, length));
+    const again = await playFrom(scene(true)(), old.state, length);
     if (length >= past) assertSame(again, old, `after event ${length}`);
     else assertEquals(again.outcome, '"b at 25"', `after event ${length}`);
   }

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
-import { assertSurvivesRestarts, noting, play } from "./tools/restarts.ts";
+import { assertSurvivesRestarts, noting, play, playFrom } from "./tools/restarts.ts";
 import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -20,7 +20,7 @@ Deno.test("WorkflowContext.sideEffect() is recorded with its value and not calle
     { type: "side_effect", at: 0, seq: 0, value: 1 },
     { type: "side_effect", at: 10, seq: 2, value: 2 },
   ]);
-  const replayed = await play({ workflow: chance }, undefined, state.history.slice(0, -1));
+  const replayed = await playFrom({ workflow: chance }, state, -1);
   assertEquals([replayed.outcome, calls], ["[1,2]", 2]);
 });
 
@@ -35,7 +35,7 @@ Deno.test("WorkflowContext.sideEffect() is called again only if its answer was n
     calls = 0;
     const { outcome } = await play(
       { workflow: chance },
-      (restarts) => restarts === 0 ? { append: 1, side } : undefined,
+      (stops) => stops === 0 ? { append: 1, side } : undefined,
     );
     assertEquals([outcome, `${calls}`], [expected, expected], side);
   }
@@ -73,7 +73,7 @@ Deno.test("WorkflowContext.sideEffect() throws what the function throws, the sam
   }
   const { outcome, state } = await play({ workflow: fails });
   assertEquals(outcome, '[true,"no","TypeError",{"plain":true}]');
-  assertEquals((await play({ workflow: fails }, undefined, state.history.slice(0, -1))).outcome, outcome);
+  assertEquals((await playFrom({ workflow: fails }, state, -1)).outcome, outcome);
 });
 
 Deno.test("WorkflowContext.sideEffect() fails a workflow that does not catch what it throws", async () => {
@@ -132,7 +132,7 @@ Deno.test("WorkflowContext.sideEffect() cannot call the context, since it is not
   const promise = "Cannot record a side effect: it answers a promise; use an activity";
   assertEquals(messages, [free, promise, promise, free]);
   assertEquals(typesOf(state.history).slice(1, -1), Array(4).fill("side_effect"));
-  assertEquals((await play({ workflow: draws }, undefined, state.history.slice(0, -1))).outcome, outcome);
+  assertEquals((await playFrom({ workflow: draws }, state, -1)).outcome, outcome);
 });
 
 Deno.test("WorkflowContext.sideEffect() is not called once the workflow is cancelled", async () => {
