@@ -21,7 +21,7 @@ export async function lookAt(
   state: WorkflowState,
   host: ContextHost & { readonly turns: Turns },
 ): Promise<Replay> {
-  const { workflowId, runId, history } = state;
+  const { workflowId, history } = state;
   let failure: NonDeterminismError | undefined;
   const ignore = () => {};
   const replay = new Replay(workflowId, {
@@ -33,11 +33,12 @@ export async function lookAt(
     patched: ignore,
     diverged: (error) => void (failure = error),
   });
+  replay.replaying = true; // nobody hears of it
   for (const event of history) replay.note(event);
   for (const event of history) {
     let inTurn = replay.apply(event);
     if (event.type === "workflow_started") {
-      replay.start(workflow, new ReplayContext(workflowId, runId, replay, host), handOut(event.input));
+      replay.start(workflow, new ReplayContext(state, replay, host), handOut(event.input));
     }
     for (; inTurn; inTurn = replay.settleConditions()) {
       await new Promise<void>((endTurn) => host.turns.begin({ endTurn }));

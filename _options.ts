@@ -12,6 +12,7 @@ import type {
   RetryPolicy,
   WorkflowContext,
   WorkflowEvent,
+  WorkflowLogger,
   WorkflowState,
   WorkflowStatus,
   WorkflowStore,
@@ -49,6 +50,12 @@ export interface ExecutorOptions {
    * @default {console.error}
    */
   readonly onError?: (error: unknown) => void;
+  /**
+   * Gets what workflows write to `ctx.log`.
+   *
+   * @default {console}
+   */
+  readonly logger?: WorkflowLogger;
   /**
    * When a failing store is asked again.
    *
@@ -166,6 +173,10 @@ export function completeOptions(options: ExecutorOptions) {
   if (maxConcurrentActivities !== undefined) {
     checkInteger("maxConcurrentActivities", maxConcurrentActivities, 1, action);
   }
+  const { logger = console } = options ?? {};
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    checkFunction(`logger.${level}`, logger?.[level], action);
+  }
   checkFunction("clock.now", clock?.now, action);
   checkFunction("random", random, action);
   checkFunction("onError", onError, action);
@@ -182,7 +193,7 @@ export function completeOptions(options: ExecutorOptions) {
     }
   };
   const slots = maxConcurrentActivities === undefined ? undefined : new Slots(maxConcurrentActivities);
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots };
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger };
 }
 
 /** Checks the arguments of `execute`. */

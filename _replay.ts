@@ -133,6 +133,8 @@ const resolved = new CanceledError("The outcome is in the history already");
 export class Replay {
   /** The time of the event that was applied last. */
   now = 0;
+  /** Whether the code does again what an earlier run of it did. */
+  replaying = false;
   /** In order of their sequence numbers. */
   readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);

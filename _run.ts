@@ -74,7 +74,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #inTurn = false;
   /** Workflow code sees no event any more. */
   #halted = false;
-  #replaying: boolean;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
@@ -113,8 +112,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.workflowName = run.workflowName;
     this.#host = host;
     this.#workflow = workflow;
-    this.#replaying = replay;
     this.#replay = new Replay(run.workflowId, this);
+    this.#replay.replaying = replay;
     this.#writer = new Writer(host.store, this, history.length, replay);
     this.#started = history[0] as WorkflowStartedEvent;
     this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
@@ -217,7 +216,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
-    const busy = this.live && (this.#replaying || this.#inTurn || this.#queue.size > 0);
+    const busy = this.live && (this.#replay.replaying || this.#inTurn || this.#queue.size > 0);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -290,7 +289,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   abandoned({ seq, effect }: Pending): void {
     const event = this.#children.get(seq);
     if (event === undefined) return;
-    if (this.#replaying) (this.#orphans ??= []).push(event);
+    if (this.#replay.replaying) (this.#orphans ??= []).push(event);
     else if (effect instanceof ChildTask) effect.close();
     else this.#host.closeChild(this, event);
   }
@@ -306,12 +305,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   returned(outcome: Outcome): void {
     this.#final = this.#finalEvent(outcome);
-    if (!this.#replaying) this.#close(this.#final);
+    if (!this.#replay.replaying) this.#close(this.#final);
   }
 
   continuedAsNew(input: unknown): void {
     this.#continuation = { input };
-    if (!this.#replaying) this.#continue();
+    if (!this.#replay.replaying) this.#continue();
   }
 
   #continue(): void {
@@ -420,14 +419,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #pump(): void {
     while (this.live && !this.#inTurn && !this.#halted) {
       if (this.#queue.size === 0) {
-        if (this.#replaying) this.#endReplay();
+        if (this.#replay.replaying) this.#endReplay();
         this.#endSettling();
         return;
       }
       const event = this.#queue.shift();
       this.#inTurn = this.#replay.apply(event);
       if (event.type === "workflow_started") {
-        const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay, this.#host);
+        const ctx = new ReplayContext(this, this.#replay, this.#host);
         this.#replay.start(this.#workflow, ctx, handOut(event.input));
       }
       if (this.#inTurn) this.#host.turns.begin(this);
@@ -435,7 +434,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   #endReplay(): void {
-    this.#replaying = false;
+    this.#replay.replaying = false;
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
@@ -448,7 +447,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Performs what is open in the history and is not performed here. */
   adopt(): void {
-    if (this.#replaying || !this.open) return;
+    if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
         this.#perform(pending, true);

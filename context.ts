@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { RunInfo } from "./hooks.ts";
 import type { Command, Replay } from "./_replay.ts";
 import { optionsOf, validateActivity } from "./_activity_options.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
@@ -19,6 +20,7 @@ import type {
   WaitOptions,
   Workflow,
   WorkflowContext,
+  WorkflowLogger,
 } from "./types.ts";
 import {
   checkChoice,
@@ -33,6 +35,10 @@ import { show, toStored } from "./_value.ts";
 
 /** What a context asks its executor. */
 export interface ContextHost {
+  /** Where lines go. */
+  readonly logger: WorkflowLogger;
+  /** Where the errors of a logger go. */
+  readonly report: (error: unknown) => void;
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string;
   /** Signals or cancels a child, once for each key. */
@@ -60,16 +66,38 @@ export class ReplayContext implements WorkflowContext {
   readonly #replay: Replay;
   readonly #host: ContextHost;
   #random: (() => number) | undefined;
+  #log: WorkflowLogger | undefined;
 
-  constructor(workflowId: string, runId: string, replay: Replay, host: ContextHost) {
-    this.workflowId = workflowId;
-    this.runId = runId;
+  readonly #run: RunInfo;
+
+  constructor(run: RunInfo, replay: Replay, host: ContextHost) {
+    this.workflowId = run.workflowId;
+    this.runId = run.runId;
+    this.#run = run;
     this.#replay = replay;
     this.#host = host;
   }
 
   get signal(): AbortSignal {
     return this.#replay.signal;
+  }
+
+  get log(): WorkflowLogger {
+    return this.#log ??= this.#logger();
+  }
+
+  #logger(): WorkflowLogger {
+    const { workflowId, runId, workflowName } = this.#run;
+    const { logger, report } = this.#host;
+    const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
+      if (this.#replay.replaying) return;
+      try {
+        logger[level](message, { workflowId, runId, workflowName, ...fields });
+      } catch (error) {
+        report(error); // none of the workflow's
+      }
+    };
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 
   executeActivity<Input, Output>(

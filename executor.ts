@@ -91,7 +91,9 @@ export class Executor {
    * @throws {RangeError} If a number in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots } = completeOptions(options);
+    const { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger } = completeOptions(
+      options,
+    );
     for (const [name, workflow] of Object.entries(workflows)) {
       this.#workflows.set(name, workflow);
       this.#names.set(workflow, name);
@@ -109,7 +111,7 @@ export class Executor {
       run.told(null); // others may have written to it already
     };
     this.#host = {
-      ...{ store: retrying, clock, timers, turns, hooks, middleware, random, report, slots, ended, begin },
+      ...{ store: retrying, clock, timers, turns, hooks, middleware, random, report, slots, logger, ended, begin },
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#closeChild(parent, event),

@@ -721,6 +721,8 @@ export interface WorkflowContext {
   readonly runId: string;
   /** Aborted when the workflow is cancelled or its time is up. */
   readonly signal: AbortSignal;
+  /** Writes to the executor's logger what happens, and nothing of what is replayed: each line once. */
+  readonly log: WorkflowLogger;
   /**
    * Runs an activity and answers its result as it is stored: frozen, without prototypes. A result in the history is
    * not computed again.
@@ -876,6 +878,21 @@ export interface WorkflowContext {
    * ```
    */
   patched(changeId: string): boolean;
+}
+
+/**
+ * Where lines go, with fields to search for. `console` is one. An executor adds `workflowId`, `runId` and `workflowName`
+ * to the fields of its workflows.
+ */
+export interface WorkflowLogger {
+  /** For whoever looks for a fault. */
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For whoever wants to know what goes on. */
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For what may become a fault. */
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For a fault. */
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** Options of {@linkcode WorkflowContext.executeChild} and {@linkcode WorkflowContext.startChild}. */
