@@ -17,7 +17,16 @@ import type {
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { checkChoice, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import {
+  cannot,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkText,
+  invalid,
+} from "./_check.ts";
 import { Slots } from "./_slots.ts";
 
 /** Options of an {@linkcode Executor}. */
@@ -87,11 +96,25 @@ export interface ExecuteOptions<Input = unknown> {
   /** The workflow's input. */
   readonly input?: Input;
   /**
-   * How long the workflow may take, in milliseconds, above 0; then it fails with a `TimeoutError`.
+   * How long the workflow may take from its start, in milliseconds, above 0; then it fails with a `TimeoutError`.
    *
    * @default {forever}
    */
   readonly timeoutMs?: number;
+  /**
+   * How long after the call the workflow's code begins, in milliseconds, from 0. The run is stored and `running` at once,
+   * and signals wait for it; a cancellation before that time ends it without a call of the function. Kept over a restart.
+   *
+   * @default {0}
+   */
+  readonly startAfterMs?: number;
+  /**
+   * When the workflow's code begins, in milliseconds since the epoch on the executor's clock; in the past means at once.
+   * Otherwise as `startAfterMs`, which it excludes.
+   *
+   * @default {at once}
+   */
+  readonly startAt?: number;
   /**
    * What to do if a workflow of this ID is running: `"fail"` rejects with `already_running`; `"join"` answers a handle to
    * the running one, and leaves the other options out of account; `"terminate"` terminates it and starts the new one.
@@ -199,10 +222,15 @@ export function completeOptions(options: ExecutorOptions) {
 /** Checks the arguments of `execute`. */
 export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
   const action = "execute workflow";
-  const { timeoutMs, signal, onConflict, reuse } = options;
+  const { timeoutMs, signal, onConflict, reuse, startAfterMs, startAt } = options;
   checkText("id", id, action);
   checkFunction("workflow", workflow, action, id);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
+  if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
+  if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
+  if (startAfterMs !== undefined && startAt !== undefined) {
+    throw new TypeError(`${cannot(action, id)}: "startAfterMs" and "startAt" exclude each other`);
+  }
   checkChoice("onConflict", onConflict, ["fail", "join", "terminate"], action, id);
   checkChoice("reuse", reuse, ["allow", "reject", "join"], action, id);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {

@@ -14,6 +14,7 @@ import { CanceledError, CompensationError, NonDeterminismError, TimeoutError } f
 import type {
   ActivityAttemptFailedEvent,
   ActivityOptions,
+  CancelRequestedEvent,
   ChildOptions,
   CommandEvent,
   ErrorRecord,
@@ -131,8 +132,11 @@ const never = new Promise<never>(() => {});
 const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
-  /** The time of the event that was applied last. */
-  now = 0;
+  #now = 0;
+  /** When the code begins, if not at once. */
+  #startAt = -Infinity;
+  /** The cancellation that came before the code could begin. */
+  #refusal: CancelRequestedEvent | undefined;
   /** Whether the code does again what an earlier run of it did. */
   replaying = false;
   /** In order of their sequence numbers. */
@@ -183,6 +187,15 @@ export class Replay {
     this.#handlers?.assertFree();
   }
 
+  /** The time of the event that was applied last, or of the beginning if the event came before that. */
+  get now(): number {
+    return this.#now;
+  }
+
+  set now(at: number) {
+    this.#now = Math.max(at, this.#startAt);
+  }
+
   /** Aborted when a cancellation is applied. */
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -208,8 +221,17 @@ export class Replay {
     return this.#canceled;
   }
 
-  /** Calls the workflow function. */
+  /** The workflow is cancelled before its code could begin. */
+  refuse(event: CancelRequestedEvent): void {
+    this.#refusal ??= event;
+  }
+
+  /** Calls the workflow function, unless that is refused. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
+    if (this.#refusal !== undefined) {
+      this.apply(this.#refusal);
+      return this.#end({ ok: false, error: this.#canceled });
+    }
     const fail = (error: unknown) => {
       if (this.#compensations === undefined) this.#end({ ok: false, error });
       else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
@@ -381,6 +403,12 @@ export class Replay {
   /** Notes an event that is in the history now, before its turn has come. */
   note(event: WorkflowEvent): void {
     switch (event.type) {
+      case "workflow_started":
+        this.#startAt = event.startAt ?? -Infinity;
+        return;
+      case "cancel_requested":
+        if (event.at < this.#startAt) this.refuse(event);
+        return;
       case "activity_started":
       case "timer_started":
       case "child_started":

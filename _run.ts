@@ -13,6 +13,7 @@ import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
+  CancelRequestedEvent,
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
@@ -74,6 +75,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #inTurn = false;
   /** Workflow code sees no event any more. */
   #halted = false;
+  /** The code has not begun: its time is to come. */
+  #waiting = false;
+  #startTimer: Timer | undefined;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
@@ -119,9 +123,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
     this.chain.latest = this;
     for (const event of history) this.takeIn(event);
-    const { at, timeoutMs } = this.#started;
+    const { at, timeoutMs, startAt = at } = this.#started;
     if (timeoutMs === undefined || this.#cancellation) return;
-    this.#deadline = host.timers.set(at + timeoutMs, () => {
+    this.#deadline = host.timers.set(startAt + timeoutMs, () => {
       const event = { type: "cancel_requested", at: host.clock.now(), timeoutMs } as const;
       this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
@@ -130,7 +134,21 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Begins with the event that was stored just now, or goes on where the history ends. */
   start(started?: WorkflowEvent): void {
     if (started !== undefined) this.#callHook(started);
-    this.pump();
+    const { startAt } = this.#started;
+    const { clock, timers } = this.#host;
+    if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.pump();
+    this.#waiting = true;
+    this.#replay.replaying = false; // no code has run: there is nothing to replay
+    this.#writer.resume();
+    this.#startTimer = timers.set(startAt, () => {
+      this.#waiting = false;
+      this.pump();
+    });
+  }
+
+  /** Whether the workflow's code has begun, or is about to. */
+  get begun(): boolean {
+    return !this.#waiting;
   }
 
   /** Resolves when the run is live no more. */
@@ -319,8 +337,9 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   successor(): WorkflowEvent[] {
+    const { startAt: _, ...first } = this.#started;
     const started: WorkflowStartedEvent = {
-      ...this.#started,
+      ...first,
       at: this.#host.clock.now(),
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
@@ -358,11 +377,19 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
+      if (this.#waiting) this.#refuse(event);
     }
     if (event.type === "update_completed") this.#answer(event);
     else if (event.type === "child_started") this.#children.set(event.seq, event);
     else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
     if (this.live) this.#queue.push(event);
+  }
+
+  /** The workflow is cancelled before its code could begin: it ends without. */
+  #refuse(event: CancelRequestedEvent): void {
+    this.#waiting = false;
+    this.#host.timers.clear(this.#startTimer);
+    this.#replay.refuse(event);
   }
 
   #answer({ updateId, result, error }: UpdateCompletedEvent): void {
@@ -417,7 +444,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Applies what is stored, up to the next event that workflow code can notice. */
   #pump(): void {
-    while (this.live && !this.#inTurn && !this.#halted) {
+    while (this.live && !this.#inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         this.#endSettling();
@@ -507,6 +534,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#result = result;
     this.#replay.stop();
     this.#host.timers.clear(this.#deadline);
+    this.#host.timers.clear(this.#startTimer);
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue.clear();
     this.#writer.close();

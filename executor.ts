@@ -129,7 +129,7 @@ export class Executor {
    * otherwise, `already_finished` if it is that of a finished one and `reuse` is `"reject"`, `store_failed` if the store
    * keeps failing, `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
-   * @throws {RangeError} If `timeoutMs` is not a finite number above 0.
+   * @throws {RangeError} If a time among the options is out of its range.
    */
   execute<Input, Output>(
     workflow: (ctx: WorkflowContext, input: Input) => Output,
@@ -203,10 +203,15 @@ export class Executor {
       const name = definedName("query", query, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
       const run = this.#runs.get(id);
-      if (run !== undefined && !Object.hasOwn(known, name)) return await run.query(name, copies);
+      if (run?.begun && !Object.hasOwn(known, name)) return await run.query(name, copies);
       const state = await this.#handles.load(id, "query");
       if (Object.hasOwn(known, name)) return name === "state" ? state : state[name as "status"];
-      const replay = await lookAt(this.#codeOf(state, action), state, this.#host);
+      const workflow = this.#codeOf(state, action);
+      const { startAt } = state.history[0] as WorkflowStartedEvent;
+      if (state.status === "running" && startAt !== undefined && startAt > this.#host.clock.now()) {
+        throw new WorkflowError("not_found", `${cannot(action, id)}: its code begins at ${startAt} only`);
+      }
+      const replay = await lookAt(workflow, state, this.#host);
       return replay.handlers.query(id, name, copies);
     });
   }
@@ -364,15 +369,18 @@ export class Executor {
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal } = options;
+    const { input, timeoutMs, signal, startAfterMs } = options;
     signal?.throwIfAborted();
+    const at = this.#host.clock.now();
+    const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
     const workflowName = this.#nameOf(workflow);
     const event: WorkflowStartedEvent = Object.freeze({
       type: "workflow_started",
-      at: this.#host.clock.now(),
+      at,
       workflowName,
       input: toStored(input, "input"),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     });
     return await this.#handles.opening(async () => {
       const run = await this.#start(workflow, id, event, options);

@@ -2,8 +2,11 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import {
+  CanceledError,
   type ExecuteOptions,
-  type Executor,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
   type WorkflowContext,
   WorkflowError,
   type WorkflowHandle,
@@ -212,6 +215,201 @@ Deno.test("Executor.execute() rejects policies that are none", async () => {
   ];
   for (const [options, message] of cases) {
     await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), TypeError, message);
+  }
+  await executor.close();
+});
+
+// ------------------------------------------------------------------------------------------- startAfterMs and startAt
+
+const day = 86_400_000;
+
+/** Tells when its code began and what it is sent. */
+async function timed(ctx: WorkflowContext) {
+  const began = ctx.now();
+  const sent = await ctx.waitForSignal("s", { timeoutMs: 50 }).catch(() => "nothing");
+  return { began, sent, ended: ctx.now() };
+}
+
+Deno.test("Executor.execute() stores a run at once and begins its code when the time has come", async () => {
+  for (const options of [{ startAfterMs: 30 * day }, { startAt: 30 * day + 7 }]) {
+    const { store, clock, executor } = setUp({ startAt: 7 });
+    clock.hold();
+    const handle = await executor.execute(timed, { id: "a", ...options });
+    await settle();
+    assertEquals([handle.status, clock.now()], ["running", 7]);
+    const expected = { type: "workflow_started", at: 7, workflowName: "timed", startAt: 30 * day + 7 };
+    assertEquals((await store.load("a"))!.history.map((event) => ({ ...event, input: 1 })), [
+      { ...expected, input: 1 } as never,
+    ]);
+    clock.release(); // the clock jumps
+    assertEquals(await handle.result(), { began: 30 * day + 7, sent: "nothing", ended: 30 * day + 57 });
+    await executor.close();
+  }
+});
+
+Deno.test("Executor.execute() begins at once if startAt is past, and says nothing of it", async () => {
+  const { store, executor } = setUp({ startAt: 100 });
+  for (const options of [{ startAt: 99 }, { startAt: 100 }, { startAt: -1 }, { startAfterMs: 0 }]) {
+    const handle = await executor.execute((ctx) => ctx.now(), { id: "a", ...options });
+    assertEquals(await handle.result(), 100);
+    assertEquals(Object.keys((await store.load("a"))!.history[0]), ["type", "at", "workflowName", "input"]);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.execute() keeps signals for a run that begins later, whose clock does not go back", async () => {
+  const { store, clock, executor } = setUp();
+  clock.hold();
+  const handle = await executor.execute(timed, { id: "a", startAt: 100 });
+  clock.advance(40);
+  await executor.signal("a", { name: "s", payload: "early" });
+  clock.release();
+  assertEquals(await handle.result(), { began: 100, sent: "early", ended: 100 });
+  const { history, ...state } = (await store.load("a"))!;
+  assertEquals(typesOf(history).slice(0, 2), ["workflow_started", "signal_received"]);
+  await store.save({ ...state, status: "running", history: history.slice(0, -1), result: undefined });
+  const later = setUp({ store, startAt: 5000, workflows: { timed } }).executor;
+  const [replayed] = await later.recover();
+  assertEquals(await replayed.result(), { began: 100, sent: "early", ended: 100 });
+  await Promise.all([executor.close(), later.close()]);
+});
+
+Deno.test("Executor.recover() keeps the start of a run, before that time and after it", async () => {
+  for (const [recoveredAt, began] of [[40, 100], [100, 100], [500, 100]]) {
+    const { store, clock, executor } = setUp();
+    clock.hold();
+    await executor.execute(timed, { id: "a", startAfterMs: 100 });
+    await executor.close();
+    const later = setUp({ store, startAt: recoveredAt, workflows: { timed } });
+    later.clock.hold();
+    const [handle] = await later.executor.recover();
+    await later.executor.signal("a", { name: "s", payload: "after the restart" });
+    later.clock.release();
+    const ended = Math.max(began, recoveredAt);
+    assertEquals(await handle.result(), { began, sent: "after the restart", ended }, `at ${recoveredAt}`);
+    await later.executor.close();
+  }
+});
+
+Deno.test("Executor.recover() takes a run that has not begun for new: the new code goes the new way", async () => {
+  const patchy = (ctx: WorkflowContext) => Promise.resolve(ctx.patched("change"));
+  const { store, clock, executor } = setUp();
+  clock.hold();
+  await executor.execute(patchy, { id: "a", startAfterMs: 100 });
+  await executor.signal("a", { name: "s" });
+  await executor.close();
+  const later = setUp({ store, workflows: { patchy } }).executor;
+  const [handle] = await later.recover();
+  assertEquals(await handle.result(), true);
+  await later.close();
+});
+
+Deno.test("Executor.cancel() ends a run that has not begun without running its code, also over a restart", async () => {
+  for (const where of ["here", "elsewhere", "before recover()", "too late for its executor"] as const) {
+    let ran = 0;
+    const never = () => void ran++;
+    const store = new FaultyStore();
+    const { clock, executor } = setUp({ store });
+    clock.hold();
+    let handle: WorkflowHandle = await executor.execute(never, { id: "a", startAfterMs: 100 });
+    const other = setUp({ store, clock, workflows: { never } }).executor;
+    if (where === "too late for its executor") {
+      store.before = ({ events: [{ type }] }) => {
+        if (type === "workflow_canceled") throw new Error("the process is gone");
+      };
+      await executor.cancel("a", "changed my mind");
+    }
+    if (where === "before recover()" || where === "too late for its executor") await executor.close();
+    store.before = () => {};
+    if (where === "before recover()") await other.cancel("a", "changed my mind");
+    if (where === "before recover()" || where === "too late for its executor") {
+      clock.advance(1000);
+      [handle] = await other.recover();
+    } else await (where === "here" ? executor : other).cancel("a", "changed my mind");
+    const error = await assertRejects(() => handle.result(), CanceledError, 'Canceled workflow "a": changed my mind');
+    assertEquals([error.reason, handle.status, ran], ["changed my mind", "canceled", 0], where);
+    const { history } = (await store.load("a"))!;
+    assertEquals(typesOf(history), ["workflow_started", "cancel_requested", "workflow_canceled"]);
+    await assertRejects(() => other.query("a", "x"), WorkflowError, 'it has no handler for "x"');
+    assertEquals(ran, 0);
+    await Promise.all([executor.close(), other.close()]);
+    clock.release();
+  }
+});
+
+Deno.test("Executor.terminate() and an abort end a run that has not begun", async () => {
+  const { clock, executor } = setUp();
+  clock.hold();
+  const abort = new AbortController();
+  const options = { startAfterMs: 100, signal: abort.signal };
+  const handles = await Promise.all(["a", "b"].map((id) => executor.execute(() => "ran", { id, ...options })));
+  await executor.terminate("a");
+  abort.abort(new Error("enough"));
+  const codes = handles.map((handle) => codeOf(handle.result()));
+  assertEquals(await Promise.all(codes), ["terminated", "canceled"]);
+  clock.release();
+  assertEquals(clock.now(), 0); // nothing is left that would wake it
+  await executor.close();
+});
+
+Deno.test("Executor.execute() counts timeoutMs from the start", async () => {
+  const { clock, executor } = setUp();
+  const handle = await executor.execute(ask, { id: "a", input: "", startAfterMs: 100, timeoutMs: 30 });
+  await assertRejects(() => handle.result(), TimeoutError, 'Timed out workflow "a" after 30 ms');
+  assertEquals(clock.now(), 130);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() does not count a delay again when the workflow continues as new", async () => {
+  const twice = async (ctx: WorkflowContext, began: number[] = []): Promise<number[]> => {
+    const all = [...began, ctx.now()];
+    return all.length === 2 ? all : await ctx.continueAsNew(all);
+  };
+  const { store, executor } = setUp();
+  const handle = await executor.execute(twice, { id: "a", startAfterMs: 100, timeoutMs: 30 });
+  assertEquals(await handle.result(), [100, 100]);
+  assertEquals("startAt" in (await store.load("a"))!.history[0], false);
+  await executor.close();
+});
+
+Deno.test("Executor.query() finds no handler in a run that has not begun", async () => {
+  const { clock, executor } = setUp();
+  clock.hold();
+  const started = await executor.execute(function staged(ctx: WorkflowContext) {
+    ctx.handleQuery("stage", () => 1);
+    return ctx.waitForSignal("go");
+  }, { id: "a", startAfterMs: 100 });
+  const error = await assertRejects(() => executor.query("a", "stage"), WorkflowError);
+  assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": its code begins at 100 only']);
+  assertEquals(await executor.query("a", "status"), "running");
+  const updated = executor.update("a", "none").catch((error) => error.message);
+  clock.release();
+  assertEquals(await updated, 'Cannot update workflow "a": it has no handler for "none"');
+  assertEquals(await executor.query("a", "stage"), 1);
+  await go(executor);
+  await started.result();
+  await executor.close();
+});
+
+Deno.test("Executor.execute() keeps a start that is too far for a timer of the system", async () => {
+  const executor = new Executor({ store: new InMemoryStore() });
+  let ran = false;
+  const handle = await executor.execute(() => void (ran = true), { id: "a", startAfterMs: 30 * day });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([ran, handle.status], [false, "running"]);
+  await executor.close(); // leaves no timer behind: the test runner looks
+});
+
+Deno.test("Executor.execute() rejects a start that is no time, or two of them", async () => {
+  const { executor } = setUp();
+  const cases: [object, typeof RangeError | typeof TypeError, string][] = [
+    [{ startAfterMs: -1 }, RangeError, '"startAfterMs" must be a finite number from 0, got -1'],
+    [{ startAt: Infinity }, RangeError, '"startAt" must be a finite number, got Infinity'],
+    [{ startAt: "noon" }, RangeError, '"startAt" must be a finite number, got "noon"'],
+    [{ startAt: 1, startAfterMs: 1 }, TypeError, '"startAfterMs" and "startAt" exclude each other'],
+  ];
+  for (const [options, type, message] of cases) {
+    await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), type, message);
   }
   await executor.close();
 });

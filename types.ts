@@ -44,8 +44,10 @@ export interface WorkflowStartedEvent {
   readonly workflowName: string;
   /** The workflow's input. */
   readonly input?: unknown;
-  /** How long the workflow may take, in milliseconds; absent if it may take forever. */
+  /** How long the workflow may take, in milliseconds; absent if it may take forever. Counts from `startAt` if that is later. */
   readonly timeoutMs?: number;
+  /** When the workflow's code begins, if that is later than the event. */
+  readonly startAt?: number;
   /** Present if the run continues another one: the first run of that chain. */
   readonly firstRunId?: string;
   /** Present if another workflow started this one. */
