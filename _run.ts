@@ -166,11 +166,18 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    *
    * @throws What suspended the run, if it did.
    */
-  async post(event: WorkflowEvent): Promise<boolean> {
-    if (!this.open) return false;
-    const stored = await this.#writer.post(event);
-    if (!stored && this.status === "running" && this.chain.latest === this) this.result(); // throws what suspended it
-    return stored;
+  post(event: WorkflowEvent): Promise<boolean> {
+    if (!this.open) return Promise.resolve(false);
+    return new Promise((resolve, reject) =>
+      this.#writer.post(event, (stored) => {
+        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored);
+        try {
+          this.result(); // throws what suspended it
+        } catch (error) {
+          reject(error);
+        }
+      })
+    );
   }
 
   /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
@@ -352,19 +359,17 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
-    const answers = new Map<string, Deferred>();
+    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
+    const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
       if (event.type !== "update_accepted") continue;
       const answer = this.#answers.get(event.updateId);
-      if (answer !== undefined) answers.set(event.updateId, answer);
+      if (answer !== undefined) next.#answers.set(event.updateId, answer);
       this.#answers.delete(event.updateId);
     }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
     });
-    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
-    for (const [updateId, answer] of answers) next.#answers.set(updateId, answer);
     this.#host.begin(next, events[0]);
   }
 

@@ -73,10 +73,12 @@ export class Writer {
     this.#begin();
   }
 
-  /** Records and waits. Resolves to whether the event got into the store. */
-  post(event: WorkflowEvent): Promise<boolean> {
+  /** Records, and tells whether the event got into the store. */
+  post(event: WorkflowEvent, tell: (stored: boolean) => void): void {
     this.record(event);
-    return new Promise((resolve) => (this.#outbox!.waiters ??= []).push(resolve));
+    const outbox = this.#outbox!;
+    if (outbox.waiters === undefined) outbox.waiters = [tell];
+    else outbox.waiters.push(tell);
   }
 
   resume(): void {

@@ -166,7 +166,10 @@ export class Executor {
         ...(senderId === undefined ? {} : { senderId }),
         signalId: `${this.#signalPrefix}:${this.#signals++}`,
       });
-      await this.#post("signal", id, event);
+      const run = this.#runs.get(id);
+      const sent = run?.open === true && this.#closed === undefined;
+      if (sent && await run.post(event)) return; // what is usual, without a further promise
+      await this.#post("signal", id, event, sent);
     }) as Promise<void>;
   }
 
@@ -581,9 +584,13 @@ export class Executor {
   }
 
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
-  async #post(verb: "signal" | "cancel" | "terminate", id: string, event: WorkflowEvent): Promise<void> {
+  async #post(
+    verb: "signal" | "cancel" | "terminate",
+    id: string,
+    event: WorkflowEvent,
+    sent = false, // whether it may be stored, although nobody said so
+  ): Promise<void> {
     this.#assertOpen(verb);
-    let sent = false; // it may be stored, although nobody said so
     let tried: number | undefined;
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {
