@@ -1,0 +1,75 @@
+/**
+ * Expenses that somebody has to approve within a week: a reminder after three days, a decision by the calendar after
+ * seven. Nobody waits in real time, and nobody loses a deadline with the process.
+ *
+ * `deno run examples/approval.ts`
+ *
+ * @module
+ */
+
+import {
+  defineSignal,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
+  VirtualClock,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export const decided = defineSignal<{ approved: boolean; by: string }>("decided");
+
+const outbox: string[] = [];
+const sendMail = (text: string) => void outbox.push(text);
+
+export async function expense(ctx: WorkflowContext, { what, euros }: { what: string; euros: number }): Promise<string> {
+  const outcome = (decision: { approved: boolean; by: string }) =>
+    `${decision.approved ? "approved" : "refused"} by ${decision.by} on day ${1 + ctx.now() / DAY_MS}`;
+  if (euros < 50) return "approved as small";
+  await ctx.executeActivity(sendMail, `please decide: ${what} for ${euros} euros`);
+  for (const [days, mail] of [[3, `reminder: ${what}`], [4, `too late: ${what}`]] as const) {
+    try {
+      return outcome(await ctx.waitForSignal(decided, { timeoutMs: days * DAY_MS }));
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      await ctx.executeActivity(sendMail, mail);
+    }
+  }
+  return outcome({ approved: false, by: "the calendar" });
+}
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  outbox.length = 0;
+  const store = new InMemoryStore();
+  const clock = new VirtualClock();
+  const first = new Executor({ store, clock });
+  const stopped = Promise.withResolvers<void>();
+  clock.hold(); // no time passes until all expenses are in
+  clock.setTimer(1 * DAY_MS, () => {
+    clock.hold(); // nor while nobody is there
+    first.close().then(stopped.resolve);
+  });
+  for (const [what, euros] of [["pencils", 12], ["a chair", 340], ["a boat", 9000], ["a lamp", 80]] as const) {
+    await first.execute(expense, { id: what, input: { what, euros } });
+  }
+  await first.signal("a lamp", { name: decided, payload: { approved: true, by: "Mara" } });
+  clock.release();
+  await stopped.promise;
+  print("--- the process dies on day 2; another one recovers on day 3");
+  clock.advance(1 * DAY_MS);
+
+  await using second = new Executor({ store, clock, workflows: { expense } });
+  const handles = await second.recover();
+  clock.setTimer(4 * DAY_MS, () => {
+    clock.hold(); // while the signal is on its way
+    second.signal("a chair", { name: decided, payload: { approved: true, by: "Ada" } }).finally(() => clock.release());
+  });
+  clock.release();
+  await Promise.all(handles.map((handle) => handle.result()));
+  for (const { workflowId, result } of await store.list()) print(`${workflowId}: ${result}`);
+  for (const mail of outbox) print(`  mail, ${mail}`);
+}
+
+if (import.meta.main) await story(console.log);

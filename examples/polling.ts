@@ -1,0 +1,72 @@
+/**
+ * Waits for a job of somebody else's, which can only be asked how far it is: less and less often, and not for ever. Each
+ * answer is recorded, so whoever goes on after a crash asks no earlier and no more often than planned.
+ *
+ * `deno run examples/polling.ts`
+ *
+ * @module
+ */
+
+import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+
+const MINUTE_MS = 60 * 1000;
+
+/** The world outside: when each job is done, and how often somebody asked. */
+const jobs = new Map<string, { doneAt: number; asked: number }>();
+const clock = new VirtualClock();
+
+function statusOf(job: string): "running" | "done" {
+  const one = jobs.get(job)!;
+  one.asked++;
+  if (one.asked === 3) throw new Error("The service is busy"); // the policy of the activity asks once more
+  return clock.now() < one.doneAt ? "running" : "done";
+}
+
+export interface PollOptions {
+  readonly job: string;
+  readonly giveUpAfterMs: number;
+}
+
+export async function poll(ctx: WorkflowContext, { job, giveUpAfterMs }: PollOptions): Promise<string> {
+  const startedAt = ctx.now();
+  const minutes = () => Math.floor((ctx.now() - startedAt) / MINUTE_MS);
+  for (let delayMs = MINUTE_MS;; delayMs = Math.min(2 * delayMs, 10 * MINUTE_MS)) {
+    const status = await ctx.executeActivity(statusOf, job, { retry: { initialIntervalMs: 5000 } });
+    if (status === "done") return `done, seen after ${minutes()} minutes`;
+    if (ctx.now() - startedAt >= giveUpAfterMs) {
+      throw new TimeoutError(`${job} was not done after ${minutes()} minutes`, giveUpAfterMs);
+    }
+    await ctx.sleep(delayMs);
+  }
+}
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  const startedAt = clock.now();
+  jobs.set("the report", { doneAt: startedAt + 25 * MINUTE_MS, asked: 0 });
+  jobs.set("the archive", { doneAt: Infinity, asked: 0 });
+  const store = new InMemoryStore();
+  const first = new Executor({ store, clock });
+  const stopped = Promise.withResolvers<void>();
+  clock.setTimer(startedAt + 5 * MINUTE_MS, () => {
+    clock.hold(); // no time passes while nobody is there
+    first.close().then(stopped.resolve);
+  });
+  clock.hold();
+  for (const job of jobs.keys()) await first.execute(poll, { id: job, input: { job, giveUpAfterMs: 60 * MINUTE_MS } });
+  clock.release();
+  await stopped.promise;
+  const asked = [...jobs].map(([job, { asked }]) => `${job} ${asked} times`);
+  print(`--- the process dies after 5 minutes (asked for ${asked.join(", for ")}); another one recovers`);
+
+  await using second = new Executor({ store, clock, workflows: { poll } });
+  const handles = await second.recover();
+  clock.release();
+  for (const handle of handles) {
+    print(`${handle.id}: ${await handle.result().catch((error: Error) => `${error.name}, ${error.message}`)}`);
+    const attempts = (await second.query(handle.id, "history")).filter((event) => "attempt" in event).length;
+    print(`  asked ${jobs.get(handle.id)!.asked} times, ${attempts} answers and failures in its history`);
+  }
+}
+
+if (import.meta.main) await story(console.log);

@@ -1,0 +1,71 @@
+/**
+ * A trip that is booked in full or not at all: what was booked is released again, newest first, although the process dies
+ * while it is at it.
+ *
+ * `deno run examples/saga.ts`
+ *
+ * @module
+ */
+
+import { Executor, InMemoryStore, type Middleware, NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
+
+/** The world outside: what is booked in it, and what is sold out. */
+const booked = new Set<string>();
+const soldOut = new Set<string>();
+
+function book(what: string): string {
+  if (soldOut.has(what)) throw new NonRetryableError(`The ${what} is sold out`);
+  booked.add(what);
+  return `${what} booked`;
+}
+
+/** Can be asked twice, as every activity may. */
+function release(what: string): string {
+  return booked.delete(what) ? `${what} released` : `no ${what} to release`;
+}
+
+export async function trip(ctx: WorkflowContext, parts: readonly string[]): Promise<readonly string[]> {
+  const receipts: string[] = [];
+  for (const part of parts) {
+    // Noted before the booking: one that was cut off may have happened all the same.
+    ctx.addCompensation(() => ctx.executeActivity(release, part, { retry: {} }), { name: `release ${part}` });
+    receipts.push(await ctx.executeActivity(book, part, { retry: {} }));
+  }
+  return receipts;
+}
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  soldOut.add("car");
+  const store = new InMemoryStore();
+  const tell: Middleware = async (call, next) => {
+    if (call.kind !== "activity") return await next();
+    const answer = await next().catch((error: Error) => {
+      print(error.message);
+      throw error;
+    });
+    print(String(answer));
+    return answer;
+  };
+  const dieAfterHotel: Middleware = async (call, next) => {
+    const answer = await next();
+    if (call.kind === "activity" && call.name === "release" && call.input === "hotel") {
+      print("--- the process dies before that is recorded; another one recovers");
+      await first.close();
+    }
+    return answer;
+  };
+
+  const first = new Executor({ store, workflows: { trip }, middleware: [dieAfterHotel, tell] });
+  const handle = await first.execute(trip, { id: "porto", input: ["flight", "hotel", "car"] });
+  await handle.result().catch(() => {}); // it was closed
+
+  await using second = new Executor({ store, workflows: { trip }, middleware: [tell] });
+  const [recovered] = await second.recover();
+  await recovered.result().catch((error: Error) => print(`The trip has failed: ${error.message}`));
+  const { history } = (await store.load("porto"))!;
+  const undone = history.flatMap((event) => event.type === "compensation_started" ? [event.name] : []);
+  print(`In its history: ${undone.join(", ")}; still booked: ${[...booked].join(", ") || "nothing"}`);
+}
+
+if (import.meta.main) await story(console.log);

@@ -1,0 +1,85 @@
+/**
+ * A subscription that is billed for a year: a plan that changes on the way, a card that fails and is tried again the next
+ * day, a process that dies in summer. A year on the virtual clock takes some milliseconds.
+ *
+ * `deno run examples/subscription.ts`
+ *
+ * @module
+ */
+
+import {
+  type ActivityContext,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
+  VirtualClock,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export interface Plan {
+  readonly name: string;
+  readonly euros: number;
+}
+
+/** The world outside: a payment service that takes the same payment once, and fails for two days in October. */
+const payments = new Map<string, number>();
+const clock = new VirtualClock({ startAt: Date.UTC(2026, 0, 1) });
+const today = () => new Date(clock.now()).toISOString().slice(0, 10);
+
+function charge(euros: number, { idempotencyKey }: ActivityContext): string {
+  if (["2026-10-01", "2026-10-02"].includes(today())) throw new Error("The bank is closed");
+  payments.set(idempotencyKey, euros);
+  return today();
+}
+
+export async function subscription(ctx: WorkflowContext, plan: Plan): Promise<string[]> {
+  const bills: string[] = [];
+  let paid = 0;
+  ctx.handleQuery("paid", () => paid);
+  const start = new Date(ctx.now());
+  for (let month = 1; month <= 12; month++) {
+    const date = await ctx.executeActivity(charge, plan.euros, {
+      retry: { maxAttempts: 7, initialIntervalMs: DAY_MS, backoffCoefficient: 1, maxIntervalMs: DAY_MS, jitter: false },
+    });
+    paid += plan.euros;
+    bills.push(`${date} ${plan.name} ${plan.euros}`);
+    const next = Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + month, start.getUTCDate());
+    while (ctx.now() < next) {
+      plan = await ctx.waitForSignal<Plan>("plan", { timeoutMs: next - ctx.now() }).catch((error) => {
+        if (error instanceof TimeoutError) return plan; // nobody has chosen another one
+        throw error;
+      });
+    }
+  }
+  return bills;
+}
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  const store = new InMemoryStore();
+  const first = new Executor({ store, clock });
+  const stopped = Promise.withResolvers<void>();
+  clock.setTimer(Date.UTC(2026, 4, 20), () => {
+    clock.hold(); // no time passes while the signal is on its way
+    first.signal("ada", { name: "plan", payload: { name: "large", euros: 25 } }).finally(() => clock.release());
+  });
+  clock.setTimer(Date.UTC(2026, 6, 14), () => {
+    clock.hold(); // nor while nobody is there
+    first.close().then(stopped.resolve);
+  });
+  await first.execute(subscription, { id: "ada", input: { name: "small", euros: 10 } });
+  await stopped.promise;
+
+  await using second = new Executor({ store, clock, workflows: { subscription } });
+  const paid = await second.query("ada", "paid"); // answered by a replay
+  print(`--- the process dies on ${today()}, with ${paid} euros paid; another one recovers`);
+  const [handle] = await second.recover();
+  clock.release();
+  for (const bill of await handle.result() as string[]) print(bill);
+  const total = [...payments.values()].reduce((sum, euros) => sum + euros, 0);
+  print(`on ${today()}: ${payments.size} payments, ${total} euros`);
+}
+
+if (import.meta.main) await story(console.log);
