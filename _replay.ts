@@ -154,6 +154,8 @@ export class Replay {
   /** Whether the history holds how the run ended. */
   #over = false;
   #next = 0;
+  /** How many commands the history holds. */
+  #recorded = 0;
   #shields = 0;
   /** Waits for the workflow's own variables, in order. */
   #conditions: readonly Condition[] = none;
@@ -414,6 +416,7 @@ export class Replay {
       case "child_started":
       case "side_effect":
       case "compensation_started": {
+        this.#recorded = Math.max(this.#recorded, event.seq + 1);
         const pending = this.pending.get(event.seq);
         if (pending === undefined) {
           if (event.seq >= this.#next) this.#expected.set(event.seq, event);
@@ -456,9 +459,10 @@ export class Replay {
     if (event.type === "patched") return this.#patches.get(event.changeId) === "recorded";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
+    // A command has its place in the history, although nobody may wait for it any more.
+    if (isCommand(event)) return pending === undefined ? event.seq < this.#recorded : pending.event !== undefined;
     if (pending === undefined || pending.resolved) return true;
-    if (event.type === "activity_attempt_failed") return pending.failedAttempts >= event.attempt;
-    return isCommand(event) && pending.event !== undefined;
+    return event.type === "activity_attempt_failed" && pending.failedAttempts >= event.attempt;
   }
 
   /**

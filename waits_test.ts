@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
-import { settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -201,5 +201,25 @@ Deno.test("WorkflowContext refuses bad arguments of waits at the call", async ()
     'Cannot run side effect: "body" must be a function, got "x"',
     'Cannot map items: "limit" must be an integer from 1, got 0',
   ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although it is over before that is stored", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitUntil(() => true, { timeoutMs: 1000 });
+    await ctx.sleep(5);
+  }
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  store.before = async ({ workflowId, runId, expectedLength, events }) => {
+    if (events[0].type !== "timer_started") return;
+    store.before = () => {};
+    const signal = { type: "signal_received", at: 0, name: "n", signalId: "1" } as const;
+    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // somebody is faster
+  };
+  const handle = await executor.execute(waits, { id: "a" });
+  await handle.result();
+  const { history } = (await store.load("a"))!;
+  assertEquals(history.flatMap((event) => event.type === "timer_started" ? [event.seq] : []), [0, 1]);
   await executor.close();
 });
