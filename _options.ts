@@ -9,6 +9,7 @@ import type { ErrorReporter, Hooks, Middleware } from "./hooks.ts";
 import type { SignalDefinition } from "./definitions.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type {
+  Labels,
   RetryPolicy,
   WorkflowContext,
   WorkflowEvent,
@@ -72,6 +73,12 @@ export interface ExecuteOptions<Input = unknown> {
   readonly id?: string;
   /** The workflow's input. */
   readonly input?: Input;
+  /**
+   * What to find the run by: names and texts, for `WorkflowFilter.labels` and `ctx.labels`.
+   *
+   * @default {none}
+   */
+  readonly labels?: Labels;
   /**
    * How long the workflow may take from its start, in milliseconds, above 0; then it fails with a `TimeoutError`.
    *

@@ -19,6 +19,7 @@ import type {
   Workflow,
   WorkflowContext,
   WorkflowEvent,
+  WorkflowStartedEvent,
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
@@ -118,8 +119,8 @@ const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
   #now = 0;
-  /** When the code begins, if not at once. */
-  #startAt = -Infinity;
+  /** The first event. */
+  started: WorkflowStartedEvent | undefined;
   /** The cancellation that came before the code could begin. */
   #refusal: CancelRequestedEvent | undefined;
   /** In order of their sequence numbers. */
@@ -159,7 +160,7 @@ export class Replay {
   }
 
   set now(at: number) {
-    this.#now = Math.max(at, this.#startAt);
+    this.#now = Math.max(at, this.started?.startAt ?? at);
   }
 
   /** Aborted when a cancellation is applied. */
@@ -351,10 +352,10 @@ export class Replay {
   note(event: WorkflowEvent): void {
     switch (event.type) {
       case "workflow_started":
-        this.#startAt = event.startAt ?? -Infinity;
+        this.started = event;
         return;
       case "cancel_requested":
-        if (event.at < this.#startAt) this.refuse(event);
+        if (event.at < (this.started?.startAt ?? event.at)) this.refuse(event);
         return;
       case "activity_started":
       case "timer_started":

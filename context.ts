@@ -13,6 +13,7 @@ import type {
   ActivityContext,
   ActivityOptions,
   CompensationOptions,
+  Labels,
   UpdateHandlerOptions,
   WaitOptions,
   WorkflowContext,
@@ -29,6 +30,8 @@ import {
 } from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
+const noLabels: Labels = Object.freeze({});
+
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
@@ -42,6 +45,10 @@ export class ReplayContext implements WorkflowContext {
     this.workflowId = workflowId;
     this.runId = runId;
     this.#replay = replay;
+  }
+
+  get labels(): Labels {
+    return this.#replay.started?.labels ?? noLabels;
   }
 
   get signal(): AbortSignal {

@@ -30,6 +30,7 @@ import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
 import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
   InputArgs,
+  Labels,
   UpdateCompletedEvent,
   Workflow,
   WorkflowContext,
@@ -37,7 +38,7 @@ import type {
   WorkflowStartedEvent,
   WorkflowState,
 } from "./types.ts";
-import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
+import { cannot, checkLabels, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
@@ -59,6 +60,12 @@ import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
 export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, UpdateOptions, WorkflowHandle };
+
+function copyLabels(labels: Labels, id: string): Labels {
+  const copy = toStored(labels, "labels") as Labels;
+  checkLabels(copy, "execute workflow", id);
+  return copy;
+}
 
 /** What every workflow is asked for without a handler. */
 const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
@@ -348,7 +355,7 @@ export class Executor {
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal, startAfterMs } = options;
+    const { input, timeoutMs, signal, startAfterMs, labels } = options;
     signal?.throwIfAborted();
     const at = this.#host.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
@@ -359,6 +366,7 @@ export class Executor {
       workflowName,
       input: toStored(input, "input"),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     });
     return await this.#handles.opening(async () => {
