@@ -125,6 +125,17 @@ export interface ExecuteOptions<Input = unknown> {
 export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
   : [options: ExecuteOptions<Input> & { readonly input: Input }];
 
+/** Options of {@linkcode Executor.close}. */
+export interface CloseOptions {
+  /**
+   * How long activities that run may go on, so that their outcomes are stored, in milliseconds of the executor's clock, from
+   * 0. No other attempt begins meanwhile.
+   *
+   * @default {0}
+   */
+  readonly drainMs?: number;
+}
+
 /** A signal to send. */
 export interface Signal<Payload = unknown> {
   /** The name that the workflow receives it under. */

@@ -51,6 +51,8 @@ export interface Effect {
   stop(reason: unknown): void;
   /** The failure of an attempt is stored: the next one may begin when it is due. */
   retry?(dueAt: number): void;
+  /** Nothing more is begun for it. Resolves when what runs has ended. */
+  drain?(): Promise<void>;
 }
 
 /** A command whose outcome the workflow has not seen. */
