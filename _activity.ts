@@ -50,6 +50,7 @@ export class ActivityTask implements Effect {
   #attempt: Attempt | undefined;
   #attempts: number;
   #done = false;
+  #onIdle: (() => void) | undefined;
   #lastError: unknown;
   #attemptTimer: Timer | undefined;
   #totalTimer: Timer | undefined;
@@ -84,6 +85,13 @@ export class ActivityTask implements Effect {
   /** Begins the next attempt when it is due. */
   retry(dueAt: number): void {
     if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.begin());
+  }
+
+  /** Begins no other attempt. Resolves when the one that runs has ended. */
+  drain(): Promise<void> {
+    this.#done = true;
+    this.#host.timers.clear(this.#retryTimer);
+    return this.#attempt === undefined ? Promise.resolve() : new Promise((resolve) => this.#onIdle = resolve);
   }
 
   /** Nobody waits for the outcome any more. */
@@ -267,6 +275,7 @@ export class ActivityTask implements Effect {
     this.#attempt = undefined;
     this.#host.slots?.release();
     this.#host.turns.leave();
+    this.#onIdle?.();
     if (reason !== undefined) attempt.abort(reason);
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { show } from "./_value.ts";
+import { show, tagOf } from "./_value.ts";
 
 /** The error for an argument that breaks `rule`. */
 export function invalid(
@@ -42,6 +42,19 @@ export function checkText(name: string, value: unknown, action: string, subject?
 /** Checks for `undefined` or a string. */
 export function checkOptionalString(name: string, value: unknown, action: string, subject?: unknown): void {
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
+}
+
+/** Checks for `undefined` or labels, and answers them one by one. */
+export function checkLabels(labels: unknown, action: string, subject?: unknown): [name: string, value: string][] {
+  if (labels === undefined) return [];
+  if (typeof labels !== "object" || labels === null || tagOf(labels) !== "Object") {
+    throw invalid("labels", labels, "an object of strings", action, subject);
+  }
+  const entries = Object.entries(labels);
+  for (const [name, value] of entries) {
+    if (typeof value !== "string") throw invalid(`labels.${name}`, value, "a string", action, subject);
+  }
+  return entries;
 }
 
 /** Checks for `undefined` or one of some strings. */

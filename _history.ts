@@ -13,7 +13,7 @@ import type {
   WorkflowState,
   WorkflowStatus,
 } from "./types.ts";
-import { cannot, checkObject, checkText, invalid } from "./_check.ts";
+import { cannot, checkLabels, checkObject, checkText, invalid } from "./_check.ts";
 import { show } from "./_value.ts";
 
 /** A state without its history, as a store may keep it and change it in place. */
@@ -43,12 +43,13 @@ export function checkStatus(status: unknown, action: string, subject?: unknown):
 
 /** Checks a whole state for its form; the events of its history are left to {@linkcode validateEvent}. */
 export function checkState(fields: StateFields, history: unknown, action: string, subject?: unknown): void {
-  const { workflowId, runId, workflowName, status, createdAt, updatedAt } = fields;
+  const { workflowId, runId, workflowName, status, labels, createdAt, updatedAt } = fields;
   const refuse = (name: string, value: unknown, rule: string) => invalid(name, value, rule, action, subject);
   checkText("workflowId", workflowId, action);
   checkStatus(status, action, subject);
   if (typeof runId !== "string") throw refuse("runId", runId, "a string");
   if (typeof workflowName !== "string") throw refuse("workflowName", workflowName, "a string");
+  checkLabels(labels, action, subject);
   if (!Array.isArray(history)) throw refuse("history", history, "an array");
   if (!Number.isFinite(createdAt)) throw refuse("createdAt", createdAt, "a finite number");
   if (!Number.isFinite(updatedAt)) throw refuse("updatedAt", updatedAt, "a finite number");
@@ -93,6 +94,7 @@ export function beginRun(batch: AppendBatch, createdAt?: number): StateFields {
     updatedAt: event.at,
   };
   if (event.input !== undefined) fields.input = event.input;
+  if (event.labels !== undefined) fields.labels = event.labels;
   return fields;
 }
 
@@ -221,9 +223,9 @@ export function validateEvent(event: WorkflowEvent, what: string, index: number,
   const { type, at } = event;
   if (typeof type !== "string" || !Object.hasOwn(eventTypes, type)) throw refuse("type", type, "the type of an event");
   if (!Number.isFinite(at)) throw refuse("at", at, "a finite number");
-  if (type === "workflow_started" && typeof event.workflowName !== "string") {
-    throw refuse("workflowName", event.workflowName, "a string");
-  }
+  if (type !== "workflow_started") return;
+  if (typeof event.workflowName !== "string") throw refuse("workflowName", event.workflowName, "a string");
+  checkLabels(event.labels, `${action} ${what}[${index}]`);
 }
 
 /**

@@ -9,6 +9,7 @@ import type { ErrorReporter, Hooks, Middleware } from "./hooks.ts";
 import type { SignalDefinition } from "./definitions.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type {
+  Labels,
   RetryPolicy,
   WorkflowContext,
   WorkflowEvent,
@@ -96,6 +97,12 @@ export interface ExecuteOptions<Input = unknown> {
   /** The workflow's input. */
   readonly input?: Input;
   /**
+   * What to find the run by: names and texts, for `WorkflowFilter.labels` and `ctx.labels`.
+   *
+   * @default {none}
+   */
+  readonly labels?: Labels;
+  /**
    * How long the workflow may take from its start, in milliseconds, above 0; then it fails with a `TimeoutError`.
    *
    * @default {forever}
@@ -140,6 +147,17 @@ export interface ExecuteOptions<Input = unknown> {
 /** The options of {@linkcode Executor.execute}: to be left out where the workflow takes no input. */
 export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
   : [options: ExecuteOptions<Input> & { readonly input: Input }];
+
+/** Options of {@linkcode Executor.close}. */
+export interface CloseOptions {
+  /**
+   * How long activities that run may go on, so that their outcomes are stored, in milliseconds of the executor's clock, from
+   * 0. No other attempt begins meanwhile.
+   *
+   * @default {0}
+   */
+  readonly drainMs?: number;
+}
 
 /** A signal to send. */
 export interface Signal<Payload = unknown> {

@@ -5,7 +5,7 @@
  */
 
 import type { WorkflowFilter, WorkflowStatus } from "./types.ts";
-import { checkInteger, checkNumber, checkObject, checkOptionalString, invalid } from "./_check.ts";
+import { checkInteger, checkLabels, checkNumber, checkObject, checkOptionalString, invalid } from "./_check.ts";
 import { checkStatus, type StateFields } from "./_history.ts";
 
 /** Which workflows are wanted. */
@@ -34,6 +34,7 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
   }
   checkOptionalString("workflowName", workflowName, action);
   checkOptionalString("idPrefix", idPrefix, action);
+  const labels = checkLabels(filter.labels, action);
   if (createdAfter !== undefined) checkNumber("createdAfter", createdAfter, -Infinity, action);
   if (createdBefore !== undefined) checkNumber("createdBefore", createdBefore, -Infinity, action);
   if (order !== "asc" && order !== "desc") throw invalid("order", order, `"asc" or "desc"`, action);
@@ -43,8 +44,10 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
   const matches = (fields: StateFields) =>
     fields.createdAt > after && fields.createdAt < before &&
     (workflowName === undefined || fields.workflowName === workflowName) &&
-    (idPrefix === undefined || fields.workflowId.startsWith(idPrefix));
-  const any = workflowName === undefined && idPrefix === undefined && after === -Infinity && before === Infinity;
+    (idPrefix === undefined || fields.workflowId.startsWith(idPrefix)) &&
+    labels.every(([name, value]) => fields.labels?.[name] === value);
+  const any = workflowName === undefined && idPrefix === undefined && labels.length === 0 && after === -Infinity &&
+    before === Infinity;
   return {
     statuses: status === undefined ? undefined : [...wanted],
     matches: any ? undefined : matches,

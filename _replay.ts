@@ -21,6 +21,7 @@ import type {
   Workflow,
   WorkflowContext,
   WorkflowEvent,
+  WorkflowStartedEvent,
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
@@ -61,6 +62,8 @@ export interface Effect {
   stop(reason: unknown): void;
   /** The failure of an attempt is stored: the next one may begin when it is due. */
   retry?(dueAt: number): void;
+  /** Nothing more is begun for it. Resolves when what runs has ended. */
+  drain?(): Promise<void>;
 }
 
 /** A command whose outcome the workflow has not seen. */
@@ -133,8 +136,8 @@ const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
   #now = 0;
-  /** When the code begins, if not at once. */
-  #startAt = -Infinity;
+  /** The first event. */
+  started: WorkflowStartedEvent | undefined;
   /** The cancellation that came before the code could begin. */
   #refusal: CancelRequestedEvent | undefined;
   /** Whether the code does again what an earlier run of it did. */
@@ -195,7 +198,7 @@ export class Replay {
   }
 
   set now(at: number) {
-    this.#now = Math.max(at, this.#startAt);
+    this.#now = Math.max(at, this.started?.startAt ?? at);
   }
 
   /** Aborted when a cancellation is applied. */
@@ -406,10 +409,10 @@ export class Replay {
   note(event: WorkflowEvent): void {
     switch (event.type) {
       case "workflow_started":
-        this.#startAt = event.startAt ?? -Infinity;
+        this.started = event;
         return;
       case "cancel_requested":
-        if (event.at < this.#startAt) this.refuse(event);
+        if (event.at < (this.started?.startAt ?? event.at)) this.refuse(event);
         return;
       case "activity_started":
       case "timer_started":

@@ -189,15 +189,25 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   terminate(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return Promise.resolve(false);
     this.#halt();
+    this.#writer.resume(); // a replay would have done so at its end
     const stored = this.post(event);
     this.#closing = true;
     return stored;
   }
 
+  /**
+   * Workflow code sees no event any more, and no attempt of an activity begins. Resolves when those that run have ended and
+   * their outcomes are stored.
+   */
+  async drain(): Promise<void> {
+    this.#halt();
+    await Promise.all(Array.from(this.#replay.pending.values(), ({ effect }) => effect?.drain?.()));
+    await this.written();
+  }
+
   #halt(): void {
     this.#halted = true;
     this.#replay.stop();
-    this.#writer.resume(); // a replay would have done so at its end
   }
 
   /** Puts an event on its way into the store. */
@@ -412,7 +422,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (isCommand(event)) this.#perform(pending);
+    else if (isCommand(event) && !this.#halted) this.#perform(pending);
   }
 
   isObsolete(event: WorkflowEvent): boolean {

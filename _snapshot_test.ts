@@ -248,6 +248,11 @@ const faults: [edit: (workflows: Anything[]) => void, message: string][] = [
   [([one]) => one.state.workflowId = 5, 'workflow 1: "workflowId" must be a non-empty string, got 5'],
   [(all) => all[2].state.workflowId = "order-1", 'workflow 3 ("order-1"): "workflowId" must be unique, got "order-1"'],
   [([one]) => delete one.state.runId, `${order}: "runId" must be a string, got undefined`],
+  [([one]) => one.state.labels = { n: 7 }, `${order}: "labels.n" must be a string, got 7`],
+  [
+    ([one]) => one.state.history[0].labels = [],
+    `${order}, history[0]: "labels" must be an object of strings, got an Array`,
+  ],
   [([one]) => one.state.workflowName = null, `${order}: "workflowName" must be a string, got null`],
   [
     ([one]) => one.state.status = "done",

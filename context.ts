@@ -16,6 +16,7 @@ import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  Labels,
   UpdateHandlerOptions,
   WaitOptions,
   Workflow,
@@ -57,6 +58,8 @@ export interface ChildRequest {
   readonly reason?: string;
 }
 
+const noLabels: Labels = Object.freeze({});
+
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
@@ -67,7 +70,6 @@ export class ReplayContext implements WorkflowContext {
   readonly #host: ContextHost;
   #random: (() => number) | undefined;
   #log: WorkflowLogger | undefined;
-
   readonly #run: RunInfo;
 
   constructor(run: RunInfo, replay: Replay, host: ContextHost) {
@@ -76,6 +78,10 @@ export class ReplayContext implements WorkflowContext {
     this.#run = run;
     this.#replay = replay;
     this.#host = host;
+  }
+
+  get labels(): Labels {
+    return this.#replay.started?.labels ?? noLabels;
   }
 
   get signal(): AbortSignal {

@@ -32,6 +32,7 @@ import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
   ChildStartedEvent,
   InputArgs,
+  Labels,
   UpdateCompletedEvent,
   Workflow,
   WorkflowContext,
@@ -39,12 +40,22 @@ import type {
   WorkflowStartedEvent,
   WorkflowState,
 } from "./types.ts";
-import { cannot, checkObject, checkOptionalString, checkText, definedName, invalid } from "./_check.ts";
+import {
+  cannot,
+  checkLabels,
+  checkNumber,
+  checkObject,
+  checkOptionalString,
+  checkText,
+  definedName,
+  invalid,
+} from "./_check.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { lookAt } from "./_look.ts";
 import {
+  type CloseOptions,
   completeOptions,
   type ExecuteArgs,
   type ExecuteOptions,
@@ -56,11 +67,30 @@ import {
 } from "./_options.ts";
 import { isConflict, RetryingStore } from "./_retrying_store.ts";
 import { type Chain, type Host, Run } from "./_run.ts";
-import { Timers } from "./_timers.ts";
+import { type Timer, Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
-export type { ExecuteArgs, ExecuteOptions, ExecutorOptions, QueryAnswers, Signal, UpdateOptions, WorkflowHandle };
+export type {
+  CloseOptions,
+  ExecuteArgs,
+  ExecuteOptions,
+  ExecutorOptions,
+  QueryAnswers,
+  Signal,
+  UpdateOptions,
+  WorkflowHandle,
+};
+
+function closedError(): WorkflowError {
+  return new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
+}
+
+function copyLabels(labels: Labels, id: string): Labels {
+  const copy = toStored(labels, "labels") as Labels;
+  checkLabels(copy, "execute workflow", id);
+  return copy;
+}
 
 /** Whether a workflow was started by a certain command. */
 function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
@@ -345,13 +375,23 @@ export class Executor {
   }
 
   /**
-   * Stops. Live runs stay as they are stored, for `recover()`; their handles reject with code `closed`, and the signals
-   * of their activities are aborted. Can be called again.
+   * Stops: nothing is started or sent any more, and workflow code does not go on. Live runs stay as they are stored, for
+   * `recover()`; their handles reject with code `closed`, and the signals of their activities are aborted, once those have
+   * had the time that `drainMs` gives them. Can be called again, and answers what the first call did.
    *
+   * @param options How long to wait for activities.
    * @returns When nothing is on its way into the store any more.
+   * @throws {RangeError} If `drainMs` is not a finite number from 0; the executor goes on then.
    */
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
+  close(options: CloseOptions = {}): Promise<void> {
+    try {
+      checkObject("options", options, "close executor");
+      const { drainMs = 0 } = options;
+      checkNumber("drainMs", drainMs, 0, "close executor");
+      return this.#closed ??= this.#close(drainMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The same as {@linkcode close}. */
@@ -359,20 +399,31 @@ export class Executor {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(drainMs: number): Promise<void> {
     await null; // `#closed` is set from here on
     const runs = [...this.#runs.values()];
-    const error = new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
+    if (drainMs > 0) await this.#drain(runs, drainMs);
+    const error = closedError();
     for (const run of runs) run.suspend(error);
     this.#host.store.close(error);
     this.#handles.close(error);
     await Promise.all(runs.map((run) => run.written()));
   }
 
+  /** Lets the activities of runs end, unless that takes longer than `ms`. */
+  async #drain(runs: readonly Run[], ms: number): Promise<void> {
+    const { clock, timers } = this.#host;
+    const drained = Promise.all(runs.map((run) => run.drain()));
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => timer = timers.set(clock.now() + ms, resolve));
+    await Promise.race([drained, late]);
+    timers.clear(timer);
+  }
+
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
     this.#assertOpen("execute");
     validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal, startAfterMs } = options;
+    const { input, timeoutMs, signal, startAfterMs, labels } = options;
     signal?.throwIfAborted();
     const at = this.#host.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
@@ -383,6 +434,7 @@ export class Executor {
       workflowName,
       input: toStored(input, "input"),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     });
     return await this.#handles.opening(async () => {
@@ -563,6 +615,7 @@ export class Executor {
   }
 
   #begin(run: Run, started?: WorkflowEvent): void {
+    if (this.#closed !== undefined) return run.suspend(closedError()); // it continues one that was late
     this.#runs.set(run.workflowId, run);
     run.start(started);
     this.#handles.begun(run);

@@ -219,6 +219,69 @@ Deno.test("Executor.execute() rejects policies that are none", async () => {
   await executor.close();
 });
 
+// -------------------------------------------------------------------------------------------------------------- labels
+
+Deno.test("Executor.execute() labels a run, and the workflow, the store and a recovered run know it", async () => {
+  const labelled = async (ctx: WorkflowContext) => {
+    await ctx.waitForSignal("go");
+    return ctx.labels;
+  };
+  const { store, executor } = setUp();
+  const labels: Record<string, string> = { customer: "7" };
+  const started = executor.execute(labelled, { id: "a", labels });
+  labels.customer = "8"; // too late
+  await started;
+  await executor.execute(labelled, { id: "b" });
+  const ids = (await store.list({ labels: { customer: "7" }, status: "running" })).map(({ workflowId }) => workflowId);
+  assertEquals([ids, (await executor.query("a", "state")).labels], [["a"], { customer: "7" }]);
+  await executor.close();
+
+  const restored = InMemoryStore.restore(await store.snapshot());
+  const later = setUp({ store: restored, workflows: { labelled } }).executor;
+  const handles = await later.recover();
+  for (const id of ["a", "b"]) await go(later, id);
+  assertEquals(await Promise.all(handles.map((handle) => handle.result())), [{ customer: "7" }, {}]);
+  assertEquals(await restored.count({ labels: { customer: "7" }, status: "completed" }), 1);
+  await later.close();
+});
+
+Deno.test("Executor.execute() gives a run that continues as new the labels of the one before", async () => {
+  const once = (ctx: WorkflowContext, again = true): unknown => again ? ctx.continueAsNew(false) : ctx.labels;
+  const { store, executor } = setUp();
+  const handle = await executor.execute(once, { id: "a", labels: { customer: "7" } });
+  assertEquals(await handle.result(), { customer: "7" });
+  assertEquals(await store.count({ labels: { customer: "7" } }), 1);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() gives workflow code labels that it cannot change", async () => {
+  const { store, executor } = setUp();
+  for (const labels of [undefined, { customer: "7" }]) {
+    const handle = await executor.execute((ctx: WorkflowContext) => {
+      (ctx.labels as Record<string, string>).customer = "8";
+    }, { id: "a", labels });
+    await assertRejects(() => handle.result(), TypeError);
+    assertEquals((await store.load("a"))!.labels, labels);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.execute() rejects labels that are none", async () => {
+  const { store, executor } = setUp();
+  const cases: [unknown, string][] = [
+    [null, '"labels" must be an object of strings, got null'],
+    [["7"], '"labels" must be an object of strings, got an Array'],
+    [{ n: 7 }, 'Cannot execute workflow "a": "labels.n" must be a string, got 7'],
+    [{ n: undefined }, '"labels.n" must be a string, got undefined'],
+    [{ f: () => {} }, "Cannot store labels.f: a function"],
+  ];
+  for (const [labels, message] of cases) {
+    await assertRejects(() => executor.execute(() => {}, { id: "a", labels: labels as never }), TypeError, message);
+  }
+  assertEquals(store.size, 0);
+  await executor.close();
+});
+
 // ------------------------------------------------------------------------------------------- startAfterMs and startAt
 
 const day = 86_400_000;

@@ -484,7 +484,7 @@ export class InMemoryStore implements WorkflowStore {
   #draft(state: WorkflowStateInit): Draft {
     const action = "save workflow";
     checkObject("state", state, action);
-    const { workflowId, status, runId = "", workflowName = "", history = [], input, result, error } = state;
+    const { workflowId, status, runId = "", workflowName = "", history = [], input, labels, result, error } = state;
     const { createdAt, updatedAt } = state;
     const now = createdAt === undefined || updatedAt === undefined ? this.#clock.now() : NaN;
     const fields: StateFields = {
@@ -495,11 +495,14 @@ export class InMemoryStore implements WorkflowStore {
       createdAt: createdAt === undefined ? now : createdAt,
       updatedAt: updatedAt === undefined ? now : updatedAt,
     };
-    checkState(fields, history, action, workflowId);
     const before = this.#entries.get(workflowId);
     // What was loaded from here is taken as it is: nobody could change it, or it is a copy and another object.
     const copier = new Copier();
     const known = before?.fields;
+    if (labels !== undefined) {
+      fields.labels = labels === known?.labels ? labels : copier.run(labels, "labels") as WorkflowState["labels"];
+    }
+    checkState(fields, history, action, workflowId);
     if (input !== undefined) fields.input = input === known?.input ? input : copier.run(input, "input");
     if (result !== undefined) fields.result = result === known?.result ? result : copier.run(result, "result");
     if (error !== undefined) fields.error = error === known?.error ? error : copier.run(error, "error") as ErrorRecord;

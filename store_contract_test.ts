@@ -114,6 +114,15 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
+  "answers what has one of the labels": [
+    "list() answers the states that have all labels",
+    class extends InMemoryStore {
+      override async list(filter?: WorkflowFilter) {
+        const [first] = Object.entries(filter?.labels ?? {});
+        return await super.list(first && first[1] ? { ...filter, labels: { [first[0]]: first[1] } } : filter);
+      }
+    },
+  ],
   "counts a time that is given as later than itself": [
     "list() answers the states that were created later and earlier than the times",
     class extends InMemoryStore {

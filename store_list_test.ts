@@ -108,6 +108,40 @@ Deno.test("InMemoryStore.list() finds the name that a workflow has now", async (
   assertEquals([await idsOf(store, { workflowName: "new" }), await idsOf(store, { workflowName: "w" })], ["", "a"]);
 });
 
+Deno.test("InMemoryStore.list(), page(), walk() and count() filter by labels, together with everything else", async () => {
+  const store = await storeWith({
+    a: { labels: { customer: "7", kind: "order" } },
+    b: { labels: { customer: "8" } },
+    c: {},
+    d: { labels: { customer: "7" }, status: "completed" },
+    e: { labels: JSON.parse('{ "__proto__": "7", "": "" }') },
+  });
+  const cases: [WorkflowFilter, string][] = [
+    [{ labels: { customer: "7" } }, "a d"],
+    [{ labels: { customer: "7" }, order: "desc", limit: 1 }, "d"],
+    [{ labels: { customer: "7" }, status: "running" }, "a"],
+    [{ labels: { customer: "7", kind: "order" } }, "a"],
+    [{ labels: { kind: "" } }, ""],
+    [{ labels: { "": "" } }, "e"],
+    [{ labels: JSON.parse('{ "__proto__": "7" }') }, "e"],
+    [{ labels: { toString: "7" } }, ""],
+    [{ labels: {} }, "a b c d e"],
+    [{ labels: undefined }, "a b c d e"],
+  ];
+  for (const [filter, ids] of cases) assertEquals(await idsOf(store, filter), ids, JSON.stringify(filter));
+  await store.save({ workflowId: "a", status: "running", labels: { customer: "9" } });
+  assertEquals([await idsOf(store, cases[0][0]), await idsOf(store, { labels: { customer: "9" } })], ["d", "a"]);
+});
+
+Deno.test("InMemoryStore.list() reads the labels of its filter at the call, once", async () => {
+  const store = await storeWith({ a: { labels: { customer: "7" } }, b: {} });
+  const labels: Record<string, string> = { customer: "7" };
+  const walk = store.walk({ labels });
+  labels.customer = "8";
+  assertEquals(idsIn(await Array.fromAsync(walk)), "a");
+  await assertRejects(() => store.list({ labels: { n: 1 } as never }), TypeError, '"labels.n" must be a string, got 1');
+});
+
 const prefixes: [what: string, idPrefix: string, ids: string][] = [
   ["the empty prefix", "", "order-1 order-10 order Order-1 border-1 \u{1F41A}x \u{1F41B}x \ud83dx é e\u0301"],
   ["a prefix", "order-", "order-1 order-10"],

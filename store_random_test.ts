@@ -67,6 +67,12 @@ class Dice {
     return this.pick([undefined, 1, "text", { n, list: [n] }, [null, true], new Date(n)]);
   }
 
+  labels(): Record<string, string> {
+    return this.pick<Record<string, string>>([{}, { a: "1" }, { a: "2" }, { b: "1" }, { a: "1", b: "1" }, {
+      constructor: "1",
+    }]);
+  }
+
   event(): WorkflowEvent {
     const at = this.below(1000);
     if (this.below(12) === 0) return { type: "cancel_requested", at };
@@ -94,6 +100,7 @@ class Dice {
     if (this.below(2)) filter.status = this.pick([one, [one, other], [other, one, other], []]);
     if (this.below(4) === 0) filter.workflowName = this.pick(["", "saved", "appended"]);
     if (this.below(4) === 0) filter.idPrefix = this.pick(["", "w", "w1", "w10", "x"]);
+    if (this.below(4) === 0) filter.labels = this.labels();
     if (this.below(4) === 0) filter.createdAfter = time();
     if (this.below(4) === 0) filter.createdBefore = time();
     if (this.below(2)) filter.order = this.pick(["asc", "desc"]);
@@ -139,6 +146,7 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
     ...(below(2) && !ordered && { createdAt: time() }),
     ...(below(2) && { updatedAt: below(1000) }),
     ...(below(2) && { input: dice.value() ?? null }),
+    ...(below(2) && { labels: dice.labels() }),
     ...(below(4) && { history: [dice.event(), ...dice.events()] }),
   });
   /** A loaded state with a change of its history, or none; `null` if it has none to change. */
@@ -165,7 +173,8 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
       const state = running.length > 0 && below(4) > 0 ? pick(running).state : model.find(anyId());
       const workflowId = state?.workflowId ?? anyId();
       const at = ordered ? clock.now() : time();
-      const first = { type: "workflow_started", at, workflowName: "appended", input: dice.value() } as const;
+      const labels = below(2) ? { labels: dice.labels() } : {};
+      const first = { type: "workflow_started", at, workflowName: "appended", input: dice.value(), ...labels } as const;
       const events = [...(starts ? [first] : []), ...dice.events(), ...(below(4) === 0 ? [dice.lastEvent()] : [])];
       if (events.length === 0) events.push(dice.event());
       const astray = below(5) === 0;

@@ -34,6 +34,9 @@ export interface ErrorRecord {
   readonly thrown?: { readonly value: unknown };
 }
 
+/** What a run is labelled with, to be found by: names and texts. */
+export type Labels = Readonly<Record<string, string>>;
+
 /** The run began. Always the first event. */
 export interface WorkflowStartedEvent {
   /** The event's type. */
@@ -48,6 +51,8 @@ export interface WorkflowStartedEvent {
   readonly timeoutMs?: number;
   /** When the workflow's code begins, if that is later than the event. */
   readonly startAt?: number;
+  /** The run's labels, if it has any. */
+  readonly labels?: Labels;
   /** Present if the run continues another one: the first run of that chain. */
   readonly firstRunId?: string;
   /** Present if another workflow started this one. */
@@ -371,6 +376,8 @@ export interface WorkflowState {
   readonly status: WorkflowStatus;
   /** The workflow's input. */
   readonly input?: unknown;
+  /** The run's labels, if it was given any. */
+  readonly labels?: Labels;
   /** What the workflow returned, once it is `completed`. */
   readonly result?: unknown;
   /** How the workflow ended, once it is `failed` or `canceled`. */
@@ -419,6 +426,12 @@ export interface WorkflowStateInit {
    * @default {undefined}
    */
   readonly input?: unknown;
+  /**
+   * The run's labels.
+   *
+   * @default {undefined}
+   */
+  readonly labels?: Labels;
   /**
    * What the workflow returned.
    *
@@ -471,6 +484,12 @@ export interface WorkflowFilter {
    * @default {every ID}
    */
   readonly idPrefix?: string;
+  /**
+   * Labels that the run must have, all of them; it may have more.
+   *
+   * @default {any labels}
+   */
+  readonly labels?: Labels;
   /**
    * Only what was created later than this, in milliseconds since the epoch.
    *
@@ -543,7 +562,8 @@ export interface WorkflowStore {
    * save `createdAt`, which survives. A new workflow is the last in the order of creation; one that is stored keeps its
    * place. To save the same again changes no more than the default of `updatedAt`.
    *
-   * @throws {TypeError} If `workflowId` is not a string or empty, the status is not known, or a value cannot be stored.
+   * @throws {TypeError} If `workflowId` is not a string or empty, the status is not known, a label is not a string, or a
+   * value cannot be stored.
    */
   save(state: WorkflowStateInit): Promise<void>;
   /**
@@ -556,7 +576,7 @@ export interface WorkflowStore {
    * Answers the states that match, in order of creation, or the other way round if the filter says so; with a limit, the
    * first of these. They are all of one moment, and the array is the caller's own. Does not change anything.
    *
-   * @throws {TypeError} If a status or the order is not known, or a text is not a string.
+   * @throws {TypeError} If a status or the order is not known, or a text or a label is not a string.
    * @throws {RangeError} If `limit` is not an integer from 0, or a time is not a finite number.
    */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
@@ -575,8 +595,8 @@ export interface WorkflowStore {
    * either anew or in the place of the finished run that `replaces` names. With an expected length above 0 it continues the
    * running run that `replaces` names: the new history takes the place of the old one, and the workflow keeps its
    * `createdAt` and its place in the order of creation. A last event `workflow_completed`,
-   * `workflow_failed` or `workflow_canceled` finishes it. Status, input, result, error and times follow from the
-   * events: `applyBatch` computes them. Costs as much as the batch, never as much as the history.
+   * `workflow_failed` or `workflow_canceled` finishes it. Status, input, labels, result, error and times follow
+   * from the events: `applyBatch` computes them. Costs as much as the batch, never as much as the history.
    *
    * @throws {WorkflowError} With code `conflict` if the run is not there, is finished, is another run or has another
    * length. Load the state and decide again.
@@ -721,6 +741,8 @@ export interface WorkflowContext {
   readonly workflowId: string;
   /** The ID of this run. */
   readonly runId: string;
+  /** The run's labels; without a name if it was given none. Cannot be changed. */
+  readonly labels: Labels;
   /** Aborted when the workflow is cancelled or its time is up. */
   readonly signal: AbortSignal;
   /** Writes to the executor's logger what happens, and nothing of what is replayed: each line once. */

@@ -61,6 +61,7 @@ const everyField: WorkflowStateInit = {
   workflowName: "w",
   status: "failed",
   input: { list: [{ n: 1 }] },
+  labels: { customer: "7", "": "" },
   result: [[1]],
   error,
   history: [started, signal({ list: [1] })],
@@ -460,6 +461,11 @@ const saveCases: ContractCase[] = [
         { status: "constructor" },
         { runId: 1 },
         { workflowName: null },
+        { labels: null },
+        { labels: ["7"] },
+        { labels: new Map([["customer", "7"]]) },
+        { labels: { customer: 7 } },
+        { labels: { customer: undefined } },
         { history: {} },
         { history: [undefined] },
         { history: [started, { type: "x", at: 1 }] },
@@ -558,7 +564,8 @@ async function assorted(makeStore: () => WorkflowStore): Promise<WorkflowStore> 
   const statuses = ["running", "completed", "failed", "canceled"] as const;
   for (let i = 0; i < 8; i++) {
     const workflowId = `${i % 2 ? "odd" : "even"}-${i}`;
-    await store.save({ workflowId, status: statuses[i % 4], workflowName: i < 4 ? "v" : "w", createdAt: i });
+    const labels = i === 0 ? undefined : { parity: `${i % 2}`, half: i < 4 ? "first" : "second" };
+    await store.save({ workflowId, status: statuses[i % 4], workflowName: i < 4 ? "v" : "w", labels, createdAt: i });
   }
   return store;
 }
@@ -582,6 +589,15 @@ const matching: Record<string, [filter: WorkflowFilter, digits: string][]> = {
     [{ idPrefix: "odd-3" }, "3"],
     [{ idPrefix: "" }, "01234567"],
     [{ idPrefix: "ODD" }, ""],
+  ],
+  "list() answers the states that have all labels": [
+    [{ labels: { parity: "1" } }, "1357"],
+    [{ labels: { parity: "0", half: "first" } }, "2"],
+    [{ labels: { parity: "" } }, ""],
+    [{ labels: { parity: "1", other: "1" } }, ""],
+    [{ labels: { constructor: "1" } }, ""],
+    [{ labels: {} }, "01234567"],
+    [{ labels: { half: "second" }, status: "completed" }, "5"],
   ],
   "list() answers the states that were created later and earlier than the times": [
     [{ createdAfter: 4 }, "567"],
@@ -710,6 +726,10 @@ const listCases: ContractCase[] = [
         { order: "up" },
         { workflowName: 1 },
         { idPrefix: null },
+        { labels: null },
+        { labels: "customer" },
+        { labels: { customer: 7 } },
+        { labels: { customer: undefined } },
       ];
       for (const filter of filters) await assertRejects(() => makeStore().list(filter), TypeError);
     },
@@ -748,6 +768,20 @@ const appendCases: ContractCase[] = [
         createdAt: 1,
         updatedAt: 1,
       });
+    },
+  },
+  {
+    name: "append() creates the run with the labels of its first event, and the events that follow leave them",
+    async run(makeStore) {
+      const store = makeStore();
+      const labels = { customer: "7" };
+      await store.append(batch({ events: [{ ...started, labels } as WorkflowEvent] }));
+      assertEquals((await store.load("a"))?.labels, labels);
+      await store.append(batch({ expectedLength: 1, events: [fired(2), completed] }));
+      assertEquals((await store.load("a"))?.labels, labels);
+      assertEquals([await idsOf(store, { labels }), await idsOf(store, { labels: { customer: "8" } })], [["a"], []]);
+      await store.append(batch({ runId: "2", replaces: "1" }));
+      assertEquals([await idsOf(store, { labels }), "labels" in (await store.load("a"))!], [[], false]);
     },
   },
   {
@@ -924,6 +958,7 @@ const appendCases: ContractCase[] = [
         { events: [started, { type: "x", at: 1 }] },
         { events: [{ ...started, at: "1" }] },
         { events: [{ type: "workflow_started", at: 1 }] },
+        { events: [{ ...started, labels: { customer: 7 } }] },
         { events: [fired(1)] },
         { events: [started, started] },
         { events: [started, completed, fired(10)] },

@@ -38,10 +38,13 @@ const ENDINGS: Partial<Record<WorkflowEvent["type"], WorkflowStatus>> = {
 
 /** Whether a state has everything that a filter names. */
 export function isWanted(state: WorkflowState, filter: WorkflowFilter): boolean {
-  const { status, workflowName, idPrefix, createdAfter, createdBefore } = filter;
+  const { status, workflowName, idPrefix, labels = {}, createdAfter, createdBefore } = filter;
   return (status === undefined || [status].flat().includes(state.status)) &&
     (workflowName === undefined || state.workflowName === workflowName) &&
     (idPrefix === undefined || state.workflowId.slice(0, idPrefix.length) === idPrefix) &&
+    Object.keys(labels).every((name) =>
+      Object.hasOwn(state.labels ?? {}, name) && state.labels![name] === labels[name]
+    ) &&
     (createdAfter === undefined || state.createdAt > createdAfter) &&
     (createdBefore === undefined || state.createdAt < createdBefore);
 }
@@ -125,6 +128,7 @@ export class StoreModel {
         workflowName: first.workflowName,
         createdAt: first.at,
         input: first.input,
+        ...(first.labels && { labels: first.labels }),
       } as WorkflowState
       : state!;
     const outcome = status === "running" ? { result, error } : last as Partial<WorkflowState>;
