@@ -12,11 +12,12 @@ import { TimeoutError, WorkflowError } from "./errors.ts";
 import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "./hooks.ts";
 import { retryDelayMs } from "./retry.ts";
 import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./types.ts";
-import { toErrorRecord } from "./_error_record.ts";
+import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { cannot } from "./_check.ts";
 import { isThenable } from "./_deferred.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import type { Command, Effect, Pending } from "./_replay.ts";
+import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer, Timers } from "./_timers.ts";
 import type { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -29,6 +30,8 @@ export interface ActivityHost {
   readonly middleware: readonly Middleware[];
   readonly random: () => number;
   readonly report: ErrorReporter;
+  /** How many attempts may run at a time; no limit if there is none. */
+  readonly slots: Slots | undefined;
 }
 
 /** The run that an activity belongs to. */
@@ -52,6 +55,11 @@ export class ActivityTask implements Effect {
   #attemptTimer: Timer | undefined;
   #totalTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
+  #heartbeatTimer: Timer | undefined;
+  /** When the attempt told of itself last, and when that was recorded last. */
+  #beatAt = 0;
+  #recordedAt = -Infinity;
+  #ticket: Ticket | undefined;
 
   constructor(host: ActivityHost, run: ActivityRun, pending: Pending) {
     this.#host = host;
@@ -59,6 +67,7 @@ export class ActivityTask implements Effect {
     this.#pending = pending;
     this.#command = pending.command as Command & { type: "activity_started" };
     this.#attempts = pending.failedAttempts;
+    if (pending.lastFailure !== undefined) this.#lastError = fromErrorRecord(pending.lastFailure);
     pending.effect = this;
     const { totalTimeoutMs } = this.#command.options;
     if (totalTimeoutMs === undefined) return;
@@ -82,6 +91,7 @@ export class ActivityTask implements Effect {
   drain(): Promise<void> {
     this.#done = true;
     this.#host.timers.clear(this.#retryTimer);
+    this.#ticket?.cancel();
     return this.#attempt === undefined ? Promise.resolve() : new Promise((resolve) => this.#onIdle = resolve);
   }
 
@@ -102,12 +112,23 @@ export class ActivityTask implements Effect {
     this.#fail(error);
   }
 
-  /** Begins an attempt. */
+  /** Begins an attempt, when there is room for it. */
   begin(): void {
+    const { slots } = this.#host;
+    if (slots === undefined) return this.#begin();
+    this.#ticket = slots.take(this.#run.runId, () => {
+      this.#ticket = undefined;
+      this.#begin();
+    });
+    if (this.#ticket === undefined) this.#begin();
+  }
+
+  #begin(): void {
     const { name, activity, options } = this.#command;
-    const attempt = this.#attempt = new Attempt(++this.#attempts, this.#run, this.#pending.seq);
+    const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
     this.#host.turns.enter();
-    const { timeoutMs } = options;
+    const { timeoutMs, heartbeatTimeoutMs } = options;
+    if (heartbeatTimeoutMs !== undefined) this.#expectBeat(heartbeatTimeoutMs);
     if (timeoutMs !== undefined) {
       this.#attemptTimer = this.#host.timers.set(this.#host.clock.now() + timeoutMs, () => {
         const error = this.#timeout(timeoutMs, `in attempt ${attempt.attempt}`);
@@ -137,6 +158,36 @@ export class ActivityTask implements Effect {
     } catch (error) {
       this.#ko(attempt, error);
     }
+  }
+
+  /** Fails the attempt when it has not told of itself for too long. A beat sets no timer: the timer looks for it. */
+  #expectBeat(heartbeatTimeoutMs: number): void {
+    const { clock, timers } = this.#host;
+    this.#beatAt = clock.now();
+    const wait = () => {
+      this.#heartbeatTimer = timers.set(this.#beatAt + heartbeatTimeoutMs, () => {
+        if (clock.now() < this.#beatAt + heartbeatTimeoutMs) return wait();
+        const error = this.#timeout(heartbeatTimeoutMs, `without a heartbeat in attempt ${this.#attempts}`);
+        this.#giveUp(error);
+        this.#failAttempt(error);
+      });
+    };
+    wait();
+  }
+
+  /** An attempt tells of itself. */
+  beat(attempt: Attempt, details: unknown): void {
+    if (attempt !== this.#attempt) return attempt.signal.throwIfAborted();
+    const stored = toStored(details, "heartbeat of activity", this.#command.name);
+    this.#pending.heartbeatDetails = stored;
+    const at = this.#beatAt = this.#host.clock.now();
+    const { heartbeatTimeoutMs = 2000 } = this.#command.options;
+    if (at - this.#recordedAt < heartbeatTimeoutMs / 2) return;
+    this.#recordedAt = at;
+    const { seq } = this.#pending;
+    this.#run.record(
+      Object.freeze({ type: "activity_heartbeat", at, seq, attempt: attempt.attempt, details: stored }),
+    );
   }
 
   #ok(attempt: Attempt, result: unknown): void {
@@ -179,6 +230,7 @@ export class ActivityTask implements Effect {
       attempt: this.#attempts,
       error: toErrorRecord(error),
       retryAt: at + Math.ceil(delayMs),
+      ...(this.#pending.heartbeatDetails === undefined ? {} : { heartbeatDetails: this.#pending.heartbeatDetails }),
     };
     this.#run.record(Object.freeze({ type: "activity_attempt_failed", at, ...event }));
   }
@@ -215,9 +267,14 @@ export class ActivityTask implements Effect {
   #giveUp(reason?: unknown): void {
     this.#host.timers.clear(this.#attemptTimer);
     this.#attemptTimer = undefined;
+    this.#host.timers.clear(this.#heartbeatTimer);
+    this.#heartbeatTimer = undefined;
+    this.#ticket?.cancel();
+    this.#ticket = undefined;
     const attempt = this.#attempt;
     if (attempt === undefined) return;
     this.#attempt = undefined;
+    this.#host.slots?.release();
     this.#host.turns.leave();
     this.#onIdle?.();
     if (reason !== undefined) attempt.abort(reason);
@@ -234,13 +291,17 @@ export class ActivityTask implements Effect {
 class Attempt extends LazyAbort implements ActivityContext {
   readonly attempt: number;
   readonly #run: ActivityRun;
-  readonly #seq: number;
+  readonly #pending: Pending;
+  readonly heartbeatDetails: unknown;
+  readonly #task: ActivityTask;
 
-  constructor(attempt: number, run: ActivityRun, seq: number) {
+  constructor(attempt: number, task: ActivityTask, run: ActivityRun, pending: Pending) {
     super();
     this.attempt = attempt;
+    this.heartbeatDetails = handOut(pending.heartbeatDetails);
+    this.#task = task;
     this.#run = run;
-    this.#seq = seq;
+    this.#pending = pending;
   }
 
   get workflowId(): string {
@@ -252,6 +313,10 @@ class Attempt extends LazyAbort implements ActivityContext {
   }
 
   get idempotencyKey(): string {
-    return `${this.#run.runId}:${this.#seq}`;
+    return `${this.#run.runId}:${this.#pending.seq}`;
+  }
+
+  heartbeat(details?: unknown): void {
+    this.#task.beat(this, details);
   }
 }

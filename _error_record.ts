@@ -13,6 +13,7 @@ import {
   CompensationError,
   NonDeterminismError,
   NonRetryableError,
+  RetryAfterError,
   TimeoutError,
   WorkflowError,
 } from "./errors.ts";
@@ -32,6 +33,7 @@ const classes: Record<string, unknown> = {
   "CompensationError compensation_failed": CompensationError,
   "NonDeterminismError non_deterministic": NonDeterminismError,
   "NonRetryableError non_retryable": NonRetryableError,
+  "RetryAfterError retry_after": RetryAfterError,
   "TimeoutError timeout": TimeoutError,
 };
 

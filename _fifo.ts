@@ -5,7 +5,7 @@
  */
 
 export class Fifo<T> {
-  #items: T[] = [];
+  #items: T[] = none;
   #head = 0;
 
   get size(): number {
@@ -13,7 +13,8 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    this.#items.push(item);
+    if (this.#items.length === 0) this.#items = [item]; // a push would reserve memory for 17
+    else this.#items.push(item);
   }
 
   /** Takes the oldest item; there must be one. */
@@ -34,7 +35,10 @@ export class Fifo<T> {
   }
 
   clear(): void {
-    this.#items = [];
+    this.#items = none;
     this.#head = 0;
   }
 }
+
+/** Never written to. */
+const none: never[] = [];

@@ -1,7 +1,8 @@
 /**
  * What a run answers while it goes on: its query and update handlers.
  *
- * 1. A query, and the validation of an update, only look: the context refuses its methods meanwhile.
+ * 1. A query, and the validation of an update, only look, and a side effect is not called on replay: the context refuses
+ *    its methods meanwhile.
  * 2. An update runs its handler when its acceptance is applied, live as on replay. If the handler is not there yet, it waits
  *    for it.
  *
@@ -24,23 +25,34 @@ interface UpdateHandler {
   readonly validate: ((input: never) => unknown) | undefined;
 }
 
+/** Functions that must answer at once and cannot call the context: why, and what to say of a promise. */
+const looks = {
+  handler: {
+    free: "Cannot call the context in a query handler or a validation: these only look at the workflow",
+    promise: "A query handler or a validation must answer at once, and not a promise",
+  },
+  sideEffect: {
+    free: "Cannot call the context in a side effect: it is not called on replay",
+    promise: "Cannot record a side effect: it answers a promise; use an activity",
+  },
+};
+
 export class Handlers {
   readonly #queries = new Map<string, (...args: never[]) => unknown>();
   readonly #updates = new Map<string, UpdateHandler>();
   /** Accepted, while their handler was not there. */
   #early: UpdateAcceptedEvent[] = [];
   readonly #answered: (updateId: string, outcome: Outcome) => void;
-  #looking = false;
+  #looking: keyof typeof looks | undefined;
 
   /** @param answered An update's handler has ended. */
   constructor(answered: (updateId: string, outcome: Outcome) => void) {
     this.#answered = answered;
   }
 
-  /** Throws while somebody only looks. */
+  /** Throws while the context cannot be called. */
   assertFree(): void {
-    if (!this.#looking) return;
-    throw new TypeError("Cannot call the context in a query handler or a validation: these only look at the workflow");
+    if (this.#looking !== undefined) throw new TypeError(looks[this.#looking].free);
   }
 
   setQuery(name: string, handler: (...args: never[]) => unknown): void {
@@ -66,13 +78,13 @@ export class Handlers {
       const message = `Cannot query workflow ${show(workflowId)}: it has no handler for ${show(name)}; it has ${known}`;
       throw new WorkflowError("not_found", message);
     }
-    return handOut(toStored(this.#look(() => handler(...args as never[])), "answer of query", name));
+    return handOut(toStored(this.look("handler", () => handler(...args as never[])), "answer of query", name));
   }
 
   /** @throws What the validation of an update throws. */
   validate(name: string, input: unknown): void {
     const { validate } = this.#updates.get(name)!;
-    if (validate !== undefined) this.#look(() => validate(handOut(input) as never));
+    if (validate !== undefined) this.look("handler", () => validate(handOut(input) as never));
   }
 
   accept(event: UpdateAcceptedEvent): void {
@@ -90,14 +102,15 @@ export class Handlers {
     }
   }
 
-  #look(look: () => unknown): unknown {
+  /** Calls a function that must answer at once and cannot call the context. */
+  look(kind: keyof typeof looks, body: () => unknown): unknown {
     const before = this.#looking;
-    this.#looking = true;
+    this.#looking = kind;
     try {
-      const answer = look();
+      const answer = body();
       if (!isThenable(answer)) return answer;
-      Promise.resolve(answer).catch(() => {});
-      throw new TypeError("A query handler or a validation must answer at once, and not a promise");
+      Promise.resolve(answer).catch(() => {}); // its failure would take the process down
+      throw new TypeError(looks[kind].promise);
     } finally {
       this.#looking = before;
     }

@@ -105,8 +105,8 @@ export function advanceRun(fields: StateFields, events: readonly WorkflowEvent[]
   const status = finalStatus(event);
   if (status === undefined) return;
   fields.status = status;
-  delete fields.result; // somebody may have saved a running state with one
-  delete fields.error;
+  if ("result" in fields) delete fields.result; // somebody may have saved a running state with one
+  if ("error" in fields) delete fields.error;
   const { result, error } = event as { readonly result?: unknown; readonly error?: WorkflowState["error"] };
   if (result !== undefined) fields.result = result;
   if (error !== undefined) fields.error = error;
@@ -189,6 +189,7 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   cancel_requested: true,
   activity_started: true,
   activity_attempt_failed: true,
+  activity_heartbeat: true,
   activity_completed: true,
   activity_failed: true,
   timer_started: true,
@@ -197,6 +198,9 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
   side_effect: true,
   compensation_started: true,
   patched: true,
+  child_started: true,
+  child_completed: true,
+  child_failed: true,
   update_accepted: true,
   update_completed: true,
 };
@@ -204,7 +208,7 @@ const eventTypes: Record<WorkflowEvent["type"], true> = {
 /** Whether an event is a command of the workflow's, with a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {
   return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
-    event.type === "compensation_started";
+    event.type === "compensation_started" || event.type === "child_started";
 }
 
 /**

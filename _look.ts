@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ReplayContext } from "./context.ts";
+import { type ContextHost, ReplayContext } from "./context.ts";
 import type { NonDeterminismError } from "./errors.ts";
 import type { Workflow, WorkflowState } from "./types.ts";
 import { Replay } from "./_replay.ts";
@@ -16,31 +16,32 @@ import { handOut } from "./_value.ts";
  *
  * @throws {NonDeterminismError} If the code does not do what the history says.
  */
-export async function lookAt(workflow: Workflow<never>, state: WorkflowState, turns: Turns): Promise<Replay> {
-  const { workflowId, runId, history } = state;
+export async function lookAt(
+  workflow: Workflow<never>,
+  state: WorkflowState,
+  host: ContextHost & { readonly turns: Turns },
+): Promise<Replay> {
+  const { workflowId, history } = state;
   let failure: NonDeterminismError | undefined;
-  let applied = 0;
   const ignore = () => {};
   const replay = new Replay(workflowId, {
     issued: ignore,
+    abandoned: ignore,
     returned: ignore,
     continuedAsNew: ignore,
     answered: ignore,
     patched: ignore,
     diverged: (error) => void (failure = error),
-    get behind() {
-      return applied < history.length;
-    },
   });
+  replay.replaying = true; // nobody hears of it
   for (const event of history) replay.note(event);
   for (const event of history) {
-    applied++;
     let inTurn = replay.apply(event);
     if (event.type === "workflow_started") {
-      replay.start(workflow, new ReplayContext(workflowId, runId, replay), handOut(event.input));
+      replay.start(workflow, new ReplayContext(state, replay, host), handOut(event.input));
     }
     for (; inTurn; inTurn = replay.settleConditions()) {
-      await new Promise<void>((endTurn) => turns.begin({ endTurn }));
+      await new Promise<void>((endTurn) => host.turns.begin({ endTurn }));
     }
     if (failure !== undefined) throw failure;
   }

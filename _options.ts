@@ -13,11 +13,22 @@ import type {
   RetryPolicy,
   WorkflowContext,
   WorkflowEvent,
+  WorkflowLogger,
   WorkflowState,
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
-import { cannot, checkChoice, checkFunction, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
+import {
+  cannot,
+  checkChoice,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkText,
+  invalid,
+} from "./_check.ts";
+import { Slots } from "./_slots.ts";
 
 /** Options of an {@linkcode Executor}. */
 export interface ExecutorOptions {
@@ -50,11 +61,23 @@ export interface ExecutorOptions {
    */
   readonly onError?: (error: unknown) => void;
   /**
+   * Gets what workflows write to `ctx.log`.
+   *
+   * @default {console}
+   */
+  readonly logger?: WorkflowLogger;
+  /**
    * When a failing store is asked again.
    *
    * @default {5 attempts, from 50 ms}
    */
   readonly storeRetry?: RetryPolicy;
+  /**
+   * How many attempts of activities may run at a time: an integer from 1. The others wait; runs take turns.
+   *
+   * @default {no limit}
+   */
+  readonly maxConcurrentActivities?: number;
   /**
    * Gives numbers from 0 to below 1, for the jitter of delays.
    *
@@ -187,6 +210,14 @@ export function completeOptions(options: ExecutorOptions) {
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
+  const { maxConcurrentActivities } = options ?? {};
+  if (maxConcurrentActivities !== undefined) {
+    checkInteger("maxConcurrentActivities", maxConcurrentActivities, 1, action);
+  }
+  const { logger = console } = options ?? {};
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    checkFunction(`logger.${level}`, logger?.[level], action);
+  }
   checkFunction("clock.now", clock?.now, action);
   checkFunction("random", random, action);
   checkFunction("onError", onError, action);
@@ -202,7 +233,8 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report };
+  const slots = maxConcurrentActivities === undefined ? undefined : new Slots(maxConcurrentActivities);
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger };
 }
 
 /** Checks the arguments of `execute`. */

@@ -15,7 +15,9 @@ import type {
   ActivityAttemptFailedEvent,
   ActivityOptions,
   CancelRequestedEvent,
+  ChildOptions,
   CommandEvent,
+  ErrorRecord,
   Workflow,
   WorkflowContext,
   WorkflowEvent,
@@ -23,11 +25,12 @@ import type {
 } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
-import { isCommand } from "./_history.ts";
+import { finalStatus, isCommand } from "./_history.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
+import { LazyMap } from "./_lazy_map.ts";
 import { Handlers, type Outcome } from "./_handlers.ts";
 import { Signals } from "./_signals.ts";
-import { handOut, show } from "./_value.ts";
+import { handOut, show, toStored } from "./_value.ts";
 
 /** What workflow code asks for. `caller` is the context's method, to find the line that called it. */
 export type Command =
@@ -41,6 +44,14 @@ export type Command =
       readonly options: ActivityOptions;
     }
     | { readonly type: "timer_started"; readonly delayMs: number }
+    | {
+      readonly type: "child_started";
+      readonly name: string;
+      readonly workflow: Workflow<never>;
+      readonly workflowId: string;
+      readonly input: unknown;
+      readonly options: ChildOptions;
+    }
     | { readonly type: "side_effect"; readonly body: () => unknown }
     | { readonly type: "compensation_started"; readonly name: string }
   );
@@ -63,9 +74,12 @@ export class Pending extends Deferred {
   event: CommandEvent | undefined;
   /** Whether a shield protects it from a cancellation. */
   readonly shielded: boolean;
-  /** Attempts that failed, as far as the history tells, and when the next one is due. */
+  /** Attempts that failed, as far as the history tells, how the last one did, and when the next one is due. */
   failedAttempts = 0;
+  lastFailure: ErrorRecord | undefined = undefined;
   retryAt: number | undefined = undefined;
+  /** What an attempt told last. */
+  heartbeatDetails: unknown = undefined;
   /** Whether the outcome is in the history, although the workflow has not seen it. */
   resolved = false;
   /** What goes on outside because of the command. Set by who performs it. */
@@ -102,7 +116,9 @@ class Condition extends Deferred<void> {
 export interface ReplayListener {
   /** The workflow issued a command that the history does not hold. */
   issued(pending: Pending): void;
-  /** The workflow function returned or threw. */
+  /** A cancellation has ended the wait for a command, whose outcome the history does not hold. */
+  abandoned(pending: Pending): void;
+  /** The workflow function returned, what can be stored, or threw. */
   returned(outcome: Outcome): void;
   /** The workflow is to begin anew. */
   continuedAsNew(input: unknown): void;
@@ -112,10 +128,9 @@ export interface ReplayListener {
   answered(updateId: string, outcome: Outcome): void;
   /** The workflow goes the new way of a change. */
   patched(changeId: string): void;
-  /** Whether the history that an earlier run of the code made goes on beyond what was applied. */
-  readonly behind: boolean;
 }
 
+const none: readonly never[] = [];
 const never = new Promise<never>(() => {});
 const resolved = new CanceledError("The outcome is in the history already");
 
@@ -125,35 +140,54 @@ export class Replay {
   started: WorkflowStartedEvent | undefined;
   /** The cancellation that came before the code could begin. */
   #refusal: CancelRequestedEvent | undefined;
+  /** Whether the code does again what an earlier run of it did. */
+  replaying = false;
   /** In order of their sequence numbers. */
-  readonly pending = new Map<number, Pending>();
+  readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);
-  readonly handlers: Handlers = new Handlers((updateId, outcome) => {
-    if (!this.#stopped && this.updates.get(updateId) === "accepted") this.#listener.answered(updateId, outcome);
-  });
-  /** What the history holds of each update. */
-  readonly updates = new Map<string, "accepted" | "completed">();
+  /** What the history holds of each update; `answered` if its handler has ended, and the history does not hold how. */
+  readonly updates: LazyMap<string, "accepted" | "answered" | "completed"> = new LazyMap();
+  #handlers: Handlers | undefined;
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
-  readonly #expected = new Map<number, CommandEvent>();
+  readonly #expected = new LazyMap<number, CommandEvent>();
+  /** Updates whose answer the history holds, and whose handler has not ended here. */
+  readonly #unanswered = new LazyMap<string, true>();
+  /** Whether the history holds how the run ended. */
+  #over = false;
   #next = 0;
   #shields = 0;
   /** Waits for the workflow's own variables, in order. */
-  readonly #conditions = new Set<Condition>();
+  #conditions: readonly Condition[] = none;
   /** What to undo if the workflow fails, oldest first. */
-  readonly #compensations: { readonly name: string; readonly body: () => unknown }[] = [];
-  /** Changes of the code, and whether the run goes the new way. */
-  readonly #patches = new Map<string, boolean>();
+  #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
+  /** Changes of the code, and whether the run goes the new way; `recorded` if it does and the history says so. */
+  readonly #patches = new LazyMap<string, "recorded" | boolean>();
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
-  /** Whether the workflow function has ended. */
+  /** Whether the workflow function has ended: what its branches ask for from now on is not recorded. */
   #ended = false;
 
   constructor(workflowId: string, listener: ReplayListener) {
     this.#workflowId = workflowId;
     this.#listener = listener;
+  }
+
+  /** What the workflow answers. */
+  get handlers(): Handlers {
+    return this.#handlers ??= new Handlers((updateId, outcome) => {
+      this.#unanswered.delete(updateId);
+      if (this.#stopped || this.#ended || this.updates.get(updateId) !== "accepted") return;
+      this.updates.set(updateId, "answered");
+      this.#listener.answered(updateId, outcome);
+    });
+  }
+
+  /** Throws while a query or a validation only looks at the workflow. */
+  assertFree(): void {
+    this.#handlers?.assertFree();
   }
 
   /** The time of the event that was applied last, or of the beginning if the event came before that. */
@@ -173,6 +207,11 @@ export class Replay {
   /** What a new wait is rejected with, if a cancellation reaches it. */
   refusal(): Error | undefined {
     return this.#shields > 0 ? undefined : this.#canceled;
+  }
+
+  /** The position of the next command. */
+  get position(): number {
+    return this.#next;
   }
 
   /** Whether waits that begin now are protected from a cancellation. */
@@ -197,14 +236,20 @@ export class Replay {
       return this.#end({ ok: false, error: this.#canceled });
     }
     const fail = (error: unknown) => {
-      if (this.#compensations.length === 0) this.#end({ ok: false, error });
+      if (this.#compensations === undefined) this.#end({ ok: false, error });
       else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
     };
+    const succeed = (result: unknown) => {
+      let value: unknown;
+      try {
+        value = toStored(result, "result of the workflow"); // at once: branches that go on can still change it
+      } catch (error) {
+        return fail(error);
+      }
+      this.#end({ ok: true, value });
+    };
     try {
-      Promise.resolve(workflow(ctx, input as never)).then(
-        (value) => this.#end({ ok: true, value }),
-        fail,
-      );
+      Promise.resolve(workflow(ctx, input as never)).then(succeed, fail);
     } catch (error) {
       fail(error);
     }
@@ -217,7 +262,7 @@ export class Replay {
 
   /** Takes the next position for a command and answers its outcome when it is applied. */
   issue(command: Command): Promise<unknown> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
@@ -234,7 +279,7 @@ export class Replay {
     }
     const pending = new Pending(seq, command, event, this.#shields > 0);
     this.pending.set(seq, pending);
-    if (event === undefined) this.#listener.issued(pending);
+    if (event === undefined && !this.#ended) this.#listener.issued(pending);
     return pending;
   }
 
@@ -249,7 +294,7 @@ export class Replay {
     what: string,
     begin: () => { promise: Promise<T>; stop: () => void },
   ): Promise<T> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (this.#stopped) return never;
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
@@ -273,8 +318,8 @@ export class Replay {
   /** Waits until `check` answers true. */
   condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
     const condition = new Condition(check, this.#shields > 0);
-    if (!condition.settle()) this.#conditions.add(condition);
-    return { promise: condition.promise, stop: () => void this.#conditions.delete(condition) };
+    if (!condition.settle()) this.#conditions = [...this.#conditions, condition];
+    return { promise: condition.promise, stop: () => this.#dropCondition(condition) };
   }
 
   /** Looks at the conditions, once the workflow has seen an event. Answers whether it will go on because of one. */
@@ -282,32 +327,40 @@ export class Replay {
     let settled = false;
     for (const condition of this.#conditions) {
       if (this.#stopped || !condition.settle()) continue;
-      this.#conditions.delete(condition);
+      this.#dropCondition(condition);
       settled = true;
     }
     return settled;
   }
 
-  addCompensation(name: string, body: () => unknown): void {
-    this.handlers.assertFree();
-    this.#compensations.push({ name, body });
+  #dropCondition(condition: Condition): void {
+    this.#conditions = this.#conditions.filter((one) => one !== condition);
   }
 
-  /** Whether the run goes the new way of a change: not if the old code has gone on beyond this point. */
+  addCompensation(name: string, body: () => unknown): void {
+    this.assertFree();
+    (this.#compensations ??= []).push({ name, body });
+  }
+
+  /**
+   * Whether the run goes the new way of a change: not if the old code has gone on beyond this point, which shows in what
+   * it has recorded. What came from outside since does not count: that can get into the history at any time.
+   */
   patched(changeId: string): boolean {
-    this.handlers.assertFree();
+    this.assertFree();
     let patched = this.#patches.get(changeId);
     if (patched === undefined) {
-      this.#patches.set(changeId, patched = !this.#listener.behind);
-      if (patched && !this.#stopped) this.#listener.patched(changeId);
+      patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
+      this.#patches.set(changeId, patched);
+      if (patched && !this.#stopped && !this.#ended) this.#listener.patched(changeId);
     }
-    return patched;
+    return patched !== false;
   }
 
   /** Undoes everything, newest first. Answers what the workflow fails with. */
   async #compensate(error: unknown): Promise<unknown> {
     const errors: unknown[] = [];
-    for (let one; (one = this.#compensations.pop()) !== undefined;) {
+    for (let one; (one = this.#compensations!.pop()) !== undefined;) {
       const { name, body } = one;
       const started: Command = { type: "compensation_started", caller: this.addCompensation, name };
       try {
@@ -328,7 +381,7 @@ export class Replay {
 
   /** Begins the workflow anew; nothing that it waits for settles from now on. */
   continueAsNew(input: unknown): Promise<never> {
-    this.handlers.assertFree();
+    this.assertFree();
     if (!this.#stopped && !this.#ended) {
       this.#ended = true;
       this.#listener.continuedAsNew(input);
@@ -338,7 +391,7 @@ export class Replay {
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
   async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
-    this.handlers.assertFree();
+    this.assertFree();
     this.#shields++;
     try {
       return await body();
@@ -361,6 +414,7 @@ export class Replay {
         return;
       case "activity_started":
       case "timer_started":
+      case "child_started":
       case "side_effect":
       case "compensation_started": {
         const pending = this.pending.get(event.seq);
@@ -374,6 +428,8 @@ export class Replay {
         return this.#noteAttempt(event);
       case "activity_completed":
       case "activity_failed":
+      case "child_completed":
+      case "child_failed":
       case "timer_fired": {
         const pending = this.pending.get(event.seq);
         if (pending === undefined) return;
@@ -382,13 +438,17 @@ export class Replay {
         return;
       }
       case "patched":
-        this.#patches.set(event.changeId, true);
+        this.#patches.set(event.changeId, "recorded");
         return;
       case "update_accepted":
         if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
         return;
       case "update_completed":
+        if (this.updates.get(event.updateId) !== "answered") this.#unanswered.set(event.updateId, true);
         this.updates.set(event.updateId, "completed");
+        return;
+      default:
+        this.#over ||= finalStatus(event) !== undefined;
     }
   }
 
@@ -396,6 +456,7 @@ export class Replay {
   isObsolete(event: WorkflowEvent): boolean {
     if (event.type === "update_accepted") return this.updates.has(event.updateId);
     if (event.type === "update_completed") return this.updates.get(event.updateId) === "completed";
+    if (event.type === "patched") return this.#patches.get(event.changeId) === "recorded";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
     if (pending === undefined || pending.resolved) return true;
@@ -412,6 +473,7 @@ export class Replay {
     switch (event.type) {
       case "activity_started":
       case "timer_started":
+      case "child_started":
         if (event.seq >= this.#next) this.#diverge(this.#missing(event));
         return false;
       case "side_effect":
@@ -433,11 +495,18 @@ export class Replay {
       case "activity_attempt_failed":
         this.#noteAttempt(event);
         return false;
+      case "activity_heartbeat": {
+        const pending = this.pending.get(event.seq);
+        if (pending !== undefined) pending.heartbeatDetails = event.details;
+        return false;
+      }
       case "activity_completed":
+      case "child_completed":
         this.now = event.at;
         this.#take(event)?.resolve(handOut(event.result));
         return true;
       case "activity_failed":
+      case "child_failed":
         this.now = event.at;
         this.#take(event)?.reject(fromErrorRecord(event.error));
         return true;
@@ -477,13 +546,15 @@ export class Replay {
     const pending = this.pending.get(event.seq);
     if (pending === undefined) return;
     pending.failedAttempts = event.attempt;
+    pending.lastFailure = event.error;
     pending.retryAt = event.retryAt;
+    if ("heartbeatDetails" in event) pending.heartbeatDetails = event.heartbeatDetails;
   }
 
   #cancel(reason: Error): void {
     if (this.#canceled !== undefined) return;
     this.#canceled = reason;
-    this.#rejectWaits(reason, false);
+    this.#rejectWaits(reason, this.#shields === 0); // all, also those that began in a shield that has ended
     this.#abort.abort(reason);
   }
 
@@ -493,10 +564,11 @@ export class Replay {
       this.pending.delete(pending.seq);
       pending.effect?.stop(reason);
       pending.reject(reason);
+      this.#listener.abandoned(pending);
     }
     for (const condition of this.#conditions) {
       if (condition.shielded && !shieldedToo) continue;
-      this.#conditions.delete(condition);
+      this.#dropCondition(condition);
       condition.reject(reason);
     }
     this.signals.cancel(reason, shieldedToo);
@@ -565,6 +637,7 @@ function nameOf(command: CommandEvent | Command): string | undefined {
 const nouns = {
   activity_started: "activity",
   timer_started: "sleep",
+  child_started: "child workflow",
   side_effect: "side effect",
   compensation_started: "compensation",
 };

@@ -9,11 +9,12 @@
  * @module
  */
 
-import { ReplayContext } from "./context.ts";
+import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
   CancelRequestedEvent,
+  ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
   UpdateCompletedEvent,
@@ -25,9 +26,11 @@ import type {
 } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
 import { cannot } from "./_check.ts";
-import { Deferred, isThenable } from "./_deferred.ts";
+import { type ChildHost, ChildTask } from "./_child.ts";
+import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
+import { LazyMap } from "./_lazy_map.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
@@ -37,7 +40,7 @@ import { handOut, show, toStored } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
-export interface Host extends ActivityHost {
+export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly store: RetryingStore;
   readonly hooks: Hooks | undefined;
   /** The run is live no more. */
@@ -66,7 +69,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #replay: Replay;
   readonly #writer: Writer;
   readonly #started: WorkflowStartedEvent;
-  readonly #ended = new Deferred<void>();
+  #ended: Deferred<void> | undefined;
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
   #inTurn = false;
@@ -75,7 +78,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The code has not begun: its time is to come. */
   #waiting = false;
   #startTimer: Timer | undefined;
-  #replaying: boolean;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
@@ -86,8 +88,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
   /** The answers to updates, given or to be given, by the update's ID. */
-  readonly #answers = new Map<string, Deferred>();
-  #onSettled: (() => void)[] = [];
+  readonly #answers = new LazyMap<string, Deferred>();
+  #settling: Deferred<void> | undefined;
+  /** Child workflows whose end is not stored, by their command's position. */
+  readonly #children = new LazyMap<number, ChildStartedEvent>();
+  /** Those that a replayed cancellation has abandoned. */
+  #orphans: ChildStartedEvent[] | undefined;
   /** What `result()` answers or throws, once the run has ended. */
   #result: (() => unknown) | undefined;
 
@@ -110,8 +116,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.workflowName = run.workflowName;
     this.#host = host;
     this.#workflow = workflow;
-    this.#replaying = replay;
     this.#replay = new Replay(run.workflowId, this);
+    this.#replay.replaying = replay;
     this.#writer = new Writer(host.store, this, history.length, replay);
     this.#started = history[0] as WorkflowStartedEvent;
     this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
@@ -132,7 +138,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const { clock, timers } = this.#host;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.pump();
     this.#waiting = true;
-    this.#replaying = false; // no code has run: there is nothing to replay
+    this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#writer.resume();
     this.#startTimer = timers.set(startAt, () => {
       this.#waiting = false;
@@ -147,7 +153,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Resolves when the run is live no more. */
   get ended(): Promise<void> {
-    return this.#ended.promise;
+    return this.live ? (this.#ended ??= new Deferred()).promise : Promise.resolve();
   }
 
   /** Whether events from outside can still get into the history. */
@@ -160,11 +166,18 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    *
    * @throws What suspended the run, if it did.
    */
-  async post(event: WorkflowEvent): Promise<boolean> {
-    if (!this.open) return false;
-    const stored = await this.#writer.post(event);
-    if (!stored && this.status === "running") this.result(); // throws what suspended it
-    return stored;
+  post(event: WorkflowEvent): Promise<boolean> {
+    if (!this.open) return Promise.resolve(false);
+    return new Promise((resolve, reject) =>
+      this.#writer.post(event, (stored) => {
+        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored);
+        try {
+          this.result(); // throws what suspended it
+        } catch (error) {
+          reject(error);
+        }
+      })
+    );
   }
 
   /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
@@ -211,43 +224,50 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   /**
-   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it.
+   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
+   * run takes no updates any more.
    *
    * @throws What the validation or the handler throws; what ends the run before the answer.
    */
-  async update(request: UpdateRequest): Promise<unknown> {
+  async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
     const { handlers, updates } = this.#replay;
     const { updateId, name, input } = request;
     let answer = this.#answers.get(updateId);
-    if (answer === undefined && !updates.has(updateId)) {
-      if (this.open && !handlers.hasUpdate(name)) {
+    if (answer === undefined) {
+      if (!this.open) return undefined;
+      const taken = updates.has(updateId);
+      if (!taken && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
       }
-      if (this.open) handlers.validate(name, input);
-    }
-    if (answer === undefined) {
+      if (!taken) handlers.validate(name, input);
       this.#answers.set(updateId, answer = new Deferred());
       answer.promise.catch(() => {});
-      if (!updates.has(updateId) && !await this.post(acceptance(request, this.#host.clock.now()))) this.#endAnswers();
-      if (!this.live) this.#endAnswers();
+      if (!taken && !await this.post(acceptance(request, this.#host.clock.now()))) return undefined;
     }
-    return await answer.promise;
+    return { value: await answer.promise };
   }
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
-    const busy = this.live && (this.#replaying || this.#inTurn || this.#queue.size > 0);
-    return busy ? new Promise((resolve) => this.#onSettled.push(resolve)) : Promise.resolve();
+    const busy = this.live && (this.#replay.replaying || this.#inTurn || this.#queue.size > 0);
+    return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
+  }
+
+  #endSettling(): void {
+    this.#settling?.resolve();
+    this.#settling = undefined;
   }
 
   /** Whoever waits for an update hears that there will be no answer. */
   #endAnswers(): void {
-    if (this.#answers.size === 0) return;
-    const message = `${cannot("update workflow", this.workflowId)}: it ended before it had answered`;
-    let error: unknown = new WorkflowError("not_found", message);
-    if (this.status === "running") {
+    const why = this.#continuation === undefined ? "it ended" : "it was continued as new";
+    let error: unknown = new WorkflowError(
+      "not_found",
+      `${cannot("update workflow", this.workflowId)}: ${why} before it had answered`,
+    );
+    if (this.status === "running" && this.#continuation === undefined) {
       try {
         this.result();
       } catch (suspended) {
@@ -301,18 +321,31 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
   }
 
-  get behind(): boolean {
-    return this.#replaying && this.#queue.size > 0;
+  abandoned({ seq, effect }: Pending): void {
+    const event = this.#children.get(seq);
+    if (event === undefined) return;
+    if (this.#replay.replaying) (this.#orphans ??= []).push(event);
+    else if (effect instanceof ChildTask) effect.close();
+    else this.#host.closeChild(this, event);
+  }
+
+  /** What becomes of the children when nobody is left who waits for them. */
+  #closeChildren(): void {
+    for (const [seq, event] of this.#children.entries()) {
+      const effect = this.#replay.pending.get(seq)?.effect;
+      if (effect instanceof ChildTask) effect.close();
+      else this.#host.closeChild(this, event);
+    }
   }
 
   returned(outcome: Outcome): void {
-    this.#final = this.#finalEvent(outcome); // at once: branches that go on can still change the value
-    if (!this.#replaying) this.#close(this.#final);
+    this.#final = this.#finalEvent(outcome);
+    if (!this.#replay.replaying) this.#close(this.#final);
   }
 
   continuedAsNew(input: unknown): void {
     this.#continuation = { input };
-    if (!this.#replaying) this.#continue();
+    if (!this.#replay.replaying) this.#continue();
   }
 
   #continue(): void {
@@ -328,16 +361,26 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
     };
-    const unseen = [...this.#queue].filter(({ type }) => type === "signal_received" || type === "cancel_requested");
+    const unseen = [...this.#queue].filter(({ type }) =>
+      type === "signal_received" || type === "cancel_requested" || type === "update_accepted"
+    );
     return [Object.freeze(started), ...this.#replay.signals.unread(), ...unseen];
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    this.#closeChildren();
+    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
+    const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
+    for (const event of events) {
+      if (event.type !== "update_accepted") continue;
+      const answer = this.#answers.get(event.updateId);
+      if (answer !== undefined) next.#answers.set(event.updateId, answer);
+      this.#answers.delete(event.updateId);
+    }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
     });
-    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    this.#host.begin(new Run(this.#host, this.#workflow, info, events, false, this.chain), events[0]);
+    this.#host.begin(next, events[0]);
   }
 
   diverged(error: NonDeterminismError): void {
@@ -352,6 +395,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       if (this.#waiting) this.#refuse(event);
     }
     if (event.type === "update_completed") this.#answer(event);
+    else if (event.type === "child_started") this.#children.set(event.seq, event);
+    else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
     if (this.live) this.#queue.push(event);
   }
 
@@ -416,14 +461,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #pump(): void {
     while (this.live && !this.#inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
-        if (this.#replaying) this.#endReplay();
-        for (const resolve of this.#onSettled.splice(0)) resolve();
+        if (this.#replay.replaying) this.#endReplay();
+        this.#endSettling();
         return;
       }
       const event = this.#queue.shift();
       this.#inTurn = this.#replay.apply(event);
       if (event.type === "workflow_started") {
-        const ctx = new ReplayContext(this.workflowId, this.runId, this.#replay);
+        const ctx = new ReplayContext(this, this.#replay, this.#host);
         this.#replay.start(this.#workflow, ctx, handOut(event.input));
       }
       if (this.#inTurn) this.#host.turns.begin(this);
@@ -431,16 +476,20 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   #endReplay(): void {
-    this.#replaying = false;
+    this.#replay.replaying = false;
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
+    for (const event of this.#orphans ?? []) {
+      if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
+    }
+    this.#orphans = undefined;
     this.#writer.resume();
   }
 
   /** Performs what is open in the history and is not performed here. */
   adopt(): void {
-    if (this.#replaying || !this.open) return;
+    if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
         this.#perform(pending, true);
@@ -461,7 +510,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       if (pending.retryAt !== undefined) task.retry(pending.retryAt);
       else if (again && task.atMostOnce) task.interrupt();
       else task.begin();
-    }
+    } else if (event?.type === "child_started") new ChildTask(this.#host, this, pending);
   }
 
   /** Puts the last event on its way. */
@@ -474,14 +523,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const at = this.#host.clock.now();
     const fail = (error: unknown) =>
       Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
-    if (outcome.ok) {
-      try {
-        const result = toStored(outcome.value, "result of the workflow");
-        return Object.freeze({ type: "workflow_completed", at, result });
-      } catch (error) {
-        return fail(error);
-      }
-    }
+    if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
     const { error } = outcome;
     const { canceled } = this.#replay;
     if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
@@ -493,6 +535,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #finish(event: WorkflowEvent): void {
     this.status = finalStatus(event)!;
+    if (this.live) this.#closeChildren();
     const reason = () => new CanceledError(`The workflow has ended: ${this.status}`);
     this.#end(reason, () => {
       if (event.type === "workflow_completed") return handOut(event.result);
@@ -510,10 +553,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue.clear();
     this.#writer.close();
-    for (const resolve of this.#onSettled.splice(0)) resolve();
-    this.#endAnswers();
+    this.#endSettling();
+    if (this.#answers.size > 0) this.#endAnswers();
     this.#host.ended(this);
-    this.#ended.resolve();
+    this.#ended?.resolve();
   }
 
   #callHook(event: WorkflowEvent): void {
@@ -549,15 +592,16 @@ function commandEvent(command: Command, seq: number, at: number): CommandEvent {
       return { type, at, seq, name: command.name, input: command.input };
     case "timer_started":
       return { type, at, seq, dueAt: at + command.delayMs };
+    case "child_started": {
+      const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
+      const event = { type, at, seq, name, workflowId, input, closePolicy } as const;
+      return timeoutMs === undefined ? event : { ...event, timeoutMs };
+    }
     case "compensation_started":
       return { type, at, seq, name: command.name };
     case "side_effect":
       try {
-        const value = command.body();
-        if (isThenable(value)) {
-          throw new TypeError("Cannot record a side effect: it answers a promise; use an activity");
-        }
-        return { type, at, seq, value: toStored(value, "value of side effect") };
+        return { type, at, seq, value: toStored(command.body(), "value of side effect") };
       } catch (error) {
         return { type, at, seq, error: toErrorRecord(error) };
       }

@@ -11,6 +11,7 @@
 import type { SignalReceivedEvent } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
 import { Fifo } from "./_fifo.ts";
+import { LazyMap } from "./_lazy_map.ts";
 import { handOut } from "./_value.ts";
 
 /** Asks before each wait whether the run is cancelled, and whether a shield protects the wait. */
@@ -39,7 +40,7 @@ interface Channel {
 }
 
 export class Signals {
-  readonly #channels = new Map<string, Channel>();
+  readonly #channels = new LazyMap<string, Channel>();
   readonly #gate: SignalGate;
   #arrived = 0;
 

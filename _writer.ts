@@ -13,6 +13,7 @@ import { WorkflowError } from "./errors.ts";
 import type { RunInfo } from "./hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "./types.ts";
 import { cannot } from "./_check.ts";
+import { Deferred } from "./_deferred.ts";
 import { finalStatus, FrozenBatch } from "./_history.ts";
 import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 
@@ -51,12 +52,12 @@ export class Writer {
   #length: number;
   /** What the store said last of the length; `null` if anything can have changed. */
   #told: number | null | undefined;
-  #outbox: Batch = { events: [], waiters: undefined };
+  #outbox: Batch | undefined;
   #writing = false;
   #paused: boolean;
   /** The ID of the run that is to take this one's place, once all else is stored. */
   #succession: string | undefined;
-  #onIdle: (() => void)[] = [];
+  #idle: Deferred<void> | undefined;
 
   /** @param paused Whether to record without writing until {@linkcode resume}. */
   constructor(store: RetryingStore, run: WriterRun, length: number, paused: boolean) {
@@ -67,14 +68,17 @@ export class Writer {
   }
 
   record(event: WorkflowEvent): void {
-    this.#outbox.events.push(event);
+    if (this.#outbox === undefined) this.#outbox = { events: [event], waiters: undefined };
+    else this.#outbox.events.push(event);
     this.#begin();
   }
 
-  /** Records and waits. Resolves to whether the event got into the store. */
-  post(event: WorkflowEvent): Promise<boolean> {
+  /** Records, and tells whether the event got into the store. */
+  post(event: WorkflowEvent, tell: (stored: boolean) => void): void {
     this.record(event);
-    return new Promise((resolve) => (this.#outbox.waiters ??= []).push(resolve));
+    const outbox = this.#outbox!;
+    if (outbox.waiters === undefined) outbox.waiters = [tell];
+    else outbox.waiters.push(tell);
   }
 
   resume(): void {
@@ -96,13 +100,13 @@ export class Writer {
 
   /** The run is live no more: what is not on its way stays out of the store. */
   close(): void {
-    this.#tell(this.#outbox, false);
-    this.#outbox = { events: [], waiters: undefined };
+    if (this.#outbox !== undefined) this.#tell(this.#outbox, false);
+    this.#outbox = undefined;
   }
 
   /** Resolves when nothing is on its way. */
   idle(): Promise<void> {
-    return this.#writing ? new Promise((resolve) => this.#onIdle.push(resolve)) : Promise.resolve();
+    return this.#writing ? (this.#idle ??= new Deferred()).promise : Promise.resolve();
   }
 
   /** In a microtask, so that what is recorded together is appended together. */
@@ -113,7 +117,7 @@ export class Writer {
   }
 
   get #ready(): boolean {
-    return !this.#paused && (this.#outbox.events.length > 0 || this.#succession !== undefined);
+    return !this.#paused && (this.#outbox !== undefined || this.#succession !== undefined);
   }
 
   get #behind(): boolean {
@@ -123,9 +127,9 @@ export class Writer {
   readonly #next = (): void => {
     if (!this.#run.live || !(this.#behind || this.#ready)) return this.#end();
     if (this.#behind) return void this.#guard(this.#catchUp(undefined, false));
-    if (this.#outbox.events.length === 0) return void this.#guard(this.#replace(this.#succession!));
     const batch = this.#outbox;
-    this.#outbox = { events: [], waiters: undefined };
+    if (batch === undefined) return void this.#guard(this.#replace(this.#succession!));
+    this.#outbox = undefined;
     this.#append(batch).then(() => {
       this.#stored(batch);
       this.#next();
@@ -134,7 +138,8 @@ export class Writer {
 
   #end(): void {
     this.#writing = false;
-    for (const resolve of this.#onIdle.splice(0)) resolve();
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   async #guard(work: Promise<unknown>): Promise<void> {
@@ -219,7 +224,14 @@ export class Writer {
     this.#length = history.length;
     for (const event of tail) this.#run.takeIn(event);
     const dropped = batch === undefined ? [] : this.#dropObsolete(batch, tail);
-    for (const event of this.#dropObsolete(this.#outbox, tail)) this.#run.dropped(event);
+    const outbox = this.#outbox;
+    if (outbox !== undefined) {
+      for (const event of this.#dropObsolete(outbox, tail)) this.#run.dropped(event);
+      if (outbox.events.length === 0) {
+        this.#outbox = undefined;
+        this.#tell(outbox, true); // the same is stored, by somebody else
+      }
+    }
     for (const event of dropped) {
       if (ambiguous) this.#run.act(event); // it is ours: the store's answer was lost
       else this.#run.dropped(event);

@@ -6,31 +6,59 @@
  * @module
  */
 
+import type { RunInfo } from "./hooks.ts";
 import type { Command, Replay } from "./_replay.ts";
-import { validateRetryPolicy } from "./retry.ts";
+import { optionsOf, validateActivity } from "./_activity_options.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
   ActivityContext,
   ActivityOptions,
+  ChildHandle,
+  ChildOptions,
   CompensationOptions,
   Labels,
   UpdateHandlerOptions,
   WaitOptions,
+  Workflow,
   WorkflowContext,
+  WorkflowLogger,
 } from "./types.ts";
 import {
-  cannot,
+  checkChoice,
   checkFunction,
   checkInteger,
   checkNumber,
   checkObject,
   checkText,
   definedName,
-  invalid,
 } from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
 const noLabels: Labels = Object.freeze({});
+
+/** What a context asks its executor. */
+export interface ContextHost {
+  /** Where lines go. */
+  readonly logger: WorkflowLogger;
+  /** Where the errors of a logger go. */
+  readonly report: (error: unknown) => void;
+  /** The name of a workflow in the history. */
+  nameOf(workflow: Workflow<never>): string;
+  /** Signals or cancels a child, once for each key. */
+  reachChild(request: ChildRequest, key: string): Promise<void>;
+}
+
+/** What a workflow asks of a child: a signal if it has a name, else to be cancelled. */
+export interface ChildRequest {
+  /** The child's ID. */
+  readonly workflowId: string;
+  /** The name of the signal. */
+  readonly name?: string;
+  /** The payload of the signal. */
+  readonly payload?: unknown;
+  /** The reason of the cancellation. */
+  readonly reason?: string;
+}
 
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
@@ -39,12 +67,18 @@ export class ReplayContext implements WorkflowContext {
   /** The ID of this run. */
   readonly runId: string;
   readonly #replay: Replay;
+  readonly #host: ContextHost;
   #random: (() => number) | undefined;
+  #log: WorkflowLogger | undefined;
 
-  constructor(workflowId: string, runId: string, replay: Replay) {
-    this.workflowId = workflowId;
-    this.runId = runId;
+  readonly #run: RunInfo;
+
+  constructor(run: RunInfo, replay: Replay, host: ContextHost) {
+    this.workflowId = run.workflowId;
+    this.runId = run.runId;
+    this.#run = run;
     this.#replay = replay;
+    this.#host = host;
   }
 
   get labels(): Labels {
@@ -55,13 +89,32 @@ export class ReplayContext implements WorkflowContext {
     return this.#replay.signal;
   }
 
+  get log(): WorkflowLogger {
+    return this.#log ??= this.#logger();
+  }
+
+  #logger(): WorkflowLogger {
+    const { workflowId, runId, workflowName } = this.#run;
+    const { logger, report } = this.#host;
+    const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
+      if (this.#replay.replaying) return;
+      try {
+        logger[level](message, { workflowId, runId, workflowName, ...fields });
+      } catch (error) {
+        report(error); // none of the workflow's
+      }
+    };
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  }
+
   executeActivity<Input, Output>(
     activity: (input: Input, context: ActivityContext) => Output,
     input?: Input,
     options: ActivityOptions = {},
   ): Promise<Awaited<Output>> {
     try {
-      const name = validateActivity(activity, options);
+      options = optionsOf(activity, options);
+      const name = validateActivity(activity, options, "execute activity");
       return this.#replay.issue({
         type: "activity_started",
         caller: this.executeActivity,
@@ -77,11 +130,11 @@ export class ReplayContext implements WorkflowContext {
 
   receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<Payload> {
     const name = definedName("name", signal, "receive signal");
-    const { signals, handlers } = this.#replay;
+    const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
-        handlers.assertFree();
-        return signals.subscribe(name) as AsyncIterator<Payload>;
+        replay.assertFree();
+        return replay.signals.subscribe(name) as AsyncIterator<Payload>;
       },
     };
   }
@@ -140,7 +193,9 @@ export class ReplayContext implements WorkflowContext {
   sideEffect<T>(body: () => T): Promise<T> {
     try {
       checkFunction("body", body, "run side effect");
-      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body }) as Promise<T>;
+      const { handlers } = this.#replay;
+      const look = () => handlers.look("sideEffect", body);
+      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body: look }) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -165,22 +220,74 @@ export class ReplayContext implements WorkflowContext {
     const list = [...items];
     const results: Result[] = new Array(list.length);
     let next = 0;
-    let failed = false;
+    const failures: unknown[] = [];
     const lane = async () => {
-      while (next < list.length && !failed) {
+      while (next < list.length && failures.length === 0) {
         const index = next++;
         try {
           results[index] = await body(list[index], index);
         } catch (error) {
-          failed = true;
-          throw error;
+          failures.push(error);
         }
       }
     };
-    const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, list.length) }, lane));
-    const failure = lanes.find((one) => one.status === "rejected");
-    if (failure !== undefined) throw failure.reason;
+    await Promise.all(Array.from({ length: Math.min(limit, list.length) }, lane));
+    if (failures.length > 0) throw failures[0];
     return results;
+  }
+
+  executeChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    input?: Input,
+    options: ChildOptions = {},
+  ): Promise<Awaited<Output>> {
+    try {
+      return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<Awaited<Output>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  startChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    input?: Input,
+    options: ChildOptions = {},
+  ): ChildHandle<Awaited<Output>> {
+    return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<Awaited<Output>>;
+  }
+
+  #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Command["caller"]): ChildHandle {
+    const action = "start child workflow";
+    checkFunction("workflow", workflow, action);
+    const name = this.#host.nameOf(workflow as Workflow<never>);
+    checkObject("options", options, action, name);
+    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy = "cancel" } = options;
+    checkText("id", id, action, name);
+    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
+    checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
+    const result = this.#replay.issue({
+      type: "child_started",
+      caller,
+      name,
+      workflow: workflow as Workflow<never>,
+      workflowId: id,
+      input: toStored(input, "input of child workflow", name),
+      options,
+    });
+    result.catch(() => {}); // whoever only starts it need not wait for it
+    const reach = (verb: string, request: Omit<ChildRequest, "workflowId">) =>
+      this.executeActivity(
+        (request: ChildRequest, { idempotencyKey }) => this.#host.reachChild(request, idempotencyKey),
+        { workflowId: id, ...request },
+        { name: `${verb} child workflow` },
+      );
+    return {
+      workflowId: id,
+      result: () => result,
+      signal: async (signal, payload) =>
+        await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
+      cancel: async (reason) => await reach("cancel", reason === undefined ? {} : { reason }),
+    };
   }
 
   continueAsNew(input?: unknown): Promise<never> {
@@ -201,7 +308,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   random(): number {
-    this.#replay.handlers.assertFree(); // the next one would be another
+    this.#replay.assertFree(); // the next one would be another
     this.#random ??= seededRandom(this.runId);
     return this.#random();
   }
@@ -227,21 +334,6 @@ function timeoutOf(options: WaitOptions, action: string, subject: unknown, calle
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);
   return { type: "timer_started", caller, delayMs: timeoutMs } as const;
-}
-
-/** @returns The activity's name in the history. */
-function validateActivity(activity: (...args: never[]) => unknown, options: ActivityOptions): string {
-  const action = "execute activity";
-  checkFunction("activity", activity, action);
-  checkObject("options", options, action);
-  const { name = activity.name || "anonymous", retry, timeoutMs, totalTimeoutMs, atMostOnce = false } = options;
-  checkText("name", name, action);
-  if (retry !== undefined) validateRetryPolicy(retry);
-  if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
-  if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
-  if (totalTimeoutMs !== undefined) checkNumber("totalTimeoutMs", totalTimeoutMs, Number.MIN_VALUE, action, name);
-  return name;
 }
 
 /** Numbers from 0 to below 1 that follow from `seed` alone: FNV-1a seeds mulberry32. */

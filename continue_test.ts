@@ -294,3 +294,43 @@ Deno.test("InMemoryStore.append() does not continue a run that is finished, and 
   const next = { ...batch, runId: "3", replaces: "2" };
   assertEquals((await assertRejects(() => store.append(next), WorkflowError)).code, "conflict");
 });
+
+Deno.test("Executor.update() is answered once each by a workflow that continues as new again and again", async () => {
+  async function ledger(ctx: Ctx, lines: readonly number[]): Promise<readonly number[]> {
+    const list = [...lines];
+    let last = false;
+    ctx.handleUpdate<number, number>("note", (n) => list.push(n));
+    ctx.handleUpdate<void, undefined>("end", () => void (last = true));
+    await ctx.waitUntil(() => last || list.length > lines.length);
+    return last ? list : await ctx.continueAsNew(list);
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(ledger, { id: "a", input: [] });
+  const answers: number[] = [];
+  for (let i = 0; i < 60; i += 3) {
+    answers.push(...await Promise.all([i, i + 1, i + 2].map((n) => executor.update<number, number>("a", "note", n))));
+  }
+  await executor.update("a", "end");
+  assertEquals([...(await handle.result())].sort((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i));
+  assertEquals(answers.sort((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i + 1));
+  assert((await store.load("a"))!.history.length < 20);
+  await executor.close();
+});
+
+Deno.test("Executor.update() rejects when the run continues as new before the handler has ended", async () => {
+  async function hasty(ctx: Ctx, round: number): Promise<number> {
+    ctx.handleUpdate("slow", () => ctx.sleep(1e6).then(() => 1));
+    if (round === 1) return round;
+    await ctx.waitForSignal("go");
+    return await ctx.continueAsNew(1);
+  }
+  const { executor, clock } = setUp();
+  clock.hold();
+  const handle = await executor.execute(hasty, { id: "a", input: 0 });
+  const update = executor.update("a", "slow");
+  await settle();
+  await executor.signal("a", { name: "go" });
+  const error = await assertRejects(() => update, WorkflowError, "it was continued as new before it had answered");
+  assertEquals([error.code, await handle.result()], ["not_found", 1]);
+  await executor.close();
+});

@@ -16,6 +16,8 @@
  * @module
  */
 
+import { checkNumber } from "./_check.ts";
+
 /**
  * What a {@linkcode WorkflowError} is about.
  *
@@ -33,6 +35,7 @@
  * | `non_deterministic` | workflow code no longer does what the history says it did |
  * | `non_retryable` | an activity asked not to be retried |
  * | `not_found` | no running workflow has that ID |
+ * | `retry_after` | an activity asked to be retried at a certain time |
  * | `store_failed` | the store kept failing; the run is kept as `running` and `recover()` carries it on |
  * | `terminated` | `terminate()` ended the workflow without its consent |
  * | `timeout` | a workflow or an activity took longer than it was allowed |
@@ -52,6 +55,7 @@ export type WorkflowErrorCode =
   | "non_deterministic"
   | "non_retryable"
   | "not_found"
+  | "retry_after"
   | "store_failed"
   | "terminated"
   | "timeout"
@@ -157,6 +161,42 @@ export class CompensationError extends WorkflowError {
     super("compensation_failed", message, options);
     setName(this, "CompensationError");
     this.errors = errors;
+  }
+}
+
+/**
+ * Thrown by an activity that knows when it is worth another attempt, such as one that was told so by a server. Counts as
+ * any failure does; without a retry policy there is no other attempt.
+ *
+ * @example
+ * ```ts
+ * import { RetryAfterError } from "@rockpool/workflow";
+ *
+ * async function send(message: string): Promise<void> {
+ *   const response = await post(message);
+ *   if (response.status === 429) throw new RetryAfterError("The server is busy", 1000 * response.retryAfter);
+ * }
+ * const post = (_message: string) => Promise.resolve({ status: 200, retryAfter: 0 });
+ * await send("hello");
+ * ```
+ */
+export class RetryAfterError extends WorkflowError {
+  /** The delay before the next attempt, in milliseconds. */
+  readonly delayMs: number;
+
+  /**
+   * Makes an error.
+   *
+   * @param message The text.
+   * @param delayMs The delay before the next attempt, in milliseconds, from 0.
+   * @param options `cause`: the error underneath.
+   * @throws {RangeError} If `delayMs` is not a finite number from 0.
+   */
+  constructor(message: string, delayMs: number, options?: ErrorOptions) {
+    super("retry_after", message, options);
+    checkNumber("delayMs", delayMs, 0, "ask for a retry");
+    setName(this, "RetryAfterError");
+    this.delayMs = delayMs;
   }
 }
 

@@ -26,9 +26,11 @@
  */
 
 import { WorkflowError } from "./errors.ts";
-import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import type { ChildRequest } from "./context.ts";
+import { applyMiddleware, type MiddlewareCall, type RunInfo } from "./hooks.ts";
 import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
+  ChildStartedEvent,
   InputArgs,
   Labels,
   UpdateCompletedEvent,
@@ -90,6 +92,12 @@ function copyLabels(labels: Labels, id: string): Labels {
   return copy;
 }
 
+/** Whether a workflow was started by a certain command. */
+function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
+  return started?.type === "workflow_started" && started.parent?.workflowId === parent.workflowId &&
+    started.parent.runId === parent.runId && started.parent.seq === seq;
+}
+
 /** What every workflow is asked for without a handler. */
 const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
 
@@ -113,7 +121,9 @@ export class Executor {
    * @throws {RangeError} If a number in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, clock, workflows, hooks, middleware, random, storeRetry, report } = completeOptions(options);
+    const { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger } = completeOptions(
+      options,
+    );
     for (const [name, workflow] of Object.entries(workflows)) {
       this.#workflows.set(name, workflow);
       this.#names.set(workflow, name);
@@ -130,7 +140,13 @@ export class Executor {
       this.#begin(run, started);
       run.told(null); // others may have written to it already
     };
-    this.#host = { store: retrying, clock, timers, turns, hooks, middleware, random, report, ended, begin };
+    this.#host = {
+      ...{ store: retrying, clock, timers, turns, hooks, middleware, random, report, slots, logger, ended, begin },
+      nameOf: (workflow) => this.#nameOf(workflow),
+      startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
+      closeChild: (parent, event) => void this.#closeChild(parent, event),
+      reachChild: (request, key) => this.#reachChild(request, key),
+    };
   }
 
   /**
@@ -180,7 +196,10 @@ export class Executor {
         ...(senderId === undefined ? {} : { senderId }),
         signalId: `${this.#signalPrefix}:${this.#signals++}`,
       });
-      await this.#post("signal", id, event);
+      const run = this.#runs.get(id);
+      const sent = run?.open === true && this.#closed === undefined;
+      if (sent && await run.post(event)) return; // what is usual, without a further promise
+      await this.#post("signal", id, event, sent);
     }) as Promise<void>;
   }
 
@@ -225,7 +244,7 @@ export class Executor {
       if (state.status === "running" && startAt !== undefined && startAt > this.#host.clock.now()) {
         throw new WorkflowError("not_found", `${cannot(action, id)}: its code begins at ${startAt} only`);
       }
-      const replay = await lookAt(workflow, state, this.#host.turns);
+      const replay = await lookAt(workflow, state, this.#host);
       return replay.handlers.query(id, name, copies);
     });
   }
@@ -259,9 +278,13 @@ export class Executor {
       checkText("updateId", updateId, action, id);
       const input = toStored(given, "input of update", name);
       if (typeof update === "object") update.validate?.(handOut(input) as Input);
+      for (let run; (run = this.#runs.get(id)) !== undefined;) {
+        this.#assertOpen("update");
+        const answer = await run.update({ updateId, name, input });
+        if (answer !== undefined) return answer.value;
+        await run.ended; // it may go on as another run
+      }
       this.#assertOpen("update");
-      const run = this.#runs.get(id);
-      if (run !== undefined) return await run.update({ updateId, name, input });
       const { status, history } = await this.#handles.load(id, "update");
       const completed = history.find((event) => event.type === "update_completed" && event.updateId === updateId) as
         | UpdateCompletedEvent
@@ -346,6 +369,7 @@ export class Executor {
         if (live?.runId === state.runId) live.adopt();
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
+      for (const state of states) void this.#closeOrphan(state);
       return handles;
     });
   }
@@ -403,8 +427,8 @@ export class Executor {
     signal?.throwIfAborted();
     const at = this.#host.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
-    const workflowName = this.#names.get(workflow) ?? (workflow.name || "anonymous");
-    const event: WorkflowEvent = Object.freeze({
+    const workflowName = this.#nameOf(workflow);
+    const event: WorkflowStartedEvent = Object.freeze({
       type: "workflow_started",
       at,
       workflowName,
@@ -414,15 +438,82 @@ export class Executor {
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     });
     return await this.#handles.opening(async () => {
-      const runId = await this.#create(id, event, options);
-      this.#assertOpen("execute");
-      if (typeof runId !== "string") return this.#handles.create(runId);
-      if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
-      const run = new Run(this.#host, workflow, { workflowId: id, runId, workflowName }, [event], false);
-      this.#begin(run, event);
+      const run = await this.#start(workflow, id, event, options);
+      if (!(run instanceof Run)) return this.#handles.create(run); // joined
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
       return this.#handles.create(run, run.chain);
     });
+  }
+
+  /** Stores the first event of a run, and makes the run live; or answers the run that is joined instead. */
+  async #start(
+    workflow: Workflow<never>,
+    workflowId: string,
+    event: WorkflowStartedEvent,
+    options?: ExecuteOptions,
+  ): Promise<Run | WorkflowState> {
+    const { workflowName } = event;
+    const runId = await this.#create(workflowId, event, options);
+    this.#assertOpen("execute");
+    if (typeof runId !== "string") return runId;
+    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    const run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, [event], false);
+    this.#begin(run, event);
+    return run;
+  }
+
+  #nameOf(workflow: Workflow<never>): string {
+    return this.#names.get(workflow) ?? (workflow.name || "anonymous");
+  }
+
+  async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
+    const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
+    return await this.#handles.opening(async () => {
+      const stored = await this.#host.store.load(workflowId);
+      this.#assertOpen("start child");
+      if (stored !== null && isChildOf(stored, parent, seq)) {
+        const live = this.#runs.get(workflowId)?.chain ??
+          (stored.status === "running" ? this.#resume(stored) : undefined);
+        // if its code is not known here, another executor may drive it
+        return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
+      }
+      const started = await this.#start(
+        workflow,
+        workflowId,
+        Object.freeze({
+          type: "workflow_started",
+          at: this.#host.clock.now(),
+          workflowName,
+          input,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+          parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+        }),
+      );
+      return this.#handles.create(started, started instanceof Run ? started.chain : undefined);
+    });
+  }
+
+  /** Ends a child for which nobody waits any more, unless it is to be left alone. */
+  async #closeChild(parent: RunInfo, { workflowId, seq, closePolicy }: ChildStartedEvent): Promise<void> {
+    if (closePolicy === "abandon") return;
+    try {
+      const stored = await this.#host.store.load(workflowId);
+      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+      const reason = `its parent ${show(parent.workflowId)} is over`;
+      if (closePolicy === "terminate") await this.#terminate(workflowId, reason);
+      else await this.#post("cancel", workflowId, this.#cancelEvent(reason));
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code !== "closed" && code !== "not_found") this.#host.report(error); // recover() tries again
+    }
+  }
+
+  /** Sends what a workflow asks of its child; the key tells a repetition. */
+  async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
+    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason));
+    const at = this.#host.clock.now();
+    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
+    await this.#post("signal", workflowId, Object.freeze(event));
   }
 
   /** Makes a stored run live, or says why it cannot be. */
@@ -437,6 +528,19 @@ export class Executor {
     const run = new Run(this.#host, workflow, state, state.history, true);
     this.#begin(run);
     return run.chain;
+  }
+
+  /** Closes a child whose parent's run was over before it could do so. */
+  async #closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
+    const started = history[0];
+    if (started?.type !== "workflow_started" || started.parent === undefined) return;
+    const { parent } = started;
+    const { closePolicy, seq } = parent;
+    const state = await this.#host.store.load(parent.workflowId).catch(() => undefined);
+    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
+    const { at, workflowName: name } = started;
+    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
+    await this.#closeChild({ ...parent, workflowName: "" }, event);
   }
 
   /** The function of a stored workflow. */
@@ -533,9 +637,13 @@ export class Executor {
   }
 
   /** Appends an event from outside to a running workflow, through its run if that is live here. */
-  async #post(verb: "signal" | "cancel" | "terminate", id: string, event: WorkflowEvent): Promise<void> {
+  async #post(
+    verb: "signal" | "cancel" | "terminate",
+    id: string,
+    event: WorkflowEvent,
+    sent = false, // whether it may be stored, although nobody said so
+  ): Promise<void> {
     this.#assertOpen(verb);
-    let sent = false; // it may be stored, although nobody said so
     let tried: number | undefined;
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {

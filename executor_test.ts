@@ -519,6 +519,27 @@ Deno.test("WorkflowContext.shield() defers a cancellation to its end", async () 
   assertEquals(log, ["first", "second"]);
 });
 
+Deno.test("WorkflowContext.shield() protects nothing any more when it has ended", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute(async (ctx) => {
+    await Promise.all([
+      ctx.shield(() => ctx.sleep(10)),
+      ctx.sleep(1000), // begins while the branch before is in its shield
+      ctx.waitForSignal("never"),
+      ctx.waitUntil(() => false),
+    ].map((wait) => wait.catch((error) => errors.push(error.name))));
+    return ctx.now();
+  }, { id: "a" });
+  const errors: string[] = [];
+  clock.setTimer(50, () => {
+    clock.hold();
+    executor.cancel("a").finally(() => clock.release());
+  });
+  assertEquals(await handle.result(), 50);
+  assertEquals(errors, ["CanceledError", "CanceledError", "CanceledError"]);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.executeActivity() runs once without a retry policy", async () => {
   await using executor = setUp().executor;
   let runs = 0;

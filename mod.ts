@@ -20,6 +20,7 @@
  * @module
  */
 
+export * from "./activity.ts";
 export * from "./clock.ts";
 export * from "./definitions.ts";
 export * from "./errors.ts";

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { NonRetryableError } from "./errors.ts";
+import { NonRetryableError, RetryAfterError } from "./errors.ts";
 import type { RetryPolicy } from "./types.ts";
 import { checkFunction, checkNumber, checkObject, invalid } from "./_check.ts";
 
@@ -41,7 +41,8 @@ export interface FailedAttempt {
 }
 
 /**
- * Decides what follows a failed attempt. A `NonRetryableError` is never retried, whatever the policy says.
+ * Decides what follows a failed attempt. A `NonRetryableError` is never retried, whatever the policy says; the delay of a
+ * `RetryAfterError` is its own.
  *
  * @param policy The policy; what it leaves out is taken from {@linkcode defaultRetryPolicy}.
  * @param failed The attempt.
@@ -53,6 +54,7 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
   if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) {
     return null;
   }
+  if (error instanceof RetryAfterError) return error.delayMs;
   // Nothing overflows: neither 0 times Infinity nor a delay that never ends comes of it.
   const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);
   const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, Number.MAX_SAFE_INTEGER);

@@ -43,6 +43,7 @@ import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkTex
 import { isThenable } from "./_deferred.ts";
 import { Entries, Entry } from "./_entries.ts";
 import {
+  advanceRun,
   applyBatch,
   beginRun,
   checkBatch,
@@ -535,8 +536,9 @@ export class InMemoryStore implements WorkflowStore {
         entry!.append(events);
       });
     } else if (starts) {
-      const run = new Entry(beginRun(batch), []);
-      run.append(events);
+      const fields = beginRun(batch);
+      advanceRun(fields, events);
+      const run = new Entry(fields, [...events]); // no longer than it needs to be: many wait with one event
       if (entry !== undefined) this.#entries.remove(entry);
       this.#add(run, action);
     } else this.#entries.change(entry!, () => entry!.append(events));

@@ -55,6 +55,8 @@ export interface WorkflowStartedEvent {
   readonly labels?: Labels;
   /** Present if the run continues another one: the first run of that chain. */
   readonly firstRunId?: string;
+  /** Present if another workflow started this one. */
+  readonly parent?: ParentRun;
 }
 
 /** The workflow function returned. Always the last event. */
@@ -127,6 +129,22 @@ export interface ActivityAttemptFailedEvent {
   readonly error: ErrorRecord;
   /** When the next attempt is due. */
   readonly retryAt: number;
+  /** The last details that the attempt gave with a heartbeat. */
+  readonly heartbeatDetails?: unknown;
+}
+
+/** A running attempt told of itself. Recorded now and then, not every time. */
+export interface ActivityHeartbeatEvent {
+  /** The event's type. */
+  readonly type: "activity_heartbeat";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** Which attempt it was, counted from 1. */
+  readonly attempt: number;
+  /** What the attempt told. */
+  readonly details?: unknown;
 }
 
 /** An activity returned. */
@@ -231,6 +249,65 @@ export interface PatchedEvent {
   readonly changeId: string;
 }
 
+/** What becomes of a child workflow that runs when its parent's run ends: it is cancelled, terminated, or left alone. */
+export type ParentClosePolicy = "cancel" | "terminate" | "abandon";
+
+/** Which command of which run started a child workflow. */
+export interface ParentRun {
+  /** The parent's workflow ID. */
+  readonly workflowId: string;
+  /** The ID of the parent's run. */
+  readonly runId: string;
+  /** The command's position in that run. */
+  readonly seq: number;
+  /** What becomes of the child when that run ends. */
+  readonly closePolicy: ParentClosePolicy;
+}
+
+/** A command: the workflow started a child workflow. */
+export interface ChildStartedEvent {
+  /** The event's type. */
+  readonly type: "child_started";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** The name of the child's workflow. */
+  readonly name: string;
+  /** The child's ID. */
+  readonly workflowId: string;
+  /** The child's input. */
+  readonly input?: unknown;
+  /** How long the child may take, in milliseconds; absent if it may take forever. */
+  readonly timeoutMs?: number;
+  /** What becomes of the child when this run ends. */
+  readonly closePolicy: ParentClosePolicy;
+}
+
+/** A child workflow completed. */
+export interface ChildCompletedEvent {
+  /** The event's type. */
+  readonly type: "child_completed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** What the child returned. */
+  readonly result?: unknown;
+}
+
+/** A child workflow failed, was cancelled, or could not be started. */
+export interface ChildFailedEvent {
+  /** The event's type. */
+  readonly type: "child_failed";
+  /** When it was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** How it failed. */
+  readonly error: ErrorRecord;
+}
+
 /** An update was found valid; its handler runs from now on. */
 export interface UpdateAcceptedEvent {
   /** The event's type. */
@@ -260,7 +337,12 @@ export interface UpdateCompletedEvent {
 }
 
 /** An event by which a workflow asks for something; it holds the command's position. */
-export type CommandEvent = ActivityStartedEvent | TimerStartedEvent | SideEffectEvent | CompensationStartedEvent;
+export type CommandEvent =
+  | ActivityStartedEvent
+  | TimerStartedEvent
+  | ChildStartedEvent
+  | SideEffectEvent
+  | CompensationStartedEvent;
 
 /** One entry of a run's history. */
 export type WorkflowEvent =
@@ -271,9 +353,12 @@ export type WorkflowEvent =
   | CancelRequestedEvent
   | CommandEvent
   | ActivityAttemptFailedEvent
+  | ActivityHeartbeatEvent
   | ActivityCompletedEvent
   | ActivityFailedEvent
   | TimerFiredEvent
+  | ChildCompletedEvent
+  | ChildFailedEvent
   | SignalReceivedEvent
   | UpdateAcceptedEvent
   | UpdateCompletedEvent
@@ -580,6 +665,19 @@ export interface ActivityContext {
   readonly runId: string;
   /** The same for every attempt of this call, also after a restart, and for no other call. */
   readonly idempotencyKey: string;
+  /**
+   * What an earlier attempt told last with {@linkcode ActivityContext.heartbeat}, as it is stored; `undefined` if there was
+   * none. After a restart it can be as old as half of `heartbeatTimeoutMs`, or a second without one.
+   */
+  readonly heartbeatDetails: unknown;
+  /**
+   * Tells that the attempt is alive, and how far it has come: the next attempt gets the last details.
+   *
+   * @param details What structured clone takes.
+   * @throws {TypeError} If the details cannot be stored.
+   * @throws The reason of `signal`, if nobody waits for the attempt any more.
+   */
+  heartbeat(details?: unknown): void;
 }
 
 /** An activity: where side effects go. Takes and returns what structured clone takes. */
@@ -615,6 +713,13 @@ export interface ActivityOptions {
    */
   readonly totalTimeoutMs?: number;
   /**
+   * How long an attempt may go without a heartbeat, in milliseconds, above 0; then it fails with a `TimeoutError`, and may be
+   * retried.
+   *
+   * @default {no limit}
+   */
+  readonly heartbeatTimeoutMs?: number;
+  /**
    * Never run it a second time: no retries, and if the process dies while it runs, it fails with code
    * `activity_interrupted` on recovery.
    *
@@ -640,6 +745,8 @@ export interface WorkflowContext {
   readonly labels: Labels;
   /** Aborted when the workflow is cancelled or its time is up. */
   readonly signal: AbortSignal;
+  /** Writes to the executor's logger what happens, and nothing of what is replayed: each line once. */
+  readonly log: WorkflowLogger;
   /**
    * Runs an activity and answers its result as it is stored: frozen, without prototypes. A result in the history is
    * not computed again.
@@ -746,6 +853,27 @@ export interface WorkflowContext {
     body: (item: Item, index: number) => Result | PromiseLike<Result>,
   ): Promise<Result[]>;
   /**
+   * Runs another workflow as a child of this one, and answers its result. A cancellation of this workflow reaches the child.
+   *
+   * @param workflow The function.
+   * @param args Its input and the options.
+   * @throws What the child throws; a `CanceledError` if the child was cancelled.
+   */
+  executeChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    ...args: InputArgs<NoInfer<Input>, ChildOptions>
+  ): Promise<Awaited<Output>>;
+  /**
+   * Starts another workflow as a child of this one, and answers a handle at once.
+   *
+   * @param workflow The function.
+   * @param args Its input and the options.
+   */
+  startChild<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    ...args: InputArgs<NoInfer<Input>, ChildOptions>
+  ): ChildHandle<Awaited<Output>>;
+  /**
    * Ends this run and starts the workflow anew with another input, under the same ID, with a history of its own. What has
    * not been read of signals goes along, timers and activities that are open do not. Handles of the workflow wait for
    * the end of the whole chain. For workflows that go on for ever.
@@ -774,6 +902,64 @@ export interface WorkflowContext {
    * ```
    */
   patched(changeId: string): boolean;
+}
+
+/**
+ * Where lines go, with fields to search for. `console` is one. An executor adds `workflowId`, `runId` and `workflowName`
+ * to the fields of its workflows.
+ */
+export interface WorkflowLogger {
+  /** For whoever looks for a fault. */
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For whoever wants to know what goes on. */
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For what may become a fault. */
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** For a fault. */
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Options of {@linkcode WorkflowContext.executeChild} and {@linkcode WorkflowContext.startChild}. */
+export interface ChildOptions {
+  /**
+   * The child's workflow ID: any string but the empty one.
+   *
+   * @default {the run's ID and the command's position}
+   */
+  readonly id?: string;
+  /**
+   * How long the child may take, in milliseconds, above 0; then it fails with a `TimeoutError`.
+   *
+   * @default {forever}
+   */
+  readonly timeoutMs?: number;
+  /**
+   * What becomes of the child if it runs when this run ends: `"cancel"`, `"terminate"` or `"abandon"`. An abandoned child is not reached
+   * by a cancellation of this workflow either.
+   *
+   * @default {"cancel"}
+   */
+  readonly parentClosePolicy?: ParentClosePolicy;
+}
+
+/** A way to a child workflow, for its parent. */
+export interface ChildHandle<Result = unknown> {
+  /** The child's workflow ID. */
+  readonly workflowId: string;
+  /** Waits for the child. Can be called any number of times. */
+  result(): Promise<Result>;
+  /**
+   * Sends the child a signal, once, over a restart too.
+   *
+   * @throws {WorkflowError} With code `not_found` if the child has ended.
+   */
+  signal<Payload = unknown>(name: string | SignalDefinition<Payload>, payload?: NoInfer<Payload>): Promise<void>;
+  /**
+   * Cancels the child.
+   *
+   * @throws {WorkflowError} With code `not_found` if the child has ended.
+   */
+  cancel(reason?: string): Promise<void>;
 }
 
 /** Options of {@linkcode WorkflowContext.handleUpdate}. */

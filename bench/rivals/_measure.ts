@@ -18,10 +18,14 @@ export interface Contestant {
   readonly name: string;
   /** The ratios are to the first with this role. */
   readonly role?: "floor" | "ours";
+  /** How many operations one call of `run` does, where it cannot do as many as the group asks for. */
+  readonly operations?: number;
   /** Prepares the next sample, off the clock. A body that needs it is run once a sample, any other for about 2 ms. */
   prepare?(): unknown;
   /** Does the operations of the group. */
   run(): unknown;
+  /** Ends what `prepare` began, off the clock, so that nothing of it runs while others are measured. */
+  finish?(): unknown;
 }
 
 /** What is compared in one table. */
@@ -39,17 +43,19 @@ const WARM_UP_MS = 100;
 /** A body that takes longer is run once. */
 const SLOW_MS = 2_000;
 
-const { gc } = globalThis as { gc?: (options: { type: "minor" }) => void };
+const { gc } = globalThis as { gc?: (options: { type: "minor" | "major" }) => void };
 if (!gc) throw new Error("Cannot measure: want --v8-flags=--expose-gc, as in deno.json");
 
 /** The milliseconds of one call of `run`, as the average of `repeat` calls. */
-async function sample({ prepare, run }: Contestant, repeat: number): Promise<number> {
+async function sample({ prepare, run, finish }: Contestant, repeat: number): Promise<number> {
   await prepare?.();
   await setImmediate();
   gc!({ type: "minor" }); // a major one would throw away the optimized code of some contestants
   const start = performance.now();
   for (let i = 0; i < repeat; i++) await run();
-  return (performance.now() - start) / repeat;
+  const ms = (performance.now() - start) / repeat;
+  await finish?.();
+  return ms;
 }
 
 /** How often to repeat the body in one sample, or the time of the only call of one that is slow. */
@@ -74,23 +80,49 @@ export async function measure({ title, operations, contestants, rounds = 15 }: G
       if (repeat > 0) samples.push(await sample(contestant, repeat));
     }
   }
-  const results = entries.map(({ contestant: { name, role }, only, samples }) => {
-    const times = (only === undefined ? samples : [only]).map((ms) => ms * 1e6 / operations).sort((a, b) => a - b);
-    return { name, role, times, median: times[times.length >> 1] };
+  const results = entries.map(({ contestant, only, samples }) => {
+    const ns = 1e6 / (contestant.operations ?? operations);
+    return { ...contestant, values: (only === undefined ? samples : [only]).map((ms) => ms * ns) };
   });
-  const [floor, ours] = ["floor", "ours"].map((role) => results.find((result) => result.role === role)!.median);
+  printResults(title, results, time, "fastest to slowest");
+}
+
+/** What was measured of one contestant. */
+export interface Result extends Pick<Contestant, "name" | "role"> {
+  readonly values: readonly number[];
+}
+
+/** Prints a table, the lowest median first. */
+export function printResults(
+  title: string,
+  results: readonly Result[],
+  show: (value: number) => string,
+  spread: string,
+): void {
+  const rows = results.map(({ name, role, values }) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    return { name, role, sorted, median: sorted[sorted.length >> 1] };
+  }).sort((a, b) => a.median - b.median);
+  const [floor, ours] = ["floor", "ours"].map((role) => rows.find((row) => row.role === role)!.median);
 
   console.log(`\n### ${title}\n`);
   printTable([
-    ["", "median", "to the floor", "to ours", "fastest to slowest"],
-    ...results.toSorted((a, b) => a.median - b.median).map(({ name, role, median, times }) => [
+    ["", "median", "to the floor", "to ours", spread],
+    ...rows.map(({ name, role, median, sorted }) => [
       role === "ours" ? `**${name}**` : name,
-      time(median),
+      show(median),
       ratio(median / floor),
       ratio(median / ours),
-      times.length > 1 ? `${time(times[0])} to ${time(times.at(-1)!)}` : "one run",
+      sorted.length > 1 ? `${show(sorted[0])} to ${show(sorted.at(-1)!)}` : "one run",
     ]),
   ]);
+}
+
+/** The bytes that are in use, once all garbage is collected: of the heap, and what its objects hold outside of it. */
+export function usedBytes(): number {
+  for (let i = 0; i < 2; i++) gc!({ type: "major" });
+  const { heapUsed, external } = Deno.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Prints a Markdown table as `deno fmt` would have it. */

@@ -1,0 +1,292 @@
+/** Activities: default options, heartbeats, errors that say when to retry, and how many run at a time. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  activity,
+  type ActivityContext,
+  Executor,
+  RetryAfterError,
+  TimeoutError,
+  type WorkflowContext,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
+import { gate, seeded, settle, setUp, typesOf } from "./tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const ofType = (history: readonly WorkflowEvent[], type: WorkflowEvent["type"]) =>
+  history.filter((event) => event.type === type) as never as Record<string, unknown>[];
+
+Deno.test("activity() gives a function default options, which a call overrides one by one", async () => {
+  let calls = 0;
+  const flaky = activity(() => {
+    throw new Error(`failure ${++calls}`);
+  }, { name: "shaky", retry: { maxAttempts: 3, jitter: false }, timeoutMs: 1000 });
+  assertEquals(flaky.name, "shaky");
+  async function calls3(ctx: Ctx) {
+    const first = await ctx.executeActivity(flaky).catch((error) => error.message);
+    const second = await ctx.executeActivity(flaky, undefined, { name: "once", retry: { maxAttempts: 1 } })
+      .catch((error) => error.message);
+    const third = await ctx.executeActivity(flaky, undefined, { name: undefined, retry: { maxAttempts: 2 } })
+      .catch((error) => error.message);
+    return [first, second, third];
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(calls3, { id: "a" });
+  assertEquals(await handle.result(), ["failure 3", "failure 4", "failure 6"]);
+  const names = ofType((await store.load("a"))!.history, "activity_started").map(({ name }) => name);
+  assertEquals(names, ["shaky", "once", "shaky"]);
+  await executor.close();
+});
+
+Deno.test("activity() answers a function that can be called as it is", () => {
+  const double = activity((n: number) => 2 * n, { timeoutMs: 5 });
+  assertEquals([double(4, null as never), double.name], [8, "anonymous"]);
+});
+
+Deno.test("activity() refuses bad options when it is called", () => {
+  assertThrows(
+    () => activity(() => {}, { timeoutMs: 0 }),
+    RangeError,
+    'Cannot define activity "anonymous": "timeoutMs" must be a finite number above 0, got 0',
+  );
+  assertThrows(
+    () => activity(7 as never, {}),
+    TypeError,
+    'Cannot define activity: "activity" must be a function, got 7',
+  );
+  assertThrows(() => activity(() => {}, { heartbeatTimeoutMs: -1 }), RangeError, '"heartbeatTimeoutMs" must be');
+});
+
+Deno.test("RetryAfterError says when the next attempt comes, and counts as a failure does", async () => {
+  const at: number[] = [];
+  async function busy(ctx: Ctx) {
+    const call = (_: unknown, { attempt }: ActivityContext) => {
+      at.push(ctx.now());
+      throw new RetryAfterError(`busy ${attempt}`, 60_000 * attempt);
+    };
+    return await ctx.executeActivity(call, undefined, { retry: { maxAttempts: 3 } }).catch((error) => [
+      error instanceof RetryAfterError,
+      error.message,
+      error.delayMs,
+    ]);
+  }
+  const { executor, store, clock } = setUp();
+  const handle = await executor.execute(busy, { id: "a" });
+  assertEquals(await handle.result(), [true, "busy 3", 180_000]);
+  const failed = ofType((await store.load("a"))!.history, "activity_attempt_failed");
+  assertEquals(failed.map(({ retryAt }) => retryAt), [60_000, 180_000]);
+  assertEquals([clock.now(), at.length], [180_000, 3]);
+  await executor.close();
+});
+
+Deno.test("RetryAfterError does not retry without a policy, and refuses a bad delay", async () => {
+  const { executor } = setUp();
+  const call = () => {
+    throw new RetryAfterError("later", 5);
+  };
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(call));
+  await assertRejects(() => handle.result(), RetryAfterError, "later");
+  assertThrows(() => new RetryAfterError("x", NaN), RangeError, '"delayMs" must be a finite number from 0, got NaN');
+  await executor.close();
+});
+
+Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and its silence fails it", async () => {
+  const aborted: string[] = [];
+  const opened = gate();
+  const beats = async (_: unknown, context: ActivityContext) => {
+    context.signal.addEventListener("abort", () => aborted.push(context.signal.reason.message));
+    if (context.attempt === 2) return context.heartbeatDetails;
+    for (let i = 1; i <= 3; i++) {
+      clock.advance(80); // the test's clock stands still while an activity runs
+      context.heartbeat({ done: i });
+      await settle();
+    }
+    clock.advance(100);
+    await opened.promise;
+  };
+  const { executor, store, clock } = setUp();
+  const handle = await executor.execute(
+    (ctx: Ctx) =>
+      ctx.executeActivity(beats, undefined, {
+        heartbeatTimeoutMs: 100,
+        retry: { initialIntervalMs: 10, jitter: false },
+      }),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), { done: 3 });
+  opened.open();
+  assertEquals(aborted, ['Activity "beats" timed out after 100 ms without a heartbeat in attempt 1']);
+  const { history } = (await store.load("a"))!;
+  const [failed] = ofType(history, "activity_attempt_failed");
+  assertEquals([failed.heartbeatDetails, (failed.error as { name: string }).name], [{ done: 3 }, "TimeoutError"]);
+  await executor.close();
+});
+
+Deno.test("ActivityContext.heartbeat() is recorded now and then, and not every time", async () => {
+  const talks = (_: unknown, context: ActivityContext) => {
+    for (let i = 0; i < 1000; i++) {
+      clock.advance(1);
+      context.heartbeat(i);
+    }
+  };
+  const { executor, store, clock } = setUp();
+  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 200 }), {
+    id: "a",
+  })).result();
+  const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
+  assertEquals(beats.map(({ details }) => details), [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  await executor.close();
+});
+
+Deno.test("ActivityContext.heartbeatDetails reach the attempt after a restart", async () => {
+  const never = gate();
+  const started: unknown[] = [];
+  const copies = async (_: unknown, context: ActivityContext) => {
+    started.push([context.attempt, context.heartbeatDetails]);
+    if (started.length === 2) return "copied";
+    context.heartbeat({ copied: 7 });
+    await never.promise;
+  };
+  const copy = (ctx: Ctx) => ctx.executeActivity(copies, undefined, { heartbeatTimeoutMs: 1000 });
+  const { executor, store, clock } = setUp();
+  await executor.execute(copy, { id: "a" });
+  await settle();
+  await executor.close();
+  const next = new Executor({ store, clock, workflows: { copy } });
+  const [handle] = await next.recover();
+  assertEquals([await handle.result(), started], ["copied", [[1, undefined], [1, { copied: 7 }]]]);
+  assertEquals(typesOf((await store.load("a"))!.history), [
+    "workflow_started",
+    "activity_started",
+    "activity_heartbeat",
+    "activity_completed",
+    "workflow_completed",
+  ]);
+  await next.close();
+});
+
+Deno.test("ActivityContext.heartbeat() throws what cannot be stored, and why nobody waits any more", async () => {
+  const thrown: string[] = [];
+  const opened = gate();
+  const late = async (_: unknown, context: ActivityContext) => {
+    try {
+      context.heartbeat(() => {});
+    } catch (error) {
+      thrown.push((error as Error).message);
+    }
+    await opened.promise;
+    try {
+      context.heartbeat();
+    } catch (error) {
+      thrown.push((error as Error).message);
+    }
+  };
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(late), { id: "a" });
+  await settle();
+  await executor.cancel("a", "enough");
+  await assertRejects(() => handle.result());
+  opened.open();
+  await settle();
+  assertEquals(thrown, [
+    'Cannot store heartbeat of activity "late": a function cannot be stored',
+    'Canceled workflow "a": enough',
+  ]);
+  await executor.close();
+});
+
+Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute((ctx: Ctx) =>
+    ctx.executeActivity(() => new Promise(() => {}), undefined, { name: "dead", heartbeatTimeoutMs: 50 })
+  );
+  await settle();
+  clock.advance(50);
+  const error = await assertRejects(() => handle.result(), TimeoutError, 'Activity "dead" timed out after 50 ms');
+  assertEquals((error as TimeoutError).timeoutMs, 50);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities is never exceeded, and everybody is served", async () => {
+  const random = seeded(5);
+  let running = 0;
+  let most = 0;
+  const work = async (n: number) => {
+    most = Math.max(most, ++running);
+    for (let ticks = random() * 20; ticks > 0; ticks--) await null;
+    if (random() < 0.3) await settle();
+    running--;
+    if (random() < 0.2) throw new Error("again");
+    return n;
+  };
+  const fan = (ctx: Ctx, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        ctx.executeActivity(work, n, { retry: { maxAttempts: 20, initialIntervalMs: 1, jitter: false } })),
+    );
+  const { executor } = setUp({ maxConcurrentActivities: 3 });
+  const handles = await Promise.all([1, 40, 20].map((input, i) => executor.execute(fan, { id: `w${i}`, input })));
+  const results = await Promise.all(handles.map((handle) => handle.result()));
+  assertEquals(results.map((result) => result.length), [1, 40, 20]);
+  assertEquals([most, running], [3, 0]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities lets runs take turns, and keeps the order within a run", async () => {
+  const order: string[] = [];
+  const work = (name: string) => void order.push(name);
+  const first = gate();
+  const many = (ctx: Ctx, name: string) =>
+    Promise.all(Array.from({ length: 4 }, (_, n) => ctx.executeActivity(work, `${name}${n}`)));
+  const { executor } = setUp({ maxConcurrentActivities: 1 });
+  const blocks = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => first.promise), { id: "x" });
+  await settle();
+  const handles = [];
+  for (const name of ["a", "b"]) {
+    handles.push(await executor.execute(many, { id: name, input: name }));
+    await settle();
+  }
+  assertEquals(order, []);
+  first.open();
+  await Promise.all([blocks, ...handles].map((handle) => handle.result()));
+  assertEquals(order, ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "b3"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave the line, and frees what times out", async () => {
+  const ran: string[] = [];
+  const { executor, clock } = setUp({ maxConcurrentActivities: 1 });
+  const stuck = await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(() => new Promise(() => {}), undefined, { timeoutMs: 100 }),
+    { id: "stuck" },
+  );
+  await settle();
+  const waits = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => void ran.push("canceled")), { id: "b" });
+  const last = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => void ran.push("last")), { id: "c" });
+  await settle();
+  await executor.cancel("b");
+  await assertRejects(() => waits.result());
+  clock.advance(100);
+  await assertRejects(() => stuck.result(), TimeoutError);
+  await last.result();
+  assertEquals(ran, ["last"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities takes many that end at once without using up the stack", async () => {
+  const { executor } = setUp({ maxConcurrentActivities: 1 });
+  const handle = await executor.execute((ctx: Ctx) =>
+    Promise.all(Array.from({ length: 20_000 }, (_, n) => ctx.executeActivity((n: number) => n, n)))
+  );
+  assert((await handle.result()).every((value, n) => value === n));
+  await executor.close();
+});
+
+Deno.test("Executor() refuses a bad maxConcurrentActivities", () => {
+  assertThrows(
+    () => setUp({ maxConcurrentActivities: 0 }),
+    RangeError,
+    'Cannot create an executor: "maxConcurrentActivities" must be an integer from 1, got 0',
+  );
+});

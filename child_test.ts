@@ -1,0 +1,303 @@
+/** Child workflows. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { CanceledError, Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const done: string[] = [];
+const work = (name: string) => void done.push(name);
+
+async function double(ctx: Ctx, n: number) {
+  await ctx.executeActivity(work, `double ${n}`);
+  await ctx.sleep(10);
+  return 2 * n;
+}
+
+async function family(ctx: Ctx, ns: number[]) {
+  const children = ns.map((n) => ctx.startChild(double, n, { id: `child-${n}` }));
+  const results = [];
+  for (const child of children) results.push(await child.result());
+  return [...results, await ctx.executeChild(double, 100)];
+}
+
+async function patient(ctx: Ctx) {
+  try {
+    return await ctx.waitForSignal<string>("go");
+  } catch (error) {
+    await ctx.shield(() => ctx.executeActivity(work, "cleaned up"));
+    throw error;
+  }
+}
+
+const workflows = { double, family, patient };
+const types = (history: readonly WorkflowEvent[], prefix: string) =>
+  typesOf(history).filter((type) => type.startsWith(prefix));
+
+Deno.test("WorkflowContext.executeChild() runs a workflow of its own, with a history and an ID", async () => {
+  done.length = 0;
+  const { executor, store } = setUp({ workflows });
+  const handle = await executor.execute(family, { id: "a", input: [1, 2] });
+  assertEquals(await handle.result(), [2, 4, 200]);
+  const states = await store.list();
+  assertEquals(states.map(({ workflowId, status, result }) => [workflowId, status, result]), [
+    ["a", "completed", [2, 4, 200]],
+    ["child-1", "completed", 2],
+    ["child-2", "completed", 4],
+    [`${handle.runId}:2`, "completed", 200],
+  ]);
+  const [started] = states[1].history;
+  assertEquals((started as { parent?: unknown }).parent, {
+    workflowId: "a",
+    runId: handle.runId,
+    seq: 0,
+    closePolicy: "cancel",
+  });
+  assertEquals(types(states[0].history, "child"), [
+    "child_started",
+    "child_started",
+    "child_completed",
+    "child_completed",
+    "child_started",
+    "child_completed",
+  ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() throws what the child throws", async () => {
+  async function fails() {
+    await Promise.resolve();
+    throw new RangeError("no child of mine");
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const error = await ctx.executeChild(fails).catch((error) => error);
+    return [error instanceof RangeError, error.message];
+  }, { id: "a" });
+  assertEquals(await handle.result(), [true, "no child of mine"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running workflow that is not its child", async () => {
+  const { executor } = setUp({ workflows });
+  await executor.execute(patient, { id: "taken" });
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.executeChild(double, 1, { id: "taken" }).catch((error) => error.code),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), "already_running");
+  assertEquals(await executor.query("taken", "status"), "running");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() gives the child a timeout of its own", async () => {
+  const { executor } = setUp({ workflows });
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.executeChild(patient, undefined, { timeoutMs: 50 }).catch((error) => [error.name, ctx.now()]),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), ["TimeoutError", 50]);
+  await executor.close();
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach the child", async () => {
+  done.length = 0;
+  async function talks(ctx: Ctx) {
+    const [one, two] = [ctx.startChild(patient, undefined, { id: "one" }), ctx.startChild(patient)];
+    await ctx.sleep(1);
+    await one.signal("go", "hello");
+    await two.cancel("not needed");
+    const error = await two.result().catch((error) => error);
+    return [await one.result(), error instanceof CanceledError, error.reason];
+  }
+  const { executor } = setUp({ workflows });
+  const handle = await executor.execute(talks, { id: "a" });
+  assertEquals(await handle.result(), ["hello", true, "not needed"]);
+  assertEquals(done, ["cleaned up"]);
+  await executor.close();
+});
+
+Deno.test("Executor.cancel() of a parent reaches its children, which may clean up", async () => {
+  done.length = 0;
+  const { executor, store } = setUp({ workflows });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "child" }), {
+    id: "a",
+  });
+  await settle();
+  await executor.cancel("a", "stop it");
+  await assertRejects(() => handle.result(), CanceledError, "stop it");
+  await settle();
+  assertEquals([(await store.load("child"))?.status, done], ["canceled", ["cleaned up"]]);
+  await executor.close();
+});
+
+const policies = [["cancel", "canceled", 1], ["terminate", "canceled", 0], ["abandon", "running", 0]] as const;
+for (const [policy, status, cleanUps] of policies) {
+  Deno.test(`WorkflowContext.startChild() with parentClosePolicy ${policy} leaves the child ${status}`, async () => {
+    done.length = 0;
+    const { executor, store } = setUp({ workflows });
+    async function leaves(ctx: Ctx) {
+      ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: policy });
+      await ctx.sleep(5);
+    }
+    await (await executor.execute(leaves, { id: "a" })).result();
+    await settle();
+    assertEquals([(await store.load("child"))?.status, done.length], [status, cleanUps]);
+    await executor.close();
+  });
+}
+
+Deno.test("WorkflowContext.continueAsNew() closes children as the end of a run does", async () => {
+  async function again(ctx: Ctx, round: number): Promise<number> {
+    if (round === 1) return round;
+    ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.sleep(5);
+    return await ctx.continueAsNew(1);
+  }
+  const { executor, store } = setUp({ workflows });
+  await (await executor.execute(again, { id: "a", input: 0 })).result();
+  await settle();
+  assertEquals((await store.load("child"))?.status, "canceled");
+  await executor.close();
+});
+
+Deno.test("Executor.query() does not start children when it replays a run", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  async function asks(ctx: Ctx) {
+    ctx.handleQuery("x", () => 1);
+    return await ctx.executeChild(patient, undefined, { id: "child" });
+  }
+  await executor.execute(asks, { id: "a" });
+  await settle();
+  await executor.close();
+  const before = await store.load("child");
+  const other = new Executor({ store, clock, workflows: { asks } });
+  assertEquals(await other.query("a", "x"), 1);
+  assert(await store.load("child") === before);
+});
+
+for (const when of ["before", "after"] as const) {
+  Deno.test(`WorkflowContext.startChild() survives a stop ${when} each write of the store`, async () => {
+    let stops = 0;
+    for (let stop = 0;; stop++) {
+      done.length = 0;
+      const store = new FaultyStore();
+      const { executor, clock } = setUp({ store, workflows, storeRetry: { maxAttempts: 1 } });
+      let writes = 0;
+      store[when] = () => {
+        if (writes++ >= stop) throw new Error("the process dies here");
+      };
+      try {
+        await (await executor.execute(family, { id: "a", input: [1, 2] })).result();
+      } catch {
+        stops++;
+      }
+      await settle();
+      await executor.close();
+      store[when] = () => {};
+      if (writes <= stop) break;
+      const next = new Executor({ store, clock, workflows, random: () => 0.5 });
+      const handles = await next.recover();
+      for (const handle of handles) await handle.result();
+      const state = await store.load("a");
+      if (state !== null) {
+        assertEquals([state.status, state.result], ["completed", [2, 4, 200]], `stop ${stop}`);
+        assertEquals((await store.list()).length, 4);
+        assertEquals(types(state.history, "child_completed").length, 3);
+      }
+      await next.close();
+    }
+    assert(stops > 10);
+  });
+
+  Deno.test(`Executor.cancel() of a parent reaches its child over a stop ${when} each write of the store`, async () => {
+    for (let stop = 0;; stop++) {
+      const store = new FaultyStore();
+      const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+      const options = { workflows: { patient, parent }, storeRetry: { maxAttempts: 1 } };
+      const { executor, clock } = setUp({ store, ...options, onError: () => {} });
+      let writes = 0;
+      store[when] = () => {
+        if (writes++ >= stop) throw new Error("the process dies here");
+      };
+      let canceled = false;
+      try {
+        const handle = await executor.execute(parent, { id: "a" });
+        await settle();
+        await executor.cancel("a");
+        canceled = true;
+        await handle.result().catch(() => {});
+        await settle();
+      } catch {
+        // it died
+      }
+      await executor.close();
+      store[when] = () => {};
+      const next = new Executor({ store, clock, ...options, random: () => 0.5 });
+      const handles = await next.recover();
+      if (canceled || (await store.load("a"))?.history.some(({ type }) => type === "cancel_requested")) {
+        for (const handle of handles) await handle.result().catch(() => {});
+        await settle();
+        assertEquals((await store.load("a"))?.status, "canceled");
+        assert((await store.load("child"))?.status !== "running", `stop ${stop}`);
+      }
+      await next.close();
+      if (writes <= stop) break;
+    }
+  });
+}
+
+Deno.test("Executor.recover() goes on with a parent whose child is driven by another executor", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  await executor.execute(parent, { id: "a" });
+  await settle();
+  await executor.close();
+  const driver = new Executor({ store, clock, workflows: { patient }, onError: () => {} });
+  await driver.recover(); // it does not know the parent's code
+  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const handles = await next.recover();
+  await driver.signal("child", { name: "go", payload: 7 });
+  assertEquals(await handles[0].result(), 7);
+  await Promise.all([next.close(), driver.close()]);
+});
+
+Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", async () => {
+  const { executor } = setUp({ workflows });
+  const calls: [call: (ctx: Ctx) => unknown, message: string][] = [
+    [(ctx) => ctx.executeChild(7 as never), 'Cannot start child workflow: "workflow" must be a function, got 7'],
+    [
+      (ctx) => ctx.executeChild(double, 1, { id: "" }),
+      'child workflow "double": "id" must be a non-empty string, got ""',
+    ],
+    [(ctx) => ctx.executeChild(double, 1, { timeoutMs: 0 }), '"timeoutMs" must be a finite number above 0, got 0'],
+    [
+      (ctx) => ctx.executeChild(double, 1, { parentClosePolicy: "kill" as never }),
+      '"parentClosePolicy" must be one of "cancel", "terminate", "abandon", got "kill"',
+    ],
+    [(ctx) => ctx.executeChild(double, (() => {}) as never), 'input of child workflow "double": a function cannot'],
+  ];
+  for (const [call, message] of calls) {
+    const handle = await executor.execute(async (ctx: Ctx) => void await call(ctx));
+    const error = await assertRejects(() => handle.result());
+    assert((error as Error).message.includes(message), (error as Error).message);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.recover() goes on with a parent and with its child", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  const handle = await executor.execute(parent, { id: "a" });
+  await settle();
+  await executor.close();
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals(error.code, "closed");
+  assertEquals(types((await store.load("a"))!.history, "child"), ["child_started"]);
+  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const [recovered] = await next.recover();
+  await next.signal("child", { name: "go", payload: "on" });
+  assertEquals(await recovered.result(), "on");
+  await next.close();
+});

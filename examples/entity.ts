@@ -1,0 +1,73 @@
+/**
+ * An account that lives for ever: updates with validation, queries, a history that never grows long.
+ *
+ * `deno run examples/entity.ts`
+ *
+ * @module
+ */
+
+import { defineQuery, defineUpdate, Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "../mod.ts";
+
+/** Moves money: an amount above 0 in, below 0 out. Answers the new balance. */
+export const move = defineUpdate<number, number>("move", {
+  validate(amount) {
+    if (!Number.isInteger(amount) || amount === 0) throw new TypeError(`Cannot move ${amount}: not a number of cents`);
+  },
+});
+export const balanceOf = defineQuery<number>("balance");
+
+const audited: string[] = [];
+const audit = (line: string) => void audited.push(line);
+
+/** How many updates one run takes before it begins anew. */
+const UPDATES_A_RUN = 3;
+
+export async function account(ctx: WorkflowContext, opening: { balance: number; runs: number }): Promise<never> {
+  let { balance } = opening;
+  let taken = 0;
+  let open = 0;
+  ctx.handleQuery(balanceOf, () => balance);
+  ctx.handleUpdate(move, async (amount) => {
+    open++;
+    balance += amount;
+    taken++;
+    const after = balance;
+    await ctx.executeActivity(audit, `${amount > 0 ? "+" : ""}${amount} makes ${after}`);
+    open--;
+    return after;
+  }, {
+    validate(amount) {
+      if (balance + amount < 0) throw new RangeError(`Cannot move ${amount}: the balance is ${balance}`);
+    },
+  });
+  await ctx.waitUntil(() => taken >= UPDATES_A_RUN && open === 0);
+  return await ctx.continueAsNew({ balance, runs: opening.runs + 1 });
+}
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  audited.length = 0;
+  const store = new InMemoryStore();
+  const clock = new VirtualClock();
+  let executor = new Executor({ store, clock, workflows: { account } });
+  await executor.execute(account, { id: "ada", input: { balance: 0, runs: 0 } });
+  for (const amount of [500, -120, 75, -1000, 30]) {
+    try {
+      print(`move ${amount}: balance ${await executor.update("ada", move, amount)}`);
+    } catch (error) {
+      print(`move ${amount}: ${(error as Error).message}`);
+    }
+  }
+  await executor.close();
+  print("--- the process dies; another one recovers");
+  executor = new Executor({ store, clock, workflows: { account } });
+  await executor.recover();
+  print(`balance ${await executor.query("ada", balanceOf)}`);
+  for (const amount of [-85, 100]) print(`move ${amount}: balance ${await executor.update("ada", move, amount)}`);
+  const { history, input } = (await store.load("ada"))!;
+  print(`begun anew ${(input as { runs: number }).runs} times; its history has ${history.length} events`);
+  print(`audited once each: ${audited.join(", ")}`);
+  await executor.close();
+}
+
+if (import.meta.main) await story(console.log);

@@ -1,0 +1,227 @@
+/**
+ * Runs a workflow with restarts. Everything happens on one virtual clock, what comes from outside comes at a given time,
+ * and a restart takes none: so a run with restarts must come to the same result and the same history as one without.
+ *
+ * That holds if the workflow itself leaves nothing to chance: of branches that go on at the same instant, one at most may
+ * call an activity.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type ActivityContext,
+  Executor,
+  VirtualClock,
+  type Workflow,
+  type WorkflowEvent,
+  type WorkflowState,
+} from "@rockpool/workflow";
+import { FaultyStore } from "./testing.ts";
+
+/** What comes from outside, and when: a signal, or the request to cancel. */
+export type Visit =
+  | { readonly at: number; readonly signal: string; readonly payload: string | number }
+  | { readonly at: number; readonly cancel: string };
+
+/** A workflow and what happens to it. Made anew for every run. */
+export interface Scene {
+  // deno-lint-ignore no-explicit-any -- a workflow of any input
+  readonly workflow: Workflow<any>;
+  readonly input?: unknown;
+  readonly timeoutMs?: number;
+  readonly visits?: readonly Visit[];
+  /** What was really called, as {@linkcode noting} notes it. */
+  readonly calls?: string[];
+}
+
+/** Where an executor is stopped: at its n-th append, before it is carried out or after, with the answer lost. */
+export interface Stop {
+  readonly append: number;
+  readonly side: "before" | "after";
+}
+
+/** How a run ended. */
+export interface Ended {
+  readonly outcome: string;
+  readonly state: WorkflowState;
+  /** How many executors were stopped on the way. */
+  readonly stops: number;
+}
+
+/** Makes activities that note the position of every call. */
+export function noting(calls: string[]) {
+  return <Input, Output>(
+    name: string,
+    body: (input: Input, context: ActivityContext) => Output,
+  ): (input: Input, context: ActivityContext) => Output => {
+    const activity = (input: Input, context: ActivityContext) => {
+      calls.push(context.idempotencyKey.split(":")[1]);
+      return body(input, context);
+    };
+    return Object.defineProperty(activity, "name", { value: name });
+  };
+}
+
+/** Says how a run ended, so that it can be compared. */
+export function outcomeOf(result: Promise<unknown>): Promise<string> {
+  return result.then((value) => JSON.stringify(value) ?? "undefined", describe);
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `thrown ${JSON.stringify(error)}`;
+  const { errors } = error as { errors?: unknown[] };
+  return `${error.name}: ${error.message}${errors ? ` [${errors.map(describe)}]` : ""}${
+    error.cause === undefined ? "" : ` <- ${describe(error.cause)}`
+  }`;
+}
+
+/**
+ * The history, an event a line, without what is another in every run. Events of the same time are sorted: which of two
+ * branches has its command stored first says nothing.
+ */
+export function textOf(history: readonly WorkflowEvent[]): string {
+  const hide = (key: string, value: unknown) => key === "stack" || key === "signalId" ? undefined : value;
+  const lines: string[] = [];
+  let instant: string[] = [];
+  for (const [i, event] of history.entries()) {
+    instant.push(JSON.stringify(event, hide));
+    if (event.at === history[i + 1]?.at) continue;
+    lines.push(...instant.sort());
+    instant = [];
+  }
+  return lines.join("\n");
+}
+
+/**
+ * Plays a scene to its end.
+ *
+ * @param scene The scene, or what it is for the executor that was preceded by so many others.
+ * @param stopOf Where that executor is stopped; nowhere if it does not say.
+ * @param from What is stored at first; by default, that the run has started.
+ */
+export async function play(
+  scene: Scene | ((stops: number) => Scene),
+  stopOf: (stops: number) => Stop | undefined = () => undefined,
+  from?: Pick<WorkflowState, "runId" | "history">,
+): Promise<Ended> {
+  const sceneOf = typeof scene === "function" ? scene : () => scene;
+  const { input, timeoutMs } = sceneOf(0);
+  const started = { type: "workflow_started", at: 0, workflowName: "scene", input, timeoutMs } as const;
+  const { runId, history } = from ?? { runId: "run", history: [started] };
+  const clock = new VirtualClock({ startAt: history.at(-1)!.at });
+  const store = new FaultyStore();
+  await store.append({ workflowId: "a", runId, expectedLength: 0, events: history });
+  for (let stops = 0;;) {
+    const outcome = await live(sceneOf(stops), store, clock, stopOf(stops));
+    if (outcome === undefined) stops++;
+    const state = (await store.load("a"))!;
+    if (state.status === "running" && outcome !== undefined) throw new Error(`The run did not end: ${outcome}`);
+    if (state.status !== "running") return { outcome: outcome ?? await storedOutcome(store), state, stops };
+  }
+}
+
+/** Plays a scene to its end from the first events of a run on; a negative number leaves out so many at the end. */
+export function playFrom(scene: Scene, { runId, history }: WorkflowState, length: number): Promise<Ended> {
+  return play(scene, undefined, { runId, history: history.slice(0, length) });
+}
+
+/** What is told of a run that has ended, by an executor that had no part in it. */
+async function storedOutcome(store: FaultyStore): Promise<string> {
+  await using executor = new Executor({ store });
+  return await outcomeOf((await executor.handle("a")).result());
+}
+
+/** One executor's part of the run; answers how it ended, or nothing if the executor was stopped. */
+async function live(
+  scene: Scene,
+  store: FaultyStore,
+  clock: VirtualClock,
+  stop: Stop | undefined,
+): Promise<string | undefined> {
+  const { workflow, visits = [], calls = [] } = scene;
+  const before = (await store.load("a"))!;
+  calls.length = 0;
+  const executor = new Executor({ store, clock, workflows: { scene: workflow }, random: () => 0.5 });
+  clock.hold();
+
+  let appends = 0;
+  let gone = false;
+  const stopped = Promise.withResolvers<undefined>();
+  const count = (side: Stop["side"]) => () => {
+    if (side === "before") appends++;
+    if (!gone && appends === stop?.append && side === stop.side) {
+      gone = true;
+      clock.hold();
+      executor.close().then(() => stopped.resolve(undefined));
+    }
+    if (gone) throw new Error("the process is gone");
+  };
+  store.before = count("before");
+  store.after = count("after");
+
+  const visiting: Promise<void>[] = [];
+  const visit = async (one: Visit) => {
+    clock.hold();
+    try {
+      if ("cancel" in one) await executor.cancel("a", one.cancel);
+      else await executor.signal("a", { name: one.signal, payload: one.payload });
+    } catch {
+      // The run is over, or the process is gone.
+    }
+    clock.release();
+  };
+  const plans = visits.filter((one) => !before.history.some((event) => isOf(event, one)))
+    .map((one) => clock.setTimer(Math.max(one.at, clock.now()), () => void visiting.push(visit(one))));
+
+  const [handle = await executor.handle("a")] = await executor.recover();
+  clock.release();
+  const outcome = await Promise.race([outcomeOf(handle.result()), stopped.promise]);
+  for (const cancel of plans) cancel();
+  await executor.close();
+  await Promise.all(visiting);
+  store.before = store.after = () => {};
+  if (gone) clock.release();
+
+  for (const event of before.history) {
+    if (event.type !== "activity_completed" && event.type !== "activity_failed") continue;
+    assert(!calls.includes(`${event.seq}`), `activity ${event.seq} ran again`);
+  }
+  return gone ? undefined : outcome;
+}
+
+function isOf(event: WorkflowEvent, visit: Visit): boolean {
+  if ("cancel" in visit) return event.type === "cancel_requested";
+  return event.type === "signal_received" && event.name === visit.signal && event.payload === visit.payload;
+}
+
+/** Throws if two runs did not come to the same. */
+export function assertSame(actual: Ended, expected: Ended, message: string): void {
+  const [text, wanted] = [actual, expected].map(({ outcome, state }) =>
+    `${outcome}\n${state.status}\n${textOf(state.history)}`
+  );
+  if (text !== wanted) assertEquals(text.split("\n"), wanted.split("\n"), message); // slow
+}
+
+/**
+ * Plays a scene undisturbed; then from every event of its history on; then with a stop at every append, before it and
+ * after it with the answer lost. Everything must come to the same, and no activity run again that has ended.
+ *
+ * @returns How the undisturbed run ended.
+ */
+export async function assertSurvivesRestarts(makeScene: () => Scene): Promise<Ended> {
+  const full = await play(makeScene());
+  const { history } = full.state;
+  for (let length = 1; length < history.length; length++) {
+    const again = await playFrom(makeScene(), full.state, length);
+    assertSame(again, full, `recovered after event ${length}, ${history[length - 1].type}`);
+  }
+  for (const side of ["before", "after"] as const) {
+    for (let append = 1;; append++) {
+      const again = await play(makeScene(), (stops) => stops === 0 ? { append, side } : undefined);
+      assertSame(again, full, `stopped ${side} append ${append}`);
+      if (again.stops === 0) break;
+    }
+  }
+  return full;
+}
