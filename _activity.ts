@@ -91,6 +91,7 @@ export class ActivityTask implements Effect {
   drain(): Promise<void> {
     this.#done = true;
     this.#host.timers.clear(this.#retryTimer);
+    this.#ticket?.cancel();
     return this.#attempt === undefined ? Promise.resolve() : new Promise((resolve) => this.#onIdle = resolve);
   }
 

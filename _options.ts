@@ -79,6 +79,13 @@ export interface ExecutorOptions {
    */
   readonly maxConcurrentActivities?: number;
   /**
+   * How many workflows may run at a time: an integer from 1. The others are stored at once, and their code begins in order of
+   * arrival as others end. Children do not count, since their parents wait for them.
+   *
+   * @default {no limit}
+   */
+  readonly maxConcurrentWorkflows?: number;
+  /**
    * Gives numbers from 0 to below 1, for the jitter of delays.
    *
    * @default {Math.random}
@@ -210,10 +217,14 @@ export function completeOptions(options: ExecutorOptions) {
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
-  const { maxConcurrentActivities } = options ?? {};
-  if (maxConcurrentActivities !== undefined) {
-    checkInteger("maxConcurrentActivities", maxConcurrentActivities, 1, action);
-  }
+  const slotsOf = (name: "maxConcurrentActivities" | "maxConcurrentWorkflows") => {
+    const count = options[name];
+    if (count === undefined) return undefined;
+    checkInteger(name, count, 1, action);
+    return new Slots(count);
+  };
+  const slots = slotsOf("maxConcurrentActivities");
+  const runSlots = slotsOf("maxConcurrentWorkflows");
   const { logger = console } = options ?? {};
   for (const level of ["debug", "info", "warn", "error"] as const) {
     checkFunction(`logger.${level}`, logger?.[level], action);
@@ -233,8 +244,7 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  const slots = maxConcurrentActivities === undefined ? undefined : new Slots(maxConcurrentActivities);
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger };
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, runSlots, logger };
 }
 
 /** Checks the arguments of `execute`. */

@@ -13,7 +13,6 @@ import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors.ts";
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
-  CancelRequestedEvent,
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
@@ -35,6 +34,7 @@ import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
+import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
 import { handOut, show, toStored } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
@@ -43,6 +43,8 @@ import { Writer, type WriterRun } from "./_writer.ts";
 export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly store: RetryingStore;
   readonly hooks: Hooks | undefined;
+  /** How many workflows may run at a time; no limit if there is none. */
+  readonly runSlots: Slots | undefined;
   /** The run is live no more. */
   ended(run: Run): void;
   /** A run that was stored just now goes on where another one has ended. */
@@ -53,6 +55,8 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
 export interface Chain {
   readonly firstRunId: string;
   latest: Run;
+  /** Whether it has one of the executor's slots. */
+  slot?: boolean;
 }
 
 export class Run implements RunInfo, ReplayListener, WriterRun {
@@ -75,9 +79,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #inTurn = false;
   /** Workflow code sees no event any more. */
   #halted = false;
-  /** The code has not begun: its time is to come. */
+  /** The code does not go on: its time is to come, or there is no slot for it. */
   #waiting = false;
   #startTimer: Timer | undefined;
+  #ticket: Ticket | undefined;
   /** The last event, once the workflow function has ended. */
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
@@ -136,14 +141,44 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (started !== undefined) this.#callHook(started);
     const { startAt } = this.#started;
     const { clock, timers } = this.#host;
-    if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.pump();
+    if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();
     this.#waiting = true;
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#writer.resume();
-    this.#startTimer = timers.set(startAt, () => {
-      this.#waiting = false;
-      this.pump();
-    });
+    this.#startTimer = timers.set(startAt, () => this.#enter());
+  }
+
+  /**
+   * Lets the code go on as soon as there is a slot. A run that continues another one has its slot; a child needs none, nor
+   * does what only has to clean up.
+   */
+  #enter(): void {
+    const { runSlots } = this.#host;
+    const { chain } = this;
+    if (runSlots !== undefined && !chain.slot && !this.#cancellation && this.#started.parent === undefined) {
+      this.#ticket = runSlots.take("", () => {
+        chain.slot = true;
+        this.#begin();
+      });
+      if (this.#ticket !== undefined) {
+        this.#waiting = true;
+        return this.#writer.resume(); // what comes from outside is stored meanwhile
+      }
+      chain.slot = true;
+    }
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#stopWaiting();
+    this.pump();
+  }
+
+  #stopWaiting(): void {
+    this.#host.timers.clear(this.#startTimer);
+    this.#ticket?.cancel();
+    if (this.#waiting && this.#replay.replaying) this.#writer.pause();
+    this.#waiting = false;
   }
 
   /** Whether the workflow's code has begun, or is about to. */
@@ -392,19 +427,16 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
-      if (this.#waiting) this.#refuse(event);
+      if (this.#waiting) {
+        // What is replayed may have begun before: its cleanup runs, whether there is a slot or not.
+        if (!this.#replay.replaying) this.#replay.refuse(event);
+        this.#stopWaiting();
+      }
     }
     if (event.type === "update_completed") this.#answer(event);
     else if (event.type === "child_started") this.#children.set(event.seq, event);
     else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
     if (this.live) this.#queue.push(event);
-  }
-
-  /** The workflow is cancelled before its code could begin: it ends without. */
-  #refuse(event: CancelRequestedEvent): void {
-    this.#waiting = false;
-    this.#host.timers.clear(this.#startTimer);
-    this.#replay.refuse(event);
   }
 
   #answer({ updateId, result, error }: UpdateCompletedEvent): void {
@@ -549,7 +581,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#result = result;
     this.#replay.stop();
     this.#host.timers.clear(this.#deadline);
-    this.#host.timers.clear(this.#startTimer);
+    this.#stopWaiting();
+    if (this.chain.slot && this.chain.latest === this) {
+      this.chain.slot = false;
+      this.#host.runSlots!.release();
+    }
     for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
     this.#queue.clear();
     this.#writer.close();

@@ -81,6 +81,10 @@ export class Writer {
     else outbox.waiters.push(tell);
   }
 
+  pause(): void {
+    this.#paused = true;
+  }
+
   resume(): void {
     this.#paused = false;
     this.#begin();

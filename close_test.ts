@@ -254,3 +254,22 @@ Deno.test("Executor.close() begins no run that continues another one as new", as
     await later.close();
   }
 });
+
+Deno.test("Executor.close() begins no activity that waits for a slot while it drains", async () => {
+  const hold = gate();
+  const ran: number[] = [];
+  const work = async (n: number) => {
+    ran.push(n);
+    await hold.promise;
+  };
+  const both = (ctx: WorkflowContext) => Promise.all([1, 2].map((n) => ctx.executeActivity(work, n)));
+  const { store, executor } = setUp({ maxConcurrentActivities: 1 });
+  await executor.execute(both, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 100 });
+  hold.open();
+  await closing;
+  await settle();
+  assertEquals(ran, [1]);
+  assertEquals(typesOf((await store.load("a"))!.history).slice(-2), ["activity_started", "activity_completed"]);
+});

@@ -34,6 +34,8 @@ import {
 } from "./_check.ts";
 import { show, toStored } from "./_value.ts";
 
+const noLabels: Labels = Object.freeze({});
+
 /** What a context asks its executor. */
 export interface ContextHost {
   /** Where lines go. */
@@ -57,8 +59,6 @@ export interface ChildRequest {
   /** The reason of the cancellation. */
   readonly reason?: string;
 }
-
-const noLabels: Labels = Object.freeze({});
 
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {

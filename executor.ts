@@ -118,12 +118,11 @@ export class Executor {
    *
    * @param options Only the store must be given.
    * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If a number in `storeRetry` is out of its range.
+   * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, logger } = completeOptions(
-      options,
-    );
+    const { store, workflows, storeRetry, ...rest } = completeOptions(options);
+    const { clock, random } = rest;
     for (const [name, workflow] of Object.entries(workflows)) {
       this.#workflows.set(name, workflow);
       this.#names.set(workflow, name);
@@ -141,7 +140,7 @@ export class Executor {
       run.told(null); // others may have written to it already
     };
     this.#host = {
-      ...{ store: retrying, clock, timers, turns, hooks, middleware, random, report, slots, logger, ended, begin },
+      ...{ ...rest, store: retrying, timers, turns, ended, begin },
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#closeChild(parent, event),
