@@ -1,6 +1,6 @@
 /** How a run starts: beside one of the same ID, later, many at once, with labels. */
 
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   CanceledError,
   type ExecuteOptions,
@@ -557,4 +557,45 @@ Deno.test("Executor.executeMany() starts ten thousand at little cost", async () 
   await Promise.all(handles.map((handle) => handle.result()));
   assert(spent < 2000, `${spent} ms`); // about 100 on a machine that has nothing else to do
   await executor.close();
+});
+
+// ----------------------------------------------------------------------------------------------------- workflowVersion
+
+Deno.test("ExecutorOptions.workflowVersion is recorded, and stays what it was when a newer executor goes on", async () => {
+  const versions = async (ctx: WorkflowContext) => {
+    const child = await ctx.executeChild((ctx) => ctx.workflowVersion ?? "none", undefined, { id: "child" });
+    await ctx.waitForSignal("go");
+    return [ctx.workflowVersion, child];
+  };
+  const renewed = async (ctx: WorkflowContext, before?: string): Promise<unknown> => {
+    if (before !== undefined) return [before, ctx.workflowVersion];
+    await ctx.waitForSignal("go");
+    return await ctx.continueAsNew(ctx.workflowVersion);
+  };
+  const workflows = { versions, renewed };
+  const { store, executor } = setUp({ workflowVersion: "1.0", workflows });
+  await executor.execute(versions, { id: "a" });
+  await executor.execute(renewed, { id: "b" });
+  await settle();
+  await executor.close();
+  for (const workflowVersion of ["2.0", undefined]) {
+    const restored = InMemoryStore.restore(await store.snapshot());
+    const later = setUp({ store: restored, workflowVersion, workflows }).executor;
+    const handles = await later.recover();
+    for (const id of ["a", "b"]) await go(later, id);
+    const expected = [["1.0", "1.0"], ["1.0", workflowVersion]]; // what continues as new begins with the code of now
+    assertEquals(await Promise.all(handles.map((handle) => handle.result())), expected);
+    const started = (await restored.load("a"))!.history[0];
+    assertEquals(started.type === "workflow_started" && started.workflowVersion, "1.0");
+    await later.close();
+  }
+});
+
+Deno.test("ExecutorOptions.workflowVersion is undefined by default, and must be a string", async () => {
+  const { store, executor } = setUp();
+  const handle = await executor.execute((ctx) => ctx.workflowVersion, { id: "a" });
+  assertEquals(await handle.result(), undefined);
+  assertEquals("workflowVersion" in (await store.load("a"))!.history[0], false);
+  await executor.close();
+  assertThrows(() => setUp({ workflowVersion: 2 as never }), TypeError, '"workflowVersion" must be a string, got 2');
 });
