@@ -38,6 +38,8 @@ export interface ActivityHost {
 export interface ActivityRun {
   readonly workflowId: string;
   readonly runId: string;
+  /** How large a result may be; no limit if there is none. */
+  readonly maxPayloadBytes: number | undefined;
   record(event: WorkflowEvent): void;
 }
 
@@ -178,7 +180,7 @@ export class ActivityTask implements Effect {
   /** An attempt tells of itself. */
   beat(attempt: Attempt, details: unknown): void {
     if (attempt !== this.#attempt) return attempt.signal.throwIfAborted();
-    const stored = toStored(details, "heartbeat of activity", this.#command.name);
+    const stored = this.#toStored(details, "heartbeat of activity");
     this.#pending.heartbeatDetails = stored;
     const at = this.#beatAt = this.#host.clock.now();
     const { heartbeatTimeoutMs = 2000 } = this.#command.options;
@@ -190,12 +192,16 @@ export class ActivityTask implements Effect {
     );
   }
 
+  #toStored(value: unknown, what: string): unknown {
+    return toStored(value, what, this.#command.name, this.#run.maxPayloadBytes);
+  }
+
   #ok(attempt: Attempt, result: unknown): void {
     if (attempt !== this.#attempt) return;
     this.#giveUp();
     let stored: unknown;
     try {
-      stored = toStored(result, "result of activity", this.#command.name);
+      stored = this.#toStored(result, "result of activity");
     } catch (refusal) {
       return this.#fail(refusal); // the next attempt would answer the same
     }

@@ -14,6 +14,7 @@ import type {
   WorkflowContext,
   WorkflowEvent,
   WorkflowLogger,
+  WorkflowStartedEvent,
   WorkflowState,
   WorkflowStatus,
   WorkflowStore,
@@ -92,6 +93,20 @@ export interface ExecutorOptions {
    * @default {no limit}
    */
   readonly maxConcurrentWorkflows?: number;
+  /**
+   * How many events a history may have beside its last one: an integer from 1. A workflow that would need more fails with code
+   * `history_too_long`, and without its compensations, which need events too; before that it goes on by `ctx.continueAsNew()`.
+   *
+   * @default {no limit}
+   */
+  readonly maxHistoryEvents?: number;
+  /**
+   * How large an input, a payload or a result may be, in bytes as JSON in UTF-8, about: an integer from 1. Whatever is larger
+   * is a `RangeError`, at the call or of the activity or the workflow that answers it. A run keeps the limit that it began with.
+   *
+   * @default {no limit}
+   */
+  readonly maxPayloadBytes?: number;
   /**
    * Gives numbers from 0 to below 1, for the jitter of delays.
    *
@@ -214,6 +229,9 @@ export interface QueryAnswers {
   readonly state: WorkflowState;
 }
 
+/** What every run that begins in an executor records of it. */
+export type Stamp = Pick<WorkflowStartedEvent, "workflowVersion" | "maxPayloadBytes">;
+
 const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
 
 /** Checks the options of an executor and fills in what they leave out. */
@@ -224,18 +242,26 @@ export function completeOptions(options: ExecutorOptions) {
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
-  const slotsOf = (name: "maxConcurrentActivities" | "maxConcurrentWorkflows") => {
-    const count = options[name];
-    if (count === undefined) return undefined;
-    checkInteger(name, count, 1, action);
-    return new Slots(count);
+  const limit = <T>(
+    name: "maxConcurrentActivities" | "maxConcurrentWorkflows" | "maxHistoryEvents" | "maxPayloadBytes",
+    use: (value: number) => T,
+  ): T | undefined => {
+    const value = options[name];
+    if (value === undefined) return undefined;
+    checkInteger(name, value, 1, action);
+    return use(value);
   };
+  const slotsOf = (count: number) => new Slots(count);
+  const slots = limit("maxConcurrentActivities", slotsOf);
+  const runSlots = limit("maxConcurrentWorkflows", slotsOf);
+  const maxHistoryEvents = limit("maxHistoryEvents", (value) => value);
   const { workflowVersion } = options;
   checkOptionalString("workflowVersion", workflowVersion, action);
   /** What every run that begins here records. */
-  const stamp = Object.freeze({ ...(workflowVersion === undefined ? {} : { workflowVersion }) });
-  const slots = slotsOf("maxConcurrentActivities");
-  const runSlots = slotsOf("maxConcurrentWorkflows");
+  const stamp: Stamp = {
+    ...(workflowVersion === undefined ? {} : { workflowVersion }),
+    ...limit("maxPayloadBytes", (maxPayloadBytes) => ({ maxPayloadBytes })),
+  };
   const { logger = console } = options ?? {};
   for (const level of ["debug", "info", "warn", "error"] as const) {
     checkFunction(`logger.${level}`, logger?.[level], action);
@@ -255,7 +281,8 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, runSlots, stamp, logger };
+  const limits = { slots, runSlots, maxHistoryEvents };
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, logger, stamp, ...limits };
 }
 
 /** Checks the arguments of `execute`. */

@@ -244,7 +244,7 @@ export class Replay {
     const succeed = (result: unknown) => {
       let value: unknown;
       try {
-        value = toStored(result, "result of the workflow"); // at once: branches that go on can still change it
+        value = this.toStored(result, "result of the workflow"); // at once: branches that go on can still change it
       } catch (error) {
         return fail(error);
       }
@@ -255,6 +255,11 @@ export class Replay {
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** Copies a value of the workflow's, unless it is larger than the run allows: on replay as it was at first. */
+  toStored(value: unknown, what: string, whose?: string): unknown {
+    return toStored(value, what, whose, this.started?.maxPayloadBytes);
   }
 
   /** Nothing that the workflow waits for settles from now on. */

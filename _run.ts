@@ -33,6 +33,7 @@ import { LazyMap } from "./_lazy_map.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import type { Stamp } from "./_options.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
@@ -46,7 +47,9 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
   /** How many workflows may run at a time; no limit if there is none. */
   readonly runSlots: Slots | undefined;
   /** What every run that begins here records. */
-  readonly stamp: Pick<WorkflowStartedEvent, "workflowVersion">;
+  readonly stamp: Stamp;
+  /** How many events a history may have beside its last one; no limit if there is none. */
+  readonly maxHistoryEvents: number | undefined;
   /** The run is live no more. */
   ended(run: Run): void;
   /** A run that was stored just now goes on where another one has ended. */
@@ -204,7 +207,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
    * @throws What suspended the run, if it did.
    */
   post(event: WorkflowEvent): Promise<boolean> {
-    if (!this.open) return Promise.resolve(false);
+    if (!this.open || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
       this.#writer.post(event, (stored) => {
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored);
@@ -251,7 +254,28 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   record(event: WorkflowEvent): void {
     if (!this.open) return;
     if (this.isObsolete(event)) this.dropped(event);
-    else this.#writer.record(event);
+    else if (this.#fits(event)) this.#writer.record(event);
+  }
+
+  /** Whether there is room for an event in the history; if not, the run fails. What ends it, or asks it to end, has room. */
+  #fits({ type }: WorkflowEvent): boolean {
+    const { maxHistoryEvents, clock } = this.#host;
+    if (maxHistoryEvents === undefined || this.#writer.length < maxHistoryEvents) return true;
+    if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
+    const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
+      'the "maxHistoryEvents" of its executor: let it go on with a new history by ctx.continueAsNew() before that';
+    const error = toErrorRecord(new WorkflowError("history_too_long", message));
+    this.#final = Object.freeze({ type: "workflow_failed", at: clock.now(), error });
+    if (!this.#replay.replaying) {
+      this.#halt();
+      this.#close(this.#final);
+    }
+    return false;
+  }
+
+  /** How large a payload may be. */
+  get maxPayloadBytes(): number | undefined {
+    return this.#started.maxPayloadBytes;
   }
 
   /** Answers a query from the workflow's variables, once it has seen all that is stored. */
@@ -338,7 +362,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   issued({ command, seq }: Pending): void {
-    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now())));
+    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now(), this.maxPayloadBytes)));
   }
 
   answered(updateId: string, outcome: Outcome): void {
@@ -347,7 +371,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       this.record(Object.freeze({ type: "update_completed", at, updateId, error: toErrorRecord(error) }));
     if (!outcome.ok) return fail(outcome.error);
     try {
-      const result = toStored(outcome.value, "answer of update");
+      const result = toStored(outcome.value, "answer of update", undefined, this.maxPayloadBytes);
       this.record(Object.freeze({ type: "update_completed", at, updateId, result }));
     } catch (error) {
       fail(error);
@@ -376,7 +400,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#final = this.#finalEvent(outcome);
+    this.#final ??= this.#finalEvent(outcome);
     if (!this.#replay.replaying) this.#close(this.#final);
   }
 
@@ -391,7 +415,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   successor(): WorkflowEvent[] {
-    const { startAt: _start, workflowVersion: _version, ...first } = this.#started;
+    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.#started;
     const started: WorkflowStartedEvent = {
       ...first,
       ...this.#host.stamp,
@@ -624,7 +648,7 @@ function acceptance({ updateId, name, input }: UpdateRequest, at: number): Workf
 }
 
 /** What is recorded of a command. */
-function commandEvent(command: Command, seq: number, at: number): CommandEvent {
+function commandEvent(command: Command, seq: number, at: number, maxBytes: number | undefined): CommandEvent {
   const { type } = command;
   switch (type) {
     case "activity_started":
@@ -640,7 +664,7 @@ function commandEvent(command: Command, seq: number, at: number): CommandEvent {
       return { type, at, seq, name: command.name };
     case "side_effect":
       try {
-        return { type, at, seq, value: toStored(command.body(), "value of side effect") };
+        return { type, at, seq, value: toStored(command.body(), "value of side effect", undefined, maxBytes) };
       } catch (error) {
         return { type, at, seq, error: toErrorRecord(error) };
       }

@@ -22,9 +22,43 @@ const MANY = 32;
  *
  * @param what What the value is, to begin the path in an error's message, such as `input`.
  * @param whose The name of what it belongs to, such as an activity's.
+ * @param maxBytes How large it may be, about.
+ * @throws {TypeError} If it cannot be stored.
+ * @throws {RangeError} If it is too large.
  */
-export function toStored(value: unknown, what: string, whose?: string): unknown {
-  return isStorablePrimitive(value) ? value : new Copier(whose).run(value, what);
+export function toStored(value: unknown, what: string, whose?: string, maxBytes?: number): unknown {
+  const stored = isStorablePrimitive(value) ? value : new Copier(whose).run(value, what);
+  const bytes = maxBytes === undefined ? 0 : sizeOf(stored, new Set());
+  if (maxBytes === undefined || bytes <= maxBytes) return stored;
+  const name = whose === undefined ? what : `${what} ${show(whose)}`;
+  throw new RangeError(`Cannot store ${name}: it has about ${bytes} bytes, "maxPayloadBytes" is ${maxBytes}`);
+}
+
+/** About how many bytes a stored value has as JSON in UTF-8; buffers as they are, shared parts once. */
+function sizeOf(value: unknown, seen: Set<unknown>): number {
+  if (typeof value === "string") {
+    let bytes = value.length + 2;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) bytes += code < 0x800 || code >> 11 === 0x1b ? 1 : 2; // half of a pair, of four bytes
+    }
+    return bytes;
+  }
+  if (typeof value !== "object" || value === null) return String(value).length;
+  if (seen.has(value)) return 0;
+  seen.add(value);
+  const { byteLength, size } = value as { readonly byteLength?: unknown; readonly size?: unknown };
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return byteLength as number;
+  if (isCollection(value)) value = [...value];
+  else if (!Array.isArray(value) && !isPlain(value as object)) {
+    return typeof size === "number" ? size : `${value}`.length;
+  }
+  let bytes = 2;
+  for (const key in value as object) {
+    const item = (value as Record<string, unknown>)[key];
+    bytes += 1 + (Array.isArray(value) ? 0 : sizeOf(key, seen) + 1) + sizeOf(item, seen);
+  }
+  return bytes;
 }
 
 /** Answers a stored value in a form that the receiver cannot change the store through. */

@@ -53,6 +53,8 @@ export class Writer {
   /** What the store said last of the length; `null` if anything can have changed. */
   #told: number | null | undefined;
   #outbox: Batch | undefined;
+  /** What is on its way into the store. */
+  #sending: Batch | undefined;
   #writing = false;
   #paused: boolean;
   /** The ID of the run that is to take this one's place, once all else is stored. */
@@ -79,6 +81,11 @@ export class Writer {
     const outbox = this.#outbox!;
     if (outbox.waiters === undefined) outbox.waiters = [tell];
     else outbox.waiters.push(tell);
+  }
+
+  /** How many events the run has once all that is recorded is stored. */
+  get length(): number {
+    return this.#length + (this.#sending?.events.length ?? 0) + (this.#outbox?.events.length ?? 0);
   }
 
   pause(): void {
@@ -134,6 +141,7 @@ export class Writer {
     const batch = this.#outbox;
     if (batch === undefined) return void this.#guard(this.#replace(this.#succession!));
     this.#outbox = undefined;
+    this.#sending = batch;
     this.#append(batch).then(() => {
       this.#stored(batch);
       this.#next();
@@ -182,6 +190,7 @@ export class Writer {
 
   #stored(batch: Batch): void {
     this.#length += batch.events.length;
+    this.#sending = undefined;
     this.#tell(batch, true);
     if (!this.#run.live) return;
     for (const event of batch.events) this.#run.takeIn(event);
@@ -209,6 +218,7 @@ export class Writer {
     } catch (failure) {
       this.#run.suspend(failure);
     } finally {
+      this.#sending = undefined;
       this.#tell(batch, this.#run.live); // what is left of a live run's batch is in the store
     }
   }

@@ -32,7 +32,7 @@ import {
   checkText,
   definedName,
 } from "./_check.ts";
-import { show, toStored } from "./_value.ts";
+import { show } from "./_value.ts";
 
 const noLabels: Labels = Object.freeze({});
 
@@ -122,7 +122,7 @@ export class ReplayContext implements WorkflowContext {
         type: "activity_started",
         caller: this.executeActivity,
         name,
-        input: toStored(input, "input of activity", name),
+        input: this.#replay.toStored(input, "input of activity", name),
         activity: activity as (input: never, context: never) => unknown,
         options,
       }) as Promise<Awaited<Output>>;
@@ -274,7 +274,7 @@ export class ReplayContext implements WorkflowContext {
       name,
       workflow: workflow as Workflow<never>,
       workflowId: id,
-      input: toStored(input, "input of child workflow", name),
+      input: this.#replay.toStored(input, "input of child workflow", name),
       options,
     });
     result.catch(() => {}); // whoever only starts it need not wait for it
@@ -295,7 +295,7 @@ export class ReplayContext implements WorkflowContext {
 
   continueAsNew(input?: unknown): Promise<never> {
     try {
-      return this.#replay.continueAsNew(toStored(input, "input"));
+      return this.#replay.continueAsNew(this.#replay.toStored(input, "input"));
     } catch (error) {
       return Promise.reject(error);
     }

@@ -31,6 +31,7 @@ import { checkNumber } from "./_check.ts";
  * | `closed` | the executor was closed; the run is kept and `recover()` carries it on |
  * | `compensation_failed` | a workflow failed, and so did what was to undo its work |
  * | `conflict` | somebody else changed the run first |
+ * | `history_too_long` | a workflow needs more events than the executor's `maxHistoryEvents` allows |
  * | `invalid_snapshot` | a text that `InMemoryStore.restore()` cannot read: damaged, newer, or no snapshot |
  * | `non_deterministic` | workflow code no longer does what the history says it did |
  * | `non_retryable` | an activity asked not to be retried |
@@ -51,6 +52,7 @@ export type WorkflowErrorCode =
   | "closed"
   | "compensation_failed"
   | "conflict"
+  | "history_too_long"
   | "invalid_snapshot"
   | "non_deterministic"
   | "non_retryable"

@@ -165,7 +165,7 @@ export class Executor {
    * otherwise, `already_finished` if it is that of a finished one and `reuse` is `"reject"`, `store_failed` if the store
    * keeps failing, `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
-   * @throws {RangeError} If a time among the options is out of its range.
+   * @throws {RangeError} If a time among the options is out of its range, or the input is larger than `maxPayloadBytes`.
    */
   execute<Input, Output>(
     workflow: (ctx: WorkflowContext, input: Input) => Output,
@@ -217,6 +217,7 @@ export class Executor {
    * @returns When the signal is stored. The workflow may read it later.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
+   * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
    */
   signal<Payload = unknown>(id: string, signal: Signal<Payload>): Promise<void> {
     return this.#call({ kind: "signal", workflowId: id }, async () => {
@@ -227,7 +228,7 @@ export class Executor {
         type: "signal_received",
         at: this.#host.clock.now(),
         name,
-        payload: toStored(payload, "payload of signal", name),
+        payload: toStored(payload, "payload of signal", name, this.#host.stamp.maxPayloadBytes),
         ...(senderId === undefined ? {} : { senderId }),
         signalId: `${this.#signalPrefix}:${this.#signals++}`,
       });
@@ -311,7 +312,7 @@ export class Executor {
       checkObject("options", options, action, id);
       const { updateId = crypto.randomUUID() } = options;
       checkText("updateId", updateId, action, id);
-      const input = toStored(given, "input of update", name);
+      const input = toStored(given, "input of update", name, this.#host.stamp.maxPayloadBytes);
       if (typeof update === "object") update.validate?.(handOut(input) as Input);
       for (let run; (run = this.#runs.get(id)) !== undefined;) {
         this.#assertOpen("update", id);
@@ -467,7 +468,7 @@ export class Executor {
       type: "workflow_started",
       at,
       workflowName,
-      input: toStored(input, "input"),
+      input: toStored(input, "input", undefined, this.#host.stamp.maxPayloadBytes),
       ...this.#host.stamp,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),

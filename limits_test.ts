@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type WorkflowContext, WorkflowError, type WorkflowHandle } from "@rockpool/workflow";
-import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 
@@ -214,5 +214,249 @@ Deno.test("Executor() refuses a bad maxConcurrentWorkflows", () => {
       RangeError,
       `Cannot create an executor: "maxConcurrentWorkflows" must be an integer from 1, got ${got}`,
     );
+  }
+});
+
+// ---------------------------------------------------------------------------------------------------- maxHistoryEvents
+
+const one = (n: number) => n;
+
+/** Calls activities one after the other, and says how far it came. */
+async function counting(ctx: WorkflowContext, count: number) {
+  let done = 0;
+  ctx.handleQuery("done", () => done);
+  for (; done < count; done++) await ctx.executeActivity(one, done);
+  return done;
+}
+
+Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events beside its last one", async () => {
+  const { store, executor } = setUp({ maxHistoryEvents: 5 });
+  const fits = await executor.execute(counting, { id: "fits", input: 2 });
+  assertEquals([await fits.result(), (await store.load("fits"))!.history.length], [2, 6]);
+  const handle = await executor.execute(counting, { id: "a", input: 3 });
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "history_too_long",
+    'Workflow "a" needs more than 5 events, the "maxHistoryEvents" of its executor: ' +
+    "let it go on with a new history by ctx.continueAsNew() before that",
+  ]);
+  const { history, status } = (await store.load("a"))!;
+  assertEquals([history.length, status, history[5].type], [6, "failed", "workflow_failed"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents holds for many commands at once, whose activities do not run beyond it", async () => {
+  const { store, executor } = setUp({ maxHistoryEvents: 10 });
+  let ran = 0;
+  const handle = await executor.execute(
+    (ctx: WorkflowContext) => Promise.all(Array.from({ length: 100 }, () => ctx.executeActivity(() => void ran++))),
+    { id: "a" },
+  );
+  assertEquals(await codeOf(handle.result()), "history_too_long");
+  assertEquals([(await store.load("a"))!.history.length, ran], [11, 0]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many signals, and whoever sends them hears of it", async () => {
+  for (const options of [{}, { startAfterMs: 1000 }]) {
+    const { store, clock, executor } = setUp({ maxHistoryEvents: 3 });
+    clock.hold();
+    const handle = await executor.execute((ctx: WorkflowContext) => ctx.waitForSignal("never"), {
+      id: "a",
+      ...options,
+    });
+    for (let i = 0; i < 2; i++) await executor.signal("a", go);
+    const { message } = await assertRejects(() => executor.signal("a", go), WorkflowError);
+    assertEquals(message, 'Cannot signal workflow "a": it is failed');
+    assertEquals(await codeOf(handle.result()), "history_too_long");
+    assertEquals((await store.load("a"))!.history.length, 4);
+    clock.release();
+    await executor.close();
+  }
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate, and to continue as new", async () => {
+  const { store, executor } = setUp({ maxHistoryEvents: 3 });
+  const full = async (ctx: WorkflowContext, again = false): Promise<unknown> => {
+    await ctx.executeActivity(one, 1); // the history is full then
+    if (again) return await ctx.continueAsNew(false);
+    return await ctx.receiveSignal("never")[Symbol.asyncIterator]().next();
+  };
+  const handles = await executor.executeMany(full, [{ id: "a" }, { id: "b" }, { id: "c", input: true }]);
+  await settle();
+  await executor.cancel("a");
+  await executor.terminate("b");
+  assertEquals(await Promise.all(handles.slice(0, 2).map((handle) => codeOf(handle.result()))), [
+    "canceled",
+    "terminated",
+  ]);
+  assertEquals((await store.load("c"))!.history.length, 3);
+  await executor.cancel("c");
+  assertEquals(await codeOf(handles[2].result()), "canceled");
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full, once its code wants more", async () => {
+  const { store, executor } = setUp({ workflows: { counting } });
+  const handle = await executor.execute(counting, { id: "a", input: 5 });
+  await handle.result();
+  const { history, ...state } = (await store.load("a"))!;
+  for (let length = 1; length < history.length; length++) {
+    await store.save({ ...state, status: "running", result: undefined, history: history.slice(0, length) });
+    const later = setUp({ store, maxHistoryEvents: 4, workflows: { counting } }).executor;
+    const [recovered] = await later.recover();
+    if (length === 11) assertEquals(await recovered.result(), 5); // all it wants is its last event
+    else assertEquals(await codeOf(recovered.result()), "history_too_long");
+    assertEquals((await store.load("a"))!.history.length, Math.max(length, 4) + 1);
+    await later.close();
+  }
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose code does something else", async () => {
+  const { store, executor } = setUp();
+  await executor.execute(async function changed(ctx: WorkflowContext) {
+    await ctx.executeActivity(one, 1);
+    await ctx.waitForSignal("never");
+  }, { id: "a" });
+  await settle();
+  await executor.close();
+  const before = await store.load("a");
+  const changed = (ctx: WorkflowContext) => Promise.all([ctx.sleep(1), ctx.sleep(2), ctx.sleep(3)]);
+  const later = setUp({ store, maxHistoryEvents: 3, workflows: { changed } }).executor;
+  const [recovered] = await later.recover();
+  assertEquals(await codeOf(recovered.result()), "non_deterministic");
+  assertEquals(await store.load("a"), before);
+  await later.close();
+});
+
+Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what is on its way", async () => {
+  const store = new FaultyStore();
+  const { clock, executor } = setUp({ store, maxHistoryEvents: 6 });
+  const other = setUp({ store, clock }).executor;
+  const handle = await executor.execute(counting, { id: "a", input: 100 });
+  let sent = 0;
+  store.before = async ({ events: [{ type }] }) => {
+    if (type === "activity_completed" && sent++ < 2) await other.signal("a", go);
+  };
+  assertEquals(await codeOf(handle.result()), "history_too_long");
+  assertEquals((await store.load("a"))!.history.length, 7);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+// ----------------------------------------------------------------------------------------------------- maxPayloadBytes
+
+const text = (length: number) => "x".repeat(length);
+
+Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, naming size and limit", async () => {
+  const { store, executor } = setUp({ maxPayloadBytes: 100 });
+  const large = { list: [text(60), text(60)] };
+  await assertRejects(
+    () => executor.execute(() => {}, { id: "a", input: large }),
+    RangeError,
+    'Cannot store input: it has about 138 bytes, "maxPayloadBytes" is 100',
+  );
+  assertEquals(store.size, 0);
+  const waiting = async (ctx: WorkflowContext) => {
+    ctx.handleUpdate("u", (input: unknown) => input);
+    return await ctx.waitForSignal("go");
+  };
+  const handle = await executor.execute(waiting, { id: "a", input: text(98) });
+  const calls: [() => Promise<unknown>, string][] = [
+    [() => executor.signal("a", { name: "go", payload: text(99) }), 'payload of signal "go": it has about 101 bytes'],
+    [() => executor.update("a", "u", text(99)), 'input of update "u": it has about 101 bytes'],
+  ];
+  for (const [call, message] of calls) await assertRejects(call, RangeError, message);
+  await executor.signal("a", { name: "go", payload: text(98) });
+  assertEquals(await handle.result(), text(98));
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updates and workflows that answer more", async () => {
+  const { store, executor } = setUp({ maxPayloadBytes: 100 });
+  let attempts = 0;
+  const answer = (n: number) => (attempts++, text(n));
+  const messages: string[] = [];
+  const collect = (error: Error) => void messages.push(`${error.name}: ${error.message.split(", ")[0]}`);
+  const greedy = async (ctx: WorkflowContext) => {
+    ctx.handleUpdate("u", () => text(200));
+    await ctx.executeActivity(answer, 200, { retry: {} }).catch(collect);
+    await ctx.executeActivity((input: string) => input, text(200), { name: "echo" }).catch(collect);
+    await ctx.sideEffect(() => text(200)).catch(collect);
+    await ctx.executeChild((_ctx, input: string) => input, text(200), { id: "child" }).catch(collect);
+    await ctx.continueAsNew(text(200)).catch(collect);
+    await ctx.waitForSignal("go");
+    return text(200);
+  };
+  const handle = await executor.execute(greedy, { id: "a" });
+  await executor.update("a", "u").catch(collect);
+  await executor.signal("a", go);
+  await handle.result().catch(collect);
+  const size = "it has about 202 bytes";
+  assertEquals(messages.sort(), [
+    `RangeError: Cannot store answer of update: ${size}`,
+    `RangeError: Cannot store input of activity "echo": ${size}`,
+    `RangeError: Cannot store input of child workflow "anonymous": ${size}`,
+    `RangeError: Cannot store input: ${size}`,
+    `RangeError: Cannot store result of activity "answer": ${size}`,
+    `RangeError: Cannot store result of the workflow: ${size}`,
+    `RangeError: Cannot store value of side effect: ${size}`,
+  ]);
+  assertEquals([attempts, (await store.load("a"))!.status], [1, "failed"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever the limit of the executor is then", async () => {
+  const careful = async (ctx: WorkflowContext) => {
+    const sent = await ctx.executeActivity((input: string) => input.length, text(200))
+      .catch(() => ctx.executeActivity((input: string) => input.length, text(20)));
+    await ctx.waitForSignal("go");
+    return [sent, await ctx.executeActivity((n: number) => text(n).length, sent)];
+  };
+  for (const [first, then, sent] of [[100, undefined, 20], [undefined, 100, 200], [100, 1000, 20]]) {
+    const { store, executor } = setUp({ maxPayloadBytes: first, workflows: { careful } });
+    await executor.execute(careful, { id: "a" });
+    await settle();
+    await executor.close();
+    const later = setUp({ store, maxPayloadBytes: then, workflows: { careful } }).executor;
+    const [recovered] = await later.recover();
+    await later.signal("a", go);
+    assertEquals(await recovered.result(), [sent, sent]);
+    await later.close();
+  }
+});
+
+Deno.test("ExecutorOptions.maxPayloadBytes counts values of every kind, about", async () => {
+  const { executor } = setUp({ maxPayloadBytes: 1 });
+  const shared = { n: 1 };
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  const cases: [unknown, number][] = [
+    ["aé€\u{1f600}", 2 + 1 + 2 + 3 + 4],
+    [-1.5, 4],
+    [12345678901234567890n, 20],
+    [false, 5],
+    [null, 4],
+    [{ a: 1, b: [true] }, 2 + (1 + 4 + 1) + (1 + 4 + 2 + 1 + 4)],
+    [[shared, shared], 2 + (1 + 2 + 6) + 1],
+    [cyclic, 2 + 8],
+    [new Uint8Array(1000), 1000],
+    [new ArrayBuffer(50), 50],
+    [new Blob(["0123456789"]), 10],
+    [new Map([["k", 1]]), 2 + 1 + (2 + 4 + 2)],
+    [new Set(["abc"]), 2 + 1 + 5],
+    [new Date(0), `${new Date(0)}`.length],
+    [new RangeError("no"), 14],
+  ];
+  for (const [input, bytes] of cases) {
+    const { message } = await assertRejects(() => executor.execute(() => {}, { id: "a", input }), RangeError);
+    assertEquals(message, `Cannot store input: it has about ${bytes} bytes, "maxPayloadBytes" is 1`);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor() refuses a bad maxHistoryEvents and a bad maxPayloadBytes", () => {
+  for (const name of ["maxHistoryEvents", "maxPayloadBytes"]) {
+    assertThrows(() => setUp({ [name]: 0 }), RangeError, `"${name}" must be an integer from 1, got 0`);
   }
 });

@@ -55,6 +55,8 @@ export interface WorkflowStartedEvent {
   readonly labels?: Labels;
   /** The version of the workflow's code, if the executor said one. */
   readonly workflowVersion?: string;
+  /** How large a payload of the run may be, about, in bytes; absent if there is no limit. */
+  readonly maxPayloadBytes?: number;
   /** Present if the run continues another one: the first run of that chain. */
   readonly firstRunId?: string;
   /** Present if another workflow started this one. */
