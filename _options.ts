@@ -25,6 +25,7 @@ import {
   checkInteger,
   checkNumber,
   checkObject,
+  checkOptionalString,
   checkText,
   invalid,
 } from "./_check.ts";
@@ -42,6 +43,12 @@ export interface ExecutorOptions {
   readonly clock?: Clock;
   /** The workflows that `recover()` can go on with, by name. A workflow that was executed here is known as well. */
   readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  /**
+   * The version of the workflows' code: recorded in every run that begins here, for `ctx.workflowVersion`.
+   *
+   * @default {undefined}
+   */
+  readonly workflowVersion?: string;
   /**
    * Functions that hear of events.
    *
@@ -223,6 +230,10 @@ export function completeOptions(options: ExecutorOptions) {
     checkInteger(name, count, 1, action);
     return new Slots(count);
   };
+  const { workflowVersion } = options;
+  checkOptionalString("workflowVersion", workflowVersion, action);
+  /** What every run that begins here records. */
+  const stamp = Object.freeze({ ...(workflowVersion === undefined ? {} : { workflowVersion }) });
   const slots = slotsOf("maxConcurrentActivities");
   const runSlots = slotsOf("maxConcurrentWorkflows");
   const { logger = console } = options ?? {};
@@ -244,7 +255,7 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, runSlots, logger };
+  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, slots, runSlots, stamp, logger };
 }
 
 /** Checks the arguments of `execute`. */

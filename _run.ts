@@ -45,6 +45,8 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly hooks: Hooks | undefined;
   /** How many workflows may run at a time; no limit if there is none. */
   readonly runSlots: Slots | undefined;
+  /** What every run that begins here records. */
+  readonly stamp: Pick<WorkflowStartedEvent, "workflowVersion">;
   /** The run is live no more. */
   ended(run: Run): void;
   /** A run that was stored just now goes on where another one has ended. */
@@ -389,9 +391,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   successor(): WorkflowEvent[] {
-    const { startAt: _, ...first } = this.#started;
+    const { startAt: _start, workflowVersion: _version, ...first } = this.#started;
     const started: WorkflowStartedEvent = {
       ...first,
+      ...this.#host.stamp,
       at: this.#host.clock.now(),
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,

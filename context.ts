@@ -84,6 +84,10 @@ export class ReplayContext implements WorkflowContext {
     return this.#replay.started?.labels ?? noLabels;
   }
 
+  get workflowVersion(): string | undefined {
+    return this.#replay.started?.workflowVersion;
+  }
+
   get signal(): AbortSignal {
     return this.#replay.signal;
   }

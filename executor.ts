@@ -82,6 +82,13 @@ export type {
   WorkflowHandle,
 };
 
+/** The error of a start that names the workflow's ID. */
+function naming(id: string, error: unknown): unknown {
+  const record = toErrorRecord(error);
+  const message = `${cannot("execute workflow", id)}: ${record.message}`;
+  return record.message.includes(show(id)) ? error : fromErrorRecord({ ...record, message });
+}
+
 function closedError(): WorkflowError {
   return new WorkflowError("closed", "The executor was closed; what is stored goes on with recover()");
 }
@@ -171,6 +178,35 @@ export class Executor {
     const { id = crypto.randomUUID() } = options;
     const start = () => this.#execute(workflow as Workflow<never>, id, options);
     return this.#call({ kind: "execute", workflowId: id }, start) as Promise<never>;
+  }
+
+  /**
+   * Starts many workflows of one kind at once, each as {@linkcode execute} does.
+   *
+   * @param workflow The function.
+   * @param options The options of each.
+   * @returns A handle for each, in order, once all are stored.
+   * @throws {AggregateError} If some could not be started: the others are. Its `errors` are those of `execute`, in order, and
+   * name the IDs.
+   * @throws {TypeError} If `options` is no array.
+   */
+  async executeMany<Input, Output>(
+    workflow: (ctx: WorkflowContext, input: Input) => Output,
+    options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
+  ): Promise<WorkflowHandle<Awaited<Output>>[]> {
+    if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
+    const errors: unknown[] = [];
+    const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
+      const id = one?.id ?? crypto.randomUUID();
+      try {
+        return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
+      } catch (error) {
+        errors[i] = naming(id, error);
+      }
+    }));
+    const failed = errors.flat(); // without the holes
+    if (failed.length === 0) return handles as WorkflowHandle<Awaited<Output>>[];
+    throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
   }
 
   /**
@@ -278,12 +314,12 @@ export class Executor {
       const input = toStored(given, "input of update", name);
       if (typeof update === "object") update.validate?.(handOut(input) as Input);
       for (let run; (run = this.#runs.get(id)) !== undefined;) {
-        this.#assertOpen("update");
+        this.#assertOpen("update", id);
         const answer = await run.update({ updateId, name, input });
         if (answer !== undefined) return answer.value;
         await run.ended; // it may go on as another run
       }
-      this.#assertOpen("update");
+      this.#assertOpen("update", id);
       const { status, history } = await this.#handles.load(id, "update");
       const completed = history.find((event) => event.type === "update_completed" && event.updateId === updateId) as
         | UpdateCompletedEvent
@@ -420,7 +456,7 @@ export class Executor {
   }
 
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
-    this.#assertOpen("execute");
+    this.#assertOpen("execute", id);
     validateExecution(workflow, id, options);
     const { input, timeoutMs, signal, startAfterMs, labels } = options;
     signal?.throwIfAborted();
@@ -432,6 +468,7 @@ export class Executor {
       at,
       workflowName,
       input: toStored(input, "input"),
+      ...this.#host.stamp,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
@@ -453,7 +490,7 @@ export class Executor {
   ): Promise<Run | WorkflowState> {
     const { workflowName } = event;
     const runId = await this.#create(workflowId, event, options);
-    this.#assertOpen("execute");
+    this.#assertOpen("execute", workflowId);
     if (typeof runId !== "string") return runId;
     if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
     const run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, [event], false);
@@ -484,6 +521,7 @@ export class Executor {
           at: this.#host.clock.now(),
           workflowName,
           input,
+          ...this.#host.stamp,
           ...(timeoutMs === undefined ? {} : { timeoutMs }),
           parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
         }),
@@ -642,7 +680,7 @@ export class Executor {
     event: WorkflowEvent,
     sent = false, // whether it may be stored, although nobody said so
   ): Promise<void> {
-    this.#assertOpen(verb);
+    this.#assertOpen(verb, id);
     let tried: number | undefined;
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {
@@ -682,9 +720,9 @@ export class Executor {
     return middleware.length === 0 ? body() : applyMiddleware(middleware, call, body, report);
   }
 
-  #assertOpen(verb: string): void {
+  #assertOpen(verb: string, id?: string): void {
     if (this.#closed !== undefined) {
-      throw new WorkflowError("closed", `Cannot ${verb} workflow: the executor was closed`);
+      throw new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
     }
   }
 }

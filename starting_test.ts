@@ -1,6 +1,6 @@
 /** How a run starts: beside one of the same ID, later, many at once, with labels. */
 
-import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   CanceledError,
   type ExecuteOptions,
@@ -475,4 +475,127 @@ Deno.test("Executor.execute() rejects a start that is no time, or two of them", 
     await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), type, message);
   }
   await executor.close();
+});
+
+// --------------------------------------------------------------------------------------------------------- executeMany
+
+Deno.test("Executor.executeMany() starts all and answers handles in order", async () => {
+  const { store, executor } = setUp();
+  const options = Array.from({ length: 50 }, (_, i) => ({ id: `${i}`, input: `in ${i}`, startAfterMs: 50 - i }));
+  const handles = await executor.executeMany(echo, options);
+  assertEquals(handles.map(({ id }) => id), options.map(({ id }) => id));
+  assertEquals(await store.count(), 50);
+  const results: string[] = await Promise.all(handles.map((handle) => handle.result()));
+  assertEquals(results, options.map(({ input }) => input));
+  assertEquals(await executor.executeMany(echo, []), []);
+  const [unnamed] = await executor.executeMany(echo, [{ input: "x" }]);
+  assertEquals([unnamed.id.length, await unnamed.result()], [36, "x"]);
+  // @ts-expect-error the input is missing
+  const wrong = () => executor.executeMany(echo, [{ id: "a" }]);
+  assert(typeof wrong === "function");
+  await executor.close();
+});
+
+Deno.test("Executor.executeMany() starts all others if some cannot be started, and says which ones and why", async () => {
+  const { executor } = setUp();
+  await executor.execute(ask, { id: "taken", input: "" });
+  const error = await assertRejects(() =>
+    executor.executeMany((_ctx: WorkflowContext, input: unknown) => input, [
+      { id: "first", input: 1 },
+      { id: "taken", input: 2 },
+      { id: "bad", input: { f: () => {} } },
+      { id: "twice", input: 3 },
+      { id: "twice", input: 4 },
+      { id: "late", input: 5, timeoutMs: -1 },
+      { id: "last", input: 6 },
+    ]), AggregateError);
+  assertEquals(error.message, 'Cannot execute 4 of 7 workflows; see "errors"');
+  assertEquals(error.errors.map(({ name, message }) => `${name}: ${message}`), [
+    'WorkflowError: Cannot execute workflow "taken": it is running already; wait for handle(id)',
+    'TypeError: Cannot execute workflow "bad": Cannot store input.f: a function "f" cannot be stored',
+    'WorkflowError: Cannot execute workflow "twice": it is running already; wait for handle(id)',
+    'RangeError: Cannot execute workflow "late": "timeoutMs" must be a finite number above 0, got -1',
+  ]);
+  for (const [id, result] of Object.entries({ first: 1, twice: 3, last: 6 })) {
+    assertEquals(await (await executor.handle(id)).result(), result);
+  }
+  assertEquals(await executor.query("taken", "status"), "running");
+  await assertRejects(() => executor.executeMany(echo, 5 as never), TypeError, '"options" must be an array, got 5');
+  await assertRejects(() => executor.executeMany(echo, [5 as never]), AggregateError);
+  await executor.close();
+  const { errors } = await assertRejects(() => executor.executeMany(echo, [{ id: "x", input: "" }]), AggregateError);
+  assertEquals([errors[0] instanceof WorkflowError, errors[0].code, errors[0].message], [
+    true,
+    "closed",
+    'Cannot execute workflow "x": the executor was closed',
+  ]);
+});
+
+Deno.test("Executor.executeMany() starts what a failing store lets it, and recover() finds what was started", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
+  store.before = ({ workflowId }) => {
+    if (workflowId === "b") throw new Error("down");
+  };
+  const options = ["a", "b", "c"].map((id) => ({ id, input: id }));
+  const { errors } = await assertRejects(() => executor.executeMany(ask, options), AggregateError);
+  assertEquals(errors.map(({ code, message }) => [code, message.slice(0, 45)]), [
+    ["store_failed", 'Cannot execute workflow "b": The store failed'],
+  ]);
+  await executor.close();
+  const later = setUp({ store, workflows: { ask } }).executor;
+  assertEquals((await later.recover()).map(({ id }) => id), ["a", "c"]);
+  await later.close();
+});
+
+Deno.test("Executor.executeMany() starts ten thousand at little cost", async () => {
+  const { executor } = setUp();
+  const options = Array.from({ length: 10_000 }, (_, i) => ({ id: `${i}`, input: "x" }));
+  const begin = performance.now();
+  const handles = await executor.executeMany(echo, options);
+  const spent = performance.now() - begin;
+  await Promise.all(handles.map((handle) => handle.result()));
+  assert(spent < 2000, `${spent} ms`); // about 100 on a machine that has nothing else to do
+  await executor.close();
+});
+
+// ----------------------------------------------------------------------------------------------------- workflowVersion
+
+Deno.test("ExecutorOptions.workflowVersion is recorded, and stays what it was when a newer executor goes on", async () => {
+  const versions = async (ctx: WorkflowContext) => {
+    const child = await ctx.executeChild((ctx) => ctx.workflowVersion ?? "none", undefined, { id: "child" });
+    await ctx.waitForSignal("go");
+    return [ctx.workflowVersion, child];
+  };
+  const renewed = async (ctx: WorkflowContext, before?: string): Promise<unknown> => {
+    if (before !== undefined) return [before, ctx.workflowVersion];
+    await ctx.waitForSignal("go");
+    return await ctx.continueAsNew(ctx.workflowVersion);
+  };
+  const workflows = { versions, renewed };
+  const { store, executor } = setUp({ workflowVersion: "1.0", workflows });
+  await executor.execute(versions, { id: "a" });
+  await executor.execute(renewed, { id: "b" });
+  await settle();
+  await executor.close();
+  for (const workflowVersion of ["2.0", undefined]) {
+    const restored = InMemoryStore.restore(await store.snapshot());
+    const later = setUp({ store: restored, workflowVersion, workflows }).executor;
+    const handles = await later.recover();
+    for (const id of ["a", "b"]) await go(later, id);
+    const expected = [["1.0", "1.0"], ["1.0", workflowVersion]]; // what continues as new begins with the code of now
+    assertEquals(await Promise.all(handles.map((handle) => handle.result())), expected);
+    const started = (await restored.load("a"))!.history[0];
+    assertEquals(started.type === "workflow_started" && started.workflowVersion, "1.0");
+    await later.close();
+  }
+});
+
+Deno.test("ExecutorOptions.workflowVersion is undefined by default, and must be a string", async () => {
+  const { store, executor } = setUp();
+  const handle = await executor.execute((ctx) => ctx.workflowVersion, { id: "a" });
+  assertEquals(await handle.result(), undefined);
+  assertEquals("workflowVersion" in (await store.load("a"))!.history[0], false);
+  await executor.close();
+  assertThrows(() => setUp({ workflowVersion: 2 as never }), TypeError, '"workflowVersion" must be a string, got 2');
 });

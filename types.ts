@@ -53,6 +53,8 @@ export interface WorkflowStartedEvent {
   readonly startAt?: number;
   /** The run's labels, if it has any. */
   readonly labels?: Labels;
+  /** The version of the workflow's code, if the executor said one. */
+  readonly workflowVersion?: string;
   /** Present if the run continues another one: the first run of that chain. */
   readonly firstRunId?: string;
   /** Present if another workflow started this one. */
@@ -743,6 +745,11 @@ export interface WorkflowContext {
   readonly runId: string;
   /** The run's labels; without a name if it was given none. Cannot be changed. */
   readonly labels: Labels;
+  /**
+   * The version of the code that the run began with: the executor's `workflowVersion` of that time, also when an executor of
+   * another version goes on with it.
+   */
+  readonly workflowVersion: string | undefined;
   /** Aborted when the workflow is cancelled or its time is up. */
   readonly signal: AbortSignal;
   /** Writes to the executor's logger what happens, and nothing of what is replayed: each line once. */
