@@ -301,3 +301,11 @@ Deno.test("Executor.recover() goes on with a parent and with its child", async (
   assertEquals(await recovered.result(), "on");
   await next.close();
 });
+
+Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting for the child that it waits for", async () => {
+  done.length = 0;
+  const { executor } = setUp({ workflows, maxConcurrentWorkflows: 1 });
+  const handle = await executor.execute(family, { id: "a", input: [1, 2] });
+  assertEquals(await handle.result(), [2, 4, 200]);
+  await executor.close();
+});
