@@ -96,6 +96,7 @@ export interface ExecutorOptions {
   /**
    * How many events a history may have beside its last one: an integer from 1. A workflow that would need more fails with code
    * `history_too_long`, and without its compensations, which need events too; before that it goes on by `ctx.continueAsNew()`.
+   * What is sent to a run that is live nowhere is stored: it fails when somebody goes on with it.
    *
    * @default {no limit}
    */

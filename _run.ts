@@ -182,7 +182,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #stopWaiting(): void {
     this.#host.timers.clear(this.#startTimer);
     this.#ticket?.cancel();
-    if (this.#waiting && this.#replay.replaying) this.#writer.pause();
+    if (this.#waiting && this.#replay.replaying && !this.#halted) this.#writer.pause();
     this.#waiting = false;
   }
 
@@ -265,7 +265,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
       'the "maxHistoryEvents" of its executor: let it go on with a new history by ctx.continueAsNew() before that';
     const error = toErrorRecord(new WorkflowError("history_too_long", message));
-    this.#final = Object.freeze({ type: "workflow_failed", at: clock.now(), error });
+    this.#final ??= Object.freeze({ type: "workflow_failed", at: clock.now(), error });
     if (!this.#replay.replaying) {
       this.#halt();
       this.#close(this.#final);

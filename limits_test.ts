@@ -107,6 +107,26 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is c
   await later.close();
 });
 
+Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in the moment in which it gets its slot", async () => {
+  for (const recovered of [false, true]) {
+    const { work } = watched();
+    const options = { maxConcurrentWorkflows: 1, workflows: { work } };
+    let terminated: Promise<void> | undefined;
+    const workflowCompleted = () => queueMicrotask(() => terminated = last.executor.terminate("b")); // before it is served
+    const { store, executor } = setUp(recovered ? options : { ...options, hooks: { workflowCompleted } });
+    for (const id of ["a", "b"]) await executor.execute(work, { id });
+    if (recovered) await executor.close();
+    const last = recovered ? setUp({ ...options, store, hooks: { workflowCompleted } }) : { executor };
+    await last.executor.recover();
+    const handle = await last.executor.handle("b");
+    await settle();
+    await last.executor.signal("a", go);
+    assertEquals(await codeOf(handle.result()), "terminated");
+    await terminated;
+    await last.executor.close();
+  }
+});
+
 Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, and its timeout from the same", async () => {
   const { work, began } = watched();
   const { clock, executor } = setUp({ maxConcurrentWorkflows: 1 });
