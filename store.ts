@@ -201,7 +201,7 @@ export class InMemoryStore implements WorkflowStore {
 
   /**
    * Answers the states that match, in order of creation; see {@linkcode WorkflowStore.list}. A status is looked up, and
-   * so are times, unless states were saved with a `createdAt` out of order; names and prefixes are compared with those
+   * so are times, unless states were saved with a `createdAt` out of order; names, prefixes and labels are compared with those
    * of every workflow that is left.
    */
   list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
