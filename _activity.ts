@@ -15,6 +15,7 @@ import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "./typ
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { cannot } from "./_check.ts";
 import { isThenable } from "./_deferred.ts";
+import { Heartbeat } from "./_heartbeat.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
 import type { Command, Effect, Pending } from "./_replay.ts";
 import type { Slots, Ticket } from "./_slots.ts";
@@ -57,10 +58,8 @@ export class ActivityTask implements Effect {
   #attemptTimer: Timer | undefined;
   #totalTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
-  #heartbeatTimer: Timer | undefined;
-  /** When the attempt told of itself last, and when that was recorded last. */
-  #beatAt = 0;
-  #recordedAt = -Infinity;
+  /** None while nobody needs one. */
+  #heartbeat: Heartbeat | undefined;
   #ticket: Ticket | undefined;
 
   constructor(host: ActivityHost, run: ActivityRun, pending: Pending) {
@@ -130,7 +129,13 @@ export class ActivityTask implements Effect {
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
     this.#host.turns.enter();
     const { timeoutMs, heartbeatTimeoutMs } = options;
-    if (heartbeatTimeoutMs !== undefined) this.#expectBeat(heartbeatTimeoutMs);
+    if (heartbeatTimeoutMs !== undefined) {
+      this.#beats.watch(() => {
+        const error = this.#timeout(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt.attempt}`);
+        this.#giveUp(error);
+        this.#failAttempt(error);
+      });
+    }
     if (timeoutMs !== undefined) {
       this.#attemptTimer = this.#host.timers.set(this.#host.clock.now() + timeoutMs, () => {
         const error = this.#timeout(timeoutMs, `in attempt ${attempt.attempt}`);
@@ -162,34 +167,24 @@ export class ActivityTask implements Effect {
     }
   }
 
-  /** Fails the attempt when it has not told of itself for too long. A beat sets no timer: the timer looks for it. */
-  #expectBeat(heartbeatTimeoutMs: number): void {
-    const { clock, timers } = this.#host;
-    this.#beatAt = clock.now();
-    const wait = () => {
-      this.#heartbeatTimer = timers.set(this.#beatAt + heartbeatTimeoutMs, () => {
-        if (clock.now() < this.#beatAt + heartbeatTimeoutMs) return wait();
-        const error = this.#timeout(heartbeatTimeoutMs, `without a heartbeat in attempt ${this.#attempts}`);
-        this.#giveUp(error);
-        this.#failAttempt(error);
-      });
-    };
-    wait();
+  get #beats(): Heartbeat {
+    const { heartbeatTimeoutMs } = this.#command.options;
+    return this.#heartbeat ??= new Heartbeat(this.#host, heartbeatTimeoutMs, (at) => {
+      const { seq, heartbeatDetails: details } = this.#pending;
+      this.#run.record(Object.freeze({ type: "activity_heartbeat", at, seq, attempt: this.#attempts, details }));
+    });
   }
 
   /** An attempt tells of itself. */
   beat(attempt: Attempt, details: unknown): void {
     if (attempt !== this.#attempt) return attempt.signal.throwIfAborted();
-    const stored = this.#toStored(details, "heartbeat of activity");
-    this.#pending.heartbeatDetails = stored;
-    const at = this.#beatAt = this.#host.clock.now();
-    const { heartbeatTimeoutMs = 2000 } = this.#command.options;
-    if (at - this.#recordedAt < heartbeatTimeoutMs / 2) return;
-    this.#recordedAt = at;
-    const { seq } = this.#pending;
-    this.#run.record(
-      Object.freeze({ type: "activity_heartbeat", at, seq, attempt: attempt.attempt, details: stored }),
-    );
+    const told = details !== undefined;
+    if (told) this.#pending.heartbeatDetails = this.#toStored(details, "heartbeat of activity");
+    this.#beats.beat(told);
+  }
+
+  beatStored(): void {
+    this.#heartbeat?.stored();
   }
 
   #toStored(value: unknown, what: string): unknown {
@@ -273,8 +268,7 @@ export class ActivityTask implements Effect {
   #giveUp(reason?: unknown): void {
     this.#host.timers.clear(this.#attemptTimer);
     this.#attemptTimer = undefined;
-    this.#host.timers.clear(this.#heartbeatTimer);
-    this.#heartbeatTimer = undefined;
+    this.#heartbeat?.end();
     this.#ticket?.cancel();
     this.#ticket = undefined;
     const attempt = this.#attempt;

@@ -64,6 +64,8 @@ export interface Effect {
   retry?(dueAt: number): void;
   /** Nothing more is begun for it. Resolves when what runs has ended. */
   drain?(): Promise<void>;
+  /** A heartbeat is stored: the next one may be recorded. */
+  beatStored?(): void;
 }
 
 /** A command whose outcome the workflow has not seen. */
@@ -434,6 +436,8 @@ export class Replay {
       }
       case "activity_attempt_failed":
         return this.#noteAttempt(event);
+      case "activity_heartbeat":
+        return this.pending.get(event.seq)?.effect?.beatStored?.();
       case "activity_completed":
       case "activity_failed":
       case "child_completed":
@@ -470,7 +474,8 @@ export class Replay {
     // A command has its place in the history, although nobody may wait for it any more.
     if (isCommand(event)) return pending === undefined ? event.seq < this.#recorded : pending.event !== undefined;
     if (pending === undefined || pending.resolved) return true;
-    return event.type === "activity_attempt_failed" && pending.failedAttempts >= event.attempt;
+    if (event.type !== "activity_attempt_failed" && event.type !== "activity_heartbeat") return false;
+    return pending.failedAttempts >= event.attempt;
   }
 
   /**
@@ -506,7 +511,8 @@ export class Replay {
         return false;
       case "activity_heartbeat": {
         const pending = this.pending.get(event.seq);
-        if (pending !== undefined) pending.heartbeatDetails = event.details;
+        // Who performs the activity here knows better: this can be older.
+        if (pending !== undefined && pending.effect === undefined) pending.heartbeatDetails = event.details;
         return false;
       }
       case "activity_completed":
@@ -553,7 +559,7 @@ export class Replay {
 
   #noteAttempt(event: ActivityAttemptFailedEvent): void {
     const pending = this.pending.get(event.seq);
-    if (pending === undefined) return;
+    if (pending === undefined || pending.failedAttempts >= event.attempt) return; // noted before its turn
     pending.failedAttempts = event.attempt;
     pending.lastFailure = event.error;
     pending.retryAt = event.retryAt;

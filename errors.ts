@@ -101,7 +101,7 @@ export class CanceledError extends WorkflowError {
   }
 }
 
-/** A workflow or an activity took longer than its `timeoutMs` or `totalTimeoutMs`. */
+/** A workflow or an activity took longer than its `timeoutMs` or `totalTimeoutMs`, or gave no heartbeat for too long. */
 export class TimeoutError extends WorkflowError {
   /** The time that was allowed, in milliseconds. */
   readonly timeoutMs: number;

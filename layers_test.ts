@@ -40,6 +40,7 @@ const ROWS: Record<string, number> = {
   "_activity_options.ts": 1.25,
   "activity.ts": 1.5,
   "_slots.ts": 1,
+  "_heartbeat.ts": 1.5,
   "_options.ts": 1.5,
   "_snapshot.ts": 1.5,
   "_retrying_store.ts": 1.5,

@@ -137,7 +137,7 @@ export interface ActivityAttemptFailedEvent {
   readonly heartbeatDetails?: unknown;
 }
 
-/** A running attempt told of itself. Recorded now and then, not every time. */
+/** A running attempt told how far it has come. Recorded now and then, not every time; workflow code does not see it. */
 export interface ActivityHeartbeatEvent {
   /** The event's type. */
   readonly type: "activity_heartbeat";
@@ -675,11 +675,13 @@ export interface ActivityContext {
    */
   readonly heartbeatDetails: unknown;
   /**
-   * Tells that the attempt is alive, and how far it has come: the next attempt gets the last details.
+   * Tells that the attempt is alive, and how far it has come: the next attempt gets the last details, so an activity that
+   * carries on from there need not begin anew. May be called often: what is told is recorded now and then.
    *
-   * @param details What structured clone takes.
+   * @param details What structured clone takes. Left out, what was told last stays.
    * @throws {TypeError} If the details cannot be stored.
-   * @throws The reason of `signal`, if nobody waits for the attempt any more.
+   * @throws The reason of `signal`, if nobody waits for the attempt any more: that ends a loop which does not look at
+   * `signal`. After the attempt has returned or thrown, nothing happens.
    */
   heartbeat(details?: unknown): void;
 }

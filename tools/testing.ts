@@ -103,8 +103,11 @@ export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()
 export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);
 
 /** Lets all microtasks and some turns of the event loop pass. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 50; i++) await setImmediate();
+export const settle = (): Promise<void> => hops(50);
+
+/** Lets all microtasks and so many turns of the event loop pass. */
+export async function hops(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await setImmediate();
 }
 
 /** A promise to hold things up with. */
