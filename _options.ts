@@ -81,7 +81,10 @@ export interface ExecutorOptions {
    */
   readonly storeRetry?: RetryPolicy;
   /**
-   * How many attempts of activities may run at a time: an integer from 1. The others wait; runs take turns.
+   * How many attempts of activities may run at a time: an integer from 1. The others wait, without holding the clock; runs
+   * take turns, so that one with 10,000 activities holds no other up. `totalTimeoutMs` counts meanwhile, `timeoutMs` does
+   * not. An attempt that was given up (timed out, cancelled) counts no more, though its function may go on if it does not
+   * heed its signal. An activity that waits for another activity of this executor keeps its place meanwhile.
    *
    * @default {no limit}
    */

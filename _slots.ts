@@ -1,10 +1,12 @@
 /**
- * A limited number of slots, shared fairly: whoever waits is served in turn, one of each group after the other.
+ * A limited number of slots, shared fairly.
+ *
+ * 1. Groups take turns, and a group is served in order of arrival: many of one group hold nobody of another up.
+ * 2. Nobody overtakes who waits, also not in the moment in which a slot is free.
+ * 3. Who leaves the line leaves nothing behind in it, and costs its group no turn.
  *
  * @module
  */
-
-import { Fifo } from "./_fifo.ts";
 
 /** A place in the line. */
 export interface Ticket {
@@ -14,45 +16,51 @@ export interface Ticket {
 
 interface Lane {
   readonly group: string;
-  readonly waiting: Fifo<{ start: (() => void) | undefined }>;
+  readonly waiting: Set<() => void>;
+  /** Goes on where it was, over what is added too: to begin anew would pass all that was taken. */
+  readonly next: Iterator<() => void>;
 }
 
 export class Slots {
   #free: number;
-  readonly #lanes = new Map<string, Lane>();
   /** The lanes that have somebody, in the order in which they are served. */
-  readonly #line = new Fifo<Lane>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #next = this.#lanes.values();
 
   constructor(count: number) {
     this.#free = count;
   }
 
-  /** Takes a slot if one is free; else calls `start` when one has been taken for it. */
+  /** Takes a slot if one is free; else calls `start`, a function of its own, when one has been taken for it. */
   take(group: string, start: () => void): Ticket | undefined {
-    if (this.#free > 0) return void this.#free--;
+    if (this.#free > 0 && this.#lanes.size === 0) return void this.#free--;
     let lane = this.#lanes.get(group);
     if (lane === undefined) {
-      this.#lanes.set(group, lane = { group, waiting: new Fifo() });
-      this.#line.push(lane);
+      const waiting = new Set<() => void>();
+      this.#lanes.set(group, lane = { group, waiting, next: waiting.values() });
     }
-    const place: { start: (() => void) | undefined } = { start };
-    lane.waiting.push(place);
-    return { cancel: () => void (place.start = undefined) };
+    const { waiting } = lane;
+    waiting.add(start);
+    return {
+      cancel: () => {
+        if (waiting.delete(start) && waiting.size === 0) this.#lanes.delete(group);
+      },
+    };
   }
 
   /** Gives a slot back. */
   release(): void {
     this.#free++;
-    if (this.#line.size > 0) queueMicrotask(this.#serve); // not here: what starts may end at once, and so on
+    if (this.#lanes.size > 0) queueMicrotask(this.#serve); // not here: what starts may end at once, and so on
   }
 
   readonly #serve = (): void => {
-    while (this.#free > 0 && this.#line.size > 0) {
-      const lane = this.#line.shift();
-      const { start } = lane.waiting.shift();
-      if (lane.waiting.size > 0) this.#line.push(lane);
-      else this.#lanes.delete(lane.group);
-      if (start === undefined) continue;
+    while (this.#free > 0 && this.#lanes.size > 0) {
+      const lane: Lane = this.#next.next().value!;
+      const start: () => void = lane.next.next().value;
+      this.#lanes.delete(lane.group);
+      lane.waiting.delete(start);
+      if (lane.waiting.size > 0) this.#lanes.set(lane.group, lane);
       this.#free--;
       start();
     }

@@ -525,6 +525,110 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave t
   await executor.close();
 });
 
+Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served, whatever ends an attempt, restarts included", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = seeded(seed);
+    const limit = 1 + Math.floor(random() * 4);
+    let running = 0;
+    let most = 0;
+    const work = async (n: number, { signal }: ActivityContext) => {
+      most = Math.max(most, ++running);
+      const end = () => void (running -= ended ? 0 : 1, ended = true);
+      let ended = false;
+      signal.addEventListener("abort", end); // given up, it counts no more
+      if (random() < 0.1) await new Promise(() => {}); // until it times out
+      for (let ticks = random() * 20; ticks > 0; ticks--) await null;
+      if (random() < 0.2) await hops(1 + random() * 5);
+      end();
+      if (random() < 0.2) throw new Error("again");
+      return n;
+    };
+    const options = { timeoutMs: 1000, retry: { maxAttempts: 50, initialIntervalMs: 1 } };
+    const fan = async (ctx: Ctx, count: number) => {
+      const all = Array.from({ length: count }, (_, n) => ctx.executeActivity(work, n, options));
+      return (await Promise.all(all)).length;
+    };
+    const setting = { maxConcurrentActivities: limit, workflows: { fan } };
+    let { executor, store, clock } = setUp(setting);
+    const inputs = [1, 30, 12, 5];
+    for (const [i, input] of inputs.entries()) await executor.execute(fan, { id: `w${i}`, input });
+    let unfinished = true;
+    for (let step = 0; unfinished; step++) {
+      await hops(1 + random() * 20);
+      if (random() < 0.3) clock.advance(random() * 1000);
+      if (step === 5) await executor.cancel("w3").catch(() => {});
+      if (random() < 0.1 && step < 50) {
+        await executor.close();
+        assertEquals(running, 0, `seed ${seed}: a closed executor runs something`);
+        executor = new Executor({ ...setting, store, clock, random });
+        await executor.recover();
+      }
+      unfinished = (await store.list({ status: "running" })).length > 0;
+    }
+    const ends = await Promise.all(inputs.map(async (_, i) => (await store.load(`w${i}`))!));
+    assertEquals(ends.slice(0, 3).map(({ result }) => result), inputs.slice(0, 3), `seed ${seed}`);
+    assert(most <= limit && running === 0, `seed ${seed}: ${most} of ${limit}, ${running} left`);
+    await executor.close();
+  }
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the attempt's begin, totalTimeoutMs from the call", async () => {
+  const opened = gate();
+  let runs = 0;
+  const quick = () => void runs++;
+  const { executor, store, clock } = setUp({ maxConcurrentActivities: 1 });
+  const first = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => opened.promise), { id: "first" });
+  await settle();
+  const patient = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { timeoutMs: 10 }));
+  const hurried = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { totalTimeoutMs: 50 }), {
+    id: "hurried",
+  });
+  await settle();
+  clock.advance(100);
+  await assertRejects(() => hurried.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
+  assertEquals(runs, 0);
+  opened.open();
+  await Promise.all([first.result(), patient.result()]);
+  assertEquals([runs, clock.now()], [1, 100]);
+  assertEquals(ofType((await store.load("hurried"))!.history, "activity_failed").map(({ attempt }) => attempt), [0]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while somebody in the line could run", async () => {
+  const times: number[] = [];
+  const { executor, clock } = setUp({ maxConcurrentActivities: 2 });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const work = async () => {
+      await hops(3);
+      times.push(clock.now());
+    };
+    const all = Promise.all(Array.from({ length: 20 }, () => ctx.executeActivity(work)));
+    return await Promise.race([all.then(() => "all"), ctx.sleep(1)]);
+  });
+  assertEquals([await handle.result(), times], ["all", new Array(20).fill(0)]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentActivities leaves who waits to the next executor, which runs it once", async () => {
+  const ran: number[] = [];
+  const work = async (n: number) => {
+    ran.push(n);
+    if (ran.length === 1) await new Promise(() => {});
+    return n;
+  };
+  const fan = (ctx: Ctx) => Promise.all([1, 2, 3].map((n) => ctx.executeActivity(work, n)));
+  const { executor, store } = setUp({ maxConcurrentActivities: 1 });
+  await executor.execute(fan, { id: "a" });
+  await settle();
+  await executor.close();
+  await settle();
+  assertEquals(ran, [1]);
+  const next = setUp({ store, maxConcurrentActivities: 1, workflows: { fan } });
+  const [handle] = await next.executor.recover();
+  assertEquals([await handle.result(), ran], [[1, 2, 3], [1, 1, 2, 3]]);
+  await next.executor.close();
+});
+
 Deno.test("ExecutorOptions.maxConcurrentActivities takes many that end at once without using up the stack", async () => {
   const { executor } = setUp({ maxConcurrentActivities: 1 });
   const handle = await executor.execute((ctx: Ctx) =>

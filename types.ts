@@ -173,7 +173,7 @@ export interface ActivityFailedEvent {
   readonly at: number;
   /** The command's position in the run. */
   readonly seq: number;
-  /** Which attempt was the last, counted from 1. */
+  /** Which attempt was the last, counted from 1; 0 if its time was up before one began. */
   readonly attempt: number;
   /** How it failed. */
   readonly error: ErrorRecord;
