@@ -22,8 +22,10 @@ export function setDefaults(activity: AnyActivity, options: ActivityOptions): vo
 export function optionsOf(activity: AnyActivity, options: ActivityOptions): ActivityOptions {
   const own = (activity as { [defaults]?: ActivityOptions })?.[defaults];
   if (own === undefined || typeof options !== "object" || options === null) return options;
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...own, ...Object.fromEntries(given) };
+  const all: Record<string, unknown> = { ...own };
+  if (options.atMostOnce) delete all.retry;
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) all[name] = value;
+  return all;
 }
 
 /** @returns The activity's name in the history. */

@@ -13,31 +13,36 @@
  * }, { name: "charge", retry: { maxAttempts: 5, initialIntervalMs: 1 } });
  *
  * await using executor = new Executor({ store: new InMemoryStore() });
- * const order = (ctx: WorkflowContext) => ctx.executeActivity(charge, 500);
+ * const order = (ctx: WorkflowContext) => ctx.executeActivity(charge, 500, { timeoutMs: 1000 });
  * assertEquals(await (await executor.execute(order)).result(), "charged 500");
+ *
+ * assertEquals(charge(7), "charged 7"); // in a unit test, it is the function that it was
  * ```
  *
  * @module
  */
 
 import type { ActivityContext, ActivityOptions } from "./types.ts";
-import { setDefaults, validateActivity } from "./_activity_options.ts";
+import { optionsOf, setDefaults, validateActivity } from "./_activity_options.ts";
 
 /**
- * Gives an activity default options. What a call of `executeActivity` gives takes precedence, property by property.
+ * Gives an activity default options. What a call of `executeActivity` gives takes precedence, property by property;
+ * `undefined` leaves the default. A call that asks for `atMostOnce` does without a default `retry`.
  *
- * @param fn The activity.
+ * @param fn The activity. If it has defaults already, `defaults` change them in the same way.
  * @param defaults Its options.
- * @returns A function that does what `fn` does, to be passed to `executeActivity` or called in a unit test.
+ * @returns A function that does what `fn` does, to be passed to `executeActivity` or called in a unit test. `fn` itself
+ * gets no defaults.
  * @throws {TypeError | RangeError} If an argument is bad.
  */
-export function activity<Input, Output>(
-  fn: (input: Input, context: ActivityContext) => Output,
+export function activity<Fn extends (input: never, context: ActivityContext) => unknown>(
+  fn: Fn,
   defaults: ActivityOptions,
-): (input: Input, context: ActivityContext) => Output {
-  const value = validateActivity(fn, defaults, "define activity");
-  const wrapped = (input: Input, context: ActivityContext): Output => fn(input, context);
+): Fn {
+  const options = optionsOf(fn, defaults);
+  const value = validateActivity(fn, options, "define activity");
+  const wrapped = (...args: never[]) => (fn as (...args: never[]) => unknown)(...args);
   Object.defineProperty(wrapped, "name", { value });
-  setDefaults(wrapped, defaults);
-  return wrapped;
+  setDefaults(wrapped, options);
+  return wrapped as unknown as Fn;
 }

@@ -39,9 +39,82 @@ Deno.test("activity() gives a function default options, which a call overrides o
   await executor.close();
 });
 
-Deno.test("activity() answers a function that can be called as it is", () => {
+Deno.test("activity() answers a function that can be called as it is, with the same types", async () => {
   const double = activity((n: number) => 2 * n, { timeoutMs: 5 });
-  assertEquals([double(4, null as never), double.name], [8, "anonymous"]);
+  assertEquals([double(4), double.name], [8, "anonymous"]);
+  const greet = activity(async function greet(name?: string, context?: ActivityContext) {
+    return await Promise.resolve(`hello ${name ?? "you"} ${context?.attempt}`);
+  }, {});
+  assertEquals([await greet(), greet.name], ["hello you undefined", "greet"]);
+  const echo = activity(<T>(value: T) => value, { retry: {} });
+  const same: "same" = echo("same");
+  const context = activity((_: number, { signal }) => signal.aborted, {}); // its type follows
+  // @ts-expect-error -- takes a number
+  const wrong = () => double("4");
+  // @ts-expect-error -- not called in a workflow, it needs a context
+  const missing = () => context(1);
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const doubled: number = await ctx.executeActivity(double, 4);
+    const aborted: boolean = await ctx.executeActivity(context, 1);
+    // @ts-expect-error -- takes a number
+    const wrong = () => ctx.executeActivity(double, "4");
+    return [doubled, aborted, await ctx.executeActivity(greet), typeof wrong];
+  });
+  assertEquals(await handle.result(), [8, false, "hello you 1", "function"]);
+  assertEquals([same, typeof wrong, typeof missing], ["same", "function", "function"]);
+  await executor.close();
+});
+
+Deno.test("activity() changes the defaults of an activity that has some, and leaves it as it is", async () => {
+  let calls = 0;
+  const base = activity(() => {
+    throw new Error(`failure ${++calls}`);
+  }, { name: "base", retry: { maxAttempts: 3, jitter: false } });
+  const other = activity(base, { name: "other" });
+  const once = activity(base, { atMostOnce: true });
+  const { executor, store } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const fails = (error: Error) => error.message;
+    return [
+      await ctx.executeActivity(other).catch(fails),
+      await ctx.executeActivity(once).catch(fails),
+      await ctx.executeActivity(base, undefined, { atMostOnce: true }).catch(fails),
+      await ctx.executeActivity(base).catch(fails),
+      await ctx.executeActivity(once, undefined, { retry: {} }).catch(fails),
+    ];
+  }, { id: "a" });
+  const refused = 'Cannot execute activity "base": "atMostOnce" and "retry" exclude each other';
+  assertEquals(await handle.result(), ["failure 3", "failure 4", "failure 5", "failure 8", refused]);
+  const names = ofType((await store.load("a"))!.history, "activity_started").map(({ name }) => name);
+  assertEquals(names, ["other", "base", "base", "base"]);
+  await executor.close();
+});
+
+Deno.test("activity() defaults hold after a restart, as the code has them then", async () => {
+  let calls = 0;
+  const failing = () => {
+    calls++;
+    throw new Error("again");
+  };
+  const defaults = { name: "failing", retry: { maxAttempts: 2, initialIntervalMs: 1000, jitter: false } } as const;
+  const define = (maxAttempts: number) => activity(failing, { ...defaults, retry: { ...defaults.retry, maxAttempts } });
+  let current = define(2);
+  const work = (ctx: Ctx) => ctx.executeActivity(current);
+  const store = new FaultyStore();
+  const first = setUp({ store });
+  const failed = gate();
+  store.after = ({ events }) => {
+    if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
+  };
+  await first.executor.execute(work, { id: "a" });
+  await failed.promise;
+  store.after = () => {};
+  current = define(4);
+  const { executor } = setUp({ store, workflows: { work } });
+  await assertRejects(async () => await (await executor.recover())[0].result(), Error, "again");
+  assertEquals(calls, 4);
+  await executor.close();
 });
 
 Deno.test("activity() refuses bad options when it is called", () => {
