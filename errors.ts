@@ -167,8 +167,10 @@ export class CompensationError extends WorkflowError {
 }
 
 /**
- * Thrown by an activity that knows when it is worth another attempt, such as one that was told so by a server. Counts as
- * any failure does; without a retry policy there is no other attempt.
+ * Thrown by an activity that knows when it is worth another attempt, such as one that was told so by a server. The next
+ * attempt comes after `delayMs`, whatever interval, backoff and jitter of the retry policy are. All else is as with any
+ * failure: it counts for `maxAttempts`, `isRetryable` is asked, `totalTimeoutMs` goes on, and without a retry policy there
+ * is no other attempt.
  *
  * @example
  * ```ts

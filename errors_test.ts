@@ -1,7 +1,14 @@
 /** The errors, and their way through the history: what is thrown, and what comes back on the first run and on replay. */
 
 import { assert, assertEquals, assertInstanceOf, assertNotInstanceOf, assertStrictEquals } from "@std/assert";
-import { CanceledError, NonDeterminismError, NonRetryableError, TimeoutError, WorkflowError } from "@rockpool/workflow";
+import {
+  CanceledError,
+  NonDeterminismError,
+  NonRetryableError,
+  RetryAfterError,
+  TimeoutError,
+  WorkflowError,
+} from "@rockpool/workflow";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { toStored } from "./_value.ts";
 
@@ -21,6 +28,7 @@ const ours: [error: WorkflowError, data: Record<string, unknown>][] = [
   [new CanceledError("m"), { code: "canceled", reason: undefined }],
   [new TimeoutError("m", 5, { cause }), { code: "timeout", timeoutMs: 5 }],
   [new NonRetryableError("m", { cause }), { code: "non_retryable" }],
+  [new RetryAfterError("m", 1500, { cause }), { code: "retry_after", delayMs: 1500 }],
   [
     new NonDeterminismError("m", { expected: "e", actual: "a", position: 3 }),
     { code: "non_deterministic", expected: "e", actual: "a", position: 3 },

@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import {
   defaultRetryPolicy,
   NonRetryableError,
+  RetryAfterError,
   retryDelayMs,
   type RetryPolicy,
   validateRetryPolicy,
@@ -78,6 +79,18 @@ Deno.test("retryDelayMs() answers a finite delay however often it multiplies", (
 
 Deno.test("retryDelayMs() answers 0 when the first delay is 0", () => {
   assertEquals(delays({ ...none, initialIntervalMs: 0, backoffCoefficient: 1e308 }, 3), [0, 0, 0]);
+});
+
+Deno.test("retryDelayMs() takes the delay of a RetryAfterError as it is, if there is another attempt", () => {
+  const policy = { maxAttempts: 3, initialIntervalMs: 7, maxIntervalMs: 10, jitter: [5, 6] } as const;
+  const after = (delayMs: number) => ({ error: new RetryAfterError("busy", delayMs), random: 0.3 });
+  assertEquals([0, 1.5, 86_400_000].map((ms) => retryDelayMs(policy, { attempt: 2, ...after(ms) })), [
+    0,
+    1.5,
+    86_400_000,
+  ]);
+  assertEquals(retryDelayMs(policy, { attempt: 3, ...after(1) }), null);
+  assertEquals(retryDelayMs({ ...policy, isRetryable: () => false }, { attempt: 1, ...after(1) }), null);
 });
 
 Deno.test("retryDelayMs() never retries a NonRetryableError, whatever the policy says", () => {

@@ -179,6 +179,8 @@ function describe(event: WorkflowEvent, commands: ReadonlyMap<number, WorkflowEv
       const next = formatDuration(event.retryAt - event.at);
       return `${name}: ${formatError(event.error)}; next in ${next}`;
     }
+    case "activity_heartbeat":
+      return `${name}: ${formatValue(event.details)}`;
     case "activity_completed": {
       const attempt = event.attempt === 1 ? "" : `, attempt ${event.attempt}`;
       return `${name}${attempt}: ${formatValue(event.result)}`;

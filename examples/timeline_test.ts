@@ -41,6 +41,12 @@ Deno.test("formatTimeline() shows one event of every type", () => {
   );
 });
 
+Deno.test("formatTimeline() shows a heartbeat with what it told", () => {
+  const beat: WorkflowEvent = { type: "activity_heartbeat", at: at(7), seq: 0, attempt: 1, details: { copied: 3 } };
+  const lines = formatTimeline({ createdAt, history: [...history.slice(0, 2), beat] }).split("\n");
+  assertEquals(lines[2], "3  +00:00:00.007  activity heartbeat  charge: { copied: 3 }");
+});
+
 Deno.test("formatTimeline() says how a workflow ends", () => {
   const ends: [WorkflowEvent, string][] = [
     [{ type: "workflow_completed", at: 0, result: "fine" }, "workflow completed  fine"],

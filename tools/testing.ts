@@ -102,6 +102,10 @@ export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()
 /** The types of a history's events. */
 export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);
 
+/** The events of one type, to look at without the rest of their type. */
+export const ofType = (history: readonly WorkflowEvent[], type: WorkflowEvent["type"]): Record<string, unknown>[] =>
+  history.filter((event) => event.type === type) as never;
+
 /** Lets all microtasks and some turns of the event loop pass. */
 export const settle = (): Promise<void> => hops(50);
 
