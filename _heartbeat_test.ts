@@ -373,3 +373,16 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats
   assertEquals((error as TimeoutError).timeoutMs, 50);
   await executor.close();
 });
+
+Deno.test("ActivityContext.heartbeat() refuses details that are too large, and keeps those before", async () => {
+  const talks = (_: unknown, context: ActivityContext) => {
+    if (context.attempt > 1) return context.heartbeatDetails;
+    context.heartbeat("small");
+    context.heartbeat("x".repeat(100));
+  };
+  const { executor } = setUp({ maxPayloadBytes: 50 });
+  const retry = { isRetryable: (error: unknown) => error instanceof RangeError };
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry }));
+  assertEquals(await handle.result(), "small");
+  await executor.close();
+});

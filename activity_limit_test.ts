@@ -192,3 +192,25 @@ Deno.test("Executor() refuses a bad maxConcurrentActivities", () => {
     'Cannot create an executor: "maxConcurrentActivities" must be an integer from 1, got 0',
   );
 });
+
+Deno.test("ExecutorOptions.maxConcurrentActivities begins nothing of the line while the executor drains", async () => {
+  const opened = gate();
+  const ran: number[] = [];
+  const work = async (n: number) => {
+    ran.push(n);
+    if (n === 1) await opened.promise;
+  };
+  const fan = (ctx: Ctx) => Promise.all([1, 2, 3].map((n) => ctx.executeActivity(work, n)));
+  const { executor, store } = setUp({ maxConcurrentActivities: 1 });
+  await executor.execute(fan, { id: "a" });
+  await settle();
+  const closed = executor.close({ drainMs: 1000 });
+  opened.open();
+  await closed;
+  assertEquals(ran, [1]);
+  assertEquals(ofType((await store.load("a"))!.history, "activity_completed").length, 1);
+  const next = setUp({ store, maxConcurrentActivities: 1, workflows: { fan } });
+  await (await next.executor.recover())[0].result();
+  assertEquals(ran, [1, 2, 3]);
+  await next.executor.close();
+});

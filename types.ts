@@ -680,6 +680,7 @@ export interface ActivityContext {
    *
    * @param details What structured clone takes. Left out, what was told last stays.
    * @throws {TypeError} If the details cannot be stored.
+   * @throws {RangeError} If they are larger than the executor's `maxPayloadBytes`.
    * @throws The reason of `signal`, if nobody waits for the attempt any more: that ends a loop which does not look at
    * `signal`. After the attempt has returned or thrown, nothing happens.
    */
