@@ -17,6 +17,7 @@ import { cannot } from "./_check.ts";
 import { isThenable } from "./_deferred.ts";
 import { Heartbeat } from "./_heartbeat.ts";
 import { LazyAbort } from "./_lazy_abort.ts";
+import type { ReplaceActivity } from "./_options.ts";
 import type { Command, Effect, Pending } from "./_replay.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer, Timers } from "./_timers.ts";
@@ -30,6 +31,7 @@ export interface ActivityHost {
   readonly turns: Turns;
   readonly middleware: readonly Middleware[];
   readonly random: () => number;
+  readonly replaceActivity: ReplaceActivity | undefined;
   readonly report: ErrorReporter;
   /** How many attempts may run at a time; no limit if there is none. */
   readonly slots: Slots | undefined;
@@ -125,7 +127,7 @@ export class ActivityTask implements Effect {
   }
 
   #begin(): void {
-    const { name, activity, options } = this.#command;
+    const { name, options } = this.#command;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
     this.#host.turns.enter();
     const { timeoutMs, heartbeatTimeoutMs } = options;
@@ -144,8 +146,9 @@ export class ActivityTask implements Effect {
       });
     }
     const input = handOut((this.#pending.event as ActivityStartedEvent).input);
-    const { middleware, report } = this.#host;
+    const { middleware, replaceActivity, report } = this.#host;
     try {
+      const activity = replaceActivity?.(this.#command.activity as never, name) ?? this.#command.activity;
       let answer: unknown;
       if (middleware.length === 0) answer = activity(input as never, attempt as never);
       else {

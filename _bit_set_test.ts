@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { BitSet } from "./_bit_set.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 /** The last member of a word of each level, and the first of the word after it. */
 const BORDERS = [31, 32, 1023, 1024, 32_767, 32_768, 2 ** 20 - 1, 2 ** 20];

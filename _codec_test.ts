@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "./_codec.ts";
 import { needsCopy, toStored } from "./_value.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Fifo } from "./_fifo.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 Deno.test("Fifo does what an array does when 100,000 random things happen", () => {
   for (const [seed, pushes] of [[1, 0.5], [2, 0.7], [3, 0.35]]) {

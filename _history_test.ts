@@ -9,7 +9,7 @@ import {
   type WorkflowEvent,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w", input: { n: 1 }, timeoutMs: 5 };
 const fired = (at: number): WorkflowEvent => ({ type: "timer_fired", at, seq: 0 });

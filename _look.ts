@@ -36,11 +36,11 @@ export async function lookAt(
   replay.replaying = true; // nobody hears of it
   for (const event of history) replay.note(event);
   for (const event of history) {
-    let inTurn = replay.apply(event);
+    replay.apply(event);
     if (event.type === "workflow_started") {
       replay.start(workflow, new ReplayContext(state, replay, host), handOut(event.input));
     }
-    for (; inTurn; inTurn = replay.settleConditions()) {
+    for (; replay.inTurn; replay.inTurn = replay.settleConditions()) {
       await new Promise<void>((endTurn) => host.turns.begin({ endTurn }));
     }
     if (failure !== undefined) throw failure;

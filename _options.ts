@@ -9,6 +9,7 @@ import type { ErrorReporter, Hooks, Middleware } from "./hooks.ts";
 import type { SignalDefinition } from "./definitions.ts";
 import { validateRetryPolicy } from "./retry.ts";
 import type {
+  ActivityContext,
   Labels,
   RetryPolicy,
   WorkflowContext,
@@ -31,6 +32,12 @@ import {
   invalid,
 } from "./_check.ts";
 import { Slots } from "./_slots.ts";
+
+/** Answers what runs in place of an activity, which has this name in the history; nothing if it runs itself. */
+export type ReplaceActivity = (activity: AnyActivity, name: string) => AnyActivity | undefined;
+
+/** A function that an executor may run as an activity. */
+export type AnyActivity = (input: never, context: ActivityContext) => unknown;
 
 /** Options of an {@linkcode Executor}. */
 export interface ExecutorOptions {
@@ -62,6 +69,13 @@ export interface ExecutorOptions {
    * @default {none}
    */
   readonly middleware?: readonly Middleware[];
+  /**
+   * Gives the function that runs in place of an activity, such as a fake in a test or a stub where the real one cannot run:
+   * it gets the same input and context, and the activity's options hold. Nothing if the activity itself is to run.
+   *
+   * @default {every activity runs itself}
+   */
+  readonly replaceActivity?: ReplaceActivity;
   /**
    * Gets what hooks and middleware throw, and what `recover()` cannot go on with.
    *
@@ -241,7 +255,7 @@ const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 }
 /** Checks the options of an executor and fills in what they leave out. */
 export function completeOptions(options: ExecutorOptions) {
   const action = "create an executor";
-  const { store, clock = systemClock, workflows = {}, hooks, middleware = [] } = options ?? {};
+  const { store, clock = systemClock, workflows = {}, hooks, middleware = [], replaceActivity } = options ?? {};
   const { random = systemRandom, storeRetry = defaultStoreRetry, onError = console.error } = options ?? {};
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
@@ -271,6 +285,7 @@ export function completeOptions(options: ExecutorOptions) {
     checkFunction(`logger.${level}`, logger?.[level], action);
   }
   checkFunction("clock.now", clock?.now, action);
+  if (replaceActivity !== undefined) checkFunction("replaceActivity", replaceActivity, action);
   checkFunction("random", random, action);
   checkFunction("onError", onError, action);
   if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
@@ -285,7 +300,7 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  const limits = { slots, runSlots, maxHistoryEvents };
+  const limits = { slots, runSlots, maxHistoryEvents, replaceActivity };
   return { store, clock, workflows, hooks, middleware, random, storeRetry, report, logger, stamp, ...limits };
 }
 

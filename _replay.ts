@@ -144,6 +144,8 @@ export class Replay {
   #refusal: CancelRequestedEvent | undefined;
   /** Whether the code does again what an earlier run of it did. */
   replaying = false;
+  /** Whether the workflow's code may run now: an event was applied, and its microtasks have not drained. */
+  inTurn = false;
   /** In order of their sequence numbers. */
   readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);
@@ -286,6 +288,7 @@ export class Replay {
       this.#expected.delete(seq);
       if (!matches(event, command)) return void this.#diverge(this.#mismatch(event, command));
     }
+    if (!this.inTurn && !this.#ended) return void this.#diverge(this.#foreign(seq, command));
     const pending = new Pending(seq, command, event, this.#shields > 0);
     this.pending.set(seq, pending);
     if (event === undefined && !this.#ended) this.#listener.issued(pending);
@@ -484,6 +487,11 @@ export class Replay {
    * @returns Whether workflow code may have run or will run in a microtask because of it.
    */
   apply(event: WorkflowEvent): boolean {
+    this.inTurn = true;
+    return this.inTurn = this.#apply(event);
+  }
+
+  #apply(event: WorkflowEvent): boolean {
     switch (event.type) {
       case "activity_started":
       case "timer_started":
@@ -628,6 +636,20 @@ export class Replay {
       describe(command),
       `Likely edit: ${edit}${line === undefined ? "" : `\n  called ${line}`}`,
     );
+  }
+
+  /** What cannot be replayed, although the history has nothing against it: nothing in it says when the command is issued. */
+  #foreign(position: number, command: Command): NonDeterminismError {
+    const actual = describe(command);
+    const line = sourceLine(command.caller);
+    const message = `Cannot go on with ${this.#describe}: its code asked for ${
+      article(actual)
+    } after it had waited for something else than its context
+  position ${position}${line === undefined ? "" : `\n  called ${line}`}
+  A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: put it into an activity,
+  and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal()
+  The stored run is unchanged. Deploy code that waits for its context only and call recover()`;
+    return new NonDeterminismError(message, { expected: "a wait for the context", actual, position });
   }
 
   #divergence(position: number, expected: string, actual: string, hint: string): NonDeterminismError {

@@ -81,7 +81,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #ended: Deferred<void> | undefined;
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
-  #inTurn = false;
   /** Workflow code sees no event any more. */
   #halted = false;
   /** The code does not go on: its time is to come, or there is no slot for it. */
@@ -312,7 +311,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
-    const busy = this.live && (this.#replay.replaying || this.#inTurn || this.#queue.size > 0);
+    const busy = this.live && (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -504,7 +503,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   endTurn(): void {
     if (this.#replay.settleConditions()) return this.#host.turns.begin(this);
-    this.#inTurn = false;
+    this.#replay.inTurn = false;
     this.pump();
   }
 
@@ -518,19 +517,19 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Applies what is stored, up to the next event that workflow code can notice. */
   #pump(): void {
-    while (this.live && !this.#inTurn && !this.#halted && !this.#waiting) {
+    while (this.live && !this.#replay.inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         this.#endSettling();
         return;
       }
       const event = this.#queue.shift();
-      this.#inTurn = this.#replay.apply(event);
+      this.#replay.apply(event);
       if (event.type === "workflow_started") {
         const ctx = new ReplayContext(this, this.#replay, this.#host);
         this.#replay.start(this.#workflow, ctx, handOut(event.input));
       }
-      if (this.#inTurn) this.#host.turns.begin(this);
+      if (this.#replay.inTurn) this.#host.turns.begin(this);
     }
   }
 

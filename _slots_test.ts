@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Slots, type Ticket } from "./_slots.ts";
-import { hops, seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { hops } from "./tools/testing.ts";
 
 const nobody = () => {};
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { type Timer, TimerQueue } from "./_timer_queue.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 const noop = () => {};
 

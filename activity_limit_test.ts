@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ActivityContext, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
-import { gate, hops, ofType, seeded, settle, setUp } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate, hops, ofType, settle, setUp } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 

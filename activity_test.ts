@@ -5,6 +5,8 @@ import {
   activity,
   type ActivityContext,
   type ActivityOptions,
+  Executor,
+  InMemoryStore,
   RetryAfterError,
   type RetryPolicy,
   TimeoutError,
@@ -304,4 +306,38 @@ Deno.test("WorkflowContext.executeActivity() records every failed attempt: error
     ["RetryAfterError", "second", undefined, { code: "retry_after", delayMs: 5 }],
   ]);
   await executor.close();
+});
+
+Deno.test("ExecutorOptions.replaceActivity gives what runs in place of an activity, under its options and its name", async () => {
+  const send = activity((to: string): string => `sent to ${to}`, { retry: { maxAttempts: 2, initialIntervalMs: 1 } });
+  const charge = (amount: number) => amount;
+  const asked: string[] = [];
+  const { executor, store } = setUp({
+    replaceActivity(activity, name) {
+      asked.push(name);
+      if (activity !== send) return undefined;
+      return (to: never, { attempt }) => {
+        if (attempt === 1) throw new Error("busy");
+        return `faked to ${to}`;
+      };
+    },
+  });
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    return [await ctx.executeActivity(send, "ann"), await ctx.executeActivity(charge, 5)];
+  }, { id: "a" });
+  assertEquals(await handle.result(), ["faked to ann", 5]);
+  assertEquals(asked, ["send", "send", "charge"]);
+  const names = (await store.load("a"))!.history.flatMap((event) =>
+    event.type === "activity_started" ? event.name : []
+  );
+  assertEquals(names, ["send", "charge"]);
+  await executor.close();
+});
+
+Deno.test("new Executor() refuses a replaceActivity that is no function", () => {
+  assertThrows(
+    () => new Executor({ store: new InMemoryStore(), replaceActivity: {} as never }),
+    TypeError,
+    '"replaceActivity" must be a function',
+  );
 });

@@ -55,12 +55,14 @@ import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { lookAt } from "./_look.ts";
 import {
+  type AnyActivity,
   type CloseOptions,
   completeOptions,
   type ExecuteArgs,
   type ExecuteOptions,
   type ExecutorOptions,
   type QueryAnswers,
+  type ReplaceActivity,
   type Signal,
   type UpdateOptions,
   validateExecution,
@@ -72,11 +74,13 @@ import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
 
 export type {
+  AnyActivity,
   CloseOptions,
   ExecuteArgs,
   ExecuteOptions,
   ExecutorOptions,
   QueryAnswers,
+  ReplaceActivity,
   Signal,
   UpdateOptions,
   WorkflowHandle,

@@ -9,7 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { WorkflowState } from "@rockpool/workflow";
 import { randomProgram, randomStep, randomVisits, type Step } from "./tools/random_workflow.ts";
 import { assertSame, outcomeOf, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
-import { FaultyStore, seeded, settle, setUp } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { FaultyStore, settle, setUp } from "./tools/testing.ts";
 
 /** How many random workflows are stopped, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [10_000, 1];

@@ -77,14 +77,31 @@ const CLOCK_ONLY = [
   "setInterval",
 ];
 
+const root = new URL("./", import.meta.url);
+const modulesIn = (folder: string) =>
+  [...Deno.readDirSync(new URL(folder, root))].map(({ name }) => folder + name)
+    .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"));
+const files = modulesIn("");
+/** The test kit stands beside: it may know all of the core, and the core nothing of it. */
+const kit = modulesIn("testing/");
+
 /** What is wrong with a module; every line names the place. */
 function complaints(file: string, source: string): string[] {
+  const isKit = file.startsWith("testing/");
   const check = (context: Deno.lint.RuleContext): Deno.lint.LintVisitor => {
     const declared = new Set<string>();
     const foreign: [Deno.lint.Node, string][] = [];
     const report = (node: Deno.lint.Node, message: string) => context.report({ node, message });
 
     const checkImport = (node: Deno.lint.Node, from: unknown) => {
+      if (isKit) {
+        const sibling = String(from).replace(/^\.\//, "testing/");
+        const core = String(from).replace(/^\.\.\//, "");
+        if (!kit.includes(sibling) && !(core in ROWS)) {
+          report(node, `imports ${from}, which is not a module of the test kit or of the core`);
+        }
+        return;
+      }
       const row = ROWS[String(from).replace(/^\.\//, "")];
       if (!String(from).startsWith("./") || row === undefined) {
         report(node, `imports ${from}, which is not a module of the core`);
@@ -141,7 +158,7 @@ function complaints(file: string, source: string): string[] {
         if (/^new Date(\(\))?$/.test(text) && file !== "clock.ts") report(node, `calls ${text}`);
       },
       Program(node) {
-        if (file !== "mod.ts") return;
+        if (!/^(testing\/)?mod.ts$/.test(file)) return;
         for (const statement of node.body) {
           const isReExport = statement.type.startsWith("Export") &&
             "source" in statement && statement.source;
@@ -159,16 +176,18 @@ function complaints(file: string, source: string): string[] {
   );
 }
 
-const root = new URL("./", import.meta.url);
-const files = [...Deno.readDirSync(root)].map((entry) => entry.name)
-  .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"));
-
 Deno.test("layers: every module of the core has a row", () => {
   assertEquals(files.toSorted(), Object.keys(ROWS).toSorted());
 });
 
 for (const file of files.filter((name) => name in ROWS)) {
   Deno.test(`layers: ${file} imports from rows above only, and uses web standards only`, () => {
+    assertEquals(complaints(file, Deno.readTextFileSync(new URL(file, root))), []);
+  });
+}
+
+for (const file of kit) {
+  Deno.test(`layers: ${file} imports the kit and the core only, and uses web standards only`, () => {
     assertEquals(complaints(file, Deno.readTextFileSync(new URL(file, root))), []);
   });
 }
@@ -199,6 +218,11 @@ const PLANTED: [string, string, string][] = [
   ["retry.ts", "const now = +new Date();", "calls new Date()"],
   ["retry.ts", "const jitter = Math.random();", "calls Math.random"],
   ["retry.ts", "globalThis.setTimeout(retry, 1);", "calls setTimeout"],
+  ["testing/x.ts", `import { x } from "../tools/testing.ts";`, "not a module of the test kit"],
+  ["testing/x.ts", `import { assert } from "@std/assert";`, "not a module of the test kit"],
+  ["testing/x.ts", "Deno.test();", "uses Deno"],
+  ["testing/x.ts", "const now = Date.now();", "calls Date.now"],
+  ["testing/mod.ts", "export const version = 1;", "not a re-export"],
   ["mod.ts", "export const version = 1;", "not a re-export"],
 ];
 

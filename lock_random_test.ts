@@ -10,7 +10,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { RWLock } from "./lock.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34];
 const STEPS = 25_000;

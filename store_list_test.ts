@@ -10,7 +10,7 @@ import {
   type WorkflowStatus,
 } from "@rockpool/workflow";
 import { isWanted } from "./tools/store_model.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 const statuses: WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "w" };

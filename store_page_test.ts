@@ -9,7 +9,8 @@ import {
   type WorkflowState,
   type WorkflowStatus,
 } from "@rockpool/workflow";
-import { gate, seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate } from "./tools/testing.ts";
 
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "w" };
 

@@ -21,7 +21,7 @@ import {
   type WorkflowStatus,
 } from "@rockpool/workflow";
 import { type Kept, StoreModel } from "./tools/store_model.ts";
-import { seeded } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
 
 const statuses: WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
 

@@ -9,7 +9,8 @@ import {
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { gate, seeded, settle, setUp } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate, settle, setUp } from "./tools/testing.ts";
 
 /** Saves workflows whose status is their first letter's: r, c, f or x (canceled). */
 async function saveAll(store: InMemoryStore, ...ids: string[]): Promise<void> {

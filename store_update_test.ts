@@ -2,7 +2,8 @@
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { InMemoryStore, WorkflowError, type WorkflowState, type WorkflowStateInit } from "@rockpool/workflow";
-import { gate, seeded, settle } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate, settle } from "./tools/testing.ts";
 
 /** One more than what is stored. */
 const increment = (state: WorkflowState | null): WorkflowStateInit => ({

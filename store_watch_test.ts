@@ -10,7 +10,8 @@ import {
   type WatchOptions,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { gate, seeded, settle } from "./tools/testing.ts";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate, settle } from "./tools/testing.ts";
 
 const save = (store: InMemoryStore, workflowId: string, input?: unknown) =>
   store.save({ workflowId, status: "running", input });

@@ -9,7 +9,7 @@
  */
 
 /** In kilobytes of 1,024 bytes. The executor is to do what the best engines do, so the whole has room for it. */
-const BUDGETS = { "mod.ts": 32, "store.ts": 12, "lock.ts": 3 };
+const BUDGETS = { "mod.ts": 36, "store.ts": 12, "lock.ts": 3 };
 
 /** The gzipped and the minified size of a bundle, in bytes. */
 async function measure(module: string): Promise<[zipped: number, minified: number]> {
