@@ -309,7 +309,9 @@ Deno.test("WorkflowContext.executeActivity() records every failed attempt: error
 });
 
 Deno.test("ExecutorOptions.replaceActivity gives what runs in place of an activity, under its options and its name", async () => {
-  const send = activity((to: string): string => `sent to ${to}`, { retry: { maxAttempts: 2, initialIntervalMs: 1 } });
+  const send = activity(function send(to: string) {
+    return `sent to ${to}`;
+  }, { retry: { maxAttempts: 2, initialIntervalMs: 1 } });
   const charge = (amount: number) => amount;
   const asked: string[] = [];
   const { executor, store } = setUp({
