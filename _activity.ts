@@ -319,7 +319,8 @@ class Attempt extends LazyAbort implements ActivityContext {
     return `${this.#run.runId}:${this.#pending.seq}`;
   }
 
-  heartbeat(details?: unknown): void {
-    this.#task.beat(this, details);
+  /** A function of its own, so that an activity may take its context apart. */
+  get heartbeat(): (details?: unknown) => void {
+    return (details) => this.#task.beat(this, details);
   }
 }

@@ -30,6 +30,7 @@ import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
 import { LazyMap } from "./_lazy_map.ts";
+import { callHook, tellOf } from "./_hooks.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
@@ -142,7 +143,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** Begins with the event that was stored just now, or goes on where the history ends. */
   start(started?: WorkflowEvent): void {
-    if (started !== undefined) this.#callHook(started);
+    if (started !== undefined) tellOf(this.#host, started, this);
     const { startAt } = this.#started;
     const { clock, timers } = this.#host;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();
@@ -474,7 +475,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   act(event: WorkflowEvent): void {
     if (!this.live) return;
-    this.#callHook(event);
+    tellOf(this.#host, event, this);
     if (finalStatus(event) !== undefined) return this.#finish(event);
     if (!("seq" in event) || this.#closing) return;
     const pending = this.#replay.pending.get(event.seq);
@@ -535,6 +536,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #endReplay(): void {
     this.#replay.replaying = false;
+    callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
@@ -620,19 +622,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#host.ended(this);
     this.#ended?.resolve();
   }
-
-  #callHook(event: WorkflowEvent): void {
-    const { hooks, report } = this.#host;
-    const name = hookNames[event.type];
-    if (name === undefined || hooks?.[name] === undefined) return;
-    const { workflowId, runId, workflowName } = this;
-    try {
-      // Unhandled, the failure of an async hook would take the process down.
-      Promise.resolve(hooks[name](event as never, { workflowId, runId, workflowName })).catch(report);
-    } catch (error) {
-      report(error);
-    }
-  }
 }
 
 /** An update that somebody asks for; its input is a stored value. */
@@ -669,16 +658,3 @@ function commandEvent(command: Command, seq: number, at: number, maxBytes: numbe
       }
   }
 }
-
-const hookNames: { readonly [Type in WorkflowEvent["type"]]?: keyof Hooks } = {
-  workflow_started: "workflowStarted",
-  workflow_completed: "workflowCompleted",
-  workflow_failed: "workflowFailed",
-  workflow_canceled: "workflowCanceled",
-  cancel_requested: "cancelRequested",
-  activity_started: "activityStarted",
-  activity_completed: "activityCompleted",
-  activity_failed: "activityFailed",
-  activity_attempt_failed: "activityAttemptFailed",
-  signal_received: "signalReceived",
-};

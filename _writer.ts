@@ -83,6 +83,11 @@ export class Writer {
     else outbox.waiters.push(tell);
   }
 
+  /** How many events of the run are stored. */
+  get stored(): number {
+    return this.#length;
+  }
+
   /** How many events the run has once all that is recorded is stored. */
   get length(): number {
     return this.#length + (this.#sending?.events.length ?? 0) + (this.#outbox?.events.length ?? 0);

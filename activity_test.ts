@@ -343,3 +343,20 @@ Deno.test("new Executor() refuses a replaceActivity that is no function", () => 
     '"replaceActivity" must be a function',
   );
 });
+
+Deno.test("ActivityContext.heartbeat() can be called without its context", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) =>
+    ctx.executeActivity(
+      (_: null, { attempt, heartbeat, heartbeatDetails }: ActivityContext) => {
+        heartbeat(`at ${attempt}`);
+        if (attempt === 1) throw new Error("busy");
+        return heartbeatDetails;
+      },
+      null,
+      { retry: { maxAttempts: 2 } },
+    )
+  );
+  assertEquals(await handle.result(), "at 1");
+  await executor.close();
+});

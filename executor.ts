@@ -53,6 +53,7 @@ import {
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
+import { tellOf } from "./_hooks.ts";
 import { lookAt } from "./_look.ts";
 import {
   type AnyActivity,
@@ -689,21 +690,23 @@ export class Executor {
     let tried: number | undefined;
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {
-        const { runId, status, history } = await this.#handles.load(id, verb);
+        const { runId, workflowName, status, history } = await this.#handles.load(id, verb);
         const isStored = (stored: WorkflowEvent) =>
           event.type === "signal_received"
             ? sent && stored.type === event.type && stored.signalId === event.signalId
             : event.type === "workflow_canceled"
             ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
             : stored.type === event.type && (sent || status === "running");
-        if (history.some(isStored)) return;
+        const tell = () => tellOf(this.#host, event, { workflowId: id, runId, workflowName });
+        if (history.some(isStored)) return tried === undefined ? undefined : tell(); // only the answer was lost
         if (status !== "running") {
           throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
         }
         if (!this.#runs.has(id)) {
           sent = true;
           try {
-            return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
+            await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
+            return tell();
           } catch (error) {
             // A conflict that nothing explains is a fault of the store as well.
             if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);

@@ -1,7 +1,7 @@
 /**
  * Ways to look on: hooks that hear of events, middleware that stands around calls.
  *
- * 1. A hook is called after its event is stored, and never for an event that is replayed.
+ * 1. A hook is called after its event is stored, by the executor that has stored it, and never for an event that is replayed.
  * 2. A hook or a middleware that throws is reported once to `onError`; the run goes on as if it had not been there.
  *
  * @example
@@ -26,15 +26,27 @@ import type {
   ActivityAttemptFailedEvent,
   ActivityCompletedEvent,
   ActivityFailedEvent,
+  ActivityHeartbeatEvent,
   ActivityStartedEvent,
   CancelRequestedEvent,
+  ChildCompletedEvent,
+  ChildFailedEvent,
+  ChildStartedEvent,
+  CompensationStartedEvent,
+  PatchedEvent,
+  SideEffectEvent,
   SignalReceivedEvent,
+  TimerFiredEvent,
+  TimerStartedEvent,
+  UpdateAcceptedEvent,
+  UpdateCompletedEvent,
   WorkflowCanceledEvent,
   WorkflowCompletedEvent,
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
 import { isThenable } from "./_deferred.ts";
+import { hookNames } from "./_hook_names.ts";
 
 /** Whose event a hook hears of. */
 export interface RunInfo {
@@ -46,7 +58,16 @@ export interface RunInfo {
   readonly workflowName: string;
 }
 
-/** Functions that are called when something has happened, each optional. They are not waited for. */
+/** A replay that has come to the end of what is stored. */
+export interface WorkflowReplay {
+  /** How many events were replayed. */
+  readonly events: number;
+}
+
+/**
+ * Functions that are called when something has happened, each optional: one for every kind of event, and one for replays.
+ * They are not waited for.
+ */
 export interface Hooks {
   /** A workflow began. */
   readonly workflowStarted?: (event: WorkflowStartedEvent, run: RunInfo) => unknown;
@@ -66,25 +87,36 @@ export interface Hooks {
   readonly activityFailed?: (event: ActivityFailedEvent, run: RunInfo) => unknown;
   /** An attempt failed and another one will follow. */
   readonly activityAttemptFailed?: (event: ActivityAttemptFailedEvent, run: RunInfo) => unknown;
+  /** An activity told of itself, as far as that is recorded. */
+  readonly activityHeartbeat?: (event: ActivityHeartbeatEvent, run: RunInfo) => unknown;
+  /** A sleep or a deadline began. */
+  readonly timerStarted?: (event: TimerStartedEvent, run: RunInfo) => unknown;
+  /** A sleep or a deadline is over. */
+  readonly timerFired?: (event: TimerFiredEvent, run: RunInfo) => unknown;
   /** A signal arrived. */
   readonly signalReceived?: (event: SignalReceivedEvent, run: RunInfo) => unknown;
+  /** An update was found valid. */
+  readonly updateAccepted?: (event: UpdateAcceptedEvent, run: RunInfo) => unknown;
+  /** An update was answered. */
+  readonly updateCompleted?: (event: UpdateCompletedEvent, run: RunInfo) => unknown;
+  /** A child workflow was asked for. */
+  readonly childStarted?: (event: ChildStartedEvent, run: RunInfo) => unknown;
+  /** A child workflow returned. */
+  readonly childCompleted?: (event: ChildCompletedEvent, run: RunInfo) => unknown;
+  /** A child workflow ended otherwise. */
+  readonly childFailed?: (event: ChildFailedEvent, run: RunInfo) => unknown;
+  /** A value from outside the history was recorded. */
+  readonly sideEffect?: (event: SideEffectEvent, run: RunInfo) => unknown;
+  /** A compensation began. */
+  readonly compensationStarted?: (event: CompensationStartedEvent, run: RunInfo) => unknown;
+  /** The workflow went the new way of a change. */
+  readonly patched?: (event: PatchedEvent, run: RunInfo) => unknown;
+  /** A run that was stored goes on here: its code has seen again what had happened. */
+  readonly workflowReplayed?: (replay: WorkflowReplay, run: RunInfo) => unknown;
 }
 
 /** All of them, since those of a class are not among its instance's keys. */
-const hookNames = Object.keys(
-  {
-    workflowStarted: 0,
-    workflowCompleted: 0,
-    workflowFailed: 0,
-    workflowCanceled: 0,
-    cancelRequested: 0,
-    activityStarted: 0,
-    activityCompleted: 0,
-    activityFailed: 0,
-    activityAttemptFailed: 0,
-    signalReceived: 0,
-  } satisfies Record<keyof Hooks, 0>,
-) as (keyof Hooks)[];
+const allHooks: readonly (keyof Hooks)[] = [...Object.values(hookNames), "workflowReplayed"];
 
 /** A call that middleware stands around. */
 export type MiddlewareCall =
@@ -140,7 +172,7 @@ export type ErrorReporter = (error: unknown) => void;
 export function composeHooks(...sets: readonly Hooks[]): Hooks {
   type AnyHook = (event: unknown, run: RunInfo) => unknown;
   const composed: Record<string, AnyHook> = {};
-  for (const name of hookNames) {
+  for (const name of allHooks) {
     if (sets.every((hooks) => hooks[name] === undefined)) continue;
     composed[name] = (event, run) => {
       const errors: unknown[] = [];

@@ -47,7 +47,19 @@ Deno.test("composeHooks() knows every hook", () => {
     activityCompleted: true,
     activityFailed: true,
     activityAttemptFailed: true,
+    activityHeartbeat: true,
+    timerStarted: true,
+    timerFired: true,
     signalReceived: true,
+    updateAccepted: true,
+    updateCompleted: true,
+    childStarted: true,
+    childCompleted: true,
+    childFailed: true,
+    sideEffect: true,
+    compensationStarted: true,
+    patched: true,
+    workflowReplayed: true,
   };
   const set = Object.fromEntries(Object.keys(names).map((name) => [name, () => {}]));
   assertEquals(Object.keys(composeHooks(set)).sort(), Object.keys(names).sort());
