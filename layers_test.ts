@@ -19,6 +19,7 @@ const ROWS: Record<string, number> = {
   "_check.ts": 0,
   "_deferred.ts": 0,
   "_fifo.ts": 0,
+  "_hop.ts": 0,
   "_lazy_map.ts": 0,
   "_lazy_abort.ts": 0,
   "_error_record.ts": 0,

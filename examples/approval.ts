@@ -58,7 +58,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   clock.release();
   await stopped.promise;
   print("--- the process dies on day 2; another one recovers on day 3");
-  clock.advance(1 * DAY_MS);
+  await clock.advance(1 * DAY_MS);
 
   await using second = new Executor({ store, clock, workflows: { expense } });
   const handles = await second.recover();
