@@ -85,6 +85,10 @@ export class ActivityTask implements Effect {
     return this.#command.options.atMostOnce === true;
   }
 
+  get running(): boolean {
+    return this.#attempt !== undefined;
+  }
+
   /** Begins the next attempt when it is due. */
   retry(dueAt: number): void {
     if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.begin());

@@ -50,6 +50,7 @@ const ROWS: Record<string, number> = {
   "_activity.ts": 2,
   "_writer.ts": 2,
   "_run.ts": 2.5,
+  "_open_runs.ts": 1.5,
   "_handles.ts": 2.75,
   "_child.ts": 2,
   "_look.ts": 2.5,
