@@ -128,7 +128,7 @@ export class VirtualClock implements Clock {
   #moves = 0;
   #missedJump = false;
   #jumping = false;
-  #released: Deferred<void> | undefined;
+  #changed: Deferred<void> | undefined;
   /** What callbacks of `at` threw while it was moved. */
   readonly #failures: unknown[] = [];
 
@@ -157,6 +157,11 @@ export class VirtualClock implements Clock {
   get idle(): boolean {
     return this.#holds === 0 && this.#moves === 0 &&
       !(this.autoAdvance && (this.#timers.peek()?.dueAt ?? Infinity) < Infinity);
+  }
+
+  /** Resolves when it is {@linkcode idle}, without moving it. */
+  async whenIdle(): Promise<void> {
+    while (!this.idle) await this.#change();
   }
 
   /** Sets a timer; see {@linkcode Clock.setTimer}. */
@@ -216,8 +221,7 @@ export class VirtualClock implements Clock {
     if (this.#holds === 0) throw new RangeError("Cannot release the clock: nobody holds it");
     this.#holds--;
     if (working) this.#working--;
-    this.#released?.resolve();
-    this.#released = undefined;
+    this.#tell();
     if (this.autoAdvance && this.#holds === 0) this.#jump();
   }
 
@@ -261,18 +265,27 @@ export class VirtualClock implements Clock {
     await this.#move(Infinity);
   }
 
+  /** Resolves when somebody holds the clock no more, or has moved it. */
+  #change(): Promise<void> {
+    return (this.#changed ??= new Deferred()).promise;
+  }
+
+  #tell(): void {
+    this.#changed?.resolve();
+    this.#changed = undefined;
+  }
+
   async #move(until: number): Promise<void> {
     this.#moves++;
     try {
       do {
-        while ((until === Infinity ? this.#holds : this.#working) > 0) {
-          await (this.#released ??= new Deferred()).promise;
-        }
+        while ((until === Infinity ? this.#holds : this.#working) > 0) await this.#change();
         if (this.#failures.length > 0) throw this.#failures.shift();
       } while (this.#fireNext(until));
       if (until < Infinity) this.#now = Math.max(this.#now, until);
     } finally {
       this.#moves--;
+      this.#tell();
       if (this.#missedJump) hop(this.#jump); // whoever waits for the move speaks first
       this.#missedJump = false;
     }

@@ -552,6 +552,22 @@ Deno.test("VirtualClock.idle tells whether anything goes on, or will by itself",
   assertEquals(clock.idle, true);
 });
 
+Deno.test("VirtualClock.whenIdle() waits until nothing goes on any more, and moves nothing", async () => {
+  const clock = new VirtualClock({ autoAdvance: false });
+  await clock.whenIdle();
+  const log: string[] = [];
+  clock.setTimer(5, () => {});
+  clock.hold();
+  clock.hold(true);
+  const idle = clock.whenIdle().then(() => log.push(`idle at ${clock.now()}`));
+  clock.release();
+  await settle();
+  const advanced = clock.advance(3).then(() => log.push("advanced"));
+  clock.release(true);
+  await Promise.all([idle, advanced]);
+  assertEquals(log.toSorted(), ["advanced", "idle at 3"]);
+});
+
 Deno.test("VirtualClock.at() calls back at a time after the start, and time stands still meanwhile", async () => {
   for (const autoAdvance of [true, false]) {
     const clock = new VirtualClock({ startAt: 1_000_000, autoAdvance });
