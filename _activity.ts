@@ -85,6 +85,10 @@ export class ActivityTask implements Effect {
     return this.#command.options.atMostOnce === true;
   }
 
+  get running(): boolean {
+    return this.#attempt !== undefined;
+  }
+
   /** Begins the next attempt when it is due. */
   retry(dueAt: number): void {
     if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.begin());
@@ -129,7 +133,7 @@ export class ActivityTask implements Effect {
   #begin(): void {
     const { name, options } = this.#command;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
-    this.#host.turns.enter();
+    this.#host.turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = options;
     if (heartbeatTimeoutMs !== undefined) {
       this.#beats.watch(() => {
@@ -278,7 +282,7 @@ export class ActivityTask implements Effect {
     if (attempt === undefined) return;
     this.#attempt = undefined;
     this.#host.slots?.release();
-    this.#host.turns.leave();
+    this.#host.turns.endActivity();
     this.#onIdle?.();
     if (reason !== undefined) attempt.abort(reason);
   }

@@ -64,6 +64,8 @@ export interface Effect {
   retry?(dueAt: number): void;
   /** Nothing more is begun for it. Resolves when what runs has ended. */
   drain?(): Promise<void>;
+  /** Whether an attempt of an activity runs. */
+  readonly running?: boolean;
   /** A heartbeat is stored: the next one may be recorded. */
   beatStored?(): void;
 }
@@ -332,6 +334,11 @@ export class Replay {
     const condition = new Condition(check, this.#shields > 0);
     if (!condition.settle()) this.#conditions = [...this.#conditions, condition];
     return { promise: condition.promise, stop: () => this.#dropCondition(condition) };
+  }
+
+  /** How many conditions the workflow waits for. */
+  get conditions(): number {
+    return this.#conditions.length;
   }
 
   /** Looks at the conditions, once the workflow has seen an event. Answers whether it will go on because of one. */

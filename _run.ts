@@ -34,6 +34,7 @@ import { callHook, tellOf } from "./_hooks.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import { type Wait, waitsOf } from "./_open_runs.ts";
 import type { Stamp } from "./_options.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
@@ -189,6 +190,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** Whether the workflow's code has begun, or is about to. */
   get begun(): boolean {
     return !this.#waiting;
+  }
+
+  /** What its code waits for. */
+  waits(): Wait[] {
+    if (!this.#waiting) return waitsOf(this.#replay, this.#host.clock.now());
+    return [this.#ticket === undefined ? { type: "start", startAt: this.#started.startAt! } : { type: "slot" }];
   }
 
   /** Resolves when the run is live no more. */

@@ -67,6 +67,13 @@ export class Signals {
     return [...unread].sort((a, b) => a.order - b.order).map(({ event }) => event);
   }
 
+  /** The names of the signals that somebody waits for. */
+  awaited(): string[] {
+    return Array.from(this.#channels.entries())
+      .filter(([, { subscribers }]) => [...subscribers].some((one) => one.waits))
+      .map(([name]) => name);
+  }
+
   subscribe(name: string): AsyncIterator<unknown, undefined> {
     return new Subscription(this.#channel(name), this.#gate);
   }
@@ -99,6 +106,10 @@ class Subscription implements AsyncIterator<unknown, undefined> {
     this.unread = channel.buffer;
     channel.buffer = new Fifo();
     channel.subscribers.add(this);
+  }
+
+  get waits(): boolean {
+    return this.#waiters.length > 0;
   }
 
   take(arrival: Arrival): void {

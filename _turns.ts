@@ -10,24 +10,7 @@
  */
 
 import type { Clock } from "./clock.ts";
-
-type Hop = (callback: () => void) => void;
-
-/** Where there is no `setImmediate`: browsers and workers. Its ports do not keep those alive. */
-export function messageChannelHop(): Hop {
-  const { port1, port2 } = new MessageChannel();
-  const callbacks: (() => void)[] = [];
-  port1.onmessage = () => callbacks.shift()!();
-  return (callback) => {
-    callbacks.push(callback);
-    port2.postMessage(null);
-  };
-}
-
-// Taken once: fake timers that replace it later must not stop the turns. `setTimeout(0)` would take over 1 ms.
-const { setImmediate } = globalThis as { setImmediate?: Hop };
-let channelHop: Hop | undefined;
-const hop: Hop = setImmediate ?? ((callback) => (channelHop ??= messageChannelHop())(callback));
+import { hop } from "./_hop.ts";
 
 export class Turns {
   readonly #clock: Clock;
@@ -54,11 +37,11 @@ export class Turns {
     return promise.finally(() => this.leave());
   }
 
-  /** Something goes on that is not waiting for a timer. Counted. */
+  /** The executor works. Counted. */
   enter(): void {
     if (this.#work++ > 0 || this.#held) return;
     this.#held = true;
-    this.#clock.hold?.();
+    this.#clock.hold?.(true);
   }
 
   /** It has ended. */
@@ -66,6 +49,18 @@ export class Turns {
     if (--this.#work > 0 || this.#releasing || this.#clock.release === undefined) return;
     this.#releasing = true;
     hop(this.#release);
+  }
+
+  /** An activity runs. That is no work of the executor: what it waits for may be the clock. */
+  beginActivity(): void {
+    this.#clock.hold?.();
+  }
+
+  /** It has ended, and whoever waited for it speaks first. */
+  endActivity(): void {
+    this.enter();
+    this.#clock.release?.();
+    this.leave();
   }
 
   readonly #end = (): void => {
@@ -79,6 +74,6 @@ export class Turns {
     this.#releasing = false;
     if (this.#work > 0) return;
     this.#held = false;
-    this.#clock.release!();
+    this.#clock.release!(true);
   };
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
-import { messageChannelHop, Turns } from "./_turns.ts";
+import { Turns } from "./_turns.ts";
 
 /** A clock that only notes who holds it. */
 function setUp() {
@@ -17,28 +17,6 @@ function setUp() {
 /** Lets some macrotasks pass. */
 async function pass(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
-}
-
-/** A module of its own, in whose world there is no `setImmediate`; and the ports that it opens. */
-async function withoutSetImmediate() {
-  const globals = globalThis as { setImmediate?: unknown; MessageChannel: typeof MessageChannel };
-  const real = { setImmediate: globals.setImmediate, MessageChannel };
-  const ports: MessagePort[] = [];
-  globals.setImmediate = undefined;
-  globals.MessageChannel = class extends real.MessageChannel {
-    constructor() {
-      super();
-      ports.push(this.port1, this.port2);
-    }
-  };
-  return {
-    Turns: ((await import("./_turns.ts?hop=channel" as string)) as { Turns: typeof Turns }).Turns,
-    ports,
-    [Symbol.dispose]() {
-      Object.assign(globals, real);
-      for (const port of ports) port.close();
-    },
-  };
 }
 
 Deno.test("Turns.begin() ends the turn when all microtasks have drained", async () => {
@@ -86,6 +64,18 @@ Deno.test("Turns holds the clock once while there is work, and releases it one h
   assertEquals(log, ["hold"]);
   await pass();
   assertEquals(log, ["hold", "release"]);
+});
+
+Deno.test("Turns tells the clock its own work from activities, and holds it one hop after the last of both", async () => {
+  const log: string[] = [];
+  const note = (what: string) => (working?: boolean) => void log.push(working ? `${what} working` : what);
+  const turns = new Turns({ now: () => 0, setTimer: () => () => {}, hold: note("hold"), release: note("release") });
+  turns.beginActivity();
+  await pass();
+  turns.endActivity();
+  log.push("ended");
+  await pass();
+  assertEquals(log, ["hold", "hold working", "release", "ended", "release working"]);
 });
 
 Deno.test("Turns keeps holding the clock when work begins in the hop after the last", async () => {
@@ -181,50 +171,14 @@ Deno.test("Turns is not stopped by timers that are replaced later", async () => 
   assertEquals(log, ["hold", "end", "release"]);
 });
 
-Deno.test("Turns hops through one message channel where there is no setImmediate", async () => {
-  using channel = await withoutSetImmediate();
-  const { clock, log } = setUp();
-  const [a, b] = [new channel.Turns(clock), new channel.Turns(clock)];
-  assertEquals(channel.ports.length, 0);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  clock.release = () => {
-    log.push("release");
-    if (log.length === 7) resolve();
-  };
-  a.begin({ endTurn: () => log.push("a") });
-  b.begin({ endTurn: () => log.push("b") });
-  Promise.resolve().then(() => Promise.resolve()).then(() => log.push("drained"));
-  await promise;
-  assertEquals([log, channel.ports.length], [["hold", "hold", "drained", "a", "b", "release", "release"], 2]);
-});
-
 Deno.test("Turns takes one hop for all turns that end together", async () => {
-  const globals = globalThis as { setImmediate: unknown };
-  const real = globals.setImmediate as (callback: () => void) => void;
-  let hops = 0;
-  globals.setImmediate = (callback: () => void) => real(() => (hops++, callback()));
-  const fresh = await import("./_turns.ts?hop=counted" as string) as { Turns: typeof Turns };
-  globals.setImmediate = real;
-  let ended = 0;
-  const turns = new fresh.Turns({ now: () => 0, setTimer: () => () => {} });
-  for (let i = 0; i < 100; i++) turns.begin({ endTurn: () => ended++ });
-  await pass();
-  assertEquals([ended, hops], [100, 1]);
-});
-
-Deno.test("messageChannelHop() calls back in order, each in a macrotask of its own", async () => {
-  using channel = await withoutSetImmediate();
-  const hop = messageChannelHop();
+  const { turns } = setUp();
   const log: string[] = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (const name of ["a", "b"]) {
-    hop(() => {
-      log.push(name);
-      queueMicrotask(() => log.push(`after ${name}`));
-    });
-  }
-  hop(() => hop(resolve));
-  assertEquals(log, []);
-  await promise;
-  assertEquals([log, channel.ports.length], [["a", "after a", "b", "after b"], 2]);
+  const endTurn = () => {
+    log.push("end");
+    queueMicrotask(() => log.push("the hop is over"));
+  };
+  for (let i = 0; i < 100; i++) turns.begin({ endTurn });
+  await pass();
+  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the hop is over")]);
 });

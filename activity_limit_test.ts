@@ -66,7 +66,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave t
   await settle();
   await executor.cancel("b");
   await assertRejects(() => waits.result());
-  clock.advance(100);
+  await clock.advance(100);
   await assertRejects(() => stuck.result(), TimeoutError);
   await last.result();
   assertEquals(ran, ["last"]);
@@ -103,7 +103,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served
     let unfinished = true;
     for (let step = 0; unfinished; step++) {
       await hops(1 + random() * 20);
-      if (random() < 0.3) clock.advance(random() * 1000);
+      if (random() < 0.3) await clock.advance(random() * 1000);
       if (step === 5) await executor.cancel("w3").catch(() => {});
       if (random() < 0.1 && step < 50) {
         await executor.close();
@@ -132,7 +132,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the att
     id: "hurried",
   });
   await settle();
-  clock.advance(100);
+  await clock.advance(100);
   await assertRejects(() => hurried.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
   assertEquals(runs, 0);
   opened.open();

@@ -220,7 +220,7 @@ Deno.test("ActivityContext.signal is aborted with the reason, whatever ends the 
   };
   await executor.execute(slowly, { id: "ended" });
   await settle();
-  clock.advance(30);
+  await clock.advance(30);
   await executor.signal("ended", { name: "go" });
   await executor.cancel("canceled", "enough");
   await executor.terminate("terminated");
@@ -250,7 +250,7 @@ Deno.test("ActivityOptions.atMostOnce runs an activity once, also when it fails 
   await assertRejects(() => thrown.result(), RetryAfterError);
   const slow = await executor.execute(once, { id: "slow", input: true });
   await settle();
-  clock.advance(100);
+  await clock.advance(100);
   await assertRejects(() => slow.result(), TimeoutError);
   assertEquals(runs, 2);
   for (const id of ["thrown", "slow"]) {

@@ -1,7 +1,15 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { type Clock, systemClock, VirtualClock } from "@rockpool/workflow";
+import {
+  type Clock,
+  Executor,
+  InMemoryStore,
+  systemClock,
+  VirtualClock,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 import { systemRandom } from "./clock.ts";
+import { gate, settle, setUp } from "./tools/testing.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -256,26 +264,38 @@ Deno.test("VirtualClock.advance() works while the clock is held", () => {
   assertEquals(log, ["a@10"]);
 });
 
-Deno.test("VirtualClock.advance() lets the error of a timer out, and can go on", () => {
+Deno.test("VirtualClock.advance() rejects with the error of a timer, and can go on", async () => {
   const { clock, log, set } = virtual();
   set("a", 10, () => {
     throw new Error("boo");
   });
   set("b", 10);
-  assertThrows(() => clock.advance(20), Error, "boo");
-  clock.advance(20);
+  await assertRejects(() => clock.advance(20), Error, "boo");
+  await clock.advance(20);
   assertEquals([log, clock.now()], [["a@10", "b@10"], 30]);
 });
 
-Deno.test("VirtualClock.advance() throws when the distance is no time, and does not move", () => {
+Deno.test("VirtualClock.advance() rejects when the distance is no time, and does not move", async () => {
   const { clock } = virtual();
   for (
     const [ms, shown] of [[-1, "-1"], [NaN, "NaN"], [Infinity, "Infinity"], ["1", '"1"'], [undefined, "undefined"]]
   ) {
-    const error = assertThrows(() => clock.advance(ms as number), RangeError);
+    const error = await assertRejects(() => clock.advance(ms as number), RangeError);
     assertEquals(error.message, `Cannot advance the clock: "ms" must be a finite number from 0, got ${shown}`);
   }
   assertEquals(clock.now(), 0);
+});
+
+Deno.test("VirtualClock.advanceTo() goes to a time, and not back", async () => {
+  const { clock, log, set } = virtual(100);
+  set("a", 150);
+  await clock.advanceTo(150);
+  await clock.advanceTo(150);
+  assertEquals([log, clock.now()], [["a@150"], 150]);
+  for (const [time, shown] of [[149, "149"], [Infinity, "Infinity"], [NaN, "NaN"]]) {
+    const error = await assertRejects(() => clock.advanceTo(time as number), RangeError);
+    assertEquals(error.message, `Cannot advance the clock: "time" must be a finite number from 150, got ${shown}`);
+  }
 });
 
 Deno.test("VirtualClock.setTimer() fires nothing by itself", () => {
@@ -372,4 +392,265 @@ Deno.test("VirtualClock touches no global and no other clock", () => {
   set("a", 10);
   clock.advance(DAY_MS);
   assertEquals(other.now(), 0);
+});
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** An executor whose time passes by hand, and a workflow that counts its hours. */
+function byHand() {
+  const clock = new VirtualClock({ autoAdvance: false });
+  const hours: number[] = [];
+  const watch = async (ctx: WorkflowContext, count: number) => {
+    for (let i = 0; i < count; i++) {
+      await ctx.sleep(HOUR_MS);
+      await ctx.executeActivity(() => void hours.push(clock.now() / HOUR_MS), undefined, { name: "count" });
+    }
+  };
+  return { ...setUp({ clock }), clock, hours, watch };
+}
+
+Deno.test("VirtualClock.advance() fires the timers that workflows set on the way", async () => {
+  const { clock, executor, hours, watch } = byHand();
+  const handle = await executor.execute(watch, { input: 30 });
+  await clock.advance(DAY_MS);
+  assertEquals(hours, Array.from({ length: 24 }, (_, i) => i + 1));
+  assertEquals([clock.now(), handle.status], [DAY_MS, "running"]);
+  await clock.advance(6 * HOUR_MS);
+  assertEquals([hours.length, handle.status], [30, "completed"]);
+  await executor.close();
+});
+
+Deno.test("VirtualClock.advance() waits for a slow store, and for nobody who holds the clock", async () => {
+  const store = new InMemoryStore();
+  const append = store.append.bind(store);
+  const opened = gate();
+  let slow = false;
+  store.append = async (batch) => {
+    if (slow) await opened.promise;
+    await append(batch);
+  };
+  const clock = new VirtualClock();
+  const { executor } = setUp({ store, clock });
+  clock.hold();
+  const handle = await executor.execute((ctx) => ctx.sleep(10));
+  await clock.advance(0);
+  slow = true;
+  let there = false;
+  const advanced = clock.advance(10).then(() => there = true);
+  await settle();
+  assertEquals([there, clock.now()], [false, 10]);
+  opened.open();
+  await advanced;
+  assertEquals(handle.status, "completed");
+  await executor.close();
+});
+
+Deno.test("VirtualClock.advance() goes past the timeout of an activity that never ends", async () => {
+  const { clock, executor, hours } = byHand();
+  const stuck = async (ctx: WorkflowContext) => {
+    const retry = {
+      maxAttempts: 3,
+      initialIntervalMs: HOUR_MS,
+      maxIntervalMs: HOUR_MS,
+      jitter: false,
+      backoffCoefficient: 1,
+    } as const;
+    const name = "stuck";
+    await ctx.executeActivity(
+      () => (hours.push(clock.now() / HOUR_MS), new Promise(() => {})),
+      undefined,
+      { name, timeoutMs: HOUR_MS, retry },
+    );
+  };
+  const handle = await executor.execute(stuck);
+  await clock.advance(DAY_MS);
+  assertEquals([hours, handle.status, clock.now()], [[0, 2, 4], "failed", DAY_MS]);
+  await executor.close();
+});
+
+Deno.test("VirtualClock.advance() can be awaited by an activity", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute((ctx) => ctx.executeActivity(() => clock.advance(7), undefined, { name: "a" }));
+  await handle.result();
+  assertEquals(clock.now(), 7);
+  await executor.close();
+});
+
+Deno.test("VirtualClock.advance() lets a clock go on that jumps by itself, once its caller has spoken", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute((ctx) => ctx.sleep(DAY_MS));
+  await clock.advance(HOUR_MS);
+  assertEquals(clock.now(), HOUR_MS);
+  clock.hold();
+  await settle();
+  assertEquals(clock.now(), HOUR_MS);
+  clock.release();
+  await handle.result();
+  const next = await executor.execute((ctx) => ctx.sleep(DAY_MS));
+  await clock.advance(HOUR_MS);
+  await next.result();
+  assertEquals(clock.now(), 2 * DAY_MS);
+  await executor.close();
+});
+
+Deno.test("VirtualClock does not jump with autoAdvance false, however idle everybody is", async () => {
+  const { clock, executor, watch } = byHand();
+  const handle = await executor.execute(watch, { input: 1 });
+  await settle();
+  assertEquals([clock.now(), clock.idle, handle.status], [0, true, "running"]);
+  await executor.close();
+});
+
+Deno.test("VirtualClock.runUntilIdle() runs everything that can go on, and leaves the rest waiting", async () => {
+  for (const autoAdvance of [true, false]) {
+    const clock = new VirtualClock({ autoAdvance });
+    const { executor } = setUp({ clock });
+    const waits = await executor.execute(async (ctx) => {
+      await ctx.sleep(DAY_MS);
+      await ctx.waitForSignal("go");
+      await ctx.sleep(DAY_MS);
+    }, { id: "waits" });
+    const works = await executor.execute((ctx) => ctx.executeActivity(settle)); // takes its time
+    await clock.runUntilIdle();
+    assertEquals([clock.now(), clock.idle, waits.status, works.status], [DAY_MS, true, "running", "completed"]);
+    const sent = executor.signal("waits", { name: "go" });
+    await clock.runUntilIdle(); // although the signal is on its way only
+    assertEquals([clock.now(), waits.status], [2 * DAY_MS, "completed"]);
+    await sent;
+    await executor.close();
+  }
+});
+
+Deno.test("VirtualClock.runUntilIdle() waits for whoever holds the clock, and never reaches Infinity", async () => {
+  const { clock, log, set } = virtual();
+  set("a", 1);
+  set("never", Infinity);
+  clock.hold();
+  const idle = clock.runUntilIdle();
+  await settle();
+  assertEquals([log, clock.idle], [[], false]);
+  clock.release();
+  await idle;
+  assertEquals([log, clock.now(), clock.idle], [["a@1"], 1, true]);
+});
+
+Deno.test("VirtualClock.idle tells whether anything goes on, or will by itself", async () => {
+  const { clock, set } = virtual();
+  assertEquals(clock.idle, true);
+  clock.hold();
+  assertEquals(clock.idle, false);
+  clock.release();
+  const clear = set("a", 1);
+  assertEquals(clock.idle, false);
+  clear();
+  assertEquals(clock.idle, true);
+  clock.hold(true);
+  const advanced = clock.advance(1);
+  assertEquals(clock.idle, false);
+  clock.release(true);
+  await advanced;
+  assertEquals(clock.idle, true);
+});
+
+Deno.test("VirtualClock.whenIdle() waits until nothing goes on any more, and moves nothing", async () => {
+  const clock = new VirtualClock({ autoAdvance: false });
+  await clock.whenIdle();
+  const log: string[] = [];
+  clock.setTimer(5, () => {});
+  clock.hold();
+  clock.hold(true);
+  const idle = clock.whenIdle().then(() => log.push(`idle at ${clock.now()}`));
+  clock.release();
+  await settle();
+  const advanced = clock.advance(3).then(() => log.push("advanced"));
+  clock.release(true);
+  await Promise.all([idle, advanced]);
+  assertEquals(log.toSorted(), ["advanced", "idle at 3"]);
+});
+
+Deno.test("VirtualClock.at() calls back at a time after the start, and time stands still meanwhile", async () => {
+  for (const autoAdvance of [true, false]) {
+    const clock = new VirtualClock({ startAt: 1_000_000, autoAdvance });
+    const { executor } = setUp({ clock });
+    clock.at(3 * DAY_MS, async () => {
+      await settle();
+      await executor.signal("order", { name: "approval", payload: clock.now() });
+    });
+    const takenBack = clock.at(DAY_MS, () => {
+      throw new Error("unreachable");
+    });
+    takenBack();
+    const handle = await executor.execute(async (ctx) => {
+      const payload = await ctx.waitForSignal("approval", { timeoutMs: 7 * DAY_MS });
+      return [payload, ctx.now()];
+    }, { id: "order" });
+    if (!autoAdvance) {
+      await clock.advance(3 * DAY_MS - 1);
+      assertEquals(handle.status, "running");
+      await clock.advance(1);
+      assertEquals(handle.status, "completed");
+    }
+    assertEquals(await handle.result(), [1_000_000 + 3 * DAY_MS, 1_000_000 + 3 * DAY_MS]);
+    await executor.close();
+  }
+});
+
+Deno.test("VirtualClock.at() in the past calls back as soon as the clock fires timers", async () => {
+  const { clock, log } = virtual(100);
+  await clock.advance(50);
+  clock.at(20, () => void log.push(`at ${clock.now()}`));
+  await clock.advance(0);
+  assertEquals(log, ["at 150"]);
+});
+
+Deno.test("VirtualClock.at() lets what its callback throws out where the clock is moved, and the clock goes on", async () => {
+  const clock = new VirtualClock({ autoAdvance: false });
+  const log: string[] = [];
+  clock.at(10, () => {
+    throw new Error("at once");
+  });
+  clock.at(20, () => Promise.reject(new Error("later")));
+  clock.setTimer(30, () => log.push("a"));
+  await assertRejects(() => clock.advance(20), Error, "at once");
+  await assertRejects(() => clock.runUntilIdle(), Error, "later");
+  await clock.runUntilIdle();
+  assertEquals([log, clock.now()], [["a"], 30]);
+});
+
+Deno.test("VirtualClock.at() leaves what its callback throws unhandled when the clock jumps by itself", async () => {
+  const { clock } = virtual();
+  clock.at(10, () => Promise.reject(new Error("nobody hears it")));
+  const unhandled = new Promise<Error>((resolve) =>
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      resolve(event.reason);
+    }, { once: true })
+  );
+  clock.hold();
+  clock.release();
+  assertEquals((await unhandled).message, "nobody hears it");
+});
+
+Deno.test("VirtualClock.at() throws when an argument is bad", () => {
+  const { clock } = virtual();
+  assertEquals(
+    [[-1, () => {}], [1, "call"]].map(([ms, callback]) =>
+      assertThrows(() => clock.at(ms as number, callback as () => void), Error).message
+    ),
+    [
+      'Cannot set a callback: "ms" must be a finite number from 0, got -1',
+      'Cannot set a callback: "callback" must be a function, got "call"',
+    ],
+  );
+});
+
+Deno.test("VirtualClock moves two executors that share it step by step", async () => {
+  const { clock, executor, hours, watch } = byHand();
+  const other = new Executor({ store: new InMemoryStore(), clock });
+  await executor.execute(watch, { input: 3 });
+  await clock.advance(HOUR_MS / 2);
+  await other.execute(watch, { input: 3 });
+  await clock.advance(3 * HOUR_MS);
+  assertEquals(hours, [1, 1.5, 2, 2.5, 3, 3.5]);
+  await Promise.all([executor.close(), other.close()]);
 });

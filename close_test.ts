@@ -35,7 +35,7 @@ Deno.test("Executor.close() with drainMs lets an activity end and stores its out
   await settle();
   let closed = false;
   const closing = executor.close({ drainMs: 1000 }).then(() => closed = true);
-  clock.advance(999);
+  await clock.advance(999);
   await settle();
   assertEquals([closed, signal().aborted, handle.status], [false, false, "running"]);
   hold.open("done");
@@ -60,7 +60,7 @@ Deno.test("Executor.close() aborts what takes longer than drainMs, which runs ag
   await settle();
   const closing = executor.close({ drainMs: 1000 });
   await settle();
-  clock.advance(1000);
+  await clock.advance(1000);
   await closing;
   assertEquals([signal().aborted, await codeOf(handle.result())], [true, "closed"]);
   hold.open("late");

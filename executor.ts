@@ -55,6 +55,7 @@ import { Handles, type WorkflowHandle } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { tellOf } from "./_hooks.ts";
 import { lookAt } from "./_look.ts";
+import type { OpenRun, Wait } from "./_open_runs.ts";
 import {
   type AnyActivity,
   type CloseOptions,
@@ -80,10 +81,12 @@ export type {
   ExecuteArgs,
   ExecuteOptions,
   ExecutorOptions,
+  OpenRun,
   QueryAnswers,
   ReplaceActivity,
   Signal,
   UpdateOptions,
+  Wait,
   WorkflowHandle,
 };
 
@@ -412,6 +415,17 @@ export class Executor {
       }
       for (const state of states) void this.#closeOrphan(state);
       return handles;
+    });
+  }
+
+  /**
+   * Tells of every run that is live here what it waits for, in the order in which they came to be so. Nothing is asked of the
+   * store, and nothing of the runs: what they wait for may come while the answer is read.
+   */
+  openRuns(): OpenRun[] {
+    return Array.from(this.#runs.values(), (run) => {
+      const { workflowId, runId, workflowName } = run;
+      return { workflowId, runId, workflowName, waitsFor: run.waits() };
     });
   }
 

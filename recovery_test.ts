@@ -779,7 +779,7 @@ Deno.test("Executor.recover() returns what the workflow returned, not what its b
   };
   await first.executor.execute(workflow, { id: "a" });
   await settle();
-  first.clock.advance(10);
+  await first.clock.advance(10);
   for (let i = 0; i < 20; i++) await settle();
   await first.executor.close();
   store.before = () => {};

@@ -200,7 +200,7 @@ Deno.test("Promise.race of signals and sleeps goes the same way on replay", asyn
   for (let n = 0; n < 3; n++) {
     await send(executor, n);
     await settle();
-    clock.advance(n === 1 ? 25 : 10);
+    await clock.advance(n === 1 ? 25 : 10);
     await settle();
   }
   clock.release();

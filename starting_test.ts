@@ -324,7 +324,7 @@ Deno.test("Executor.execute() keeps signals for a run that begins later, whose c
   const { store, clock, executor } = setUp();
   clock.hold();
   const handle = await executor.execute(timed, { id: "a", startAt: 100 });
-  clock.advance(40);
+  await clock.advance(40);
   await executor.signal("a", { name: "s", payload: "early" });
   clock.release();
   assertEquals(await handle.result(), { began: 100, sent: "early", ended: 100 });
@@ -386,7 +386,7 @@ Deno.test("Executor.cancel() ends a run that has not begun without running its c
     store.before = () => {};
     if (where === "before recover()") await other.cancel("a", "changed my mind");
     if (where === "before recover()" || where === "too late for its executor") {
-      clock.advance(1000);
+      await clock.advance(1000);
       [handle] = await other.recover();
     } else await (where === "here" ? executor : other).cancel("a", "changed my mind");
     const error = await assertRejects(() => handle.result(), CanceledError, 'Canceled workflow "a": changed my mind');

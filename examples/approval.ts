@@ -58,14 +58,11 @@ export async function story(print: (line: string) => void): Promise<void> {
   clock.release();
   await stopped.promise;
   print("--- the process dies on day 2; another one recovers on day 3");
-  clock.advance(1 * DAY_MS);
+  await clock.advance(1 * DAY_MS);
 
   await using second = new Executor({ store, clock, workflows: { expense } });
   const handles = await second.recover();
-  clock.setTimer(4 * DAY_MS, () => {
-    clock.hold(); // while the signal is on its way
-    second.signal("a chair", { name: decided, payload: { approved: true, by: "Ada" } }).finally(() => clock.release());
-  });
+  clock.at(4 * DAY_MS, () => second.signal("a chair", { name: decided, payload: { approved: true, by: "Ada" } }));
   clock.release();
   await Promise.all(handles.map((handle) => handle.result()));
   for (const { workflowId, result } of await store.list()) print(`${workflowId}: ${result}`);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CanceledError, type Executor, InMemoryStore, NonRetryableError, type VirtualClock } from "@rockpool/workflow";
+import { CanceledError, type Executor, InMemoryStore, NonRetryableError } from "@rockpool/workflow";
 import { gate, settle, setUp, typesOf } from "../tools/testing.ts";
 import type { Address, Order } from "./order.ts";
 import {
@@ -44,14 +44,6 @@ function setUpShop(
 }
 
 const approve = (executor: Executor, payload: Approval) => executor.signal("a", { name: "approval", payload });
-
-/** Does something at a virtual time, and lets none pass meanwhile. */
-function atTime(clock: VirtualClock, dueAt: number, act: () => Promise<unknown>): void {
-  clock.setTimer(dueAt, () => {
-    clock.hold();
-    act().finally(() => clock.release());
-  });
-}
 
 Deno.test("Order workflow ships after 30 days when it is approved", async () => {
   const { shop, executor, start } = setUpShop();
@@ -143,7 +135,7 @@ Deno.test("Order workflow gives everything back when it is cancelled while it wa
 Deno.test("Order workflow gives everything back when it is cancelled while it sleeps", async () => {
   const { shop, executor, clock, start } = setUpShop();
   const cancelAt = CURING_MS / 2;
-  atTime(clock, cancelAt, () => executor.cancel("a", "moving abroad"));
+  clock.at(cancelAt, () => executor.cancel("a", "moving abroad"));
   const handle = await start();
   await approve(executor, yes);
   await assertRejects(() => handle.result(), CanceledError, "moving abroad");

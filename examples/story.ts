@@ -109,7 +109,7 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
   const runsAtStop = new Map(entries.map(({ order: { id } }) => [id, shop.runsOf(id)]));
 
   // No executor works, but the world goes on: what it signals is in the store.
-  clock.advance(DOWNTIME_MS);
+  await clock.advance(DOWNTIME_MS);
   await plans.settle();
   const recoveredAt = clock.now();
   const atRecovery = await loadAll(store);

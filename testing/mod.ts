@@ -5,4 +5,6 @@
  * @module
  */
 
+export * from "./fakes.ts";
 export * from "./seeded.ts";
+export * from "./test_executor.ts";

@@ -1,0 +1,93 @@
+/**
+ * The activities of one test executor: which function runs, and the record of the calls.
+ *
+ * @module
+ */
+
+import { invalid } from "../_check.ts";
+import { isThenable } from "../_deferred.ts";
+import { show } from "../_value.ts";
+import type { AnyActivity, ReplaceActivity } from "../executor.ts";
+import type { ActivityContext } from "../types.ts";
+import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
+
+/** A call, and the function that the workflow asked for. */
+interface Recorded {
+  readonly activity: AnyActivity;
+  readonly call: ActivityCall & { outcome: ActivityOutcome | undefined };
+}
+
+/** What a workflow does to its children is an activity of the executor's own. */
+const own: readonly string[] = ["signal child workflow", "cancel child workflow"];
+
+export class Activities {
+  readonly #replacements: readonly Replacement[];
+  readonly #unused: Set<Replacement>;
+  readonly #now: () => number;
+  readonly #recorded: Recorded[] = [];
+
+  constructor(replacements: readonly Replacement[], now: () => number) {
+    if (!Array.isArray(replacements)) {
+      throw invalid("activities", replacements, "an array of what replace() answers", "create an executor");
+    }
+    this.#replacements = replacements;
+    this.#unused = new Set(replacements);
+    this.#now = now;
+  }
+
+  get calls(): ActivityCall[] {
+    return this.#recorded.map(({ call }) => call);
+  }
+
+  callsOf(activity: AnyActivity | string): ActivityCall[] {
+    return this.#recorded.filter((one) => one.activity === activity || one.call.name === activity)
+      .map(({ call }) => call);
+  }
+
+  /**
+   * Says which replacements were meant for something else, if any. They took no call, and: one by name, although activities
+   * ran that were not replaced; one by function, although another function of that name ran.
+   */
+  complaint(): string | undefined {
+    const real = new Set(this.calls.filter(({ replaced }) => !replaced).map(({ name }) => name));
+    for (const { activity } of this.#unused) {
+      const ran = `not replaced were ${Array.from(real, show).join(", ")}`;
+      if (typeof activity === "string" && real.size > 0) return `No activity ${show(activity)} ran; ${ran}`;
+      if (typeof activity === "function" && real.has(activity.name)) {
+        return `The function that replaces activity ${
+          show(activity.name)
+        } took no call: another function of that name ran; ` +
+          "replace the one that the workflow passes to executeActivity, or the name";
+      }
+    }
+  }
+
+  readonly replaceActivity: ReplaceActivity = (activity, name) => {
+    if (own.includes(name)) return undefined;
+    const replacement = this.#replacements.find((one) => one.activity === activity || one.activity === name);
+    if (replacement !== undefined) this.#unused.delete(replacement);
+    const run = replacement?.fake ?? activity;
+    return (input: never, context: ActivityContext) => {
+      const { attempt, workflowId, idempotencyKey } = context;
+      const at = this.#now();
+      const replaced = replacement !== undefined;
+      const call: Recorded["call"] = {
+        ...{ name, input, attempt, workflowId, idempotencyKey, at, replaced },
+        outcome: undefined,
+      };
+      this.#recorded.push({ activity, call });
+      const succeed = (result: unknown) => (call.outcome = { status: "completed", result }, result);
+      const fail = (error: unknown) => {
+        call.outcome = { status: "failed", error };
+        throw error;
+      };
+      let answer: unknown;
+      try {
+        answer = run(input, context);
+      } catch (error) {
+        fail(error);
+      }
+      return isThenable(answer) ? answer.then(succeed, fail) : succeed(answer);
+    };
+  };
+}

@@ -1,0 +1,407 @@
+/** The executor for tests: what it brings along, deadlocks, and what a test leaves open. */
+
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import {
+  type ActivityContext,
+  Executor,
+  InMemoryStore,
+  VirtualClock,
+  type WorkflowContext,
+  WorkflowError,
+} from "@rockpool/workflow";
+import { DeadlockError, fails, replace, TestExecutor } from "@rockpool/workflow/testing";
+import { FaultyStore, gate, settle } from "../tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const DAY_MS = 86_400_000;
+const approve = { name: "approval", payload: "fine" };
+
+/** Waits for an approval, without a deadline. */
+async function order(ctx: Ctx) {
+  return await ctx.waitForSignal<string>("approval");
+}
+
+/** The message of what a promise rejects with. */
+const messageOf = (promise: Promise<unknown>) => promise.then(() => "nothing", (error) => error.message);
+
+/** What the end of a test says. */
+const atEnd = (executor: TestExecutor) => messageOf(executor[Symbol.asyncDispose]());
+
+Deno.test("TestExecutor brings a store, a clock and chance of its own", async () => {
+  const flaky = async (ctx: Ctx) => {
+    await ctx.executeActivity(fails("busy"), undefined, { name: "flaky", retry: { maxAttempts: 3 } });
+  };
+  const times: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    await using executor = new TestExecutor();
+    const handle = await executor.execute(flaky, { id: "a" });
+    await assertRejects(() => handle.result(), Error, "busy");
+    const { updatedAt, status } = (await executor.store.load("a"))!;
+    assertEquals([status, updatedAt], ["failed", executor.clock.now()]);
+    times.push(executor.clock.now());
+  }
+  assert(times[0] > 0 && times[0] === times[1], `${times}`);
+});
+
+Deno.test("TestExecutor takes a store, a clock, and what every executor takes", async () => {
+  const store = new FaultyStore();
+  const clock = new VirtualClock({ startAt: 7 });
+  const heard: string[] = [];
+  await using executor = new TestExecutor({
+    store,
+    clock,
+    hooks: { workflowStarted: (_, { workflowId }) => void heard.push(workflowId) },
+  });
+  assert(executor.store === store && executor.clock === clock && executor instanceof Executor);
+  const handles = await executor.executeMany((ctx: Ctx) => ctx.sleep(3), [{ id: "a" }, { id: "b" }]);
+  await Promise.all(handles.map((handle) => handle.result()));
+  assertEquals([heard, clock.now()], [["a", "b"], 10]);
+  assertThrows(() => new TestExecutor({ store: {} as FaultyStore }), TypeError, '"store" must be a WorkflowStore');
+});
+
+Deno.test("TestExecutor tells of a deadlock, of every open run and what it waits for", async () => {
+  const executor = new TestExecutor({ deadlockAfterMs: 0 });
+  const handle = await executor.execute(order, { id: "x" });
+  const error = await assertRejects(() => handle.result(), DeadlockError);
+  assertEquals(
+    error.message,
+    'Deadlock: run "x" (order) waits for signal "approval"; no timer is set\n' +
+      'Send what they wait for before you await the result, or give the wait a "timeoutMs"',
+  );
+  assertEquals(error.name, "DeadlockError");
+  assertEquals(error.runs, executor.openRuns());
+  await executor.execute(async function parent(ctx: Ctx) {
+    await Promise.all([ctx.executeChild(order, undefined, { id: "y" }), ctx.waitUntil(() => false)]);
+  }, { id: "z" });
+  await executor.execute(async function own() {
+    await new Promise(() => {});
+  }, { id: "own" });
+  await executor.execute(async function many(ctx: Ctx) {
+    await Promise.all(Array.from({ length: 7 }, (_, i) => ctx.waitForSignal(`s${i}`)));
+  }, { id: "many" });
+  const lines = (await messageOf(handle.result())).split("\n");
+  assertEquals(lines.slice(0, -1), [
+    "Deadlock: 5 runs wait, and no timer is set",
+    '  run "x" (order) waits for signal "approval"',
+    '  run "z" (parent) waits for child "y", a condition',
+    '  run "own" (own) waits for nothing that its context knows: its code waits for a promise of its own',
+    '  run "y" (order) waits for signal "approval"',
+    '  run "many" (many) waits for signal "s0", signal "s1", signal "s2", signal "s3", signal "s4", 2 more',
+  ]);
+  await executor.close();
+});
+
+Deno.test("TestExecutor tells of a deadlock after a while of real time, in which nothing went on", async () => {
+  using time = new FakeTime();
+  const executor = new TestExecutor();
+  const handle = await executor.execute(order, { id: "x" });
+  let message: string | undefined;
+  messageOf(handle.result()).then((text) => message = text);
+  const pass = async (ms: number) => {
+    await settle();
+    time.tick(ms);
+    await settle();
+    return message === undefined;
+  };
+  assert(await pass(99));
+  await executor.signal("x", { name: "other" }); // begins anew
+  assert(await pass(99));
+  assert(await pass(99));
+  executor.clock.hold(); // somebody else is at work
+  assert(await pass(1e6));
+  executor.clock.release();
+  assert(await pass(99));
+  assert(!await pass(1));
+  assertStringIncludes(message!, 'Deadlock: run "x"');
+  await executor.close();
+});
+
+Deno.test("TestExecutor suspects nobody whose result is not awaited, however long the test takes", async () => {
+  using time = new FakeTime();
+  await using executor = new TestExecutor();
+  const handle = await executor.execute(order, { id: "x" });
+  const result = handle.result();
+  await settle();
+  time.tick(1e6); // a fetch, say
+  await settle();
+  await executor.signal("x", approve);
+  assertEquals(await result, "fine");
+});
+
+Deno.test("TestExecutor suspects nobody while the test is about to signal", async () => {
+  await using executor = new TestExecutor({ deadlockAfterMs: 0 });
+  for (const id of ["a", "b", "c"]) await executor.execute(order, { id });
+  const [a, b, c] = await Promise.all(["a", "b", "c"].map((id) => executor.handle<string>(id)));
+  const result = a.result();
+  await executor.signal("a", approve);
+  assertEquals(await result, "fine");
+  const [first] = await Promise.all([b.result(), executor.signal("b", approve)]);
+  assertEquals(first, "fine");
+  const last = c.result();
+  const then = last.then((text) => text + "!");
+  for (let i = 0; i < 100; i++) await null;
+  await executor.signal("c", approve);
+  assertEquals(await then, "fine!");
+});
+
+Deno.test("TestExecutor suspects nobody while an activity, a store or a callback of the clock is at work", async () => {
+  using time = new FakeTime();
+  const store = new FaultyStore();
+  await using executor = new TestExecutor({ store });
+  const [stored, called, acted] = [gate(), gate(), gate()];
+  let slow = false;
+  store.before = () => slow ? stored.promise : undefined;
+  executor.clock.at(DAY_MS, async () => {
+    await called.promise;
+    slow = true;
+    executor.signal("x", approve);
+  });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    await ctx.executeActivity(() => acted.promise, undefined, { name: "act" });
+    return await ctx.waitForSignal("approval");
+  }, { id: "x" });
+  const result = messageOf(handle.result());
+  for (const { open } of [acted, called, stored]) {
+    await settle();
+    time.tick(1e6);
+    await settle();
+    assertEquals(handle.status, "running");
+    open();
+  }
+  assertEquals(await result, "nothing");
+});
+
+Deno.test("TestExecutor suspects nobody whose workflow another executor runs", async () => {
+  using time = new FakeTime();
+  const store = new InMemoryStore();
+  await using here = new TestExecutor({ store });
+  await using there = new TestExecutor({ store });
+  await there.execute(order, { id: "x" });
+  const result = (await here.handle("x")).result();
+  const message = messageOf(result);
+  await settle();
+  time.tick(1e6);
+  await settle();
+  await there.signal("x", approve);
+  assertEquals([await result, await message], ["fine", "nothing"]);
+});
+
+Deno.test("TestExecutor tells of timers that never fire because time passes by hand", async () => {
+  const clock = new VirtualClock({ autoAdvance: false });
+  await using executor = new TestExecutor({ clock, deadlockAfterMs: 0, maxConcurrentWorkflows: 2 });
+  const handle = await executor.execute(async function reminder(ctx: Ctx) {
+    await ctx.sleep(DAY_MS);
+    await ctx.executeActivity(fails("busy"), undefined, {
+      name: "remind",
+      retry: { initialIntervalMs: 50, jitter: false },
+    })
+      .catch(() => {});
+  }, { id: "a" });
+  await executor.execute((ctx: Ctx) => ctx.sleep(5), { id: "later", startAfterMs: 2 * DAY_MS });
+  assertEquals(
+    await messageOf(handle.result()),
+    [
+      "Deadlock: 2 runs wait, and time passes by hand only",
+      '  run "a" (reminder) waits for a timer due in 86400000 ms',
+      '  run "later" (anonymous) waits for its start, due in 172800000 ms',
+      'Send what they wait for before you await the result, move the clock by advance() or runUntilIdle(), or give the wait a "timeoutMs"',
+    ].join("\n"),
+  );
+  await clock.advance(DAY_MS);
+  const [, line] = (await messageOf(handle.result())).split("\n");
+  assertEquals(line, '  run "a" (reminder) waits for activity "remind", whose attempt 2 is due in 50 ms');
+  await clock.runUntilIdle();
+  await handle.result();
+});
+
+Deno.test("TestExecutor tells of no deadlock with deadlockAfterMs Infinity, and checks the option", async () => {
+  using time = new FakeTime();
+  const executor = new TestExecutor({ deadlockAfterMs: Infinity });
+  const handle = await executor.execute(order, { id: "x" });
+  const code = handle.result().catch((error) => error.code);
+  await settle();
+  time.tick(1e9);
+  await settle();
+  await executor.close();
+  assertEquals(await code, "closed");
+  assertThrows(
+    () => new TestExecutor({ deadlockAfterMs: -1 }),
+    RangeError,
+    'Cannot create an executor: "deadlockAfterMs" must be a finite number from 0, got -1',
+  );
+});
+
+Deno.test("TestExecutor lets a result be given up, and leaves no timer behind", async () => {
+  const executor = new TestExecutor();
+  const handle = await executor.execute(order, { id: "x" });
+  const abort = new AbortController();
+  const result = messageOf(handle.result({ signal: abort.signal }));
+  await settle();
+  abort.abort(new Error("enough"));
+  assertEquals(await result, "enough");
+  await executor.close();
+});
+
+Deno.test("TestExecutor hands out what a callback of the clock throws: where a result is awaited, or at its end", async () => {
+  const boo = () => {
+    throw new Error("boo");
+  };
+  const executor = new TestExecutor();
+  executor.clock.at(DAY_MS, boo);
+  const handle = await executor.execute(order, { id: "x" });
+  assertEquals(await messageOf(handle.result()), "boo");
+  await executor.close();
+
+  const byHand = new TestExecutor({ clock: new VirtualClock({ autoAdvance: false }) });
+  byHand.clock.at(0, boo);
+  assertEquals(await atEnd(byHand), "boo");
+
+  const late = new TestExecutor();
+  late.clock.at(1, async () => {
+    await late.signal("x", approve);
+    await settle();
+    boo();
+  });
+  const approved = await late.execute(order, { id: "x" });
+  assertEquals(await approved.result(), "fine");
+  await settle();
+  assertEquals(await atEnd(late), "boo");
+});
+
+Deno.test("TestExecutor tells at its end which runs are open, and is closed", async () => {
+  const executor = new TestExecutor({ maxConcurrentWorkflows: 2 });
+  await executor.execute(order, { id: "a" });
+  assertEquals(
+    await atEnd(executor),
+    'A run is still open at the end of the test\n  run "a" (order) waits for signal "approval"\n' +
+      "Wait for the result, cancel the run, or call close() at the end of the test to leave it",
+  );
+  await assertRejects(() => executor.execute(order), WorkflowError, "the executor was closed");
+
+  const several = new TestExecutor({ maxConcurrentWorkflows: 2 });
+  let reason: unknown;
+  const stuck = (_: unknown, { signal }: ActivityContext) =>
+    new Promise(() => signal.addEventListener("abort", () => reason = signal.reason));
+  await several.execute(async function charging(ctx: Ctx) {
+    await ctx.executeActivity(stuck, undefined, { timeoutMs: DAY_MS });
+  }, { id: "b" });
+  await several.execute((ctx: Ctx) => ctx.waitForSignal("x", { timeoutMs: DAY_MS }), { id: "c" });
+  await several.execute(order, { id: "d" });
+  assertEquals((await atEnd(several)).split("\n").slice(0, -1), [
+    "Runs are still open at the end of the test",
+    '  run "b" (charging) waits for activity "stuck", whose attempt 1 runs',
+    '  run "c" (anonymous) waits for a timer due in 86400000 ms, signal "x"',
+    '  run "d" (order) waits for a slot of maxConcurrentWorkflows',
+  ]);
+  assertInstanceOf(reason, WorkflowError);
+  assertEquals([several.openRuns(), several.clock.now()], [[], 0]);
+});
+
+Deno.test("TestExecutor tells at its end of 20 open runs, and how many more there are", async () => {
+  const executor = new TestExecutor();
+  await executor.executeMany(order, Array.from({ length: 25 }, (_, i) => ({ id: `${i}` })));
+  const lines = (await atEnd(executor)).split("\n");
+  assertEquals([lines.length, lines[20], lines[21]], [
+    23,
+    '  run "19" (order) waits for signal "approval"',
+    "  and 5 more",
+  ]);
+});
+
+Deno.test("TestExecutor lets what is on its way come to its end before it tells of open runs", async () => {
+  const executor = new TestExecutor();
+  const handle = await executor.execute(order, { id: "a" });
+  await executor.signal("a", approve); // the run sees it later
+  await executor[Symbol.asyncDispose]();
+  assertEquals(handle.status, "completed");
+});
+
+Deno.test("TestExecutor says nothing of open runs when the test has closed it", async () => {
+  await using executor = new TestExecutor();
+  await executor.execute(order, { id: "a" });
+  await executor.close();
+});
+
+Deno.test("TestExecutor leaves a failed test its error, beside what it tells itself", async () => {
+  const failing = async () => {
+    await using executor = new TestExecutor();
+    await executor.execute(order, { id: "a" });
+    throw new Error("the test failed");
+  };
+  const error = await failing().catch((error) => error);
+  assertEquals(error.suppressed.message, "the test failed");
+  assertEquals(error.error.message.split("\n")[1], '  run "a" (order) waits for signal "approval"');
+});
+
+Deno.test("TestExecutor.use() runs a test, and tells what is wrong at its end unless the test has failed", async () => {
+  let used: TestExecutor | undefined;
+  const open = (executor: TestExecutor) => executor.execute(order, { id: "a" });
+  assertEquals(await TestExecutor.use((executor) => (used = executor).clock.now()), 0);
+  await assertRejects(() => used!.execute(order), WorkflowError, "the executor was closed");
+  const clock = new VirtualClock({ startAt: 5 });
+  assertEquals(await TestExecutor.use(({ clock }) => clock.now(), { clock }), 5);
+  await assertRejects(() => TestExecutor.use(open), Error, "A run is still open at the end of the test");
+  const failing = TestExecutor.use(async (executor) => {
+    used = executor;
+    await open(executor);
+    throw new Error("the test failed");
+  });
+  await assertRejects(() => failing, Error, "the test failed");
+  assertEquals(used!.openRuns(), []);
+});
+
+Deno.test("TestExecutor: two of them side by side share nothing", async () => {
+  const send = (text: string) => text;
+  const late = async (ctx: Ctx, ms: number) => {
+    await ctx.sleep(ms);
+    return await ctx.executeActivity(send, "real");
+  };
+  await using one = new TestExecutor({ activities: [replace(send, () => "fake")] });
+  await using two = new TestExecutor();
+  const [a, b] = [await one.execute(late, { id: "a", input: 5 }), await two.execute(late, { id: "a", input: 9 })];
+  assertEquals(await Promise.all([a.result(), b.result()]), ["fake", "real"]);
+  assertEquals([one.clock.now(), two.clock.now()], [5, 9]);
+  assertEquals([one.calls.length, two.calls.length], [1, 1]);
+  assertEquals((await one.store.list()).length, 1);
+});
+
+Deno.test("TestExecutor: one goes on where another one has stopped, on its store and its clock", async () => {
+  const sent: string[] = [];
+  const send = (text: string) => void sent.push(text);
+  async function billing(ctx: Ctx) {
+    for (let month = 1; month <= 3; month++) {
+      await ctx.executeActivity(send, `month ${month}`);
+      await ctx.sleep(30 * DAY_MS);
+    }
+    await ctx.waitForSignal("approval");
+  }
+  const clock = new VirtualClock({ autoAdvance: false });
+  const first = new TestExecutor({ clock });
+  await first.execute(billing, { id: "ada" });
+  await clock.advance(45 * DAY_MS);
+  await first.close();
+  assertEquals(sent, ["month 1", "month 2"]);
+  await clock.advance(30 * DAY_MS); // nobody is there
+  await using second = new TestExecutor({ store: first.store, clock, workflows: { billing }, deadlockAfterMs: 0 });
+  const [handle] = await second.recover();
+  await clock.runUntilIdle();
+  assertEquals(sent, ["month 1", "month 2", "month 3"]);
+  assertEquals(clock.now(), (75 + 30) * DAY_MS);
+  assertStringIncludes(await messageOf(handle.result()), 'run "ada" (billing) waits for signal "approval"');
+  await second.signal("ada", approve);
+  await handle.result();
+});
+
+Deno.test("TestExecutor: two of them on one clock tell of a deadlock only when both are at rest", async () => {
+  const clock = new VirtualClock();
+  await using one = new TestExecutor({ clock, deadlockAfterMs: 0 });
+  await using two = new TestExecutor({ clock, deadlockAfterMs: 0 });
+  const waits = await one.execute(order, { id: "waits" });
+  const helper = await two.execute(async (ctx: Ctx) => {
+    await ctx.sleep(DAY_MS);
+    await ctx.executeActivity(() => one.signal("waits", approve), undefined, { name: "approve" });
+  });
+  assertEquals(await Promise.all([waits.result(), helper.result()]), ["fine", undefined]);
+});
