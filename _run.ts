@@ -64,6 +64,8 @@ export interface Chain {
   slot?: boolean;
 }
 
+const none: readonly never[] = [];
+
 export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
@@ -91,6 +93,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
   #continuation: { readonly input: unknown } | undefined;
+  /** What has come from outside since then: it is for the next run to see. */
+  #unseen: readonly WorkflowEvent[] = none;
   /** The last event, or the next run, is on its way into the store. */
   #closing = false;
   /** The request for a cancellation: whether it got into the store. */
@@ -422,10 +426,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
     };
-    const unseen = [...this.#queue].filter(({ type }) =>
-      type === "signal_received" || type === "cancel_requested" || type === "update_accepted"
-    );
-    return [Object.freeze(started), ...this.#replay.signals.unread(), ...unseen];
+    const queued = [...this.#queue].filter(isFromOutside);
+    return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen, ...queued];
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
@@ -524,6 +526,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         return;
       }
       const event = this.#queue.shift();
+      if (this.#continuation !== undefined && isFromOutside(event)) {
+        this.#unseen = [...this.#unseen, event];
+        continue;
+      }
       this.#replay.apply(event);
       if (event.type === "workflow_started") {
         const ctx = new ReplayContext(this, this.#replay, this.#host);
@@ -644,6 +650,11 @@ export interface UpdateRequest {
 
 function acceptance({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
   return Object.freeze({ type: "update_accepted", at, updateId, name, input });
+}
+
+/** What is seen by the next run if this one has not seen it. */
+function isFromOutside({ type }: WorkflowEvent): boolean {
+  return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
 }
 
 /** What is recorded of a command. */

@@ -208,6 +208,49 @@ Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever 
   await Promise.all([executor.close(), other.close()]);
 });
 
+/** Reads in a branch of its own, and begins anew with every number. */
+async function listens(ctx: Ctx, got: readonly number[]): Promise<readonly number[]> {
+  const list = [...got];
+  const read = async () => {
+    for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
+  };
+  ctx.handleUpdate("add", (n: number) => list.push(n));
+  read().catch(() => {}); // cancelled
+  await ctx.waitUntil(() => list.length > got.length);
+  return list.length > 4 ? list : await ctx.continueAsNew(list);
+}
+
+Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the next run, whoever goes on reading", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  let n = 0;
+  store.before = async ({ replaces, events }) => {
+    // Another one's signal comes between, and this one has turns enough to see it.
+    if (replaces === undefined || events.length > 1 || n === 3) return;
+    await other.signal("a", { name: "n", payload: ++n });
+    await settle();
+  };
+  assertEquals(await executor.update("a", "add", 0), 1);
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals((await handle.result()).toSorted(), [0, 1, 2, 3, 4]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.cancel() reaches the next run if it comes while one continues as new", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  store.before = async ({ replaces }) => {
+    if (replaces !== undefined) await other.cancel("a", "enough");
+    await settle();
+  };
+  await executor.signal("a", { name: "n", payload: 1 });
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  assertEquals((await store.load("a"))?.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
 Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
