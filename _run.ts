@@ -365,7 +365,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   issued({ command, seq }: Pending): void {
-    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now(), this.maxPayloadBytes)));
+    const at = this.#host.clock.now();
+    // What an earlier run of the code had asked for, but not stored, counts from then on.
+    const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
+    this.record(Object.freeze(commandEvent(command, seq, at, from, this.maxPayloadBytes)));
   }
 
   answered(updateId: string, outcome: Outcome): void {
@@ -657,14 +660,20 @@ function isFromOutside({ type }: WorkflowEvent): boolean {
   return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
 }
 
-/** What is recorded of a command. */
-function commandEvent(command: Command, seq: number, at: number, maxBytes: number | undefined): CommandEvent {
+/** What is recorded of a command; `from` is when a sleep begins. */
+function commandEvent(
+  command: Command,
+  seq: number,
+  at: number,
+  from: number,
+  maxBytes: number | undefined,
+): CommandEvent {
   const { type } = command;
   switch (type) {
     case "activity_started":
       return { type, at, seq, name: command.name, input: command.input };
     case "timer_started":
-      return { type, at, seq, dueAt: at + command.delayMs };
+      return { type, at, seq, dueAt: from + command.delayMs };
     case "child_started": {
       const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
       const event = { type, at, seq, name, workflowId, input, closePolicy } as const;

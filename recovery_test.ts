@@ -1001,3 +1001,21 @@ Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an 
     'TimeoutError: Activity "busy" timed out after 250 ms in all <- RangeError: busy',
   );
 });
+
+Deno.test("Executor.recover() counts a sleep that was asked for and not stored from when it was asked for", async () => {
+  async function deadline(ctx: WorkflowContext) {
+    await ctx.sideEffect(() => "the process dies when this is stored");
+    await ctx.sleep(1000);
+    return ctx.now();
+  }
+  const { executor, store, clock } = setUp({ workflows: { deadline } });
+  const events = [
+    { type: "workflow_started", at: 0, workflowName: "deadline" },
+    { type: "side_effect", at: 50, seq: 0, value: "" },
+  ] as const;
+  await store.append({ workflowId: "a", runId: "run", expectedLength: 0, events });
+  clock.advance(600); // nobody is there
+  const [handle] = await executor.recover();
+  assertEquals(await handle.result(), 1050);
+  await executor.close();
+});
