@@ -407,15 +407,26 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   returned(outcome: Outcome): void {
     this.#final ??= this.#finalEvent(outcome);
-    if (!this.#replay.replaying) this.#close(this.#final);
+    this.#conclude();
   }
 
   continuedAsNew(input: unknown): void {
     this.#continuation = { input };
-    if (!this.#replay.replaying) this.#continue();
+    this.#conclude();
   }
 
-  #continue(): void {
+  childStarted(): void {
+    this.#conclude();
+  }
+
+  /** Ends the run if its code has ended, once every child is there that is to outlive it. */
+  #conclude(): void {
+    if (this.#replay.replaying || !this.open) return;
+    for (const pending of this.#replay.pending.values()) {
+      if (outlives(pending) && !(pending.effect instanceof ChildTask && pending.effect.started)) return;
+    }
+    if (this.#final !== undefined) return this.#close(this.#final);
+    if (this.#continuation === undefined) return;
     this.#writer.succeed(crypto.randomUUID());
     this.#closing = true;
   }
@@ -485,7 +496,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (isCommand(event) && !this.#halted) this.#perform(pending);
+    else if (isCommand(event) && !this.#halted && this.#isWanted(pending)) this.#perform(pending);
+  }
+
+  /** Whether a command is still to be performed, also if the code has ended. */
+  #isWanted(pending: Pending): boolean {
+    return (this.#final ?? this.#continuation) === undefined || outlives(pending);
   }
 
   isObsolete(event: WorkflowEvent): boolean {
@@ -544,9 +560,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #endReplay(): void {
     this.#replay.replaying = false;
-    if (this.#final !== undefined) this.#close(this.#final);
-    else if (this.#continuation !== undefined) this.#continue();
-    else this.adopt();
+    this.adopt();
+    this.#conclude();
     for (const event of this.#orphans ?? []) {
       if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
     }
@@ -558,7 +573,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   adopt(): void {
     if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
-      if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
+      const { event, effect, resolved } = pending;
+      if (event !== undefined && effect === undefined && !resolved && this.#isWanted(pending)) {
         this.#perform(pending, true);
       }
     }
@@ -653,6 +669,11 @@ export interface UpdateRequest {
 
 function acceptance({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
   return Object.freeze({ type: "update_accepted", at, updateId, name, input });
+}
+
+/** Whether a command has started a child that is left alone when the run ends. */
+function outlives({ command, resolved }: Pending): boolean {
+  return command.type === "child_started" && command.options.parentClosePolicy === "abandon" && !resolved;
 }
 
 /** What is seen by the next run if this one has not seen it. */

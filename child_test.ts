@@ -362,3 +362,36 @@ Deno.test("ChildHandle.cancel() answers the same although the process dies when 
   });
   assertEquals([(await store.load("child"))!.status, (await store.load("a"))!.status], ["canceled", "completed"]);
 });
+
+const lastActs: [what: string, last: (ctx: Ctx) => unknown][] = [
+  ["returns", () => "done"],
+  ["continues as new", (ctx) => ctx.continueAsNew(1)],
+];
+for (const [what, last] of lastActs) {
+  const code = {
+    patient,
+    async parent(ctx: Ctx, round?: number) {
+      if (round === 1) return;
+      ctx.startChild(patient, undefined, { id: "left", parentClosePolicy: "abandon" });
+      ctx.startChild(patient, undefined, { id: "closed" });
+      ctx.executeActivity(work, "in vain");
+      return await last(ctx);
+    },
+  } as Record<string, Workflow<never>>;
+
+  Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
+    done.length = 0;
+    const { executor, store } = setUp();
+    await (await executor.execute(code.parent as Workflow, { id: "a" })).result();
+    const statuses = (await store.list()).map(({ workflowId, status }) => [workflowId, status]);
+    assertEquals(statuses, [["a", "completed"], ["left", "running"]]);
+    assertEquals(done, []);
+    await executor.close();
+  });
+
+  Deno.test(`WorkflowContext.startChild() starts it over a stop before the parent ${what}`, async () => {
+    const type = what === "returns" ? "workflow_completed" : "workflow_started";
+    const store = await stoppedAt(type, code);
+    assertEquals((await store.load("left"))!.status, "running");
+  });
+}
