@@ -351,6 +351,23 @@ Deno.test("ChildHandle.signal() sends a signal once although the process dies be
   assertEquals(types((await store.load("child"))!.history, "signal"), ["signal_received"]);
 });
 
+Deno.test("ChildHandle.signal() and cancel() reach the child over a failing store on the virtual clock", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.sleep(1000); // it is there
+    await child.signal("other", 1);
+    await child.cancel("enough");
+  }, { id: "a" });
+  let loads = 0;
+  store.onLoad = () => {
+    if (loads++ % 2 === 0) throw new Error("the store is moody");
+  };
+  await handle.result();
+  assert(clock.now() > 1000, "it was asked again at once");
+  await executor.close();
+});
+
 Deno.test("ChildHandle.cancel() answers the same although the process dies when the child has ended of it", async () => {
   const store = await stoppedAt("activity_completed", {
     double,
