@@ -11,7 +11,7 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -250,6 +250,24 @@ Deno.test("Executor.cancel() reaches the next run if it comes while one continue
   assertEquals((await store.load("a"))?.input, [1]);
   await Promise.all([executor.close(), other.close()]);
 });
+
+for (const verb of ["cancel", "terminate"] as const) {
+  Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
+    const store = withoutSubscribe(); // nobody hears of the other's writes
+    const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
+    const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+    await other.recover();
+    await other.signal("a", { name: "n", payload: 1 });
+    await other.signal("a", { name: "n", payload: 2 });
+    await settle();
+    await first[verb]("a", "enough"); // it believes in the run before
+    const { input, history } = (await store.load("a"))!;
+    const last = verb === "cancel" ? "cancel_requested" : "workflow_canceled";
+    assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
+    await assertRejects(() => handle.result(), WorkflowError);
+    await Promise.all([first.close(), other.close()]);
+  });
+}
 
 Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
