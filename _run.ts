@@ -213,12 +213,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
       this.#writer.post(event, (stored) => {
-        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored);
+        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws what suspended it
         } catch (error) {
-          // Another executor has continued the run: ask the next one. But a signal may be stored already, and read.
-          const again = event.type !== "signal_received" && isConflict(error);
+          // Another executor has continued the run: the next one can be asked. But a signal may be stored already, and read.
+          const again = isConflict(error) && (stored === false || event.type !== "signal_received");
           if (again) resolve(false);
           else reject(error);
         }

@@ -251,7 +251,12 @@ Deno.test("Executor.cancel() reaches the next run if it comes while one continue
   await Promise.all([executor.close(), other.close()]);
 });
 
-for (const verb of ["cancel", "terminate"] as const) {
+for (
+  const [verb, last] of [["cancel", "cancel_requested"], ["terminate", "workflow_canceled"], [
+    "signal",
+    "signal_received",
+  ]] as const
+) {
   Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
     const store = withoutSubscribe(); // nobody hears of the other's writes
     const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
@@ -260,9 +265,9 @@ for (const verb of ["cancel", "terminate"] as const) {
     await other.signal("a", { name: "n", payload: 1 });
     await other.signal("a", { name: "n", payload: 2 });
     await settle();
-    await first[verb]("a", "enough"); // it believes in the run before
+    // it believes in the run before
+    await (verb === "signal" ? first.signal("a", { name: "x" }) : first[verb]("a", "enough"));
     const { input, history } = (await store.load("a"))!;
-    const last = verb === "cancel" ? "cancel_requested" : "workflow_canceled";
     assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
     await assertRejects(() => handle.result(), WorkflowError);
     await Promise.all([first.close(), other.close()]);
