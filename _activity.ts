@@ -129,7 +129,7 @@ export class ActivityTask implements Effect {
   #begin(): void {
     const { name, options } = this.#command;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
-    this.#host.turns.enter();
+    if (!this.#command.own) this.#host.turns.enter();
     const { timeoutMs, heartbeatTimeoutMs } = options;
     if (heartbeatTimeoutMs !== undefined) {
       this.#beats.watch(() => {
@@ -278,7 +278,7 @@ export class ActivityTask implements Effect {
     if (attempt === undefined) return;
     this.#attempt = undefined;
     this.#host.slots?.release();
-    this.#host.turns.leave();
+    if (!this.#command.own) this.#host.turns.leave();
     this.#onIdle?.();
     if (reason !== undefined) attempt.abort(reason);
   }

@@ -552,17 +552,11 @@ export class Executor {
 
   /** Sends what a workflow asks of its child; the key tells a repetition. */
   async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
-    const { clock, turns } = this.#host;
-    const at = clock.now();
-    turns.leave(); // unlike any other activity, it may wait for the clock: to ask the store again
-    try {
-      // It may have run before: what it has sent is there, then.
-      if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason), true);
-      const event = { type: "signal_received", at, name, payload, signalId: key } as const;
-      await this.#post("signal", workflowId, Object.freeze(event), true);
-    } finally {
-      turns.enter();
-    }
+    // It may have been tried before: what was sent is there, then.
+    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason), true);
+    const at = this.#host.clock.now();
+    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
+    await this.#post("signal", workflowId, Object.freeze(event), true);
   }
 
   /** Makes a stored run live, or says why it cannot be. */

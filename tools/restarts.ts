@@ -52,14 +52,14 @@ export interface Ended {
   readonly stops: number;
 }
 
-/** Makes activities that note the position of every call. */
+/** Makes activities that note every call: the run's ID and the position. */
 export function noting(calls: string[]) {
   return <Input, Output>(
     name: string,
     body: (input: Input, context: ActivityContext) => Output,
   ): (input: Input, context: ActivityContext) => Output => {
     const activity = (input: Input, context: ActivityContext) => {
-      calls.push(context.idempotencyKey.split(":")[1]);
+      calls.push(context.idempotencyKey);
       return body(input, context);
     };
     return Object.defineProperty(activity, "name", { value: name });
@@ -188,7 +188,7 @@ async function live(
 
   for (const event of before.history) {
     if (event.type !== "activity_completed" && event.type !== "activity_failed") continue;
-    assert(!calls.includes(`${event.seq}`), `activity ${event.seq} ran again`);
+    assert(!calls.includes(`${before.runId}:${event.seq}`), `activity ${event.seq} ran again`);
   }
   return gone ? undefined : outcome;
 }
