@@ -563,7 +563,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   #endReplay(): void {
     this.#replay.replaying = false;
-    this.adopt();
+    this.#adopt();
     this.#conclude();
     for (const event of this.#orphans ?? []) {
       if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
@@ -572,8 +572,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
+  /** Performs what another executor had started, once all that is stored is seen: the outcome can be among it. */
+  async takeOver(): Promise<void> {
+    await this.#settled();
+    this.#adopt();
+  }
+
   /** Performs what is open in the history and is not performed here. */
-  adopt(): void {
+  #adopt(): void {
     if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       const { event, effect, resolved } = pending;

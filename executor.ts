@@ -406,7 +406,7 @@ export class Executor {
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
         const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.adopt();
+        if (live?.runId === state.runId) void live.takeOver();
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
       for (const state of states) void this.#closeOrphan(state);
