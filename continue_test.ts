@@ -274,6 +274,26 @@ for (
   });
 }
 
+Deno.test("Executor.signal() sends nothing twice when the store's answer is lost and the run is continued meanwhile", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  await executor.execute(listens, { id: "a", input: [] });
+  store.after = async ({ events }) => {
+    if (events[0].type !== "signal_received") return;
+    store.after = () => {};
+    await settle(); // it is read, and the run continued
+    throw new Error("the answer is lost");
+  };
+  const error = await assertRejects(() => other.signal("a", { name: "n", payload: 1 }), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "conflict",
+    'Cannot signal workflow "a": it was continued as new or replaced before the store said whether the signal is there',
+  ]);
+  await settle();
+  assertEquals((await store.load("a"))!.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
 Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });

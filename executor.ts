@@ -219,7 +219,8 @@ export class Executor {
    * @param id The workflow's ID.
    * @param signal The signal.
    * @returns When the signal is stored. The workflow may read it later.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `conflict` if the store failed
+   * and the workflow went on as another run before it was known whether the signal is stored.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
    * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
    */
@@ -688,6 +689,7 @@ export class Executor {
   ): Promise<void> {
     this.#assertOpen(verb, id);
     let tried: number | undefined;
+    let unsure: string | undefined; // the run that may have it, although the store gave no answer
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {
         const { runId, status, history } = await this.#handles.load(id, verb);
@@ -698,6 +700,10 @@ export class Executor {
             ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
             : stored.type === event.type && (sent || status === "running");
         if (history.some(isStored)) return;
+        if (unsure !== undefined && unsure !== runId && event.type === "signal_received") {
+          const why = "it was continued as new or replaced before the store said whether the signal is there";
+          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
+        }
         if (status !== "running") {
           throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
         }
@@ -707,6 +713,7 @@ export class Executor {
             return await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
           } catch (error) {
             // A conflict that nothing explains is a fault of the store as well.
+            if (!isConflict(error)) unsure = runId;
             if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
             tried = history.length;
             continue;
