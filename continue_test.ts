@@ -294,6 +294,19 @@ Deno.test("Executor.signal() sends nothing twice when the store's answer is lost
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what others write", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  for (const payload of [1, 2, 3]) {
+    await other.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals(handle.status, "completed");
+  assertEquals(await handle.result(), 6);
+  await Promise.all([executor.close(), other.close()]);
+});
+
 Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
