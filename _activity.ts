@@ -133,7 +133,7 @@ export class ActivityTask implements Effect {
   #begin(): void {
     const { name, options } = this.#command;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
-    this.#host.turns.beginActivity();
+    if (!this.#command.own) this.#host.turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = options;
     if (heartbeatTimeoutMs !== undefined) {
       this.#beats.watch(() => {
@@ -282,7 +282,7 @@ export class ActivityTask implements Effect {
     if (attempt === undefined) return;
     this.#attempt = undefined;
     this.#host.slots?.release();
-    this.#host.turns.endActivity();
+    if (!this.#command.own) this.#host.turns.endActivity();
     this.#onIdle?.();
     if (reason !== undefined) attempt.abort(reason);
   }

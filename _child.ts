@@ -2,7 +2,8 @@
  * Looks after one child workflow: starts it or finds it again, and records how it ended.
  *
  * 1. A child is known by the command that started it, so that it is started once, whoever dies when.
- * 2. A child that cannot go on here, since its store failed, say, is running still: nothing is recorded, and its parent
+ * 2. A child that is to outlive its parent is there before the parent's run ends.
+ * 3. A child that cannot go on here, since its store failed, say, is running still: nothing is recorded, and its parent
  *    cannot go on either, unless another executor drives the child.
  *
  * @module
@@ -35,13 +36,16 @@ export interface ChildHost {
 export interface ParentRunHost extends RunInfo {
   record(event: WorkflowEvent): void;
   suspend(error: unknown): void;
+  /** A child is there, or cannot be. */
+  childStarted(): void;
 }
 
 export class ChildTask implements Effect {
   readonly #host: ChildHost;
   readonly #run: ParentRunHost;
   readonly #pending: Pending;
-  #started = false;
+  /** Whether the child is there, or cannot be. */
+  started = false;
   #closed = false;
   #stopped = false;
 
@@ -61,7 +65,7 @@ export class ChildTask implements Effect {
   /** The child is to be closed, now or when it is there. */
   close(): void {
     this.#closed = true;
-    if (this.#started) this.#host.closeChild(this.#run, this.#pending.event as ChildStartedEvent);
+    if (this.started) this.#host.closeChild(this.#run, this.#pending.event as ChildStartedEvent);
   }
 
   async #look(): Promise<void> {
@@ -70,8 +74,9 @@ export class ChildTask implements Effect {
     let handle: ChildRun | undefined;
     try {
       handle = await this.#host.startChild(this.#run, event, workflow);
-      this.#started = true;
+      this.started = true;
       if (this.#closed) this.close();
+      this.#run.childStarted();
       const result = toStored(await handle.result(), "result of child workflow", event.name);
       this.#record({ type: "child_completed", at: this.#host.clock.now(), seq: event.seq, result });
     } catch (error) {
@@ -82,6 +87,8 @@ export class ChildTask implements Effect {
         if (!this.#stopped) this.#run.suspend(error); // recover() goes on with both
       } else {
         this.#record({ type: "child_failed", at: this.#host.clock.now(), seq: event.seq, error: toErrorRecord(error) });
+        this.started = true;
+        this.#run.childStarted();
       }
     }
   }

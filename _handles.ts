@@ -97,6 +97,7 @@ export class Handles {
     const change = this.#changes?.get(run.workflowId);
     if (change !== undefined) run.told(change);
     this.wake(run.workflowId);
+    this.listen();
   }
 
   /** Tells whoever waits for a workflow that it has changed. */

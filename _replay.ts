@@ -42,6 +42,8 @@ export type Command =
       readonly input: unknown;
       readonly activity: (input: never, context: never) => unknown;
       readonly options: ActivityOptions;
+      /** Whether it is the executor's own, which may wait for the clock. */
+      readonly own?: boolean;
     }
     | { readonly type: "timer_started"; readonly delayMs: number }
     | {

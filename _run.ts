@@ -36,7 +36,7 @@ import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import { type Wait, waitsOf } from "./_open_runs.ts";
 import type { Stamp } from "./_options.ts";
-import type { RetryingStore } from "./_retrying_store.ts";
+import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -66,6 +66,8 @@ export interface Chain {
   slot?: boolean;
 }
 
+const none: readonly never[] = [];
+
 export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
@@ -93,6 +95,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #final: WorkflowEvent | undefined;
   /** The input of the next run, once the workflow is to begin anew. */
   #continuation: { readonly input: unknown } | undefined;
+  /** What has come from outside since then: it is for the next run to see. */
+  #unseen: readonly WorkflowEvent[] = none;
   /** The last event, or the next run, is on its way into the store. */
   #closing = false;
   /** The request for a cancellation: whether it got into the store. */
@@ -217,11 +221,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
       this.#writer.post(event, (stored) => {
-        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored);
+        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws what suspended it
         } catch (error) {
-          reject(error);
+          // Another executor has continued the run: the next one can be asked. But a signal may be stored already, and read.
+          const again = isConflict(error) && (stored === false || event.type !== "signal_received");
+          if (again) resolve(false);
+          else reject(error);
         }
       })
     );
@@ -369,7 +376,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   issued({ command, seq }: Pending): void {
-    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now(), this.maxPayloadBytes)));
+    const at = this.#host.clock.now();
+    // What an earlier run of the code had asked for, but not stored, counts from then on.
+    const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
+    this.record(Object.freeze(commandEvent(command, seq, at, from, this.maxPayloadBytes)));
   }
 
   answered(updateId: string, outcome: Outcome): void {
@@ -408,15 +418,26 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   returned(outcome: Outcome): void {
     this.#final ??= this.#finalEvent(outcome);
-    if (!this.#replay.replaying) this.#close(this.#final);
+    this.#conclude();
   }
 
   continuedAsNew(input: unknown): void {
     this.#continuation = { input };
-    if (!this.#replay.replaying) this.#continue();
+    this.#conclude();
   }
 
-  #continue(): void {
+  childStarted(): void {
+    this.#conclude();
+  }
+
+  /** Ends the run if its code has ended, once every child is there that is to outlive it. */
+  #conclude(): void {
+    if (this.#replay.replaying || !this.open) return;
+    for (const pending of this.#replay.pending.values()) {
+      if (outlives(pending) && !(pending.effect instanceof ChildTask && pending.effect.started)) return;
+    }
+    if (this.#final !== undefined) return this.#close(this.#final);
+    if (this.#continuation === undefined) return;
     this.#writer.succeed(crypto.randomUUID());
     this.#closing = true;
   }
@@ -430,10 +451,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
     };
-    const unseen = [...this.#queue].filter(({ type }) =>
-      type === "signal_received" || type === "cancel_requested" || type === "update_accepted"
-    );
-    return [Object.freeze(started), ...this.#replay.signals.unread(), ...unseen];
+    const queued = [...this.#queue].filter(isFromOutside);
+    return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen, ...queued];
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
@@ -488,7 +507,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const pending = this.#replay.pending.get(event.seq);
     if (pending === undefined) return; // a cancellation was faster
     if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (isCommand(event) && !this.#halted) this.#perform(pending);
+    else if (isCommand(event) && !this.#halted && this.#isWanted(pending)) this.#perform(pending);
+  }
+
+  /** Whether a command is still to be performed, also if the code has ended. */
+  #isWanted(pending: Pending): boolean {
+    return (this.#final ?? this.#continuation) === undefined || outlives(pending);
   }
 
   isObsolete(event: WorkflowEvent): boolean {
@@ -532,6 +556,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         return;
       }
       const event = this.#queue.shift();
+      if (this.#continuation !== undefined && isFromOutside(event)) {
+        this.#unseen = [...this.#unseen, event];
+        continue;
+      }
       this.#replay.apply(event);
       if (event.type === "workflow_started") {
         const ctx = new ReplayContext(this, this.#replay, this.#host);
@@ -544,9 +572,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #endReplay(): void {
     this.#replay.replaying = false;
     callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
-    if (this.#final !== undefined) this.#close(this.#final);
-    else if (this.#continuation !== undefined) this.#continue();
-    else this.adopt();
+    this.#adopt();
+    this.#conclude();
     for (const event of this.#orphans ?? []) {
       if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
     }
@@ -554,11 +581,18 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
+  /** Performs what another executor had started, once all that is stored is seen: the outcome can be among it. */
+  async takeOver(): Promise<void> {
+    await this.#settled();
+    this.#adopt();
+  }
+
   /** Performs what is open in the history and is not performed here. */
-  adopt(): void {
+  #adopt(): void {
     if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
-      if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
+      const { event, effect, resolved } = pending;
+      if (event !== undefined && effect === undefined && !resolved && this.#isWanted(pending)) {
         this.#perform(pending, true);
       }
     }
@@ -642,14 +676,30 @@ function acceptance({ updateId, name, input }: UpdateRequest, at: number): Workf
   return Object.freeze({ type: "update_accepted", at, updateId, name, input });
 }
 
-/** What is recorded of a command. */
-function commandEvent(command: Command, seq: number, at: number, maxBytes: number | undefined): CommandEvent {
+/** Whether a command has started a child that is left alone when the run ends. */
+function outlives({ command, resolved }: Pending): boolean {
+  return command.type === "child_started" && command.options.parentClosePolicy === "abandon" && !resolved;
+}
+
+/** What is seen by the next run if this one has not seen it. */
+function isFromOutside({ type }: WorkflowEvent): boolean {
+  return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
+}
+
+/** What is recorded of a command; `from` is when a sleep begins. */
+function commandEvent(
+  command: Command,
+  seq: number,
+  at: number,
+  from: number,
+  maxBytes: number | undefined,
+): CommandEvent {
   const { type } = command;
   switch (type) {
     case "activity_started":
       return { type, at, seq, name: command.name, input: command.input };
     case "timer_started":
-      return { type, at, seq, dueAt: at + command.delayMs };
+      return { type, at, seq, dueAt: from + command.delayMs };
     case "child_started": {
       const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
       const event = { type, at, seq, name, workflowId, input, closePolicy } as const;

@@ -41,8 +41,8 @@ export interface WriterRun extends RunInfo {
 
 interface Batch {
   events: WorkflowEvent[];
-  /** Told whether the events got into the store. */
-  waiters: ((stored: boolean) => void)[] | undefined;
+  /** Told whether the events got into the store; `undefined` if that is not known. */
+  waiters: ((stored: boolean | undefined) => void)[] | undefined;
 }
 
 export class Writer {
@@ -76,7 +76,7 @@ export class Writer {
   }
 
   /** Records, and tells whether the event got into the store. */
-  post(event: WorkflowEvent, tell: (stored: boolean) => void): void {
+  post(event: WorkflowEvent, tell: (stored: boolean | undefined) => void): void {
     this.record(event);
     const outbox = this.#outbox!;
     if (outbox.waiters === undefined) outbox.waiters = [tell];
@@ -224,7 +224,7 @@ export class Writer {
       this.#run.suspend(failure);
     } finally {
       this.#sending = undefined;
-      this.#tell(batch, this.#run.live); // what is left of a live run's batch is in the store
+      this.#tell(batch, this.#run.live || (ambiguous ? undefined : false)); // what is left of a live run's batch is stored
     }
   }
 
@@ -284,7 +284,7 @@ export class Writer {
     return dropped;
   }
 
-  #tell(batch: Batch, stored: boolean): void {
+  #tell(batch: Batch, stored: boolean | undefined): void {
     const { waiters } = batch;
     batch.waiters = undefined;
     if (waiters !== undefined) { for (const tell of waiters) tell(stored); }

@@ -1,7 +1,14 @@
 /** Child workflows. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CanceledError, Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import {
+  CanceledError,
+  Executor,
+  type Workflow,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
 import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -309,3 +316,99 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting
   assertEquals(await handle.result(), [2, 4, 200]);
   await executor.close();
 });
+
+/** Stops the executor of "a" when it is to store an event of this type, and lets another one go on. */
+async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, Workflow<never>>): Promise<FaultyStore> {
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ store, workflows: code });
+  const stopped = Promise.withResolvers<void>();
+  store.before = async ({ workflowId, events, expectedLength }) => {
+    if (workflowId !== "a" || expectedLength === 0 || !events.some((event) => event.type === type)) return;
+    await settle(); // its children go on
+    executor.close().then(stopped.resolve);
+    throw new Error("the process is gone");
+  };
+  await executor.execute(code.parent as Workflow, { id: "a" });
+  await stopped.promise;
+  store.before = () => {};
+  const next = new Executor({ store, clock, workflows: code });
+  await next.recover();
+  await (await next.handle("a")).result();
+  await settle();
+  await next.close();
+  return store;
+}
+
+Deno.test("ChildHandle.signal() sends a signal once although the process dies before that is stored", async () => {
+  const store = await stoppedAt("activity_completed", {
+    patient,
+    async parent(ctx: Ctx) {
+      const child = ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+      await ctx.sleep(1);
+      await child.signal("other", 1);
+    },
+  });
+  assertEquals(types((await store.load("child"))!.history, "signal"), ["signal_received"]);
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach the child over a failing store on the virtual clock", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.sleep(1000); // it is there
+    await child.signal("other", 1);
+    await child.cancel("enough");
+  }, { id: "a" });
+  let loads = 0;
+  store.onLoad = () => {
+    if (loads++ % 2 === 0) throw new Error("the store is moody");
+  };
+  await handle.result();
+  assert(clock.now() > 1000, "it was asked again at once");
+  await executor.close();
+});
+
+Deno.test("ChildHandle.cancel() answers the same although the process dies when the child has ended of it", async () => {
+  const store = await stoppedAt("activity_completed", {
+    double,
+    async parent(ctx: Ctx) {
+      const child = ctx.startChild(double, 1, { id: "child" });
+      await ctx.sleep(1);
+      await child.cancel("enough"); // throws if the child has ended of something else
+    },
+  });
+  assertEquals([(await store.load("child"))!.status, (await store.load("a"))!.status], ["canceled", "completed"]);
+});
+
+const lastActs: [what: string, last: (ctx: Ctx) => unknown][] = [
+  ["returns", () => "done"],
+  ["continues as new", (ctx) => ctx.continueAsNew(1)],
+];
+for (const [what, last] of lastActs) {
+  const code = {
+    patient,
+    async parent(ctx: Ctx, round?: number) {
+      if (round === 1) return;
+      ctx.startChild(patient, undefined, { id: "left", parentClosePolicy: "abandon" });
+      ctx.startChild(patient, undefined, { id: "closed" });
+      ctx.executeActivity(work, "in vain");
+      return await last(ctx);
+    },
+  } as Record<string, Workflow<never>>;
+
+  Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
+    done.length = 0;
+    const { executor, store } = setUp();
+    await (await executor.execute(code.parent as Workflow, { id: "a" })).result();
+    const statuses = (await store.list()).map(({ workflowId, status }) => [workflowId, status]);
+    assertEquals(statuses, [["a", "completed"], ["left", "running"]]);
+    assertEquals(done, []);
+    await executor.close();
+  });
+
+  Deno.test(`WorkflowContext.startChild() starts it over a stop before the parent ${what}`, async () => {
+    const type = what === "returns" ? "workflow_completed" : "workflow_started";
+    const store = await stoppedAt(type, code);
+    assertEquals((await store.load("left"))!.status, "running");
+  });
+}

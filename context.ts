@@ -278,18 +278,25 @@ export class ReplayContext implements WorkflowContext {
       options,
     });
     result.catch(() => {}); // whoever only starts it need not wait for it
-    const reach = (verb: string, request: Omit<ChildRequest, "workflowId">) =>
-      this.executeActivity(
-        (request: ChildRequest, { idempotencyKey }) => this.#host.reachChild(request, idempotencyKey),
-        { workflowId: id, ...request },
-        { name: `${verb} child workflow` },
-      );
+    const reach = (verb: string, request: Omit<ChildRequest, "workflowId">) => {
+      const name = `${verb} child workflow`;
+      return this.#replay.issue({
+        type: "activity_started",
+        caller: this.executeActivity,
+        name,
+        input: this.#replay.toStored({ workflowId: id, ...request }, "input of activity", name),
+        activity: (request: ChildRequest, { idempotencyKey }: ActivityContext) =>
+          this.#host.reachChild(request, idempotencyKey),
+        options: {},
+        own: true,
+      });
+    };
     return {
       workflowId: id,
       result: () => result,
       signal: async (signal, payload) =>
-        await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
-      cancel: async (reason) => await reach("cancel", reason === undefined ? {} : { reason }),
+        void await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
+      cancel: async (reason) => void await reach("cancel", reason === undefined ? {} : { reason }),
     };
   }
 

@@ -11,7 +11,7 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -205,6 +205,105 @@ Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever 
     await Promise.all([0, 1, 2, 3].map((k) => (k % 2 ? executor : other).signal("a", { name: "n", payload: i + k })));
   }
   assertEquals(await handle.result(), 199 * 100);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+/** Reads in a branch of its own, and begins anew with every number. */
+async function listens(ctx: Ctx, got: readonly number[]): Promise<readonly number[]> {
+  const list = [...got];
+  const read = async () => {
+    for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
+  };
+  ctx.handleUpdate("add", (n: number) => list.push(n));
+  read().catch(() => {}); // cancelled
+  await ctx.waitUntil(() => list.length > got.length);
+  return list.length > 4 ? list : await ctx.continueAsNew(list);
+}
+
+Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the next run, whoever goes on reading", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  let n = 0;
+  store.before = async ({ replaces, events }) => {
+    // Another one's signal comes between, and this one has turns enough to see it.
+    if (replaces === undefined || events.length > 1 || n === 3) return;
+    await other.signal("a", { name: "n", payload: ++n });
+    await settle();
+  };
+  assertEquals(await executor.update("a", "add", 0), 1);
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals((await handle.result()).toSorted(), [0, 1, 2, 3, 4]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.cancel() reaches the next run if it comes while one continues as new", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  store.before = async ({ replaces }) => {
+    if (replaces !== undefined) await other.cancel("a", "enough");
+    await settle();
+  };
+  await executor.signal("a", { name: "n", payload: 1 });
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  assertEquals((await store.load("a"))?.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+for (
+  const [verb, last] of [["cancel", "cancel_requested"], ["terminate", "workflow_canceled"], [
+    "signal",
+    "signal_received",
+  ]] as const
+) {
+  Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
+    const store = withoutSubscribe(); // nobody hears of the other's writes
+    const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
+    const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+    await other.recover();
+    await other.signal("a", { name: "n", payload: 1 });
+    await other.signal("a", { name: "n", payload: 2 });
+    await settle();
+    // it believes in the run before
+    await (verb === "signal" ? first.signal("a", { name: "x" }) : first[verb]("a", "enough"));
+    const { input, history } = (await store.load("a"))!;
+    assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
+    await assertRejects(() => handle.result(), WorkflowError);
+    await Promise.all([first.close(), other.close()]);
+  });
+}
+
+Deno.test("Executor.signal() sends nothing twice when the store's answer is lost and the run is continued meanwhile", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  await executor.execute(listens, { id: "a", input: [] });
+  store.after = async ({ events }) => {
+    if (events[0].type !== "signal_received") return;
+    store.after = () => {};
+    await settle(); // it is read, and the run continued
+    throw new Error("the answer is lost");
+  };
+  const error = await assertRejects(() => other.signal("a", { name: "n", payload: 1 }), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "conflict",
+    'Cannot signal workflow "a": it was continued as new or replaced before the store said whether the signal is there',
+  ]);
+  await settle();
+  assertEquals((await store.load("a"))!.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what others write", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  for (const payload of [1, 2, 3]) {
+    await other.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals(handle.status, "completed");
+  assertEquals(await handle.result(), 6);
   await Promise.all([executor.close(), other.close()]);
 });
 

@@ -223,7 +223,8 @@ export class Executor {
    * @param id The workflow's ID.
    * @param signal The signal.
    * @returns When the signal is stored. The workflow may read it later.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `conflict` if the store failed
+   * and the workflow went on as another run before it was known whether the signal is stored.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
    * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
    */
@@ -410,7 +411,7 @@ export class Executor {
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
         const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.adopt();
+        if (live?.runId === state.runId) void live.takeOver();
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
       for (const state of states) void this.#closeOrphan(state);
@@ -567,10 +568,11 @@ export class Executor {
 
   /** Sends what a workflow asks of its child; the key tells a repetition. */
   async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
-    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason));
+    // It may have been tried before: what was sent is there, then.
+    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason), true);
     const at = this.#host.clock.now();
     const event = { type: "signal_received", at, name, payload, signalId: key } as const;
-    await this.#post("signal", workflowId, Object.freeze(event));
+    await this.#post("signal", workflowId, Object.freeze(event), true);
   }
 
   /** Makes a stored run live, or says why it cannot be. */
@@ -702,6 +704,7 @@ export class Executor {
   ): Promise<void> {
     this.#assertOpen(verb, id);
     let tried: number | undefined;
+    let unsure: string | undefined; // the run that may have it, although the store gave no answer
     for (let attempt = 1;;) {
       if (!this.#runs.has(id) || sent) {
         const { runId, workflowName, status, history } = await this.#handles.load(id, verb);
@@ -713,6 +716,10 @@ export class Executor {
             : stored.type === event.type && (sent || status === "running");
         const tell = () => tellOf(this.#host, event, { workflowId: id, runId, workflowName });
         if (history.some(isStored)) return tried === undefined ? undefined : tell(); // only the answer was lost
+        if (unsure !== undefined && unsure !== runId && event.type === "signal_received") {
+          const why = "it was continued as new or replaced before the store said whether the signal is there";
+          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
+        }
         if (status !== "running") {
           throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
         }
@@ -723,6 +730,7 @@ export class Executor {
             return tell();
           } catch (error) {
             // A conflict that nothing explains is a fault of the store as well.
+            if (!isConflict(error)) unsure = runId;
             if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
             tried = history.length;
             continue;

@@ -86,23 +86,24 @@ const modulesIn = (folder: string) =>
   [...Deno.readDirSync(new URL(folder, root))].map(({ name }) => folder + name)
     .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"));
 const files = modulesIn("");
-/** The test kit stands beside: it may know all of the core, and the core nothing of it. */
-const kit = modulesIn("testing/");
+/** What stands beside, by folder: it may know all of the core, but the core and the others nothing of it. */
+const BESIDE: Record<string, string[]> = { schedule: modulesIn("schedule/"), testing: modulesIn("testing/") };
 
 /** What is wrong with a module; every line names the place. */
 function complaints(file: string, source: string): string[] {
-  const isKit = file.startsWith("testing/");
+  const [folder] = file.split("/");
+  const siblings = BESIDE[folder];
   const check = (context: Deno.lint.RuleContext): Deno.lint.LintVisitor => {
     const declared = new Set<string>();
     const foreign: [Deno.lint.Node, string][] = [];
     const report = (node: Deno.lint.Node, message: string) => context.report({ node, message });
 
     const checkImport = (node: Deno.lint.Node, from: unknown) => {
-      if (isKit) {
-        const sibling = String(from).replace(/^\.\//, "testing/");
+      if (siblings !== undefined) {
+        const sibling = String(from).replace(/^\.\//, `${folder}/`);
         const core = String(from).replace(/^\.\.\//, "");
-        if (!kit.includes(sibling) && !(core in ROWS)) {
-          report(node, `imports ${from}, which is not a module of the test kit or of the core`);
+        if (!siblings.includes(sibling) && !(core in ROWS)) {
+          report(node, `imports ${from}, which is not a module of ${folder} or of the core`);
         }
         return;
       }
@@ -162,7 +163,7 @@ function complaints(file: string, source: string): string[] {
         if (/^new Date(\(\))?$/.test(text) && file !== "clock.ts") report(node, `calls ${text}`);
       },
       Program(node) {
-        if (!/^(testing\/)?mod.ts$/.test(file)) return;
+        if (!/^(\w+\/)?mod.ts$/.test(file)) return;
         for (const statement of node.body) {
           const isReExport = statement.type.startsWith("Export") &&
             "source" in statement && statement.source;
@@ -190,8 +191,8 @@ for (const file of files.filter((name) => name in ROWS)) {
   });
 }
 
-for (const file of kit) {
-  Deno.test(`layers: ${file} imports the kit and the core only, and uses web standards only`, () => {
+for (const file of Object.values(BESIDE).flat()) {
+  Deno.test(`layers: ${file} imports its folder and the core only, and uses web standards only`, () => {
     assertEquals(complaints(file, Deno.readTextFileSync(new URL(file, root))), []);
   });
 }
@@ -222,11 +223,13 @@ const PLANTED: [string, string, string][] = [
   ["retry.ts", "const now = +new Date();", "calls new Date()"],
   ["retry.ts", "const jitter = Math.random();", "calls Math.random"],
   ["retry.ts", "globalThis.setTimeout(retry, 1);", "calls setTimeout"],
-  ["testing/x.ts", `import { x } from "../tools/testing.ts";`, "not a module of the test kit"],
-  ["testing/x.ts", `import { assert } from "@std/assert";`, "not a module of the test kit"],
+  ["testing/x.ts", `import { x } from "../tools/testing.ts";`, "not a module of testing or of the core"],
+  ["testing/x.ts", `import { assert } from "@std/assert";`, "not a module of testing or of the core"],
   ["testing/x.ts", "Deno.test();", "uses Deno"],
   ["testing/x.ts", "const now = Date.now();", "calls Date.now"],
   ["testing/mod.ts", "export const version = 1;", "not a re-export"],
+  ["schedule/x.ts", `import { Cron } from "npm:croner";`, "not a module of schedule or of the core"],
+  ["schedule/x.ts", `import { seeded } from "../testing/seeded.ts";`, "not a module of schedule or of the core"],
   ["mod.ts", "export const version = 1;", "not a re-export"],
 ];
 

@@ -12,7 +12,16 @@ import {
   type WorkflowState,
 } from "@rockpool/workflow";
 import { assertSurvivesRestarts } from "./tools/restarts.ts";
-import { countingSubscriptions, FaultyStore, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import {
+  countingSubscriptions,
+  FaultyStore,
+  gate,
+  hops,
+  settle,
+  setUp,
+  typesOf,
+  withoutSubscribe,
+} from "./tools/testing.ts";
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
@@ -1000,4 +1009,49 @@ Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an 
     outcome,
     'TimeoutError: Activity "busy" timed out after 250 ms in all <- RangeError: busy',
   );
+});
+
+Deno.test("Executor.recover() counts a sleep that was asked for and not stored from when it was asked for", async () => {
+  async function deadline(ctx: WorkflowContext) {
+    await ctx.sideEffect(() => "the process dies when this is stored");
+    await ctx.sleep(1000);
+    return ctx.now();
+  }
+  const { executor, store, clock } = setUp({ workflows: { deadline } });
+  const events = [
+    { type: "workflow_started", at: 0, workflowName: "deadline" },
+    { type: "side_effect", at: 50, seq: 0, value: "" },
+  ] as const;
+  await store.append({ workflowId: "a", runId: "run", expectedLength: 0, events });
+  clock.advance(600); // nobody is there
+  const [handle] = await executor.recover();
+  assertEquals(await handle.result(), 1050);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() performs nothing whose outcome is stored, although a run that is live here has not seen it", async () => {
+  let runs = 0;
+  const work = () => runs++;
+  async function waits(ctx: WorkflowContext) {
+    await ctx.waitForSignal("go");
+    await ctx.waitForSignal("go");
+    return await ctx.executeActivity(work);
+  }
+  const { executor, store } = setUp({ workflows: { waits } });
+  const handle = await executor.execute(waits, { id: "a" });
+  const go = (signalId: string) => ({ type: "signal_received", at: 0, name: "go", signalId }) as const;
+  const { runId } = handle;
+  const events: WorkflowEvent[] = [
+    go("1"),
+    go("2"),
+    { type: "activity_started", at: 0, seq: 0, name: "work" },
+    { type: "activity_completed", at: 0, seq: 0, attempt: 1, result: "by another executor" },
+  ];
+  await store.append({ workflowId: "a", runId, expectedLength: 1, events });
+  for (let i = 0; i < 50; i++) {
+    await hops(i % 5 === 0 ? 1 : 0);
+    await executor.recover();
+  }
+  assertEquals([await handle.result(), runs], ["by another executor", 0]);
+  await executor.close();
 });

@@ -1,0 +1,87 @@
+/**
+ * A report of every night at two: a process that dies in the afternoon and one that dies at midnight, a pause over the
+ * holidays, a report that fails, and one that is asked for at once.
+ *
+ * The rule is one of equal intervals. For cron patterns and time zones take one from a parser, such as `croner`:
+ * `new Cron("0 2 * * *", { timezone: "Europe/Berlin" })`.
+ *
+ * `deno run examples/schedule.ts`
+ *
+ * @module
+ */
+
+import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+import {
+  every,
+  type Occurrence,
+  pauseSchedule,
+  resumeSchedule,
+  schedule,
+  scheduleInfo,
+  triggerSchedule,
+} from "@rockpool/workflow/schedule";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+const minuteOf = (time: number) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
+
+/** The world outside: sales of a shop, closed on Christmas Day. */
+function countSales(day: string): number {
+  if (day === "2026-12-25") throw new Error("The shop is closed");
+  return 100 + Number(day.slice(-2));
+}
+
+export async function report(ctx: WorkflowContext, { dueAt, triggered }: Occurrence): Promise<string> {
+  const day = minuteOf(dueAt).slice(0, 10);
+  const sales = await ctx.executeActivity(countSales, day);
+  return `${day}: ${sales} sales${triggered ? ", so far" : ""}; written at ${minuteOf(ctx.now())}`;
+}
+
+export const nightly = schedule(report, {
+  rule: every(24 * HOUR_MS, { offsetMs: 2 * HOUR_MS }),
+  catchUpMs: 6 * HOUR_MS,
+});
+
+/** Plays a story, and tells it line by line. */
+export async function story(print: (line: string) => void): Promise<void> {
+  const store = new InMemoryStore();
+  const clock = new VirtualClock({ startAt: Date.UTC(2026, 11, 18, 12) });
+  const options = { store, clock, workflows: { nightly, report } };
+  let executor = new Executor(options);
+  clock.hold();
+  /** Lets time pass until then, and stop again. */
+  const until = (day: number, hour: number) =>
+    new Promise<void>((resolve) => {
+      clock.setTimer(Date.UTC(2026, 11, day, hour), () => (clock.hold(), resolve()));
+      clock.release();
+    });
+  const restart = async (why: string, day: number, hour: number) => {
+    await executor.close();
+    clock.advance(Date.UTC(2026, 11, day, hour) - clock.now());
+    print(`--- ${why}; another one recovers at ${minuteOf(clock.now())}`);
+    executor = new Executor(options);
+    await executor.recover();
+  };
+
+  await executor.execute(nightly, { id: "nightly" });
+  await until(19, 14);
+  await restart("the process dies in the afternoon", 19, 16); // nothing was due meanwhile
+  await until(21, 0);
+  await restart("the process dies at midnight", 21, 5); // not too late for the report of two o'clock
+  await until(22, 12);
+  await executor.signal("nightly", { name: pauseSchedule });
+  await until(24, 12);
+  await executor.signal("nightly", { name: resumeSchedule });
+  await until(26, 18);
+  await executor.signal("nightly", { name: triggerSchedule });
+  await until(27, 12);
+
+  for (const { workflowId, status, result, error } of await store.list({ idPrefix: "nightly:" })) {
+    print(`${workflowId} ${status}: ${result ?? error?.message}`);
+  }
+  const { nextAt, runs } = await executor.query("nightly", scheduleInfo);
+  print(`${runs} reports; the next one is due at ${minuteOf(nextAt!)}`);
+  await executor.close();
+}
+
+if (import.meta.main) await story(console.log);

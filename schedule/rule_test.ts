@@ -1,0 +1,28 @@
+/** The rule that needs no parser. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { every } from "./rule.ts";
+
+const after = (time: number, ms: number, offsetMs?: number) =>
+  every(ms, { offsetMs }).nextRun(new Date(time))?.getTime();
+
+Deno.test("every() answers the next whole multiple of the interval, later than the time it is asked for", () => {
+  assertEquals([0, 1, 999, 1000, -1, -1000].map((time) => after(time, 1000)), [1000, 1000, 1000, 2000, 0, 0]);
+});
+
+Deno.test("every() counts from its offset, also a negative one or one above the interval", () => {
+  assertEquals([after(0, 1000, 300), after(300, 1000, 300), after(0, 1000, -300), after(0, 1000, 2300)], [
+    300,
+    1300,
+    700,
+    300,
+  ]);
+});
+
+Deno.test("every() refuses what is no interval", () => {
+  const rule = '"ms" must be a finite number above 0, got';
+  assertThrows(() => every(0), RangeError, `Cannot make a rule: ${rule} 0`);
+  assertThrows(() => every(Infinity), RangeError, `Cannot make a rule: ${rule} Infinity`);
+  const offset = 'Cannot make a rule: "offsetMs" must be a finite number, got NaN';
+  assertThrows(() => every(1, { offsetMs: NaN }), RangeError, offset);
+});

@@ -1,0 +1,116 @@
+/**
+ * Random workflows that live among others: they answer updates, have children, continue as new, and remember which
+ * signals they got over all their generations. What they do between is a random program.
+ *
+ * @module
+ */
+
+import {
+  type ActivityContext,
+  defineQuery,
+  defineUpdate,
+  type ParentClosePolicy,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+import { randomProgram, randomStep, type Step } from "./random_workflow.ts";
+
+/** What a workflow does, one after the other. */
+export type Part =
+  | { readonly do: "step"; readonly step: Step }
+  | { readonly do: "renew" }
+  | { readonly do: "both"; readonly parts: readonly [Part, Part] }
+  | {
+    readonly do: "child";
+    readonly input: EntityInput;
+    readonly policy: ParentClosePolicy;
+    readonly timeoutMs: number;
+    readonly then: "wait" | "leave" | "cancel" | "signal";
+    readonly ms: number;
+  };
+
+/** The input of a workflow, and of the generations after it. */
+export interface EntityInput {
+  readonly parts: readonly Part[];
+  readonly generation: number;
+  /** What it got of signals `n`, in order. */
+  readonly got: readonly number[];
+}
+
+/** Which signals `n` a workflow got. */
+export const gotten = defineQuery<readonly number[]>("got");
+
+/** Answers which generation took an update, and how many that one had taken before. Refuses 0, and fails at multiples of 5. */
+export const take = defineUpdate<string, number>("take", {
+  validate(n) {
+    if (n === 0) throw new TypeError("0 is nothing");
+  },
+});
+
+/** Makes a random input. */
+export function randomEntity(random: () => number, depth = 0): EntityInput {
+  const integer = (below: number) => Math.floor(random() * below);
+  const child = (): Part => ({
+    do: "child",
+    input: randomEntity(random, depth + 1),
+    policy: (["cancel", "terminate", "abandon"] as const)[integer(3)],
+    timeoutMs: 1 + random() * 3000,
+    then: (["wait", "leave", "cancel", "signal"] as const)[integer(4)],
+    ms: random() * 300,
+  });
+  const part = (nested: boolean): Part => {
+    const roll = random();
+    if (roll < 0.4 && depth < 2) return child();
+    if (roll < 0.55 && !nested) return { do: "renew" };
+    if (roll < 0.7 && !nested) return { do: "both", parts: [part(true), part(true)] };
+    return { do: "step", step: { do: "sequence", steps: [randomStep(random, 1)] } };
+  };
+  return { parts: Array.from({ length: 1 + integer(5) }, () => part(false)), generation: 0, got: [] };
+}
+
+/** The code of the random workflows: their children run the same. */
+export function randomEntityProgram(calls: string[] = []) {
+  const program = randomProgram(calls);
+  const count = (n: number, { idempotencyKey }: ActivityContext) => {
+    calls.push(idempotencyKey);
+    if (n % 5 === 0) throw new RangeError(`${n} cannot be taken`);
+  };
+
+  return async function entity(ctx: WorkflowContext, { parts, generation, got }: EntityInput): Promise<string> {
+    const list = [...got];
+    let taken = 0;
+    ctx.handleQuery(gotten, () => list);
+    ctx.handleUpdate(take, async (n) => {
+      const answer = `${n} taken by ${generation} as ${taken++}`;
+      if (n % 2 === 0) await ctx.sleep(n);
+      await ctx.executeActivity(count, n);
+      return answer;
+    });
+    const listen = async () => {
+      for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
+    };
+    listen().catch(() => {}); // cancelled
+
+    const run = async (part: Part): Promise<void> => {
+      switch (part.do) {
+        case "step":
+          return void await program(ctx, part.step);
+        case "both":
+          return void await Promise.all(part.parts.map(run));
+        case "child": {
+          const { input, policy: parentClosePolicy, timeoutMs, then, ms } = part;
+          const child = ctx.startChild(entity, input, { parentClosePolicy, timeoutMs });
+          if (then === "leave") return;
+          if (then === "wait") return void await child.result().catch(() => {});
+          await ctx.sleep(ms);
+          const reached = then === "cancel" ? child.cancel("enough") : child.signal("n", Math.floor(1000 + ms));
+          return await reached.catch(() => {}); // it has ended
+        }
+      }
+    };
+    for (const [i, part] of parts.entries()) {
+      if (part.do !== "renew") await run(part);
+      else return await ctx.continueAsNew({ parts: parts.slice(i + 1), generation: generation + 1, got: list });
+    }
+    return `done by ${generation}`;
+  };
+}
