@@ -27,7 +27,8 @@ export function messageChannelHop(): Hop {
 // Taken once: fake timers that replace it later must not stop the turns. `setTimeout(0)` would take over 1 ms.
 const { setImmediate } = globalThis as { setImmediate?: Hop };
 let channelHop: Hop | undefined;
-const hop: Hop = setImmediate ?? ((callback) => (channelHop ??= messageChannelHop())(callback));
+/** Calls back one macrotask later. */
+export const hop: Hop = setImmediate ?? ((callback) => (channelHop ??= messageChannelHop())(callback));
 
 export class Turns {
   readonly #clock: Clock;

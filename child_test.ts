@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -185,7 +186,7 @@ for (const when of ["before", "after"] as const) {
       const store = new FaultyStore();
       const { executor, clock } = setUp({ store, workflows, storeRetry: { maxAttempts: 1 } });
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ >= stop) throw new Error("the process dies here");
       };
       try {
@@ -195,7 +196,7 @@ for (const when of ["before", "after"] as const) {
       }
       await settle();
       await executor.close();
-      store[when] = () => {};
+      store[when].append = undefined;
       if (writes <= stop) break;
       const next = new Executor({ store, clock, workflows, random: () => 0.5 });
       const handles = await next.recover();
@@ -218,7 +219,7 @@ for (const when of ["before", "after"] as const) {
       const options = { workflows: { patient, parent }, storeRetry: { maxAttempts: 1 } };
       const { executor, clock } = setUp({ store, ...options, onError: () => {} });
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ >= stop) throw new Error("the process dies here");
       };
       let canceled = false;
@@ -233,7 +234,7 @@ for (const when of ["before", "after"] as const) {
         // it died
       }
       await executor.close();
-      store[when] = () => {};
+      store[when].append = undefined;
       const next = new Executor({ store, clock, ...options, random: () => 0.5 });
       const handles = await next.recover();
       if (canceled || (await store.load("a"))?.history.some(({ type }) => type === "cancel_requested")) {

@@ -11,7 +11,8 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -162,7 +163,7 @@ for (const when of ["before", "after"] as const) {
       const options = { store, storeRetry: { maxAttempts: 1 } };
       const { executor, clock } = setUp(options);
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ === stop) throw new Error("the process dies here");
       };
       let told = 0; // what was told to be stored
@@ -178,7 +179,7 @@ for (const when of ["before", "after"] as const) {
       }
       await executor.close();
       if (writes <= stop) break; // it was never stopped
-      store[when] = () => {};
+      store[when].append = undefined;
       const next = new Executor({ store, clock, workflows: { sums }, random: () => 0.5 });
       await next.recover();
       const state = await store.load("a");

@@ -5,4 +5,5 @@
  * @module
  */
 
+export * from "./faulty_store.ts";
 export * from "./seeded.ts";
