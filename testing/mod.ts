@@ -7,3 +7,4 @@
 
 export * from "./faulty_store.ts";
 export * from "./seeded.ts";
+export * from "./store_cases.ts";
