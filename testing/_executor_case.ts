@@ -23,6 +23,8 @@ export const START = 1_000_000;
 export class Scene {
   /** The store; another one after a crash if it can be opened again. */
   store: WorkflowStore;
+  /** Calls of executors that have not settled: an executor that is closed does not wait for what it reads. */
+  readonly #underWay = new Set<Promise<unknown>>();
   /** The clock of all executors. */
   readonly clock: VirtualClock = new VirtualClock({ startAt: START });
   readonly #reopen: (store: WorkflowStore) => Promise<WorkflowStore>;
@@ -33,10 +35,10 @@ export class Scene {
     this.#reopen = reopen;
   }
 
-  /** Makes one more executor on the store. */
-  executor(options: Partial<ExecutorOptions> = {}): Executor {
-    const { store, clock } = this;
-    const executor = new Executor({ store, clock, random: () => 0.5, onError: () => {}, ...options });
+  /** Makes one more executor, on the store unless the options say otherwise. */
+  executor({ store = this.store, ...options }: Partial<ExecutorOptions> = {}): Executor {
+    const defaults = { clock: this.clock, random: () => 0.5, onError: () => {} };
+    const executor = new Executor({ ...defaults, ...options, store: this.#watched(store) });
     this.#executors.push(executor);
     return executor;
   }
@@ -54,8 +56,27 @@ export class Scene {
     return state;
   }
 
+  /** Closes the executors, and waits until nobody uses the store. */
   async close(): Promise<void> {
     await Promise.all(this.#executors.map((executor) => executor.close()));
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  #watched(store: WorkflowStore): WorkflowStore {
+    const watch = <T>(call: Promise<T>): Promise<T> => {
+      this.#underWay.add(call);
+      const over = () => void this.#underWay.delete(call);
+      call.then(over, over);
+      return call;
+    };
+    return {
+      save: (state) => watch(store.save(state)),
+      load: (workflowId) => watch(store.load(workflowId)),
+      list: (filter) => watch(store.list(filter)),
+      delete: (workflowId) => watch(store.delete(workflowId)),
+      append: (batch) => watch(store.append(batch)),
+      ...(store.subscribe === undefined ? {} : { subscribe: (listener) => store.subscribe!(listener) }),
+    };
   }
 }
 

@@ -11,8 +11,6 @@ import {
   batch,
   type CaseBody,
   completed,
-  error,
-  failed,
   fired,
   holding,
   idsOf,
@@ -117,6 +115,7 @@ export const everyCases: CaseBody[] = [
       }
       calls.push(store.append(batch({ expectedLength: 21, events: [fired(8), completed] })));
       look();
+      await Promise.all(calls);
       calls.push(store.append(batch({ runId: "2", events: [{ ...started, workflowName: "v" }], replaces: "1" })));
       look();
       await Promise.all(calls);

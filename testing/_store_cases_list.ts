@@ -9,7 +9,6 @@ import { assert, assertEquals, assertRejects, inspect } from "./_assert.ts";
 import {
   type Anything,
   batch,
-  canceled,
   type CaseBody,
   completed,
   failed,

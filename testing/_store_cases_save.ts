@@ -11,7 +11,6 @@ import {
   batch,
   type CaseBody,
   completed,
-  failed,
   fired,
   holding,
   idsOf,

@@ -16,6 +16,7 @@ import { WorkflowError } from "../errors.ts";
 import { InMemoryStore } from "../store.ts";
 import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
 import { checkFunction, checkInteger, checkObject, invalid } from "../_check.ts";
+import { FrozenBatch } from "../_history.ts";
 import { hop } from "../_turns.ts";
 import { seeded } from "./seeded.ts";
 
@@ -65,7 +66,7 @@ export interface FaultyStoreOptions {
   readonly conflict?: number;
   /**
    * How long a call takes, from the first to the second, in whole milliseconds from 0: half of it before the call is done,
-   * half of it after. Needs `clock`. What a delayed call was given must not be changed meanwhile.
+   * half of it after. Needs `clock`.
    *
    * @default {no time}
    */
@@ -189,45 +190,48 @@ export class FaultyStore implements WorkflowStore {
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
   save(state: WorkflowStateInit): Promise<void> {
-    return this.#call("save", state, () => this.inner.save(state));
+    return this.#call("save", state, (state) => this.inner.save(state));
   }
 
   /** Answers the stored state or `null`; see {@linkcode WorkflowStore.load}. */
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#call("load", workflowId, () => this.inner.load(workflowId));
+    return this.#call("load", workflowId, (workflowId) => this.inner.load(workflowId));
   }
 
   /** Answers the states that match; see {@linkcode WorkflowStore.list}. */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.#call("list", filter, () => this.inner.list(filter));
+    return this.#call("list", filter, (filter) => this.inner.list(filter));
   }
 
   /** Forgets a workflow; see {@linkcode WorkflowStore.delete}. */
   delete(workflowId: string): Promise<void> {
-    return this.#call("delete", workflowId, () => this.inner.delete(workflowId));
+    return this.#call("delete", workflowId, (workflowId) => this.inner.delete(workflowId));
   }
 
   /** Adds events to a run if nobody else did; see {@linkcode WorkflowStore.append}. */
   append(batch: AppendBatch): Promise<void> {
-    return this.#call("append", batch, () => this.inner.append(batch));
+    return this.#call("append", batch, (batch) => this.inner.append(batch));
   }
 
   /** One call. Where nothing is to be waited for, `body` is called at once: it copies what it is given. */
-  async #call<T>(operation: StoreOperation, given: unknown, body: () => Promise<T>): Promise<T> {
+  async #call<Given, T>(operation: StoreOperation, given: Given, body: (given: Given) => Promise<T>): Promise<T> {
     const nth = ++this.#calls[operation];
-    const scripted = (this.before[operation] as ((given: unknown) => unknown) | undefined)?.(given);
-    if (scripted !== undefined) await scripted;
+    const scripted = (this.before[operation] as ((given: Given) => unknown) | undefined)?.(given);
     const does = this.#chances(operation, nth);
     const delayMs = does("delay");
+    if (scripted !== undefined || delayMs > 0) {
+      given = copyOf(given);
+      await scripted;
+    }
     if (delayMs > 0) await this.#wait(Math.floor(delayMs / 2));
     if (does("conflict")) {
       throw new WorkflowError("conflict", this.#tell(operation, nth, "was refused with a conflict that is none"));
     }
     if (does("before")) throw new Error(this.#tell(operation, nth, "failed before it was done"));
-    const answer = await body();
+    const answer = await body(given);
     if (delayMs > 0) await this.#wait(Math.ceil(delayMs / 2));
     if (does("after")) throw new Error(this.#tell(operation, nth, "was done, and its answer was lost"));
-    await (this.after[operation] as ((given: unknown) => unknown) | undefined)?.(given);
+    await (this.after[operation] as ((given: Given) => unknown) | undefined)?.(given);
     return answer;
   }
 
@@ -277,6 +281,16 @@ export class FaultyStore implements WorkflowStore {
       if (next < Infinity) clock.advance(Math.max(0, next - clock.now()));
       this.#move(clock);
     });
+  }
+}
+
+/** What a caller gave, so that it can change its own. */
+function copyOf<T>(given: T): T {
+  if (given instanceof FrozenBatch) return given;
+  try {
+    return structuredClone(given);
+  } catch {
+    return given; // the store refuses it
   }
 }
 

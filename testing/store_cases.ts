@@ -137,7 +137,7 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
  * @throws {TypeError | RangeError} If an argument is of the wrong kind or out of its range.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * import { InMemoryStore } from "@rockpool/workflow";
  * import { testStore } from "@rockpool/workflow/testing";
  *
