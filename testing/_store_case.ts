@@ -15,7 +15,7 @@ import type {
 } from "../types.ts";
 import { assertEquals, assertRejects } from "./_assert.ts";
 
-/** Makes a new, empty store, which the case need not tidy away. */
+/** Makes a new, empty store, which the case need not dispose of. */
 export type MakeStore = () => Promise<WorkflowStore>;
 
 /** One sentence of the contract, and what rejects if it is not true of the stores that it can make. */
@@ -24,7 +24,7 @@ export interface CaseBody {
   readonly name: string;
   /** What is probably broken if it is not true, where the name does not say so. */
   readonly likely?: string;
-  /** Rejects if the sentence is not true. `reopen` is there for cases that need it, and opens a store again. */
+  /** Rejects if the sentence is not true. `reopen` opens a store again; one that cannot be opened again, it answers. */
   readonly run: (makeStore: MakeStore, reopen: (store: WorkflowStore) => Promise<WorkflowStore>) => Promise<void>;
 }
 

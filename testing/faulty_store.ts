@@ -72,8 +72,8 @@ export interface FaultyStoreOptions {
    */
   readonly latencyMs?: readonly [min: number, max: number];
   /**
-   * What `latencyMs` passes on: the executor's clock. A virtual one stands while an executor waits for a store, and is
-   * moved on by this store.
+   * What `latencyMs` passes on: the executor's clock. A virtual one stands while an executor waits for its store; this
+   * store moves it on, also if it is held.
    *
    * @default {undefined}
    */
@@ -216,7 +216,7 @@ export class FaultyStore implements WorkflowStore {
   /** One call. Where nothing is to be waited for, `body` is called at once: it copies what it is given. */
   async #call<Given, T>(operation: StoreOperation, given: Given, body: (given: Given) => Promise<T>): Promise<T> {
     const nth = ++this.#calls[operation];
-    const scripted = (this.before[operation] as ((given: Given) => unknown) | undefined)?.(given);
+    const scripted = play(this.before, operation, given);
     const does = this.#chances(operation, nth);
     const delayMs = does("delay");
     if (scripted !== undefined || delayMs > 0) {
@@ -231,7 +231,7 @@ export class FaultyStore implements WorkflowStore {
     const answer = await body(given);
     if (delayMs > 0) await this.#wait(Math.ceil(delayMs / 2));
     if (does("after")) throw new Error(this.#tell(operation, nth, "was done, and its answer was lost"));
-    await (this.after[operation] as ((given: Given) => unknown) | undefined)?.(given);
+    await play(this.after, operation, given);
     return answer;
   }
 
@@ -282,6 +282,11 @@ export class FaultyStore implements WorkflowStore {
       this.#move(clock);
     });
   }
+}
+
+/** Calls what the script has for an operation, if anything. */
+function play(script: StoreScript, operation: StoreOperation, given: unknown): unknown {
+  return (script[operation] as ((given: unknown) => unknown) | undefined)?.(given);
 }
 
 /** What a caller gave, so that it can change its own. */

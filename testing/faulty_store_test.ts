@@ -11,6 +11,7 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { FaultyStore, type FaultyStoreOptions, type StoreFault } from "@rockpool/workflow/testing";
+import { withoutSubscribe } from "../tools/testing.ts";
 
 const batch: AppendBatch = {
   workflowId: "a",
@@ -157,8 +158,7 @@ Deno.test("FaultyStore.subscribe() is there if the store inside has it", async (
   end();
   await store.delete("a");
   assertEquals(told, [["a", 1]]);
-  const silent = Object.assign(new InMemoryStore(), { subscribe: undefined }) as WorkflowStore;
-  assertEquals(new FaultyStore(silent).subscribe, undefined);
+  assertEquals(new FaultyStore(withoutSubscribe()).subscribe, undefined);
 });
 
 Deno.test("FaultyStore refuses bad options", () => {

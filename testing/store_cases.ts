@@ -105,33 +105,26 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   checkChoice("tier", tier, ["store", "executor"], action);
   if (reopen !== undefined) checkFunction("reopen", reopen, action);
   checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action);
-  const bodies: Record<StoreCase["tier"], readonly CaseBody[]> = {
-    store: [
-      ...everyCases,
-      ...saveCases,
-      ...loadAndDeleteCases,
-      ...listCases,
-      ...appendCases,
-      ...(subscribe ? subscribeCases : []),
-      ...(reopen === undefined ? [] : reopenCases),
-    ],
-    executor: [...runCases, ...executorsCases].filter(({ needs }) =>
-      needs === undefined || needs.subscribe === subscribe
-    ),
-  };
-  return (["store", "executor"] as const).filter((one) => tier === undefined || tier === one).flatMap((tier) =>
-    bodies[tier].map((body): StoreCase => ({
+  const casesOf = (tier: StoreCase["tier"], bodies: readonly CaseBody[]) =>
+    bodies.map((body): StoreCase => ({
       name: body.name,
       tier,
       run: (factory) => runCase(body, factory, reopen, timeoutMs),
-    }))
+    }));
+  const stores = [...everyCases, ...saveCases, ...loadAndDeleteCases, ...listCases, ...appendCases];
+  if (subscribe) stores.push(...subscribeCases);
+  if (reopen !== undefined) stores.push(...reopenCases);
+  const executors = [...runCases, ...executorsCases].filter(({ needs = { subscribe } }) =>
+    needs.subscribe === subscribe
   );
+  const cases = [...casesOf("store", stores), ...casesOf("executor", executors)];
+  return tier === undefined ? cases : cases.filter((one) => one.tier === tier);
 }
 
 /**
  * Makes one test of every case: for any runner whose tests are made by a call with a name and a function.
  *
- * @param test `Deno.test`; `test` of `node:test`; `test` or `it` of Vitest, Jest or Bun.
+ * @param test `Deno.test`, `test` of `node:test`, or `test` of Vitest.
  * @param factory Makes the stores.
  * @param options What the store can do, and what the tests are called.
  * @throws {TypeError | RangeError} If an argument is of the wrong kind or out of its range.
@@ -156,11 +149,11 @@ export function testStore(
   }
 }
 
-/** Runs one case within its time, and tidies its stores away, the last one first. What fails first is thrown. */
+/** Runs one case within its time, and disposes of its stores, the last one first. What fails first is thrown. */
 async function runCase(
   { run, likely }: CaseBody,
   factory: StoreFactory,
-  reopen: NonNullable<StoreCasesOptions["reopen"]> = (store) => store,
+  reopen: StoreCasesOptions["reopen"],
   timeoutMs: number,
 ): Promise<void> {
   const stores = new Set<WorkflowStore>();
@@ -169,26 +162,22 @@ async function runCase(
     return store;
   };
   const errors: unknown[] = [];
-  const attempt = async (work: () => unknown) => {
-    try {
-      await work();
-    } catch (error) {
-      errors.push(error);
-    }
-  };
-  await attempt(async () => {
-    const work = run(async () => keep(await factory()), async (store) => keep(await reopen(store)));
-    await within(timeoutMs, work).catch((error) => {
-      throw likely === undefined
-        ? error
-        : new Error(`${error.message}\nProbably not true of the store: ${likely}`, { cause: error });
-    });
+  const work = run(async () => keep(await factory()), async (store) => reopen ? keep(await reopen(store)) : store);
+  await within(timeoutMs, work).catch((error) => {
+    const explains = likely !== undefined && stores.size > 0; // without a store, it is the factory that failed
+    errors.push(
+      explains ? new Error(`${error?.message ?? error}\nProbably broken: ${likely}`, { cause: error }) : error,
+    );
   });
   for (const store of [...stores].reverse()) {
     const { [Symbol.asyncDispose]: asyncDispose, [Symbol.dispose]: dispose } = store as Partial<
       AsyncDisposable & Disposable
     >;
-    await attempt(() => (asyncDispose ?? dispose)?.call(store));
+    try {
+      await (asyncDispose ?? dispose)?.call(store);
+    } catch (error) {
+      errors.push(error);
+    }
   }
   if (errors.length > 0) throw errors[0];
 }
@@ -196,12 +185,8 @@ async function runCase(
 /** Rejects if `work` takes longer. */
 function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = () =>
-      reject(
-        new Error(
-          `The case did not end within ${timeoutMs} ms: a call of the store did not settle, or a listener was not called`,
-        ),
-      );
+    const why = "a call of the store did not settle, or a listener was not called";
+    const late = () => reject(new Error(`The case did not end within ${timeoutMs} ms: ${why}`));
     const clear = systemClock.setTimer(systemClock.now() + timeoutMs, late);
     work.then(resolve, reject).finally(clear);
   });

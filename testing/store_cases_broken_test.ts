@@ -463,7 +463,7 @@ for (const [what, [caught, words, Store]] of Object.entries(brokenForExecutors))
     const timeoutMs = what === "tells nobody" ? 50 : undefined;
     const { run, tier } = caseOf(caught, { timeoutMs });
     assertEquals(tier, "executor");
-    const { message } = await assertRejects(() => run(() => new Store()), Error, "Probably not true of the store: ");
+    const { message } = await assertRejects(() => run(() => new Store()), Error, "Probably broken: ");
     assert(message.includes(words), message);
     assertEquals(message.includes("did not end"), timeoutMs !== undefined, message);
   });

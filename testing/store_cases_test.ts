@@ -3,12 +3,12 @@
 import { assert, assertEquals, assertRejects, assertThrows, fail } from "@std/assert";
 import { InMemoryStore, VirtualClock, type WorkflowStore } from "@rockpool/workflow";
 import { FaultyStore, storeCases, type StoreCasesOptions, testStore } from "@rockpool/workflow/testing";
+import { withoutSubscribe } from "../tools/testing.ts";
 
 const reopen = async (store: WorkflowStore) => InMemoryStore.restore(await (store as InMemoryStore).snapshot());
-const withoutSubscribe = () => Object.assign(new InMemoryStore(), { subscribe: undefined }) as WorkflowStore;
 
 testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore", reopen });
-testStore(Deno.test, withoutSubscribe, { name: "InMemoryStore without subscribe", subscribe: false });
+testStore(Deno.test, () => withoutSubscribe(), { name: "InMemoryStore without subscribe", subscribe: false });
 testStore(Deno.test, () => new FaultyStore(), { name: "FaultyStore" });
 testStore(
   Deno.test,
@@ -41,7 +41,7 @@ Deno.test("storeCases() has cases for what a store can do beyond the rest", () =
 Deno.test("storeCases() says what to do when a store has no subscribe", async () => {
   const { run } = caseOf("subscribe() calls every listener");
   const message = "The store has no subscribe(): check it with { subscribe: false }";
-  await assertRejects(() => run(withoutSubscribe), Error, message);
+  await assertRejects(() => run(() => withoutSubscribe()), Error, message);
 });
 
 /** A store that notes when it is disposed of. */
@@ -85,6 +85,13 @@ Deno.test("storeCases() fails a case whose store cannot be disposed of", async (
   );
 });
 
+Deno.test("storeCases() blames no store for a factory that fails", async () => {
+  for (const { name, run } of [caseOf("list() answers whole states"), storeCases({ tier: "executor" })[0]]) {
+    const { message } = await assertRejects(() => run(() => Promise.reject(new Error("no connection"))), Error);
+    assertEquals(message, "no connection", name);
+  }
+});
+
 Deno.test("storeCases() fails a case that waits in vain", async () => {
   const stuck = () => Object.assign(new InMemoryStore(), { list: () => new Promise<never>(() => {}) });
   const { run } = caseOf("list() answers whole states", { timeoutMs: 1 });
@@ -108,7 +115,7 @@ Deno.test("storeCases() and testStore() refuse bad arguments", () => {
     `${beginning}"timeoutMs" must be a finite number above 0, got 0`,
   );
   assertThrows(
-    () => testStore(any(1), withoutSubscribe),
+    () => testStore(any(1), () => withoutSubscribe()),
     TypeError,
     'Cannot test a store: "test" must be a function, got 1',
   );
