@@ -7,6 +7,7 @@
 import { VirtualClock } from "../clock.ts";
 import { Executor, type ExecutorOptions } from "../executor.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../types.ts";
+import { hop } from "../_turns.ts";
 import { assert } from "./_assert.ts";
 import type { CaseBody } from "./_store_case.ts";
 
@@ -54,6 +55,11 @@ export class Scene {
     const state = await this.store.load(workflowId);
     assert(state !== null, `Expected workflow "${workflowId}" to be stored, but load() answered null`);
     return state;
+  }
+
+  /** Waits until a history has so many events. */
+  async grown(workflowId: string, length: number): Promise<void> {
+    while ((await this.load(workflowId)).history.length < length) await new Promise<void>((resolve) => hop(resolve));
   }
 
   /** Closes the executors, and waits until nobody uses the store. */

@@ -152,7 +152,7 @@ export const executorsCases: ExecutorCase[] = [
       };
       const executor = scene.executor({ workflows: { ask } });
       const handle = await executor.execute(ask, { id: "a", input: "input" });
-      while ((await scene.load("a")).history.length < 3) await scene.store.list();
+      await scene.grown("a", 3);
       const other = scene.executor({ workflows: { ask } });
       assertEquals<unknown>(await other.query("a", "parts"), ["input", "result"], "the answer while it runs");
       assertEquals(await other.query("a", "status"), "running");

@@ -173,7 +173,7 @@ export const runCases: ExecutorCase[] = [
       scene.clock.hold(); // the first executor does not see the end
       const first = scene.executor({ workflows: { month } });
       await first.execute(month, { id: "a" });
-      while ((await scene.load("a")).history.length < 2) await scene.store.list();
+      await scene.grown("a", 2);
       await scene.crash(first);
       scene.clock.advance(10 * day);
       const [handle] = await scene.executor({ workflows: { month } }).recover();
