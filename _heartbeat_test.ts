@@ -9,7 +9,8 @@ import {
   VirtualClock,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, hops, ofType, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, hops, ofType, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -109,7 +110,7 @@ Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a 
   const store = new FaultyStore();
   const opened = gate();
   const sizes: number[] = [];
-  store.before = async ({ events }) => {
+  store.before.append = async ({ events }) => {
     const beats = ofType(events, "activity_heartbeat");
     if (beats.length === 0) return;
     sizes.push(beats.length);
@@ -195,12 +196,12 @@ Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next o
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
   };
   await first.executor.execute(work, { id: "a" });
   await failed.promise;
-  store.after = () => {};
+  store.after.append = undefined;
   const { executor } = setUp({ store, workflows: { work } });
   await (await executor.recover())[0].result();
   assertEquals(seen, [[1, undefined], [2, { last: new Date(7) }]]);

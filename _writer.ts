@@ -230,8 +230,8 @@ export class Writer {
 
   /** Reads what somebody else wrote. Resolves to whether there was anything. */
   async #catchUp(batch: Batch | undefined, ambiguous: boolean): Promise<boolean> {
+    this.#told = undefined; // what is told from here on may be newer than the answer
     const state = await this.#store.load(this.#run.workflowId);
-    this.#told = undefined;
     if (!this.#run.live) return true;
     const lost = this.#whyLost(state);
     if (lost !== undefined) {

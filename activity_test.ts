@@ -12,7 +12,8 @@ import {
   TimeoutError,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, ofType, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, ofType, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -103,12 +104,12 @@ Deno.test("activity() defaults hold after a restart, as the code has them then",
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
   };
   await first.executor.execute(work, { id: "a" });
   await failed.promise;
-  store.after = () => {};
+  store.after.append = undefined;
   current = define(4);
   const { executor } = setUp({ store, workflows: { work } });
   await assertRejects(async () => await (await executor.recover())[0].result(), Error, "again");
@@ -175,12 +176,12 @@ Deno.test("RetryAfterError keeps the time of the next attempt over a restart", a
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
   };
   await first.executor.execute(work, { id: "a" });
   await failed.promise;
-  store.after = () => {};
+  store.after.append = undefined;
   const { executor, clock } = setUp({ store, workflows: { work }, startAt: 30_000 });
   now = () => clock.now();
   assertEquals(await (await executor.recover())[0].result(), "done");

@@ -9,7 +9,8 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -192,7 +193,7 @@ for (const when of ["before", "after"] as const) {
       const store = new FaultyStore();
       const { executor, clock } = setUp({ store, workflows, storeRetry: { maxAttempts: 1 } });
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ >= stop) throw new Error("the process dies here");
       };
       try {
@@ -202,7 +203,7 @@ for (const when of ["before", "after"] as const) {
       }
       await settle();
       await executor.close();
-      store[when] = () => {};
+      store[when].append = undefined;
       if (writes <= stop) break;
       const next = new Executor({ store, clock, workflows, random: () => 0.5 });
       const handles = await next.recover();
@@ -225,7 +226,7 @@ for (const when of ["before", "after"] as const) {
       const options = { workflows: { patient, parent }, storeRetry: { maxAttempts: 1 } };
       const { executor, clock } = setUp({ store, ...options, onError: () => {} });
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ >= stop) throw new Error("the process dies here");
       };
       let canceled = false;
@@ -240,7 +241,7 @@ for (const when of ["before", "after"] as const) {
         // it died
       }
       await executor.close();
-      store[when] = () => {};
+      store[when].append = undefined;
       const next = new Executor({ store, clock, ...options, random: () => 0.5 });
       const handles = await next.recover();
       if (canceled || (await store.load("a"))?.history.some(({ type }) => type === "cancel_requested")) {
@@ -322,7 +323,7 @@ async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, Workf
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store, workflows: code });
   const stopped = Promise.withResolvers<void>();
-  store.before = async ({ workflowId, events, expectedLength }) => {
+  store.before.append = async ({ workflowId, events, expectedLength }) => {
     if (workflowId !== "a" || expectedLength === 0 || !events.some((event) => event.type === type)) return;
     await settle(); // its children go on
     executor.close().then(stopped.resolve);
@@ -330,7 +331,7 @@ async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, Workf
   };
   await executor.execute(code.parent as Workflow, { id: "a" });
   await stopped.promise;
-  store.before = () => {};
+  store.before.append = () => {};
   const next = new Executor({ store, clock, workflows: code });
   await next.recover();
   await (await next.handle("a")).result();
@@ -360,7 +361,7 @@ Deno.test("ChildHandle.signal() and cancel() reach the child over a failing stor
     await child.cancel("enough");
   }, { id: "a" });
   let loads = 0;
-  store.onLoad = () => {
+  store.before.load = () => {
     if (loads++ % 2 === 0) throw new Error("the store is moody");
   };
   await handle.result();

@@ -654,3 +654,15 @@ Deno.test("VirtualClock moves two executors that share it step by step", async (
   assertEquals(hours, [1, 1.5, 2, 2.5, 3, 3.5]);
   await Promise.all([executor.close(), other.close()]);
 });
+
+Deno.test("VirtualClock.next() moves to the next timer and fires it at once, whoever holds the clock", () => {
+  const clock = new VirtualClock({ startAt: 100 });
+  const fired: number[] = [];
+  clock.hold(true);
+  clock.setTimer(300, () => fired.push(clock.now()));
+  clock.setTimer(200, () => fired.push(clock.now()));
+  clock.setTimer(Infinity, () => fired.push(Infinity));
+  assertEquals([clock.next(), ...fired], [true, 200]);
+  assertEquals([clock.next(), ...fired], [true, 200, 300]);
+  assertEquals([clock.next(), clock.now()], [false, 300]);
+});

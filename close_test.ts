@@ -9,7 +9,8 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 
@@ -172,7 +173,7 @@ Deno.test("Executor.close() stores what a failing store takes in time, and gives
     await executor.execute(steps, { id: "a" });
     await settle();
     let failures = works ? 3 : Infinity;
-    store.before = () => {
+    store.before.append = () => {
       if (failures-- > 0) throw new Error("down");
     };
     const closing = executor.close({ drainMs: 10_000 });
@@ -239,7 +240,7 @@ Deno.test("Executor.close() begins no run that continues another one as new", as
     const store = new FaultyStore();
     const { executor } = setUp({ store, workflows: { again } });
     let closing: Promise<void> | undefined;
-    store.after = async ({ replaces }) => {
+    store.after.append = async ({ replaces }) => {
       if (replaces === undefined || closing) return;
       closing = executor.close({ drainMs });
       await settle();

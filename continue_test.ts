@@ -11,7 +11,8 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -162,7 +163,7 @@ for (const when of ["before", "after"] as const) {
       const options = { store, storeRetry: { maxAttempts: 1 } };
       const { executor, clock } = setUp(options);
       let writes = 0;
-      store[when] = () => {
+      store[when].append = () => {
         if (writes++ === stop) throw new Error("the process dies here");
       };
       let told = 0; // what was told to be stored
@@ -178,7 +179,7 @@ for (const when of ["before", "after"] as const) {
       }
       await executor.close();
       if (writes <= stop) break; // it was never stopped
-      store[when] = () => {};
+      store[when].append = undefined;
       const next = new Executor({ store, clock, workflows: { sums }, random: () => 0.5 });
       await next.recover();
       const state = await store.load("a");
@@ -225,7 +226,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the ne
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
   let n = 0;
-  store.before = async ({ replaces, events }) => {
+  store.before.append = async ({ replaces, events }) => {
     // Another one's signal comes between, and this one has turns enough to see it.
     if (replaces === undefined || events.length > 1 || n === 3) return;
     await other.signal("a", { name: "n", payload: ++n });
@@ -241,7 +242,7 @@ Deno.test("Executor.cancel() reaches the next run if it comes while one continue
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
-  store.before = async ({ replaces }) => {
+  store.before.append = async ({ replaces }) => {
     if (replaces !== undefined) await other.cancel("a", "enough");
     await settle();
   };
@@ -278,9 +279,9 @@ Deno.test("Executor.signal() sends nothing twice when the store's answer is lost
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   await executor.execute(listens, { id: "a", input: [] });
-  store.after = async ({ events }) => {
+  store.after.append = async ({ events }) => {
     if (events[0].type !== "signal_received") return;
-    store.after = () => {};
+    store.after.append = () => {};
     await settle(); // it is read, and the run continued
     throw new Error("the answer is lost");
   };

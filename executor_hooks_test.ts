@@ -10,7 +10,8 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { hookNames } from "./_hook_names.ts";
-import { FaultyStore, settle, setUp } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -100,8 +101,8 @@ Deno.test("Hooks hear of an event in the executor that has stored it, although t
   const { executor, clock } = setUp({ store, hooks: noting(told as never) });
   const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });
   await using other = new Executor({ store, clock, hooks: noting(sent as never) });
-  store.after = ({ events }) => {
-    store.after = () => {};
+  store.after.append = ({ events }) => {
+    store.after.append = () => {};
     if (events[0].type === "signal_received") throw new Error("the answer is lost");
   };
   await other.signal("a", { name: "go", payload: 7 });

@@ -6,11 +6,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { WorkflowState } from "@rockpool/workflow";
+import { VirtualClock, type WorkflowState } from "@rockpool/workflow";
 import { randomProgram, randomStep, randomVisits, type Step } from "./tools/random_workflow.ts";
 import { assertSame, outcomeOf, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
-import { seeded } from "@rockpool/workflow/testing";
-import { FaultyStore, settle, setUp } from "./tools/testing.ts";
+import { FaultyStore, seeded } from "@rockpool/workflow/testing";
+import { settle, setUp } from "./tools/testing.ts";
 
 /** How many random workflows are stopped, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [10_000, 1];
@@ -84,18 +84,13 @@ Deno.test("Executors that share random workflows on a failing store write one hi
   for (let seed = 1; seed <= 1000; seed++) {
     const random = seeded(seed * 7919);
     const root = randomRoot(random);
-    const store = new FaultyStore();
+    const clock = new VirtualClock();
+    const faults = { failBefore: 0.1, failAfter: 0.1, conflict: 0.05, latencyMs: [0, 20] } as const;
+    const store = new FaultyStore(undefined, { seed, clock, ...faults });
     const program = randomProgram([]);
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
-    const options = { store, workflows: { scene: program }, random, storeRetry };
-    const { executor: first, clock } = setUp(options);
-    const others = [1, 2].map(() => setUp({ ...options, clock }).executor);
-    const fail = (chance: number) => () => {
-      if (random() < chance) throw new Error("the store is moody");
-    };
-    store.before = fail(0.1);
-    store.after = fail(0.1);
-    store.onLoad = fail(0.05);
+    const options = { store, workflows: { scene: program }, random, storeRetry, clock };
+    const [first, ...others] = [1, 2, 3].map(() => setUp(options).executor);
 
     const handle = await first.execute(program, { id: "a", input: root, timeoutMs: 5000 });
     let sent = 0;
@@ -121,9 +116,8 @@ Deno.test("Executors that share random workflows on a failing store write one hi
     const [outcome, ...rest] = await Promise.all(outcomes);
     assertEquals(rest, [outcome, outcome], `seed ${seed}: the executors do not agree`);
     await Promise.all([first, ...others].map((executor) => executor.close()));
-    store.before = store.after = store.onLoad = () => {};
 
-    const state = (await store.load("a"))!;
+    const state = (await store.inner.load("a"))!;
     assertWellFormed(seed, state, sent);
     const calls: string[] = [];
     const replayed = await playFrom({ workflow: randomProgram(calls), calls }, state, -1);

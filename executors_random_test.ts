@@ -12,11 +12,18 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { Executor, VirtualClock, WorkflowError, type WorkflowEvent, type WorkflowState } from "@rockpool/workflow";
-import { seeded } from "@rockpool/workflow/testing";
+import {
+  Executor,
+  InMemoryStore,
+  VirtualClock,
+  WorkflowError,
+  type WorkflowEvent,
+  type WorkflowState,
+} from "@rockpool/workflow";
+import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { gotten, randomEntity, randomEntityProgram, take } from "./tools/random_entity.ts";
 import { outcomeOf, playFrom } from "./tools/restarts.ts";
-import { FaultyStore, hops, settle } from "./tools/testing.ts";
+import { hops, settle } from "./tools/testing.ts";
 
 /** How many random worlds, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [1_000, 1];
@@ -34,7 +41,8 @@ const happened = { restarts: 0, generations: 0, children: 0, answers: 0, signals
 async function playWorld(seed: number): Promise<void> {
   const random = seeded(seed * 104_729);
   const integer = (below: number) => Math.floor(random() * below);
-  const store = new FaultyStore();
+  const inner = new InMemoryStore();
+  const store = new FaultyStore(inner);
   const clock = new VirtualClock();
   const entity = randomEntityProgram();
   const start = () => {
@@ -47,8 +55,8 @@ async function playWorld(seed: number): Promise<void> {
   const fail = (chance: number) => () => {
     if (random() < chance) throw new Error("the store is moody");
   };
-  store.before = store.after = fail(0.05);
-  store.onLoad = fail(0.03);
+  store.before.append = store.after.append = fail(0.05);
+  store.before.load = fail(0.03);
 
   const sent = new Set<number>();
   const answers = new Map<string, Set<string>>();
@@ -88,12 +96,12 @@ async function playWorld(seed: number): Promise<void> {
   for (let i = 0; i < 200; i++) {
     await hops(integer(20));
     if (i % 20 === 19) await anyone().recover(); // whoever had a run may be dead
-    if ((await store.inner.count({ status: "running" })) === 0) break;
+    if ((await inner.count({ status: "running" })) === 0) break;
   }
   for (const cancel of plans) cancel();
   await Promise.all(calls);
   await settle();
-  const states = await store.inner.list();
+  const states = await inner.list();
   const running = states.filter(({ status }) => status === "running");
   assertEquals(
     running.map(({ workflowId, history }) => `${workflowId} ${history.at(-1)!.type}`),
@@ -101,7 +109,7 @@ async function playWorld(seed: number): Promise<void> {
     `seed ${seed}: left running`,
   );
 
-  store.before = store.after = store.onLoad = () => {};
+  store.before.append = store.after.append = store.before.load = () => {};
   const root = states.find(({ workflowId }) => workflowId === "root")!;
   const outcomes = executors.map(async (executor) => outcomeOf((await executor.handle("root")).result()));
   assertEquals(new Set(await Promise.all(outcomes)).size, 1, `seed ${seed}: the executors do not agree`);

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type WorkflowContext, WorkflowError, type WorkflowHandle } from "@rockpool/workflow";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 
@@ -356,7 +357,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what i
   const other = setUp({ store, clock }).executor;
   const handle = await executor.execute(counting, { id: "a", input: 100 });
   let sent = 0;
-  store.before = async ({ events: [{ type }] }) => {
+  store.before.append = async ({ events: [{ type }] }) => {
     if (type === "activity_completed" && sent++ < 2) await other.signal("a", go);
   };
   assertEquals(await codeOf(handle.result()), "history_too_long");

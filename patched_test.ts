@@ -9,8 +9,9 @@ import {
   type WorkflowContext,
   type WorkflowState,
 } from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
 import { assertSame, assertSurvivesRestarts, noting, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -206,7 +207,7 @@ Deno.test("WorkflowContext.patched() is not misled by what came from outside bef
   const clock = new VirtualClock();
   const first = new Executor({ store, clock });
   const stopped = gate();
-  store.before = async ({ events }) => {
+  store.before.append = async ({ events }) => {
     if (events[0].type !== "patched") return;
     const state = (await store.inner.load("a"))!; // a signal is faster, and then the process is gone
     await store.inner.append({
@@ -220,7 +221,7 @@ Deno.test("WorkflowContext.patched() is not misled by what came from outside bef
   };
   await first.execute(order, { id: "a" });
   await stopped.promise;
-  store.before = () => {};
+  store.before.append = undefined;
   assertEquals(typesOf((await store.load("a"))!.history).at(-1), "signal_received");
   const second = new Executor({ store, clock, workflows: { order } });
   const [handle] = await second.recover();
@@ -231,9 +232,9 @@ Deno.test("WorkflowContext.patched() is not misled by what came from outside bef
 Deno.test("WorkflowContext.patched() is recorded once when the store's answer is lost", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events[0].type !== "patched") return;
-    store.after = () => {};
+    store.after.append = undefined;
     throw new Error("no answer");
   };
   const handle = await executor.execute(versions.patched, { id: "a" });
@@ -303,9 +304,9 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that driv
   const [first, second, desk] = [1, 2, 3].map(() => new Executor({ store, clock, workflows: { order } }));
   const held = gate();
   const reached = gate();
-  store.before = async ({ events }) => {
+  store.before.append = async ({ events }) => {
     if (events[0].type !== "patched") return;
-    store.before = () => {};
+    store.before.append = undefined;
     reached.open();
     await held.promise;
   };

@@ -11,17 +11,9 @@ import {
   type WorkflowEvent,
   type WorkflowState,
 } from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
 import { assertSurvivesRestarts } from "./tools/restarts.ts";
-import {
-  countingSubscriptions,
-  FaultyStore,
-  gate,
-  hops,
-  settle,
-  setUp,
-  typesOf,
-  withoutSubscribe,
-} from "./tools/testing.ts";
+import { countingSubscriptions, gate, hops, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
@@ -146,7 +138,7 @@ Deno.test("Executor.recover() gets the same result when the executor is stopped 
       const first = setUp({ store, workflows: { order } });
       let appends = 0;
       const stopped = gate();
-      store[answer] = () => {
+      store[answer].append = () => {
         if (++appends !== stopAt) return;
         first.executor.close().then(() => stopped.open());
         if (answer === "before") throw new Error("the process is gone");
@@ -161,7 +153,7 @@ Deno.test("Executor.recover() gets the same result when the executor is stopped 
       await Promise.race([stopped.promise, running.catch(() => {})]);
       await running.catch(() => {});
       if (over && appends < stopAt) break;
-      store[answer] = () => {};
+      store[answer].append = undefined;
       const stored = await store.load("a");
       if (stored?.status === "running") {
         const second = setUp({ store, workflows: { order }, startAt: first.clock.now() });
@@ -279,14 +271,14 @@ Deno.test("Executor.recover() goes on counting attempts and keeps the next one's
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events[0].type === "activity_attempt_failed") {
       first.executor.close().then(() => failed.open());
     }
   };
   await first.executor.execute(work, { id: "a" });
   await failed.promise;
-  store.after = () => {};
+  store.after.append = undefined;
   const later = setUp({ store, workflows: { work }, startAt: 10 });
   now = () => later.clock.now();
   const [handle] = await later.executor.recover();
@@ -312,12 +304,12 @@ Deno.test("Executor.recover() cancels a workflow whose cancellation was recorded
   const wait = (ctx: WorkflowContext) => ctx.sleep(1e6);
   const first = setUp({ store });
   await first.executor.execute(wait, { id: "a" });
-  store.after = ({ events }) => {
+  store.after.append = ({ events }) => {
     if (events[0].type === "cancel_requested") first.executor.close();
   };
   await first.executor.cancel("a", "stop").catch(() => {});
   await first.executor.close();
-  store.after = () => {};
+  store.after.append = undefined;
   const later = setUp({ store, workflows: { wait } });
   const [handle] = await later.executor.recover();
   assertEquals((await assertRejects(() => handle.result(), CanceledError)).reason, "stop");
@@ -490,7 +482,7 @@ Deno.test("Executor retries a failing append and loses nothing", async () => {
   for (const side of ["before", "after"] as const) {
     const store = new FaultyStore();
     let calls = 0;
-    store[side] = () => {
+    store[side].append = () => {
       if (++calls % 3 !== 0) throw new Error("store is down");
     };
     const { runs, order } = journey();
@@ -520,14 +512,14 @@ Deno.test("Executor suspends a run when the store keeps failing, and recover() g
   const handle = await executor.execute(work, { id: "a" });
   await executor.signal("a", { name: "s", payload: 1 });
   const cause = new Error("disk full");
-  store.before = () => {
+  store.before.append = () => {
     throw cause;
   };
   const error = await assertRejects(() => handle.result(), WorkflowError);
   assertEquals([error.code, error.cause], ["store_failed", cause]);
   assertStringIncludes(error.message, "The store failed 5 times in a row");
   assertEquals((await store.load("a"))!.status, "running");
-  store.before = () => {};
+  store.before.append = undefined;
   const [again] = await executor.recover();
   assertEquals([await again.result(), await handle.result()], [1, 1]);
   await executor.close();
@@ -537,7 +529,7 @@ Deno.test("Executor.signal() rejects with store_failed when the signal cannot be
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   await executor.execute(go, { id: "a" });
-  store.before = () => {
+  store.before.append = () => {
     throw new Error("down");
   };
   const error = await assertRejects(() => executor.signal("a", { name: "s" }), WorkflowError);
@@ -553,7 +545,7 @@ Deno.test("Executor.signal() stores a signal once when the store's answer is los
     await executor.execute(go, { id: "a" });
     const sender = live ? executor : new Executor({ store, clock });
     let lost = 2;
-    store.after = ({ events }) => {
+    store.after.append = ({ events }) => {
       if (events[0].type === "signal_received" && lost-- > 0) throw new Error("answer lost");
     };
     await sender.signal("a", { name: "s", payload: 1 });
@@ -568,7 +560,7 @@ Deno.test("Executor.execute() starts one run when the store's answer is lost", a
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   let lost = true;
-  store.after = () => {
+  store.after.append = () => {
     if (lost) {
       lost = false;
       throw new Error("answer lost");
@@ -581,7 +573,7 @@ Deno.test("Executor.execute() starts one run when the store's answer is lost", a
 
 Deno.test("Executor.execute() does not spin when a store reports conflicts for no reason", async () => {
   const store = new FaultyStore();
-  store.before = (batch: AppendBatch) => {
+  store.before.append = (batch: AppendBatch) => {
     if (batch.expectedLength === 0) throw new WorkflowError("conflict", "says the store");
   };
   const { executor } = setUp({ store });
@@ -594,7 +586,7 @@ Deno.test("Executor hands no result out before it is stored", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
-  store.before = ({ events }) => events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
+  store.before.append = ({ events }) => events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
   const handle = await executor.execute(() => 1, { id: "a" });
   let told = false;
   const result = handle.result().then(() => told = true);
@@ -611,7 +603,7 @@ Deno.test("Executor shows workflow code nothing that is not stored", async () =>
   const { executor } = setUp({ store });
   const hold = gate();
   const log: string[] = [];
-  store.before = async ({ events }) => {
+  store.before.append = async ({ events }) => {
     const [{ type }] = events;
     if (type === "activity_completed" || type === "signal_received") await hold.promise;
     log.push(`storing ${type}`);
@@ -781,7 +773,7 @@ Deno.test("Executor.recover() returns what the workflow returned, not what its b
   };
   const store = new FaultyStore();
   const first = setUp({ store });
-  store.before = async ({ events }) => {
+  store.before.append = async ({ events }) => {
     if (events[0].type === "workflow_completed") throw new Error("the process is gone");
     if (events[0].type === "timer_fired") hold.open();
     await settle();
@@ -791,7 +783,7 @@ Deno.test("Executor.recover() returns what the workflow returned, not what its b
   await first.clock.advance(10);
   for (let i = 0; i < 20; i++) await settle();
   await first.executor.close();
-  store.before = () => {};
+  store.before.append = undefined;
   const stored = (await store.load("a"))!;
   assertEquals(typesOf(stored.history).slice(-2), ["timer_fired", "activity_completed"]);
   const later = setUp({ store, workflows: { workflow } });
@@ -808,7 +800,7 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   const { clock, executor } = setUp({ store, workflows: { first } });
   const other = new Executor({ store, clock });
   const created = gate();
-  store.after = ({ events }) => events[0].type === "workflow_started" ? created.promise : undefined;
+  store.after.append = ({ events }) => events[0].type === "workflow_started" ? created.promise : undefined;
   const starting = executor.execute(first, { id: "a" });
   await settle();
   await other.signal("a", { name: "s", payload: 1 }); // the start is stored, the run is not live yet
@@ -819,7 +811,7 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   await executor.close();
   const later = setUp({ store, workflows: { first } });
   const read = gate();
-  store.afterList = () => read.promise;
+  store.after.list = () => read.promise;
   const recovering = later.executor.recover();
   await settle();
   await other.signal("b", { name: "s", payload: 2 }); // the state is read, the run is not live yet
@@ -906,7 +898,7 @@ Deno.test("Executor.signal() stores a signal once when its workflow becomes live
   await executor.close();
   const later = new Executor({ store, clock, workflows: { go } });
   let lost = true;
-  store.after = () => {
+  store.after.append = () => {
     if (lost) {
       lost = false;
       throw new Error("answer lost");
@@ -926,7 +918,7 @@ Deno.test("Executor.signal() resolves when the signal is stored although the wor
   await executor.execute(go, { id: "a" });
   const other = new Executor({ store, clock });
   const [ended, lost] = [gate(), gate()];
-  store.after = async ({ events }) => {
+  store.after.append = async ({ events }) => {
     const [event] = events;
     if (event.type !== "signal_received" || event.name !== "s") return;
     lost.open();
@@ -953,15 +945,37 @@ Deno.test("WorkflowHandle.result() misses no end that comes while the state is b
   const other = new Executor({ store, clock });
   const handle = await other.handle("a");
   const read = gate();
-  store.afterLoad = () => read.promise;
+  store.after.load = () => read.promise;
   const result = handle.result();
   await settle();
   await executor.signal("a", { name: "go" });
   await settle(); // the workflow has ended, and the reader holds its older state
-  store.afterLoad = () => {};
+  store.after.load = undefined;
   read.open();
   assertEquals(await result, "done");
   await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor hears of what is written while it reads what was written before", async () => {
+  const store = new FaultyStore();
+  const twice = async (ctx: WorkflowContext) => [await ctx.waitForSignal("s"), await ctx.waitForSignal("s")];
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(twice, { id: "a" });
+  await settle();
+  const { runId, history } = (await store.load("a"))!;
+  const read = gate();
+  store.after.load = () => read.promise;
+  const append = (payload: number, expectedLength: number) => {
+    const event = { type: "signal_received", at: 0, name: "s", payload, signalId: `${payload}` } as const;
+    return store.inner.append({ workflowId: "a", runId, expectedLength, events: [event] });
+  };
+  await append(1, history.length);
+  await settle(); // the executor's answer is on its way, and has one signal
+  await append(2, history.length + 1);
+  store.after.load = undefined;
+  read.open();
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
 });
 
 Deno.test("WorkflowHandle.result() leaves no subscription behind when its signal is aborted", async () => {

@@ -21,7 +21,8 @@ import {
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 Deno.test("reference: a store needs no configuration", async () => {
   assertEquals(await new InMemoryStore().list(), []);
@@ -275,12 +276,12 @@ Deno.test("fault of the reference: the final save drops the history and createdA
 Deno.test("fault of the reference: store errors are ignored", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
-  store.before = () => {
+  store.before.append = () => {
     throw new Error("disk full");
   };
   const refused = await assertRejects(() => executor.execute(() => 1, { id: "a" }), WorkflowError);
   assertEquals(refused.code, "store_failed");
-  store.before = ({ expectedLength }) => {
+  store.before.append = ({ expectedLength }) => {
     if (expectedLength > 0) throw new Error("disk full");
   };
   const handle = await executor.execute(() => 1, { id: "b" });
@@ -294,7 +295,7 @@ Deno.test("fault of the reference: the result is handed out before it is saved",
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
-  store.before = ({ events }) => events[0].type === "workflow_completed" ? hold.promise : undefined;
+  store.before.append = ({ events }) => events[0].type === "workflow_completed" ? hold.promise : undefined;
   const handle = await executor.execute(() => 1, { id: "a" });
   let handedOut = false;
   const result = handle.result().finally(() => handedOut = true);

@@ -6,8 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
 import { assertSurvivesRestarts, type Visit } from "./tools/restarts.ts";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -129,7 +130,7 @@ Deno.test("reported fault: a timer of 30 days fires at once, since setTimeout ov
 Deno.test("reported fault: a result is found by polling", async () => {
   const store = new FaultyStore();
   let loads = 0;
-  store.onLoad = () => loads++;
+  store.before.load = () => loads++;
   const hold = gate<string>();
   const clock = new VirtualClock();
   const timers: number[] = [];

@@ -11,7 +11,8 @@ import {
   WorkflowError,
   type WorkflowHandle,
 } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 /** A workflow that answers its input with what it is sent. */
 const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;
@@ -122,9 +123,9 @@ Deno.test("Executor.execute() that terminates obeys reuse when the workflow fini
     const { clock, executor } = setUp({ store });
     const other = setUp({ store, clock }).executor;
     const first = await executor.execute(ask, { id: "a", input: "first" });
-    store.before = async ({ events: [{ type }] }) => {
+    store.before.append = async ({ events: [{ type }] }) => {
       if (type !== "workflow_canceled") return;
-      store.before = () => {};
+      store.before.append = undefined;
       await go(executor);
       await first.result();
     };
@@ -142,17 +143,17 @@ Deno.test("Executor.execute() of several executors that terminate each other lea
     const { clock, executor } = setUp({ store, storeRetry });
     const executors = [executor, ...[1, 2].map(() => setUp({ store, clock, storeRetry }).executor)];
     let calls = seed;
-    store.before = async () => {
+    store.before.append = async () => {
       for (let wait = calls++ * 7 % 5; wait > 0; wait--) await null;
       if (calls % 4 === 0) throw new Error("moody");
     };
-    store.after = () => {
+    store.after.append = () => {
       if (calls % 5 === 0) throw new Error("the answer is lost");
     };
     const handles = await Promise.all(
       executors.map((one, i) => one.execute(ask, { id: "a", input: `${i}`, onConflict: "terminate" })),
     );
-    store.before = store.after = () => {};
+    store.before.append = store.after.append = undefined;
     const { runId } = (await store.load("a"))!;
     const last = handles.findIndex((handle) => handle.runId === runId);
     await go(executors[0]);
@@ -197,7 +198,7 @@ Deno.test("Executor.execute() with reuse and onConflict starts a new ID once, al
     const store = new FaultyStore();
     const { executor } = setUp({ store });
     let failures = 2;
-    store.before = store.after = () => {
+    store.before.append = store.after.append = () => {
       if (failures-- > 0) throw new Error("the line is dead");
     };
     const handle = await executor.execute(echo, { ...options, id: "a", input: "first" });
@@ -377,13 +378,13 @@ Deno.test("Executor.cancel() ends a run that has not begun without running its c
     let handle: WorkflowHandle = await executor.execute(never, { id: "a", startAfterMs: 100 });
     const other = setUp({ store, clock, workflows: { never } }).executor;
     if (where === "too late for its executor") {
-      store.before = ({ events: [{ type }] }) => {
+      store.before.append = ({ events: [{ type }] }) => {
         if (type === "workflow_canceled") throw new Error("the process is gone");
       };
       await executor.cancel("a", "changed my mind");
     }
     if (where === "before recover()" || where === "too late for its executor") await executor.close();
-    store.before = () => {};
+    store.before.append = undefined;
     if (where === "before recover()") await other.cancel("a", "changed my mind");
     if (where === "before recover()" || where === "too late for its executor") {
       await clock.advance(1000);
@@ -534,7 +535,7 @@ Deno.test("Executor.executeMany() starts all others if some cannot be started, a
 Deno.test("Executor.executeMany() starts what a failing store lets it, and recover() finds what was started", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
-  store.before = ({ workflowId }) => {
+  store.before.append = ({ workflowId }) => {
     if (workflowId === "b") throw new Error("down");
   };
   const options = ["a", "b", "c"].map((id) => ({ id, input: id }));

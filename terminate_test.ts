@@ -9,7 +9,8 @@ import {
   WorkflowError,
   type WorkflowHandle,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 const forever = (ctx: WorkflowContext) => ctx.waitForSignal("never");
 
@@ -206,7 +207,7 @@ Deno.test("Executor.terminate() succeeds once when the store's answer is lost, h
     const handle = await executor.execute(forever, { id: "a" });
     const other = elsewhere ? setUp({ store, clock }).executor : executor;
     let failures = 2;
-    store.before = store.after = () => {
+    store.before.append = store.after.append = () => {
       if (failures-- > 0) throw new Error("the line is dead");
     };
     await other.terminate("a");
@@ -222,18 +223,18 @@ Deno.test("Executor.terminate() is content with another termination, and leaves 
   const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
   await executor.execute(forever, { id: "a" });
   const other = setUp({ store, clock }).executor;
-  store.before = async () => {
-    store.before = () => {};
+  store.before.append = async () => {
+    store.before.append = undefined;
     await other.terminate("a", "first");
   };
   await executor.terminate("a", "second");
   assertEquals((await store.load("a"))!.error?.message, 'Terminated workflow "a": first');
   await executor.execute(forever, { id: "b" });
-  store.before = () => {
+  store.before.append = () => {
     throw new Error("down");
   };
   assertEquals((await assertRejects(() => executor.terminate("b"), WorkflowError)).code, "store_failed");
-  store.before = () => {};
+  store.before.append = undefined;
   assertEquals((await store.load("b"))!.status, "running");
   await executor.terminate("b");
   assertEquals((await store.load("b"))!.status, "canceled");
@@ -244,7 +245,7 @@ Deno.test("Executor.terminate() wins against everything that the workflow does a
   for (let wait = 0; wait < 30; wait++) {
     const store = new FaultyStore();
     const { executor } = setUp({ store });
-    store.before = () => settleBriefly(wait % 3);
+    store.before.append = () => settleBriefly(wait % 3);
     const handle = await executor.execute(async (ctx: WorkflowContext) => {
       for (let i = 0; i < 5; i++) await ctx.executeActivity((n: number) => n, i);
       return "done";

@@ -11,7 +11,8 @@ import {
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -136,11 +137,11 @@ Deno.test("Executor.update() is answered once although the store loses its answe
   const { executor } = setUp({ store });
   await executor.execute(counter, { id: "a" });
   let lost = 0;
-  store.after = () => {
+  store.after.append = () => {
     if (lost++ % 2 === 0) throw new Error("lost");
   };
   assertEquals([await executor.update("a", add, 5), await executor.update("a", add, 6)], [5, 11]);
-  store.after = () => {};
+  store.after.append = undefined;
   const { history } = (await store.load("a"))!;
   assertEquals(typesOf(history).filter((type) => type.startsWith("update_")).length, 4);
   assertEquals(remembered, [5, 6]);

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -211,9 +212,9 @@ Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although 
   }
   const store = new FaultyStore();
   const { executor } = setUp({ store });
-  store.before = async ({ workflowId, runId, expectedLength, events }) => {
+  store.before.append = async ({ workflowId, runId, expectedLength, events }) => {
     if (events[0].type !== "timer_started") return;
-    store.before = () => {};
+    store.before.append = undefined;
     const signal = { type: "signal_received", at: 0, name: "n", signalId: "1" } as const;
     await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // somebody is faster
   };

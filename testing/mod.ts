@@ -6,5 +6,7 @@
  */
 
 export * from "./fakes.ts";
+export * from "./faulty_store.ts";
 export * from "./seeded.ts";
+export * from "./store_cases.ts";
 export * from "./test_executor.ts";

@@ -10,8 +10,8 @@ import {
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { DeadlockError, fails, replace, TestExecutor } from "@rockpool/workflow/testing";
-import { FaultyStore, gate, settle } from "../tools/testing.ts";
+import { DeadlockError, fails, FaultyStore, replace, TestExecutor } from "@rockpool/workflow/testing";
+import { gate, settle } from "../tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -152,7 +152,7 @@ Deno.test("TestExecutor suspects nobody while an activity, a store or a callback
   await using executor = new TestExecutor({ store });
   const [stored, called, acted] = [gate(), gate(), gate()];
   let slow = false;
-  store.before = () => slow ? stored.promise : undefined;
+  store.before.append = () => slow ? stored.promise : undefined;
   executor.clock.at(DAY_MS, async () => {
     await called.promise;
     slow = true;

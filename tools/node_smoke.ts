@@ -1,21 +1,27 @@
 /**
- * Runs `runtime_smoke.ts` on Node, where Node is installed: the core is for every runtime.
+ * Runs `runtime_smoke.ts` and `kit_smoke.ts` on Node, where Node is installed: core and kit are for every runtime.
  *
  * @module
  */
 
-const entry = new URL("runtime_smoke.ts", import.meta.url).pathname;
-const bundle = await new Deno.Command(Deno.execPath(), {
-  args: ["bundle", "--quiet", "--platform", "browser", entry],
-  stderr: "inherit",
-}).output();
-if (!bundle.success) Deno.exit(1);
+/** Bundles a module and runs it; ends the process if that fails. */
+async function runOnNode(module: string): Promise<void> {
+  const entry = new URL(module, import.meta.url).pathname;
+  const bundle = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform", "browser", "--external=node:test", entry],
+    stderr: "inherit",
+  }).output();
+  if (!bundle.success) Deno.exit(1);
+  const args = ["--test-reporter=dot", "--input-type=module", "-"];
+  const node = new Deno.Command("node", { args, stdin: "piped" }).spawn();
+  await new Blob([bundle.stdout]).stream().pipeTo(node.stdin);
+  const { code } = await node.status;
+  if (code !== 0) Deno.exit(code);
+}
 
 try {
-  const node = new Deno.Command("node", { args: ["--input-type=module", "-"], stdin: "piped" }).spawn();
-  await new Blob([bundle.stdout]).stream().pipeTo(node.stdin);
-  Deno.exit((await node.status).code);
+  for (const module of ["runtime_smoke.ts", "kit_smoke.ts"]) await runOnNode(module);
 } catch (error) {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
-  console.log("Node is not installed: the core was not tried on it");
+  console.log("Node is not installed: core and kit were not tried on it");
 }

@@ -17,7 +17,7 @@ import {
   type WorkflowEvent,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { FaultyStore } from "./testing.ts";
+import { FaultyStore } from "@rockpool/workflow/testing";
 
 /** What comes from outside, and when: a signal, or the request to cancel. */
 export type Visit =
@@ -160,8 +160,8 @@ async function live(
     }
     if (gone) throw new Error("the process is gone");
   };
-  store.before = count("before");
-  store.after = count("after");
+  store.before.append = count("before");
+  store.after.append = count("after");
 
   const visiting: Promise<void>[] = [];
   const visit = async (one: Visit) => {
@@ -183,7 +183,7 @@ async function live(
   for (const cancel of plans) cancel();
   await executor.close();
   await Promise.all(visiting);
-  store.before = store.after = () => {};
+  store.before.append = store.after.append = undefined;
   if (gone) clock.release();
 
   for (const event of before.history) {

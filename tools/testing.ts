@@ -1,22 +1,18 @@
 /**
- * What several tests of the executor share: a store that fails or stops the executor on purpose, and ways to wait
- * without a clock.
+ * What several tests of the executor share: stores with and without subscriptions, and ways to wait without a
+ * clock.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers/promises";
 import {
-  type AppendBatch,
   Executor,
   type ExecutorOptions,
   InMemoryStore,
   type StoreListener,
   VirtualClock,
   type WorkflowEvent,
-  type WorkflowFilter,
-  type WorkflowState,
-  type WorkflowStateInit,
   type WorkflowStore,
 } from "@rockpool/workflow";
 
@@ -28,47 +24,6 @@ export function setUp<Store extends WorkflowStore = InMemoryStore>(
   const clock = new VirtualClock({ startAt: options.startAt });
   const executor = new Executor({ clock, random: () => 0.5, ...options, store });
   return { store, clock, executor };
-}
-
-/** Passes everything on to an `InMemoryStore`; `before` and `after` can throw, and `after` loses the answer then. */
-export class FaultyStore implements WorkflowStore {
-  readonly inner = new InMemoryStore();
-  before: (batch: AppendBatch) => void | Promise<void> = () => {};
-  after: (batch: AppendBatch) => void | Promise<void> = () => {};
-  onLoad: () => void = () => {};
-  afterLoad: () => void | Promise<void> = () => {};
-  afterList: () => void | Promise<void> = () => {};
-
-  save(state: WorkflowStateInit): Promise<void> {
-    return this.inner.save(state);
-  }
-
-  async load(workflowId: string): Promise<WorkflowState | null> {
-    this.onLoad();
-    const state = await this.inner.load(workflowId);
-    await this.afterLoad();
-    return state;
-  }
-
-  async list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    const states = await this.inner.list(filter);
-    await this.afterList();
-    return states;
-  }
-
-  delete(workflowId: string): Promise<void> {
-    return this.inner.delete(workflowId);
-  }
-
-  async append(batch: AppendBatch): Promise<void> {
-    await this.before(batch);
-    await this.inner.append(batch);
-    await this.after(batch);
-  }
-
-  subscribe(listener: StoreListener): () => void {
-    return this.inner.subscribe(listener);
-  }
 }
 
 /** A store without the optional `subscribe`. */

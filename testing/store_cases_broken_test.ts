@@ -1,6 +1,6 @@
-/** The contract of `WorkflowStore`: `InMemoryStore` keeps it, and whoever breaks a sentence of it is told which one. */
+/** The contract of `WorkflowStore`: whoever breaks a sentence of it is told which one. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, fail } from "@std/assert";
 import {
   type AppendBatch,
   InMemoryStore,
@@ -10,21 +10,10 @@ import {
   type WorkflowStateInit,
   type WorkflowStore,
 } from "@rockpool/workflow";
-import { storeContract } from "./tools/store_contract.ts";
+import { storeCases, type StoreCasesOptions } from "@rockpool/workflow/testing";
 
-for (const { name, run } of storeContract) {
-  Deno.test(`InMemoryStore keeps its contract: ${name}`, () => run(() => new InMemoryStore()));
-}
-
-Deno.test("storeContract has every name once", () => {
-  const names = storeContract.map(({ name }) => name);
-  assertEquals(names.filter((name, i) => names.indexOf(name) !== i), []);
-});
-
-Deno.test("storeContract passes a store that has no subscribe", async () => {
-  const makeStore = () => Object.assign(new InMemoryStore(), { subscribe: undefined }) as WorkflowStore;
-  for (const { run } of storeContract) await run(makeStore);
-});
+const caseOf = (wanted: string, options?: StoreCasesOptions) =>
+  storeCases(options).find(({ name }) => name === wanted) ?? fail(`No case is called: ${wanted}`);
 
 /** Stores that break one sentence, and the case that must say so. */
 const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> = {
@@ -316,16 +305,166 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
   ],
 };
 
-for (const [what, [caught, Store]] of Object.entries(broken)) {
-  Deno.test(`storeContract catches a store that ${what}`, async () => {
-    const failed: string[] = [];
-    for (const { name, run } of storeContract) {
-      try {
-        await run(() => new Store());
-      } catch {
-        failed.push(name);
-      }
+/** Changes what is loaded and listed of every run, as a store would that does not keep it whole. */
+function loading(change: (state: WorkflowState) => WorkflowState): new () => WorkflowStore {
+  return class extends InMemoryStore {
+    override async load(workflowId: string) {
+      const state = await super.load(workflowId);
+      return state && change(state);
     }
-    assert(failed.includes(caught), `failed: ${failed.join("; ")}`);
+    override async list(filter?: WorkflowFilter) {
+      return (await super.list(filter)).map(change);
+    }
+  };
+}
+
+/** Changes what is appended, as a store would that does not keep it whole. */
+function appending(change: (batch: AppendBatch, state: WorkflowState | null) => AppendBatch): new () => WorkflowStore {
+  return class extends InMemoryStore {
+    override async append(batch: AppendBatch) {
+      await super.append(change(batch, await super.load(batch.workflowId)));
+    }
+  };
+}
+
+const asJson = (value: unknown) =>
+  value === undefined
+    ? undefined
+    : JSON.parse(JSON.stringify(value, (_key, part) => typeof part === "bigint" ? `${part}` : part));
+
+/** Stores that let executors down, and the case of the second tier that must say so, with these words. */
+const brokenForExecutors: Record<string, [caught: string, words: string, Store: new () => WorkflowStore]> = {
+  "keeps the last events only": [
+    "recover() goes on where the run stopped, and what was recorded is not done again",
+    "load() and list() answer the whole history",
+    loading((state) => state.status === "running" ? { ...state, history: state.history.slice(0, 2) } : state),
+  ],
+  "leaves events out": [
+    "a workflow's result is that of its run, and what is stored of it is what happened",
+    "append() adds the events in order and leaves none out",
+    loading((state) => ({ ...state, history: state.history.filter(({ type }) => type !== "timer_fired") })),
+  ],
+  "keeps values as JSON": [
+    "values come back from the history as they were given",
+    "values are what structured clone takes",
+    appending((batch) => ({ ...batch, events: asJson(batch.events) })),
+  ],
+  "loses what errors have beside a message": [
+    "a workflow that fails is stored with its error, and whoever asks later gets the same",
+    "its error is kept whole",
+    loading((state) => state.error ? { ...state, error: { name: "Error", message: state.error.message } } : state),
+  ],
+  "forgets the labels": [
+    "runs are found by status, name and labels as they are now",
+    "list() matches the state that follows from the events",
+    appending((batch) => ({
+      ...batch,
+      events: batch.events.map((event) => event.type === "workflow_started" ? { ...event, labels: undefined } : event),
+    })),
+  ],
+  "adds events in another order": [
+    "signals are read in the order in which they were sent, whether or not somebody waits for them",
+    "append() adds the events in order",
+    appending((batch) => ({
+      ...batch,
+      events: batch.events.every(({ type }) => type === "signal_received") ? batch.events.toReversed() : batch.events,
+    })),
+  ],
+  "lists what has ended as running": [
+    "recover() finds every run that is running, in order of creation, and no other",
+    'list({ status: "running" }) answers what is running now',
+    class extends InMemoryStore {
+      override list(filter?: WorkflowFilter) {
+        return super.list({ ...filter, status: undefined });
+      }
+    },
+  ],
+  "creates the run that continues another anew": [
+    "a workflow that continues as new keeps its place and its createdAt, and loses no signal",
+    "puts the new history in the place of the old one",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        await super.append(batch);
+        const state = await super.load(batch.workflowId);
+        if (batch.replaces === undefined || state?.status !== "running") return;
+        await super.delete(batch.workflowId);
+        await super.save({ ...state, createdAt: state.history[0].at });
+      }
+    },
+  ],
+  "replaces a finished run in its place": [
+    "an execution in the place of a finished run is a new one, and nothing of the old one is left",
+    "last in the order of creation",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        const { workflowId, runId, events } = batch;
+        if (batch.replaces === undefined || batch.expectedLength > 0) return await super.append(batch);
+        const state = (await super.load(workflowId))!;
+        await super.save({ ...state, runId, status: "running", history: events.slice(0, 1), result: undefined });
+      }
+    },
+  ],
+  "creates a run although there is one": [
+    "of several executors that start the same ID, one does",
+    "append() rejects with a conflict if the run exists",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        const deleted = batch.expectedLength === 0 ? super.delete(batch.workflowId) : undefined;
+        await Promise.all([deleted, super.append(batch)]); // in one step
+      }
+    },
+  ],
+  "appends without a compare": [
+    "executors that drive the same run write one history, and agree on its result",
+    "append() compares the length and appends in one step",
+    appending((batch, state) =>
+      state !== null && batch.expectedLength > 0 ? { ...batch, expectedLength: state.history.length } : batch
+    ),
+  ],
+  "appends a repeated batch again": [
+    "an executor whose store loses its answers now and then writes nothing twice",
+    "append() rejects every repetition of a batch with a conflict",
+    appending((batch, state) =>
+      state !== null && batch.expectedLength > 0 ? { ...batch, expectedLength: state.history.length } : batch
+    ),
+  ],
+  "takes IDs for the same if they begin alike": [
+    "runs side by side keep their histories apart",
+    "IDs are told apart",
+    class extends InMemoryStore {
+      override append(batch: AppendBatch) {
+        return super.append({ ...batch, workflowId: batch.workflowId.slice(0, 5) });
+      }
+      override load(workflowId: string) {
+        return super.load(workflowId.slice(0, 5));
+      }
+    },
+  ],
+  "tells nobody": [
+    "an executor hears of signals that another one sent, and of the end of runs that another one drives",
+    "subscribe() calls every listener after each change",
+    class extends InMemoryStore {
+      override subscribe() {
+        return () => {};
+      }
+    },
+  ],
+};
+
+for (const [what, [caught, Store]] of Object.entries(broken)) {
+  Deno.test(`storeCases() catches a store that ${what}`, async () => {
+    const { message } = await assertRejects(() => caseOf(caught).run(() => new Store()), Error);
+    assert(!message.includes("did not end"), message);
+  });
+}
+
+for (const [what, [caught, words, Store]] of Object.entries(brokenForExecutors)) {
+  Deno.test(`storeCases() catches a store under executors that ${what}`, async () => {
+    const timeoutMs = what === "tells nobody" ? 50 : undefined;
+    const { run, tier } = caseOf(caught, { timeoutMs });
+    assertEquals(tier, "executor");
+    const { message } = await assertRejects(() => run(() => new Store()), Error, "Probably broken: ");
+    assert(message.includes(words), message);
+    assertEquals(message.includes("did not end"), timeoutMs !== undefined, message);
   });
 }
