@@ -1,14 +1,7 @@
 /** What hooks hear of a run: each of its events once, whoever runs it. */
 
 import { assertEquals } from "@std/assert";
-import {
-  type ActivityContext,
-  Executor,
-  type Hooks,
-  type RunInfo,
-  type WorkflowContext,
-  type WorkflowEvent,
-} from "@rockpool/workflow";
+import { Executor, type Hooks, type RunInfo, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { hookNames } from "./_hook_names.ts";
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { settle, setUp } from "./tools/testing.ts";
