@@ -600,9 +600,9 @@ export class Executor {
    * that was there if the options say to join it.
    */
   async #create(id: string, event: WorkflowEvent, options: ExecuteOptions = {}): Promise<string | WorkflowState> {
-    const { store } = this.#host;
+    const { store, newRunId } = this.#host;
     const { onConflict, reuse } = options;
-    let runId: string = crypto.randomUUID();
+    let runId = newRunId(id);
     let replaces: string | undefined;
     let terminated = false;
     for (let attempt = 1;; attempt++) {
@@ -637,7 +637,7 @@ export class Executor {
         }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
-          runId = crypto.randomUUID(); // one whose answer was lost may have been there before that run
+          runId = newRunId(id); // one whose answer was lost may have been there before that run
           continue;
         }
       }
