@@ -5,4 +5,5 @@
  * @module
  */
 
+export * from "./crash.ts";
 export * from "./seeded.ts";

@@ -1,0 +1,307 @@
+/**
+ * Plays a scene: a workflow, what comes to it from outside, and the processes that run it, which can die at any write.
+ *
+ * 1. Time moves only when nothing else is to be done, to the next timer. A death takes no time.
+ * 2. Whoever has died is followed by a new process, which recovers what is stored.
+ * 3. What comes from outside comes once: who sends it looks whether it was stored before the sender's process died.
+ *
+ * @module
+ */
+
+import type { AnyActivity, ExecutorOptions, WorkflowHandle } from "../executor.ts";
+import type { Workflow, WorkflowEvent, WorkflowState, WorkflowStore } from "../types.ts";
+import { encode } from "../_codec.ts";
+import { toStored } from "../_value.ts";
+import { Journal } from "./_journal.ts";
+import { hop, LabClock } from "./_lab_clock.ts";
+import type { Outside, TimedVisit } from "./_outside.ts";
+import { type ActivityCall, type AttemptFate, type Death, Process, type Write, type WriteFate } from "./_process.ts";
+
+/** What is played. */
+export interface Scene {
+  readonly workflow: Workflow<never>;
+  readonly id: string;
+  readonly input: unknown;
+  readonly timeoutMs: number | undefined;
+  /** All workflows by name, the one under test among them. */
+  readonly workflows: Readonly<Record<string, Workflow<never>>>;
+  readonly outside: Outside;
+  readonly activities: readonly (readonly [activity: AnyActivity | string, replacement: AnyActivity])[];
+  readonly executor: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId"> | undefined;
+  /** How many executors share the store. */
+  readonly executors: number;
+}
+
+/** Decides what goes wrong. Nothing does where it says nothing. */
+export interface Fate {
+  write?(write: Write): WriteFate | undefined;
+  attempt?(call: ActivityCall, process: Process): AttemptFate | undefined;
+  /** How much later something comes from outside. */
+  lateMs?(visit: string): number;
+  /** Which executor it goes to. */
+  choose?(visit: string): number;
+}
+
+/** What ended a scene early. */
+export interface Trouble {
+  readonly kind: "suspended" | "check" | "invariant" | "twice" | "endless" | "refused";
+  readonly error: unknown;
+}
+
+/** How much may be stored in one scene. */
+const MAX_WRITES = 20_000;
+/** After so many turns without any doing, everything is taken to wait for a timer. */
+const STILL_HOPS = 4;
+
+/** Something that comes from outside. */
+interface Visit {
+  readonly name: string;
+  readonly atMs: number;
+  /** Does it; answers when it is done. */
+  readonly pay: (process: Process) => Promise<unknown>;
+  /** Whether it is stored, as far as the journal tells. */
+  readonly stored: (events: readonly WorkflowEvent[]) => boolean;
+  /** Whether an error says only that it came too late, or was not welcome. */
+  readonly late: (error: unknown) => boolean;
+  readonly workflowId: string;
+  state: "planned" | "due" | "under way" | "done";
+}
+
+export class Lab {
+  readonly journal: Journal = new Journal();
+  readonly clock: LabClock = new LabClock();
+  readonly calls: ActivityCall[] = [];
+  readonly deaths: Death[] = [];
+  trouble: Trouble | undefined;
+  /** Looks at what is stored, after every write and at rest; what it throws ends the scene. */
+  look: (() => void | Promise<void>) | undefined;
+  /** Called when a process has died, before the next one begins. */
+  onDeath: (() => void | Promise<void>) | undefined;
+  readonly #processes: Process[] = [];
+  readonly #visits: Visit[];
+  /** Processes that have died and are not gone yet. */
+  #ending = 0;
+  #still = 0;
+  #writes = 0;
+
+  constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: Fate) {
+    this.#visits = visitsOf(scene);
+  }
+
+  /** Plays the scene until nothing can happen any more. */
+  async play(): Promise<void> {
+    for (const visit of this.#visits) {
+      const at = visit.atMs + (this.fate.lateMs?.(visit.name) ?? 0);
+      this.clock.setTimer(at, () => {
+        visit.state = "due";
+        this.#pay(visit);
+      });
+    }
+    for (let index = 0; index < this.scene.executors; index++) this.#begin(index, 0);
+    for (let stirred = -1; this.trouble === undefined;) {
+      await hop();
+      this.#still = stirred === this.clock.stirred ? this.#still + 1 : 0;
+      stirred = this.clock.stirred;
+      if (this.#ending > 0 || !this.#processes.every((process) => process.quiet)) continue;
+      if (!this.clock.fireNext()) break;
+    }
+    await this.#look();
+    await Promise.all(this.#processes.map((process) => process.end()));
+  }
+
+  /** Whether nobody has done anything for a while. */
+  get still(): boolean {
+    return this.#still >= STILL_HOPS;
+  }
+
+  /** Ends the scene. */
+  fail(kind: Trouble["kind"], error: unknown): void {
+    this.trouble ??= { kind, error };
+  }
+
+  /** An attempt of an activity begins. */
+  called(call: ActivityCall): void {
+    this.calls.push(call);
+    if (this.scene.executors > 1 || !this.journal.hasEnded(call.idempotencyKey)) return;
+    this.fail("twice", new Error(`The activity "${call.name}" ran again although its outcome was stored`));
+  }
+
+  /** Something was stored. */
+  async stored(): Promise<void> {
+    if (++this.#writes > MAX_WRITES) {
+      this.fail("endless", new Error(`The workflow goes on for ever: ${MAX_WRITES} writes, and no end`));
+    }
+    await this.#look();
+  }
+
+  /** A process has died: another one takes its place, at the same time. */
+  died(process: Process, death: Death): void {
+    this.deaths.push(death);
+    this.#ending++;
+    process.end().then(() => this.onDeath?.()).catch((error) => this.fail("check", error)).then(() => {
+      this.#ending--;
+      this.#begin(process.index, process.life + 1);
+    });
+  }
+
+  /** Has an executor look for what it can go on with. */
+  recover(index: number): void {
+    this.#recover(this.#processes[index]);
+  }
+
+  async #look(): Promise<void> {
+    if (this.trouble !== undefined) return;
+    try {
+      await this.look?.();
+    } catch (error) {
+      this.fail("invariant", error);
+    }
+  }
+
+  async #begin(index: number, life: number): Promise<void> {
+    const process = this.#processes[index] = new Process(this, index, life);
+    const { workflow, id, input, timeoutMs } = this.scene;
+    try {
+      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(process);
+      else this.#watch(process, await process.executor.execute(workflow as Workflow, { id, input, timeoutMs }));
+    } catch (error) {
+      if (!process.dead) this.fail("refused", error);
+    }
+    if (process.dead) return;
+    for (const visit of this.#visits) if (visit.state === "due") this.#pay(visit);
+  }
+
+  async #recover(process: Process): Promise<void> {
+    try {
+      for (const handle of await process.executor.recover()) this.#watch(process, handle);
+    } catch (error) {
+      if (!process.dead) this.fail("refused", error);
+    }
+  }
+
+  /** Hears of a run that its code has stopped. */
+  async #watch(process: Process, handle: WorkflowHandle): Promise<void> {
+    try {
+      await handle.result();
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (!process.dead && handle.status === "running" && lasting.includes(code as string)) {
+        this.fail("suspended", error);
+      }
+    }
+  }
+
+  /** Does what is due from outside, if it is not done. */
+  #pay(visit: Visit): void {
+    const { executors } = this.scene;
+    const process = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
+    if (process.dead) return; // whoever takes its place does it
+    if (visit.stored(this.journal.eventsOf(visit.workflowId))) {
+      visit.state = "done";
+      return;
+    }
+    visit.state = "under way";
+    visit.pay(process).then(() => {
+      visit.state = "done";
+    }, (error) => {
+      visit.state = "due";
+      const { code } = error as { code?: unknown };
+      if (process.dead) {
+        if (!this.#processes[process.index].dead) this.#pay(visit);
+      } else if (code === "unsupported" && executors > 1) { // another executor has it, or will have it
+        this.clock.setTimer(this.clock.now() + 10, () => this.#pay(visit));
+        this.recover(process.index);
+      } else {
+        visit.state = "done";
+        if (error instanceof CheckError) this.fail("check", error.cause);
+        else if (!visit.late(error)) this.fail("refused", error);
+      }
+    });
+  }
+}
+
+/** What suspends a run for good: its code does not agree with the history, or is not known. */
+const lasting = ["non_deterministic", "unknown_workflow", "store_failed"];
+
+/** What a check of the test's own has thrown. */
+class CheckError extends Error {}
+
+function check(look: () => void): void {
+  try {
+    look();
+  } catch (cause) {
+    throw new CheckError("check", { cause });
+  }
+}
+
+/** Everything that comes from outside. */
+function visitsOf({ id, outside }: Scene): Visit[] {
+  const { signals = [], updates = [], queries = [], cancel } = outside;
+  const never = () => false;
+  const always = () => true;
+  const late = (error: unknown) => (error as { code?: unknown }).code === "not_found";
+  const visit = (name: string, timed: TimedVisit, rest: Pick<Visit, "pay" | "stored" | "late">): Visit => {
+    return { name, atMs: timed.atMs, workflowId: timed.workflowId ?? id, state: "planned", ...rest };
+  };
+  const nameOf = (definition: string | { readonly name: string }) =>
+    typeof definition === "string" ? definition : definition.name;
+  const texts = signals.map(({ workflowId = id, name, payload, senderId }) =>
+    textOf([workflowId, nameOf(name), payload, senderId])
+  );
+  return [
+    ...signals.map((signal, i) => {
+      const { workflowId = id, name, payload, senderId } = signal;
+      const rank = texts.slice(0, i + 1).filter((text) => text === texts[i]).length;
+      return visit(`signal ${nameOf(name)} #${i}`, signal, {
+        late,
+        pay: ({ executor }) => executor.signal(workflowId, { name: nameOf(name), payload, senderId }),
+        stored(events) {
+          const ids = events.flatMap((event) =>
+            event.type === "signal_received" &&
+              textOf([workflowId, event.name, event.payload, event.senderId]) === texts[i]
+              ? [event.signalId]
+              : []
+          );
+          return new Set(ids).size >= rank;
+        },
+      });
+    }),
+    ...updates.map((update, i) => {
+      const { workflowId = id, name, input, check: checkAnswer } = update;
+      return visit(`update ${nameOf(name)} #${i}`, update, {
+        late: always, // it is refused or fails: the history tells, and the workflow goes on
+        async pay({ executor }) {
+          const answer = await executor.update(workflowId, name as string, input, { updateId: `update-${i}` });
+          check(() => checkAnswer?.(answer as never));
+        },
+        stored: never, // asked again, it is answered again
+      });
+    }),
+    ...queries.map((query, i) => {
+      const { workflowId = id, name, args = [], check: checkAnswer } = query;
+      return visit(`query ${nameOf(name)} #${i}`, query, {
+        late: never,
+        async pay({ executor }) {
+          const answer = await executor.query(workflowId, name as string, ...args);
+          check(() => checkAnswer(answer as never));
+        },
+        stored: never,
+      });
+    }),
+    ...(cancel === undefined ? [] : [visit("cancel", cancel, {
+      late,
+      pay: ({ executor }) => executor.cancel(cancel.workflowId ?? id, cancel.reason),
+      stored: (events) => events.some((event) => event.type === "cancel_requested" && event.timeoutMs === undefined),
+    })]),
+  ];
+}
+
+/** A value as a text, to compare it. */
+export function textOf(value: unknown): string {
+  return JSON.stringify(encode(toStored(value, "value"), "compare"));
+}
+
+/** What the workflow under test came to: the state of its last run. */
+export function finalState({ journal, scene }: Lab): WorkflowState | undefined {
+  return journal.states().findLast(({ workflowId }) => workflowId === scene.id);
+}

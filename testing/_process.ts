@@ -1,0 +1,261 @@
+/**
+ * One process of a scene: an executor, its way to the store, and its death.
+ *
+ * 1. A dead process writes nothing, reads nothing, begins no activity and hears of no time any more.
+ * 2. What is stored is in the journal, whether or not the process learned of it.
+ *
+ * @module
+ */
+
+import { Executor } from "../executor.ts";
+import type {
+  ActivityContext,
+  AppendBatch,
+  StoreListener,
+  WorkflowFilter,
+  WorkflowState,
+  WorkflowStateInit,
+  WorkflowStore,
+} from "../types.ts";
+import type { Lab } from "./_lab.ts";
+import { describeEvent } from "./_journal.ts";
+import { hop, ProcessClock } from "./_lab_clock.ts";
+
+/** An attempt of an activity that was begun. */
+export interface ActivityCall {
+  /** The activity's name. */
+  readonly name: string;
+  /** What it was called with. */
+  readonly input: unknown;
+  /** Which attempt it was, counted from 1. */
+  readonly attempt: number;
+  /** The workflow that called it. */
+  readonly workflowId: string;
+  /** The same for every attempt of one call, and for no other call. */
+  readonly idempotencyKey: string;
+}
+
+/** Where a process dies at a write: before it is carried out, after it with the answer lost, or in the turn that follows. */
+export type DeathSide = "before" | "after" | "between";
+
+/** What becomes of a write. */
+export interface WriteFate {
+  readonly die?: DeathSide;
+  readonly fail?: "before" | "after";
+  /** For how many turns of the event loop it is on its way. */
+  readonly hops?: number;
+}
+
+/** What becomes of an attempt of an activity, before its body has run or after. */
+export interface AttemptFate {
+  readonly side: "before" | "after";
+  readonly delayMs?: number;
+  readonly fails?: boolean;
+}
+
+/** A write as it begins. */
+export interface Write {
+  readonly process: Process;
+  /** Which write of the process it is, counted from 1. */
+  readonly nth: number;
+  readonly batch: AppendBatch;
+}
+
+/** How a process died. */
+export interface Death {
+  readonly side: DeathSide;
+  readonly workflowId: string;
+  /** The last event that was stored, or the first one that was not; counted from 1. */
+  readonly number: number;
+  readonly event: string;
+}
+
+const never = new Promise<never>(() => {});
+
+export class Process implements WorkflowStore {
+  readonly executor: Executor;
+  /** Which of the scene's executors it is, counted from 0, and how many processes of that executor have died before. */
+  readonly index: number;
+  readonly life: number;
+  dead = false;
+  /** Activities and calls of the store that are on their way, and how many of them wait for a timer of the lab. */
+  #running = 0;
+  #delayed = 0;
+  readonly #lab: Lab;
+  readonly #clock: ProcessClock;
+  #writes = 0;
+  /** Dies before it writes again, or as soon as nothing else is to be done in this turn. */
+  #doomed: Death | undefined;
+
+  constructor(lab: Lab, index: number, life: number) {
+    this.#lab = lab;
+    this.index = index;
+    this.life = life;
+    this.#clock = new ProcessClock(lab.clock);
+    const { scene, journal, store } = lab;
+    if (store.subscribe !== undefined) {
+      this.subscribe = (listener) => store.subscribe!((...change) => void (this.dead || listener(...change)));
+    }
+    const { executor: { onError = console.error, replaceActivity, ...options } = {}, workflows } = scene;
+    this.executor = new Executor({
+      logger: silent,
+      random: () => 0.5,
+      ...options,
+      store: this,
+      clock: this.#clock,
+      workflows,
+      newRunId: (workflowId) => {
+        const suffix = scene.executors === 1 ? "" : `-${index}.${life}`;
+        return `${workflowId}/${journal.begun(workflowId) + 1}${suffix}`;
+      },
+      replaceActivity: (activity, name) => {
+        const pair = scene.activities.find(([one]) => one === activity || one === name);
+        const body = pair?.[1] ?? replaceActivity?.(activity, name) ?? activity;
+        return (input: never, context) => this.#perform(body as Body, name, input, context);
+      },
+      onError: (error) => {
+        if (this.dead) return;
+        if ((error as { code?: unknown })?.code === "unknown_workflow") lab.fail("suspended", error);
+        else onError(error);
+      },
+    });
+  }
+
+  /** Whether everything that it does waits for a timer. */
+  get quiet(): boolean {
+    if (this.dead || (this.#running === 0 && !this.#clock.held)) return true;
+    return this.#delayed > 0 && this.#running === this.#delayed && this.#lab.still;
+  }
+
+  /** The process is gone from now on. */
+  die(death: Death): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#lab.died(this, death);
+  }
+
+  /** Ends what is left of it. */
+  async end(): Promise<void> {
+    this.dead = true;
+    this.#clock.die();
+    await this.executor.close();
+  }
+
+  readonly subscribe?: (listener: StoreListener) => () => void;
+
+  save(state: WorkflowStateInit): Promise<void> {
+    return this.#call(() => this.#lab.store.save(state));
+  }
+
+  load(workflowId: string): Promise<WorkflowState | null> {
+    return this.#call(() => this.#lab.store.load(workflowId));
+  }
+
+  list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    return this.#call(() => this.#lab.store.list(filter));
+  }
+
+  delete(workflowId: string): Promise<void> {
+    return this.#call(() => this.#lab.store.delete(workflowId));
+  }
+
+  append(batch: AppendBatch): Promise<void> {
+    return this.#call(() => this.#append(batch));
+  }
+
+  async #call<T>(body: () => Promise<T>): Promise<T> {
+    this.#assertAlive();
+    this.#running++;
+    try {
+      return await body();
+    } finally {
+      this.#running--;
+      this.#lab.clock.stirred++;
+      this.#assertAlive();
+    }
+  }
+
+  async #append(batch: AppendBatch): Promise<void> {
+    const { journal, store, fate } = this.#lab;
+    if (this.#doomed !== undefined) return this.die(this.#doomed);
+    const { die, fail, hops = 0 } = fate.write?.({ process: this, nth: ++this.#writes, batch }) ?? {};
+    for (let i = 0; i < hops; i++) await hop();
+    this.#assertAlive();
+    if (die === "before") return this.die(this.#death(die, batch));
+    if (fail === "before") throw new Error("The store failed before the write, as the simulation wants it");
+    await store.append(batch);
+    journal.add(batch);
+    await this.#lab.stored();
+    if (die === "after") return this.die(this.#death(die, batch));
+    if (fail === "after") throw new Error("The store's answer was lost, as the simulation wants it");
+    if (die === "between") this.#doom(this.#death(die, batch));
+  }
+
+  /** Where it dies; with `between`, the workflows see what is stored first. */
+  #death(side: DeathSide, { workflowId, events }: AppendBatch): Death {
+    const { events: history = [] } = this.#lab.journal.latest(workflowId) ?? {};
+    const event = side === "before" ? events[0] : events.at(-1)!;
+    const begins = side === "before" && event.type === "workflow_started";
+    const number = begins ? 1 : history.length + (side === "before" ? 1 : 0);
+    return { side, workflowId, number, event: describeEvent(event, [...history, ...events]) };
+  }
+
+  async #doom(death: Death): Promise<void> {
+    this.#doomed = death;
+    for (let i = 0; i < 2; i++) await hop();
+    this.die(death);
+  }
+
+  #assertAlive(): void {
+    if (this.dead) throw new Error("The process is dead");
+  }
+
+  /** Runs an attempt of an activity, with what the lab does to it. */
+  #perform(body: Body, name: string, input: unknown, context: ActivityContext): unknown {
+    if (this.dead) return never;
+    const { attempt, workflowId, idempotencyKey } = context;
+    const call: ActivityCall = { name, input, attempt, workflowId, idempotencyKey };
+    this.#lab.called(call);
+    const fate = this.#lab.fate.attempt?.(call, this);
+    if (fate === undefined) return this.#count(body(input, context));
+    return this.#count(this.#meddle(fate, () => body(input, context)));
+  }
+
+  async #meddle({ side, delayMs, fails }: AttemptFate, body: () => unknown): Promise<unknown> {
+    const meddle = async () => {
+      if (delayMs !== undefined) await this.#delay(delayMs);
+      if (fails) throw new Error(`The activity failed ${side} its work, as the simulation wants it`);
+    };
+    if (side === "before") await meddle();
+    const answer = await body();
+    if (side === "after") await meddle();
+    return answer;
+  }
+
+  async #delay(ms: number): Promise<void> {
+    const { clock } = this.#lab;
+    this.#delayed++;
+    await new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve));
+    if (this.dead) return await never;
+    this.#delayed--;
+  }
+
+  /** Counts what is on its way. */
+  #count(answer: unknown): unknown {
+    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return answer;
+    this.#running++;
+    return (async () => {
+      try {
+        return await (answer as PromiseLike<unknown>);
+      } finally {
+        this.#running--;
+        this.#lab.clock.stirred++;
+      }
+    })();
+  }
+}
+
+type Body = (input: unknown, context: ActivityContext) => unknown;
+
+const ignore = () => {};
+const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
