@@ -11,6 +11,7 @@
 import type { AnyActivity, ExecutorOptions, WorkflowHandle } from "../executor.ts";
 import type { Workflow, WorkflowEvent, WorkflowState, WorkflowStore } from "../types.ts";
 import { encode } from "../_codec.ts";
+import { finalStatus } from "../_history.ts";
 import { toStored } from "../_value.ts";
 import { Journal } from "./_journal.ts";
 import { hop, LabClock } from "./_lab_clock.ts";
@@ -52,6 +53,8 @@ export interface Trouble {
 const MAX_WRITES = 20_000;
 /** After so many turns without any doing, everything is taken to wait for a timer. */
 const STILL_HOPS = 4;
+/** For so many more a workflow may wait for something else than its context, which it should not. */
+const PATIENCE_HOPS = 100;
 
 /** Something that comes from outside. */
 interface Visit {
@@ -103,10 +106,16 @@ export class Lab {
       this.#still = stirred === this.clock.stirred ? this.#still + 1 : 0;
       stirred = this.clock.stirred;
       if (this.#ending > 0 || !this.#processes.every((process) => process.quiet)) continue;
-      if (!this.clock.fireNext()) break;
+      if (this.clock.fireNext()) continue;
+      if (this.#isOver() || this.#still > PATIENCE_HOPS) break;
     }
     await this.#look();
     await Promise.all(this.#processes.map((process) => process.end()));
+  }
+
+  #isOver(): boolean {
+    const last = this.journal.latest(this.scene.id)?.events.at(-1);
+    return last !== undefined && finalStatus(last) !== undefined;
   }
 
   /** Whether nobody has done anything for a while. */

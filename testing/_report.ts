@@ -94,7 +94,7 @@ export function sourceHints(workflows: Readonly<Record<string, unknown>>): strin
   const hints: string[] = [];
   for (const [name, workflow] of Object.entries(workflows)) {
     for (const [i, line] of `${workflow}`.split("\n").entries()) {
-      const code = line.replace(/\/\/.*/, "").trim();
+      const code = line.replace(/(^|\s)\/\/.*/, "").trim();
       for (const [pattern, advice] of suspects) {
         if (pattern.test(code)) hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${code}\`: ${advice}`);
       }

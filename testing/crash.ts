@@ -31,6 +31,7 @@
 import type { AnyActivity, ExecutorOptions } from "../executor.ts";
 import { InMemoryStore } from "../store.ts";
 import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../types.ts";
+import { NonDeterminismError } from "../errors.ts";
 import { checkFunction, checkInteger, checkObject } from "../_check.ts";
 import { fromErrorRecord } from "../_error_record.ts";
 import { handOut, show } from "../_value.ts";
@@ -38,7 +39,7 @@ import { type Fate, finalState, Lab, type Scene, textOf } from "./_lab.ts";
 import type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit } from "./_outside.ts";
 import type { ActivityCall, Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
-import { advice, describeError, differences, formatHistories, lineOf } from "./_report.ts";
+import { advice, describeError, differences, formatHistories, lineOf, sourceHints } from "./_report.ts";
 import { seeded } from "./seeded.ts";
 
 export type { ActivityCall, Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit };
@@ -158,7 +159,9 @@ export class CrashTestError extends Error {
   }
 }
 
-/** How far a death at a random write of a recovery is off at most. */
+/** What the code should have done that waited for something else. */
+const FOREIGN_WAIT = "a wait for the context";
+/** How many writes a recovery gets done at most before its process dies too. */
 const MAX_NEXT_WRITE = 12;
 
 /**
@@ -221,13 +224,19 @@ class CrashTest {
     const again = await this.#play({});
     await this.#judge(again, "does not come to the same in two runs, without any crash");
     const { states } = first.run!;
+    const { workflows } = this.#scene;
     for (const state of states) {
+      const workflow = workflows[state.workflowName];
+      if (workflow === undefined) {
+        const way = `Nobody could recover its child: pass ${show(state.workflowName)} in "workflows"`;
+        throw this.#error("cannot be crash-tested", first, [way]);
+      }
       try {
-        await replay(this.#scene.workflows[state.workflowName], state, this.#scene.workflows);
+        await replay(workflow, state, workflows);
       } catch (error) {
         throw this.#error("does not replay from its own history, without any crash", again, [
           (error as Error).message,
-          advice(this.#scene.workflows),
+          advice(workflows),
         ], error);
       }
     }
@@ -283,12 +292,12 @@ class CrashTest {
     if (trouble !== undefined) {
       const { kind, error } = trouble;
       const told = kind === "check" ? `A check threw: ${describeError(error)}` : (error as Error).message;
-      const hints = kind === "suspended" ? [advice(this.#scene.workflows)] : [];
-      throw this.#error(failure, ended, [told, ...hints], error);
+      throw this.#error(failure, ended, [told, ...this.#hintsOn(error)], error);
     }
     if (run!.state.status === "running") {
       throw this.#error(failure, ended, [
         "It waits for ever: nothing else comes from outside, and no timer is set",
+        ...sourceHints(this.#scene.workflows),
       ]);
     }
     if (lab !== this.#undisturbed!.lab && !wasInterrupted(run!)) this.#compare(ended, failure);
@@ -297,6 +306,12 @@ class CrashTest {
     } catch (error) {
       throw this.#error(failure, ended, [`A check threw: ${describeError(error)}`], error);
     }
+  }
+
+  #hintsOn(error: unknown): string[] {
+    if (!(error instanceof NonDeterminismError)) return [];
+    const { workflows } = this.#scene;
+    return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [advice(workflows)];
   }
 
   #compare(ended: Ended, failure: string): void {
@@ -374,7 +389,7 @@ function crashes(nth: number, side: DeathSide, deaths: number): Fate {
     write(write) {
       if (write.process.life > life) {
         life = write.process.life;
-        next = 1 + Math.floor(random() * MAX_NEXT_WRITE);
+        next = 1 + Math.floor(random() ** 2 * MAX_NEXT_WRITE); // more often early: there can be few
       }
       if (life >= deaths || write.nth !== next) return undefined;
       return { die: life === 0 ? side : sides[Math.floor(random() * 3)] };
