@@ -6,4 +6,5 @@
  */
 
 export * from "./crash.ts";
+export * from "./replays.ts";
 export * from "./seeded.ts";
