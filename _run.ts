@@ -34,7 +34,7 @@ import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { Stamp } from "./_options.ts";
-import type { RetryingStore } from "./_retrying_store.ts";
+import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -215,7 +215,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         try {
           this.result(); // throws what suspended it
         } catch (error) {
-          reject(error);
+          if (isConflict(error)) resolve(false); // another executor has continued it as new
+          else reject(error);
         }
       })
     );

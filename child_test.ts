@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
-import { FaultyStore, settle, setUp, typesOf } from "./tools/testing.ts";
+import { FaultyStore, gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -308,4 +308,33 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting
   const handle = await executor.execute(family, { id: "a", input: [1, 2] });
   assertEquals(await handle.result(), [2, 4, 200]);
   await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
+  for (const ends of [true, false]) {
+    const store = new FaultyStore();
+    const { executor: first, clock } = setUp({ store });
+    let runs = 0;
+    const child = (ctx: Ctx) => (++runs, ends ? "done" : ctx.waitForSignal<string>("go"));
+    const parent = (ctx: Ctx) => ctx.executeChild(child, undefined, { id: "child" });
+    const second = new Executor({ store, clock, workflows: { parent, child } });
+    const slow = gate();
+    store.before = async ({ workflowId }) => {
+      if (workflowId !== "child") return;
+      store.before = () => {};
+      await slow.promise; // the first one has seen that there is no child
+    };
+    const handle = await first.execute(parent, { id: "parent" });
+    await settle();
+    const [other] = await second.recover();
+    await settle();
+    slow.open();
+    await settle();
+    if (!ends) await second.signal("child", { name: "go", payload: "done" });
+    assertEquals([await handle.result(), await other.result()], ["done", "done"]);
+    assertEquals(runs, ends ? 1 : 2); // a child that runs is driven by both, like its parent
+    const { history } = (await store.load("parent"))!;
+    assertEquals(typesOf(history), ["workflow_started", "child_started", "child_completed", "workflow_completed"]);
+    await Promise.all([first.close(), second.close()]);
+  }
 });
