@@ -15,6 +15,15 @@ export interface JournalRun {
   readonly events: WorkflowEvent[];
 }
 
+/** Which event of a workflow something is about. */
+export interface EventPlace {
+  readonly workflowId: string;
+  /** Its place in the history of its run, counted from 1. */
+  readonly number: number;
+  /** The event in words. */
+  readonly event: string;
+}
+
 export class Journal {
   /** In the order in which they began. */
   readonly runs: JournalRun[] = [];
@@ -53,6 +62,14 @@ export class Journal {
   /** Whether the outcome of an activity is stored. */
   hasEnded(idempotencyKey: string): boolean {
     return this.#ended.has(idempotencyKey);
+  }
+
+  /** The first event, or the last one, of a batch that is not stored yet. */
+  place({ workflowId, events }: AppendBatch, which: "first" | "last"): EventPlace {
+    const history = events[0].type === "workflow_started" ? [] : this.latest(workflowId)?.events ?? [];
+    const index = which === "first" ? 0 : events.length - 1;
+    const event = describeEvent(events[index], [...history, ...events]);
+    return { workflowId, number: history.length + index + 1, event };
   }
 
   /** All events of a workflow, of all its runs. */

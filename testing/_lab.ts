@@ -36,6 +36,8 @@ export interface Scene {
 /** Decides what goes wrong. Nothing does where it says nothing. */
 export interface Fate {
   write?(write: Write): WriteFate | undefined;
+  /** Whether a read fails: the n-th of a process. */
+  read?(process: Process, nth: number): boolean;
   attempt?(call: ActivityCall, process: Process): AttemptFate | undefined;
   /** How much later something comes from outside. */
   lateMs?(visit: string): number;
@@ -45,7 +47,7 @@ export interface Fate {
 
 /** What ended a scene early. */
 export interface Trouble {
-  readonly kind: "suspended" | "check" | "invariant" | "twice" | "endless" | "refused";
+  readonly kind: "suspended" | "check" | "invariant" | "twice" | "endless" | "refused" | "at end";
   readonly error: unknown;
 }
 
@@ -68,6 +70,8 @@ interface Visit {
   readonly late: (error: unknown) => boolean;
   readonly workflowId: string;
   state: "planned" | "due" | "under way" | "done";
+  /** Whether it was under way before, in a process that has died since. */
+  tried: boolean;
 }
 
 export class Lab {
@@ -155,7 +159,8 @@ export class Lab {
 
   /** Has an executor look for what it can go on with. */
   recover(index: number): void {
-    this.#recover(this.#processes[index]);
+    const process = this.#processes[index];
+    if (!process.dead) this.#recover(process);
   }
 
   async #look(): Promise<void> {
@@ -205,11 +210,12 @@ export class Lab {
     const { executors } = this.scene;
     const process = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
     if (process.dead) return; // whoever takes its place does it
-    if (visit.stored(this.journal.eventsOf(visit.workflowId))) {
+    if (visit.tried && visit.stored(this.journal.eventsOf(visit.workflowId))) {
       visit.state = "done";
       return;
     }
     visit.state = "under way";
+    visit.tried = true;
     visit.pay(process).then(() => {
       visit.state = "done";
     }, (error) => {
@@ -250,31 +256,35 @@ function visitsOf({ id, outside }: Scene): Visit[] {
   const always = () => true;
   const late = (error: unknown) => (error as { code?: unknown }).code === "not_found";
   const visit = (name: string, timed: TimedVisit, rest: Pick<Visit, "pay" | "stored" | "late">): Visit => {
-    return { name, atMs: timed.atMs, workflowId: timed.workflowId ?? id, state: "planned", ...rest };
+    return { name, atMs: timed.atMs, workflowId: timed.workflowId ?? id, state: "planned", tried: false, ...rest };
   };
   const nameOf = (definition: string | { readonly name: string }) =>
     typeof definition === "string" ? definition : definition.name;
-  const texts = signals.map(({ workflowId = id, name, payload, senderId }) =>
-    textOf([workflowId, nameOf(name), payload, senderId])
-  );
-  return [
-    ...signals.map((signal, i) => {
-      const { workflowId = id, name, payload, senderId } = signal;
-      const rank = texts.slice(0, i + 1).filter((text) => text === texts[i]).length;
-      return visit(`signal ${nameOf(name)} #${i}`, signal, {
+  const sent = signals.map((signal, i) => {
+    const { workflowId = id, name, payload, senderId } = signal;
+    const text = textOf([nameOf(name), payload, senderId]);
+    const one: Visit & { readonly text: string } = {
+      text,
+      ...visit(`signal ${nameOf(name)} #${i}`, signal, {
         late,
         pay: ({ executor }) => executor.signal(workflowId, { name: nameOf(name), payload, senderId }),
         stored(events) {
           const ids = events.flatMap((event) =>
-            event.type === "signal_received" &&
-              textOf([workflowId, event.name, event.payload, event.senderId]) === texts[i]
+            event.type === "signal_received" && textOf([event.name, event.payload, event.senderId]) === text
               ? [event.signalId]
               : []
           );
-          return new Set(ids).size >= rank;
+          const others = sent.filter((other) =>
+            other.text === text && other.workflowId === workflowId && other.state === "done"
+          );
+          return new Set(ids).size > others.length;
         },
-      });
-    }),
+      }),
+    };
+    return one;
+  });
+  return [
+    ...sent,
     ...updates.map((update, i) => {
       const { workflowId = id, name, input, check: checkAnswer } = update;
       return visit(`update ${nameOf(name)} #${i}`, update, {

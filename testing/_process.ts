@@ -18,7 +18,7 @@ import type {
   WorkflowStore,
 } from "../types.ts";
 import type { Lab } from "./_lab.ts";
-import { describeEvent } from "./_journal.ts";
+import type { EventPlace } from "./_journal.ts";
 import { hop, ProcessClock } from "./_lab_clock.ts";
 
 /** An attempt of an activity that was begun. */
@@ -61,13 +61,9 @@ export interface Write {
   readonly batch: AppendBatch;
 }
 
-/** How a process died. */
-export interface Death {
+/** How a process died, at which event: the last one that was stored, or the first one that was not. */
+export interface Death extends EventPlace {
   readonly side: DeathSide;
-  readonly workflowId: string;
-  /** The last event that was stored, or the first one that was not; counted from 1. */
-  readonly number: number;
-  readonly event: string;
 }
 
 const never = new Promise<never>(() => {});
@@ -84,6 +80,7 @@ export class Process implements WorkflowStore {
   readonly #lab: Lab;
   readonly #clock: ProcessClock;
   #writes = 0;
+  #reads = 0;
   /** Dies before it writes again, or as soon as nothing else is to be done in this turn. */
   #doomed: Death | undefined;
 
@@ -148,11 +145,11 @@ export class Process implements WorkflowStore {
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#call(() => this.#lab.store.load(workflowId));
+    return this.#call(() => this.#read(() => this.#lab.store.load(workflowId)));
   }
 
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.#call(() => this.#lab.store.list(filter));
+    return this.#call(() => this.#read(() => this.#lab.store.list(filter)));
   }
 
   delete(workflowId: string): Promise<void> {
@@ -175,31 +172,29 @@ export class Process implements WorkflowStore {
     }
   }
 
+  #read<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#lab.fate.read?.(this, ++this.#reads)) throw new Error("The store failed, as the simulation wants it");
+    return body();
+  }
+
   async #append(batch: AppendBatch): Promise<void> {
     const { journal, store, fate } = this.#lab;
     if (this.#doomed !== undefined) return this.die(this.#doomed);
     const { die, fail, hops = 0 } = fate.write?.({ process: this, nth: ++this.#writes, batch }) ?? {};
     for (let i = 0; i < hops; i++) await hop();
     this.#assertAlive();
-    if (die === "before") return this.die(this.#death(die, batch));
+    const death = die && { side: die, ...journal.place(batch, die === "before" ? "first" : "last") };
+    if (die === "before") return this.die(death!);
     if (fail === "before") throw new Error("The store failed before the write, as the simulation wants it");
     await store.append(batch);
     journal.add(batch);
     await this.#lab.stored();
-    if (die === "after") return this.die(this.#death(die, batch));
+    if (die === "after") return this.die(death!);
     if (fail === "after") throw new Error("The store's answer was lost, as the simulation wants it");
-    if (die === "between") this.#doom(this.#death(die, batch));
+    if (die === "between") this.#doom(death!);
   }
 
-  /** Where it dies; with `between`, the workflows see what is stored first. */
-  #death(side: DeathSide, { workflowId, events }: AppendBatch): Death {
-    const { events: history = [] } = this.#lab.journal.latest(workflowId) ?? {};
-    const event = side === "before" ? events[0] : events.at(-1)!;
-    const begins = side === "before" && event.type === "workflow_started";
-    const number = begins ? 1 : history.length + (side === "before" ? 1 : 0);
-    return { side, workflowId, number, event: describeEvent(event, [...history, ...events]) };
-  }
-
+  /** Dies when the workflows have seen what is stored. */
   async #doom(death: Death): Promise<void> {
     this.#doomed = death;
     for (let i = 0; i < 2; i++) await hop();

@@ -77,6 +77,11 @@ export function describeError(error: unknown): string {
   return typeof message === "string" ? `${name}: ${message.split("\n")[0]}` : show(error);
 }
 
+/** All that an error says. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? `${error}` : `thrown ${show(error)}`;
+}
+
 /** What workflow code must not do, and what to do instead. */
 const suspects: readonly (readonly [RegExp, string])[] = [
   [/\bMath\.random\b/, "take ctx.random(), which answers the same on replay"],

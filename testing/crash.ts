@@ -39,7 +39,7 @@ import { type Fate, finalState, Lab, type Scene, textOf } from "./_lab.ts";
 import type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit } from "./_outside.ts";
 import type { ActivityCall, Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
-import { advice, describeError, differences, formatHistories, lineOf, sourceHints } from "./_report.ts";
+import { advice, differences, errorText, formatHistories, lineOf, sourceHints } from "./_report.ts";
 import { seeded } from "./seeded.ts";
 
 export type { ActivityCall, Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit };
@@ -291,7 +291,7 @@ class CrashTest {
     const { trouble } = lab;
     if (trouble !== undefined) {
       const { kind, error } = trouble;
-      const told = kind === "check" ? `A check threw: ${describeError(error)}` : (error as Error).message;
+      const told = kind === "check" ? `A check threw: ${errorText(error)}` : (error as Error).message;
       throw this.#error(failure, ended, [told, ...this.#hintsOn(error)], error);
     }
     if (run!.state.status === "running") {
@@ -304,7 +304,7 @@ class CrashTest {
     try {
       await this.#options.check?.(run!);
     } catch (error) {
-      throw this.#error(failure, ended, [`A check threw: ${describeError(error)}`], error);
+      throw this.#error(failure, ended, [`A check threw: ${errorText(error)}`], error);
     }
   }
 

@@ -8,3 +8,4 @@
 export * from "./crash.ts";
 export * from "./replays.ts";
 export * from "./seeded.ts";
+export * from "./simulate.ts";
