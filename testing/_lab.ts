@@ -65,7 +65,7 @@ interface Visit {
   /** Does it; answers when it is done. */
   readonly pay: (process: Process) => Promise<unknown>;
   /** Whether it is stored, as far as the journal tells. */
-  readonly stored: (events: readonly WorkflowEvent[]) => boolean;
+  readonly stored: (journal: Journal) => boolean;
   /** Whether an error says only that it came too late, or was not welcome. */
   readonly late: (error: unknown) => boolean;
   readonly workflowId: string;
@@ -207,10 +207,14 @@ export class Lab {
 
   /** Does what is due from outside, if it is not done. */
   #pay(visit: Visit): void {
+    if (visit.state !== "due") return;
     const { executors } = this.scene;
     const process = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
     if (process.dead) return; // whoever takes its place does it
-    if (visit.tried && visit.stored(this.journal.eventsOf(visit.workflowId))) {
+    if (this.journal.begun(this.scene.id) === 0) {
+      return void this.clock.setTimer(this.clock.now() + 1, () => this.#pay(visit));
+    }
+    if (visit.tried && visit.stored(this.journal)) {
       visit.state = "done";
       return;
     }
@@ -223,9 +227,9 @@ export class Lab {
       const { code } = error as { code?: unknown };
       if (process.dead) {
         if (!this.#processes[process.index].dead) this.#pay(visit);
-      } else if (code === "unsupported" && executors > 1) { // another executor has it, or will have it
+      } else if (code === "unsupported") { // another executor has it, or it is being recovered
         this.clock.setTimer(this.clock.now() + 10, () => this.#pay(visit));
-        this.recover(process.index);
+        if (executors > 1) this.recover(process.index);
       } else {
         visit.state = "done";
         if (error instanceof CheckError) this.fail("check", error.cause);
@@ -253,7 +257,6 @@ function check(look: () => void): void {
 function visitsOf({ id, outside }: Scene): Visit[] {
   const { signals = [], updates = [], queries = [], cancel } = outside;
   const never = () => false;
-  const always = () => true;
   const late = (error: unknown) => (error as { code?: unknown }).code === "not_found";
   const visit = (name: string, timed: TimedVisit, rest: Pick<Visit, "pay" | "stored" | "late">): Visit => {
     return { name, atMs: timed.atMs, workflowId: timed.workflowId ?? id, state: "planned", tried: false, ...rest };
@@ -268,8 +271,8 @@ function visitsOf({ id, outside }: Scene): Visit[] {
       ...visit(`signal ${nameOf(name)} #${i}`, signal, {
         late,
         pay: ({ executor }) => executor.signal(workflowId, { name: nameOf(name), payload, senderId }),
-        stored(events) {
-          const ids = events.flatMap((event) =>
+        stored(journal) {
+          const ids = journal.eventsOf(workflowId).flatMap((event) =>
             event.type === "signal_received" && textOf([event.name, event.payload, event.senderId]) === text
               ? [event.signalId]
               : []
@@ -287,13 +290,18 @@ function visitsOf({ id, outside }: Scene): Visit[] {
     ...sent,
     ...updates.map((update, i) => {
       const { workflowId = id, name, input, check: checkAnswer } = update;
+      const updateId = `update-${i}`;
       return visit(`update ${nameOf(name)} #${i}`, update, {
-        late: always, // it is refused or fails: the history tells, and the workflow goes on
+        late: () => checkAnswer === undefined, // refused or failed: the history tells, and the workflow goes on
         async pay({ executor }) {
-          const answer = await executor.update(workflowId, name as string, input, { updateId: `update-${i}` });
+          const answer = await executor.update(workflowId, name as string, input, { updateId });
           check(() => checkAnswer?.(answer as never));
         },
-        stored: never, // asked again, it is answered again
+        stored(journal) {
+          const isAnswer = (event: WorkflowEvent) => event.type === "update_completed" && event.updateId === updateId;
+          if (journal.latest(workflowId)?.events.some(isAnswer)) return false; // asked again, it is answered again
+          return journal.eventsOf(workflowId).some(isAnswer); // by a run that others have replaced
+        },
       });
     }),
     ...queries.map((query, i) => {
@@ -310,7 +318,10 @@ function visitsOf({ id, outside }: Scene): Visit[] {
     ...(cancel === undefined ? [] : [visit("cancel", cancel, {
       late,
       pay: ({ executor }) => executor.cancel(cancel.workflowId ?? id, cancel.reason),
-      stored: (events) => events.some((event) => event.type === "cancel_requested" && event.timeoutMs === undefined),
+      stored: (journal) =>
+        journal.eventsOf(cancel.workflowId ?? id).some((event) =>
+          event.type === "cancel_requested" && event.timeoutMs === undefined
+        ),
     })]),
   ];
 }

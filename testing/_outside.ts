@@ -34,7 +34,7 @@ export interface TimedUpdate extends TimedVisit {
   readonly name: string | UpdateDefinition<unknown, never>;
   /** What the handler gets. */
   readonly input?: unknown;
-  /** Gets the answer, and throws if that is wrong. Not called if the update is refused or the workflow ends before. */
+  /** Gets the answer, and throws if that is wrong. With it, an update that is refused or fails is a fault. */
   readonly check?: (answer: never) => void;
 }
 
