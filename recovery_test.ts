@@ -11,7 +11,7 @@ import {
   type WorkflowEvent,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { assertSurvivesRestarts } from "./tools/restarts.ts";
+import { crashTest } from "@rockpool/workflow/testing";
 import { countingSubscriptions, FaultyStore, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 /**
@@ -970,34 +970,36 @@ Deno.test("WorkflowHandle.result() leaves no subscription behind when its signal
 });
 
 Deno.test("Executor.recover() records nothing that branches ask for when the workflow function has ended", async () => {
-  const { state } = await assertSurvivesRestarts(() => ({
-    async workflow(ctx) {
-      let ended = false;
-      const asks = async () => {
-        await ctx.waitUntil(() => ended);
-        ctx.patched("late");
-        await Promise.all([ctx.sideEffect(() => assert(false, "called")), ctx.executeActivity(() => {}), ctx.sleep(1)]);
-      };
-      void asks();
-      await ctx.sleep(5);
-      ended = true;
-      return "ended";
-    },
-  }));
-  assertEquals(typesOf(state.history), ["workflow_started", "timer_started", "timer_fired", "workflow_completed"]);
+  const { undisturbed } = await crashTest(async (ctx: WorkflowContext) => {
+    let ended = false;
+    const asks = async () => {
+      await ctx.waitUntil(() => ended);
+      ctx.patched("late");
+      await Promise.all([ctx.sideEffect(() => assert(false, "called")), ctx.executeActivity(() => {}), ctx.sleep(1)]);
+    };
+    void asks();
+    await ctx.sleep(5);
+    ended = true;
+    return "ended";
+  });
+  assertEquals(typesOf(undisturbed.state.history), [
+    "workflow_started",
+    "timer_started",
+    "timer_fired",
+    "workflow_completed",
+  ]);
 });
 
 Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an activity", async () => {
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    async workflow(ctx) {
-      const busy = () => {
-        throw new RangeError("busy");
-      };
-      await ctx.executeActivity(busy, null, { totalTimeoutMs: 250, retry: { maxAttempts: 9, jitter: false } });
-    },
-  }));
-  assertEquals(
-    outcome,
-    'TimeoutError: Activity "busy" timed out after 250 ms in all <- RangeError: busy',
+  const busy = () => {
+    throw new RangeError("busy");
+  };
+  const { undisturbed } = await crashTest((ctx: WorkflowContext) =>
+    ctx.executeActivity(busy, null, { totalTimeoutMs: 250, retry: { maxAttempts: 9, jitter: false } })
   );
+  const error = undisturbed.error as Error;
+  assertEquals([`${error}`, `${error.cause}`], [
+    'TimeoutError: Activity "busy" timed out after 250 ms in all',
+    "RangeError: busy",
+  ]);
 });

@@ -20,7 +20,7 @@ const ship = () => "shipped";
 /** What a crash test of a workflow without input complains of. */
 async function complaint(
   workflow: (ctx: Ctx) => unknown,
-  options: CrashTestOptions<undefined> = {},
+  options: CrashTestOptions = {},
 ): Promise<string> {
   const { message } = await assertRejects(() => crashTest(workflow as (ctx: Ctx) => unknown, options), CrashTestError);
   return message;

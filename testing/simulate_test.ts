@@ -1,7 +1,7 @@
 /** `simulate()`: correct workflows pass under many seeds, planted bugs are found, shrunk, and found again exactly. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { type ActivityContext, type WorkflowContext } from "@rockpool/workflow";
+import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
 import { type Scenario, simulate, SimulationError, type SimulationView } from "@rockpool/workflow/testing";
 
 type Ctx = WorkflowContext;

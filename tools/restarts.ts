@@ -202,26 +202,3 @@ export function assertSame(actual: Ended, expected: Ended, message: string): voi
   );
   if (text !== wanted) assertEquals(text.split("\n"), wanted.split("\n"), message); // slow
 }
-
-/**
- * Plays a scene undisturbed; then from every event of its history on; then with a stop at every append, before it and
- * after it with the answer lost. Everything must come to the same, and no activity run again that has ended.
- *
- * @returns How the undisturbed run ended.
- */
-export async function assertSurvivesRestarts(makeScene: () => Scene): Promise<Ended> {
-  const full = await play(makeScene());
-  const { history } = full.state;
-  for (let length = 1; length < history.length; length++) {
-    const again = await playFrom(makeScene(), full.state, length);
-    assertSame(again, full, `recovered after event ${length}, ${history[length - 1].type}`);
-  }
-  for (const side of ["before", "after"] as const) {
-    for (let append = 1;; append++) {
-      const again = await play(makeScene(), (stops) => stops === 0 ? { append, side } : undefined);
-      assertSame(again, full, `stopped ${side} append ${append}`);
-      if (again.stops === 0) break;
-    }
-  }
-  return full;
-}
