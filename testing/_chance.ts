@@ -97,11 +97,11 @@ export class Chance implements Fate {
     this.#allowed = allowed;
   }
 
-  write({ process, batch }: Write): WriteFate | undefined {
+  write({ proc, batch }: Write): WriteFate | undefined {
     const { journal, scene: { executors } } = this.lab!;
     const { workflowId, expectedLength } = batch;
-    const key = this.#count(`${process.index} ${workflowId} ${journal.begun(workflowId)} ${expectedLength}`);
-    const who = nameOf(process, executors);
+    const key = this.#count(`${proc.index} ${workflowId} ${journal.begun(workflowId)} ${expectedLength}`);
+    const who = nameOf(proc, executors);
     const at = (which: "first" | "last") => {
       const { number, event } = journal.place(batch, which);
       return `event ${number} of workflow ${show(workflowId)}, ${event}`;
@@ -115,7 +115,7 @@ export class Chance implements Fate {
     const failed = before ? `failed at ${at("first")}` : `stored ${at("last")}, but its answer was lost`;
     if (this.#happens("storeFailure", key, () => `The store ${failed}`)) return { fail };
     if (executors === 1) return undefined;
-    const other = (process.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
+    const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
     if (this.#happens("takeover", key, () => `Executor ${other} called recover() at ${at("first")}`)) {
       queueMicrotask(() => this.lab!.recover(other));
     }
@@ -123,10 +123,10 @@ export class Chance implements Fate {
     return this.#happens("slowWrite", key, () => `${who} was slow to store ${at("first")}`) ? { hops } : undefined;
   }
 
-  read(process: Process, nth: number): boolean {
+  read(proc: Process, nth: number): boolean {
     const { executors } = this.lab!.scene;
-    const text = () => `The store failed when ${nameOf(process, executors).toLowerCase()} read`;
-    return this.#happens("storeFailure", `read ${process.index} ${process.life} ${nth}`, text);
+    const text = () => `The store failed when ${nameOf(proc, executors).toLowerCase()} read`;
+    return this.#happens("storeFailure", `read ${proc.index} ${proc.life} ${nth}`, text);
   }
 
   attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall): AttemptFate | undefined {
@@ -177,8 +177,8 @@ export class Chance implements Fate {
   }
 }
 
-function nameOf(process: Process, executors: number): string {
-  return executors === 1 ? "The process" : `Executor ${process.index}`;
+function nameOf(proc: Process, executors: number): string {
+  return executors === 1 ? "The process" : `Executor ${proc.index}`;
 }
 
 /**

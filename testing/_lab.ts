@@ -8,6 +8,7 @@
  * @module
  */
 
+import { systemClock } from "../clock.ts";
 import type { AnyActivity, ExecutorOptions, WorkflowHandle } from "../executor.ts";
 import type { Workflow, WorkflowEvent, WorkflowState, WorkflowStore } from "../types.ts";
 import { encode } from "../_codec.ts";
@@ -37,8 +38,8 @@ export interface Scene {
 export interface Fate {
   write?(write: Write): WriteFate | undefined;
   /** Whether a read fails: the n-th of a process. */
-  read?(process: Process, nth: number): boolean;
-  attempt?(call: ActivityCall, process: Process): AttemptFate | undefined;
+  read?(proc: Process, nth: number): boolean;
+  attempt?(call: ActivityCall, proc: Process): AttemptFate | undefined;
   /** How much later something comes from outside. */
   lateMs?(visit: string): number;
   /** Which executor it goes to. */
@@ -57,13 +58,15 @@ const MAX_WRITES = 20_000;
 const STILL_HOPS = 4;
 /** For so many more a workflow may wait for something else than its context, which it should not. */
 const PATIENCE_HOPS = 100;
+/** For so long, in real time, activities of dead processes may go on before the scene is left, so that nothing leaks. */
+const PATIENCE_MS = 100;
 
 /** Something that comes from outside. */
 interface Visit {
   readonly name: string;
   readonly atMs: number;
   /** Does it; answers when it is done. */
-  readonly pay: (process: Process) => Promise<unknown>;
+  readonly pay: (proc: Process) => Promise<unknown>;
   /** Whether it is stored, as far as the journal tells. */
   readonly stored: (journal: Journal) => boolean;
   /** Whether an error says only that it came too late, or was not welcome. */
@@ -85,6 +88,8 @@ export class Lab {
   /** Called when a process has died, before the next one begins. */
   onDeath: (() => void | Promise<void>) | undefined;
   readonly #processes: Process[] = [];
+  /** Processes that have died. */
+  readonly #graves: Process[] = [];
   readonly #visits: Visit[];
   /** Processes that have died and are not gone yet. */
   #ending = 0;
@@ -109,12 +114,14 @@ export class Lab {
       await hop();
       this.#still = stirred === this.clock.stirred ? this.#still + 1 : 0;
       stirred = this.clock.stirred;
-      if (this.#ending > 0 || !this.#processes.every((process) => process.quiet)) continue;
+      if (this.#ending > 0 || !this.#processes.every((proc) => proc.quiet)) continue;
       if (this.clock.fireNext()) continue;
       if (this.#isOver() || this.#still > PATIENCE_HOPS) break;
     }
     await this.#look();
-    await Promise.all(this.#processes.map((process) => process.end()));
+    await Promise.all(this.#processes.map((proc) => proc.end()));
+    const until = systemClock.now() + PATIENCE_MS;
+    while (this.#graves.some((proc) => proc.busy) && systemClock.now() < until) await hop();
   }
 
   #isOver(): boolean {
@@ -148,19 +155,20 @@ export class Lab {
   }
 
   /** A process has died: another one takes its place, at the same time. */
-  died(process: Process, death: Death): void {
+  died(proc: Process, death: Death): void {
     this.deaths.push(death);
+    this.#graves.push(proc);
     this.#ending++;
-    process.end().then(() => this.onDeath?.()).catch((error) => this.fail("check", error)).then(() => {
+    proc.end().then(() => this.onDeath?.()).catch((error) => this.fail("check", error)).then(() => {
       this.#ending--;
-      this.#begin(process.index, process.life + 1);
+      this.#begin(proc.index, proc.life + 1);
     });
   }
 
   /** Has an executor look for what it can go on with. */
   recover(index: number): void {
-    const process = this.#processes[index];
-    if (!process.dead) this.#recover(process);
+    const proc = this.#processes[index];
+    if (!proc.dead) this.#recover(proc);
   }
 
   async #look(): Promise<void> {
@@ -173,33 +181,33 @@ export class Lab {
   }
 
   async #begin(index: number, life: number): Promise<void> {
-    const process = this.#processes[index] = new Process(this, index, life);
+    const proc = this.#processes[index] = new Process(this, index, life);
     const { workflow, id, input, timeoutMs } = this.scene;
     try {
-      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(process);
-      else this.#watch(process, await process.executor.execute(workflow as Workflow, { id, input, timeoutMs }));
+      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
+      else this.#watch(proc, await proc.executor.execute(workflow as Workflow, { id, input, timeoutMs }));
     } catch (error) {
-      if (!process.dead) this.fail("refused", error);
+      if (!proc.dead) this.fail("refused", error);
     }
-    if (process.dead) return;
+    if (proc.dead) return;
     for (const visit of this.#visits) if (visit.state === "due") this.#pay(visit);
   }
 
-  async #recover(process: Process): Promise<void> {
+  async #recover(proc: Process): Promise<void> {
     try {
-      for (const handle of await process.executor.recover()) this.#watch(process, handle);
+      for (const handle of await proc.executor.recover()) this.#watch(proc, handle);
     } catch (error) {
-      if (!process.dead) this.fail("refused", error);
+      if (!proc.dead) this.fail("refused", error);
     }
   }
 
   /** Hears of a run that its code has stopped. */
-  async #watch(process: Process, handle: WorkflowHandle): Promise<void> {
+  async #watch(proc: Process, handle: WorkflowHandle): Promise<void> {
     try {
       await handle.result();
     } catch (error) {
       const { code } = error as { code?: unknown };
-      if (!process.dead && handle.status === "running" && lasting.includes(code as string)) {
+      if (!proc.dead && handle.status === "running" && lasting.includes(code as string)) {
         this.fail("suspended", error);
       }
     }
@@ -209,8 +217,8 @@ export class Lab {
   #pay(visit: Visit): void {
     if (visit.state !== "due") return;
     const { executors } = this.scene;
-    const process = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
-    if (process.dead) return; // whoever takes its place does it
+    const proc = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
+    if (proc.dead) return; // whoever takes its place does it
     if (this.journal.begun(this.scene.id) === 0) {
       return void this.clock.setTimer(this.clock.now() + 1, () => this.#pay(visit));
     }
@@ -220,16 +228,16 @@ export class Lab {
     }
     visit.state = "under way";
     visit.tried = true;
-    visit.pay(process).then(() => {
+    visit.pay(proc).then(() => {
       visit.state = "done";
     }, (error) => {
       visit.state = "due";
       const { code } = error as { code?: unknown };
-      if (process.dead) {
-        if (!this.#processes[process.index].dead) this.#pay(visit);
+      if (proc.dead) {
+        if (!this.#processes[proc.index].dead) this.#pay(visit);
       } else if (code === "unsupported") { // another executor has it, or it is being recovered
         this.clock.setTimer(this.clock.now() + 10, () => this.#pay(visit));
-        if (executors > 1) this.recover(process.index);
+        if (executors > 1) this.recover(proc.index);
       } else {
         visit.state = "done";
         if (error instanceof CheckError) this.fail("check", error.cause);

@@ -55,7 +55,7 @@ export interface AttemptFate {
 
 /** A write as it begins. */
 export interface Write {
-  readonly process: Process;
+  readonly proc: Process;
   /** Which write of the process it is, counted from 1. */
   readonly nth: number;
   readonly batch: AppendBatch;
@@ -124,6 +124,11 @@ export class Process implements WorkflowStore {
     return this.#delayed > 0 && this.#running === this.#delayed && this.#lab.still;
   }
 
+  /** Whether activities are at work that do not heed that the process is gone. */
+  get busy(): boolean {
+    return this.#running > this.#delayed;
+  }
+
   /** The process is gone from now on. */
   die(death: Death): void {
     if (this.dead) return;
@@ -180,7 +185,7 @@ export class Process implements WorkflowStore {
   async #append(batch: AppendBatch): Promise<void> {
     const { journal, store, fate } = this.#lab;
     if (this.#doomed !== undefined) return this.die(this.#doomed);
-    const { die, fail, hops = 0 } = fate.write?.({ process: this, nth: ++this.#writes, batch }) ?? {};
+    const { die, fail, hops = 0 } = fate.write?.({ proc: this, nth: ++this.#writes, batch }) ?? {};
     for (let i = 0; i < hops; i++) await hop();
     this.#assertAlive();
     const death = die && { side: die, ...journal.place(batch, die === "before" ? "first" : "last") };

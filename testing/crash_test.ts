@@ -157,6 +157,12 @@ Deno.test("crashTest() dies while an activity is at work, and again while it rec
   assert(deaths.filter((count) => count > 1).length > points / 2);
 });
 
+Deno.test("crashTest() waits for activities that take real time, and leaves none behind", async () => {
+  const slow = () => new Promise<string>((resolve) => setTimeout(() => resolve("done"), 2));
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => [await ctx.executeActivity(slow), ctx.now()]);
+  assertEquals(undisturbed.result, ["done", 0]);
+});
+
 Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
   const outcomes = new Set<unknown>();
   await crashTest(
@@ -337,7 +343,12 @@ Deno.test("crashTest() finds a fake that counts its calls", async () => {
     (ctx) => ctx.executeActivity(charge, 1),
     { setUp: () => void (calls = 0), activities: [[charge, () => ++calls]] },
   );
-  assertStringIncludes(message, 'The activity "charge" ran again');
+  const never = await complaint((ctx) => ctx.executeActivity(charge, 1), { activities: [["charge", () => ++calls]] });
+  assertStringIncludes(
+    never,
+    '"charge" answered otherwise although it was asked the same: let it answer the same in every',
+  );
+  assertStringIncludes(message, '"charge" ran again, since the outcome was not stored when the process died');
   assertStringIncludes(message, "let a fake go by context.attempt, not by how often it was called");
 });
 
