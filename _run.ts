@@ -101,6 +101,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The answers to updates, given or to be given, by the update's ID. */
   readonly #answers = new LazyMap<string, Deferred>();
   #settling: Deferred<void> | undefined;
+  /** What is open is to be performed when all that is stored has been applied. */
+  #adopting = false;
   /** Child workflows whose end is not stored, by their command's position. */
   readonly #children = new LazyMap<number, ChildStartedEvent>();
   /** Those that a replayed cancellation has abandoned. */
@@ -523,6 +525,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     while (this.live && !this.#replay.inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
+        else if (this.#adopting) this.adopt();
         this.#endSettling();
         return;
       }
@@ -548,9 +551,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
-  /** Performs what is open in the history and is not performed here. */
+  /** Performs what is open in the history and is not performed here, once the workflow has seen all of the history. */
   adopt(): void {
-    if (this.#replay.replaying || !this.open) return;
+    this.#adopting = this.#replay.inTurn || this.#queue.size > 0; // it may hold the outcomes
+    if (this.#adopting || this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
         this.#perform(pending, true);

@@ -6,6 +6,7 @@ import {
   Executor,
   NonDeterminismError,
   TimeoutError,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
   type WorkflowEvent,
@@ -1002,4 +1003,39 @@ Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an 
     'TimeoutError: Activity "busy" timed out after 250 ms in all',
     "RangeError: busy",
   ]);
+});
+
+Deno.test("Executor.recover() runs nothing again in a live run that has not seen all that is stored", async () => {
+  for (let wait = 0; wait < 40; wait++) {
+    const stores = [new FaultyStore(), new FaultyStore()];
+    Object.defineProperty(stores[1], "inner", { value: stores[0].inner });
+    const calls: string[] = [];
+    async function steps(ctx: WorkflowContext) {
+      for (const name of ["a", "b", "c"]) await ctx.executeActivity(() => void calls.push(name), null, { name });
+      return await ctx.waitForSignal("end");
+    }
+    const clock = new VirtualClock();
+    const [first, second] = stores.map((store) => new Executor({ store, clock, workflows: { steps } }));
+    const gates = stores.map((store) => {
+      const held = gate();
+      store.before = ({ events }) => events[0].type === "activity_completed" ? held.promise : undefined;
+      return held;
+    });
+    const handle = await first.execute(steps, { id: "x" });
+    await settle();
+    const [other] = await second.recover(); // runs the first activity as well, and is slow to store its outcome
+    await settle();
+    calls.length = 0;
+    gates[0].open();
+    await settle();
+    assertEquals(calls, ["b", "c"]);
+    gates[1].open();
+    for (let i = 0; i < wait; i++) await null;
+    await second.recover();
+    await settle();
+    assertEquals(calls, ["b", "c"], `after ${wait} microtasks`);
+    await first.signal("x", { name: "end", payload: "end" });
+    assertEquals([await handle.result(), await other.result()], ["end", "end"]);
+    await Promise.all([first.close(), second.close()]);
+  }
 });
