@@ -3,6 +3,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   type ActivityContext,
+  defineQuery,
+  defineUpdate,
   InMemoryStore,
   NonDeterminismError,
   type WorkflowContext,
@@ -81,6 +83,8 @@ Deno.test("crashTest() lets a workflow fail, compensate and be cancelled, the sa
 
 Deno.test("crashTest() compares children, runs that continue as new, updates and what ctx.random() says in them", async () => {
   const asked: number[] = [];
+  const add = defineUpdate<number, number>("add");
+  const totalQuery = defineQuery<number>("total");
   async function child(ctx: Ctx, n: number) {
     await ctx.executeActivity(ship, undefined, { name: `ship ${ctx.uuid()}` });
     await ctx.sleep(n);
@@ -88,11 +92,11 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
   }
   async function entity(ctx: Ctx, round: number) {
     let total = 0;
-    ctx.handleUpdate("add", async (n: number) => {
+    ctx.handleUpdate(add, async (n) => {
       await ctx.sleep(5);
       return total += n;
     });
-    ctx.handleQuery("total", () => total);
+    ctx.handleQuery(totalQuery, () => total);
     await ctx.executeActivity(charge, 1, { name: `round ${round} ${ctx.random()}` });
     const randoms = await Promise.all([ctx.executeChild(child, 10), ctx.executeChild(child, 20)]);
     await ctx.waitUntil(() => total === 5);
@@ -103,9 +107,9 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
     input: 1,
     workflows: { child },
     updates: [1, 50].flatMap((atMs) =>
-      [2, 3].map((input) => ({ atMs, name: "add", input, check: (total: number) => void asked.push(total) }))
+      [2, 3].map((input) => ({ atMs, name: add, input, check: (total: number) => void asked.push(total) }))
     ),
-    queries: [{ atMs: 100, name: "total", check: (total: number) => assertEquals(total, 5) }],
+    queries: [{ atMs: 100, name: totalQuery, check: (total: number) => assertEquals(total, 5) }],
   });
   assertEquals(undisturbed.states.length, 6);
   assertEquals(new Set(undisturbed.result as number[]).size, 2);
