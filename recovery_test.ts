@@ -1010,10 +1010,10 @@ Deno.test("Executor.recover() runs nothing again in a live run that has not seen
     const stores = [new FaultyStore(), new FaultyStore()];
     Object.defineProperty(stores[1], "inner", { value: stores[0].inner });
     const calls: string[] = [];
-    async function steps(ctx: WorkflowContext) {
+    const steps = async (ctx: WorkflowContext) => {
       for (const name of ["a", "b", "c"]) await ctx.executeActivity(() => void calls.push(name), null, { name });
       return await ctx.waitForSignal("end");
-    }
+    };
     const clock = new VirtualClock();
     const [first, second] = stores.map((store) => new Executor({ store, clock, workflows: { steps } }));
     const gates = stores.map((store) => {

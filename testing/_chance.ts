@@ -112,8 +112,9 @@ export class Chance implements Fate {
       return { die: before ? "before" : side < 2 / 3 ? "after" : "between" };
     }
     const fail = before ? "before" : "after";
-    const failed = before ? `failed at ${at("first")}` : `stored ${at("last")}, but its answer was lost`;
-    if (this.#happens("storeFailure", key, () => `The store ${failed}`)) return { fail };
+    const failed = () =>
+      before ? `The store failed at ${at("first")}` : `The store's answer was lost after ${at("last")}`;
+    if (this.#happens("storeFailure", key, failed)) return { fail };
     if (executors === 1) return undefined;
     const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
     if (this.#happens("takeover", key, () => `Executor ${other} called recover() at ${at("first")}`)) {

@@ -11,11 +11,11 @@ import { fromErrorRecord } from "../_error_record.ts";
 import { isCommand } from "../_history.ts";
 import { handOut, show } from "../_value.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
-import { type Fate, finalState, Lab, type Scene, textOf } from "./_lab.ts";
+import { type Fate, finalState, Lab, type Scene } from "./_lab.ts";
 import type { ActivityCall, Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
 import { seeded } from "./seeded.ts";
-import { advice, differences, errorText, formatHistories, lineOf, sourceHints } from "./_report.ts";
+import { advice, differences, errorText, formatHistories, lineOf, sourceHints, textOf } from "./_report.ts";
 
 /** A workflow does not survive a crash. The message says where and why, and has both timelines. */
 export class CrashTestError extends Error {

@@ -6,7 +6,7 @@
 
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { encode } from "../_codec.ts";
-import { show } from "../_value.ts";
+import { show, toStored } from "../_value.ts";
 import { describeEvent, type JournalRun } from "./_journal.ts";
 
 /** How long the text of a value may be in a line. */
@@ -69,6 +69,11 @@ export function valueText(value: unknown): string {
     text = show(value);
   }
   return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+}
+
+/** A value as a text, to compare it. */
+export function textOf(value: unknown): string {
+  return JSON.stringify(encode(toStored(value, "value"), "compare"));
 }
 
 /** An error, or the record of one, in a line. */
