@@ -152,7 +152,8 @@ export class ActivityTask implements Effect {
     const input = handOut((this.#pending.event as ActivityStartedEvent).input);
     const { middleware, replaceActivity, report } = this.#host;
     try {
-      const activity = replaceActivity?.(this.#command.activity as never, name) ?? this.#command.activity;
+      const { own, activity: asked } = this.#command;
+      const activity = (own ? undefined : replaceActivity?.(asked as never, name)) ?? asked;
       let answer: unknown;
       if (middleware.length === 0) answer = activity(input as never, attempt as never);
       else {

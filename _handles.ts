@@ -11,7 +11,7 @@ import type { WorkflowState, WorkflowStatus } from "./types.ts";
 import { cannot, checkText } from "./_check.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
-import type { RetryingStore } from "./_retrying_store.ts";
+import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import { firstRunOf } from "./_history.ts";
 import type { Chain, Run } from "./_run.ts";
 import { handOut } from "./_value.ts";
@@ -203,7 +203,14 @@ class Handle implements WorkflowHandle<never> {
       try {
         const state = await abortable(this.#handles.find(this.id), signal);
         const same = state !== null && firstRunOf(state) === this.#firstRunId;
-        if (run !== undefined && !(same && state.status !== "running")) return run.result(); // throws what suspended it
+        if (run !== undefined && !(same && state.status !== "running")) {
+          try {
+            return run.result(); // throws what suspended it
+          } catch (error) {
+            // Unless another executor has continued it as new: then the chain goes on.
+            if (!(same && state.runId !== run.runId && isConflict(error))) throw error;
+          }
+        }
         if (!same) {
           const why = state === null ? "it does not exist" : "another run has replaced it";
           throw new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
@@ -211,7 +218,7 @@ class Handle implements WorkflowHandle<never> {
         this.#status = state.status;
         if (state.status === "completed") return handOut(state.result);
         if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
-        if (this.#run() === undefined) await abortable(watch.changed(), signal);
+        if (this.#run() === run) await abortable(watch.changed(), signal);
       } finally {
         watch.stop();
       }

@@ -7,19 +7,21 @@
 import { type ContextHost, ReplayContext } from "./context.ts";
 import type { NonDeterminismError } from "./errors.ts";
 import type { Workflow, WorkflowState } from "./types.ts";
-import { Replay } from "./_replay.ts";
+import { Replay, type ReplayListener } from "./_replay.ts";
 import type { Turns } from "./_turns.ts";
 import { handOut } from "./_value.ts";
 
 /**
  * Replays a run.
  *
+ * @param listener Hears what the code does beyond what the history holds.
  * @throws {NonDeterminismError} If the code does not do what the history says.
  */
 export async function lookAt(
   workflow: Workflow<never>,
   state: WorkflowState,
   host: ContextHost & { readonly turns: Turns },
+  listener: Partial<ReplayListener> = {},
 ): Promise<Replay> {
   const { workflowId, history } = state;
   let failure: NonDeterminismError | undefined;
@@ -31,6 +33,7 @@ export async function lookAt(
     continuedAsNew: ignore,
     answered: ignore,
     patched: ignore,
+    ...listener,
     diverged: (error) => void (failure = error),
   });
   replay.replaying = true; // nobody hears of it

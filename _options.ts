@@ -131,6 +131,14 @@ export interface ExecutorOptions {
    * @default {Math.random}
    */
   readonly random?: () => number;
+  /**
+   * Gives the ID of a new run of a workflow: a string that no other run of that workflow has had. Asked before
+   * the run is stored, which another executor may have forestalled. What `ctx.random()` and
+   * `ctx.uuid()` answer follows from it, so a test that chooses the IDs gets the same run again.
+   *
+   * @default {a random UUID}
+   */
+  readonly newRunId?: (workflowId: string) => string;
 }
 
 /** Options of {@linkcode Executor.execute}. */
@@ -257,6 +265,7 @@ export function completeOptions(options: ExecutorOptions) {
   const action = "create an executor";
   const { store, clock = systemClock, workflows = {}, hooks, middleware = [], replaceActivity } = options ?? {};
   const { random = systemRandom, storeRetry = defaultStoreRetry, onError = console.error } = options ?? {};
+  const { newRunId = () => crypto.randomUUID() } = options ?? {};
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
@@ -287,6 +296,7 @@ export function completeOptions(options: ExecutorOptions) {
   checkFunction("clock.now", clock?.now, action);
   if (replaceActivity !== undefined) checkFunction("replaceActivity", replaceActivity, action);
   checkFunction("random", random, action);
+  checkFunction("newRunId", newRunId, action);
   checkFunction("onError", onError, action);
   if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
   middleware.forEach((one, i) => checkFunction(`middleware[${i}]`, one, action));
@@ -300,7 +310,7 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  const limits = { slots, runSlots, maxHistoryEvents, replaceActivity };
+  const limits = { slots, runSlots, maxHistoryEvents, replaceActivity, newRunId };
   return { store, clock, workflows, hooks, middleware, random, storeRetry, report, logger, stamp, ...limits };
 }
 

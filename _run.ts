@@ -50,6 +50,8 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly runSlots: Slots | undefined;
   /** What every run that begins here records. */
   readonly stamp: Stamp;
+  /** Gives the ID of a new run. */
+  newRunId(workflowId: string): string;
   /** How many events a history may have beside its last one; no limit if there is none. */
   readonly maxHistoryEvents: number | undefined;
   /** The run is live no more. */
@@ -438,7 +440,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     }
     if (this.#final !== undefined) return this.#close(this.#final);
     if (this.#continuation === undefined) return;
-    this.#writer.succeed(crypto.randomUUID());
+    this.#writer.succeed(this.#host.newRunId(this.workflowId));
     this.#closing = true;
   }
 

@@ -10,7 +10,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, typesOf } from "./tools/testing.ts";
+import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -413,3 +413,31 @@ for (const [what, last] of lastActs) {
     assertEquals((await store.load("left"))!.status, "running");
   });
 }
+Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
+  for (const ends of [true, false]) {
+    const store = new FaultyStore();
+    const { executor: first, clock } = setUp({ store });
+    let runs = 0;
+    const child = (ctx: Ctx) => (++runs, ends ? "done" : ctx.waitForSignal<string>("go"));
+    const parent = (ctx: Ctx) => ctx.executeChild(child, undefined, { id: "child" });
+    const second = new Executor({ store, clock, workflows: { parent, child } });
+    const slow = gate();
+    store.before.append = async ({ workflowId }) => {
+      if (workflowId !== "child") return;
+      store.before.append = () => {};
+      await slow.promise; // the first one has seen that there is no child
+    };
+    const handle = await first.execute(parent, { id: "parent" });
+    await settle();
+    const [other] = await second.recover();
+    await settle();
+    slow.open();
+    await settle();
+    if (!ends) await second.signal("child", { name: "go", payload: "done" });
+    assertEquals([await handle.result(), await other.result()], ["done", "done"]);
+    assertEquals(runs, ends ? 1 : 2); // a child that runs is driven by both, like its parent
+    const { history } = (await store.load("parent"))!;
+    assertEquals(typesOf(history), ["workflow_started", "child_started", "child_completed", "workflow_completed"]);
+    await Promise.all([first.close(), second.close()]);
+  }
+});

@@ -9,52 +9,45 @@ import {
   TimeoutError,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { assertSurvivesRestarts, noting, play, type Scene, type Visit } from "./tools/restarts.ts";
+import { type CrashRun, crashTest, type CrashTestOptions } from "@rockpool/workflow/testing";
+import { play } from "./tools/restarts.ts";
 import { setUp } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
 /** Books three things and then does `last`; each has a compensation, which fails if it is in `broken`. */
-function trip(last: (ctx: Ctx) => unknown, broken: readonly string[] = [], options: Partial<Scene> = {}) {
-  const log: string[] = [];
-  const scene = (): Scene => {
-    const calls: string[] = [];
-    const book = noting(calls)("book", (what: string) => void log.push(`book ${what}`));
-    const undo = noting(calls)("undo", (what: string) => {
-      log.push(`undo ${what}`);
-      if (broken.includes(what)) throw new RangeError(`${what} is stuck`);
-    });
-    async function workflow(ctx: Ctx) {
-      for (const what of ["car", "hotel", "flight"]) {
-        ctx.addCompensation(() => ctx.executeActivity(undo, what), { name: `undo ${what}` });
-        await ctx.executeActivity(book, what);
-      }
-      return await last(ctx);
-    }
-    log.length = 0;
-    return { workflow, calls, ...options };
+function trip(last: (ctx: Ctx) => unknown, broken: readonly string[] = []) {
+  const book = (what: string) => what;
+  const undo = (what: string) => {
+    if (broken.includes(what)) throw new RangeError(`${what} is stuck`);
   };
-  return { scene, log };
+  return async function workflow(ctx: Ctx) {
+    for (const what of ["car", "hotel", "flight"]) {
+      ctx.addCompensation(() => ctx.executeActivity(undo, what), { name: `undo ${what}` });
+      await ctx.executeActivity(book, what);
+    }
+    return await last(ctx);
+  };
 }
 
 const fail = () => {
   throw new TypeError("no seat");
 };
 const undone = ["undo flight", "undo hotel", "undo car"];
-const undosOf = (log: readonly string[]) => log.filter((entry) => entry.startsWith("undo"));
+/** What was really undone, in order. */
+const undosOf = ({ calls }: CrashRun) => calls.flatMap(({ name, input }) => name === "undo" ? [`undo ${input}`] : []);
 
 Deno.test("WorkflowContext.addCompensation() does nothing when the workflow succeeds", async () => {
-  const { scene, log } = trip(() => "gone");
-  const { outcome, state } = await assertSurvivesRestarts(scene);
-  assertEquals([outcome, undosOf(log)], ['"gone"', []]);
-  assertEquals(state.history.filter(({ type }) => type === "compensation_started"), []);
+  const { undisturbed } = await crashTest(trip(() => "gone"));
+  assertEquals([undisturbed.result, undosOf(undisturbed)], ["gone", []]);
+  assertEquals(undisturbed.state.history.filter(({ type }) => type === "compensation_started"), []);
 });
 
 Deno.test("WorkflowContext.addCompensation() undoes newest first when the workflow fails, each recorded", async () => {
-  const { scene, log } = trip(fail);
-  const { outcome, state } = await play(scene());
-  assertEquals([outcome, state.status], ["TypeError: no seat", "failed"]);
-  assertEquals(undosOf(log), undone);
+  const { undisturbed } = await crashTest(trip(fail));
+  const { state, error } = undisturbed;
+  assertEquals([`${error}`, state.status], ["TypeError: no seat", "failed"]);
+  assertEquals(undosOf(undisturbed), undone);
   const recorded = state.history.flatMap((event) => event.type === "compensation_started" ? [event] : []);
   assertEquals(recorded.map(({ name }) => name), undone);
   assertEquals(recorded[0], { type: "compensation_started", at: 0, seq: 3, name: "undo flight" });
@@ -73,20 +66,19 @@ Deno.test("WorkflowContext.addCompensation() undoes when the function throws bef
 });
 
 Deno.test("WorkflowContext.addCompensation() undoes when the result cannot be stored", async () => {
-  const { scene, log } = trip(() => ({ seat: () => "12a" }));
-  const { outcome, state } = await play(scene());
-  assertEquals(outcome, 'TypeError: Cannot store result of the workflow.seat: a function "seat" cannot be stored');
-  assertEquals([state.status, undosOf(log)], ["failed", undone]);
-  await assertSurvivesRestarts(scene);
+  const { undisturbed } = await crashTest(trip(() => ({ seat: () => "12a" })));
+  const message = 'Cannot store result of the workflow.seat: a function "seat" cannot be stored';
+  assertEquals([undisturbed.state.status, `${undisturbed.error}`], ["failed", `TypeError: ${message}`]);
+  assertEquals(undosOf(undisturbed), undone);
 });
 
 /** How a run ends, beside its own failure: the visit or the timeout, the status, the outcome. */
-const ends: [string, (ctx: Ctx) => unknown, Partial<Scene>, string, string][] = [
+const ends: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
   ["it fails", fail, {}, "failed", "TypeError: no seat"],
   [
     "it is cancelled",
     (ctx) => ctx.sleep(100),
-    { visits: [{ at: 50, cancel: "changed my mind" }] },
+    { cancel: { atMs: 50, reason: "changed my mind" } },
     "canceled",
     'CanceledError: Canceled workflow "a": changed my mind',
   ],
@@ -101,22 +93,23 @@ const ends: [string, (ctx: Ctx) => unknown, Partial<Scene>, string, string][] = 
 
 for (const [how, last, options, status, outcome] of ends) {
   Deno.test(`WorkflowContext.addCompensation() undoes over a restart anywhere when ${how}`, async () => {
-    const { scene } = trip(last, [], options);
-    const full = await assertSurvivesRestarts(scene);
-    assertEquals([full.state.status, full.outcome], [status, outcome]);
-    const names = full.state.history.flatMap((event) => event.type === "compensation_started" ? [event.name] : []);
-    assertEquals(names, undone);
+    const { undisturbed } = await crashTest(trip(last), { ...options, id: "a" });
+    assertEquals([undisturbed.state.status, `${undisturbed.error}`], [status, outcome]);
+    assertEquals(undosOf(undisturbed), undone);
   });
 
   Deno.test(`WorkflowContext.addCompensation() keeps all errors, over a restart anywhere, when ${how}`, async () => {
-    const { scene } = trip(last, ["car", "flight"], options);
-    const full = await assertSurvivesRestarts(scene);
+    const { undisturbed } = await crashTest(trip(last, ["car", "flight"]), { ...options, id: "a" });
     const [, message] = outcome.split(/: (.*)/);
-    assertEquals(full.state.status, "failed");
+    assertEquals(undisturbed.state.status, "failed");
+    const error = undisturbed.error as CompensationError;
     assertEquals(
-      full.outcome,
-      'CompensationError: 2 of the compensations of workflow "a" failed; the workflow had failed with: ' +
-        `${message} [RangeError: flight is stuck,RangeError: car is stuck] <- ${outcome}`,
+      [`${error}`, error.errors.map(String), `${error.cause}`],
+      [
+        'CompensationError: 2 of the compensations of workflow "a" failed; the workflow had failed with: ' + message,
+        ["RangeError: flight is stuck", "RangeError: car is stuck"],
+        outcome,
+      ],
     );
   });
 }
@@ -141,85 +134,77 @@ Deno.test("CompensationError comes back with its class, its errors and its cause
   await executor.close();
 });
 
-Deno.test("WorkflowContext.addCompensation() goes on when a cancellation comes while it undoes", async () => {
+/** What the compensations of a workflow that fails have logged, where nothing has crashed; and how it ended. */
+async function logOf(
+  compensate: (ctx: Ctx, log: string[]) => unknown,
+  options: CrashTestOptions = {},
+): Promise<{ readonly logged: readonly string[]; readonly run: CrashRun }> {
   const log: string[] = [];
-  const visits: Visit[] = [{ at: 50, cancel: "too late" }];
-  const { outcome, state } = await assertSurvivesRestarts(() => {
-    log.length = 0;
-    async function workflow(ctx: Ctx) {
-      for (const n of [1, 2]) {
-        ctx.addCompensation(async () => {
-          await ctx.sleep(40);
-          log.push(`undone ${n} at ${ctx.now()}`);
-        });
-      }
-      await ctx.executeActivity(fail);
-    }
-    return { workflow, visits };
+  let logged: readonly string[] = [];
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    await compensate(ctx, log);
+    await ctx.executeActivity(fail);
+  }, {
+    ...options,
+    setUp: () => void (log.length = 0),
+    check: ({ crashes }) => void (crashes.length > 0 || (logged = [...log])),
   });
-  assertEquals([state.status, outcome], ["failed", "TypeError: no seat"]);
-  assertEquals(log, ["undone 2 at 40", "undone 1 at 80"]);
+  assertEquals([undisturbed.state.status, `${undisturbed.error}`], ["failed", "TypeError: no seat"]);
+  return { logged, run: undisturbed };
+}
+
+Deno.test("WorkflowContext.addCompensation() goes on when a cancellation comes while it undoes", async () => {
+  const { logged } = await logOf((ctx, log) => {
+    for (const n of [1, 2]) {
+      ctx.addCompensation(async () => {
+        await ctx.sleep(40);
+        log.push(`undone ${n} at ${ctx.now()}`);
+      });
+    }
+  }, { cancel: { atMs: 50, reason: "too late" } });
+  assertEquals(logged, ["undone 2 at 40", "undone 1 at 80"]);
 });
 
 Deno.test("WorkflowContext.addCompensation() goes on when the time is up while it undoes", async () => {
-  const { outcome, state } = await assertSurvivesRestarts(() => ({
-    timeoutMs: 50,
-    async workflow(ctx: Ctx) {
-      for (const _ of [1, 2]) ctx.addCompensation(() => ctx.sleep(40));
-      await ctx.executeActivity(fail);
-    },
-  }));
-  assertEquals([state.updatedAt, outcome], [80, "TypeError: no seat"]);
+  const { run } = await logOf((ctx) => {
+    for (const _ of [1, 2]) ctx.addCompensation(() => ctx.sleep(40));
+  }, { timeoutMs: 50 });
+  assertEquals(run.state.updatedAt, 80);
 });
 
 Deno.test("WorkflowContext.addCompensation() can be called by a compensation, which is undone next", async () => {
-  const log: string[] = [];
-  await assertSurvivesRestarts(() => {
-    log.length = 0;
-    async function workflow(ctx: Ctx) {
-      ctx.addCompensation(() => log.push("first"));
-      ctx.addCompensation(async () => {
-        log.push("second");
-        ctx.addCompensation(() => log.push("added"));
-        await ctx.sleep(10);
-      });
-      await ctx.executeActivity(fail);
-    }
-    return { workflow };
+  const { logged } = await logOf((ctx, log) => {
+    ctx.addCompensation(() => log.push("first"));
+    ctx.addCompensation(async () => {
+      log.push("second");
+      ctx.addCompensation(() => log.push("added"));
+      await ctx.sleep(10);
+    });
   });
-  assertEquals(log, ["second", "added", "first"]);
+  assertEquals(logged, ["second", "added", "first"]);
 });
 
 Deno.test("WorkflowContext.addCompensation() undoes what a branch that goes on has added meanwhile", async () => {
-  const log: string[] = [];
-  const { state } = await assertSurvivesRestarts(() => {
-    log.length = 0;
-    async function workflow(ctx: Ctx) {
-      const late = async () => {
-        await ctx.sleep(15);
-        ctx.addCompensation(() => log.push("late"), { name: "late" });
-      };
-      ctx.addCompensation(() => ctx.sleep(20));
-      await Promise.all([late(), ctx.executeActivity(fail)]);
-    }
-    return { workflow };
+  const { logged, run } = await logOf(async (ctx, log) => {
+    const late = async () => {
+      await ctx.sleep(15);
+      ctx.addCompensation(() => log.push("late"), { name: "late" });
+    };
+    ctx.addCompensation(() => ctx.sleep(20));
+    await Promise.all([late(), ctx.executeActivity(fail)]);
   });
-  assertEquals([log, state.updatedAt], [["late"], 20]);
+  assertEquals([logged, run.state.updatedAt], [["late"], 20]);
 });
 
 Deno.test("WorkflowContext.addCompensation() retries as its activities ask, and runs what is recorded once", async () => {
-  await assertSurvivesRestarts(() => {
-    const calls: string[] = [];
-    const undo = noting(calls)("undo", (_: unknown, { attempt }: ActivityContext) => {
-      if (attempt < 3) throw new Error(`busy ${attempt}`);
-      return attempt;
-    });
-    async function workflow(ctx: Ctx) {
-      for (const _ of [1, 2]) ctx.addCompensation(() => ctx.executeActivity(undo, null, { retry: {} }));
-      await ctx.executeActivity(fail);
-    }
-    return { workflow, calls };
+  const undo = (_: unknown, { attempt }: ActivityContext) => {
+    if (attempt < 3) throw new Error(`busy ${attempt}`);
+    return attempt;
+  };
+  const { run } = await logOf((ctx) => {
+    for (const _ of [1, 2]) ctx.addCompensation(() => ctx.executeActivity(undo, null, { retry: {} }));
   });
+  assertEquals(run.calls.map(({ name, attempt }) => name === "undo" ? attempt : name), ["fail", 1, 2, 3, 1, 2, 3]);
 });
 
 Deno.test("WorkflowContext.addCompensation() leaves it to a workflow that catches its cancellation", async () => {

@@ -12,7 +12,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import { gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -319,6 +319,39 @@ Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   await next.signal("a", { name: "n", payload: 4 });
   assertEquals(await handle.result(), 10);
   await next.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other executors send", async () => {
+  const { executor, store, clock } = setUp();
+  const desk = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
+  for (const payload of [1, 2, 3, 4, 5]) {
+    await desk.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals([handle.status, await handle.result()], ["completed", 15]);
+  await Promise.all([executor.close(), desk.close()]);
+});
+
+Deno.test("WorkflowHandle.result() and Executor.signal() go on when another executor continues the run as new", async () => {
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { sums } });
+  const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  const [other] = await second.recover();
+  await settle();
+  const slow = gate();
+  store.before.append = async ({ events }) => { // the second one is slow to store a signal, and to continue the run
+    if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
+  };
+  const late = second.signal("a", { name: "n", payload: 4 });
+  await first.signal("a", { name: "n", payload: 1 });
+  await first.signal("a", { name: "n", payload: 2 });
+  await settle();
+  slow.open();
+  await late;
+  assertEquals([await handle.result(), await other.result()], [7, 7]);
+  await Promise.all([first.close(), second.close()]);
 });
 
 Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {

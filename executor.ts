@@ -507,13 +507,14 @@ export class Executor {
     workflow: Workflow<never>,
     workflowId: string,
     event: WorkflowStartedEvent,
-    options?: ExecuteOptions,
+    options: ExecuteOptions,
+    isSame?: (state: WorkflowState) => boolean,
   ): Promise<Run | WorkflowState> {
     const { workflowName } = event;
-    const runId = await this.#create(workflowId, event, options);
+    const runId = await this.#create(workflowId, event, options, isSame);
     this.#assertOpen("execute", workflowId);
-    if (typeof runId !== "string") return runId;
     if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    if (typeof runId !== "string") return runId;
     const run = new Run(this.#host, workflow, { workflowId, runId, workflowName }, [event], false);
     this.#begin(run, event);
     return run;
@@ -525,29 +526,33 @@ export class Executor {
 
   async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
     const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
+    const isThis = (state: WorkflowState) => isChildOf(state, parent, seq);
     return await this.#handles.opening(async () => {
-      const stored = await this.#host.store.load(workflowId);
+      let stored = await this.#host.store.load(workflowId);
       this.#assertOpen("start child");
-      if (stored !== null && isChildOf(stored, parent, seq)) {
-        const live = this.#runs.get(workflowId)?.chain ??
-          (stored.status === "running" ? this.#resume(stored) : undefined);
-        // if its code is not known here, another executor may drive it
-        return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
+      if (stored === null || !isThis(stored)) {
+        const started = await this.#start(
+          workflow,
+          workflowId,
+          Object.freeze({
+            type: "workflow_started",
+            at: this.#host.clock.now(),
+            workflowName,
+            input,
+            ...this.#host.stamp,
+            ...(timeoutMs === undefined ? {} : { timeoutMs }),
+            parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+          }),
+          {},
+          isThis,
+        );
+        if (started instanceof Run) return this.#handles.create(started, started.chain);
+        stored = started; // another executor that drives the parent was faster
       }
-      const started = await this.#start(
-        workflow,
-        workflowId,
-        Object.freeze({
-          type: "workflow_started",
-          at: this.#host.clock.now(),
-          workflowName,
-          input,
-          ...this.#host.stamp,
-          ...(timeoutMs === undefined ? {} : { timeoutMs }),
-          parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
-        }),
-      );
-      return this.#handles.create(started, started instanceof Run ? started.chain : undefined);
+      const live = this.#runs.get(workflowId)?.chain ??
+        (stored.status === "running" ? this.#resume(stored) : undefined);
+      // if its code is not known here, another executor may drive it
+      return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
     });
   }
 
@@ -614,12 +619,17 @@ export class Executor {
 
   /**
    * Stores the first event of a run, in the place of a finished run if there is one. Answers the ID of the run, or the run
-   * that was there if the options say to join it.
+   * that was there if the options say to join it, or `isSame` that it is what was to be started.
    */
-  async #create(id: string, event: WorkflowEvent, options: ExecuteOptions = {}): Promise<string | WorkflowState> {
-    const { store } = this.#host;
+  async #create(
+    id: string,
+    event: WorkflowEvent,
+    options: ExecuteOptions,
+    isSame: (state: WorkflowState) => boolean = () => false,
+  ): Promise<string | WorkflowState> {
+    const { store, newRunId } = this.#host;
     const { onConflict, reuse } = options;
-    let runId: string = crypto.randomUUID();
+    let runId = newRunId(id);
     let replaces: string | undefined;
     let terminated = false;
     for (let attempt = 1;; attempt++) {
@@ -634,7 +644,7 @@ export class Executor {
         const state = await store.load(id);
         if (state?.runId === runId) return runId; // it was stored, only the answer was lost
         const running = state?.status === "running";
-        if (state && (running ? onConflict : reuse) === "join") return state;
+        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) return state;
         if (running && onConflict !== "terminate") {
           const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
           throw new WorkflowError(
@@ -654,7 +664,7 @@ export class Executor {
         }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
-          runId = crypto.randomUUID(); // one whose answer was lost may have been there before that run
+          runId = newRunId(id); // one whose answer was lost may have been there before that run
           continue;
         }
       }

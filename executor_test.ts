@@ -815,6 +815,26 @@ Deno.test("WorkflowContext.random() and uuid() differ from run to run and within
   }
 });
 
+Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.random() and ctx.uuid() answer", async () => {
+  const runOf = async () => {
+    const draws: unknown[] = [];
+    const child = (ctx: WorkflowContext) => draws.push(ctx.runId, ctx.uuid());
+    async function parent(ctx: WorkflowContext, again: boolean) {
+      draws.push(ctx.runId, ctx.random());
+      await ctx.executeChild(child, undefined, { id: again ? "b" : "c" });
+      if (again) await ctx.continueAsNew(false);
+    }
+    let runs = 0;
+    await using executor = setUp({ newRunId: (workflowId) => `${workflowId}/${++runs}` }).executor;
+    await (await executor.execute(parent, { id: "a", input: true })).result();
+    return draws;
+  };
+  const draws = await runOf();
+  assertEquals(draws.filter((draw) => `${draw}`.includes("/")), ["a/1", "b/2", "a/3", "c/4"]);
+  assertEquals(new Set(draws).size, 8);
+  assertEquals(await runOf(), draws);
+});
+
 Deno.test("WorkflowContext.random() is spread evenly", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute((ctx) => {
@@ -917,6 +937,7 @@ Deno.test("Executor refuses bad options", () => {
     '"middleware[0]" must be a function, got 1',
   );
   assertThrows(create({ store, random: 1 }), TypeError, '"random" must be a function, got 1');
+  assertThrows(create({ store, newRunId: 1 }), TypeError, '"newRunId" must be a function, got 1');
   assertThrows(create({ store, storeRetry: { maxAttempts: 0 } }), RangeError);
 });
 

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type WorkflowContext } from "@rockpool/workflow";
-import { assertSurvivesRestarts, noting, play } from "./tools/restarts.ts";
+import { crashTest } from "@rockpool/workflow/testing";
+import { play } from "./tools/restarts.ts";
 import { setUp } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -114,22 +115,17 @@ Deno.test("WorkflowContext.mapConcurrent() is reached by a cancellation, which b
 
 for (const failing of [false, true]) {
   Deno.test(`WorkflowContext.mapConcurrent() comes to the same over a restart anywhere${failing ? " when an item fails" : ""}`, async () => {
-    const { outcome } = await assertSurvivesRestarts(() => {
-      const calls: string[] = [];
-      const square = noting(calls)("square", (n: number) => {
-        if (failing && n === 21) throw new RangeError("21");
-        return n * n;
-      });
-      return {
-        calls,
-        workflow: (ctx: Ctx) =>
-          ctx.mapConcurrent([50, 10, 40, 21, 33, 7], 3, async (n) => {
-            await ctx.sleep(n);
-            return [await ctx.executeActivity(square, n), ctx.now()];
-          }),
-      };
-    });
+    const square = (n: number) => {
+      if (failing && n === 21) throw new RangeError("21");
+      return n * n;
+    };
+    const { undisturbed: { result, error } } = await crashTest((ctx: Ctx) =>
+      ctx.mapConcurrent([50, 10, 40, 21, 33, 7], 3, async (n) => {
+        await ctx.sleep(n);
+        return [await ctx.executeActivity(square, n), ctx.now()];
+      })
+    );
     const squares = [[2500, 50], [100, 10], [1600, 40], [441, 31], [1089, 64], [49, 47]];
-    assertEquals(outcome.startsWith("[") ? JSON.parse(outcome) : outcome, failing ? "RangeError: 21" : squares);
+    assertEquals(failing ? `${error}` : result, failing ? "RangeError: 21" : squares);
   });
 }

@@ -9,8 +9,8 @@ import {
   type WorkflowContext,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
-import { assertSame, assertSurvivesRestarts, noting, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
+import { assertSame, play, playFrom, type Scene, type Stop } from "./tools/restarts.ts";
 import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -51,8 +51,8 @@ function redeploy(before: Workflow<never>, after: Workflow<never>, stop: Stop) {
 }
 
 Deno.test("WorkflowContext.patched() answers true in a new run, and is recorded before what follows from it", async () => {
-  const { outcome, state } = await assertSurvivesRestarts(() => ({ workflow: versions.patched }));
-  assertEquals(outcome, '["reserved","charged","shipped",100]');
+  const { undisturbed: { result, state } } = await crashTest(versions.patched);
+  assertEquals(result, ["reserved", "charged", "shipped", 100]);
   assertEquals(typesOf(state.history).slice(0, 3), ["workflow_started", "patched", "activity_started"]);
   assertEquals(state.history[1], { type: "patched", at: 0, changeId: "reserve-first" });
 });
@@ -127,7 +127,7 @@ Deno.test("WorkflowContext.patched() tells two changes apart, of runs from befor
       const again = await playFrom({ workflow: code(2) }, full.state, length);
       assertEquals(again.outcome, expected, `${changes} changes, after event ${length}`);
     }
-    if (changes === 2) await assertSurvivesRestarts(() => ({ workflow: code(2) }));
+    if (changes === 2) await crashTest(code(2));
   }
 });
 
@@ -146,8 +146,8 @@ Deno.test("WorkflowContext.patched() does not change its answer within a run: it
     const again = await playFrom({ workflow: code(true) }, old.state, length);
     assertSame(again, old, `after event ${length}`);
   }
-  const { outcome, state } = await assertSurvivesRestarts(() => ({ workflow: code(true) }));
-  assertEquals(outcome, '["checked","checked","checked"]');
+  const { undisturbed: { result, state } } = await crashTest(code(true));
+  assertEquals(result, ["checked", "checked", "checked"]);
   assertEquals(typesOf(state.history).filter((type) => type === "patched").length, 1);
 });
 
@@ -167,31 +167,25 @@ Deno.test("WorkflowContext.patched() lets a loop that is past its old part go th
 });
 
 Deno.test("WorkflowContext.patched() goes the same way in the branches of a race, over a restart anywhere", async () => {
-  const code = (patched: boolean) => (calls: string[]) => {
-    const quick = noting(calls)("quick", () => "quick");
-    return async (ctx: Ctx) => {
-      const branch = async (name: string, ms: number) => {
-        await ctx.sleep(ms);
-        if (patched && ctx.patched("detour")) await ctx.sleep(name === "a" ? 50 : 5);
-        await ctx.executeActivity(quick);
-        return `${name} at ${ctx.now()}`;
-      };
-      const winner = await Promise.race([branch("a", 10), branch("b", 20), branch("c", 70)]);
-      await ctx.sleep(100);
-      return winner;
+  const quick = () => "quick";
+  const code = (patched: boolean) => async (ctx: Ctx) => {
+    const branch = async (name: string, ms: number) => {
+      await ctx.sleep(ms);
+      if (patched && ctx.patched("detour")) await ctx.sleep(name === "a" ? 50 : 5);
+      await ctx.executeActivity(quick);
+      return `${name} at ${ctx.now()}`;
     };
+    const winner = await Promise.race([branch("a", 10), branch("b", 20), branch("c", 70)]);
+    await ctx.sleep(100);
+    return winner;
   };
-  const scene = (patched: boolean) => () => {
-    const calls: string[] = [];
-    return { calls, workflow: code(patched)(calls) };
-  };
-  const old = await assertSurvivesRestarts(scene(false));
-  assertEquals(old.outcome, '"a at 10"');
-  assertEquals((await assertSurvivesRestarts(scene(true))).outcome, '"b at 25"');
+  const results = [false, true].map(async (patched) => (await crashTest(code(patched))).undisturbed.result);
+  assertEquals(await Promise.all(results), ["a at 10", "b at 25"]);
+  const old = await play({ workflow: code(false) });
   const { history } = old.state;
   const past = history.findIndex(({ type }) => type === "activity_started") + 1;
   for (let length = 2; length < history.length; length++) {
-    const again = await playFrom(scene(true)(), old.state, length);
+    const again = await playFrom({ workflow: code(true) }, old.state, length);
     if (length >= past) assertSame(again, old, `after event ${length}`);
     else assertEquals(again.outcome, '"b at 25"', `after event ${length}`);
   }

@@ -4,15 +4,16 @@ import {
   type AppendBatch,
   CanceledError,
   Executor,
+  InMemoryStore,
   NonDeterminismError,
   TimeoutError,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
   type WorkflowEvent,
   type WorkflowState,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
-import { assertSurvivesRestarts } from "./tools/restarts.ts";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { countingSubscriptions, gate, hops, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 /**
@@ -993,36 +994,73 @@ Deno.test("WorkflowHandle.result() leaves no subscription behind when its signal
 });
 
 Deno.test("Executor.recover() records nothing that branches ask for when the workflow function has ended", async () => {
-  const { state } = await assertSurvivesRestarts(() => ({
-    async workflow(ctx) {
-      let ended = false;
-      const asks = async () => {
-        await ctx.waitUntil(() => ended);
-        ctx.patched("late");
-        await Promise.all([ctx.sideEffect(() => assert(false, "called")), ctx.executeActivity(() => {}), ctx.sleep(1)]);
-      };
-      void asks();
-      await ctx.sleep(5);
-      ended = true;
-      return "ended";
-    },
-  }));
-  assertEquals(typesOf(state.history), ["workflow_started", "timer_started", "timer_fired", "workflow_completed"]);
+  const { undisturbed } = await crashTest(async (ctx: WorkflowContext) => {
+    let ended = false;
+    const asks = async () => {
+      await ctx.waitUntil(() => ended);
+      ctx.patched("late");
+      await Promise.all([ctx.sideEffect(() => assert(false, "called")), ctx.executeActivity(() => {}), ctx.sleep(1)]);
+    };
+    void asks();
+    await ctx.sleep(5);
+    ended = true;
+    return "ended";
+  });
+  assertEquals(typesOf(undisturbed.state.history), [
+    "workflow_started",
+    "timer_started",
+    "timer_fired",
+    "workflow_completed",
+  ]);
 });
 
 Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an activity", async () => {
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    async workflow(ctx) {
-      const busy = () => {
-        throw new RangeError("busy");
-      };
-      await ctx.executeActivity(busy, null, { totalTimeoutMs: 250, retry: { maxAttempts: 9, jitter: false } });
-    },
-  }));
-  assertEquals(
-    outcome,
-    'TimeoutError: Activity "busy" timed out after 250 ms in all <- RangeError: busy',
+  const busy = () => {
+    throw new RangeError("busy");
+  };
+  const { undisturbed } = await crashTest((ctx: WorkflowContext) =>
+    ctx.executeActivity(busy, null, { totalTimeoutMs: 250, retry: { maxAttempts: 9, jitter: false } })
   );
+  const error = undisturbed.error as Error;
+  assertEquals([`${error}`, `${error.cause}`], [
+    'TimeoutError: Activity "busy" timed out after 250 ms in all',
+    "RangeError: busy",
+  ]);
+});
+
+Deno.test("Executor.recover() runs nothing again in a live run that has not seen all that is stored", async () => {
+  for (let wait = 0; wait < 40; wait++) {
+    const inner = new InMemoryStore();
+    const stores = [new FaultyStore(inner), new FaultyStore(inner)];
+    const calls: string[] = [];
+    const steps = async (ctx: WorkflowContext) => {
+      for (const name of ["a", "b", "c"]) await ctx.executeActivity(() => void calls.push(name), null, { name });
+      return await ctx.waitForSignal("end");
+    };
+    const clock = new VirtualClock();
+    const [first, second] = stores.map((store) => new Executor({ store, clock, workflows: { steps } }));
+    const gates = stores.map((store) => {
+      const held = gate();
+      store.before.append = ({ events }) => events[0].type === "activity_completed" ? held.promise : undefined;
+      return held;
+    });
+    const handle = await first.execute(steps, { id: "x" });
+    await settle();
+    const [other] = await second.recover(); // runs the first activity as well, and is slow to store its outcome
+    await settle();
+    calls.length = 0;
+    gates[0].open();
+    await settle();
+    assertEquals(calls, ["b", "c"]);
+    gates[1].open();
+    for (let i = 0; i < wait; i++) await null;
+    await second.recover();
+    await settle();
+    assertEquals(calls, ["b", "c"], `after ${wait} microtasks`);
+    await first.signal("x", { name: "end", payload: "end" });
+    assertEquals([await handle.result(), await other.result()], ["end", "end"]);
+    await Promise.all([first.close(), second.close()]);
+  }
 });
 
 Deno.test("Executor.recover() counts a sleep that was asked for and not stored from when it was asked for", async () => {

@@ -6,8 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
-import { assertSurvivesRestarts, type Visit } from "./tools/restarts.ts";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -15,56 +14,47 @@ type Ctx = WorkflowContext;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 Deno.test("reported fault: a waiter that has timed out swallows the next signal", async () => {
-  const visits: Visit[] = [{ at: 150, signal: "n", payload: "late" }, { at: 500, signal: "n", payload: "next" }];
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    visits,
-    async workflow(ctx: Ctx) {
-      const seen: unknown[] = [];
-      for (let i = 0; i < 2; i++) {
-        await ctx.waitForSignal("n", { timeoutMs: 50 }).catch((error) => seen.push(error instanceof TimeoutError));
-      }
-      await ctx.sleep(200); // one signal comes while nobody waits
-      seen.push(await ctx.waitForSignal("n", { timeoutMs: 50 }), ctx.now());
-      return [...seen, await ctx.waitForSignal("n"), ctx.now()];
-    },
-  }));
-  assertEquals(outcome, '[true,true,"late",300,"next",500]');
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const seen: unknown[] = [];
+    for (let i = 0; i < 2; i++) {
+      await ctx.waitForSignal("n", { timeoutMs: 50 }).catch((error) => seen.push(error instanceof TimeoutError));
+    }
+    await ctx.sleep(200); // one signal comes while nobody waits
+    seen.push(await ctx.waitForSignal("n", { timeoutMs: 50 }), ctx.now());
+    return [...seen, await ctx.waitForSignal("n"), ctx.now()];
+  }, { signals: [{ atMs: 150, name: "n", payload: "late" }, { atMs: 500, name: "n", payload: "next" }] });
+  assertEquals(undisturbed.result, [true, true, "late", 300, "next", 500]);
 });
 
 Deno.test("reported fault: Promise.race of many signals against a sleep diverges on replay", async () => {
-  const visits = Array.from({ length: 12 }, (_, n): Visit => {
-    return { at: 4 * n + 25 * Math.floor(n / 3), signal: `s${n * 5 % 4}`, payload: n }; // in bursts
+  const signals = Array.from({ length: 12 }, (_, n) => {
+    return { atMs: 4 * n + 25 * Math.floor(n / 3), name: `s${n * 5 % 4}`, payload: n }; // in bursts
   });
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    visits,
-    async workflow(ctx: Ctx) {
-      const won: unknown[] = [];
-      while (won.length < 10) {
-        const signals = [0, 1, 2, 3].map((n) => ctx.waitForSignal(`s${n}`));
-        won.push(await Promise.race([...signals, ctx.sleep(10).then(() => `slept until ${ctx.now()}`)]));
-      }
-      return won;
-    },
-  }));
-  assertEquals(outcome, '[0,1,2,"slept until 18","slept until 28",3,4,5,"slept until 55","slept until 65"]');
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const won: unknown[] = [];
+    while (won.length < 10) {
+      const signals = [0, 1, 2, 3].map((n) => ctx.waitForSignal(`s${n}`));
+      won.push(await Promise.race([...signals, ctx.sleep(10).then(() => `slept until ${ctx.now()}`)]));
+    }
+    return won;
+  }, { signals });
+  const slept = [18, 28, 55, 65].map((until) => `slept until ${until}`);
+  assertEquals(undisturbed.result, [0, 1, 2, ...slept.slice(0, 2), 3, 4, 5, ...slept.slice(2)]);
 });
 
 Deno.test("reported fault: the workflow's clock advances before the event that does it is seen", async () => {
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    visits: [{ at: 10, signal: "a", payload: 1 }, { at: 20, signal: "b", payload: 2 }],
-    async workflow(ctx: Ctx) {
-      const log: unknown[] = [];
-      const watch = async (name: string) => log.push(await ctx.waitForSignal(name), ctx.now());
-      const waits = [watch("b"), watch("a")];
-      await waits[1];
-      // The other signal is in the history of a replay already, and has not happened yet.
-      for (let i = 0; i < 20; i++) await null;
-      log.push("still", ctx.now());
-      await waits[0];
-      return log;
-    },
-  }));
-  assertEquals(outcome, '[1,10,"still",10,2,20]');
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const log: unknown[] = [];
+    const watch = async (name: string) => log.push(await ctx.waitForSignal(name), ctx.now());
+    const waits = [watch("b"), watch("a")];
+    await waits[1];
+    // The other signal is in the history of a replay already, and has not happened yet.
+    for (let i = 0; i < 20; i++) await null;
+    log.push("still", ctx.now());
+    await waits[0];
+    return log;
+  }, { signals: [{ atMs: 10, name: "a", payload: 1 }, { atMs: 20, name: "b", payload: 2 }] });
+  assertEquals(undisturbed.result, [1, 10, "still", 10, 2, 20]);
 });
 
 Deno.test("reported fault: a sleep hangs the engine for tests", async () => {
@@ -150,18 +140,16 @@ Deno.test("reported fault: a result is found by polling", async () => {
 });
 
 Deno.test("reported fault: two activities of one name share a result", async () => {
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    async workflow(ctx: Ctx) {
-      const named = (answer: number) => ({ work: () => answer }).work;
-      const other = { name: "work" };
-      return [
-        await ctx.executeActivity(named(1), "same"),
-        await ctx.executeActivity(named(2), "same"),
-        ...await Promise.all([3, 4].map((answer) => ctx.executeActivity(() => answer, "same", other))),
-      ];
-    },
-  }));
-  assertEquals(outcome, "[1,2,3,4]");
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const named = (answer: number) => ({ work: () => answer }).work;
+    const other = { name: "work" };
+    return [
+      await ctx.executeActivity(named(1), "same"),
+      await ctx.executeActivity(named(2), "same"),
+      ...await Promise.all([3, 4].map((answer) => ctx.executeActivity(() => answer, "same", other))),
+    ];
+  });
+  assertEquals(undisturbed.result, [1, 2, 3, 4]);
 });
 
 Deno.test("reported fault: two activities of one name share an idempotency key, or a failure", async () => {

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
-import { assertSurvivesRestarts, noting, play, playFrom } from "./tools/restarts.ts";
+import { crashTest } from "@rockpool/workflow/testing";
+import { play, playFrom } from "./tools/restarts.ts";
 import { settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -42,22 +43,17 @@ Deno.test("WorkflowContext.sideEffect() is called again only if its answer was n
 });
 
 Deno.test("WorkflowContext.sideEffect() comes to the same over a restart anywhere", async () => {
-  await assertSurvivesRestarts(() => {
-    const calls: string[] = [];
-    const work = noting(calls)("work", (n: number) => n + 1);
-    return {
-      calls,
-      async workflow(ctx: Ctx) {
-        const n = await ctx.sideEffect(() => 41);
-        const sum = await ctx.executeActivity(work, n);
-        const error = await ctx.sideEffect(() => {
-          throw new RangeError("odd");
-        }).catch((error) => error);
-        await ctx.sleep(10);
-        return [n, sum, `${error}`, await ctx.sideEffect(() => undefined), ctx.uuid(), ctx.now()];
-      },
-    };
+  const work = (n: number) => n + 1;
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const n = await ctx.sideEffect(() => 41);
+    const sum = await ctx.executeActivity(work, n);
+    const error = await ctx.sideEffect(() => {
+      throw new RangeError("odd");
+    }).catch((error) => error);
+    await ctx.sleep(10);
+    return [n, sum, `${error}`, await ctx.sideEffect(() => undefined), ctx.now(), ctx.uuid()];
   });
+  assertEquals((undisturbed.result as unknown[]).slice(0, 5), [41, 42, "RangeError: odd", undefined, 10]);
 });
 
 Deno.test("WorkflowContext.sideEffect() throws what the function throws, the same on replay", async () => {

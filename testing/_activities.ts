@@ -17,8 +17,47 @@ interface Recorded {
   readonly call: ActivityCall & { outcome: ActivityOutcome | undefined };
 }
 
-/** What a workflow does to its children is an activity of the executor's own. */
-const own: readonly string[] = ["signal child workflow", "cancel child workflow"];
+/** The replacement that an activity has, if any. */
+export function replacementOf(
+  replacements: readonly Replacement[],
+  activity: AnyActivity,
+  name: string,
+): Replacement | undefined {
+  return replacements.find((one) => one.activity === activity || one.activity === name);
+}
+
+/** Makes an activity that notes in a call of its own how it ends; `run` gets the call as it begins. */
+export function recording(
+  { name, replaced, now }: { readonly name: string; readonly replaced: boolean; readonly now: () => number },
+  run: (input: never, context: ActivityContext, call: ActivityCall) => unknown,
+): AnyActivity {
+  return (input, context) => {
+    const { attempt, workflowId, idempotencyKey } = context;
+    const call: Recorded["call"] = {
+      ...{ name, input, attempt, workflowId, idempotencyKey, at: now(), replaced },
+      outcome: undefined,
+    };
+    const succeed = (result: unknown) => (call.outcome = { status: "completed", result }, result);
+    const fail = (error: unknown) => {
+      call.outcome = { status: "failed", error };
+      throw error;
+    };
+    let answer: unknown;
+    try {
+      answer = run(input, context, call);
+    } catch (error) {
+      fail(error);
+    }
+    return isThenable(answer) ? answer.then(succeed, fail) : succeed(answer);
+  };
+}
+
+/** Checks the option `activities`. */
+export function checkReplacements(replacements: unknown, action: string): void {
+  const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";
+  if (Array.isArray(replacements) && replacements.every(isReplacement)) return;
+  throw invalid("activities", replacements, "an array of what replace() answers", action);
+}
 
 export class Activities {
   readonly #replacements: readonly Replacement[];
@@ -27,9 +66,7 @@ export class Activities {
   readonly #recorded: Recorded[] = [];
 
   constructor(replacements: readonly Replacement[], now: () => number) {
-    if (!Array.isArray(replacements)) {
-      throw invalid("activities", replacements, "an array of what replace() answers", "create an executor");
-    }
+    checkReplacements(replacements, "create an executor");
     this.#replacements = replacements;
     this.#unused = new Set(replacements);
     this.#now = now;
@@ -63,31 +100,12 @@ export class Activities {
   }
 
   readonly replaceActivity: ReplaceActivity = (activity, name) => {
-    if (own.includes(name)) return undefined;
-    const replacement = this.#replacements.find((one) => one.activity === activity || one.activity === name);
+    const replacement = replacementOf(this.#replacements, activity, name);
     if (replacement !== undefined) this.#unused.delete(replacement);
     const run = replacement?.fake ?? activity;
-    return (input: never, context: ActivityContext) => {
-      const { attempt, workflowId, idempotencyKey } = context;
-      const at = this.#now();
-      const replaced = replacement !== undefined;
-      const call: Recorded["call"] = {
-        ...{ name, input, attempt, workflowId, idempotencyKey, at, replaced },
-        outcome: undefined,
-      };
+    return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
       this.#recorded.push({ activity, call });
-      const succeed = (result: unknown) => (call.outcome = { status: "completed", result }, result);
-      const fail = (error: unknown) => {
-        call.outcome = { status: "failed", error };
-        throw error;
-      };
-      let answer: unknown;
-      try {
-        answer = run(input, context);
-      } catch (error) {
-        fail(error);
-      }
-      return isThenable(answer) ? answer.then(succeed, fail) : succeed(answer);
-    };
+      return run(input, context);
+    });
   };
 }

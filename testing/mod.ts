@@ -5,8 +5,11 @@
  * @module
  */
 
+export * from "./crash.ts";
 export * from "./fakes.ts";
 export * from "./faulty_store.ts";
+export * from "./replays.ts";
 export * from "./seeded.ts";
+export * from "./simulate.ts";
 export * from "./store_cases.ts";
 export * from "./test_executor.ts";

@@ -1,0 +1,240 @@
+/**
+ * Plays a scene: a workflow, what comes to it from outside, and the processes that run it, which can die at any write.
+ *
+ * 1. Time moves only when nothing else is to be done, to the next timer. A death takes no time.
+ * 2. Whoever has died is followed by a new process, which recovers what is stored.
+ * 3. What comes from outside comes once: who sends it looks whether it was stored before the sender's process died.
+ *
+ * @module
+ */
+
+import { systemClock } from "../clock.ts";
+import type { ExecutorOptions, WorkflowHandle } from "../executor.ts";
+import type { Workflow, WorkflowState, WorkflowStore } from "../types.ts";
+import { finalStatus } from "../_history.ts";
+import { Journal } from "./_journal.ts";
+import { hop, LabClock } from "./_lab_clock.ts";
+import type { Outside } from "./_outside.ts";
+import type { ActivityCall, Replacement } from "./fakes.ts";
+import { type AttemptFate, type Death, Process, type Write, type WriteFate } from "./_process.ts";
+import { CheckError, type Visit, visitsOf } from "./_visits.ts";
+
+/** What is played. */
+export interface Scene {
+  readonly workflow: Workflow<never>;
+  readonly id: string;
+  readonly input: unknown;
+  readonly timeoutMs: number | undefined;
+  /** All workflows by name, the one under test among them. */
+  readonly workflows: Readonly<Record<string, Workflow<never>>>;
+  readonly outside: Outside;
+  readonly activities: readonly Replacement[];
+  readonly executor: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId"> | undefined;
+  /** How many executors share the store. */
+  readonly executors: number;
+}
+
+/** Decides what goes wrong. Nothing does where it says nothing. */
+export interface Fate {
+  write?(write: Write): WriteFate | undefined;
+  /** Whether a read fails: the n-th of a process. */
+  read?(proc: Process, nth: number): boolean;
+  attempt?(call: ActivityCall, proc: Process): AttemptFate | undefined;
+  /** How much later something comes from outside. */
+  lateMs?(visit: string): number;
+  /** Which executor it goes to. */
+  choose?(visit: string): number;
+}
+
+/** What ended a scene early. */
+export interface Trouble {
+  readonly kind: "suspended" | "check" | "invariant" | "twice" | "endless" | "refused" | "at end";
+  readonly error: unknown;
+}
+
+/** How much may be stored in one scene. */
+const MAX_WRITES = 20_000;
+/** After so many turns without any doing, everything is taken to wait for a timer. */
+const STILL_HOPS = 4;
+/** For so many more a workflow may wait for something else than its context, which it should not. */
+const PATIENCE_HOPS = 100;
+/** For so long, in real time, activities of dead processes may go on before the scene is left, so that nothing leaks. */
+const PATIENCE_MS = 100;
+
+export class Lab {
+  readonly journal: Journal = new Journal();
+  readonly clock: LabClock = new LabClock();
+  readonly calls: ActivityCall[] = [];
+  readonly deaths: Death[] = [];
+  trouble: Trouble | undefined;
+  /** Looks at what is stored, after every write and at rest; what it throws ends the scene. */
+  look: (() => void | Promise<void>) | undefined;
+  /** Called when a process has died, before the next one begins. */
+  onDeath: (() => void | Promise<void>) | undefined;
+  readonly #processes: Process[] = [];
+  /** Processes that have died. */
+  readonly #graves: Process[] = [];
+  readonly #visits: Visit[];
+  /** Processes that have died and are not gone yet. */
+  #ending = 0;
+  #still = 0;
+  #writes = 0;
+
+  constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: Fate) {
+    this.#visits = visitsOf(scene);
+  }
+
+  /** Plays the scene until nothing can happen any more. */
+  async play(): Promise<void> {
+    for (const visit of this.#visits) {
+      const at = visit.atMs + (this.fate.lateMs?.(visit.name) ?? 0);
+      this.clock.setTimer(at, () => {
+        visit.state = "due";
+        this.#pay(visit);
+      });
+    }
+    for (let index = 0; index < this.scene.executors; index++) this.#begin(index, 0);
+    for (let stirred = -1; this.trouble === undefined;) {
+      await hop();
+      this.#still = stirred === this.clock.stirred ? this.#still + 1 : 0;
+      stirred = this.clock.stirred;
+      if (this.#ending > 0 || !this.#processes.every((proc) => proc.quiet)) continue;
+      if (this.clock.fireNext()) continue;
+      if (this.#isOver() || this.#still > PATIENCE_HOPS) break;
+    }
+    await this.#look();
+    await Promise.all(this.#processes.map((proc) => proc.end()));
+    const until = systemClock.now() + PATIENCE_MS;
+    while (this.#graves.some((proc) => proc.busy) && systemClock.now() < until) await hop();
+  }
+
+  #isOver(): boolean {
+    const last = this.journal.latest(this.scene.id)?.events.at(-1);
+    return last !== undefined && finalStatus(last) !== undefined;
+  }
+
+  /** Whether nobody has done anything for a while. */
+  get still(): boolean {
+    return this.#still >= STILL_HOPS;
+  }
+
+  /** Ends the scene. */
+  fail(kind: Trouble["kind"], error: unknown): void {
+    this.trouble ??= { kind, error };
+  }
+
+  /** An attempt of an activity begins. */
+  called(call: ActivityCall): void {
+    this.calls.push(call);
+    if (this.scene.executors > 1 || !this.journal.hasEnded(call.idempotencyKey)) return;
+    this.fail("twice", new Error(`The activity "${call.name}" ran again although its outcome was stored`));
+  }
+
+  /** Something was stored. */
+  async stored(): Promise<void> {
+    if (++this.#writes > MAX_WRITES) {
+      this.fail("endless", new Error(`The workflow goes on for ever: ${MAX_WRITES} writes, and no end`));
+    }
+    await this.#look();
+  }
+
+  /** A process has died: another one takes its place, at the same time. */
+  died(proc: Process, death: Death): void {
+    this.deaths.push(death);
+    this.#graves.push(proc);
+    this.#ending++;
+    proc.end().then(() => this.onDeath?.()).catch((error) => this.fail("check", error)).then(() => {
+      this.#ending--;
+      this.#begin(proc.index, proc.life + 1);
+    });
+  }
+
+  /** Has an executor look for what it can go on with. */
+  recover(index: number): void {
+    const proc = this.#processes[index];
+    if (!proc.dead) this.#recover(proc);
+  }
+
+  async #look(): Promise<void> {
+    if (this.trouble !== undefined) return;
+    try {
+      await this.look?.();
+    } catch (error) {
+      this.fail("invariant", error);
+    }
+  }
+
+  async #begin(index: number, life: number): Promise<void> {
+    const proc = this.#processes[index] = new Process(this, index, life);
+    const { workflow, id, input, timeoutMs } = this.scene;
+    try {
+      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
+      else this.#watch(proc, await proc.executor.execute(workflow as Workflow, { id, input, timeoutMs }));
+    } catch (error) {
+      if (!proc.dead) this.fail("refused", error);
+    }
+    if (proc.dead) return;
+    for (const visit of this.#visits) if (visit.state === "due") this.#pay(visit);
+  }
+
+  async #recover(proc: Process): Promise<void> {
+    try {
+      for (const handle of await proc.executor.recover()) this.#watch(proc, handle);
+    } catch (error) {
+      if (!proc.dead) this.fail("refused", error);
+    }
+  }
+
+  /** Hears of a run that its code has stopped. */
+  async #watch(proc: Process, handle: WorkflowHandle): Promise<void> {
+    try {
+      await handle.result();
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (!proc.dead && handle.status === "running" && lasting.includes(code as string)) {
+        this.fail("suspended", error);
+      }
+    }
+  }
+
+  /** Does what is due from outside, if it is not done. */
+  #pay(visit: Visit): void {
+    if (visit.state !== "due") return;
+    const { executors } = this.scene;
+    const proc = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
+    if (proc.dead) return; // whoever takes its place does it
+    if (this.journal.begun(this.scene.id) === 0) {
+      return void this.clock.setTimer(this.clock.now() + 1, () => this.#pay(visit));
+    }
+    if (visit.tried && visit.stored(this.journal)) {
+      visit.state = "done";
+      return;
+    }
+    visit.state = "under way";
+    visit.tried = true;
+    visit.pay(proc).then(() => {
+      visit.state = "done";
+    }, (error) => {
+      visit.state = "due";
+      const { code } = error as { code?: unknown };
+      if (proc.dead) {
+        if (!this.#processes[proc.index].dead) this.#pay(visit);
+      } else if (code === "unsupported") { // another executor has it, or it is being recovered
+        this.clock.setTimer(this.clock.now() + 10, () => this.#pay(visit));
+        if (executors > 1) this.recover(proc.index);
+      } else {
+        visit.state = "done";
+        if (error instanceof CheckError) this.fail("check", error.cause);
+        else if (!visit.late(error)) this.fail("refused", error);
+      }
+    });
+  }
+}
+
+/** What suspends a run for good: its code does not agree with the history, or is not known. */
+const lasting = ["non_deterministic", "unknown_workflow", "store_failed"];
+
+/** What the workflow under test came to: the state of its last run. */
+export function finalState({ journal, scene }: Lab): WorkflowState | undefined {
+  return journal.states().findLast(({ workflowId }) => workflowId === scene.id);
+}

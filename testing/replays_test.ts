@@ -1,0 +1,203 @@
+/** Golden histories: what replays passes, what would break runs in flight is told, and the texts are stable. */
+
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
+import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
+import { hops, setUp } from "../tools/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const charge = () => "charged";
+const reserve = () => "reserved";
+const fail = () => {
+  throw new RangeError("no funds", { cause: new TypeError("the bank says so") });
+};
+
+/** Runs a workflow to its end, or as far as it gets by itself; answers what is stored. */
+async function stateOf<Input>(workflow: Workflow<Input>, options: ExecuteOptions<Input> = {}, cancel = false) {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute(workflow as Workflow, { id: "a", ...options });
+  clock.hold();
+  await hops(20);
+  if (cancel) await executor.cancel("a", "enough");
+  clock.release();
+  await Promise.race([handle.result().catch(() => {}), hops(200)]);
+  const state = await executor.query("a", "state");
+  await executor.close();
+  return state;
+}
+
+/** What is complained of when other code replays a workflow's history. */
+async function complaint(before: Workflow, after: Workflow): Promise<string> {
+  const error = await assertRejects(async () => await assertReplays(after, await stateOf(before)), Error);
+  assertInstanceOf(error.cause, NonDeterminismError);
+  return error.message;
+}
+
+/** A workflow with something of everything. */
+async function everything(ctx: Ctx, input: unknown) {
+  ctx.handleUpdate("set", (value: number) => value + 1);
+  ctx.patched("new");
+  ctx.addCompensation(() => ctx.executeActivity(reserve), { name: "undo" });
+  const random = await ctx.sideEffect(() => Math.random());
+  await ctx.executeActivity(fail, undefined, { retry: { maxAttempts: 2, jitter: false } }).catch(() => {});
+  const child = await ctx.executeChild((_: Ctx, n: bigint) => 2n * n, 21n).catch((error) => `${error}`);
+  const late = await ctx.waitForSignal("never", { timeoutMs: 1000 }).catch((error) => error.name);
+  return [input, random, child, late, ctx.uuid(), new Map([[ctx.now(), ctx.random()]])];
+}
+
+Deno.test("assertReplays() passes what the code still does, finished, failed, cancelled or in flight", async () => {
+  const undone = async (ctx: Ctx) => {
+    ctx.addCompensation(() => ctx.executeActivity(reserve));
+    await ctx.executeActivity(charge);
+    await ctx.sleep(1000);
+    await ctx.executeActivity(fail);
+  };
+  const forever = async (ctx: Ctx) => {
+    await ctx.executeActivity(charge);
+    return await ctx.waitForSignal("go");
+  };
+  await assertReplays(everything, await stateOf(everything, { input: { at: new Date(0) } }));
+  await assertReplays(undone, [
+    await stateOf(undone),
+    await stateOf(undone, {}, true),
+    await stateOf(undone, { timeoutMs: 500 }),
+  ]);
+  const inFlight = await stateOf(forever);
+  assertEquals(inFlight.status, "running");
+  await assertReplays(forever, inFlight);
+  const { history } = await stateOf(everything, { input: 1 });
+  for (let length = 1; length < history.length; length++) {
+    await assertReplays(everything, { ...inFlight, runId: "other", history: history.slice(0, length) });
+  }
+});
+
+Deno.test("assertReplays() passes a run that continued as new, and one that was terminated", async () => {
+  const again = (ctx: Ctx) => ctx.executeActivity(charge).then((text) => ctx.continueAsNew(text));
+  const { history, ...rest } = await stateOf((ctx: Ctx) => ctx.executeActivity(charge), { input: 1 });
+  await assertReplays(again, { ...rest, status: "running", history: history.slice(0, -1) });
+  const { executor } = setUp();
+  const wait = (ctx: Ctx) => ctx.waitForSignal("go");
+  const handle = await executor.execute(wait, { id: "a" });
+  await executor.terminate("a");
+  await handle.result().catch(() => {});
+  await assertReplays(wait, await executor.query("a", "state"));
+  await executor.close();
+});
+
+Deno.test("assertReplays() tells of an edit that would break runs in flight, with the teaching message", async () => {
+  const before = (ctx: Ctx) => ctx.executeActivity(charge);
+  const message = await complaint(before, async function order(ctx) {
+    await ctx.executeActivity(reserve);
+    return await ctx.executeActivity(charge);
+  });
+  assertStringIncludes(message, 'Workflow "order" does not replay\nCannot replay workflow "a"');
+  assertStringIncludes(message, 'Likely edit: an activity "reserve" was inserted before activity "charge"');
+  const left = await complaint(before, () => Promise.resolve("charged"));
+  assertStringIncludes(left, 'activity "charge" was removed');
+});
+
+Deno.test("assertReplays() tells when a finished run would end otherwise, go on, or not end", async () => {
+  const before = (ctx: Ctx) => ctx.executeActivity(charge);
+  const other = await complaint(before, async (ctx) => (await ctx.executeActivity(charge)).length);
+  assertStringIncludes(other, 'history  the result "charged"\n  code     the result 7\n');
+  assertStringIncludes(other, 'branch on ctx.patched("a-name-for-the-change")');
+  const throws = await complaint(before, (ctx) => ctx.executeActivity(charge).then(fail));
+  assertStringIncludes(throws, 'history  the result "charged"\n  code     RangeError: no funds\n');
+  const beyond = await complaint(before, async (ctx) => {
+    await ctx.executeActivity(charge);
+    return await ctx.executeActivity(reserve);
+  });
+  assertStringIncludes(beyond, 'code     a further command, activity_started "reserve"');
+  const waits = await complaint(before, async (ctx) => {
+    await ctx.executeActivity(charge);
+    await ctx.waitForSignal("go");
+  });
+  assertStringIncludes(waits, "code     a wait for more than the history holds");
+  const again = await complaint(before, async (ctx) => {
+    await ctx.executeActivity(charge);
+    await ctx.continueAsNew();
+  });
+  assertStringIncludes(again, "code     a new run");
+  const failing = (ctx: Ctx) => ctx.executeActivity(fail);
+  const recovers = await complaint(failing, (ctx) => ctx.executeActivity(fail).catch(() => "fine"));
+  assertStringIncludes(recovers, 'history  RangeError: no funds\n  code     the result "fine"');
+});
+
+Deno.test("assertReplays() passes a change that branches on ctx.patched()", async () => {
+  const before = async (ctx: Ctx) => {
+    const charged = await ctx.executeActivity(charge);
+    await ctx.sleep(10);
+    return charged;
+  };
+  await assertReplays(async (ctx) => {
+    if (ctx.patched("reserve")) await ctx.executeActivity(reserve);
+    return await before(ctx);
+  }, await stateOf(before));
+});
+
+Deno.test("assertReplays() tells of every history that does not replay", async () => {
+  const [good, bad] = [
+    await stateOf((ctx: Ctx) => ctx.executeActivity(charge)),
+    await stateOf((ctx: Ctx) => ctx.sleep(1)),
+  ];
+  const error = await assertRejects(
+    () => assertReplays((ctx) => ctx.executeActivity(charge), [historyToText(good), bad, historyToText(bad)]),
+    Error,
+  );
+  assertEquals(error.message.match(/History \d of \d/g), ["History 2 of 3", "History 3 of 3"]);
+});
+
+Deno.test("assertReplays() knows children by the name under which they are registered", async () => {
+  const child = () => "done";
+  const parent = (ctx: Ctx) => ctx.executeChild(child);
+  const { executor } = setUp({ workflows: { "child-v2": child } });
+  await (await executor.execute(parent, { id: "a" })).result();
+  const state = await executor.query("a", "state");
+  await executor.close();
+  await assertReplays(parent, state, { workflows: { "child-v2": child } });
+  await assertRejects(() => assertReplays(parent, state), Error, 'child workflow "child-v2"');
+});
+
+Deno.test("assertReplays() refuses bad arguments", async () => {
+  await assertRejects(() => assertReplays(1 as never, "x"), TypeError, '"workflow" must be a function, got 1');
+  await assertRejects(() => assertReplays(charge, []), TypeError, '"histories" must be at least one');
+});
+
+Deno.test("historyToText() writes an event a line, the same every time, and historyFromText() reads all of it", async () => {
+  const input = { at: new Date(0), big: 5n, map: new Map([["a", new Set([undefined, NaN])]]), $: "tag" };
+  const state = await stateOf(everything, { input });
+  const text = historyToText(state);
+  assertEquals(text.split("\n").length, state.history.length + 2);
+  assertEquals(text, historyToText(state));
+  assertEquals(text.includes('"stack"'), false);
+  const read = historyFromText(text);
+  assertEquals(historyToText(read), text);
+  const { createdAt, history, ...rest } = read;
+  assertEquals([createdAt, rest.status, rest.input, rest.result], [0, "completed", state.input, state.result]);
+  assertEquals(history.map(({ type, at }) => [type, at]), state.history.map(({ type, at }) => [type, at]));
+  await assertReplays(everything, text);
+});
+
+Deno.test("historyFromText() names the line of what it cannot read", async () => {
+  const text = historyToText(await stateOf((ctx: Ctx) => ctx.executeActivity(charge)));
+  const lines = text.split("\n");
+  const edited = (number: number, line: string) => () =>
+    historyFromText(lines.map((old, i) => i === number - 1 ? line : old).join("\n"));
+  assertThrows(edited(3, '{"type":'), TypeError, "Cannot read a history: line 3 is no JSON: ");
+  assertThrows(
+    edited(3, '{"type":"activity_begun","at":0}'),
+    TypeError,
+    'Cannot read a history, line 3, history[1]: "type" must be the type of an event, got "activity_begun"',
+  );
+  assertThrows(edited(4, '{"$":"Mop"}'), TypeError, 'Cannot read a history, line 4: the tag "Mop" is not known');
+  assertThrows(edited(2, ""), TypeError, 'Cannot read a history: it does not begin with "workflow_started"');
+  assertThrows(
+    edited(1, '{"format":"rockpool-history","version":2}'),
+    TypeError,
+    "Cannot read a history: the text has version 2, this release reads up to version 1: update @rockpool/workflow",
+  );
+  assertThrows(edited(1, "{}"), TypeError, '"format" must be "rockpool-history", got undefined');
+  assertThrows(() => historyFromText(""), TypeError, '"text" must be a non-empty string');
+  assertEquals(historyFromText(`\n${text}\n\n`).history.length, lines.length - 2);
+});

@@ -1,0 +1,243 @@
+/** `simulate()`: correct workflows pass under many seeds, planted bugs are found, shrunk, and found again exactly. */
+
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
+import { type Scenario, simulate, SimulationError, type SimulationView } from "@rockpool/workflow/testing";
+
+type Ctx = WorkflowContext;
+
+const retry = { maxAttempts: Infinity, initialIntervalMs: 10 };
+
+/** A bank whose bookings are idempotent, or not. */
+function bank(idempotent = true) {
+  const balances = { alice: 100, bob: 0 };
+  const seen = new Set<string>();
+  const book = (sign: 1 | -1, kind: string) => (to: keyof typeof balances, { idempotencyKey }: ActivityContext) => {
+    if (idempotent && seen.has(`${kind} ${idempotencyKey}`)) return;
+    seen.add(`${kind} ${idempotencyKey}`);
+    balances[to] += sign * 30;
+  };
+  const named = (name: string, sign: 1 | -1) => Object.defineProperty(book(sign, name), "name", { value: name });
+  return {
+    balances,
+    withdraw: named("withdraw", -1),
+    deposit: named("deposit", 1),
+    total: () => balances.alice + balances.bob,
+    setUp() {
+      Object.assign(balances, { alice: 100, bob: 0 });
+      seen.clear();
+    },
+  };
+}
+
+/** The error of a simulation that finds something; the same in a second one, and for the seed alone. */
+async function found<Input>(scenario: Scenario<Input>, seeds = 200): Promise<SimulationError> {
+  const find = (seeds: number | number[]) => assertRejects(() => simulate(scenario, { seeds }), SimulationError);
+  const error = await find(seeds);
+  assertEquals((await find(seeds)).message, error.message);
+  assertEquals((await find([error.seed])).message, error.message);
+  assertStringIncludes(error.message, `To see exactly this again: simulate(scenario, { seeds: [${error.seed}] })`);
+  return error;
+}
+
+Deno.test("simulate() passes a transfer that is right, by one executor or three, with all kinds of disturbances", async () => {
+  const { balances, withdraw, deposit, setUp } = bank();
+  async function transfer(ctx: Ctx, ok: boolean) {
+    ctx.addCompensation(() => ctx.executeActivity(deposit, "alice", { retry }), { name: "give back" });
+    await ctx.executeActivity(withdraw, "alice", { retry });
+    if (!ok) throw new RangeError("no such account");
+    await ctx.executeActivity(deposit, "bob", { retry });
+  }
+  for (const executors of [1, 3]) {
+    for (const input of [true, false]) {
+      const { runs, disturbances } = await simulate({
+        workflow: transfer,
+        input,
+        executors,
+        setUp,
+        always: () => assert(balances.alice >= 70),
+        atEnd: ({ state }) => {
+          assertEquals(state?.status, input ? "completed" : "failed");
+          assertEquals(balances, input ? { alice: 70, bob: 30 } : { alice: 100, bob: 0 });
+        },
+      }, { seeds: 200 });
+      assertEquals(runs, 200);
+      assert(disturbances > 200, `${disturbances}`);
+    }
+  }
+});
+
+Deno.test("simulate() passes signals, updates, children and runs that continue as new, by one executor or three", async () => {
+  const child = async (ctx: Ctx, n: number) => {
+    await ctx.sleep(n);
+    return ctx.executeActivity((n: number) => 2 * n, n, { name: "double", retry });
+  };
+  const entity = (right: boolean) => async (ctx: Ctx, total: number): Promise<unknown> => {
+    ctx.handleUpdate("add", (n: number) => total += n);
+    for (;;) {
+      const what = await ctx.waitForSignal<string>("do");
+      if (what === "stop") return total;
+      if (what === "again") return await ctx.continueAsNew(total);
+      if (!right) total += await ctx.executeChild(child, 10); // what is added meanwhile is lost
+      else {
+        const doubled = await ctx.executeChild(child, 10);
+        total += doubled;
+      }
+    }
+  };
+  const signals = ["work", "again", "work", "again"].map((payload, i) => ({ atMs: 100 * i, name: "do", payload }));
+  const scenario = (right: boolean, executors: number): Scenario<number> => ({
+    workflow: entity(right),
+    input: 0,
+    workflows: { child },
+    signals: [...signals, { atMs: 10_000, name: "do", payload: "stop" }],
+    updates: [50, 250].map((atMs) => ({ atMs, name: "add", input: 1 })),
+    executors,
+    // Whoever gets no answer sends a signal again, and cannot see it in a history that is gone by then.
+    rates: executors === 1 ? {} : { storeFailure: 0 },
+    atEnd({ state, states }) {
+      const runs = states.filter(({ workflowId }) => workflowId === "simulation").length;
+      assertEquals([state?.result, runs], [42, 3]);
+    },
+  });
+  for (const executors of [1, 3]) {
+    await simulate(scenario(true, executors), { seeds: 100 });
+    const { disturbances } = await found(scenario(false, executors));
+    assert(disturbances.length > 0 && disturbances.length < 10, disturbances.join("\n"));
+  }
+});
+
+Deno.test("simulate() finds an activity that is not idempotent, by one disturbance", async () => {
+  const { balances, withdraw, setUp } = bank(false);
+  const scenario: Scenario<undefined> = {
+    workflow: async function pay(ctx: Ctx) {
+      await ctx.executeActivity(withdraw, "alice", { retry });
+      await ctx.sleep(100);
+    },
+    setUp,
+    atEnd: () => assertEquals(balances.alice, 70),
+  };
+  const failing = await found({ ...scenario, rates: { crash: 0 } });
+  assertEquals(failing.disturbances, [
+    'Attempt 1 of activity "withdraw" of workflow "simulation" failed after its work',
+  ]);
+  const crashing = await found({ ...scenario, rates: { activityFailure: 0 } });
+  assertEquals(crashing.disturbances.length, 1);
+  assertStringIncludes(crashing.disturbances[0], "The process died");
+  assertEquals(crashing.message.split("\n").slice(0, 2), [
+    `Workflow "pay" goes wrong with seed ${crashing.seed}`,
+    "At the end: AssertionError: Values are not equal.",
+  ]);
+  assertStringIncludes(crashing.message, "workflow_completed\n".trim());
+});
+
+Deno.test("simulate() finds a workflow that loses money when the second of two effects fails", async () => {
+  const { total, withdraw, deposit, setUp } = bank();
+  const { message, disturbances, cause } = await found({
+    async workflow(ctx: Ctx) {
+      await ctx.executeActivity(withdraw, "alice", { retry });
+      await ctx.executeActivity(deposit, "bob"); // neither retried nor undone
+    },
+    setUp,
+    atEnd: () => assertEquals(total(), 100, "money is gone"),
+  });
+  assertEquals(disturbances, ['Attempt 1 of activity "deposit" of workflow "simulation" failed before its work']);
+  assertInstanceOf(cause, Error);
+  assertStringIncludes(message, "At the end: AssertionError");
+  assertStringIncludes(message, `  1. ${disturbances[0]}`);
+  assertStringIncludes(message, 'With these disturbances only: workflow "simulation", run "simulation/1", failed');
+});
+
+Deno.test("simulate() finds a race between a signal and a timeout", async () => {
+  const { balances, withdraw, setUp } = bank();
+  const { disturbances, message } = await found({
+    async workflow(ctx: Ctx) {
+      const approved = await ctx.waitForSignal("approval", { timeoutMs: 500 }).then(() => true, () => false);
+      if (!approved) return "given up";
+      await ctx.executeActivity(withdraw, "alice", { retry });
+    },
+    signals: [{ atMs: 100, name: "approval" }],
+    setUp,
+    atEnd: () => assertEquals(balances.alice, 70),
+  });
+  assertEquals(disturbances.length, 1);
+  assert(/^The signal approval #0 came \d+ ms late$/.test(disturbances[0]), disturbances[0]);
+  assertStringIncludes(message, "timer_fired");
+});
+
+Deno.test("simulate() finds what breaks on the way, and stops there", async () => {
+  const { balances, withdraw, deposit, setUp } = bank();
+  const error = await found({
+    async workflow(ctx: Ctx) {
+      await Promise.all([
+        ctx.executeActivity(withdraw, "alice", { retry }),
+        ctx.executeActivity(deposit, "bob", { retry }),
+      ]);
+    },
+    setUp,
+    always: () => assert(balances.alice + balances.bob <= 100, `${balances.alice} and ${balances.bob}`),
+  });
+  assertStringIncludes(error.message, "On the way: ");
+  assertEquals(error.disturbances.length, 1);
+});
+
+Deno.test("simulate() says so when it takes no disturbance at all", async () => {
+  const error = await found({ workflow: (ctx: Ctx) => ctx.waitForSignal("never") });
+  assertEquals([error.seed, error.disturbances], [1, []]);
+  assertStringIncludes(error.message, "It waits for ever: nothing else comes from outside, and no timer is set");
+  assertStringIncludes(error.message, "It takes no disturbance at all:");
+});
+
+Deno.test("simulate() finds code that is not deterministic", async () => {
+  let calls = 0;
+  const error = await found({
+    workflow: async function order(ctx: Ctx) {
+      if (++calls === 1) await ctx.sleep(10);
+      await ctx.sleep(10);
+      await ctx.executeActivity(() => {}, undefined, { name: "ship", retry });
+    },
+    setUp: () => void (calls = 0),
+  });
+  assertStringIncludes(error.message, "its code does not do what its history says");
+  assertEquals(error.disturbances.length, 1);
+  assertStringIncludes(error.disturbances[0], "The process died");
+});
+
+Deno.test("simulate() makes runs that differ from seed to seed and are the same for one seed", async () => {
+  const texts: string[] = [];
+  const scenario = {
+    workflow: async (ctx: Ctx) => {
+      for (let i = 0; i < 5; i++) await ctx.executeActivity(() => i, undefined, { name: `step ${i}`, retry });
+      return ctx.uuid();
+    },
+    executors: 2,
+    atEnd: ({ nowMs, states, calls }: SimulationView) => {
+      texts.push(
+        JSON.stringify([nowMs, calls, states.map(({ runId, history }) => [runId, history])]).replace(
+          /"stack":"[^"]*"/g,
+          "",
+        ),
+      );
+    },
+  };
+  await simulate(scenario, { seeds: 30 });
+  await simulate(scenario, { seeds: 30 });
+  assertEquals(texts.slice(30), texts.slice(0, 30));
+  assert(new Set(texts).size > 25);
+});
+
+Deno.test("simulate() leaves everything undisturbed when all rates are 0, and checks its arguments", async () => {
+  const rates = { crash: 0, storeFailure: 0, activityFailure: 0, activityDelay: 0, late: 0, slowWrite: 0, takeover: 0 };
+  const workflow = (ctx: Ctx) => ctx.executeActivity(() => 1);
+  assertEquals(await simulate({ workflow, rates, executors: 2 }, { seeds: [1, 2] }), { runs: 2, disturbances: 0 });
+  const refused = (scenario: object, options?: object) => () => simulate({ workflow, ...scenario }, options);
+  await assertRejects(refused({ workflow: 1 }), TypeError, '"workflow" must be a function, got 1');
+  await assertRejects(refused({ executors: 0 }), RangeError, '"executors" must be an integer from 1, got 0');
+  await assertRejects(
+    refused({ rates: { crash: -1 } }),
+    RangeError,
+    '"rates.crash" must be a finite number from 0, got -1',
+  );
+  await assertRejects(refused({}, { seeds: 0 }), RangeError, '"seeds" must be an integer from 1, got 0');
+  await assertRejects(refused({}, { seeds: [] }), TypeError, '"seeds" must be a number or an array');
+});
