@@ -16,7 +16,6 @@ import type {
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
-  UpdateCompletedEvent,
   Workflow,
   WorkflowEvent,
   WorkflowStartedEvent,
@@ -24,6 +23,7 @@ import type {
   WorkflowStatus,
 } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
+import { Answers } from "./_answers.ts";
 import { cannot } from "./_check.ts";
 import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred } from "./_deferred.ts";
@@ -96,8 +96,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The request for a cancellation: whether it got into the store. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** The answers to updates, given or to be given, by the update's ID. */
-  readonly #answers = new LazyMap<string, Deferred>();
+  /** None while nobody has asked for an update. */
+  #answers: Answers | undefined;
   #settling: Deferred<void> | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
   readonly #children = new LazyMap<number, ChildStartedEvent>();
@@ -293,7 +293,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     await this.#settled();
     const { handlers, updates } = this.#replay;
     const { updateId, name, input } = request;
-    let answer = this.#answers.get(updateId);
+    let answer = this.#answers?.get(updateId);
     if (answer === undefined) {
       if (!this.open) return undefined;
       const taken = updates.has(updateId);
@@ -302,11 +302,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
       }
       if (!taken) handlers.validate(name, input);
-      this.#answers.set(updateId, answer = new Deferred());
-      answer.promise.catch(() => {});
+      answer = (this.#answers ??= new Answers()).expect(updateId);
       if (!taken && !await this.post(acceptance(request, this.#host.clock.now()))) return undefined;
     }
-    return { value: await answer.promise };
+    return { value: await answer };
   }
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
@@ -334,8 +333,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         error = suspended;
       }
     }
-    for (const answer of this.#answers.values()) answer.reject(error);
-    this.#answers.clear();
+    this.#answers!.end(error);
   }
 
   /** The store says that the workflow has changed, and how long its history is after an append. */
@@ -433,10 +431,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
-      if (event.type !== "update_accepted") continue;
-      const answer = this.#answers.get(event.updateId);
-      if (answer !== undefined) next.#answers.set(event.updateId, answer);
-      this.#answers.delete(event.updateId);
+      if (event.type === "update_accepted") this.#answers?.leave(event.updateId, next.#answers ??= new Answers());
     }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
@@ -459,17 +454,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         this.#stopWaiting();
       }
     }
-    if (event.type === "update_completed") this.#answer(event);
+    if (event.type === "update_completed") (this.#answers ??= new Answers()).give(event);
     else if (event.type === "child_started") this.#children.set(event.seq, event);
     else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
     if (this.live) this.#queue.push(event);
-  }
-
-  #answer({ updateId, result, error }: UpdateCompletedEvent): void {
-    let answer = this.#answers.get(updateId);
-    if (answer === undefined) this.#answers.set(updateId, answer = new Deferred());
-    if (error === undefined) answer.resolve(handOut(result));
-    else answer.reject(fromErrorRecord(error));
   }
 
   act(event: WorkflowEvent): void {
@@ -616,7 +604,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    if (this.#answers.size > 0) this.#endAnswers();
+    if (this.#answers !== undefined) this.#endAnswers();
     this.#host.ended(this);
     this.#ended?.resolve();
   }
