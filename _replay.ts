@@ -66,6 +66,8 @@ export interface Effect {
   drain?(): Promise<void>;
   /** A heartbeat is stored: the next one may be recorded. */
   beatStored?(): void;
+  /** When it goes on, if nothing but a point in time or the end of a child is waited for; else `undefined`. */
+  readonly wakesAt?: number | undefined;
 }
 
 /** A command whose outcome the workflow has not seen. */
@@ -151,6 +153,8 @@ export class Replay {
   readonly signals: Signals = new Signals(this);
   /** What the history holds of each update; `answered` if its handler has ended, and the history does not hold how. */
   readonly updates: LazyMap<string, "accepted" | "answered" | "completed"> = new LazyMap();
+  /** How many updates were accepted that the history holds no answer to. */
+  openUpdates = 0;
   #handlers: Handlers | undefined;
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
@@ -213,6 +217,11 @@ export class Replay {
   /** What a new wait is rejected with, if a cancellation reaches it. */
   refusal(): Error | undefined {
     return this.#shields > 0 ? undefined : this.#canceled;
+  }
+
+  /** Whether the workflow waits for something of its context. */
+  get waits(): boolean {
+    return this.pending.size > 0 || this.#conditions.length > 0 || this.signals.awaited;
   }
 
   /** The position of the next command. */
@@ -456,9 +465,12 @@ export class Replay {
         this.#patches.set(event.changeId, "recorded");
         return;
       case "update_accepted":
-        if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
+        if (this.updates.has(event.updateId)) return;
+        this.updates.set(event.updateId, "accepted");
+        this.openUpdates++;
         return;
       case "update_completed":
+        if (this.updates.get(event.updateId) !== "completed") this.openUpdates--;
         if (this.updates.get(event.updateId) !== "answered") this.#unanswered.set(event.updateId, true);
         this.updates.set(event.updateId, "completed");
         return;

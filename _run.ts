@@ -50,26 +50,93 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
   readonly stamp: Stamp;
   /** How many events a history may have beside its last one; no limit if there is none. */
   readonly maxHistoryEvents: number | undefined;
+  /** Who puts runs that rest out of memory; nobody if there is none. */
+  readonly parking: Resting | undefined;
   /** The run is live no more. */
-  ended(run: Run): void;
+  ended(run: LiveRun): void;
   /** A run that was stored just now goes on where another one has ended. */
   begin(run: Run, started: WorkflowEvent): void;
+}
+
+/** Hears of runs for which nothing goes on. */
+export interface Resting {
+  /** For now nothing goes on for a run. */
+  rest(run: Run): void;
+  /** It is live no more. */
+  forget(run: Run): void;
+}
+
+/** A run that goes on in this process, whether it is in memory or parked. */
+export interface LiveRun extends RunInfo {
+  readonly chain: Chain;
+  readonly parent: WorkflowStartedEvent["parent"];
+  /** Where the stored run stands. */
+  readonly status: WorkflowStatus;
+  /** Whether the workflow's code has begun, or is about to. */
+  readonly begun: boolean;
+  /** Whether events from outside can still get into the history. */
+  readonly open: boolean;
+  /** Resolves to what stands for the run then, when it is live no more. */
+  readonly ended: Promise<LiveRun>;
+  /**
+   * Stores an event from outside. Resolves to whether it got into the store before the run ended.
+   *
+   * @throws What suspended the run, if it did.
+   */
+  post(event: WorkflowEvent): Promise<boolean>;
+  /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
+  cancel(event: WorkflowEvent): Promise<boolean>;
+  /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
+  terminate(event: WorkflowEvent): Promise<boolean>;
+  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
+  query(name: string, args: readonly unknown[]): Promise<unknown>;
+  /**
+   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
+   * run takes no updates any more.
+   *
+   * @throws What the validation or the handler throws; what ends the run before the answer.
+   */
+  update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined>;
+  /** The store says that the workflow has changed, and how long its history is after an append. */
+  told(historyLength: number | null): void;
+  /** A child of the run has ended here, or cannot go on: the one of its command at this position. */
+  childEnded(seq: number, child: LiveRun): void;
+  /** Performs what is open in the history, so long now, and is not performed here. */
+  adopt(historyLength: number): void;
+  /** What the run came to: the workflow's result, or a throw. Only once it has ended. */
+  result(): unknown;
+  /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
+  suspend(error: unknown): void;
 }
 
 /** Runs that continue each other as new, as far as they were live here. */
 export interface Chain {
   readonly firstRunId: string;
-  latest: Run;
+  latest: LiveRun;
   /** Whether it has one of the executor's slots. */
-  slot?: boolean;
+  slot: boolean;
+  /** Resolves when the latest run is live no more; none while nobody waits for that. */
+  ended: Deferred<LiveRun> | undefined;
+  /** Whether a run of it was parked and is back. */
+  woken: boolean;
 }
 
-export class Run implements RunInfo, ReplayListener, WriterRun {
+/** What is left of a run that is put out of memory. */
+export interface Parked {
+  readonly workflow: Workflow<never>;
+  /** How many events the run knows of. */
+  readonly historyLength: number;
+  /** When it goes on by itself; `Infinity` if never. */
+  readonly wakesAt: number;
+  /** The commands for whose children it waits. */
+  readonly children: readonly number[];
+}
+
+export class Run implements LiveRun, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
   readonly chain: Chain;
-  /** Where the stored run stands. */
   status: WorkflowStatus = "running";
   /** Whether the run goes on in this process. */
   live = true;
@@ -78,7 +145,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #replay: Replay;
   readonly #writer: Writer;
   readonly #started: WorkflowStartedEvent;
-  #ended: Deferred<void> | undefined;
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
   /** Workflow code sees no event any more. */
@@ -129,7 +195,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.replaying = replay;
     this.#writer = new Writer(host.store, this, history.length, replay);
     this.#started = history[0] as WorkflowStartedEvent;
-    this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
+    const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
+    this.chain = chain ?? { firstRunId, latest: this, slot: false, ended: undefined, woken: false };
     this.chain.latest = this;
     for (const event of history) this.takeIn(event);
     const { at, timeoutMs, startAt = at } = this.#started;
@@ -150,6 +217,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#writer.resume();
     this.#startTimer = timers.set(startAt, () => this.#enter());
+    this.rest();
   }
 
   /**
@@ -185,26 +253,18 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#waiting = false;
   }
 
-  /** Whether the workflow's code has begun, or is about to. */
   get begun(): boolean {
     return !this.#waiting;
   }
 
-  /** Resolves when the run is live no more. */
-  get ended(): Promise<void> {
-    return this.live ? (this.#ended ??= new Deferred()).promise : Promise.resolve();
+  get ended(): Promise<LiveRun> {
+    return this.live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
   }
 
-  /** Whether events from outside can still get into the history. */
   get open(): boolean {
     return this.live && !this.#closing;
   }
 
-  /**
-   * Stores an event from outside. Resolves to whether it got into the store before the run ended.
-   *
-   * @throws What suspended the run, if it did.
-   */
   post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
@@ -219,12 +279,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     );
   }
 
-  /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
   cancel(event: WorkflowEvent): Promise<boolean> {
     return this.#cancellation ??= this.post(event);
   }
 
-  /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
   terminate(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return Promise.resolve(false);
     this.#halt();
@@ -272,23 +330,20 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     return false;
   }
 
+  get parent(): WorkflowStartedEvent["parent"] {
+    return this.#started.parent;
+  }
+
   /** How large a payload may be. */
   get maxPayloadBytes(): number | undefined {
     return this.#started.maxPayloadBytes;
   }
 
-  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
   async query(name: string, args: readonly unknown[]): Promise<unknown> {
     await this.#settled();
     return this.#replay.handlers.query(this.workflowId, name, args);
   }
 
-  /**
-   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
-   * run takes no updates any more.
-   *
-   * @throws What the validation or the handler throws; what ends the run before the answer.
-   */
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
     const { handlers, updates } = this.#replay;
@@ -336,17 +391,14 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#answers!.end(error);
   }
 
-  /** The store says that the workflow has changed, and how long its history is after an append. */
   told(historyLength: number | null): void {
     this.#writer.told(historyLength);
   }
 
-  /** What the run came to: the workflow's result, or a throw. Only once it has ended. */
   result(): unknown {
     return this.#result!();
   }
 
-  /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
   suspend(error: unknown): void {
     this.#end(() => error, () => {
       throw error;
@@ -440,6 +492,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   diverged(error: NonDeterminismError): void {
+    if (this.chain.woken && this.#replay.replaying) this.#host.report(error); // nobody need have asked for it
     this.suspend(error);
   }
 
@@ -448,6 +501,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
+      this.#deadline = undefined;
       if (this.#waiting) {
         // What is replayed may have begun before: its cleanup runs, whether there is a slot or not.
         if (!this.#replay.replaying) this.#replay.refuse(event);
@@ -509,7 +563,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         this.#endSettling();
-        return;
+        return this.rest();
       }
       const event = this.#queue.shift();
       this.#replay.apply(event);
@@ -533,7 +587,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
-  /** Performs what is open in the history and is not performed here. */
   adopt(): void {
     if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
@@ -550,7 +603,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       const timer = timers.set(event.dueAt, () => {
         this.record(Object.freeze({ type: "timer_fired", at: clock.now(), seq }));
       });
-      pending.effect = { stop: () => timers.clear(timer) };
+      pending.effect = { stop: () => timers.clear(timer), wakesAt: event.dueAt };
     } else if (event?.type === "activity_started") {
       const task = new ActivityTask(this.#host, this, pending);
       if (pending.retryAt !== undefined) task.retry(pending.retryAt);
@@ -605,8 +658,51 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.close();
     this.#endSettling();
     if (this.#answers !== undefined) this.#endAnswers();
+    this.#host.parking?.forget(this);
     this.#host.ended(this);
-    this.#ended?.resolve();
+    const { chain } = this;
+    const { ended } = chain;
+    chain.ended = undefined;
+    ended?.resolve(this);
+  }
+
+  childEnded(seq: number): void {
+    const effect = this.#replay.pending.get(seq)?.effect;
+    if (effect instanceof ChildTask) effect.ended();
+  }
+
+  rest(): void {
+    const { parking } = this.#host;
+    if (parking !== undefined && this.#rests()) parking.rest(this);
+  }
+
+  /** Whether nothing goes on in the run itself. What goes on for its commands is another matter. */
+  #rests(): boolean {
+    if (!this.open || this.#halted || this.#replay.replaying) return false;
+    if (this.#writer.busy || this.#settling !== undefined) return false;
+    if (this.#waiting) return this.#ticket === undefined; // who stands in line keeps its place
+    return !this.#replay.inTurn && this.#queue.size === 0;
+  }
+
+  /**
+   * Leaves memory, if nothing goes on for the run. Its code is dropped where it waits: it sees nothing any more. Answers what
+   * is to be kept of it, or nothing if it stays.
+   */
+  park(): Parked | undefined {
+    if (!this.#rests() || this.#replay.openUpdates > 0 || !(this.#waiting || this.#replay.waits)) return undefined;
+    const { clock, timers } = this.#host;
+    const pendings = [...this.#replay.pending.values()];
+    let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, this.#waiting ? this.#startTimer!.dueAt : Infinity);
+    for (const { effect } of pendings) wakesAt = Math.min(wakesAt, effect?.wakesAt ?? -Infinity);
+    if (wakesAt <= clock.now()) return undefined; // something goes on, or is about to
+    this.live = false;
+    this.#replay.stop();
+    timers.clear(this.#deadline);
+    timers.clear(this.#startTimer);
+    for (const { effect } of pendings) effect!.stop(undefined);
+    const children = pendings.filter(({ effect }) => effect instanceof ChildTask).map(({ seq }) => seq);
+    const historyLength = this.#writer.length;
+    return { workflow: this.#workflow, historyLength, wakesAt, children: children.length > 0 ? children : none };
   }
 
   #callHook(event: WorkflowEvent): void {
@@ -622,6 +718,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     }
   }
 }
+
+const none: readonly never[] = [];
 
 /** An update that somebody asks for; its input is a stored value. */
 export interface UpdateRequest {

@@ -56,6 +56,14 @@ export class Signals {
     for (const subscriber of subscribers) subscriber.take(arrival);
   }
 
+  /** Whether somebody waits for one. */
+  get awaited(): boolean {
+    for (const { subscribers } of this.#channels.values()) {
+      for (const subscriber of subscribers) if (subscriber.waits) return true;
+    }
+    return false;
+  }
+
   /** What nobody or not everybody has read, in order of arrival. */
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
@@ -99,6 +107,10 @@ class Subscription implements AsyncIterator<unknown, undefined> {
     this.unread = channel.buffer;
     channel.buffer = new Fifo();
     channel.subscribers.add(this);
+  }
+
+  get waits(): boolean {
+    return this.#waiters.length > 0;
   }
 
   take(arrival: Arrival): void {

@@ -37,6 +37,22 @@ export interface WriterRun extends RunInfo {
   succeeded(runId: string, events: readonly WorkflowEvent[]): void;
   /** Applies what was taken in. */
   pump(): void;
+  /** Nothing is on its way any more. */
+  rest(): void;
+}
+
+/**
+ * Why a run cannot go on with what is stored; `undefined` if it can.
+ *
+ * @param length How many events of it are known to be stored.
+ */
+export function whyLost(run: RunInfo, state: WorkflowState | null, length: number): WorkflowError | undefined {
+  const lost = cannot("go on with workflow", run.workflowId);
+  if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
+  if (state.runId !== run.runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
+  if (state.history.length >= length) return undefined;
+  const lengths = `the stored history has ${state.history.length} events, ${length} were there before`;
+  return new WorkflowError("conflict", `${lost}: ${lengths}`);
 }
 
 interface Batch {
@@ -61,7 +77,7 @@ export class Writer {
   #succession: string | undefined;
   #idle: Deferred<void> | undefined;
 
-  /** @param paused Whether to record without writing until {@linkcode resume}. */
+  /** @param paused Whether to record without writing, and without reading what is new, until {@linkcode resume}. */
   constructor(store: RetryingStore, run: WriterRun, length: number, paused: boolean) {
     this.#store = store;
     this.#run = run;
@@ -115,6 +131,11 @@ export class Writer {
     this.#outbox = undefined;
   }
 
+  /** Whether something is on its way, or is to be. */
+  get busy(): boolean {
+    return this.#writing || this.#outbox !== undefined || this.#succession !== undefined;
+  }
+
   /** Resolves when nothing is on its way. */
   idle(): Promise<void> {
     return this.#writing ? (this.#idle ??= new Deferred()).promise : Promise.resolve();
@@ -132,7 +153,7 @@ export class Writer {
   }
 
   get #behind(): boolean {
-    return this.#told !== undefined && this.#told !== this.#length;
+    return !this.#paused && this.#told !== undefined && this.#told !== this.#length;
   }
 
   readonly #next = (): void => {
@@ -152,6 +173,7 @@ export class Writer {
     this.#writing = false;
     this.#idle?.resolve();
     this.#idle = undefined;
+    this.#run.rest();
   }
 
   async #guard(work: Promise<unknown>): Promise<void> {
@@ -228,7 +250,7 @@ export class Writer {
     const state = await this.#store.load(this.#run.workflowId);
     this.#told = undefined;
     if (!this.#run.live) return true;
-    const lost = this.#whyLost(state);
+    const lost = whyLost(this.#run, state, this.#length);
     if (lost !== undefined) {
       this.#run.suspend(lost);
       return true;
@@ -253,16 +275,6 @@ export class Writer {
     if (status !== "running") this.#run.endedElsewhere(state!);
     this.#run.pump();
     return tail.length > 0 || status !== "running";
-  }
-
-  #whyLost(state: WorkflowState | null): WorkflowError | undefined {
-    const { workflowId, runId } = this.#run;
-    const lost = cannot("go on with workflow", workflowId);
-    if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
-    if (state.runId !== runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
-    if (state.history.length >= this.#length) return undefined;
-    const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
-    return new WorkflowError("conflict", `${lost}: ${lengths}`);
   }
 
   #dropObsolete(batch: Batch, tail: readonly WorkflowEvent[]): WorkflowEvent[] {

@@ -5,7 +5,7 @@
  *
  * 1. What a caller is told is stored first: a started run, a signal, a cancellation, a result.
  * 2. A stopped executor loses nothing: another one on the same store goes on with `recover()`.
- * 3. Without live runs it holds nothing: no timer, no subscription, no pending task.
+ * 3. Without live runs it holds nothing: no timer, no subscription, no pending task. A parked run counts as live.
  *
  * @example
  * ```ts
@@ -68,7 +68,8 @@ import {
 } from "./_options.ts";
 import { isChildOf, Outside } from "./_outside.ts";
 import { RetryingStore } from "./_retrying_store.ts";
-import { type Chain, type Host, Run } from "./_run.ts";
+import { type ParkedHost, ParkedRun, Parking } from "./_parked.ts";
+import { type Chain, type LiveRun, Run } from "./_run.ts";
 import { type Timer, Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -108,11 +109,11 @@ const known: Record<keyof QueryAnswers, true> = { status: true, input: true, his
 
 /** Runs workflows. */
 export class Executor {
-  readonly #host: Host;
+  readonly #host: ParkedHost;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   /** The live runs, by workflow ID. */
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, LiveRun>();
   readonly #handles: Handles;
   readonly #outside: Outside;
   readonly #signalPrefix = crypto.randomUUID();
@@ -127,7 +128,7 @@ export class Executor {
    * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, workflows, storeRetry, ...rest } = completeOptions(options);
+    const { store, workflows, storeRetry, parkAfterMs, ...rest } = completeOptions(options);
     const { clock, random } = rest;
     for (const [name, workflow] of Object.entries(workflows)) {
       this.#workflows.set(name, workflow);
@@ -137,16 +138,25 @@ export class Executor {
     const timers = new Timers(clock, turns);
     const retrying = new RetryingStore(store, storeRetry, { clock, timers, turns, random });
     this.#handles = new Handles(retrying, this.#runs);
-    const ended = (run: Run) => {
+    const ended = (run: LiveRun) => {
       if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
       this.#handles.listen();
+      if (run.chain.latest === run) this.#tellParent(run);
     };
     const begin = (run: Run, started: WorkflowEvent) => {
       this.#begin(run, started);
       run.told(null); // others may have written to it already
     };
+    const parking = parkAfterMs === undefined ? undefined : new Parking(
+      clock,
+      turns,
+      parkAfterMs,
+      (run, parked) => void this.#runs.set(run.workflowId, new ParkedRun(this.#host, run, parked)),
+    );
     this.#host = {
-      ...{ ...rest, store: retrying, timers, turns, ended, begin },
+      ...{ ...rest, store: retrying, timers, turns, parking, ended, begin },
+      woken: (run) => void this.#runs.set(run.workflowId, run),
+      isHere: (id) => this.#runs.has(id),
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#outside.closeChild(parent, event),
@@ -397,7 +407,7 @@ export class Executor {
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
         const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.adopt();
+        if (live?.runId === state.runId) live.adopt(state.history.length);
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
       for (const state of states) void this.#outside.closeOrphan(state);
@@ -432,9 +442,10 @@ export class Executor {
 
   async #close(drainMs: number): Promise<void> {
     await null; // `#closed` is set from here on
-    const runs = [...this.#runs.values()];
-    if (drainMs > 0) await this.#drain(runs, drainMs);
     const error = closedError();
+    for (const run of this.#runs.values()) if (run instanceof ParkedRun) run.suspend(error); // it must not wake
+    const runs = [...this.#runs.values()] as Run[];
+    if (drainMs > 0) await this.#drain(runs, drainMs);
     for (const run of runs) run.suspend(error);
     this.#host.store.close(error);
     this.#handles.close(error);
@@ -548,6 +559,14 @@ export class Executor {
       ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";
     throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
+  }
+
+  /** The parent of a run waits for its end. */
+  #tellParent(child: LiveRun): void {
+    const { parent } = child;
+    if (parent === undefined || this.#closed !== undefined) return;
+    const run = this.#runs.get(parent.workflowId);
+    if (run?.runId === parent.runId) run.childEnded(parent.seq, child);
   }
 
   #begin(run: Run, started?: WorkflowEvent): void {

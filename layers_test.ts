@@ -54,6 +54,7 @@ const ROWS: Record<string, number> = {
   "_child.ts": 2,
   "_create.ts": 2.9,
   "_outside.ts": 2.85,
+  "_parked.ts": 2.75,
   "_look.ts": 2.5,
   "executor.ts": 3,
   "mod.ts": 4,

@@ -30,6 +30,8 @@ export interface Scene {
   readonly workflow: Workflow<any>;
   readonly input?: unknown;
   readonly timeoutMs?: number;
+  /** The option of its executors. */
+  readonly parkAfterMs?: number;
   readonly visits?: readonly Visit[];
   /** What was really called, as {@linkcode noting} notes it. */
   readonly calls?: string[];
@@ -139,10 +141,10 @@ async function live(
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, visits = [], calls = [] } = scene;
+  const { workflow, visits = [], calls = [], parkAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
-  const executor = new Executor({ store, clock, workflows: { scene: workflow }, random: () => 0.5 });
+  const executor = new Executor({ store, clock, workflows: { scene: workflow }, random: () => 0.5, parkAfterMs });
   clock.hold();
 
   let appends = 0;
