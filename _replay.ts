@@ -336,6 +336,14 @@ export class Replay {
     }
   }
 
+  /** The payload of the next signal. */
+  nextSignal(name: string): Promise<unknown> {
+    this.assertFree();
+    if (this.#stopped) return never;
+    const refusal = this.refusal();
+    return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
+  }
+
   /** Waits until `check` answers true. */
   condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
     const condition = new Condition(check, this.#shields > 0);

@@ -33,11 +33,23 @@ interface Arrival {
   readonly order: number;
 }
 
+/** Gets what arrives on a channel. */
+interface Subscriber {
+  /** What it was given and has not read. */
+  readonly unread: Iterable<Arrival>;
+  /** Whether it waits. */
+  readonly waits: boolean;
+  take(arrival: Arrival): void;
+  cancel(reason: Error, shieldedToo: boolean): void;
+}
+
 interface Channel {
   /** Read by nobody yet; empty while somebody is subscribed. */
   buffer: Fifo<Arrival>;
-  readonly subscribers: Set<Subscription>;
+  readonly subscribers: Set<Subscriber>;
 }
+
+const none: readonly never[] = [];
 
 export class Signals {
   readonly #channels = new LazyMap<string, Channel>();
@@ -75,6 +87,13 @@ export class Signals {
     return [...unread].sort((a, b) => a.order - b.order).map(({ event }) => event);
   }
 
+  /** The payload of the next signal, for one who waits for no other. */
+  once(name: string): Promise<unknown> {
+    const channel = this.#channel(name);
+    if (channel.buffer.size > 0) return Promise.resolve(handOut(channel.buffer.shift().event.payload));
+    return new Once(channel, this.#gate.shielded).promise;
+  }
+
   subscribe(name: string): AsyncIterator<unknown, undefined> {
     return new Subscription(this.#channel(name), this.#gate);
   }
@@ -95,7 +114,38 @@ export class Signals {
   }
 }
 
-class Subscription implements AsyncIterator<unknown, undefined> {
+class Once extends Deferred implements Subscriber {
+  readonly #channel: Channel;
+  readonly #shielded: boolean;
+
+  constructor(channel: Channel, shielded: boolean) {
+    super();
+    this.#channel = channel;
+    this.#shielded = shielded;
+    channel.subscribers.add(this);
+  }
+
+  get unread(): readonly Arrival[] {
+    return none;
+  }
+
+  get waits(): boolean {
+    return true;
+  }
+
+  take({ event }: Arrival): void {
+    this.#channel.subscribers.delete(this);
+    this.resolve(handOut(event.payload));
+  }
+
+  cancel(reason: Error, shieldedToo: boolean): void {
+    if (this.#shielded && !shieldedToo) return;
+    this.#channel.subscribers.delete(this);
+    this.reject(reason);
+  }
+}
+
+class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
   readonly unread: Fifo<Arrival>;
@@ -132,7 +182,8 @@ class Subscription implements AsyncIterator<unknown, undefined> {
       return Promise.resolve({ value: handOut(this.unread.shift().event.payload), done: false });
     }
     const waiter = new Waiter(this.#gate.shielded);
-    this.#waiters.push(waiter);
+    if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17
+    else this.#waiters.push(waiter);
     return waiter.promise;
   }
 

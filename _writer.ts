@@ -145,7 +145,7 @@ export class Writer {
   #begin(): void {
     if (this.#writing || !this.#run.live || !(this.#behind || this.#ready)) return;
     this.#writing = true;
-    queueMicrotask(this.#next);
+    queueMicrotask(() => this.#next());
   }
 
   get #ready(): boolean {
@@ -156,7 +156,7 @@ export class Writer {
     return !this.#paused && this.#told !== undefined && this.#told !== this.#length;
   }
 
-  readonly #next = (): void => {
+  #next(): void {
     if (!this.#run.live || !(this.#behind || this.#ready)) return this.#end();
     if (this.#behind) return void this.#guard(this.#catchUp(undefined, false));
     const batch = this.#outbox;
@@ -167,7 +167,7 @@ export class Writer {
       this.#stored(batch);
       this.#next();
     }, (error) => this.#guard(this.#retry(batch, error)));
-  };
+  }
 
   #end(): void {
     this.#writing = false;
