@@ -29,7 +29,6 @@ import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
-import { LazyMap } from "./_lazy_map.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
 import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
@@ -166,7 +165,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   #answers: Answers | undefined;
   #settling: Deferred<void> | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
-  readonly #children = new LazyMap<number, ChildStartedEvent>();
+  #children: Map<number, ChildStartedEvent> | undefined;
   /** Those that a replayed cancellation has abandoned. */
   #orphans: ChildStartedEvent[] | undefined;
   /** What `result()` answers or throws, once the run has ended. */
@@ -351,7 +350,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     let answer = this.#answers?.get(updateId);
     if (answer === undefined) {
       if (!this.open) return undefined;
-      const taken = updates.has(updateId);
+      const taken = updates?.has(updateId) === true;
       if (!taken && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
@@ -432,7 +431,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   }
 
   abandoned({ seq, effect }: Pending): void {
-    const event = this.#children.get(seq);
+    const event = this.#children?.get(seq);
     if (event === undefined) return;
     if (this.#replay.replaying) (this.#orphans ??= []).push(event);
     else if (effect instanceof ChildTask) effect.close();
@@ -441,7 +440,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   /** What becomes of the children when nobody is left who waits for them. */
   #closeChildren(): void {
-    for (const [seq, event] of this.#children.entries()) {
+    for (const [seq, event] of this.#children ?? []) {
       const effect = this.#replay.pending.get(seq)?.effect;
       if (effect instanceof ChildTask) effect.close();
       else this.#host.closeChild(this, event);
@@ -509,8 +508,8 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       }
     }
     if (event.type === "update_completed") (this.#answers ??= new Answers()).give(event);
-    else if (event.type === "child_started") this.#children.set(event.seq, event);
-    else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
+    else if (event.type === "child_started") (this.#children ??= new Map()).set(event.seq, event);
+    else if (event.type === "child_completed" || event.type === "child_failed") this.#children?.delete(event.seq);
     if (this.live) this.#queue.push(event);
   }
 
@@ -581,7 +580,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     else if (this.#continuation !== undefined) this.#continue();
     else this.adopt();
     for (const event of this.#orphans ?? []) {
-      if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
+      if (this.#children?.has(event.seq)) this.#host.closeChild(this, event);
     }
     this.#orphans = undefined;
     this.#writer.resume();

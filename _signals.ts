@@ -46,7 +46,7 @@ interface Subscriber {
 interface Channel {
   /** Read by nobody yet; empty while somebody is subscribed. */
   buffer: Fifo<Arrival>;
-  readonly subscribers: Set<Subscriber>;
+  readonly subscribers: LazyMap<Subscriber, true>;
 }
 
 const none: readonly never[] = [];
@@ -65,13 +65,13 @@ export class Signals {
     const { buffer, subscribers } = this.#channel(event.name);
     const arrival = { event, order: this.#arrived++ };
     if (subscribers.size === 0) buffer.push(arrival);
-    for (const subscriber of subscribers) subscriber.take(arrival);
+    for (const subscriber of subscribers.keys()) subscriber.take(arrival);
   }
 
   /** Whether somebody waits for one. */
   get awaited(): boolean {
     for (const { subscribers } of this.#channels.values()) {
-      for (const subscriber of subscribers) if (subscriber.waits) return true;
+      for (const subscriber of subscribers.keys()) if (subscriber.waits) return true;
     }
     return false;
   }
@@ -80,7 +80,7 @@ export class Signals {
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {
-      for (const one of [buffer, ...[...subscribers].map((subscriber) => subscriber.unread)]) {
+      for (const one of [buffer, ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
         for (const arrival of one) unread.add(arrival);
       }
     }
@@ -101,14 +101,14 @@ export class Signals {
   /** Rejects every wait that a cancellation reaches: all, or those that began outside a shield. */
   cancel(reason: Error, shieldedToo: boolean): void {
     for (const { subscribers } of this.#channels.values()) {
-      for (const subscriber of [...subscribers]) subscriber.cancel(reason, shieldedToo);
+      for (const subscriber of [...subscribers.keys()]) subscriber.cancel(reason, shieldedToo);
     }
   }
 
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new Set() });
+      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new LazyMap() });
     }
     return channel;
   }
@@ -122,7 +122,7 @@ class Once extends Deferred implements Subscriber {
     super();
     this.#channel = channel;
     this.#shielded = shielded;
-    channel.subscribers.add(this);
+    channel.subscribers.set(this, true);
   }
 
   get unread(): readonly Arrival[] {
@@ -156,7 +156,7 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
     this.#gate = gate;
     this.unread = channel.buffer;
     channel.buffer = new Fifo();
-    channel.subscribers.add(this);
+    channel.subscribers.set(this, true);
   }
 
   get waits(): boolean {
@@ -170,7 +170,7 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
-    if (!this.#channel.subscribers.has(this)) {
+    if (this.#channel.subscribers.get(this) === undefined) {
       return Promise.resolve({ value: undefined, done: true });
     }
     const refusal = this.#gate.refusal();
