@@ -563,8 +563,8 @@ export class Executor {
 
   /** The parent of a run waits for its end. */
   #tellParent(child: LiveRun): void {
-    const { parent } = child;
-    if (parent === undefined || this.#closed !== undefined) return;
+    const { parent, status } = child;
+    if (parent === undefined || (status === "running" && this.#closed !== undefined)) return; // all are suspended then
     const run = this.#runs.get(parent.workflowId);
     if (run?.runId === parent.runId) run.childEnded(parent.seq, child);
   }

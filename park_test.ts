@@ -555,6 +555,21 @@ Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
   clock.release();
 });
 
+Deno.test("Executor.close() with drainMs lets the activities end of a parent whose child is parked", async () => {
+  const { executor, store } = setUp(parks);
+  const worked = gate<number>();
+  await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.executeChild(patient, undefined, { id: "c" });
+    return await Promise.all([child, ctx.executeActivity(() => worked.promise)]);
+  }, { id: "a" });
+  await settle();
+  const closed = executor.close({ drainMs: 100 });
+  await settle();
+  worked.open(1);
+  await closed;
+  assertEquals(typesOf((await store.load("a"))!.history).at(-1), "activity_completed");
+});
+
 Deno.test("ExecutorOptions.parkAfterMs keeps the subscription while runs are parked, and none after", async () => {
   const store = countingSubscriptions();
   const { executor } = setUp({ ...parks, store });
