@@ -13,7 +13,7 @@ import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import { firstRunOf } from "./_history.ts";
-import type { Chain, LiveRun } from "./_run.ts";
+import type { Chain, LiveRun } from "./_live.ts";
 import { handOut } from "./_value.ts";
 
 /** A way back to one run. */

@@ -14,7 +14,8 @@
 import type { Clock } from "./clock.ts";
 import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "./types.ts";
 import { Deferred } from "./_deferred.ts";
-import { type Chain, type Host, type LiveRun, type Parked, type Resting, Run, type UpdateRequest } from "./_run.ts";
+import type { Chain, LiveRun, Parked, UpdateRequest } from "./_live.ts";
+import { type Host, type Resting, Run } from "./_run.ts";
 import { type Timer, TimerQueue } from "./_timer_queue.ts";
 import type { Turns } from "./_turns.ts";
 import { whyLost } from "./_writer.ts";

@@ -14,7 +14,6 @@ import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
   ChildStartedEvent,
-  CommandEvent,
   ErrorRecord,
   Workflow,
   WorkflowEvent,
@@ -29,14 +28,16 @@ import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
+import { acceptanceEvent, answerEvent, commandEvent, finalEvent } from "./_events.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
-import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import type { Chain, LiveRun, Parked, UpdateRequest } from "./_live.ts";
+import { type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { Stamp } from "./_options.ts";
 import type { RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
-import { handOut, show, toStored } from "./_value.ts";
+import { handOut, show } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
@@ -63,72 +64,6 @@ export interface Resting {
   rest(run: Run): void;
   /** It is live no more. */
   forget(run: Run): void;
-}
-
-/** A run that goes on in this process, whether it is in memory or parked. */
-export interface LiveRun extends RunInfo {
-  readonly chain: Chain;
-  readonly parent: WorkflowStartedEvent["parent"];
-  /** Where the stored run stands. */
-  readonly status: WorkflowStatus;
-  /** Whether the workflow's code has begun, or is about to. */
-  readonly begun: boolean;
-  /** Whether events from outside can still get into the history. */
-  readonly open: boolean;
-  /** Resolves to what stands for the run then, when it is live no more. */
-  readonly ended: Promise<LiveRun>;
-  /**
-   * Stores an event from outside. Resolves to whether it got into the store before the run ended.
-   *
-   * @throws What suspended the run, if it did.
-   */
-  post(event: WorkflowEvent): Promise<boolean>;
-  /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
-  cancel(event: WorkflowEvent): Promise<boolean>;
-  /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
-  terminate(event: WorkflowEvent): Promise<boolean>;
-  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
-  query(name: string, args: readonly unknown[]): Promise<unknown>;
-  /**
-   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
-   * run takes no updates any more.
-   *
-   * @throws What the validation or the handler throws; what ends the run before the answer.
-   */
-  update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined>;
-  /** The store says that the workflow has changed, and how long its history is after an append. */
-  told(historyLength: number | null): void;
-  /** A child of the run has ended here, or cannot go on: the one of its command at this position. */
-  childEnded(seq: number, child: LiveRun): void;
-  /** Performs what is open in the history, so long now, and is not performed here. */
-  adopt(historyLength: number): void;
-  /** What the run came to: the workflow's result, or a throw. Only once it has ended. */
-  result(): unknown;
-  /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
-  suspend(error: unknown): void;
-}
-
-/** Runs that continue each other as new, as far as they were live here. */
-export interface Chain {
-  readonly firstRunId: string;
-  latest: LiveRun;
-  /** Whether it has one of the executor's slots. */
-  slot: boolean;
-  /** Resolves when the latest run is live no more; none while nobody waits for that. */
-  ended: Deferred<LiveRun> | undefined;
-  /** Whether a run of it was parked and is back. */
-  woken: boolean;
-}
-
-/** What is left of a run that is put out of memory. */
-export interface Parked {
-  readonly workflow: Workflow<never>;
-  /** How many events the run knows of. */
-  readonly historyLength: number;
-  /** When it goes on by itself; `Infinity` if never. */
-  readonly wakesAt: number;
-  /** The commands for whose children it waits. */
-  readonly children: readonly number[];
 }
 
 export class Run implements LiveRun, ReplayListener, WriterRun {
@@ -357,7 +292,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       }
       if (!taken) handlers.validate(name, input);
       answer = (this.#answers ??= new Answers()).expect(updateId);
-      if (!taken && !await this.post(acceptance(request, this.#host.clock.now()))) return undefined;
+      if (!taken && !await this.post(acceptanceEvent(request, this.#host.clock.now()))) return undefined;
     }
     return { value: await answer };
   }
@@ -410,20 +345,11 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   }
 
   issued({ command, seq }: Pending): void {
-    this.record(Object.freeze(commandEvent(command, seq, this.#host.clock.now(), this.maxPayloadBytes)));
+    this.record(commandEvent(command, seq, this.#host.clock.now(), this.maxPayloadBytes));
   }
 
   answered(updateId: string, outcome: Outcome): void {
-    const at = this.#host.clock.now();
-    const fail = (error: unknown) =>
-      this.record(Object.freeze({ type: "update_completed", at, updateId, error: toErrorRecord(error) }));
-    if (!outcome.ok) return fail(outcome.error);
-    try {
-      const result = toStored(outcome.value, "answer of update", undefined, this.maxPayloadBytes);
-      this.record(Object.freeze({ type: "update_completed", at, updateId, result }));
-    } catch (error) {
-      fail(error);
-    }
+    this.record(answerEvent(updateId, outcome, this.#host.clock.now(), this.maxPayloadBytes));
   }
 
   patched(changeId: string): void {
@@ -448,7 +374,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#final ??= this.#finalEvent(outcome);
+    this.#final ??= finalEvent(outcome, this.#replay.canceled, this.#host.clock.now());
     if (!this.#replay.replaying) this.#close(this.#final);
   }
 
@@ -617,20 +543,6 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     this.#closing = true;
   }
 
-  #finalEvent(outcome: Outcome): WorkflowEvent {
-    const at = this.#host.clock.now();
-    const fail = (error: unknown) =>
-      Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
-    if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
-    const { error } = outcome;
-    const { canceled } = this.#replay;
-    if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
-      return fail(error);
-    }
-    if (!(canceled instanceof CanceledError)) return fail(canceled);
-    return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
-  }
-
   #finish(event: WorkflowEvent): void {
     this.status = finalStatus(event)!;
     if (this.live) this.#closeChildren();
@@ -719,41 +631,6 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 }
 
 const none: readonly never[] = [];
-
-/** An update that somebody asks for; its input is a stored value. */
-export interface UpdateRequest {
-  readonly updateId: string;
-  readonly name: string;
-  readonly input: unknown;
-}
-
-function acceptance({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
-  return Object.freeze({ type: "update_accepted", at, updateId, name, input });
-}
-
-/** What is recorded of a command. */
-function commandEvent(command: Command, seq: number, at: number, maxBytes: number | undefined): CommandEvent {
-  const { type } = command;
-  switch (type) {
-    case "activity_started":
-      return { type, at, seq, name: command.name, input: command.input };
-    case "timer_started":
-      return { type, at, seq, dueAt: at + command.delayMs };
-    case "child_started": {
-      const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
-      const event = { type, at, seq, name, workflowId, input, closePolicy } as const;
-      return timeoutMs === undefined ? event : { ...event, timeoutMs };
-    }
-    case "compensation_started":
-      return { type, at, seq, name: command.name };
-    case "side_effect":
-      try {
-        return { type, at, seq, value: toStored(command.body(), "value of side effect", undefined, maxBytes) };
-      } catch (error) {
-        return { type, at, seq, error: toErrorRecord(error) };
-      }
-  }
-}
 
 const hookNames: { readonly [Type in WorkflowEvent["type"]]?: keyof Hooks } = {
   workflow_started: "workflowStarted",

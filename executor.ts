@@ -69,7 +69,8 @@ import {
 import { isChildOf, Outside } from "./_outside.ts";
 import { RetryingStore } from "./_retrying_store.ts";
 import { type ParkedHost, ParkedRun, Parking } from "./_parked.ts";
-import { type Chain, type LiveRun, Run } from "./_run.ts";
+import type { Chain, LiveRun } from "./_live.ts";
+import { Run } from "./_run.ts";
 import { type Timer, Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";

@@ -51,6 +51,8 @@ const ROWS: Record<string, number> = {
   "_run.ts": 2.5,
   "_handles.ts": 2.75,
   "_answers.ts": 1,
+  "_live.ts": 2,
+  "_events.ts": 2.25,
   "_child.ts": 2,
   "_create.ts": 2.9,
   "_outside.ts": 2.85,
