@@ -96,7 +96,8 @@ Deno.test("Executors that share random workflows on a failing store write one hi
     const store = new FaultyStore();
     const program = randomProgram([]);
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
-    const options = { store, workflows: { scene: program }, random, storeRetry };
+    const parkAfterMs = seed % 3 === 0 ? 0 : undefined;
+    const options = { store, workflows: { scene: program }, random, storeRetry, parkAfterMs };
     const { executor: first, clock } = setUp(options);
     const others = [1, 2].map(() => setUp({ ...options, clock }).executor);
     const fail = (chance: number) => () => {
