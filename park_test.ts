@@ -171,6 +171,22 @@ Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", as
   await executor.close();
 });
 
+Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", async () => {
+  const { code, executor, handle, item } = await parked();
+  const joined = await executor.execute(code.collect, { id: "a", onConflict: "join" });
+  await item("x");
+  await settle();
+  assertEquals([joined.runId, joined.status], [handle.runId, "running"]);
+  const next = await executor.execute(code.collect, { id: "a", onConflict: "terminate" });
+  for (const old of [handle, joined]) {
+    const { code: why } = await assertRejects(() => old.result(), WorkflowError);
+    assertEquals(why, old === handle ? "terminated" : "not_found"); // it was not waited for in time
+  }
+  await item("end");
+  assertEquals(await next.result(), []);
+  await executor.close();
+});
+
 Deno.test("ExecutorOptions.parkAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
   let armed = 0;
   const { clock, store } = setUp();
