@@ -19,6 +19,7 @@ import { toStored } from "./_value.ts";
 
 /** What a child's task needs of a handle. */
 export interface ChildRun {
+  readonly id: string;
   readonly status: WorkflowStatus;
   result(): Promise<unknown>;
 }
@@ -28,6 +29,8 @@ export interface ChildHost {
   readonly clock: Clock;
   /** Starts a child workflow, or finds the one that the same command has started before. */
   startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<ChildRun>;
+  /** Whether a workflow runs here: then its parent hears of its end by `ended()`. */
+  isHere(id: string): boolean;
   /** Does to a child what is to be done when nobody waits for it any more. */
   closeChild(parent: RunInfo, event: ChildStartedEvent): void;
 }
@@ -38,6 +41,8 @@ export interface ParentRunHost extends RunInfo {
   suspend(error: unknown): void;
   /** A child is there, or cannot be. */
   childStarted(): void;
+  /** Something that went on for the run has ended. */
+  rest(): void;
 }
 
 export class ChildTask implements Effect {
@@ -46,6 +51,8 @@ export class ChildTask implements Effect {
   readonly #pending: Pending;
   /** Whether the child is there, or cannot be. */
   started = false;
+  /** The child that is waited for, once it is known to run here. */
+  #child: ChildRun | undefined;
   #closed = false;
   #stopped = false;
 
@@ -55,6 +62,18 @@ export class ChildTask implements Effect {
     this.#pending = pending;
     pending.effect = this;
     this.#look();
+  }
+
+  /** The end of a child that runs here comes by itself, and no promise holds this run until then. */
+  get wakesAt(): number | undefined {
+    return this.#child === undefined ? undefined : Infinity;
+  }
+
+  /** A child that runs here has ended, or cannot go on. */
+  ended(): void {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child !== undefined) this.#take(child);
   }
 
   /** Nobody waits for the outcome any more. */
@@ -71,26 +90,39 @@ export class ChildTask implements Effect {
   async #look(): Promise<void> {
     const event = this.#pending.event as ChildStartedEvent;
     const { workflow } = this.#pending.command as Command & { type: "child_started" };
-    let handle: ChildRun | undefined;
     try {
-      handle = await this.#host.startChild(this.#run, event, workflow);
+      const child = await this.#host.startChild(this.#run, event, workflow);
       this.started = true;
       if (this.#closed) this.close();
       this.#run.childStarted();
-      const result = toStored(await handle.result(), "result of child workflow", event.name);
-      this.#record({ type: "child_completed", at: this.#host.clock.now(), seq: event.seq, result });
+      if (child.status !== "running" || !this.#host.isHere(child.id)) return await this.#take(child);
+      this.#child = child;
+      this.#run.rest();
     } catch (error) {
-      const waits = handle === undefined
-        ? error instanceof WorkflowError && lasting.includes(error.code)
-        : handle.status === "running";
-      if (waits) {
-        if (!this.#stopped) this.#run.suspend(error); // recover() goes on with both
-      } else {
-        this.#record({ type: "child_failed", at: this.#host.clock.now(), seq: event.seq, error: toErrorRecord(error) });
-        this.started = true;
-        this.#run.childStarted();
-      }
+      this.#fail(error, error instanceof WorkflowError && lasting.includes(error.code));
     }
+  }
+
+  /** Records how the child has ended, once it has. */
+  async #take(child: ChildRun): Promise<void> {
+    const { seq, name } = this.#pending.event as ChildStartedEvent;
+    try {
+      const result = toStored(await child.result(), "result of child workflow", name);
+      this.#record({ type: "child_completed", at: this.#host.clock.now(), seq, result });
+    } catch (error) {
+      this.#fail(error, child.status === "running");
+    }
+  }
+
+  #fail(error: unknown, waits: boolean): void {
+    if (waits) {
+      if (!this.#stopped) this.#run.suspend(error); // recover() goes on with both
+      return;
+    }
+    const { seq } = this.#pending.event!;
+    this.#record({ type: "child_failed", at: this.#host.clock.now(), seq, error: toErrorRecord(error) });
+    this.started = true;
+    this.#run.childStarted();
   }
 
   #record(event: WorkflowEvent): void {

@@ -16,6 +16,9 @@ import type { StoredWorkflow } from "./_snapshot.ts";
 import { advanceRun, type StateFields } from "./_history.ts";
 import { handOut, needsCopy } from "./_value.ts";
 
+/** Shorter histories are as long as they need to be: many wait with two or three events, and a push reserves room for 16. */
+const FEW = 8;
+
 /** A stored workflow. */
 export class Entry {
   place = -1;
@@ -77,10 +80,11 @@ export class Entry {
 
   append(events: readonly WorkflowEvent[]): void {
     advanceRun(this.fields, events);
-    if (this.#shared) this.events = [...this.events];
-    this.#shared = false;
     this.#state = null;
-    for (const event of events) this.events.push(event);
+    if (this.#shared || this.events.length < FEW) {
+      this.#shared = false;
+      this.events = this.events.concat(events);
+    } else for (const event of events) this.events.push(event);
   }
 
   #freeze(): WorkflowState {

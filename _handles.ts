@@ -13,7 +13,7 @@ import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord } from "./_error_record.ts";
 import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import { firstRunOf } from "./_history.ts";
-import type { Chain, Run } from "./_run.ts";
+import type { Chain, LiveRun } from "./_live.ts";
 import { handOut } from "./_value.ts";
 
 /** A way back to one run. */
@@ -38,7 +38,7 @@ export interface WorkflowHandle<Result = unknown> {
 
 export class Handles {
   readonly #store: RetryingStore;
-  readonly #runs: ReadonlyMap<string, Run>;
+  readonly #runs: ReadonlyMap<string, LiveRun>;
   /** Who waits for a change of a workflow that is not live here, by workflow ID. */
   readonly #waiting = new Map<string, Set<Deferred<void>>>();
   /** Changes that the store told of while runs are being read or created, by workflow ID; else `undefined`. */
@@ -48,18 +48,18 @@ export class Handles {
   #closed: WorkflowError | undefined;
 
   /** @param runs The live runs, by workflow ID; the executor keeps it up to date. */
-  constructor(store: RetryingStore, runs: ReadonlyMap<string, Run>) {
+  constructor(store: RetryingStore, runs: ReadonlyMap<string, LiveRun>) {
     this.#store = store;
     this.#runs = runs;
   }
 
   /** @param origin The runs that the handle was made with, or why there are none. */
-  create(run: WorkflowState | Run, origin?: Chain | WorkflowError): WorkflowHandle {
+  create(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): WorkflowHandle {
     return new Handle(this, run, origin);
   }
 
   /** The live run of a workflow. */
-  live(id: string): Run | undefined {
+  live(id: string): LiveRun | undefined {
     return this.#runs.get(id);
   }
 
@@ -93,7 +93,7 @@ export class Handles {
   }
 
   /** A run is live from now on. */
-  begun(run: Run): void {
+  begun(run: LiveRun): void {
     const change = this.#changes?.get(run.workflowId);
     if (change !== undefined) run.told(change);
     this.wake(run.workflowId);
@@ -165,7 +165,7 @@ class Handle implements WorkflowHandle<never> {
   /** What the store said last. */
   #status: WorkflowStatus;
 
-  constructor(handles: Handles, run: WorkflowState | Run, origin: Chain | WorkflowError | undefined) {
+  constructor(handles: Handles, run: WorkflowState | LiveRun, origin: Chain | WorkflowError | undefined) {
     this.id = run.workflowId;
     this.runId = run.runId;
     this.#firstRunId = "chain" in run ? run.chain.firstRunId : firstRunOf(run);
@@ -184,18 +184,24 @@ class Handle implements WorkflowHandle<never> {
   }
 
   /** The run as it is live here, or as it was. */
-  #run(): Run | WorkflowError | undefined {
+  #run(): LiveRun | WorkflowError | undefined {
     const live = this.#handles.live(this.id);
     if (live?.chain.firstRunId === this.#firstRunId) return live;
     return this.#origin instanceof WorkflowError ? this.#origin : this.#origin?.latest;
   }
 
+  /** The end of the run, if it is or was live here. */
+  #ended(): Promise<LiveRun> | undefined {
+    const run = this.#run();
+    if (run instanceof WorkflowError) throw run;
+    return run?.ended;
+  }
+
   async #result(signal: AbortSignal | undefined): Promise<unknown> {
     for (;;) {
-      const run = this.#run();
-      if (run instanceof WorkflowError) throw run;
+      const ended = this.#ended(); // and not the run: who waits would hold it in memory
+      const run = ended === undefined ? undefined : await abortable(ended, signal);
       if (run !== undefined) {
-        await abortable(run.ended, signal);
         if (run.status !== "running") return run.result();
         if (this.#run() !== run) continue; // it was recovered after it had been suspended
       }

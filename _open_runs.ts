@@ -65,6 +65,12 @@ export type Wait =
     readonly type: "slot";
   }
   | {
+    /** Nothing goes on for it, so it was put out of memory (`parkAfterMs`): only the store knows more. */
+    readonly type: "parked";
+    /** When it goes on by itself, in milliseconds since the epoch, if ever. */
+    readonly wakesAt?: number;
+  }
+  | {
     /** The time at which its code is to begin. */
     readonly type: "start";
     /** In milliseconds since the epoch. */

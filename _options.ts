@@ -111,6 +111,16 @@ export interface ExecutorOptions {
    */
   readonly maxConcurrentWorkflows?: number;
   /**
+   * How long nothing goes on for a run before it is parked, in milliseconds, from 0: dropped from memory, and replayed from
+   * the store when something comes for it: a signal, an update, a query, the point in time that it waits for, the end of a
+   * child. A replay takes time in proportion to the history. A run rests while all that its code waits for is of its
+   * context and no activity; one with an update that is not answered stays. It counts as running, for `maxConcurrentWorkflows`
+   * too. No timer is set for it: the executor looks for runs to park when something has come to rest in it.
+   *
+   * @default {never}
+   */
+  readonly parkAfterMs?: number;
+  /**
    * How many events a history may have beside its last one: an integer from 1. A workflow that would need more fails with code
    * `history_too_long`, and without its compensations, which need events too; before that it goes on by `ctx.continueAsNew()`.
    * What is sent to a run that is live nowhere is stored: it fails when somebody goes on with it.
@@ -282,7 +292,8 @@ export function completeOptions(options: ExecutorOptions) {
   const slots = limit("maxConcurrentActivities", slotsOf);
   const runSlots = limit("maxConcurrentWorkflows", slotsOf);
   const maxHistoryEvents = limit("maxHistoryEvents", (value) => value);
-  const { workflowVersion } = options;
+  const { workflowVersion, parkAfterMs } = options;
+  if (parkAfterMs !== undefined) checkNumber("parkAfterMs", parkAfterMs, 0, action);
   checkOptionalString("workflowVersion", workflowVersion, action);
   /** What every run that begins here records. */
   const stamp: Stamp = {
@@ -311,7 +322,8 @@ export function completeOptions(options: ExecutorOptions) {
     }
   };
   const limits = { slots, runSlots, maxHistoryEvents, replaceActivity, newRunId };
-  return { store, clock, workflows, hooks, middleware, random, storeRetry, report, logger, stamp, ...limits };
+  const seeing = { hooks, middleware, report, logger };
+  return { store, parkAfterMs, clock, workflows, random, storeRetry, stamp, ...seeing, ...limits };
 }
 
 /** Checks the arguments of `execute`. */

@@ -70,6 +70,8 @@ export interface Effect {
   readonly running?: boolean;
   /** A heartbeat is stored: the next one may be recorded. */
   beatStored?(): void;
+  /** When it goes on, if nothing but a point in time or the end of a child is waited for; else `undefined`. */
+  readonly wakesAt?: number | undefined;
 }
 
 /** A command whose outcome the workflow has not seen. */
@@ -154,14 +156,16 @@ export class Replay {
   readonly pending: LazyMap<number, Pending> = new LazyMap();
   readonly signals: Signals = new Signals(this);
   /** What the history holds of each update; `answered` if its handler has ended, and the history does not hold how. */
-  readonly updates: LazyMap<string, "accepted" | "answered" | "completed"> = new LazyMap();
+  updates: Map<string, "accepted" | "answered" | "completed"> | undefined;
+  /** How many updates were accepted that the history holds no answer to. */
+  openUpdates = 0;
   #handlers: Handlers | undefined;
   readonly #listener: ReplayListener;
   readonly #workflowId: string;
   /** Commands that the history holds and the workflow has not issued yet. */
-  readonly #expected = new LazyMap<number, CommandEvent>();
+  #expected: Map<number, CommandEvent> | undefined;
   /** Updates whose answer the history holds, and whose handler has not ended here. */
-  readonly #unanswered = new LazyMap<string, true>();
+  #unanswered: Set<string> | undefined;
   /** Whether the history holds how the run ended. */
   #over = false;
   #next = 0;
@@ -173,7 +177,7 @@ export class Replay {
   /** What to undo if the workflow fails, oldest first. */
   #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
   /** Changes of the code, and whether the run goes the new way; `recorded` if it does and the history says so. */
-  readonly #patches = new LazyMap<string, "recorded" | boolean>();
+  #patches: Map<string, "recorded" | boolean> | undefined;
   #canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #stopped = false;
@@ -188,8 +192,8 @@ export class Replay {
   /** What the workflow answers. */
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
-      this.#unanswered.delete(updateId);
-      if (this.#stopped || this.#ended || this.updates.get(updateId) !== "accepted") return;
+      this.#unanswered?.delete(updateId);
+      if (this.#stopped || this.#ended || this.updates?.get(updateId) !== "accepted") return;
       this.updates.set(updateId, "answered");
       this.#listener.answered(updateId, outcome);
     });
@@ -217,6 +221,11 @@ export class Replay {
   /** What a new wait is rejected with, if a cancellation reaches it. */
   refusal(): Error | undefined {
     return this.#shields > 0 ? undefined : this.#canceled;
+  }
+
+  /** Whether the workflow waits for something of its context. */
+  get waits(): boolean {
+    return this.pending.size > 0 || this.#conditions.length > 0 || this.signals.awaited().length > 0;
   }
 
   /** The position of the next command. */
@@ -287,9 +296,9 @@ export class Replay {
   /** Takes the next position for a command; none if that is not what the history holds. */
   #open(command: Command): Pending | undefined {
     const seq = this.#next++;
-    const event = this.#expected.get(seq);
+    const event = this.#expected?.get(seq);
     if (event !== undefined) {
-      this.#expected.delete(seq);
+      this.#expected!.delete(seq);
       if (!matches(event, command)) return void this.#diverge(this.#mismatch(event, command));
     }
     if (!this.inTurn && !this.#ended) return void this.#diverge(this.#foreign(seq, command));
@@ -331,6 +340,14 @@ export class Replay {
     }
   }
 
+  /** The payload of the next signal. */
+  nextSignal(name: string): Promise<unknown> {
+    this.assertFree();
+    if (this.#stopped) return never;
+    const refusal = this.refusal();
+    return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
+  }
+
   /** Waits until `check` answers true. */
   condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
     const condition = new Condition(check, this.#shields > 0);
@@ -369,10 +386,10 @@ export class Replay {
    */
   patched(changeId: string): boolean {
     this.assertFree();
-    let patched = this.#patches.get(changeId);
+    let patched = this.#patches?.get(changeId);
     if (patched === undefined) {
-      patched = this.#expected.size === 0 && this.#unanswered.size === 0 && !this.#over;
-      this.#patches.set(changeId, patched);
+      patched = !this.#expected?.size && !this.#unanswered?.size && !this.#over;
+      (this.#patches ??= new Map()).set(changeId, patched);
       if (patched && !this.#stopped && !this.#ended) this.#listener.patched(changeId);
     }
     return patched !== false;
@@ -441,7 +458,7 @@ export class Replay {
         this.#recorded = Math.max(this.#recorded, event.seq + 1);
         const pending = this.pending.get(event.seq);
         if (pending === undefined) {
-          if (event.seq >= this.#next) this.#expected.set(event.seq, event);
+          if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
         } else if (matches(event, pending.command)) pending.event = event;
         else this.#diverge(this.#mismatch(event, pending.command));
         return;
@@ -462,14 +479,17 @@ export class Replay {
         return;
       }
       case "patched":
-        this.#patches.set(event.changeId, "recorded");
+        (this.#patches ??= new Map()).set(event.changeId, "recorded");
         return;
       case "update_accepted":
-        if (!this.updates.has(event.updateId)) this.updates.set(event.updateId, "accepted");
+        if (this.updates?.has(event.updateId)) return;
+        (this.updates ??= new Map()).set(event.updateId, "accepted");
+        this.openUpdates++;
         return;
       case "update_completed":
-        if (this.updates.get(event.updateId) !== "answered") this.#unanswered.set(event.updateId, true);
-        this.updates.set(event.updateId, "completed");
+        if (this.updates?.get(event.updateId) !== "completed") this.openUpdates--;
+        if (this.updates?.get(event.updateId) !== "answered") (this.#unanswered ??= new Set()).add(event.updateId);
+        (this.updates ??= new Map()).set(event.updateId, "completed");
         return;
       default:
         this.#over ||= finalStatus(event) !== undefined;
@@ -478,9 +498,9 @@ export class Replay {
 
   /** Whether the history has made an event obsolete that was to be recorded. */
   isObsolete(event: WorkflowEvent): boolean {
-    if (event.type === "update_accepted") return this.updates.has(event.updateId);
-    if (event.type === "update_completed") return this.updates.get(event.updateId) === "completed";
-    if (event.type === "patched") return this.#patches.get(event.changeId) === "recorded";
+    if (event.type === "update_accepted") return this.updates?.has(event.updateId) === true;
+    if (event.type === "update_completed") return this.updates?.get(event.updateId) === "completed";
+    if (event.type === "patched") return this.#patches?.get(event.changeId) === "recorded";
     if (!("seq" in event)) return false;
     const pending = this.pending.get(event.seq);
     // A command has its place in the history, although nobody may wait for it any more.
@@ -634,7 +654,7 @@ export class Replay {
   }
 
   #mismatch(event: CommandEvent, command: Command): NonDeterminismError {
-    const later = [...this.#expected.values()].find((expected) => matches(expected, command));
+    const later = [...this.#expected?.values() ?? []].find((expected) => matches(expected, command));
     const edit = later === undefined
       ? `${article(describe(command))} was inserted before ${describe(event)}, or replaced it`
       : `${describe(event)} was removed or moved: the history has ${describe(command)} at position ${later.seq}`;

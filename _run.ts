@@ -14,9 +14,7 @@ import { CanceledError, type NonDeterminismError, WorkflowError } from "./errors
 import type { Hooks, RunInfo } from "./hooks.ts";
 import type {
   ChildStartedEvent,
-  CommandEvent,
   ErrorRecord,
-  UpdateCompletedEvent,
   Workflow,
   WorkflowEvent,
   WorkflowStartedEvent,
@@ -24,22 +22,24 @@ import type {
   WorkflowStatus,
 } from "./types.ts";
 import { type ActivityHost, ActivityTask } from "./_activity.ts";
+import { Answers } from "./_answers.ts";
 import { cannot } from "./_check.ts";
 import { type ChildHost, ChildTask } from "./_child.ts";
 import { Deferred } from "./_deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Fifo } from "./_fifo.ts";
-import { LazyMap } from "./_lazy_map.ts";
 import { callHook, tellOf } from "./_hooks.ts";
+import { acceptanceEvent, answerEvent, commandEvent, finalEvent } from "./_events.ts";
 import { finalStatus, firstRunOf, isCommand } from "./_history.ts";
 import type { Outcome } from "./_handlers.ts";
-import { type Command, type Pending, Replay, type ReplayListener } from "./_replay.ts";
+import type { Chain, LiveRun, Parked, UpdateRequest } from "./_live.ts";
 import { type Wait, waitsOf } from "./_open_runs.ts";
+import { type Pending, Replay, type ReplayListener } from "./_replay.ts";
 import type { Stamp } from "./_options.ts";
 import { isConflict, type RetryingStore } from "./_retrying_store.ts";
 import type { Slots, Ticket } from "./_slots.ts";
 import type { Timer } from "./_timers.ts";
-import { handOut, show, toStored } from "./_value.ts";
+import { handOut, show } from "./_value.ts";
 import { Writer, type WriterRun } from "./_writer.ts";
 
 /** What a run uses of its executor. */
@@ -54,28 +54,29 @@ export interface Host extends ActivityHost, ChildHost, ContextHost {
   newRunId(workflowId: string): string;
   /** How many events a history may have beside its last one; no limit if there is none. */
   readonly maxHistoryEvents: number | undefined;
+  /** Who puts runs that rest out of memory; nobody if there is none. */
+  readonly parking: Resting | undefined;
   /** The run is live no more. */
-  ended(run: Run): void;
+  ended(run: LiveRun): void;
   /** A run that was stored just now goes on where another one has ended. */
   begin(run: Run, started: WorkflowEvent): void;
 }
 
-/** Runs that continue each other as new, as far as they were live here. */
-export interface Chain {
-  readonly firstRunId: string;
-  latest: Run;
-  /** Whether it has one of the executor's slots. */
-  slot?: boolean;
+/** Hears of runs for which nothing goes on. */
+export interface Resting {
+  /** For now nothing goes on for a run. */
+  rest(run: Run): void;
+  /** It is live no more. */
+  forget(run: Run): void;
 }
 
 const none: readonly never[] = [];
 
-export class Run implements RunInfo, ReplayListener, WriterRun {
+export class Run implements LiveRun, ReplayListener, WriterRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
   readonly chain: Chain;
-  /** Where the stored run stands. */
   status: WorkflowStatus = "running";
   /** Whether the run goes on in this process. */
   live = true;
@@ -84,7 +85,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   readonly #replay: Replay;
   readonly #writer: Writer;
   readonly #started: WorkflowStartedEvent;
-  #ended: Deferred<void> | undefined;
   /** Stored events that are not applied. */
   readonly #queue = new Fifo<WorkflowEvent>();
   /** Workflow code sees no event any more. */
@@ -104,11 +104,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The request for a cancellation: whether it got into the store. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** The answers to updates, given or to be given, by the update's ID. */
-  readonly #answers = new LazyMap<string, Deferred>();
+  /** None while nobody has asked for an update. */
+  #answers: Answers | undefined;
   #settling: Deferred<void> | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
-  readonly #children = new LazyMap<number, ChildStartedEvent>();
+  #children: Map<number, ChildStartedEvent> | undefined;
   /** Those that a replayed cancellation has abandoned. */
   #orphans: ChildStartedEvent[] | undefined;
   /** What `result()` answers or throws, once the run has ended. */
@@ -137,7 +137,8 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.replaying = replay;
     this.#writer = new Writer(host.store, this, history.length, replay);
     this.#started = history[0] as WorkflowStartedEvent;
-    this.chain = chain ?? { firstRunId: firstRunOf({ runId: run.runId, history }), latest: this };
+    const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
+    this.chain = chain ?? { firstRunId, latest: this, slot: false, ended: undefined, woken: false };
     this.chain.latest = this;
     for (const event of history) this.takeIn(event);
     const { at, timeoutMs, startAt = at } = this.#started;
@@ -158,6 +159,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#writer.resume();
     this.#startTimer = timers.set(startAt, () => this.#enter());
+    this.rest();
   }
 
   /**
@@ -193,32 +195,23 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#waiting = false;
   }
 
-  /** Whether the workflow's code has begun, or is about to. */
   get begun(): boolean {
     return !this.#waiting;
   }
 
-  /** What its code waits for. */
   waits(): Wait[] {
     if (!this.#waiting) return waitsOf(this.#replay, this.#host.clock.now());
     return [this.#ticket === undefined ? { type: "start", startAt: this.#started.startAt! } : { type: "slot" }];
   }
 
-  /** Resolves when the run is live no more. */
-  get ended(): Promise<void> {
-    return this.live ? (this.#ended ??= new Deferred()).promise : Promise.resolve();
+  get ended(): Promise<LiveRun> {
+    return this.live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
   }
 
-  /** Whether events from outside can still get into the history. */
   get open(): boolean {
     return this.live && !this.#closing;
   }
 
-  /**
-   * Stores an event from outside. Resolves to whether it got into the store before the run ended.
-   *
-   * @throws What suspended the run, if it did.
-   */
   post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
@@ -236,12 +229,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     );
   }
 
-  /** Stores a request for a cancellation like {@linkcode post}, unless there is one. */
   cancel(event: WorkflowEvent): Promise<boolean> {
     return this.#cancellation ??= this.post(event);
   }
 
-  /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
   terminate(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return Promise.resolve(false);
     this.#halt();
@@ -289,41 +280,37 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     return false;
   }
 
+  get parent(): WorkflowStartedEvent["parent"] {
+    return this.#started.parent;
+  }
+
   /** How large a payload may be. */
   get maxPayloadBytes(): number | undefined {
     return this.#started.maxPayloadBytes;
   }
 
-  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
   async query(name: string, args: readonly unknown[]): Promise<unknown> {
     await this.#settled();
     return this.#replay.handlers.query(this.workflowId, name, args);
   }
 
-  /**
-   * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
-   * run takes no updates any more.
-   *
-   * @throws What the validation or the handler throws; what ends the run before the answer.
-   */
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
     const { handlers, updates } = this.#replay;
     const { updateId, name, input } = request;
-    let answer = this.#answers.get(updateId);
+    let answer = this.#answers?.get(updateId);
     if (answer === undefined) {
       if (!this.open) return undefined;
-      const taken = updates.has(updateId);
+      const taken = updates?.has(updateId) === true;
       if (!taken && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
       }
       if (!taken) handlers.validate(name, input);
-      this.#answers.set(updateId, answer = new Deferred());
-      answer.promise.catch(() => {});
-      if (!taken && !await this.post(acceptance(request, this.#host.clock.now()))) return undefined;
+      answer = (this.#answers ??= new Answers()).expect(updateId);
+      if (!taken && !await this.post(acceptanceEvent(request, this.#host.clock.now()))) return undefined;
     }
-    return { value: await answer.promise };
+    return { value: await answer };
   }
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
@@ -351,21 +338,17 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
         error = suspended;
       }
     }
-    for (const answer of this.#answers.values()) answer.reject(error);
-    this.#answers.clear();
+    this.#answers!.end(error);
   }
 
-  /** The store says that the workflow has changed, and how long its history is after an append. */
   told(historyLength: number | null): void {
     this.#writer.told(historyLength);
   }
 
-  /** What the run came to: the workflow's result, or a throw. Only once it has ended. */
   result(): unknown {
     return this.#result!();
   }
 
-  /** Leaves the run as it is stored. What goes on for it is aborted and its outcomes are dropped. */
   suspend(error: unknown): void {
     this.#end(() => error, () => {
       throw error;
@@ -381,20 +364,11 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const at = this.#host.clock.now();
     // What an earlier run of the code had asked for, but not stored, counts from then on.
     const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
-    this.record(Object.freeze(commandEvent(command, seq, at, from, this.maxPayloadBytes)));
+    this.record(commandEvent(command, seq, at, from, this.maxPayloadBytes));
   }
 
   answered(updateId: string, outcome: Outcome): void {
-    const at = this.#host.clock.now();
-    const fail = (error: unknown) =>
-      this.record(Object.freeze({ type: "update_completed", at, updateId, error: toErrorRecord(error) }));
-    if (!outcome.ok) return fail(outcome.error);
-    try {
-      const result = toStored(outcome.value, "answer of update", undefined, this.maxPayloadBytes);
-      this.record(Object.freeze({ type: "update_completed", at, updateId, result }));
-    } catch (error) {
-      fail(error);
-    }
+    this.record(answerEvent(updateId, outcome, this.#host.clock.now(), this.maxPayloadBytes));
   }
 
   patched(changeId: string): void {
@@ -402,7 +376,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   abandoned({ seq, effect }: Pending): void {
-    const event = this.#children.get(seq);
+    const event = this.#children?.get(seq);
     if (event === undefined) return;
     if (this.#replay.replaying) (this.#orphans ??= []).push(event);
     else if (effect instanceof ChildTask) effect.close();
@@ -411,7 +385,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
 
   /** What becomes of the children when nobody is left who waits for them. */
   #closeChildren(): void {
-    for (const [seq, event] of this.#children.entries()) {
+    for (const [seq, event] of this.#children ?? []) {
       const effect = this.#replay.pending.get(seq)?.effect;
       if (effect instanceof ChildTask) effect.close();
       else this.#host.closeChild(this, event);
@@ -419,7 +393,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   returned(outcome: Outcome): void {
-    this.#final ??= this.#finalEvent(outcome);
+    this.#final ??= finalEvent(outcome, this.#replay.canceled, this.#host.clock.now());
     this.#conclude();
   }
 
@@ -462,10 +436,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
-      if (event.type !== "update_accepted") continue;
-      const answer = this.#answers.get(event.updateId);
-      if (answer !== undefined) next.#answers.set(event.updateId, answer);
-      this.#answers.delete(event.updateId);
+      if (event.type === "update_accepted") this.#answers?.leave(event.updateId, next.#answers ??= new Answers());
     }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
@@ -474,6 +445,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   diverged(error: NonDeterminismError): void {
+    if (this.chain.woken && this.#replay.replaying) this.#host.report(error); // nobody need have asked for it
     this.suspend(error);
   }
 
@@ -482,23 +454,17 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
       this.#host.timers.clear(this.#deadline);
+      this.#deadline = undefined;
       if (this.#waiting) {
         // What is replayed may have begun before: its cleanup runs, whether there is a slot or not.
         if (!this.#replay.replaying) this.#replay.refuse(event);
         this.#stopWaiting();
       }
     }
-    if (event.type === "update_completed") this.#answer(event);
-    else if (event.type === "child_started") this.#children.set(event.seq, event);
-    else if (event.type === "child_completed" || event.type === "child_failed") this.#children.delete(event.seq);
+    if (event.type === "update_completed") (this.#answers ??= new Answers()).give(event);
+    else if (event.type === "child_started") (this.#children ??= new Map()).set(event.seq, event);
+    else if (event.type === "child_completed" || event.type === "child_failed") this.#children?.delete(event.seq);
     if (this.live) this.#queue.push(event);
-  }
-
-  #answer({ updateId, result, error }: UpdateCompletedEvent): void {
-    let answer = this.#answers.get(updateId);
-    if (answer === undefined) this.#answers.set(updateId, answer = new Deferred());
-    if (error === undefined) answer.resolve(handOut(result));
-    else answer.reject(fromErrorRecord(error));
   }
 
   act(event: WorkflowEvent): void {
@@ -555,7 +521,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         this.#endSettling();
-        return;
+        return this.rest();
       }
       const event = this.#queue.shift();
       if (this.#continuation !== undefined && isFromOutside(event)) {
@@ -577,13 +543,12 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#adopt();
     this.#conclude();
     for (const event of this.#orphans ?? []) {
-      if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
+      if (this.#children?.has(event.seq)) this.#host.closeChild(this, event);
     }
     this.#orphans = undefined;
     this.#writer.resume();
   }
 
-  /** Performs what another executor had started, once all that is stored is seen: the outcome can be among it. */
   async takeOver(): Promise<void> {
     await this.#settled();
     this.#adopt();
@@ -607,7 +572,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
       const timer = timers.set(event.dueAt, () => {
         this.record(Object.freeze({ type: "timer_fired", at: clock.now(), seq }));
       });
-      pending.effect = { stop: () => timers.clear(timer) };
+      pending.effect = { stop: () => timers.clear(timer), wakesAt: event.dueAt };
     } else if (event?.type === "activity_started") {
       const task = new ActivityTask(this.#host, this, pending);
       if (pending.retryAt !== undefined) task.retry(pending.retryAt);
@@ -620,20 +585,6 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   #close(event: WorkflowEvent): void {
     this.record(event);
     this.#closing = true;
-  }
-
-  #finalEvent(outcome: Outcome): WorkflowEvent {
-    const at = this.#host.clock.now();
-    const fail = (error: unknown) =>
-      Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) } as const);
-    if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
-    const { error } = outcome;
-    const { canceled } = this.#replay;
-    if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) {
-      return fail(error);
-    }
-    if (!(canceled instanceof CanceledError)) return fail(canceled);
-    return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
   }
 
   #finish(event: WorkflowEvent): void {
@@ -661,21 +612,53 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    if (this.#answers.size > 0) this.#endAnswers();
+    if (this.#answers !== undefined) this.#endAnswers();
+    this.#host.parking?.forget(this);
     this.#host.ended(this);
-    this.#ended?.resolve();
+    const { chain } = this;
+    const { ended } = chain;
+    chain.ended = undefined;
+    ended?.resolve(this);
   }
-}
 
-/** An update that somebody asks for; its input is a stored value. */
-export interface UpdateRequest {
-  readonly updateId: string;
-  readonly name: string;
-  readonly input: unknown;
-}
+  childEnded(seq: number): void {
+    const effect = this.#replay.pending.get(seq)?.effect;
+    if (effect instanceof ChildTask) effect.ended();
+  }
 
-function acceptance({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
-  return Object.freeze({ type: "update_accepted", at, updateId, name, input });
+  rest(): void {
+    const { parking } = this.#host;
+    if (parking !== undefined && this.#rests()) parking.rest(this);
+  }
+
+  /** Whether nothing goes on in the run itself. What goes on for its commands is another matter. */
+  #rests(): boolean {
+    if (!this.open || this.#halted || this.#replay.replaying) return false;
+    if (this.#writer.busy || this.#settling !== undefined) return false;
+    if (this.#waiting) return this.#ticket === undefined; // who stands in line keeps its place
+    return !this.#replay.inTurn && this.#queue.size === 0;
+  }
+
+  /**
+   * Leaves memory, if nothing goes on for the run. Its code is dropped where it waits: it sees nothing any more. Answers what
+   * is to be kept of it, or nothing if it stays.
+   */
+  park(): Parked | undefined {
+    if (!this.#rests() || this.#replay.openUpdates > 0 || !(this.#waiting || this.#replay.waits)) return undefined;
+    const { clock, timers } = this.#host;
+    const pendings = [...this.#replay.pending.values()];
+    let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, this.#waiting ? this.#startTimer!.dueAt : Infinity);
+    for (const { effect } of pendings) wakesAt = Math.min(wakesAt, effect?.wakesAt ?? -Infinity);
+    if (wakesAt <= clock.now()) return undefined; // something goes on, or is about to
+    this.live = false;
+    this.#replay.stop();
+    timers.clear(this.#deadline);
+    timers.clear(this.#startTimer);
+    for (const { effect } of pendings) effect!.stop(undefined);
+    const children = pendings.filter(({ effect }) => effect instanceof ChildTask).map(({ seq }) => seq);
+    const historyLength = this.#writer.length;
+    return { workflow: this.#workflow, historyLength, wakesAt, children: children.length > 0 ? children : none };
+  }
 }
 
 /** Whether a command has started a child that is left alone when the run ends. */
@@ -686,34 +669,4 @@ function outlives({ command, resolved }: Pending): boolean {
 /** What is seen by the next run if this one has not seen it. */
 function isFromOutside({ type }: WorkflowEvent): boolean {
   return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
-}
-
-/** What is recorded of a command; `from` is when a sleep begins. */
-function commandEvent(
-  command: Command,
-  seq: number,
-  at: number,
-  from: number,
-  maxBytes: number | undefined,
-): CommandEvent {
-  const { type } = command;
-  switch (type) {
-    case "activity_started":
-      return { type, at, seq, name: command.name, input: command.input };
-    case "timer_started":
-      return { type, at, seq, dueAt: from + command.delayMs };
-    case "child_started": {
-      const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
-      const event = { type, at, seq, name, workflowId, input, closePolicy } as const;
-      return timeoutMs === undefined ? event : { ...event, timeoutMs };
-    }
-    case "compensation_started":
-      return { type, at, seq, name: command.name };
-    case "side_effect":
-      try {
-        return { type, at, seq, value: toStored(command.body(), "value of side effect", undefined, maxBytes) };
-      } catch (error) {
-        return { type, at, seq, error: toErrorRecord(error) };
-      }
-  }
 }

@@ -33,11 +33,23 @@ interface Arrival {
   readonly order: number;
 }
 
+/** Gets what arrives on a channel. */
+interface Subscriber {
+  /** What it was given and has not read. */
+  readonly unread: Iterable<Arrival>;
+  /** Whether it waits. */
+  readonly waits: boolean;
+  take(arrival: Arrival): void;
+  cancel(reason: Error, shieldedToo: boolean): void;
+}
+
 interface Channel {
   /** Read by nobody yet; empty while somebody is subscribed. */
   buffer: Fifo<Arrival>;
-  readonly subscribers: Set<Subscription>;
+  readonly subscribers: LazyMap<Subscriber, true>;
 }
+
+const none: readonly never[] = [];
 
 export class Signals {
   readonly #channels = new LazyMap<string, Channel>();
@@ -53,14 +65,14 @@ export class Signals {
     const { buffer, subscribers } = this.#channel(event.name);
     const arrival = { event, order: this.#arrived++ };
     if (subscribers.size === 0) buffer.push(arrival);
-    for (const subscriber of subscribers) subscriber.take(arrival);
+    for (const subscriber of subscribers.keys()) subscriber.take(arrival);
   }
 
   /** What nobody or not everybody has read, in order of arrival. */
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {
-      for (const one of [buffer, ...[...subscribers].map((subscriber) => subscriber.unread)]) {
+      for (const one of [buffer, ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
         for (const arrival of one) unread.add(arrival);
       }
     }
@@ -69,9 +81,16 @@ export class Signals {
 
   /** The names of the signals that somebody waits for. */
   awaited(): string[] {
-    return Array.from(this.#channels.entries())
-      .filter(([, { subscribers }]) => [...subscribers].some((one) => one.waits))
-      .map(([name]) => name);
+    return [...this.#channels.keys()].filter((name) =>
+      [...this.#channels.get(name)!.subscribers.keys()].some(({ waits }) => waits)
+    );
+  }
+
+  /** The payload of the next signal, for one who waits for no other. */
+  once(name: string): Promise<unknown> {
+    const channel = this.#channel(name);
+    if (channel.buffer.size > 0) return Promise.resolve(handOut(channel.buffer.shift().event.payload));
+    return new Once(channel, this.#gate.shielded).promise;
   }
 
   subscribe(name: string): AsyncIterator<unknown, undefined> {
@@ -81,20 +100,51 @@ export class Signals {
   /** Rejects every wait that a cancellation reaches: all, or those that began outside a shield. */
   cancel(reason: Error, shieldedToo: boolean): void {
     for (const { subscribers } of this.#channels.values()) {
-      for (const subscriber of [...subscribers]) subscriber.cancel(reason, shieldedToo);
+      for (const subscriber of [...subscribers.keys()]) subscriber.cancel(reason, shieldedToo);
     }
   }
 
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new Set() });
+      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new LazyMap() });
     }
     return channel;
   }
 }
 
-class Subscription implements AsyncIterator<unknown, undefined> {
+class Once extends Deferred implements Subscriber {
+  readonly #channel: Channel;
+  readonly #shielded: boolean;
+
+  constructor(channel: Channel, shielded: boolean) {
+    super();
+    this.#channel = channel;
+    this.#shielded = shielded;
+    channel.subscribers.set(this, true);
+  }
+
+  get unread(): readonly Arrival[] {
+    return none;
+  }
+
+  get waits(): boolean {
+    return true;
+  }
+
+  take({ event }: Arrival): void {
+    this.#channel.subscribers.delete(this);
+    this.resolve(handOut(event.payload));
+  }
+
+  cancel(reason: Error, shieldedToo: boolean): void {
+    if (this.#shielded && !shieldedToo) return;
+    this.#channel.subscribers.delete(this);
+    this.reject(reason);
+  }
+}
+
+class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
   readonly unread: Fifo<Arrival>;
@@ -105,7 +155,7 @@ class Subscription implements AsyncIterator<unknown, undefined> {
     this.#gate = gate;
     this.unread = channel.buffer;
     channel.buffer = new Fifo();
-    channel.subscribers.add(this);
+    channel.subscribers.set(this, true);
   }
 
   get waits(): boolean {
@@ -119,7 +169,7 @@ class Subscription implements AsyncIterator<unknown, undefined> {
   }
 
   next(): Promise<IteratorResult<unknown, undefined>> {
-    if (!this.#channel.subscribers.has(this)) {
+    if (this.#channel.subscribers.get(this) === undefined) {
       return Promise.resolve({ value: undefined, done: true });
     }
     const refusal = this.#gate.refusal();
@@ -131,7 +181,8 @@ class Subscription implements AsyncIterator<unknown, undefined> {
       return Promise.resolve({ value: handOut(this.unread.shift().event.payload), done: false });
     }
     const waiter = new Waiter(this.#gate.shielded);
-    this.#waiters.push(waiter);
+    if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17
+    else this.#waiters.push(waiter);
     return waiter.promise;
   }
 

@@ -37,6 +37,22 @@ export interface WriterRun extends RunInfo {
   succeeded(runId: string, events: readonly WorkflowEvent[]): void;
   /** Applies what was taken in. */
   pump(): void;
+  /** Nothing is on its way any more. */
+  rest(): void;
+}
+
+/**
+ * Why a run cannot go on with what is stored; `undefined` if it can.
+ *
+ * @param length How many events of it are known to be stored.
+ */
+export function whyLost(run: RunInfo, state: WorkflowState | null, length: number): WorkflowError | undefined {
+  const lost = cannot("go on with workflow", run.workflowId);
+  if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
+  if (state.runId !== run.runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
+  if (state.history.length >= length) return undefined;
+  const lengths = `the stored history has ${state.history.length} events, ${length} were there before`;
+  return new WorkflowError("conflict", `${lost}: ${lengths}`);
 }
 
 interface Batch {
@@ -61,7 +77,7 @@ export class Writer {
   #succession: string | undefined;
   #idle: Deferred<void> | undefined;
 
-  /** @param paused Whether to record without writing until {@linkcode resume}. */
+  /** @param paused Whether to record without writing, and without reading what is new, until {@linkcode resume}. */
   constructor(store: RetryingStore, run: WriterRun, length: number, paused: boolean) {
     this.#store = store;
     this.#run = run;
@@ -120,6 +136,11 @@ export class Writer {
     this.#outbox = undefined;
   }
 
+  /** Whether something is on its way, or is to be. */
+  get busy(): boolean {
+    return this.#writing || this.#outbox !== undefined || this.#succession !== undefined;
+  }
+
   /** Resolves when nothing is on its way. */
   idle(): Promise<void> {
     return this.#writing ? (this.#idle ??= new Deferred()).promise : Promise.resolve();
@@ -129,7 +150,7 @@ export class Writer {
   #begin(): void {
     if (this.#writing || !this.#run.live || !(this.#behind || this.#ready)) return;
     this.#writing = true;
-    queueMicrotask(this.#next);
+    queueMicrotask(() => this.#next());
   }
 
   get #ready(): boolean {
@@ -137,10 +158,10 @@ export class Writer {
   }
 
   get #behind(): boolean {
-    return this.#told !== undefined && this.#told !== this.#length;
+    return !this.#paused && this.#told !== undefined && this.#told !== this.#length;
   }
 
-  readonly #next = (): void => {
+  #next(): void {
     if (!this.#run.live || !(this.#behind || this.#ready)) return this.#end();
     if (this.#behind) return void this.#guard(this.#catchUp(undefined, false));
     const batch = this.#outbox;
@@ -151,12 +172,13 @@ export class Writer {
       this.#stored(batch);
       this.#next();
     }, (error) => this.#guard(this.#retry(batch, error)));
-  };
+  }
 
   #end(): void {
     this.#writing = false;
     this.#idle?.resolve();
     this.#idle = undefined;
+    this.#run.rest();
   }
 
   async #guard(work: Promise<unknown>): Promise<void> {
@@ -233,7 +255,7 @@ export class Writer {
     this.#told = undefined; // what is told from here on may be newer than the answer
     const state = await this.#store.load(this.#run.workflowId);
     if (!this.#run.live) return true;
-    const lost = this.#whyLost(state);
+    const lost = whyLost(this.#run, state, this.#length);
     if (lost !== undefined) {
       this.#run.suspend(lost);
       return true;
@@ -258,16 +280,6 @@ export class Writer {
     if (status !== "running") this.#run.endedElsewhere(state!);
     this.#run.pump();
     return tail.length > 0 || status !== "running";
-  }
-
-  #whyLost(state: WorkflowState | null): WorkflowError | undefined {
-    const { workflowId, runId } = this.#run;
-    const lost = cannot("go on with workflow", workflowId);
-    if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
-    if (state.runId !== runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
-    if (state.history.length >= this.#length) return undefined;
-    const lengths = `the stored history has ${state.history.length} events, ${this.#length} were there before`;
-    return new WorkflowError("conflict", `${lost}: ${lengths}`);
   }
 
   #dropObsolete(batch: Batch, tail: readonly WorkflowEvent[]): WorkflowEvent[] {

@@ -174,17 +174,22 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  async waitForSignal<Payload = unknown>(
+  waitForSignal<Payload = unknown>(
     signal: string | SignalDefinition<Payload>,
     options: WaitOptions = {},
   ): Promise<Payload> {
-    const name = definedName("name", signal, "wait for signal");
-    const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-    return await this.#replay.within(timeout, `Signal ${show(name)}`, () => {
-      const subscription = this.#replay.signals.subscribe(name);
-      const promise = subscription.next().then(({ value }) => value as Payload);
-      return { promise, stop: () => void subscription.return!() };
-    });
+    try {
+      const name = definedName("name", signal, "wait for signal");
+      const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
+      if (timeout === undefined) return this.#replay.nextSignal(name) as Promise<Payload>;
+      return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
+        const subscription = this.#replay.signals.subscribe(name);
+        const promise = subscription.next().then(({ value }) => value as Payload);
+        return { promise, stop: () => void subscription.return!() };
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {

@@ -5,7 +5,7 @@
  *
  * 1. What a caller is told is stored first: a started run, a signal, a cancellation, a result.
  * 2. A stopped executor loses nothing: another one on the same store goes on with `recover()`.
- * 3. Without live runs it holds nothing: no timer, no subscription, no pending task.
+ * 3. Without live runs it holds nothing: no timer, no subscription, no pending task. A parked run counts as live.
  *
  * @example
  * ```ts
@@ -26,7 +26,6 @@
  */
 
 import { WorkflowError } from "./errors.ts";
-import type { ChildRequest } from "./context.ts";
 import { applyMiddleware, type MiddlewareCall, type RunInfo } from "./hooks.ts";
 import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
 import type {
@@ -50,10 +49,9 @@ import {
   definedName,
   invalid,
 } from "./_check.ts";
+import { createRun } from "./_create.ts";
 import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
 import { Handles, type WorkflowHandle } from "./_handles.ts";
-import { FrozenBatch } from "./_history.ts";
-import { tellOf } from "./_hooks.ts";
 import { lookAt } from "./_look.ts";
 import type { OpenRun, Wait } from "./_open_runs.ts";
 import {
@@ -69,8 +67,11 @@ import {
   type UpdateOptions,
   validateExecution,
 } from "./_options.ts";
-import { isConflict, RetryingStore } from "./_retrying_store.ts";
-import { type Chain, type Host, Run } from "./_run.ts";
+import { isChildOf, Outside } from "./_outside.ts";
+import { RetryingStore } from "./_retrying_store.ts";
+import { type ParkedHost, ParkedRun, Parking } from "./_parked.ts";
+import type { Chain, LiveRun } from "./_live.ts";
+import { Run } from "./_run.ts";
 import { type Timer, Timers } from "./_timers.ts";
 import { Turns } from "./_turns.ts";
 import { handOut, show, toStored } from "./_value.ts";
@@ -107,23 +108,18 @@ function copyLabels(labels: Labels, id: string): Labels {
   return copy;
 }
 
-/** Whether a workflow was started by a certain command. */
-function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
-  return started?.type === "workflow_started" && started.parent?.workflowId === parent.workflowId &&
-    started.parent.runId === parent.runId && started.parent.seq === seq;
-}
-
 /** What every workflow is asked for without a handler. */
 const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
 
 /** Runs workflows. */
 export class Executor {
-  readonly #host: Host;
+  readonly #host: ParkedHost;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   /** The live runs, by workflow ID. */
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, LiveRun>();
   readonly #handles: Handles;
+  readonly #outside: Outside;
   readonly #signalPrefix = crypto.randomUUID();
   #signals = 0;
   #closed: Promise<void> | undefined;
@@ -136,7 +132,7 @@ export class Executor {
    * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
-    const { store, workflows, storeRetry, ...rest } = completeOptions(options);
+    const { store, workflows, storeRetry, parkAfterMs, ...rest } = completeOptions(options);
     const { clock, random } = rest;
     for (const [name, workflow] of Object.entries(workflows)) {
       this.#workflows.set(name, workflow);
@@ -146,21 +142,32 @@ export class Executor {
     const timers = new Timers(clock, turns);
     const retrying = new RetryingStore(store, storeRetry, { clock, timers, turns, random });
     this.#handles = new Handles(retrying, this.#runs);
-    const ended = (run: Run) => {
+    const ended = (run: LiveRun) => {
       if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
       this.#handles.listen();
+      if (run.chain.latest === run) this.#tellParent(run);
     };
     const begin = (run: Run, started: WorkflowEvent) => {
       this.#begin(run, started);
       run.told(null); // others may have written to it already
     };
+    const parking = parkAfterMs === undefined ? undefined : new Parking(
+      clock,
+      turns,
+      parkAfterMs,
+      (run, parked) => void this.#runs.set(run.workflowId, new ParkedRun(this.#host, run, parked)),
+    );
     this.#host = {
-      ...{ ...rest, store: retrying, timers, turns, ended, begin },
+      ...{ ...rest, store: retrying, timers, turns, parking, ended, begin },
+      woken: (run) => void this.#runs.set(run.workflowId, run),
+      isHere: (id) => this.#runs.has(id),
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
-      closeChild: (parent, event) => void this.#closeChild(parent, event),
-      reachChild: (request, key) => this.#reachChild(request, key),
+      closeChild: (parent, event) => void this.#outside.closeChild(parent, event),
+      reachChild: (request, key) => this.#outside.reachChild(request, key),
     };
+    const assertOpen = (verb: string, id?: string) => this.#assertOpen(verb, id);
+    this.#outside = new Outside({ ...this.#host, assertOpen }, this.#handles);
   }
 
   /**
@@ -244,7 +251,7 @@ export class Executor {
       const run = this.#runs.get(id);
       const sent = run?.open === true && this.#closed === undefined;
       if (sent && await run.post(event)) return; // what is usual, without a further promise
-      await this.#post("signal", id, event, sent);
+      await this.#outside.post("signal", id, event, sent);
     }) as Promise<void>;
   }
 
@@ -356,7 +363,7 @@ export class Executor {
   cancel(id: string, reason?: string): Promise<void> {
     return this.#call({ kind: "cancel", workflowId: id }, async () => {
       checkOptionalString("reason", reason, "cancel workflow", id);
-      await this.#post("cancel", id, this.#cancelEvent(reason));
+      await this.#outside.cancel(id, reason);
     }) as Promise<void>;
   }
 
@@ -374,14 +381,8 @@ export class Executor {
   terminate(id: string, reason?: string): Promise<void> {
     return this.#call({ kind: "terminate", workflowId: id }, async () => {
       checkOptionalString("reason", reason, "terminate workflow", id);
-      await this.#terminate(id, reason);
+      await this.#outside.terminate(id, reason);
     }) as Promise<void>;
-  }
-
-  #terminate(id: string, reason: string | undefined): Promise<void> {
-    const error = new WorkflowError("terminated", `Terminated workflow ${show(id)}${reason ? `: ${reason}` : ""}`);
-    const event = { type: "workflow_canceled", at: this.#host.clock.now(), error: toErrorRecord(error) } as const;
-    return this.#post("terminate", id, Object.freeze(event));
   }
 
   /**
@@ -411,10 +412,10 @@ export class Executor {
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
         const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) void live.takeOver();
+        if (live?.runId === state.runId) live.takeOver(state.history.length);
         else handles.push(this.#handles.create(state, this.#resume(state)));
       }
-      for (const state of states) void this.#closeOrphan(state);
+      for (const state of states) void this.#outside.closeOrphan(state);
       return handles;
     });
   }
@@ -457,9 +458,10 @@ export class Executor {
 
   async #close(drainMs: number): Promise<void> {
     await null; // `#closed` is set from here on
-    const runs = [...this.#runs.values()];
-    if (drainMs > 0) await this.#drain(runs, drainMs);
     const error = closedError();
+    for (const run of this.#runs.values()) if (run instanceof ParkedRun) run.suspend(error); // it must not wake
+    const runs = [...this.#runs.values()] as Run[];
+    if (drainMs > 0) await this.#drain(runs, drainMs);
     for (const run of runs) run.suspend(error);
     this.#host.store.close(error);
     this.#handles.close(error);
@@ -511,7 +513,7 @@ export class Executor {
     isSame?: (state: WorkflowState) => boolean,
   ): Promise<Run | WorkflowState> {
     const { workflowName } = event;
-    const runId = await this.#create(workflowId, event, options, isSame);
+    const runId = await createRun(this.#host, this.#outside, workflowId, event, options, isSame);
     this.#assertOpen("execute", workflowId);
     if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
     if (typeof runId !== "string") return runId;
@@ -556,30 +558,6 @@ export class Executor {
     });
   }
 
-  /** Ends a child for which nobody waits any more, unless it is to be left alone. */
-  async #closeChild(parent: RunInfo, { workflowId, seq, closePolicy }: ChildStartedEvent): Promise<void> {
-    if (closePolicy === "abandon") return;
-    try {
-      const stored = await this.#host.store.load(workflowId);
-      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
-      const reason = `its parent ${show(parent.workflowId)} is over`;
-      if (closePolicy === "terminate") await this.#terminate(workflowId, reason);
-      else await this.#post("cancel", workflowId, this.#cancelEvent(reason));
-    } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (code !== "closed" && code !== "not_found") this.#host.report(error); // recover() tries again
-    }
-  }
-
-  /** Sends what a workflow asks of its child; the key tells a repetition. */
-  async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
-    // It may have been tried before: what was sent is there, then.
-    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason), true);
-    const at = this.#host.clock.now();
-    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
-    await this.#post("signal", workflowId, Object.freeze(event), true);
-  }
-
   /** Makes a stored run live, or says why it cannot be. */
   #resume(state: WorkflowState): Chain | WorkflowError {
     let workflow: Workflow<never>;
@@ -594,19 +572,6 @@ export class Executor {
     return run.chain;
   }
 
-  /** Closes a child whose parent's run was over before it could do so. */
-  async #closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
-    const started = history[0];
-    if (started?.type !== "workflow_started" || started.parent === undefined) return;
-    const { parent } = started;
-    const { closePolicy, seq } = parent;
-    const state = await this.#host.store.load(parent.workflowId).catch(() => undefined);
-    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
-    const { at, workflowName: name } = started;
-    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
-    await this.#closeChild({ ...parent, workflowName: "" }, event);
-  }
-
   /** The function of a stored workflow. */
   #codeOf(state: WorkflowState, action: string): Workflow<never> {
     const workflow = this.#workflows.get(state.workflowName);
@@ -617,70 +582,12 @@ export class Executor {
     throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
   }
 
-  /**
-   * Stores the first event of a run, in the place of a finished run if there is one. Answers the ID of the run, or the run
-   * that was there if the options say to join it, or `isSame` that it is what was to be started.
-   */
-  async #create(
-    id: string,
-    event: WorkflowEvent,
-    options: ExecuteOptions,
-    isSame: (state: WorkflowState) => boolean = () => false,
-  ): Promise<string | WorkflowState> {
-    const { store, newRunId } = this.#host;
-    const { onConflict, reuse } = options;
-    let runId = newRunId(id);
-    let replaces: string | undefined;
-    let terminated = false;
-    for (let attempt = 1;; attempt++) {
-      let failure: unknown;
-      try {
-        await store.append(new FrozenBatch(id, runId, 0, [event], replaces));
-        return runId;
-      } catch (error) {
-        failure = error;
-      }
-      if (isConflict(failure)) {
-        const state = await store.load(id);
-        if (state?.runId === runId) return runId; // it was stored, only the answer was lost
-        const running = state?.status === "running";
-        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) return state;
-        if (running && onConflict !== "terminate") {
-          const way = this.#runs.has(id) ? "wait for handle(id)" : "if its process is gone, go on with recover()";
-          throw new WorkflowError(
-            "already_running",
-            `${cannot("execute workflow", id)}: it is running already; ${way}`,
-          );
-        }
-        if (running && replaces !== state.runId) {
-          if (!await this.#replace(id)) continue; // it has finished by itself, which `reuse` is for
-          terminated = true;
-        }
-        if (state && !running && !terminated && reuse === "reject") {
-          throw new WorkflowError(
-            "already_finished",
-            `${cannot("execute workflow", id)}: it is ${state.status}, and "reuse" is "reject"`,
-          );
-        }
-        if (replaces !== state?.runId) {
-          replaces = state?.runId;
-          runId = newRunId(id); // one whose answer was lost may have been there before that run
-          continue;
-        }
-      }
-      await store.backOff(failure, attempt);
-    }
-  }
-
-  /** Terminates what a new run is to replace. Answers whether it was running still. */
-  async #replace(id: string): Promise<boolean> {
-    try {
-      await this.#terminate(id, "a new run replaces it");
-      return true;
-    } catch (error) {
-      if (error instanceof WorkflowError && error.code === "not_found") return false;
-      throw error;
-    }
+  /** The parent of a run waits for its end. */
+  #tellParent(child: LiveRun): void {
+    const { parent, status } = child;
+    if (parent === undefined || (status === "running" && this.#closed !== undefined)) return; // all are suspended then
+    const run = this.#runs.get(parent.workflowId);
+    if (run?.runId === parent.runId) run.childEnded(parent.seq, child);
   }
 
   #begin(run: Run, started?: WorkflowEvent): void {
@@ -691,67 +598,14 @@ export class Executor {
   }
 
   #cancelOnAbort(run: Run, signal: AbortSignal): void {
+    const { workflowId } = run; // what listens does not keep the run in memory
     const cancel = () => {
       const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
-      run.cancel(this.#cancelEvent(reason)).catch(() => {}); // the run was suspended
+      this.#outside.cancel(workflowId, reason).catch(() => {}); // the run was suspended, or is over
     };
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
     run.ended.then(() => signal.removeEventListener("abort", cancel));
-  }
-
-  #cancelEvent(reason: string | undefined): WorkflowEvent {
-    const event = { type: "cancel_requested", at: this.#host.clock.now() } as const;
-    return Object.freeze(reason === undefined ? event : { ...event, reason });
-  }
-
-  /** Appends an event from outside to a running workflow, through its run if that is live here. */
-  async #post(
-    verb: "signal" | "cancel" | "terminate",
-    id: string,
-    event: WorkflowEvent,
-    sent = false, // whether it may be stored, although nobody said so
-  ): Promise<void> {
-    this.#assertOpen(verb, id);
-    let tried: number | undefined;
-    let unsure: string | undefined; // the run that may have it, although the store gave no answer
-    for (let attempt = 1;;) {
-      if (!this.#runs.has(id) || sent) {
-        const { runId, workflowName, status, history } = await this.#handles.load(id, verb);
-        const isStored = (stored: WorkflowEvent) =>
-          event.type === "signal_received"
-            ? sent && stored.type === event.type && stored.signalId === event.signalId
-            : event.type === "workflow_canceled"
-            ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
-            : stored.type === event.type && (sent || status === "running");
-        const tell = () => tellOf(this.#host, event, { workflowId: id, runId, workflowName });
-        if (history.some(isStored)) return tried === undefined ? undefined : tell(); // only the answer was lost
-        if (unsure !== undefined && unsure !== runId && event.type === "signal_received") {
-          const why = "it was continued as new or replaced before the store said whether the signal is there";
-          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
-        }
-        if (status !== "running") {
-          throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
-        }
-        if (!this.#runs.has(id)) {
-          sent = true;
-          try {
-            await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
-            return tell();
-          } catch (error) {
-            // A conflict that nothing explains is a fault of the store as well.
-            if (!isConflict(error)) unsure = runId;
-            if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
-            tried = history.length;
-            continue;
-          }
-        }
-      }
-      sent = true;
-      const run = this.#runs.get(id)!;
-      if (await run[verb === "signal" ? "post" : verb](event)) return;
-      await run.ended;
-    }
   }
 
   /** Makes a call of a caller, with middleware around it. */

@@ -13,7 +13,7 @@ import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { settle, setUp } from "./tools/testing.ts";
 
 /** How many random workflows are stopped, and the seed of the first one. Change these for a longer run. */
-const [SEEDS, FIRST_SEED] = [10_000, 1];
+const [SEEDS, PARKED_SEEDS, FIRST_SEED] = [10_000, 1_000, 1];
 /** So many at once: they share the turns of the event loop. */
 const BATCH = 50;
 
@@ -22,14 +22,14 @@ function randomRoot(random: () => number): Step {
 }
 
 /** Plays one seed with and without stops, and replays it; answers how often it was stopped. */
-async function compare(seed: number): Promise<number> {
+async function compare(seed: number, parkAfterMs?: number): Promise<number> {
   const random = seeded(seed);
   const input = randomRoot(random);
   const visits = randomVisits(random);
   const timeoutMs = 1 + random() * (random() < 0.1 ? 500 : 5000);
-  const scene = (version: 1 | 2 = 2): Scene => {
+  const scene = (version: 1 | 2 = 2, parkAfterMs?: number): Scene => {
     const calls: string[] = [];
-    return { workflow: randomProgram(calls, version), input, timeoutMs, visits, calls };
+    return { workflow: randomProgram(calls, version), input, timeoutMs, visits, calls, parkAfterMs };
   };
   const upgradeAt = random() < 0.25 ? 1 + Math.floor(random() * 3) : 0;
   const most = 1 + Math.floor(random() * 4);
@@ -38,26 +38,35 @@ async function compare(seed: number): Promise<number> {
     return { append: 1 + Math.floor(random() * 12), side: random() < 0.5 ? "before" : "after" };
   };
   let version: 1 | 2 = 2;
-  const stopped = await play((stops) => scene(version = stops < upgradeAt ? 1 : 2), stopOf);
+  const stopped = await play((stops) => scene(version = stops < upgradeAt ? 1 : 2, parkAfterMs), stopOf);
   const replayed = await playFrom(scene(version), stopped.state, -1); // by the code that ended it
   assertSame(replayed, stopped, `seed ${seed}: on replay`);
   if (upgradeAt === 0) assertSame(stopped, await play(scene()), `seed ${seed}: with ${stopped.stops} stops`);
   return stopped.stops;
 }
 
-Deno.test("Executor brings random workflows that are stopped at random points to the same result and history", async () => {
+/** Compares so many seeds, and sees to it that they were stopped. */
+async function compareAll(seeds: number, parkAfterMs?: number): Promise<void> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
   let stops = 0;
   try {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed += BATCH) {
-      const batch = Array.from({ length: BATCH }, (_, i) => compare(seed + i));
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed += BATCH) {
+      const batch = Array.from({ length: BATCH }, (_, i) => compare(seed + i, parkAfterMs));
       for (const count of await Promise.all(batch)) stops += count;
     }
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-  assert(stops > SEEDS, `only ${stops} stops`);
+  assert(stops > seeds, `only ${stops} stops`);
+}
+
+Deno.test("Executor brings random workflows that are stopped at random points to the same result and history", async () => {
+  await compareAll(SEEDS);
+});
+
+Deno.test("Executor brings random workflows that are parked wherever they rest to the same result and history", async () => {
+  await compareAll(PARKED_SEEDS, 0);
 });
 
 /** What must hold of every history, whoever wrote it. */
@@ -89,7 +98,8 @@ Deno.test("Executors that share random workflows on a failing store write one hi
     const store = new FaultyStore(undefined, { seed, clock, ...faults });
     const program = randomProgram([]);
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
-    const options = { store, workflows: { scene: program }, random, storeRetry, clock };
+    const parkAfterMs = seed % 3 === 0 ? 0 : undefined;
+    const options = { store, workflows: { scene: program }, random, storeRetry, clock, parkAfterMs };
     const [first, ...others] = [1, 2, 3].map(() => setUp(options).executor);
 
     const handle = await first.execute(program, { id: "a", input: root, timeoutMs: 5000 });

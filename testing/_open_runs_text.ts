@@ -41,6 +41,10 @@ function textOf(wait: Wait, now: number): string {
       return "a condition";
     case "slot":
       return "a slot of maxConcurrentWorkflows";
+    case "parked":
+      return wait.wakesAt === undefined
+        ? "something from outside (it is parked)"
+        : `a time ${due(wait.wakesAt)} (it is parked)`;
     case "start":
       return `its start, ${due(wait.startAt)}`;
   }

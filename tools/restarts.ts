@@ -33,6 +33,8 @@ export interface Scene {
   readonly children?: Readonly<Record<string, Workflow<any>>>;
   readonly input?: unknown;
   readonly timeoutMs?: number;
+  /** The option of its executors. */
+  readonly parkAfterMs?: number;
   readonly visits?: readonly Visit[];
   /** What was really called, as {@linkcode noting} notes it. */
   readonly calls?: string[];
@@ -142,10 +144,11 @@ async function live(
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, children, visits = [], calls = [] } = scene;
+  const { workflow, children, visits = [], calls = [], parkAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
-  const executor = new Executor({ store, clock, workflows: { ...children, scene: workflow }, random: () => 0.5 });
+  const workflows = { ...children, scene: workflow };
+  const executor = new Executor({ store, clock, workflows, random: () => 0.5, parkAfterMs });
   clock.hold();
 
   let appends = 0;
