@@ -101,8 +101,10 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   /** The answers to updates, given or to be given, by the update's ID. */
   readonly #answers = new LazyMap<string, Deferred>();
   #settling: Deferred<void> | undefined;
-  /** What is open is to be performed when all that is stored has been applied. */
-  #adopting = false;
+  /** How many events of the run are known to be stored. */
+  #known = 0;
+  /** What is open is to be performed once so many events have been applied. */
+  #adoptAt: number | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
   readonly #children = new LazyMap<number, ChildStartedEvent>();
   /** Those that a replayed cancellation has abandoned. */
@@ -454,6 +456,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
   }
 
   takeIn(event: WorkflowEvent): void {
+    this.#known++;
     this.#replay.note(event);
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
@@ -525,7 +528,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     while (this.live && !this.#replay.inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
-        else if (this.#adopting) this.adopt();
+        else if (this.#adoptAt !== undefined) this.adopt(this.#adoptAt);
         this.#endSettling();
         return;
       }
@@ -543,7 +546,7 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#replay.replaying = false;
     if (this.#final !== undefined) this.#close(this.#final);
     else if (this.#continuation !== undefined) this.#continue();
-    else this.adopt();
+    else this.adopt(this.#adoptAt ?? 0);
     for (const event of this.#orphans ?? []) {
       if (this.#children.has(event.seq)) this.#host.closeChild(this, event);
     }
@@ -551,10 +554,16 @@ export class Run implements RunInfo, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
-  /** Performs what is open in the history and is not performed here, once the workflow has seen all of the history. */
-  adopt(): void {
-    this.#adopting = this.#replay.inTurn || this.#queue.size > 0; // it may hold the outcomes
-    if (this.#adopting || this.#replay.replaying || !this.open) return;
+  /**
+   * Performs what is open in the history and is not performed here.
+   *
+   * @param length How many events must have been applied first: they may hold the outcomes.
+   */
+  adopt(length: number): void {
+    this.#adoptAt = length;
+    if (this.#replay.inTurn || this.#queue.size > 0 || this.#known < length) return;
+    this.#adoptAt = undefined;
+    if (this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (pending.event !== undefined && pending.effect === undefined && !pending.resolved) {
         this.#perform(pending, true);

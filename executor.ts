@@ -406,8 +406,10 @@ export class Executor {
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
         const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.adopt();
-        else handles.push(this.#handles.create(state, this.#resume(state)));
+        if (live?.runId === state.runId) {
+          live.told(state.history.length);
+          live.adopt(state.history.length);
+        } else handles.push(this.#handles.create(state, this.#resume(state)));
       }
       for (const state of states) void this.#closeOrphan(state);
       return handles;
@@ -510,33 +512,27 @@ export class Executor {
 
   async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
     const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
-    const isThis = (state: WorkflowState) => isChildOf(state, parent, seq);
     return await this.#handles.opening(async () => {
-      let stored = await this.#host.store.load(workflowId);
-      this.#assertOpen("start child");
-      if (stored === null || !isThis(stored)) {
-        const started = await this.#start(
-          workflow,
-          workflowId,
-          Object.freeze({
-            type: "workflow_started",
-            at: this.#host.clock.now(),
-            workflowName,
-            input,
-            ...this.#host.stamp,
-            ...(timeoutMs === undefined ? {} : { timeoutMs }),
-            parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
-          }),
-          {},
-          isThis,
-        );
-        if (started instanceof Run) return this.#handles.create(started, started.chain);
-        stored = started; // another executor that drives the parent was faster
-      }
+      const started = await this.#start(
+        workflow,
+        workflowId,
+        Object.freeze({
+          type: "workflow_started",
+          at: this.#host.clock.now(),
+          workflowName,
+          input,
+          ...this.#host.stamp,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+          parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+        }),
+        {},
+        (stored) => isChildOf(stored, parent, seq), // it was started before, here or by another executor
+      );
+      if (started instanceof Run) return this.#handles.create(started, started.chain);
       const live = this.#runs.get(workflowId)?.chain ??
-        (stored.status === "running" ? this.#resume(stored) : undefined);
+        (started.status === "running" ? this.#resume(started) : undefined);
       // if its code is not known here, another executor may drive it
-      return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
+      return this.#handles.create(started, live instanceof WorkflowError ? undefined : live);
     });
   }
 
