@@ -287,3 +287,37 @@ Deno.test("WorkflowContext.executeChild() starts a child once when two executors
     await Promise.all([first.close(), second.close()]);
   }
 });
+
+Deno.test("ChildHandle.signal() and cancel() reach a child that is about to start, once, over a death anywhere", async () => {
+  const sum = async (ctx: Ctx) => {
+    let sum = 0;
+    for (let i = 0; i < 3; i++) sum += await ctx.waitForSignal<number>("n");
+    await ctx.sleep(10);
+    return sum;
+  };
+  const parent = async (ctx: Ctx) => {
+    const [child, canceled] = [ctx.startChild(sum, undefined, { id: "child" }), ctx.startChild(patient)];
+    for (const n of [1, 2, 3]) await child.signal("n", n);
+    await canceled.cancel("enough");
+    return [await child.result(), await canceled.result().catch((error) => error.reason)];
+  };
+  const { undisturbed } = await crashTest(parent, { workflows: { sum, patient }, deaths: 2 });
+  assertEquals(undisturbed.result, [6, "enough"]);
+});
+
+Deno.test("ChildHandle.signal() waits until its child is there, and the clock goes on when the store fails", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store, workflows });
+  let failures = 3;
+  store.before = ({ workflowId }) => {
+    if (workflowId === "child" && failures-- > 0) throw new Error("the store is down");
+  };
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await child.signal("go", "gone");
+    return await child.result();
+  });
+  assertEquals(await handle.result(), "gone");
+  assert(failures <= 0);
+  await executor.close();
+});

@@ -120,6 +120,8 @@ export class Executor {
   /** The live runs, by workflow ID. */
   readonly #runs = new Map<string, Run>();
   readonly #handles: Handles;
+  /** Children whose start is on its way into the store, by workflow ID. */
+  readonly #starting = new Map<string, Promise<WorkflowHandle>>();
   readonly #signalPrefix = crypto.randomUUID();
   #signals = 0;
   #closed: Promise<void> | undefined;
@@ -512,7 +514,7 @@ export class Executor {
 
   async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
     const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
-    return await this.#handles.opening(async () => {
+    const starting = this.#handles.opening(async () => {
       const started = await this.#start(
         workflow,
         workflowId,
@@ -534,6 +536,12 @@ export class Executor {
       // if its code is not known here, another executor may drive it
       return this.#handles.create(started, live instanceof WorkflowError ? undefined : live);
     });
+    this.#starting.set(workflowId, starting);
+    try {
+      return await starting;
+    } finally {
+      if (this.#starting.get(workflowId) === starting) this.#starting.delete(workflowId);
+    }
   }
 
   /** Ends a child for which nobody waits any more, unless it is to be left alone. */
@@ -553,10 +561,17 @@ export class Executor {
 
   /** Sends what a workflow asks of its child; the key tells a repetition. */
   async #reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
-    if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason));
-    const at = this.#host.clock.now();
-    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
-    await this.#post("signal", workflowId, Object.freeze(event));
+    const { turns, clock } = this.#host;
+    turns.leave(); // the store holds the clock itself, save when it is to be asked again later
+    try {
+      await this.#starting.get(workflowId)?.catch(() => {});
+      // A process that has died since may have stored it, and the child may have ended of it.
+      if (name === undefined) return await this.#post("cancel", workflowId, this.#cancelEvent(reason), true);
+      const event = { type: "signal_received", at: clock.now(), name, payload, signalId: key } as const;
+      await this.#post("signal", workflowId, Object.freeze(event), true);
+    } finally {
+      turns.enter();
+    }
   }
 
   /** Makes a stored run live, or says why it cannot be. */
