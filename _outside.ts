@@ -38,6 +38,9 @@ export class Outside {
   readonly #host: OutsideHost;
   readonly #handles: Handles;
 
+  /** Children whose start is on its way into the store, by workflow ID. */
+  readonly #starting = new Map<string, Promise<unknown>>();
+
   constructor(host: OutsideHost, handles: Handles) {
     this.#host = host;
     this.#handles = handles;
@@ -61,8 +64,19 @@ export class Outside {
     return this.post("terminate", id, Object.freeze(event));
   }
 
+  /** Lets a child be started before it is reached. */
+  async whileStarting<T>(childId: string, starting: Promise<T>): Promise<T> {
+    this.#starting.set(childId, starting);
+    try {
+      return await starting;
+    } finally {
+      if (this.#starting.get(childId) === starting) this.#starting.delete(childId);
+    }
+  }
+
   /** Sends what a workflow asks of its child; the key tells a repetition. */
   async reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
+    await this.#starting.get(workflowId)?.catch(() => {});
     // It may have been tried before: what was sent is there, then.
     if (name === undefined) return await this.cancel(workflowId, reason, true);
     const at = this.#host.clock.now();

@@ -107,6 +107,10 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   /** None while nobody has asked for an update. */
   #answers: Answers | undefined;
   #settling: Deferred<void> | undefined;
+  /** How many events of the run are known to be stored. */
+  #known = 0;
+  /** What is open is to be performed once so many events have been applied. */
+  #adoptAt: number | undefined;
   /** Child workflows whose end is not stored, by their command's position. */
   #children: Map<number, ChildStartedEvent> | undefined;
   /** Those that a replayed cancellation has abandoned. */
@@ -450,6 +454,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   }
 
   takeIn(event: WorkflowEvent): void {
+    this.#known++;
     this.#replay.note(event);
     if (event.type === "cancel_requested") {
       this.#cancellation ??= Promise.resolve(true);
@@ -520,6 +525,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     while (this.live && !this.#replay.inTurn && !this.#halted && !this.#waiting) {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
+        else this.#adopt();
         this.#endSettling();
         return this.rest();
       }
@@ -540,6 +546,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   #endReplay(): void {
     this.#replay.replaying = false;
     callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
+    this.#adoptAt ??= 0;
     this.#adopt();
     this.#conclude();
     for (const event of this.#orphans ?? []) {
@@ -549,14 +556,18 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     this.#writer.resume();
   }
 
-  async takeOver(): Promise<void> {
-    await this.#settled();
+  takeOver(historyLength: number): void {
+    this.#adoptAt = historyLength;
+    this.told(historyLength);
     this.#adopt();
   }
 
-  /** Performs what is open in the history and is not performed here. */
+  /** Performs what is open in the history and is not performed here, if that is to be done and its time has come. */
   #adopt(): void {
-    if (this.#replay.replaying || !this.open) return;
+    if (this.#adoptAt === undefined || this.#known < this.#adoptAt) return;
+    if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
+    this.#adoptAt = undefined;
+    if (!this.open) return;
     for (const pending of this.#replay.pending.values()) {
       const { event, effect, resolved } = pending;
       if (event !== undefined && effect === undefined && !resolved && this.#isWanted(pending)) {

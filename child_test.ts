@@ -9,7 +9,7 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -185,76 +185,24 @@ Deno.test("Executor.query() does not start children when it replays a run", asyn
   assert(await store.load("child") === before);
 });
 
-for (const when of ["before", "after"] as const) {
-  Deno.test(`WorkflowContext.startChild() survives a stop ${when} each write of the store`, async () => {
-    let stops = 0;
-    for (let stop = 0;; stop++) {
-      done.length = 0;
-      const store = new FaultyStore();
-      const { executor, clock } = setUp({ store, workflows, storeRetry: { maxAttempts: 1 } });
-      let writes = 0;
-      store[when].append = () => {
-        if (writes++ >= stop) throw new Error("the process dies here");
-      };
-      try {
-        await (await executor.execute(family, { id: "a", input: [1, 2] })).result();
-      } catch {
-        stops++;
-      }
-      await settle();
-      await executor.close();
-      store[when].append = undefined;
-      if (writes <= stop) break;
-      const next = new Executor({ store, clock, workflows, random: () => 0.5 });
-      const handles = await next.recover();
-      for (const handle of handles) await handle.result();
-      const state = await store.load("a");
-      if (state !== null) {
-        assertEquals([state.status, state.result], ["completed", [2, 4, 200]], `stop ${stop}`);
-        assertEquals((await store.list()).length, 4);
-        assertEquals(types(state.history, "child_completed").length, 3);
-      }
-      await next.close();
-    }
-    assert(stops > 10);
-  });
+Deno.test("WorkflowContext.startChild() survives a death of the process anywhere", async () => {
+  for (const deaths of [1, 3]) {
+    const { points, undisturbed } = await crashTest(family, { id: "a", input: [1, 2], workflows: { double }, deaths });
+    const { result, state, states } = undisturbed;
+    assertEquals([result, states.length, types(state.history, "child_completed").length], [[2, 4, 200], 4, 3]);
+    assert(points > 60);
+  }
+});
 
-  Deno.test(`Executor.cancel() of a parent reaches its child over a stop ${when} each write of the store`, async () => {
-    for (let stop = 0;; stop++) {
-      const store = new FaultyStore();
-      const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
-      const options = { workflows: { patient, parent }, storeRetry: { maxAttempts: 1 } };
-      const { executor, clock } = setUp({ store, ...options, onError: () => {} });
-      let writes = 0;
-      store[when].append = () => {
-        if (writes++ >= stop) throw new Error("the process dies here");
-      };
-      let canceled = false;
-      try {
-        const handle = await executor.execute(parent, { id: "a" });
-        await settle();
-        await executor.cancel("a");
-        canceled = true;
-        await handle.result().catch(() => {});
-        await settle();
-      } catch {
-        // it died
-      }
-      await executor.close();
-      store[when].append = undefined;
-      const next = new Executor({ store, clock, ...options, random: () => 0.5 });
-      const handles = await next.recover();
-      if (canceled || (await store.load("a"))?.history.some(({ type }) => type === "cancel_requested")) {
-        for (const handle of handles) await handle.result().catch(() => {});
-        await settle();
-        assertEquals((await store.load("a"))?.status, "canceled");
-        assert((await store.load("child"))?.status !== "running", `stop ${stop}`);
-      }
-      await next.close();
-      if (writes <= stop) break;
-    }
-  });
-}
+Deno.test("Executor.cancel() of a parent reaches its child over a death of the process anywhere", async () => {
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  for (const deaths of [1, 3]) {
+    const options = { id: "a", workflows: { patient }, cancel: { atMs: 10 }, deaths };
+    const { points, undisturbed } = await crashTest(parent, options);
+    assertEquals(undisturbed.states.map(({ status }) => status), ["canceled", "canceled"]);
+    assert(points > 20);
+  }
+});
 
 Deno.test("Executor.recover() goes on with a parent whose child is driven by another executor", async () => {
   const { executor, store, clock } = setUp({ workflows });
@@ -440,4 +388,38 @@ Deno.test("WorkflowContext.executeChild() starts a child once when two executors
     assertEquals(typesOf(history), ["workflow_started", "child_started", "child_completed", "workflow_completed"]);
     await Promise.all([first.close(), second.close()]);
   }
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach a child that is about to start, once, over a death anywhere", async () => {
+  const sum = async (ctx: Ctx) => {
+    let sum = 0;
+    for (let i = 0; i < 3; i++) sum += await ctx.waitForSignal<number>("n");
+    await ctx.sleep(10);
+    return sum;
+  };
+  const parent = async (ctx: Ctx) => {
+    const [child, canceled] = [ctx.startChild(sum, undefined, { id: "child" }), ctx.startChild(patient)];
+    for (const n of [1, 2, 3]) await child.signal("n", n);
+    await canceled.cancel("enough");
+    return [await child.result(), await canceled.result().catch((error) => error.reason)];
+  };
+  const { undisturbed } = await crashTest(parent, { workflows: { sum, patient }, deaths: 2 });
+  assertEquals(undisturbed.result, [6, "enough"]);
+});
+
+Deno.test("ChildHandle.signal() waits until its child is there, and the clock goes on when the store fails", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store, workflows });
+  let failures = 3;
+  store.before.append = ({ workflowId }) => {
+    if (workflowId === "child" && failures-- > 0) throw new Error("the store is down");
+  };
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await child.signal("go", "gone");
+    return await child.result();
+  });
+  assertEquals(await handle.result(), "gone");
+  assert(failures <= 0);
+  await executor.close();
 });

@@ -11,7 +11,7 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -156,47 +156,14 @@ Deno.test("Executor.execute() starts an ID anew after its chain has ended, with 
   await executor.close();
 });
 
-for (const when of ["before", "after"] as const) {
-  Deno.test(`WorkflowContext.continueAsNew() survives a stop ${when} each write of the store`, async () => {
-    for (let stop = 0;; stop++) {
-      const store = new FaultyStore();
-      const options = { store, storeRetry: { maxAttempts: 1 } };
-      const { executor, clock } = setUp(options);
-      let writes = 0;
-      store[when].append = () => {
-        if (writes++ === stop) throw new Error("the process dies here");
-      };
-      let told = 0; // what was told to be stored
-      try {
-        const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
-        for (const payload of [1, 2, 3, 4, 5]) {
-          await executor.signal("a", { name: "n", payload });
-          told += payload;
-        }
-        assertEquals(await handle.result(), 15);
-      } catch {
-        // it died
-      }
-      await executor.close();
-      if (writes <= stop) break; // it was never stopped
-      store[when].append = undefined;
-      const next = new Executor({ store, clock, workflows: { sums }, random: () => 0.5 });
-      await next.recover();
-      const state = await store.load("a");
-      if (state === null) continue; // it died before the start was stored
-      const got = () => store.load("a").then((state) => state!);
-      // What nobody was told is stored may be missing: send it again until the end.
-      for (let i = 0; i < 10 && (await got()).status === "running"; i++) {
-        await settle();
-        if ((await got()).status === "running") await next.signal("a", { name: "n", payload: 0 }).catch(() => {});
-      }
-      const { status, result, history } = await got();
-      assertEquals([status, typesOf(history)[0]], ["completed", "workflow_started"]);
-      assert(told <= (result as number) && (result as number) <= 15, `told ${told}, got ${result}, stop ${stop}`);
-      await next.close();
-    }
-  });
-}
+Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywhere", async () => {
+  const signals = [1, 2, 3, 4, 5].map((payload) => ({ atMs: payload < 4 ? 0 : 10, name: "n", payload }));
+  for (const deaths of [1, 3]) {
+    const { points, undisturbed } = await crashTest(sums, { id: "a", input: { sum: 0, left: 5 }, signals, deaths });
+    assertEquals([undisturbed.result, undisturbed.states.length], [15, 3]);
+    assert(points >= 24, `${points}`);
+  }
+});
 
 Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever sends it when", async () => {
   const { executor, store, clock } = setUp();

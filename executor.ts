@@ -528,34 +528,29 @@ export class Executor {
 
   async #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<WorkflowHandle> {
     const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
-    const isThis = (state: WorkflowState) => isChildOf(state, parent, seq);
-    return await this.#handles.opening(async () => {
-      let stored = await this.#host.store.load(workflowId);
-      this.#assertOpen("start child");
-      if (stored === null || !isThis(stored)) {
-        const started = await this.#start(
-          workflow,
-          workflowId,
-          Object.freeze({
-            type: "workflow_started",
-            at: this.#host.clock.now(),
-            workflowName,
-            input,
-            ...this.#host.stamp,
-            ...(timeoutMs === undefined ? {} : { timeoutMs }),
-            parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
-          }),
-          {},
-          isThis,
-        );
-        if (started instanceof Run) return this.#handles.create(started, started.chain);
-        stored = started; // another executor that drives the parent was faster
-      }
+    const starting = this.#handles.opening(async () => {
+      const started = await this.#start(
+        workflow,
+        workflowId,
+        Object.freeze({
+          type: "workflow_started",
+          at: this.#host.clock.now(),
+          workflowName,
+          input,
+          ...this.#host.stamp,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
+          parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+        }),
+        {},
+        (stored) => isChildOf(stored, parent, seq), // it was started before, here or by another executor
+      );
+      if (started instanceof Run) return this.#handles.create(started, started.chain);
       const live = this.#runs.get(workflowId)?.chain ??
-        (stored.status === "running" ? this.#resume(stored) : undefined);
+        (started.status === "running" ? this.#resume(started) : undefined);
       // if its code is not known here, another executor may drive it
-      return this.#handles.create(stored, live instanceof WorkflowError ? undefined : live);
+      return this.#handles.create(started, live instanceof WorkflowError ? undefined : live);
     });
+    return await this.#outside.whileStarting(workflowId, starting);
   }
 
   /** Makes a stored run live, or says why it cannot be. */

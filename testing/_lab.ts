@@ -39,7 +39,7 @@ export interface Fate {
   write?(write: Write): WriteFate | undefined;
   /** Whether a read fails: the n-th of a process. */
   read?(proc: Process, nth: number): boolean;
-  attempt?(call: ActivityCall, proc: Process): AttemptFate | undefined;
+  attempt?(call: ActivityCall): AttemptFate | undefined;
   /** How much later something comes from outside. */
   lateMs?(visit: string): number;
   /** Which executor it goes to. */

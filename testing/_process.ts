@@ -202,7 +202,7 @@ export class Process implements WorkflowStore {
   #perform(call: ActivityCall, body: () => unknown): unknown {
     if (this.dead) return never;
     this.#lab.called(call);
-    const fate = this.#lab.fate.attempt?.(call, this);
+    const fate = this.#lab.fate.attempt?.(call);
     return this.#count(fate === undefined ? body() : this.#meddle(fate, body));
   }
 

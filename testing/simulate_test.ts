@@ -226,6 +226,21 @@ Deno.test("simulate() makes runs that differ from seed to seed and are the same 
   assert(new Set(texts).size > 25);
 });
 
+Deno.test("simulate() lets no activity fail that is the context's own", async () => {
+  const child = (ctx: Ctx) => ctx.waitForSignal("go").catch(() => "canceled");
+  await simulate({
+    async workflow(ctx: Ctx) {
+      const [sent, canceled] = [ctx.startChild(child), ctx.startChild(child)];
+      await sent.signal("go", "sent");
+      await canceled.cancel();
+      return [await sent.result(), await canceled.result()];
+    },
+    workflows: { child },
+    rates: { activityFailure: 1 },
+    atEnd: ({ state }) => assertEquals(state?.result, ["sent", "canceled"]),
+  }, { seeds: 50 });
+});
+
 Deno.test("simulate() leaves everything undisturbed when all rates are 0, and checks its arguments", async () => {
   const rates = { crash: 0, storeFailure: 0, activityFailure: 0, activityDelay: 0, late: 0, slowWrite: 0, takeover: 0 };
   const workflow = (ctx: Ctx) => ctx.executeActivity(() => 1);
