@@ -83,7 +83,7 @@ Deno.test("exports: what is published is the module graph and the papers, and it
   }
   const printed = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
   const published = [...printed.matchAll(/^ *(file:\S+) \(/gm)].map(([, url]) => url);
-  const papers = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md"];
+  const papers = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", "testing/README.md"];
   const expected = [...graph, ...papers.map((name) => new URL(name, root).href)];
   assertEquals(published.toSorted(), expected.toSorted());
 });
