@@ -790,7 +790,8 @@ export interface WorkflowContext {
   uuid(): string;
   /**
    * Runs cleanup that a cancellation does not reach: what `body` waits for goes on, and it can call activities although
-   * the workflow is cancelled. A cancellation that arrives meanwhile takes effect when the shield ends.
+   * the workflow is cancelled. A cancellation that arrives meanwhile takes effect when the shield ends. Nothing tells whose
+   * call it is, so waits of other branches that begin meanwhile are protected too, until it ends.
    */
   shield<T>(body: () => T | PromiseLike<T>): Promise<T>;
   /**
