@@ -6,3 +6,4 @@
  */
 
 export * from "./seeded.ts";
+export * from "./timeline.ts";
