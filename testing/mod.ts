@@ -6,4 +6,5 @@
  */
 
 export * from "./seeded.ts";
+export * from "./svg.ts";
 export * from "./timeline.ts";
