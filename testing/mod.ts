@@ -5,6 +5,7 @@
  * @module
  */
 
+export * from "./mermaid.ts";
 export * from "./seeded.ts";
 export * from "./svg.ts";
 export * from "./timeline.ts";
