@@ -5,10 +5,12 @@
  */
 
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
+import { formatTimeline } from "@rockpool/workflow/testing";
+import { formatDuration, formatError, formatSince } from "./format.ts";
 import { formatMoney, totalCents } from "./order.ts";
 import type { OrderResult } from "./order_workflow.ts";
 import { DOWNTIME_MS, type OrderStory, type Story } from "./story.ts";
-import { formatDuration, formatError, formatSince, formatTimeline } from "./timeline.ts";
+
 import { wrap } from "./wrap.ts";
 
 const WIDTH = 100;
@@ -52,7 +54,7 @@ function formatOrder(story: OrderStory): string {
     paragraph(contents),
     paragraph(`${total}, card ending in ${card.last4}`),
     "",
-    formatTimeline(state, { marks, width: WIDTH }),
+    formatTimeline(state, { marks }),
     "",
     paragraph(describeEnd(state), state.status.padEnd(11)),
     paragraph(describeRuns(story), "really ran "),

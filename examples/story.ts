@@ -17,11 +17,11 @@ import {
   WorkflowError,
   type WorkflowState,
 } from "@rockpool/workflow";
+import type { TimelineMark } from "@rockpool/workflow/testing";
 import type { Order } from "./order.ts";
 import { CARD_ATTEMPTS, createOrderWorkflow } from "./order_workflow.ts";
 import type { ScriptedOrder } from "./read_orders.ts";
 import { SimulatedShop } from "./simulated_shop.ts";
-import type { TimelineMark } from "./timeline.ts";
 
 const MINUTE_MS = 60_000;
 

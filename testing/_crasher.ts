@@ -216,7 +216,8 @@ export class Crasher {
   #error(failure: string, { lab, run }: Ended, told: readonly string[], cause?: unknown): CrashTestError {
     const timelines = [formatHistories("Undisturbed", this.#undisturbed!.run?.states ?? [])];
     if (lab !== this.#undisturbed!.lab) {
-      timelines.push(formatHistories(lab.deaths.length > 0 ? "Crashed and recovered" : "Now", run?.states ?? []));
+      const title = lab.deaths.length > 0 ? "Crashed and recovered" : "Now";
+      timelines.push(formatHistories(title, run?.states ?? [], lab.deaths));
     }
     const crashes = lab.deaths.map((death) => `  ${this.#describe(death)}`);
     const lines = [`Workflow ${show(this.#name)} ${failure}`, ...crashes, ...told, "", ...timelines];

@@ -18,6 +18,7 @@ export interface JournalRun {
 /** Which event of a workflow something is about. */
 export interface EventPlace {
   readonly workflowId: string;
+  readonly runId: string;
   /** Its place in the history of its run, counted from 1. */
   readonly number: number;
   /** The event in words. */
@@ -65,11 +66,11 @@ export class Journal {
   }
 
   /** The first event, or the last one, of a batch that is not stored yet. */
-  place({ workflowId, events }: AppendBatch, which: "first" | "last"): EventPlace {
+  place({ workflowId, runId, events }: AppendBatch, which: "first" | "last"): EventPlace {
     const history = events[0].type === "workflow_started" ? [] : this.latest(workflowId)?.events ?? [];
     const index = which === "first" ? 0 : events.length - 1;
     const event = describeEvent(events[index], [...history, ...events]);
-    return { workflowId, number: history.length + index + 1, event };
+    return { workflowId, runId, number: history.length + index + 1, event };
   }
 
   /** All events of a workflow, of all its runs. */

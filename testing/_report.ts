@@ -8,22 +8,26 @@ import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { encode } from "../_codec.ts";
 import { show, toStored } from "../_value.ts";
 import { describeEvent, type JournalRun } from "./_journal.ts";
+import type { Death } from "./_process.ts";
+import { formatTimeline } from "./timeline.ts";
 
 /** How long the text of a value may be in a line. */
 const MAX_VALUE = 80;
 
-/** A history as plain text, an event a line. */
-export function formatHistory({ workflowId, runId, status, history }: WorkflowState): string {
-  const lines = history.map((event, i) => {
-    const place = `${i + 1}`.padStart(`${history.length}`.length);
-    return `  ${place}  ${`${event.at} ms`.padStart(12)}  ${lineOf(event, history)}`;
+/** The histories of all runs, with the deaths of processes marked. */
+export function formatHistories(
+  title: string,
+  states: readonly WorkflowState[],
+  deaths: readonly Death[] = [],
+): string {
+  const timelines = states.map((state) => {
+    const marks = deaths.filter(({ runId }) => runId === state.runId).map(({ side, number }) => ({
+      after: side === "before" ? number - 1 : number,
+      text: "the process dies",
+    }));
+    return formatTimeline(state, { marks });
   });
-  return [`workflow ${show(workflowId)}, run ${show(runId)}, ${status}`, ...lines].join("\n");
-}
-
-/** The histories of all runs. */
-export function formatHistories(title: string, states: readonly WorkflowState[]): string {
-  return `${title}: ${states.map(formatHistory).join("\n")}`;
+  return [`${title}:`, ...timelines].join("\n");
 }
 
 /** An event as it is compared: without times, stacks, and what is random by nature. */

@@ -192,8 +192,8 @@ Deno.test("crashTest() finds Math.random, and says what to take instead", async 
     message,
     'Line 2 of workflow "order" has `const lucky = Math.random();`: take ctx.random(), which answers the same on replay',
   );
-  assertStringIncludes(message, 'Undisturbed: workflow "crash-test"');
-  assertStringIncludes(message, 'Now: workflow "crash-test"');
+  assertStringIncludes(message, 'Undisturbed:\norder "crash-test" completed in 0 ms');
+  assertStringIncludes(message, 'Now:\norder "crash-test" completed in 0 ms');
 });
 
 Deno.test("crashTest() finds Date.now, and says what to take instead", async () => {
@@ -383,7 +383,7 @@ Deno.test("crashTest() names the point when check throws, with both timelines an
     "A check threw: Error: no receipt",
   ]);
   assertEquals(error.cause, why);
-  assertStringIncludes(error.message, "Crashed and recovered: workflow");
+  assertStringIncludes(error.message, 'Crashed and recovered:\nworkflow "crash-test" completed');
 });
 
 Deno.test("crashTest() passes the NonDeterminismError on as the cause", async () => {

@@ -37,6 +37,7 @@ import { Chance, defaultRates, fewest, type SimulationRates } from "./_chance.ts
 import { finalState, Lab, type Scene, type Trouble } from "./_lab.ts";
 import type { Outside } from "./_outside.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
+import type { Death } from "./_process.ts";
 import { errorText, formatHistories } from "./_report.ts";
 
 export type { SimulationRates };
@@ -218,6 +219,7 @@ interface Played {
   /** What went wrong on purpose: keys, and words. */
   readonly happened: ReadonlyMap<string, string>;
   readonly states: readonly WorkflowState[];
+  readonly deaths: readonly Death[];
 }
 
 /** Plays the run of a seed, with all disturbances or those that are allowed. */
@@ -258,7 +260,7 @@ async function play<Input>(
   } catch (error) {
     lab.fail("at end", error);
   }
-  return { trouble: lab.trouble, happened: chance.happened, states: lab.journal.states() };
+  return { trouble: lab.trouble, happened: chance.happened, states: lab.journal.states(), deaths: lab.deaths };
 }
 
 /** Finds the fewest disturbances by which the same goes wrong, and says what that is. */
@@ -290,7 +292,7 @@ async function shrink<Input>(
     ...disturbances.map((text, i) => `  ${i + 1}. ${text}`),
     `To see exactly this again: simulate(scenario, { seeds: [${seed}] })`,
     "",
-    formatHistories("With these disturbances only", shrunk.states),
+    formatHistories("With these disturbances only", shrunk.states, shrunk.deaths),
   ].join("\n");
   return new SimulationError(message, seed, disturbances, { cause: error });
 }
