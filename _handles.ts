@@ -175,6 +175,7 @@ class Handle implements WorkflowHandle<never> {
   }
 
   get status(): WorkflowStatus {
+    if (this.#status !== "running") return this.#status; // the run that was here may have been suspended before that
     const run = this.#run();
     return run === undefined || run instanceof WorkflowError ? this.#status : run.status;
   }

@@ -318,6 +318,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   slow.open();
   await late;
   assertEquals([await handle.result(), await other.result()], [7, 7]);
+  assertEquals([handle.status, other.status], ["completed", "completed"]);
   await Promise.all([first.close(), second.close()]);
 });
 

@@ -45,10 +45,11 @@ async function playWorld(seed: number): Promise<void> {
   const store = new FaultyStore(inner);
   const clock = new VirtualClock();
   const entity = randomEntityProgram();
+  const parkAfterMs = seed % 3 === 0 ? integer(2) * 50 : undefined;
   const start = () => {
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
     const onError = (error: unknown) => assert(isUnreachable(error), `seed ${seed}: ${error}`);
-    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity } });
+    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, parkAfterMs });
   };
   const executors = [start(), start(), start()];
   const anyone = () => executors[integer(3)];
