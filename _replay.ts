@@ -604,7 +604,7 @@ export class Replay {
   }
 
   #cancel(reason: Error): void {
-    if (this.#canceled !== undefined) return;
+    if (this.#canceled !== undefined || this.#ended) return; // what is left goes on without the code
     this.#canceled = reason;
     this.#rejectWaits(reason, this.#shields === 0); // all, also those that began in a shield that has ended
     this.#abort.abort(reason);

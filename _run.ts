@@ -412,12 +412,11 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   /** Ends the run if its code has ended, once every child is there that is to outlive it. */
   #conclude(): void {
-    if (this.#replay.replaying || !this.open) return;
+    if ((this.#final ?? this.#continuation) === undefined || this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (outlives(pending) && !(pending.effect instanceof ChildTask && pending.effect.started)) return;
     }
     if (this.#final !== undefined) return this.#close(this.#final);
-    if (this.#continuation === undefined) return;
     this.#writer.succeed(this.#host.newRunId(this.workflowId));
     this.#closing = true;
   }
@@ -526,6 +525,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         else this.#adopt();
+        this.#conclude();
         this.#endSettling();
         return this.rest();
       }
@@ -548,7 +548,6 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
     this.#adoptAt ??= 0;
     this.#adopt();
-    this.#conclude();
     for (const event of this.#orphans ?? []) {
       if (this.#children?.has(event.seq)) this.#host.closeChild(this, event);
     }
