@@ -17,6 +17,7 @@ import { Deferred } from "./_deferred.ts";
 import type { Chain, LiveRun, Parked, UpdateRequest } from "./_live.ts";
 import type { Wait } from "./_open_runs.ts";
 import { type Host, type Resting, Run } from "./_run.ts";
+import { isConflict } from "./_retrying_store.ts";
 import { type Timer, TimerQueue } from "./_timer_queue.ts";
 import type { Turns } from "./_turns.ts";
 import { whyLost } from "./_writer.ts";
@@ -130,15 +131,15 @@ export class ParkedRun implements LiveRun {
   }
 
   post(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.post(event));
+    return this.#send((run) => run.post(event));
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.cancel(event));
+    return this.#send((run) => run.cancel(event));
   }
 
   terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.terminate(event));
+    return this.#send((run) => run.terminate(event));
   }
 
   query(name: string, args: readonly unknown[]): Promise<unknown> {
@@ -156,12 +157,14 @@ export class ParkedRun implements LiveRun {
 
   childEnded(seq: number, child: LiveRun): void {
     if (!this.#children.includes(seq)) return;
-    if (child.status !== "running") return void this.#wake();
-    try {
-      child.result();
-    } catch (error) {
-      this.suspend(error); // as a parent in memory
+    if (child.status === "running") {
+      try {
+        child.result();
+      } catch (error) {
+        if (!isConflict(error)) return this.suspend(error); // as a parent in memory
+      }
     }
+    this.#wake();
   }
 
   waits(): Wait[] {
@@ -189,6 +192,16 @@ export class ParkedRun implements LiveRun {
     chain.ended?.resolve(this);
     chain.ended = undefined;
     for (const visit of this.#waking?.visits ?? []) visit(undefined);
+  }
+
+  /** Sends something to the run; it did not get there if another executor has continued the run. */
+  async #send(send: (run: Run) => Promise<boolean>): Promise<boolean> {
+    try {
+      return await this.#visit(send);
+    } catch (error) {
+      if (this.#suspended?.error === error && isConflict(error)) return false;
+      throw error;
+    }
   }
 
   /** Does something with the run once it is back, in the order of the calls and before anybody finds it there. */
@@ -230,9 +243,9 @@ export class ParkedRun implements LiveRun {
     const run = new Run(this.#host, this.#workflow, this, known, true, this.chain);
     this.#host.woken(run);
     if (status !== "running") run.endedElsewhere(state);
+    else run.start();
     const { changed, visits } = this.#waking!;
     for (const visit of visits) visit(run);
-    if (run.live) run.start();
     if (changed || history.length > known.length) run.told(null);
   }
 }

@@ -322,6 +322,23 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   await Promise.all([first.close(), second.close()]);
 });
 
+Deno.test("Executor.recover() leaves a run alone that was continued as new while the store listed what runs", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  for (const payload of [1, 2]) await executor.signal("a", { name: "n", payload });
+  await settle();
+  slow.open();
+  assertEquals(await recovered, []);
+  await settle();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
+});
+
 Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });

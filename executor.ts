@@ -411,13 +411,26 @@ export class Executor {
       this.#assertOpen("recover");
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
-        const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.takeOver(state.history.length);
-        else handles.push(this.#handles.create(state, this.#resume(state)));
+        const handle = await this.#recoverOne(state);
+        if (handle !== undefined) handles.push(handle);
       }
       for (const state of states) void this.#outside.closeOrphan(state);
       return handles;
     });
+  }
+
+  /** Goes on with a workflow that the store has listed; answers a handle if it was not live here. */
+  async #recoverOne(state: WorkflowState): Promise<WorkflowHandle | undefined> {
+    const { workflowId } = state;
+    for (let older: LiveRun | undefined;;) {
+      const live = this.#runs.get(workflowId);
+      if (live?.runId === state.runId) return void live.takeOver(state.history.length);
+      if (live === older) return this.#handles.create(state, this.#resume(state));
+      older = live; // unless it has continued what was listed
+      const newest = await this.#host.store.load(workflowId);
+      if (newest?.status !== "running") return undefined;
+      state = newest;
+    }
   }
 
   /**
