@@ -139,7 +139,8 @@ export interface ReplayListener {
 }
 
 const none: readonly never[] = [];
-const never = new Promise<never>(() => {});
+/** A promise of its own each time: one for all would hold everything that has ever waited for it. */
+const never = () => new Promise<never>(() => {});
 const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
@@ -287,10 +288,10 @@ export class Replay {
   /** Takes the next position for a command and answers its outcome when it is applied. */
   issue(command: Command): Promise<unknown> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
-    return this.#open(command)?.promise ?? never;
+    return this.#open(command)?.promise ?? never();
   }
 
   /** Takes the next position for a command; none if that is not what the history holds. */
@@ -320,13 +321,13 @@ export class Replay {
     begin: () => { promise: Promise<T>; stop: () => void },
   ): Promise<T> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
     const { promise, stop } = begin();
     if (timeout === undefined) return promise.finally(stop);
     const timer = this.#open(timeout);
-    if (timer === undefined) return never;
+    if (timer === undefined) return never();
     const timedOut = timer.promise.then(() => {
       throw new TimeoutError(`${what} did not come within ${timeout.delayMs} ms`, timeout.delayMs);
     });
@@ -343,7 +344,7 @@ export class Replay {
   /** The payload of the next signal. */
   nextSignal(name: string): Promise<unknown> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
   }
@@ -424,7 +425,7 @@ export class Replay {
       this.#ended = true;
       this.#listener.continuedAsNew(input);
     }
-    return never;
+    return never();
   }
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
@@ -641,7 +642,7 @@ export class Replay {
       this.#stopped = true;
       this.#listener.diverged(error);
     }
-    return never;
+    return never();
   }
 
   #missing(event: CommandEvent): NonDeterminismError {

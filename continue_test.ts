@@ -12,7 +12,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -359,6 +359,25 @@ Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain 
   const { executor, store } = setUp();
   assertEquals(await (await executor.execute(long, { id: "a", input: 0 })).result(), 2000);
   assertEquals([store.size, (await store.load("a"))!.history.length], [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
+  const held: WeakRef<number[]>[] = [];
+  async function long(ctx: Ctx, n: number): Promise<number> {
+    const numbers = [n];
+    held.push(new WeakRef(numbers));
+    if (n === 3) await ctx.waitForSignal("go");
+    else await ctx.continueAsNew(n + 1);
+    return numbers.length;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(long, { id: "a", input: 0 });
+  await settle();
+  collectGarbage();
+  assertEquals(held.map((ref) => ref.deref()), [undefined, undefined, undefined, [3]]);
+  await executor.signal("a", { name: "go" });
+  await handle.result();
   await executor.close();
 });
 
