@@ -313,19 +313,19 @@ export class Replay {
    * Waits for whatever `begin` begins, or until the time is up. Whichever comes first in the history ends the other one.
    *
    * @param what What is waited for, for the error.
-   * @param begin Answers the wait, and how to end it.
+   * @param begin Answers the wait, how to end it, and whether it is over already: then no timer is needed.
    */
   async within<T>(
     timeout: Extract<Command, { type: "timer_started" }> | undefined,
     what: string,
-    begin: () => { promise: Promise<T>; stop: () => void },
+    begin: () => { promise: Promise<T>; stop: () => void; over?: boolean },
   ): Promise<T> {
     this.assertFree();
     if (this.#stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
-    const { promise, stop } = begin();
-    if (timeout === undefined) return promise.finally(stop);
+    const { promise, stop, over } = begin();
+    if (timeout === undefined || over) return promise.finally(stop);
     const timer = this.#open(timeout);
     if (timer === undefined) return never();
     const timedOut = timer.promise.then(() => {
@@ -350,10 +350,11 @@ export class Replay {
   }
 
   /** Waits until `check` answers true. */
-  condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
+  condition(check: () => boolean): { promise: Promise<void>; stop: () => void; over: boolean } {
     const condition = new Condition(check, this.#shields > 0);
-    if (!condition.settle()) this.#conditions = [...this.#conditions, condition];
-    return { promise: condition.promise, stop: () => this.#dropCondition(condition) };
+    const over = condition.settle();
+    if (!over) this.#conditions = [...this.#conditions, condition];
+    return { promise: condition.promise, stop: () => this.#dropCondition(condition), over };
   }
 
   /** How many conditions the workflow waits for. */

@@ -181,9 +181,10 @@ export class ReplayContext implements WorkflowContext {
     try {
       const name = definedName("name", signal, "wait for signal");
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-      if (timeout === undefined) return this.#replay.nextSignal(name) as Promise<Payload>;
+      const { signals } = this.#replay;
+      if (timeout === undefined || signals.has(name)) return this.#replay.nextSignal(name) as Promise<Payload>;
       return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
-        const subscription = this.#replay.signals.subscribe(name);
+        const subscription = signals.subscribe(name);
         const promise = subscription.next().then(({ value }) => value as Payload);
         return { promise, stop: () => void subscription.return!() };
       });
