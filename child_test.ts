@@ -422,6 +422,36 @@ Deno.test("Executor ends a workflow whose child another one has seen to its end 
   await Promise.all([first.close(), second.close()]);
 });
 
+Deno.test("ChildHandle.signal() waits for a child that another executor was to start before it died", async () => {
+  async function parent(ctx: Ctx) {
+    await ctx.waitForSignal("start");
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.waitForSignal("send");
+    await child.signal("go", "gone");
+    return await child.result();
+  }
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { parent, patient } });
+  await first.execute(parent, { id: "a" });
+  const [handle] = await second.recover();
+  await settle();
+  const never = gate();
+  store.before.append = ({ workflowId }) => {
+    if (workflowId !== "child") return;
+    store.before.append = () => {};
+    return never.promise;
+  };
+  await first.signal("a", { name: "start" });
+  await settle();
+  await second.signal("a", { name: "send" });
+  await settle();
+  await second.recover();
+  assertEquals(await handle.result(), "gone");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
 Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
   for (const ends of [true, false]) {
     const store = new FaultyStore();

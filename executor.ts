@@ -164,7 +164,7 @@ export class Executor {
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#outside.closeChild(parent, event),
-      reachChild: (request, key) => this.#outside.reachChild(request, key),
+      reachChild: (request, attempt, isComing) => this.#outside.reachChild(request, attempt, isComing),
     };
     const assertOpen = (verb: string, id?: string) => this.#assertOpen(verb, id);
     this.#outside = new Outside({ ...this.#host, assertOpen }, this.#handles);
@@ -422,7 +422,8 @@ export class Executor {
   /** Goes on with a workflow that the store has listed; answers a handle if it was not live here. */
   async #recoverOne(state: WorkflowState): Promise<WorkflowHandle | undefined> {
     const { workflowId } = state;
-    for (let older: LiveRun | undefined;;) {
+    let older: LiveRun | undefined;
+    for (;;) {
       const live = this.#runs.get(workflowId);
       if (live?.runId === state.runId) return void live.takeOver(state.history.length);
       if (live === older) return this.#handles.create(state, this.#resume(state));
