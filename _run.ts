@@ -319,7 +319,8 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
-    const busy = this.live && (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0);
+    const { replaying, inTurn } = this.#replay;
+    const busy = this.live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -526,7 +527,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
         if (this.#replay.replaying) this.#endReplay();
         else this.#adopt();
         this.#conclude();
-        this.#endSettling();
+        if (!this.#writer.behind) this.#endSettling();
         return this.rest();
       }
       const event = this.#queue.shift();

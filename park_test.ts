@@ -441,6 +441,14 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
   }
 });
 
+Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
+  const { code, executor, clock, store } = await parked();
+  const other = new Executor({ store, clock, workflows: { collect: code.collect } });
+  await other.signal("a", { name: "item", payload: "x" });
+  assertEquals(await executor.query("a", "got"), ["x"]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
 Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another executor has ended", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
