@@ -339,6 +339,23 @@ Deno.test("Executor.recover() leaves a run alone that was continued as new while
   await executor.close();
 });
 
+Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
+  const store = new InMemoryStore();
+  const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
+  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+  const other = new Executor({ store, clock, workflows: { sums } });
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  await other.recover();
+  await settle();
+  for (const payload of [1, 2]) await other.signal("a", { name: "n", payload });
+  await settle();
+  await other.close();
+  const [handle] = await executor.recover();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
+});
+
 Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });

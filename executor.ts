@@ -426,7 +426,10 @@ export class Executor {
     for (;;) {
       const live = this.#runs.get(workflowId);
       if (live?.runId === state.runId) return void live.takeOver(state.history.length);
-      if (live === older) return this.#handles.create(state, this.#resume(state));
+      if (live === older) {
+        live?.told(null); // it finds out that it is over
+        return this.#handles.create(state, this.#resume(state));
+      }
       older = live; // unless it has continued what was listed
       const newest = await this.#host.store.load(workflowId);
       if (newest?.status !== "running") return undefined;
