@@ -131,23 +131,23 @@ export class ParkedRun implements LiveRun {
   }
 
   post(event: WorkflowEvent): Promise<boolean> {
-    return this.#send((run) => run.post(event));
+    return this.#reach((run) => run.post(event), false);
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#send((run) => run.cancel(event));
+    return this.#reach((run) => run.cancel(event), false);
   }
 
   terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#send((run) => run.terminate(event));
+    return this.#reach((run) => run.terminate(event), false);
   }
 
-  query(name: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#visit((run) => run.query(name, args));
+  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
+    return this.#reach((run) => run.query(name, args), undefined);
   }
 
   update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
-    return this.#visit((run) => run.update(request));
+    return this.#reach((run) => run.update(request), undefined);
   }
 
   told(historyLength: number | null): void {
@@ -194,17 +194,17 @@ export class ParkedRun implements LiveRun {
     for (const visit of this.#waking?.visits ?? []) visit(undefined);
   }
 
-  /** Sends something to the run; it did not get there if another executor has continued the run. */
-  async #send(send: (run: Run) => Promise<boolean>): Promise<boolean> {
+  /** Does something with the run once it is back, or answers `lost` if another executor has continued it. */
+  async #reach<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
     try {
-      return await this.#visit(send);
+      return await this.#visit(use);
     } catch (error) {
-      if (this.#suspended?.error === error && isConflict(error)) return false;
+      if (this.#suspended?.error === error && isConflict(error)) return lost;
       throw error;
     }
   }
 
-  /** Does something with the run once it is back, in the order of the calls and before anybody finds it there. */
+  /** Does something with the run once it is back, in the order of the calls. */
   #visit<T>(use: (run: Run) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#wake().visits.push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));

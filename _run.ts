@@ -293,9 +293,10 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     return this.#started.maxPayloadBytes;
   }
 
-  async query(name: string, args: readonly unknown[]): Promise<unknown> {
+  async query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
-    return this.#replay.handlers.query(this.workflowId, name, args);
+    if (!this.live) return undefined; // its code may not have seen the end of the history
+    return { value: this.#replay.handlers.query(this.workflowId, name, args) };
   }
 
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {

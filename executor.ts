@@ -288,7 +288,8 @@ export class Executor {
       const name = definedName("query", query, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
       const run = this.#runs.get(id);
-      if (run?.begun && !Object.hasOwn(known, name)) return await run.query(name, copies);
+      const answer = run?.begun && !Object.hasOwn(known, name) ? await run.query(name, copies) : undefined;
+      if (answer !== undefined) return answer.value;
       const state = await this.#handles.load(id, "query");
       if (Object.hasOwn(known, name)) return name === "state" ? state : state[name as "status"];
       const workflow = this.#codeOf(state, action);

@@ -449,6 +449,36 @@ Deno.test("Executor.query() of a parked run answers what another executor has se
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
+  for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
+    const collect = async (ctx: Ctx, before: string[]): Promise<string[]> => {
+      const got = [...before];
+      ctx.handleQuery("got", () => [...got]);
+      ctx.handleUpdate("add", (item: string) => got.push(item));
+      for (;;) {
+        const item = await ctx.waitForSignal<string>("item");
+        got.push(item);
+        if (item === "end") return got;
+        if (item === "renew") return await ctx.continueAsNew(got);
+      }
+    };
+    const store = new InMemoryStore();
+    const options = { ...parks, workflows: { collect } };
+    const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+    const other = new Executor({ store, clock, workflows: { collect } });
+    await executor.execute(collect, { id: "a", input: [] });
+    await settle();
+    await other.recover();
+    await other.update("a", "add", "added", { updateId: "1" });
+    for (const payload of payloads) await other.signal("a", { name: "item", payload });
+    await settle();
+    const answer = executor.update("a", "add", "added", { updateId: "1" }).catch((error) => error.code);
+    assertEquals(await executor.query("a", "got"), ["added", ...payloads]);
+    assertEquals(await answer, payloads[0] === "end" ? 1 : "unsupported");
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
 Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another executor has ended", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
