@@ -74,7 +74,11 @@ export class Outside {
     }
   }
 
-  /** Sends what a workflow asks of its child. */
+  /**
+   * Sends what a workflow asks of its child; the key of the attempt tells a repetition.
+   *
+   * @param isComing Whether the child is to be started, and not by this executor: then it is waited for.
+   */
   async reachChild(
     { workflowId, name, payload, reason }: ChildRequest,
     { idempotencyKey: signalId, signal }: ActivityContext,
