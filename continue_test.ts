@@ -339,6 +339,22 @@ Deno.test("Executor.recover() leaves a run alone that was continued as new while
   await executor.close();
 });
 
+Deno.test("WorkflowHandle.status stays what result() has told, whatever recover() does with an older list", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  await executor.signal("a", { name: "n", payload: 1 });
+  assertEquals(await handle.result(), 1);
+  slow.open();
+  const [again] = await recovered;
+  assertEquals(handle.status, "completed");
+  assertEquals(await again.result(), 1);
+  await executor.close();
+});
+
 Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
   const store = new InMemoryStore();
   const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
