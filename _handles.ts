@@ -162,7 +162,7 @@ class Handle implements WorkflowHandle<never> {
   readonly #firstRunId: string;
   readonly #handles: Handles;
   readonly #origin: Chain | WorkflowError | undefined;
-  /** What the store said last. */
+  /** What the store or the end of the run here said last. */
   #status: WorkflowStatus;
 
   constructor(handles: Handles, run: WorkflowState | LiveRun, origin: Chain | WorkflowError | undefined) {
@@ -175,6 +175,7 @@ class Handle implements WorkflowHandle<never> {
   }
 
   get status(): WorkflowStatus {
+    if (this.#status !== "running") return this.#status; // what is or was live here may lag behind
     const run = this.#run();
     return run === undefined || run instanceof WorkflowError ? this.#status : run.status;
   }
@@ -202,6 +203,7 @@ class Handle implements WorkflowHandle<never> {
       const ended = this.#ended(); // and not the run: who waits would hold it in memory
       const run = ended === undefined ? undefined : await abortable(ended, signal);
       if (run !== undefined) {
+        this.#status = run.status;
         if (run.status !== "running") return run.result();
         if (this.#run() !== run) continue; // it was recovered after it had been suspended
       }
@@ -233,7 +235,7 @@ class Handle implements WorkflowHandle<never> {
 }
 
 /** Waits for `promise`, or until `signal` is aborted. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);

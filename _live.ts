@@ -31,8 +31,8 @@ export interface LiveRun extends RunInfo {
   cancel(event: WorkflowEvent): Promise<boolean>;
   /** Stores a last event from outside like {@linkcode post}. From now on workflow code sees no event. */
   terminate(event: WorkflowEvent): Promise<boolean>;
-  /** Answers a query from the workflow's variables, once it has seen all that is stored. */
-  query(name: string, args: readonly unknown[]): Promise<unknown>;
+  /** Answers a query from the workflow's variables, once it has seen all that is stored; nothing if it is live no more. */
+  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
   /**
    * Stores an update if it is valid, and answers what its handler answers: once, whoever repeats it. Answers nothing if the
    * run takes no updates any more.

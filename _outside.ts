@@ -11,10 +11,10 @@ import type { Clock } from "./clock.ts";
 import type { ChildRequest } from "./context.ts";
 import { WorkflowError } from "./errors.ts";
 import type { RunInfo } from "./hooks.ts";
-import type { ChildStartedEvent, WorkflowEvent, WorkflowState } from "./types.ts";
+import type { ActivityContext, ChildStartedEvent, WorkflowEvent, WorkflowState } from "./types.ts";
 import { cannot } from "./_check.ts";
 import { toErrorRecord } from "./_error_record.ts";
-import type { Handles } from "./_handles.ts";
+import { abortable, type Handles } from "./_handles.ts";
 import { FrozenBatch } from "./_history.ts";
 import { type HookHost, tellOf } from "./_hooks.ts";
 import { isConflict, type RetryingStore } from "./_retrying_store.ts";
@@ -74,13 +74,30 @@ export class Outside {
     }
   }
 
-  /** Sends what a workflow asks of its child; the key tells a repetition. */
-  async reachChild({ workflowId, name, payload, reason }: ChildRequest, key: string): Promise<void> {
+  /**
+   * Sends what a workflow asks of its child; the key of the attempt tells a repetition.
+   *
+   * @param isComing Whether the child is to be started, and not by this executor: then it is waited for.
+   */
+  async reachChild(
+    { workflowId, name, payload, reason }: ChildRequest,
+    { idempotencyKey: signalId, signal }: ActivityContext,
+    isComing: () => boolean,
+  ): Promise<void> {
+    while (isComing()) {
+      const watch = this.#handles.watch(workflowId);
+      try {
+        if (await this.#handles.find(workflowId) !== null) break;
+        if (isComing()) await abortable(watch.changed(), signal);
+      } finally {
+        watch.stop();
+      }
+    }
     await this.#starting.get(workflowId)?.catch(() => {});
     // It may have been tried before: what was sent is there, then.
     if (name === undefined) return await this.cancel(workflowId, reason, true);
     const at = this.#host.clock.now();
-    const event = { type: "signal_received", at, name, payload, signalId: key } as const;
+    const event = { type: "signal_received", at, name, payload, signalId } as const;
     await this.post("signal", workflowId, Object.freeze(event), true);
   }
 

@@ -17,6 +17,7 @@ import { Deferred } from "./_deferred.ts";
 import type { Chain, LiveRun, Parked, UpdateRequest } from "./_live.ts";
 import type { Wait } from "./_open_runs.ts";
 import { type Host, type Resting, Run } from "./_run.ts";
+import { isConflict } from "./_retrying_store.ts";
 import { type Timer, TimerQueue } from "./_timer_queue.ts";
 import type { Turns } from "./_turns.ts";
 import { whyLost } from "./_writer.ts";
@@ -130,23 +131,23 @@ export class ParkedRun implements LiveRun {
   }
 
   post(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.post(event));
+    return this.#reach((run) => run.post(event), false);
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.cancel(event));
+    return this.#reach((run) => run.cancel(event), false);
   }
 
   terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#visit((run) => run.terminate(event));
+    return this.#reach((run) => run.terminate(event), false);
   }
 
-  query(name: string, args: readonly unknown[]): Promise<unknown> {
-    return this.#visit((run) => run.query(name, args));
+  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
+    return this.#reach((run) => run.query(name, args), undefined);
   }
 
   update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
-    return this.#visit((run) => run.update(request));
+    return this.#reach((run) => run.update(request), undefined);
   }
 
   told(historyLength: number | null): void {
@@ -156,12 +157,14 @@ export class ParkedRun implements LiveRun {
 
   childEnded(seq: number, child: LiveRun): void {
     if (!this.#children.includes(seq)) return;
-    if (child.status !== "running") return void this.#wake();
-    try {
-      child.result();
-    } catch (error) {
-      this.suspend(error); // as a parent in memory
+    if (child.status === "running") {
+      try {
+        child.result();
+      } catch (error) {
+        if (!isConflict(error)) return this.suspend(error); // as a parent in memory
+      }
     }
+    this.#wake();
   }
 
   waits(): Wait[] {
@@ -191,7 +194,17 @@ export class ParkedRun implements LiveRun {
     for (const visit of this.#waking?.visits ?? []) visit(undefined);
   }
 
-  /** Does something with the run once it is back, in the order of the calls and before anybody finds it there. */
+  /** Does something with the run once it is back, or answers `lost` if another executor has continued it. */
+  async #reach<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
+    try {
+      return await this.#visit(use);
+    } catch (error) {
+      if (this.#suspended?.error === error && isConflict(error)) return lost;
+      throw error;
+    }
+  }
+
+  /** Does something with the run once it is back, in the order of the calls. */
   #visit<T>(use: (run: Run) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#wake().visits.push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
@@ -230,9 +243,9 @@ export class ParkedRun implements LiveRun {
     const run = new Run(this.#host, this.#workflow, this, known, true, this.chain);
     this.#host.woken(run);
     if (status !== "running") run.endedElsewhere(state);
+    else run.start();
     const { changed, visits } = this.#waking!;
     for (const visit of visits) visit(run);
-    if (run.live) run.start();
     if (changed || history.length > known.length) run.told(null);
   }
 }

@@ -139,7 +139,8 @@ export interface ReplayListener {
 }
 
 const none: readonly never[] = [];
-const never = new Promise<never>(() => {});
+/** A promise of its own each time: one for all would hold everything that has ever waited for it. */
+const never = () => new Promise<never>(() => {});
 const resolved = new CanceledError("The outcome is in the history already");
 
 export class Replay {
@@ -287,10 +288,10 @@ export class Replay {
   /** Takes the next position for a command and answers its outcome when it is applied. */
   issue(command: Command): Promise<unknown> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
-    return this.#open(command)?.promise ?? never;
+    return this.#open(command)?.promise ?? never();
   }
 
   /** Takes the next position for a command; none if that is not what the history holds. */
@@ -312,21 +313,21 @@ export class Replay {
    * Waits for whatever `begin` begins, or until the time is up. Whichever comes first in the history ends the other one.
    *
    * @param what What is waited for, for the error.
-   * @param begin Answers the wait, and how to end it.
+   * @param begin Answers the wait, how to end it, and whether it is over already: then no timer is needed.
    */
   async within<T>(
     timeout: Extract<Command, { type: "timer_started" }> | undefined,
     what: string,
-    begin: () => { promise: Promise<T>; stop: () => void },
+    begin: () => { promise: Promise<T>; stop: () => void; over?: boolean },
   ): Promise<T> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
-    const { promise, stop } = begin();
-    if (timeout === undefined) return promise.finally(stop);
+    const { promise, stop, over } = begin();
+    if (timeout === undefined || over) return promise.finally(stop);
     const timer = this.#open(timeout);
-    if (timer === undefined) return never;
+    if (timer === undefined) return never();
     const timedOut = timer.promise.then(() => {
       throw new TimeoutError(`${what} did not come within ${timeout.delayMs} ms`, timeout.delayMs);
     });
@@ -343,16 +344,17 @@ export class Replay {
   /** The payload of the next signal. */
   nextSignal(name: string): Promise<unknown> {
     this.assertFree();
-    if (this.#stopped) return never;
+    if (this.#stopped) return never();
     const refusal = this.refusal();
     return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
   }
 
   /** Waits until `check` answers true. */
-  condition(check: () => boolean): { promise: Promise<void>; stop: () => void } {
+  condition(check: () => boolean): { promise: Promise<void>; stop: () => void; over: boolean } {
     const condition = new Condition(check, this.#shields > 0);
-    if (!condition.settle()) this.#conditions = [...this.#conditions, condition];
-    return { promise: condition.promise, stop: () => this.#dropCondition(condition) };
+    const over = condition.settle();
+    if (!over) this.#conditions = [...this.#conditions, condition];
+    return { promise: condition.promise, stop: () => this.#dropCondition(condition), over };
   }
 
   /** How many conditions the workflow waits for. */
@@ -424,7 +426,7 @@ export class Replay {
       this.#ended = true;
       this.#listener.continuedAsNew(input);
     }
-    return never;
+    return never();
   }
 
   /** Runs `body` with every wait that begins meanwhile protected from a cancellation. */
@@ -604,7 +606,7 @@ export class Replay {
   }
 
   #cancel(reason: Error): void {
-    if (this.#canceled !== undefined) return;
+    if (this.#canceled !== undefined || this.#ended) return; // what is left goes on without the code
     this.#canceled = reason;
     this.#rejectWaits(reason, this.#shields === 0); // all, also those that began in a shield that has ended
     this.#abort.abort(reason);
@@ -641,7 +643,7 @@ export class Replay {
       this.#stopped = true;
       this.#listener.diverged(error);
     }
-    return never;
+    return never();
   }
 
   #missing(event: CommandEvent): NonDeterminismError {

@@ -293,9 +293,10 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     return this.#started.maxPayloadBytes;
   }
 
-  async query(name: string, args: readonly unknown[]): Promise<unknown> {
+  async query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
-    return this.#replay.handlers.query(this.workflowId, name, args);
+    if (!this.live) return undefined; // its code may not have seen the end of the history
+    return { value: this.#replay.handlers.query(this.workflowId, name, args) };
   }
 
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
@@ -319,7 +320,8 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   /** Resolves when nothing that is stored is left to be seen by the workflow. */
   #settled(): Promise<void> {
-    const busy = this.live && (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0);
+    const { replaying, inTurn } = this.#replay;
+    const busy = this.live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -412,12 +414,11 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   /** Ends the run if its code has ended, once every child is there that is to outlive it. */
   #conclude(): void {
-    if (this.#replay.replaying || !this.open) return;
+    if ((this.#final ?? this.#continuation) === undefined || this.#replay.replaying || !this.open) return;
     for (const pending of this.#replay.pending.values()) {
       if (outlives(pending) && !(pending.effect instanceof ChildTask && pending.effect.started)) return;
     }
     if (this.#final !== undefined) return this.#close(this.#final);
-    if (this.#continuation === undefined) return;
     this.#writer.succeed(this.#host.newRunId(this.workflowId));
     this.#closing = true;
   }
@@ -526,7 +527,8 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       if (this.#queue.size === 0) {
         if (this.#replay.replaying) this.#endReplay();
         else this.#adopt();
-        this.#endSettling();
+        this.#conclude();
+        if (!this.#writer.behind) this.#endSettling();
         return this.rest();
       }
       const event = this.#queue.shift();
@@ -548,7 +550,6 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
     this.#adoptAt ??= 0;
     this.#adopt();
-    this.#conclude();
     for (const event of this.#orphans ?? []) {
       if (this.#children?.has(event.seq)) this.#host.closeChild(this, event);
     }

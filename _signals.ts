@@ -86,6 +86,11 @@ export class Signals {
     );
   }
 
+  /** Whether there is a signal that nobody has read. */
+  has(name: string): boolean {
+    return (this.#channels.get(name)?.buffer.size ?? 0) > 0;
+  }
+
   /** The payload of the next signal, for one who waits for no other. */
   once(name: string): Promise<unknown> {
     const channel = this.#channel(name);

@@ -68,6 +68,8 @@ export class Writer {
   #length: number;
   /** What the store said last of the length; `null` if anything can have changed. */
   #told: number | null | undefined;
+  /** What is new is on its way here. */
+  #reading = false;
   #outbox: Batch | undefined;
   /** What is on its way into the store. */
   #sending: Batch | undefined;
@@ -136,6 +138,11 @@ export class Writer {
     this.#outbox = undefined;
   }
 
+  /** Whether the store may hold what the run was not given. */
+  get behind(): boolean {
+    return this.#reading || this.#outdated;
+  }
+
   /** Whether something is on its way, or is to be. */
   get busy(): boolean {
     return this.#writing || this.#outbox !== undefined || this.#succession !== undefined;
@@ -157,8 +164,12 @@ export class Writer {
     return !this.#paused && (this.#outbox !== undefined || this.#succession !== undefined);
   }
 
+  get #outdated(): boolean {
+    return this.#told !== undefined && this.#told !== this.#length;
+  }
+
   get #behind(): boolean {
-    return !this.#paused && this.#told !== undefined && this.#told !== this.#length;
+    return !this.#paused && this.#outdated;
   }
 
   #next(): void {
@@ -253,7 +264,8 @@ export class Writer {
   /** Reads what somebody else wrote. Resolves to whether there was anything. */
   async #catchUp(batch: Batch | undefined, ambiguous: boolean): Promise<boolean> {
     this.#told = undefined; // what is told from here on may be newer than the answer
-    const state = await this.#store.load(this.#run.workflowId);
+    this.#reading = true;
+    const state = await this.#store.load(this.#run.workflowId).finally(() => this.#reading = false);
     if (!this.#run.live) return true;
     const lost = whyLost(this.#run, state, this.#length);
     if (lost !== undefined) {

@@ -361,6 +361,97 @@ for (const [what, last] of lastActs) {
     assertEquals((await store.load("left"))!.status, "running");
   });
 }
+
+/** A workflow that starts a child which is to outlive it, and two executors that drive it. */
+async function twoParents() {
+  async function leaving(ctx: Ctx) {
+    await ctx.waitForSignal("start");
+    ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+    await ctx.waitForSignal("leave");
+    return "left";
+  }
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { leaving, patient } });
+  await first.execute(leaving, { id: "a" });
+  const [handle] = await second.recover();
+  await settle();
+  return { store, first, second, handle };
+}
+
+Deno.test("Executor.recover() starts the child of a workflow that was cancelled after its code had ended", async () => {
+  const { store, first, second, handle } = await twoParents();
+  const never = gate();
+  store.before.append = ({ workflowId }) => {
+    if (workflowId !== "child") return;
+    store.before.append = () => {};
+    return never.promise;
+  };
+  await first.signal("a", { name: "start" });
+  await first.signal("a", { name: "leave" });
+  await settle();
+  await second.cancel("a");
+  await settle();
+  await second.recover();
+  assertEquals(await handle.result(), "left");
+  assertEquals((await store.load("child"))!.status, "running");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("Executor ends a workflow whose child another one has seen to its end before it died", async () => {
+  const { store, first, second, handle } = await twoParents();
+  await first.signal("a", { name: "start" });
+  await settle();
+  const [slow, never] = [gate(), gate()];
+  const holds: [type: string, gate: Promise<void>][] = [
+    ["child_completed", slow.promise],
+    ["workflow_completed", never.promise],
+  ];
+  store.before.append = ({ workflowId, events }) => {
+    const held = workflowId === "a" && events.some(({ type }) => type === holds[0]?.[0]);
+    return held ? holds.shift()![1] : undefined;
+  };
+  await first.signal("child", { name: "go" });
+  await settle();
+  await second.signal("a", { name: "leave" });
+  await settle();
+  slow.open();
+  assertEquals(await handle.result(), "left");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("ChildHandle.signal() waits for a child that another executor was to start before it died", async () => {
+  async function parent(ctx: Ctx) {
+    await ctx.waitForSignal("start");
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.waitForSignal("send");
+    await child.signal("go", "gone");
+    return await child.result();
+  }
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { parent, patient } });
+  await first.execute(parent, { id: "a" });
+  const [handle] = await second.recover();
+  await settle();
+  const never = gate();
+  store.before.append = ({ workflowId }) => {
+    if (workflowId !== "child") return;
+    store.before.append = () => {};
+    return never.promise;
+  };
+  await first.signal("a", { name: "start" });
+  await settle();
+  await second.signal("a", { name: "send" });
+  await settle();
+  await second.recover();
+  assertEquals(await handle.result(), "gone");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
 Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
   for (const ends of [true, false]) {
     const store = new FaultyStore();

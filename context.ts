@@ -44,8 +44,8 @@ export interface ContextHost {
   readonly report: (error: unknown) => void;
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string;
-  /** Signals or cancels a child, once for each key. */
-  reachChild(request: ChildRequest, key: string): Promise<void>;
+  /** Signals or cancels a child, once for each key; waits for it as long as another executor is about to start it. */
+  reachChild(request: ChildRequest, attempt: ActivityContext, isComing: () => boolean): Promise<void>;
 }
 
 /** What a workflow asks of a child: a signal if it has a name, else to be cancelled. */
@@ -181,9 +181,10 @@ export class ReplayContext implements WorkflowContext {
     try {
       const name = definedName("name", signal, "wait for signal");
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-      if (timeout === undefined) return this.#replay.nextSignal(name) as Promise<Payload>;
+      const { signals } = this.#replay;
+      if (timeout === undefined || signals.has(name)) return this.#replay.nextSignal(name) as Promise<Payload>;
       return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
-        const subscription = this.#replay.signals.subscribe(name);
+        const subscription = signals.subscribe(name);
         const promise = subscription.next().then(({ value }) => value as Payload);
         return { promise, stop: () => void subscription.return!() };
       });
@@ -273,6 +274,11 @@ export class ReplayContext implements WorkflowContext {
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
+    const { pending, position } = this.#replay;
+    const isComing = () => {
+      const start = pending.get(position);
+      return start?.resolved === false && start.effect === undefined;
+    };
     const result = this.#replay.issue({
       type: "child_started",
       caller,
@@ -290,8 +296,8 @@ export class ReplayContext implements WorkflowContext {
         caller: this.executeActivity,
         name,
         input: this.#replay.toStored({ workflowId: id, ...request }, "input of activity", name),
-        activity: (request: ChildRequest, { idempotencyKey }: ActivityContext) =>
-          this.#host.reachChild(request, idempotencyKey),
+        activity: (request: ChildRequest, attempt: ActivityContext) =>
+          this.#host.reachChild(request, attempt, isComing),
         options: {},
         own: true,
       });

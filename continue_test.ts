@@ -12,7 +12,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
+import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -318,7 +318,58 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   slow.open();
   await late;
   assertEquals([await handle.result(), await other.result()], [7, 7]);
+  assertEquals([handle.status, other.status], ["completed", "completed"]);
   await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("Executor.recover() leaves a run alone that was continued as new while the store listed what runs", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  for (const payload of [1, 2]) await executor.signal("a", { name: "n", payload });
+  await settle();
+  slow.open();
+  assertEquals(await recovered, []);
+  await settle();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
+});
+
+Deno.test("WorkflowHandle.status stays what result() has told, whatever recover() does with an older list", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  await executor.signal("a", { name: "n", payload: 1 });
+  assertEquals(await handle.result(), 1);
+  slow.open();
+  const [again] = await recovered;
+  assertEquals(handle.status, "completed");
+  assertEquals(await again.result(), 1);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
+  const store = new InMemoryStore();
+  const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
+  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+  const other = new Executor({ store, clock, workflows: { sums } });
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  await other.recover();
+  await settle();
+  for (const payload of [1, 2]) await other.signal("a", { name: "n", payload });
+  await settle();
+  await other.close();
+  const [handle] = await executor.recover();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
 });
 
 Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
@@ -341,6 +392,25 @@ Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain 
   const { executor, store } = setUp();
   assertEquals(await (await executor.execute(long, { id: "a", input: 0 })).result(), 2000);
   assertEquals([store.size, (await store.load("a"))!.history.length], [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
+  const held: WeakRef<number[]>[] = [];
+  async function long(ctx: Ctx, n: number): Promise<number> {
+    const numbers = [n];
+    held.push(new WeakRef(numbers));
+    if (n === 3) await ctx.waitForSignal("go");
+    else await ctx.continueAsNew(n + 1);
+    return numbers.length;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(long, { id: "a", input: 0 });
+  await settle();
+  collectGarbage();
+  assertEquals(held.map((ref) => ref.deref()), [undefined, undefined, undefined, [3]]);
+  await executor.signal("a", { name: "go" });
+  await handle.result();
   await executor.close();
 });
 

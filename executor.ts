@@ -164,7 +164,7 @@ export class Executor {
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#outside.closeChild(parent, event),
-      reachChild: (request, key) => this.#outside.reachChild(request, key),
+      reachChild: (request, attempt, isComing) => this.#outside.reachChild(request, attempt, isComing),
     };
     const assertOpen = (verb: string, id?: string) => this.#assertOpen(verb, id);
     this.#outside = new Outside({ ...this.#host, assertOpen }, this.#handles);
@@ -288,7 +288,8 @@ export class Executor {
       const name = definedName("query", query, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
       const run = this.#runs.get(id);
-      if (run?.begun && !Object.hasOwn(known, name)) return await run.query(name, copies);
+      const answer = run?.begun && !Object.hasOwn(known, name) ? await run.query(name, copies) : undefined;
+      if (answer !== undefined) return answer.value;
       const state = await this.#handles.load(id, "query");
       if (Object.hasOwn(known, name)) return name === "state" ? state : state[name as "status"];
       const workflow = this.#codeOf(state, action);
@@ -411,13 +412,30 @@ export class Executor {
       this.#assertOpen("recover");
       const handles: WorkflowHandle[] = [];
       for (const state of states) {
-        const live = this.#runs.get(state.workflowId);
-        if (live?.runId === state.runId) live.takeOver(state.history.length);
-        else handles.push(this.#handles.create(state, this.#resume(state)));
+        const handle = await this.#recoverOne(state);
+        if (handle !== undefined) handles.push(handle);
       }
       for (const state of states) void this.#outside.closeOrphan(state);
       return handles;
     });
+  }
+
+  /** Goes on with a workflow that the store has listed; answers a handle if it was not live here. */
+  async #recoverOne(state: WorkflowState): Promise<WorkflowHandle | undefined> {
+    const { workflowId } = state;
+    let older: LiveRun | undefined;
+    for (;;) {
+      const live = this.#runs.get(workflowId);
+      if (live?.runId === state.runId) return void live.takeOver(state.history.length);
+      if (live === older) {
+        live?.told(null); // it finds out that it is over
+        return this.#handles.create(state, this.#resume(state));
+      }
+      older = live; // unless it has continued what was listed
+      const newest = await this.#host.store.load(workflowId);
+      if (newest?.status !== "running") return undefined;
+      state = newest;
+    }
   }
 
   /**

@@ -45,10 +45,11 @@ async function playWorld(seed: number): Promise<void> {
   const store = new FaultyStore(inner);
   const clock = new VirtualClock();
   const entity = randomEntityProgram();
+  const parkAfterMs = seed % 3 === 0 ? integer(2) * 50 : undefined;
   const start = () => {
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
     const onError = (error: unknown) => assert(isUnreachable(error), `seed ${seed}: ${error}`);
-    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity } });
+    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, parkAfterMs });
   };
   const executors = [start(), start(), start()];
   const anyone = () => executors[integer(3)];
@@ -93,7 +94,7 @@ async function playWorld(seed: number): Promise<void> {
 
   await executors[0].execute(entity, { id: "root", input: randomEntity(random), timeoutMs: 4000 });
   const plans = Array.from({ length: 25 }, (_, n) => clock.setTimer(random() * 1500, () => void calls.push(act(n))));
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 400; i++) {
     await hops(integer(20));
     if (i % 20 === 19) await anyone().recover(); // whoever had a run may be dead
     if ((await inner.count({ status: "running" })) === 0) break;

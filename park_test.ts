@@ -297,6 +297,19 @@ Deno.test("ExecutorOptions.parkAfterMs parks a run whose time is to come", async
   await executor.close();
 });
 
+Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that is cancelled before its time", async () => {
+  const { executor, store, clock } = setUp(parks);
+  clock.hold();
+  let begun = 0;
+  const handle = await executor.execute((ctx: Ctx) => (begun++, ctx.sleep(1)), { id: "a", startAfterMs: 100 });
+  await settle();
+  await executor.cancel("a");
+  await assertRejects(() => handle.result(), CanceledError);
+  const history = typesOf((await store.load("a"))!.history);
+  assertEquals([begun, history], [0, ["workflow_started", "cancel_requested", "workflow_canceled"]]);
+  await executor.close();
+});
+
 async function patient(ctx: Ctx) {
   return await ctx.waitForSignal<number>("go");
 }
@@ -320,11 +333,12 @@ Deno.test("ExecutorOptions.parkAfterMs parks parents and children, and the end o
   await executor.close();
 });
 
+async function again(ctx: Ctx, n: number): Promise<number> {
+  await ctx.waitForSignal("go");
+  return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
+}
+
 Deno.test("ExecutorOptions.parkAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
-  async function again(ctx: Ctx, n: number): Promise<number> {
-    await ctx.waitForSignal("go");
-    return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
-  }
   const { executor } = setUp(parks);
   const parent = async (ctx: Ctx) => {
     const ends = [again, again].map((child, i) =>
@@ -386,6 +400,83 @@ Deno.test("ExecutorOptions.parkAfterMs brings a run back when another executor w
   }
   assertEquals([await handle.result(), code.begun], [["x"], 3]);
   await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
+  const parent = (ctx: Ctx) => ctx.executeChild(again, 1, { id: "c" });
+  const { executor, store, clock } = setUp({ ...parks, workflows: { again, parent } });
+  const handle = await executor.execute(parent, { id: "a" });
+  await settle();
+  const other = new Executor({ store, clock, workflows: { again }, onError() {} }); // it does not know the parent
+  await other.recover();
+  await settle();
+  for (let i = 0; i < 2; i++) {
+    await other.signal("c", { name: "go" });
+    await settle();
+  }
+  assertEquals(await handle.result(), 7);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the one that another executor has continued it by", async () => {
+  const sends: [send: (executor: Executor) => Promise<void>, status: string][] = [
+    [(executor) => executor.signal("a", { name: "go" }), "completed"],
+    [(executor) => executor.cancel("a"), "canceled"],
+    [(executor) => executor.terminate("a"), "canceled"],
+  ];
+  for (const [send, status] of sends) {
+    const store = new InMemoryStore();
+    const { executor, clock } = setUp({ ...parks, store: withoutSubscribe(store) }); // nobody tells it
+    const other = new Executor({ store, clock, workflows: { again } });
+    await executor.execute(again, { id: "a", input: 1 });
+    await settle();
+    await other.recover();
+    await settle();
+    await other.signal("a", { name: "go" });
+    await settle();
+    await send(executor);
+    await settle();
+    assertEquals((await store.load("a"))!.status, status);
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
+  const { code, executor, clock, store } = await parked();
+  const other = new Executor({ store, clock, workflows: { collect: code.collect } });
+  await other.signal("a", { name: "item", payload: "x" });
+  assertEquals(await executor.query("a", "got"), ["x"]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
+  for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
+    const collect = async (ctx: Ctx, before: string[]): Promise<string[]> => {
+      const got = [...before];
+      ctx.handleQuery("got", () => [...got]);
+      ctx.handleUpdate("add", (item: string) => got.push(item));
+      for (;;) {
+        const item = await ctx.waitForSignal<string>("item");
+        got.push(item);
+        if (item === "end") return got;
+        if (item === "renew") return await ctx.continueAsNew(got);
+      }
+    };
+    const store = new InMemoryStore();
+    const options = { ...parks, workflows: { collect } };
+    const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+    const other = new Executor({ store, clock, workflows: { collect } });
+    await executor.execute(collect, { id: "a", input: [] });
+    await settle();
+    await other.recover();
+    await other.update("a", "add", "added", { updateId: "1" });
+    for (const payload of payloads) await other.signal("a", { name: "item", payload });
+    await settle();
+    const answer = executor.update("a", "add", "added", { updateId: "1" }).catch((error) => error.code);
+    assertEquals(await executor.query("a", "got"), ["added", ...payloads]);
+    assertEquals(await answer, payloads[0] === "end" ? 1 : "unsupported");
+    await Promise.all([executor.close(), other.close()]);
+  }
 });
 
 Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another executor has ended", async () => {

@@ -48,6 +48,24 @@ Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the s
   await executor.close();
 });
 
+Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when they are over at once", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    const [got] = [await ctx.waitForSignal("n", { timeoutMs: 10 }), await ctx.waitUntil(() => true, { timeoutMs: 10 })];
+    const odd = () => {
+      throw new RangeError("odd");
+    };
+    return [got, await ctx.waitUntil(odd, { timeoutMs: 10 }).catch((error) => error.message)];
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  for (const name of ["n", "go"]) await executor.signal("a", { name, payload: 1 });
+  assertEquals(await handle.result(), [1, "odd"]);
+  const history = typesOf((await store.load("a"))!.history);
+  assertEquals(history, ["workflow_started", "signal_received", "signal_received", "workflow_completed"]);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes first", async () => {
   async function waits(ctx: Ctx) {
     const first = await ctx.waitForSignal("n", { timeoutMs: 1000 });
@@ -207,7 +225,10 @@ Deno.test("WorkflowContext refuses bad arguments of waits at the call", async ()
 
 Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although it is over before that is stored", async () => {
   async function waits(ctx: Ctx) {
-    await ctx.waitUntil(() => true, { timeoutMs: 1000 });
+    let over = false;
+    const wait = ctx.waitUntil(() => over, { timeoutMs: 1000 });
+    over = true;
+    await wait;
     await ctx.sleep(5);
   }
   const store = new FaultyStore();

@@ -6,6 +6,8 @@
  */
 
 import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   Executor,
   type ExecutorOptions,
@@ -74,4 +76,10 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
   let open!: (value: T) => void;
   const promise = new Promise<T>((resolve) => open = resolve);
   return { promise, open };
+}
+
+/** Collects all garbage, now. */
+export function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }
