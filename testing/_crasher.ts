@@ -4,19 +4,18 @@
  * @module
  */
 
-import { NonDeterminismError } from "../errors.ts";
 import { InMemoryStore } from "../store.ts";
 import type { ActivityStartedEvent, Workflow, WorkflowEvent } from "../types.ts";
 import { fromErrorRecord } from "../_error_record.ts";
 import { isCommand } from "../_history.ts";
 import { handOut, show } from "../_value.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
-import { type Fate, finalState, Lab, type Scene } from "./_lab.ts";
+import { type Fate, finalState, hintsOn, Lab, type Scene } from "./_lab.ts";
 import type { ActivityCall } from "./fakes.ts";
 import type { Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
 import { seeded } from "./seeded.ts";
-import { advice, differences, errorText, formatHistories, lineOf, sourceHints, textOf } from "./_report.ts";
+import { advice, differences, errorText, formatHistories, lineOf, textOf } from "./_report.ts";
 
 /** A workflow does not survive a crash. The message says where and why, and has both timelines. */
 export class CrashTestError extends Error {
@@ -27,8 +26,6 @@ export class CrashTestError extends Error {
   }
 }
 
-/** What the code should have done that waited for something else. */
-const FOREIGN_WAIT = "a wait for the context";
 /** How many writes a recovery gets done at most before its process dies too. */
 const MAX_NEXT_WRITE = 12;
 
@@ -76,7 +73,7 @@ export class Crasher {
       try {
         await replay(workflow, state, workflows);
       } catch (error) {
-        throw this.#error("does not replay from its own history, without any crash", again, [
+        throw this.#error("does not replay from its own history, without any crash", first, [
           (error as Error).message,
           advice(workflows),
         ], error);
@@ -84,7 +81,7 @@ export class Crasher {
     }
     const effects = this.#effects();
     if (effects !== again.effects) {
-      throw this.#error("changes the world when it is only replayed", again, this.#aboutEffects({ ...again, effects }));
+      throw this.#error("changes the world when it is only replayed", first, this.#aboutEffects({ ...again, effects }));
     }
     return first.run!;
   }
@@ -134,13 +131,7 @@ export class Crasher {
     if (trouble !== undefined) {
       const { kind, error } = trouble;
       const told = kind === "check" ? `A check threw: ${errorText(error)}` : (error as Error).message;
-      throw this.#error(failure, ended, [told, ...this.#hintsOn(error)], error);
-    }
-    if (run!.state.status === "running") {
-      throw this.#error(failure, ended, [
-        "It waits for ever: nothing else comes from outside, and no timer is set",
-        ...sourceHints(this.#scene.workflows),
-      ]);
+      throw this.#error(failure, ended, [told, ...hintsOn(lab)], error);
     }
     if (lab !== this.#undisturbed!.lab && !wasInterrupted(run!)) this.#compare(ended, failure);
     try {
@@ -148,12 +139,6 @@ export class Crasher {
     } catch (error) {
       throw this.#error(failure, ended, [`A check threw: ${errorText(error)}`], error);
     }
-  }
-
-  #hintsOn(error: unknown): string[] {
-    if (!(error instanceof NonDeterminismError)) return [];
-    const { workflows } = this.#scene;
-    return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [advice(workflows)];
   }
 
   #compare(ended: Ended, failure: string): void {

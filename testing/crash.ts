@@ -148,6 +148,9 @@ export interface CrashTestReport<Output = unknown> {
  * Every run must come to the same result or the same error, and to the same history but for times; no activity may run again
  * whose outcome was stored.
  *
+ * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
+ * timeout, say: after 20 ms for one that is replaced, after 3 s for any other.
+ *
  * A run in which an activity was interrupted that asked for `atMostOnce` can come to something else; it is left to `check`.
  *
  * @param workflow The workflow.

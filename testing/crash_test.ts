@@ -1,6 +1,7 @@
 /** `crashTest()`: workflows that survive every crash pass, and planted bugs are told in words that say what to do. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import {
   type ActivityContext,
   defineQuery,
@@ -170,6 +171,35 @@ Deno.test("crashTest() waits for activities that take real time, and leaves none
   assertEquals(undisturbed.result, ["done", 0]);
 });
 
+Deno.test("crashTest() lets time pass for a fake that never ends, so that it times out", async () => {
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const error = await ctx.executeActivity(charge, 1, { timeoutMs: 1000, retry: { maxAttempts: 2 } }).catch((e) => e);
+    await ctx.sleep(10);
+    return error.message;
+  }, { activities: [replace(charge, () => new Promise<string>(() => {}))] });
+  assertEquals(undisturbed.result, 'Activity "charge" timed out after 1000 ms in attempt 2');
+});
+
+Deno.test("crashTest() tells of an activity and of a store that never answer", async () => {
+  const never = () => new Promise<never>(() => {});
+  const order = (ctx: Ctx) => ctx.executeActivity(charge, 1);
+  const activity = await complaint(order, { activities: [replace(charge, never)] });
+  assertEquals(lines(activity, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for activity "charge", whose attempt 1 runs',
+    'Have the activity end, or give it a "timeoutMs"',
+  ]);
+  using time = new FakeTime();
+  class Silent extends InMemoryStore {
+    override append() {
+      hops(10).then(() => time.tick(3000));
+      return never();
+    }
+  }
+  const store = await complaint(order, { store: () => new Silent() });
+  assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
+});
+
 Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
   const outcomes = new Set<unknown>();
   await crashTest(
@@ -274,6 +304,7 @@ Deno.test("crashTest() finds a side effect outside of an activity", async () => 
     outbox.push("mail");
     await ctx.executeActivity(ship);
   }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
+  assertEquals(message.match(/workflow "crash-test"/g)!.length, 1); // one timeline: the other would be the same
   assertEquals(lines(message, 5), [
     'Workflow "order" changes the world when it is only replayed',
     "The world looks otherwise:",
@@ -303,9 +334,10 @@ Deno.test("crashTest() finds a workflow that waits for something else and never 
   const message = await complaint(async function order(_ctx) {
     await fetch("https://example.com");
   });
-  assertEquals(lines(message, 3), [
+  assertEquals(lines(message, 4), [
     'Workflow "order" cannot be crash-tested',
     "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for nothing that its context knows: its code waits for a promise of its own',
     'Line 2 of workflow "order" has `await fetch("https://example.com");`: put it into an activity, whose answer is recorded',
   ]);
 });
@@ -363,7 +395,11 @@ Deno.test("crashTest() finds a fake that counts its calls", async () => {
 
 Deno.test("crashTest() tells of a workflow that waits for ever, and of a child that is not known", async () => {
   const waiting = await complaint((ctx) => ctx.waitForSignal("approval"));
-  assertStringIncludes(waiting, "It waits for ever: nothing else comes from outside, and no timer is set");
+  assertEquals(lines(waiting, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (workflow) waits for signal "approval"',
+    'Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"',
+  ]);
   const child = (ctx: Ctx) => ctx.sleep(10);
   const unknown = await complaint((ctx) => ctx.executeChild(child));
   assertStringIncludes(unknown, 'Nobody could recover its child: pass "child" in "workflows"');
