@@ -9,6 +9,7 @@ import type { ActivityStartedEvent, Workflow, WorkflowEvent } from "../types.ts"
 import { fromErrorRecord } from "../_error_record.ts";
 import { isCommand } from "../_history.ts";
 import { handOut, show } from "../_value.ts";
+import { complaintOf } from "./_activities.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
 import { type Fate, finalState, hintsOn, Lab, type Scene } from "./_lab.ts";
 import type { ActivityCall } from "./fakes.ts";
@@ -60,6 +61,8 @@ export class Crasher {
     const first = await this.#play({});
     this.#undisturbed = first;
     await this.#judge(first, "cannot be crash-tested");
+    const misspelt = complaintOf(first.lab.unused, first.lab.calls);
+    if (misspelt !== undefined) throw this.#error("cannot be crash-tested", first, [misspelt]);
     const again = await this.#play({});
     await this.#judge(again, "does not come to the same in two runs, without any crash");
     const { states } = first.run!;

@@ -78,6 +78,8 @@ export class Lab {
   readonly clock: LabClock = new LabClock();
   readonly calls: ActivityCall[] = [];
   readonly deaths: Death[] = [];
+  /** The replacements that have replaced nothing so far. */
+  readonly unused: Set<Replacement>;
   trouble: Trouble | undefined;
   /** Looks at what is stored, after every write and at rest; what it throws ends the scene. */
   look: (() => void | Promise<void>) | undefined;
@@ -93,6 +95,7 @@ export class Lab {
   #writes = 0;
 
   constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: Fate) {
+    this.unused = new Set(scene.activities);
     this.#visits = visitsOf(scene);
   }
 

@@ -97,7 +97,9 @@ export class Process implements WorkflowStore {
         return `${workflowId}/${journal.begun(workflowId) + 1}${suffix}`;
       },
       replaceActivity: (activity, name) => {
-        const fake = replacementOf(scene.activities, activity, name)?.fake ?? replaceActivity?.(activity, name);
+        const replacement = replacementOf(scene.activities, activity, name);
+        if (replacement !== undefined) lab.unused.delete(replacement);
+        const fake = replacement?.fake ?? replaceActivity?.(activity, name);
         const body = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => lab.clock.now() };
         return recording(about, (input, context, call) => this.#perform(call, () => body(input, context)));

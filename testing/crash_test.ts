@@ -200,6 +200,13 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
 });
 
+Deno.test("crashTest() tells of a replacement whose name is misspelt", async () => {
+  const message = await complaint((ctx) => ctx.executeActivity(charge, 1), {
+    activities: [replace("chrage", () => "fake")],
+  });
+  assertEquals(lines(message, 2)[1], 'No activity "chrage" ran; not replaced were "charge"');
+});
+
 Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
   const outcomes = new Set<unknown>();
   await crashTest(
