@@ -70,7 +70,7 @@ const PATIENCE_MS = 100;
  * For so long, in real time, activities and the store may do nothing that can be seen before they are taken to wait for
  * time to pass, or for ever: fakes, which need no real time, and all others.
  */
-const FAKE_PATIENCE_MS = 20;
+const FAKE_PATIENCE_MS = 50;
 const REAL_PATIENCE_MS = 3_000;
 
 export class Lab {
@@ -120,7 +120,7 @@ export class Lab {
         this.#wake(systemClock.now() - since);
         continue;
       }
-      if (this.clock.fireNext()) continue;
+      if (this.clock.next()) continue;
       if (this.#isOver() || this.#still > PATIENCE_HOPS) break;
     }
     await this.#look();

@@ -149,7 +149,7 @@ export interface CrashTestReport<Output = unknown> {
  * whose outcome was stored.
  *
  * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
- * timeout, say: after 20 ms for one that is replaced, after 3 s for any other.
+ * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
  *
  * A run in which an activity was interrupted that asked for `atMostOnce` can come to something else; it is left to `check`.
  *

@@ -173,7 +173,7 @@ export class SimulationError extends Error {
  * long as the workflow and its activities leave nothing to chance themselves.
  *
  * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
- * timeout, say: after 20 ms for one that is replaced, after 3 s for any other.
+ * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
  *
  * A failing seed is shrunk: disturbances are left out as long as the same goes wrong without them.
  *
