@@ -16,7 +16,7 @@ import type { ActivityCall } from "./fakes.ts";
 import type { Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
 import { seeded } from "./seeded.ts";
-import { advice, differences, errorText, formatHistories, lineOf, textOf } from "./_report.ts";
+import { advice, differences, errorText, formatHistories, lineOf, messageOf, textOf } from "./_report.ts";
 
 /** A workflow does not survive a crash. The message says where and why, and has both timelines. */
 export class CrashTestError extends Error {
@@ -77,7 +77,7 @@ export class Crasher {
         await replay(workflow, state, workflows);
       } catch (error) {
         throw this.#error("does not replay from its own history, without any crash", first, [
-          (error as Error).message,
+          messageOf(error),
           advice(workflows),
         ], error);
       }
@@ -133,7 +133,7 @@ export class Crasher {
     const { trouble } = lab;
     if (trouble !== undefined) {
       const { kind, error } = trouble;
-      const told = kind === "check" ? `A check threw: ${errorText(error)}` : (error as Error).message;
+      const told = kind === "check" ? `A check threw: ${errorText(error)}` : messageOf(error);
       throw this.#error(failure, ended, [told, ...hintsOn(lab)], error);
     }
     if (lab !== this.#undisturbed!.lab && !wasInterrupted(run!)) this.#compare(ended, failure);

@@ -1,6 +1,13 @@
 /** `crashTest()`: workflows that survive every crash pass, and planted bugs are told in words that say what to do. */
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import {
   type ActivityContext,
@@ -270,6 +277,7 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
     "  position 0",
   ]);
   assertStringIncludes(replayed, "something outside of ctx has changed");
+  assertNotMatch(replayed, /Likely edit|Deploy code/); // nobody has edited it
 });
 
 Deno.test("crashTest() finds state that a closure keeps over a restart, and state that it loses", async () => {

@@ -37,7 +37,7 @@ import { Chance, defaultRates, fewest, type SimulationRates } from "./_chance.ts
 import { finalState, hintsOn, Lab, type Scene, type Trouble } from "./_lab.ts";
 import type { Outside } from "./_outside.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
-import { errorText, formatHistories } from "./_report.ts";
+import { errorText, formatHistories, messageOf } from "./_report.ts";
 
 export type { SimulationRates };
 
@@ -282,7 +282,7 @@ async function shrink<Input>(
   const count = full.happened.size;
   const told = kind === "invariant" || kind === "at end" || kind === "check"
     ? `${kind === "at end" ? "At the end" : kind === "check" ? "In a check" : "On the way"}: ${errorText(error)}`
-    : (error as Error).message;
+    : messageOf(error);
   const message = [
     `Workflow ${show(scenario.workflow.name || "workflow")} goes wrong with seed ${seed}`,
     told,

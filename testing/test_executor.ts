@@ -87,6 +87,9 @@ export interface TestExecutorOptions<Store extends WorkflowStore = InMemoryStore
 /**
  * An executor for tests. Numbers that are not random (`seeded(1)`) give the jitter, unless `random` does.
  *
+ * Time does not pass by itself while an activity is at work, replaced or not. To see one time out that never ends, move the
+ * time: `await executor.clock.advance(timeoutMs)`.
+ *
  * At its end, when it is disposed, it throws if runs are open, unless the test called `close()` or a
  * {@linkcode DeadlockError} has told of them. It throws as well if a replacement took no call and was probably meant for
  * something else: one by name, if activities ran that were not replaced; one by function, if another function of that name
