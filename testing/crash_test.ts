@@ -12,13 +12,14 @@ import { FakeTime } from "@std/testing/time";
 import {
   type ActivityContext,
   defineQuery,
+  defineSignal,
   defineUpdate,
   InMemoryStore,
   NonDeterminismError,
   type WorkflowContext,
   type WorkflowFilter,
 } from "@rockpool/workflow";
-import { crashTest, CrashTestError, type CrashTestOptions, replace } from "@rockpool/workflow/testing";
+import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
 import { hops } from "../tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -122,6 +123,26 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
   assertEquals(undisturbed.states.length, 6);
   assertEquals(new Set(undisturbed.result as number[]).size, 2);
   assertEquals(new Set(asked), new Set([2, 5]));
+});
+
+Deno.test("crashTest() and simulate() take the payload that the definition of a signal says", async () => {
+  const [approve, count] = [defineSignal<{ by: string }>("approve"), defineSignal<number>("count")];
+  const order = async (ctx: Ctx) => (await ctx.waitForSignal(approve)).by + await ctx.waitForSignal(count);
+  const signals = [
+    { atMs: 1, name: approve, payload: { by: "eve" } },
+    { atMs: 2, name: "count", payload: 7 },
+  ] as const;
+  const { undisturbed } = await crashTest(order, { signals });
+  assertEquals(undisturbed.result, "eve7");
+  await simulate({ workflow: order, signals }, { seeds: 3 });
+  const _wrong = () => [
+    // @ts-expect-error a number is to be sent
+    crashTest(order, { signals: [{ atMs: 1, name: count, payload: "7" }] }),
+    // @ts-expect-error `by` is missing
+    simulate({ workflow: order, signals: [{ atMs: 1, name: "count" }, { atMs: 2, name: approve, payload: {} }] }),
+    // @ts-expect-error none of them is a number
+    crashTest(order, { signals: [1, 2].map((atMs) => ({ atMs, name: count, payload: `${atMs}` })) }),
+  ];
 });
 
 Deno.test("crashTest() takes replacements by function and by name, which fail by attempt", async () => {

@@ -42,7 +42,9 @@ import { errorText, formatHistories, messageOf } from "./_report.ts";
 export type { SimulationRates };
 
 /** What is simulated. */
-export interface Scenario<Input = unknown> extends Outside {
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
+  extends Outside<Signals> {
   /** The workflow. */
   readonly workflow: (ctx: WorkflowContext, input: Input) => unknown;
   /** The workflow's input. */
@@ -182,8 +184,8 @@ export class SimulationError extends Error {
  * @throws {SimulationError} If an invariant does not hold, the workflow waits for ever, or its code is not deterministic.
  * @throws {TypeError | RangeError} If an argument is bad.
  */
-export async function simulate<Input>(
-  scenario: Scenario<Input>,
+export async function simulate<Input, Signals extends readonly unknown[]>(
+  scenario: Scenario<Input, Signals>,
   options: SimulateOptions = {},
 ): Promise<SimulationReport> {
   const action = "simulate";
