@@ -12,7 +12,7 @@ import { handOut, show } from "../_value.ts";
 import { complaintOf } from "./_activities.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
 import { type Fate, finalState, hintsOn, Lab, type Scene } from "./_lab.ts";
-import type { ActivityCall } from "./fakes.ts";
+import type { ActivityCall, Replacement } from "./fakes.ts";
 import type { Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
 import { seeded } from "./seeded.ts";
@@ -45,6 +45,8 @@ export class Crasher {
   readonly #scene: Scene;
   readonly #options: CrashTestOptions;
   readonly #name: string;
+  /** The replacements that have replaced nothing in any run so far. */
+  readonly #unused: Set<Replacement>;
   #undisturbed: Ended | undefined;
 
   constructor(workflow: Workflow<never>, options: CrashTestOptions) {
@@ -54,6 +56,7 @@ export class Crasher {
     const rest = { outside: options, activities, workflows: known, executor, executors: 1 };
     this.#scene = { workflow, id, input, timeoutMs, ...rest };
     this.#options = options;
+    this.#unused = new Set(activities);
   }
 
   /** Runs it undisturbed, twice: what differs without any crash is best told so. */
@@ -61,8 +64,6 @@ export class Crasher {
     const first = await this.#play({});
     this.#undisturbed = first;
     await this.#judge(first, "cannot be crash-tested");
-    const misspelt = complaintOf(first.lab.unused, first.lab.calls);
-    if (misspelt !== undefined) throw this.#error("cannot be crash-tested", first, [misspelt]);
     const again = await this.#play({});
     await this.#judge(again, "does not come to the same in two runs, without any crash");
     const { states } = first.run!;
@@ -100,6 +101,10 @@ export class Crasher {
         await this.#judge(ended, "does not survive a crash");
       }
     }
+    const misspelt = complaintOf(this.#unused, this.#undisturbed!.lab.calls);
+    if (misspelt !== undefined) {
+      throw this.#error("was tested with other activities than it should", this.#undisturbed!, [misspelt]);
+    }
     return points;
   }
 
@@ -109,6 +114,7 @@ export class Crasher {
     const lab = new Lab(this.#scene, store(), fate);
     lab.onDeath = onDeath;
     await lab.play();
+    for (const replacement of lab.used) this.#unused.delete(replacement);
     const state = finalState(lab);
     if (state === undefined) return { lab, run: undefined, effects: "" };
     const run: CrashRun = {

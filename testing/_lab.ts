@@ -78,8 +78,8 @@ export class Lab {
   readonly clock: LabClock = new LabClock();
   readonly calls: ActivityCall[] = [];
   readonly deaths: Death[] = [];
-  /** The replacements that have replaced nothing so far. */
-  readonly unused: Set<Replacement>;
+  /** The replacements that have replaced something. */
+  readonly used = new Set<Replacement>();
   trouble: Trouble | undefined;
   /** Looks at what is stored, after every write and at rest; what it throws ends the scene. */
   look: (() => void | Promise<void>) | undefined;
@@ -95,7 +95,6 @@ export class Lab {
   #writes = 0;
 
   constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: Fate) {
-    this.unused = new Set(scene.activities);
     this.#visits = visitsOf(scene);
   }
 
@@ -116,8 +115,10 @@ export class Lab {
         since = systemClock.now();
       } else this.#still++;
       stirred = this.clock.stirred;
-      if (this.#ending > 0 || !this.#processes.every((proc) => proc.quiet)) {
-        this.#wake(systemClock.now() - since);
+      if (this.#ending > 0) continue;
+      const busy = this.#processes.filter((proc) => !proc.quiet);
+      if (busy.length > 0) {
+        this.#wake(busy, systemClock.now() - since);
         continue;
       }
       if (this.clock.next()) continue;
@@ -134,8 +135,7 @@ export class Lab {
   }
 
   /** Goes on in spite of whoever has done nothing for too long. */
-  #wake(stillMs: number): void {
-    const busy = this.#processes.filter((proc) => !proc.quiet);
+  #wake(busy: readonly Process[], stillMs: number): void {
     if (!this.still || stillMs < (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS)) return;
     const dozing = busy.map((proc) => proc.doze());
     if (dozing.includes(true)) return;

@@ -98,7 +98,7 @@ export class Process implements WorkflowStore {
       },
       replaceActivity: (activity, name) => {
         const replacement = replacementOf(scene.activities, activity, name);
-        if (replacement !== undefined) lab.unused.delete(replacement);
+        if (replacement !== undefined) lab.used.add(replacement);
         const fake = replacement?.fake ?? replaceActivity?.(activity, name);
         const body = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => lab.clock.now() };

@@ -228,11 +228,30 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
 });
 
+Deno.test("crashTest() waits for onDeath, however long that takes", async () => {
+  using time = new FakeTime();
+  const { undisturbed } = await crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1), {
+    async onDeath() {
+      await hops(10);
+      time.tick(1e6);
+      await hops(10);
+    },
+  });
+  assertEquals(undisturbed.result, "charged");
+});
+
 Deno.test("crashTest() tells of a replacement whose name is misspelt", async () => {
   const message = await complaint((ctx) => ctx.executeActivity(charge, 1), {
     activities: [replace("chrage", () => "fake")],
   });
-  assertEquals(lines(message, 2)[1], 'No activity "chrage" ran; not replaced were "charge"');
+  assertEquals(lines(message, 2), [
+    'Workflow "workflow" was tested with other activities than it should',
+    'No activity "chrage" ran; not replaced were "charge"',
+  ]);
+  await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
+    await ctx.executeActivity(charge, 1, { atMostOnce: true })
+      .catch(() => ctx.executeActivity(() => {}, undefined, { name: "refund" }));
+  }, { activities: [replace("refund", () => "refunded")] });
 });
 
 Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
