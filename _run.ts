@@ -300,9 +300,10 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   }
 
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
-    await this.#settled();
-    const { handlers, updates } = this.#replay;
     const { updateId, name, input } = request;
+    // One that it has is waited for at once: when it is settled, it may have continued as new, and that run would take it anew.
+    if (!this.#replay.updates?.has(updateId)) await this.#settled();
+    const { handlers, updates } = this.#replay;
     let answer = this.#answers?.get(updateId);
     if (answer === undefined) {
       if (!this.open) return undefined;

@@ -504,3 +504,20 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   assertEquals([error.code, await handle.result()], ["not_found", 1]);
   await executor.close();
 });
+
+Deno.test("Executor.update() asked again after a crash leaves its answer to the run that took it, which continues as new", async () => {
+  async function counter(ctx: Ctx, start: number): Promise<number> {
+    let [sum, asked] = [start, 0];
+    ctx.handleUpdate<number, number>("add", (n) => {
+      asked++;
+      return sum += n;
+    });
+    await ctx.waitUntil(() => asked === 2);
+    return sum < 10 ? await ctx.continueAsNew(sum) : sum;
+  }
+  const updates = [1, 2, 3, 4].map((input) => ({ atMs: 10 * input, name: "add", input, check: () => {} }));
+  for (const deaths of [1, 3]) {
+    const { undisturbed } = await crashTest(counter, { input: 0, updates, deaths });
+    assertEquals([undisturbed.result, undisturbed.states.length], [10, 2]);
+  }
+});

@@ -11,8 +11,7 @@ import {
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { assertSurvivesRestarts } from "./tools/restarts.ts";
-import { FaultyStore } from "@rockpool/workflow/testing";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "./tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -735,18 +734,18 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked run continue as new, with w
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs comes to the same over restarts", async () => {
-  const { outcome } = await assertSurvivesRestarts(() => ({
-    ...parks,
-    visits: [{ at: 30, signal: "s", payload: "x" }, { at: 70, signal: "s", payload: "y" }],
-    timeoutMs: 1000,
-    async workflow(ctx: Ctx) {
-      const got = [await ctx.waitForSignal("s"), await ctx.waitForSignal("t", { timeoutMs: 20 }).catch(() => "none")];
-      await ctx.sleep(100);
-      return [...got, await ctx.waitForSignal("s"), ctx.now()];
-    },
-  }));
-  assertEquals(outcome, JSON.stringify(["x", "none", "y", 150]));
+Deno.test("ExecutorOptions.parkAfterMs comes to the same wherever a process dies", async () => {
+  let begun = 0;
+  async function patient(ctx: Ctx) {
+    begun++;
+    const got = [await ctx.waitForSignal("s"), await ctx.waitForSignal("t", { timeoutMs: 20 }).catch(() => "none")];
+    await ctx.sleep(100);
+    return [...got, await ctx.waitForSignal("s"), ctx.now()];
+  }
+  const signals = [{ atMs: 30, name: "s", payload: "x" }, { atMs: 70, name: "s", payload: "y" }];
+  const { points, undisturbed } = await crashTest(patient, { executor: parks, signals, timeoutMs: 1000 });
+  assertEquals(undisturbed.result, ["x", "none", "y", 150]);
+  assert(begun > 3 * points, `${begun}`); // it was parked, and came back
 });
 
 Deno.test("Executor refuses a parkAfterMs that is no time", () => {

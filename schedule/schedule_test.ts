@@ -20,8 +20,7 @@ import {
   type ScheduleRule,
   triggerSchedule,
 } from "@rockpool/workflow/schedule";
-import { seeded } from "@rockpool/workflow/testing";
-import { assertSurvivesRestarts, noting, type Scene, type Visit } from "../tools/restarts.ts";
+import { crashTest, seeded } from "@rockpool/workflow/testing";
 import { settle, setUp } from "../tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -417,25 +416,23 @@ Deno.test("schedule() refuses bad arguments", () => {
 });
 
 for (const overlap of ["skip", "queue", "cancel-previous", "allow"] as const) {
-  Deno.test(`schedule() with overlap ${overlap} comes to the same when it is stopped anywhere`, async () => {
-    const visits: Visit[] = [
-      { at: 1200, signal: "trigger" },
-      { at: 3100, signal: "pause" },
-      { at: 4100, signal: "resume" },
-    ];
-    const scene = (): Scene => {
-      const calls: string[] = [];
-      const act = noting(calls)("act", (dueAt: number) => {
-        if (dueAt === 2000) throw new RangeError("two");
-      });
-      const work = async (ctx: Ctx, { dueAt }: Occurrence) => {
-        await ctx.sleep(dueAt === 1000 ? 1500 : 300);
-        await ctx.executeActivity(act, dueAt);
-      };
-      return { workflow: schedule(work, { rule: every(1000), overlap, endAt: 6000 }), children: { work }, visits };
+  Deno.test(`schedule() with overlap ${overlap} comes to the same wherever its process dies`, async () => {
+    const act = (dueAt: number) => {
+      if (dueAt === 2000) throw new RangeError("two");
     };
-    const { state } = await assertSurvivesRestarts(scene);
-    assertEquals(state.status, "completed");
+    const work = async (ctx: Ctx, { dueAt }: Occurrence) => {
+      await ctx.sleep(dueAt === 1000 ? 1500 : 300);
+      await ctx.executeActivity(act, dueAt);
+    };
+    const { undisturbed } = await crashTest(schedule(work, { rule: every(1000), overlap, endAt: 6000 }), {
+      workflows: { work },
+      signals: [
+        { atMs: 1200, name: triggerSchedule },
+        { atMs: 3100, name: pauseSchedule },
+        { atMs: 4100, name: resumeSchedule },
+      ],
+    });
+    assertEquals(undisturbed.state.status, "completed");
   });
 }
 

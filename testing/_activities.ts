@@ -52,6 +52,22 @@ export function recording(
   };
 }
 
+/**
+ * Says which replacement was meant for something else, if any. It took no call, and: one by name, although activities ran
+ * that were not replaced; one by function, although another function of that name ran.
+ */
+export function complaintOf(unused: Iterable<Replacement>, calls: readonly ActivityCall[]): string | undefined {
+  const real = new Set(calls.filter(({ replaced }) => !replaced).map(({ name }) => name));
+  for (const { activity } of unused) {
+    const ran = `not replaced were ${Array.from(real, show).join(", ")}`;
+    if (typeof activity === "string" && real.size > 0) return `No activity ${show(activity)} ran; ${ran}`;
+    if (typeof activity === "function" && real.has(activity.name)) {
+      return `The function that replaces activity ${show(activity.name)} took no call: another function of that name ` +
+        "ran; replace the one that the workflow passes to executeActivity, or the name";
+    }
+  }
+}
+
 /** Checks the option `activities`. */
 export function checkReplacements(replacements: unknown, action: string): void {
   const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";
@@ -81,22 +97,9 @@ export class Activities {
       .map(({ call }) => call);
   }
 
-  /**
-   * Says which replacements were meant for something else, if any. They took no call, and: one by name, although activities
-   * ran that were not replaced; one by function, although another function of that name ran.
-   */
+  /** See {@linkcode complaintOf}. */
   complaint(): string | undefined {
-    const real = new Set(this.calls.filter(({ replaced }) => !replaced).map(({ name }) => name));
-    for (const { activity } of this.#unused) {
-      const ran = `not replaced were ${Array.from(real, show).join(", ")}`;
-      if (typeof activity === "string" && real.size > 0) return `No activity ${show(activity)} ran; ${ran}`;
-      if (typeof activity === "function" && real.has(activity.name)) {
-        return `The function that replaces activity ${
-          show(activity.name)
-        } took no call: another function of that name ran; ` +
-          "replace the one that the workflow passes to executeActivity, or the name";
-      }
-    }
+    return complaintOf(this.#unused, this.calls);
   }
 
   readonly replaceActivity: ReplaceActivity = (activity, name) => {

@@ -4,19 +4,19 @@
  * @module
  */
 
-import { NonDeterminismError } from "../errors.ts";
 import { InMemoryStore } from "../store.ts";
 import type { ActivityStartedEvent, Workflow, WorkflowEvent } from "../types.ts";
 import { fromErrorRecord } from "../_error_record.ts";
 import { isCommand } from "../_history.ts";
 import { handOut, show } from "../_value.ts";
+import { complaintOf } from "./_activities.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
-import { type Fate, finalState, Lab, type Scene } from "./_lab.ts";
-import type { ActivityCall } from "./fakes.ts";
+import { type Fate, finalState, hintsOn, Lab, type Scene } from "./_lab.ts";
+import type { ActivityCall, Replacement } from "./fakes.ts";
 import type { Death, DeathSide } from "./_process.ts";
 import { replay } from "./_replaying.ts";
 import { seeded } from "./seeded.ts";
-import { advice, differences, errorText, formatHistories, lineOf, sourceHints, textOf } from "./_report.ts";
+import { advice, differences, errorText, formatHistories, lineOf, messageOf, textOf } from "./_report.ts";
 
 /** A workflow does not survive a crash. The message says where and why, and has both timelines. */
 export class CrashTestError extends Error {
@@ -27,8 +27,6 @@ export class CrashTestError extends Error {
   }
 }
 
-/** What the code should have done that waited for something else. */
-const FOREIGN_WAIT = "a wait for the context";
 /** How many writes a recovery gets done at most before its process dies too. */
 const MAX_NEXT_WRITE = 12;
 
@@ -47,6 +45,8 @@ export class Crasher {
   readonly #scene: Scene;
   readonly #options: CrashTestOptions;
   readonly #name: string;
+  /** The replacements that have replaced nothing in any run so far. */
+  readonly #unused: Set<Replacement>;
   #undisturbed: Ended | undefined;
 
   constructor(workflow: Workflow<never>, options: CrashTestOptions) {
@@ -56,6 +56,7 @@ export class Crasher {
     const rest = { outside: options, activities, workflows: known, executor, executors: 1 };
     this.#scene = { workflow, id, input, timeoutMs, ...rest };
     this.#options = options;
+    this.#unused = new Set(activities);
   }
 
   /** Runs it undisturbed, twice: what differs without any crash is best told so. */
@@ -76,15 +77,15 @@ export class Crasher {
       try {
         await replay(workflow, state, workflows);
       } catch (error) {
-        throw this.#error("does not replay from its own history, without any crash", again, [
-          (error as Error).message,
+        throw this.#error("does not replay from its own history, without any crash", first, [
+          messageOf(error),
           advice(workflows),
         ], error);
       }
     }
     const effects = this.#effects();
     if (effects !== again.effects) {
-      throw this.#error("changes the world when it is only replayed", again, this.#aboutEffects({ ...again, effects }));
+      throw this.#error("changes the world when it is only replayed", first, this.#aboutEffects({ ...again, effects }));
     }
     return first.run!;
   }
@@ -100,6 +101,10 @@ export class Crasher {
         await this.#judge(ended, "does not survive a crash");
       }
     }
+    const misspelt = complaintOf(this.#unused, this.#undisturbed!.lab.calls);
+    if (misspelt !== undefined) {
+      throw this.#error("was tested with other activities than it should", this.#undisturbed!, [misspelt]);
+    }
     return points;
   }
 
@@ -109,6 +114,7 @@ export class Crasher {
     const lab = new Lab(this.#scene, store(), fate);
     lab.onDeath = onDeath;
     await lab.play();
+    for (const replacement of lab.used) this.#unused.delete(replacement);
     const state = finalState(lab);
     if (state === undefined) return { lab, run: undefined, effects: "" };
     const run: CrashRun = {
@@ -133,14 +139,8 @@ export class Crasher {
     const { trouble } = lab;
     if (trouble !== undefined) {
       const { kind, error } = trouble;
-      const told = kind === "check" ? `A check threw: ${errorText(error)}` : (error as Error).message;
-      throw this.#error(failure, ended, [told, ...this.#hintsOn(error)], error);
-    }
-    if (run!.state.status === "running") {
-      throw this.#error(failure, ended, [
-        "It waits for ever: nothing else comes from outside, and no timer is set",
-        ...sourceHints(this.#scene.workflows),
-      ]);
+      const told = kind === "check" ? `A check threw: ${errorText(error)}` : messageOf(error);
+      throw this.#error(failure, ended, [told, ...hintsOn(lab)], error);
     }
     if (lab !== this.#undisturbed!.lab && !wasInterrupted(run!)) this.#compare(ended, failure);
     try {
@@ -148,12 +148,6 @@ export class Crasher {
     } catch (error) {
       throw this.#error(failure, ended, [`A check threw: ${errorText(error)}`], error);
     }
-  }
-
-  #hintsOn(error: unknown): string[] {
-    if (!(error instanceof NonDeterminismError)) return [];
-    const { workflows } = this.#scene;
-    return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [advice(workflows)];
   }
 
   #compare(ended: Ended, failure: string): void {

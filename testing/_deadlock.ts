@@ -45,6 +45,8 @@ export class DeadlockWatch {
   readonly #waiters = new Set<Waiter>();
   #watching = false;
   #endPause: (() => void) | undefined;
+  /** IDs of the runs that a deadlock was told of. */
+  readonly told = new Set<string>();
   /** Counted up whenever the executor has something to do. */
   activity = 0;
   /** What a callback of the clock threw while nobody waited who could have been told. */
@@ -104,7 +106,11 @@ export class DeadlockWatch {
   #tell(): void {
     const runs = this.#openRuns();
     const live = new Set(runs.map(({ workflowId }) => workflowId));
-    this.#rejectAll(({ workflowId }) => live.has(workflowId) ? this.#error(runs) : undefined);
+    this.#rejectAll(({ workflowId }) => {
+      if (!live.has(workflowId)) return undefined;
+      for (const { runId } of runs) this.told.add(runId);
+      return this.#error(runs);
+    });
   }
 
   #rejectAll(errorOf: (waiter: Waiter) => unknown): void {

@@ -9,14 +9,18 @@
  */
 
 import { systemClock } from "../clock.ts";
+import { NonDeterminismError } from "../errors.ts";
 import type { ExecutorOptions, WorkflowHandle } from "../executor.ts";
+import type { Wait } from "../_open_runs.ts";
 import type { Workflow, WorkflowState, WorkflowStore } from "../types.ts";
 import { finalStatus } from "../_history.ts";
 import { Journal } from "./_journal.ts";
 import { hop, LabClock } from "./_lab_clock.ts";
+import { linesOf } from "./_open_runs_text.ts";
 import type { Outside } from "./_outside.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
 import { type AttemptFate, type Death, Process, type Write, type WriteFate } from "./_process.ts";
+import { advice, sourceHints } from "./_report.ts";
 import { CheckError, type Visit, visitsOf } from "./_visits.ts";
 
 /** What is played. */
@@ -52,6 +56,8 @@ export interface Trouble {
   readonly error: unknown;
 }
 
+/** What the code should have done that waited for something else. */
+const FOREIGN_WAIT = "a wait for the context";
 /** How much may be stored in one scene. */
 const MAX_WRITES = 20_000;
 /** After so many turns without any doing, everything is taken to wait for a timer. */
@@ -60,12 +66,20 @@ const STILL_HOPS = 4;
 const PATIENCE_HOPS = 100;
 /** For so long, in real time, activities of dead processes may go on before the scene is left, so that nothing leaks. */
 const PATIENCE_MS = 100;
+/**
+ * For so long, in real time, activities and the store may do nothing that can be seen before they are taken to wait for
+ * time to pass, or for ever: fakes, which need no real time, and all others.
+ */
+const FAKE_PATIENCE_MS = 50;
+const REAL_PATIENCE_MS = 3_000;
 
 export class Lab {
   readonly journal: Journal = new Journal();
   readonly clock: LabClock = new LabClock();
   readonly calls: ActivityCall[] = [];
   readonly deaths: Death[] = [];
+  /** The replacements that have replaced something. */
+  readonly used = new Set<Replacement>();
   trouble: Trouble | undefined;
   /** Looks at what is stored, after every write and at rest; what it throws ends the scene. */
   look: (() => void | Promise<void>) | undefined;
@@ -94,18 +108,54 @@ export class Lab {
       });
     }
     for (let index = 0; index < this.scene.executors; index++) this.#begin(index, 0);
-    for (let stirred = -1; this.trouble === undefined;) {
+    for (let stirred = -1, since = 0; this.trouble === undefined;) {
       await hop();
-      this.#still = stirred === this.clock.stirred ? this.#still + 1 : 0;
+      if (stirred !== this.clock.stirred) {
+        this.#still = 0;
+        since = systemClock.now();
+      } else this.#still++;
       stirred = this.clock.stirred;
-      if (this.#ending > 0 || !this.#processes.every((proc) => proc.quiet)) continue;
-      if (this.clock.fireNext()) continue;
+      if (this.#ending > 0) continue;
+      const busy = this.#processes.filter((proc) => !proc.quiet);
+      if (busy.length > 0) {
+        this.#wake(busy, systemClock.now() - since);
+        continue;
+      }
+      if (this.clock.next()) continue;
       if (this.#isOver() || this.#still > PATIENCE_HOPS) break;
     }
     await this.#look();
+    if (this.trouble === undefined && finalState(this)?.status === "running") this.fail("endless", this.#endless());
     await Promise.all(this.#processes.map((proc) => proc.end()));
-    const until = systemClock.now() + PATIENCE_MS;
-    while (this.#graves.some((proc) => proc.busy) && systemClock.now() < until) await hop();
+    const left = systemClock.now();
+    for (let busy = this.#graves; (busy = busy.filter((proc) => proc.busy)).length > 0;) {
+      if (systemClock.now() - left >= (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : PATIENCE_MS)) break;
+      await hop();
+    }
+  }
+
+  /** Goes on in spite of whoever has done nothing for too long. */
+  #wake(busy: readonly Process[], stillMs: number): void {
+    if (!this.still || stillMs < (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS)) return;
+    const dozing = busy.map((proc) => proc.doze());
+    if (dozing.includes(true)) return;
+    this.fail("endless", new Error(`A call of the store has not ended after ${REAL_PATIENCE_MS} ms`));
+  }
+
+  /** The workflow waits, and nothing can come any more. */
+  #endless(): Error {
+    const runs = this.#processes.flatMap(({ executor }) => executor.openRuns());
+    const waits = (...types: Wait["type"][]) =>
+      runs.some((run) => run.waitsFor.some(({ type }) => types.includes(type)));
+    const lines = [
+      "It waits for ever: nothing else comes from outside, and no timer is set",
+      ...new Set(linesOf(runs, this.clock.now()).map((line) => `  ${line}`)),
+    ];
+    if (waits("signal", "condition")) {
+      lines.push('Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"');
+    }
+    if (waits("activity")) lines.push('Have the activity end, or give it a "timeoutMs"');
+    return new Error(lines.join("\n"));
   }
 
   #isOver(): boolean {
@@ -233,6 +283,13 @@ export class Lab {
 
 /** What suspends a run for good: its code does not agree with the history, or is not known. */
 const lasting = ["non_deterministic", "unknown_workflow", "store_failed"];
+
+/** What in the code can be the cause, if it is the code that went wrong. */
+export function hintsOn({ trouble, scene: { workflows } }: Lab): string[] {
+  if (trouble?.kind === "endless") return sourceHints(workflows);
+  if (!(trouble?.error instanceof NonDeterminismError)) return [];
+  return trouble.error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [advice(workflows)];
+}
 
 /** What the workflow under test came to: the state of its last run. */
 export function finalState({ journal, scene }: Lab): WorkflowState | undefined {

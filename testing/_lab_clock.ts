@@ -5,33 +5,15 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { TimerQueue } from "../_timer_queue.ts";
-import { Turns } from "../_turns.ts";
+import { type Clock, VirtualClock } from "../clock.ts";
+import { hop as callBack } from "../_hop.ts";
 
-export class LabClock implements Clock {
-  readonly #timers = new TimerQueue();
-  #now = 0;
+export class LabClock extends VirtualClock {
   /** Grows whenever an executor does something. */
   stirred = 0;
 
-  now(): number {
-    return this.#now;
-  }
-
-  setTimer(dueAt: number, callback: () => void): () => void {
-    const timer = this.#timers.set(dueAt, callback);
-    return () => this.#timers.clear(timer);
-  }
-
-  /** Moves to the next timer and fires it. Answers whether there was one. */
-  fireNext(): boolean {
-    const timer = this.#timers.peek();
-    if (timer === undefined || timer.dueAt === Infinity) return false;
-    this.#timers.clear(timer);
-    this.#now = Math.max(this.#now, timer.dueAt);
-    timer.callback();
-    return true;
+  constructor() {
+    super({ autoAdvance: false });
   }
 }
 
@@ -76,9 +58,5 @@ export class ProcessClock implements Clock {
   }
 }
 
-const turns = new Turns({ now: () => 0, setTimer: () => () => {} });
-
 /** Lets all microtasks pass, and whatever was put off to the next turn of the event loop. */
-export function hop(): Promise<void> {
-  return new Promise((endTurn) => turns.begin({ endTurn }));
-}
+export const hop = (): Promise<void> => new Promise(callBack);

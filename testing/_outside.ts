@@ -19,11 +19,12 @@ export interface TimedVisit {
 }
 
 /** A signal that is sent. */
-export interface TimedSignal extends TimedVisit {
+// deno-lint-ignore no-explicit-any -- a signal of any payload
+export interface TimedSignal<Payload = any> extends TimedVisit {
   /** Its name. */
-  readonly name: string | SignalDefinition<never>;
-  /** What is attached. */
-  readonly payload?: unknown;
+  readonly name: string | SignalDefinition<Payload>;
+  /** What is attached: what the definition says, or anything to a mere name. */
+  readonly payload?: NoInfer<Payload>;
   /** Who sends it. */
   readonly senderId?: string;
 }
@@ -54,14 +55,15 @@ export interface TimedCancel extends TimedVisit {
   readonly reason?: string;
 }
 
-/** What comes from outside while a workflow runs. */
-export interface Outside {
+/** What comes from outside while a workflow runs. `Signals` are the types of the payloads, one by one. */
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface Outside<Signals extends readonly unknown[] = readonly any[]> {
   /**
    * Signals. One to a workflow that has ended is lost.
    *
    * @default {none}
    */
-  readonly signals?: readonly TimedSignal[];
+  readonly signals?: readonly [...{ [Key in keyof Signals]: TimedSignal<Signals[Key]> }];
   /**
    * Updates.
    *

@@ -16,6 +16,7 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "../types.ts";
+import { isThenable } from "../_deferred.ts";
 import { recording, replacementOf } from "./_activities.ts";
 import type { ActivityCall } from "./fakes.ts";
 import type { Lab } from "./_lab.ts";
@@ -64,6 +65,9 @@ export class Process implements WorkflowStore {
   /** Activities and calls of the store that are on their way, and how many of them wait for a timer of the lab. */
   #running = 0;
   #delayed = 0;
+  /** Attempts whose own code is at work, and those among them that are taken to wait for time to pass. */
+  readonly #working = new Set<ActivityCall>();
+  readonly #dozing = new Set<ActivityCall>();
   readonly #lab: Lab;
   readonly #clock: ProcessClock;
   #writes = 0;
@@ -93,7 +97,9 @@ export class Process implements WorkflowStore {
         return `${workflowId}/${journal.begun(workflowId) + 1}${suffix}`;
       },
       replaceActivity: (activity, name) => {
-        const fake = replacementOf(scene.activities, activity, name)?.fake ?? replaceActivity?.(activity, name);
+        const replacement = replacementOf(scene.activities, activity, name);
+        if (replacement !== undefined) lab.used.add(replacement);
+        const fake = replacement?.fake ?? replaceActivity?.(activity, name);
         const body = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => lab.clock.now() };
         return recording(about, (input, context, call) => this.#perform(call, () => body(input, context)));
@@ -115,6 +121,21 @@ export class Process implements WorkflowStore {
   /** Whether activities are at work that do not heed that the process is gone. */
   get busy(): boolean {
     return this.#running > this.#delayed;
+  }
+
+  /** Whether all that is on its way are fakes, which wait for nothing that takes real time. */
+  get fakesOnly(): boolean {
+    const working = [...this.#working].filter((call) => !this.#dozing.has(call));
+    return working.length > 0 && working.length === this.#running - this.#delayed &&
+      working.every(({ replaced }) => replaced);
+  }
+
+  /** Takes the activities that are at work to wait for time to pass, or for ever. Answers whether there are any. */
+  doze(): boolean {
+    const before = this.#dozing.size;
+    for (const call of this.#working) this.#dozing.add(call);
+    this.#delayed += this.#dozing.size - before;
+    return this.#dozing.size > before;
   }
 
   /** The process is gone from now on. */
@@ -203,7 +224,22 @@ export class Process implements WorkflowStore {
     if (this.dead) return never;
     this.#lab.called(call);
     const fate = this.#lab.fate.attempt?.(call);
-    return this.#count(fate === undefined ? body() : this.#meddle(fate, body));
+    const work = () => this.#work(call, body());
+    return this.#count(fate === undefined ? work() : this.#meddle(fate, work));
+  }
+
+  /** Notes that an attempt's own code is at work. */
+  #work(call: ActivityCall, answer: unknown): unknown {
+    if (!isThenable(answer)) return answer;
+    this.#working.add(call);
+    return (async () => {
+      try {
+        return await answer;
+      } finally {
+        this.#working.delete(call);
+        if (this.#dozing.delete(call)) this.#delayed--;
+      }
+    })();
   }
 
   async #meddle({ side, delayMs, fails }: AttemptFate, body: () => unknown): Promise<unknown> {
@@ -227,11 +263,11 @@ export class Process implements WorkflowStore {
 
   /** Counts what is on its way. */
   #count(answer: unknown): unknown {
-    if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return answer;
+    if (!isThenable(answer)) return answer;
     this.#running++;
     return (async () => {
       try {
-        return await (answer as PromiseLike<unknown>);
+        return await answer;
       } finally {
         this.#running--;
         this.#lab.clock.stirred++;

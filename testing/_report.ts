@@ -103,6 +103,12 @@ const suspects: readonly (readonly [RegExp, string])[] = [
   [/\bfetch\(|\bDeno\.|\bprocess\.|\blocalStorage\b/, "put it into an activity, whose answer is recorded"],
 ];
 
+/** What an error says, without what is for code that was edited, and runs that are deployed: in a test, neither is so. */
+export function messageOf(error: unknown): string {
+  const lines = (error as Error).message.split("\n");
+  return lines.filter((line) => !/^ {2}(Likely edit:|The stored run is unchanged)/.test(line)).join("\n");
+}
+
 /** What in the text of workflows looks as if it did something else each time. A hint: a text proves nothing. */
 export function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
   const hints: string[] = [];

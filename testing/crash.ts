@@ -40,7 +40,12 @@ export { CrashTestError };
 export type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit };
 
 /** Options of {@linkcode crashTest}. */
-export interface CrashTestOptions<Input = unknown, Output = unknown> extends Outside {
+export interface CrashTestOptions<
+  Input = unknown,
+  Output = unknown,
+  // deno-lint-ignore no-explicit-any -- signals of any payload
+  Signals extends readonly unknown[] = readonly any[],
+> extends Outside<Signals> {
   /** The workflow's input. */
   readonly input?: Input;
   /**
@@ -115,8 +120,9 @@ export interface CrashTestOptions<Input = unknown, Output = unknown> extends Out
 }
 
 /** The arguments of {@linkcode crashTest} after the workflow: to be left out where that takes no input. */
-export type CrashTestArgs<Input, Output> = undefined extends Input ? [options?: CrashTestOptions<Input, Output>]
-  : [options: CrashTestOptions<Input, Output> & { readonly input: Input }];
+export type CrashTestArgs<Input, Output, Signals extends readonly unknown[]> = undefined extends Input
+  ? [options?: CrashTestOptions<Input, Output, Signals>]
+  : [options: CrashTestOptions<Input, Output, Signals> & { readonly input: Input }];
 
 /** A run of {@linkcode crashTest}, when it is over. */
 export interface CrashRun<Output = unknown> {
@@ -148,6 +154,9 @@ export interface CrashTestReport<Output = unknown> {
  * Every run must come to the same result or the same error, and to the same history but for times; no activity may run again
  * whose outcome was stored.
  *
+ * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
+ * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
+ *
  * A run in which an activity was interrupted that asked for `atMostOnce` can come to something else; it is left to `check`.
  *
  * @param workflow The workflow.
@@ -156,9 +165,9 @@ export interface CrashTestReport<Output = unknown> {
  * @throws {CrashTestError} If a run comes to something else, or `check` throws.
  * @throws {TypeError | RangeError} If an argument is bad.
  */
-export async function crashTest<Input, Output>(
+export async function crashTest<Input, Output, Signals extends readonly unknown[]>(
   workflow: (ctx: WorkflowContext, input: Input) => Output,
-  ...args: CrashTestArgs<Input, Awaited<Output>>
+  ...args: CrashTestArgs<Input, Awaited<Output>, Signals>
 ): Promise<CrashTestReport<Awaited<Output>>> {
   const [options = {}] = args as [CrashTestOptions?];
   checkFunction("workflow", workflow, "crash-test");

@@ -1,16 +1,25 @@
 /** `crashTest()`: workflows that survive every crash pass, and planted bugs are told in words that say what to do. */
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import {
   type ActivityContext,
   defineQuery,
+  defineSignal,
   defineUpdate,
   InMemoryStore,
   NonDeterminismError,
   type WorkflowContext,
   type WorkflowFilter,
 } from "@rockpool/workflow";
-import { crashTest, CrashTestError, type CrashTestOptions, replace } from "@rockpool/workflow/testing";
+import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
 import { hops } from "../tools/testing.ts";
 
 type Ctx = WorkflowContext;
@@ -116,6 +125,26 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
   assertEquals(new Set(asked), new Set([2, 5]));
 });
 
+Deno.test("crashTest() and simulate() take the payload that the definition of a signal says", async () => {
+  const [approve, count] = [defineSignal<{ by: string }>("approve"), defineSignal<number>("count")];
+  const order = async (ctx: Ctx) => (await ctx.waitForSignal(approve)).by + await ctx.waitForSignal(count);
+  const signals = [
+    { atMs: 1, name: approve, payload: { by: "eve" } },
+    { atMs: 2, name: "count", payload: 7 },
+  ] as const;
+  const { undisturbed } = await crashTest(order, { signals });
+  assertEquals(undisturbed.result, "eve7");
+  await simulate({ workflow: order, signals }, { seeds: 3 });
+  const _wrong = () => [
+    // @ts-expect-error a number is to be sent
+    crashTest(order, { signals: [{ atMs: 1, name: count, payload: "7" }] }),
+    // @ts-expect-error `by` is missing
+    simulate({ workflow: order, signals: [{ atMs: 1, name: "count" }, { atMs: 2, name: approve, payload: {} }] }),
+    // @ts-expect-error none of them is a number
+    crashTest(order, { signals: [1, 2].map((atMs) => ({ atMs, name: count, payload: `${atMs}` })) }),
+  ];
+});
+
 Deno.test("crashTest() takes replacements by function and by name, which fail by attempt", async () => {
   const real = (): string => {
     throw new Error("the real one ran");
@@ -168,6 +197,61 @@ Deno.test("crashTest() waits for activities that take real time, and leaves none
   const slow = () => new Promise<string>((resolve) => setTimeout(() => resolve("done"), 2));
   const { undisturbed } = await crashTest(async (ctx: Ctx) => [await ctx.executeActivity(slow), ctx.now()]);
   assertEquals(undisturbed.result, ["done", 0]);
+});
+
+Deno.test("crashTest() lets time pass for a fake that never ends, so that it times out", async () => {
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const error = await ctx.executeActivity(charge, 1, { timeoutMs: 1000, retry: { maxAttempts: 2 } }).catch((e) => e);
+    await ctx.sleep(10);
+    return error.message;
+  }, { activities: [replace(charge, () => new Promise<string>(() => {}))] });
+  assertEquals(undisturbed.result, 'Activity "charge" timed out after 1000 ms in attempt 2');
+});
+
+Deno.test("crashTest() tells of an activity and of a store that never answer", async () => {
+  const never = () => new Promise<never>(() => {});
+  const order = (ctx: Ctx) => ctx.executeActivity(charge, 1);
+  const activity = await complaint(order, { activities: [replace(charge, never)] });
+  assertEquals(lines(activity, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for activity "charge", whose attempt 1 runs',
+    'Have the activity end, or give it a "timeoutMs"',
+  ]);
+  using time = new FakeTime();
+  class Silent extends InMemoryStore {
+    override append() {
+      hops(10).then(() => time.tick(3000));
+      return never();
+    }
+  }
+  const store = await complaint(order, { store: () => new Silent() });
+  assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
+});
+
+Deno.test("crashTest() waits for onDeath, however long that takes", async () => {
+  using time = new FakeTime();
+  const { undisturbed } = await crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1), {
+    async onDeath() {
+      await hops(10);
+      time.tick(1e6);
+      await hops(10);
+    },
+  });
+  assertEquals(undisturbed.result, "charged");
+});
+
+Deno.test("crashTest() tells of a replacement whose name is misspelt", async () => {
+  const message = await complaint((ctx) => ctx.executeActivity(charge, 1), {
+    activities: [replace("chrage", () => "fake")],
+  });
+  assertEquals(lines(message, 2), [
+    'Workflow "workflow" was tested with other activities than it should',
+    'No activity "chrage" ran; not replaced were "charge"',
+  ]);
+  await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
+    await ctx.executeActivity(charge, 1, { atMostOnce: true })
+      .catch(() => ctx.executeActivity(() => {}, undefined, { name: "refund" }));
+  }, { activities: [replace("refund", () => "refunded")] });
 });
 
 Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
@@ -233,6 +317,7 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
     "  position 0",
   ]);
   assertStringIncludes(replayed, "something outside of ctx has changed");
+  assertNotMatch(replayed, /Likely edit|Deploy code/); // nobody has edited it
 });
 
 Deno.test("crashTest() finds state that a closure keeps over a restart, and state that it loses", async () => {
@@ -274,6 +359,7 @@ Deno.test("crashTest() finds a side effect outside of an activity", async () => 
     outbox.push("mail");
     await ctx.executeActivity(ship);
   }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
+  assertEquals(message.match(/ "crash-test" completed/g)!.length, 1); // one timeline: the other would be the same
   assertEquals(lines(message, 5), [
     'Workflow "order" changes the world when it is only replayed',
     "The world looks otherwise:",
@@ -303,9 +389,10 @@ Deno.test("crashTest() finds a workflow that waits for something else and never 
   const message = await complaint(async function order(_ctx) {
     await fetch("https://example.com");
   });
-  assertEquals(lines(message, 3), [
+  assertEquals(lines(message, 4), [
     'Workflow "order" cannot be crash-tested',
     "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for nothing that its context knows: its code waits for a promise of its own',
     'Line 2 of workflow "order" has `await fetch("https://example.com");`: put it into an activity, whose answer is recorded',
   ]);
 });
@@ -363,7 +450,11 @@ Deno.test("crashTest() finds a fake that counts its calls", async () => {
 
 Deno.test("crashTest() tells of a workflow that waits for ever, and of a child that is not known", async () => {
   const waiting = await complaint((ctx) => ctx.waitForSignal("approval"));
-  assertStringIncludes(waiting, "It waits for ever: nothing else comes from outside, and no timer is set");
+  assertEquals(lines(waiting, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (workflow) waits for signal "approval"',
+    'Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"',
+  ]);
   const child = (ctx: Ctx) => ctx.sleep(10);
   const unknown = await complaint((ctx) => ctx.executeChild(child));
   assertStringIncludes(unknown, 'Nobody could recover its child: pass "child" in "workflows"');

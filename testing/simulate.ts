@@ -34,16 +34,18 @@ import { checkFunction, checkInteger, checkNumber, checkObject, invalid } from "
 import { show } from "../_value.ts";
 import { checkReplacements } from "./_activities.ts";
 import { Chance, defaultRates, fewest, type SimulationRates } from "./_chance.ts";
-import { finalState, Lab, type Scene, type Trouble } from "./_lab.ts";
+import { finalState, hintsOn, Lab, type Scene, type Trouble } from "./_lab.ts";
 import type { Outside } from "./_outside.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
 import type { Death } from "./_process.ts";
-import { errorText, formatHistories } from "./_report.ts";
+import { errorText, formatHistories, messageOf } from "./_report.ts";
 
 export type { SimulationRates };
 
 /** What is simulated. */
-export interface Scenario<Input = unknown> extends Outside {
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
+  extends Outside<Signals> {
   /** The workflow. */
   readonly workflow: (ctx: WorkflowContext, input: Input) => unknown;
   /** The workflow's input. */
@@ -173,6 +175,9 @@ export class SimulationError extends Error {
  * what comes from outside comes late, executors get into each other's way. Whatever a seed decides is the same each time, as
  * long as the workflow and its activities leave nothing to chance themselves.
  *
+ * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
+ * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
+ *
  * A failing seed is shrunk: disturbances are left out as long as the same goes wrong without them.
  *
  * @param scenario What to simulate, and what must hold.
@@ -180,8 +185,8 @@ export class SimulationError extends Error {
  * @throws {SimulationError} If an invariant does not hold, the workflow waits for ever, or its code is not deterministic.
  * @throws {TypeError | RangeError} If an argument is bad.
  */
-export async function simulate<Input>(
-  scenario: Scenario<Input>,
+export async function simulate<Input, Signals extends readonly unknown[]>(
+  scenario: Scenario<Input, Signals>,
   options: SimulateOptions = {},
 ): Promise<SimulationReport> {
   const action = "simulate";
@@ -220,6 +225,8 @@ interface Played {
   readonly happened: ReadonlyMap<string, string>;
   readonly states: readonly WorkflowState[];
   readonly deaths: readonly Death[];
+  /** What in the code can be the cause of what went wrong by itself. */
+  readonly hints: readonly string[];
 }
 
 /** Plays the run of a seed, with all disturbances or those that are allowed. */
@@ -252,15 +259,13 @@ async function play<Input>(
   });
   lab.look = () => always?.(view());
   await lab.play();
-  if (lab.trouble === undefined && finalState(lab)?.status === "running") {
-    lab.fail("endless", new Error("It waits for ever: nothing else comes from outside, and no timer is set"));
-  }
   try {
     if (lab.trouble === undefined) await atEnd?.(view());
   } catch (error) {
     lab.fail("at end", error);
   }
-  return { trouble: lab.trouble, happened: chance.happened, states: lab.journal.states(), deaths: lab.deaths };
+  const happenings = { happened: chance.happened, deaths: lab.deaths };
+  return { trouble: lab.trouble, ...happenings, states: lab.journal.states(), hints: hintsOn(lab) };
 }
 
 /** Finds the fewest disturbances by which the same goes wrong, and says what that is. */
@@ -282,17 +287,22 @@ async function shrink<Input>(
   const count = full.happened.size;
   const told = kind === "invariant" || kind === "at end" || kind === "check"
     ? `${kind === "at end" ? "At the end" : kind === "check" ? "In a check" : "On the way"}: ${errorText(error)}`
-    : (error as Error).message;
+    : messageOf(error);
   const message = [
     `Workflow ${show(scenario.workflow.name || "workflow")} goes wrong with seed ${seed}`,
     told,
+    ...shrunk.hints,
     disturbances.length === 0
-      ? "It takes no disturbance at all:"
+      ? "It takes no disturbance at all"
       : `It takes these disturbances, of ${count} that the seed makes:`,
     ...disturbances.map((text, i) => `  ${i + 1}. ${text}`),
     `To see exactly this again: simulate(scenario, { seeds: [${seed}] })`,
     "",
-    formatHistories("With these disturbances only", shrunk.states, shrunk.deaths),
+    formatHistories(
+      disturbances.length === 0 ? "Undisturbed" : "With these disturbances only",
+      shrunk.states,
+      shrunk.deaths,
+    ),
   ].join("\n");
   return new SimulationError(message, seed, disturbances, { cause: error });
 }

@@ -185,7 +185,9 @@ Deno.test("simulate() says so when it takes no disturbance at all", async () => 
   const error = await found({ workflow: (ctx: Ctx) => ctx.waitForSignal("never") });
   assertEquals([error.seed, error.disturbances], [1, []]);
   assertStringIncludes(error.message, "It waits for ever: nothing else comes from outside, and no timer is set");
-  assertStringIncludes(error.message, "It takes no disturbance at all:");
+  assertStringIncludes(error.message, 'run "simulation" (workflow) waits for signal "never"');
+  assertStringIncludes(error.message, "It takes no disturbance at all\nTo see");
+  assertStringIncludes(error.message, 'Undisturbed:\nworkflow "simulation" running');
 });
 
 Deno.test("simulate() finds code that is not deterministic", async () => {
@@ -199,6 +201,7 @@ Deno.test("simulate() finds code that is not deterministic", async () => {
     setUp: () => void (calls = 0),
   });
   assertStringIncludes(error.message, "its code does not do what its history says");
+  assertStringIncludes(error.message, "Keep what the workflow knows in variables inside of its function");
   assertEquals(error.disturbances.length, 1);
   assertStringIncludes(error.disturbances[0], "The process died");
 });

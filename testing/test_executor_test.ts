@@ -324,6 +324,19 @@ Deno.test("TestExecutor says nothing of open runs when the test has closed it", 
   await executor.close();
 });
 
+Deno.test("TestExecutor tells of a run that is open once: as a deadlock, or at its end", async () => {
+  const failing = async () => {
+    await using executor = new TestExecutor({ deadlockAfterMs: 0 });
+    const handle = await executor.execute(order, { id: "a" });
+    await handle.result();
+  };
+  await assertRejects(failing, DeadlockError); // and no SuppressedError, which some runners print without its parts
+  const executor = new TestExecutor({ deadlockAfterMs: 0 });
+  await messageOf((await executor.execute(order, { id: "a" })).result());
+  await executor.execute(order, { id: "b" });
+  assertEquals((await atEnd(executor)).split("\n")[1], '  run "b" (order) waits for signal "approval"');
+});
+
 Deno.test("TestExecutor leaves a failed test its error, beside what it tells itself", async () => {
   const failing = async () => {
     await using executor = new TestExecutor();

@@ -1,6 +1,7 @@
 /**
- * Runs a workflow with restarts. Everything happens on one virtual clock, what comes from outside comes at a given time,
- * and a restart takes none: so a run with restarts must come to the same result and the same history as one without.
+ * Runs a workflow with restarts, each of which can be an upgrade to other code, and from any event of a history on: what
+ * `crashTest()` does not do. Everything happens on one virtual clock, what comes from outside comes at a given time, and a
+ * restart takes none: so a run with restarts must come to the same result and the same history as one without.
  *
  * That holds if the workflow itself leaves nothing to chance: of branches that go on at the same instant, one at most may
  * call an activity.
@@ -28,9 +29,6 @@ export type Visit =
 export interface Scene {
   // deno-lint-ignore no-explicit-any -- a workflow of any input
   readonly workflow: Workflow<any>;
-  /** The workflows that it starts as children. */
-  // deno-lint-ignore no-explicit-any -- workflows of any input
-  readonly children?: Readonly<Record<string, Workflow<any>>>;
   readonly input?: unknown;
   readonly timeoutMs?: number;
   /** The option of its executors. */
@@ -144,10 +142,10 @@ async function live(
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, children, visits = [], calls = [], parkAfterMs } = scene;
+  const { workflow, visits = [], calls = [], parkAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
-  const workflows = { ...children, scene: workflow };
+  const workflows = { scene: workflow };
   const executor = new Executor({ store, clock, workflows, random: () => 0.5, parkAfterMs });
   clock.hold();
 
@@ -207,28 +205,4 @@ export function assertSame(actual: Ended, expected: Ended, message: string): voi
     `${outcome}\n${state.status}\n${textOf(state.history)}`
   );
   if (text !== wanted) assertEquals(text.split("\n"), wanted.split("\n"), message); // slow
-}
-
-/**
- * Plays a scene undisturbed; then, if it has no children, from every event of its history on; then with a stop at every
- * append, before it and after it with the answer lost. Everything must come to the same, and no activity run again that has ended.
- *
- * @returns How the undisturbed run ended.
- */
-export async function assertSurvivesRestarts(makeScene: () => Scene): Promise<Ended> {
-  const full = await play(makeScene());
-  const { history } = full.state;
-  const alone = makeScene().children === undefined; // else what is stored is more than its history
-  for (let length = 1; alone && length < history.length; length++) {
-    const again = await playFrom(makeScene(), full.state, length);
-    assertSame(again, full, `recovered after event ${length}, ${history[length - 1].type}`);
-  }
-  for (const side of ["before", "after"] as const) {
-    for (let append = 1;; append++) {
-      const again = await play(makeScene(), (stops) => stops === 0 ? { append, side } : undefined);
-      assertSame(again, full, `stopped ${side} append ${append}`);
-      if (again.stops === 0) break;
-    }
-  }
-  return full;
 }
