@@ -13,14 +13,8 @@ import type { Command } from "./_replay.ts";
 import { toStored } from "./_value.ts";
 
 /** What is recorded of a command; `from` is when a sleep begins. */
-export function commandEvent(
-  command: Command,
-  seq: number,
-  at: number,
-  from: number,
-  maxBytes: number | undefined,
-): CommandEvent {
-  return Object.freeze(eventOf(command, seq, at, from, maxBytes));
+export function commandEvent(...about: Parameters<typeof eventOf>): CommandEvent {
+  return Object.freeze(eventOf(...about));
 }
 
 function eventOf(

@@ -24,6 +24,7 @@ import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { gotten, randomEntity, randomEntityProgram, take } from "./tools/random_entity.ts";
 import { outcomeOf, playFrom } from "./tools/restarts.ts";
 import { hops, settle } from "./tools/testing.ts";
+import { assertWellFormed } from "./tools/well_formed.ts";
 
 /** How many random worlds, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [1_000, 1];
@@ -117,7 +118,7 @@ async function playWorld(seed: number): Promise<void> {
   await assertGot(seed, executors[0], root, sent);
   await assertAnswers(seed, executors[0], root, answers);
   for (const state of states) {
-    assertWellFormed(seed, state);
+    assertWellFormed(`seed ${seed}`, state);
     assertClosed(seed, state, states);
     await assertReplays(seed, state);
   }
@@ -126,39 +127,6 @@ async function playWorld(seed: number): Promise<void> {
   happened.children += states.length - 1;
   happened.answers += answers.size;
   happened.signals += sent.size;
-}
-
-/** What must hold of every history, whoever wrote it. */
-function assertWellFormed(seed: number, { workflowId, history }: WorkflowState): void {
-  const seen = new Set<string>();
-  const once = (key: string, message: string) => {
-    assert(!seen.has(key), `${message}: ${key} twice`);
-    seen.add(key);
-  };
-  for (const [i, event] of history.entries()) {
-    const message = `seed ${seed}: event ${i} of ${workflowId}, ${event.type}`;
-    assertEquals(event.type === "workflow_started", i === 0, message);
-    assertEquals(/^workflow_(?!started)/.test(event.type), i === history.length - 1, message);
-    if (event.type === "signal_received") once(event.signalId, message);
-    if (event.type === "patched") once(event.changeId, message);
-    if (event.type === "update_accepted") once(`accepted ${event.updateId}`, message);
-    if (event.type === "update_completed") {
-      once(`completed ${event.updateId}`, message);
-      assert(seen.has(`accepted ${event.updateId}`), `${message}: it was not accepted`);
-    }
-    if (!("seq" in event)) continue;
-    const { seq } = event;
-    if (/_started$|^side_effect$/.test(event.type)) {
-      once(`started ${seq}`, message);
-      assert(seq === 0 || seen.has(`started ${seq - 1}`), `${message}: a command is missing`);
-    } else {
-      once(
-        "attempt" in event && /attempt/.test(event.type) ? `attempt ${event.attempt} of ${seq}` : `end of ${seq}`,
-        message,
-      );
-      assert(seen.has(`started ${seq}`), `${message}: ${seq} was not started`);
-    }
-  }
 }
 
 /** A run replays to what it came to, and calls nothing again; unless it was terminated, which no code decides. */

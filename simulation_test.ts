@@ -3,33 +3,13 @@
  * well formed, which replays.
  */
 
-import { assert, assertEquals } from "@std/assert";
-import type { WorkflowState } from "@rockpool/workflow";
+import { assert } from "@std/assert";
 import { assertReplays, seeded, simulate } from "@rockpool/workflow/testing";
 import { randomProgram, randomStep, randomVisits } from "./tools/random_workflow.ts";
+import { assertWellFormed } from "./tools/well_formed.ts";
 
 /** How many random workflows, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [1000, 1];
-
-/** What must hold of every history, whoever wrote it. */
-function assertWellFormed({ history }: WorkflowState): void {
-  const seen = new Set<string>();
-  for (const [i, event] of history.entries()) {
-    const { type } = event;
-    const message = `event ${i + 1}, ${type}`;
-    assertEquals(type === "workflow_started", i === 0, message);
-    assert(i === history.length - 1 || !/^workflow_(?!started)/.test(type), message);
-    if (!("seq" in event)) continue;
-    const started = /_started$|^side_effect$/.test(type);
-    const key = started ? "started" : type === "activity_attempt_failed" ? `attempt ${event.attempt}` : "resolved";
-    assert(!seen.has(`${key} ${event.seq}`), `${message}: ${event.seq} ${key} twice`);
-    assert(started || seen.has(`started ${event.seq}`), `${message}: ${event.seq} was not started`);
-    seen.add(`${key} ${event.seq}`);
-    if (started && event.seq > 0) assert(seen.has(`started ${event.seq - 1}`), `${message}: a command is missing`);
-  }
-  const ids = history.flatMap((event) => event.type === "signal_received" ? [event.signalId] : []);
-  assertEquals(new Set(ids).size, ids.length, "a signal came twice");
-}
 
 for (const executors of [1, 3]) {
   const drivers = executors === 1 ? "one executor" : `${executors} executors`;
@@ -51,7 +31,7 @@ for (const executors of [1, 3]) {
         executors,
         signals,
         cancel,
-        always: ({ state }) => state && assertWellFormed(state),
+        always: ({ state }) => state && assertWellFormed(`seed ${seed}`, state),
         atEnd: async ({ state }) => {
           await assertReplays(workflow, state!);
         },

@@ -1,0 +1,43 @@
+/**
+ * What must hold of every history, whoever wrote it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import type { WorkflowState } from "@rockpool/workflow";
+
+/**
+ * Throws if a history is none that an executor writes: something happened twice, or before it was asked for, or after the end.
+ *
+ * @param what Whose history it is, for the message.
+ */
+export function assertWellFormed(what: string, { workflowId, status, history }: WorkflowState): void {
+  const seen = new Set<string>();
+  const once = (key: string, message: string) => {
+    assert(!seen.has(key), `${message}: ${key} twice`);
+    seen.add(key);
+  };
+  for (const [i, event] of history.entries()) {
+    const message = `${what}: event ${i + 1} of ${workflowId}, ${event.type}`;
+    assertEquals(event.type === "workflow_started", i === 0, message);
+    const isLast = status !== "running" && i === history.length - 1;
+    assertEquals(/^workflow_(?!started)/.test(event.type), isLast, message);
+    if (event.type === "signal_received") once(event.signalId, message);
+    if (event.type === "patched") once(event.changeId, message);
+    if (event.type === "update_accepted") once(`accepted ${event.updateId}`, message);
+    if (event.type === "update_completed") {
+      once(`completed ${event.updateId}`, message);
+      assert(seen.has(`accepted ${event.updateId}`), `${message}: it was not accepted`);
+    }
+    if (!("seq" in event) || event.type === "activity_heartbeat") continue;
+    const { seq } = event;
+    if (/_started$|^side_effect$/.test(event.type)) {
+      once(`started ${seq}`, message);
+      assert(seq === 0 || seen.has(`started ${seq - 1}`), `${message}: a command is missing`);
+    } else {
+      once(event.type === "activity_attempt_failed" ? `attempt ${event.attempt} of ${seq}` : `end of ${seq}`, message);
+      assert(seen.has(`started ${seq}`), `${message}: ${seq} was not started`);
+    }
+  }
+}
