@@ -98,7 +98,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
   /** The input of the next run, once the workflow is to begin anew. */
   #continuation: { readonly input: unknown } | undefined;
   /** What has come from outside since then: it is for the next run to see. */
-  #unseen: readonly WorkflowEvent[] = none;
+  #unseen: WorkflowEvent[] | undefined;
   /** The last event, or the next run, is on its way into the store. */
   #closing = false;
   /** The request for a cancellation: whether it got into the store. */
@@ -434,7 +434,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       firstRunId: this.chain.firstRunId,
     };
     const queued = [...this.#queue].filter(isFromOutside);
-    return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen, ...queued];
+    return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen ?? none, ...queued];
   }
 
   succeeded(runId: string, events: readonly WorkflowEvent[]): void {
@@ -534,7 +534,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       }
       const event = this.#queue.shift();
       if (this.#continuation !== undefined && isFromOutside(event)) {
-        this.#unseen = [...this.#unseen, event];
+        (this.#unseen ??= []).push(event);
         continue;
       }
       this.#replay.apply(event);
