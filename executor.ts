@@ -160,7 +160,7 @@ export class Executor {
     this.#host = {
       ...{ ...rest, store: retrying, timers, turns, parking, ended, begin },
       woken: (run) => void this.#runs.set(run.workflowId, run),
-      isHere: (id) => this.#runs.has(id),
+      isHere: (id) => this.#outside.isHere(id),
       nameOf: (workflow) => this.#nameOf(workflow),
       startChild: (parent, event, workflow) => this.#startChild(parent, event, workflow),
       closeChild: (parent, event) => void this.#outside.closeChild(parent, event),

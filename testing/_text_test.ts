@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatDuration, formatError, formatSince } from "./format.ts";
+import { formatDuration, formatError, formatSince } from "./_text.ts";
 
 const DAY_MS = 86_400_000;
 
