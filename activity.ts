@@ -23,7 +23,8 @@
  */
 
 import type { ActivityContext, ActivityOptions } from "./types.ts";
-import { optionsOf, setDefaults, validateActivity } from "./_activity_options.ts";
+import { cannot, checkFunction, checkNumber, checkObject, checkText, invalid } from "./util/check.ts";
+import { validateRetryPolicy } from "./retry.ts";
 
 /**
  * Gives an activity default options. What a call of `executeActivity` gives takes precedence, property by property;
@@ -45,4 +46,51 @@ export function activity<Fn extends (input: never, context: ActivityContext) => 
   Object.defineProperty(wrapped, "name", { value });
   setDefaults(wrapped, options);
   return wrapped as unknown as Fn;
+}
+
+/** Any function. */
+type AnyFunction = (...args: never[]) => unknown;
+
+/** Where a function keeps its defaults. */
+const defaults = Symbol("defaults");
+
+/** Gives a function defaults. */
+function setDefaults(activity: AnyFunction, options: ActivityOptions): void {
+  Object.defineProperty(activity, defaults, { value: Object.freeze({ ...options }) });
+}
+
+/**
+ * What holds for a call.
+ *
+ * @internal
+ */
+export function optionsOf(activity: AnyFunction, options: ActivityOptions): ActivityOptions {
+  const own = (activity as { [defaults]?: ActivityOptions })?.[defaults];
+  if (own === undefined || typeof options !== "object" || options === null) return options;
+  const all: Record<string, unknown> = { ...own };
+  if (options.atMostOnce) delete all.retry;
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) all[name] = value;
+  return all;
+}
+
+/**
+ * Checks an activity and its options, and answers its name in the history.
+ *
+ * @internal
+ */
+export function validateActivity(activity: AnyFunction, options: ActivityOptions, action: string): string {
+  checkFunction("activity", activity, action);
+  checkObject("options", options, action);
+  const { name = activity.name || "anonymous", retry, atMostOnce = false } = options;
+  checkText("name", name, action);
+  if (retry !== undefined) validateRetryPolicy(retry);
+  if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
+  if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);
+  const { timeoutMs, totalTimeoutMs, heartbeatTimeoutMs } = options;
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
+  if (totalTimeoutMs !== undefined) checkNumber("totalTimeoutMs", totalTimeoutMs, Number.MIN_VALUE, action, name);
+  if (heartbeatTimeoutMs !== undefined) {
+    checkNumber("heartbeatTimeoutMs", heartbeatTimeoutMs, Number.MIN_VALUE, action, name);
+  }
+  return name;
 }

@@ -26,10 +26,10 @@
  * @module
  */
 
-import { TimerQueue } from "./_timer_queue.ts";
-import { checkFunction, checkNumber, invalid } from "./_check.ts";
-import { Deferred } from "./_deferred.ts";
-import { hop } from "./_hop.ts";
+import { TimerQueue } from "./util/timer_queue.ts";
+import { checkFunction, checkNumber, invalid } from "./util/check.ts";
+import { Deferred } from "./util/deferred.ts";
+import { hop } from "./util/macrotask.ts";
 
 /** Gives an executor its time and its timers. */
 export interface Clock {

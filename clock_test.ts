@@ -9,7 +9,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { systemRandom } from "./clock.ts";
-import { gate, settle, setUp } from "./tools/testing.ts";
+import { gate, settle, setUp } from "./tests/support/testing.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

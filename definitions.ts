@@ -37,7 +37,7 @@
  * @module
  */
 
-import { checkFunction, checkObject, checkText } from "./_check.ts";
+import { checkFunction, checkObject, checkText } from "./util/check.ts";
 
 /** The name of a signal, and the type of its payload. */
 export interface SignalDefinition<Payload = unknown> {

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { checkNumber } from "./_check.ts";
+import { checkNumber } from "./util/check.ts";
 
 /**
  * What a {@linkcode WorkflowError} is about.

@@ -9,8 +9,8 @@ import {
   TimeoutError,
   WorkflowError,
 } from "@rockpool/workflow";
-import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
-import { toStored } from "./_value.ts";
+import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
+import { toStored } from "./history/value.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;

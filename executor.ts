@@ -48,33 +48,33 @@ import {
   checkText,
   definedName,
   invalid,
-} from "./_check.ts";
-import { createRun } from "./_create.ts";
-import { fromErrorRecord, toErrorRecord } from "./_error_record.ts";
-import { Handles, type WorkflowHandle } from "./_handles.ts";
-import { lookAt } from "./_look.ts";
-import type { OpenRun, Wait } from "./_open_runs.ts";
-import {
-  type AnyActivity,
-  type CloseOptions,
-  completeOptions,
-  type ExecuteArgs,
-  type ExecuteOptions,
-  type ExecutorOptions,
-  type QueryAnswers,
-  type ReplaceActivity,
-  type Signal,
-  type UpdateOptions,
-  validateExecution,
-} from "./_options.ts";
-import { isChildOf, Outside } from "./_outside.ts";
-import { RetryingStore } from "./_retrying_store.ts";
-import { type ParkedHost, ParkedRun, Parking } from "./_parked.ts";
-import type { Chain, LiveRun } from "./_live.ts";
-import { Run } from "./_run.ts";
-import { type Timer, Timers } from "./_timers.ts";
-import { Turns } from "./_turns.ts";
-import { handOut, show, toStored } from "./_value.ts";
+} from "./util/check.ts";
+import { createRun } from "./run/create.ts";
+import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
+import { Handles, type WorkflowHandle } from "./run/handle.ts";
+import { lookAt } from "./run/read_only.ts";
+import type { OpenRun, Wait } from "./run/waits.ts";
+import type {
+  AnyActivity,
+  CloseOptions,
+  ExecuteArgs,
+  ExecuteOptions,
+  ExecutorOptions,
+  QueryAnswers,
+  ReplaceActivity,
+  Signal,
+  UpdateOptions,
+} from "./options.ts";
+import { completeOptions, validateExecution } from "./run/settings.ts";
+import { isChildOf, Outside } from "./run/delivery.ts";
+import { RetryingStore } from "./run/retrying_store.ts";
+import { type ParkedHost, ParkedRun, Parking } from "./run/dormant.ts";
+import type { Chain, LiveRun } from "./run/live.ts";
+import { Run } from "./run/run.ts";
+import { type Timer, Timers } from "./run/timers.ts";
+import { Turns } from "./run/turns.ts";
+import { handOut, toStored } from "./history/value.ts";
+import { show } from "./util/show.ts";
 
 export type {
   AnyActivity,
@@ -90,6 +90,8 @@ export type {
   Wait,
   WorkflowHandle,
 };
+
+export { type HistoryReplay, replayHistory } from "./run/read_only.ts";
 
 /** The error of a start that names the workflow's ID. */
 function naming(id: string, error: unknown): unknown {

@@ -42,11 +42,11 @@ import type {
   UpdateCompletedEvent,
   WorkflowCanceledEvent,
   WorkflowCompletedEvent,
+  WorkflowEvent,
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
-import { isThenable } from "./_deferred.ts";
-import { hookNames } from "./_hook_names.ts";
+import { isThenable } from "./util/deferred.ts";
 
 /** Whose event a hook hears of. */
 export interface RunInfo {
@@ -114,6 +114,35 @@ export interface Hooks {
   /** A run that was stored goes on here: its code has seen again what had happened. */
   readonly workflowReplayed?: (replay: WorkflowReplay, run: RunInfo) => unknown;
 }
+
+/**
+ * Which hook hears of which event: the one of the same name.
+ *
+ * @internal
+ */
+export const hookNames = {
+  workflow_started: "workflowStarted",
+  workflow_completed: "workflowCompleted",
+  workflow_failed: "workflowFailed",
+  workflow_canceled: "workflowCanceled",
+  cancel_requested: "cancelRequested",
+  activity_started: "activityStarted",
+  activity_attempt_failed: "activityAttemptFailed",
+  activity_heartbeat: "activityHeartbeat",
+  activity_completed: "activityCompleted",
+  activity_failed: "activityFailed",
+  timer_started: "timerStarted",
+  timer_fired: "timerFired",
+  signal_received: "signalReceived",
+  side_effect: "sideEffect",
+  compensation_started: "compensationStarted",
+  patched: "patched",
+  child_started: "childStarted",
+  child_completed: "childCompleted",
+  child_failed: "childFailed",
+  update_accepted: "updateAccepted",
+  update_completed: "updateCompleted",
+} as const satisfies Record<WorkflowEvent["type"], string>;
 
 /** All of them, since those of a class are not among its instance's keys. */
 const allHooks: readonly (keyof Hooks)[] = [...Object.values(hookNames), "workflowReplayed"];
@@ -209,7 +238,7 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
  *
  * @example
  * ```ts
- * import { applyMiddleware, type Middleware } from "@rockpool/workflow";
+ * import { applyMiddleware, type Middleware } from "@rockpool/workflow/hooks";
  * import { assertEquals } from "@std/assert";
  *
  * const shout: Middleware = async (_call, next) => `${await next()}!`;
@@ -247,4 +276,39 @@ export async function applyMiddleware(
     report(error);
     return answer;
   }
+}
+
+/**
+ * What is told to whom.
+ *
+ * @internal
+ */
+export interface HookHost {
+  readonly hooks: Hooks | undefined;
+  readonly report: ErrorReporter;
+}
+
+/**
+ * Calls a hook if there is one; what it throws is reported.
+ *
+ * @internal
+ */
+export function callHook({ hooks, report }: HookHost, name: keyof Hooks, told: unknown, run: RunInfo): void {
+  if (hooks?.[name] === undefined) return;
+  const { workflowId, runId, workflowName } = run;
+  try {
+    // Unhandled, the failure of an async hook would take the process down.
+    Promise.resolve(hooks[name](told as never, { workflowId, runId, workflowName })).catch(report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+/**
+ * Tells the hook of its name of an event that is stored.
+ *
+ * @internal
+ */
+export function tellOf(host: HookHost, event: WorkflowEvent, run: RunInfo): void {
+  callHook(host, hookNames[event.type], event, run);
 }

@@ -1,8 +1,8 @@
 /** Hooks and middleware as pure functions; how an executor uses them is in `executor_test.ts`. */
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { applyMiddleware } from "@rockpool/workflow/hooks";
 import {
-  applyMiddleware,
   composeHooks,
   type Hooks,
   type Middleware,

@@ -40,8 +40,8 @@
  * @module
  */
 
-import { checkFunction, checkObject, invalid } from "./_check.ts";
-import { isThenable } from "./_deferred.ts";
+import { checkFunction, checkObject, invalid } from "./util/check.ts";
+import { isThenable } from "./util/deferred.ts";
 
 /** How to wait for an {@linkcode RWLock}. */
 export interface LockOptions {

@@ -20,13 +20,122 @@
  * @module
  */
 
-export * from "./activity.ts";
-export * from "./clock.ts";
-export * from "./definitions.ts";
-export * from "./errors.ts";
-export * from "./executor.ts";
-export * from "./hooks.ts";
-export * from "./lock.ts";
-export * from "./retry.ts";
-export * from "./store.ts";
-export * from "./types.ts";
+// Running workflows
+export { Executor, type OpenRun, type Wait, type WorkflowHandle } from "./executor.ts";
+export type {
+  CloseOptions,
+  ExecuteOptions,
+  ExecutorOptions,
+  QueryAnswers,
+  ReplaceActivity,
+  Signal,
+  UpdateOptions,
+} from "./options.ts";
+
+// Writing workflows and activities
+export { activity } from "./activity.ts";
+export {
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  type QueryDefinition,
+  type SignalDefinition,
+  type UpdateDefinition,
+  type UpdateDefinitionOptions,
+} from "./definitions.ts";
+export { defaultRetryPolicy, type FailedAttempt, retryDelayMs } from "./retry.ts";
+export type {
+  Activity,
+  ActivityContext,
+  ActivityOptions,
+  ChildHandle,
+  ChildOptions,
+  CompensationOptions,
+  InputArgs,
+  Labels,
+  ParentClosePolicy,
+  RetryPolicy,
+  UpdateHandlerOptions,
+  WaitOptions,
+  Workflow,
+  WorkflowContext,
+  WorkflowLogger,
+} from "./types.ts";
+
+// Errors
+export {
+  CanceledError,
+  CompensationError,
+  NonDeterminismError,
+  NonRetryableError,
+  RetryAfterError,
+  TimeoutError,
+  WorkflowError,
+  type WorkflowErrorCode,
+} from "./errors.ts";
+
+// Observability
+export {
+  composeHooks,
+  type Hooks,
+  type Middleware,
+  type MiddlewareCall,
+  type RunInfo,
+  type WorkflowReplay,
+} from "./hooks.ts";
+
+// Time
+export { type Clock, systemClock, VirtualClock, type VirtualClockOptions } from "./clock.ts";
+
+// The store and its port
+export {
+  applyBatch,
+  InMemoryStore,
+  type InMemoryStoreOptions,
+  type PageOptions,
+  type StoreChange,
+  type StoreWatch,
+  type WatchOptions,
+  type WorkflowPage,
+} from "./store.ts";
+export type {
+  AppendBatch,
+  StoreListener,
+  WorkflowFilter,
+  WorkflowState,
+  WorkflowStateInit,
+  WorkflowStatus,
+  WorkflowStore,
+} from "./types.ts";
+
+// The history
+export type {
+  ActivityAttemptFailedEvent,
+  ActivityCompletedEvent,
+  ActivityFailedEvent,
+  ActivityHeartbeatEvent,
+  ActivityStartedEvent,
+  CancelRequestedEvent,
+  ChildCompletedEvent,
+  ChildFailedEvent,
+  ChildStartedEvent,
+  CommandEvent,
+  CompensationStartedEvent,
+  ErrorRecord,
+  ParentRun,
+  PatchedEvent,
+  SideEffectEvent,
+  SignalReceivedEvent,
+  TimerFiredEvent,
+  TimerStartedEvent,
+  UpdateAcceptedEvent,
+  UpdateCompletedEvent,
+  WorkflowCanceledEvent,
+  WorkflowCompletedEvent,
+  WorkflowEvent,
+  WorkflowFailedEvent,
+  WorkflowStartedEvent,
+} from "./types.ts";
+
+// The lock
+export { type LockOptions, type Permit, RWLock } from "./lock.ts";

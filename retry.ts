@@ -18,7 +18,7 @@
 
 import { NonRetryableError, RetryAfterError } from "./errors.ts";
 import type { RetryPolicy } from "./types.ts";
-import { checkFunction, checkNumber, checkObject, invalid } from "./_check.ts";
+import { checkFunction, checkNumber, checkObject, invalid } from "./util/check.ts";
 
 /** The policy that an empty {@linkcode RetryPolicy} stands for. */
 export const defaultRetryPolicy: Required<RetryPolicy> = Object.freeze({

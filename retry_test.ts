@@ -5,8 +5,8 @@ import {
   RetryAfterError,
   retryDelayMs,
   type RetryPolicy,
-  validateRetryPolicy,
 } from "@rockpool/workflow";
+import { validateRetryPolicy } from "@rockpool/workflow/retry";
 
 const error = new Error("busy");
 const none = { maxAttempts: Infinity, maxIntervalMs: Infinity, jitter: false } as const;

@@ -39,9 +39,9 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "./types.ts";
-import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./_check.ts";
-import { isThenable } from "./_deferred.ts";
-import { Entries, Entry } from "./_entries.ts";
+import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText, invalid } from "./util/check.ts";
+import { isThenable } from "./util/deferred.ts";
+import { Entries, Entry } from "./storage/entries.ts";
 import {
   advanceRun,
   applyBatch,
@@ -55,11 +55,11 @@ import {
   type StateFields,
   validateBatch,
   validateEvent,
-} from "./_history.ts";
-import { toQuery } from "./_query.ts";
-import { readSnapshot, writeSnapshot } from "./_snapshot.ts";
-import { Copier } from "./_value.ts";
-import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./_watch.ts";
+} from "./history/history.ts";
+import { toQuery } from "./storage/query.ts";
+import { readSnapshot, writeSnapshot } from "./storage/snapshot.ts";
+import { Copier } from "./history/value.ts";
+import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./storage/watch.ts";
 
 export { applyBatch };
 export type { StoreChange, StoreWatch, WatchOptions };

@@ -5,8 +5,8 @@
  */
 
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
-import { formatTimeline } from "@rockpool/workflow/testing";
-import { formatDuration, formatError, formatSince } from "../testing/_text.ts";
+import { formatTimeline } from "@rockpool/workflow/pictures";
+import { formatDuration, formatError, formatSince } from "../pictures/text.ts";
 import { formatMoney, totalCents } from "./order.ts";
 import type { OrderResult } from "./order_workflow.ts";
 import { DOWNTIME_MS, type OrderStory, type Story } from "./story.ts";

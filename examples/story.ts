@@ -17,7 +17,7 @@ import {
   WorkflowError,
   type WorkflowState,
 } from "@rockpool/workflow";
-import type { TimelineMark } from "@rockpool/workflow/testing";
+import type { TimelineMark } from "@rockpool/workflow/pictures";
 import type { Order } from "./order.ts";
 import { CARD_ATTEMPTS, createOrderWorkflow } from "./order_workflow.ts";
 import type { ScriptedOrder } from "./read_orders.ts";

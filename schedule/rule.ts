@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNumber, checkObject } from "../_check.ts";
+import { checkNumber, checkObject } from "../util/check.ts";
 
 /**
  * Knows the times of a schedule. A `Cron` of the package `croner` is one as it is:

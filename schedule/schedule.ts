@@ -14,8 +14,8 @@
 import { defineQuery, defineSignal, type QueryDefinition, type SignalDefinition } from "../definitions.ts";
 import { CanceledError, TimeoutError } from "../errors.ts";
 import type { ChildHandle, ChildOptions, WorkflowContext } from "../types.ts";
-import { cannot, checkChoice, checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../_check.ts";
-import { show } from "../_value.ts";
+import { cannot, checkChoice, checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../util/check.ts";
+import { show } from "../util/show.ts";
 import type { ScheduleRule } from "./rule.ts";
 
 /** Pauses a schedule: what is due meanwhile is not run, also not later. What runs goes on. */

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { checkFunction, invalid } from "../_check.ts";
+import { checkFunction, invalid } from "../util/check.ts";
 import type { AnyActivity } from "../executor.ts";
 import type { ActivityContext } from "../types.ts";
 

@@ -5,14 +5,11 @@
  * @module
  */
 
-export * from "./crash.ts";
+export * from "./crash/crash.ts";
 export * from "./fakes.ts";
-export * from "./faulty_store.ts";
-export * from "./mermaid.ts";
+export * from "./store/faulty_store.ts";
 export * from "./replays.ts";
 export * from "./seeded.ts";
-export * from "./simulate.ts";
-export * from "./store_cases.ts";
-export * from "./svg.ts";
+export * from "./crash/simulate.ts";
+export * from "./store/mod.ts";
 export * from "./test_executor.ts";
-export * from "./timeline.ts";

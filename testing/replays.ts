@@ -30,11 +30,11 @@
  */
 
 import type { ErrorRecord, Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "../types.ts";
-import { checkFunction, checkObject, checkText, invalid } from "../_check.ts";
-import { decode, encode } from "../_codec.ts";
-import { applyBatch, validateEvent } from "../_history.ts";
-import { show } from "../_value.ts";
-import { replay } from "./_replaying.ts";
+import { checkFunction, checkObject, checkText, invalid } from "../util/check.ts";
+import { decode, encode } from "../history/codec.ts";
+import { applyBatch, validateEvent } from "../history/history.ts";
+import { show } from "../util/show.ts";
+import { replay } from "./replaying.ts";
 
 const FORMAT = "rockpool-history";
 /** Grows when this release's texts can no longer be read by the releases before. */

@@ -3,7 +3,7 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
-import { hops, setUp } from "../tools/testing.ts";
+import { hops, setUp } from "../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 

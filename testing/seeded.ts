@@ -4,6 +4,8 @@
  * @module
  */
 
+import { seededRandom } from "../util/prng.ts";
+
 /**
  * Makes a source of chance: the same seed gives the same numbers, on every machine.
  *
@@ -20,11 +22,5 @@
  * ```
  */
 export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
-  };
+  return seededRandom(seed);
 }

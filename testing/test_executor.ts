@@ -33,7 +33,7 @@
  * @module
  */
 
-import { checkNumber } from "../_check.ts";
+import { checkNumber } from "../util/check.ts";
 import { type Clock, VirtualClock } from "../clock.ts";
 import {
   type AnyActivity,
@@ -45,9 +45,9 @@ import {
 } from "../executor.ts";
 import { InMemoryStore } from "../store.ts";
 import type { ActivityContext, WorkflowContext, WorkflowStore } from "../types.ts";
-import { Activities } from "./_activities.ts";
-import { DeadlockError, DeadlockWatch } from "./_deadlock.ts";
-import { linesOf } from "./_open_runs_text.ts";
+import { Activities } from "./activities.ts";
+import { DeadlockError, DeadlockWatch } from "./deadlock.ts";
+import { linesOf } from "./open_runs_text.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
 import { seeded } from "./seeded.ts";
 

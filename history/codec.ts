@@ -1,0 +1,271 @@
+/**
+ * Stored values as JSON, and back: what a snapshot holds of inputs, results and errors.
+ *
+ * 1. What JSON can hold stays as it is. All else is an object with the key `$`, a tag, and the parts of which the value is
+ *    made, encoded in turn: `{"$":"Map","value":[["k",1]]}`. The tag is the value's class, or its `typeof`.
+ * 2. Every array, object and tagged value has a number, counted from 0 in the order of the text. What comes again is a
+ *    `ref` to its number, so that cycles and shared parts keep their shape.
+ * 3. What was decoded is believed only if it has the very parts that it was made of. So nothing is bent to fit, and no
+ *    codec has to check what it reads.
+ *
+ * @module
+ */
+
+import { MAX_HOLES } from "./value.ts";
+import { show, showPath, tagOf } from "../util/show.ts";
+
+/** How deep a text may be nested: deeper than any value that can be stored, and not too deep for the stack. */
+const MAX_DEPTH = 1500;
+
+// deno-lint-ignore no-explicit-any
+type Anything = any;
+type Container = Record<string | number, unknown>;
+type Path = (string | number)[];
+
+/** How values of one tag are written and read. */
+interface Codec {
+  /** What the value is made of: something simpler. */
+  readonly parts: (value: Anything) => unknown;
+  /** Makes the value. With `fill`, an empty one. */
+  readonly make: (parts: Anything) => unknown;
+  /** Puts the parts in, among which the value itself can be. */
+  readonly fill?: (value: Anything, parts: Anything) => void;
+}
+
+const codecs = new Map<string, Codec>(Object.entries({
+  undefined: { parts: () => undefined, make: () => undefined },
+  number: { parts: (number) => Object.is(number, -0) ? "-0" : `${number}`, make: Number },
+  bigint: { parts: String, make: BigInt },
+  Date: { parts: (date) => date.toJSON(), make: (text) => new Date(text ?? NaN) },
+  RegExp: {
+    parts: String,
+    make(text) {
+      const end = text.lastIndexOf("/");
+      return new RegExp(text.slice(1, end), text.slice(end + 1));
+    },
+  },
+  Map: {
+    parts: (map) => [...map],
+    make: () => new Map(),
+    fill(map, pairs) {
+      for (const [key, value] of pairs) map.set(key, value);
+    },
+  },
+  Set: {
+    parts: (set) => [...set],
+    make: () => new Set(),
+    fill(set, items) {
+      for (const item of items) set.add(item);
+    },
+  },
+  Array: { // one with holes, or with more than its items, as structured clone leaves it in an error's cause
+    parts: (list) => ({ ...list, length: list.length }),
+    make() {
+      const list: unknown[] = [];
+      list.length = 2 ** 32 - 1; // too long for a block of memory: now its length costs nothing, whatever it will be
+      return list;
+    },
+    fill(list, { length, ...items }) {
+      if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
+      list.length = length;
+      Object.freeze(define(list, items, true));
+    },
+  },
+  ArrayBuffer: {
+    parts: (buffer) => toBase64(new Uint8Array(buffer)) + (buffer.resizable ? ` ${buffer.maxByteLength}` : ""),
+    make(text) {
+      const [base64, maxByteLength] = text.split(" ");
+      const bytes = fromBase64(base64);
+      const buffer = new ArrayBuffer(bytes.length, maxByteLength && { maxByteLength });
+      new Uint8Array(buffer).set(bytes);
+      return buffer;
+    },
+  },
+  DOMException: {
+    parts: ({ message, name, stack }) => [message, name, stack],
+    make: ([message, name, stack]) => Object.assign(new DOMException(message, name), { stack }),
+  },
+} as Record<string, Codec>));
+
+for (const Class of [Number, String, Boolean, BigInt]) {
+  codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
+}
+
+for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // those that are cloned as what they are
+  const Class = globalThis[`${kind}Error` as "Error"];
+  codecs.set(`${kind}Error`, {
+    parts(error) {
+      const parts: Container = { stack: error.stack };
+      if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
+      if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
+      return parts;
+    },
+    make: () => new Class(),
+    fill(error, { stack, ...parts }) {
+      error.stack = stack;
+      define(error, parts, false);
+    },
+  });
+}
+
+const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64";
+for (const name of [...numeric.split(" ").map((kind) => `${kind}Array`), "DataView"]) {
+  const View = (globalThis as Anything)[name]; // not everywhere is there a Float16Array
+  const lengthOf = (view: Anything) => view.length ?? view.byteLength;
+  codecs.set(name, {
+    parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
+    make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // no view of a number
+  });
+}
+
+/**
+ * Encodes a stored value as what `JSON.stringify` takes. Shares with it what need not be changed.
+ *
+ * @param action What cannot be done with a value that JSON cannot hold, to begin the error's message.
+ */
+export function encode(value: unknown, action: string): unknown {
+  const path: Path = [];
+  const numbers = new Map<unknown, number>();
+  let count = 0;
+
+  const visit = (value: unknown): unknown => {
+    const tag = tagFor(value);
+    if (tag === undefined) return value;
+    const number = numbers.get(value);
+    if (number !== undefined) return { $: "ref", value: number };
+    if (isObject(value)) numbers.set(value, count);
+    count++;
+    if (tag === "") return walk(value as Container, path, visit, false);
+    if (tag === "Object") return { $: tag, value: walk(value as Container, path, visit, false) };
+    if (tag === "undefined") return { $: tag };
+    const codec = codecs.get(tag);
+    if (!codec) throw new TypeError(`Cannot ${action}: ${show(value)} at ${place(path)} cannot be written as text`);
+    return { $: tag, value: visit(codec.parts(value)) };
+  };
+  return visit(value);
+}
+
+/**
+ * Makes the value again, out of parsed JSON, which it changes and freezes.
+ *
+ * @param action What cannot be done with what is no encoded value, to begin the error's message.
+ */
+export function decode(json: unknown, action: string): unknown {
+  const path: Path = [];
+  const values: unknown[] = [];
+
+  const visit = (json: unknown): unknown => {
+    if (!isObject(json)) return json;
+    if (path.length > MAX_DEPTH) throw new TypeError(`it is nested more than ${MAX_DEPTH} levels deep`);
+    const { $: tag, value } = json as Anything;
+    const plain = !Object.hasOwn(json, "$") ? json : tag === "Object" && tagFor(value) === tag && value;
+    if (plain) {
+      values.push(plain);
+      return walk(plain, path, visit, true);
+    }
+    if (tag === "ref") {
+      if (Number.isInteger(value) && value in values) return values[value];
+      throw new TypeError(`a reference to ${show(value)} points nowhere`);
+    }
+    const codec = codecs.get(tag);
+    if (!codec) throw new TypeError(`the tag ${show(tag)} is not known`);
+    const number = values.push(codec.fill && codec.make(undefined)) - 1;
+    return values[number] = build(codec, values[number], visit(value), tag);
+  };
+
+  try {
+    return visit(json);
+  } catch (error) {
+    const { message, cause = error } = error as Error;
+    throw new TypeError(`Cannot ${action}${path.length > 0 ? `, ${place(path)}` : ""}: ${message}`, { cause });
+  }
+}
+
+function place(path: Path): string {
+  return showPath(path).replace(/^\./, "");
+}
+
+/** The tag under which a value is written; `""` if it has parts that need none, `undefined` if it is JSON already. */
+function tagFor(value: unknown): string | undefined {
+  const type = typeof value;
+  if (type === "number") return Number.isFinite(value) && !Object.is(value, -0) ? undefined : type;
+  if (type === "string" || type === "boolean" || value === null) return undefined;
+  if (type !== "object") return type;
+  const tag = tagOf(value as object);
+  if (tag === "Object") return Object.hasOwn(value as object, "$") ? tag : "";
+  if (tag === "Array") return isDense(value as unknown[]) ? "" : tag;
+  return tag === "Error" ? (value as Error).name : tag;
+}
+
+/** Whether an array has its items and nothing else; keys are in order, the indexes first. */
+function isDense(list: unknown[]): boolean {
+  const keys = Object.keys(list);
+  return keys.length === list.length && (list.length === 0 || keys.at(-1) === `${list.length - 1}`);
+}
+
+/** Puts in the place of every item what `visit` answers: in place, freezing it then, or in a copy if an item differs. */
+function walk(from: Container, path: Path, visit: (item: unknown) => unknown, inPlace: boolean): Container {
+  let into = from;
+  const keys = Array.isArray(from) ? undefined : Object.keys(from);
+  const { length } = keys ?? from as unknown as unknown[];
+  for (let i = 0; i < length; i++) {
+    const key = keys ? keys[i] : i;
+    const item = from[key];
+    path.push(key);
+    const other = visit(item);
+    path.pop();
+    if (Object.is(item, other)) continue;
+    if (into === from && !inPlace) into = (Array.isArray(from) ? [...from] : { ...from }) as Container;
+    into[key] = other; // it is there already, also as "__proto__"
+  }
+  return inPlace ? Object.freeze(into) : into;
+}
+
+/** Makes the value, or fills the one that was made empty, and refuses what it does not have the parts for. */
+function build(codec: Codec, value: unknown, parts: unknown, tag: string): unknown {
+  let cause: unknown;
+  try {
+    if (codec.fill) codec.fill(value, parts);
+    else value = codec.make(parts);
+    if (same(codec.parts(value), parts)) return value;
+  } catch (error) {
+    cause = error;
+  }
+  throw new TypeError(`${show(parts)} makes no ${tag}`, { cause });
+}
+
+/** Whether two values are one, or containers of the same. */
+function same(a: Anything, b: Anything): boolean {
+  if (Object.is(a, b)) return true;
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => same(a[key], b[key]));
+}
+
+function isObject(value: unknown): value is Anything {
+  return typeof value === "object" && value !== null;
+}
+
+function define(object: object, parts: Container, enumerable: boolean): object {
+  for (const [key, value] of Object.entries(parts)) {
+    Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
+  }
+  return object;
+}
+
+function toBase64(bytes: Anything): string {
+  if (bytes.toBase64) return bytes.toBase64();
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) {
+    binary += String.fromCharCode.apply(null, bytes.subarray(i, i + 0x8000)); // more arguments would be too many
+  }
+  return btoa(binary);
+}
+
+function fromBase64(text: string): Uint8Array {
+  if ((Uint8Array as Anything).fromBase64) return (Uint8Array as Anything).fromBase64(text);
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,242 @@
+/**
+ * A stored run as Mermaid text, for a page or an issue that draws such diagrams.
+ *
+ * 1. It parses, whatever the names and values are: all but letters, digits and a few harmless marks is written as entities,
+ *    and no text of a user's stands at the beginning of a line.
+ * 2. It stays below the 50,000 characters that Mermaid takes: of similar steps the first and the last are shown.
+ *
+ * @module
+ */
+
+import { checkChoice } from "../util/check.ts";
+import { collapse } from "./collapse.ts";
+import {
+  type Attempt,
+  describeStatus,
+  isSpan,
+  labelOf,
+  type Mark,
+  type PicturedRun,
+  readRun,
+  type Run,
+  type Span,
+} from "./spans.ts";
+import { cellsOf, fit, formatDuration, formatError, formatValue, grouped, nameOf } from "./text.ts";
+
+/** Options of {@linkcode toMermaid}. */
+export interface MermaidOptions {
+  /** A Gantt chart shows how long everything took; a sequence diagram, who asked whom and what was answered. */
+  readonly kind: "gantt" | "sequence";
+}
+
+const MAX_STEPS = 100;
+const MAX_TEXT = 60;
+/** Beside the workflow and the outside; all others share one more. */
+const MAX_PARTICIPANTS = 12;
+
+/**
+ * Writes a run as a Mermaid diagram.
+ *
+ * @param run The state as it is stored, or parts of it.
+ * @param options Which kind of diagram.
+ * @returns Lines without a newline after the last.
+ * @throws {TypeError} If `kind` is something else than `"gantt"` or `"sequence"`.
+ *
+ * @example
+ * ```ts
+ * import { toMermaid } from "@rockpool/workflow/pictures";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const history = [
+ *   { type: "workflow_started", at: 0, workflowName: "order" },
+ *   { type: "activity_started", at: 0, seq: 0, name: "charge" },
+ *   { type: "activity_completed", at: 900, seq: 0, attempt: 1, result: "paid" },
+ * ] as const;
+ * const run = { workflowId: "a", workflowName: "order", status: "running", history } as const;
+ * assertEquals(toMermaid(run, { kind: "sequence" }).split("\n"), [
+ *   "sequenceDiagram",
+ *   "  participant w as order a",
+ *   "  participant p0 as charge",
+ *   "  w->>p0: starts",
+ *   '  p0-->>w: "paid"',
+ *   "  Note over w: running for 900 ms",
+ * ]);
+ * ```
+ */
+export function toMermaid(run: PicturedRun, options: MermaidOptions): string {
+  const { kind } = options;
+  checkChoice("kind", kind ?? null, ["gantt", "sequence"], "draw workflow", run.workflowId);
+  const read = readRun(run);
+  return (kind === "gantt" ? ganttOf(read) : sequenceOf(read)).join("\n");
+}
+
+/** A line of a Gantt chart. */
+interface Task {
+  readonly label: string;
+  readonly tag: "done, " | "crit, " | "active, " | "";
+  readonly from: number;
+  readonly to: number;
+  readonly key: string;
+  readonly height: 1;
+}
+
+function ganttOf(run: Run): string[] {
+  const offset = Math.min(0, run.from); // no number below 0 is a time there
+  const tasks = run.things.flatMap(tasksOf);
+  const taskText = ({ label, tag, from, to }: Task): string => {
+    const [start, end] = [Math.floor(from - offset), Math.floor(to - offset)];
+    return `  ${safe(label)} :${end > start ? tag : `milestone, ${tag}`}${start}, ${end}`;
+  };
+  return [
+    "gantt",
+    `  title ${safe(`${run.name} ${run.id}`)} ${safe(describeStatus(run))}`,
+    "  dateFormat x",
+    `  axisFormat ${axisOf(run.to - run.from)}`,
+    "  todayMarker off",
+    ...collapse(tasks, MAX_STEPS).map(({ from, to, shown }) => {
+      if (shown) return taskText(tasks[from]);
+      const left = tasks.slice(from, to);
+      const end = left.reduce((end, { to }) => Math.max(end, to), left[0].from);
+      return taskText({ ...left[0], label: `… ${grouped(left.length)} more`, tag: "", to: end });
+    }),
+  ];
+}
+
+const TAGS = { done: "done, ", failed: "crit, ", open: "active, ", left: "" } as const;
+
+/** The attempts of an activity, if one of them failed; else the whole. */
+function tasksOf(thing: Span | Mark): Task[] {
+  const { kind, name, from } = thing;
+  const label = kind === "activity" ? `activity ${name}` : labelOf(thing); // no line begins with a user's text
+  if (!isSpan(thing)) return [{ label, tag: "", from: from.at, to: from.at, key: label, height: 1 }];
+  const task = (tag: Task["tag"], from: number, to: number, label: string): Task => {
+    return { label, tag, from, to, key: label + tag, height: 1 };
+  };
+  const { attempts, outcome, to } = thing;
+  if (attempts.length < 2) return [task(TAGS[outcome], from.at, to.at, label)];
+  return attempts.map(({ number, from, to: end, error }: Attempt) =>
+    task(error ? "crit, " : TAGS[outcome], from.at, (end ?? to).at, `${label}, attempt ${number}`)
+  );
+}
+
+/** In the letters of d3-time-format; the times are shown as those of the reader's place. */
+function axisOf(ms: number): string {
+  if (ms < 10_000) return "%M:%S.%L";
+  if (ms < 3_600_000) return "%H:%M:%S";
+  return ms < 2 * 86_400_000 ? "%H:%M" : "%Y-%m-%d";
+}
+
+/** A line of a sequence diagram: a message between two participants, or a note. */
+interface Step {
+  /** The workflow is `""`. */
+  readonly from: string;
+  readonly arrow: "->>" | "-->>" | "--x" | "-x" | "note";
+  readonly to: string;
+  readonly text: string;
+  readonly key: string;
+  readonly height: 1;
+}
+
+/** No name is like these. */
+const [WORKFLOW, OUTSIDE] = ["", " "];
+
+function sequenceOf(run: Run): string[] {
+  const steps = run.history.flatMap((_, index) => stepsOf(run, index));
+  const ids = new Map([[WORKFLOW, "w"], [OUTSIDE, "o"]]);
+  const participants = [`  participant w as ${safe(`${run.name} ${run.id}`)}`];
+  const idOf = (who: string): string => {
+    const known = ids.get(who);
+    if (known !== undefined) {
+      if (known === "o" && !participants.includes("  participant o as outside")) {
+        participants.unshift("  participant o as outside");
+      }
+      return known;
+    }
+    const count = ids.size - 2;
+    const id = count < MAX_PARTICIPANTS ? `p${count}` : "rest";
+    if (count <= MAX_PARTICIPANTS) {
+      participants.push(`  participant ${id} as ${count < MAX_PARTICIPANTS ? safe(who) : "others"}`);
+    }
+    ids.set(who, id);
+    return id;
+  };
+  const lines = collapse(steps, MAX_STEPS).map((piece) => {
+    if (!piece.shown) return `  Note over w: … ${grouped(piece.to - piece.from)} more`;
+    const { from, arrow, to, text } = steps[piece.from];
+    return arrow === "note" ? `  Note over w: ${safe(text)}` : `  ${idOf(from)}${arrow}${idOf(to)}: ${safe(text)}`;
+  });
+  return ["sequenceDiagram", ...participants, ...lines, `  Note over w: ${safe(describeStatus(run))}`];
+}
+
+function stepsOf({ history, owners }: Run, index: number): Step[] {
+  const event = history[index];
+  const owner = owners[index];
+  const name = owner?.name ?? "?";
+  const who = owner?.kind === "child" ? `child ${name}` : name;
+  const step = (from: string, arrow: Step["arrow"], to: string, text: string): Step[] => {
+    return [{ from, arrow, to, text, key: `${from} ${arrow} ${to} ${event.type}`, height: 1 }];
+  };
+  const note = (text: string) => step(WORKFLOW, "note", WORKFLOW, text);
+  const answer = (value: unknown) => value === undefined ? "done" : formatValue(value);
+  switch (event.type) {
+    case "activity_started":
+    case "child_started":
+      return step(
+        WORKFLOW,
+        "->>",
+        who,
+        event.input === undefined ? "starts" : `starts with ${formatValue(event.input)}`,
+      );
+    case "activity_attempt_failed": {
+      const next = formatDuration(event.retryAt - event.at);
+      return step(
+        who,
+        "--x",
+        WORKFLOW,
+        `attempt ${event.attempt} failed, next in ${next}, ${formatError(event.error)}`,
+      );
+    }
+    case "activity_completed":
+    case "child_completed":
+      return step(who, "-->>", WORKFLOW, answer(event.result));
+    case "activity_failed":
+    case "child_failed":
+      return step(who, "--x", WORKFLOW, formatError(event.error));
+    case "timer_started":
+      return note(`timer for ${formatDuration(event.dueAt - event.at)}`);
+    case "timer_fired": // at once after it was set: the note says enough
+      return owner && isSpan(owner) && owner.from.index === index - 1 ? [] : note("timer fired");
+    case "signal_received":
+      return step(OUTSIDE, "->>", WORKFLOW, `signal ${name}`);
+    case "update_accepted":
+      return step(OUTSIDE, "->>", WORKFLOW, `update ${name}`);
+    case "update_completed":
+      if (event.error) return step(WORKFLOW, "--x", OUTSIDE, formatError(event.error));
+      return step(WORKFLOW, "-->>", OUTSIDE, answer(event.result));
+    case "cancel_requested":
+      if (event.timeoutMs !== undefined) return note(`not done within ${formatDuration(event.timeoutMs)}`);
+      return step(OUTSIDE, "-x", WORKFLOW, `cancel${event.reason ? `, ${event.reason}` : ""}`);
+    case "side_effect":
+      return note(`side effect ${event.error ? formatError(event.error) : formatValue(event.value)}`);
+    case "compensation_started":
+      return note(`compensation ${name}`);
+    case "patched":
+      return note(`patched ${name}`);
+    case "workflow_failed":
+    case "workflow_canceled":
+      return note(formatError(event.error));
+    case "workflow_completed":
+      return event.result === undefined ? [] : note(answer(event.result));
+    case "workflow_started":
+    case "activity_heartbeat":
+      return [];
+    default: // of a later version
+      return note(nameOf((event as { type: string }).type));
+  }
+}
+
+/** Writes a text so that it has no meaning to Mermaid. */
+function safe(text: string): string {
+  const short = fit(text, MAX_TEXT, (char) => Math.max(1, cellsOf(char)));
+  return short.replace(/[^\p{L}\p{M}\p{N} .,()+…×"'/_?!=-]/gu, (char) => `#${char.codePointAt(0)};`);
+}

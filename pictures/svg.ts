@@ -1,0 +1,297 @@
+/**
+ * A stored run as one picture: what ran when, attempt by attempt, and where the time went.
+ *
+ * 1. It is self-contained: no script, no link, no font of its own. Colours are those of a light page, and those of a dark
+ *    one where that is preferred; nothing is told by colour alone.
+ * 2. No text leaves its box, and no boxes of text overlap: widths are estimated from above, what is too long is cut, and
+ *    the whole of it is the tooltip.
+ * 3. Height and size are bounded, whatever the history is: see {@linkcode layOut}.
+ *
+ * @module
+ */
+
+import { checkChoice } from "../util/check.ts";
+import { describeStatus, type PicturedRun, readRun, type Run, type Share, sharesOf } from "./spans.ts";
+import { type Bar, layOut, type Look, type Row } from "./layout.ts";
+import { cellsOf, fit, formatDuration, formatError, plural, printable, widthOf } from "./text.ts";
+
+/** Options of {@linkcode toSvg}. */
+export interface SvgOptions {
+  /**
+   * What the horizontal axis shows: the time, or the events one after the other. The latter shows what happened in the
+   * same millisecond, as nearly all does on a virtual clock.
+   *
+   * @default {"time", or "events" if no time passed}
+   */
+  readonly axis?: "time" | "events";
+}
+
+const WIDTH = 960;
+const MARGIN = 16;
+/** Where the plot begins and ends; left of it stand the names, right of it the sums. */
+const [PLOT_FROM, PLOT_TO] = [232, 704];
+const SUM_FROM = PLOT_TO + 12;
+const HEAD = 60;
+/** What a part of a legend has, in width. */
+const SLOT = (WIDTH - 2 * MARGIN) / 4;
+const MIN_ROW = 22;
+const TICK_WIDTH = 80;
+const MAX_TITLE = 300;
+const FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
+const TEXT_SIZE = 11;
+
+/** Colours in the light and in the dark. */
+const COLORS: Record<string, readonly [light: string, dark: string]> = {
+  page: ["#ffffff", "#14171c"],
+  text: ["#1b1f24", "#e6e9ee"],
+  muted: ["#5b6470", "#9aa4b2"],
+  line: ["#e3e6ea", "#2a3038"],
+  band: ["#f6f7f9", "#1a1e25"],
+  activity: ["#2563c9", "#6ba1f5"],
+  child: ["#7a3fc0", "#b48cf0"],
+  update: ["#0f7f78", "#4cc4bb"],
+  timer: ["#a9b2be", "#4d5765"],
+  delay: ["#cdb892", "#7a6a48"],
+  compensation: ["#a65b00", "#e9a24a"],
+  mark: ["#9a5b00", "#f0b35a"],
+  cancel: ["#b3261e", "#ff8a80"],
+  failed: ["#b3261e", "#ff8a80"],
+  retry: ["#5b6470", "#9aa4b2"],
+  other: ["#e3e6ea", "#363e49"],
+};
+const SHARE_COLORS: Record<Share["what"], string> = {
+  "activities": "activity",
+  "children": "child",
+  "retry delays": "retry",
+  "start delay": "delay",
+  "timers": "timer",
+  "other waits": "other",
+};
+
+/**
+ * Draws a run as SVG: a row for every activity, child, update, compensation and signal by its name, with a line for all
+ * that goes on at once. What takes no time is drawn as wide as can be seen.
+ *
+ * @param run The state as it is stored, or parts of it.
+ * @param options Every one is optional.
+ * @returns The text of an SVG file, 960 pixels wide.
+ * @throws {TypeError} If `axis` is something else than `"time"` or `"events"`.
+ *
+ * @example
+ * ```ts
+ * import { toSvg } from "@rockpool/workflow/pictures";
+ * import { assert } from "@std/assert";
+ *
+ * const history = [{ type: "workflow_started", at: 0, workflowName: "order" } as const];
+ * const svg = toSvg({ workflowId: "a", workflowName: "order", status: "running", history });
+ * assert(svg.startsWith("<svg "));
+ * ```
+ */
+export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
+  checkChoice("axis", options.axis, ["time", "events"], "draw workflow", run.workflowId);
+  const read = readRun(run);
+  const layout = layOut(read, options.axis, PLOT_FROM, PLOT_TO);
+  const { rows, ticks } = layout;
+  const shares = sharesOf(read);
+  const legend = legendOf(rows);
+  const sharesHeight = shares.length === 0 ? 0 : shares.length > 4 ? 64 : 48;
+  const axisAt = HEAD + sharesHeight + 14;
+  const plotAt = axisAt + 8;
+  const plotTo = plotAt + layout.height;
+  const height = plotTo + (legend.length === 0 ? 0 : 20) + 24;
+  const root = [
+    `xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`,
+    `role="img" class="rockpool" font-size="${TEXT_SIZE}" font-family="${FONTS}"`,
+  ];
+  const pattern = `id="rockpool-failed" width="4" height="4" patternUnits="userSpaceOnUse"`;
+  return [
+    `<svg ${root.join(" ")}>`,
+    `<title>${escape(`${read.name} ${read.id}: ${describeStatus(read)}`)}</title>`,
+    styleText(),
+    `<defs><pattern ${pattern} patternTransform="rotate(45)">`,
+    `<rect width="4" height="4" ${fill("page")}/><rect width="2" height="4" ${fill("failed")}/></pattern></defs>`,
+    `<rect width="${WIDTH}" height="${height}" ${fill("page")}/>`,
+    ...headOf(read),
+    ...sharesText(shares, read),
+    ...rows.filter((_, i) => i % 2 === 0).map(({ y, height }) =>
+      `<rect x="8" y="${plotAt + y}" width="${WIDTH - 16}" height="${height}" ${fill("band")}/>`
+    ),
+    ...ticks.map(({ x, label }) =>
+      `<path d="M${round(x)} ${plotAt - 3}V${plotTo}" ${stroke("line")}/>` +
+      text(label, x, axisAt, TICK_WIDTH, { size: 10, color: "muted", anchor: "middle" })
+    ),
+    ...layout.cancels.map((x) =>
+      `<path d="M${round(x)} ${plotAt}V${plotTo}" stroke-dasharray="4 3" ${stroke("cancel")}/>`
+    ),
+    ...rows.map((row) => rowText(row, plotAt)),
+    ...legendText(legend, plotTo + 22),
+    "</svg>",
+  ].join("\n");
+}
+
+function headOf(run: Run): string[] {
+  const width = WIDTH - 2 * MARGIN;
+  const status = describeStatus(run) + (run.error ? `: ${formatError(run.error)}` : "");
+  const facts = `${plural(run.history.length, "event")}, ID ${run.id}`;
+  const factsWidth = Math.min(widthOf(facts, emsOf) * TEXT_SIZE + 1, width / 3);
+  return [
+    text(run.name, MARGIN, 26, width, { size: 15, weight: "bold" }),
+    text(status, MARGIN, 44, width - factsWidth - 24, { color: run.error ? "failed" : "text" }),
+    text(facts, WIDTH - MARGIN, 44, factsWidth, { color: "muted", anchor: "end" }),
+  ];
+}
+
+/** One bar, divided, and below it what its parts are. */
+function sharesText(shares: readonly Share[], { from, to }: Run): string[] {
+  const width = WIDTH - 2 * MARGIN;
+  const total = to - from;
+  let x = MARGIN;
+  const bars = shares.map(({ what, ms }) => {
+    const part = ms / total * width;
+    const bar = `<rect x="${round(x)}" y="${HEAD}" width="${round(Math.max(part - 1, 1))}" height="10" ${
+      fill(SHARE_COLORS[what])
+    }><title>${what} ${formatDuration(ms)}</title></rect>`;
+    x = Math.min(x + part, WIDTH - MARGIN - 1);
+    return bar;
+  });
+  const labels = shares.map(({ what, ms, percent }, i) => {
+    const label = `${what} ${formatDuration(ms)}${percent === "" ? "" : ` · ${percent}`}`;
+    const [at, y] = [MARGIN + i % 4 * SLOT, HEAD + 20 + 16 * Math.floor(i / 4)];
+    return swatch(at, y, SHARE_COLORS[what]) + text(label, at + 14, y + 9, SLOT - 22, { size: 10 });
+  });
+  return [...bars, ...labels];
+}
+
+/** A row: its name, its bars and marks, and what they come to. */
+function rowText(row: Row, plotAt: number): string {
+  const { kind, label, sum, bars, spots, laneHeight } = row;
+  const color = kind === "other" ? "muted" : kind in COLORS ? kind : "mark";
+  const middle = plotAt + row.y + MIN_ROW / 2;
+  const marks = spots.map(({ x, title }) => {
+    const place = `d="${SHAPES[kind] ?? SHAPES.effect}" transform="translate(${round(x)} ${middle})"`;
+    return `<path ${place} ${fill(color)}>${titleText(title)}</path>`;
+  });
+  return [
+    text(label, MARGIN, middle + 4, PLOT_FROM - MARGIN - 12, { color: kind === "activity" ? "text" : "muted" }),
+    ...bars.map((bar) => barText(bar, plotAt + row.top, laneHeight, color)),
+    ...marks,
+    text(sum, SUM_FROM, middle + 4, WIDTH - MARGIN - SUM_FROM, { color: "muted", size: 10 }),
+  ].filter((part) => part !== "").join("\n");
+}
+
+function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, color: string): string {
+  const height = laneHeight - (laneHeight > 8 ? 3 : 1);
+  const y = top + lane * laneHeight + (laneHeight - height) / 2;
+  const rects = parts.map(({ from, to, look }) => {
+    const width = Math.max(to - from - 0.6, 1); // what is left stands between this bar and the next
+    const box = (inset: number) => {
+      const size = `width="${round(width - 2 * inset)}" height="${round(height - 2 * inset)}"`;
+      return `x="${round(from + inset)}" y="${round(y + inset)}" ${size}`;
+    };
+    switch (look) {
+      case "retry": {
+        const line = `d="M${round(from)} ${round(y + height / 2)}H${round(to)}" stroke-dasharray="2 2"`;
+        return `<path ${line} ${stroke("retry")}/>`;
+      }
+      case "failed":
+        return `<rect ${box(0.5)} fill="url(#rockpool-failed)" ${stroke("failed")}/>`;
+      case "open":
+        return `<rect ${box(0.5)} fill-opacity="0.4" stroke-dasharray="4 2" ${fill(color, color)}/>`;
+      case "left":
+        return `<rect ${box(0.5)} fill="none" ${stroke(color)}/>`;
+      default:
+        return `<rect ${box(0)} ${fill(color)}/>`;
+    }
+  });
+  return `<g>${titleText(title)}${rects.join("")}</g>`;
+}
+
+/** What the looks mean that are in the picture. */
+function legendOf(rows: readonly Row[]): [look: Look, meaning: string][] {
+  const looks = new Set(rows.flatMap(({ bars }) => bars.flatMap(({ parts }) => parts.map(({ look }) => look))));
+  const meanings: [Look, string][] = [
+    ["failed", "failed"],
+    ["retry", "delay before the next attempt"],
+    ["open", "not over yet"],
+    ["left", "never ended"],
+  ];
+  return meanings.filter(([look]) => looks.has(look));
+}
+
+function legendText(legend: readonly [Look, string][], y: number): string[] {
+  return legend.map(([look, meaning], i) => {
+    const x = MARGIN + i * SLOT;
+    const bar = { lane: 0, from: x, to: x + 18, title: meaning, parts: [{ from: x, to: x + 18, look }] };
+    return barText(bar, y - 10, 12, "muted") + text(meaning, x + 24, y, SLOT - 32, { size: 10, color: "muted" });
+  });
+}
+
+/** Marks, drawn around their middle; each kind has its own shape. */
+const SHAPES: Partial<Record<Row["kind"], string>> = {
+  signal: "M-5 -5H5L0 5Z",
+  effect: "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
+  patch: "M0 -5L5 0L0 5L-5 0Z",
+  cancel: "M-5 -3L-3 -5L0 -2L3 -5L5 -3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0Z",
+};
+
+function swatch(x: number, y: number, color: string): string {
+  return `<rect x="${round(x)}" y="${round(y)}" width="9" height="9" ${fill(color)}/>`;
+}
+
+interface TextStyle {
+  readonly size?: number;
+  readonly color?: string;
+  readonly anchor?: "start" | "middle" | "end";
+  readonly weight?: "bold";
+}
+
+/** A text that is cut to a width in pixels; then all of it is its tooltip. */
+function text(content: string, x: number, y: number, width: number, style: TextStyle = {}): string {
+  const { size = TEXT_SIZE, color = "text", anchor, weight } = style;
+  const short = fit(content, width / size, emsOf);
+  if (short === "") return "";
+  const attributes = [
+    `x="${round(x)}" y="${round(y)}"`,
+    ...(size === TEXT_SIZE ? [] : [`font-size="${size}"`]),
+    ...(anchor ? [`text-anchor="${anchor}"`] : []),
+    ...(weight ? [`font-weight="${weight}"`] : []),
+    fill(color),
+  ];
+  const tooltip = short === content ? "" : titleText(content);
+  return `<text ${attributes.join(" ")}>${tooltip}${escape(short)}</text>`;
+}
+
+function titleText(content: string): string {
+  return `<title>${escape(fit(content, MAX_TITLE))}</title>`;
+}
+
+/** How wide a character is at most, in widths of the font size; one that monospaced fonts lack comes from another font. */
+function emsOf(char: string): number {
+  const cells = cellsOf(char);
+  return cells === 1 && char > "\u04ff" && char !== "…" && char !== "×" ? 1.1 : cells * 0.64;
+}
+
+function fill(color: string, border?: string): string {
+  const names = border ? `f-${color} s-${border}` : `f-${color}`;
+  return `class="${names}" fill="${COLORS[color][0]}"${border ? ` stroke="${COLORS[border][0]}"` : ""}`;
+}
+
+function stroke(color: string): string {
+  return `class="s-${color}" stroke="${COLORS[color][0]}"`;
+}
+
+/** The attributes are the colours in the light, whatever shows the picture; a browser in the dark overrides them. */
+function styleText(): string {
+  const rules = Object.entries(COLORS).map(([name, [, dark]]) =>
+    `.rockpool .f-${name}{fill:${dark}}.rockpool .s-${name}{stroke:${dark}}`
+  );
+  return `<style>@media (prefers-color-scheme: dark){${rules.join("")}}</style>`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function escape(text: string): string {
+  return printable(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

@@ -1,0 +1,277 @@
+/**
+ * A stored run as plain text, for the message of a test that fails.
+ *
+ * 1. No line is wider than 100 columns, whatever the names and values are.
+ * 2. Lines stand in the order of the events, and are numbered like them. What began and ended with nothing between is one
+ *    line.
+ * 3. There are never more than `maxLines`: of similar lines the first and the last are shown.
+ *
+ * @module
+ */
+
+import type { WorkflowEvent } from "../types.ts";
+import { checkInteger } from "../util/check.ts";
+import { collapse } from "./collapse.ts";
+import {
+  describeStatus,
+  isSpan,
+  type Mark,
+  type PicturedRun,
+  readRun,
+  type Run,
+  sharesOf,
+  type Span,
+} from "./spans.ts";
+import {
+  fit,
+  formatDuration,
+  formatError,
+  formatSince,
+  formatValue,
+  grouped,
+  nameOf,
+  pad,
+  plural,
+  printable,
+  widthOf,
+  wrap,
+} from "./text.ts";
+
+export type { PicturedRun } from "./spans.ts";
+
+const WIDTH = 100;
+const LABEL_WIDTH = "workflow completed".length;
+/** Of an error. */
+const MAX_HEIGHT = 3;
+const NAME_WIDTH = 36;
+/** Of an input that stands in one line with its outcome. */
+const MAX_INPUT = 24;
+/** Of what is left out. */
+const MAX_KINDS = 3;
+const MIN_LINES = 10;
+const MARK_WIDTH = 60;
+const ENDS: Record<string, string | undefined> = { open: "; not over yet", left: "; never ended" };
+
+/** A line that stands between two events, such as `the process dies`. */
+export interface TimelineMark {
+  /** How many events stand before it. */
+  readonly after: number;
+  /** What to say. */
+  readonly text: string;
+  /**
+   * When it was, in milliseconds since the epoch.
+   *
+   * @default {not said}
+   */
+  readonly at?: number;
+}
+
+/** Options of {@linkcode formatTimeline}. */
+export interface TimelineOptions {
+  /**
+   * How many lines there are at most, from 10.
+   *
+   * @default {60}
+   */
+  readonly maxLines?: number;
+  /**
+   * Lines between the events, in order.
+   *
+   * @default {[]}
+   */
+  readonly marks?: readonly TimelineMark[];
+}
+
+interface Row {
+  readonly index: string;
+  readonly time: string;
+  readonly label: string;
+  readonly details: string;
+  /** Rows of the same key are similar. */
+  readonly key: string;
+}
+
+/**
+ * Shows a run as text: what happened, when it happened (counted from the start of the run), how long it took, what came of
+ * it, and where the time went.
+ *
+ * @param run The state as it is stored, or parts of it.
+ * @param options Every one is optional.
+ * @returns Lines of 100 columns at most, without a newline after the last.
+ * @throws {RangeError} If `maxLines` is not an integer from 10.
+ *
+ * @example
+ * ```ts
+ * import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+ * import { formatTimeline } from "@rockpool/workflow/pictures";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using executor = new Executor({ store: new InMemoryStore(), clock: new VirtualClock() });
+ * async function nap(ctx: WorkflowContext) {
+ *   await ctx.sleep(1500);
+ *   return "awake";
+ * }
+ * await (await executor.execute(nap, { id: "a" })).result();
+ * assertEquals(formatTimeline(await executor.query("a", "state")).split("\n"), [
+ *   'nap "a" completed in 1.5 s, 4 events',
+ *   "  1  +00:00:00.000  workflow started",
+ *   "2-3  +00:00:00.000  timer               1.5 s",
+ *   '  4  +00:00:01.500  workflow completed  "awake"',
+ *   "where the time went: timers 1.5 s (100 %)",
+ * ]);
+ * ```
+ */
+export function formatTimeline(run: PicturedRun, options: TimelineOptions = {}): string {
+  const { maxLines = 60, marks = [] } = options;
+  checkInteger("maxLines", maxLines, MIN_LINES, "format the timeline of workflow", run.workflowId);
+  const read = readRun(run);
+  const { name, id, history } = read;
+  const rows = rowsOf(read, marks);
+  const widest = (column: "index" | "time") => rows.reduce((width, row) => Math.max(width, row[column].length), 0);
+  const [indexWidth, timeWidth] = [widest("index"), widest("time")];
+  const indent = indexWidth + timeWidth + 4;
+  const detailsAt = indent + LABEL_WIDTH + 2;
+
+  const [shortName, status] = [fit(name, NAME_WIDTH), `${describeStatus(read)}, ${plural(history.length, "event")}`];
+  const shortId = fit(id, Math.max(10, WIDTH - widthOf(`${shortName}  "" ${status}`)));
+  const tail = wrap(summaryOf(read), WIDTH, 2).filter((line) => line !== "");
+  const blocks = rows.map(({ index, time, label, details }) => {
+    const start = `${index.padStart(indexWidth)}  ${time.padStart(timeWidth)}  `;
+    if (index === "") {
+      const text = `══ ${fit(details, WIDTH - indent - 6)} `;
+      return [start + text + "═".repeat(Math.max(2, MARK_WIDTH - widthOf(text)))];
+    }
+    return wrap(details, WIDTH - detailsAt, /failed|canceled/.test(label) ? MAX_HEIGHT : 1)
+      .map((line, i) => `${i === 0 ? start + pad(label, LABEL_WIDTH) : " ".repeat(detailsAt - 2)}  ${line}`.trimEnd());
+  });
+  const items = rows.map(({ key }, i) => ({ key, height: blocks[i].length }));
+  const body = collapse(items, maxLines - 1 - tail.length).flatMap(({ from, to, shown }) =>
+    shown ? blocks[from] : fit(`${" ".repeat(indent)}… ${describeGap(rows.slice(from, to))}`, WIDTH)
+  );
+  return [fit(`${shortName} "${shortId}" ${status}`, WIDTH), ...body, ...tail].join("\n");
+}
+
+function rowsOf(run: Run, marks: readonly TimelineMark[]): Row[] {
+  const rows: Row[] = [];
+  const since = (at: number) => formatSince(at - run.startedAt);
+  const addMarks = (isHere: (after: number) => boolean) => {
+    for (const { after, at, text } of marks) {
+      if (!isHere(after)) continue;
+      rows.push({ index: "", time: at === undefined ? "" : since(at), label: "", details: printable(text), key: text });
+    }
+  };
+  for (let i = 0; i < run.history.length; i++) {
+    addMarks((after) => after === i);
+    const event = run.history[i];
+    const owner = run.owners[i];
+    const { name = "" } = owner ?? {};
+    // With nothing between, one line says all.
+    const folded = owner !== undefined && isSpan(owner) && /done|failed/.test(owner.outcome) &&
+      owner.from.index === i && owner.to.index === i + 1 && run.owners[i + 1] === owner &&
+      !marks.some(({ after }) => after === i + 1);
+    const index = folded ? `${i + 1}-${i + 2}` : `${i + 1}`;
+    const told = folded ? run.history[++i] : event;
+    const label = folded && event.type === "timer_started" ? "timer" : labelOf(told);
+    const details = detailsOf(told, owner, folded ? event : undefined);
+    rows.push({ index, time: since(event.at), label, details, key: `${label} ${name}` });
+  }
+  addMarks((after) => after >= run.history.length);
+  return rows;
+}
+
+function labelOf(event: WorkflowEvent): string {
+  if (event.type === "compensation_started") return "compensation";
+  if (event.type === "activity_attempt_failed") return `attempt ${event.attempt} failed`;
+  return fit(nameOf(event.type).replaceAll("_", " "), LABEL_WIDTH);
+}
+
+/** @param begin The event that is told of in the same line. */
+function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: WorkflowEvent | undefined): string {
+  const name = owner ? fit(owner.name, NAME_WIDTH) : "?";
+  const tookMs = owner && isSpan(owner) ? owner.to.at - owner.from.at : 0;
+  const took = formatDuration(tookMs);
+  const ended = tookMs > 0 ? `${name} in ${took}` : name;
+  const input = begin && "input" in begin && begin.input !== undefined ? formatValue(begin.input) : "";
+  const outcome = (value: unknown) =>
+    // what was asked, if that leaves room for the answer
+    input === "" || widthOf(input) > MAX_INPUT ? given(": ", value) : `: ${input}${given(" → ", value)}`;
+  const given = (what: string, value: unknown) => value === undefined ? "" : `${what}${formatValue(value)}`;
+  switch (event.type) {
+    case "workflow_started": {
+      const { input, timeoutMs, startAt, firstRunId, parent, at } = event;
+      return [
+        given("input ", input),
+        timeoutMs === undefined ? "" : `within ${formatDuration(timeoutMs)}`,
+        startAt === undefined ? "" : `begins in ${formatDuration(startAt - at)}`,
+        firstRunId === undefined ? "" : "continues an earlier run",
+        parent === undefined ? "" : `child of ${formatValue(parent.workflowId)}`,
+      ].filter((part) => part !== "").join(", ");
+    }
+    case "workflow_completed":
+      return given("", event.result);
+    case "workflow_failed":
+    case "workflow_canceled":
+      return formatError(event.error);
+    case "cancel_requested":
+      return event.timeoutMs === undefined
+        ? printable(event.reason ?? "no reason given")
+        : `not done within ${formatDuration(event.timeoutMs)}`;
+    case "activity_started":
+    case "child_started":
+    case "update_accepted":
+    case "compensation_started": {
+      const id = event.type === "child_started" ? ` ${formatValue(event.workflowId)}` : "";
+      const unfinished = owner && isSpan(owner) && event.type !== "compensation_started" ? owner.outcome : "";
+      return `${name}${id}${given(": ", "input" in event ? event.input : undefined)}${ENDS[unfinished] ?? ""}`;
+    }
+    case "activity_attempt_failed":
+      return `${name}: ${formatError(event.error)}; next in ${formatDuration(event.retryAt - event.at)}`;
+    case "activity_heartbeat":
+      return `${name}${given(": ", event.details)}`;
+    case "activity_completed":
+      return `${ended}${event.attempt === 1 ? "" : `, attempt ${event.attempt}`}${outcome(event.result)}`;
+    case "activity_failed":
+      return `${ended}, attempt ${event.attempt}: ${formatError(event.error)}`;
+    case "timer_started": {
+      const unfinished = owner && isSpan(owner) ? owner.outcome : "";
+      return `for ${formatDuration(event.dueAt - event.at)}${ENDS[unfinished] ?? ""}`;
+    }
+    case "timer_fired":
+      return begin !== undefined ? took : owner ? `after ${took}` : "";
+    case "child_completed":
+      return `${ended}${outcome(event.result)}`;
+    case "child_failed":
+      return `${ended}: ${formatError(event.error)}`;
+    case "update_completed":
+      return `${ended}: ${event.error ? formatError(event.error) : formatValue(event.result)}`;
+    case "signal_received": {
+      const from = event.senderId === undefined ? "" : ` from ${printable(event.senderId)}`;
+      return `${name}${from}${given(": ", event.payload)}`;
+    }
+    case "side_effect":
+      return event.error ? formatError(event.error) : formatValue(event.value);
+    case "patched":
+      return name;
+    default: { // of a later version
+      const { type: _type, at: _at, ...details } = event as WorkflowEvent;
+      return formatValue(details);
+    }
+  }
+}
+
+/** What is left out: `1,950 more: 975 × timer, 975 × activity completed`. */
+function describeGap(rows: readonly Row[]): string {
+  const counts = new Map<string, number>();
+  for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const kinds = [...counts].sort(([, a], [, b]) => b - a).map(([label, count]) => `${grouped(count)} × ${label}`);
+  return `${grouped(rows.length)} more: ${kinds.slice(0, MAX_KINDS).join(", ")}${
+    kinds.length > MAX_KINDS ? ", …" : ""
+  }`;
+}
+
+function summaryOf(run: Run): string {
+  const shares = sharesOf(run).map(({ what, ms, percent }) =>
+    `${what} ${formatDuration(ms)}${percent === "" ? "" : ` (${percent})`}`
+  );
+  return shares.length === 0 ? "" : `where the time went: ${shares.join(", ")}`;
+}

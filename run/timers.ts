@@ -1,0 +1,64 @@
+/**
+ * All timers of an executor, behind the one timer that it has in its clock. What a timer sets going is work: the clock
+ * does not jump on before it has settled.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type Timer, TimerQueue } from "../util/timer_queue.ts";
+import type { Turns } from "./turns.ts";
+
+export type { Timer };
+
+export class Timers {
+  readonly #clock: Clock;
+  readonly #turns: Turns;
+  readonly #queue = new TimerQueue();
+  #armed: { readonly dueAt: number; readonly clear: () => void } | undefined;
+  #firing = false;
+
+  constructor(clock: Clock, turns: Turns) {
+    this.#clock = clock;
+    this.#turns = turns;
+  }
+
+  set(dueAt: number, callback: () => void): Timer {
+    const timer = this.#queue.set(dueAt, callback);
+    this.#arm();
+    return timer;
+  }
+
+  clear(timer: Timer | undefined): void {
+    if (timer === undefined) return;
+    this.#queue.clear(timer);
+    this.#arm();
+  }
+
+  /** Keeps the clock's timer at the first of ours, and none where we have none. */
+  #arm(): void {
+    if (this.#firing) return;
+    const dueAt = this.#queue.peek()?.dueAt;
+    if (dueAt === this.#armed?.dueAt) return;
+    this.#armed?.clear();
+    this.#armed = dueAt === undefined ? undefined : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
+  }
+
+  readonly #fire = (): void => {
+    this.#armed = undefined;
+    this.#firing = true;
+    this.#turns.enter();
+    const now = this.#clock.now();
+    for (
+      let timer = this.#queue.peek();
+      timer !== undefined && timer.dueAt <= now;
+      timer = this.#queue.peek()
+    ) {
+      this.#queue.clear(timer);
+      timer.callback();
+    }
+    this.#firing = false;
+    this.#arm();
+    this.#turns.leave();
+  };
+}

@@ -1,0 +1,184 @@
+import { assert, assertEquals } from "@std/assert";
+import { setImmediate } from "node:timers/promises";
+import { Turns } from "./turns.ts";
+
+/** A clock that only notes who holds it. */
+function setUp() {
+  const log: string[] = [];
+  const clock = {
+    now: () => 0,
+    setTimer: () => () => {},
+    hold: () => void log.push("hold"),
+    release: () => void log.push("release"),
+  };
+  return { log, clock, turns: new Turns(clock) };
+}
+
+/** Lets some macrotasks pass. */
+async function pass(count = 5): Promise<void> {
+  for (let i = 0; i < count; i++) await setImmediate();
+}
+
+Deno.test("Turns.begin() ends the turn when all microtasks have drained", async () => {
+  const { turns } = setUp();
+  const log: string[] = [];
+  turns.begin({ endTurn: () => log.push("end") });
+  let chain: Promise<unknown> = Promise.resolve();
+  for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
+  chain.then(() => queueMicrotask(() => log.push("drained")));
+  assertEquals(log, []);
+  await pass();
+  assertEquals(log, ["drained", "end"]);
+});
+
+Deno.test("Turns.begin() ends all turns in one hop, in order", async () => {
+  const { turns, log } = setUp();
+  for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
+  await setImmediate();
+  assertEquals(log, ["hold", "a", "b", "c"]);
+  await pass();
+});
+
+Deno.test("Turns.begin() gives a turn that begins in another's end a hop of its own", async () => {
+  const { turns, log } = setUp();
+  const second = { endTurn: () => log.push("second") };
+  turns.begin({
+    endTurn() {
+      log.push("first");
+      turns.begin(second);
+      queueMicrotask(() => log.push("microtask"));
+    },
+  });
+  await pass();
+  assertEquals(log, ["hold", "first", "microtask", "second", "release"]);
+});
+
+Deno.test("Turns holds the clock once while there is work, and releases it one hop after the last", async () => {
+  const { turns, log } = setUp();
+  turns.enter();
+  turns.enter();
+  turns.leave();
+  await pass();
+  assertEquals(log, ["hold"]);
+  turns.leave();
+  assertEquals(log, ["hold"]);
+  await pass();
+  assertEquals(log, ["hold", "release"]);
+});
+
+Deno.test("Turns tells the clock its own work from activities, and holds it one hop after the last of both", async () => {
+  const log: string[] = [];
+  const note = (what: string) => (working?: boolean) => void log.push(working ? `${what} working` : what);
+  const turns = new Turns({ now: () => 0, setTimer: () => () => {}, hold: note("hold"), release: note("release") });
+  turns.beginActivity();
+  await pass();
+  turns.endActivity();
+  log.push("ended");
+  await pass();
+  assertEquals(log, ["hold", "hold working", "release", "ended", "release working"]);
+});
+
+Deno.test("Turns keeps holding the clock when work begins in the hop after the last", async () => {
+  const { turns, log } = setUp();
+  turns.enter();
+  turns.leave();
+  turns.enter();
+  await pass();
+  assertEquals(log, ["hold"]);
+  turns.leave();
+  turns.enter();
+  turns.leave();
+  await pass();
+  assertEquals(log, ["hold", "release"]);
+});
+
+Deno.test("Turns lets those speak first who waited for the last work", async () => {
+  const { turns, log } = setUp();
+  turns.enter();
+  const waiting = (async () => {
+    for (let i = 0; i < 50; i++) await null;
+    turns.enter();
+    log.push("spoke");
+  })();
+  turns.leave();
+  await waiting;
+  await pass();
+  assertEquals(log, ["hold", "spoke"]);
+  turns.leave();
+  await pass();
+});
+
+Deno.test("Turns holds the clock again after it was released", async () => {
+  const { turns, log } = setUp();
+  for (let i = 0; i < 2; i++) {
+    turns.enter();
+    turns.leave();
+    await pass();
+  }
+  assertEquals(log, ["hold", "release", "hold", "release"]);
+});
+
+Deno.test("Turns can be entered while the clock is released", async () => {
+  const { turns, log, clock } = setUp();
+  clock.release = () => {
+    log.push("release");
+    if (log.length < 4) turns.enter(), turns.leave();
+  };
+  turns.enter();
+  turns.leave();
+  await pass();
+  assertEquals(log, ["hold", "release", "hold", "release"]);
+});
+
+Deno.test("Turns.during() holds the clock until the promise settles, and answers its outcome", async () => {
+  const { turns, log } = setUp();
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const during = turns.during(promise);
+  await pass();
+  assertEquals(log, ["hold"]);
+  resolve(5);
+  assertEquals(await during, 5);
+  assertEquals(await turns.during(Promise.reject("no")).catch((reason) => reason), "no");
+  await pass();
+  assertEquals(log, ["hold", "release"]);
+});
+
+Deno.test("Turns works with a clock that cannot be held", async () => {
+  const turns = new Turns({ now: () => 0, setTimer: () => () => {} });
+  let ended = 0;
+  const promise = Promise.resolve();
+  assert(turns.during(promise) === promise);
+  for (let i = 0; i < 3; i++) {
+    turns.begin({ endTurn: () => ended++ });
+    turns.enter();
+    turns.leave();
+    await pass();
+  }
+  assertEquals(ended, 3);
+});
+
+Deno.test("Turns is not stopped by timers that are replaced later", async () => {
+  const { turns, log } = setUp();
+  const globals = globalThis as { setImmediate?: unknown };
+  const real = globals.setImmediate;
+  globals.setImmediate = () => {};
+  try {
+    turns.begin({ endTurn: () => log.push("end") });
+    await pass();
+  } finally {
+    globals.setImmediate = real;
+  }
+  assertEquals(log, ["hold", "end", "release"]);
+});
+
+Deno.test("Turns takes one hop for all turns that end together", async () => {
+  const { turns } = setUp();
+  const log: string[] = [];
+  const endTurn = () => {
+    log.push("end");
+    queueMicrotask(() => log.push("the hop is over"));
+  };
+  for (let i = 0; i < 100; i++) turns.begin({ endTurn });
+  await pass();
+  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the hop is over")]);
+});

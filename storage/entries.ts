@@ -1,0 +1,308 @@
+/**
+ * The stored workflows, found by ID, in order of creation, by status, and in the order in which they finished.
+ *
+ * 1. A workflow has a place: a number that grows with every creation and is never given twice. An overwrite keeps it.
+ * 2. A workflow has a slot in an array in order of creation. What is removed leaves a gap, and when there are more gaps
+ *    than workflows the array is made anew. Sets of slots, one a status, find the next of a kind without a walk.
+ * 3. Finished workflows are a linked list in the order in which they finished.
+ *
+ * @module
+ */
+
+import type { WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import { BitSet } from "../util/bit_set.ts";
+import type { Query } from "./query.ts";
+import type { StoredWorkflow } from "./snapshot.ts";
+import { advanceRun, type StateFields } from "../history/history.ts";
+import { handOut, needsCopy } from "../history/value.ts";
+
+/** Shorter histories are as long as they need to be: many wait with two or three events, and a push reserves room for 16. */
+const FEW = 8;
+
+/** A stored workflow. */
+export class Entry {
+  place = -1;
+  slot = -1;
+  /** When the store saw it finish. */
+  finishedAt = 0;
+  /** Its neighbours in the order in which workflows finished. */
+  earlier: Entry | null = null;
+  later: Entry | null = null;
+  fields: StateFields;
+  events: WorkflowEvent[];
+  /** Whether `events` has been handed out, and must be left as it is. */
+  #shared: boolean;
+  /** What `load` answers, until something changes. */
+  #state: WorkflowState | null = null;
+  /** Whether it holds values that freezing cannot protect, so that every load must copy them. */
+  #opaque = false;
+  /** How many events were looked through for such values; -1 if not even the fields were. */
+  #examined: number;
+
+  /**
+   * @param events If they are frozen, they are what was handed out as a history before.
+   * @param clean Whether it is known that freezing protects everything.
+   */
+  constructor(fields: StateFields, events: WorkflowEvent[], clean = false) {
+    this.fields = fields;
+    this.events = events;
+    this.#shared = Object.isFrozen(events);
+    this.#examined = clean ? events.length : -1;
+  }
+
+  get finished(): boolean {
+    return this.fields.status !== "running";
+  }
+
+  /** The whole state, which nobody can change. */
+  get state(): WorkflowState {
+    return this.#state ?? this.#freeze();
+  }
+
+  /** The history that `state` hands out, if that is still what is stored. */
+  get history(): readonly WorkflowEvent[] | undefined {
+    return this.#state?.history;
+  }
+
+  /** Whether it is known that freezing protects everything. */
+  get clean(): boolean {
+    return !this.#opaque && this.#examined === this.events.length;
+  }
+
+  reset(fields: StateFields, events: WorkflowEvent[], clean: boolean): void {
+    this.fields = fields;
+    this.events = events;
+    this.#shared = Object.isFrozen(events);
+    this.#state = null;
+    this.#opaque = false;
+    this.#examined = clean ? events.length : -1;
+  }
+
+  append(events: readonly WorkflowEvent[]): void {
+    advanceRun(this.fields, events);
+    this.#state = null;
+    if (this.#shared || this.events.length < FEW) {
+      this.#shared = false;
+      this.events = this.events.concat(events);
+    } else for (const event of events) this.events.push(event);
+  }
+
+  #freeze(): WorkflowState {
+    const { fields, events } = this;
+    if (this.#isOpaque()) {
+      return Object.freeze({ ...handOut(fields), history: Object.freeze(events.map((event) => handOut(event))) });
+    }
+    this.#shared ||= this.finished && Object.isFrozen(Object.freeze(events)); // no event will follow
+    const history = this.#shared ? events : Object.freeze(events.slice());
+    return this.#state = Object.freeze({ ...fields, history });
+  }
+
+  #isOpaque(): boolean {
+    if (this.#examined < 0) {
+      const { input, result, error } = this.fields;
+      this.#opaque = needsCopy(input) || needsCopy(result) || needsCopy(error);
+      this.#examined = 0;
+    }
+    for (; this.#examined < this.events.length; this.#examined++) {
+      this.#opaque ||= needsCopy(this.events[this.#examined]);
+    }
+    return this.#opaque;
+  }
+}
+
+export class Entries {
+  /** The place of the next new workflow. */
+  nextPlace = 0;
+  /** The one that finished first, and the one that did last. */
+  firstFinished: Entry | null = null;
+  #lastFinished: Entry | null = null;
+  readonly #now: () => number;
+  readonly #byId = new Map<string, Entry>();
+  #slots: (Entry | undefined)[] = [];
+  #taken = new BitSet();
+  #byStatus = statusSets();
+  /** Whether `createdAt` never falls from one slot to the next, so that a time can be looked up. */
+  #ascending = true;
+  #newest = -Infinity;
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(workflowId: string): Entry | undefined {
+    return this.#byId.get(workflowId);
+  }
+
+  /** @param now Gives the time at which a workflow finishes. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Adds a new workflow at the end. */
+  add(entry: Entry): void {
+    entry.place = this.nextPlace++;
+    this.#byId.set(entry.fields.workflowId, entry);
+    this.#fill(entry);
+    if (entry.finished) this.#finish(entry);
+  }
+
+  /** Changes a workflow in its place. */
+  change(entry: Entry, change: () => void): void {
+    const { status, createdAt } = entry.fields;
+    change();
+    const { fields, slot } = entry;
+    if (fields.createdAt !== createdAt) this.#ascending = false;
+    if (fields.status === status) return;
+    this.#byStatus[status].delete(slot);
+    this.#byStatus[fields.status].add(slot);
+    if (status === "running") this.#finish(entry);
+    else if (!entry.finished) this.#unlink(entry);
+  }
+
+  /** Everything, in order of creation. */
+  *stored(): Iterable<StoredWorkflow> {
+    const ranks = new Map<Entry, number>();
+    for (let entry = this.firstFinished; entry !== null; entry = entry.later) ranks.set(entry, ranks.size);
+    for (const entry of this.#slots) {
+      if (entry === undefined) continue;
+      const { fields, events, place, finishedAt } = entry;
+      const state = { ...fields, history: events };
+      yield entry.finished ? { state, place, finish: { at: finishedAt, rank: ranks.get(entry)! } } : { state, place };
+    }
+  }
+
+  /** Fills what is empty with what was {@linkcode stored}. */
+  restore(workflows: readonly StoredWorkflow[], nextPlace: number): void {
+    const finished: [rank: number, entry: Entry][] = [];
+    for (const { state: { history, ...fields }, place, finish } of workflows) {
+      const entry = new Entry(fields, history as WorkflowEvent[]);
+      entry.place = place;
+      this.#byId.set(fields.workflowId, entry);
+      this.#fill(entry);
+      if (finish === undefined) continue;
+      entry.finishedAt = finish.at;
+      finished.push([finish.rank, entry]);
+    }
+    for (const [, entry] of finished.sort(([a], [b]) => a - b)) this.#link(entry);
+    this.nextPlace = nextPlace;
+  }
+
+  remove(entry: Entry): void {
+    const { slot, fields } = entry;
+    this.#byId.delete(fields.workflowId);
+    this.#slots[slot] = undefined;
+    this.#taken.delete(slot);
+    this.#byStatus[fields.status].delete(slot);
+    if (entry.finished) this.#unlink(entry);
+    if (this.#slots.length >= 64 && this.#slots.length > 2 * this.size) this.#compact();
+  }
+
+  /**
+   * Calls `visit` with those that a query wants, in order, until it answers `false`.
+   *
+   * @param after The place to begin behind.
+   */
+  visit(query: Query, after: number | undefined, visit: (entry: Entry) => boolean): void {
+    const { statuses, matches, createdAfter, createdBefore, descending } = query;
+    let low = 0;
+    let high = this.#slots.length - 1;
+    if (after !== undefined) {
+      if (descending) high = this.#slotOf((entry) => entry.place >= after) - 1;
+      else low = this.#slotOf((entry) => entry.place > after);
+    }
+    if (this.#ascending) {
+      if (createdAfter > -Infinity) {
+        low = Math.max(low, this.#slotOf((entry) => entry.fields.createdAt > createdAfter));
+      }
+      if (createdBefore < Infinity) {
+        high = Math.min(high, this.#slotOf((entry) => entry.fields.createdAt >= createdBefore) - 1);
+      }
+    }
+    const sets = statuses?.map((status) => this.#byStatus[status]) ?? [this.#taken];
+    const slots = this.#slots;
+    let slot = nearest(sets, descending ? high : low, descending);
+    while (low <= slot && slot <= high) {
+      const entry = slots[slot]!;
+      if ((matches === undefined || matches(entry.fields)) && !visit(entry)) return;
+      slot = nearest(sets, descending ? slot - 1 : slot + 1, descending);
+    }
+  }
+
+  /** How many a query wants. */
+  count(query: Query): number {
+    const { statuses, matches } = query;
+    let count = 0;
+    if (matches !== undefined) this.visit(query, undefined, () => ++count > 0);
+    else if (statuses === undefined) count = this.size;
+    else for (const status of statuses) count += this.#byStatus[status].size;
+    return count;
+  }
+
+  /** The first slot whose workflow, and with it every later one, `isBeyond`. */
+  #slotOf(isBeyond: (entry: Entry) => boolean): number {
+    let low = 0;
+    let high = this.#slots.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const slot = this.#taken.next(middle); // `middle` may be a gap
+      if (slot < 0 || isBeyond(this.#slots[slot]!)) high = middle;
+      else low = slot + 1;
+    }
+    return low;
+  }
+
+  #fill(entry: Entry): void {
+    const { createdAt, status } = entry.fields;
+    const slot = entry.slot = this.#slots.push(entry) - 1;
+    this.#taken.add(slot);
+    this.#byStatus[status].add(slot);
+    if (slot === 0) this.#ascending = true;
+    else if (createdAt < this.#newest) this.#ascending = false;
+    this.#newest = createdAt;
+  }
+
+  /** Closes the gaps. */
+  #compact(): void {
+    const entries = this.#slots;
+    this.#slots = [];
+    this.#taken = new BitSet();
+    this.#byStatus = statusSets();
+    for (const entry of entries) if (entry !== undefined) this.#fill(entry);
+  }
+
+  #finish(entry: Entry): void {
+    entry.finishedAt = this.#now();
+    this.#link(entry);
+  }
+
+  #link(entry: Entry): void {
+    entry.earlier = this.#lastFinished;
+    if (entry.earlier === null) this.firstFinished = entry;
+    else entry.earlier.later = entry;
+    this.#lastFinished = entry;
+  }
+
+  #unlink(entry: Entry): void {
+    const { earlier, later } = entry;
+    if (earlier === null) this.firstFinished = later;
+    else earlier.later = later;
+    if (later === null) this.#lastFinished = earlier;
+    else later.earlier = earlier;
+    entry.earlier = entry.later = null;
+  }
+}
+
+function statusSets(): Record<WorkflowStatus, BitSet> {
+  return { running: new BitSet(), completed: new BitSet(), failed: new BitSet(), canceled: new BitSet() };
+}
+
+/** The nearest slot of any of the sets, from `slot` on; -1 if there is none. */
+function nearest(sets: readonly BitSet[], slot: number, descending: boolean): number {
+  if (sets.length === 1) return descending ? sets[0].previous(slot) : sets[0].next(slot);
+  let found = -1;
+  for (const set of sets) {
+    const one = descending ? set.previous(slot) : set.next(slot);
+    if (one >= 0 && (found < 0 || (descending ? one > found : one < found))) found = one;
+  }
+  return found;
+}

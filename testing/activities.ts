@@ -1,0 +1,114 @@
+/**
+ * The activities of one test executor: which function runs, and the record of the calls.
+ *
+ * @module
+ */
+
+import { invalid } from "../util/check.ts";
+import { isThenable } from "../util/deferred.ts";
+import { show } from "../util/show.ts";
+import type { AnyActivity, ReplaceActivity } from "../executor.ts";
+import type { ActivityContext } from "../types.ts";
+import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
+
+/** A call, and the function that the workflow asked for. */
+interface Recorded {
+  readonly activity: AnyActivity;
+  readonly call: ActivityCall & { outcome: ActivityOutcome | undefined };
+}
+
+/** The replacement that an activity has, if any. */
+export function replacementOf(
+  replacements: readonly Replacement[],
+  activity: AnyActivity,
+  name: string,
+): Replacement | undefined {
+  return replacements.find((one) => one.activity === activity || one.activity === name);
+}
+
+/** Makes an activity that notes in a call of its own how it ends; `run` gets the call as it begins. */
+export function recording(
+  { name, replaced, now }: { readonly name: string; readonly replaced: boolean; readonly now: () => number },
+  run: (input: never, context: ActivityContext, call: ActivityCall) => unknown,
+): AnyActivity {
+  return (input, context) => {
+    const { attempt, workflowId, idempotencyKey } = context;
+    const call: Recorded["call"] = {
+      ...{ name, input, attempt, workflowId, idempotencyKey, at: now(), replaced },
+      outcome: undefined,
+    };
+    const succeed = (result: unknown) => (call.outcome = { status: "completed", result }, result);
+    const fail = (error: unknown) => {
+      call.outcome = { status: "failed", error };
+      throw error;
+    };
+    let answer: unknown;
+    try {
+      answer = run(input, context, call);
+    } catch (error) {
+      fail(error);
+    }
+    return isThenable(answer) ? answer.then(succeed, fail) : succeed(answer);
+  };
+}
+
+/**
+ * Says which replacement was meant for something else, if any. It took no call, and: one by name, although activities ran
+ * that were not replaced; one by function, although another function of that name ran.
+ */
+export function complaintOf(unused: Iterable<Replacement>, calls: readonly ActivityCall[]): string | undefined {
+  const real = new Set(calls.filter(({ replaced }) => !replaced).map(({ name }) => name));
+  for (const { activity } of unused) {
+    const ran = `not replaced were ${Array.from(real, show).join(", ")}`;
+    if (typeof activity === "string" && real.size > 0) return `No activity ${show(activity)} ran; ${ran}`;
+    if (typeof activity === "function" && real.has(activity.name)) {
+      return `The function that replaces activity ${show(activity.name)} took no call: another function of that name ` +
+        "ran; replace the one that the workflow passes to executeActivity, or the name";
+    }
+  }
+}
+
+/** Checks the option `activities`. */
+export function checkReplacements(replacements: unknown, action: string): void {
+  const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";
+  if (Array.isArray(replacements) && replacements.every(isReplacement)) return;
+  throw invalid("activities", replacements, "an array of what replace() answers", action);
+}
+
+export class Activities {
+  readonly #replacements: readonly Replacement[];
+  readonly #unused: Set<Replacement>;
+  readonly #now: () => number;
+  readonly #recorded: Recorded[] = [];
+
+  constructor(replacements: readonly Replacement[], now: () => number) {
+    checkReplacements(replacements, "create an executor");
+    this.#replacements = replacements;
+    this.#unused = new Set(replacements);
+    this.#now = now;
+  }
+
+  get calls(): ActivityCall[] {
+    return this.#recorded.map(({ call }) => call);
+  }
+
+  callsOf(activity: AnyActivity | string): ActivityCall[] {
+    return this.#recorded.filter((one) => one.activity === activity || one.call.name === activity)
+      .map(({ call }) => call);
+  }
+
+  /** See {@linkcode complaintOf}. */
+  complaint(): string | undefined {
+    return complaintOf(this.#unused, this.calls);
+  }
+
+  readonly replaceActivity: ReplaceActivity = (activity, name) => {
+    const replacement = replacementOf(this.#replacements, activity, name);
+    if (replacement !== undefined) this.#unused.delete(replacement);
+    const run = replacement?.fake ?? activity;
+    return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
+      this.#recorded.push({ activity, call });
+      return run(input, context);
+    });
+  };
+}

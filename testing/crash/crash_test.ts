@@ -1,0 +1,492 @@
+/** `crashTest()`: workflows that survive every crash pass, and planted bugs are told in words that say what to do. */
+
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import {
+  type ActivityContext,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  InMemoryStore,
+  NonDeterminismError,
+  type WorkflowContext,
+  type WorkflowFilter,
+} from "@rockpool/workflow";
+import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
+import { hops } from "../../tests/support/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const charge = (_cents?: number) => "charged";
+const ship = () => "shipped";
+
+/** What a crash test of a workflow without input complains of. */
+async function complaint(
+  workflow: (ctx: Ctx) => unknown,
+  options: CrashTestOptions = {},
+): Promise<string> {
+  const { message } = await assertRejects(() => crashTest(workflow as (ctx: Ctx) => unknown, options), CrashTestError);
+  return message;
+}
+
+const lines = (text: string, count: number) => text.split("\n").slice(0, count);
+
+Deno.test("crashTest() tries every point and answers the undisturbed run", async () => {
+  const seen: string[] = [];
+  const { points, undisturbed } = await crashTest(async function order(ctx: Ctx, cents: number) {
+    const charged = await ctx.executeActivity(charge, cents);
+    await ctx.sleep(DAY_MS);
+    return [charged, await ctx.waitForSignal("go"), ctx.now(), ctx.random() < 1];
+  }, {
+    input: 5,
+    signals: [{ atMs: 3 * DAY_MS, name: "go", payload: { by: "eve" } }],
+    check: ({ crashes }) => void seen.push(...crashes),
+  });
+  assertEquals(undisturbed.result, ["charged", { by: "eve" }, 3 * DAY_MS, true]);
+  assertEquals([undisturbed.crashes, undisturbed.state.status, undisturbed.calls.length], [[], "completed", 1]);
+  const writes = [
+    'event 1, workflow_started "order"',
+    'event 2, activity_started "charge"',
+    'event 3, activity_completed "charge"',
+    "event 4, timer_started",
+    "event 5, timer_fired",
+    'event 6, signal_received "go"',
+    "event 7, workflow_completed",
+  ];
+  assertEquals(seen, [
+    ...writes.map((write) => `died before ${write}, was stored`),
+    ...writes.map((write) => `died after ${write}, before it learned of that`),
+    ...writes.map((write) => `died after ${write}`),
+  ]);
+  assertEquals(points, seen.length);
+});
+
+Deno.test("crashTest() lets a workflow fail, compensate and be cancelled, the same everywhere", async () => {
+  async function trip(ctx: Ctx, fails: boolean) {
+    const undone: string[] = [];
+    for (const what of ["car", "flight"]) {
+      ctx.addCompensation(() => ctx.executeActivity(ship, undefined, { name: `undo ${what}` }), { name: what });
+      await ctx.executeActivity(charge, 1, { name: what });
+    }
+    if (fails) throw new RangeError("no seat");
+    await ctx.waitForSignal("never").finally(() => undone.push("left"));
+  }
+  const failed = await crashTest(trip, { input: true });
+  assertInstanceOf(failed.undisturbed.error, RangeError);
+  const undos = failed.undisturbed.calls.map(({ name }) => name);
+  assertEquals(undos, ["car", "flight", "undo flight", "undo car"]);
+  const canceled = await crashTest(trip, { input: false, cancel: { atMs: 100, reason: "changed my mind" } });
+  assertEquals(canceled.undisturbed.state.status, "canceled");
+  assert(canceled.points > 20);
+  const late = await crashTest(trip, { input: false, timeoutMs: 50 });
+  assertEquals((late.undisturbed.error as Error).name, "TimeoutError");
+});
+
+Deno.test("crashTest() compares children, runs that continue as new, updates and what ctx.random() says in them", async () => {
+  const asked: number[] = [];
+  const add = defineUpdate<number, number>("add");
+  const totalQuery = defineQuery<number>("total");
+  async function child(ctx: Ctx, n: number) {
+    await ctx.executeActivity(ship, undefined, { name: `ship ${ctx.uuid()}` });
+    await ctx.sleep(n);
+    return ctx.random();
+  }
+  async function entity(ctx: Ctx, round: number) {
+    let total = 0;
+    ctx.handleUpdate(add, async (n) => {
+      await ctx.sleep(5);
+      return total += n;
+    });
+    ctx.handleQuery(totalQuery, () => total);
+    await ctx.executeActivity(charge, 1, { name: `round ${round} ${ctx.random()}` });
+    const randoms = await Promise.all([ctx.executeChild(child, 10), ctx.executeChild(child, 20)]);
+    await ctx.waitUntil(() => total === 5);
+    if (round < 2) return await ctx.continueAsNew(round + 1);
+    return randoms;
+  }
+  const { undisturbed } = await crashTest(entity, {
+    input: 1,
+    workflows: { child },
+    updates: [1, 50].flatMap((atMs) =>
+      [2, 3].map((input) => ({ atMs, name: add, input, check: (total: number) => void asked.push(total) }))
+    ),
+    queries: [{ atMs: 100, name: totalQuery, check: (total: number) => assertEquals(total, 5) }],
+  });
+  assertEquals(undisturbed.states.length, 6);
+  assertEquals(new Set(undisturbed.result as number[]).size, 2);
+  assertEquals(new Set(asked), new Set([2, 5]));
+});
+
+Deno.test("crashTest() and simulate() take the payload that the definition of a signal says", async () => {
+  const [approve, count] = [defineSignal<{ by: string }>("approve"), defineSignal<number>("count")];
+  const order = async (ctx: Ctx) => (await ctx.waitForSignal(approve)).by + await ctx.waitForSignal(count);
+  const signals = [
+    { atMs: 1, name: approve, payload: { by: "eve" } },
+    { atMs: 2, name: "count", payload: 7 },
+  ] as const;
+  const { undisturbed } = await crashTest(order, { signals });
+  assertEquals(undisturbed.result, "eve7");
+  await simulate({ workflow: order, signals }, { seeds: 3 });
+  const _wrong = () => [
+    // @ts-expect-error a number is to be sent
+    crashTest(order, { signals: [{ atMs: 1, name: count, payload: "7" }] }),
+    // @ts-expect-error `by` is missing
+    simulate({ workflow: order, signals: [{ atMs: 1, name: "count" }, { atMs: 2, name: approve, payload: {} }] }),
+    // @ts-expect-error none of them is a number
+    crashTest(order, { signals: [1, 2].map((atMs) => ({ atMs, name: count, payload: `${atMs}` })) }),
+  ];
+});
+
+Deno.test("crashTest() takes replacements by function and by name, which fail by attempt", async () => {
+  const real = (): string => {
+    throw new Error("the real one ran");
+  };
+  const { undisturbed } = await crashTest(async function order(ctx: Ctx) {
+    const charged = await ctx.executeActivity(real, undefined, { retry: { jitter: false } });
+    return [charged, await ctx.executeActivity(real, undefined, { name: "ship" }), ctx.now()];
+  }, {
+    activities: [
+      replace("ship", () => "by name"),
+      replace(real, (_: unknown, { attempt }: ActivityContext) => {
+        if (attempt < 3) throw new Error(`busy ${attempt}`);
+        return "by function";
+      }),
+    ],
+  });
+  assertEquals(undisturbed.result, ["by function", "by name", 300]);
+  assertEquals(undisturbed.calls.map(({ name, attempt }) => [name, attempt]), [
+    ["real", 1],
+    ["real", 2],
+    ["real", 3],
+    ["ship", 1],
+  ]);
+});
+
+Deno.test("crashTest() dies while an activity is at work, and again while it recovers", async () => {
+  const begun = new Map<string, number>();
+  async function slow(_: unknown, { idempotencyKey }: ActivityContext) {
+    begun.set(idempotencyKey, (begun.get(idempotencyKey) ?? 0) + 1);
+    await hops(5);
+    return "done";
+  }
+  async function order(ctx: Ctx) {
+    for (let i = 0; i < 3; i++) await ctx.executeActivity(slow);
+    await ctx.sleep(10);
+    return await ctx.executeActivity(slow);
+  }
+  const deaths: number[] = [];
+  const { points } = await crashTest(order, {
+    deaths: 3,
+    setUp: () => begun.clear(),
+    check: ({ crashes }) => void deaths.push(crashes.length),
+  });
+  assert(Math.max(...begun.values()) >= 1);
+  assertEquals(Math.max(...deaths), 3);
+  assert(deaths.filter((count) => count > 1).length > points / 2);
+});
+
+Deno.test("crashTest() waits for activities that take real time, and leaves none behind", async () => {
+  const slow = () => new Promise<string>((resolve) => setTimeout(() => resolve("done"), 2));
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => [await ctx.executeActivity(slow), ctx.now()]);
+  assertEquals(undisturbed.result, ["done", 0]);
+});
+
+Deno.test("crashTest() lets time pass for a fake that never ends, so that it times out", async () => {
+  const { undisturbed } = await crashTest(async (ctx: Ctx) => {
+    const error = await ctx.executeActivity(charge, 1, { timeoutMs: 1000, retry: { maxAttempts: 2 } }).catch((e) => e);
+    await ctx.sleep(10);
+    return error.message;
+  }, { activities: [replace(charge, () => new Promise<string>(() => {}))] });
+  assertEquals(undisturbed.result, 'Activity "charge" timed out after 1000 ms in attempt 2');
+});
+
+Deno.test("crashTest() tells of an activity and of a store that never answer", async () => {
+  const never = () => new Promise<never>(() => {});
+  const order = (ctx: Ctx) => ctx.executeActivity(charge, 1);
+  const activity = await complaint(order, { activities: [replace(charge, never)] });
+  assertEquals(lines(activity, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for activity "charge", whose attempt 1 runs',
+    'Have the activity end, or give it a "timeoutMs"',
+  ]);
+  using time = new FakeTime();
+  class Silent extends InMemoryStore {
+    override append() {
+      hops(10).then(() => time.tick(3000));
+      return never();
+    }
+  }
+  const store = await complaint(order, { store: () => new Silent() });
+  assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
+});
+
+Deno.test("crashTest() waits for onDeath, however long that takes", async () => {
+  using time = new FakeTime();
+  const { undisturbed } = await crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1), {
+    async onDeath() {
+      await hops(10);
+      time.tick(1e6);
+      await hops(10);
+    },
+  });
+  assertEquals(undisturbed.result, "charged");
+});
+
+Deno.test("crashTest() tells of a replacement whose name is misspelt", async () => {
+  const message = await complaint((ctx) => ctx.executeActivity(charge, 1), {
+    activities: [replace("chrage", () => "fake")],
+  });
+  assertEquals(lines(message, 2), [
+    'Workflow "workflow" was tested with other activities than it should',
+    'No activity "chrage" ran; not replaced were "charge"',
+  ]);
+  await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
+    await ctx.executeActivity(charge, 1, { atMostOnce: true })
+      .catch(() => ctx.executeActivity(() => {}, undefined, { name: "refund" }));
+  }, { activities: [replace("refund", () => "refunded")] });
+});
+
+Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
+  const outcomes = new Set<unknown>();
+  await crashTest(
+    (ctx: Ctx) => ctx.executeActivity(ship, undefined, { atMostOnce: true }).catch((error) => error.code),
+    { check: ({ result }) => void outcomes.add(result) },
+  );
+  assertEquals([...outcomes].sort(), ["activity_interrupted", "shipped"]);
+});
+
+Deno.test("crashTest() finds Math.random, and says what to take instead", async () => {
+  const message = await complaint(async function order(ctx) {
+    const lucky = Math.random();
+    await ctx.executeActivity(charge, lucky);
+  });
+  assertEquals(lines(message, 2), [
+    'Workflow "order" does not come to the same in two runs, without any crash',
+    "It came to something else:",
+  ]);
+  assertStringIncludes(
+    message,
+    'Line 2 of workflow "order" has `const lucky = Math.random();`: take ctx.random(), which answers the same on replay',
+  );
+  assertStringIncludes(message, 'Undisturbed:\norder "crash-test" completed in 0 ms');
+  assertStringIncludes(message, 'Now:\norder "crash-test" completed in 0 ms');
+});
+
+Deno.test("crashTest() finds Date.now, and says what to take instead", async () => {
+  let time = 0; // a test must not wait for a millisecond to pass
+  const { now } = Date;
+  Date.now = () => ++time;
+  try {
+    const message = await complaint(async function order(ctx) {
+      await ctx.executeActivity(charge, 1);
+      return Date.now();
+    });
+    assertStringIncludes(message, "has `return Date.now();`: take ctx.now(), which answers the same on replay");
+  } finally {
+    Date.now = now;
+  }
+});
+
+let moduleVariable = 0;
+
+Deno.test("crashTest() finds a workflow that branches on a module variable", async () => {
+  async function order(ctx: Ctx) {
+    if (++moduleVariable === 1) await ctx.executeActivity(charge, 1);
+    await ctx.executeActivity(ship);
+  }
+  const twice = await complaint(order);
+  assertEquals(lines(twice, 3), [
+    'Workflow "order" does not come to the same in two runs, without any crash',
+    "It came to something else:",
+    '  undisturbed  activity_started "charge"  1',
+  ]);
+  assertStringIncludes(twice, "something outside of ctx has changed: a module variable, a closure, the environment");
+  assertStringIncludes(twice, "Keep what the workflow knows in variables inside of its function");
+  const replayed = await complaint(order, { setUp: () => void (moduleVariable = 0) });
+  assertEquals(lines(replayed, 3), [
+    'Workflow "order" does not replay from its own history, without any crash',
+    'Cannot replay workflow "crash-test": its code does not do what its history says',
+    "  position 0",
+  ]);
+  assertStringIncludes(replayed, "something outside of ctx has changed");
+  assertNotMatch(replayed, /Likely edit|Deploy code/); // nobody has edited it
+});
+
+Deno.test("crashTest() finds state that a closure keeps over a restart, and state that it loses", async () => {
+  const seen: string[] = [];
+  async function collect(ctx: Ctx) {
+    for (const name of ["a", "b"]) seen.push(await ctx.executeActivity(charge, 1, { name }));
+    return seen.length;
+  }
+  const kept = await complaint(collect, { setUp: () => void (seen.length = 0) });
+  assertEquals(lines(kept, 5).slice(2), [
+    "  history  the result 2",
+    "  code     the result 4",
+    '  Runs that are in flight would end otherwise: if that is wanted, branch on ctx.patched("a-name-for-the-change")',
+  ]);
+  let cached: string | undefined;
+  async function remember(ctx: Ctx) {
+    await ctx.executeActivity(() => void (cached = "rate"), undefined, { name: "fetch rate" });
+    await ctx.sleep(10);
+    await ctx.executeActivity(charge, 1);
+    return cached;
+  }
+  const setUp = () => void (cached = undefined);
+  await crashTest(remember, { setUp }); // the test's process lives on, and remembers
+  const lost = await complaint(remember, { setUp, onDeath: setUp });
+  assertEquals(lines(lost, 5), [
+    'Workflow "remember" does not survive a crash',
+    "  died before event 4, timer_started, was stored",
+    "It came to something else:",
+    '  undisturbed  workflow_completed  "rate"',
+    "  now          workflow_completed",
+  ]);
+  assertStringIncludes(lost, "a module variable, a closure");
+});
+
+Deno.test("crashTest() finds a side effect outside of an activity", async () => {
+  const outbox: string[] = [];
+  const message = await complaint(async function order(ctx) {
+    await ctx.executeActivity(charge, 1);
+    outbox.push("mail");
+    await ctx.executeActivity(ship);
+  }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
+  assertEquals(message.match(/ "crash-test" completed/g)!.length, 1); // one timeline: the other would be the same
+  assertEquals(lines(message, 5), [
+    'Workflow "order" changes the world when it is only replayed',
+    "The world looks otherwise:",
+    '  undisturbed  ["mail"]',
+    '  now          ["mail","mail"]',
+    "No activity ran again, so workflow code itself changes the world, and does so again on every replay: put that into " +
+    "an activity",
+  ]);
+});
+
+Deno.test("crashTest() finds an await of something else than the context", async () => {
+  const fetch = (_url: string) => hops(3);
+  const message = await complaint(async function order(ctx) {
+    await fetch("https://example.com");
+    await ctx.executeActivity(charge, 1);
+  });
+  assertEquals(lines(message, 2), [
+    'Workflow "order" cannot be crash-tested',
+    'Cannot go on with workflow "crash-test": its code asked for an activity "charge" after it had waited for something else ' +
+    "than its context",
+  ]);
+  assertStringIncludes(message, 'has `await fetch("https://example.com");`: put it into an activity');
+});
+
+Deno.test("crashTest() finds a workflow that waits for something else and never comes back", async () => {
+  const fetch = (_url: string) => new Promise(() => {});
+  const message = await complaint(async function order(_ctx) {
+    await fetch("https://example.com");
+  });
+  assertEquals(lines(message, 4), [
+    'Workflow "order" cannot be crash-tested',
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (order) waits for nothing that its context knows: its code waits for a promise of its own',
+    'Line 2 of workflow "order" has `await fetch("https://example.com");`: put it into an activity, whose answer is recorded',
+  ]);
+});
+
+Deno.test("crashTest() finds a store that forgets, by an activity that runs again", async () => {
+  class Forgetful extends InMemoryStore {
+    override async list(filter?: WorkflowFilter) {
+      const states = await super.list(filter);
+      return states.map((state) => ({ ...state, history: state.history.slice(0, 2) }));
+    }
+  }
+  const message = await complaint(async function order(ctx) {
+    await ctx.executeActivity(charge, 1);
+    await ctx.sleep(10);
+  }, { store: () => new Forgetful() });
+  assertEquals(lines(message, 3), [
+    'Workflow "order" does not survive a crash',
+    "  died before event 4, timer_started, was stored",
+    'The activity "charge" ran again although its outcome was stored',
+  ]);
+});
+
+Deno.test("crashTest() finds an activity that does its work twice", async () => {
+  const outbox: string[] = [];
+  const message = await complaint(async function order(ctx) {
+    await ctx.executeActivity(() => void outbox.push("mail"), undefined, { name: "mail" });
+  }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
+  assertEquals(lines(message, 7), [
+    'Workflow "order" does not survive a crash',
+    '  died before event 3, activity_completed "mail", was stored',
+    "The world looks otherwise:",
+    '  undisturbed  ["mail"]',
+    '  now          ["mail","mail"]',
+    '"mail" ran again, since the outcome was not stored when the process died: an activity can run more than once',
+    "Have it do nothing the second time, by its idempotencyKey",
+  ]);
+});
+
+Deno.test("crashTest() finds a fake that counts its calls", async () => {
+  let calls = 0;
+  const message = await complaint(
+    (ctx) => ctx.executeActivity(charge, 1),
+    { setUp: () => void (calls = 0), activities: [replace(charge, () => `${++calls}`)] },
+  );
+  const never = await complaint((ctx) => ctx.executeActivity(charge, 1), {
+    activities: [replace("charge", () => ++calls)],
+  });
+  assertStringIncludes(
+    never,
+    '"charge" answered otherwise although it was asked the same: let it answer the same in every',
+  );
+  assertStringIncludes(message, '"charge" ran again, since the outcome was not stored when the process died');
+  assertStringIncludes(message, "let a fake go by context.attempt, not by how often it was called");
+});
+
+Deno.test("crashTest() tells of a workflow that waits for ever, and of a child that is not known", async () => {
+  const waiting = await complaint((ctx) => ctx.waitForSignal("approval"));
+  assertEquals(lines(waiting, 4).slice(1), [
+    "It waits for ever: nothing else comes from outside, and no timer is set",
+    '  run "crash-test" (workflow) waits for signal "approval"',
+    'Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"',
+  ]);
+  const child = (ctx: Ctx) => ctx.sleep(10);
+  const unknown = await complaint((ctx) => ctx.executeChild(child));
+  assertStringIncludes(unknown, 'Nobody could recover its child: pass "child" in "workflows"');
+});
+
+Deno.test("crashTest() names the point when check throws, with both timelines and the cause", async () => {
+  const why = new Error("no receipt");
+  const error = await assertRejects(() =>
+    crashTest((ctx: Ctx) => ctx.executeActivity(charge), {
+      check({ crashes: [crash] }) {
+        if (crash?.startsWith("died after event 3")) throw why;
+      },
+    }), CrashTestError);
+  assertEquals(lines(error.message, 3), [
+    'Workflow "workflow" does not survive a crash',
+    '  died after event 3, activity_completed "charge", before it learned of that',
+    "A check threw: Error: no receipt",
+  ]);
+  assertEquals(error.cause, why);
+  assertStringIncludes(error.message, 'Crashed and recovered:\nworkflow "crash-test" completed');
+});
+
+Deno.test("crashTest() passes the NonDeterminismError on as the cause", async () => {
+  let calls = 0;
+  const { cause } = await assertRejects(() =>
+    crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1, { name: `${++calls}` }), { setUp: () => void (calls = 0) })
+  ) as Error;
+  assertInstanceOf(cause, NonDeterminismError);
+});
+
+Deno.test("crashTest() refuses bad arguments", async () => {
+  await assertRejects(() => crashTest(1 as never), TypeError, '"workflow" must be a function, got 1');
+  await assertRejects(() => crashTest(ship, 1 as never), TypeError, '"options" must be an object, got 1');
+  await assertRejects(() => crashTest(ship, { deaths: 0 }), RangeError, '"deaths" must be an integer from 1, got 0');
+});

@@ -1,0 +1,96 @@
+/**
+ * Everything that was ever stored while a scene was played, also of runs that others have replaced since.
+ *
+ * @module
+ */
+
+import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
+import { applyBatch } from "../../history/history.ts";
+import { show } from "../../util/show.ts";
+
+/** A run as it was stored, event by event. */
+export interface JournalRun {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly events: WorkflowEvent[];
+}
+
+/** Which event of a workflow something is about. */
+export interface EventPlace {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Its place in the history of its run, counted from 1. */
+  readonly number: number;
+  /** The event in words. */
+  readonly event: string;
+}
+
+export class Journal {
+  /** In the order in which they began. */
+  readonly runs: JournalRun[] = [];
+  readonly #latest = new Map<string, JournalRun>();
+  readonly #begun = new Map<string, number>();
+  /** Idempotency keys of the activities whose outcome is stored. */
+  readonly #ended = new Set<string>();
+
+  /** Notes what was appended. */
+  add({ workflowId, runId, events }: AppendBatch): void {
+    let run = this.#latest.get(workflowId);
+    if (events[0].type === "workflow_started") {
+      run = { workflowId, runId, events: [] };
+      this.runs.push(run);
+      this.#latest.set(workflowId, run);
+      this.#begun.set(workflowId, this.begun(workflowId) + 1);
+    }
+    for (const event of events) {
+      run!.events.push(event);
+      if (event.type === "activity_completed" || event.type === "activity_failed") {
+        this.#ended.add(`${runId}:${event.seq}`);
+      }
+    }
+  }
+
+  /** The run of a workflow that began last. */
+  latest(workflowId: string): JournalRun | undefined {
+    return this.#latest.get(workflowId);
+  }
+
+  /** How many runs of a workflow have begun. */
+  begun(workflowId: string): number {
+    return this.#begun.get(workflowId) ?? 0;
+  }
+
+  /** Whether the outcome of an activity is stored. */
+  hasEnded(idempotencyKey: string): boolean {
+    return this.#ended.has(idempotencyKey);
+  }
+
+  /** The first event, or the last one, of a batch that is not stored yet. */
+  place({ workflowId, runId, events }: AppendBatch, which: "first" | "last"): EventPlace {
+    const history = events[0].type === "workflow_started" ? [] : this.latest(workflowId)?.events ?? [];
+    const index = which === "first" ? 0 : events.length - 1;
+    const event = describeEvent(events[index], [...history, ...events]);
+    return { workflowId, runId, number: history.length + index + 1, event };
+  }
+
+  /** All events of a workflow, of all its runs. */
+  eventsOf(workflowId: string): WorkflowEvent[] {
+    return this.runs.flatMap((run) => run.workflowId === workflowId ? run.events : []);
+  }
+
+  /** What was stored of each run last. */
+  states(): WorkflowState[] {
+    return this.runs.map(({ events, ...run }) => applyBatch(null, { ...run, expectedLength: 0, events }));
+  }
+}
+
+/** An event in words: its type and the name of what it is about. */
+export function describeEvent(event: WorkflowEvent, history: readonly WorkflowEvent[]): string {
+  const { type } = event;
+  if ("name" in event) return `${type} ${show(event.name)}`;
+  if (type === "patched") return `${type} ${show(event.changeId)}`;
+  if (type === "workflow_started") return `${type} ${show(event.workflowName)}`;
+  if (!("seq" in event)) return type;
+  const command = history.find((one) => "name" in one && "seq" in one && one.seq === event.seq);
+  return command !== undefined && "name" in command ? `${type} ${show(command.name)}` : type;
+}

@@ -1,0 +1,301 @@
+/**
+ * What holds of `append()`.
+ *
+ * @module
+ */
+
+import type { AppendBatch, WorkflowEvent, WorkflowStatus } from "../../types.ts";
+import { assertEquals, assertRejects } from "../assert.ts";
+import {
+  type Anything,
+  batch,
+  canceled,
+  type CaseBody,
+  completed,
+  error,
+  failed,
+  fired,
+  holding,
+  idsOf,
+  rejectsWithConflict,
+  signal,
+  started,
+  startedIn,
+  whole,
+} from "./case.ts";
+
+const endings: [WorkflowStatus, WorkflowEvent, outcome: object][] = [
+  ["completed", completed, { result: "out" }],
+  ["completed", { type: "workflow_completed", at: 9 }, {}],
+  ["completed", { type: "workflow_completed", at: 9, result: null }, { result: null }],
+  ["failed", failed, { error }],
+  ["canceled", canceled, { error }],
+];
+
+/** What holds of `append()`. */
+export const appendCases: CaseBody[] = [
+  {
+    name: "append() creates the run with a first event workflow_started",
+    async run(makeStore) {
+      assertEquals(await (await startedIn(makeStore)).load("a"), {
+        workflowId: "a",
+        runId: "1",
+        workflowName: "w",
+        status: "running",
+        input: "in",
+        history: [started],
+        createdAt: 1,
+        updatedAt: 1,
+      });
+    },
+  },
+  {
+    name: "append() creates the run with the labels of its first event, and the events that follow leave them",
+    async run(makeStore) {
+      const store = await makeStore();
+      const labels = { customer: "7" };
+      await store.append(batch({ events: [{ ...started, labels } as WorkflowEvent] }));
+      assertEquals((await store.load("a"))?.labels, labels);
+      await store.append(batch({ expectedLength: 1, events: [fired(2), completed] }));
+      assertEquals((await store.load("a"))?.labels, labels);
+      assertEquals([await idsOf(store, { labels }), await idsOf(store, { labels: { customer: "8" } })], [["a"], []]);
+      await store.append(batch({ runId: "2", replaces: "1" }));
+      assertEquals([await idsOf(store, { labels }), "labels" in (await store.load("a"))!], [[], false]);
+    },
+  },
+  {
+    name: "append() creates the run last in the order of creation",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "b", "c");
+      await store.append(batch());
+      assertEquals(await idsOf(store), ["b", "c", "a"]);
+    },
+  },
+  {
+    name: "append() creates the run in the place of the finished one that replaces names, and keeps nothing of it",
+    async run(makeStore) {
+      const store = await startedIn(makeStore, fired(2), failed);
+      const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "v" };
+      await store.append(batch({ runId: "2", events: [anew], replaces: "1" }));
+      assertEquals(await store.list(), [{
+        workflowId: "a",
+        runId: "2",
+        workflowName: "v",
+        status: "running",
+        history: [anew],
+        createdAt: 20,
+        updatedAt: 20,
+      }]);
+    },
+  },
+  {
+    name: "append() creates a run that replaces another last in the order of creation, too",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b");
+      await store.append(batch({ runId: "2", replaces: "1" }));
+      assertEquals(await idsOf(store), ["b", "a"]);
+    },
+  },
+  {
+    name: "append() adds events to a run, and leaves the rest of it as it is",
+    async run(makeStore) {
+      const store = await startedIn(makeStore);
+      await store.append(batch({ expectedLength: 1, events: [fired(2), fired(3)] }));
+      await store.append(batch({ expectedLength: 3, events: [signal({ n: 1 })] }));
+      const state = await store.load("a");
+      assertEquals(state?.history, [started, fired(2), fired(3), signal({ n: 1 })]);
+      assertEquals([state?.createdAt, state?.updatedAt, state?.input, state?.status], [1, 2, "in", "running"]);
+    },
+  },
+  {
+    name: "append() keeps every event, however many there are",
+    async run(makeStore) {
+      const store = await startedIn(makeStore);
+      for (let i = 1; i < 300; i++) await store.append(batch({ expectedLength: i, events: [fired(i)] }));
+      const expected = [started, ...Array.from({ length: 299 }, (_, i) => fired(i + 1))];
+      assertEquals((await store.load("a"))?.history, expected);
+      assertEquals((await store.list())[0].history, expected);
+    },
+  },
+  {
+    name: "append() adds events to a run that was saved",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole({ status: "running", history: [started] }));
+      await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
+      const state = await store.load("a");
+      assertEquals([state?.history, state?.createdAt], [[started, fired(2)], -1]);
+    },
+  },
+  ...(["completed", "failed", "canceled"] as const).map((status): CaseBody => ({
+    name: `append() finishes a run with a last event workflow_${status}`,
+    async run(makeStore) {
+      for (const [, last, outcome] of endings.filter(([ending]) => ending === status)) {
+        const fields = { workflowId: "a", runId: "1", workflowName: "w", input: "in", createdAt: 1, updatedAt: 9 };
+        const expected = { ...fields, ...outcome, status, history: [started, fired(2), last] };
+        const store = await startedIn(makeStore);
+        await store.append(batch({ expectedLength: 1, events: [fired(2), last] }));
+        assertEquals<unknown>(await store.load("a"), expected);
+        assertEquals<unknown>(await (await startedIn(makeStore, fired(2), last)).load("a"), expected); // in one batch
+      }
+    },
+  })),
+  {
+    name: "append() lets the outcome follow from the events, whatever was saved",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole({ status: "running", history: [started] }));
+      await store.append(batch({ expectedLength: 1, events: [{ type: "workflow_completed", at: 9 }] }));
+      const state = await store.load("a");
+      assertEquals([state?.status, state?.result, state?.error], ["completed", undefined, undefined]);
+    },
+  },
+  {
+    name: "append() continues a running run as a new one, which keeps its createdAt and its place",
+    async run(makeStore) {
+      const store = await startedIn(makeStore, fired(2));
+      await holding(store, "b");
+      const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1" };
+      await store.append(batch({ runId: "2", expectedLength: 2, events: [anew, signal("carried")], replaces: "1" }));
+      assertEquals<unknown>((await store.list())[0], {
+        workflowId: "a",
+        runId: "2",
+        workflowName: "w",
+        status: "running",
+        history: [anew, signal("carried")],
+        createdAt: 1,
+        updatedAt: 2,
+      });
+      await store.append(batch({ runId: "2", expectedLength: 2, events: [completed] }));
+      assertEquals(await idsOf(store), ["a", "b"]);
+    },
+  },
+  {
+    name: "append() rejects with a conflict if it continues a run that is finished, another one, or of another length",
+    async run(makeStore) {
+      const anew = { runId: "2", events: [started], replaces: "1" };
+      const store = await startedIn(makeStore, fired(2));
+      for (const expectedLength of [1, 3]) await rejectsWithConflict(store, { ...anew, expectedLength });
+      await rejectsWithConflict(store, { ...anew, expectedLength: 2, replaces: "0" });
+      await rejectsWithConflict(await startedIn(makeStore, completed), { ...anew, expectedLength: 2 });
+      await rejectsWithConflict(await makeStore(), { ...anew, expectedLength: 1 });
+    },
+  },
+  {
+    name: "append() rejects with a conflict if the run is not there",
+    async run(makeStore) {
+      await rejectsWithConflict(await makeStore(), { expectedLength: 1, events: [fired(2)] });
+      await rejectsWithConflict(await makeStore(), { replaces: "0" });
+    },
+  },
+  {
+    name: "append() rejects with a conflict if the run is finished",
+    async run(makeStore) {
+      for (const last of [completed, failed, canceled]) {
+        const store = await startedIn(makeStore, last);
+        await rejectsWithConflict(store, { expectedLength: 2, events: [fired(10)] });
+        await rejectsWithConflict(store, { expectedLength: 2, events: [last] });
+      }
+    },
+  },
+  {
+    name: "append() rejects with a conflict if the run is another run",
+    async run(makeStore) {
+      const store = await startedIn(makeStore);
+      await rejectsWithConflict(store, { runId: "2", expectedLength: 1, events: [fired(2)] });
+    },
+  },
+  {
+    name: "append() rejects with a conflict if the history has another length",
+    async run(makeStore) {
+      const store = await startedIn(makeStore, fired(2), fired(3));
+      for (const expectedLength of [1, 2, 4, 1_000]) {
+        await rejectsWithConflict(store, { expectedLength, events: [fired(4)] });
+      }
+    },
+  },
+  {
+    name: "append() rejects with a conflict if it creates a run where one is, running or not to be replaced",
+    async run(makeStore) {
+      const running = await startedIn(makeStore);
+      await rejectsWithConflict(running, { runId: "2" });
+      await rejectsWithConflict(running, { runId: "2", replaces: "1" });
+      const finished = await startedIn(makeStore, completed);
+      await rejectsWithConflict(finished, { runId: "2" });
+      await rejectsWithConflict(finished, { runId: "3", replaces: "2" });
+    },
+  },
+  {
+    name: "append() rejects every repetition of a batch with a conflict",
+    async run(makeStore) {
+      const store = await makeStore();
+      const batches: Partial<AppendBatch>[] = [
+        {},
+        { expectedLength: 1, events: [fired(2)] },
+        { expectedLength: 2, events: [completed] },
+        { runId: "2", events: [started, completed], replaces: "1" },
+      ];
+      for (const part of batches) {
+        await store.append(batch(part));
+        await rejectsWithConflict(store, part);
+      }
+    },
+  },
+  {
+    name: "append() lets one succeed of several writers who believe the same, and adds nobody's events twice",
+    async run(makeStore) {
+      const store = await makeStore();
+      for (const part of [{}, { expectedLength: 1, events: [fired(2)] }, { expectedLength: 2, events: [completed] }]) {
+        const writers = Array.from({ length: 20 }, () => store.append(batch(part)));
+        const won = (await Promise.allSettled(writers)).filter(({ status }) => status === "fulfilled");
+        assertEquals(won.length, 1);
+      }
+      assertEquals((await store.load("a"))?.history, [started, fired(2), completed]);
+    },
+  },
+  {
+    name: "append() rejects a batch that is malformed with a TypeError, and nothing has changed",
+    async run(makeStore) {
+      const parts: Anything[] = [
+        { runId: "" },
+        { runId: 1 },
+        { expectedLength: -1 },
+        { expectedLength: 0.5 },
+        { expectedLength: undefined },
+        { events: undefined },
+        { events: [] },
+        { events: [null] },
+        { events: [started, { type: "x", at: 1 }] },
+        { events: [{ ...started, at: "1" }] },
+        { events: [{ type: "workflow_started", at: 1 }] },
+        { events: [{ ...started, labels: { customer: 7 } }] },
+        { events: [fired(1)] },
+        { events: [started, started] },
+        { events: [started, completed, fired(10)] },
+        { expectedLength: 1 },
+        { expectedLength: 1, events: [fired(2)], replaces: "0" },
+        { replaces: "1" },
+        { replaces: null },
+      ];
+      for (const store of [await makeStore(), await startedIn(makeStore), await startedIn(makeStore, completed)]) {
+        const before = await store.load("a");
+        await assertRejects(() => store.append(null!), TypeError);
+        for (const part of parts) {
+          await assertRejects(() => store.append(batch(part)), TypeError);
+          assertEquals(await store.load("a"), before);
+        }
+      }
+    },
+  },
+  {
+    name: "append() keeps nothing of a batch that it rejects",
+    async run(makeStore) {
+      const store = await startedIn(makeStore);
+      const events = [signal("fine"), signal({ on: () => {} })];
+      await assertRejects(() => store.append(batch({ expectedLength: 1, events })), TypeError);
+      await rejectsWithConflict(store, { expectedLength: 2, events: [signal("fine"), completed] });
+      await store.append(batch({ expectedLength: 1, events: [signal("new")] }));
+      assertEquals((await store.load("a"))?.history, [started, signal("new")]);
+    },
+  },
+];

@@ -1,0 +1,183 @@
+/** What a `FaultyStore` does to calls, what it tells of it, and that it is decided by the seed alone. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  type AppendBatch,
+  Executor,
+  InMemoryStore,
+  VirtualClock,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowStore,
+} from "@rockpool/workflow";
+import { FaultyStore, type FaultyStoreOptions, type StoreFault } from "@rockpool/workflow/testing";
+import { withoutSubscribe } from "../../tests/support/testing.ts";
+
+const batch: AppendBatch = {
+  workflowId: "a",
+  runId: "1",
+  expectedLength: 0,
+  events: [{ type: "workflow_started", at: 1, workflowName: "w" }],
+};
+
+const calls = (store: WorkflowStore): Record<StoreFault["operation"], () => Promise<unknown>> => ({
+  save: () => store.save({ workflowId: "a", status: "running" }),
+  load: () => store.load("a"),
+  list: () => store.list(),
+  delete: () => store.delete("b"),
+  append: () => store.append({ ...batch, workflowId: crypto.randomUUID() }),
+});
+
+/** Calls every method so often, and tells how each call ended. */
+async function outcomes(store: FaultyStore, times = 40): Promise<string[]> {
+  const ended: string[] = [];
+  for (let i = 0; i < times; i++) {
+    for (const call of Object.values(calls(store))) {
+      ended.push(await call().then(() => "ok", ({ message }) => message));
+    }
+  }
+  return ended;
+}
+
+for (const operation of ["save", "load", "list", "delete", "append"] as const) {
+  Deno.test(`FaultyStore.${operation}() fails before it is done, and after`, async () => {
+    const before = new FaultyStore(undefined, { seed: 7, failBefore: 1, failAfter: 1 });
+    await assertRejects(
+      calls(before)[operation],
+      Error,
+      `FaultyStore: ${operation} 1 failed before it was done (seed 7)`,
+    );
+    assertEquals([before.faults, await before.inner.list()], [[{ operation, nth: 1, kind: "before" }], []]);
+    const after = new FaultyStore(undefined, { failAfter: 1 });
+    await assertRejects(
+      calls(after)[operation],
+      Error,
+      `FaultyStore: ${operation} 1 was done, and its answer was lost (seed 0)`,
+    );
+    assertEquals(after.faults, [{ operation, nth: 1, kind: "after" }]);
+    assertEquals((await after.inner.list()).length, operation === "save" || operation === "append" ? 1 : 0);
+  });
+
+  Deno.test(`FaultyStore.${operation}() runs the script around the call`, async () => {
+    const store = new FaultyStore();
+    const log: number[] = [];
+    const stored = async () => void log.push((await store.inner.list()).length);
+    store.before[operation] = stored;
+    store.after[operation] = stored;
+    await calls(store)[operation]();
+    assertEquals(log, operation === "save" || operation === "append" ? [0, 1] : [0, 0]);
+    store.before[operation] = () => {
+      throw new Error("not now");
+    };
+    await assertRejects(calls(store)[operation], Error, "not now");
+    assertEquals([log.length, store.faults], [2, []]);
+  });
+}
+
+Deno.test("FaultyStore.append() refuses with a conflict that is none", async () => {
+  const store = new FaultyStore(undefined, { seed: 7, conflict: 1 });
+  const message = "FaultyStore: append 1 was refused with a conflict that is none (seed 7)";
+  const error = await assertRejects(() => store.append(batch), WorkflowError, message);
+  assertEquals([error.code, await store.load("a")], ["conflict", null]);
+  assertEquals(store.faults, [{ operation: "append", nth: 1, kind: "conflict" }]);
+});
+
+Deno.test("FaultyStore fails about as often as it is told to, by the seed", async () => {
+  const options: FaultyStoreOptions = { failBefore: 0.1, failAfter: 0.2, conflict: 0.3 };
+  const store = new FaultyStore(undefined, { ...options, seed: 1 });
+  const ended = await outcomes(store);
+  const count = (kind: string) => store.faults.filter((fault) => fault.kind === kind).length;
+  assert(count("before") > 5 && count("before") < 40, `${count("before")} of 200`);
+  assert(count("after") > 15 && count("after") < 65, `${count("after")} of 200`);
+  assert(count("conflict") > 3 && count("conflict") < 25, `${count("conflict")} of 40`);
+  assertEquals(await outcomes(new FaultyStore(undefined, { ...options, seed: 1 })), ended);
+  const other = (await outcomes(new FaultyStore(undefined, { ...options, seed: 2 }))).map((text) => text === "ok");
+  assert(other.join() !== ended.map((text) => text === "ok").join(), "another seed is another run");
+});
+
+Deno.test("FaultyStore leaves out the fault that is suppressed, and no other", async () => {
+  const options = { seed: 3, failBefore: 0.2 };
+  const all = new FaultyStore(undefined, options);
+  await outcomes(all);
+  const [, second] = all.faults;
+  const suppress = (fault: StoreFault) => fault.operation === second.operation && fault.nth === second.nth;
+  const some = new FaultyStore(undefined, { ...options, suppress });
+  await outcomes(some);
+  assertEquals(some.faults, all.faults.filter((fault) => fault !== second));
+});
+
+Deno.test("FaultyStore takes virtual time, calls at the same time take it together", async () => {
+  const clock = new VirtualClock({ startAt: 100 });
+  const store = new FaultyStore(undefined, { latencyMs: [10, 10], clock });
+  store.before.save = ({ workflowId }) => void log.push(`${workflowId} begins`);
+  const log: string[] = [];
+  const save = (workflowId: string) =>
+    store.save({ workflowId, status: "running" }).then(() => log.push(`${workflowId} at ${clock.now()}`));
+  clock.setTimer(103, () => log.push(`timer at ${clock.now()}`));
+  await Promise.all([save("a"), save("b")]);
+  assertEquals(log, ["a begins", "b begins", "timer at 103", "a at 110", "b at 110"]);
+  await save("c");
+  assertEquals(log.slice(5), ["c begins", "c at 120"]);
+  assertEquals(store.faults.at(-1), { operation: "save", nth: 3, kind: "delay", delayMs: 10 });
+});
+
+Deno.test("FaultyStore does its call in the middle of the time that it takes", async () => {
+  const clock = new VirtualClock();
+  const inner = new InMemoryStore();
+  const at: number[] = [];
+  inner.subscribe(() => at.push(clock.now()));
+  await new FaultyStore(inner, { latencyMs: [9, 9], clock }).append(batch);
+  assertEquals([...at, clock.now()], [4, 9]);
+});
+
+Deno.test("FaultyStore delays calls by different times, so that they overtake each other", async () => {
+  const clock = new VirtualClock();
+  const store = new FaultyStore(undefined, { seed: 1, latencyMs: [0, 50], clock });
+  const order: number[] = [];
+  await Promise.all([1, 2, 3, 4, 5].map((n) => store.load(`${n}`).then(() => order.push(n))));
+  assertEquals([order.toSorted(), order.join() === "1,2,3,4,5"], [[1, 2, 3, 4, 5], false]);
+});
+
+Deno.test("FaultyStore takes time from an executor, whose clock stands still for its store otherwise", async () => {
+  const clock = new VirtualClock();
+  const store = new FaultyStore(undefined, { latencyMs: [20, 20], clock });
+  await using executor = new Executor({ store, clock });
+  const handle = await executor.execute(async (ctx: WorkflowContext) => {
+    await ctx.sleep(1000);
+    return ctx.now();
+  }, { id: "a", timeoutMs: 2000 });
+  assertEquals(await handle.result(), 1020); // the event was written at 1020
+  assertEquals(store.faults.map(({ kind }) => kind), Array(store.faults.length).fill("delay"));
+});
+
+Deno.test("FaultyStore.subscribe() is there if the store inside has it", async () => {
+  const store = new FaultyStore();
+  const told: unknown[] = [];
+  const end = store.subscribe!((...change) => told.push(change));
+  await store.append(batch);
+  end();
+  await store.delete("a");
+  assertEquals(told, [["a", 1]]);
+  assertEquals(new FaultyStore(withoutSubscribe()).subscribe, undefined);
+});
+
+Deno.test("FaultyStore refuses bad options", () => {
+  // deno-lint-ignore no-explicit-any
+  const create = (options: any) => () => new FaultyStore(undefined, options);
+  const clock = new VirtualClock();
+  const beginning = "Cannot create a faulty store: ";
+  for (
+    const [options, type, message] of [
+      [null, TypeError, '"options" must be an object, got null'],
+      [{ seed: 0.5 }, RangeError, '"seed" must be an integer, got 0.5'],
+      [{ failBefore: 1.1 }, RangeError, '"failBefore" must be a number from 0 to 1, got 1.1'],
+      [{ failAfter: -1 }, RangeError, '"failAfter" must be a number from 0 to 1, got -1'],
+      [{ conflict: "1" }, RangeError, '"conflict" must be a number from 0 to 1, got "1"'],
+      [{ latencyMs: [2, 1], clock }, RangeError, '"latencyMs[1]" must be an integer from 2, got 1'],
+      [{ latencyMs: [0, 1] }, TypeError, '"clock" must be a Clock if "latencyMs" is given, got undefined'],
+      [{ suppress: 1 }, TypeError, '"suppress" must be a function, got 1'],
+    ] as const
+  ) assertThrows(create(options), type, beginning + message);
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => new FaultyStore(null as any), TypeError, `${beginning}"inner" must be an object, got null`);
+});

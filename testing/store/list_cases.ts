@@ -1,0 +1,217 @@
+/**
+ * What holds of `list()`.
+ *
+ * @module
+ */
+
+import type { WorkflowFilter, WorkflowState, WorkflowStore } from "../../types.ts";
+import { assert, assertEquals, assertRejects, inspect } from "../assert.ts";
+import {
+  type Anything,
+  batch,
+  type CaseBody,
+  completed,
+  failed,
+  holding,
+  idsOf,
+  type MakeStore,
+  startedIn,
+  whole,
+} from "./case.ts";
+
+/** A store with workflows of every status and two names, created one after the other; the last digits are the times. */
+async function assorted(makeStore: MakeStore): Promise<WorkflowStore> {
+  const store = await makeStore();
+  const statuses = ["running", "completed", "failed", "canceled"] as const;
+  for (let i = 0; i < 8; i++) {
+    const workflowId = `${i % 2 ? "odd" : "even"}-${i}`;
+    const labels = i === 0 ? undefined : { parity: `${i % 2}`, half: i < 4 ? "first" : "second" };
+    await store.save({ workflowId, status: statuses[i % 4], workflowName: i < 4 ? "v" : "w", labels, createdAt: i });
+  }
+  return store;
+}
+
+const matching: Record<string, [filter: WorkflowFilter, digits: string][]> = {
+  "list() answers every state without a filter": [
+    [{}, "01234567"],
+    [{ status: undefined, limit: undefined, idPrefix: undefined, order: undefined }, "01234567"],
+  ],
+  "list() answers the states of one status, of several, and of none": [
+    [{ status: "failed" }, "26"],
+    [{ status: ["canceled", "running", "running"] }, "0347"],
+    [{ status: [] }, ""],
+  ],
+  "list() answers the states that are registered under the name": [
+    [{ workflowName: "v" }, "0123"],
+    [{ workflowName: "" }, ""],
+  ],
+  "list() answers the states whose ID begins with the prefix": [
+    [{ idPrefix: "odd-" }, "1357"],
+    [{ idPrefix: "odd-3" }, "3"],
+    [{ idPrefix: "" }, "01234567"],
+    [{ idPrefix: "ODD" }, ""],
+  ],
+  "list() answers the states that have all labels": [
+    [{ labels: { parity: "1" } }, "1357"],
+    [{ labels: { parity: "0", half: "first" } }, "2"],
+    [{ labels: { parity: "" } }, ""],
+    [{ labels: { parity: "1", other: "1" } }, ""],
+    [{ labels: { constructor: "1" } }, ""],
+    [{ labels: {} }, "01234567"],
+    [{ labels: { half: "second" }, status: "completed" }, "5"],
+  ],
+  "list() answers the states that were created later and earlier than the times": [
+    [{ createdAfter: 4 }, "567"],
+    [{ createdBefore: 4 }, "0123"],
+    [{ createdAfter: 2, createdBefore: 5 }, "34"],
+  ],
+  "list() answers the states that have everything that is given": [
+    [{ status: ["running", "completed"], workflowName: "w", idPrefix: "odd", createdAfter: 0 }, "5"],
+    [{ status: "running", idPrefix: "odd" }, ""],
+  ],
+  "list() answers the states the other way round if the filter says so": [
+    [{ order: "desc" }, "76543210"],
+    [{ order: "desc", status: "completed" }, "51"],
+    [{ order: "asc" }, "01234567"],
+  ],
+  "list() answers the first of what matches, as many as the limit says": [
+    [{ limit: 2 }, "01"],
+    [{ limit: 1, status: "failed" }, "2"],
+    [{ limit: 3, order: "desc", workflowName: "v" }, "321"],
+    [{ limit: 8 }, "01234567"],
+    [{ limit: 9 }, "01234567"],
+    [{ limit: Infinity, status: "completed" }, "15"],
+  ],
+  "list() answers nothing when the limit is 0": [
+    [{ limit: 0 }, ""],
+    [{ limit: -0, status: "running" }, ""],
+  ],
+};
+
+/** What holds of `list()`. */
+export const listCases: CaseBody[] = [
+  ...Object.entries(matching).map(([name, filters]): CaseBody => ({
+    name,
+    async run(makeStore) {
+      const store = await assorted(makeStore);
+      for (const [filter, digits] of filters) {
+        assertEquals(
+          (await idsOf(store, filter)).map((id) => id.at(-1)).join(""),
+          digits,
+          `the last digits of list(${inspect(filter)})`,
+        );
+      }
+    },
+  })),
+  {
+    name: "list() answers an empty array when nothing is stored",
+    async run(makeStore) {
+      assertEquals(await (await makeStore()).list(), []);
+    },
+  },
+  {
+    name: "list() answers whole states",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      assertEquals(await store.list(), [whole() as WorkflowState]);
+    },
+  },
+  {
+    name: "list() answers in order of creation, whatever the IDs and the times",
+    async run(makeStore) {
+      const store = await makeStore();
+      const ids = Array.from({ length: 100 }, (_, i) => `${i * 79 % 100}`); // no order of keys is this one
+      for (const [i, workflowId] of ids.entries()) {
+        await store.save({ workflowId, status: "running", createdAt: -i, updatedAt: -i });
+      }
+      for (let i = 0; i < 3; i++) assertEquals(await idsOf(store), ids);
+      assertEquals(await idsOf(store, { order: "desc" }), ids.toReversed());
+    },
+  },
+  {
+    name: "list() keeps the order of creation when workflows finish in another one",
+    async run(makeStore) {
+      const store = await makeStore();
+      for (const workflowId of ["a", "b", "c"]) await store.append(batch({ workflowId }));
+      for (const workflowId of ["c", "a", "b"]) {
+        await store.append(batch({ workflowId, expectedLength: 1, events: [completed] }));
+      }
+      assertEquals(await idsOf(store, { status: "completed" }), ["a", "b", "c"]);
+    },
+  },
+  {
+    name: "list() matches the status that a workflow has now",
+    async run(makeStore) {
+      const store = await startedIn(makeStore);
+      await store.append(batch({ expectedLength: 1, events: [failed] }));
+      assertEquals([await idsOf(store, { status: "running" }), await idsOf(store, { status: "failed" })], [[], ["a"]]);
+      await store.save({ workflowId: "a", status: "running" });
+      assertEquals([await idsOf(store, { status: "running" }), await idsOf(store, { status: "failed" })], [["a"], []]);
+    },
+  },
+  {
+    name: "list() answers states that are all of one moment",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b");
+      const calls: Promise<unknown>[] = [];
+      for (let i = 0; i < 20; i++) {
+        const written = store.save({ workflowId: "a", status: "running", input: i })
+          .then(() => store.save({ workflowId: "b", status: "running", input: i }));
+        for (let j = 0; j < 3; j++) {
+          calls.push(
+            store.list().then(([a, b]) => {
+              const lead = Number(a.input ?? -1) - Number(b.input ?? -1);
+              assert(lead === 0 || lead === 1, `one is ${lead} ahead`);
+            }),
+          );
+        }
+        await written;
+      }
+      await Promise.all(calls);
+    },
+  },
+  {
+    name: "list() answers an array that is the caller's own",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b");
+      (await store.list()).reverse().pop();
+      assertEquals(await idsOf(store), ["a", "b"]);
+    },
+  },
+  {
+    name: "list() rejects a filter that is malformed with a TypeError, also when nothing is stored",
+    async run(makeStore) {
+      const filters: Anything[] = [
+        null,
+        "running",
+        { status: "done" },
+        { status: ["running", "done"] },
+        { status: null },
+        { status: "toString" },
+        { order: "up" },
+        { workflowName: 1 },
+        { idPrefix: null },
+        { labels: null },
+        { labels: "customer" },
+        { labels: { customer: 7 } },
+        { labels: { customer: undefined } },
+      ];
+      const store = await makeStore();
+      for (const filter of filters) {
+        await assertRejects(() => store.list(filter), TypeError, `list(${inspect(filter)})`);
+      }
+    },
+  },
+  {
+    name: "list() rejects a limit that is no integer from 0, and a time that is no finite number, with a RangeError",
+    async run(makeStore) {
+      const filters: Anything[] = [-1, 0.5, NaN, -Infinity, "2", null, 1n].map((limit) => ({ limit }));
+      for (const time of [NaN, Infinity, "1", null]) filters.push({ createdAfter: time }, { createdBefore: time });
+      const store = await makeStore();
+      for (const filter of filters) {
+        await assertRejects(() => store.list(filter), RangeError, `list(${inspect(filter)})`);
+      }
+    },
+  },
+];

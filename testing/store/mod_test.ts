@@ -1,0 +1,127 @@
+/** What `storeCases` and `testStore` do with cases and stores; and the stores that keep the contract. */
+
+import { assert, assertEquals, assertRejects, assertThrows, fail } from "@std/assert";
+import { InMemoryStore, VirtualClock, type WorkflowStore } from "@rockpool/workflow";
+import { FaultyStore, storeCases, type StoreCasesOptions, testStore } from "@rockpool/workflow/testing";
+import { withoutSubscribe } from "../../tests/support/testing.ts";
+
+const reopen = async (store: WorkflowStore) => InMemoryStore.restore(await (store as InMemoryStore).snapshot());
+
+testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore", reopen });
+testStore(Deno.test, () => withoutSubscribe(), { name: "InMemoryStore without subscribe", subscribe: false });
+testStore(Deno.test, () => new FaultyStore(), { name: "FaultyStore" });
+testStore(
+  Deno.test,
+  () => new FaultyStore(withoutSubscribe(), { latencyMs: [0, 20], clock: new VirtualClock() }),
+  { name: "FaultyStore that takes time", subscribe: false },
+);
+
+const caseOf = (wanted: string, options?: StoreCasesOptions) =>
+  storeCases(options).find(({ name }) => name === wanted) ?? fail(`No case is called: ${wanted}`);
+
+const namesOf = (options: StoreCasesOptions) => storeCases(options).map(({ name }) => name);
+
+Deno.test("storeCases() has every name once, and the tiers one after the other", () => {
+  const names = namesOf({ reopen });
+  assertEquals(names.length, new Set(names).size);
+  assertEquals(names, [...namesOf({ reopen, tier: "store" }), ...namesOf({ reopen, tier: "executor" })]);
+});
+
+Deno.test("storeCases() has cases for what a store can do beyond the rest", () => {
+  const [all, silent, reopened] = [{}, { subscribe: false }, { reopen }].map(namesOf);
+  const missing = all.filter((name) => !silent.includes(name));
+  assertEquals(missing.length, 6);
+  assert(missing.slice(0, 5).every((name) => name.startsWith("subscribe()")), missing.join());
+  assertEquals(silent.filter((name) => !all.includes(name)), [
+    "an executor says that it cannot wait for runs that another one drives",
+  ]);
+  assertEquals(reopened.length, all.length + 2);
+});
+
+Deno.test("storeCases() says what to do when a store has no subscribe", async () => {
+  const { run } = caseOf("subscribe() calls every listener");
+  const message = "The store has no subscribe(): check it with { subscribe: false }";
+  await assertRejects(() => run(() => withoutSubscribe()), Error, message);
+});
+
+/** A store that notes when it is disposed of. */
+const noting = (log: string[], name: string, part: Partial<WorkflowStore> = {}, store = new InMemoryStore()) =>
+  Object.assign(store, { ...part, [Symbol.asyncDispose]: () => Promise.resolve(log.push(name)) });
+
+Deno.test("storeCases() disposes of every store that a case was given, the last one first", async () => {
+  const log: string[] = [];
+  const { run } = caseOf("append() rejects with a conflict if the run is not there");
+  let made = 0;
+  await run(() => Promise.resolve(noting(log, `${++made}`)));
+  assertEquals(log, ["2", "1"]);
+});
+
+Deno.test("storeCases() disposes of the stores of a case that fails, and throws what the case threw", async () => {
+  const log: string[] = [];
+  const { run } = caseOf("append() creates the run with a first event workflow_started");
+  const append = () => Promise.reject(new Error("no append"));
+  await assertRejects(() => run(() => noting(log, "made", { append })), Error, "no append");
+  assertEquals(log, ["made"]);
+});
+
+Deno.test("storeCases() disposes of stores that are opened again, and of those with Symbol.dispose", async () => {
+  const log: string[] = [];
+  const { run } = caseOf("a store that is opened again holds the same, in the same order", {
+    reopen: async (store) => noting(log, "opened again", {}, await reopen(store)),
+  });
+  await run(() => Object.assign(new InMemoryStore(), { [Symbol.dispose]: () => void log.push("made") }));
+  assertEquals(log, ["opened again", "made"]);
+});
+
+Deno.test("storeCases() fails a case whose store cannot be disposed of", async () => {
+  const { run } = caseOf("load() answers null if there is none");
+  const dispose = () => {
+    throw new Error("still in use");
+  };
+  await assertRejects(
+    () => run(() => Object.assign(new InMemoryStore(), { [Symbol.dispose]: dispose })),
+    Error,
+    "still in use",
+  );
+});
+
+Deno.test("storeCases() blames no store for a factory that fails", async () => {
+  for (const { name, run } of [caseOf("list() answers whole states"), storeCases({ tier: "executor" })[0]]) {
+    const { message } = await assertRejects(() => run(() => Promise.reject(new Error("no connection"))), Error);
+    assertEquals(message, "no connection", name);
+  }
+});
+
+Deno.test("storeCases() fails a case that waits in vain", async () => {
+  const stuck = () => Object.assign(new InMemoryStore(), { list: () => new Promise<never>(() => {}) });
+  const { run } = caseOf("list() answers whole states", { timeoutMs: 1 });
+  await assertRejects(() => run(stuck), Error, "The case did not end within 1 ms");
+});
+
+Deno.test("storeCases() and testStore() refuse bad arguments", () => {
+  // deno-lint-ignore no-explicit-any
+  const any = (value: unknown) => value as any;
+  const beginning = "Cannot make the cases of a store: ";
+  assertThrows(() => storeCases(any(null)), TypeError, `${beginning}"options" must be an object, got null`);
+  assertThrows(
+    () => storeCases({ tier: any("x") }),
+    TypeError,
+    `${beginning}"tier" must be one of "store", "executor", got "x"`,
+  );
+  assertThrows(() => storeCases({ reopen: any(1) }), TypeError, `${beginning}"reopen" must be a function, got 1`);
+  assertThrows(
+    () => storeCases({ timeoutMs: 0 }),
+    RangeError,
+    `${beginning}"timeoutMs" must be a finite number above 0, got 0`,
+  );
+  assertThrows(
+    () => testStore(any(1), () => withoutSubscribe()),
+    TypeError,
+    'Cannot test a store: "test" must be a function, got 1',
+  );
+  assertThrows(
+    () => testStore(() => {}, any(1)),
+    TypeError,
+    'Cannot test a store: "factory" must be a function, got 1',
+  );
+});

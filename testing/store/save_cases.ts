@@ -1,0 +1,217 @@
+/**
+ * What holds of `save()`, `load()` and `delete()`.
+ *
+ * @module
+ */
+
+import type { WorkflowState, WorkflowStateInit } from "../../types.ts";
+import { assert, assertEquals, assertRejects } from "../assert.ts";
+import {
+  type Anything,
+  batch,
+  type CaseBody,
+  completed,
+  fired,
+  holding,
+  idsOf,
+  started,
+  startedIn,
+  whole,
+} from "./case.ts";
+
+/** What holds of `save()`. */
+export const saveCases: CaseBody[] = [
+  {
+    name: "save() writes the whole state of a workflow",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      assertEquals(await store.load("a"), whole() as WorkflowState);
+    },
+  },
+  {
+    name: "save() replaces what is stored",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      await store.save({ workflowId: "a", status: "running", updatedAt: 3 });
+      assertEquals(await store.list(), [{
+        workflowId: "a",
+        runId: "",
+        workflowName: "",
+        status: "running",
+        history: [],
+        createdAt: -1,
+        updatedAt: 3,
+      }]);
+    },
+  },
+  {
+    name: "save() gives what the argument leaves out its default",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save({ workflowId: "a", status: "failed" });
+      const { createdAt, updatedAt, ...rest } = (await store.load("a"))!;
+      assertEquals(rest, { workflowId: "a", runId: "", workflowName: "", status: "failed", history: [] });
+      assert(Number.isFinite(createdAt) && Number.isFinite(updatedAt), `${createdAt}, ${updatedAt}`);
+    },
+  },
+  {
+    name: "save() takes undefined for left out",
+    async run(makeStore) {
+      const store = await makeStore();
+      const absent = Object.fromEntries(Object.keys(whole()).map((key) => [key, undefined]));
+      await store.save({ ...absent, workflowId: "a", status: "running" });
+      const keys = ["createdAt", "history", "runId", "status", "updatedAt", "workflowId", "workflowName"];
+      assertEquals(Object.keys((await store.load("a"))!).sort(), keys);
+    },
+  },
+  {
+    name: "save() lets createdAt survive when the argument leaves it out",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save({ workflowId: "a", status: "running", createdAt: -7 });
+      await store.save({ workflowId: "a", status: "completed" });
+      assertEquals((await store.load("a"))?.createdAt, -7);
+    },
+  },
+  {
+    name: "save() writes the createdAt that it is given",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save({ workflowId: "a", status: "running", createdAt: 1 });
+      await store.save({ workflowId: "a", status: "running", createdAt: 2 });
+      assertEquals((await store.load("a"))?.createdAt, 2);
+    },
+  },
+  {
+    name: "save() puts a new workflow last in the order of creation",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "b", "c");
+      await store.save({ workflowId: "a", status: "running", createdAt: -1e9 });
+      assertEquals(await idsOf(store), ["b", "c", "a"]);
+    },
+  },
+  {
+    name: "save() keeps the place of a workflow that is stored",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b", "c");
+      await store.save({ workflowId: "a", status: "running", runId: "2", createdAt: 8e15 });
+      assertEquals(await idsOf(store), ["a", "b", "c"]);
+    },
+  },
+  {
+    name: "save() changes nothing when it saves the same again",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      const before = (await store.load("a"))!;
+      await store.save(whole());
+      await store.save(before);
+      assertEquals([await store.load("a"), await store.list()], [before, [before]]);
+    },
+  },
+  {
+    name: "save() rejects a state that is malformed with a TypeError, and nothing has changed",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      const parts: Anything[] = [
+        { status: undefined },
+        { status: "done" },
+        { status: "constructor" },
+        { runId: 1 },
+        { workflowName: null },
+        { labels: null },
+        { labels: ["7"] },
+        { labels: new Map([["customer", "7"]]) },
+        { labels: { customer: 7 } },
+        { labels: { customer: undefined } },
+        { history: {} },
+        { history: [undefined] },
+        { history: [started, { type: "x", at: 1 }] },
+        { history: [{ type: "timer_fired", seq: 0 }] },
+        { createdAt: NaN },
+        { updatedAt: null },
+      ];
+      for (const state of [undefined, "a", ...parts.map((part) => whole({ status: "running", ...part }))]) {
+        await assertRejects(() => store.save(state as WorkflowStateInit), TypeError);
+        assertEquals(await store.list(), [whole() as WorkflowState]);
+      }
+    },
+  },
+];
+
+/** What holds of `load()` and `delete()`. */
+export const loadAndDeleteCases: CaseBody[] = [
+  {
+    name: "load() answers the stored state",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "b");
+      await store.save(whole());
+      assertEquals(await store.load("a"), whole() as WorkflowState);
+    },
+  },
+  {
+    name: "load() answers null if there is none",
+    async run(makeStore) {
+      assertEquals(await (await holding(await makeStore(), "b")).load("a"), null);
+    },
+  },
+  {
+    name: "load() and list() do not change anything",
+    async run(makeStore) {
+      const store = await startedIn(makeStore, fired(2));
+      const before = structuredClone((await store.load("a"))!);
+      for (let i = 0; i < 3; i++) assertEquals([await store.load("a"), await store.list()], [before, [before]]);
+      await store.append(batch({ expectedLength: 2, events: [completed] }));
+    },
+  },
+  {
+    name: "delete() forgets a workflow",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b");
+      await store.delete("a");
+      assertEquals([await store.load("a"), await idsOf(store)], [null, ["b"]]);
+      assertEquals(await idsOf(store, { status: "completed" }), ["b"]);
+    },
+  },
+  {
+    name: "delete() forgets a workflow's place in the order of creation",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "a", "b");
+      await store.delete("a");
+      await holding(store, "a");
+      assertEquals(await idsOf(store), ["b", "a"]);
+    },
+  },
+  {
+    name: "delete() forgets a workflow's createdAt",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save({ workflowId: "a", status: "running", createdAt: -7 });
+      await store.delete("a");
+      await store.save({ workflowId: "a", status: "running" });
+      assert((await store.load("a"))?.createdAt !== -7, "createdAt of a workflow that was deleted came back");
+    },
+  },
+  {
+    name: "delete() does nothing if the workflow is not stored",
+    async run(makeStore) {
+      const store = await holding(await makeStore(), "b");
+      await store.delete("a");
+      await store.delete("a");
+      assertEquals(await idsOf(store), ["b"]);
+    },
+  },
+  {
+    name: "delete() leaves what was answered before as it was",
+    async run(makeStore) {
+      const store = await makeStore();
+      await store.save(whole());
+      const state = await store.load("a");
+      await store.delete("a");
+      assertEquals(state, whole() as WorkflowState);
+    },
+  },
+];

@@ -1,0 +1,97 @@
+/**
+ * What holds of the optional `subscribe()`.
+ *
+ * @module
+ */
+
+import type { WorkflowStore } from "../../types.ts";
+import { assert, assertEquals, assertRejects } from "../assert.ts";
+import { batch, type CaseBody, completed, fired } from "./case.ts";
+
+/** What a listener was told, in order, and how to wait until it was told so much. */
+function listenTo(store: WorkflowStore) {
+  const told: [workflowId: string, historyLength: number | null][] = [];
+  let wake = () => {};
+  const end = store.subscribe!((...change) => {
+    told.push(change);
+    wake();
+  });
+  const until = async (count: number) => {
+    while (told.length < count) await new Promise<void>((resolve) => wake = resolve);
+    return told;
+  };
+  return { told, end, until };
+}
+
+function subscribeCase(name: string, run: (store: WorkflowStore) => Promise<void>): CaseBody {
+  return {
+    name,
+    async run(makeStore) {
+      const store = await makeStore();
+      assert(store.subscribe !== undefined, "The store has no subscribe(): check it with { subscribe: false }");
+      await run(store);
+    },
+  };
+}
+
+/** What holds of `subscribe()`, for stores that have it. */
+export const subscribeCases: CaseBody[] = [
+  subscribeCase(
+    "subscribe() calls the listener after each change: with the length after an append, with null otherwise",
+    async (store) => {
+      const { until } = listenTo(store);
+      await store.append(batch());
+      await until(1);
+      await store.append(batch({ expectedLength: 1, events: [fired(2), completed] }));
+      await until(2);
+      await store.append(batch({ runId: "2", replaces: "1" }));
+      await until(3);
+      await store.save({ workflowId: "b", status: "running", history: [fired(1)] });
+      await until(4);
+      await store.delete("b");
+      assertEquals(await until(5), [["a", 1], ["a", 3], ["a", 1], ["b", null], ["b", null]]);
+    },
+  ),
+  subscribeCase("subscribe() calls every listener", async (store) => {
+    const listeners = [listenTo(store), listenTo(store)];
+    await store.append(batch());
+    for (const { until } of listeners) assertEquals(await until(1), [["a", 1]]);
+  }),
+  subscribeCase("subscribe() calls the listener until the returned function is called", async (store) => {
+    const [ended, other] = [listenTo(store), listenTo(store)];
+    await store.append(batch());
+    await ended.until(1);
+    await other.until(1);
+    ended.end();
+    ended.end();
+    await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
+    assertEquals([await other.until(2), ended.told], [[["a", 1], ["a", 2]], [["a", 1]]]);
+  }),
+  subscribeCase("subscribe() tells nothing of calls that change nothing", async (store) => {
+    const { until } = listenTo(store);
+    await store.load("a");
+    await store.list();
+    await store.delete("a");
+    await assertRejects(() => store.append(batch({ expectedLength: 1, events: [completed] })), Error);
+    await assertRejects(() => store.append(batch({ events: [] })), Error);
+    await assertRejects(() => store.save({ workflowId: "a", status: "running", input: () => {} }), Error);
+    await store.save({ workflowId: "b", status: "running" });
+    assertEquals(await until(1), [["b", null]]);
+  }),
+  subscribeCase("subscribe() lets the listener call the store, which finds the change made", async (store) => {
+    const found = new Promise<unknown>((resolve) => {
+      const end = store.subscribe!((workflowId) => {
+        end();
+        const look = async () => {
+          const length = (await store.load(workflowId))?.history.length;
+          await store.append(batch({ expectedLength: 1, events: [completed] }));
+          return length;
+        };
+        resolve(look());
+      });
+    });
+    const [length] = await Promise.all([found, store.append(batch())]);
+    assertEquals(length, 1, "the length of the history that the listener found");
+    assertEquals((await store.load("a"))?.status, "completed");
+  }),
+];

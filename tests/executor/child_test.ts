@@ -1,0 +1,516 @@
+/** Child workflows. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  CanceledError,
+  Executor,
+  type Workflow,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const done: string[] = [];
+const work = (name: string) => void done.push(name);
+
+async function double(ctx: Ctx, n: number) {
+  await ctx.executeActivity(work, `double ${n}`);
+  await ctx.sleep(10);
+  return 2 * n;
+}
+
+async function family(ctx: Ctx, ns: number[]) {
+  const children = ns.map((n) => ctx.startChild(double, n, { id: `child-${n}` }));
+  const results = [];
+  for (const child of children) results.push(await child.result());
+  return [...results, await ctx.executeChild(double, 100)];
+}
+
+async function patient(ctx: Ctx) {
+  try {
+    return await ctx.waitForSignal<string>("go");
+  } catch (error) {
+    await ctx.shield(() => ctx.executeActivity(work, "cleaned up"));
+    throw error;
+  }
+}
+
+const workflows = { double, family, patient };
+const types = (history: readonly WorkflowEvent[], prefix: string) =>
+  typesOf(history).filter((type) => type.startsWith(prefix));
+
+Deno.test("WorkflowContext.executeChild() runs a workflow of its own, with a history and an ID", async () => {
+  done.length = 0;
+  const { executor, store } = setUp({ workflows });
+  const handle = await executor.execute(family, { id: "a", input: [1, 2] });
+  assertEquals(await handle.result(), [2, 4, 200]);
+  const states = await store.list();
+  assertEquals(states.map(({ workflowId, status, result }) => [workflowId, status, result]), [
+    ["a", "completed", [2, 4, 200]],
+    ["child-1", "completed", 2],
+    ["child-2", "completed", 4],
+    [`${handle.runId}:2`, "completed", 200],
+  ]);
+  const [started] = states[1].history;
+  assertEquals((started as { parent?: unknown }).parent, {
+    workflowId: "a",
+    runId: handle.runId,
+    seq: 0,
+    closePolicy: "cancel",
+  });
+  assertEquals(types(states[0].history, "child"), [
+    "child_started",
+    "child_started",
+    "child_completed",
+    "child_completed",
+    "child_started",
+    "child_completed",
+  ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() throws what the child throws", async () => {
+  async function fails() {
+    await Promise.resolve();
+    throw new RangeError("no child of mine");
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const error = await ctx.executeChild(fails).catch((error) => error);
+    return [error instanceof RangeError, error.message];
+  }, { id: "a" });
+  assertEquals(await handle.result(), [true, "no child of mine"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running workflow that is not its child", async () => {
+  const { executor } = setUp({ workflows });
+  await executor.execute(patient, { id: "taken" });
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.executeChild(double, 1, { id: "taken" }).catch((error) => error.code),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), "already_running");
+  assertEquals(await executor.query("taken", "status"), "running");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.executeChild() gives the child a timeout of its own", async () => {
+  const { executor } = setUp({ workflows });
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.executeChild(patient, undefined, { timeoutMs: 50 }).catch((error) => [error.name, ctx.now()]),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), ["TimeoutError", 50]);
+  await executor.close();
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach the child", async () => {
+  done.length = 0;
+  async function talks(ctx: Ctx) {
+    const [one, two] = [ctx.startChild(patient, undefined, { id: "one" }), ctx.startChild(patient)];
+    await ctx.sleep(1);
+    await one.signal("go", "hello");
+    await two.cancel("not needed");
+    const error = await two.result().catch((error) => error);
+    return [await one.result(), error instanceof CanceledError, error.reason];
+  }
+  const { executor } = setUp({ workflows });
+  const handle = await executor.execute(talks, { id: "a" });
+  assertEquals(await handle.result(), ["hello", true, "not needed"]);
+  assertEquals(done, ["cleaned up"]);
+  await executor.close();
+});
+
+Deno.test("Executor.cancel() of a parent reaches its children, which may clean up", async () => {
+  done.length = 0;
+  const { executor, store } = setUp({ workflows });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "child" }), {
+    id: "a",
+  });
+  await settle();
+  await executor.cancel("a", "stop it");
+  await assertRejects(() => handle.result(), CanceledError, "stop it");
+  await settle();
+  assertEquals([(await store.load("child"))?.status, done], ["canceled", ["cleaned up"]]);
+  await executor.close();
+});
+
+const policies = [["cancel", "canceled", 1], ["terminate", "canceled", 0], ["abandon", "running", 0]] as const;
+for (const [policy, status, cleanUps] of policies) {
+  Deno.test(`WorkflowContext.startChild() with parentClosePolicy ${policy} leaves the child ${status}`, async () => {
+    done.length = 0;
+    const { executor, store } = setUp({ workflows });
+    async function leaves(ctx: Ctx) {
+      ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: policy });
+      await ctx.sleep(5);
+    }
+    await (await executor.execute(leaves, { id: "a" })).result();
+    await settle();
+    assertEquals([(await store.load("child"))?.status, done.length], [status, cleanUps]);
+    await executor.close();
+  });
+}
+
+Deno.test("WorkflowContext.continueAsNew() closes children as the end of a run does", async () => {
+  async function again(ctx: Ctx, round: number): Promise<number> {
+    if (round === 1) return round;
+    ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.sleep(5);
+    return await ctx.continueAsNew(1);
+  }
+  const { executor, store } = setUp({ workflows });
+  await (await executor.execute(again, { id: "a", input: 0 })).result();
+  await settle();
+  assertEquals((await store.load("child"))?.status, "canceled");
+  await executor.close();
+});
+
+Deno.test("Executor.query() does not start children when it replays a run", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  async function asks(ctx: Ctx) {
+    ctx.handleQuery("x", () => 1);
+    return await ctx.executeChild(patient, undefined, { id: "child" });
+  }
+  await executor.execute(asks, { id: "a" });
+  await settle();
+  await executor.close();
+  const before = await store.load("child");
+  const other = new Executor({ store, clock, workflows: { asks } });
+  assertEquals(await other.query("a", "x"), 1);
+  assert(await store.load("child") === before);
+});
+
+Deno.test("WorkflowContext.startChild() survives a death of the process anywhere", async () => {
+  for (const deaths of [1, 3]) {
+    const { points, undisturbed } = await crashTest(family, { id: "a", input: [1, 2], workflows: { double }, deaths });
+    const { result, state, states } = undisturbed;
+    assertEquals([result, states.length, types(state.history, "child_completed").length], [[2, 4, 200], 4, 3]);
+    assert(points > 60);
+  }
+});
+
+Deno.test("Executor.cancel() of a parent reaches its child over a death of the process anywhere", async () => {
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  for (const deaths of [1, 3]) {
+    const options = { id: "a", workflows: { patient }, cancel: { atMs: 10 }, deaths };
+    const { points, undisturbed } = await crashTest(parent, options);
+    assertEquals(undisturbed.states.map(({ status }) => status), ["canceled", "canceled"]);
+    assert(points > 20);
+  }
+});
+
+Deno.test("Executor.recover() goes on with a parent whose child is driven by another executor", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  await executor.execute(parent, { id: "a" });
+  await settle();
+  await executor.close();
+  const driver = new Executor({ store, clock, workflows: { patient }, onError: () => {} });
+  await driver.recover(); // it does not know the parent's code
+  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const handles = await next.recover();
+  await driver.signal("child", { name: "go", payload: 7 });
+  assertEquals(await handles[0].result(), 7);
+  await Promise.all([next.close(), driver.close()]);
+});
+
+Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", async () => {
+  const { executor } = setUp({ workflows });
+  const calls: [call: (ctx: Ctx) => unknown, message: string][] = [
+    [(ctx) => ctx.executeChild(7 as never), 'Cannot start child workflow: "workflow" must be a function, got 7'],
+    [
+      (ctx) => ctx.executeChild(double, 1, { id: "" }),
+      'child workflow "double": "id" must be a non-empty string, got ""',
+    ],
+    [(ctx) => ctx.executeChild(double, 1, { timeoutMs: 0 }), '"timeoutMs" must be a finite number above 0, got 0'],
+    [
+      (ctx) => ctx.executeChild(double, 1, { parentClosePolicy: "kill" as never }),
+      '"parentClosePolicy" must be one of "cancel", "terminate", "abandon", got "kill"',
+    ],
+    [(ctx) => ctx.executeChild(double, (() => {}) as never), 'input of child workflow "double": a function cannot'],
+  ];
+  for (const [call, message] of calls) {
+    const handle = await executor.execute(async (ctx: Ctx) => void await call(ctx));
+    const error = await assertRejects(() => handle.result());
+    assert((error as Error).message.includes(message), (error as Error).message);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.recover() goes on with a parent and with its child", async () => {
+  const { executor, store, clock } = setUp({ workflows });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  const handle = await executor.execute(parent, { id: "a" });
+  await settle();
+  await executor.close();
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals(error.code, "closed");
+  assertEquals(types((await store.load("a"))!.history, "child"), ["child_started"]);
+  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const [recovered] = await next.recover();
+  await next.signal("child", { name: "go", payload: "on" });
+  assertEquals(await recovered.result(), "on");
+  await next.close();
+});
+
+Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting for the child that it waits for", async () => {
+  done.length = 0;
+  const { executor } = setUp({ workflows, maxConcurrentWorkflows: 1 });
+  const handle = await executor.execute(family, { id: "a", input: [1, 2] });
+  assertEquals(await handle.result(), [2, 4, 200]);
+  await executor.close();
+});
+
+/** Stops the executor of "a" when it is to store an event of this type, and lets another one go on. */
+async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, Workflow<never>>): Promise<FaultyStore> {
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ store, workflows: code });
+  const stopped = Promise.withResolvers<void>();
+  store.before.append = async ({ workflowId, events, expectedLength }) => {
+    if (workflowId !== "a" || expectedLength === 0 || !events.some((event) => event.type === type)) return;
+    await settle(); // its children go on
+    executor.close().then(stopped.resolve);
+    throw new Error("the process is gone");
+  };
+  await executor.execute(code.parent as Workflow, { id: "a" });
+  await stopped.promise;
+  store.before.append = () => {};
+  const next = new Executor({ store, clock, workflows: code });
+  await next.recover();
+  await (await next.handle("a")).result();
+  await settle();
+  await next.close();
+  return store;
+}
+
+Deno.test("ChildHandle.signal() sends a signal once although the process dies before that is stored", async () => {
+  const store = await stoppedAt("activity_completed", {
+    patient,
+    async parent(ctx: Ctx) {
+      const child = ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+      await ctx.sleep(1);
+      await child.signal("other", 1);
+    },
+  });
+  assertEquals(types((await store.load("child"))!.history, "signal"), ["signal_received"]);
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach the child over a failing store on the virtual clock", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.sleep(1000); // it is there
+    await child.signal("other", 1);
+    await child.cancel("enough");
+  }, { id: "a" });
+  let loads = 0;
+  store.before.load = () => {
+    if (loads++ % 2 === 0) throw new Error("the store is moody");
+  };
+  await handle.result();
+  assert(clock.now() > 1000, "it was asked again at once");
+  await executor.close();
+});
+
+Deno.test("ChildHandle.cancel() answers the same although the process dies when the child has ended of it", async () => {
+  const store = await stoppedAt("activity_completed", {
+    double,
+    async parent(ctx: Ctx) {
+      const child = ctx.startChild(double, 1, { id: "child" });
+      await ctx.sleep(1);
+      await child.cancel("enough"); // throws if the child has ended of something else
+    },
+  });
+  assertEquals([(await store.load("child"))!.status, (await store.load("a"))!.status], ["canceled", "completed"]);
+});
+
+const lastActs: [what: string, last: (ctx: Ctx) => unknown][] = [
+  ["returns", () => "done"],
+  ["continues as new", (ctx) => ctx.continueAsNew(1)],
+];
+for (const [what, last] of lastActs) {
+  const code = {
+    patient,
+    async parent(ctx: Ctx, round?: number) {
+      if (round === 1) return;
+      ctx.startChild(patient, undefined, { id: "left", parentClosePolicy: "abandon" });
+      ctx.startChild(patient, undefined, { id: "closed" });
+      ctx.executeActivity(work, "in vain");
+      return await last(ctx);
+    },
+  } as Record<string, Workflow<never>>;
+
+  Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
+    done.length = 0;
+    const { executor, store } = setUp();
+    await (await executor.execute(code.parent as Workflow, { id: "a" })).result();
+    const statuses = (await store.list()).map(({ workflowId, status }) => [workflowId, status]);
+    assertEquals(statuses, [["a", "completed"], ["left", "running"]]);
+    assertEquals(done, []);
+    await executor.close();
+  });
+
+  Deno.test(`WorkflowContext.startChild() starts it over a stop before the parent ${what}`, async () => {
+    const type = what === "returns" ? "workflow_completed" : "workflow_started";
+    const store = await stoppedAt(type, code);
+    assertEquals((await store.load("left"))!.status, "running");
+  });
+}
+
+/** A workflow that starts a child which is to outlive it, and two executors that drive it. */
+async function twoParents() {
+  async function leaving(ctx: Ctx) {
+    await ctx.waitForSignal("start");
+    ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+    await ctx.waitForSignal("leave");
+    return "left";
+  }
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { leaving, patient } });
+  await first.execute(leaving, { id: "a" });
+  const [handle] = await second.recover();
+  await settle();
+  return { store, first, second, handle };
+}
+
+Deno.test("Executor.recover() starts the child of a workflow that was cancelled after its code had ended", async () => {
+  const { store, first, second, handle } = await twoParents();
+  const never = gate();
+  store.before.append = ({ workflowId }) => {
+    if (workflowId !== "child") return;
+    store.before.append = () => {};
+    return never.promise;
+  };
+  await first.signal("a", { name: "start" });
+  await first.signal("a", { name: "leave" });
+  await settle();
+  await second.cancel("a");
+  await settle();
+  await second.recover();
+  assertEquals(await handle.result(), "left");
+  assertEquals((await store.load("child"))!.status, "running");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("Executor ends a workflow whose child another one has seen to its end before it died", async () => {
+  const { store, first, second, handle } = await twoParents();
+  await first.signal("a", { name: "start" });
+  await settle();
+  const [slow, never] = [gate(), gate()];
+  const holds: [type: string, gate: Promise<void>][] = [
+    ["child_completed", slow.promise],
+    ["workflow_completed", never.promise],
+  ];
+  store.before.append = ({ workflowId, events }) => {
+    const held = workflowId === "a" && events.some(({ type }) => type === holds[0]?.[0]);
+    return held ? holds.shift()![1] : undefined;
+  };
+  await first.signal("child", { name: "go" });
+  await settle();
+  await second.signal("a", { name: "leave" });
+  await settle();
+  slow.open();
+  assertEquals(await handle.result(), "left");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("ChildHandle.signal() waits for a child that another executor was to start before it died", async () => {
+  async function parent(ctx: Ctx) {
+    await ctx.waitForSignal("start");
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await ctx.waitForSignal("send");
+    await child.signal("go", "gone");
+    return await child.result();
+  }
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { parent, patient } });
+  await first.execute(parent, { id: "a" });
+  const [handle] = await second.recover();
+  await settle();
+  const never = gate();
+  store.before.append = ({ workflowId }) => {
+    if (workflowId !== "child") return;
+    store.before.append = () => {};
+    return never.promise;
+  };
+  await first.signal("a", { name: "start" });
+  await settle();
+  await second.signal("a", { name: "send" });
+  await settle();
+  await second.recover();
+  assertEquals(await handle.result(), "gone");
+  never.open();
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
+  for (const ends of [true, false]) {
+    const store = new FaultyStore();
+    const { executor: first, clock } = setUp({ store });
+    let runs = 0;
+    const child = (ctx: Ctx) => (++runs, ends ? "done" : ctx.waitForSignal<string>("go"));
+    const parent = (ctx: Ctx) => ctx.executeChild(child, undefined, { id: "child" });
+    const second = new Executor({ store, clock, workflows: { parent, child } });
+    const slow = gate();
+    store.before.append = async ({ workflowId }) => {
+      if (workflowId !== "child") return;
+      store.before.append = () => {};
+      await slow.promise; // the first one has seen that there is no child
+    };
+    const handle = await first.execute(parent, { id: "parent" });
+    await settle();
+    const [other] = await second.recover();
+    await settle();
+    slow.open();
+    await settle();
+    if (!ends) await second.signal("child", { name: "go", payload: "done" });
+    assertEquals([await handle.result(), await other.result()], ["done", "done"]);
+    assertEquals(runs, ends ? 1 : 2); // a child that runs is driven by both, like its parent
+    const { history } = (await store.load("parent"))!;
+    assertEquals(typesOf(history), ["workflow_started", "child_started", "child_completed", "workflow_completed"]);
+    await Promise.all([first.close(), second.close()]);
+  }
+});
+
+Deno.test("ChildHandle.signal() and cancel() reach a child that is about to start, once, over a death anywhere", async () => {
+  const sum = async (ctx: Ctx) => {
+    let sum = 0;
+    for (let i = 0; i < 3; i++) sum += await ctx.waitForSignal<number>("n");
+    await ctx.sleep(10);
+    return sum;
+  };
+  const parent = async (ctx: Ctx) => {
+    const [child, canceled] = [ctx.startChild(sum, undefined, { id: "child" }), ctx.startChild(patient)];
+    for (const n of [1, 2, 3]) await child.signal("n", n);
+    await canceled.cancel("enough");
+    return [await child.result(), await canceled.result().catch((error) => error.reason)];
+  };
+  const { undisturbed } = await crashTest(parent, { workflows: { sum, patient }, deaths: 2 });
+  assertEquals(undisturbed.result, [6, "enough"]);
+});
+
+Deno.test("ChildHandle.signal() waits until its child is there, and the clock goes on when the store fails", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store, workflows });
+  let failures = 3;
+  store.before.append = ({ workflowId }) => {
+    if (workflowId === "child" && failures-- > 0) throw new Error("the store is down");
+  };
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.startChild(patient, undefined, { id: "child" });
+    await child.signal("go", "gone");
+    return await child.result();
+  });
+  assertEquals(await handle.result(), "gone");
+  assert(failures <= 0);
+  await executor.close();
+});

@@ -1,0 +1,276 @@
+/** `close()`, and what it leaves for the next executor. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type ActivityContext,
+  Executor,
+  InMemoryStore,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+
+const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
+
+/** A workflow of two activities, the first of which waits to be let go; counts the attempts of both. */
+function twoSteps() {
+  const hold = gate<string>();
+  const attempts = { first: 0, second: 0 };
+  let signal: AbortSignal | undefined;
+  const first = async (_input: unknown, context: ActivityContext) => {
+    attempts.first++;
+    signal = context.signal;
+    return await hold.promise;
+  };
+  const second = (input: string) => `${++attempts.second} ${input}`;
+  const steps = async (ctx: WorkflowContext) => await ctx.executeActivity(second, await ctx.executeActivity(first));
+  return { hold, attempts, steps, signal: () => signal! };
+}
+
+Deno.test("Executor.close() with drainMs lets an activity end and stores its outcome, and the next executor goes on", async () => {
+  const { hold, attempts, steps, signal } = twoSteps();
+  const { store, clock, executor } = setUp();
+  const handle = await executor.execute(steps, { id: "a" });
+  await settle();
+  let closed = false;
+  const closing = executor.close({ drainMs: 1000 }).then(() => closed = true);
+  await clock.advance(999);
+  await settle();
+  assertEquals([closed, signal().aborted, handle.status], [false, false, "running"]);
+  hold.open("done");
+  await closing;
+  assertEquals(signal().aborted, false);
+  assertEquals(await codeOf(handle.result()), "closed");
+  const state = (await store.load("a"))!;
+  assertEquals(typesOf(state.history), ["workflow_started", "activity_started", "activity_completed"]);
+  assertEquals([state.status, clock.now(), attempts], ["running", 999, { first: 1, second: 0 }]);
+
+  const later = setUp({ store, workflows: { steps } }).executor;
+  const [recovered] = await later.recover();
+  assertEquals(await recovered.result(), "1 done");
+  assertEquals(attempts, { first: 1, second: 1 });
+  await later.close();
+});
+
+Deno.test("Executor.close() aborts what takes longer than drainMs, which runs again after recover()", async () => {
+  const { hold, attempts, steps, signal } = twoSteps();
+  const { store, clock, executor } = setUp();
+  const handle = await executor.execute(steps, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 1000 });
+  await settle();
+  await clock.advance(1000);
+  await closing;
+  assertEquals([signal().aborted, await codeOf(handle.result())], [true, "closed"]);
+  hold.open("late");
+  await settle();
+  assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started", "activity_started"]);
+  const later = setUp({ store, workflows: { steps } }).executor;
+  const [recovered] = await later.recover();
+  assertEquals([await recovered.result(), attempts.first], ["1 late", 2]);
+  await later.close();
+});
+
+Deno.test("Executor.close() takes no work while it drains", async () => {
+  const { hold, steps } = twoSteps();
+  const { executor } = setUp();
+  await executor.execute(steps, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 1000 });
+  const calls = [
+    executor.execute(steps, { id: "b" }),
+    executor.signal("a", { name: "s" }),
+    executor.cancel("a"),
+    executor.terminate("a"),
+    executor.update("a", "u"),
+    executor.recover(),
+  ];
+  assertEquals(await Promise.all(calls.map(codeOf)), Array(calls.length).fill("closed"));
+  assertEquals(await executor.query("a", "status"), "running"); // looking is no work
+  hold.open("done");
+  await closing;
+});
+
+Deno.test("Executor.close() begins no further attempt while it drains: no retry, no other activity", async () => {
+  const hold = gate();
+  let attempts = 0;
+  const flaky = async () => {
+    attempts++;
+    await hold.promise;
+    if (attempts < 3) throw new Error(`attempt ${attempts}`);
+    return attempts;
+  };
+  let others = 0;
+  const other = () => ++others;
+  const flow = async (ctx: WorkflowContext) => {
+    const one = ctx.executeActivity(flaky, undefined, { retry: { jitter: false } });
+    await ctx.waitForSignal("more");
+    return await Promise.all([one, ctx.executeActivity(other)]);
+  };
+  const { store, clock, executor } = setUp();
+  await executor.execute(flow, { id: "a" });
+  await settle();
+  const sent = executor.signal("a", { name: "more" });
+  const closing = executor.close({ drainMs: 60_000 });
+  await sent;
+  await settle();
+  hold.open();
+  await closing;
+  assertEquals([attempts, others], [1, 0]);
+  assert(clock.now() < 60_000);
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history).slice(2), ["signal_received", "activity_attempt_failed"]);
+
+  const later = setUp({ store, clock, workflows: { flow } }).executor;
+  const [recovered] = await later.recover();
+  assertEquals(await recovered.result(), [3, 1]);
+  await later.close();
+});
+
+Deno.test("Executor.close() does not wait for what is not running: sleeps, signals, retries, nothing", async () => {
+  const { store, clock, executor } = setUp();
+  clock.hold();
+  const fail = (): never => {
+    throw new Error("no");
+  };
+  await executor.execute((ctx: WorkflowContext) => ctx.sleep(1e6), { id: "a" });
+  await executor.execute((ctx: WorkflowContext) => ctx.waitForSignal("s"), { id: "b" });
+  const retry = { initialIntervalMs: 1e6, maxIntervalMs: 1e6 };
+  await executor.execute((ctx: WorkflowContext) => ctx.executeActivity(fail, undefined, { retry }), { id: "c" });
+  await executor.execute(() => {}, { id: "d", startAfterMs: 1e6 });
+  await settle();
+  await executor.close({ drainMs: 1e9 });
+  assertEquals([clock.now(), await store.count({ status: "running" })], [0, 4]);
+  await setUp().executor.close({ drainMs: 10 });
+});
+
+Deno.test("Executor.close() stores an at-most-once activity's only outcome if it may", async () => {
+  const { hold, attempts } = twoSteps();
+  const pay = async () => {
+    attempts.first++;
+    return await hold.promise;
+  };
+  const once = (ctx: WorkflowContext) => ctx.executeActivity(pay, undefined, { atMostOnce: true });
+  const { store, executor } = setUp();
+  await executor.execute(once, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 10 });
+  hold.open("paid");
+  await closing;
+  const later = setUp({ store, workflows: { once } }).executor;
+  const [recovered] = await later.recover();
+  assertEquals([await recovered.result(), attempts.first], ["paid", 1]);
+  await later.close();
+});
+
+Deno.test("Executor.close() stores what a failing store takes in time, and gives up what it does not", async () => {
+  for (const works of [true, false]) {
+    const { hold, steps } = twoSteps();
+    const store = new FaultyStore();
+    const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: Infinity, maxIntervalMs: 100 } });
+    await executor.execute(steps, { id: "a" });
+    await settle();
+    let failures = works ? 3 : Infinity;
+    store.before.append = () => {
+      if (failures-- > 0) throw new Error("down");
+    };
+    const closing = executor.close({ drainMs: 10_000 });
+    hold.open("done");
+    await closing;
+    assertEquals((await store.load("a"))!.history.length, works ? 3 : 2);
+    assertEquals(clock.now() < 10_000, works);
+  }
+});
+
+Deno.test("Executor.close() lets a recovered workflow in the middle of its replay alone", async () => {
+  const { hold, steps } = twoSteps();
+  hold.open("done");
+  const { store, executor } = setUp();
+  const chatty = async (ctx: WorkflowContext) => {
+    for (let i = 0; i < 20; i++) await ctx.sleep(1);
+    return await steps(ctx);
+  };
+  await (await executor.execute(chatty, { id: "a" })).result();
+  const { history, ...state } = (await store.load("a"))!;
+  const prefix = history.slice(0, -3);
+  await store.save({ ...state, status: "running", result: undefined, history: prefix });
+  const later = setUp({ store, workflows: { chatty }, startAt: 20 }).executor;
+  await later.recover();
+  await later.close({ drainMs: 10 });
+  assertEquals((await store.load("a"))!.history as WorkflowEvent[], prefix);
+  await executor.close();
+});
+
+Deno.test("Executor.close() on the machine's clock leaves no timer behind", async () => {
+  const { hold, steps } = twoSteps();
+  const executor = new Executor({ store: new InMemoryStore() });
+  await executor.execute(steps, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 60_000 });
+  setTimeout(() => hold.open("done"), 5);
+  await closing;
+});
+
+Deno.test("Executor.close() answers what the first call did, and refuses what is no time", async () => {
+  const { hold, steps } = twoSteps();
+  const { executor } = setUp();
+  const cases: [unknown, typeof RangeError | typeof TypeError, string][] = [
+    [{ drainMs: -1 }, RangeError, '"drainMs" must be a finite number from 0, got -1'],
+    [{ drainMs: Infinity }, RangeError, '"drainMs" must be a finite number from 0, got Infinity'],
+    [5, TypeError, '"options" must be an object, got 5'],
+  ];
+  for (const [options, type, message] of cases) {
+    await assertRejects(() => executor.close(options as never), type, message);
+  }
+  const handle = await executor.execute(steps, { id: "a" }); // it goes on
+  await settle();
+  const first = executor.close({ drainMs: 1000 });
+  assertEquals(executor.close(), first);
+  hold.open("done");
+  await first;
+  assertEquals(await codeOf(handle.result()), "closed");
+});
+
+Deno.test("Executor.close() begins no run that continues another one as new", async () => {
+  for (const drainMs of [0, 10]) {
+    let began = 0;
+    const again = (ctx: WorkflowContext) => ++began < 5 ? ctx.continueAsNew() : "done";
+    const store = new FaultyStore();
+    const { executor } = setUp({ store, workflows: { again } });
+    let closing: Promise<void> | undefined;
+    store.after.append = async ({ replaces }) => {
+      if (replaces === undefined || closing) return;
+      closing = executor.close({ drainMs });
+      await settle();
+    };
+    const handle = await executor.execute(again, { id: "a" });
+    assertEquals(await codeOf(handle.result()), "closed");
+    await closing;
+    assertEquals([began, (await store.load("a"))!.status], [1, "running"]);
+    const later = setUp({ store, workflows: { again } }).executor;
+    const [recovered] = await later.recover();
+    assertEquals([await recovered.result(), began], ["done", 5]);
+    await later.close();
+  }
+});
+
+Deno.test("Executor.close() begins no activity that waits for a slot while it drains", async () => {
+  const hold = gate();
+  const ran: number[] = [];
+  const work = async (n: number) => {
+    ran.push(n);
+    await hold.promise;
+  };
+  const both = (ctx: WorkflowContext) => Promise.all([1, 2].map((n) => ctx.executeActivity(work, n)));
+  const { store, executor } = setUp({ maxConcurrentActivities: 1 });
+  await executor.execute(both, { id: "a" });
+  await settle();
+  const closing = executor.close({ drainMs: 100 });
+  hold.open();
+  await closing;
+  await settle();
+  assertEquals(ran, [1]);
+  assertEquals(typesOf((await store.load("a"))!.history).slice(-2), ["activity_started", "activity_completed"]);
+});

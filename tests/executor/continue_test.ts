@@ -1,0 +1,523 @@
+/** Runs that continue as new. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type AppendBatch,
+  applyBatch,
+  CanceledError,
+  Executor,
+  InMemoryStore,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+} from "@rockpool/workflow";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
+import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+
+type Ctx = WorkflowContext;
+
+async function countdown(ctx: Ctx, n: number): Promise<string> {
+  if (n === 0) return "lift-off";
+  await ctx.sleep(10);
+  return await ctx.continueAsNew(n - 1);
+}
+
+/** Sums what it is sent, beginning anew after every second number. */
+async function sums(ctx: Ctx, input: { sum: number; left: number }): Promise<number> {
+  let { sum, left } = input;
+  for (let i = 0; i < 2 && left > 0; i++, left--) sum += await ctx.waitForSignal<number>("n");
+  if (left > 0) return await ctx.continueAsNew({ sum, left });
+  return sum;
+}
+
+Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handle waits for the end of the chain", async () => {
+  const { executor, store, clock } = setUp();
+  await store.save({ workflowId: "before", status: "running" });
+  const handle = await executor.execute(countdown, { id: "a", input: 3 });
+  await store.save({ workflowId: "after", status: "running" });
+  assertEquals(await handle.result(), "lift-off");
+  const state = (await store.load("a"))!;
+  assertEquals(typesOf(state.history), ["workflow_started", "workflow_completed"]);
+  assertEquals([state.input, state.createdAt, clock.now(), handle.status], [0, 0, 30, "completed"]);
+  assert(state.runId !== handle.runId);
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["before", "a", "after"]);
+  assertEquals(await (await executor.handle("a")).result(), "lift-off");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals over, in order", async () => {
+  const { executor, store } = setUp();
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 7 } });
+  await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", { name: "n", payload })));
+  assertEquals(await handle.result(), 28);
+  const { history } = (await store.load("a"))!;
+  assertEquals(history.filter(({ type }) => type === "signal_received").length, 1);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several names, buffered and half read", async () => {
+  async function reads(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 1) {
+      const got: unknown[] = [];
+      for await (const one of ctx.receiveSignal("b")) if (got.push(one) === 2) break;
+      for await (const one of ctx.receiveSignal("a")) if (got.push(one) === 4) break;
+      return got;
+    }
+    for await (const one of ctx.receiveSignal("b")) if (one === "b1") return await ctx.continueAsNew(1);
+  }
+  const { executor, store, clock } = setUp();
+  clock.hold();
+  const signals = ["a1", "b1", "a2", "b2", "b3"];
+  for (const payload of signals) {
+    if (payload === "a1") await executor.execute(reads, { id: "a", input: 0 });
+    await executor.signal("a", { name: payload[0], payload });
+  }
+  clock.release();
+  assertEquals(await (await executor.handle("a")).result(), ["b2", "b3", "a1", "a2"]);
+  const carried = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
+  assertEquals(carried.map((event) => (event as { payload: unknown }).payload), ["a1", "a2", "b2", "b3"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires into the next run", async () => {
+  async function stale(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 0) {
+      void ctx.sleep(50).then(() => ctx.continueAsNew("stale"));
+      return await ctx.continueAsNew(1);
+    }
+    await ctx.sleep(100);
+    return ctx.now();
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(stale, { id: "a", input: 0 });
+  assertEquals(await handle.result(), 100);
+  assertEquals(typesOf((await store.load("a"))!.history), [
+    "workflow_started",
+    "timer_started",
+    "timer_fired",
+    "workflow_completed",
+  ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run", async () => {
+  let after = false;
+  async function ends(ctx: Ctx, round: number): Promise<unknown> {
+    if (round === 0) {
+      ctx.continueAsNew(1);
+      ctx.continueAsNew(2); // the first counts
+      return "no result of the first run";
+    }
+    await Promise.resolve().then(() => after = true);
+    return round;
+  }
+  const { executor } = setUp();
+  assertEquals(await (await executor.execute(ends, { id: "a", input: 0 })).result(), 1);
+  assert(after);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be stored, and the run goes on", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(
+    (ctx: Ctx) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
+    { id: "a" },
+  );
+  assertEquals(await handle.result(), "Cannot store input: a function cannot be stored");
+  await executor.close();
+});
+
+Deno.test("Executor.cancel() reaches a workflow that continues as new all the time", async () => {
+  async function forever(ctx: Ctx, n: number): Promise<number> {
+    await ctx.sleep(1);
+    return await ctx.continueAsNew(n + 1);
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(forever, { id: "a", input: 0 });
+  for (let i = 0; i < 20; i++) await settle();
+  await executor.cancel("a", "enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  const state = (await store.load("a"))!;
+  assertEquals(state.status, "canceled");
+  assert(state.input as number > 5);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() starts an ID anew after its chain has ended, with nothing left over", async () => {
+  const { executor, store } = setUp();
+  await (await executor.execute(sums, { id: "a", input: { sum: 0, left: 0 } })).result();
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 100, left: 3 } });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  assertEquals(await handle.result(), 106);
+  const again = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
+  await executor.signal("a", { name: "n", payload: 5 });
+  assertEquals([await again.result(), await handle.result()], [5, 106]);
+  assertEquals((await store.load("a"))!.history[0].type, "workflow_started");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywhere", async () => {
+  const signals = [1, 2, 3, 4, 5].map((payload) => ({ atMs: payload < 4 ? 0 : 10, name: "n", payload }));
+  for (const deaths of [1, 3]) {
+    const { points, undisturbed } = await crashTest(sums, { id: "a", input: { sum: 0, left: 5 }, signals, deaths });
+    assertEquals([undisturbed.result, undisturbed.states.length], [15, 3]);
+    assert(points >= 24, `${points}`);
+  }
+});
+
+Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever sends it when", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 200 } });
+  for (let i = 0; i < 200; i += 4) {
+    await Promise.all([0, 1, 2, 3].map((k) => (k % 2 ? executor : other).signal("a", { name: "n", payload: i + k })));
+  }
+  assertEquals(await handle.result(), 199 * 100);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+/** Reads in a branch of its own, and begins anew with every number. */
+async function listens(ctx: Ctx, got: readonly number[]): Promise<readonly number[]> {
+  const list = [...got];
+  const read = async () => {
+    for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
+  };
+  ctx.handleUpdate("add", (n: number) => list.push(n));
+  read().catch(() => {}); // cancelled
+  await ctx.waitUntil(() => list.length > got.length);
+  return list.length > 4 ? list : await ctx.continueAsNew(list);
+}
+
+Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the next run, whoever goes on reading", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  let n = 0;
+  store.before.append = async ({ replaces, events }) => {
+    // Another one's signal comes between, and this one has turns enough to see it.
+    if (replaces === undefined || events.length > 1 || n === 3) return;
+    await other.signal("a", { name: "n", payload: ++n });
+    await settle();
+  };
+  assertEquals(await executor.update("a", "add", 0), 1);
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals((await handle.result()).toSorted(), [0, 1, 2, 3, 4]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.cancel() reaches the next run if it comes while one continues as new", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(listens, { id: "a", input: [] });
+  store.before.append = async ({ replaces }) => {
+    if (replaces !== undefined) await other.cancel("a", "enough");
+    await settle();
+  };
+  await executor.signal("a", { name: "n", payload: 1 });
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  assertEquals((await store.load("a"))?.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+for (
+  const [verb, last] of [["cancel", "cancel_requested"], ["terminate", "workflow_canceled"], [
+    "signal",
+    "signal_received",
+  ]] as const
+) {
+  Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
+    const store = withoutSubscribe(); // nobody hears of the other's writes
+    const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
+    const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+    await other.recover();
+    await other.signal("a", { name: "n", payload: 1 });
+    await other.signal("a", { name: "n", payload: 2 });
+    await settle();
+    // it believes in the run before
+    await (verb === "signal" ? first.signal("a", { name: "x" }) : first[verb]("a", "enough"));
+    const { input, history } = (await store.load("a"))!;
+    assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
+    await assertRejects(() => handle.result(), WorkflowError);
+    await Promise.all([first.close(), other.close()]);
+  });
+}
+
+Deno.test("Executor.signal() sends nothing twice when the store's answer is lost and the run is continued meanwhile", async () => {
+  const { executor, store, clock } = setUp({ store: new FaultyStore() });
+  const other = new Executor({ store, clock });
+  await executor.execute(listens, { id: "a", input: [] });
+  store.after.append = async ({ events }) => {
+    if (events[0].type !== "signal_received") return;
+    store.after.append = () => {};
+    await settle(); // it is read, and the run continued
+    throw new Error("the answer is lost");
+  };
+  const error = await assertRejects(() => other.signal("a", { name: "n", payload: 1 }), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "conflict",
+    'Cannot signal workflow "a": it was continued as new or replaced before the store said whether the signal is there',
+  ]);
+  await settle();
+  assertEquals((await store.load("a"))!.input, [1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what others write", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  for (const payload of [1, 2, 3]) {
+    await other.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals(handle.status, "completed");
+  assertEquals(await handle.result(), 6);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
+  const { executor, store, clock } = setUp();
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  await settle();
+  await executor.close();
+  const next = new Executor({ store, clock, workflows: { sums } });
+  const [handle] = await next.recover();
+  await next.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 10);
+  await next.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other executors send", async () => {
+  const { executor, store, clock } = setUp();
+  const desk = new Executor({ store, clock });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
+  for (const payload of [1, 2, 3, 4, 5]) {
+    await desk.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals([handle.status, await handle.result()], ["completed", 15]);
+  await Promise.all([executor.close(), desk.close()]);
+});
+
+Deno.test("WorkflowHandle.result() and Executor.signal() go on when another executor continues the run as new", async () => {
+  const store = new FaultyStore();
+  const { executor: first, clock } = setUp({ store });
+  const second = new Executor({ store, clock, workflows: { sums } });
+  const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  const [other] = await second.recover();
+  await settle();
+  const slow = gate();
+  store.before.append = async ({ events }) => { // the second one is slow to store a signal, and to continue the run
+    if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
+  };
+  const late = second.signal("a", { name: "n", payload: 4 });
+  await first.signal("a", { name: "n", payload: 1 });
+  await first.signal("a", { name: "n", payload: 2 });
+  await settle();
+  slow.open();
+  await late;
+  assertEquals([await handle.result(), await other.result()], [7, 7]);
+  assertEquals([handle.status, other.status], ["completed", "completed"]);
+  await Promise.all([first.close(), second.close()]);
+});
+
+Deno.test("Executor.recover() leaves a run alone that was continued as new while the store listed what runs", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  for (const payload of [1, 2]) await executor.signal("a", { name: "n", payload });
+  await settle();
+  slow.open();
+  assertEquals(await recovered, []);
+  await settle();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
+});
+
+Deno.test("WorkflowHandle.status stays what result() has told, whatever recover() does with an older list", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
+  const slow = gate();
+  store.after.list = () => slow.promise;
+  const recovered = executor.recover();
+  await executor.signal("a", { name: "n", payload: 1 });
+  assertEquals(await handle.result(), 1);
+  slow.open();
+  const [again] = await recovered;
+  assertEquals(handle.status, "completed");
+  assertEquals(await again.result(), 1);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
+  const store = new InMemoryStore();
+  const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
+  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+  const other = new Executor({ store, clock, workflows: { sums } });
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  await other.recover();
+  await settle();
+  for (const payload of [1, 2]) await other.signal("a", { name: "n", payload });
+  await settle();
+  await other.close();
+  const [handle] = await executor.recover();
+  await executor.signal("a", { name: "n", payload: 4 });
+  assertEquals(await handle.result(), 7);
+  await executor.close();
+});
+
+Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
+  const { executor, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
+  const watched = (await other.handle("a")).result();
+  for (const payload of [1, 2, 3, 4, 5]) {
+    await executor.signal("a", { name: "n", payload });
+    await settle();
+  }
+  assertEquals(await watched, 15);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain in memory", async () => {
+  async function long(ctx: Ctx, n: number): Promise<number> {
+    return n === 2000 ? n : await ctx.continueAsNew(n + 1);
+  }
+  const { executor, store } = setUp();
+  assertEquals(await (await executor.execute(long, { id: "a", input: 0 })).result(), 2000);
+  assertEquals([store.size, (await store.load("a"))!.history.length], [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
+  const held: WeakRef<number[]>[] = [];
+  async function long(ctx: Ctx, n: number): Promise<number> {
+    const numbers = [n];
+    held.push(new WeakRef(numbers));
+    if (n === 3) await ctx.waitForSignal("go");
+    else await ctx.continueAsNew(n + 1);
+    return numbers.length;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(long, { id: "a", input: 0 });
+  await settle();
+  collectGarbage();
+  assertEquals(held.map((ref) => ref.deref()), [undefined, undefined, undefined, [3]]);
+  await executor.signal("a", { name: "go" });
+  await handle.result();
+  await executor.close();
+});
+
+const started = (input: unknown, firstRunId?: string): WorkflowEvent => ({
+  type: "workflow_started",
+  at: 50,
+  workflowName: "w",
+  input,
+  ...(firstRunId && { firstRunId }),
+});
+const batch: AppendBatch = { workflowId: "a", runId: "2", replaces: "1", expectedLength: 2, events: [started(2, "1")] };
+
+async function running(): Promise<InMemoryStore> {
+  const store = new InMemoryStore();
+  const events = [started(1), { type: "timer_fired", at: 60, seq: 0 }] as const;
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events });
+  return store;
+}
+
+Deno.test("InMemoryStore.append() continues a running run as a new one in one step", async () => {
+  const store = await running();
+  const before = (await store.load("a"))!;
+  await store.append(batch);
+  const after = (await store.load("a"))!;
+  assertEquals([after.runId, after.status, after.input, after.history.length], ["2", "running", 2, 1]);
+  assertEquals([after.createdAt, before.history.length], [before.createdAt, 2]);
+  assertEquals(applyBatch(before, batch), after);
+});
+
+const conflicting: [what: string, change: Partial<AppendBatch>][] = [
+  ["its history is longer", { expectedLength: 1 }],
+  ["its history is shorter", { expectedLength: 3 }],
+  ["it is another run", { replaces: "0" }],
+  ["it is not there", { workflowId: "b" }],
+];
+for (const [what, change] of conflicting) {
+  Deno.test(`InMemoryStore.append() does not continue a run when ${what}`, async () => {
+    const store = await running();
+    const before = await store.load("a");
+    const error = await assertRejects(() => store.append({ ...batch, ...change }), WorkflowError);
+    assertEquals([error.code, await store.load("a") === before], ["conflict", true]);
+  });
+}
+
+Deno.test("InMemoryStore.append() does not continue a run that is finished, and not twice", async () => {
+  const store = await running();
+  await store.append(batch);
+  assertEquals((await assertRejects(() => store.append(batch), WorkflowError)).code, "conflict");
+  const done: WorkflowEvent = { type: "workflow_completed", at: 70 };
+  await store.append({ workflowId: "a", runId: "2", expectedLength: 1, events: [done] });
+  const next = { ...batch, runId: "3", replaces: "2" };
+  assertEquals((await assertRejects(() => store.append(next), WorkflowError)).code, "conflict");
+});
+
+Deno.test("Executor.update() is answered once each by a workflow that continues as new again and again", async () => {
+  async function ledger(ctx: Ctx, lines: readonly number[]): Promise<readonly number[]> {
+    const list = [...lines];
+    let last = false;
+    ctx.handleUpdate<number, number>("note", (n) => list.push(n));
+    ctx.handleUpdate<void, undefined>("end", () => void (last = true));
+    await ctx.waitUntil(() => last || list.length > lines.length);
+    return last ? list : await ctx.continueAsNew(list);
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(ledger, { id: "a", input: [] });
+  const answers: number[] = [];
+  for (let i = 0; i < 60; i += 3) {
+    answers.push(...await Promise.all([i, i + 1, i + 2].map((n) => executor.update<number, number>("a", "note", n))));
+  }
+  await executor.update("a", "end");
+  assertEquals([...(await handle.result())].sort((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i));
+  assertEquals(answers.sort((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i + 1));
+  assert((await store.load("a"))!.history.length < 20);
+  await executor.close();
+});
+
+Deno.test("Executor.update() rejects when the run continues as new before the handler has ended", async () => {
+  async function hasty(ctx: Ctx, round: number): Promise<number> {
+    ctx.handleUpdate("slow", () => ctx.sleep(1e6).then(() => 1));
+    if (round === 1) return round;
+    await ctx.waitForSignal("go");
+    return await ctx.continueAsNew(1);
+  }
+  const { executor, clock } = setUp();
+  clock.hold();
+  const handle = await executor.execute(hasty, { id: "a", input: 0 });
+  const update = executor.update("a", "slow");
+  await settle();
+  await executor.signal("a", { name: "go" });
+  const error = await assertRejects(() => update, WorkflowError, "it was continued as new before it had answered");
+  assertEquals([error.code, await handle.result()], ["not_found", 1]);
+  await executor.close();
+});
+
+Deno.test("Executor.update() asked again after a crash leaves its answer to the run that took it, which continues as new", async () => {
+  async function counter(ctx: Ctx, start: number): Promise<number> {
+    let [sum, asked] = [start, 0];
+    ctx.handleUpdate<number, number>("add", (n) => {
+      asked++;
+      return sum += n;
+    });
+    await ctx.waitUntil(() => asked === 2);
+    return sum < 10 ? await ctx.continueAsNew(sum) : sum;
+  }
+  const updates = [1, 2, 3, 4].map((input) => ({ atMs: 10 * input, name: "add", input, check: () => {} }));
+  for (const deaths of [1, 3]) {
+    const { undisturbed } = await crashTest(counter, { input: 0, updates, deaths });
+    assertEquals([undisturbed.result, undisturbed.states.length], [10, 2]);
+  }
+});

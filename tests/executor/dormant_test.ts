@@ -1,0 +1,769 @@
+/** Runs that are dropped from memory while nothing goes on for them, and come back. */
+
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  CanceledError,
+  Executor,
+  type ExecutorOptions,
+  InMemoryStore,
+  NonDeterminismError,
+  TimeoutError,
+  type WorkflowContext,
+  WorkflowError,
+} from "@rockpool/workflow";
+import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
+import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+
+type Ctx = WorkflowContext;
+
+const parks = { parkAfterMs: 0 };
+
+/** A workflow that collects signals until one says "end"; `begun` counts how often its code began. */
+function collector() {
+  const code = {
+    begun: 0,
+    async collect(ctx: Ctx): Promise<string[]> {
+      code.begun++;
+      const got: string[] = [];
+      ctx.handleQuery("got", () => [...got]);
+      ctx.handleUpdate("add", (item: string) => got.push(item));
+      for (;;) {
+        const item = await ctx.waitForSignal<string>("item");
+        if (item === "end") return got;
+        got.push(item);
+      }
+    },
+  };
+  return code;
+}
+
+/** A collector that is parked under the ID "a". */
+async function parked<Options extends Partial<ExecutorOptions>>(options: Options = {} as Options) {
+  const code = collector();
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ ...parks, workflows: { collect: code.collect }, ...options, store });
+  const handle = await executor.execute(code.collect, { id: "a" });
+  await settle();
+  const item = (payload: string) => executor.signal("a", { name: "item", payload });
+  return { code, store, executor, clock, handle, item };
+}
+
+Deno.test("ExecutorOptions.parkAfterMs lets a run come back for each signal, with what it had", async () => {
+  const { code, executor, handle, item, store } = await parked();
+  for (const one of ["x", "y"]) {
+    await item(one);
+    await settle();
+  }
+  assertEquals([code.begun, handle.status], [3, "running"]);
+  await item("end");
+  assertEquals(await handle.result(), ["x", "y"]);
+  assertEquals([code.begun, handle.status], [4, "completed"]);
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history).filter((type) => type === "signal_received").length, 3);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs replays once for signals that come at once, in their order", async () => {
+  const { code, executor, handle, item, store } = await parked();
+  let loads = 0;
+  store.before.load = () => void loads++;
+  await Promise.all(["x", "y", "z", "end"].map(item));
+  assertEquals(await handle.result(), ["x", "y", "z"]);
+  assertEquals([code.begun, loads], [2, 1]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs loses no signal that comes at any step of parking and coming back", async () => {
+  for (let pause = 0; pause < 40; pause++) {
+    const { executor, handle, item } = await parked();
+    const sent = [item("x")];
+    for (let i = 0; i < pause; i++) await null;
+    sent.push(item("y"));
+    if (pause % 2) await settle();
+    await item("end");
+    await Promise.all(sent);
+    assertEquals(await handle.result(), ["x", "y"], `${pause}`);
+    await executor.close();
+  }
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a query, an update and its repetition bring a run back", async () => {
+  const { code, executor, handle, item } = await parked();
+  await item("x");
+  await settle();
+  assertEquals(await executor.query("a", "got"), ["x"]);
+  await settle();
+  assertEquals(await executor.update("a", "add", "y", { updateId: "u" }), 2);
+  await settle();
+  assertEquals(await executor.update("a", "add", "y", { updateId: "u" }), 2);
+  await settle();
+  const begun = code.begun;
+  assertEquals([begun, await executor.query("a", "status")], [5, "running"]);
+  const error = await assertRejects(() => executor.update("a", "none"), WorkflowError);
+  assertEquals(error.message, 'Cannot update workflow "a": it has no handler for "none"');
+  await item("end");
+  assertEquals(await handle.result(), ["x", "y"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs keeps a run in memory until its updates are answered", async () => {
+  let begun = 0;
+  const { executor } = setUp(parks);
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    begun++;
+    ctx.handleUpdate("ask", () => ctx.waitForSignal("answer"));
+    await ctx.waitForSignal("end");
+  }, { id: "a" });
+  await settle();
+  const answer = executor.update("a", "ask");
+  await settle();
+  await executor.signal("a", { name: "answer", payload: 42 });
+  assertEquals([await answer, begun], [42, 2]);
+  await executor.signal("a", { name: "end" });
+  await handle.result();
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a cancellation reach a parked run, whose cleanup can be parked again", async () => {
+  const { executor, clock } = setUp(parks);
+  clock.hold();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    try {
+      await ctx.waitForSignal("never");
+    } finally {
+      await ctx.shield(() => ctx.sleep(1000));
+    }
+  }, { id: "a", timeoutMs: 100_000 });
+  await settle();
+  await Promise.all([executor.cancel("a", "enough"), executor.cancel("a", "twice")]);
+  clock.release();
+  const error = await assertRejects(() => handle.result(), CanceledError);
+  assertEquals([error.message, clock.now()], ['Canceled workflow "a": enough', 1000]);
+  await executor.close();
+});
+
+Deno.test("ExecuteOptions.signal and timeoutMs reach a parked run", async () => {
+  const abort = new AbortController();
+  const { executor, clock } = setUp(parks);
+  const wait = (ctx: Ctx) => ctx.waitForSignal("never");
+  clock.hold();
+  const aborted = await executor.execute(wait, { id: "a", signal: abort.signal });
+  const late = await executor.execute(wait, { id: "b", timeoutMs: 50 });
+  await settle();
+  abort.abort(new Error("gone"));
+  assertEquals((await assertRejects(() => aborted.result(), CanceledError)).message, 'Canceled workflow "a": gone');
+  assertEquals(clock.now(), 0);
+  clock.release();
+  await assertRejects(() => late.result(), TimeoutError);
+  assertEquals(clock.now(), 50);
+  await executor.close();
+});
+
+Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", async () => {
+  let cleaned = false;
+  const { executor } = setUp(parks);
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    await ctx.waitForSignal("never").finally(() => cleaned = true);
+  }, { id: "a" });
+  await settle();
+  await executor.terminate("a");
+  const { code } = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([code, handle.status, cleaned], ["terminated", "canceled", false]);
+  await executor.close();
+});
+
+Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", async () => {
+  const { code, executor, handle, item } = await parked();
+  const joined = await executor.execute(code.collect, { id: "a", onConflict: "join" });
+  await item("x");
+  await settle();
+  assertEquals([joined.runId, joined.status], [handle.runId, "running"]);
+  const next = await executor.execute(code.collect, { id: "a", onConflict: "terminate" });
+  for (const old of [handle, joined]) {
+    const { code: why } = await assertRejects(() => old.result(), WorkflowError);
+    assertEquals(why, old === handle ? "terminated" : "not_found"); // it was not waited for in time
+  }
+  await item("end");
+  assertEquals(await next.result(), []);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
+  let armed = 0;
+  const { clock, store } = setUp();
+  const counting = {
+    now: () => clock.now(),
+    hold: () => clock.hold(),
+    release: () => clock.release(),
+    setTimer(dueAt: number, callback: () => void) {
+      armed++;
+      const clear = clock.setTimer(dueAt, () => {
+        armed--;
+        callback();
+      });
+      let cleared = false;
+      return () => {
+        if (!cleared) armed--;
+        cleared = true;
+        clear();
+      };
+    },
+  };
+  const executor = new Executor({ store, clock: counting, ...parks });
+  const woke: number[] = [];
+  clock.hold();
+  const handles = await executor.executeMany(async function nap(ctx: Ctx, ms: number) {
+    await Promise.all([ctx.sleep(ms), ctx.sleep(2 * ms)]);
+    woke.push(ctx.now());
+  }, [300, 100, 200].map((input) => ({ input })));
+  await settle();
+  assertEquals(armed, 1);
+  clock.release();
+  for (const handle of handles) await handle.result();
+  assertEquals([woke, armed], [[200, 400, 600], 0]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs does not move a virtual clock, and leaves no timer", async () => {
+  for (const parkAfterMs of [0, 1000]) {
+    const { clock, executor } = setUp({ parkAfterMs });
+    await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "a" });
+    await settle();
+    assertEquals(clock.now(), 0);
+    await executor.close();
+  }
+});
+
+Deno.test("ExecutorOptions.parkAfterMs parks a run that has rested for so long when something comes to rest", async () => {
+  const { code, executor, clock, item, handle } = await parked({ parkAfterMs: 1000 });
+  const other = await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "b" });
+  const stir = async (id: string) => {
+    await executor.signal(id, { name: "some" });
+    await settle();
+  };
+  clock.advance(999);
+  await stir("b");
+  assertEquals(await executor.query("a", "got"), []);
+  assertEquals(code.begun, 1); // it was there
+  await item("x");
+  clock.advance(999);
+  await stir("b");
+  await item("y");
+  assertEquals(code.begun, 1); // it had rested for 999 ms only since it was there last
+  await settle();
+  clock.advance(1000);
+  await stir("b");
+  await item("end");
+  assertEquals([await handle.result(), code.begun, other.status], [["x", "y"], 2, "running"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a timer fire that comes due while its run is on the way back", async () => {
+  const { executor, store, clock } = setUp({ ...parks, store: new FaultyStore() });
+  clock.hold();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const first = await Promise.race([ctx.waitForSignal<string>("s"), ctx.sleep(100)]);
+    await ctx.sleep(50);
+    return [first, ctx.now()];
+  }, { id: "a" });
+  await settle();
+  const read = gate();
+  store.after.load = () => read.promise;
+  const sent = executor.signal("a", { name: "s", payload: "signal" });
+  await settle();
+  clock.setTimer(120, () => {});
+  clock.next(); // the run is not there to set its own
+  store.after.load = () => {};
+  read.open();
+  await sent;
+  clock.release();
+  assertEquals(await handle.result(), ["signal", 170]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs parks a run whose time is to come", async () => {
+  const { executor, clock } = setUp(parks);
+  clock.hold();
+  const staged = async (ctx: Ctx) => [await ctx.waitForSignal("s"), ctx.now()];
+  const handle = await executor.execute(staged, { id: "a", startAfterMs: 100 });
+  await settle();
+  await executor.signal("a", { name: "s", payload: 1 });
+  await settle();
+  const error = await assertRejects(() => executor.query("a", "x"), WorkflowError);
+  assertEquals(error.message, 'Cannot query workflow "a": its code begins at 100 only');
+  clock.release();
+  assertEquals(await handle.result(), [1, 100]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that is cancelled before its time", async () => {
+  const { executor, store, clock } = setUp(parks);
+  clock.hold();
+  let begun = 0;
+  const handle = await executor.execute((ctx: Ctx) => (begun++, ctx.sleep(1)), { id: "a", startAfterMs: 100 });
+  await settle();
+  await executor.cancel("a");
+  await assertRejects(() => handle.result(), CanceledError);
+  const history = typesOf((await store.load("a"))!.history);
+  assertEquals([begun, history], [0, ["workflow_started", "cancel_requested", "workflow_canceled"]]);
+  await executor.close();
+});
+
+async function patient(ctx: Ctx) {
+  return await ctx.waitForSignal<number>("go");
+}
+
+Deno.test("ExecutorOptions.parkAfterMs parks parents and children, and the end of a child brings its parent back", async () => {
+  let begun = 0;
+  const { executor, store } = setUp(parks);
+  const family = async (ctx: Ctx) => {
+    begun++;
+    const children = ["c", "d"].map((id) => ctx.startChild(patient, undefined, { id }));
+    return await Promise.all(children.map((child) => child.result()));
+  };
+  const handle = await executor.execute(family, { id: "a" });
+  await settle();
+  for (const [payload, id] of ["c", "d"].entries()) {
+    await executor.signal(id, { name: "go", payload });
+    await settle();
+  }
+  assertEquals([await handle.result(), begun], [[0, 1], 3]);
+  assertEquals(typesOf((await store.load("a"))!.history).filter((type) => type.startsWith("child")).length, 4);
+  await executor.close();
+});
+
+async function again(ctx: Ctx, n: number): Promise<number> {
+  await ctx.waitForSignal("go");
+  return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
+}
+
+Deno.test("ExecutorOptions.parkAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
+  const { executor } = setUp(parks);
+  const parent = async (ctx: Ctx) => {
+    const ends = [again, again].map((child, i) =>
+      ctx.executeChild(child, 1, { id: `c${i}` }).catch((error) => (error as WorkflowError).code)
+    );
+    return await Promise.all(ends);
+  };
+  const handle = await executor.execute(parent, { id: "a" });
+  for (let i = 0; i < 2; i++) {
+    await settle();
+    await executor.signal("c0", { name: "go" });
+  }
+  await settle();
+  await executor.terminate("c1");
+  assertEquals(await handle.result(), [7, "terminated"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a parked parent that is cancelled close its parked child", async () => {
+  const { executor, store } = setUp(parks);
+  const parent = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
+  const handle = await executor.execute(parent, { id: "a" });
+  await settle();
+  await executor.cancel("a");
+  await assertRejects(() => handle.result(), CanceledError);
+  await settle();
+  assertEquals((await store.load("c"))!.status, "canceled");
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs suspends a parked parent with a child that cannot go on, and recover() goes on with both", async () => {
+  const store = new FaultyStore();
+  const family = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
+  const reports: unknown[] = [];
+  const options = { ...parks, workflows: { family, patient }, storeRetry: { maxAttempts: 2 } };
+  const { executor } = setUp({ store, ...options, onError: (error) => reports.push(error) });
+  const handle = await executor.execute(family, { id: "a" });
+  await settle();
+  store.before.load = () => {
+    throw new Error("the store is away");
+  };
+  const error = await assertRejects(() => executor.signal("c", { name: "go", payload: 1 }), WorkflowError);
+  assertEquals([error.code, reports], ["store_failed", [error]]);
+  store.before.load = () => {};
+  assertEquals(await assertRejects(() => handle.result()), error);
+  const [again] = await executor.recover();
+  await settle();
+  await executor.signal("c", { name: "go", payload: 2 });
+  assertEquals(await again.result(), 2);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs brings a run back when another executor writes to it", async () => {
+  const { code, executor, clock, store, handle } = await parked();
+  const other = new Executor({ store, clock });
+  for (const payload of ["x", "end"]) {
+    await other.signal("a", { name: "item", payload });
+    await settle();
+  }
+  assertEquals([await handle.result(), code.begun], [["x"], 3]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
+  const parent = (ctx: Ctx) => ctx.executeChild(again, 1, { id: "c" });
+  const { executor, store, clock } = setUp({ ...parks, workflows: { again, parent } });
+  const handle = await executor.execute(parent, { id: "a" });
+  await settle();
+  const other = new Executor({ store, clock, workflows: { again }, onError() {} }); // it does not know the parent
+  await other.recover();
+  await settle();
+  for (let i = 0; i < 2; i++) {
+    await other.signal("c", { name: "go" });
+    await settle();
+  }
+  assertEquals(await handle.result(), 7);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the one that another executor has continued it by", async () => {
+  const sends: [send: (executor: Executor) => Promise<void>, status: string][] = [
+    [(executor) => executor.signal("a", { name: "go" }), "completed"],
+    [(executor) => executor.cancel("a"), "canceled"],
+    [(executor) => executor.terminate("a"), "canceled"],
+  ];
+  for (const [send, status] of sends) {
+    const store = new InMemoryStore();
+    const { executor, clock } = setUp({ ...parks, store: withoutSubscribe(store) }); // nobody tells it
+    const other = new Executor({ store, clock, workflows: { again } });
+    await executor.execute(again, { id: "a", input: 1 });
+    await settle();
+    await other.recover();
+    await settle();
+    await other.signal("a", { name: "go" });
+    await settle();
+    await send(executor);
+    await settle();
+    assertEquals((await store.load("a"))!.status, status);
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
+  const { code, executor, clock, store } = await parked();
+  const other = new Executor({ store, clock, workflows: { collect: code.collect } });
+  await other.signal("a", { name: "item", payload: "x" });
+  assertEquals(await executor.query("a", "got"), ["x"]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
+  for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
+    const collect = async (ctx: Ctx, before: string[]): Promise<string[]> => {
+      const got = [...before];
+      ctx.handleQuery("got", () => [...got]);
+      ctx.handleUpdate("add", (item: string) => got.push(item));
+      for (;;) {
+        const item = await ctx.waitForSignal<string>("item");
+        got.push(item);
+        if (item === "end") return got;
+        if (item === "renew") return await ctx.continueAsNew(got);
+      }
+    };
+    const store = new InMemoryStore();
+    const options = { ...parks, workflows: { collect } };
+    const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+    const other = new Executor({ store, clock, workflows: { collect } });
+    await executor.execute(collect, { id: "a", input: [] });
+    await settle();
+    await other.recover();
+    await other.update("a", "add", "added", { updateId: "1" });
+    for (const payload of payloads) await other.signal("a", { name: "item", payload });
+    await settle();
+    const answer = executor.update("a", "add", "added", { updateId: "1" }).catch((error) => error.code);
+    assertEquals(await executor.query("a", "got"), ["added", ...payloads]);
+    assertEquals(await answer, payloads[0] === "end" ? 1 : "unsupported");
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another executor has ended", async () => {
+  const { code, executor, clock, store, handle } = await parked();
+  const other = new Executor({ store, clock });
+  await other.terminate("a");
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, handle.status, code.begun], ["terminated", "canceled", 1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("ExecutorOptions.parkAfterMs leaves activities to the executor that began them while the run was parked", async () => {
+  const calls: string[] = [];
+  const charged = gate<string>();
+  async function order(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return await ctx.executeActivity(function charge() {
+      calls.push("charge");
+      return charged.promise;
+    });
+  }
+  const store = new FaultyStore();
+  const { executor, clock } = setUp({ store, ...parks });
+  const handle = await executor.execute(order, { id: "a" });
+  await settle();
+  const { executor: other } = setUp({ store, clock, workflows: { order } });
+  await other.recover();
+  await other.signal("a", { name: "go" });
+  await settle();
+  assertEquals(calls, ["charge"]);
+  charged.open("paid");
+  assertEquals([await handle.result(), calls.length], ["paid", 1]);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.recover() brings a parked run back that another executor has gone on with, if the store told nobody", async () => {
+  let calls = 0;
+  const { promise: never } = gate();
+  async function order(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return await ctx.executeActivity(function charge() {
+      return ++calls === 1 ? never : "paid";
+    });
+  }
+  const store = new InMemoryStore();
+  const { executor, clock } = setUp({ store: withoutSubscribe(store), ...parks });
+  const handle = await executor.execute(order, { id: "a" });
+  await settle();
+  const { executor: other } = setUp({ store, clock, workflows: { order } });
+  await other.recover();
+  await other.signal("a", { name: "go" });
+  await settle();
+  await other.close();
+  assertEquals([await executor.recover(), calls], [[], 1]);
+  assertEquals([await handle.result(), calls], ["paid", 2]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs tells hooks of each event once, and logs nothing twice", async () => {
+  const told: string[] = [];
+  const silent = () => {};
+  const logger = { debug: silent, info: (text: string) => told.push(text), warn: silent, error: silent };
+  const hooks = {
+    workflowStarted: () => told.push("started"),
+    signalReceived: () => told.push("signal"),
+    workflowCompleted: () => told.push("completed"),
+  };
+  const { executor } = setUp({ ...parks, hooks, logger });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.log.info("begins");
+    for (let i = 0; i < 2; i++) {
+      await ctx.waitForSignal("go");
+      ctx.log.info(`got ${i}`);
+    }
+  }, { id: "a" });
+  for (let i = 0; i < 2; i++) {
+    await settle();
+    await executor.signal("a", { name: "go" });
+  }
+  await handle.result();
+  assertEquals(told, ["started", "begins", "signal", "got 0", "signal", "got 1", "completed"]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs suspends a run whose code does not come back to where it was, and tells onError", async () => {
+  let edited = false;
+  const reports: unknown[] = [];
+  const { executor, store } = setUp({ ...parks, onError: (error) => reports.push(error) });
+  const handle = await executor.execute(async function order(ctx: Ctx) {
+    await ctx.sleep(edited ? 10 : 0);
+    if (edited) return;
+    await ctx.sideEffect(() => 1);
+    await ctx.waitForSignal("go");
+  }, { id: "a" });
+  await settle();
+  const before = await store.load("a");
+  edited = true;
+  const error = await assertRejects(() => executor.signal("a", { name: "go" }), NonDeterminismError);
+  assertEquals(await assertRejects(() => handle.result()), error);
+  assertEquals([reports, await store.load("a") === before, handle.status], [[error], true, "running"]);
+  edited = false;
+  const [again] = await executor.recover();
+  await executor.signal("a", { name: "go" });
+  await again.result();
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs asks a failing store again, and suspends the run when that is in vain", async () => {
+  const reports: unknown[] = [];
+  const { executor, handle, item, store } = await parked({
+    storeRetry: { maxAttempts: 3, initialIntervalMs: 5 },
+    onError: (error) => reports.push(error),
+  });
+  let failures = 2;
+  store.before.load = () => {
+    if (failures-- > 0) throw new Error("the store is away");
+  };
+  await item("x");
+  await settle();
+  failures = Infinity;
+  const error = await assertRejects(() => item("y"), WorkflowError);
+  assertEquals(error.code, "store_failed");
+  failures = 0;
+  assertEquals([await assertRejects(() => handle.result()), reports], [error, [error]]);
+  const [again] = await executor.recover();
+  await item("end");
+  assertEquals(await again.result(), ["x"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowHandle.result() of a parked run rejects when the workflow is deleted or replaced", async () => {
+  const { executor, handle, store } = await parked();
+  await store.delete("a");
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals(error.message, 'Cannot go on with workflow "a": it was deleted from the store');
+  await executor.close();
+});
+
+Deno.test("Executor.close() leaves parked runs to recover(), also those on the way back", async () => {
+  for (const waking of [false, true]) {
+    const { code, executor, handle, item, store, clock } = await parked();
+    await item("x");
+    await settle();
+    const read = gate();
+    store.after.load = () => read.promise;
+    const sent = waking ? item("y").catch((error) => error.code) : undefined;
+    await settle();
+    await executor.close();
+    store.after.load = () => {};
+    read.open();
+    const { code: why } = await assertRejects(() => handle.result(), WorkflowError);
+    assertEquals([why, await sent], ["closed", waking ? "closed" : undefined]);
+    const { executor: next } = setUp({ store, clock, ...parks, workflows: { collect: code.collect } });
+    const [again] = await next.recover();
+    await settle();
+    await next.signal("a", { name: "item", payload: "end" });
+    assertEquals(await again.result(), ["x"]);
+    await next.close();
+  }
+});
+
+Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
+  const { clock, executor } = setUp(parks);
+  const release = gate();
+  let begun = 0;
+  await executor.execute(async (ctx: Ctx) => {
+    begun++;
+    await ctx.sleep(10);
+  }, { id: "a" });
+  clock.hold();
+  await executor.execute((ctx: Ctx) => ctx.executeActivity(() => release.promise), { id: "b" });
+  await executor.execute(async (ctx: Ctx) => {
+    begun++;
+    await ctx.sleep(10);
+  }, { id: "c" });
+  await settle();
+  const before = begun;
+  const closed = executor.close({ drainMs: 100 });
+  await settle();
+  clock.advance(50);
+  await settle();
+  release.open();
+  await closed;
+  assertEquals(begun, before);
+  clock.release();
+});
+
+Deno.test("Executor.close() with drainMs lets the activities end of a parent whose child is parked", async () => {
+  const { executor, store } = setUp(parks);
+  const worked = gate<number>();
+  await executor.execute(async (ctx: Ctx) => {
+    const child = ctx.executeChild(patient, undefined, { id: "c" });
+    return await Promise.all([child, ctx.executeActivity(() => worked.promise)]);
+  }, { id: "a" });
+  await settle();
+  const closed = executor.close({ drainMs: 100 });
+  await settle();
+  worked.open(1);
+  await closed;
+  assertEquals(typesOf((await store.load("a"))!.history).at(-1), "activity_completed");
+});
+
+Deno.test("ExecutorOptions.parkAfterMs keeps the subscription while runs are parked, and none after", async () => {
+  const store = countingSubscriptions();
+  const { executor } = setUp({ ...parks, store });
+  const handle = await executor.execute(patient, { id: "a" });
+  await settle();
+  assertEquals(store.subscriptions, 1);
+  await executor.signal("a", { name: "go", payload: 1 });
+  await handle.result();
+  assertEquals(store.subscriptions, 0);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs counts parked runs among maxConcurrentWorkflows", async () => {
+  const { executor } = setUp({ ...parks, maxConcurrentWorkflows: 1 });
+  const handles = [];
+  for (const id of ["a", "b"]) handles.push(await executor.execute(patient, { id }));
+  await settle();
+  for (const [payload, id] of ["b", "a"].entries()) {
+    await executor.signal(id, { name: "go", payload });
+    await settle();
+    assertEquals(handles.map(({ status }) => status)[0], id === "a" ? "completed" : "running");
+  }
+  assertEquals(await Promise.all(handles.map((handle) => handle.result())), [1, 0]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs leaves a run alone that waits for an activity or for nothing of its context", async () => {
+  let begun = 0;
+  const { executor } = setUp(parks);
+  const [fetched, worked] = [gate<number>(), gate<number>()];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    begun++;
+    const [one] = await Promise.all([ctx.executeActivity(() => worked.promise), ctx.sleep(0)]);
+    return one + await fetched.promise;
+  }, { id: "a" });
+  await settle();
+  worked.open(1);
+  await settle();
+  fetched.open(2);
+  assertEquals([await handle.result(), begun], [3, 1]);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs lets a parked run continue as new, with what it left unread", async () => {
+  const { executor } = setUp(parks);
+  async function count(ctx: Ctx, n: number): Promise<number> {
+    const next = await ctx.waitForSignal<number>("n");
+    return next < 0 ? n : await ctx.continueAsNew(n + next);
+  }
+  const handle = await executor.execute(count, { id: "a", input: 0 });
+  await settle();
+  for (const payload of [1, 2, 3, -1]) void executor.signal("a", { name: "n", payload });
+  assertEquals(await handle.result(), 6);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.parkAfterMs comes to the same wherever a process dies", async () => {
+  let begun = 0;
+  async function patient(ctx: Ctx) {
+    begun++;
+    const got = [await ctx.waitForSignal("s"), await ctx.waitForSignal("t", { timeoutMs: 20 }).catch(() => "none")];
+    await ctx.sleep(100);
+    return [...got, await ctx.waitForSignal("s"), ctx.now()];
+  }
+  const signals = [{ atMs: 30, name: "s", payload: "x" }, { atMs: 70, name: "s", payload: "y" }];
+  const { points, undisturbed } = await crashTest(patient, { executor: parks, signals, timeoutMs: 1000 });
+  assertEquals(undisturbed.result, ["x", "none", "y", 150]);
+  assert(begun > 3 * points, `${begun}`); // it was parked, and came back
+});
+
+Deno.test("Executor refuses a parkAfterMs that is no time", () => {
+  const error = assertThrows(() => setUp({ parkAfterMs: -1 }), RangeError);
+  assertStringIncludes(error.message, '"parkAfterMs" must be a finite number from 0, got -1');
+  assert(setUp({ parkAfterMs: 0 }).executor);
+});
+
+Deno.test("Executor.openRuns() says of a parked run that it is parked, and when it goes on by itself", async () => {
+  const { executor, clock } = setUp({ parkAfterMs: 0, startAt: 100 });
+  clock.hold();
+  await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });
+  await executor.execute((ctx: Ctx) => ctx.sleep(1000), { id: "b" });
+  await settle();
+  assertEquals(executor.openRuns().map(({ workflowId, waitsFor }) => [workflowId, waitsFor]), [
+    ["a", [{ type: "parked" }]],
+    ["b", [{ type: "parked", wakesAt: 1100 }]],
+  ]);
+  clock.release();
+  await executor.close();
+});

@@ -1,0 +1,51 @@
+/** Workflow code that waits for something that no history holds: said at once, not at the first replay. */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NonDeterminismError, type WorkflowContext } from "@rockpool/workflow";
+import { hops, setUp, typesOf } from "../support/testing.ts";
+
+const charge = () => "charged";
+
+Deno.test("Executor stops a run whose code calls the context after it had waited for something else", async () => {
+  const { executor, store } = setUp();
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    await hops(3); // a fetch, say
+    return await ctx.executeActivity(charge);
+  }, { id: "a" });
+  const { message, position } = await assertRejects(() => handle.result(), NonDeterminismError);
+  assertEquals(position, 0);
+  assertStringIncludes(
+    message,
+    'workflow "a": its code asked for an activity "charge" after it had waited for something else than its context',
+  );
+  assertStringIncludes(message, "foreign_wait_test.ts:13");
+  assertStringIncludes(message, "put it into an activity");
+  const state = (await store.load("a"))!;
+  assertEquals([state.status, ...typesOf(state.history)], ["running", "workflow_started"]);
+  await executor.close();
+});
+
+Deno.test("Executor lets a run call the context after promises of its own that settle in the same turn", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    for (let i = 0; i < 100; i++) await null;
+    const charged = await ctx.executeActivity(charge);
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
+    return charged + await ctx.executeActivity(charge);
+  });
+  assertEquals(await handle.result(), "chargedcharged");
+  await executor.close();
+});
+
+Deno.test("Executor lets listeners of ctx.signal and handlers of updates call the context", async () => {
+  const { executor } = setUp();
+  let cleaned: Promise<string> | undefined;
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    ctx.signal.addEventListener("abort", () => void (cleaned = ctx.shield(() => ctx.executeActivity(charge))));
+    await ctx.waitForSignal("never").catch(() => {});
+    return await cleaned;
+  }, { id: "a" });
+  await executor.cancel("a");
+  assertEquals(await handle.result(), "charged");
+  await executor.close();
+});

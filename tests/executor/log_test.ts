@@ -1,0 +1,74 @@
+/** `ctx.log`: what workflows write, once. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { Executor, type WorkflowContext, type WorkflowLogger } from "@rockpool/workflow";
+import { settle, setUp } from "../support/testing.ts";
+
+function lines(): { logger: WorkflowLogger; written: unknown[][] } {
+  const written: unknown[][] = [];
+  const write = (level: string) => (message: string, fields?: unknown) => void written.push([level, message, fields]);
+  return {
+    written,
+    logger: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
+  };
+}
+
+async function talks(ctx: WorkflowContext) {
+  ctx.log.info("begun", { step: 1 });
+  await ctx.executeActivity(() => 1);
+  ctx.log.warn("waits");
+  await ctx.waitForSignal("go");
+  ctx.log.error("over");
+}
+
+Deno.test("WorkflowContext.log writes each line once, over a restart too, and says whose it is", async () => {
+  const { logger, written } = lines();
+  const { executor, store, clock } = setUp({ logger });
+  const { runId } = await executor.execute(talks, { id: "a" });
+  await settle();
+  await executor.close();
+  const next = new Executor({ store, clock, logger, workflows: { talks } });
+  const [handle] = await next.recover();
+  await settle();
+  await next.signal("a", { name: "go" });
+  await handle.result();
+  const run = { workflowId: "a", runId, workflowName: "talks" };
+  assertEquals(written, [["info", "begun", { ...run, step: 1 }], ["warn", "waits", run], ["error", "over", run]]);
+  await next.close();
+});
+
+Deno.test("WorkflowContext.log says nothing while a query is answered from a replay", async () => {
+  const { logger, written } = lines();
+  const { executor } = setUp({ logger });
+  const handle = await executor.execute(async (ctx: WorkflowContext) => {
+    ctx.handleQuery("x", () => 1);
+    ctx.log.debug("once");
+    await Promise.resolve();
+  }, { id: "a" });
+  await handle.result();
+  await executor.query("a", "status");
+  assertEquals(written.length, 1);
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unharmed", async () => {
+  const reported: unknown[] = [];
+  const boom = () => {
+    throw new Error("disk full");
+  };
+  const logger = { debug: boom, info: boom, warn: boom, error: boom };
+  const { executor } = setUp({ logger, onError: (error) => reported.push((error as Error).message) });
+  await executor.execute(talks, { id: "a" });
+  await executor.signal("a", { name: "go" });
+  await (await executor.handle("a")).result();
+  assertEquals(reported, ["disk full", "disk full", "disk full"]);
+  await executor.close();
+});
+
+Deno.test("Executor() refuses what is no logger", () => {
+  assertThrows(
+    () => setUp({ logger: { info() {} } as never }),
+    TypeError,
+    'Cannot create an executor: "logger.debug" must be a function, got undefined',
+  );
+});

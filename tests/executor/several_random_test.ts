@@ -1,0 +1,208 @@
+/**
+ * Several executors on one failing store, each of which may die at any time, and random workflows that answer updates,
+ * have children and continue as new. Nothing of what happens is fixed but this:
+ *
+ * 1. Every history is well formed, and replays to what the run came to.
+ * 2. Every run ends, every call is answered, and all who ask hear the same.
+ * 3. A signal that was sent is got once, over all generations of a workflow, unless it came after the end.
+ * 4. An update is taken once by a generation, and answered the same to everybody.
+ * 5. A child is closed with its parent as its policy says; one that is abandoned goes on.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  Executor,
+  InMemoryStore,
+  VirtualClock,
+  WorkflowError,
+  type WorkflowEvent,
+  type WorkflowState,
+} from "@rockpool/workflow";
+import { FaultyStore, seeded } from "@rockpool/workflow/testing";
+import { gotten, randomEntity, randomEntityProgram, take } from "../support/random_entity.ts";
+import { outcomeOf, playFrom } from "../support/restarts.ts";
+import { hops, settle } from "../support/testing.ts";
+import { assertWellFormed } from "../support/well_formed.ts";
+
+/** How many random worlds, and the seed of the first one. Change these for a longer run. */
+const [SEEDS, FIRST_SEED] = [1_000, 1];
+
+/**
+ * What an executor says of a workflow that it cannot reach, or not any more; `conflict` if another one has continued it
+ * as new before it was known whether a signal or an update got in.
+ */
+const unreachable = ["not_found", "unsupported", "closed", "conflict"];
+const isUnreachable = (error: unknown) => error instanceof WorkflowError && unreachable.includes(error.code);
+
+/** What has happened, for the whole of the seeds: a test in which nothing happens shows nothing. */
+const happened = { restarts: 0, generations: 0, children: 0, answers: 0, signals: 0 };
+
+async function playWorld(seed: number): Promise<void> {
+  const random = seeded(seed * 104_729);
+  const integer = (below: number) => Math.floor(random() * below);
+  const inner = new InMemoryStore();
+  const store = new FaultyStore(inner);
+  const clock = new VirtualClock();
+  const entity = randomEntityProgram();
+  const parkAfterMs = seed % 3 === 0 ? integer(2) * 50 : undefined;
+  const start = () => {
+    const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
+    const onError = (error: unknown) => assert(isUnreachable(error), `seed ${seed}: ${error}`);
+    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, parkAfterMs });
+  };
+  const executors = [start(), start(), start()];
+  const anyone = () => executors[integer(3)];
+  const fail = (chance: number) => () => {
+    if (random() < chance) throw new Error("the store is moody");
+  };
+  store.before.append = store.after.append = fail(0.05);
+  store.before.load = fail(0.03);
+
+  const sent = new Set<number>();
+  const answers = new Map<string, Set<string>>();
+  const calls: Promise<unknown>[] = [];
+  const act = async (n: number): Promise<void> => {
+    const roll = random();
+    try {
+      if (roll < 0.4) {
+        await anyone().signal("root", { name: "n", payload: n });
+        sent.add(n);
+      } else if (roll < 0.8) {
+        const updateId = `update ${integer(6)}`;
+        const input = Number(updateId.slice(7));
+        const answer = await outcomeOf(
+          anyone().update("root", take, input, { updateId }).catch((error) => {
+            if (isUnreachable(error)) return undefined;
+            throw error;
+          }),
+        );
+        if (answer !== "undefined") answers.set(updateId, (answers.get(updateId) ?? new Set()).add(answer));
+      } else if (roll < 0.83) await anyone().cancel("root", "random");
+      else if (roll < 0.93) {
+        const i = integer(3);
+        const old = executors[i];
+        executors[i] = start();
+        await old.close();
+        await executors[i].recover();
+        happened.restarts++;
+      } else await anyone().recover();
+    } catch (error) {
+      assert(isUnreachable(error), `seed ${seed}: ${error}`);
+    }
+  };
+
+  await executors[0].execute(entity, { id: "root", input: randomEntity(random), timeoutMs: 4000 });
+  const plans = Array.from({ length: 25 }, (_, n) => clock.setTimer(random() * 1500, () => void calls.push(act(n))));
+  for (let i = 0; i < 400; i++) {
+    await hops(integer(20));
+    if (i % 20 === 19) await anyone().recover(); // whoever had a run may be dead
+    if ((await inner.count({ status: "running" })) === 0) break;
+  }
+  for (const cancel of plans) cancel();
+  await Promise.all(calls);
+  await settle();
+  const states = await inner.list();
+  const running = states.filter(({ status }) => status === "running");
+  assertEquals(
+    running.map(({ workflowId, history }) => `${workflowId} ${history.at(-1)!.type}`),
+    [],
+    `seed ${seed}: left running`,
+  );
+
+  store.before.append = store.after.append = store.before.load = () => {};
+  const root = states.find(({ workflowId }) => workflowId === "root")!;
+  const outcomes = executors.map(async (executor) => outcomeOf((await executor.handle("root")).result()));
+  assertEquals(new Set(await Promise.all(outcomes)).size, 1, `seed ${seed}: the executors do not agree`);
+  await assertGot(seed, executors[0], root, sent);
+  await assertAnswers(seed, executors[0], root, answers);
+  for (const state of states) {
+    assertWellFormed(`seed ${seed}`, state);
+    assertClosed(seed, state, states);
+    await assertReplays(seed, state);
+  }
+  await Promise.all(executors.map((executor) => executor.close()));
+  happened.generations += (root.input as { generation: number }).generation;
+  happened.children += states.length - 1;
+  happened.answers += answers.size;
+  happened.signals += sent.size;
+}
+
+/** A run replays to what it came to, and calls nothing again; unless it was terminated, which no code decides. */
+async function assertReplays(seed: number, state: WorkflowState): Promise<void> {
+  if (state.error?.data?.code === "terminated") return;
+  const calls: string[] = [];
+  const { parent: _, ...started } = state.history[0] as WorkflowEvent & { type: "workflow_started" }; // it is not there
+  const history = [started, ...state.history.slice(1)];
+  const replayed = await playFrom({ workflow: randomEntityProgram(calls) }, { ...state, history }, -1);
+  const [actual, expected] = [replayed.state, state].map((
+    { status, result, error },
+  ) => [status, result, error?.message]);
+  const own = calls.filter((key) => key.startsWith(state.runId)); // not those of children, which are not there either
+  const message = `seed ${seed}: ${state.workflowId} on replay`;
+  const ofReplay = (text: unknown) => typeof text === "string" ? text.replaceAll(state.workflowId, "a") : text;
+  assertEquals([...actual, own], [...expected.map(ofReplay), []], message);
+}
+
+/** No signal is lost or got twice, over all generations. */
+async function assertGot(seed: number, executor: Executor, root: WorkflowState, sent: Set<number>): Promise<void> {
+  const got: readonly number[] = await executor.query("root", gotten).catch((error) => {
+    assertEquals(error.code, "not_found", `seed ${seed}`); // it was cancelled before its code began
+    return [];
+  });
+  assertEquals(new Set(got).size, got.length, `seed ${seed}: got twice, ${got}`);
+  const late = root.history.flatMap((event) => event.type === "signal_received" ? [event.payload as number] : []);
+  const lost = [...sent].filter((n) => !got.includes(n) && !late.includes(n));
+  assertEquals(lost, [], `seed ${seed}: lost, of ${[...sent]}; got ${got}`);
+}
+
+/** Everybody has heard the same of an update, and hears it again; but another generation may have taken it again. */
+async function assertAnswers(
+  seed: number,
+  executor: Executor,
+  { history }: WorkflowState,
+  answers: ReadonlyMap<string, ReadonlySet<string>>,
+): Promise<void> {
+  for (const [updateId, heard] of answers) {
+    const generations = [...heard].map((answer) => / by (\d+) as/.exec(answer)?.[1] ?? answer);
+    assertEquals(new Set(generations).size, heard.size, `seed ${seed}: ${updateId} was answered ${[...heard]}`);
+  }
+  const completed = history.flatMap((event) => event.type === "update_completed" ? [event] : []);
+  for (const { updateId, result, error } of completed) {
+    const input = Number(updateId.slice(7));
+    const again = await outcomeOf(executor.update("root", take, input, { updateId }));
+    assert(again.includes(error?.message ?? `${result}`), `seed ${seed}: ${updateId} is answered ${again} afterwards`);
+  }
+}
+
+/** What has become of a child, as its policy says. */
+function assertClosed(seed: number, { workflowId, history, error }: WorkflowState, states: WorkflowState[]): void {
+  const message = `seed ${seed}: child ${workflowId}`;
+  const [started] = history as [WorkflowEvent & { type: "workflow_started" }];
+  const { closePolicy } = started.parent ?? {};
+  const reasons = history.flatMap((event) => event.type === "cancel_requested" ? [event.reason ?? ""] : []);
+  const byParent = reasons.some((reason) => reason.startsWith("its parent"));
+  assert(!byParent || closePolicy === "cancel", `${message} was cancelled although it is to ${closePolicy}`);
+  const terminated = error?.data?.code === "terminated";
+  assert(!terminated || closePolicy === "terminate", `${message} was terminated although it is to ${closePolicy}`);
+  if (terminated || reasons.length > 0) return; // that can be faster than the start of a child
+  for (const event of history) {
+    if (event.type !== "child_started" || event.closePolicy !== "abandon") continue;
+    assert(
+      states.some((state) => state.workflowId === event.workflowId),
+      `${message}: ${event.workflowId} is not there`,
+    );
+  }
+}
+
+Deno.test("Executors that die at random bring random workflows with updates, children and generations to one end", async () => {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
+  try {
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) await playWorld(seed);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  for (const [what, count] of Object.entries(happened)) assert(count > SEEDS / 4, `only ${count} ${what}`);
+});

@@ -1,0 +1,43 @@
+/**
+ * Random workflows under random disturbances, driven by one executor or by several: whatever happens, they write one history,
+ * well formed, which replays.
+ */
+
+import { assert } from "@std/assert";
+import { assertReplays, seeded, simulate } from "@rockpool/workflow/testing";
+import { randomProgram, randomStep, randomVisits } from "../support/random_workflow.ts";
+import { assertWellFormed } from "../support/well_formed.ts";
+
+/** How many random workflows, and the seed of the first one. Change these for a longer run. */
+const [SEEDS, FIRST_SEED] = [1000, 1];
+
+for (const executors of [1, 3]) {
+  const drivers = executors === 1 ? "one executor" : `${executors} executors`;
+  Deno.test(`Random workflows that are disturbed and driven by ${drivers} write one history that replays`, async () => {
+    let disturbances = 0;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      const random = seeded(seed);
+      const workflow = randomProgram([]);
+      const steps = [0, 1, 2].map(() => randomStep(random));
+      const visits = randomVisits(random);
+      const signals = visits.flatMap((visit) =>
+        "signal" in visit ? [{ atMs: visit.at, name: visit.signal, payload: visit.payload }] : []
+      );
+      const [cancel] = visits.flatMap((visit) => "cancel" in visit ? [{ atMs: visit.at, reason: visit.cancel }] : []);
+      const report = await simulate({
+        workflow,
+        input: { do: "sequence", steps },
+        timeoutMs: 1 + random() * 5000,
+        executors,
+        signals,
+        cancel,
+        always: ({ state }) => state && assertWellFormed(`seed ${seed}`, state),
+        atEnd: async ({ state }) => {
+          await assertReplays(workflow, state!);
+        },
+      }, { seeds: [seed] });
+      disturbances += report.disturbances;
+    }
+    assert(disturbances > 4 * SEEDS, `only ${disturbances} disturbances`);
+  });
+}

@@ -1,0 +1,602 @@
+/** How a run starts: beside one of the same ID, later, many at once, with labels. */
+
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  CanceledError,
+  type ExecuteOptions,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowHandle,
+} from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "../support/testing.ts";
+
+/** A workflow that answers its input with what it is sent. */
+const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;
+const echo = (_ctx: WorkflowContext, input: string) => input;
+
+const go = (executor: Executor, id = "a") => executor.signal(id, { name: "go", payload: "went" });
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  return (await assertRejects(() => call, WorkflowError)).code;
+}
+
+// ------------------------------------------------------------------------------------------------ onConflict and reuse
+
+Deno.test("Executor.execute() joins a running workflow when onConflict says so, whoever runs it", async () => {
+  const { store, clock, executor } = setUp();
+  const other = setUp({ store, clock }).executor;
+  const first = await executor.execute(ask, { id: "a", input: "first" });
+  const joined: WorkflowHandle<string>[] = [];
+  for (const one of [executor, other]) {
+    joined.push(await one.execute(ask, { id: "a", input: "second", onConflict: "join" }));
+  }
+  assertEquals(joined.map(({ runId }) => runId), [first.runId, first.runId]);
+  await go(other);
+  assertEquals(await Promise.all(joined.map((handle) => handle.result())), ["first went", "first went"]);
+  assertEquals((await store.load("a"))!.input, "first");
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.execute() joins a workflow that nobody runs, and that recover() goes on with", async () => {
+  const { store, executor } = setUp();
+  await executor.execute(ask, { id: "a", input: "first" });
+  await executor.close();
+  const later = setUp({ store, workflows: { ask } }).executor;
+  const joined = await later.execute(ask, { id: "a", input: "second", onConflict: "join" });
+  await later.recover();
+  await go(later);
+  assertEquals(await joined.result(), "first went");
+  await later.close();
+});
+
+Deno.test("Executor.execute() lets everybody join the one that was first when calls come together", async () => {
+  const { store, clock, executor } = setUp();
+  const other = setUp({ store, clock }).executor;
+  const handles = await Promise.all(
+    [executor, other, executor, other].map((one, i) =>
+      one.execute(ask, { id: "a", input: `${i}`, onConflict: "join" })
+    ),
+  );
+  assertEquals(new Set(handles.map(({ runId }) => runId)).size, 1);
+  await go(other);
+  assertEquals(await Promise.all(handles.map((handle) => handle.result())), Array(4).fill("0 went"));
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.execute() does not let the signal of one who joined cancel the workflow", async () => {
+  const { executor } = setUp();
+  await executor.execute(ask, { id: "a", input: "first" });
+  const abort = new AbortController();
+  const joined = await executor.execute(ask, { id: "a", input: "", onConflict: "join", signal: abort.signal });
+  abort.abort();
+  await settle();
+  await go(executor);
+  assertEquals(await joined.result(), "first went");
+  await executor.close();
+});
+
+Deno.test("Executor.execute() terminates a running workflow when onConflict says so, wherever it is", async () => {
+  for (const where of ["here", "elsewhere", "nowhere"] as const) {
+    const { store, clock, executor } = setUp();
+    const other = setUp({ store, clock }).executor;
+    const first = await executor.execute(ask, { id: "a", input: "first" });
+    if (where === "nowhere") await executor.close();
+    const by = where === "here" ? executor : other;
+    const second = await by.execute(ask, { id: "a", input: "second", onConflict: "terminate" });
+    assertNotEquals(first.runId, second.runId);
+    if (where === "here") {
+      const error = await assertRejects(() => first.result(), WorkflowError);
+      assertEquals([error.code, error.message], ["terminated", 'Terminated workflow "a": a new run replaces it']);
+    }
+    await go(by);
+    assertEquals(await second.result(), "second went", where);
+    assertEquals(typesOf((await store.load("a"))!.history)[0], "workflow_started");
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("Executor.execute() that terminates starts as usual when there is nothing to terminate", async () => {
+  const { executor } = setUp();
+  const options = { id: "a", onConflict: "terminate" } as const;
+  for (const input of ["first", "second"]) {
+    assertEquals(await (await executor.execute(echo, { ...options, input })).result(), input);
+  }
+  assertEquals(await codeOf(executor.execute(echo, { ...options, input: "x", reuse: "reject" })), "already_finished");
+  await executor.close();
+});
+
+Deno.test("Executor.execute() that terminates replaces what it has terminated, whatever reuse says", async () => {
+  const { executor } = setUp();
+  await executor.execute(ask, { id: "a", input: "first" });
+  const second = await executor.execute(echo, { id: "a", input: "second", onConflict: "terminate", reuse: "reject" });
+  assertEquals(await second.result(), "second");
+  await executor.close();
+});
+
+Deno.test("Executor.execute() that terminates obeys reuse when the workflow finishes in the same moment", async () => {
+  for (const reuse of ["allow", "reject", "join"] as const) {
+    const store = new FaultyStore();
+    const { clock, executor } = setUp({ store });
+    const other = setUp({ store, clock }).executor;
+    const first = await executor.execute(ask, { id: "a", input: "first" });
+    store.before.append = async ({ events: [{ type }] }) => {
+      if (type !== "workflow_canceled") return;
+      store.before.append = undefined;
+      await go(executor);
+      await first.result();
+    };
+    const second = other.execute(echo, { id: "a", input: "second", onConflict: "terminate", reuse });
+    if (reuse === "reject") assertEquals(await codeOf(second), "already_finished");
+    else assertEquals(await (await second).result(), reuse === "allow" ? "second" : "first went");
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("Executor.execute() of several executors that terminate each other leaves one run, the last", async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const store = new FaultyStore();
+    const storeRetry = { maxAttempts: Infinity };
+    const { clock, executor } = setUp({ store, storeRetry });
+    const executors = [executor, ...[1, 2].map(() => setUp({ store, clock, storeRetry }).executor)];
+    let calls = seed;
+    store.before.append = async () => {
+      for (let wait = calls++ * 7 % 5; wait > 0; wait--) await null;
+      if (calls % 4 === 0) throw new Error("moody");
+    };
+    store.after.append = () => {
+      if (calls % 5 === 0) throw new Error("the answer is lost");
+    };
+    const handles = await Promise.all(
+      executors.map((one, i) => one.execute(ask, { id: "a", input: `${i}`, onConflict: "terminate" })),
+    );
+    store.before.append = store.after.append = undefined;
+    const { runId } = (await store.load("a"))!;
+    const last = handles.findIndex((handle) => handle.runId === runId);
+    await go(executors[0]);
+    assertEquals(await handles[last].result(), `${last} went`, `seed ${seed}`);
+    for (const [i, handle] of handles.entries()) {
+      if (i === last) continue;
+      const code = await codeOf(handle.result());
+      assert(["terminated", "not_found", "conflict"].includes(code), `seed ${seed}: ${code}`);
+    }
+    await Promise.all(executors.map((one) => one.close()));
+  }
+});
+
+Deno.test("Executor.execute() rejects a finished ID, or joins it, when reuse says so", async () => {
+  const { store, executor } = setUp();
+  const first = await executor.execute(echo, { id: "a", input: "first" });
+  await first.result();
+  const options = { id: "a", input: "second" };
+  const error = await assertRejects(() => executor.execute(echo, { ...options, reuse: "reject" }), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "already_finished",
+    'Cannot execute workflow "a": it is completed, and "reuse" is "reject"',
+  ]);
+  await executor.close();
+
+  const later = setUp({ store }).executor;
+  const joined = await later.execute(echo, { ...options, reuse: "join" });
+  assertEquals([joined.runId, joined.status, await joined.result()], [first.runId, "completed", "first"]);
+  const replaced = await later.execute(echo, { ...options, reuse: "allow" });
+  assertEquals(await replaced.result(), "second");
+  await (await later.execute((): never => {
+    throw new RangeError("no");
+  }, { id: "b" })).result().catch(() => {});
+  const failed = await later.execute(echo, { id: "b", input: "x", reuse: "join" });
+  await assertRejects(() => failed.result(), RangeError, "no");
+  await later.close();
+});
+
+Deno.test("Executor.execute() with reuse and onConflict starts a new ID once, also when answers are lost", async () => {
+  const cases: ExecuteOptions[] = [{ onConflict: "join", reuse: "join" }, { reuse: "reject" }];
+  for (const options of [...cases, { onConflict: "terminate", reuse: "reject" }] as ExecuteOptions<string>[]) {
+    const store = new FaultyStore();
+    const { executor } = setUp({ store });
+    let failures = 2;
+    store.before.append = store.after.append = () => {
+      if (failures-- > 0) throw new Error("the line is dead");
+    };
+    const handle = await executor.execute(echo, { ...options, id: "a", input: "first" });
+    assertEquals(await handle.result(), "first");
+    assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started", "workflow_completed"]);
+    await executor.close();
+  }
+});
+
+Deno.test("Executor.execute() rejects policies that are none", async () => {
+  const { executor } = setUp();
+  const cases: [object, string][] = [
+    [{ onConflict: "replace" }, '"onConflict" must be one of "fail", "join", "terminate", got "replace"'],
+    [{ reuse: true }, '"reuse" must be one of "allow", "reject", "join", got true'],
+  ];
+  for (const [options, message] of cases) {
+    await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), TypeError, message);
+  }
+  await executor.close();
+});
+
+// -------------------------------------------------------------------------------------------------------------- labels
+
+Deno.test("Executor.execute() labels a run, and the workflow, the store and a recovered run know it", async () => {
+  const labelled = async (ctx: WorkflowContext) => {
+    await ctx.waitForSignal("go");
+    return ctx.labels;
+  };
+  const { store, executor } = setUp();
+  const labels: Record<string, string> = { customer: "7" };
+  const started = executor.execute(labelled, { id: "a", labels });
+  labels.customer = "8"; // too late
+  await started;
+  await executor.execute(labelled, { id: "b" });
+  const ids = (await store.list({ labels: { customer: "7" }, status: "running" })).map(({ workflowId }) => workflowId);
+  assertEquals([ids, (await executor.query("a", "state")).labels], [["a"], { customer: "7" }]);
+  await executor.close();
+
+  const restored = InMemoryStore.restore(await store.snapshot());
+  const later = setUp({ store: restored, workflows: { labelled } }).executor;
+  const handles = await later.recover();
+  for (const id of ["a", "b"]) await go(later, id);
+  assertEquals(await Promise.all(handles.map((handle) => handle.result())), [{ customer: "7" }, {}]);
+  assertEquals(await restored.count({ labels: { customer: "7" }, status: "completed" }), 1);
+  await later.close();
+});
+
+Deno.test("Executor.execute() gives a run that continues as new the labels of the one before", async () => {
+  const once = (ctx: WorkflowContext, again = true): unknown => again ? ctx.continueAsNew(false) : ctx.labels;
+  const { store, executor } = setUp();
+  const handle = await executor.execute(once, { id: "a", labels: { customer: "7" } });
+  assertEquals(await handle.result(), { customer: "7" });
+  assertEquals(await store.count({ labels: { customer: "7" } }), 1);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() gives workflow code labels that it cannot change", async () => {
+  const { store, executor } = setUp();
+  for (const labels of [undefined, { customer: "7" }]) {
+    const handle = await executor.execute((ctx: WorkflowContext) => {
+      (ctx.labels as Record<string, string>).customer = "8";
+    }, { id: "a", labels });
+    await assertRejects(() => handle.result(), TypeError);
+    assertEquals((await store.load("a"))!.labels, labels);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.execute() rejects labels that are none", async () => {
+  const { store, executor } = setUp();
+  const cases: [unknown, string][] = [
+    [null, '"labels" must be an object of strings, got null'],
+    [["7"], '"labels" must be an object of strings, got an Array'],
+    [{ n: 7 }, 'Cannot execute workflow "a": "labels.n" must be a string, got 7'],
+    [{ n: undefined }, '"labels.n" must be a string, got undefined'],
+    [{ f: () => {} }, "Cannot store labels.f: a function"],
+  ];
+  for (const [labels, message] of cases) {
+    await assertRejects(() => executor.execute(() => {}, { id: "a", labels: labels as never }), TypeError, message);
+  }
+  assertEquals(store.size, 0);
+  await executor.close();
+});
+
+// ------------------------------------------------------------------------------------------- startAfterMs and startAt
+
+const day = 86_400_000;
+
+/** Tells when its code began and what it is sent. */
+async function timed(ctx: WorkflowContext) {
+  const began = ctx.now();
+  const sent = await ctx.waitForSignal("s", { timeoutMs: 50 }).catch(() => "nothing");
+  return { began, sent, ended: ctx.now() };
+}
+
+Deno.test("Executor.execute() stores a run at once and begins its code when the time has come", async () => {
+  for (const options of [{ startAfterMs: 30 * day }, { startAt: 30 * day + 7 }]) {
+    const { store, clock, executor } = setUp({ startAt: 7 });
+    clock.hold();
+    const handle = await executor.execute(timed, { id: "a", ...options });
+    await settle();
+    assertEquals([handle.status, clock.now()], ["running", 7]);
+    const expected = { type: "workflow_started", at: 7, workflowName: "timed", startAt: 30 * day + 7 };
+    assertEquals((await store.load("a"))!.history.map((event) => ({ ...event, input: 1 })), [
+      { ...expected, input: 1 } as never,
+    ]);
+    clock.release(); // the clock jumps
+    assertEquals(await handle.result(), { began: 30 * day + 7, sent: "nothing", ended: 30 * day + 57 });
+    await executor.close();
+  }
+});
+
+Deno.test("Executor.execute() begins at once if startAt is past, and says nothing of it", async () => {
+  const { store, executor } = setUp({ startAt: 100 });
+  for (const options of [{ startAt: 99 }, { startAt: 100 }, { startAt: -1 }, { startAfterMs: 0 }]) {
+    const handle = await executor.execute((ctx) => ctx.now(), { id: "a", ...options });
+    assertEquals(await handle.result(), 100);
+    assertEquals(Object.keys((await store.load("a"))!.history[0]), ["type", "at", "workflowName", "input"]);
+  }
+  await executor.close();
+});
+
+Deno.test("Executor.execute() keeps signals for a run that begins later, whose clock does not go back", async () => {
+  const { store, clock, executor } = setUp();
+  clock.hold();
+  const handle = await executor.execute(timed, { id: "a", startAt: 100 });
+  await clock.advance(40);
+  await executor.signal("a", { name: "s", payload: "early" });
+  clock.release();
+  assertEquals(await handle.result(), { began: 100, sent: "early", ended: 100 });
+  const { history, ...state } = (await store.load("a"))!;
+  assertEquals(typesOf(history).slice(0, 2), ["workflow_started", "signal_received"]);
+  await store.save({ ...state, status: "running", history: history.slice(0, -1), result: undefined });
+  const later = setUp({ store, startAt: 5000, workflows: { timed } }).executor;
+  const [replayed] = await later.recover();
+  assertEquals(await replayed.result(), { began: 100, sent: "early", ended: 100 });
+  await Promise.all([executor.close(), later.close()]);
+});
+
+Deno.test("Executor.recover() keeps the start of a run, before that time and after it", async () => {
+  for (const [recoveredAt, began] of [[40, 100], [100, 100], [500, 100]]) {
+    const { store, clock, executor } = setUp();
+    clock.hold();
+    await executor.execute(timed, { id: "a", startAfterMs: 100 });
+    await executor.close();
+    const later = setUp({ store, startAt: recoveredAt, workflows: { timed } });
+    later.clock.hold();
+    const [handle] = await later.executor.recover();
+    await later.executor.signal("a", { name: "s", payload: "after the restart" });
+    later.clock.release();
+    const ended = Math.max(began, recoveredAt);
+    assertEquals(await handle.result(), { began, sent: "after the restart", ended }, `at ${recoveredAt}`);
+    await later.executor.close();
+  }
+});
+
+Deno.test("Executor.recover() takes a run that has not begun for new: the new code goes the new way", async () => {
+  const patchy = (ctx: WorkflowContext) => Promise.resolve(ctx.patched("change"));
+  const { store, clock, executor } = setUp();
+  clock.hold();
+  await executor.execute(patchy, { id: "a", startAfterMs: 100 });
+  await executor.signal("a", { name: "s" });
+  await executor.close();
+  const later = setUp({ store, workflows: { patchy } }).executor;
+  const [handle] = await later.recover();
+  assertEquals(await handle.result(), true);
+  await later.close();
+});
+
+Deno.test("Executor.cancel() ends a run that has not begun without running its code, also over a restart", async () => {
+  for (const where of ["here", "elsewhere", "before recover()", "too late for its executor"] as const) {
+    let ran = 0;
+    const never = () => void ran++;
+    const store = new FaultyStore();
+    const { clock, executor } = setUp({ store });
+    clock.hold();
+    let handle: WorkflowHandle = await executor.execute(never, { id: "a", startAfterMs: 100 });
+    const other = setUp({ store, clock, workflows: { never } }).executor;
+    if (where === "too late for its executor") {
+      store.before.append = ({ events: [{ type }] }) => {
+        if (type === "workflow_canceled") throw new Error("the process is gone");
+      };
+      await executor.cancel("a", "changed my mind");
+    }
+    if (where === "before recover()" || where === "too late for its executor") await executor.close();
+    store.before.append = undefined;
+    if (where === "before recover()") await other.cancel("a", "changed my mind");
+    if (where === "before recover()" || where === "too late for its executor") {
+      await clock.advance(1000);
+      [handle] = await other.recover();
+    } else await (where === "here" ? executor : other).cancel("a", "changed my mind");
+    const error = await assertRejects(() => handle.result(), CanceledError, 'Canceled workflow "a": changed my mind');
+    assertEquals([error.reason, handle.status, ran], ["changed my mind", "canceled", 0], where);
+    const { history } = (await store.load("a"))!;
+    assertEquals(typesOf(history), ["workflow_started", "cancel_requested", "workflow_canceled"]);
+    await assertRejects(() => other.query("a", "x"), WorkflowError, 'it has no handler for "x"');
+    assertEquals(ran, 0);
+    await Promise.all([executor.close(), other.close()]);
+    clock.release();
+  }
+});
+
+Deno.test("Executor.terminate() and an abort end a run that has not begun", async () => {
+  const { clock, executor } = setUp();
+  clock.hold();
+  const abort = new AbortController();
+  const options = { startAfterMs: 100, signal: abort.signal };
+  const handles = await Promise.all(["a", "b"].map((id) => executor.execute(() => "ran", { id, ...options })));
+  await executor.terminate("a");
+  abort.abort(new Error("enough"));
+  const codes = handles.map((handle) => codeOf(handle.result()));
+  assertEquals(await Promise.all(codes), ["terminated", "canceled"]);
+  clock.release();
+  assertEquals(clock.now(), 0); // nothing is left that would wake it
+  await executor.close();
+});
+
+Deno.test("Executor.execute() counts timeoutMs from the start", async () => {
+  const { clock, executor } = setUp();
+  const handle = await executor.execute(ask, { id: "a", input: "", startAfterMs: 100, timeoutMs: 30 });
+  await assertRejects(() => handle.result(), TimeoutError, 'Timed out workflow "a" after 30 ms');
+  assertEquals(clock.now(), 130);
+  await executor.close();
+});
+
+Deno.test("Executor.execute() does not count a delay again when the workflow continues as new", async () => {
+  const twice = async (ctx: WorkflowContext, began: number[] = []): Promise<number[]> => {
+    const all = [...began, ctx.now()];
+    return all.length === 2 ? all : await ctx.continueAsNew(all);
+  };
+  const { store, executor } = setUp();
+  const handle = await executor.execute(twice, { id: "a", startAfterMs: 100, timeoutMs: 30 });
+  assertEquals(await handle.result(), [100, 100]);
+  assertEquals("startAt" in (await store.load("a"))!.history[0], false);
+  await executor.close();
+});
+
+Deno.test("Executor.query() finds no handler in a run that has not begun", async () => {
+  const { clock, executor } = setUp();
+  clock.hold();
+  const started = await executor.execute(function staged(ctx: WorkflowContext) {
+    ctx.handleQuery("stage", () => 1);
+    return ctx.waitForSignal("go");
+  }, { id: "a", startAfterMs: 100 });
+  const error = await assertRejects(() => executor.query("a", "stage"), WorkflowError);
+  assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": its code begins at 100 only']);
+  assertEquals(await executor.query("a", "status"), "running");
+  const updated = executor.update("a", "none").catch((error) => error.message);
+  clock.release();
+  assertEquals(await updated, 'Cannot update workflow "a": it has no handler for "none"');
+  assertEquals(await executor.query("a", "stage"), 1);
+  await go(executor);
+  await started.result();
+  await executor.close();
+});
+
+Deno.test("Executor.execute() keeps a start that is too far for a timer of the system", async () => {
+  const executor = new Executor({ store: new InMemoryStore() });
+  let ran = false;
+  const handle = await executor.execute(() => void (ran = true), { id: "a", startAfterMs: 30 * day });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([ran, handle.status], [false, "running"]);
+  await executor.close(); // leaves no timer behind: the test runner looks
+});
+
+Deno.test("Executor.execute() rejects a start that is no time, or two of them", async () => {
+  const { executor } = setUp();
+  const cases: [object, typeof RangeError | typeof TypeError, string][] = [
+    [{ startAfterMs: -1 }, RangeError, '"startAfterMs" must be a finite number from 0, got -1'],
+    [{ startAt: Infinity }, RangeError, '"startAt" must be a finite number, got Infinity'],
+    [{ startAt: "noon" }, RangeError, '"startAt" must be a finite number, got "noon"'],
+    [{ startAt: 1, startAfterMs: 1 }, TypeError, '"startAfterMs" and "startAt" exclude each other'],
+  ];
+  for (const [options, type, message] of cases) {
+    await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), type, message);
+  }
+  await executor.close();
+});
+
+// --------------------------------------------------------------------------------------------------------- executeMany
+
+Deno.test("Executor.executeMany() starts all and answers handles in order", async () => {
+  const { store, executor } = setUp();
+  const options = Array.from({ length: 50 }, (_, i) => ({ id: `${i}`, input: `in ${i}`, startAfterMs: 50 - i }));
+  const handles = await executor.executeMany(echo, options);
+  assertEquals(handles.map(({ id }) => id), options.map(({ id }) => id));
+  assertEquals(await store.count(), 50);
+  const results: string[] = await Promise.all(handles.map((handle) => handle.result()));
+  assertEquals(results, options.map(({ input }) => input));
+  assertEquals(await executor.executeMany(echo, []), []);
+  const [unnamed] = await executor.executeMany(echo, [{ input: "x" }]);
+  assertEquals([unnamed.id.length, await unnamed.result()], [36, "x"]);
+  // @ts-expect-error the input is missing
+  const wrong = () => executor.executeMany(echo, [{ id: "a" }]);
+  assert(typeof wrong === "function");
+  await executor.close();
+});
+
+Deno.test("Executor.executeMany() starts all others if some cannot be started, and says which ones and why", async () => {
+  const { executor } = setUp();
+  await executor.execute(ask, { id: "taken", input: "" });
+  const error = await assertRejects(() =>
+    executor.executeMany((_ctx: WorkflowContext, input: unknown) => input, [
+      { id: "first", input: 1 },
+      { id: "taken", input: 2 },
+      { id: "bad", input: { f: () => {} } },
+      { id: "twice", input: 3 },
+      { id: "twice", input: 4 },
+      { id: "late", input: 5, timeoutMs: -1 },
+      { id: "last", input: 6 },
+    ]), AggregateError);
+  assertEquals(error.message, 'Cannot execute 4 of 7 workflows; see "errors"');
+  assertEquals(error.errors.map(({ name, message }) => `${name}: ${message}`), [
+    'WorkflowError: Cannot execute workflow "taken": it is running already; wait for handle(id)',
+    'TypeError: Cannot execute workflow "bad": Cannot store input.f: a function "f" cannot be stored',
+    'WorkflowError: Cannot execute workflow "twice": it is running already; wait for handle(id)',
+    'RangeError: Cannot execute workflow "late": "timeoutMs" must be a finite number above 0, got -1',
+  ]);
+  for (const [id, result] of Object.entries({ first: 1, twice: 3, last: 6 })) {
+    assertEquals(await (await executor.handle(id)).result(), result);
+  }
+  assertEquals(await executor.query("taken", "status"), "running");
+  await assertRejects(() => executor.executeMany(echo, 5 as never), TypeError, '"options" must be an array, got 5');
+  await assertRejects(() => executor.executeMany(echo, [5 as never]), AggregateError);
+  await executor.close();
+  const { errors } = await assertRejects(() => executor.executeMany(echo, [{ id: "x", input: "" }]), AggregateError);
+  assertEquals([errors[0] instanceof WorkflowError, errors[0].code, errors[0].message], [
+    true,
+    "closed",
+    'Cannot execute workflow "x": the executor was closed',
+  ]);
+});
+
+Deno.test("Executor.executeMany() starts what a failing store lets it, and recover() finds what was started", async () => {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
+  store.before.append = ({ workflowId }) => {
+    if (workflowId === "b") throw new Error("down");
+  };
+  const options = ["a", "b", "c"].map((id) => ({ id, input: id }));
+  const { errors } = await assertRejects(() => executor.executeMany(ask, options), AggregateError);
+  assertEquals(errors.map(({ code, message }) => [code, message.slice(0, 45)]), [
+    ["store_failed", 'Cannot execute workflow "b": The store failed'],
+  ]);
+  await executor.close();
+  const later = setUp({ store, workflows: { ask } }).executor;
+  assertEquals((await later.recover()).map(({ id }) => id), ["a", "c"]);
+  await later.close();
+});
+
+Deno.test("Executor.executeMany() starts ten thousand at little cost", async () => {
+  const { executor } = setUp();
+  const options = Array.from({ length: 10_000 }, (_, i) => ({ id: `${i}`, input: "x" }));
+  const begin = performance.now();
+  const handles = await executor.executeMany(echo, options);
+  const spent = performance.now() - begin;
+  await Promise.all(handles.map((handle) => handle.result()));
+  assert(spent < 2000, `${spent} ms`); // about 100 on a machine that has nothing else to do
+  await executor.close();
+});
+
+// ----------------------------------------------------------------------------------------------------- workflowVersion
+
+Deno.test("ExecutorOptions.workflowVersion is recorded, and stays what it was when a newer executor goes on", async () => {
+  const versions = async (ctx: WorkflowContext) => {
+    const child = await ctx.executeChild((ctx) => ctx.workflowVersion ?? "none", undefined, { id: "child" });
+    await ctx.waitForSignal("go");
+    return [ctx.workflowVersion, child];
+  };
+  const renewed = async (ctx: WorkflowContext, before?: string): Promise<unknown> => {
+    if (before !== undefined) return [before, ctx.workflowVersion];
+    await ctx.waitForSignal("go");
+    return await ctx.continueAsNew(ctx.workflowVersion);
+  };
+  const workflows = { versions, renewed };
+  const { store, executor } = setUp({ workflowVersion: "1.0", workflows });
+  await executor.execute(versions, { id: "a" });
+  await executor.execute(renewed, { id: "b" });
+  await settle();
+  await executor.close();
+  for (const workflowVersion of ["2.0", undefined]) {
+    const restored = InMemoryStore.restore(await store.snapshot());
+    const later = setUp({ store: restored, workflowVersion, workflows }).executor;
+    const handles = await later.recover();
+    for (const id of ["a", "b"]) await go(later, id);
+    const expected = [["1.0", "1.0"], ["1.0", workflowVersion]]; // what continues as new begins with the code of now
+    assertEquals(await Promise.all(handles.map((handle) => handle.result())), expected);
+    const started = (await restored.load("a"))!.history[0];
+    assertEquals(started.type === "workflow_started" && started.workflowVersion, "1.0");
+    await later.close();
+  }
+});
+
+Deno.test("ExecutorOptions.workflowVersion is undefined by default, and must be a string", async () => {
+  const { store, executor } = setUp();
+  const handle = await executor.execute((ctx) => ctx.workflowVersion, { id: "a" });
+  assertEquals(await handle.result(), undefined);
+  assertEquals("workflowVersion" in (await store.load("a"))!.history[0], false);
+  await executor.close();
+  assertThrows(() => setUp({ workflowVersion: 2 as never }), TypeError, '"workflowVersion" must be a string, got 2');
+});

@@ -1,0 +1,270 @@
+/** `terminate()`: the end of a run that does not listen. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type ActivityContext,
+  type MiddlewareCall,
+  VirtualClock,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowHandle,
+} from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+
+const forever = (ctx: WorkflowContext) => ctx.waitForSignal("never");
+
+async function rejectsAsTerminated(handle: WorkflowHandle, message: string): Promise<void> {
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, error.message, handle.status], ["terminated", message, "canceled"]);
+}
+
+async function assertNotFound(call: Promise<unknown>, message: string): Promise<void> {
+  const error = await assertRejects(() => call, WorkflowError);
+  assertEquals([error.code, error.message], ["not_found", message]);
+}
+
+Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", async () => {
+  const { store, executor } = setUp();
+  let wakings = 0;
+  async function stubborn(ctx: WorkflowContext) {
+    for (;;) {
+      await ctx.shield(() => ctx.waitForSignal("wake")).catch(() => {});
+      wakings++;
+    }
+  }
+  const handle = await executor.execute(stubborn, { id: "a" });
+  await executor.signal("a", { name: "wake" });
+  await executor.cancel("a");
+  await settle();
+  await executor.terminate("a", "it hangs");
+  await rejectsAsTerminated(handle, 'Terminated workflow "a": it hangs');
+  const state = (await store.load("a"))!;
+  assertEquals(typesOf(state.history), [
+    "workflow_started",
+    "signal_received",
+    "cancel_requested",
+    "workflow_canceled",
+  ]);
+  assertEquals([state.status, state.error?.data?.code], ["canceled", "terminated"]);
+  await settle();
+  assertEquals(wakings, 1);
+  await executor.close();
+});
+
+Deno.test("Executor.terminate() runs no workflow code any more: no cleanup, no compensation, no next activity", async () => {
+  const { store, executor } = setUp();
+  const ran: string[] = [];
+  let signal: AbortSignal | undefined;
+  const late = gate();
+  const step = (name: string) => void ran.push(name);
+  async function work(_input: unknown, context: ActivityContext) {
+    signal = context.signal;
+    await late.promise;
+  }
+  async function order(ctx: WorkflowContext) {
+    ctx.addCompensation(() => ctx.executeActivity(step, "undo"));
+    try {
+      await ctx.executeActivity(work);
+      await ctx.executeActivity(step, "next");
+    } finally {
+      ran.push("finally");
+      await ctx.shield(() => ctx.executeActivity(step, "cleanup"));
+    }
+  }
+  const handle = await executor.execute(order, { id: "a" });
+  await settle();
+  assertEquals(signal!.aborted, false);
+  await executor.terminate("a");
+  assertEquals(signal!.aborted, true);
+  late.open();
+  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await settle();
+  assertEquals(ran, []);
+  assertEquals(typesOf((await store.load("a"))!.history).slice(1), ["activity_started", "workflow_canceled"]);
+  await executor.close();
+});
+
+Deno.test("Executor.terminate() lets workflow code see nothing that is stored in the same moment", async () => {
+  const { executor } = setUp();
+  const seen: unknown[] = [];
+  const handle = await executor.execute(async (ctx: WorkflowContext) => {
+    for await (const payload of ctx.receiveSignal("s")) seen.push(payload);
+  }, { id: "a" });
+  await Promise.all([executor.signal("a", { name: "s", payload: 1 }), executor.terminate("a")]);
+  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await settle();
+  assertEquals(seen, []);
+  await executor.close();
+});
+
+Deno.test("Executor.terminate() ends a workflow that is not live here, and recover() leaves it alone", async () => {
+  const { store, executor } = setUp();
+  await executor.execute(forever, { id: "a" });
+  await executor.close();
+  const later = setUp({ store, workflows: { forever } });
+  const handle = await later.executor.handle("a");
+  await later.executor.terminate("a", "gone");
+  await rejectsAsTerminated(handle, 'Terminated workflow "a": gone');
+  assertEquals(await later.executor.recover(), []);
+  await later.executor.close();
+});
+
+Deno.test("Executor.terminate() ends a recovered workflow in the middle of its replay", async () => {
+  const { store, executor } = setUp();
+  const woken: number[] = [];
+  async function waker(ctx: WorkflowContext) {
+    for (let i = 0;; i++) {
+      await ctx.waitForSignal("wake");
+      woken.push(i);
+    }
+  }
+  await executor.execute(waker, { id: "a" });
+  for (let i = 0; i < 20; i++) await executor.signal("a", { name: "wake" });
+  await executor.close();
+  woken.length = 0;
+  const later = setUp({ store, workflows: { waker } });
+  const [handle] = await later.executor.recover();
+  await later.executor.terminate("a");
+  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  assert(woken.length < 20, `${woken.length}`);
+  await later.executor.close();
+});
+
+Deno.test("Executor.terminate() ends a workflow that is live in another executor, which hears of it", async () => {
+  const { store, clock, executor } = setUp();
+  let signal: AbortSignal | undefined;
+  const handle = await executor.execute(
+    (ctx: WorkflowContext) =>
+      ctx.executeActivity(async (_: unknown, context) => {
+        signal = context.signal;
+        await new Promise((_, reject) => context.signal.addEventListener("abort", () => reject(context.signal.reason)));
+      }),
+    { id: "a" },
+  );
+  await settle();
+  const other = setUp({ store, clock }).executor;
+  await other.terminate("a", "from afar");
+  await rejectsAsTerminated(handle, 'Terminated workflow "a": from afar');
+  assertEquals(signal!.aborted, true);
+  assertEquals(await other.query("a", "status"), "canceled");
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.terminate() stops the other executor at its next event if the store cannot tell of changes", async () => {
+  const clock = new VirtualClock();
+  const store = withoutSubscribe();
+  const { executor } = setUp({ store, clock });
+  const go = gate();
+  const ran: string[] = [];
+  const handle = await executor.execute(async (ctx: WorkflowContext) => {
+    await ctx.executeActivity(() => go.promise);
+    ran.push("next");
+  }, { id: "a" });
+  const other = setUp({ store, clock }).executor;
+  await other.terminate("a");
+  assertEquals(handle.status, "running");
+  go.open();
+  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  assertEquals(ran, []);
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.terminate() rejects with not_found, naming the status, when there is nothing to end", async () => {
+  const { executor } = setUp();
+  await assertNotFound(executor.terminate("x"), 'Cannot terminate workflow "x": it does not exist');
+  await (await executor.execute(() => 1, { id: "a" })).result();
+  await assertNotFound(executor.terminate("a"), 'Cannot terminate workflow "a": it is completed');
+  await executor.execute(forever, { id: "b" });
+  const outcomes = await Promise.allSettled([executor.terminate("b"), executor.terminate("b")]);
+  assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // at once: they are one
+  await assertNotFound(executor.terminate("b"), 'Cannot terminate workflow "b": it is canceled');
+  await assertNotFound(executor.cancel("b"), 'Cannot cancel workflow "b": it is canceled');
+  await assertRejects(() => executor.terminate("b", 1 as never), TypeError, '"reason" must be a string, got 1');
+  await assertRejects(() => executor.terminate(""), TypeError, '"id" must be a non-empty string, got ""');
+  await executor.close();
+  assertEquals((await assertRejects(() => executor.terminate("a"), WorkflowError)).code, "closed");
+});
+
+Deno.test("Executor.terminate() passes through middleware, and its end is told to the hook", async () => {
+  const calls: MiddlewareCall[] = [];
+  const reasons: unknown[] = [];
+  const { executor } = setUp({
+    middleware: [(call, next) => (calls.push(call), next())],
+    hooks: { workflowCanceled: ({ error }) => reasons.push(error.message) },
+  });
+  await executor.execute(forever, { id: "a" });
+  await executor.terminate("a", "why");
+  assertEquals(calls.slice(1), [{ kind: "terminate", workflowId: "a" }]);
+  assertEquals(reasons, ['Terminated workflow "a": why']);
+  await executor.close();
+});
+
+Deno.test("Executor.terminate() succeeds once when the store's answer is lost, here and elsewhere", async () => {
+  for (const elsewhere of [false, true]) {
+    const store = new FaultyStore();
+    const { clock, executor } = setUp({ store });
+    const handle = await executor.execute(forever, { id: "a" });
+    const other = elsewhere ? setUp({ store, clock }).executor : executor;
+    let failures = 2;
+    store.before.append = store.after.append = () => {
+      if (failures-- > 0) throw new Error("the line is dead");
+    };
+    await other.terminate("a");
+    await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+    const { history } = (await store.load("a"))!;
+    assertEquals(typesOf(history), ["workflow_started", "workflow_canceled"]);
+    await Promise.all([executor.close(), other.close()]);
+  }
+});
+
+Deno.test("Executor.terminate() is content with another termination, and leaves the run running if the store fails", async () => {
+  const store = new FaultyStore();
+  const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
+  await executor.execute(forever, { id: "a" });
+  const other = setUp({ store, clock }).executor;
+  store.before.append = async () => {
+    store.before.append = undefined;
+    await other.terminate("a", "first");
+  };
+  await executor.terminate("a", "second");
+  assertEquals((await store.load("a"))!.error?.message, 'Terminated workflow "a": first');
+  await executor.execute(forever, { id: "b" });
+  store.before.append = () => {
+    throw new Error("down");
+  };
+  assertEquals((await assertRejects(() => executor.terminate("b"), WorkflowError)).code, "store_failed");
+  store.before.append = undefined;
+  assertEquals((await store.load("b"))!.status, "running");
+  await executor.terminate("b");
+  assertEquals((await store.load("b"))!.status, "canceled");
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.terminate() wins against everything that the workflow does at the same time", async () => {
+  for (let wait = 0; wait < 30; wait++) {
+    const store = new FaultyStore();
+    const { executor } = setUp({ store });
+    store.before.append = () => settleBriefly(wait % 3);
+    const handle = await executor.execute(async (ctx: WorkflowContext) => {
+      for (let i = 0; i < 5; i++) await ctx.executeActivity((n: number) => n, i);
+      return "done";
+    }, { id: "a" });
+    await settleBriefly(wait);
+    const terminated = await executor.terminate("a").then(() => true, (error) => (assertCode(error), false));
+    const outcome = await handle.result().catch((error) => error.code);
+    assertEquals(outcome, terminated ? "terminated" : "done", `after ${wait}`);
+    const { history, status } = (await store.load("a"))!;
+    assertEquals(status, terminated ? "canceled" : "completed");
+    assertEquals(history.filter(({ type }) => /^workflow_(?!started)/.test(type)).length, 1);
+    await executor.close();
+  }
+
+  function assertCode(error: unknown): void {
+    assertEquals((error as WorkflowError).message, 'Cannot terminate workflow "a": it is completed');
+  }
+});
+
+async function settleBriefly(microtasks: number): Promise<void> {
+  for (let i = 0; i < microtasks * 3; i++) await null;
+}

@@ -1,0 +1,247 @@
+/** What a workflow waits for beside activities and timers: one signal, its own variables, with a deadline. */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { settle, setUp, typesOf } from "../support/testing.ts";
+
+type Ctx = WorkflowContext;
+
+/** Stops the executor after everything but time has settled, and makes another one go on. */
+async function restart(
+  { store, clock, executor }: ReturnType<typeof setUp>,
+  workflow: (ctx: Ctx, input: never) => unknown,
+) {
+  await settle();
+  await executor.close();
+  clock.release();
+  const next = new Executor({ store, clock, workflows: { [workflow.name]: workflow }, random: () => 0.5 });
+  const [handle] = await next.recover();
+  return { store, clock, executor: next, handle };
+}
+
+Deno.test("WorkflowContext.waitForSignal() answers the oldest signal that nobody has read", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return [await ctx.waitForSignal("n"), await ctx.waitForSignal("n")];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  await executor.signal("a", { name: "go" });
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the signal that comes later is not lost", async () => {
+  async function waits(ctx: Ctx) {
+    const late = await ctx.waitForSignal("n", { timeoutMs: 100 }).catch((error) => error.message);
+    await ctx.waitForSignal("go");
+    return [late, await ctx.waitForSignal("n")];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.signal("a", { name: "n", payload: "late" });
+  await executor.signal("a", { name: "go" });
+  assertEquals(await handle.result(), ['Signal "n" did not come within 100 ms', "late"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when they are over at once", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    const [got] = [await ctx.waitForSignal("n", { timeoutMs: 10 }), await ctx.waitUntil(() => true, { timeoutMs: 10 })];
+    const odd = () => {
+      throw new RangeError("odd");
+    };
+    return [got, await ctx.waitUntil(odd, { timeoutMs: 10 }).catch((error) => error.message)];
+  }
+  const { executor, store } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  for (const name of ["n", "go"]) await executor.signal("a", { name, payload: 1 });
+  assertEquals(await handle.result(), [1, "odd"]);
+  const history = typesOf((await store.load("a"))!.history);
+  assertEquals(history, ["workflow_started", "signal_received", "signal_received", "workflow_completed"]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes first", async () => {
+  async function waits(ctx: Ctx) {
+    const first = await ctx.waitForSignal("n", { timeoutMs: 1000 });
+    await ctx.sleep(5000);
+    return [first, ctx.now()];
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(waits, { id: "a" });
+  await before.executor.signal("a", { name: "n", payload: 1 });
+  const { handle, store, executor } = await restart(before, waits);
+  assertEquals(await handle.result(), [1, 5000]);
+  const { history } = (await store.load("a"))!;
+  assertEquals(typesOf(history).filter((type) => type === "timer_fired").length, 1);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() keeps its deadline over a restart", async () => {
+  async function waits(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    return await ctx.waitForSignal("n", { timeoutMs: 100 });
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(waits, { id: "a" });
+  await before.executor.signal("a", { name: "go" });
+  const { handle, clock, executor } = await restart(before, waits);
+  const error = await assertRejects(() => handle.result(), TimeoutError, 'Signal "n" did not come within 100 ms');
+  assertEquals([(error as TimeoutError).timeoutMs, clock.now()], [100, 100]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation, and leaves nothing behind", async () => {
+  async function waits(ctx: Ctx) {
+    const error = await ctx.waitForSignal("n", { timeoutMs: 1e6 }).catch((error) => error);
+    const name = await ctx.shield(() => ctx.waitForSignal("n"));
+    return [error instanceof CanceledError, name];
+  }
+  const { executor, clock } = setUp();
+  clock.hold();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.cancel("a");
+  await settle();
+  clock.release();
+  await executor.signal("a", { name: "n", payload: "later" });
+  assertEquals([await handle.result(), clock.now()], [[true, "later"], 0]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitForSignal() gives two that wait the same signal, as loops get it", async () => {
+  async function waits(ctx: Ctx) {
+    return await Promise.all([ctx.waitForSignal("n"), ctx.waitForSignal("n")]);
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  await settle();
+  await executor.signal("a", { name: "n", payload: 1 });
+  assertEquals(await handle.result(), [1, 1]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() goes on when a signal has changed what it looks at", async () => {
+  async function counts(ctx: Ctx) {
+    let count = 0;
+    const counting = (async () => {
+      for await (const n of ctx.receiveSignal<number>("add")) if ((count += n) >= 100) return;
+    })();
+    await ctx.waitUntil(() => count >= 3);
+    const seen = count;
+    await ctx.waitUntil(() => count >= 6);
+    void counting;
+    return [seen, count];
+  }
+  const before = setUp();
+  before.clock.hold();
+  await before.executor.execute(counts, { id: "a" });
+  for (const payload of [1, 1, 2]) await before.executor.signal("a", { name: "add", payload });
+  const { executor, handle } = await restart(before, counts);
+  await executor.signal("a", { name: "add", payload: 2 });
+  assertEquals(await handle.result(), [4, 6]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() goes on at once when the condition holds already", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => ctx.waitUntil(() => true, { timeoutMs: 1 }), { id: "a" });
+  assertEquals(await handle.result(), undefined);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() sees what another branch did in the same turn", async () => {
+  async function branches(ctx: Ctx) {
+    let ready = false;
+    const waiting = ctx.waitUntil(() => ready).then(() => "seen");
+    await Promise.resolve();
+    ready = true;
+    return await waiting;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(branches, { id: "a" });
+  assertEquals(await handle.result(), "seen");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() throws when the time is up, and when the condition throws", async () => {
+  async function waits(ctx: Ctx) {
+    const late = await ctx.waitUntil(() => false, { timeoutMs: 50 }).catch((error) => error.message);
+    const wrong = await ctx.waitUntil(() => {
+      throw new RangeError("odd");
+    }).catch((error) => error.message);
+    return [late, wrong, ctx.now()];
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(waits, { id: "a" });
+  assertEquals(await handle.result(), ["The condition did not come within 50 ms", "odd", 50]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() is reached by a cancellation", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => ctx.waitUntil(() => false), { id: "a" });
+  await settle();
+  await executor.cancel("a", "enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext refuses bad arguments of waits at the call", async () => {
+  async function bad(ctx: Ctx) {
+    const messages: string[] = [];
+    const calls = [
+      () => ctx.waitForSignal(""),
+      () => ctx.waitForSignal("a", { timeoutMs: -1 }),
+      () => ctx.waitUntil(7 as never),
+      () => ctx.waitUntil(() => true, { timeoutMs: NaN }),
+      () => ctx.sideEffect("x" as never),
+      () => ctx.mapConcurrent([1], 0, () => 1),
+    ];
+    for (const call of calls) await call().catch((error) => messages.push(error.message));
+    assertThrows(() => ctx.patched(""), TypeError, 'Cannot ask for a change: "changeId" must be a non-empty string');
+    assertThrows(() => ctx.addCompensation(1 as never), TypeError, '"body" must be a function, got 1');
+    return messages;
+  }
+  const { executor } = setUp();
+  const handle = await executor.execute(bad, { id: "a" });
+  assertEquals(await handle.result(), [
+    'Cannot wait for signal: "name" must be a non-empty string, got ""',
+    'Cannot wait for signal "a": "timeoutMs" must be a finite number from 0, got -1',
+    'Cannot wait until: "condition" must be a function, got 7',
+    'Cannot wait until: "timeoutMs" must be a finite number from 0, got NaN',
+    'Cannot run side effect: "body" must be a function, got "x"',
+    'Cannot map items: "limit" must be an integer from 1, got 0',
+  ]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although it is over before that is stored", async () => {
+  async function waits(ctx: Ctx) {
+    let over = false;
+    const wait = ctx.waitUntil(() => over, { timeoutMs: 1000 });
+    over = true;
+    await wait;
+    await ctx.sleep(5);
+  }
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  store.before.append = async ({ workflowId, runId, expectedLength, events }) => {
+    if (events[0].type !== "timer_started") return;
+    store.before.append = undefined;
+    const signal = { type: "signal_received", at: 0, name: "n", signalId: "1" } as const;
+    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // somebody is faster
+  };
+  const handle = await executor.execute(waits, { id: "a" });
+  await handle.result();
+  const { history } = (await store.load("a"))!;
+  assertEquals(history.flatMap((event) => event.type === "timer_started" ? [event.seq] : []), [0, 1]);
+  await executor.close();
+});

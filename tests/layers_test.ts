@@ -1,0 +1,268 @@
+/**
+ * Enforces the structure of the repository: which folder may import from which, no import circles, and nothing but web
+ * standards. `ARCHITECTURE.md` shows the same rules as a picture.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+
+/**
+ * The six rules: what each part may import, apart from itself. A part is a folder or a set of public modules.
+ *
+ * 1. `util` imports nothing else.
+ * 2. The vocabulary (public modules that only describe: types, errors, options …) imports `util`.
+ * 3. `history` imports the vocabulary and what it may import.
+ * 4. `storage` and `run` import `history` and what it may import, and not each other.
+ * 5. The composing modules at the top import everything above. `executor.ts` knows no store, `store.ts` no run.
+ * 6. What stands beside the core (`testing`, `pictures`, `schedule`) imports the public modules, `storage`, `history` and
+ *    `util`, and never `run`. The core never imports it.
+ */
+const RULES: Record<string, readonly string[]> = {
+  util: [],
+  vocabulary: ["util"],
+  history: ["vocabulary", "util"],
+  storage: ["history", "vocabulary", "util"],
+  run: ["history", "vocabulary", "util"],
+  "lock.ts": ["util"],
+  "store.ts": ["lock.ts", "storage", "history", "vocabulary", "util"],
+  "executor.ts": ["run", "history", "vocabulary", "util"],
+  "mod.ts": ["executor.ts", "store.ts", "lock.ts", "vocabulary"],
+  pictures: ["public", "history", "vocabulary", "util"],
+  schedule: ["public", "vocabulary", "util"],
+  testing: ["public", "pictures", "storage", "history", "vocabulary", "util"],
+};
+const VOCABULARY = ["activity", "clock", "definitions", "errors", "hooks", "options", "retry", "types"];
+const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
+
+/** The part that a module belongs to. */
+function partOf(file: string): string {
+  const [first] = file.split("/");
+  return VOCABULARY.includes(file.replace(/\.ts$/, "")) ? "vocabulary" : first;
+}
+
+/** Whether the rules let a module import another one. */
+function mayImport(file: string, imported: string): boolean {
+  const [from, to] = [partOf(file), partOf(imported)];
+  const allowed = RULES[from];
+  return from === to || allowed.includes(to) || allowed.includes("public") && PUBLIC.includes(to);
+}
+
+/** What only some runtimes have. `setImmediate` is not here: it may be used where it exists. */
+const FOREIGN = [
+  "Deno",
+  "Bun",
+  "process",
+  "Buffer",
+  "require",
+  "global",
+  "__dirname",
+  "__filename",
+];
+
+/** What only `clock.ts` may call: everywhere else, time and chance are parameters. */
+const CLOCK_ONLY = [
+  "Date.now",
+  "performance.now",
+  "Math.random",
+  "setTimeout",
+  "setInterval",
+];
+
+const root = new URL("../", import.meta.url);
+
+/** All modules of the package, tests left out. */
+function modulesIn(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder, root))].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return folder !== "" || name in RULES ? modulesIn(`${folder}${name}/`) : [];
+    return name.endsWith(".ts") && !name.endsWith("_test.ts") ? [folder + name] : [];
+  });
+}
+const files = modulesIn("");
+
+/** The module that an import names, as a path from the root. */
+function resolve(file: string, specifier: string): string {
+  return new URL(specifier, new URL(file, "file:///")).pathname.slice(1);
+}
+
+/** What each module imports; filled by {@linkcode complaints}. */
+const imports = new Map<string, Set<string>>();
+
+/** What is wrong with a module; every line names the place. */
+function complaints(file: string, source: string): string[] {
+  const check = (context: Deno.lint.RuleContext): Deno.lint.LintVisitor => {
+    const declared = new Set<string>();
+    const foreign: [Deno.lint.Node, string][] = [];
+    const report = (node: Deno.lint.Node, message: string) => context.report({ node, message });
+
+    const imported = new Set<string>();
+    imports.set(file, imported);
+    const checkImport = (node: Deno.lint.Node, from: unknown) => {
+      const specifier = String(from);
+      if (!/^\.\.?\//.test(specifier)) {
+        return report(node, `imports ${specifier}, which is not a module of the package`);
+      }
+      const path = resolve(file, specifier);
+      if (!(partOf(path) in RULES)) return report(node, `imports ${path}, which is not a module of the package`);
+      imported.add(path);
+      if (!mayImport(file, path)) {
+        report(node, `is in ${partOf(file)} and imports ${path}, which is in ${partOf(path)}`);
+      }
+    };
+
+    return {
+      ImportDeclaration: (node) => checkImport(node, node.source.value),
+      ExportAllDeclaration: (node) => checkImport(node, node.source.value),
+      ExportNamedDeclaration: (node) => node.source && checkImport(node, node.source.value),
+      ImportExpression: (node) =>
+        checkImport(
+          node,
+          node.source.type === "Literal" ? node.source.value : "something computed",
+        ),
+      TSExternalModuleReference: (node) => report(node, "uses require"),
+      TSImportType: (node) => report(node, "has an import inside a type"),
+
+      // A name that the module declares itself is its own.
+      ClassDeclaration: (node) => void (node.id && declared.add(node.id.name)),
+      FunctionDeclaration: (node) => void (node.id && declared.add(node.id.name)),
+      TSInterfaceDeclaration: (node) => void declared.add(node.id.name),
+
+      Identifier(node) {
+        const { parent } = node;
+        const isKey = "key" in parent && parent.key === node &&
+          !("shorthand" in parent && parent.shorthand);
+        const isProperty = parent.type === "MemberExpression" && parent.property === node &&
+          !parent.computed && !/\bglobalThis\b/.test(context.sourceCode.getText(parent.object));
+        if (FOREIGN.includes(node.name) && !isKey && !isProperty) foreign.push([node, node.name]);
+      },
+      Literal(node) {
+        if (node.parent.type === "MemberExpression" && FOREIGN.includes(String(node.value))) {
+          foreign.push([node, String(node.value)]);
+        }
+      },
+      "Program:exit"() {
+        for (const [node, name] of foreign) {
+          if (!declared.has(name)) report(node, `uses ${name}`);
+        }
+      },
+      CallExpression(node) {
+        const callee = context.sourceCode.getText(node.callee).replace(/^globalThis\./, "");
+        if (CLOCK_ONLY.includes(callee) && file !== "clock.ts") report(node, `calls ${callee}`);
+      },
+      NewExpression(node) {
+        const text = context.sourceCode.getText(node);
+        if (/^new Date(\(\))?$/.test(text) && file !== "clock.ts") report(node, `calls ${text}`);
+      },
+      Program(node) {
+        if (!/^(\w+\/)?mod.ts$/.test(file)) return;
+        for (const statement of node.body) {
+          const isReExport = statement.type.startsWith("Export") &&
+            "source" in statement && statement.source;
+          if (!isReExport) {
+            report(statement, "has something that is not a re-export");
+          }
+        }
+      },
+    };
+  };
+
+  const plugin: Deno.lint.Plugin = { name: "layers", rules: { layers: { create: check } } };
+  return Deno.lint.runPlugin(plugin, file, source).map(({ range, message }) =>
+    `${file}:${source.slice(0, range[0]).split("\n").length} ${message}`
+  );
+}
+
+/** A circle of imports, as a text; none if there is none. */
+function circleIn(graph: ReadonlyMap<string, ReadonlySet<string>>): string | undefined {
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): string | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].join(" -> ");
+    if (done.has(file)) return undefined;
+    for (const next of graph.get(file) ?? []) {
+      const circle = walk(next, [...path, file]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(file);
+  };
+  for (const file of graph.keys()) {
+    const circle = walk(file, []);
+    if (circle !== undefined) return circle;
+  }
+}
+
+Deno.test("layers: every module belongs to a part", () => {
+  assertEquals(files.map(partOf).filter((part) => !(part in RULES)), []);
+  for (const part of Object.keys(RULES)) assert(files.some((file) => partOf(file) === part), part);
+});
+
+for (const file of files) {
+  Deno.test(`layers: ${file} keeps the rules and uses web standards only`, () => {
+    assertEquals(complaints(file, Deno.readTextFileSync(new URL(file, root))), []);
+  });
+}
+
+Deno.test("layers: no module imports itself by way of others, types included", () => {
+  const graph = new Map<string, Set<string>>();
+  for (const file of files) {
+    complaints(file, Deno.readTextFileSync(new URL(file, root)));
+    graph.set(file, imports.get(file)!);
+  }
+  assertEquals(circleIn(graph), undefined);
+  graph.set("util/show.ts", new Set(["run/run.ts"]));
+  assert(circleIn(graph)?.includes("util/show.ts"));
+});
+
+/** Sources with something wrong, by the module that they are planted in, and the complaint. */
+const PLANTED: [string, string, string][] = [
+  ["lock.ts", `import { InMemoryStore } from "./store.ts";`, "which is in store.ts"],
+  ["lock.ts", `import type { RetryPolicy } from "./retry.ts";`, "which is in vocabulary"],
+  ["types.ts", `export * from "./lock.ts";`, "which is in lock.ts"],
+  ["executor.ts", `export { InMemoryStore } from "./store.ts";`, "which is in store.ts"],
+  ["executor.ts", `await import("./mod.ts");`, "which is in mod.ts"],
+  ["executor.ts", `await import(name);`, "something computed"],
+  ["executor.ts", `import { x } from "./testing/mod.ts";`, "which is in testing"],
+  ["executor.ts", `import "npm:left-pad";`, "not a module of the package"],
+  ["executor.ts", `import assert from "node:assert";`, "not a module of the package"],
+  ["executor.ts", `import { delay } from "@std/async";`, "not a module of the package"],
+  ["executor.ts", `import "https://example.com/x.ts";`, "not a module of the package"],
+  ["executor.ts", `import fs = require("fs");`, "uses require"],
+  ["executor.ts", `type Store = import("./store.ts").InMemoryStore;`, "inside a type"],
+  ["clock.ts", "const pid = Deno.pid;", "uses Deno"],
+  ["clock.ts", "const { Deno } = globalThis as any;", "uses Deno"],
+  ["clock.ts", "(globalThis as any).process;", "uses process"],
+  ["clock.ts", "globalThis.process.hrtime();", "uses process"],
+  ["clock.ts", `globalThis["process"].hrtime();`, "uses process"],
+  ["clock.ts", "const text = `${process.pid}`;", "uses process"],
+  ["clock.ts", `Buffer.from("a");`, "uses Buffer"],
+  ["retry.ts", "const now = Date.now();", "calls Date.now"],
+  ["retry.ts", "const now = +new Date();", "calls new Date()"],
+  ["retry.ts", "const jitter = Math.random();", "calls Math.random"],
+  ["retry.ts", "globalThis.setTimeout(retry, 1);", "calls setTimeout"],
+  ["testing/x.ts", `import { x } from "../tools/ok.ts";`, "not a module of the package"],
+  ["testing/x.ts", `import { Run } from "../run/run.ts";`, "which is in run"],
+  ["run/x.ts", `import { Executor } from "../executor.ts";`, "which is in executor.ts"],
+  ["run/x.ts", `import { Entries } from "../storage/entries.ts";`, "which is in storage"],
+  ["util/x.ts", `import type { WorkflowEvent } from "../types.ts";`, "which is in vocabulary"],
+  ["testing/x.ts", `import { assert } from "@std/assert";`, "not a module of the package"],
+  ["testing/x.ts", "Deno.test();", "uses Deno"],
+  ["testing/x.ts", "const now = Date.now();", "calls Date.now"],
+  ["testing/mod.ts", "export const version = 1;", "not a re-export"],
+  ["schedule/x.ts", `import { Cron } from "npm:croner";`, "not a module of the package"],
+  ["schedule/x.ts", `import { seeded } from "../testing/seeded.ts";`, "which is in testing"],
+  ["mod.ts", "export const version = 1;", "not a re-export"],
+];
+
+Deno.test("layers: planted faults are found, and what only looks like one is not", () => {
+  for (const [file, source, complaint] of PLANTED) {
+    const found = complaints(file, source).join();
+    assertEquals(found.includes(complaint) && found !== "", true, `${file}: ${source}: ${found}`);
+  }
+  const innocent = `
+    import { show } from "./util/show.ts"; // Deno.pid
+    const text = "Deno.pid and process.env"; /* Buffer */
+    const copy = new Date(date.getTime());
+    interface Step { process: string; readonly global: boolean }
+    class Buffer {} new Buffer(); step.process(); state.require.Deno; type Id = ReturnType<typeof setTimeout>;`;
+  assertEquals(complaints("retry.ts", innocent), []);
+  assertEquals(complaints("errors.ts", `import type { X } from "./types.ts";`), []);
+});

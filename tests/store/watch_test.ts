@@ -1,0 +1,312 @@
+/** `InMemoryStore.watch()`: the changes of a store as an async iterable. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  Executor,
+  InMemoryStore,
+  type StoreChange,
+  type StoreWatch,
+  VirtualClock,
+  type WatchOptions,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+import { seeded } from "@rockpool/workflow/testing";
+import { gate, settle } from "../support/testing.ts";
+
+const save = (store: InMemoryStore, workflowId: string, input?: unknown) =>
+  store.save({ workflowId, status: "running", input });
+
+/** A change on one line: the ID, the input that is stored now, and how many were skipped. */
+const line = ({ workflowId, state, skipped }: StoreChange) =>
+  `${workflowId}${state === null ? " gone" : ` ${state.input}`}${skipped ? ` +${skipped}` : ""}`;
+
+/** Reads that were begun and have to wait. */
+const begun = new WeakMap<StoreWatch, ReturnType<StoreWatch["next"]>>();
+
+/** Reads what is there, until the watch ends or has to wait. */
+async function readAll(watch: StoreWatch): Promise<string[]> {
+  const lines: string[] = [];
+  for (;;) {
+    const next = begun.get(watch) ?? watch.next();
+    begun.set(watch, next);
+    const result = await Promise.race([next, settle()]);
+    if (result === undefined) return lines;
+    begun.delete(watch);
+    if (result.done) return lines;
+    lines.push(line(result.value));
+  }
+}
+
+Deno.test("InMemoryStore.watch() hands out every change in order, from the call on", async () => {
+  const store = new InMemoryStore();
+  await save(store, "a", 0);
+  const watch = store.watch();
+  await save(store, "a", 1);
+  await save(store, "b", 2);
+  await store.delete("a");
+  await save(store, "c", 3);
+  assertEquals(await readAll(watch), ["a gone +1", "b 2", "c 3"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() hands out each change when the reader keeps up", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  const read: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    const next = watch.next();
+    await save(store, "a", i);
+    read.push(line((await next).value!));
+  }
+  assertEquals(read, ["a 0", "a 1", "a 2", "a 3", "a 4"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() gives a slow reader the newest state, and how many it skipped", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  for (let i = 0; i < 1000; i++) await save(store, `w${i % 2}`, i);
+  assertEquals(await readAll(watch), ["w0 998 +499", "w1 999 +499"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() lets no workflow wait behind another one that changes all the time", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  const read: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    await save(store, "a", i);
+    await save(store, "b", i);
+    read.push((await watch.next()).value!.workflowId);
+  }
+  assertEquals(read, ["a", "b", "a", "b", "a", "b"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() hands out only the changes of one workflow when asked to", async () => {
+  const store = new InMemoryStore();
+  const [one, other, all] = [store.watch({ workflowId: "a" }), store.watch({ workflowId: "b" }), store.watch()];
+  await save(store, "a", 1);
+  await save(store, "b", 2);
+  assertEquals(await Promise.all([one, other, all].map(readAll)), [["a 1"], ["b 2"], ["a 1", "b 2"]]);
+  store.close();
+});
+
+Deno.test("InMemoryStore.watch() tells of appends, updates, evictions and expiry, and not of what failed", async () => {
+  const clock = new VirtualClock();
+  const store = new InMemoryStore({ clock, finishedTtlMs: 100, maxWorkflows: 2, whenFull: "evict" });
+  const watch = store.watch();
+  const started = { type: "workflow_started", at: 0, workflowName: "w", input: 1 } as const;
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [started] });
+  assertEquals(await readAll(watch), ["a 1"]);
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [started] }).catch(() => {});
+  await store.save({ workflowId: "", status: "running" }).catch(() => {});
+  await store.delete("nobody");
+  await store.update("a", () => null);
+  assertEquals(await readAll(watch), []);
+  await store.update("a", (state) => ({ ...state!, input: 2 }));
+  await store.save({ workflowId: "b", status: "completed" });
+  await save(store, "c", 3);
+  assertEquals(await readAll(watch), ["a 2", "b gone +1", "c 3"]);
+  await store.save({ workflowId: "c", status: "failed" });
+  clock.advance(100);
+  assertEquals(store.size, 1);
+  assertEquals(await readAll(watch), ["c undefined", "c gone"]); // a reader waited
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() ends with break, and leaves nothing behind", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  await save(store, "a", 1);
+  for await (const change of watch) {
+    assertEquals(line(change), "a 1");
+    break;
+  }
+  await save(store, "a", 2);
+  assertEquals(await watch.next(), { done: true, value: undefined });
+});
+
+Deno.test("InMemoryStore.watch() ends at once when its signal aborts, waiting or not", async () => {
+  const store = new InMemoryStore();
+  const controller = new AbortController();
+  const waiting = store.watch({ signal: controller.signal });
+  const busy = store.watch({ signal: controller.signal });
+  const next = waiting.next();
+  queueMicrotask(() => controller.abort(new Error("enough")));
+  assertEquals(await next, { done: true, value: undefined });
+  await save(store, "a", 1);
+  assertEquals(await readAll(busy), []);
+  assertEquals(await readAll(store.watch({ signal: controller.signal })), []);
+});
+
+Deno.test("InMemoryStore.watch() takes its listener off a signal that outlives it", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners++;
+    addEventListener.apply(signal, args as never);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    listeners--;
+    removeEventListener.apply(signal, args as never);
+  };
+  const store = new InMemoryStore();
+  for (let i = 0; i < 3; i++) {
+    const watch = store.watch({ signal });
+    await (i === 0 ? watch.return() : i === 1 ? watch.close() : store.close());
+  }
+  assertEquals(listeners, 0);
+});
+
+Deno.test("StoreWatch.close() ends after what has happened already", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  await save(store, "a", 1);
+  watch.close();
+  watch.close();
+  await save(store, "b", 2);
+  const lines: string[] = [];
+  for await (const change of watch) lines.push(line(change));
+  assertEquals(lines, ["a 1"]);
+});
+
+Deno.test("StoreWatch.close() ends whoever waits", async () => {
+  const watch = new InMemoryStore().watch();
+  const waiting = [watch.next(), watch.next()];
+  watch.close();
+  assertEquals((await Promise.all(waiting)).map(({ done }) => done), [true, true]);
+});
+
+Deno.test("InMemoryStore.close() ends every watch, and the store can be used on", async () => {
+  const store = new InMemoryStore();
+  const watches = [store.watch(), store.watch({ workflowId: "a" })];
+  await save(store, "a", 1);
+  store.close();
+  await save(store, "a", 2);
+  assertEquals(await Promise.all(watches.map(readAll)), [["a 2"], ["a 2"]]);
+  const later = store.watch();
+  await save(store, "a", 3);
+  assertEquals(await readAll(later), ["a 3"]);
+  later.close();
+});
+
+Deno.test("StoreWatch.next() serves those who wait in their order", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  const reads = [watch.next(), watch.next(), watch.next()];
+  await Promise.all(["a", "b", "c"].map((id, i) => save(store, id, i)));
+  assertEquals((await Promise.all(reads)).map(({ value }) => line(value!)), ["a 0", "b 1", "c 2"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() does no reading while a writer is at work", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  const next = watch.next();
+  let handedOut = false;
+  next.then(() => handedOut = true);
+  const saved = store.save({ workflowId: "a", status: "running", input: 1 });
+  const again = store.save({ workflowId: "a", status: "running", input: 2 }); // in the same go
+  assertEquals(handedOut, false);
+  await Promise.all([saved, again]);
+  assertEquals(line((await next).value!), "a 2 +1");
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() shows what an update in progress has not changed yet", async () => {
+  const store = new InMemoryStore();
+  await save(store, "a", 1);
+  const watch = store.watch();
+  await save(store, "a", 2);
+  const held = gate();
+  const updated = store.update("a", (state) => held.promise.then(() => ({ ...state!, input: 3 })));
+  assertEquals(await readAll(watch), ["a 2"]);
+  held.open();
+  await updated;
+  assertEquals(await readAll(watch), ["a 3"]);
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() hands out states that nobody can change", async () => {
+  const store = new InMemoryStore();
+  const watch = store.watch();
+  await save(store, "a", { when: new Date(5) });
+  const { value } = await watch.next();
+  (value!.state!.input as { when: Date }).when.setTime(9);
+  assert(Object.isFrozen(value!.state));
+  assertEquals((await store.load("a"))?.input, { when: new Date(5) });
+  watch.close();
+});
+
+Deno.test("InMemoryStore.watch() misses nothing and repeats nothing, whoever reads when, over 20,000 random steps", async () => {
+  const random = seeded(11);
+  const below = (n: number) => Math.floor(random() * n);
+  const store = new InMemoryStore();
+  const versions = new Map<string, number>(); // how often each was changed
+  const watches = [undefined, "w1", "w2"].map((workflowId) => ({
+    workflowId,
+    watch: store.watch({ workflowId }),
+    seen: new Map<string, number>(),
+  }));
+  const read = async ({ watch, seen }: typeof watches[number]) => {
+    const { value } = await watch.next();
+    const { workflowId, state, skipped } = value!;
+    seen.set(workflowId, (seen.get(workflowId) ?? 0) + 1 + skipped);
+    assertEquals(seen.get(workflowId), versions.get(workflowId));
+    assertEquals(state?.input ?? null, (await store.load(workflowId))?.input ?? null);
+  };
+  const behind = ({ workflowId, seen }: typeof watches[number]) =>
+    [...versions].some(([id, version]) =>
+      (workflowId === undefined || id === workflowId) && (seen.get(id) ?? 0) < version
+    );
+  for (let step = 0; step < 20_000; step++) {
+    const id = `w${below(5)}`;
+    const stored = await store.load(id);
+    if (below(3) > 0) {
+      const change = below(4) > 0 ? save(store, id, step) : stored ? store.delete(id) : undefined;
+      if (change) versions.set(id, (versions.get(id) ?? 0) + 1);
+      await change;
+    } else {
+      const one = watches[below(3)];
+      if (behind(one)) await read(one);
+    }
+  }
+  for (const one of watches) {
+    while (behind(one)) await read(one);
+    one.watch.close();
+    assertEquals((await one.watch.next()).done, true);
+  }
+});
+
+async function greet(ctx: WorkflowContext) {
+  await ctx.sleep(1000);
+  return "hello";
+}
+
+Deno.test("InMemoryStore.watch() follows a run of an executor to its end", async () => {
+  const clock = new VirtualClock();
+  const store = new InMemoryStore({ clock });
+  const watch = store.watch({ workflowId: "a" });
+  await using executor = new Executor({ store, clock });
+  await executor.execute(greet, { id: "a" });
+  let events = 0;
+  for await (const { state, skipped } of watch) {
+    events += 1 + skipped;
+    if (state?.status !== "running") break;
+  }
+  assertEquals(events, (await store.load("a"))?.history.length);
+});
+
+const malformed: [options: unknown, message: string][] = [
+  [null, `Cannot watch: "options" must be an object, got null`],
+  [{ workflowId: "" }, `Cannot watch: "workflowId" must be a non-empty string, got ""`],
+  [{ workflowId: 1 }, `Cannot watch: "workflowId" must be a non-empty string, got 1`],
+  [{ signal: {} }, `Cannot watch: "signal" must be an AbortSignal, got an Object`],
+];
+for (const [options, message] of malformed) {
+  Deno.test(`InMemoryStore.watch() throws "${message}"`, () => {
+    assertThrows(() => new InMemoryStore().watch(options as WatchOptions), TypeError, message);
+  });
+}

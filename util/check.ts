@@ -1,0 +1,93 @@
+/**
+ * Checks of arguments at the call that takes them. Each names the action that cannot be done, the argument, the rule and
+ * the value: `Cannot execute activity "pay": "timeoutMs" must be a finite number above 0, got -1`.
+ *
+ * `action` and `subject` are the action and what it is done to, such as `execute activity` and the activity's name.
+ *
+ * @module
+ */
+
+import { show, tagOf } from "./show.ts";
+
+/** The error for an argument that breaks `rule`. */
+export function invalid(
+  name: string,
+  value: unknown,
+  rule: string,
+  action: string,
+  subject?: unknown,
+  type: typeof TypeError | typeof RangeError = TypeError,
+): TypeError | RangeError {
+  return new type(`${cannot(action, subject)}: "${name}" must be ${rule}, got ${show(value)}`);
+}
+
+/** The beginning of an error's message. */
+export function cannot(action: string, subject?: unknown): string {
+  return `Cannot ${action}${subject === undefined ? "" : ` ${show(subject)}`}`;
+}
+
+export function checkFunction(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (typeof value !== "function") throw invalid(name, value, "a function", action, subject);
+}
+
+export function checkObject(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (typeof value !== "object" || value === null) throw invalid(name, value, "an object", action, subject);
+}
+
+/** Checks for a string that is not empty. */
+export function checkText(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (typeof value !== "string" || value === "") throw invalid(name, value, "a non-empty string", action, subject);
+}
+
+/** Checks for `undefined` or a string. */
+export function checkOptionalString(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
+}
+
+/** Checks for `undefined` or labels, and answers them one by one. */
+export function checkLabels(labels: unknown, action: string, subject?: unknown): [name: string, value: string][] {
+  if (labels === undefined) return [];
+  if (typeof labels !== "object" || labels === null || tagOf(labels) !== "Object") {
+    throw invalid("labels", labels, "an object of strings", action, subject);
+  }
+  const entries = Object.entries(labels);
+  for (const [name, value] of entries) {
+    if (typeof value !== "string") throw invalid(`labels.${name}`, value, "a string", action, subject);
+  }
+  return entries;
+}
+
+/** Checks for `undefined` or one of some strings. */
+export function checkChoice(
+  name: string,
+  value: unknown,
+  of: readonly string[],
+  action: string,
+  subject?: unknown,
+): void {
+  if (value === undefined || of.includes(value as string)) return;
+  throw invalid(name, value, `one of ${of.map(show).join(", ")}`, action, subject);
+}
+
+/** Checks for a finite number from `min`; `Number.MIN_VALUE` stands for "above 0". */
+export function checkNumber(name: string, value: unknown, min: number, action: string, subject?: unknown): void {
+  if (typeof value === "number" && value >= min && Math.abs(value) < Infinity) return;
+  const rule = `a finite number ${min === Number.MIN_VALUE ? "above 0" : min === -Infinity ? "" : `from ${min}`}`;
+  throw invalid(name, value, rule.trimEnd(), action, subject, RangeError);
+}
+
+/** Checks for a whole number from `min`. */
+export function checkInteger(name: string, value: unknown, min: number, action: string, subject?: unknown): void {
+  if (!Number.isInteger(value) || value as number < min) {
+    throw invalid(name, value, `an integer from ${min}`, action, subject, RangeError);
+  }
+}
+
+/** The name that is meant by a string or by a definition. */
+export function definedName(what: string, definition: unknown, action: string, subject?: unknown): string {
+  const name = typeof definition === "object" && definition !== null
+    ? (definition as { readonly name: unknown }).name
+    : definition;
+  checkText(what, name, action, subject);
+  return name as string;
+}

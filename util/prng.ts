@@ -1,0 +1,28 @@
+/**
+ * Numbers that look random and follow from a seed, and the hash that makes a seed of a text.
+ *
+ * @module
+ */
+
+/**
+ * Hashes a text to an integer of 32 bits: FNV-1a. Not for secrets.
+ *
+ * @param text The text.
+ * @param basis Where the hash starts; another basis gives another hash of the same text.
+ */
+export function hash(text: string, basis = 0x811c9dc5): number {
+  let sum = basis;
+  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+  return sum;
+}
+
+/** Returns a generator of numbers from 0 to below 1: mulberry32. The same seed gives the same numbers on every machine. */
+export function seededRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = state + 0x6d2b79f5 | 0;
+    let mixed = Math.imul(state ^ state >>> 15, state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
+    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
+  };
+}
