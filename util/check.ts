@@ -34,6 +34,59 @@ export function checkObject(name: string, value: unknown, action: string, subjec
   if (typeof value !== "object" || value === null) throw invalid(name, value, "an object", action, subject);
 }
 
+/**
+ * Checks for an object of options: every property must be the name of an option. Names the option that was likely meant.
+ *
+ * @param options What was given.
+ * @param known The names of all options.
+ * @param name What the argument is called.
+ * @throws {TypeError} If it is no object, or has a property that is no option.
+ */
+export function checkOptions(
+  options: unknown,
+  known: Readonly<Record<string, true>>,
+  action: string,
+  subject?: unknown,
+  name = "options",
+): void {
+  checkObject(name, options, action, subject);
+  for (const key of Object.keys(options as object)) {
+    if (Object.hasOwn(known, key)) continue;
+    const names = Object.keys(known);
+    const likely = closest(key, names);
+    const way = likely === undefined
+      ? `the options are ${names.map(show).join(", ")}`
+      : `did you mean ${show(likely)}?`;
+    throw new TypeError(`${cannot(action, subject)}: "${name}" has no option ${show(key)}; ${way}`);
+  }
+}
+
+/** The name that is most like another one, unless half of it differs. */
+function closest(name: string, names: readonly string[]): string | undefined {
+  let likely: string | undefined;
+  let least = Infinity;
+  for (const candidate of names) {
+    const edits = distance(name.slice(0, 100).toLowerCase(), candidate.toLowerCase());
+    if (edits >= least || edits > Math.max(name.length, candidate.length) / 2) continue;
+    likely = candidate;
+    least = edits;
+  }
+  return likely;
+}
+
+/** How many letters must be added, removed or changed to make one text of another. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
 /** Checks for a string that is not empty. */
 export function checkText(name: string, value: unknown, action: string, subject?: unknown): void {
   if (typeof value !== "string" || value === "") throw invalid(name, value, "a non-empty string", action, subject);

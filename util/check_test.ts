@@ -1,0 +1,30 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkOptions } from "./check.ts";
+
+const known = { id: true, input: true, retry: true, timeoutMs: true } as const;
+const refusal = (options: unknown) =>
+  assertThrows(() => checkOptions(options, known, "execute workflow", "a"), TypeError).message;
+
+Deno.test("checkOptions() accepts the options that it knows", () => {
+  checkOptions({}, known, "execute");
+  checkOptions({ id: "a", retry: undefined }, known, "execute");
+});
+
+Deno.test("checkOptions() refuses an unknown name and tells the likely one", () => {
+  const message = (given: string, likely: string) =>
+    `Cannot execute workflow "a": "options" has no option "${given}"; did you mean "${likely}"?`;
+  for (const [given, likely] of [["retries", "retry"], ["ID", "id"], ["timeout", "timeoutMs"], ["inptu", "input"]]) {
+    assertEquals(refusal({ [given]: 1 }), message(given, likely));
+  }
+});
+
+Deno.test("checkOptions() lists the options when none is like the given name", () => {
+  const all = 'the options are "id", "input", "retry", "timeoutMs"';
+  assertEquals(refusal({ zzz: 1 }), `Cannot execute workflow "a": "options" has no option "zzz"; ${all}`);
+  assertEquals(refusal({ ["z".repeat(9999)]: 1 }).length < 300, true);
+  assertEquals(refusal({ constructor: 1 }).includes(all), true);
+});
+
+Deno.test("checkOptions() refuses what is no object", () => {
+  assertEquals(refusal("x"), 'Cannot execute workflow "a": "options" must be an object, got "x"');
+});
