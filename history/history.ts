@@ -211,6 +211,22 @@ export function isCommand(event: WorkflowEvent): event is CommandEvent {
     event.type === "compensation_started" || event.type === "child_started";
 }
 
+/** Whether an event settles its command: workflow code goes on because of it. */
+export function isOutcome(event: WorkflowEvent): boolean {
+  switch (event.type) {
+    case "activity_completed":
+    case "activity_failed":
+    case "child_completed":
+    case "child_failed":
+    case "timer_fired":
+    case "side_effect":
+    case "compensation_started":
+      return true;
+    default:
+      return false;
+  }
+}
+
 /**
  * Checks an event for its form: the `index`th of `what`.
  *

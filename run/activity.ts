@@ -1,281 +1,352 @@
 /**
- * Performs one activity: its attempts, the delays between them, its timeouts.
+ * The command of an activity: its attempts, the delays between them, its timeouts and its heartbeats.
  *
- * 1. One attempt at a time. An attempt that was given up is forgotten: its late outcome is dropped.
- * 2. Every outcome goes to the history first; the next attempt begins when the failure of the last one is stored.
+ * 1. One attempt runs at a time. An attempt that timed out or was stopped is forgotten: its late result or failure is
+ *    dropped, in `#completed` and `#failed`.
+ * 2. Every outcome is recorded first. The next attempt starts only after the failure of the last one is stored.
+ * 3. Attempts are numbered through all processes that ran the activity: a process that resumes it continues the count.
+ * 4. An attempt takes a slot while it runs, if the executor limits them.
  *
  * @module
  */
 
-import type { Clock } from "../clock.ts";
 import { TimeoutError, WorkflowError } from "../errors.ts";
 import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "../hooks.ts";
+import type { ReplaceActivity } from "../options.ts";
 import { retryDelayMs } from "../retry.ts";
-import type { ActivityContext, ActivityStartedEvent, WorkflowEvent } from "../types.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import type {
+  ActivityAttemptFailedEvent,
+  ActivityContext,
+  ActivityOptions,
+  ActivityStartedEvent,
+  ErrorRecord,
+  WorkflowEvent,
+} from "../types.ts";
 import { cannot } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
-import { Heartbeat } from "./heartbeat.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
-import type { ReplaceActivity } from "../options.ts";
-import type { Command, Effect, Pending } from "./replay.ts";
-import type { Slots, Ticket } from "../util/slots.ts";
-import type { Timer, Timers } from "./timers.ts";
-import type { Turns } from "./turns.ts";
-import { handOut, toStored } from "../history/value.ts";
 import { show } from "../util/show.ts";
+import type { Slots, Ticket } from "../util/slots.ts";
+import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { handOut, toStored } from "../history/value.ts";
+import { type Caller, Command, type Performer } from "./command.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { Timer } from "./timers.ts";
+import type { Wait } from "./waits.ts";
 
-/** What an activity uses of the executor. */
-export interface ActivityHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly turns: Turns;
+/** How an executor runs activities. */
+export interface ActivitySettings {
   readonly middleware: readonly Middleware[];
-  readonly random: () => number;
   readonly replaceActivity: ReplaceActivity | undefined;
+  /** For the jitter of retries. */
+  readonly random: () => number;
   readonly report: ErrorReporter;
-  /** How many attempts may run at a time; no limit if there is none. */
+  /** Limits the attempts that run at a time; no limit if it is absent. */
   readonly slots: Slots | undefined;
 }
 
-/** The run that an activity belongs to. */
-export interface ActivityRun {
-  readonly workflowId: string;
-  readonly runId: string;
-  /** How large a result may be; no limit if there is none. */
-  readonly maxPayloadBytes: number | undefined;
-  record(event: WorkflowEvent): void;
+/** The run that performs an activity. */
+export interface ActivityRun extends Performer {
+  readonly activities: ActivitySettings;
 }
 
-export class ActivityTask implements Effect {
-  readonly #host: ActivityHost;
-  readonly #run: ActivityRun;
-  readonly #pending: Pending;
-  readonly #command: Command & { type: "activity_started" };
-  /** The attempt that is running. */
+/** A function that runs as an activity. */
+type Body = (input: never, context: ActivityContext) => unknown;
+
+export class ActivityCommand extends Command {
+  readonly type = "activity_started";
+  declare readonly name: string;
+  readonly input: unknown;
+  readonly #body: Body;
+  readonly #options: ActivityOptions;
+  /** Whether it is the executor's own. It may wait for the clock, and nothing replaces it. */
+  readonly #internal: boolean;
+  /** The attempts that failed, as far as the history tells; how the last one failed, and when the next one is due. */
+  #failedAttempts = 0;
+  #lastFailure: ErrorRecord | undefined;
+  #retryAt: number | undefined;
+  /** The details of the last heartbeat. */
+  heartbeatDetails: unknown = undefined;
+  /** The run, while this executor performs the activity. */
+  #run: ActivityRun | undefined;
+  /** The attempt that runs. */
   #attempt: Attempt | undefined;
-  #attempts: number;
+  /** The attempts that were started. */
+  #attempts = 0;
+  /** No further attempt starts here. */
   #done = false;
-  #onIdle: (() => void) | undefined;
   #lastError: unknown;
   #attemptTimer: Timer | undefined;
   #totalTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
-  /** None while nobody needs one. */
   #heartbeat: Heartbeat | undefined;
+  /** The place in the line for a slot. */
   #ticket: Ticket | undefined;
+  #onIdle: (() => void) | undefined;
 
-  constructor(host: ActivityHost, run: ActivityRun, pending: Pending) {
-    this.#host = host;
+  constructor(caller: Caller, name: string, input: unknown, body: Body, options: ActivityOptions, internal = false) {
+    super(caller, name);
+    this.input = input;
+    this.#body = body;
+    this.#options = options;
+    this.#internal = internal;
+  }
+
+  toEvent(at: number): ActivityStartedEvent {
+    return { type: "activity_started", at, seq: this.seq, name: this.name, input: this.input };
+  }
+
+  override stored(event: WorkflowEvent, ours: boolean): void {
+    if (event.type === "activity_heartbeat") return this.#heartbeat?.stored();
+    if (event.type !== "activity_attempt_failed") return super.stored(event, ours);
+    this.#noteFailure(event);
+    if (ours) this.#retry(event.retryAt);
+    // Our own attempt failed as well, and its failure is not stored: the other executor starts the next attempt.
+    else if (this.performed && this.#attempt === undefined && this.#attempts <= event.attempt) this.#leave();
+  }
+
+  override seen(event: WorkflowEvent): void {
+    switch (event.type) {
+      case "activity_attempt_failed":
+        return this.#noteFailure(event);
+      case "activity_heartbeat":
+        if (!this.performed) this.heartbeatDetails = event.details; // else this can be older than what is known here
+        return;
+      case "activity_completed":
+        return this.resolve(handOut(event.result));
+      case "activity_failed":
+        return this.reject(fromErrorRecord(event.error));
+    }
+  }
+
+  #noteFailure(event: ActivityAttemptFailedEvent): void {
+    if (this.#failedAttempts >= event.attempt) return; // noted before its turn
+    this.#failedAttempts = event.attempt;
+    this.#lastFailure = event.error;
+    this.#retryAt = event.retryAt;
+    if ("heartbeatDetails" in event) this.heartbeatDetails = event.heartbeatDetails;
+  }
+
+  override get performed(): boolean {
+    return this.#run !== undefined;
+  }
+
+  override perform(run: ActivityRun, again: boolean): void {
     this.#run = run;
-    this.#pending = pending;
-    this.#command = pending.command as Command & { type: "activity_started" };
-    this.#attempts = pending.failedAttempts;
-    if (pending.lastFailure !== undefined) this.#lastError = fromErrorRecord(pending.lastFailure);
-    pending.effect = this;
-    const { totalTimeoutMs } = this.#command.options;
-    if (totalTimeoutMs === undefined) return;
-    this.#totalTimer = host.timers.set(pending.event!.at + totalTimeoutMs, () => {
-      const error = this.#timeout(totalTimeoutMs, "in all");
-      this.#giveUp(error);
-      this.#fail(error);
-    });
+    this.#done = false;
+    this.#attempts = this.#failedAttempts;
+    if (this.#lastFailure !== undefined) this.#lastError = fromErrorRecord(this.#lastFailure);
+    const { totalTimeoutMs, atMostOnce } = this.#options;
+    if (totalTimeoutMs !== undefined) {
+      this.#totalTimer = run.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
+        const error = this.#timeout(totalTimeoutMs, "in all");
+        this.#endAttempt(error);
+        this.#fail(error);
+      });
+    }
+    if (this.#retryAt !== undefined) this.#retry(this.#retryAt);
+    else if (again && atMostOnce) this.#interrupt();
+    else this.#start();
   }
 
-  get atMostOnce(): boolean {
-    return this.#command.options.atMostOnce === true;
-  }
-
-  get running(): boolean {
-    return this.#attempt !== undefined;
-  }
-
-  /** Begins the next attempt when it is due. */
-  retry(dueAt: number): void {
-    if (!this.#done) this.#retryTimer = this.#host.timers.set(dueAt, () => this.begin());
-  }
-
-  /** Begins no other attempt. Resolves when the one that runs has ended. */
-  drain(): Promise<void> {
-    this.#done = true;
-    this.#host.timers.clear(this.#retryTimer);
-    this.#ticket?.cancel();
-    return this.#attempt === undefined ? Promise.resolve() : new Promise((resolve) => this.#onIdle = resolve);
-  }
-
-  /** Nobody waits for the outcome any more. */
-  stop(reason: unknown): void {
-    this.#giveUp(reason);
+  override stop(reason: unknown): void {
+    if (!this.performed) return;
+    this.#endAttempt(reason);
     this.#finish();
   }
 
+  /** Another executor performs the activity from now on. */
+  #leave(): void {
+    this.stop(undefined);
+    this.#run = undefined;
+  }
+
+  override drain(): Promise<void> | undefined {
+    if (!this.performed) return undefined;
+    this.#done = true;
+    this.#run!.timing.timers.clear(this.#retryTimer);
+    this.#ticket?.cancel();
+    return this.#attempt === undefined ? undefined : new Promise((resolve) => this.#onIdle = resolve);
+  }
+
+  override wait(now: number): Wait {
+    const { name } = this;
+    const attempt = this.#failedAttempts + 1;
+    if (this.#attempt !== undefined) return { type: "activity", name, attempt, status: "running" };
+    const retryAt = this.#retryAt ?? now;
+    if (retryAt <= now) return { type: "activity", name, attempt, status: "queued" };
+    return { type: "activity", name, attempt, status: "retrying", retryAt };
+  }
+
+  /** Starts the next attempt when it is due. */
+  #retry(dueAt: number): void {
+    if (this.#done || !this.performed) return;
+    this.#retryTimer = this.#run!.timing.timers.set(dueAt, () => this.#start());
+  }
+
   /** The process of the only attempt died. */
-  interrupt(): void {
+  #interrupt(): void {
     const why = "it had started when its executor stopped, and it was asked to run at most once";
-    const error = new WorkflowError(
-      "activity_interrupted",
-      `${cannot("run activity", this.#command.name)} again: ${why}`,
-    );
     this.#attempts++;
-    this.#fail(error);
+    this.#fail(new WorkflowError("activity_interrupted", `${cannot("run activity", this.name)} again: ${why}`));
   }
 
-  /** Begins an attempt, when there is room for it. */
-  begin(): void {
-    const { slots } = this.#host;
-    if (slots === undefined) return this.#begin();
-    this.#ticket = slots.take(this.#run.runId, () => {
-      this.#ticket = undefined;
-      this.#begin();
-    });
-    if (this.#ticket === undefined) this.#begin();
+  /** Starts an attempt as soon as there is a slot for it. */
+  #start(): void {
+    const { activities: { slots }, runId } = this.#run!;
+    if (slots !== undefined) {
+      this.#ticket = slots.take(runId, () => {
+        this.#ticket = undefined;
+        this.#startAttempt();
+      });
+      if (this.#ticket !== undefined) return;
+    }
+    this.#startAttempt();
   }
 
-  #begin(): void {
-    const { name, options } = this.#command;
-    const attempt = this.#attempt = new Attempt(++this.#attempts, this, this.#run, this.#pending);
-    if (!this.#command.own) this.#host.turns.beginActivity();
-    const { timeoutMs, heartbeatTimeoutMs } = options;
+  #startAttempt(): void {
+    const run = this.#run!;
+    const attempt = this.#attempt = new Attempt(++this.#attempts, this, run);
+    const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run;
+    if (!this.#internal) turns.beginActivity();
+    const { timeoutMs, heartbeatTimeoutMs } = this.#options;
     if (heartbeatTimeoutMs !== undefined) {
       this.#beats.watch(() => {
-        const error = this.#timeout(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt.attempt}`);
-        this.#giveUp(error);
-        this.#failAttempt(error);
+        this.#attemptTimedOut(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt.attempt}`);
       });
     }
     if (timeoutMs !== undefined) {
-      this.#attemptTimer = this.#host.timers.set(this.#host.clock.now() + timeoutMs, () => {
-        const error = this.#timeout(timeoutMs, `in attempt ${attempt.attempt}`);
-        this.#giveUp(error);
-        this.#failAttempt(error);
+      this.#attemptTimer = timers.set(clock.now() + timeoutMs, () => {
+        this.#attemptTimedOut(timeoutMs, `in attempt ${attempt.attempt}`);
       });
     }
-    const input = handOut((this.#pending.event as ActivityStartedEvent).input);
-    const { middleware, replaceActivity, report } = this.#host;
+    const { name } = this;
+    const input = handOut((this.event as ActivityStartedEvent).input);
     try {
-      const { own, activity: asked } = this.#command;
-      const activity = (own ? undefined : replaceActivity?.(asked as never, name)) ?? asked;
+      const body = (this.#internal ? undefined : replaceActivity?.(this.#body, name)) ?? this.#body;
       let answer: unknown;
-      if (middleware.length === 0) answer = activity(input as never, attempt as never);
+      if (middleware.length === 0) answer = body(input as never, attempt);
       else {
-        const call: MiddlewareCall = {
-          kind: "activity",
-          workflowId: this.#run.workflowId,
-          name,
-          input,
-          attempt: attempt.attempt,
-        };
-        const body = async () => await activity(input as never, attempt as never);
-        answer = applyMiddleware(middleware, call, body, report);
+        const { workflowId } = run;
+        const call: MiddlewareCall = { kind: "activity", workflowId, name, input, attempt: attempt.attempt };
+        answer = applyMiddleware(middleware, call, async () => await body(input as never, attempt), report);
       }
-      if (isThenable(answer)) {
-        answer.then((result) => this.#ok(attempt, result), (error) => this.#ko(attempt, error));
-      } else this.#ok(attempt, answer);
+      if (!isThenable(answer)) return this.#completed(attempt, answer);
+      answer.then((result) => this.#completed(attempt, result), (error) => this.#failed(attempt, error));
     } catch (error) {
-      this.#ko(attempt, error);
+      this.#failed(attempt, error);
     }
   }
 
   get #beats(): Heartbeat {
-    const { heartbeatTimeoutMs } = this.#command.options;
-    return this.#heartbeat ??= new Heartbeat(this.#host, heartbeatTimeoutMs, (at) => {
-      const { seq, heartbeatDetails: details } = this.#pending;
-      this.#run.record(Object.freeze({ type: "activity_heartbeat", at, seq, attempt: this.#attempts, details }));
+    return this.#heartbeat ??= new Heartbeat(this.#run!.timing, this.#options.heartbeatTimeoutMs, (at) => {
+      const { seq, heartbeatDetails: details } = this;
+      this.#run!.record(Object.freeze({ type: "activity_heartbeat", at, seq, attempt: this.#attempts, details }));
     });
   }
 
-  /** An attempt tells of itself. */
+  /** A heartbeat of an attempt. */
   beat(attempt: Attempt, details: unknown): void {
     if (attempt !== this.#attempt) return attempt.signal.throwIfAborted();
-    const told = details !== undefined;
-    if (told) this.#pending.heartbeatDetails = this.#toStored(details, "heartbeat of activity");
-    this.#beats.beat(told);
-  }
-
-  beatStored(): void {
-    this.#heartbeat?.stored();
+    const hasDetails = details !== undefined;
+    if (hasDetails) this.heartbeatDetails = this.#toStored(details, "heartbeat of activity");
+    this.#beats.beat(hasDetails);
   }
 
   #toStored(value: unknown, what: string): unknown {
-    return toStored(value, what, this.#command.name, this.#run.maxPayloadBytes);
+    return toStored(value, what, this.name, this.#run!.maxPayloadBytes);
   }
 
-  #ok(attempt: Attempt, result: unknown): void {
+  /** An attempt returned. A late result is dropped. */
+  #completed(attempt: Attempt, value: unknown): void {
     if (attempt !== this.#attempt) return;
-    this.#giveUp();
-    let stored: unknown;
+    this.#endAttempt();
+    let result: unknown;
     try {
-      stored = this.#toStored(result, "result of activity");
+      result = this.#toStored(value, "result of activity");
     } catch (refusal) {
       return this.#fail(refusal); // the next attempt would answer the same
     }
     this.#finish();
-    const at = this.#host.clock.now();
-    const { seq } = this.#pending;
-    this.#run.record(
-      Object.freeze({
-        type: "activity_completed",
-        at,
-        seq,
-        attempt: this.#attempts,
-        result: stored,
-      }),
-    );
+    const { seq } = this;
+    this.#record({ type: "activity_completed", at: this.#now, seq, attempt: this.#attempts, result });
   }
 
-  #ko(attempt: Attempt, error: unknown): void {
+  /** An attempt threw. A late failure is dropped. */
+  #failed(attempt: Attempt, error: unknown): void {
     if (attempt !== this.#attempt) return;
-    this.#giveUp();
+    this.#endAttempt();
     this.#failAttempt(error);
   }
 
+  #attemptTimedOut(timeoutMs: number, where: string): void {
+    const error = this.#timeout(timeoutMs, where);
+    this.#endAttempt(error);
+    this.#failAttempt(error);
+  }
+
+  /** An attempt failed and has ended: another one follows if the retry policy says so. */
   #failAttempt(error: unknown): void {
     this.#lastError = error;
     const delayMs = this.#delayMs(error);
     if (delayMs === null) return this.#fail(error);
-    const at = this.#host.clock.now();
-    const { seq } = this.#pending;
-    const event = {
+    if (this.#failedAttempts >= this.#attempts) return this.#leave(); // another executor stored this failure
+    const at = this.#now;
+    const { seq, heartbeatDetails } = this;
+    this.#record({
+      type: "activity_attempt_failed",
+      at,
       seq,
       attempt: this.#attempts,
       error: toErrorRecord(error),
       retryAt: at + Math.ceil(delayMs),
-      ...(this.#pending.heartbeatDetails === undefined ? {} : { heartbeatDetails: this.#pending.heartbeatDetails }),
-    };
-    this.#run.record(Object.freeze({ type: "activity_attempt_failed", at, ...event }));
+      ...(heartbeatDetails === undefined ? {} : { heartbeatDetails }),
+    });
   }
 
+  /** Ends the activity as failed. */
   #fail(error: unknown): void {
     this.#finish();
-    const event = { seq: this.#pending.seq, attempt: this.#attempts, error: toErrorRecord(error) };
-    this.#run.record(
-      Object.freeze({ type: "activity_failed", at: this.#host.clock.now(), ...event }),
-    );
+    const { seq } = this;
+    this.#record({
+      type: "activity_failed",
+      at: this.#now,
+      seq,
+      attempt: this.#attempts,
+      error: toErrorRecord(error),
+    });
   }
 
+  get #now(): number {
+    return this.#run!.timing.clock.now();
+  }
+
+  #record(event: WorkflowEvent): void {
+    this.#run!.record(Object.freeze(event));
+  }
+
+  /** The delay before the next attempt; `null` if there is none. */
   #delayMs(error: unknown): number | null {
-    const { retry } = this.#command.options;
+    const { retry } = this.#options;
     if (retry === undefined) return null;
+    const { random, report } = this.#run!.activities;
     try {
-      return retryDelayMs(retry, { attempt: this.#attempts, error, random: this.#host.random() });
+      return retryDelayMs(retry, { attempt: this.#attempts, error, random: random() });
     } catch (thrown) {
-      this.#host.report(thrown); // by `isRetryable`
+      report(thrown); // by `isRetryable`
       return null;
     }
   }
 
   #timeout(timeoutMs: number, where: string): TimeoutError {
-    const message = `Activity ${show(this.#command.name)} timed out after ${timeoutMs} ms ${where}`;
-    return new TimeoutError(
-      message,
-      timeoutMs,
-      this.#lastError === undefined ? undefined : { cause: this.#lastError },
-    );
+    const message = `Activity ${show(this.name)} timed out after ${timeoutMs} ms ${where}`;
+    return new TimeoutError(message, timeoutMs, this.#lastError === undefined ? undefined : { cause: this.#lastError });
   }
 
-  /** The running attempt, if there is one, counts no more. */
-  #giveUp(reason?: unknown): void {
-    this.#host.timers.clear(this.#attemptTimer);
+  /** Ends the running attempt, if there is one, or its wait for a slot. */
+  #endAttempt(abortReason?: unknown): void {
+    const { timing: { timers, turns }, activities: { slots } } = this.#run!;
+    if (this.#attemptTimer !== undefined) timers.clear(this.#attemptTimer);
     this.#attemptTimer = undefined;
     this.#heartbeat?.end();
     this.#ticket?.cancel();
@@ -283,34 +354,34 @@ export class ActivityTask implements Effect {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
     this.#attempt = undefined;
-    this.#host.slots?.release();
-    if (!this.#command.own) this.#host.turns.endActivity();
+    slots?.release();
+    if (!this.#internal) turns.endActivity();
     this.#onIdle?.();
-    if (reason !== undefined) attempt.abort(reason);
+    if (abortReason !== undefined) attempt.abort(abortReason);
   }
 
-  /** There will be no other attempt. */
+  /** No further attempt starts. */
   #finish(): void {
     this.#done = true;
-    this.#host.timers.clear(this.#totalTimer);
-    this.#host.timers.clear(this.#retryTimer);
+    const { timers } = this.#run!.timing;
+    if (this.#totalTimer !== undefined) timers.clear(this.#totalTimer);
+    if (this.#retryTimer !== undefined) timers.clear(this.#retryTimer);
   }
 }
 
+/** The context of one attempt. */
 class Attempt extends LazyAbort implements ActivityContext {
   readonly attempt: number;
-  readonly #run: ActivityRun;
-  readonly #pending: Pending;
   readonly heartbeatDetails: unknown;
-  readonly #task: ActivityTask;
+  readonly #command: ActivityCommand;
+  readonly #run: ActivityRun;
 
-  constructor(attempt: number, task: ActivityTask, run: ActivityRun, pending: Pending) {
+  constructor(attempt: number, command: ActivityCommand, run: ActivityRun) {
     super();
     this.attempt = attempt;
-    this.heartbeatDetails = handOut(pending.heartbeatDetails);
-    this.#task = task;
+    this.heartbeatDetails = handOut(command.heartbeatDetails);
+    this.#command = command;
     this.#run = run;
-    this.#pending = pending;
   }
 
   get workflowId(): string {
@@ -322,11 +393,11 @@ class Attempt extends LazyAbort implements ActivityContext {
   }
 
   get idempotencyKey(): string {
-    return `${this.#run.runId}:${this.#pending.seq}`;
+    return `${this.#run.runId}:${this.#command.seq}`;
   }
 
-  /** A function of its own, so that an activity may take its context apart. */
+  /** A function of its own, so that an activity may destructure its context. */
   get heartbeat(): (details?: unknown) => void {
-    return (details) => this.#task.beat(this, details);
+    return (details) => this.#command.beat(this, details);
   }
 }

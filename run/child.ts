@@ -1,134 +1,175 @@
 /**
- * Looks after one child workflow: starts it or finds it again, and records how it ended.
+ * The command of a child workflow: starts it or finds it again, and records how it ended.
  *
- * 1. A child is known by the command that started it, so that it is started once, whoever dies when.
- * 2. A child that is to outlive its parent is there before the parent's run ends.
- * 3. A child that cannot go on here, since its store failed, say, is running still: nothing is recorded, and its parent
- *    cannot go on either, unless another executor drives the child.
+ * 1. A child belongs to the command that started it (`parent` in its first event). So it is started once, whichever process
+ *    dies, and a command that is performed again finds its child.
+ * 2. A child with the policy `abandon` is stored before the run of its parent ends: `ready` says when.
+ * 3. A child that is suspended here, for example because its store failed, still runs. Then nothing is recorded, and the
+ *    parent is suspended as well, unless another executor runs the child.
  *
  * @module
  */
 
-import type { Clock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
-import type { ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStatus } from "../types.ts";
-import { toErrorRecord } from "../history/error_record.ts";
-import type { Command, Effect, Pending } from "./replay.ts";
-import { toStored } from "../history/value.ts";
+import type { ChildOptions, ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStatus } from "../types.ts";
+import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { handOut, toStored } from "../history/value.ts";
+import { type Caller, Command, type Performer } from "./command.ts";
+import type { Wait } from "./waits.ts";
 
-/** What a child's task needs of a handle. */
-export interface ChildRun {
+/** What a parent uses of the handle of its child. */
+export interface Child {
   readonly id: string;
   readonly status: WorkflowStatus;
   result(): Promise<unknown>;
 }
 
-/** What a child uses of the executor. */
-export interface ChildHost {
-  readonly clock: Clock;
-  /** Starts a child workflow, or finds the one that the same command has started before. */
-  startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<ChildRun>;
-  /** Whether a workflow runs here: then its parent hears of its end by `ended()`. */
-  isHere(id: string): boolean;
-  /** Does to a child what is to be done when nobody waits for it any more. */
-  closeChild(parent: RunInfo, event: ChildStartedEvent): void;
+/** What an executor does for the parents among its runs. */
+export interface Children {
+  /** Starts a child, or finds the one that the same command started before. */
+  start(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Child>;
+  /** Whether a workflow is live here. Then its parent is notified of its end by `childEnded()`. */
+  isLive(id: string): boolean;
+  /** Ends a child by its policy, when its parent's run is over or its wait was cancelled. */
+  close(parent: RunInfo, event: ChildStartedEvent): void;
 }
 
-/** The run that a child belongs to. */
-export interface ParentRunHost extends RunInfo {
-  record(event: WorkflowEvent): void;
+/** The run that performs the command of a child. */
+export interface ParentRun extends Performer {
+  readonly children: Children;
+  /** The run cannot be resumed here. */
   suspend(error: unknown): void;
-  /** A child is there, or cannot be. */
-  childStarted(): void;
-  /** Something that went on for the run has ended. */
-  rest(): void;
+  /** A child is stored, or cannot be started. */
+  childReady(): void;
+  /** The run may have become idle. */
+  idle(): void;
 }
 
-export class ChildTask implements Effect {
-  readonly #host: ChildHost;
-  readonly #run: ParentRunHost;
-  readonly #pending: Pending;
-  /** Whether the child is there, or cannot be. */
-  started = false;
-  /** The child that is waited for, once it is known to run here. */
-  #child: ChildRun | undefined;
+export class ChildCommand extends Command {
+  readonly type = "child_started";
+  declare readonly name: string;
+  readonly childId: string;
+  readonly #workflow: Workflow<never>;
+  readonly #input: unknown;
+  readonly #options: ChildOptions;
+  #run: ParentRun | undefined;
+  /** Whether the child is stored, or cannot be started. */
+  ready = false;
+  /** The child, once it is known to be live here. */
+  #live: Child | undefined;
   #closed = false;
   #stopped = false;
 
-  constructor(host: ChildHost, run: ParentRunHost, pending: Pending) {
-    this.#host = host;
+  constructor(
+    caller: Caller,
+    name: string,
+    workflow: Workflow<never>,
+    childId: string,
+    input: unknown,
+    options: ChildOptions,
+  ) {
+    super(caller, name);
+    this.#workflow = workflow;
+    this.childId = childId;
+    this.#input = input;
+    this.#options = options;
+  }
+
+  toEvent(at: number): ChildStartedEvent {
+    const { timeoutMs, parentClosePolicy: closePolicy = "cancel" } = this.#options;
+    const { type, seq, name, childId: workflowId } = this;
+    const event = { type, at, seq, name, workflowId, input: this.#input, closePolicy } as const;
+    return timeoutMs === undefined ? event : { ...event, timeoutMs };
+  }
+
+  override seen(event: WorkflowEvent): void {
+    if (event.type === "child_completed") this.resolve(handOut(event.result));
+    else if (event.type === "child_failed") this.reject(fromErrorRecord(event.error));
+  }
+
+  override get performed(): boolean {
+    return this.#run !== undefined;
+  }
+
+  override perform(run: ParentRun): void {
     this.#run = run;
-    this.#pending = pending;
-    pending.effect = this;
-    this.#look();
+    this.#start(run);
   }
 
-  /** The end of a child that runs here comes by itself, and no promise holds this run until then. */
-  get wakesAt(): number | undefined {
-    return this.#child === undefined ? undefined : Infinity;
-  }
-
-  /** A child that runs here has ended, or cannot go on. */
-  ended(): void {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child !== undefined) this.#take(child);
-  }
-
-  /** Nobody waits for the outcome any more. */
-  stop(): void {
+  override stop(): void {
     this.#stopped = true;
   }
 
-  /** The child is to be closed, now or when it is there. */
-  close(): void {
-    this.#closed = true;
-    if (this.started) this.#host.closeChild(this.#run, this.#pending.event as ChildStartedEvent);
+  override get wakesAt(): number {
+    return this.#live === undefined ? -Infinity : Infinity;
   }
 
-  async #look(): Promise<void> {
-    const event = this.#pending.event as ChildStartedEvent;
-    const { workflow } = this.#pending.command as Command & { type: "child_started" };
+  override get outlivesRun(): boolean {
+    return this.#options.parentClosePolicy === "abandon" && !this.settled;
+  }
+
+  override wait(): Wait {
+    return { type: "child", workflowId: this.childId };
+  }
+
+  /** Ends the child by its policy: now, or as soon as it is stored. */
+  close(): void {
+    this.#closed = true;
+    if (this.ready) this.#run!.children.close(this.#run!, this.event as ChildStartedEvent);
+  }
+
+  /** The child was live here, and has ended or was suspended. */
+  childEnded(): void {
+    const child = this.#live;
+    this.#live = undefined;
+    if (child !== undefined) this.#recordEnd(child);
+  }
+
+  async #start(run: ParentRun): Promise<void> {
     try {
-      const child = await this.#host.startChild(this.#run, event, workflow);
-      this.started = true;
+      const child = await run.children.start(run, this.event as ChildStartedEvent, this.#workflow);
+      this.#becomeReady();
       if (this.#closed) this.close();
-      this.#run.childStarted();
-      if (child.status !== "running" || !this.#host.isHere(child.id)) return await this.#take(child);
-      this.#child = child;
-      this.#run.rest();
+      if (child.status !== "running" || !run.children.isLive(child.id)) return await this.#recordEnd(child);
+      this.#live = child;
+      run.idle();
     } catch (error) {
-      this.#fail(error, error instanceof WorkflowError && lasting.includes(error.code));
+      const lasting = error instanceof WorkflowError && (error.code === "closed" || error.code === "store_failed");
+      this.#fail(error, lasting); // if so, the child can be started later
     }
   }
 
-  /** Records how the child has ended, once it has. */
-  async #take(child: ChildRun): Promise<void> {
-    const { seq, name } = this.#pending.event as ChildStartedEvent;
+  #becomeReady(): void {
+    this.ready = true;
+    this.#run!.childReady();
+  }
+
+  /** Records how the child ended, once it has. */
+  async #recordEnd(child: Child): Promise<void> {
+    const { seq, name } = this;
     try {
       const result = toStored(await child.result(), "result of child workflow", name);
-      this.#record({ type: "child_completed", at: this.#host.clock.now(), seq, result });
+      this.#record({ type: "child_completed", at: this.#now, seq, result });
     } catch (error) {
       this.#fail(error, child.status === "running");
     }
   }
 
-  #fail(error: unknown, waits: boolean): void {
-    if (waits) {
-      if (!this.#stopped) this.#run.suspend(error); // recover() goes on with both
+  #fail(error: unknown, stillRuns: boolean): void {
+    if (stillRuns) {
+      if (!this.#stopped) this.#run!.suspend(error); // recover() resumes both
       return;
     }
-    const { seq } = this.#pending.event!;
-    this.#record({ type: "child_failed", at: this.#host.clock.now(), seq, error: toErrorRecord(error) });
-    this.started = true;
-    this.#run.childStarted();
+    this.#record({ type: "child_failed", at: this.#now, seq: this.seq, error: toErrorRecord(error) });
+    this.#becomeReady();
+  }
+
+  get #now(): number {
+    return this.#run!.timing.clock.now();
   }
 
   #record(event: WorkflowEvent): void {
-    if (!this.#stopped) this.#run.record(Object.freeze(event));
+    if (!this.#stopped) this.#run!.record(Object.freeze(event));
   }
 }
-
-/** Why a child could not be started although it may be later. */
-const lasting: readonly string[] = ["closed", "store_failed"];

@@ -1,57 +1,44 @@
 /**
- * The events that a run records of its code: made of what it did, frozen.
+ * The events that a run records and that others deliver to it: made of plain data, frozen. Pure functions.
  *
  * @module
  */
 
-import { CanceledError } from "../errors.ts";
-import type { CommandEvent, WorkflowEvent } from "../types.ts";
+import { CanceledError, WorkflowError } from "../errors.ts";
+import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { show } from "../util/show.ts";
 import { toErrorRecord } from "../history/error_record.ts";
-import type { Outcome } from "./handlers.ts";
-import type { UpdateRequest } from "./live.ts";
-import type { Command } from "./replay.ts";
 import { toStored } from "../history/value.ts";
 
-/** What is recorded of a command; `from` is when a sleep begins. */
-export function commandEvent(...about: Parameters<typeof eventOf>): CommandEvent {
-  return Object.freeze(eventOf(...about));
+/** How a function ended. */
+export type Outcome =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
+
+/** An update that somebody asks for. Its input is a stored value. */
+export interface UpdateRequest {
+  readonly updateId: string;
+  readonly name: string;
+  readonly input: unknown;
 }
 
-function eventOf(
-  command: Command,
-  seq: number,
-  at: number,
-  from: number,
-  maxBytes: number | undefined,
-): CommandEvent {
-  const { type } = command;
-  switch (type) {
-    case "activity_started":
-      return { type, at, seq, name: command.name, input: command.input };
-    case "timer_started":
-      return { type, at, seq, dueAt: from + command.delayMs };
-    case "child_started": {
-      const { name, workflowId, input, options: { timeoutMs, parentClosePolicy: closePolicy = "cancel" } } = command;
-      const event = { type, at, seq, name, workflowId, input, closePolicy } as const;
-      return timeoutMs === undefined ? event : { ...event, timeoutMs };
-    }
-    case "compensation_started":
-      return { type, at, seq, name: command.name };
-    case "side_effect":
-      try {
-        return { type, at, seq, value: toStored(command.body(), "value of side effect", undefined, maxBytes) };
-      } catch (error) {
-        return { type, at, seq, error: toErrorRecord(error) };
-      }
-  }
+/** A request to cancel a workflow. */
+export function cancelEvent(at: number, reason: string | undefined): WorkflowEvent {
+  return Object.freeze({ type: "cancel_requested", at, ...(reason === undefined ? {} : { reason }) });
 }
 
-/** What is recorded of an update that is valid. */
+/** The last event of a workflow that is terminated. */
+export function terminationEvent(at: number, id: string, reason: string | undefined): WorkflowEvent {
+  const error = new WorkflowError("terminated", `Terminated workflow ${show(id)}${reason ? `: ${reason}` : ""}`);
+  return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
+}
+
+/** The acceptance of an update that is valid. */
 export function acceptanceEvent({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
   return Object.freeze({ type: "update_accepted", at, updateId, name, input });
 }
 
-/** What is recorded of the end of an update's handler. */
+/** The answer of an update's handler. */
 export function answerEvent(
   updateId: string,
   outcome: Outcome,
@@ -70,9 +57,9 @@ export function answerEvent(
 }
 
 /**
- * What is recorded of the end of the workflow function.
+ * The last event of a run whose workflow function has ended.
  *
- * @param canceled The reason of the cancellation that the workflow has seen.
+ * @param canceled The reason of the cancellation that workflow code has seen.
  */
 export function finalEvent(outcome: Outcome, canceled: Error | undefined, at: number): WorkflowEvent {
   const fail = (error: unknown): WorkflowEvent =>
@@ -82,4 +69,15 @@ export function finalEvent(outcome: Outcome, canceled: Error | undefined, at: nu
   if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) return fail(error);
   if (!(canceled instanceof CanceledError)) return fail(canceled);
   return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
+}
+
+/** The last event of a run that is stored as finished, made of its state: a state can be saved without one. */
+export function endOf({ status, result, error, updatedAt: at }: WorkflowState): WorkflowEvent {
+  if (status === "completed") return { type: "workflow_completed", at, result };
+  return { type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) };
+}
+
+/** Whether somebody else sent an event to the run. The next run of the chain gets it, if this one has not seen it. */
+export function isDelivered({ type }: WorkflowEvent): boolean {
+  return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
 }

@@ -1,59 +1,91 @@
 /**
- * What a run answers while it goes on: its query and update handlers.
+ * What a workflow answers while it runs: its query handlers, its update handlers, and the updates it was asked for.
  *
- * 1. A query, and the validation of an update, only look, and a side effect is not called on replay: the context refuses
- *    its methods meanwhile.
- * 2. An update runs its handler when its acceptance is applied, live as on replay. If the handler is not there yet, it waits
- *    for it.
+ * The life of an update: a caller asks for it; it is validated and **accepted** (stored); its handler runs when the turn of
+ * the acceptance comes, and it is **answered**; the answer is stored and it is **completed**; its callers get the answer.
+ *
+ * 1. A query, a validation and a side effect only read: the context refuses its methods while one of them runs.
+ * 2. An update runs its handler when its acceptance is applied, live as in a replay. If there is no handler yet, the update
+ *    waits for it.
+ * 3. Every caller with the same `updateId` gets the same answer. The handler runs once.
  *
  * @module
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { UpdateAcceptedEvent } from "../types.ts";
-import { isThenable } from "../util/deferred.ts";
-import { handOut, toStored } from "../history/value.ts";
+import type { UpdateAcceptedEvent, UpdateCompletedEvent } from "../types.ts";
+import { Deferred, isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-
-/** How a function ended. */
-export type Outcome = { readonly ok: true; readonly value: unknown } | {
-  readonly ok: false;
-  readonly error: unknown;
-};
+import { fromErrorRecord } from "../history/error_record.ts";
+import { handOut, toStored } from "../history/value.ts";
+import type { Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never) => unknown;
   readonly validate: ((input: never) => unknown) | undefined;
 }
 
-/** Functions that must answer at once and cannot call the context: why, and what to say of a promise. */
-const looks = {
+/** One update that somebody asked for. */
+class Update {
+  /** The acceptance is in the history. */
+  accepted = false;
+  /** The handler has ended in this process. */
+  answered = false;
+  /** The answer in the history. */
+  completed: UpdateCompletedEvent | undefined;
+  /** For the callers that wait for the answer. */
+  deferred: Deferred | undefined;
+
+  /** The answer. */
+  get promise(): Promise<unknown> {
+    if (this.deferred === undefined) {
+      this.deferred = new Deferred();
+      this.deferred.promise.catch(() => {}); // that nobody awaits it must not end the process
+      if (this.completed !== undefined) this.settle(this.completed);
+    }
+    return this.deferred.promise;
+  }
+
+  settle({ result, error }: UpdateCompletedEvent): void {
+    if (error === undefined) this.deferred?.resolve(handOut(result));
+    else this.deferred?.reject(fromErrorRecord(error));
+  }
+}
+
+/** Functions that must answer at once and cannot call the context: the errors for those that do otherwise. */
+const readOnlyErrors = {
   handler: {
-    free: "Cannot call the context in a query handler or a validation: these only look at the workflow",
-    promise: "A query handler or a validation must answer at once, and not a promise",
+    calls: "Cannot call the context in a query handler or a validation: they may only read the workflow's variables",
+    waits: "A query handler or a validation must answer at once, and not a promise",
   },
   sideEffect: {
-    free: "Cannot call the context in a side effect: it is not called on replay",
-    promise: "Cannot record a side effect: it answers a promise; use an activity",
+    calls: "Cannot call the context in a side effect: it is not called on replay",
+    waits: "Cannot record a side effect: it answers a promise; use an activity",
   },
 };
 
 export class Handlers {
   readonly #queries = new Map<string, (...args: never[]) => unknown>();
-  readonly #updates = new Map<string, UpdateHandler>();
-  /** Accepted, while their handler was not there. */
+  readonly #updateHandlers = new Map<string, UpdateHandler>();
+  /** Every update that somebody asked for, by its ID. */
+  readonly #updates = new Map<string, Update>();
+  /** Updates whose turn came before their handler was registered. */
   #early: UpdateAcceptedEvent[] = [];
   readonly #answered: (updateId: string, outcome: Outcome) => void;
-  #looking: keyof typeof looks | undefined;
+  /** How many updates were accepted and have no answer in the history. */
+  open = 0;
+  /** How many updates have an answer in the history, although their handler has not ended here. */
+  ahead = 0;
+  #readOnly: keyof typeof readOnlyErrors | undefined;
 
-  /** @param answered An update's handler has ended. */
+  /** @param answered The handler of an update has ended, and the history does not hold its answer. */
   constructor(answered: (updateId: string, outcome: Outcome) => void) {
     this.#answered = answered;
   }
 
   /** Throws while the context cannot be called. */
-  assertFree(): void {
-    if (this.#looking !== undefined) throw new TypeError(looks[this.#looking].free);
+  assertContextFree(): void {
+    if (this.#readOnly !== undefined) throw new TypeError(readOnlyErrors[this.#readOnly].calls);
   }
 
   setQuery(name: string, handler: (...args: never[]) => unknown): void {
@@ -61,59 +93,113 @@ export class Handlers {
   }
 
   setUpdate(name: string, handler: UpdateHandler): void {
-    this.#updates.set(name, handler);
+    this.#updateHandlers.set(name, handler);
     const early = this.#early;
     this.#early = [];
-    for (const event of early) this.accept(event);
+    for (const event of early) this.seen(event);
   }
 
   hasUpdate(name: string): boolean {
-    return this.#updates.has(name);
+    return this.#updateHandlers.has(name);
   }
 
-  /** Answers a query with a copy, so that nobody gets at the workflow's variables. */
+  /** Answers a query with a copy, so that nobody can change the workflow's variables. */
   query(workflowId: string, name: string, args: readonly unknown[]): unknown {
     const handler = this.#queries.get(name);
     if (handler === undefined) {
-      const known = ["status", "input", "history", "state", ...this.#queries.keys()].map(show).join(", ");
-      const message = `Cannot query workflow ${show(workflowId)}: it has no handler for ${show(name)}; it has ${known}`;
-      throw new WorkflowError("not_found", message);
+      const names = [...this.#queries.keys()].map(show).join(", ");
+      const why = `it has no handler for ${show(name)}; it has ${names === "" ? "none" : names}`;
+      throw new WorkflowError("not_found", `Cannot query workflow ${show(workflowId)}: ${why}`);
     }
-    return handOut(toStored(this.look("handler", () => handler(...args as never[])), "answer of query", name));
+    return handOut(toStored(this.readOnly("handler", () => handler(...args as never[])), "answer of query", name));
   }
 
   /** @throws What the validation of an update throws. */
   validate(name: string, input: unknown): void {
-    const { validate } = this.#updates.get(name)!;
-    if (validate !== undefined) this.look("handler", () => validate(handOut(input) as never));
+    const { validate } = this.#updateHandlers.get(name)!;
+    if (validate !== undefined) this.readOnly("handler", () => validate(handOut(input) as never));
   }
 
-  accept(event: UpdateAcceptedEvent): void {
+  /** Whether the history holds an update. */
+  isAccepted(updateId: string): boolean {
+    return this.#updates.get(updateId)?.accepted === true;
+  }
+
+  /** The answer to an update, if it is given or a caller waits for it already. */
+  answer(updateId: string): Promise<unknown> | undefined {
+    const update = this.#updates.get(updateId);
+    return update?.completed === undefined && update?.deferred === undefined ? undefined : update.promise;
+  }
+
+  /** A caller waits for the answer to an update. */
+  expect(updateId: string): Promise<unknown> {
+    return this.#update(updateId).promise;
+  }
+
+  /** An event of an update is in the history now. */
+  stored(event: UpdateAcceptedEvent | UpdateCompletedEvent): void {
+    const update = this.#update(event.updateId);
+    if (!update.accepted) this.open++;
+    update.accepted = true;
+    if (event.type !== "update_completed" || update.completed !== undefined) return;
+    this.open--;
+    if (!update.answered) this.ahead++;
+    update.completed = event;
+    update.settle(event);
+  }
+
+  /** The turn of an acceptance has come: the handler runs. */
+  seen(event: UpdateAcceptedEvent): void {
     const { name, input, updateId } = event;
-    const handler = this.#updates.get(name);
+    const handler = this.#updateHandlers.get(name);
     if (handler === undefined) return void this.#early.push(event);
-    const fail = (error: unknown) => this.#answered(updateId, { ok: false, error });
+    const end = (outcome: Outcome) => {
+      const update = this.#update(updateId);
+      if (update.answered) return;
+      update.answered = true;
+      if (update.completed === undefined) this.#answered(updateId, outcome);
+      else this.ahead--;
+    };
+    const fail = (error: unknown) => end({ ok: false, error });
     try {
-      Promise.resolve(handler.handle(handOut(input) as never)).then(
-        (value) => this.#answered(updateId, { ok: true, value }),
-        fail,
-      );
+      Promise.resolve(handler.handle(handOut(input) as never)).then((value) => end({ ok: true, value }), fail);
     } catch (error) {
       fail(error);
     }
   }
 
+  /** The run that continues this one answers an update. */
+  passOn(updateId: string, next: Handlers): void {
+    const update = this.#updates.get(updateId);
+    if (update?.deferred === undefined) return;
+    next.#update(updateId).deferred = update.deferred;
+    this.#updates.delete(updateId);
+  }
+
+  /** There will be no further answers: the callers that wait get an error. */
+  end(error: () => unknown): void {
+    for (const { completed, deferred } of this.#updates.values()) {
+      if (completed === undefined) deferred?.reject(error());
+    }
+  }
+
+  #update(updateId: string): Update {
+    let update = this.#updates.get(updateId);
+    if (update === undefined) this.#updates.set(updateId, update = new Update());
+    return update;
+  }
+
   /** Calls a function that must answer at once and cannot call the context. */
-  look(kind: keyof typeof looks, body: () => unknown): unknown {
-    const before = this.#looking;
-    this.#looking = kind;
+  readOnly(kind: keyof typeof readOnlyErrors, body: () => unknown): unknown {
+    const before = this.#readOnly;
+    this.#readOnly = kind;
     try {
       const answer = body();
       if (!isThenable(answer)) return answer;
-      Promise.resolve(answer).catch(() => {}); // its failure would take the process down
-      throw new TypeError(looks[kind].promise);
+      Promise.resolve(answer).catch(() => {}); // its failure must not end the process
+      throw new TypeError(readOnlyErrors[kind].waits);
     } finally {
-      this.#looking = before;
+      this.#readOnly = before;
     }
   }
 }

@@ -1,221 +1,430 @@
 /**
- * A run that is live in this process: between the workflow code and the store.
+ * A run that is live in this process, between workflow code and the store.
  *
- * 1. An event is applied, and what it asks for is performed, only after it is stored.
+ * Owns the phase of the run and what must happen in which order: it takes stored events from the writer, hands them to the
+ * replay one turn at a time, records the decisions of workflow code, and performs the commands that it has stored.
+ *
+ * ```
+ * scheduled ──> queued ──> replaying ──> running ──> closing ────> ended
+ *   (startAt)   (slot)     (recovery)       │                        ^
+ *                                           └──────> continuing ─────┘  (the next run takes its place)
+ * ```
+ *
+ * | phase | what happens in it |
+ * | --- | --- |
+ * | `scheduled` | the start time of the run has not come; delivered events are stored |
+ * | `queued` | the run waits for a slot of `maxConcurrentWorkflows`; delivered events are stored |
+ * | `replaying` | the code repeats the stored history; the writer is paused, no command is performed |
+ * | `running` | events are stored, applied one per turn, and stored commands are performed |
+ * | `closing` | the last event is on its way into the store; nothing else can be delivered |
+ * | `continuing` | the first events of the next run are on their way into the store |
+ * | `ended` | not live any more: finished as the store says, suspended, continued, or dormant |
+ *
+ * 1. An event is applied, and the command it asks for performed, only after it is stored.
  * 2. At most one event that workflow code can notice is applied in a turn.
- * 3. Whoever stored a command performs it. After a replay, what is open in the history is performed here.
- * 4. A run ends once: finished, as the store says, or suspended with an error while the stored run stays `running`.
+ * 3. The executor that stored a command performs it. After a replay the commands that are open in the history are performed
+ *    here ("taken over"), once the store has confirmed nothing newer.
+ * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
  *
  * @module
  */
 
-import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
-import type { Hooks, RunInfo } from "../hooks.ts";
+import { callHook, hookNames, type RunInfo } from "../hooks.ts";
 import type {
   ChildStartedEvent,
   ErrorRecord,
   Workflow,
   WorkflowEvent,
   WorkflowStartedEvent,
-  WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
-import { type ActivityHost, ActivityTask } from "./activity.ts";
-import { Answers } from "./answers.ts";
 import { cannot } from "../util/check.ts";
-import { type ChildHost, ChildTask } from "./child.ts";
 import { Deferred } from "../util/deferred.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { Fifo } from "../util/fifo.ts";
-import { callHook, tellOf } from "../hooks.ts";
-import { acceptanceEvent, answerEvent, commandEvent, finalEvent } from "./events.ts";
-import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
-import type { Outcome } from "./handlers.ts";
-import type { Chain, LiveRun, Parked, UpdateRequest } from "./live.ts";
-import { type Wait, waitsOf } from "./waits.ts";
-import { type Pending, Replay, type ReplayListener } from "./replay.ts";
-import type { Stamp } from "./settings.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
-import type { Slots, Ticket } from "../util/slots.ts";
-import type { Timer } from "./timers.ts";
-import { handOut } from "../history/value.ts";
 import { show } from "../util/show.ts";
-import { Writer, type WriterRun } from "./writer.ts";
+import type { Ticket } from "../util/slots.ts";
+import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
+import { handOut } from "../history/value.ts";
+import type { ActivityRun, ActivitySettings } from "./activity.ts";
+import { ChildCommand, type Children, type ParentRun } from "./child.ts";
+import type { Command, Timing } from "./command.ts";
+import { ReplayContext } from "./context.ts";
+import type { RunEnvironment } from "./environment.ts";
+import { acceptanceEvent, answerEvent, finalEvent, isDelivered, type Outcome, type UpdateRequest } from "./events.ts";
+import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
+import { isConflict } from "./retrying_store.ts";
+import type { Timer } from "./timers.ts";
+import type { Wait } from "./waits.ts";
+import { Writer, type WriterOwner } from "./writer.ts";
 
-/** What a run uses of its executor. */
-export interface Host extends ActivityHost, ChildHost, ContextHost {
-  readonly store: RetryingStore;
-  readonly hooks: Hooks | undefined;
-  /** How many workflows may run at a time; no limit if there is none. */
-  readonly runSlots: Slots | undefined;
-  /** What every run that begins here records. */
-  readonly stamp: Stamp;
-  /** Gives the ID of a new run. */
-  newRunId(workflowId: string): string;
-  /** How many events a history may have beside its last one; no limit if there is none. */
-  readonly maxHistoryEvents: number | undefined;
-  /** Who puts runs that rest out of memory; nobody if there is none. */
-  readonly parking: Resting | undefined;
-  /** The run is live no more. */
-  ended(run: LiveRun): void;
-  /** A run that was stored just now goes on where another one has ended. */
-  begin(run: Run, started: WorkflowEvent): void;
-}
+type Phase =
+  | { readonly name: "scheduled"; readonly timer: Timer }
+  | { readonly name: "queued"; readonly ticket: Ticket; readonly replays: boolean }
+  | { readonly name: "replaying" | "running" | "closing" | "continuing" }
+  | { readonly name: "ended"; readonly result: () => unknown };
 
-/** Hears of runs for which nothing goes on. */
-export interface Resting {
-  /** For now nothing goes on for a run. */
-  rest(run: Run): void;
-  /** It is live no more. */
-  forget(run: Run): void;
-}
+const replaying: Phase = { name: "replaying" };
+const running: Phase = { name: "running" };
+const closing: Phase = { name: "closing" };
+const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
 
-export class Run implements LiveRun, ReplayListener, WriterRun {
+export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun, ParentRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
   readonly chain: Chain;
   status: WorkflowStatus = "running";
-  /** Whether the run goes on in this process. */
-  live = true;
-  readonly #host: Host;
+  readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
+  readonly #started: WorkflowStartedEvent;
   readonly #replay: Replay;
   readonly #writer: Writer;
-  readonly #started: WorkflowStartedEvent;
-  /** Stored events that are not applied. */
+  #phase: Phase;
+  /** Stored events whose turn has not come. */
   readonly #queue = new Fifo<WorkflowEvent>();
-  /** Workflow code sees no event any more. */
-  #halted = false;
-  /** The code does not go on: its time is to come, or there is no slot for it. */
-  #waiting = false;
-  #startTimer: Timer | undefined;
-  #ticket: Ticket | undefined;
-  /** The last event, once the workflow function has ended. */
-  #final: WorkflowEvent | undefined;
-  /** The input of the next run, once the workflow is to begin anew. */
-  #continuation: { readonly input: unknown } | undefined;
-  /** What has come from outside since then: it is for the next run to see. */
-  #unseen: WorkflowEvent[] | undefined;
-  /** The last event, or the next run, is on its way into the store. */
-  #closing = false;
+  /** How the workflow function ended, once it has: the last event, or the input of the next run. */
+  #ending: { readonly final: WorkflowEvent } | { readonly continueWith: unknown } | undefined;
   /** The request for a cancellation: whether it got into the store. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** None while nobody has asked for an update. */
-  #answers: Answers | undefined;
+  /** Resolves when the code has seen everything that is stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
-  /** How many events of the run are known to be stored. */
-  #known = 0;
-  /** What is open is to be performed once so many events have been applied. */
-  #adoptAt: number | undefined;
-  /** Child workflows whose end is not stored, by their command's position. */
+  /** Open commands are taken over once so many events are applied; `undefined` if there is nothing to take over. */
+  #takeOverAt: number | undefined;
+  /** Children whose end is not stored, by the position of their command. */
   #children: Map<number, ChildStartedEvent> | undefined;
-  /** Those that a replayed cancellation has abandoned. */
-  #orphans: ChildStartedEvent[] | undefined;
-  /** What `result()` answers or throws, once the run has ended. */
-  #result: (() => unknown) | undefined;
 
   /**
-   * @param run Whose run this is.
-   * @param history What is stored of it.
-   * @param replay Whether the history was made by an earlier run of the code, in this process or another.
+   * @param run The IDs and the name.
+   * @param history What is stored of the run.
+   * @param replays Whether an earlier run of the code made the history, in this process or another.
    * @param chain The runs that this one continues.
    */
   constructor(
-    host: Host,
+    environment: RunEnvironment,
     workflow: Workflow<never>,
     run: RunInfo,
     history: readonly WorkflowEvent[],
-    replay: boolean,
+    replays: boolean,
     chain?: Chain,
   ) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
-    this.#host = host;
+    this.#environment = environment;
     this.#workflow = workflow;
+    this.#phase = replays ? replaying : running;
     this.#replay = new Replay(run.workflowId, this);
-    this.#replay.replaying = replay;
-    this.#writer = new Writer(host.store, this, history.length, replay);
+    this.#replay.replaying = replays;
+    this.#writer = new Writer(environment.store, this, history.length, replays);
     this.#started = history[0] as WorkflowStartedEvent;
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
-    this.chain = chain ?? { firstRunId, latest: this, slot: false, ended: undefined, woken: false };
+    this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
-    for (const event of history) this.takeIn(event);
+    for (const event of history) this.#note(event, false);
     const { at, timeoutMs, startAt = at } = this.#started;
     if (timeoutMs === undefined || this.#cancellation) return;
-    this.#deadline = host.timers.set(startAt + timeoutMs, () => {
-      const event = { type: "cancel_requested", at: host.clock.now(), timeoutMs } as const;
+    const { clock, timers } = environment.timing;
+    this.#deadline = timers.set(startAt + timeoutMs, () => {
+      const event = { type: "cancel_requested", at: clock.now(), timeoutMs } as const;
       this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
   }
 
-  /** Begins with the event that was stored just now, or goes on where the history ends. */
+  // What the executor, activities and children use
+
+  get timing(): Timing {
+    return this.#environment.timing;
+  }
+
+  get activities(): ActivitySettings {
+    return this.#environment.activities;
+  }
+
+  get children(): Children {
+    return this.#environment.children;
+  }
+
+  get parent(): WorkflowStartedEvent["parent"] {
+    return this.#started.parent;
+  }
+
+  get maxPayloadBytes(): number | undefined {
+    return this.#started.maxPayloadBytes;
+  }
+
+  get #live(): boolean {
+    return this.#phase.name !== "ended";
+  }
+
+  get open(): boolean {
+    const { name } = this.#phase;
+    return name !== "closing" && name !== "continuing" && name !== "ended";
+  }
+
+  get begun(): boolean {
+    const { name } = this.#phase;
+    return name !== "scheduled" && name !== "queued";
+  }
+
+  get ended(): Promise<LiveRun> {
+    return this.#live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
+  }
+
+  waitsFor(): Wait[] {
+    switch (this.#phase.name) {
+      case "scheduled":
+        return [{ type: "start", startAt: this.#started.startAt! }];
+      case "queued":
+        return [{ type: "slot" }];
+      default:
+        return this.#replay.waitsFor(this.timing.clock.now());
+    }
+  }
+
+  result(): unknown {
+    return (this.#phase as Phase & { name: "ended" }).result();
+  }
+
+  // The start
+
+  /**
+   * Starts a new run, or resumes a stored one.
+   *
+   * @param started The first event, if it was stored just now.
+   */
   start(started?: WorkflowEvent): void {
-    if (started !== undefined) tellOf(this.#host, started, this);
+    if (started !== undefined) this.#callHook(started);
     const { startAt } = this.#started;
-    const { clock, timers } = this.#host;
+    const { clock, timers } = this.timing;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();
-    this.#waiting = true;
     this.#replay.replaying = false; // no code has run: there is nothing to replay
+    this.#phase = { name: "scheduled", timer: timers.set(startAt, () => this.#enter()) };
     this.#writer.resume();
-    this.#startTimer = timers.set(startAt, () => this.#enter());
-    this.rest();
+    this.idle();
   }
 
   /**
-   * Lets the code go on as soon as there is a slot. A run that continues another one has its slot; a child needs none, nor
-   * does what only has to clean up.
+   * Begins as soon as there is a slot. A continued run keeps its predecessor's slot. Children and cancelled runs need none:
+   * parents wait for their children, and a cancelled run only cleans up.
    */
   #enter(): void {
-    const { runSlots } = this.#host;
+    const { slots } = this.#environment.runs;
     const { chain } = this;
-    if (runSlots !== undefined && !chain.slot && !this.#cancellation && this.#started.parent === undefined) {
-      this.#ticket = runSlots.take("", () => {
-        chain.slot = true;
+    if (slots !== undefined && !chain.hasSlot && !this.#cancellation && this.parent === undefined) {
+      const ticket = slots.take("", () => {
+        chain.hasSlot = true;
         this.#begin();
       });
-      if (this.#ticket !== undefined) {
-        this.#waiting = true;
-        return this.#writer.resume(); // what comes from outside is stored meanwhile
+      if (ticket !== undefined) {
+        this.#phase = { name: "queued", ticket, replays: this.#replay.replaying };
+        return this.#writer.resume(); // delivered events are stored meanwhile
       }
-      chain.slot = true;
+      chain.hasSlot = true;
     }
     this.#begin();
   }
 
   #begin(): void {
-    this.#stopWaiting();
-    this.pump();
+    this.#leaveLine();
+    this.#pump();
   }
 
-  #stopWaiting(): void {
-    this.#host.timers.clear(this.#startTimer);
-    this.#ticket?.cancel();
-    if (this.#waiting && this.#replay.replaying && !this.#halted) this.#writer.pause();
-    this.#waiting = false;
+  /** Ends the wait for the start time or for a slot: the code may begin. */
+  #leaveLine(): void {
+    const phase = this.#phase;
+    if (phase.name === "scheduled") {
+      this.timing.timers.clear(phase.timer);
+      this.#phase = running;
+    } else if (phase.name === "queued") {
+      phase.ticket.cancel();
+      if (phase.replays && !this.#replay.stopped) this.#writer.pause();
+      this.#phase = phase.replays ? replaying : running;
+    }
   }
 
-  get begun(): boolean {
-    return !this.#waiting;
+  // Events in: from the store to workflow code
+
+  stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
+    for (const event of events) {
+      if (!this.#live) return;
+      const isOurs = ours === events || ours.includes(event);
+      this.#note(event, isOurs);
+      if (finalStatus(event) !== undefined) return this.#finish(event);
+    }
+    this.#pump();
   }
 
-  waits(): Wait[] {
-    if (!this.#waiting) return waitsOf(this.#replay, this.#host.clock.now());
-    return [this.#ticket === undefined ? { type: "start", startAt: this.#started.startAt! } : { type: "slot" }];
+  /** Notes an event that is in the history now, and performs the command that it stored. */
+  #note(event: WorkflowEvent, isOurs: boolean): void {
+    const command = this.#replay.stored(event, isOurs && this.open);
+    if (isOurs) this.#callHook(event);
+    this.#queue.push(event);
+    switch (event.type) {
+      case "cancel_requested":
+        return this.#noteCancellation(event);
+      case "child_started":
+        (this.#children ??= new Map()).set(event.seq, event);
+        break;
+      case "child_completed":
+      case "child_failed":
+        this.#children?.delete(event.seq);
+    }
+    if (isOurs && command !== undefined && isCommand(event) && !this.#replay.stopped && this.#isWanted(command)) {
+      command.perform(this, false);
+    }
   }
 
-  get ended(): Promise<LiveRun> {
-    return this.live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
+  #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
+    this.#cancellation ??= Promise.resolve(true);
+    if (this.#deadline !== undefined) this.timing.timers.clear(this.#deadline);
+    this.#deadline = undefined;
+    if (this.begun) return;
+    // A run that is replayed may have begun in an earlier process: its cleanup runs.
+    if (!this.#replay.replaying) this.#replay.refuse(event);
+    this.#leaveLine();
   }
 
-  get open(): boolean {
-    return this.live && !this.#closing;
+  /** Whether a command is still to be performed: after the end of the code, only children that outlive the run. */
+  #isWanted(command: Command): boolean {
+    return this.open && (this.#ending === undefined || command.outlivesRun);
   }
+
+  /** Applies stored events, up to the next one that workflow code can notice. */
+  #pump(): void {
+    try {
+      while (this.#live && this.begun && !this.#replay.inTurn && !this.#replay.stopped) {
+        if (this.#queue.size === 0) return this.#caughtUp();
+        const event = this.#queue.shift();
+        const inTurn = this.#replay.apply(event);
+        if (event.type === "workflow_started") this.#callWorkflow(event);
+        if (inTurn) this.timing.turns.begin(this);
+      }
+    } catch (error) {
+      this.suspend(error); // the store answered something that is no event; other runs are not affected
+    }
+  }
+
+  #callWorkflow({ input }: WorkflowStartedEvent): void {
+    const ctx = new ReplayContext(this, this.#replay, this.#environment.context);
+    this.#replay.start(this.#workflow, ctx, handOut(input));
+  }
+
+  /** All microtasks have drained since an event was applied. */
+  endTurn(): void {
+    if (this.#replay.settleConditions()) return this.timing.turns.begin(this);
+    this.#replay.inTurn = false;
+    this.#pump();
+  }
+
+  /** The code has seen every event that is known here. */
+  #caughtUp(): void {
+    if (this.#phase.name === "replaying") this.#endReplay();
+    else this.#takeOver();
+    this.#conclude();
+    if (!this.#writer.behind) this.#endSettling();
+    this.idle();
+  }
+
+  #endReplay(): void {
+    this.#replay.replaying = false;
+    this.#phase = running;
+    callHook(this.#environment.runs, "workflowReplayed", { events: this.#writer.stored }, this);
+    this.#takeOverAt ??= 0;
+    this.#takeOver();
+    // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
+    for (const [seq, event] of this.#children ?? none) {
+      if (this.#replay.commands.get(seq) === undefined) this.children.close(this, event);
+    }
+    this.#writer.resume();
+  }
+
+  takeOver(historyLength: number): void {
+    this.#takeOverAt = historyLength;
+    this.changed(historyLength);
+    this.#takeOver();
+  }
+
+  /** Performs the commands that are open in the history and not performed here, if that is asked for and the time has come. */
+  #takeOver(): void {
+    if (this.#takeOverAt === undefined || this.#writer.stored < this.#takeOverAt) return;
+    if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
+    this.#takeOverAt = undefined;
+    if (!this.open) return;
+    for (const command of this.#replay.commands.values()) {
+      const isOpen = command.event !== undefined && !command.performed && !command.settled;
+      if (isOpen && this.#isWanted(command)) command.perform(this, true);
+    }
+  }
+
+  changed(historyLength: number | null): void {
+    this.#writer.changed(historyLength);
+  }
+
+  lost(error: unknown): void {
+    this.suspend(error);
+  }
+
+  #callHook(event: WorkflowEvent): void {
+    const { runs } = this.#environment;
+    if (runs.hooks !== undefined) callHook(runs, hookNames[event.type], event, this);
+  }
+
+  // Decisions out: from workflow code to the store
+
+  record(event: WorkflowEvent): void {
+    if (this.open && this.#fits(event)) this.#writer.record(event);
+  }
+
+  /** Whether the history has room for an event; if not, the run fails. There is always room for its end and a cancellation. */
+  #fits({ type }: WorkflowEvent): boolean {
+    const { maxHistoryEvents } = this.#environment.runs;
+    if (maxHistoryEvents === undefined || this.#writer.length < maxHistoryEvents) return true;
+    if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
+    const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
+      'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
+    const error = toErrorRecord(new WorkflowError("history_too_long", message));
+    const final: WorkflowEvent = Object.freeze({ type: "workflow_failed", at: this.timing.clock.now(), error });
+    if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
+    if (!this.#replay.replaying) {
+      this.#replay.stop();
+      this.#close((this.#ending as { final: WorkflowEvent }).final);
+    }
+    return false;
+  }
+
+  issued(command: Command): void {
+    const at = this.timing.clock.now();
+    // A sleep that an earlier process issued and did not store counts from then on.
+    const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
+    this.record(Object.freeze(command.toEvent(at, from, this.maxPayloadBytes)));
+  }
+
+  answered(updateId: string, outcome: Outcome): void {
+    this.record(answerEvent(updateId, outcome, this.timing.clock.now(), this.maxPayloadBytes));
+  }
+
+  patched(changeId: string): void {
+    this.record(Object.freeze({ type: "patched", at: this.timing.clock.now(), changeId }));
+  }
+
+  withdrawn(command: Command): void {
+    const child = this.#children?.get(command.seq);
+    if (child !== undefined && !this.#replay.replaying) this.#closeChild(child, command); // else the end of the replay does it
+  }
+
+  diverged(error: NonDeterminismError): void {
+    // A run that resumes by itself has no caller who would see the error.
+    if (this.chain.wasDormant && this.#replay.replaying) this.#environment.runs.report(error);
+    this.suspend(error);
+  }
+
+  // Delivered events and questions
 
   post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
@@ -223,9 +432,9 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       this.#writer.post(event, (stored) => {
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
-          this.result(); // throws what suspended it
+          this.result(); // throws the error that suspended the run
         } catch (error) {
-          // Another executor has continued the run: the next one can be asked. But a signal may be stored already, and read.
+          // Another executor has continued the run: its next run can be asked. But a signal may be stored already, and read.
           const again = isConflict(error) && (stored === false || event.type !== "signal_received");
           if (again) resolve(false);
           else reject(error);
@@ -240,90 +449,44 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
 
   terminate(event: WorkflowEvent): Promise<boolean> {
     if (!this.open) return Promise.resolve(false);
-    this.#halt();
-    this.#writer.resume(); // a replay would have done so at its end
-    const stored = this.post(event);
-    this.#closing = true;
-    return stored;
-  }
-
-  /**
-   * Workflow code sees no event any more, and no attempt of an activity begins. Resolves when those that run have ended and
-   * their outcomes are stored.
-   */
-  async drain(): Promise<void> {
-    this.#halt();
-    await Promise.all(Array.from(this.#replay.pending.values(), ({ effect }) => effect?.drain?.()));
-    await this.written();
-  }
-
-  #halt(): void {
-    this.#halted = true;
     this.#replay.stop();
-  }
-
-  /** Puts an event on its way into the store. */
-  record(event: WorkflowEvent): void {
-    if (!this.open) return;
-    if (this.isObsolete(event)) this.dropped(event);
-    else if (this.#fits(event)) this.#writer.record(event);
-  }
-
-  /** Whether there is room for an event in the history; if not, the run fails. What ends it, or asks it to end, has room. */
-  #fits({ type }: WorkflowEvent): boolean {
-    const { maxHistoryEvents, clock } = this.#host;
-    if (maxHistoryEvents === undefined || this.#writer.length < maxHistoryEvents) return true;
-    if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
-    const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
-      'the "maxHistoryEvents" of its executor: let it go on with a new history by ctx.continueAsNew() before that';
-    const error = toErrorRecord(new WorkflowError("history_too_long", message));
-    this.#final ??= Object.freeze({ type: "workflow_failed", at: clock.now(), error });
-    if (!this.#replay.replaying) {
-      this.#halt();
-      this.#close(this.#final);
-    }
-    return false;
-  }
-
-  get parent(): WorkflowStartedEvent["parent"] {
-    return this.#started.parent;
-  }
-
-  /** How large a payload may be. */
-  get maxPayloadBytes(): number | undefined {
-    return this.#started.maxPayloadBytes;
+    this.#writer.resume(); // a replay would do so at its end
+    const stored = this.post(event);
+    this.#leaveLine();
+    this.#phase = closing;
+    return stored;
   }
 
   async query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
     await this.#settled();
-    if (!this.live) return undefined; // its code may not have seen the end of the history
+    if (!this.#live) return undefined; // its code may not have seen the end of the history
     return { value: this.#replay.handlers.query(this.workflowId, name, args) };
   }
 
   async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
     const { updateId, name, input } = request;
-    // One that it has is waited for at once: when it is settled, it may have continued as new, and that run would take it anew.
-    if (!this.#replay.updates?.has(updateId)) await this.#settled();
-    const { handlers, updates } = this.#replay;
-    let answer = this.#answers?.get(updateId);
+    const { handlers } = this.#replay;
+    // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
+    if (!handlers.isAccepted(updateId)) await this.#settled();
+    let answer = handlers.answer(updateId);
     if (answer === undefined) {
       if (!this.open) return undefined;
-      const taken = updates?.has(updateId) === true;
-      if (!taken && !handlers.hasUpdate(name)) {
+      const accepted = handlers.isAccepted(updateId);
+      if (!accepted && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
         throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
       }
-      if (!taken) handlers.validate(name, input);
-      answer = (this.#answers ??= new Answers()).expect(updateId);
-      if (!taken && !await this.post(acceptanceEvent(request, this.#host.clock.now()))) return undefined;
+      if (!accepted) handlers.validate(name, input);
+      answer = handlers.expect(updateId);
+      if (!accepted && !await this.post(acceptanceEvent(request, this.timing.clock.now()))) return undefined;
     }
     return { value: await answer };
   }
 
-  /** Resolves when nothing that is stored is left to be seen by the workflow. */
+  /** Resolves when the code has seen everything that is stored. */
   #settled(): Promise<void> {
     const { replaying, inTurn } = this.#replay;
-    const busy = this.live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
+    const busy = this.#live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -332,29 +495,90 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     this.#settling = undefined;
   }
 
-  /** Whoever waits for an update hears that there will be no answer. */
-  #endAnswers(): void {
-    const why = this.#continuation === undefined ? "it ended" : "it was continued as new";
-    let error: unknown = new WorkflowError(
-      "not_found",
-      `${cannot("update workflow", this.workflowId)}: ${why} before it had answered`,
-    );
-    if (this.status === "running" && this.#continuation === undefined) {
-      try {
-        this.result();
-      } catch (suspended) {
-        error = suspended;
-      }
+  // Children
+
+  childReady(): void {
+    this.#conclude();
+  }
+
+  childEnded(seq: number): void {
+    const command = this.#replay.commands.get(seq);
+    if (command instanceof ChildCommand) command.childEnded();
+  }
+
+  #closeChild(child: ChildStartedEvent, command: Command | undefined): void {
+    if (command instanceof ChildCommand && command.performed) command.close();
+    else this.children.close(this, child);
+  }
+
+  /** Closes the children by their policies: nobody waits for them any more. */
+  #closeChildren(): void {
+    for (const [seq, child] of this.#children ?? none) this.#closeChild(child, this.#replay.commands.get(seq));
+  }
+
+  // The end
+
+  /** The workflow function ended. */
+  codeEnded(ending: Ending): void {
+    this.#ending ??= "continueWith" in ending
+      ? ending
+      : { final: finalEvent(ending, this.#replay.canceled, this.timing.clock.now()) };
+    this.#conclude();
+  }
+
+  /** Ends the run if its code has ended, once every child that outlives it is stored. */
+  #conclude(): void {
+    if (this.#ending === undefined || this.#replay.replaying || !this.open) return;
+    for (const command of this.#replay.commands.values()) {
+      if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }
-    this.#answers!.end(error);
+    if ("final" in this.#ending) return this.#close(this.#ending.final);
+    const runId = this.#environment.runs.newRunId(this.workflowId);
+    this.#writer.succeed(runId, () => this.#successor(), (events) => this.#succeeded(runId, events));
+    this.#phase = continuing;
   }
 
-  told(historyLength: number | null): void {
-    this.#writer.told(historyLength);
+  #close(final: WorkflowEvent): void {
+    this.record(final);
+    this.#phase = closing;
   }
 
-  result(): unknown {
-    return this.#result!();
+  /** The first events of the next run: its start, and the delivered events that this run has not seen. */
+  #successor(): WorkflowEvent[] {
+    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.#started;
+    const started: WorkflowStartedEvent = {
+      ...first,
+      ...this.#environment.runs.stamp,
+      at: this.timing.clock.now(),
+      input: (this.#ending as { continueWith: unknown }).continueWith,
+      firstRunId: this.chain.firstRunId,
+    };
+    return [Object.freeze(started), ...this.#replay.unread(), ...[...this.#queue].filter(isDelivered)];
+  }
+
+  /** The next run is stored. */
+  #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    this.#closeChildren();
+    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
+    const next = new Run(this.#environment, this.#workflow, info, events, false, this.chain);
+    for (const event of events) {
+      if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
+    }
+    const why = "it was continued as new";
+    this.#end(() => new CanceledError("The workflow was continued as new"), () => {
+      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${why}`);
+    }, why);
+    this.#environment.lifecycle.continued(next, events[0]);
+  }
+
+  /** The last event is stored, by this executor or another one. */
+  #finish(event: WorkflowEvent): void {
+    this.status = finalStatus(event)!;
+    this.#closeChildren();
+    this.#end(() => new CanceledError(`The workflow has ended: ${this.status}`), () => {
+      if (event.type === "workflow_completed") return handOut(event.result);
+      throw fromErrorRecord((event as { readonly error: ErrorRecord }).error);
+    });
   }
 
   suspend(error: unknown): void {
@@ -363,324 +587,109 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
     });
   }
 
-  /** Resolves when nothing of the run is on its way into the store. */
-  written(): Promise<void> {
-    return this.#writer.idle();
-  }
-
-  issued({ command, seq }: Pending): void {
-    const at = this.#host.clock.now();
-    // What an earlier run of the code had asked for, but not stored, counts from then on.
-    const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
-    this.record(commandEvent(command, seq, at, from, this.maxPayloadBytes));
-  }
-
-  answered(updateId: string, outcome: Outcome): void {
-    this.record(answerEvent(updateId, outcome, this.#host.clock.now(), this.maxPayloadBytes));
-  }
-
-  patched(changeId: string): void {
-    this.record(Object.freeze({ type: "patched", at: this.#host.clock.now(), changeId }));
-  }
-
-  abandoned({ seq, effect }: Pending): void {
-    const event = this.#children?.get(seq);
-    if (event === undefined) return;
-    if (this.#replay.replaying) (this.#orphans ??= []).push(event);
-    else if (effect instanceof ChildTask) effect.close();
-    else this.#host.closeChild(this, event);
-  }
-
-  /** What becomes of the children when nobody is left who waits for them. */
-  #closeChildren(): void {
-    for (const [seq, event] of this.#children ?? []) {
-      const effect = this.#replay.pending.get(seq)?.effect;
-      if (effect instanceof ChildTask) effect.close();
-      else this.#host.closeChild(this, event);
-    }
-  }
-
-  returned(outcome: Outcome): void {
-    this.#final ??= finalEvent(outcome, this.#replay.canceled, this.#host.clock.now());
-    this.#conclude();
-  }
-
-  continuedAsNew(input: unknown): void {
-    this.#continuation = { input };
-    this.#conclude();
-  }
-
-  childStarted(): void {
-    this.#conclude();
-  }
-
-  /** Ends the run if its code has ended, once every child is there that is to outlive it. */
-  #conclude(): void {
-    if ((this.#final ?? this.#continuation) === undefined || this.#replay.replaying || !this.open) return;
-    for (const pending of this.#replay.pending.values()) {
-      if (outlives(pending) && !(pending.effect instanceof ChildTask && pending.effect.started)) return;
-    }
-    if (this.#final !== undefined) return this.#close(this.#final);
-    this.#writer.succeed(this.#host.newRunId(this.workflowId));
-    this.#closing = true;
-  }
-
-  successor(): WorkflowEvent[] {
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.#started;
-    const started: WorkflowStartedEvent = {
-      ...first,
-      ...this.#host.stamp,
-      at: this.#host.clock.now(),
-      input: this.#continuation!.input,
-      firstRunId: this.chain.firstRunId,
-    };
-    const queued = [...this.#queue].filter(isFromOutside);
-    return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen ?? none, ...queued];
-  }
-
-  succeeded(runId: string, events: readonly WorkflowEvent[]): void {
-    this.#closeChildren();
-    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    const next = new Run(this.#host, this.#workflow, info, events, false, this.chain);
-    for (const event of events) {
-      if (event.type === "update_accepted") this.#answers?.leave(event.updateId, next.#answers ??= new Answers());
-    }
-    this.#end(() => new CanceledError("The workflow was continued as new"), () => {
-      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: it was continued as new`);
-    });
-    this.#host.begin(next, events[0]);
-  }
-
-  diverged(error: NonDeterminismError): void {
-    if (this.chain.woken && this.#replay.replaying) this.#host.report(error); // nobody need have asked for it
-    this.suspend(error);
-  }
-
-  takeIn(event: WorkflowEvent): void {
-    this.#known++;
-    this.#replay.note(event);
-    if (event.type === "cancel_requested") {
-      this.#cancellation ??= Promise.resolve(true);
-      this.#host.timers.clear(this.#deadline);
-      this.#deadline = undefined;
-      if (this.#waiting) {
-        // What is replayed may have begun before: its cleanup runs, whether there is a slot or not.
-        if (!this.#replay.replaying) this.#replay.refuse(event);
-        this.#stopWaiting();
-      }
-    }
-    if (event.type === "update_completed") (this.#answers ??= new Answers()).give(event);
-    else if (event.type === "child_started") (this.#children ??= new Map()).set(event.seq, event);
-    else if (event.type === "child_completed" || event.type === "child_failed") this.#children?.delete(event.seq);
-    if (this.live) this.#queue.push(event);
-  }
-
-  act(event: WorkflowEvent): void {
-    if (!this.live) return;
-    tellOf(this.#host, event, this);
-    if (finalStatus(event) !== undefined) return this.#finish(event);
-    if (!("seq" in event) || this.#closing) return;
-    const pending = this.#replay.pending.get(event.seq);
-    if (pending === undefined) return; // a cancellation was faster
-    if (event.type === "activity_attempt_failed") pending.effect?.retry?.(event.retryAt);
-    else if (isCommand(event) && !this.#halted && this.#isWanted(pending)) this.#perform(pending);
-  }
-
-  /** Whether a command is still to be performed, also if the code has ended. */
-  #isWanted(pending: Pending): boolean {
-    return (this.#final ?? this.#continuation) === undefined || outlives(pending);
-  }
-
-  isObsolete(event: WorkflowEvent): boolean {
-    return this.#replay.isObsolete(event);
-  }
-
-  dropped(event: WorkflowEvent): void {
-    if (event.type !== "activity_attempt_failed") return;
-    const pending = this.#replay.pending.get(event.seq);
-    if (pending === undefined) return;
-    pending.effect?.stop(undefined); // whoever has stored the failure goes on with the next attempt
-    pending.effect = undefined;
-  }
-
-  endedElsewhere(state: WorkflowState): void {
-    const { status, result, error, updatedAt: at } = state;
-    if (status === "completed") this.#finish({ type: "workflow_completed", at, result });
-    else this.#finish({ type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) });
-  }
-
-  endTurn(): void {
-    if (this.#replay.settleConditions()) return this.#host.turns.begin(this);
-    this.#replay.inTurn = false;
-    this.pump();
-  }
-
-  pump(): void {
-    try {
-      this.#pump();
-    } catch (error) {
-      this.suspend(error); // a store handed out what is no event; the other runs go on
-    }
-  }
-
-  /** Applies what is stored, up to the next event that workflow code can notice. */
-  #pump(): void {
-    while (this.live && !this.#replay.inTurn && !this.#halted && !this.#waiting) {
-      if (this.#queue.size === 0) {
-        if (this.#replay.replaying) this.#endReplay();
-        else this.#adopt();
-        this.#conclude();
-        if (!this.#writer.behind) this.#endSettling();
-        return this.rest();
-      }
-      const event = this.#queue.shift();
-      if (this.#continuation !== undefined && isFromOutside(event)) {
-        (this.#unseen ??= []).push(event);
-        continue;
-      }
-      this.#replay.apply(event);
-      if (event.type === "workflow_started") {
-        const ctx = new ReplayContext(this, this.#replay, this.#host);
-        this.#replay.start(this.#workflow, ctx, handOut(event.input));
-      }
-      if (this.#replay.inTurn) this.#host.turns.begin(this);
-    }
-  }
-
-  #endReplay(): void {
-    this.#replay.replaying = false;
-    callHook(this.#host, "workflowReplayed", { events: this.#writer.stored }, this);
-    this.#adoptAt ??= 0;
-    this.#adopt();
-    for (const event of this.#orphans ?? []) {
-      if (this.#children?.has(event.seq)) this.#host.closeChild(this, event);
-    }
-    this.#orphans = undefined;
-    this.#writer.resume();
-  }
-
-  takeOver(historyLength: number): void {
-    this.#adoptAt = historyLength;
-    this.told(historyLength);
-    this.#adopt();
-  }
-
-  /** Performs what is open in the history and is not performed here, if that is to be done and its time has come. */
-  #adopt(): void {
-    if (this.#adoptAt === undefined || this.#known < this.#adoptAt) return;
-    if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
-    this.#adoptAt = undefined;
-    if (!this.open) return;
-    for (const pending of this.#replay.pending.values()) {
-      const { event, effect, resolved } = pending;
-      if (event !== undefined && effect === undefined && !resolved && this.#isWanted(pending)) {
-        this.#perform(pending, true);
-      }
-    }
-  }
-
-  #perform(pending: Pending, again = false): void {
-    const { event, seq } = pending;
-    if (event?.type === "timer_started") {
-      const { clock, timers } = this.#host;
-      const timer = timers.set(event.dueAt, () => {
-        this.record(Object.freeze({ type: "timer_fired", at: clock.now(), seq }));
-      });
-      pending.effect = { stop: () => timers.clear(timer), wakesAt: event.dueAt };
-    } else if (event?.type === "activity_started") {
-      const task = new ActivityTask(this.#host, this, pending);
-      if (pending.retryAt !== undefined) task.retry(pending.retryAt);
-      else if (again && task.atMostOnce) task.interrupt();
-      else task.begin();
-    } else if (event?.type === "child_started") new ChildTask(this.#host, this, pending);
-  }
-
-  /** Puts the last event on its way. */
-  #close(event: WorkflowEvent): void {
-    this.record(event);
-    this.#closing = true;
-  }
-
-  #finish(event: WorkflowEvent): void {
-    this.status = finalStatus(event)!;
-    if (this.live) this.#closeChildren();
-    const reason = () => new CanceledError(`The workflow has ended: ${this.status}`);
-    this.#end(reason, () => {
-      if (event.type === "workflow_completed") return handOut(event.result);
-      throw fromErrorRecord((event as { readonly error: ErrorRecord }).error);
-    });
-  }
-
-  #end(reason: () => unknown, result: () => unknown): void {
-    if (!this.live) return;
-    this.live = false;
-    this.#result = result;
+  /**
+   * Ends the run in this process.
+   *
+   * @param abortReason The reason for activities that are in flight.
+   * @param result The answer of `result()` from now on.
+   * @param why The reason for callers of updates that have no answer.
+   */
+  #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
+    if (!this.#live) return;
+    this.#leaveLine();
+    this.#phase = { name: "ended", result };
     this.#replay.stop();
-    this.#host.timers.clear(this.#deadline);
-    this.#stopWaiting();
-    if (this.chain.slot && this.chain.latest === this) {
-      this.chain.slot = false;
-      this.#host.runSlots!.release();
+    if (this.#deadline !== undefined) this.timing.timers.clear(this.#deadline);
+    const { chain } = this;
+    if (chain.hasSlot && chain.latest === this) {
+      chain.hasSlot = false;
+      this.#environment.runs.slots!.release();
     }
-    for (const { effect } of this.#replay.pending.values()) effect?.stop(reason());
+    for (const command of this.#replay.commands.values()) command.stop(abortReason());
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    if (this.#answers !== undefined) this.#endAnswers();
-    this.#host.parking?.forget(this);
-    this.#host.ended(this);
-    const { chain } = this;
+    this.#replay.endUpdates(() => this.#unanswered(why));
+    this.#environment.lifecycle.ended(this);
     const { ended } = chain;
     chain.ended = undefined;
     ended?.resolve(this);
   }
 
-  childEnded(seq: number): void {
-    const effect = this.#replay.pending.get(seq)?.effect;
-    if (effect instanceof ChildTask) effect.ended();
-  }
-
-  rest(): void {
-    const { parking } = this.#host;
-    if (parking !== undefined && this.#rests()) parking.rest(this);
-  }
-
-  /** Whether nothing goes on in the run itself. What goes on for its commands is another matter. */
-  #rests(): boolean {
-    if (!this.open || this.#halted || this.#replay.replaying) return false;
-    if (this.#writer.busy || this.#settling !== undefined) return false;
-    if (this.#waiting) return this.#ticket === undefined; // who stands in line keeps its place
-    return !this.#replay.inTurn && this.#queue.size === 0;
+  /** The error for the callers of updates that have no answer. */
+  #unanswered(why: string): unknown {
+    if (this.status === "running" && this.chain.latest === this) {
+      try {
+        this.result();
+      } catch (suspended) {
+        return suspended;
+      }
+    }
+    const message = `${cannot("update workflow", this.workflowId)}: ${why} before it had answered`;
+    return new WorkflowError("not_found", message);
   }
 
   /**
-   * Leaves memory, if nothing goes on for the run. Its code is dropped where it waits: it sees nothing any more. Answers what
-   * is to be kept of it, or nothing if it stays.
+   * Workflow code sees no event any more, and no attempt of an activity starts. Resolves when the attempts in flight have
+   * ended and their outcomes are stored.
    */
-  park(): Parked | undefined {
-    if (!this.#rests() || this.#replay.openUpdates > 0 || !(this.#waiting || this.#replay.waits)) return undefined;
-    const { clock, timers } = this.#host;
-    const pendings = [...this.#replay.pending.values()];
-    let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, this.#waiting ? this.#startTimer!.dueAt : Infinity);
-    for (const { effect } of pendings) wakesAt = Math.min(wakesAt, effect?.wakesAt ?? -Infinity);
-    if (wakesAt <= clock.now()) return undefined; // something goes on, or is about to
-    this.live = false;
+  async drain(): Promise<void> {
     this.#replay.stop();
-    timers.clear(this.#deadline);
-    timers.clear(this.#startTimer);
-    for (const { effect } of pendings) effect!.stop(undefined);
-    const children = pendings.filter(({ effect }) => effect instanceof ChildTask).map(({ seq }) => seq);
-    const historyLength = this.#writer.length;
-    return { workflow: this.#workflow, historyLength, wakesAt, children: children.length > 0 ? children : none };
+    await Promise.all(Array.from(this.#replay.commands.values(), (command) => command.drain()));
+    await this.written();
   }
-}
 
-/** Whether a command has started a child that is left alone when the run ends. */
-function outlives({ command, resolved }: Pending): boolean {
-  return command.type === "child_started" && command.options.parentClosePolicy === "abandon" && !resolved;
-}
+  /** Resolves when no event of the run is on its way into the store. */
+  written(): Promise<void> {
+    return this.#writer.idle();
+  }
 
-/** What is seen by the next run if this one has not seen it. */
-function isFromOutside({ type }: WorkflowEvent): boolean {
-  return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
+  // Idle runs
+
+  /** Notifies the executor if nothing is in flight in the run itself. */
+  idle(): void {
+    const { idle } = this.#environment.lifecycle;
+    if (idle !== undefined && this.#isIdle) idle(this);
+  }
+
+  get #isIdle(): boolean {
+    if (!this.open || this.#replay.stopped || this.#replay.replaying) return false;
+    if (this.#writer.busy || this.#settling !== undefined) return false;
+    switch (this.#phase.name) {
+      case "scheduled":
+        return true;
+      case "queued":
+        return false; // it keeps its place in the line
+      default:
+        return !this.#replay.inTurn && this.#queue.size === 0;
+    }
+  }
+
+  /**
+   * Leaves memory if nothing is in flight for the run. Its code is dropped where it waits: it sees no further event.
+   *
+   * @returns What remains of it; `undefined` if it stays.
+   */
+  becomeDormant(): DormantState | undefined {
+    const scheduled = this.#phase.name === "scheduled" ? this.#phase.timer.dueAt : undefined;
+    if (!this.#isIdle || this.#replay.openUpdates > 0 || !(scheduled !== undefined || this.#replay.waits)) return;
+    const { clock, timers } = this.timing;
+    const commands = [...this.#replay.commands.values()];
+    let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, scheduled ?? Infinity);
+    for (const command of commands) wakesAt = Math.min(wakesAt, command.wakesAt);
+    if (wakesAt <= clock.now()) return; // something is in flight, or due
+    this.#replay.stop();
+    if (this.#deadline !== undefined) timers.clear(this.#deadline);
+    this.#leaveLine();
+    this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
+    this.#writer.close();
+    for (const command of commands) command.stop(undefined);
+    const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
+    return {
+      workflow: this.#workflow,
+      historyLength: this.#writer.length,
+      wakesAt,
+      children: children.length > 0 ? children : none,
+    };
+  }
 }

@@ -1,9 +1,12 @@
 /**
- * The signals of one run: buffered by name, handed to subscribers in order of arrival.
+ * The signals of one run: buffered by name, given to subscribers in order of arrival.
  *
- * 1. Every subscriber gets every payload that arrives while it is subscribed.
- * 2. What arrives while nobody is subscribed waits for the next subscriber.
- * 3. What the only subscriber leaves unread goes back: nothing is lost between two loops.
+ * A signal waits for its reader here: in the buffer of its channel while nobody is subscribed, or in the `unread` queue of a
+ * loop that is subscribed and busy.
+ *
+ * 1. Every subscriber gets every signal that arrives while it is subscribed.
+ * 2. A signal that arrives while nobody is subscribed waits for the next subscriber.
+ * 3. Signals that the only subscriber leaves unread go back into the buffer: none is lost between two loops.
  *
  * @module
  */
@@ -14,16 +17,20 @@ import { Fifo } from "../util/fifo.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { handOut } from "../history/value.ts";
 
-/** Asks before each wait whether the run is cancelled, and whether a shield protects the wait. */
+/** Decides whether a wait may begin. */
 export interface SignalGate {
-  /** What to reject with, or `undefined` if the wait may begin. */
+  /** The error of a wait that begins now; `undefined` if it may begin. */
   refusal(): Error | undefined;
+  /** Whether a shield protects a wait that begins now. */
   readonly shielded: boolean;
 }
 
 class Waiter extends Deferred<IteratorResult<unknown, undefined>> {
-  constructor(readonly shielded: boolean) {
+  readonly shielded: boolean;
+
+  constructor(shielded: boolean) {
     super();
+    this.shielded = shielded;
   }
 }
 
@@ -33,18 +40,18 @@ interface Arrival {
   readonly order: number;
 }
 
-/** Gets what arrives on a channel. */
+/** Gets the signals of a channel. */
 interface Subscriber {
-  /** What it was given and has not read. */
+  /** The signals that it was given and has not read. */
   readonly unread: Iterable<Arrival>;
-  /** Whether it waits. */
+  /** Whether it waits for the next signal. */
   readonly waits: boolean;
   take(arrival: Arrival): void;
   cancel(reason: Error, shieldedToo: boolean): void;
 }
 
 interface Channel {
-  /** Read by nobody yet; empty while somebody is subscribed. */
+  /** Signals that nobody has read; empty while somebody is subscribed. */
   buffer: Fifo<Arrival>;
   readonly subscribers: LazyMap<Subscriber, true>;
 }
@@ -68,7 +75,7 @@ export class Signals {
     for (const subscriber of subscribers.keys()) subscriber.take(arrival);
   }
 
-  /** What nobody or not everybody has read, in order of arrival. */
+  /** The signals that nobody has read, or not every subscriber, in order of arrival. */
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {
@@ -86,12 +93,12 @@ export class Signals {
     );
   }
 
-  /** Whether there is a signal that nobody has read. */
+  /** Whether a signal waits for its reader. */
   has(name: string): boolean {
     return (this.#channels.get(name)?.buffer.size ?? 0) > 0;
   }
 
-  /** The payload of the next signal, for one who waits for no other. */
+  /** The payload of the next signal, for a reader that takes one signal only. */
   once(name: string): Promise<unknown> {
     const channel = this.#channel(name);
     if (channel.buffer.size > 0) return Promise.resolve(handOut(channel.buffer.shift().event.payload));

@@ -1,10 +1,8 @@
 /**
- * What live runs wait for: to be looked at, by a health page, a debugger, or a test that hangs.
+ * What live runs wait for, as plain data: for a health page, a debugger, or a test that hangs.
  *
  * @module
  */
-
-import type { Replay } from "./replay.ts";
 
 /** A run that is live in an executor. */
 export interface OpenRun {
@@ -15,8 +13,8 @@ export interface OpenRun {
   /** The name under which the workflow is recorded. */
   readonly workflowName: string;
   /**
-   * What it has asked for and not got yet, whether its code awaits it just now or later. Empty while its code or the store
-   * works, and as long as its code waits for a promise that is none of its context's.
+   * What its code has asked for and not received. Empty while the code or the store works, and while the code waits for a
+   * promise that its context did not make.
    */
   readonly waitsFor: readonly Wait[];
 }
@@ -32,7 +30,7 @@ export type Wait =
   | {
     /** A sleep or a timeout. */
     readonly type: "timer";
-    /** When it is over, in milliseconds since the epoch. */
+    /** When it ends, in milliseconds since the epoch. */
     readonly dueAt: number;
   }
   | {
@@ -43,8 +41,8 @@ export type Wait =
     /** The number of the attempt that runs or comes next, from 1. */
     readonly attempt: number;
     /**
-     * `running`; `retrying` at `retryAt`, after a failure; `queued` while there is no slot for it, or nobody here performs it
-     * yet.
+     * `running`; `retrying` at `retryAt`, after a failure; `queued` while it waits for a slot, or while this executor does not
+     * perform it.
      */
     readonly status: "running" | "retrying" | "queued";
     /** When the attempt is due, in milliseconds since the epoch, if it is `retrying`. */
@@ -61,39 +59,18 @@ export type Wait =
     readonly type: "condition";
   }
   | {
-    /** Room for its code to begin, by `maxConcurrentWorkflows`. */
+    /** A slot for its code to begin, by `maxConcurrentWorkflows`. */
     readonly type: "slot";
   }
   | {
-    /** Nothing goes on for it, so it was put out of memory (`parkAfterMs`): only the store knows more. */
-    readonly type: "parked";
-    /** When it goes on by itself, in milliseconds since the epoch, if ever. */
+    /** It was idle, so it was dropped from memory (`dormantAfterMs`): only the store knows what its code waits for. */
+    readonly type: "dormant";
+    /** When it resumes by itself, in milliseconds since the epoch, if ever. */
     readonly wakesAt?: number;
   }
   | {
-    /** The time at which its code is to begin. */
+    /** The time at which its code begins. */
     readonly type: "start";
     /** In milliseconds since the epoch. */
     readonly startAt: number;
   };
-
-/** What the code of a run that has begun waits for: commands in the order of their issue, then signals and conditions. */
-export function waitsOf({ pending, signals, conditions }: Replay, now: number): Wait[] {
-  const waits: Wait[] = [];
-  for (const { command, event, effect, resolved, failedAttempts, retryAt = now } of pending.values()) {
-    if (resolved) continue;
-    if (event?.type === "timer_started") waits.push({ type: "timer", dueAt: event.dueAt });
-    else if (command.type === "child_started") waits.push({ type: "child", workflowId: command.workflowId });
-    else if (command.type === "activity_started") {
-      const activity = { type: "activity", name: command.name, attempt: failedAttempts + 1 } as const;
-      waits.push(
-        effect?.running || retryAt <= now
-          ? { ...activity, status: effect?.running ? "running" : "queued" }
-          : { ...activity, status: "retrying", retryAt },
-      );
-    }
-  }
-  for (const name of signals.awaited()) waits.push({ type: "signal", name });
-  for (let i = 0; i < conditions; i++) waits.push({ type: "condition" });
-  return waits;
-}

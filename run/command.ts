@@ -1,0 +1,238 @@
+/**
+ * Commands: what workflow code asks for, and waits for. One class for each kind says what the events of that kind mean.
+ *
+ * The life of a command:
+ *
+ * | step | what happens | who calls |
+ * | --- | --- | --- |
+ * | issued | workflow code called the context; the command gets its position `seq` | `Replay.issue` |
+ * | stored | the event that asks for it is in the history | `Replay.stored`, then `stored()` for each later event |
+ * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Run`, by `perform()` |
+ * | settled | its outcome is in the history; what still runs for it here is stopped | `stored()` |
+ * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Replay.apply`, by `seen()` |
+ *
+ * 1. Only `seen()` settles the promise with an outcome, live as in a replay. A cancellation may reject it before.
+ * 2. A command is performed by one executor at a time: the one that stored it, or one that took over after a recovery.
+ * 3. A command that is not performed here (a replay, another executor) holds no timer and no other resource.
+ *
+ * Activities and children have modules of their own. Timers, side effects and compensations are here.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { CanceledError } from "../errors.ts";
+import type { RunInfo } from "../hooks.ts";
+import type {
+  CommandEvent,
+  CompensationStartedEvent,
+  SideEffectEvent,
+  TimerFiredEvent,
+  TimerStartedEvent,
+  WorkflowEvent,
+} from "../types.ts";
+import { Deferred } from "../util/deferred.ts";
+import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { handOut, toStored } from "../history/value.ts";
+import type { Timer, Timers } from "./timers.ts";
+import type { Turns } from "./turns.ts";
+import type { Wait } from "./waits.ts";
+
+/** The method of the context that issued a command: its caller is the line of workflow code to show. */
+export type Caller = (...args: never[]) => unknown;
+
+/** The time of an executor. */
+export interface Timing {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly turns: Turns;
+}
+
+/** What a command uses of the run that performs it. */
+export interface Performer extends RunInfo {
+  readonly timing: Timing;
+  /** The largest payload, in bytes; no limit if it is absent. */
+  readonly maxPayloadBytes: number | undefined;
+  /** Brings an event of the command into the store. */
+  record(event: WorkflowEvent): void;
+}
+
+const settled = new CanceledError("The outcome is in the history already");
+
+/** A command whose outcome workflow code has not seen. */
+export abstract class Command extends Deferred {
+  /** The type of the event that asks for it. */
+  abstract readonly type: CommandEvent["type"];
+  /** The name in the history, for the kinds that have one. */
+  readonly name: string | undefined;
+  readonly caller: Caller;
+  /** The position in the run, counted from 0; -1 before it is issued. */
+  seq = -1;
+  /** Whether a shield protects it from a cancellation. */
+  shielded = false;
+  /** The event that asks for it; `undefined` until it is stored. */
+  event: CommandEvent | undefined;
+  /** Whether the outcome is in the history, although workflow code has not seen it. */
+  settled = false;
+
+  constructor(caller: Caller, name?: string) {
+    super();
+    this.caller = caller;
+    this.name = name;
+  }
+
+  /**
+   * Makes the event that asks for the command.
+   *
+   * @param at The time of the event.
+   * @param from When a sleep starts: earlier than `at` if an earlier process issued the command and could not store it.
+   * @param maxBytes The largest payload.
+   */
+  abstract toEvent(at: number, from: number, maxBytes: number | undefined): CommandEvent;
+
+  /** Whether a stored event asks for the same. */
+  matches(event: CommandEvent): boolean {
+    return event.type === this.type && ("name" in event ? event.name : undefined) === this.name;
+  }
+
+  /**
+   * A later event of the command is in the history now. Every outcome settles the command.
+   *
+   * @param _ours Whether this executor stored the event.
+   */
+  stored(_event: WorkflowEvent, _ours: boolean): void {
+    this.settled = true;
+    this.stop(settled); // what still runs here for it has lost against another executor
+  }
+
+  /** The turn of an event of the command has come. */
+  seen(_event: WorkflowEvent): void {}
+
+  /** Whether this executor performs the command. */
+  get performed(): boolean {
+    return false;
+  }
+
+  /**
+   * Starts the work. Called once the command is stored.
+   *
+   * @param _run The run that the command belongs to.
+   * @param _again Whether an earlier process may have started the work.
+   */
+  perform(_run: Performer, _again: boolean): void {}
+
+  /** Ends the work: nobody waits for the outcome here. */
+  stop(_reason: unknown): void {}
+
+  /** Starts nothing more, and resolves when what runs has ended and its outcome is recorded. */
+  drain(): Promise<void> | undefined {
+    return undefined;
+  }
+
+  /**
+   * When the command goes on by itself, if it waits for a point in time or for the end of a child: a run may become
+   * dormant until then. `-Infinity` if something is in flight.
+   */
+  get wakesAt(): number {
+    return -Infinity;
+  }
+
+  /** Whether it starts a child that stays when the run ends. */
+  get outlivesRun(): boolean {
+    return false;
+  }
+
+  /** What to show of it among the waits of its run. */
+  wait(_now: number): Wait | undefined {
+    return undefined;
+  }
+}
+
+/** A sleep or a timeout. */
+export class TimerCommand extends Command {
+  readonly type = "timer_started";
+  readonly delayMs: number;
+  #timers: Timers | undefined;
+  #timer: Timer | undefined;
+
+  constructor(caller: Caller, delayMs: number) {
+    super(caller);
+    this.delayMs = delayMs;
+  }
+
+  toEvent(at: number, from: number): TimerStartedEvent {
+    return { type: "timer_started", at, seq: this.seq, dueAt: from + this.delayMs };
+  }
+
+  override seen(event: WorkflowEvent): void {
+    if (event.type === "timer_fired") this.resolve(undefined);
+  }
+
+  override get performed(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  override perform(run: Performer): void {
+    const { clock, timers } = run.timing;
+    this.#timers = timers;
+    this.#timer = timers.set(this.#dueAt, () => {
+      const event: TimerFiredEvent = { type: "timer_fired", at: clock.now(), seq: this.seq };
+      run.record(Object.freeze(event));
+    });
+  }
+
+  override stop(): void {
+    this.#timers?.clear(this.#timer);
+  }
+
+  override get wakesAt(): number {
+    return this.performed ? this.#dueAt : -Infinity;
+  }
+
+  override wait(): Wait | undefined {
+    return this.event === undefined ? undefined : { type: "timer", dueAt: this.#dueAt };
+  }
+
+  get #dueAt(): number {
+    return (this.event as TimerStartedEvent).dueAt;
+  }
+}
+
+/** A small function whose answer is recorded with the command itself. */
+export class SideEffectCommand extends Command {
+  readonly type = "side_effect";
+  readonly #body: () => unknown;
+
+  constructor(caller: Caller, body: () => unknown) {
+    super(caller);
+    this.#body = body;
+  }
+
+  toEvent(at: number, _from: number, maxBytes: number | undefined): SideEffectEvent {
+    const { type, seq } = this;
+    try {
+      return { type, at, seq, value: toStored(this.#body(), "value of side effect", undefined, maxBytes) };
+    } catch (error) {
+      return { type, at, seq, error: toErrorRecord(error) };
+    }
+  }
+
+  override seen(event: WorkflowEvent): void {
+    const { error, value } = event as SideEffectEvent;
+    if (error === undefined) this.resolve(handOut(value));
+    else this.reject(fromErrorRecord(error));
+  }
+}
+
+/** The start of a compensation. */
+export class CompensationCommand extends Command {
+  readonly type = "compensation_started";
+
+  toEvent(at: number): CompensationStartedEvent {
+    return { type: "compensation_started", at, seq: this.seq, name: this.name! };
+  }
+
+  override seen(): void {
+    this.resolve(undefined);
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * What the runs of an executor share, grouped by who uses it.
+ *
+ * @module
+ */
+
+import type { ErrorReporter, Hooks } from "../hooks.ts";
+import type { WorkflowEvent } from "../types.ts";
+import type { Slots } from "../util/slots.ts";
+import type { ActivitySettings } from "./activity.ts";
+import type { Children } from "./child.ts";
+import type { Timing } from "./command.ts";
+import type { ContextSettings } from "./context.ts";
+import type { LiveRun, StartableRun } from "./live_run.ts";
+import type { RetryingStore } from "./retrying_store.ts";
+import type { Stamp } from "./settings.ts";
+
+/** How an executor runs workflows. */
+export interface RunSettings {
+  readonly hooks: Hooks | undefined;
+  readonly report: ErrorReporter;
+  /** Limits the workflows that run at a time; no limit if it is absent. */
+  readonly slots: Slots | undefined;
+  /** What every run that begins here records. */
+  readonly stamp: Stamp;
+  /** Makes the ID of a new run. */
+  newRunId(workflowId: string): string;
+  /** The largest number of events in a history, apart from its last one; no limit if it is absent. */
+  readonly maxHistoryEvents: number | undefined;
+}
+
+/** What the runs of an executor share. */
+export interface RunEnvironment {
+  readonly store: RetryingStore;
+  readonly timing: Timing;
+  readonly runs: RunSettings;
+  readonly activities: ActivitySettings;
+  readonly context: ContextSettings;
+  readonly children: Children;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Is called when the runs of an executor change their place. */
+export interface Lifecycle {
+  /** Nothing is in flight in a run for now. Absent if idle runs stay in memory. */
+  readonly idle: ((run: StartableRun) => void) | undefined;
+  /** A run is not live any more. */
+  ended(run: LiveRun): void;
+  /** A run that was stored just now takes the place of one that ended. */
+  continued(run: StartableRun, started: WorkflowEvent): void;
+}

@@ -1,0 +1,109 @@
+/**
+ * What an executor sees of a run that is live in it, whether its code is in memory (`Run`) or not (`DormantRun`).
+ *
+ * @module
+ */
+
+import type { RunInfo } from "../hooks.ts";
+import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
+import type { Deferred } from "../util/deferred.ts";
+import type { UpdateRequest } from "./events.ts";
+import type { Wait } from "./waits.ts";
+
+/** A run that is live in this executor. */
+export interface LiveRun extends RunInfo {
+  readonly chain: Chain;
+  readonly parent: WorkflowStartedEvent["parent"];
+  /** The status of the stored run. */
+  readonly status: WorkflowStatus;
+  /** Whether the workflow's code has begun, or is about to. */
+  readonly begun: boolean;
+  /** Whether events can still be delivered to it. */
+  readonly open: boolean;
+  /** Resolves to the last live run of the chain, once it is not live any more. */
+  readonly ended: Promise<LiveRun>;
+  /**
+   * Stores a delivered event. Resolves to whether it got into the store before the run ended.
+   *
+   * @throws The error that suspended the run, if one did.
+   */
+  post(event: WorkflowEvent): Promise<boolean>;
+  /** Stores a request for a cancellation as {@linkcode post} does, unless there is one. */
+  cancel(event: WorkflowEvent): Promise<boolean>;
+  /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */
+  terminate(event: WorkflowEvent): Promise<boolean>;
+  /**
+   * Answers a query from the workflow's variables, once the code has seen everything that is stored. Answers `undefined` if
+   * the run is not live any more.
+   */
+  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
+  /**
+   * Stores an update if it is valid, and answers what its handler answers. The same `updateId` gets the same answer. Answers
+   * `undefined` if the run takes no updates any more.
+   *
+   * @throws What the validation or the handler throws; the error that ends the run before the answer.
+   */
+  update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined>;
+  /**
+   * The store changed: another executor wrote to the workflow.
+   *
+   * @param historyLength The length of the history after an append; `null` if anything can have changed.
+   */
+  changed(historyLength: number | null): void;
+  /** The child of the command at this position was live here, and has ended or was suspended. */
+  childEnded(seq: number, child: LiveRun): void;
+  /** What it waits for. */
+  waitsFor(): Wait[];
+  /**
+   * Performs what another executor started and left open, once the code has seen all `historyLength` events: the outcome may
+   * be among them.
+   */
+  takeOver(historyLength: number): void;
+  /** The result of the run, or a throw. Only once it is not live any more. */
+  result(): unknown;
+  /** Leaves the run as it is stored. Its activities are aborted and their outcomes are dropped. */
+  suspend(error: unknown): void;
+}
+
+/** A live run whose code is in memory, or is about to be. */
+export interface StartableRun extends LiveRun {
+  /**
+   * Starts a new run, or resumes a stored one.
+   *
+   * @param started The first event, if it was stored just now.
+   */
+  start(started?: WorkflowEvent): void;
+  /**
+   * Leaves memory if nothing is in flight for the run.
+   *
+   * @returns What remains of it; `undefined` if it stays.
+   */
+  becomeDormant(): DormantState | undefined;
+  /** Lets the activities in flight end, starts no further ones, and resolves when their outcomes are stored. */
+  drain(): Promise<void>;
+  /** Resolves when no event of the run is on its way into the store. */
+  written(): Promise<void>;
+}
+
+/** Runs that continue each other as new, as far as they were live here. */
+export interface Chain {
+  readonly firstRunId: string;
+  latest: LiveRun;
+  /** Whether it has one of the executor's slots for workflows. */
+  hasSlot: boolean;
+  /** Resolves when the latest run is not live any more; `undefined` while nobody waits for that. */
+  ended: Deferred<LiveRun> | undefined;
+  /** Whether a run of it was dormant and is back in memory. */
+  wasDormant: boolean;
+}
+
+/** What remains of a run that becomes dormant. */
+export interface DormantState {
+  readonly workflow: Workflow<never>;
+  /** How many events the run knows. */
+  readonly historyLength: number;
+  /** When it resumes by itself; `Infinity` if never. */
+  readonly wakesAt: number;
+  /** The positions of the commands whose children it waits for. */
+  readonly children: readonly number[];
+}
