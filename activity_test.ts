@@ -222,7 +222,7 @@ Deno.test("ActivityContext.signal is aborted with the reason, whatever ends the 
   await executor.execute(slowly, { id: "ended" });
   await settle();
   await clock.advance(30);
-  await executor.signal("ended", { name: "go" });
+  await executor.signal("ended", "go");
   await executor.cancel("canceled", "enough");
   await executor.terminate("terminated");
   await settle();
@@ -234,7 +234,7 @@ Deno.test("ActivityContext.signal is aborted with the reason, whatever ends the 
     "ended": "The workflow has ended: completed",
     "canceled": 'Canceled workflow "canceled": enough',
     "terminated": "The workflow has ended: canceled",
-    "closed": "The executor was closed; what is stored goes on with recover()",
+    "closed": "The executor was closed; recover() resumes what is stored",
   });
 });
 

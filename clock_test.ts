@@ -513,7 +513,7 @@ Deno.test("VirtualClock.runUntilIdle() runs everything that can go on, and leave
     const works = await executor.execute((ctx) => ctx.executeActivity(settle)); // takes its time
     await clock.runUntilIdle();
     assertEquals([clock.now(), clock.idle, waits.status, works.status], [DAY_MS, true, "running", "completed"]);
-    const sent = executor.signal("waits", { name: "go" });
+    const sent = executor.signal("waits", "go");
     await clock.runUntilIdle(); // although the signal is on its way only
     assertEquals([clock.now(), waits.status], [2 * DAY_MS, "completed"]);
     await sent;
@@ -574,7 +574,7 @@ Deno.test("VirtualClock.at() calls back at a time after the start, and time stan
     const { executor } = setUp({ clock });
     clock.at(3 * DAY_MS, async () => {
       await settle();
-      await executor.signal("order", { name: "approval", payload: clock.now() });
+      await executor.signal("order", "approval", clock.now());
     });
     const takenBack = clock.at(DAY_MS, () => {
       throw new Error("unreachable");

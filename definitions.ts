@@ -29,7 +29,7 @@
  * const handle = await executor.execute(cart, { id: "cart-1" });
  * assertEquals(await executor.update("cart-1", add, "shell"), 1);
  * assertEquals(await executor.query("cart-1", items), ["shell"]);
- * await executor.signal("cart-1", { name: checkOut, payload: { by: "Ada" } });
+ * await executor.signal("cart-1", checkOut, { by: "Ada" });
  * assertEquals(await handle.result(), "Ada: shell");
  * assertEquals(await executor.query("cart-1", items), ["shell"]); // also when it is over
  * ```

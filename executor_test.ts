@@ -327,13 +327,13 @@ Deno.test("Executor.query() answers for running and finished workflows from the 
   const handle = await executor.execute(async (ctx: WorkflowContext, _input: { n: number }) => {
     await ctx.executeActivity(() => hold.promise);
   }, { id: "a", input: { n: 1 } });
-  assertEquals(await executor.query("a", "status"), "running");
+  assertEquals((await executor.describe("a")).status, "running");
   hold.open();
   await handle.result();
-  assertEquals(await executor.query("a", "status"), "completed");
-  assertEquals(await executor.query("a", "input"), { n: 1 });
-  assertEquals((await executor.query("a", "history")).length, 4);
-  assertEquals((await executor.query("a", "state")).runId, handle.runId);
+  assertEquals((await executor.describe("a")).status, "completed");
+  assertEquals((await executor.describe("a")).input, { n: 1 });
+  assertEquals((await executor.describe("a", { history: true })).history.length, 4);
+  assertEquals((await executor.describe("a")).runId, handle.runId);
 });
 
 Deno.test("Executor.query() refuses an unknown workflow", async () => {
@@ -348,7 +348,7 @@ Deno.test("Executor.signal() rejects with not_found naming the status when the w
   await using executor = setUp().executor;
   await (await executor.execute(() => {}, { id: "a" })).result();
   for (const verb of ["signal", "cancel"] as const) {
-    const call = (id: string) => verb === "signal" ? executor.signal(id, { name: "s" }) : executor.cancel(id);
+    const call = (id: string) => verb === "signal" ? executor.signal(id, "s") : executor.cancel(id);
     const ended = await assertRejects(() => call("a"), WorkflowError);
     assertEquals([ended.code, ended.message], [
       "not_found",
@@ -368,17 +368,17 @@ Deno.test("Executor.signal() refuses bad arguments and stores nothing", async ()
     id: "a",
   });
   await assertRejects(
-    () => executor.signal("a", { name: "" }),
+    () => executor.signal("a", ""),
     TypeError,
-    'Cannot signal workflow "a": "name" must be a non-empty string, got ""',
+    'Cannot signal workflow "a": "signal" must be a non-empty string, got ""',
   );
   await assertRejects(
-    () => executor.signal("a", { name: "s", payload: [Symbol("x")] }),
+    () => executor.signal("a", "s", [Symbol("x")]),
     TypeError,
     'Cannot store payload of signal "s"[0]: Symbol(x) cannot be stored',
   );
   await assertRejects(
-    () => executor.signal("a", { name: "s", senderId: 1 as unknown as string }),
+    () => executor.signal("a", "s", undefined, { senderId: 1 as unknown as string }),
     TypeError,
   );
   assertEquals(typesOf((await store.load("a"))!.history).includes("signal_received"), false);
@@ -390,7 +390,7 @@ Deno.test("Executor.signal() records sender and payload", async () => {
   const handle = await executor.execute(async (ctx) => {
     for await (const payload of ctx.receiveSignal<{ ok: boolean }>("approval")) return payload;
   }, { id: "a" });
-  await executor.signal("a", { name: "approval", payload: { ok: true }, senderId: "eve" });
+  await executor.signal("a", "approval", { ok: true }, { senderId: "eve" });
   assertEquals(await handle.result(), { ok: true });
   const signal = (await store.load("a"))!.history.find((event) => event.type === "signal_received")!;
   assertEquals([signal.name, signal.payload, signal.senderId], ["approval", { ok: true }, "eve"]);
@@ -403,7 +403,7 @@ Deno.test("Executor.signal() reaches a workflow that another executor drives", a
     for await (const payload of ctx.receiveSignal("s")) if (seen.push(payload) === 3) return seen;
   }, { id: "a" });
   await using other = new Executor({ store, clock });
-  await Promise.all([1, 2, 3].map((payload) => other.signal("a", { name: "s", payload })));
+  await Promise.all([1, 2, 3].map((payload) => other.signal("a", "s", payload)));
   assertEquals(await handle.result(), [1, 2, 3]);
 });
 
@@ -870,7 +870,7 @@ Deno.test("Executor.close() makes every later call reject with closed", async ()
   await executor.close();
   const calls = [
     () => executor.execute(() => {}),
-    () => executor.signal("a", { name: "s" }),
+    () => executor.signal("a", "s"),
     () => executor.cancel("a"),
     () => executor.recover(),
   ];
@@ -915,10 +915,16 @@ Deno.test("Executor holds no timer and no subscription when it is idle", async (
 Deno.test("Executor refuses bad options", () => {
   // deno-lint-ignore no-explicit-any
   const create = (options: any) => () => new Executor(options);
+  assertThrows(create(null), TypeError, 'Cannot create an executor: "options" must be an object, got null');
   assertThrows(
-    create(undefined),
+    create({ store: null }),
     TypeError,
-    'Cannot create an executor: "store" must be a WorkflowStore, got undefined',
+    'Cannot create an executor: "store" must be a WorkflowStore, got null',
+  );
+  assertThrows(
+    create({ storage: new InMemoryStore() }),
+    TypeError,
+    'Cannot create an executor: "options" has no option "storage"; did you mean "store"?',
   );
   assertThrows(
     create({ store: {} }),

@@ -151,7 +151,7 @@ const allHooks: readonly (keyof Hooks)[] = [...Object.values(hookNames), "workfl
 export type MiddlewareCall =
   | {
     /** A call of the executor's method of that name. */
-    readonly kind: "execute" | "signal" | "query" | "update" | "cancel" | "terminate";
+    readonly kind: "execute" | "signal" | "query" | "update" | "cancel" | "terminate" | "describe";
     /** The ID of the workflow that it is about. */
     readonly workflowId: string;
   }

@@ -21,15 +21,19 @@
  */
 
 // Running workflows
-export { Executor, type OpenRun, type Wait, type WorkflowHandle } from "./executor.ts";
+export { Executor, type WorkflowHandle } from "./executor.ts";
 export type {
   CloseOptions,
+  Described,
+  DescribeOptions,
   ExecuteOptions,
   ExecutorOptions,
-  QueryAnswers,
+  OpenRun,
   ReplaceActivity,
-  Signal,
+  SignalOptions,
   UpdateOptions,
+  Wait,
+  WorkflowDescription,
 } from "./options.ts";
 
 // Writing workflows and activities

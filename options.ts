@@ -50,8 +50,7 @@ export type AnyActivity = (input: never, context: ActivityContext) => unknown;
  *
  * @category Executor
  */
-// deno-lint-ignore no-explicit-any -- a context for every input: a function that continues with any input is accepted
-export type AnyWorkflow = (ctx: WorkflowContext<any>, input: never) => unknown;
+export type AnyWorkflow = (ctx: WorkflowContext, input: never) => unknown;
 
 /**
  * Options of an {@linkcode Executor}.

@@ -41,8 +41,8 @@ async function measure(fill: () => Promise<unknown>): Promise<number> {
 
 const ids = Array.from({ length: COUNT }, (_, n) => `workflow-${n}`); // of the callers
 
-async function started(workflow: (ctx: WorkflowContext) => Promise<void>, parkAfterMs?: number) {
-  const executor = new Executor({ store: new InMemoryStore(), parkAfterMs });
+async function started(workflow: (ctx: WorkflowContext) => Promise<void>, dormantAfterMs?: number) {
+  const executor = new Executor({ store: new InMemoryStore(), dormantAfterMs });
   for (const id of ids) await executor.execute(workflow, { id });
   return executors.push(executor);
 }

@@ -54,7 +54,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   for (const [what, euros] of [["pencils", 12], ["a chair", 340], ["a boat", 9000], ["a lamp", 80]] as const) {
     await first.execute(expense, { id: what, input: { what, euros } });
   }
-  await first.signal("a lamp", { name: decided, payload: { approved: true, by: "Mara" } });
+  await first.signal("a lamp", decided, { approved: true, by: "Mara" });
   clock.release();
   await stopped.promise;
   print("--- the process dies on day 2; another one recovers on day 3");
@@ -62,7 +62,7 @@ export async function story(print: (line: string) => void): Promise<void> {
 
   await using second = new Executor({ store, clock, workflows: { expense } });
   const handles = await second.recover();
-  clock.at(4 * DAY_MS, () => second.signal("a chair", { name: decided, payload: { approved: true, by: "Ada" } }));
+  clock.at(4 * DAY_MS, () => second.signal("a chair", decided, { approved: true, by: "Ada" }));
   clock.release();
   await Promise.all(handles.map((handle) => handle.result()));
   for (const { workflowId, result } of await store.list()) print(`${workflowId}: ${result}`);

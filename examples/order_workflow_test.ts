@@ -43,17 +43,17 @@ function setUpShop(
   return { shop, executor, clock, start };
 }
 
-const approve = (executor: Executor, payload: Approval) => executor.signal("a", { name: "approval", payload });
+const approve = (executor: Executor, payload: Approval) => executor.signal("a", "approval", payload);
 
 Deno.test("Order workflow ships after 30 days when it is approved", async () => {
   const { shop, executor, start } = setUpShop();
   const handle = await start();
   await settle();
-  assertEquals((await executor.query("a", "history")).at(-1)?.type, "activity_completed");
+  assertEquals((await executor.describe("a", { history: true })).history.at(-1)?.type, "activity_completed");
   assertEquals(shop.reserved, ["a"]);
   await approve(executor, yes);
   assertEquals(await handle.result(), shipped);
-  const { history, updatedAt } = await executor.query("a", "state");
+  const { history, updatedAt } = await executor.describe("a", { history: true });
   assertEquals(typesOf(history), [
     "workflow_started",
     "activity_started",
@@ -139,7 +139,7 @@ Deno.test("Order workflow gives everything back when it is cancelled while it sl
   const handle = await start();
   await approve(executor, yes);
   await assertRejects(() => handle.result(), CanceledError, "moving abroad");
-  const { history, status, updatedAt } = await executor.query("a", "state");
+  const { history, status, updatedAt } = await executor.describe("a", { history: true });
   assertEquals([status, updatedAt], ["canceled", cancelAt]);
   assertEquals(typesOf(history).slice(-7), [
     "timer_started",
@@ -205,7 +205,7 @@ for (const [how, payload] of [["approved", yes], ["refused", no]] as const) {
     const handle = await undisturbed.start();
     await approve(undisturbed.executor, payload);
     const expected = await handle.result();
-    const { length } = await undisturbed.executor.query("a", "history");
+    const { length } = (await undisturbed.executor.describe("a", { history: true })).history;
     await undisturbed.executor.close();
 
     for (let stopAfter = 1; stopAfter < length; stopAfter++) {
@@ -223,12 +223,12 @@ for (const [how, payload] of [["approved", yes], ["refused", no]] as const) {
       const { shop } = first;
       const second = setUpShop({ store, shop });
       const [recovered] = await second.executor.recover();
-      const { history } = await second.executor.query("a", "state");
+      const { history } = await second.executor.describe("a", { history: true });
       if (!typesOf(history).includes("signal_received")) await approve(second.executor, payload);
       assertEquals(await recovered.result(), expected, `stopped after event ${stopAfter}`);
 
       // Each activity ran as often as the history says, but for one that was in flight.
-      const recorded = countAttempts(await second.executor.query("a", "history"));
+      const recorded = countAttempts((await second.executor.describe("a", { history: true })).history);
       const surplus = [...shop.runsOf("a")].map(([name, runs]) => runs - recorded.get(name)!);
       const inFlight = surplus.reduce((a, b) => a + b, 0);
       assert(inFlight === 0 || inFlight === 1, `stopped after event ${stopAfter}`);

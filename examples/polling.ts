@@ -64,7 +64,9 @@ export async function story(print: (line: string) => void): Promise<void> {
   clock.release();
   for (const handle of handles) {
     print(`${handle.id}: ${await handle.result().catch((error: Error) => `${error.name}, ${error.message}`)}`);
-    const attempts = (await second.query(handle.id, "history")).filter((event) => "attempt" in event).length;
+    const attempts = (await second.describe(handle.id, { history: true })).history.filter((event) =>
+      "attempt" in event
+    ).length;
     print(`  asked ${jobs.get(handle.id)!.asked} times, ${attempts} answers and failures in its history`);
   }
 }

@@ -69,11 +69,11 @@ export async function story(print: (line: string) => void): Promise<void> {
   await until(21, 0);
   await restart("the process dies at midnight", 21, 5); // not too late for the report of two o'clock
   await until(22, 12);
-  await executor.signal("nightly", { name: pauseSchedule });
+  await executor.signal("nightly", pauseSchedule);
   await until(24, 12);
-  await executor.signal("nightly", { name: resumeSchedule });
+  await executor.signal("nightly", resumeSchedule);
   await until(26, 18);
-  await executor.signal("nightly", { name: triggerSchedule });
+  await executor.signal("nightly", triggerSchedule);
   await until(27, 12);
 
   for (const { workflowId, status, result, error } of await store.list({ idPrefix: "nightly:" })) {

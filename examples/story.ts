@@ -93,7 +93,7 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
     const placedAt = startAt + placedAfterMinutes * MINUTE_MS;
     plans.add(placedAt, () => first.execute(order, { id, input }));
     const { afterMinutes, ...payload } = approval;
-    const approve = () => desk.signal(id, { name: "approval", payload });
+    const approve = () => desk.signal(id, "approval", payload);
     plans.add(placedAt + afterMinutes * MINUTE_MS, () => noteIfLate(notes.get(id)!, approve));
     if (cancel === undefined) continue;
     const giveUp = () => desk.cancel(id, cancel.reason);

@@ -63,7 +63,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   clock.setTimer(Date.UTC(2026, 4, 20), () => {
     clock.hold(); // no time passes while the signal is on its way
-    first.signal("ada", { name: "plan", payload: { name: "large", euros: 25 } }).finally(() => clock.release());
+    first.signal("ada", "plan", { name: "large", euros: 25 }).finally(() => clock.release());
   });
   clock.setTimer(Date.UTC(2026, 6, 14), () => {
     clock.hold(); // nor while nobody is there

@@ -106,13 +106,14 @@ interface Row {
  * import { formatTimeline } from "@rockpool/workflow/pictures";
  * import { assertEquals } from "@std/assert";
  *
- * await using executor = new Executor({ store: new InMemoryStore(), clock: new VirtualClock() });
+ * const store = new InMemoryStore();
+ * await using executor = new Executor({ store, clock: new VirtualClock() });
  * async function nap(ctx: WorkflowContext) {
  *   await ctx.sleep(1500);
  *   return "awake";
  * }
  * await (await executor.execute(nap, { id: "a" })).result();
- * assertEquals(formatTimeline(await executor.query("a", "state")).split("\n"), [
+ * assertEquals(formatTimeline((await store.load("a"))!).split("\n"), [
  *   'nap "a" completed in 1.5 s, 4 events',
  *   "  1  +00:00:00.000  workflow started",
  *   "2-3  +00:00:00.000  timer               1.5 s",

@@ -32,7 +32,7 @@ import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Timer } from "./timers.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 
 /** How an executor runs activities. */
 export interface ActivitySettings {

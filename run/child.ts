@@ -16,7 +16,7 @@ import type { ChildOptions, ChildStartedEvent, Workflow, WorkflowEvent, Workflow
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 
 /** What a parent uses of the handle of its child. */
 export interface Child {

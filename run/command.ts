@@ -36,7 +36,7 @@ import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import type { Timer, Timers } from "./timers.ts";
 import type { Turns } from "./turns.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 
 /** The method of the context that issued a command: its caller is the line of workflow code to show. */
 export type Caller = (...args: never[]) => unknown;

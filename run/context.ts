@@ -1,13 +1,12 @@
 /**
- * What workflow code holds: checks the arguments and turns calls into commands.
+ * The context that workflow code gets: checks the arguments of each call and makes a command of it.
  *
- * Owns the deterministic random numbers. Does not know who performs the commands, nor when.
+ * Owns the checks and the deterministic random numbers. Does not know who performs a command, nor when.
  *
  * @module
  */
 
 import type { RunInfo } from "../hooks.ts";
-import type { Command, Replay } from "./replay.ts";
 import { optionsOf, validateActivity } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
 import type {
@@ -34,22 +33,30 @@ import {
 } from "../util/check.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
+import { ActivityCommand } from "./activity.ts";
+import { ChildCommand } from "./child.ts";
+import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
+import type { Replay } from "./replay.ts";
 
 const noLabels: Labels = Object.freeze({});
 
-/** What a context asks its executor. */
-export interface ContextHost {
-  /** Where lines go. */
+/** How an executor answers the contexts of its runs. */
+export interface ContextSettings {
+  /** Gets what workflows write to `ctx.log`. */
   readonly logger: WorkflowLogger;
-  /** Where the errors of a logger go. */
+  /** Gets the errors of the logger. */
   readonly report: (error: unknown) => void;
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string;
-  /** Signals or cancels a child, once for each key; waits for it as long as another executor is about to start it. */
+  /**
+   * Signals or cancels a child, once for each idempotency key.
+   *
+   * @param isComing Whether another executor is about to start the child: then the call waits for it.
+   */
   reachChild(request: ChildRequest, attempt: ActivityContext, isComing: () => boolean): Promise<void>;
 }
 
-/** What a workflow asks of a child: a signal if it has a name, else to be cancelled. */
+/** A message of a workflow to its child: a signal if it has a name, else a cancellation. */
 export interface ChildRequest {
   /** The child's ID. */
   readonly workflowId: string;
@@ -68,17 +75,17 @@ export class ReplayContext implements WorkflowContext {
   /** The ID of this run. */
   readonly runId: string;
   readonly #replay: Replay;
-  readonly #host: ContextHost;
+  readonly #settings: ContextSettings;
   #random: (() => number) | undefined;
   #log: WorkflowLogger | undefined;
   readonly #run: RunInfo;
 
-  constructor(run: RunInfo, replay: Replay, host: ContextHost) {
+  constructor(run: RunInfo, replay: Replay, settings: ContextSettings) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.#run = run;
     this.#replay = replay;
-    this.#host = host;
+    this.#settings = settings;
   }
 
   get labels(): Labels {
@@ -99,13 +106,13 @@ export class ReplayContext implements WorkflowContext {
 
   #logger(): WorkflowLogger {
     const { workflowId, runId, workflowName } = this.#run;
-    const { logger, report } = this.#host;
+    const { logger, report } = this.#settings;
     const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
       if (this.#replay.replaying) return;
       try {
         logger[level](message, { workflowId, runId, workflowName, ...fields });
       } catch (error) {
-        report(error); // none of the workflow's
+        report(error); // it is not the workflow's
       }
     };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
@@ -119,14 +126,9 @@ export class ReplayContext implements WorkflowContext {
     try {
       options = optionsOf(activity, options);
       const name = validateActivity(activity, options, "execute activity");
-      return this.#replay.issue({
-        type: "activity_started",
-        caller: this.executeActivity,
-        name,
-        input: this.#replay.toStored(input, "input of activity", name),
-        activity: activity as (input: never, context: never) => unknown,
-        options,
-      }) as Promise<Awaited<Output>>;
+      const stored = this.#replay.toStored(input, "input of activity", name);
+      const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
+      return this.#replay.issue(command) as Promise<Awaited<Output>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -137,7 +139,7 @@ export class ReplayContext implements WorkflowContext {
     const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
-        replay.assertFree();
+        replay.assertContextFree();
         return replay.signals.subscribe(name) as AsyncIterator<Payload>;
       },
     };
@@ -169,7 +171,7 @@ export class ReplayContext implements WorkflowContext {
   sleep(ms: number): Promise<void> {
     try {
       checkNumber("ms", ms, 0, "sleep");
-      return this.#replay.issue({ type: "timer_started", caller: this.sleep, delayMs: ms }) as Promise<void>;
+      return this.#replay.issue(new TimerCommand(this.sleep, ms)) as Promise<void>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -187,7 +189,7 @@ export class ReplayContext implements WorkflowContext {
       return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
         const subscription = signals.subscribe(name);
         const promise = subscription.next().then(({ value }) => value as Payload);
-        return { promise, stop: () => void subscription.return!() };
+        return { promise, withdraw: () => void subscription.return!() };
       });
     } catch (error) {
       return Promise.reject(error);
@@ -204,8 +206,8 @@ export class ReplayContext implements WorkflowContext {
     try {
       checkFunction("body", body, "run side effect");
       const { handlers } = this.#replay;
-      const look = () => handlers.look("sideEffect", body);
-      return this.#replay.issue({ type: "side_effect", caller: this.sideEffect, body: look }) as Promise<T>;
+      const readOnly = () => handlers.readOnly("sideEffect", body);
+      return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<T>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -266,42 +268,27 @@ export class ReplayContext implements WorkflowContext {
     return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<Awaited<Output>>;
   }
 
-  #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Command["caller"]): ChildHandle {
+  #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Caller): ChildHandle {
     const action = "start child workflow";
     checkFunction("workflow", workflow, action);
-    const name = this.#host.nameOf(workflow as Workflow<never>);
+    const name = this.#settings.nameOf(workflow as Workflow<never>);
     checkObject("options", options, action, name);
-    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy = "cancel" } = options;
+    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy } = options;
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
-    const { pending, position } = this.#replay;
-    const isComing = () => {
-      const start = pending.get(position);
-      return start?.resolved === false && start.effect === undefined;
-    };
-    const result = this.#replay.issue({
-      type: "child_started",
-      caller,
-      name,
-      workflow: workflow as Workflow<never>,
-      workflowId: id,
-      input: this.#replay.toStored(input, "input of child workflow", name),
-      options,
-    });
-    result.catch(() => {}); // whoever only starts it need not wait for it
-    const reach = (verb: string, request: Omit<ChildRequest, "workflowId">) => {
+    const stored = this.#replay.toStored(input, "input of child workflow", name);
+    const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
+    const result = this.#replay.issue(child);
+    result.catch(() => {}); // code that only starts the child need not wait for it
+    const { commands } = this.#replay;
+    const isComing = () => !child.settled && !child.performed && commands.get(child.seq) === child;
+    const reach = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
       const name = `${verb} child workflow`;
-      return this.#replay.issue({
-        type: "activity_started",
-        caller: this.executeActivity,
-        name,
-        input: this.#replay.toStored({ workflowId: id, ...request }, "input of activity", name),
-        activity: (request: ChildRequest, attempt: ActivityContext) =>
-          this.#host.reachChild(request, attempt, isComing),
-        options: {},
-        own: true,
-      });
+      const stored = this.#replay.toStored({ workflowId: id, ...message }, "input of activity", name);
+      const body = (request: ChildRequest, attempt: ActivityContext) =>
+        this.#settings.reachChild(request, attempt, isComing);
+      return this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
     };
     return {
       workflowId: id,
@@ -330,7 +317,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   random(): number {
-    this.#replay.assertFree(); // the next one would be another
+    this.#replay.assertContextFree(); // the next one would be another
     this.#random ??= seededRandom(hash(this.runId));
     return this.#random();
   }
@@ -349,11 +336,11 @@ export class ReplayContext implements WorkflowContext {
   }
 }
 
-/** The command of a timeout, if there is one. */
-function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Command["caller"]) {
+/** The timer of a wait with a deadline; `undefined` for a wait without one. */
+function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Caller): TimerCommand | undefined {
   checkObject("options", options, action, subject);
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);
-  return { type: "timer_started", caller, delayMs: timeoutMs } as const;
+  return new TimerCommand(caller, timeoutMs);
 }

@@ -1,29 +1,42 @@
 /**
- * What comes from outside of a run: signals, requests for a cancellation, terminations; from callers, parents and children.
+ * Delivery: brings into the store what does not come from a run's own code. Signals, cancellations and terminations from
+ * callers, parents and children; and the first event of a new run.
  *
- * 1. An event gets into the store once, whoever runs the workflow and however often its way there is tried again.
- * 2. Through the run if that is here, which then knows of it at once; else by an append.
+ * 1. An event gets into the store once, whichever executor runs the workflow and however often the delivery is tried.
+ * 2. If the run is live here, the event goes through it, so that the run knows it at once. Otherwise it is appended.
  *
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import type { ChildRequest } from "./context.ts";
 import { WorkflowError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import { callHook, hookNames, type RunInfo } from "../hooks.ts";
+import type { ExecuteOptions } from "../options.ts";
 import type { ActivityContext, ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
-import { toErrorRecord } from "../history/error_record.ts";
-import { abortable, type Handles } from "./handle.ts";
-import { FrozenBatch } from "../history/history.ts";
-import { type HookHost, tellOf } from "../hooks.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
 import { show } from "../util/show.ts";
+import { firstRunOf, FrozenBatch } from "../history/history.ts";
+import type { Timing } from "./command.ts";
+import type { ChildRequest } from "./context.ts";
+import type { RunSettings } from "./environment.ts";
+import { cancelEvent, terminationEvent } from "./events.ts";
+import type { LiveRun } from "./live_run.ts";
+import type { LiveRuns } from "./live_runs.ts";
+import { isConflict, type RetryingStore } from "./retrying_store.ts";
 
-/** What it uses of the executor. */
-export interface OutsideHost extends HookHost {
-  readonly clock: Clock;
+/** The workflow that is meant: any run of the ID, or the runs of one chain only. */
+export interface Target {
+  readonly id: string;
+  /** The first run of the chain. */
+  readonly firstRunId?: string | undefined;
+}
+
+/** The parts of an executor that delivery uses. */
+export interface DeliveryParts {
   readonly store: RetryingStore;
+  readonly timing: Timing;
+  readonly runs: Pick<RunSettings, "hooks" | "report" | "newRunId">;
+  readonly liveRuns: LiveRuns;
   /** @throws {WorkflowError} If the executor was closed. */
   assertOpen(verb: string, id?: string): void;
 }
@@ -34,145 +47,242 @@ export function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo
     started.parent.runId === parent.runId && started.parent.seq === seq;
 }
 
-export class Outside {
-  readonly #host: OutsideHost;
-  readonly #handles: Handles;
+/** The error for a target that does not exist. */
+export function notFound(verb: string, id: string, why: string): WorkflowError {
+  return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
+}
 
-  /** Children whose start is on its way into the store, by workflow ID. */
-  readonly #starting = new Map<string, Promise<unknown>>();
+/** Whether a stored history holds an event that is to be delivered. */
+function isStored(event: WorkflowEvent, history: readonly WorkflowEvent[]): boolean {
+  return history.some((stored) => {
+    if (stored.type !== event.type) return false;
+    if (stored.type === "signal_received") return stored.signalId === (event as typeof stored).signalId;
+    return stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated";
+  });
+}
 
-  constructor(host: OutsideHost, handles: Handles) {
-    this.#host = host;
-    this.#handles = handles;
+const replaced = "another run has replaced it";
+
+export class Delivery {
+  readonly #parts: DeliveryParts;
+  /** Children whose first event is in flight, by workflow ID. */
+  readonly #startingChildren = new Map<string, Promise<unknown>>();
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
   }
 
-  /** Whether a workflow runs here. */
-  isHere(id: string): boolean {
-    return this.#handles.live(id) !== undefined;
+  /** The stored state of a target that must exist. */
+  async load(verb: string, { id, firstRunId }: Target): Promise<WorkflowState> {
+    const state = await this.#parts.store.load(id);
+    if (state === null) throw notFound(verb, id, "it does not exist");
+    if (firstRunId !== undefined && firstRunOf(state) !== firstRunId) throw notFound(verb, id, replaced);
+    return state;
+  }
+
+  /** The live run of a target. */
+  live(verb: string, { id, firstRunId }: Target): LiveRun | undefined {
+    const run = this.#parts.liveRuns.get(id);
+    if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
+    throw notFound(verb, id, replaced);
   }
 
   /** Asks a workflow to end. */
-  cancel(id: string, reason: string | undefined, sent = false): Promise<void> {
-    const event = { type: "cancel_requested", at: this.#host.clock.now() } as const;
-    return this.post("cancel", id, Object.freeze(reason === undefined ? event : { ...event, reason }), sent);
+  cancel(target: Target, reason: string | undefined, mayBeStored = false): Promise<void> {
+    return this.post("cancel", target, cancelEvent(this.#parts.timing.clock.now(), reason), mayBeStored);
   }
 
   /** Ends a workflow, whatever its code would do. */
-  terminate(id: string, reason: string | undefined): Promise<void> {
-    const error = new WorkflowError("terminated", `Terminated workflow ${show(id)}${reason ? `: ${reason}` : ""}`);
-    const event = { type: "workflow_canceled", at: this.#host.clock.now(), error: toErrorRecord(error) } as const;
-    return this.post("terminate", id, Object.freeze(event));
-  }
-
-  /** Lets a child be started before it is reached. */
-  async whileStarting<T>(childId: string, starting: Promise<T>): Promise<T> {
-    this.#starting.set(childId, starting);
-    try {
-      return await starting;
-    } finally {
-      if (this.#starting.get(childId) === starting) this.#starting.delete(childId);
-    }
-  }
-
-  /**
-   * Sends what a workflow asks of its child; the key of the attempt tells a repetition.
-   *
-   * @param isComing Whether the child is to be started, and not by this executor: then it is waited for.
-   */
-  async reachChild(
-    { workflowId, name, payload, reason }: ChildRequest,
-    { idempotencyKey: signalId, signal }: ActivityContext,
-    isComing: () => boolean,
-  ): Promise<void> {
-    while (isComing()) {
-      const watch = this.#handles.watch(workflowId);
-      try {
-        if (await this.#handles.find(workflowId) !== null) break;
-        if (isComing()) await abortable(watch.changed(), signal);
-      } finally {
-        watch.stop();
-      }
-    }
-    await this.#starting.get(workflowId)?.catch(() => {});
-    // It may have been tried before: what was sent is there, then.
-    if (name === undefined) return await this.cancel(workflowId, reason, true);
-    const at = this.#host.clock.now();
-    const event = { type: "signal_received", at, name, payload, signalId } as const;
-    await this.post("signal", workflowId, Object.freeze(event), true);
-  }
-
-  /** Ends a child for which nobody waits any more, unless it is to be left alone. */
-  async closeChild(parent: RunInfo, { workflowId, seq, closePolicy }: ChildStartedEvent): Promise<void> {
-    if (closePolicy === "abandon") return;
-    try {
-      const stored = await this.#host.store.load(workflowId);
-      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
-      const reason = `its parent ${show(parent.workflowId)} is over`;
-      await (closePolicy === "terminate" ? this.terminate(workflowId, reason) : this.cancel(workflowId, reason));
-    } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (code !== "closed" && code !== "not_found") this.#host.report(error); // recover() tries again
-    }
-  }
-
-  /** Closes a child whose parent's run was over before it could do so. */
-  async closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
-    const started = history[0];
-    if (started?.type !== "workflow_started" || started.parent === undefined) return;
-    const { parent } = started;
-    const { closePolicy, seq } = parent;
-    const state = await this.#host.store.load(parent.workflowId).catch(() => undefined);
-    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
-    const { at, workflowName: name } = started;
-    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
-    await this.closeChild({ ...parent, workflowName: "" }, event);
+  terminate(target: Target, reason: string | undefined): Promise<void> {
+    return this.post("terminate", target, terminationEvent(this.#parts.timing.clock.now(), target.id, reason));
   }
 
   /**
    * Brings an event into the history of a running workflow.
    *
-   * @param sent Whether it may be stored, although nobody said so.
+   * @param mayBeStored Whether an earlier try may have stored the event.
    */
-  async post(verb: "signal" | "cancel" | "terminate", id: string, event: WorkflowEvent, sent = false): Promise<void> {
-    this.#host.assertOpen(verb, id);
-    let tried: number | undefined;
-    let unsure: string | undefined; // the run that may have it, although the store gave no answer
+  async post(
+    verb: "signal" | "cancel" | "terminate",
+    target: Target,
+    event: WorkflowEvent,
+    mayBeStored = false,
+  ): Promise<void> {
+    const { store, assertOpen } = this.#parts;
+    const { id } = target;
+    assertOpen(verb, id);
+    let triedAt: number | undefined; // the length of the history at the last append
+    let unsure: string | undefined; // the run that may hold the event, although the store gave no answer
     for (let attempt = 1;;) {
-      if (!this.isHere(id) || sent) {
-        const { runId, workflowName, status, history } = await this.#handles.load(id, verb);
-        const isStored = (stored: WorkflowEvent) =>
-          event.type === "signal_received"
-            ? sent && stored.type === event.type && stored.signalId === event.signalId
-            : event.type === "workflow_canceled"
-            ? sent && stored.type === event.type && stored.error.data?.code === "terminated"
-            : stored.type === event.type && (sent || status === "running");
-        const tell = () => tellOf(this.#host, event, { workflowId: id, runId, workflowName });
-        if (history.some(isStored)) return tried === undefined ? undefined : tell(); // only the answer was lost
-        if (unsure !== undefined && unsure !== runId && event.type === "signal_received") {
+      let run = this.live(verb, target);
+      if (run === undefined || mayBeStored) {
+        const state = await this.load(verb, target);
+        const { runId, status, history } = state;
+        // A cancellation is a no-op on a run that has one, whoever sent it.
+        const isRepeated = mayBeStored || verb === "cancel" && status === "running";
+        if (isRepeated && isStored(event, history)) {
+          return triedAt === undefined ? undefined : this.#callHook(event, state); // only the answer was lost
+        }
+        if (unsure !== undefined && unsure !== runId && verb === "signal") {
           const why = "it was continued as new or replaced before the store said whether the signal is there";
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
-        if (status !== "running") {
-          throw new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: it is ${status}`);
-        }
-        if (!this.isHere(id)) {
-          sent = true;
+        if (status !== "running") throw notFound(verb, id, `it is ${status}`);
+        run = this.live(verb, target);
+        if (run === undefined) {
+          mayBeStored = true;
           try {
-            await this.#host.store.append(new FrozenBatch(id, runId, history.length, [event]));
-            return tell();
+            await store.append(new FrozenBatch(id, runId, history.length, [event]));
+            return this.#callHook(event, state);
           } catch (error) {
             // A conflict that nothing explains is a fault of the store as well.
             if (!isConflict(error)) unsure = runId;
-            if (!isConflict(error) || tried === history.length) await this.#host.store.backOff(error, attempt++);
-            tried = history.length;
+            if (!isConflict(error) || triedAt === history.length) await store.backOff(error, attempt++);
+            triedAt = history.length;
             continue;
           }
         }
       }
-      sent = true;
-      const run = this.#handles.live(id)!;
+      mayBeStored = true;
       if (await run[verb === "signal" ? "post" : verb](event)) return;
       await run.ended;
     }
+  }
+
+  #callHook(event: WorkflowEvent, run: RunInfo): void {
+    callHook(this.#parts.runs, hookNames[event.type], event, run);
+  }
+
+  // New runs
+
+  /**
+   * Stores the first event of a run. A finished run of the same ID is replaced, if the options allow it.
+   *
+   * @param isSame Whether a stored run is the one to be started: then it is joined.
+   * @returns The ID of the new run, or the state of the run that is joined.
+   */
+  async create(
+    id: string,
+    event: WorkflowEvent,
+    { onConflict, reuse }: ExecuteOptions,
+    isSame: (state: WorkflowState) => boolean = () => false,
+  ): Promise<string | WorkflowState> {
+    const { store, runs, liveRuns } = this.#parts;
+    let runId = runs.newRunId(id);
+    let replaces: string | undefined;
+    let terminated = false;
+    for (let attempt = 1;; attempt++) {
+      let failure: unknown;
+      try {
+        await store.append(new FrozenBatch(id, runId, 0, [event], replaces, store.listener));
+        return runId;
+      } catch (error) {
+        failure = error;
+      }
+      if (isConflict(failure)) {
+        const state = await store.load(id);
+        if (state?.runId === runId) return runId; // it is stored, only the answer was lost
+        const running = state?.status === "running";
+        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) return state;
+        if (running && onConflict !== "replace") {
+          const way = liveRuns.get(id) === undefined
+            ? "if its process is gone, resume it with recover()"
+            : "wait for handle(id)";
+          throw new WorkflowError(
+            "already_running",
+            `${cannot("execute workflow", id)}: it is running already; ${way}`,
+          );
+        }
+        if (running && replaces !== state.runId) {
+          if (!await this.#terminateReplaced(id)) continue; // it finished by itself: `reuse` decides
+          terminated = true;
+        }
+        if (state && !running && !terminated && reuse === "reject") {
+          throw new WorkflowError(
+            "already_finished",
+            `${cannot("execute workflow", id)}: it is ${state.status}, and "reuse" is "reject"`,
+          );
+        }
+        if (replaces !== state?.runId) {
+          replaces = state?.runId;
+          runId = runs.newRunId(id); // a run whose answer was lost may have come before that run, under the first ID
+          continue;
+        }
+      }
+      await store.backOff(failure, attempt);
+    }
+  }
+
+  /** Terminates the run that a new one replaces. Answers whether it was still running. */
+  async #terminateReplaced(id: string): Promise<boolean> {
+    try {
+      await this.terminate({ id }, "a new run replaces it");
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowError && error.code === "not_found") return false;
+      throw error;
+    }
+  }
+
+  // Children
+
+  /** Starts a child. Messages of its parent wait until it is stored. */
+  async startingChild<T>(childId: string, starting: Promise<T>): Promise<T> {
+    this.#startingChildren.set(childId, starting);
+    try {
+      return await starting;
+    } finally {
+      if (this.#startingChildren.get(childId) === starting) this.#startingChildren.delete(childId);
+    }
+  }
+
+  /**
+   * Delivers a message of a workflow to its child. The idempotency key of the attempt identifies a repetition.
+   *
+   * @param isComing Whether another executor is about to start the child: then the call waits for it.
+   */
+  async reachChild(
+    { workflowId: id, name, payload, reason }: ChildRequest,
+    { idempotencyKey: signalId, signal }: ActivityContext,
+    isComing: () => boolean,
+  ): Promise<void> {
+    const { store, liveRuns, timing } = this.#parts;
+    while (isComing()) {
+      const watch = liveRuns.watch(id);
+      try {
+        if (await store.load(id) !== null) break;
+        if (isComing()) await abortable(watch.changed(), signal);
+      } finally {
+        watch.stop();
+      }
+    }
+    await this.#startingChildren.get(id)?.catch(() => {});
+    if (name === undefined) return await this.cancel({ id }, reason, true);
+    const event = { type: "signal_received", at: timing.clock.now(), name, payload, signalId } as const;
+    await this.post("signal", { id }, Object.freeze(event), true);
+  }
+
+  /** Ends a child for which nobody waits any more, by its policy. */
+  async closeChild(parent: RunInfo, { workflowId: id, seq, closePolicy }: ChildStartedEvent): Promise<void> {
+    if (closePolicy === "abandon") return;
+    try {
+      const stored = await this.#parts.store.load(id);
+      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+      const reason = `its parent ${show(parent.workflowId)} is over`;
+      await (closePolicy === "terminate" ? this.terminate({ id }, reason) : this.cancel({ id }, reason));
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code !== "closed" && code !== "not_found") this.#parts.runs.report(error); // recover() tries again
+    }
+  }
+
+  /** Closes a child whose parent's run ended before it could do so. */
+  async closeOrphan({ workflowId, history: [started] }: WorkflowState): Promise<void> {
+    if (started?.type !== "workflow_started" || started.parent === undefined) return;
+    const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
+    const state = await this.#parts.store.load(parent.workflowId).catch(() => undefined);
+    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
+    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
+    await this.closeChild({ ...parent, workflowName: "" }, event);
   }
 }

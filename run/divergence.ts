@@ -22,7 +22,10 @@ const nouns = {
 };
 
 /** The history has an event for which the code issued no command. */
-export function missingCommand(workflowId: string, event: WorkflowEvent & { readonly seq: number }): NonDeterminismError {
+export function missingCommand(
+  workflowId: string,
+  event: WorkflowEvent & { readonly seq: number },
+): NonDeterminismError {
   const none = "no command at this position";
   if (!isCommand(event)) return diverged(workflowId, event.seq, `${event.type} of a command`, none, "");
   const edit = `Likely edit: ${describe(event)} was removed, or a condition before it now decides otherwise`;
@@ -55,7 +58,7 @@ export function foreignWait(workflowId: string, position: number, command: Comma
     withArticle(actual)
   } after it waited for something other than its context
   position ${position}${calledAt(command.caller)}
-  A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: move it into an activity,
+  A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: put it into an activity,
   and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal()
   The stored run is unchanged. Deploy code that waits for its context only and call recover()`;
   return new NonDeterminismError(message, { expected: "a wait for the context", actual, position });

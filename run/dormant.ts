@@ -1,120 +1,127 @@
 /**
- * Parked runs: those for which nothing goes on are dropped from memory, and replayed from the store when something comes.
+ * Dormant runs: an idle run is dropped from memory, and replayed from the store when something arrives for it.
  *
- * 1. A run is parked only while it waits for its context: for signals, points in time, conditions and children that run
- *    here. What comes back is the same: every wait of its code follows from the history.
- * 2. No timer is set for the parking itself, so that it neither moves a virtual clock nor keeps a process alive: who rests
- *    for long enough is looked for one hop after something has come to rest.
- * 3. What is back knows at first as much of the history as it knew before. What others have added is read after that:
- *    the commands among it are theirs to perform, and what the code says of it is no replay.
+ * 1. A run becomes dormant only while its code waits for its context: for signals, points in time, conditions, and children
+ *    that are live here. Each of these waits follows from the history, so a replay restores them.
+ * 2. No timer is set for becoming dormant: it would move a virtual clock and keep a process alive. Idle runs are checked one
+ *    macrotask after a run becomes idle.
+ * 3. A run that returns is first replayed up to the events that it knew before. Events that others have stored since are
+ *    loaded after that: their commands are performed by those who stored them, and the code that sees them is no replay.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
+import type { Wait } from "../options.ts";
 import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
-import type { Chain, LiveRun, Parked, UpdateRequest } from "./live.ts";
-import type { Wait } from "./waits.ts";
-import { type Host, type Resting, Run } from "./run.ts";
-import { isConflict } from "./retrying_store.ts";
 import { type Timer, TimerQueue } from "../util/timer_queue.ts";
+import type { RunEnvironment } from "./environment.ts";
+import { endOf, type UpdateRequest } from "./events.ts";
+import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import { isConflict } from "./retrying_store.ts";
+import { Run } from "./run.ts";
 import type { Turns } from "./turns.ts";
 import { whyLost } from "./writer.ts";
 
-/** Parks runs that have rested for a while. */
-export class Parking implements Resting {
+/** Finds the runs that have been idle for long enough. */
+export class Dormancy {
   readonly #clock: Clock;
   readonly #turns: Turns;
   readonly #afterMs: number;
-  readonly #park: (run: Run, parked: Parked) => void;
-  /** When each of the resting runs is to be parked. No clock knows of it. */
+  readonly #becameDormant: (run: LiveRun, state: DormantState) => void;
+  /** When each idle run becomes dormant. It is no timer of the clock. */
   readonly #queue = new TimerQueue();
-  readonly #timers = new Map<Run, Timer>();
-  #looking = false;
+  readonly #entries = new Map<LiveRun, Timer>();
+  #checking = false;
 
-  /** @param park Puts a parked run in the place of one that has left. */
-  constructor(clock: Clock, turns: Turns, afterMs: number, park: (run: Run, parked: Parked) => void) {
+  /** @param becameDormant Puts a dormant run in the place of a run that has left memory. */
+  constructor(
+    clock: Clock,
+    turns: Turns,
+    afterMs: number,
+    becameDormant: (run: LiveRun, state: DormantState) => void,
+  ) {
     this.#clock = clock;
     this.#turns = turns;
     this.#afterMs = afterMs;
-    this.#park = park;
+    this.#becameDormant = becameDormant;
   }
 
-  rest(run: Run): void {
+  /** A run is idle from now on. */
+  idle(run: StartableRun): void {
     this.forget(run);
-    const timer = this.#queue.set(this.#clock.now() + this.#afterMs, () => {
-      this.#timers.delete(run);
-      const parked = run.park();
-      if (parked !== undefined) this.#park(run, parked);
+    const entry = this.#queue.set(this.#clock.now() + this.#afterMs, () => {
+      this.#entries.delete(run);
+      const state = run.becomeDormant();
+      if (state !== undefined) this.#becameDormant(run, state);
     });
-    this.#timers.set(run, timer);
-    if (this.#looking) return;
-    this.#looking = true;
-    this.#turns.begin(this); // not at once: whoever has waited for the run to rest may go on with it now
+    this.#entries.set(run, entry);
+    if (this.#checking) return;
+    this.#checking = true;
+    this.#turns.begin(this); // not at once: whoever waited for the run to be idle may use it now
   }
 
-  forget(run: Run): void {
-    const timer = this.#timers.get(run);
-    if (timer === undefined) return;
-    this.#queue.clear(timer);
-    this.#timers.delete(run);
+  /** A run is not live any more. */
+  forget(run: LiveRun): void {
+    const entry = this.#entries.get(run);
+    if (entry === undefined) return;
+    this.#queue.clear(entry);
+    this.#entries.delete(run);
   }
 
   endTurn(): void {
-    this.#looking = false;
+    this.#checking = false;
     const now = this.#clock.now();
-    for (let timer = this.#queue.peek(); timer !== undefined && timer.dueAt <= now; timer = this.#queue.peek()) {
-      this.#queue.clear(timer);
-      timer.callback();
+    for (let entry = this.#queue.peek(); entry !== undefined && entry.dueAt <= now; entry = this.#queue.peek()) {
+      this.#queue.clear(entry);
+      entry.callback();
     }
   }
 }
 
-/** What a parked run uses of its executor. */
-export interface ParkedHost extends Host {
-  /** A run takes the place of a parked one. */
-  woken(run: Run): void;
-}
-
-interface Waking {
-  /** Whether the history may have events that the run did not know of. */
+/** The return of a dormant run into memory. */
+interface Return {
+  /** Whether the history may have events that the run did not know. */
   changed: boolean;
-  /** What is to be done once it is back, or cannot come back. */
-  visits: ((run: Run | undefined) => void)[];
+  /** The calls that wait for the run. They get `undefined` if it cannot return. */
+  readonly calls: ((run: Run | undefined) => void)[];
 }
 
-/** Stands for a run until it is needed. */
-export class ParkedRun implements LiveRun {
+/** Takes the place of a run until something arrives for it. */
+export class DormantRun implements LiveRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly workflowName: string;
   readonly chain: Chain;
   readonly parent: WorkflowStartedEvent["parent"];
   readonly begun: boolean;
-  readonly #host: ParkedHost;
+  readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  /** How many events the run knew of. */
+  /** Puts the run that returned in the place of this one. */
+  readonly #returned: (run: Run) => void;
+  /** How many events the run knew. */
   #length: number;
   readonly #children: readonly number[];
   readonly #timer: Timer | undefined;
-  /** What has come since the run is on its way back; none before. */
-  #waking: Waking | undefined;
-  /** Why it cannot go on. */
+  /** Set once the run is on its way back. */
+  #return: Return | undefined;
   #suspended: { readonly error: unknown } | undefined;
 
-  constructor(host: ParkedHost, run: Run, { workflow, historyLength, wakesAt, children }: Parked) {
+  constructor(environment: RunEnvironment, run: LiveRun, state: DormantState, returned: (run: Run) => void) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
     this.chain = run.chain;
     this.parent = run.parent;
-    this.begun = run.begun;
-    this.#host = host;
-    this.#workflow = workflow;
-    this.#length = historyLength;
-    this.#children = children;
-    this.#timer = wakesAt === Infinity ? undefined : host.timers.set(wakesAt, () => void this.#wake());
+    this.begun = state.begun;
+    this.#environment = environment;
+    this.#returned = returned;
+    this.#workflow = state.workflow;
+    this.#length = state.historyLength;
+    this.#children = state.children;
+    const { wakesAt } = state;
+    if (wakesAt !== Infinity) this.#timer = environment.timing.timers.set(wakesAt, () => void this.#wake());
     this.chain.latest = this;
   }
 
@@ -131,27 +138,27 @@ export class ParkedRun implements LiveRun {
   }
 
   post(event: WorkflowEvent): Promise<boolean> {
-    return this.#reach((run) => run.post(event), false);
+    return this.#call((run) => run.post(event), false);
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#reach((run) => run.cancel(event), false);
+    return this.#call((run) => run.cancel(event), false);
   }
 
   terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#reach((run) => run.terminate(event), false);
+    return this.#call((run) => run.terminate(event), false);
   }
 
   query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
-    return this.#reach((run) => run.query(name, args), undefined);
+    return this.#call((run) => run.query(name, args), undefined);
   }
 
   update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
-    return this.#reach((run) => run.update(request), undefined);
+    return this.#call((run) => run.update(request), undefined);
   }
 
-  told(historyLength: number | null): void {
-    if (historyLength === this.#length) return; // what it has written itself
+  changed(historyLength: number | null): void {
+    if (historyLength === this.#length) return; // the run wrote that itself
     this.#wake().changed = true;
   }
 
@@ -167,8 +174,8 @@ export class ParkedRun implements LiveRun {
     this.#wake();
   }
 
-  waits(): Wait[] {
-    return [{ type: "parked", ...(this.#timer === undefined ? {} : { wakesAt: this.#timer.dueAt }) }];
+  waitsFor(): Wait[] {
+    return [{ type: "dormant", ...(this.#timer === undefined ? {} : { wakesAt: this.#timer.dueAt }) }];
   }
 
   takeOver(historyLength: number): void {
@@ -185,67 +192,63 @@ export class ParkedRun implements LiveRun {
     if (!this.open) return;
     this.#suspended = { error };
     const { chain } = this;
-    this.#host.timers.clear(this.#timer);
-    if (chain.slot) this.#host.runSlots!.release();
-    chain.slot = false;
-    this.#host.ended(this);
+    const { timing, runs, lifecycle } = this.#environment;
+    timing.timers.clear(this.#timer);
+    if (chain.hasSlot) runs.slots!.release();
+    chain.hasSlot = false;
+    lifecycle.ended(this);
     chain.ended?.resolve(this);
     chain.ended = undefined;
-    for (const visit of this.#waking?.visits ?? []) visit(undefined);
+    for (const call of this.#return?.calls ?? []) call(undefined);
   }
 
-  /** Does something with the run once it is back, or answers `lost` if another executor has continued it. */
-  async #reach<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
+  /** Calls the run once it is back. Answers `lost` if another executor has continued it. */
+  async #call<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
     try {
-      return await this.#visit(use);
+      return await new Promise((resolve, reject) => {
+        this.#wake().calls.push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
+      });
     } catch (error) {
       if (this.#suspended?.error === error && isConflict(error)) return lost;
       throw error;
     }
   }
 
-  /** Does something with the run once it is back, in the order of the calls. */
-  #visit<T>(use: (run: Run) => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#wake().visits.push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
-    });
-  }
-
-  /** Brings the run back. */
-  #wake(): Waking {
-    if (this.#waking === undefined) {
-      this.#waking = { changed: false, visits: [] };
-      this.#host.timers.clear(this.#timer);
+  /** Brings the run back into memory. */
+  #wake(): Return {
+    if (this.#return === undefined) {
+      this.#return = { changed: false, calls: [] };
+      this.#environment.timing.timers.clear(this.#timer);
       this.#load();
     }
-    return this.#waking;
+    return this.#return;
   }
 
   async #load(): Promise<void> {
     try {
-      const state = await this.#host.store.load(this.workflowId);
+      const state = await this.#environment.store.load(this.workflowId);
       if (!this.open) return; // the executor was closed
       const lost = whyLost(this, state, this.#length);
       if (lost === undefined) this.#replay(state!);
       else this.suspend(lost);
     } catch (error) {
       if (this.#suspended !== undefined) return; // the executor was closed
-      this.chain.latest = this; // a store can hand out what makes no run
-      this.#host.report(error);
+      this.chain.latest = this; // the store answered something that makes no run
+      this.#environment.runs.report(error);
       this.suspend(error);
     }
   }
 
   #replay(state: WorkflowState): void {
     const { history, status } = state;
-    this.chain.woken = true;
+    this.chain.wasDormant = true;
     const known = status === "running" ? history.slice(0, this.#length) : history;
-    const run = new Run(this.#host, this.#workflow, this, known, true, this.chain);
-    this.#host.woken(run);
-    if (status !== "running") run.endedElsewhere(state);
+    const run = new Run(this.#environment, this.#workflow, this, known, true, this.chain);
+    this.#returned(run);
+    if (status !== "running") run.stored([endOf(state)], []);
     else run.start();
-    const { changed, visits } = this.#waking!;
-    for (const visit of visits) visit(run);
-    if (changed || history.length > known.length) run.told(null);
+    const { changed, calls } = this.#return!;
+    for (const call of calls) call(run);
+    if (changed || history.length > known.length) run.changed(null);
   }
 }

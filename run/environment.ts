@@ -5,7 +5,7 @@
  */
 
 import type { ErrorReporter, Hooks } from "../hooks.ts";
-import type { WorkflowEvent } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
 import type { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
 import type { Children } from "./child.ts";
@@ -13,7 +13,9 @@ import type { Timing } from "./command.ts";
 import type { ContextSettings } from "./context.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { RetryingStore } from "./retrying_store.ts";
-import type { Stamp } from "./settings.ts";
+
+/** What every run that begins in an executor records. */
+export type Stamp = Pick<WorkflowStartedEvent, "workflowVersion" | "maxPayloadBytes">;
 
 /** How an executor runs workflows. */
 export interface RunSettings {

@@ -170,7 +170,7 @@ Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow
   const options = { heartbeatTimeoutMs: 1000, retry: { initialIntervalMs: 0 } };
   const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, options), { id: "a" });
   await settle();
-  const signals = Array.from({ length: 30 }, () => executor.signal("a", { name: "each takes a turn" }));
+  const signals = Array.from({ length: 30 }, () => executor.signal("a", "each takes a turn"));
   opened.open();
   await hops(3);
   clock.advance(0);
@@ -288,7 +288,7 @@ Deno.test("ActivityContext.heartbeat() does nothing after the attempt has return
   }, { id: "a" });
   await settle();
   kept.heartbeat(1);
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await handle.result();
   assertEquals(ofType((await store.load("a"))!.history, "activity_heartbeat"), []);
   await executor.close();

@@ -8,7 +8,7 @@ import type { RunInfo } from "../hooks.ts";
 import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { UpdateRequest } from "./events.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 
 /** A run that is live in this executor. */
 export interface LiveRun extends RunInfo {
@@ -100,6 +100,8 @@ export interface Chain {
 /** What remains of a run that becomes dormant. */
 export interface DormantState {
   readonly workflow: Workflow<never>;
+  /** Whether its code has begun. */
+  readonly begun: boolean;
   /** How many events the run knows. */
   readonly historyLength: number;
   /** When it resumes by itself; `Infinity` if never. */

@@ -1,51 +1,52 @@
 /**
- * A stored run as its code sees it: replayed to where its history ends, with nothing performed. To look at, and to throw away.
+ * Read-only replays: a stored run is replayed up to the end of its history. Nothing is performed and nothing is stored. Used
+ * to answer a query of a run that is not live, and to check a history against the code.
  *
  * @module
  */
 
-import { type ContextHost, ReplayContext } from "./context.ts";
 import type { NonDeterminismError } from "../errors.ts";
 import type { Workflow, WorkflowState } from "../types.ts";
-import { Replay, type ReplayListener } from "./replay.ts";
-import type { Outcome } from "./handlers.ts";
-import { Turns } from "./turns.ts";
 import { handOut } from "../history/value.ts";
+import { type ContextSettings, ReplayContext } from "./context.ts";
+import type { Outcome } from "./events.ts";
+import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
+import { Turns } from "./turns.ts";
+
+const ignore = () => {};
 
 /**
- * Replays a run.
+ * Replays a stored run.
  *
- * @param listener Hears what the code does beyond what the history holds.
+ * @param owner Gets what the code decides beyond the end of the history.
  * @throws {NonDeterminismError} If the code does not do what the history says.
  */
-export async function lookAt(
+export async function replayReadOnly(
   workflow: Workflow<never>,
   state: WorkflowState,
-  host: ContextHost & { readonly turns: Turns },
-  listener: Partial<ReplayListener> = {},
+  { turns, context }: { readonly turns: Turns; readonly context: ContextSettings },
+  owner: Partial<ReplayOwner> = {},
 ): Promise<Replay> {
   const { workflowId, history } = state;
   let failure: NonDeterminismError | undefined;
-  const ignore = () => {};
   const replay = new Replay(workflowId, {
     issued: ignore,
-    abandoned: ignore,
-    returned: ignore,
-    continuedAsNew: ignore,
+    withdrawn: ignore,
     answered: ignore,
     patched: ignore,
-    ...listener,
+    codeEnded: ignore,
+    ...owner,
     diverged: (error) => void (failure = error),
   });
-  replay.replaying = true; // nobody hears of it
-  for (const event of history) replay.note(event);
+  replay.replaying = true; // the logger stays silent
+  for (const event of history) replay.stored(event);
   for (const event of history) {
     replay.apply(event);
     if (event.type === "workflow_started") {
-      replay.start(workflow, new ReplayContext(state, replay, host), handOut(event.input));
+      replay.start(workflow, new ReplayContext(state, replay, context), handOut(event.input));
     }
     for (; replay.inTurn; replay.inTurn = replay.settleConditions()) {
-      await new Promise<void>((endTurn) => host.turns.begin({ endTurn }));
+      await new Promise<void>((endTurn) => turns.begin({ endTurn }));
     }
     if (failure !== undefined) throw failure;
   }
@@ -78,23 +79,24 @@ export async function replayHistory(
   state: WorkflowState,
   workflows: Readonly<Record<string, unknown>>,
 ): Promise<HistoryReplay> {
-  const ignore = () => {};
   const names = new Map(Object.entries(workflows).map(([name, workflow]) => [workflow, name]));
-  const host = {
+  const context: ContextSettings = {
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     report: ignore,
-    nameOf: (workflow: Workflow<never>) => names.get(workflow) ?? (workflow.name || "anonymous"),
+    nameOf: (workflow) => names.get(workflow) ?? (workflow.name || "anonymous"),
     reachChild: () => Promise.resolve(),
-    turns: new Turns({ now: () => 0, setTimer: () => ignore }),
   };
   let outcome: Outcome | undefined;
   let beyond: string | undefined;
-  const { canceled } = await lookAt(workflow, state, host, {
-    returned: (returned) => void (outcome = returned),
-    issued: ({ command }) => {
-      beyond ??= `a further command, ${command.type}${"name" in command ? ` "${command.name}"` : ""}`;
+  const turns = new Turns({ now: () => 0, setTimer: () => ignore });
+  const { canceled } = await replayReadOnly(workflow, state, { turns, context }, {
+    issued: ({ type, name }) => {
+      beyond ??= `a further command, ${type}${name === undefined ? "" : ` "${name}"`}`;
     },
-    continuedAsNew: () => void (beyond ??= "a new run"),
+    codeEnded: (ending: Ending) => {
+      if ("continueWith" in ending) beyond ??= "a new run";
+      else outcome = ending;
+    },
   });
   return { outcome, beyond, canceled };
 }

@@ -40,7 +40,7 @@ import { foreignWait, missingCommand, otherCommand } from "./divergence.ts";
 import type { Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { Signals } from "./signals.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 
 /** How the workflow function ended: it returned or threw, or the workflow continues as new. */
 export type Ending = Outcome | { readonly continueWith: unknown };
@@ -87,7 +87,6 @@ class Condition extends Deferred<void> {
 const none: readonly never[] = [];
 /** A new promise at each call: a shared one would keep everything that ever waited for it. */
 const never = () => new Promise<never>(() => {});
-const timerWithdrawn = new CanceledError("The wait that this timer limited is over");
 
 export class Replay {
   /** The first event. */
@@ -220,9 +219,8 @@ export class Replay {
    * Notes an event that is in the history now.
    *
    * @param ours Whether this executor stored it just now.
-   * @returns The command that the event belongs to, if the code has issued it and still waits for it.
    */
-  stored(event: WorkflowEvent, ours = false): Command | undefined {
+  stored(event: WorkflowEvent, ours = false): void {
     if ("seq" in event) {
       const command = this.commands.get(event.seq);
       if (!isCommand(event)) command?.stored(event, ours);
@@ -230,7 +228,7 @@ export class Replay {
         if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
       } else if (command.matches(event)) command.event = event;
       else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
-      return command;
+      return;
     }
     switch (event.type) {
       case "workflow_started":
@@ -244,7 +242,7 @@ export class Replay {
         return;
       case "update_accepted":
       case "update_completed":
-        return this.handlers.stored(event) as undefined;
+        return this.handlers.stored(event);
       default:
         this.#over ||= finalStatus(event) !== undefined;
     }
@@ -462,7 +460,7 @@ export class Replay {
     } finally {
       withdraw();
       this.commands.delete(timer.seq);
-      timer.stop(timerWithdrawn);
+      timer.stop();
     }
   }
 

@@ -1,92 +1,95 @@
 /**
- * The store as an executor uses it: asked again, with backoff, while it fails. The clock is held while the store works,
- * and not while the executor waits to ask again.
+ * The store as an executor uses it: a call that fails is tried again, with backoff. The clock is held while the store works,
+ * and not while the executor waits for the next try.
  *
  * @module
  */
 
-import type { Clock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
-import type { AppendBatch, RetryPolicy, WorkflowState, WorkflowStore } from "../types.ts";
-import type { Timers } from "./timers.ts";
-import type { Turns } from "./turns.ts";
-
-/** What waiting for the next try needs. */
-export interface RetryHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly turns: Turns;
-  readonly random: () => number;
-}
+import type { AppendBatch, RetryPolicy, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
+import type { Timing } from "./command.ts";
 
 export class RetryingStore {
-  /** The store itself. */
-  readonly port: WorkflowStore;
+  readonly #port: WorkflowStore;
   readonly #policy: RetryPolicy;
-  readonly #host: RetryHost;
-  /** Who waits to ask again. */
+  readonly #timing: Timing;
+  readonly #random: () => number;
+  /** Calls that wait for their next try. */
   readonly #waiting = new Set<(error: WorkflowError) => void>();
   #closed: WorkflowError | undefined;
+  /** The executor's own listener: a store of this process does not call it for the appends of the executor's runs. */
+  listener: StoreListener | undefined;
 
-  constructor(port: WorkflowStore, policy: RetryPolicy, host: RetryHost) {
-    this.port = port;
+  constructor(port: WorkflowStore, policy: RetryPolicy, timing: Timing, random: () => number) {
+    this.#port = port;
     this.#policy = policy;
-    this.#host = host;
+    this.#timing = timing;
+    this.#random = random;
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#retry(() => this.port.load(workflowId));
+    return this.#retry(() => this.#port.load(workflowId));
   }
 
   running(): Promise<WorkflowState[]> {
-    return this.#retry(() => this.port.list({ status: "running" }));
+    return this.#retry(() => this.#port.list({ status: "running" }));
   }
 
   /** Appends once: whoever appends must find out what became of it before the next try. */
   append(batch: AppendBatch): Promise<void> {
     try {
-      return this.#host.turns.during(this.port.append(batch));
+      return this.#timing.turns.during(this.#port.append(batch));
     } catch (error) {
       return Promise.reject(error); // a store that throws where it should reject
     }
   }
 
-  /** Waits before the next try; rejects with code `store_failed` after the last. A limit does not go away by waiting. */
+  /** Whether the store reports changes. */
+  get reportsChanges(): boolean {
+    return this.#port.subscribe !== undefined;
+  }
+
+  /** Calls {@linkcode listener} after each change, until the returned function is called. */
+  subscribe(): (() => void) | undefined {
+    return this.#port.subscribe?.(this.listener!);
+  }
+
+  /** Waits before the next try. Rejects with code `store_failed` after the last one; a reached limit is not tried again. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (error instanceof WorkflowError && error.code === "capacity_exceeded") return Promise.reject(error);
-    const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#host.random() });
+    const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
     if (delayMs === null) {
       const message =
-        `The store failed ${attempt} times in a row; what it holds is kept, and recover() goes on with it`;
+        `The store failed ${attempt} times in a row; what it holds is kept, and recover() resumes from it`;
       return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
     }
-    const { clock, timers } = this.#host;
+    const { clock, timers } = this.#timing;
     return new Promise((resolve, reject) => {
       const timer = timers.set(clock.now() + delayMs, () => {
-        this.#waiting.delete(wake);
+        this.#waiting.delete(giveUp);
         resolve();
       });
-      const wake = (closed: WorkflowError) => {
+      const giveUp = (closed: WorkflowError) => {
         timers.clear(timer);
         reject(closed);
       };
-      this.#waiting.add(wake);
+      this.#waiting.add(giveUp);
     });
   }
 
-  /** Whoever waits to ask again gives up with `error`. */
+  /** Calls that wait for their next try reject with `error`. */
   close(error: WorkflowError): void {
     this.#closed = error;
-    for (const wake of this.#waiting) wake(error);
+    for (const giveUp of this.#waiting) giveUp(error);
     this.#waiting.clear();
   }
 
   async #retry<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 1;; attempt++) {
       try {
-        return await this.#host.turns.during(call());
+        return await this.#timing.turns.during(call());
       } catch (error) {
         await this.backOff(error, attempt);
       }

@@ -33,6 +33,7 @@ import { CanceledError, type NonDeterminismError, WorkflowError } from "../error
 import { callHook, hookNames, type RunInfo } from "../hooks.ts";
 import type {
   ChildStartedEvent,
+  CommandEvent,
   ErrorRecord,
   Workflow,
   WorkflowEvent,
@@ -57,7 +58,7 @@ import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import { isConflict } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
-import type { Wait } from "./waits.ts";
+import type { Wait } from "../options.ts";
 import { Writer, type WriterOwner } from "./writer.ts";
 
 type Phase =
@@ -251,33 +252,36 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   // Events in: from the store to workflow code
 
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
-    for (const event of events) {
-      if (!this.#live) return;
-      const isOurs = ours === events || ours.includes(event);
-      this.#note(event, isOurs);
-      if (finalStatus(event) !== undefined) return this.#finish(event);
-    }
+    if (!this.#live) return;
+    for (const event of events) this.#note(event, ours === events || ours.includes(event));
+    for (const event of ours) this.#callHook(event);
+    const last = events.at(-1);
+    if (last !== undefined && finalStatus(last) !== undefined) return this.#finish(last);
+    for (const event of ours) if (isCommand(event)) this.#perform(event); // only now: all outcomes are noted
     this.#pump();
   }
 
-  /** Notes an event that is in the history now, and performs the command that it stored. */
+  /** Notes an event that is in the history now. */
   #note(event: WorkflowEvent, isOurs: boolean): void {
-    const command = this.#replay.stored(event, isOurs && this.open);
-    if (isOurs) this.#callHook(event);
+    this.#replay.stored(event, isOurs && this.open);
     this.#queue.push(event);
     switch (event.type) {
       case "cancel_requested":
         return this.#noteCancellation(event);
       case "child_started":
         (this.#children ??= new Map()).set(event.seq, event);
-        break;
+        return;
       case "child_completed":
       case "child_failed":
         this.#children?.delete(event.seq);
     }
-    if (isOurs && command !== undefined && isCommand(event) && !this.#replay.stopped && this.#isWanted(command)) {
-      command.perform(this, false);
-    }
+  }
+
+  /** Performs a command that was stored here. */
+  #perform({ seq }: CommandEvent): void {
+    const command = this.#replay.commands.get(seq); // none if a cancellation was faster
+    if (command === undefined || command.settled || this.#replay.stopped) return;
+    if (this.#isWanted(command)) command.perform(this, false);
   }
 
   #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
@@ -687,6 +691,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
     return {
       workflow: this.#workflow,
+      begun: scheduled === undefined,
       historyLength: this.#writer.length,
       wakesAt,
       children: children.length > 0 ? children : none,

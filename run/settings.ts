@@ -1,14 +1,15 @@
 /**
- * The settings of an executor, complete and checked, and the checks of a start.
+ * The settings of an executor: its options, checked, completed, and grouped by who uses them. And the checks of the options
+ * of its methods.
  *
  * @module
  */
 
-import { systemClock, systemRandom } from "../clock.ts";
+import { type Clock, systemClock, systemRandom } from "../clock.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
-import type { RetryPolicy, WorkflowStartedEvent } from "../types.ts";
+import type { RetryPolicy, WorkflowLogger, WorkflowStore } from "../types.ts";
 import {
   cannot,
   checkChoice,
@@ -17,22 +18,61 @@ import {
   checkNumber,
   checkObject,
   checkOptionalString,
+  checkOptions,
   checkText,
   invalid,
 } from "../util/check.ts";
 import { Slots } from "../util/slots.ts";
+import type { ActivitySettings } from "./activity.ts";
+import type { RunSettings, Stamp } from "./environment.ts";
 
-/** What every run that begins in an executor records of it. */
-export type Stamp = Pick<WorkflowStartedEvent, "workflowVersion" | "maxPayloadBytes">;
+/** The settings of an executor. */
+export interface Settings {
+  readonly store: WorkflowStore;
+  readonly storeRetry: RetryPolicy;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly workflows: NonNullable<ExecutorOptions["workflows"]>;
+  readonly dormantAfterMs: number | undefined;
+  readonly logger: WorkflowLogger;
+  readonly runs: RunSettings;
+  readonly activities: ActivitySettings;
+}
+
+const executorOptions: Record<keyof ExecutorOptions, true> = {
+  store: true,
+  clock: true,
+  workflows: true,
+  workflowVersion: true,
+  hooks: true,
+  middleware: true,
+  replaceActivity: true,
+  onError: true,
+  logger: true,
+  storeRetry: true,
+  maxConcurrentActivities: true,
+  maxConcurrentWorkflows: true,
+  dormantAfterMs: true,
+  maxHistoryEvents: true,
+  maxPayloadBytes: true,
+  random: true,
+  newRunId: true,
+};
 
 const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
 
-/** Checks the options of an executor and fills in what they leave out. */
-export function completeOptions(options: ExecutorOptions) {
+/**
+ * Checks the options of an executor and completes them.
+ *
+ * @param newStore Makes the store, if the options have none.
+ */
+export function completeOptions(options: ExecutorOptions, newStore: () => WorkflowStore): Settings {
   const action = "create an executor";
-  const { store, clock = systemClock, workflows = {}, hooks, middleware = [], replaceActivity } = options ?? {};
-  const { random = systemRandom, storeRetry = defaultStoreRetry, onError = console.error } = options ?? {};
-  const { newRunId = () => crypto.randomUUID() } = options ?? {};
+  checkOptions(options, executorOptions, action);
+  const { store = newStore(), clock = systemClock, random = systemRandom, workflows = {} } = options;
+  const { hooks, middleware = [], replaceActivity, logger = console, onError = console.error } = options;
+  const { storeRetry = defaultStoreRetry, dormantAfterMs, workflowVersion } = options;
+  const { newRunId = () => crypto.randomUUID() } = options;
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
@@ -46,18 +86,12 @@ export function completeOptions(options: ExecutorOptions) {
     return use(value);
   };
   const slotsOf = (count: number) => new Slots(count);
-  const slots = limit("maxConcurrentActivities", slotsOf);
+  const activitySlots = limit("maxConcurrentActivities", slotsOf);
   const runSlots = limit("maxConcurrentWorkflows", slotsOf);
   const maxHistoryEvents = limit("maxHistoryEvents", (value) => value);
-  const { workflowVersion, parkAfterMs } = options;
-  if (parkAfterMs !== undefined) checkNumber("parkAfterMs", parkAfterMs, 0, action);
+  const maxPayload = limit("maxPayloadBytes", (maxPayloadBytes) => ({ maxPayloadBytes }));
+  if (dormantAfterMs !== undefined) checkNumber("dormantAfterMs", dormantAfterMs, 0, action);
   checkOptionalString("workflowVersion", workflowVersion, action);
-  /** What every run that begins here records. */
-  const stamp: Stamp = {
-    ...(workflowVersion === undefined ? {} : { workflowVersion }),
-    ...limit("maxPayloadBytes", (maxPayloadBytes) => ({ maxPayloadBytes })),
-  };
-  const { logger = console } = options ?? {};
   for (const level of ["debug", "info", "warn", "error"] as const) {
     checkFunction(`logger.${level}`, logger?.[level], action);
   }
@@ -71,6 +105,7 @@ export function completeOptions(options: ExecutorOptions) {
   checkObject("workflows", workflows, action);
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
+  const stamp: Stamp = { ...(workflowVersion === undefined ? {} : { workflowVersion }), ...maxPayload };
   const report: ErrorReporter = (error) => {
     try {
       onError(error);
@@ -78,25 +113,46 @@ export function completeOptions(options: ExecutorOptions) {
       console.error(thrown, "thrown by onError for", error);
     }
   };
-  const limits = { slots, runSlots, maxHistoryEvents, replaceActivity, newRunId };
-  const seeing = { hooks, middleware, report, logger };
-  return { store, parkAfterMs, clock, workflows, random, storeRetry, stamp, ...seeing, ...limits };
+  return {
+    store,
+    storeRetry,
+    clock,
+    random,
+    workflows,
+    dormantAfterMs,
+    logger,
+    runs: { hooks, report, slots: runSlots, stamp, newRunId, maxHistoryEvents },
+    activities: { middleware, replaceActivity, random, report, slots: activitySlots },
+  };
 }
+
+const executeOptions: Record<keyof ExecuteOptions, true> = {
+  id: true,
+  input: true,
+  labels: true,
+  timeoutMs: true,
+  startAfterMs: true,
+  startAt: true,
+  onConflict: true,
+  reuse: true,
+  signal: true,
+};
 
 /** Checks the arguments of `execute`. */
 export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
   const action = "execute workflow";
-  const { timeoutMs, signal, onConflict, reuse, startAfterMs, startAt } = options;
   checkText("id", id, action);
   checkFunction("workflow", workflow, action, id);
+  checkOptions(options, executeOptions, action, id);
+  const { timeoutMs, signal, onConflict, reuse, startAfterMs, startAt } = options;
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
   if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
   if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
   if (startAfterMs !== undefined && startAt !== undefined) {
     throw new TypeError(`${cannot(action, id)}: "startAfterMs" and "startAt" exclude each other`);
   }
-  checkChoice("onConflict", onConflict, ["fail", "join", "terminate"], action, id);
-  checkChoice("reuse", reuse, ["allow", "reject", "join"], action, id);
+  checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
+  checkChoice("reuse", reuse, ["replace", "reject", "join"], action, id);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid("signal", signal, "an AbortSignal", action, id);
   }

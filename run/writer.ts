@@ -210,7 +210,9 @@ export class Writer {
 
   #append({ events }: Outgoing): Promise<void> {
     const { workflowId, runId } = this.#owner;
-    return this.#store.append(new FrozenBatch(workflowId, runId, this.#length, events));
+    return this.#store.append(
+      new FrozenBatch(workflowId, runId, this.#length, events, undefined, this.#store.listener),
+    );
   }
 
   /** An append is carried out. */
@@ -253,7 +255,9 @@ export class Writer {
     for (let attempt = 1; !this.#closed; attempt++) {
       const events = make();
       try {
-        await this.#store.append(new FrozenBatch(workflowId, runId, this.#length, events, replaces));
+        await this.#store.append(
+          new FrozenBatch(workflowId, runId, this.#length, events, replaces, this.#store.listener),
+        );
         this.#succession = undefined;
         return stored(events);
       } catch (error) {

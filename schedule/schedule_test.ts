@@ -169,7 +169,7 @@ Deno.test("schedule() goes on when a run fails, is cancelled, takes too long or 
     ["failed", 'Timed out workflow "a:1970-01-01T00:00:03.000Z" after 600 ms'],
     [
       "failed",
-      'Cannot execute workflow "a:1970-01-01T00:00:04.000Z": it is running already; if its process is gone, go on with recover()',
+      'Cannot execute workflow "a:1970-01-01T00:00:04.000Z": it is running already; if its process is gone, resume it with recover()',
     ],
   ]);
   await executor.close();
@@ -198,12 +198,12 @@ Deno.test("schedule() tells of its next run, its runs and the last ten of them",
 Deno.test("schedule() runs nothing between pauseSchedule and resumeSchedule, also not later", async () => {
   const { work, lines } = worker(10);
   const { executor, clock } = setUp();
-  at(clock, 1500, () => executor.signal("a", { name: pauseSchedule }));
+  at(clock, 1500, () => executor.signal("a", pauseSchedule));
   at(clock, 2500, async () => {
     const { paused, nextAt } = await executor.query("a", scheduleInfo);
     assertEquals([paused, nextAt], [true, null]);
   });
-  at(clock, 4500, () => executor.signal("a", { name: resumeSchedule }));
+  at(clock, 4500, () => executor.signal("a", resumeSchedule));
   await (await executor.execute(schedule(work, { rule: every(1000), endAt: 6000 }), { id: "a" })).result();
   assertEquals(lines.filter((line) => line.includes("begins")).map((line) => line.split(" ")[0]), [
     "0",
@@ -217,10 +217,10 @@ Deno.test("schedule() runs nothing between pauseSchedule and resumeSchedule, als
 Deno.test("schedule() runs at once on triggerSchedule, also in a pause, and keeps the time of the next run", async () => {
   const { work, lines } = worker(10);
   const { executor, store, clock } = setUp();
-  at(clock, 300, () => executor.signal("a", { name: triggerSchedule }));
-  at(clock, 1300, () => executor.signal("a", { name: pauseSchedule }));
-  at(clock, 1500, () => executor.signal("a", { name: triggerSchedule }));
-  at(clock, 2500, () => executor.signal("a", { name: resumeSchedule }));
+  at(clock, 300, () => executor.signal("a", triggerSchedule));
+  at(clock, 1300, () => executor.signal("a", pauseSchedule));
+  at(clock, 1500, () => executor.signal("a", triggerSchedule));
+  at(clock, 2500, () => executor.signal("a", resumeSchedule));
   await (await executor.execute(schedule(work, { rule: every(1000), maxRuns: 5 }), { id: "a" })).result();
   assertEquals(lines.filter((line) => line.includes("begins")), [
     "0 begins at 0",
@@ -243,7 +243,7 @@ for (const [overlap, begins] of triggered) {
   Deno.test(`schedule() lets overlap ${overlap} decide on what is triggered while a run goes on`, async () => {
     const { work, lines } = worker(800);
     const { executor, clock } = setUp();
-    for (const time of [300, 600]) at(clock, time, () => executor.signal("a", { name: triggerSchedule }));
+    for (const time of [300, 600]) at(clock, time, () => executor.signal("a", triggerSchedule));
     const handle = await executor.execute(schedule(work, { rule: every(5000), overlap, endAt: 5000 }), { id: "a" });
     await handle.result();
     assertEquals(lines.filter((line) => line.includes("begins")), begins);
@@ -363,7 +363,7 @@ Deno.test("Executor.cancel() ends a schedule that waits, is paused, or begins it
   for (const time of [500, 1000, 2500]) {
     const { work } = worker(1000);
     const { executor, clock } = setUp();
-    if (time === 500) at(clock, 100, () => executor.signal("a", { name: pauseSchedule }));
+    if (time === 500) at(clock, 100, () => executor.signal("a", pauseSchedule));
     at(clock, time, () => executor.cancel("a"));
     const options = { rule: every(2000), maxRuns: 2, overlap: "cancel-previous" } as const;
     const handle = await executor.execute(schedule(work, options), { id: "a" });
@@ -483,7 +483,7 @@ Deno.test("schedule() loses no signal when it goes on with a new history", async
   });
   await settle();
   for (let i = 0; i < 250; i += 5) {
-    await Promise.all([1, 2, 3, 4, 5].map(() => executor.signal("a", { name: triggerSchedule })));
+    await Promise.all([1, 2, 3, 4, 5].map(() => executor.signal("a", triggerSchedule)));
   }
   assertEquals((await handle.result()).runs, 251);
   assertEquals(await store.count({ idPrefix: "a:" }), 251);
@@ -495,7 +495,7 @@ Deno.test("schedule() can be asked and told nothing any more when it is over", a
   const { executor } = setUp();
   await (await executor.execute(schedule(work, { rule: every(1000), maxRuns: 1 }), { id: "a" })).result();
   assertEquals((await executor.query("a", scheduleInfo)).runs, 1);
-  const error = await assertRejects(() => executor.signal("a", { name: triggerSchedule }), WorkflowError);
+  const error = await assertRejects(() => executor.signal("a", triggerSchedule), WorkflowError);
   assertEquals(error.code, "not_found");
   await executor.close();
 });

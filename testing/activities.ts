@@ -7,7 +7,7 @@
 import { invalid } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-import type { AnyActivity, ReplaceActivity } from "../executor.ts";
+import type { AnyActivity, ReplaceActivity } from "../options.ts";
 import type { ActivityContext } from "../types.ts";
 import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
 

@@ -10,7 +10,8 @@
  */
 
 import { systemClock, type VirtualClock } from "../clock.ts";
-import type { OpenRun, WorkflowHandle } from "../executor.ts";
+import type { WorkflowHandle } from "../executor.ts";
+import type { OpenRun } from "../options.ts";
 import type { WorkflowStatus } from "../types.ts";
 import { linesOf } from "./open_runs_text.ts";
 
@@ -155,7 +156,14 @@ class WatchedHandle<Result> implements WorkflowHandle<Result> {
     return this.#handle.status;
   }
 
-  result(options?: { readonly signal?: AbortSignal }): Promise<Result> {
+  signal: WorkflowHandle["signal"] = (...args) => this.#handle.signal(...args);
+  query: WorkflowHandle["query"] = (...args) => this.#handle.query(...args);
+  update: WorkflowHandle["update"] = (...args) => this.#handle.update(...args);
+  cancel: WorkflowHandle["cancel"] = (...args) => this.#handle.cancel(...args);
+  terminate: WorkflowHandle["terminate"] = (...args) => this.#handle.terminate(...args);
+  describe: WorkflowHandle["describe"] = (...args) => this.#handle.describe(...args);
+
+  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<Result> {
     const result = this.#handle.result(options);
     let reject!: (error: unknown) => void;
     const promise = new AwaitedPromise<Result>((resolve, fail) => result.then(resolve, reject = fail));

@@ -5,7 +5,7 @@
  */
 
 import { show } from "../util/show.ts";
-import type { OpenRun, Wait } from "../executor.ts";
+import type { OpenRun, Wait } from "../options.ts";
 
 /** How many runs, and how many waits of each, are told of. */
 const MAX_RUNS = 20;
@@ -41,10 +41,10 @@ function textOf(wait: Wait, now: number): string {
       return "a condition";
     case "slot":
       return "a slot of maxConcurrentWorkflows";
-    case "parked":
+    case "dormant":
       return wait.wakesAt === undefined
-        ? "something from outside (it is parked)"
-        : `a time ${due(wait.wakesAt)} (it is parked)`;
+        ? "something from outside (it is dormant)"
+        : `a time ${due(wait.wakesAt)} (it is dormant)`;
     case "start":
       return `its start, ${due(wait.startAt)}`;
   }

@@ -15,14 +15,14 @@ const fail = () => {
 
 /** Runs a workflow to its end, or as far as it gets by itself; answers what is stored. */
 async function stateOf<Input>(workflow: Workflow<Input>, options: ExecuteOptions<Input> = {}, cancel = false) {
-  const { executor, clock } = setUp();
+  const { executor, store, clock } = setUp();
   const handle = await executor.execute(workflow as Workflow, { id: "a", ...options });
   clock.hold();
   await hops(20);
   if (cancel) await executor.cancel("a", "enough");
   clock.release();
   await Promise.race([handle.result().catch(() => {}), hops(200)]);
-  const state = await executor.query("a", "state");
+  const state = (await store.load("a"))!;
   await executor.close();
   return state;
 }
@@ -76,12 +76,12 @@ Deno.test("assertReplays() passes a run that continued as new, and one that was 
   const again = (ctx: Ctx) => ctx.executeActivity(charge).then((text) => ctx.continueAsNew(text));
   const { history, ...rest } = await stateOf((ctx: Ctx) => ctx.executeActivity(charge), { input: 1 });
   await assertReplays(again, { ...rest, status: "running", history: history.slice(0, -1) });
-  const { executor } = setUp();
+  const { executor, store } = setUp();
   const wait = (ctx: Ctx) => ctx.waitForSignal("go");
   const handle = await executor.execute(wait, { id: "a" });
   await executor.terminate("a");
   await handle.result().catch(() => {});
-  await assertReplays(wait, await executor.query("a", "state"));
+  await assertReplays(wait, (await store.load("a"))!);
   await executor.close();
 });
 
@@ -151,9 +151,9 @@ Deno.test("assertReplays() tells of every history that does not replay", async (
 Deno.test("assertReplays() knows children by the name under which they are registered", async () => {
   const child = () => "done";
   const parent = (ctx: Ctx) => ctx.executeChild(child);
-  const { executor } = setUp({ workflows: { "child-v2": child } });
+  const { executor, store } = setUp({ workflows: { "child-v2": child } });
   await (await executor.execute(parent, { id: "a" })).result();
-  const state = await executor.query("a", "state");
+  const state = (await store.load("a"))!;
   await executor.close();
   await assertReplays(parent, state, { workflows: { "child-v2": child } });
   await assertRejects(() => assertReplays(parent, state), Error, 'child workflow "child-v2"');

@@ -18,7 +18,7 @@
  * }
  *
  * await using executor = new TestExecutor();
- * executor.clock.at(3 * DAY_MS, () => executor.signal("a", { name: "approval", payload: "fine" }));
+ * executor.clock.at(3 * DAY_MS, () => executor.signal("a", "approval", "fine"));
  * const handle = await executor.execute(order, { id: "a" });
  * assertEquals(await handle.result(), "fine");
  * assertEquals(executor.clock.now(), 3 * DAY_MS);
@@ -35,14 +35,8 @@
 
 import { checkNumber } from "../util/check.ts";
 import { type Clock, VirtualClock } from "../clock.ts";
-import {
-  type AnyActivity,
-  type CloseOptions,
-  type ExecuteArgs,
-  Executor,
-  type ExecutorOptions,
-  type WorkflowHandle,
-} from "../executor.ts";
+import { Executor, type WorkflowHandle } from "../executor.ts";
+import type { AnyActivity, CloseOptions, ExecuteArgs, ExecutorOptions } from "../options.ts";
 import { InMemoryStore } from "../store.ts";
 import type { ActivityContext, WorkflowContext, WorkflowStore } from "../types.ts";
 import { Activities } from "./activities.ts";

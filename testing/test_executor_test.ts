@@ -106,7 +106,7 @@ Deno.test("TestExecutor tells of a deadlock after a while of real time, in which
     return message === undefined;
   };
   assert(await pass(99));
-  await executor.signal("x", { name: "other" }); // begins anew
+  await executor.signal("x", "other"); // begins anew
   assert(await pass(99));
   assert(await pass(99));
   executor.clock.hold(); // somebody else is at work
@@ -126,7 +126,7 @@ Deno.test("TestExecutor suspects nobody whose result is not awaited, however lon
   await settle();
   time.tick(1e6); // a fetch, say
   await settle();
-  await executor.signal("x", approve);
+  await executor.signal("x", approve.name, approve.payload);
   assertEquals(await result, "fine");
 });
 
@@ -135,14 +135,14 @@ Deno.test("TestExecutor suspects nobody while the test is about to signal", asyn
   for (const id of ["a", "b", "c"]) await executor.execute(order, { id });
   const [a, b, c] = await Promise.all(["a", "b", "c"].map((id) => executor.handle<string>(id)));
   const result = a.result();
-  await executor.signal("a", approve);
+  await executor.signal("a", approve.name, approve.payload);
   assertEquals(await result, "fine");
-  const [first] = await Promise.all([b.result(), executor.signal("b", approve)]);
+  const [first] = await Promise.all([b.result(), executor.signal("b", approve.name, approve.payload)]);
   assertEquals(first, "fine");
   const last = c.result();
   const then = last.then((text) => text + "!");
   for (let i = 0; i < 100; i++) await null;
-  await executor.signal("c", approve);
+  await executor.signal("c", approve.name, approve.payload);
   assertEquals(await then, "fine!");
 });
 
@@ -156,7 +156,7 @@ Deno.test("TestExecutor suspects nobody while an activity, a store or a callback
   executor.clock.at(DAY_MS, async () => {
     await called.promise;
     slow = true;
-    executor.signal("x", approve);
+    executor.signal("x", approve.name, approve.payload);
   });
   const handle = await executor.execute(async (ctx: Ctx) => {
     await ctx.executeActivity(() => acted.promise, undefined, { name: "act" });
@@ -184,7 +184,7 @@ Deno.test("TestExecutor suspects nobody whose workflow another executor runs", a
   await settle();
   time.tick(1e6);
   await settle();
-  await there.signal("x", approve);
+  await there.signal("x", approve.name, approve.payload);
   assertEquals([await result, await message], ["fine", "nothing"]);
 });
 
@@ -260,7 +260,7 @@ Deno.test("TestExecutor hands out what a callback of the clock throws: where a r
 
   const late = new TestExecutor();
   late.clock.at(1, async () => {
-    await late.signal("x", approve);
+    await late.signal("x", approve.name, approve.payload);
     await settle();
     boo();
   });
@@ -313,7 +313,7 @@ Deno.test("TestExecutor tells at its end of 20 open runs, and how many more ther
 Deno.test("TestExecutor lets what is on its way come to its end before it tells of open runs", async () => {
   const executor = new TestExecutor();
   const handle = await executor.execute(order, { id: "a" });
-  await executor.signal("a", approve); // the run sees it later
+  await executor.signal("a", approve.name, approve.payload); // the run sees it later
   await executor[Symbol.asyncDispose]();
   assertEquals(handle.status, "completed");
 });
@@ -403,7 +403,7 @@ Deno.test("TestExecutor: one goes on where another one has stopped, on its store
   assertEquals(sent, ["month 1", "month 2", "month 3"]);
   assertEquals(clock.now(), (75 + 30) * DAY_MS);
   assertStringIncludes(await messageOf(handle.result()), 'run "ada" (billing) waits for signal "approval"');
-  await second.signal("ada", approve);
+  await second.signal("ada", approve.name, approve.payload);
   await handle.result();
 });
 
@@ -414,7 +414,7 @@ Deno.test("TestExecutor: two of them on one clock tell of a deadlock only when b
   const waits = await one.execute(order, { id: "waits" });
   const helper = await two.execute(async (ctx: Ctx) => {
     await ctx.sleep(DAY_MS);
-    await ctx.executeActivity(() => one.signal("waits", approve), undefined, { name: "approve" });
+    await ctx.executeActivity(() => one.signal("waits", approve.name, approve.payload), undefined, { name: "approve" });
   });
   assertEquals(await Promise.all([waits.result(), helper.result()]), ["fine", undefined]);
 });

@@ -14,7 +14,8 @@ import { assert, assertEquals } from "@std/assert";
  * 2. The vocabulary (public modules that only describe: types, errors, options …) imports `util`.
  * 3. `history` imports the vocabulary and what it may import.
  * 4. `storage` and `run` import `history` and what it may import, and not each other.
- * 5. The composing modules at the top import everything above. `executor.ts` knows no store, `store.ts` no run.
+ * 5. The composing modules at the top import everything above: `store.ts` its `storage`, `executor.ts` its `run`. The executor
+ *    takes an in-memory store by default; a run knows the port only.
  * 6. What stands beside the core (`testing`, `pictures`, `schedule`) imports the public modules, `storage`, `history` and
  *    `util`, and never `run`. The core never imports it.
  */
@@ -26,7 +27,7 @@ const RULES: Record<string, readonly string[]> = {
   run: ["history", "vocabulary", "util"],
   "lock.ts": ["util"],
   "store.ts": ["lock.ts", "storage", "history", "vocabulary", "util"],
-  "executor.ts": ["run", "history", "vocabulary", "util"],
+  "executor.ts": ["store.ts", "run", "history", "vocabulary", "util"],
   "mod.ts": ["executor.ts", "store.ts", "lock.ts", "vocabulary"],
   pictures: ["public", "history", "vocabulary", "util"],
   schedule: ["public", "vocabulary", "util"],
@@ -217,7 +218,8 @@ const PLANTED: [string, string, string][] = [
   ["lock.ts", `import { InMemoryStore } from "./store.ts";`, "which is in store.ts"],
   ["lock.ts", `import type { RetryPolicy } from "./retry.ts";`, "which is in vocabulary"],
   ["types.ts", `export * from "./lock.ts";`, "which is in lock.ts"],
-  ["executor.ts", `export { InMemoryStore } from "./store.ts";`, "which is in store.ts"],
+  ["run/x.ts", `import { InMemoryStore } from "../store.ts";`, "which is in store.ts"],
+  ["store.ts", `import { Executor } from "./executor.ts";`, "which is in executor.ts"],
   ["executor.ts", `await import("./mod.ts");`, "which is in mod.ts"],
   ["executor.ts", `await import(name);`, "something computed"],
   ["executor.ts", `import { x } from "./testing/mod.ts";`, "which is in testing"],

@@ -23,12 +23,14 @@ const store = new InMemoryStore();
 const clock = new VirtualClock();
 const before = new Executor({ store, clock });
 await before.execute(journey, { id: "a", input: { tags: new Set(["x"]) } });
-while ((await before.query("a", "history")).length < 3) await new Promise((resolve) => setTimeout(resolve));
+while ((await before.describe("a", { history: true })).history.length < 3) {
+  await new Promise((resolve) => setTimeout(resolve));
+}
 await before.close();
 
 const after = new Executor({ store, clock, workflows: { journey } });
 const [handle] = await after.recover();
-await after.signal("a", { name: "go", payload: "eve" });
+await after.signal("a", "go", "eve");
 const result = await handle.result();
 await after.close();
 if (result !== "x by eve on day 30" || runs.join() !== "first,second") {

@@ -168,7 +168,7 @@ function ours(): Engine {
       return await handle.result();
     },
     park: (id, activities) => executor.execute(workflow, { id, input: { id, activities, waits: true } }),
-    signal: (id, payload) => executor.signal(id, { name: "go", payload }),
+    signal: (id, payload) => executor.signal(id, "go", payload),
     result: async (id) => (await executor.handle<number>(id)).result(),
     async restart() {
       await executor.close();
@@ -176,7 +176,8 @@ function ours(): Engine {
       await executor.recover();
     },
     stored: async (id) =>
-      (await executor.query(id, "history")).filter(({ type }) => type === "activity_completed").length,
+      (await executor.describe(id, { history: true })).history.filter(({ type }) => type === "activity_completed")
+        .length,
     close: () => executor.close(),
   };
 }

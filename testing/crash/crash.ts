@@ -28,7 +28,7 @@
  * @module
  */
 
-import type { ExecutorOptions } from "../../executor.ts";
+import type { ExecutorOptions } from "../../options.ts";
 import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkObject } from "../../util/check.ts";
 import { checkReplacements } from "../activities.ts";

@@ -378,7 +378,7 @@ Deno.test("crashTest() finds an await of something else than the context", async
   });
   assertEquals(lines(message, 2), [
     'Workflow "order" cannot be crash-tested',
-    'Cannot go on with workflow "crash-test": its code asked for an activity "charge" after it had waited for something else ' +
+    'Cannot resume workflow "crash-test": its code asked for an activity "charge" after it waited for something other ' +
     "than its context",
   ]);
   assertStringIncludes(message, 'has `await fetch("https://example.com");`: put it into an activity');

@@ -10,7 +10,8 @@
 
 import { systemClock } from "../../clock.ts";
 import { NonDeterminismError } from "../../errors.ts";
-import type { ExecutorOptions, Wait, WorkflowHandle } from "../../executor.ts";
+import type { WorkflowHandle } from "../../executor.ts";
+import type { ExecutorOptions, Wait } from "../../options.ts";
 import type { Workflow, WorkflowState, WorkflowStore } from "../../types.ts";
 import { finalStatus } from "../../history/history.ts";
 import { Journal } from "./journal.ts";

@@ -27,7 +27,7 @@
  * @module
  */
 
-import type { ExecutorOptions } from "../../executor.ts";
+import type { ExecutorOptions } from "../../options.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../../util/check.ts";

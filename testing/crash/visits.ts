@@ -55,7 +55,7 @@ export function visitsOf({ id, outside }: Scene): Visit[] {
       text,
       ...visit(`signal ${nameOf(name)} #${i}`, signal, {
         late,
-        pay: ({ executor }) => executor.signal(workflowId, { name: nameOf(name), payload, senderId }),
+        pay: ({ executor }) => executor.signal(workflowId, nameOf(name), payload, { senderId }),
         stored(journal) {
           const ids = journal.eventsOf(workflowId).flatMap((event) =>
             event.type === "signal_received" && textOf([event.name, event.payload, event.senderId]) === text

@@ -5,7 +5,8 @@
  */
 
 import { VirtualClock } from "../../clock.ts";
-import { Executor, type ExecutorOptions } from "../../executor.ts";
+import { Executor } from "../../executor.ts";
+import type { ExecutorOptions } from "../../options.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../../types.ts";
 import { hop } from "../../util/macrotask.ts";
 import { assert } from "../assert.ts";

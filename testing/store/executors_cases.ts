@@ -88,7 +88,7 @@ export const executorsCases: ExecutorCase[] = [
       };
       const results = await Promise.all(ids.map(async (id) => {
         const handle = await executor.execute(echo, { id, input: id });
-        await executor.signal(id, { name: "s", payload: `signal of ${id}` });
+        await executor.signal(id, "s", `signal of ${id}`);
         return await handle.result();
       }));
       assertEquals<unknown>(results, ids.map((id) => `signal of ${id}`), "the results");
@@ -133,7 +133,7 @@ export const executorsCases: ExecutorCase[] = [
           const id = `seed ${seed}`;
           const busy = async (ctx: WorkflowContext) => [...await work(ctx), await ctx.waitForSignal("s")];
           const handle = await executor.execute(busy, { id });
-          await executor.signal(id, { name: "s", payload: "signal" });
+          await executor.signal(id, "s", "signal");
           assertEquals<unknown>(await handle.result(), [0, 2, 4, "signal"], `the result with seed ${seed}`);
           assertOneHistory(await scene.load(id));
         }
@@ -155,11 +155,11 @@ export const executorsCases: ExecutorCase[] = [
       await scene.grown("a", 3);
       const other = scene.executor({ workflows: { ask } });
       assertEquals<unknown>(await other.query("a", "parts"), ["input", "result"], "the answer while it runs");
-      assertEquals(await other.query("a", "status"), "running");
-      await executor.signal("a", { name: "end" });
+      assertEquals((await other.describe("a")).status, "running");
+      await executor.signal("a", "end");
       await handle.result();
       assertEquals<unknown>(await other.query("a", "parts"), ["input", "result"], "the answer when it is over");
-      assertEquals(await other.query("a", "status"), "completed");
+      assertEquals((await other.describe("a")).status, "completed");
     },
   ),
   executorCase(
@@ -176,7 +176,7 @@ export const executorsCases: ExecutorCase[] = [
       await waits.promise;
       const other = scene.executor();
       const result = (await other.handle("a")).result();
-      await other.signal("a", { name: "s", payload: "hello" });
+      await other.signal("a", "s", "hello");
       assertEquals<unknown>(await result, "hello", "the result, at the executor that does not drive the run");
     },
     { subscribe: true },

@@ -197,9 +197,9 @@ export const runCases: ExecutorCase[] = [
       };
       const executor = scene.executor();
       const handle = await executor.execute(collect, { id: "a", startAfterMs: 1000 });
-      const early = Array.from({ length: 10 }, (_, i) => executor.signal("a", { name: "s", payload: i }));
+      const early = Array.from({ length: 10 }, (_, i) => executor.signal("a", "s", i));
       await Promise.all(early);
-      for (let i = 10; i < 20; i++) await executor.signal("a", { name: "s", payload: i });
+      for (let i = 10; i < 20; i++) await executor.signal("a", "s", i);
       const sent = Array.from({ length: 20 }, (_, i) => i);
       assertEquals<unknown>(await handle.result(), sent, "the payloads that the workflow got");
       const { history } = await scene.load("a");
@@ -216,7 +216,7 @@ export const runCases: ExecutorCase[] = [
       await first.execute(wait, { id: "a" });
       await scene.crash(first);
       const second = scene.executor({ workflows: { wait } });
-      await second.signal("a", { name: "s", payload: "hello" });
+      await second.signal("a", "s", "hello");
       const [handle] = await second.recover();
       assertEquals<unknown>(await handle?.result(), "hello", "the payload");
     },
@@ -295,7 +295,7 @@ export const runCases: ExecutorCase[] = [
       const first = await executor.execute((ctx) => ctx.waitForSignal("never"), { id: "a" });
       const { code } = await assertRejects(() => executor.execute(() => 2, { id: "a" }), WorkflowError, "execute()");
       assertEquals(code, "already_running");
-      const second = await executor.execute(() => 2, { id: "a", onConflict: "terminate" });
+      const second = await executor.execute(() => 2, { id: "a", onConflict: "replace" });
       const ended = await assertRejects(() => first.result(), WorkflowError, "result() of the terminated run");
       assertEquals([ended.code, await second.result()], ["terminated", 2]);
       assertEquals((await scene.load("a")).runId, second.runId, "the run that is stored");
@@ -314,7 +314,7 @@ export const runCases: ExecutorCase[] = [
       const executor = scene.executor();
       const handle = await executor.execute(sum, { id: "a", input: [0, 5] });
       await executor.execute((ctx) => ctx.waitForSignal("never"), { id: "b" });
-      await Promise.all([1, 2, 3, 4, 5].map((payload) => executor.signal("a", { name: "n", payload })));
+      await Promise.all([1, 2, 3, 4, 5].map((payload) => executor.signal("a", "n", payload)));
       assertEquals(await handle.result(), 15, "the result");
       const [a, b] = await scene.store.list();
       assertEquals<unknown>([a?.workflowId, b?.workflowId], ["a", "b"], "the order of creation");
@@ -363,7 +363,7 @@ export const runCases: ExecutorCase[] = [
       const [handle] = await second.recover();
       assertEquals<unknown>(await second.update("a", "add", 2, { updateId: "1" }), 2, "the answer to the repetition");
       assertEquals<unknown>(await second.update("a", "add", 3, { updateId: "2" }), 5, "the answer to another update");
-      await second.signal("a", { name: "end" });
+      await second.signal("a", "end");
       assertEquals<unknown>([await handle?.result(), handled], [5, 2], "the result, and how often the handler ran");
     },
   ),

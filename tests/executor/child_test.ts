@@ -95,7 +95,7 @@ Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running
     { id: "a" },
   );
   assertEquals(await handle.result(), "already_running");
-  assertEquals(await executor.query("taken", "status"), "running");
+  assertEquals((await executor.describe("taken")).status, "running");
   await executor.close();
 });
 
@@ -214,7 +214,7 @@ Deno.test("Executor.recover() goes on with a parent whose child is driven by ano
   await driver.recover(); // it does not know the parent's code
   const next = new Executor({ store, clock, workflows: { patient, parent } });
   const handles = await next.recover();
-  await driver.signal("child", { name: "go", payload: 7 });
+  await driver.signal("child", "go", 7);
   assertEquals(await handles[0].result(), 7);
   await Promise.all([next.close(), driver.close()]);
 });
@@ -253,7 +253,7 @@ Deno.test("Executor.recover() goes on with a parent and with its child", async (
   assertEquals(types((await store.load("a"))!.history, "child"), ["child_started"]);
   const next = new Executor({ store, clock, workflows: { patient, parent } });
   const [recovered] = await next.recover();
-  await next.signal("child", { name: "go", payload: "on" });
+  await next.signal("child", "go", "on");
   assertEquals(await recovered.result(), "on");
   await next.close();
 });
@@ -387,8 +387,8 @@ Deno.test("Executor.recover() starts the child of a workflow that was cancelled 
     store.before.append = () => {};
     return never.promise;
   };
-  await first.signal("a", { name: "start" });
-  await first.signal("a", { name: "leave" });
+  await first.signal("a", "start");
+  await first.signal("a", "leave");
   await settle();
   await second.cancel("a");
   await settle();
@@ -401,7 +401,7 @@ Deno.test("Executor.recover() starts the child of a workflow that was cancelled 
 
 Deno.test("Executor ends a workflow whose child another one has seen to its end before it died", async () => {
   const { store, first, second, handle } = await twoParents();
-  await first.signal("a", { name: "start" });
+  await first.signal("a", "start");
   await settle();
   const [slow, never] = [gate(), gate()];
   const holds: [type: string, gate: Promise<void>][] = [
@@ -412,9 +412,9 @@ Deno.test("Executor ends a workflow whose child another one has seen to its end 
     const held = workflowId === "a" && events.some(({ type }) => type === holds[0]?.[0]);
     return held ? holds.shift()![1] : undefined;
   };
-  await first.signal("child", { name: "go" });
+  await first.signal("child", "go");
   await settle();
-  await second.signal("a", { name: "leave" });
+  await second.signal("a", "leave");
   await settle();
   slow.open();
   assertEquals(await handle.result(), "left");
@@ -442,9 +442,9 @@ Deno.test("ChildHandle.signal() waits for a child that another executor was to s
     store.before.append = () => {};
     return never.promise;
   };
-  await first.signal("a", { name: "start" });
+  await first.signal("a", "start");
   await settle();
-  await second.signal("a", { name: "send" });
+  await second.signal("a", "send");
   await settle();
   await second.recover();
   assertEquals(await handle.result(), "gone");
@@ -472,7 +472,7 @@ Deno.test("WorkflowContext.executeChild() starts a child once when two executors
     await settle();
     slow.open();
     await settle();
-    if (!ends) await second.signal("child", { name: "go", payload: "done" });
+    if (!ends) await second.signal("child", "go", "done");
     assertEquals([await handle.result(), await other.result()], ["done", "done"]);
     assertEquals(runs, ends ? 1 : 2); // a child that runs is driven by both, like its parent
     const { history } = (await store.load("parent"))!;

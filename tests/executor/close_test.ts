@@ -81,14 +81,14 @@ Deno.test("Executor.close() takes no work while it drains", async () => {
   const closing = executor.close({ drainMs: 1000 });
   const calls = [
     executor.execute(steps, { id: "b" }),
-    executor.signal("a", { name: "s" }),
+    executor.signal("a", "s"),
     executor.cancel("a"),
     executor.terminate("a"),
     executor.update("a", "u"),
     executor.recover(),
   ];
   assertEquals(await Promise.all(calls.map(codeOf)), Array(calls.length).fill("closed"));
-  assertEquals(await executor.query("a", "status"), "running"); // looking is no work
+  assertEquals((await executor.describe("a")).status, "running"); // looking is no work
   hold.open("done");
   await closing;
 });
@@ -112,7 +112,7 @@ Deno.test("Executor.close() begins no further attempt while it drains: no retry,
   const { store, clock, executor } = setUp();
   await executor.execute(flow, { id: "a" });
   await settle();
-  const sent = executor.signal("a", { name: "more" });
+  const sent = executor.signal("a", "more");
   const closing = executor.close({ drainMs: 60_000 });
   await sent;
   await settle();

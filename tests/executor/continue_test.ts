@@ -48,7 +48,7 @@ Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handl
 Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals over, in order", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 7 } });
-  await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", { name: "n", payload })));
+  await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", "n", payload)));
   assertEquals(await handle.result(), 28);
   const { history } = (await store.load("a"))!;
   assertEquals(history.filter(({ type }) => type === "signal_received").length, 1);
@@ -70,7 +70,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several
   const signals = ["a1", "b1", "a2", "b2", "b3"];
   for (const payload of signals) {
     if (payload === "a1") await executor.execute(reads, { id: "a", input: 0 });
-    await executor.signal("a", { name: payload[0], payload });
+    await executor.signal("a", payload[0], payload);
   }
   clock.release();
   assertEquals(await (await executor.handle("a")).result(), ["b2", "b3", "a1", "a2"]);
@@ -147,10 +147,10 @@ Deno.test("Executor.execute() starts an ID anew after its chain has ended, with 
   const { executor, store } = setUp();
   await (await executor.execute(sums, { id: "a", input: { sum: 0, left: 0 } })).result();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 100, left: 3 } });
-  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  for (const payload of [1, 2, 3]) await executor.signal("a", "n", payload);
   assertEquals(await handle.result(), 106);
   const again = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
-  await executor.signal("a", { name: "n", payload: 5 });
+  await executor.signal("a", "n", 5);
   assertEquals([await again.result(), await handle.result()], [5, 106]);
   assertEquals((await store.load("a"))!.history[0].type, "workflow_started");
   await executor.close();
@@ -170,7 +170,7 @@ Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever 
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 200 } });
   for (let i = 0; i < 200; i += 4) {
-    await Promise.all([0, 1, 2, 3].map((k) => (k % 2 ? executor : other).signal("a", { name: "n", payload: i + k })));
+    await Promise.all([0, 1, 2, 3].map((k) => (k % 2 ? executor : other).signal("a", "n", i + k)));
   }
   assertEquals(await handle.result(), 199 * 100);
   await Promise.all([executor.close(), other.close()]);
@@ -196,11 +196,11 @@ Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the ne
   store.before.append = async ({ replaces, events }) => {
     // Another one's signal comes between, and this one has turns enough to see it.
     if (replaces === undefined || events.length > 1 || n === 3) return;
-    await other.signal("a", { name: "n", payload: ++n });
+    await other.signal("a", "n", ++n);
     await settle();
   };
   assertEquals(await executor.update("a", "add", 0), 1);
-  await executor.signal("a", { name: "n", payload: 4 });
+  await executor.signal("a", "n", 4);
   assertEquals((await handle.result()).toSorted(), [0, 1, 2, 3, 4]);
   await Promise.all([executor.close(), other.close()]);
 });
@@ -213,7 +213,7 @@ Deno.test("Executor.cancel() reaches the next run if it comes while one continue
     if (replaces !== undefined) await other.cancel("a", "enough");
     await settle();
   };
-  await executor.signal("a", { name: "n", payload: 1 });
+  await executor.signal("a", "n", 1);
   await assertRejects(() => handle.result(), CanceledError, "enough");
   assertEquals((await store.load("a"))?.input, [1]);
   await Promise.all([executor.close(), other.close()]);
@@ -230,11 +230,11 @@ for (
     const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
     const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
     await other.recover();
-    await other.signal("a", { name: "n", payload: 1 });
-    await other.signal("a", { name: "n", payload: 2 });
+    await other.signal("a", "n", 1);
+    await other.signal("a", "n", 2);
     await settle();
     // it believes in the run before
-    await (verb === "signal" ? first.signal("a", { name: "x" }) : first[verb]("a", "enough"));
+    await (verb === "signal" ? first.signal("a", "x") : first[verb]("a", "enough"));
     const { input, history } = (await store.load("a"))!;
     assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
     await assertRejects(() => handle.result(), WorkflowError);
@@ -252,7 +252,7 @@ Deno.test("Executor.signal() sends nothing twice when the store's answer is lost
     await settle(); // it is read, and the run continued
     throw new Error("the answer is lost");
   };
-  const error = await assertRejects(() => other.signal("a", { name: "n", payload: 1 }), WorkflowError);
+  const error = await assertRejects(() => other.signal("a", "n", 1), WorkflowError);
   assertEquals([error.code, error.message], [
     "conflict",
     'Cannot signal workflow "a": it was continued as new or replaced before the store said whether the signal is there',
@@ -267,7 +267,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
   for (const payload of [1, 2, 3]) {
-    await other.signal("a", { name: "n", payload });
+    await other.signal("a", "n", payload);
     await settle();
   }
   assertEquals(handle.status, "completed");
@@ -278,12 +278,12 @@ Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what
 Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
-  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
+  for (const payload of [1, 2, 3]) await executor.signal("a", "n", payload);
   await settle();
   await executor.close();
   const next = new Executor({ store, clock, workflows: { sums } });
   const [handle] = await next.recover();
-  await next.signal("a", { name: "n", payload: 4 });
+  await next.signal("a", "n", 4);
   assertEquals(await handle.result(), 10);
   await next.close();
 });
@@ -293,7 +293,7 @@ Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other
   const desk = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
   for (const payload of [1, 2, 3, 4, 5]) {
-    await desk.signal("a", { name: "n", payload });
+    await desk.signal("a", "n", payload);
     await settle();
   }
   assertEquals([handle.status, await handle.result()], ["completed", 15]);
@@ -311,9 +311,9 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   store.before.append = async ({ events }) => { // the second one is slow to store a signal, and to continue the run
     if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
   };
-  const late = second.signal("a", { name: "n", payload: 4 });
-  await first.signal("a", { name: "n", payload: 1 });
-  await first.signal("a", { name: "n", payload: 2 });
+  const late = second.signal("a", "n", 4);
+  await first.signal("a", "n", 1);
+  await first.signal("a", "n", 2);
   await settle();
   slow.open();
   await late;
@@ -329,12 +329,12 @@ Deno.test("Executor.recover() leaves a run alone that was continued as new while
   const slow = gate();
   store.after.list = () => slow.promise;
   const recovered = executor.recover();
-  for (const payload of [1, 2]) await executor.signal("a", { name: "n", payload });
+  for (const payload of [1, 2]) await executor.signal("a", "n", payload);
   await settle();
   slow.open();
   assertEquals(await recovered, []);
   await settle();
-  await executor.signal("a", { name: "n", payload: 4 });
+  await executor.signal("a", "n", 4);
   assertEquals(await handle.result(), 7);
   await executor.close();
 });
@@ -346,7 +346,7 @@ Deno.test("WorkflowHandle.status stays what result() has told, whatever recover(
   const slow = gate();
   store.after.list = () => slow.promise;
   const recovered = executor.recover();
-  await executor.signal("a", { name: "n", payload: 1 });
+  await executor.signal("a", "n", 1);
   assertEquals(await handle.result(), 1);
   slow.open();
   const [again] = await recovered;
@@ -363,11 +363,11 @@ Deno.test("Executor.recover() goes on with what another executor has continued i
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
   await other.recover();
   await settle();
-  for (const payload of [1, 2]) await other.signal("a", { name: "n", payload });
+  for (const payload of [1, 2]) await other.signal("a", "n", payload);
   await settle();
   await other.close();
   const [handle] = await executor.recover();
-  await executor.signal("a", { name: "n", payload: 4 });
+  await executor.signal("a", "n", 4);
   assertEquals(await handle.result(), 7);
   await executor.close();
 });
@@ -378,7 +378,7 @@ Deno.test("WorkflowHandle.result() of an executor that only watches waits for th
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
   const watched = (await other.handle("a")).result();
   for (const payload of [1, 2, 3, 4, 5]) {
-    await executor.signal("a", { name: "n", payload });
+    await executor.signal("a", "n", payload);
     await settle();
   }
   assertEquals(await watched, 15);
@@ -409,7 +409,7 @@ Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it he
   await settle();
   collectGarbage();
   assertEquals(held.map((ref) => ref.deref()), [undefined, undefined, undefined, [3]]);
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await handle.result();
   await executor.close();
 });
@@ -499,7 +499,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   const handle = await executor.execute(hasty, { id: "a", input: 0 });
   const update = executor.update("a", "slow");
   await settle();
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   const error = await assertRejects(() => update, WorkflowError, "it was continued as new before it had answered");
   assertEquals([error.code, await handle.result()], ["not_found", 1]);
   await executor.close();

@@ -16,7 +16,7 @@ import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe }
 
 type Ctx = WorkflowContext;
 
-const parks = { parkAfterMs: 0 };
+const parks = { dormantAfterMs: 0 };
 
 /** A workflow that collects signals until one says "end"; `begun` counts how often its code began. */
 function collector() {
@@ -44,11 +44,11 @@ async function parked<Options extends Partial<ExecutorOptions>>(options: Options
   const { executor, clock } = setUp({ ...parks, workflows: { collect: code.collect }, ...options, store });
   const handle = await executor.execute(code.collect, { id: "a" });
   await settle();
-  const item = (payload: string) => executor.signal("a", { name: "item", payload });
+  const item = (payload: string) => executor.signal("a", "item", payload);
   return { code, store, executor, clock, handle, item };
 }
 
-Deno.test("ExecutorOptions.parkAfterMs lets a run come back for each signal, with what it had", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a run come back for each signal, with what it had", async () => {
   const { code, executor, handle, item, store } = await parked();
   for (const one of ["x", "y"]) {
     await item(one);
@@ -63,7 +63,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a run come back for each signal, wit
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs replays once for signals that come at once, in their order", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs replays once for signals that come at once, in their order", async () => {
   const { code, executor, handle, item, store } = await parked();
   let loads = 0;
   store.before.load = () => void loads++;
@@ -73,7 +73,7 @@ Deno.test("ExecutorOptions.parkAfterMs replays once for signals that come at onc
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs loses no signal that comes at any step of parking and coming back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs loses no signal that comes at any step of parking and coming back", async () => {
   for (let pause = 0; pause < 40; pause++) {
     const { executor, handle, item } = await parked();
     const sent = [item("x")];
@@ -87,7 +87,7 @@ Deno.test("ExecutorOptions.parkAfterMs loses no signal that comes at any step of
   }
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a query, an update and its repetition bring a run back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a query, an update and its repetition bring a run back", async () => {
   const { code, executor, handle, item } = await parked();
   await item("x");
   await settle();
@@ -98,7 +98,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a query, an update and its repetitio
   assertEquals(await executor.update("a", "add", "y", { updateId: "u" }), 2);
   await settle();
   const begun = code.begun;
-  assertEquals([begun, await executor.query("a", "status")], [5, "running"]);
+  assertEquals([begun, (await executor.describe("a")).status], [5, "running"]);
   const error = await assertRejects(() => executor.update("a", "none"), WorkflowError);
   assertEquals(error.message, 'Cannot update workflow "a": it has no handler for "none"');
   await item("end");
@@ -106,7 +106,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a query, an update and its repetitio
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs keeps a run in memory until its updates are answered", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory until its updates are answered", async () => {
   let begun = 0;
   const { executor } = setUp(parks);
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -117,14 +117,14 @@ Deno.test("ExecutorOptions.parkAfterMs keeps a run in memory until its updates a
   await settle();
   const answer = executor.update("a", "ask");
   await settle();
-  await executor.signal("a", { name: "answer", payload: 42 });
+  await executor.signal("a", "answer", 42);
   assertEquals([await answer, begun], [42, 2]);
-  await executor.signal("a", { name: "end" });
+  await executor.signal("a", "end");
   await handle.result();
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a cancellation reach a parked run, whose cleanup can be parked again", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a cancellation reach a parked run, whose cleanup can be parked again", async () => {
   const { executor, clock } = setUp(parks);
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -178,7 +178,7 @@ Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", asyn
   await item("x");
   await settle();
   assertEquals([joined.runId, joined.status], [handle.runId, "running"]);
-  const next = await executor.execute(code.collect, { id: "a", onConflict: "terminate" });
+  const next = await executor.execute(code.collect, { id: "a", onConflict: "replace" });
   for (const old of [handle, joined]) {
     const { code: why } = await assertRejects(() => old.result(), WorkflowError);
     assertEquals(why, old === handle ? "terminated" : "not_found"); // it was not waited for in time
@@ -188,7 +188,7 @@ Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", asyn
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
   let armed = 0;
   const { clock, store } = setUp();
   const counting = {
@@ -224,9 +224,9 @@ Deno.test("ExecutorOptions.parkAfterMs keeps one timer in the clock for all park
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs does not move a virtual clock, and leaves no timer", async () => {
-  for (const parkAfterMs of [0, 1000]) {
-    const { clock, executor } = setUp({ parkAfterMs });
+Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock, and leaves no timer", async () => {
+  for (const dormantAfterMs of [0, 1000]) {
+    const { clock, executor } = setUp({ dormantAfterMs });
     await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "a" });
     await settle();
     assertEquals(clock.now(), 0);
@@ -234,11 +234,11 @@ Deno.test("ExecutorOptions.parkAfterMs does not move a virtual clock, and leaves
   }
 });
 
-Deno.test("ExecutorOptions.parkAfterMs parks a run that has rested for so long when something comes to rest", async () => {
-  const { code, executor, clock, item, handle } = await parked({ parkAfterMs: 1000 });
+Deno.test("ExecutorOptions.dormantAfterMs parks a run that has rested for so long when something comes to rest", async () => {
+  const { code, executor, clock, item, handle } = await parked({ dormantAfterMs: 1000 });
   const other = await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "b" });
   const stir = async (id: string) => {
-    await executor.signal(id, { name: "some" });
+    await executor.signal(id, "some");
     await settle();
   };
   clock.advance(999);
@@ -258,7 +258,7 @@ Deno.test("ExecutorOptions.parkAfterMs parks a run that has rested for so long w
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a timer fire that comes due while its run is on the way back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while its run is on the way back", async () => {
   const { executor, store, clock } = setUp({ ...parks, store: new FaultyStore() });
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -269,7 +269,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a timer fire that comes due while it
   await settle();
   const read = gate();
   store.after.load = () => read.promise;
-  const sent = executor.signal("a", { name: "s", payload: "signal" });
+  const sent = executor.signal("a", "s", "signal");
   await settle();
   clock.setTimer(120, () => {});
   clock.next(); // the run is not there to set its own
@@ -281,13 +281,13 @@ Deno.test("ExecutorOptions.parkAfterMs lets a timer fire that comes due while it
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs parks a run whose time is to come", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs parks a run whose time is to come", async () => {
   const { executor, clock } = setUp(parks);
   clock.hold();
   const staged = async (ctx: Ctx) => [await ctx.waitForSignal("s"), ctx.now()];
   const handle = await executor.execute(staged, { id: "a", startAfterMs: 100 });
   await settle();
-  await executor.signal("a", { name: "s", payload: 1 });
+  await executor.signal("a", "s", 1);
   await settle();
   const error = await assertRejects(() => executor.query("a", "x"), WorkflowError);
   assertEquals(error.message, 'Cannot query workflow "a": its code begins at 100 only');
@@ -296,7 +296,7 @@ Deno.test("ExecutorOptions.parkAfterMs parks a run whose time is to come", async
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that is cancelled before its time", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that is cancelled before its time", async () => {
   const { executor, store, clock } = setUp(parks);
   clock.hold();
   let begun = 0;
@@ -313,7 +313,7 @@ async function patient(ctx: Ctx) {
   return await ctx.waitForSignal<number>("go");
 }
 
-Deno.test("ExecutorOptions.parkAfterMs parks parents and children, and the end of a child brings its parent back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs parks parents and children, and the end of a child brings its parent back", async () => {
   let begun = 0;
   const { executor, store } = setUp(parks);
   const family = async (ctx: Ctx) => {
@@ -324,7 +324,7 @@ Deno.test("ExecutorOptions.parkAfterMs parks parents and children, and the end o
   const handle = await executor.execute(family, { id: "a" });
   await settle();
   for (const [payload, id] of ["c", "d"].entries()) {
-    await executor.signal(id, { name: "go", payload });
+    await executor.signal(id, "go", payload);
     await settle();
   }
   assertEquals([await handle.result(), begun], [[0, 1], 3]);
@@ -337,7 +337,7 @@ async function again(ctx: Ctx, n: number): Promise<number> {
   return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
 }
 
-Deno.test("ExecutorOptions.parkAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
   const { executor } = setUp(parks);
   const parent = async (ctx: Ctx) => {
     const ends = [again, again].map((child, i) =>
@@ -348,7 +348,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked parent hear of a child that
   const handle = await executor.execute(parent, { id: "a" });
   for (let i = 0; i < 2; i++) {
     await settle();
-    await executor.signal("c0", { name: "go" });
+    await executor.signal("c0", "go");
   }
   await settle();
   await executor.terminate("c1");
@@ -356,7 +356,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked parent hear of a child that
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a parked parent that is cancelled close its parked child", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent that is cancelled close its parked child", async () => {
   const { executor, store } = setUp(parks);
   const parent = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
   const handle = await executor.execute(parent, { id: "a" });
@@ -368,7 +368,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked parent that is cancelled cl
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs suspends a parked parent with a child that cannot go on, and recover() goes on with both", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a parked parent with a child that cannot go on, and recover() goes on with both", async () => {
   const store = new FaultyStore();
   const family = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
   const reports: unknown[] = [];
@@ -379,29 +379,29 @@ Deno.test("ExecutorOptions.parkAfterMs suspends a parked parent with a child tha
   store.before.load = () => {
     throw new Error("the store is away");
   };
-  const error = await assertRejects(() => executor.signal("c", { name: "go", payload: 1 }), WorkflowError);
+  const error = await assertRejects(() => executor.signal("c", "go", 1), WorkflowError);
   assertEquals([error.code, reports], ["store_failed", [error]]);
   store.before.load = () => {};
   assertEquals(await assertRejects(() => handle.result()), error);
   const [again] = await executor.recover();
   await settle();
-  await executor.signal("c", { name: "go", payload: 2 });
+  await executor.signal("c", "go", 2);
   assertEquals(await again.result(), 2);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs brings a run back when another executor writes to it", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs brings a run back when another executor writes to it", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
   for (const payload of ["x", "end"]) {
-    await other.signal("a", { name: "item", payload });
+    await other.signal("a", "item", payload);
     await settle();
   }
   assertEquals([await handle.result(), code.begun], [["x"], 3]);
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
   const parent = (ctx: Ctx) => ctx.executeChild(again, 1, { id: "c" });
   const { executor, store, clock } = setUp({ ...parks, workflows: { again, parent } });
   const handle = await executor.execute(parent, { id: "a" });
@@ -410,7 +410,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked parent wait for a child tha
   await other.recover();
   await settle();
   for (let i = 0; i < 2; i++) {
-    await other.signal("c", { name: "go" });
+    await other.signal("c", "go");
     await settle();
   }
   assertEquals(await handle.result(), 7);
@@ -419,7 +419,7 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked parent wait for a child tha
 
 Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the one that another executor has continued it by", async () => {
   const sends: [send: (executor: Executor) => Promise<void>, status: string][] = [
-    [(executor) => executor.signal("a", { name: "go" }), "completed"],
+    [(executor) => executor.signal("a", "go"), "completed"],
     [(executor) => executor.cancel("a"), "canceled"],
     [(executor) => executor.terminate("a"), "canceled"],
   ];
@@ -431,7 +431,7 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
     await settle();
     await other.recover();
     await settle();
-    await other.signal("a", { name: "go" });
+    await other.signal("a", "go");
     await settle();
     await send(executor);
     await settle();
@@ -443,7 +443,7 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
 Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
   const { code, executor, clock, store } = await parked();
   const other = new Executor({ store, clock, workflows: { collect: code.collect } });
-  await other.signal("a", { name: "item", payload: "x" });
+  await other.signal("a", "item", "x");
   assertEquals(await executor.query("a", "got"), ["x"]);
   await Promise.all([executor.close(), other.close()]);
 });
@@ -469,7 +469,7 @@ Deno.test("Executor.query() and update() of a parked run ask the store when anot
     await settle();
     await other.recover();
     await other.update("a", "add", "added", { updateId: "1" });
-    for (const payload of payloads) await other.signal("a", { name: "item", payload });
+    for (const payload of payloads) await other.signal("a", "item", payload);
     await settle();
     const answer = executor.update("a", "add", "added", { updateId: "1" }).catch((error) => error.code);
     assertEquals(await executor.query("a", "got"), ["added", ...payloads]);
@@ -478,7 +478,7 @@ Deno.test("Executor.query() and update() of a parked run ask the store when anot
   }
 });
 
-Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another executor has ended", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that another executor has ended", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
   await other.terminate("a");
@@ -487,7 +487,7 @@ Deno.test("ExecutorOptions.parkAfterMs runs no code of a parked run that another
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.parkAfterMs leaves activities to the executor that began them while the run was parked", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that began them while the run was parked", async () => {
   const calls: string[] = [];
   const charged = gate<string>();
   async function order(ctx: Ctx) {
@@ -503,7 +503,7 @@ Deno.test("ExecutorOptions.parkAfterMs leaves activities to the executor that be
   await settle();
   const { executor: other } = setUp({ store, clock, workflows: { order } });
   await other.recover();
-  await other.signal("a", { name: "go" });
+  await other.signal("a", "go");
   await settle();
   assertEquals(calls, ["charge"]);
   charged.open("paid");
@@ -526,7 +526,7 @@ Deno.test("Executor.recover() brings a parked run back that another executor has
   await settle();
   const { executor: other } = setUp({ store, clock, workflows: { order } });
   await other.recover();
-  await other.signal("a", { name: "go" });
+  await other.signal("a", "go");
   await settle();
   await other.close();
   assertEquals([await executor.recover(), calls], [[], 1]);
@@ -534,7 +534,7 @@ Deno.test("Executor.recover() brings a parked run back that another executor has
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs tells hooks of each event once, and logs nothing twice", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs tells hooks of each event once, and logs nothing twice", async () => {
   const told: string[] = [];
   const silent = () => {};
   const logger = { debug: silent, info: (text: string) => told.push(text), warn: silent, error: silent };
@@ -553,14 +553,14 @@ Deno.test("ExecutorOptions.parkAfterMs tells hooks of each event once, and logs 
   }, { id: "a" });
   for (let i = 0; i < 2; i++) {
     await settle();
-    await executor.signal("a", { name: "go" });
+    await executor.signal("a", "go");
   }
   await handle.result();
   assertEquals(told, ["started", "begins", "signal", "got 0", "signal", "got 1", "completed"]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs suspends a run whose code does not come back to where it was, and tells onError", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a run whose code does not come back to where it was, and tells onError", async () => {
   let edited = false;
   const reports: unknown[] = [];
   const { executor, store } = setUp({ ...parks, onError: (error) => reports.push(error) });
@@ -573,17 +573,17 @@ Deno.test("ExecutorOptions.parkAfterMs suspends a run whose code does not come b
   await settle();
   const before = await store.load("a");
   edited = true;
-  const error = await assertRejects(() => executor.signal("a", { name: "go" }), NonDeterminismError);
+  const error = await assertRejects(() => executor.signal("a", "go"), NonDeterminismError);
   assertEquals(await assertRejects(() => handle.result()), error);
   assertEquals([reports, await store.load("a") === before, handle.status], [[error], true, "running"]);
   edited = false;
   const [again] = await executor.recover();
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await again.result();
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs asks a failing store again, and suspends the run when that is in vain", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs asks a failing store again, and suspends the run when that is in vain", async () => {
   const reports: unknown[] = [];
   const { executor, handle, item, store } = await parked({
     storeRetry: { maxAttempts: 3, initialIntervalMs: 5 },
@@ -610,7 +610,7 @@ Deno.test("WorkflowHandle.result() of a parked run rejects when the workflow is 
   const { executor, handle, store } = await parked();
   await store.delete("a");
   const error = await assertRejects(() => handle.result(), WorkflowError);
-  assertEquals(error.message, 'Cannot go on with workflow "a": it was deleted from the store');
+  assertEquals(error.message, 'Cannot resume workflow "a": it was deleted from the store');
   await executor.close();
 });
 
@@ -631,7 +631,7 @@ Deno.test("Executor.close() leaves parked runs to recover(), also those on the w
     const { executor: next } = setUp({ store, clock, ...parks, workflows: { collect: code.collect } });
     const [again] = await next.recover();
     await settle();
-    await next.signal("a", { name: "item", payload: "end" });
+    await next.signal("a", "item", "end");
     assertEquals(await again.result(), ["x"]);
     await next.close();
   }
@@ -678,25 +678,25 @@ Deno.test("Executor.close() with drainMs lets the activities end of a parent who
   assertEquals(typesOf((await store.load("a"))!.history).at(-1), "activity_completed");
 });
 
-Deno.test("ExecutorOptions.parkAfterMs keeps the subscription while runs are parked, and none after", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while runs are parked, and none after", async () => {
   const store = countingSubscriptions();
   const { executor } = setUp({ ...parks, store });
   const handle = await executor.execute(patient, { id: "a" });
   await settle();
   assertEquals(store.subscriptions, 1);
-  await executor.signal("a", { name: "go", payload: 1 });
+  await executor.signal("a", "go", 1);
   await handle.result();
   assertEquals(store.subscriptions, 0);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs counts parked runs among maxConcurrentWorkflows", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs counts parked runs among maxConcurrentWorkflows", async () => {
   const { executor } = setUp({ ...parks, maxConcurrentWorkflows: 1 });
   const handles = [];
   for (const id of ["a", "b"]) handles.push(await executor.execute(patient, { id }));
   await settle();
   for (const [payload, id] of ["b", "a"].entries()) {
-    await executor.signal(id, { name: "go", payload });
+    await executor.signal(id, "go", payload);
     await settle();
     assertEquals(handles.map(({ status }) => status)[0], id === "a" ? "completed" : "running");
   }
@@ -704,7 +704,7 @@ Deno.test("ExecutorOptions.parkAfterMs counts parked runs among maxConcurrentWor
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs leaves a run alone that waits for an activity or for nothing of its context", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an activity or for nothing of its context", async () => {
   let begun = 0;
   const { executor } = setUp(parks);
   const [fetched, worked] = [gate<number>(), gate<number>()];
@@ -721,7 +721,7 @@ Deno.test("ExecutorOptions.parkAfterMs leaves a run alone that waits for an acti
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs lets a parked run continue as new, with what it left unread", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, with what it left unread", async () => {
   const { executor } = setUp(parks);
   async function count(ctx: Ctx, n: number): Promise<number> {
     const next = await ctx.waitForSignal<number>("n");
@@ -729,12 +729,12 @@ Deno.test("ExecutorOptions.parkAfterMs lets a parked run continue as new, with w
   }
   const handle = await executor.execute(count, { id: "a", input: 0 });
   await settle();
-  for (const payload of [1, 2, 3, -1]) void executor.signal("a", { name: "n", payload });
+  for (const payload of [1, 2, 3, -1]) void executor.signal("a", "n", payload);
   assertEquals(await handle.result(), 6);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.parkAfterMs comes to the same wherever a process dies", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs comes to the same wherever a process dies", async () => {
   let begun = 0;
   async function patient(ctx: Ctx) {
     begun++;
@@ -748,21 +748,21 @@ Deno.test("ExecutorOptions.parkAfterMs comes to the same wherever a process dies
   assert(begun > 3 * points, `${begun}`); // it was parked, and came back
 });
 
-Deno.test("Executor refuses a parkAfterMs that is no time", () => {
-  const error = assertThrows(() => setUp({ parkAfterMs: -1 }), RangeError);
-  assertStringIncludes(error.message, '"parkAfterMs" must be a finite number from 0, got -1');
-  assert(setUp({ parkAfterMs: 0 }).executor);
+Deno.test("Executor refuses a dormantAfterMs that is no time", () => {
+  const error = assertThrows(() => setUp({ dormantAfterMs: -1 }), RangeError);
+  assertStringIncludes(error.message, '"dormantAfterMs" must be a finite number from 0, got -1');
+  assert(setUp({ dormantAfterMs: 0 }).executor);
 });
 
 Deno.test("Executor.openRuns() says of a parked run that it is parked, and when it goes on by itself", async () => {
-  const { executor, clock } = setUp({ parkAfterMs: 0, startAt: 100 });
+  const { executor, clock } = setUp({ dormantAfterMs: 0, startAt: 100 });
   clock.hold();
   await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });
   await executor.execute((ctx: Ctx) => ctx.sleep(1000), { id: "b" });
   await settle();
   assertEquals(executor.openRuns().map(({ workflowId, waitsFor }) => [workflowId, waitsFor]), [
-    ["a", [{ type: "parked" }]],
-    ["b", [{ type: "parked", wakesAt: 1100 }]],
+    ["a", [{ type: "dormant" }]],
+    ["b", [{ type: "dormant", wakesAt: 1100 }]],
   ]);
   clock.release();
   await executor.close();

@@ -16,7 +16,7 @@ Deno.test("Executor stops a run whose code calls the context after it had waited
   assertEquals(position, 0);
   assertStringIncludes(
     message,
-    'workflow "a": its code asked for an activity "charge" after it had waited for something else than its context',
+    'workflow "a": its code asked for an activity "charge" after it waited for something other than its context',
   );
   assertStringIncludes(message, "foreign_wait_test.ts:13");
   assertStringIncludes(message, "put it into an activity");

@@ -47,7 +47,7 @@ Deno.test("ExecutorOptions.hooks hears of every kind of event, once, with the ev
   const handle = await executor.execute(everything, { id: "a" });
   await settle();
   await executor.update("a", "add", 1);
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await executor.cancel("a");
   await handle.result().catch(() => {});
   const { history, runId } = (await store.load("a"))!;
@@ -98,7 +98,7 @@ Deno.test("Hooks hear of an event in the executor that has stored it, although t
     store.after.append = () => {};
     if (events[0].type === "signal_received") throw new Error("the answer is lost");
   };
-  await other.signal("a", { name: "go", payload: 7 });
+  await other.signal("a", "go", 7);
   assertEquals(await handle.result(), 7);
   assertEquals(told.map(([name]) => name), ["workflowStarted", "workflowCompleted"]);
   assertEquals(sent, [["signalReceived", (await store.load("a"))!.history[1], told[0][2]]]);

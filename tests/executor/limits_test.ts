@@ -36,8 +36,8 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows stores the others at once, and
   for (const id of ids) handles.push(await executor.execute(work, { id }));
   await settle();
   assertEquals([began, await store.count({ status: "running" })], [["0", "1"], 7]);
-  for (const id of ["6", "5", "4"]) await executor.signal(id, go); // they wait for it
-  for (const id of ["1", "0", "2", "3"]) await executor.signal(id, go);
+  for (const id of ["6", "5", "4"]) await executor.signal(id, go.name, go.payload); // they wait for it
+  for (const id of ["1", "0", "2", "3"]) await executor.signal(id, go.name, go.payload);
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), ids.map(() => "done"));
   assertEquals([began, most()], [ids, 2]);
   await executor.close();
@@ -54,7 +54,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts what recover() finds, i
   const handles = await later.recover();
   await settle();
   assertEquals(began, ["0"]);
-  for (const id of ["3", "2", "1", "0"]) await later.signal(id, go); // stored at once, although they wait
+  for (const id of ["3", "2", "1", "0"]) await later.signal(id, go.name, go.payload); // stored at once, although they wait
   assertEquals(typesOf((await store.load("3"))!.history), ["workflow_started", "signal_received"]);
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), ["done", "done", "done", "done"]);
   assertEquals([began, most()], [["0", "1", "2", "3"], 3]); // two that were suspended never came to their finally
@@ -74,8 +74,8 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run that waits be cance
     "cancel_requested",
     "workflow_canceled",
   ]);
-  await executor.signal("a", go);
-  await executor.signal("d", go);
+  await executor.signal("a", go.name, go.payload);
+  await executor.signal("d", go.name, go.payload);
   assertEquals(await handles.d.result(), "done");
   assertEquals(began, ["a", "d"]);
   await executor.close();
@@ -121,7 +121,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in th
     await last.executor.recover();
     const handle = await last.executor.handle("b");
     await settle();
-    await last.executor.signal("a", go);
+    await last.executor.signal("a", go.name, go.payload);
     assertEquals(await codeOf(handle.result()), "terminated");
     await terminated;
     await last.executor.close();
@@ -139,7 +139,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, a
   assertEquals(await codeOf(brief.result()), "timeout");
   await settle();
   assertEquals([began, clock.now()], [["first"], 100]);
-  for (const id of ["late", "first"]) await executor.signal(id, go);
+  for (const id of ["late", "first"]) await executor.signal(id, go.name, go.payload);
   assertEquals([await first.result(), await late.result(), began], ["done", "done", ["first", "late"]]);
   await executor.close();
 });
@@ -156,7 +156,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues
   const handle = await executor.execute(chain, { id: "chain" });
   const other = await executor.execute(work, { id: "other" });
   assertEquals([await handle.result(), order], [0, ["0", "1", "2", "3"]]);
-  await executor.signal("other", go);
+  await executor.signal("other", go.name, go.payload);
   assertEquals(await other.result(), "done");
   const last = await executor.execute(() => "a slot is free", { id: "last" });
   assertEquals(await last.result(), "a slot is free");
@@ -212,9 +212,9 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets others ask a run that wai
   await executor.execute(staged, { id: "a" });
   await executor.execute(staged, { id: "b" });
   await settle();
-  assertEquals([await executor.query("b", "stage"), await executor.query("b", "status")], ["first", "running"]);
+  assertEquals([await executor.query("b", "stage"), (await executor.describe("b")).status], ["first", "running"]);
   const updated = executor.update("b", "add", 1);
-  await executor.signal("a", go);
+  await executor.signal("a", go.name, go.payload);
   assertEquals(await updated, 2);
   await executor.close();
 });
@@ -259,7 +259,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events b
   assertEquals([error.code, error.message], [
     "history_too_long",
     'Workflow "a" needs more than 5 events, the "maxHistoryEvents" of its executor: ' +
-    "let it go on with a new history by ctx.continueAsNew() before that",
+    "continue it with a new history by ctx.continueAsNew() before that",
   ]);
   const { history, status } = (await store.load("a"))!;
   assertEquals([history.length, status, history[5].type], [6, "failed", "workflow_failed"]);
@@ -286,8 +286,8 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many sig
       id: "a",
       ...options,
     });
-    for (let i = 0; i < 2; i++) await executor.signal("a", go);
-    const { message } = await assertRejects(() => executor.signal("a", go), WorkflowError);
+    for (let i = 0; i < 2; i++) await executor.signal("a", go.name, go.payload);
+    const { message } = await assertRejects(() => executor.signal("a", go.name, go.payload), WorkflowError);
     assertEquals(message, 'Cannot signal workflow "a": it is failed');
     assertEquals(await codeOf(handle.result()), "history_too_long");
     assertEquals((await store.load("a"))!.history.length, 4);
@@ -358,7 +358,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what i
   const handle = await executor.execute(counting, { id: "a", input: 100 });
   let sent = 0;
   store.before.append = async ({ events: [{ type }] }) => {
-    if (type === "activity_completed" && sent++ < 2) await other.signal("a", go);
+    if (type === "activity_completed" && sent++ < 2) await other.signal("a", go.name, go.payload);
   };
   assertEquals(await codeOf(handle.result()), "history_too_long");
   assertEquals((await store.load("a"))!.history.length, 7);
@@ -384,11 +384,11 @@ Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, n
   };
   const handle = await executor.execute(waiting, { id: "a", input: text(98) });
   const calls: [() => Promise<unknown>, string][] = [
-    [() => executor.signal("a", { name: "go", payload: text(99) }), 'payload of signal "go": it has about 101 bytes'],
+    [() => executor.signal("a", "go", text(99)), 'payload of signal "go": it has about 101 bytes'],
     [() => executor.update("a", "u", text(99)), 'input of update "u": it has about 101 bytes'],
   ];
   for (const [call, message] of calls) await assertRejects(call, RangeError, message);
-  await executor.signal("a", { name: "go", payload: text(98) });
+  await executor.signal("a", "go", text(98));
   assertEquals(await handle.result(), text(98));
   await executor.close();
 });
@@ -411,7 +411,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updat
   };
   const handle = await executor.execute(greedy, { id: "a" });
   await executor.update("a", "u").catch(collect);
-  await executor.signal("a", go);
+  await executor.signal("a", go.name, go.payload);
   await handle.result().catch(collect);
   const size = "it has about 202 bytes";
   assertEquals(messages.sort(), [
@@ -441,7 +441,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever 
     await executor.close();
     const later = setUp({ store, maxPayloadBytes: then, workflows: { careful } }).executor;
     const [recovered] = await later.recover();
-    await later.signal("a", go);
+    await later.signal("a", go.name, go.payload);
     assertEquals(await recovered.result(), [sent, sent]);
     await later.close();
   }

@@ -30,7 +30,7 @@ Deno.test("WorkflowContext.log writes each line once, over a restart too, and sa
   const next = new Executor({ store, clock, logger, workflows: { talks } });
   const [handle] = await next.recover();
   await settle();
-  await next.signal("a", { name: "go" });
+  await next.signal("a", "go");
   await handle.result();
   const run = { workflowId: "a", runId, workflowName: "talks" };
   assertEquals(written, [["info", "begun", { ...run, step: 1 }], ["warn", "waits", run], ["error", "over", run]]);
@@ -46,7 +46,7 @@ Deno.test("WorkflowContext.log says nothing while a query is answered from a rep
     await Promise.resolve();
   }, { id: "a" });
   await handle.result();
-  await executor.query("a", "status");
+  (await executor.describe("a")).status;
   assertEquals(written.length, 1);
   await executor.close();
 });
@@ -59,7 +59,7 @@ Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unha
   const logger = { debug: boom, info: boom, warn: boom, error: boom };
   const { executor } = setUp({ logger, onError: (error) => reported.push((error as Error).message) });
   await executor.execute(talks, { id: "a" });
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await (await executor.handle("a")).result();
   assertEquals(reported, ["disk full", "disk full", "disk full"]);
   await executor.close();

@@ -55,7 +55,7 @@ Deno.test("WorkflowContext.mapConcurrent() takes any iterable, an empty one too,
     ), // deno-fmt-ignore
   ]);
   assertEquals(await handle.result(), [[], ["a0", "b1"], [2, 4, 6]]);
-  assertEquals((await executor.query(handle.id, "history")).length, 2);
+  assertEquals((await executor.describe(handle.id, { history: true })).history.length, 2);
   await executor.close();
 });
 

@@ -25,7 +25,7 @@ Deno.test("Executor.openRuns() names every live run, and nothing that has ended"
     { workflowId: "a", runId: first.runId, workflowName: "idle", waitsFor },
     { workflowId: "b", runId: second.runId, workflowName: "idle", waitsFor },
   ]);
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await first.result();
   assertEquals(Object.keys(waitsOf(executor)), ["b"]);
   await executor.close();
@@ -44,7 +44,7 @@ Deno.test("Executor.openRuns() tells of signals, with and without a timeout, and
     within: [{ type: "timer", dueAt: 150 }, { type: "signal", name: "s" }],
     loop: [{ type: "signal", name: "letter" }],
   });
-  await executor.signal("loop", { name: "letter" });
+  await executor.signal("loop", "letter");
   await settle();
   assertEquals(waitsOf(executor).loop, [{ type: "timer", dueAt: 110 }]); // it is subscribed, and does not wait
   await executor.close();

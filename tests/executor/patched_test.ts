@@ -256,7 +256,7 @@ Deno.test("WorkflowContext.patched() answers false in an update that the old cod
     await executor.close();
   };
   await run(false, (executor) => executor.update("a", "add", 1));
-  await run(true, (executor) => executor.signal("a", { name: "end" }).then(settle));
+  await run(true, (executor) => executor.signal("a", "end").then(settle));
   const { status, result, history } = (await store.load("a"))!;
   assertEquals([status, result, typesOf(history)], ["completed", false, [
     "workflow_started",
@@ -306,7 +306,7 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that driv
   };
   const handle = await first.execute(order, { id: "a" });
   await reached.promise; // the first one has decided, and nothing of it is stored
-  await desk.signal("a", { name: "go", payload: 1 });
+  await desk.signal("a", "go", 1);
   const [other] = await second.recover();
   await settle();
   held.open();

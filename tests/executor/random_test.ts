@@ -23,14 +23,14 @@ function randomRoot(random: () => number): Step {
 }
 
 /** Plays one seed with and without stops, and replays it; answers how often it was stopped. */
-async function compare(seed: number, parkAfterMs?: number): Promise<number> {
+async function compare(seed: number, dormantAfterMs?: number): Promise<number> {
   const random = seeded(seed);
   const input = randomRoot(random);
   const visits = randomVisits(random);
   const timeoutMs = 1 + random() * (random() < 0.1 ? 500 : 5000);
-  const scene = (version: 1 | 2 = 2, parkAfterMs?: number): Scene => {
+  const scene = (version: 1 | 2 = 2, dormantAfterMs?: number): Scene => {
     const calls: string[] = [];
-    return { workflow: randomProgram(calls, version), input, timeoutMs, visits, calls, parkAfterMs };
+    return { workflow: randomProgram(calls, version), input, timeoutMs, visits, calls, dormantAfterMs };
   };
   const upgradeAt = random() < 0.25 ? 1 + Math.floor(random() * 3) : 0;
   const most = 1 + Math.floor(random() * 4);
@@ -39,7 +39,7 @@ async function compare(seed: number, parkAfterMs?: number): Promise<number> {
     return { append: 1 + Math.floor(random() * 12), side: random() < 0.5 ? "before" : "after" };
   };
   let version: 1 | 2 = 2;
-  const stopped = await play((stops) => scene(version = stops < upgradeAt ? 1 : 2, parkAfterMs), stopOf);
+  const stopped = await play((stops) => scene(version = stops < upgradeAt ? 1 : 2, dormantAfterMs), stopOf);
   const replayed = await playFrom(scene(version), stopped.state, -1); // by the code that ended it
   assertSame(replayed, stopped, `seed ${seed}: on replay`);
   if (upgradeAt === 0) assertSame(stopped, await play(scene()), `seed ${seed}: with ${stopped.stops} stops`);
@@ -47,13 +47,13 @@ async function compare(seed: number, parkAfterMs?: number): Promise<number> {
 }
 
 /** Compares so many seeds, and sees to it that they were stopped. */
-async function compareAll(seeds: number, parkAfterMs?: number): Promise<void> {
+async function compareAll(seeds: number, dormantAfterMs?: number): Promise<void> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
   let stops = 0;
   try {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed += BATCH) {
-      const batch = Array.from({ length: BATCH }, (_, i) => compare(seed + i, parkAfterMs));
+      const batch = Array.from({ length: BATCH }, (_, i) => compare(seed + i, dormantAfterMs));
       for (const count of await Promise.all(batch)) stops += count;
     }
   } finally {
@@ -79,8 +79,8 @@ Deno.test("Executors that share random workflows on a failing store write one hi
     const store = new FaultyStore(undefined, { seed, clock, ...faults });
     const program = randomProgram([]);
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
-    const parkAfterMs = seed % 3 === 0 ? 0 : undefined;
-    const options = { store, workflows: { scene: program }, random, storeRetry, clock, parkAfterMs };
+    const dormantAfterMs = seed % 3 === 0 ? 0 : undefined;
+    const options = { store, workflows: { scene: program }, random, storeRetry, clock, dormantAfterMs };
     const [first, ...others] = [1, 2, 3].map(() => setUp(options).executor);
 
     const handle = await first.execute(program, { id: "a", input: root, timeoutMs: 5000 });
@@ -88,7 +88,7 @@ Deno.test("Executors that share random workflows on a failing store write one hi
     const signals = Array.from({ length: 6 }, async (_, n) => {
       for (let wait = Math.floor(random() * 40); wait > 0; wait--) await null;
       const sender = [first, ...others][Math.floor(random() * 3)];
-      await sender.signal("a", { name: "s", payload: n }).then(() => sent++, (error) => {
+      await sender.signal("a", "s", n).then(() => sent++, (error) => {
         assertEquals(error.code, "not_found", `seed ${seed}: ${error}`);
       });
     });

@@ -73,7 +73,7 @@ function journey() {
 async function approve(executor: Executor, state: WorkflowState | null): Promise<void> {
   const sent = state!.history.filter(({ type }) => type === "signal_received").length;
   for (const payload of ["first", "second"].slice(sent)) {
-    await executor.signal("a", { name: "approval", payload });
+    await executor.signal("a", "approval", payload);
   }
 }
 
@@ -171,8 +171,8 @@ Deno.test("Executor.recover() still has the signals that had arrived", async () 
   };
   const { store, executor } = setUp();
   await executor.execute(wait, { id: "a" });
-  await executor.signal("a", { name: "s", payload: 1 });
-  await executor.signal("a", { name: "s", payload: 2 });
+  await executor.signal("a", "s", 1);
+  await executor.signal("a", "s", 2);
   await executor.close();
   hold.open();
   const later = setUp({ store, workflows: { wait } });
@@ -403,7 +403,7 @@ Deno.test("Executor runs an activity once when two executors have recovered its 
   const executors = [1, 2].map(() => new Executor({ store, clock, workflows: { work } }));
   const handles = (await Promise.all(executors.map((one) => one.recover()))).flat();
   assertEquals(handles.length, 2);
-  for (let n = 1; n <= 5; n++) await executors[n % 2].signal("a", { name: "n", payload: n });
+  for (let n = 1; n <= 5; n++) await executors[n % 2].signal("a", "n", n);
   const [first, second] = await Promise.all(handles.map((handle) => handle.result()));
   assertEquals(first, second);
   assertEquals([...runs], [1, 2, 3, 4, 5].map((n) => [`${n}`, 1]));
@@ -416,12 +416,12 @@ Deno.test("Executor tells a run that was deleted, replaced or ended by somebody 
     [
       "not_found",
       () => store.delete("a"),
-      'Cannot go on with workflow "a": it was deleted from the store',
+      'Cannot resume workflow "a": it was deleted from the store',
     ],
     [
       "conflict",
       (state) => store.save({ ...state, runId: "other" }),
-      'Cannot go on with workflow "a": another run',
+      'Cannot resume workflow "a": another run',
     ],
     [
       "conflict",
@@ -478,7 +478,7 @@ Deno.test("Executor suspends a run when the store keeps failing, and recover() g
     }
   };
   const handle = await executor.execute(work, { id: "a" });
-  await executor.signal("a", { name: "s", payload: 1 });
+  await executor.signal("a", "s", 1);
   const cause = new Error("disk full");
   store.before.append = () => {
     throw cause;
@@ -500,7 +500,7 @@ Deno.test("Executor.signal() rejects with store_failed when the signal cannot be
   store.before.append = () => {
     throw new Error("down");
   };
-  const error = await assertRejects(() => executor.signal("a", { name: "s" }), WorkflowError);
+  const error = await assertRejects(() => executor.signal("a", "s"), WorkflowError);
   assertEquals(error.code, "store_failed");
   assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started"]);
   await executor.close();
@@ -516,8 +516,8 @@ Deno.test("Executor.signal() stores a signal once when the store's answer is los
     store.after.append = ({ events }) => {
       if (events[0].type === "signal_received" && lost-- > 0) throw new Error("answer lost");
     };
-    await sender.signal("a", { name: "s", payload: 1 });
-    await sender.signal("a", { name: "s", payload: 1 });
+    await sender.signal("a", "s", 1);
+    await sender.signal("a", "s", 1);
     const signals = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
     assertEquals(signals.length, 2, live ? "live" : "through the store");
     await Promise.all([executor.close(), sender.close()]);
@@ -640,7 +640,7 @@ Deno.test("NonDeterminismError shows expected, actual, position, line and likely
   await executor.close();
   const fixed = setUp({ store, workflows: { order } });
   const [recovered] = await fixed.executor.recover();
-  await fixed.executor.signal("a", { name: "go" });
+  await fixed.executor.signal("a", "go");
   await recovered.result();
   await fixed.executor.close();
 });
@@ -771,7 +771,7 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   store.after.append = ({ events }) => events[0].type === "workflow_started" ? created.promise : undefined;
   const starting = executor.execute(first, { id: "a" });
   await settle();
-  await other.signal("a", { name: "s", payload: 1 }); // the start is stored, the run is not live yet
+  await other.signal("a", "s", 1); // the start is stored, the run is not live yet
   created.open();
   assertEquals(await (await starting).result(), 1);
 
@@ -782,7 +782,7 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   store.after.list = () => read.promise;
   const recovering = later.executor.recover();
   await settle();
-  await other.signal("b", { name: "s", payload: 2 }); // the state is read, the run is not live yet
+  await other.signal("b", "s", 2); // the state is read, the run is not live yet
   read.open();
   const [handle] = await recovering;
   assertEquals(await handle.result(), 2);
@@ -851,7 +851,7 @@ for (const [tells, store] of [["tells", new InMemoryStore()], ["does not tell", 
     const second = new Executor({ store, clock, workflows: { work } });
     const [handle] = await second.recover();
     await settle();
-    await executor.signal("a", { name: "go" }); // the first one stores the activity, and performs it
+    await executor.signal("a", "go"); // the first one stores the activity, and performs it
     await settle();
     await executor.close();
     assertEquals(runs, 1);
@@ -874,7 +874,7 @@ Deno.test("Executor.signal() stores a signal once when its workflow becomes live
       throw new Error("answer lost");
     }
   };
-  const sending = later.signal("a", { name: "s", payload: 1 });
+  const sending = later.signal("a", "s", 1);
   await later.recover();
   await sending;
   const signals = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
@@ -895,7 +895,7 @@ Deno.test("Executor.signal() resolves when the signal is stored although the wor
     await ended.promise;
     throw new Error("answer lost");
   };
-  const sending = executor.signal("a", { name: "s" });
+  const sending = executor.signal("a", "s");
   await lost.promise;
   const { workflowId, runId, history } = (await store.load("a"))!;
   const final = { type: "workflow_completed", at: 0 } as const;
@@ -918,7 +918,7 @@ Deno.test("WorkflowHandle.result() misses no end that comes while the state is b
   store.after.load = () => read.promise;
   const result = handle.result();
   await settle();
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await settle(); // the workflow has ended, and the reader holds its older state
   store.after.load = undefined;
   read.open();

@@ -46,11 +46,11 @@ async function playWorld(seed: number): Promise<void> {
   const store = new FaultyStore(inner);
   const clock = new VirtualClock();
   const entity = randomEntityProgram();
-  const parkAfterMs = seed % 3 === 0 ? integer(2) * 50 : undefined;
+  const dormantAfterMs = seed % 3 === 0 ? integer(2) * 50 : undefined;
   const start = () => {
     const storeRetry = { maxAttempts: Infinity, initialIntervalMs: 5 };
     const onError = (error: unknown) => assert(isUnreachable(error), `seed ${seed}: ${error}`);
-    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, parkAfterMs });
+    return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, dormantAfterMs });
   };
   const executors = [start(), start(), start()];
   const anyone = () => executors[integer(3)];
@@ -67,7 +67,7 @@ async function playWorld(seed: number): Promise<void> {
     const roll = random();
     try {
       if (roll < 0.4) {
-        await anyone().signal("root", { name: "n", payload: n });
+        await anyone().signal("root", "n", n);
         sent.add(n);
       } else if (roll < 0.8) {
         const updateId = `update ${integer(6)}`;

@@ -3,7 +3,7 @@ import { CanceledError, type Executor, type WorkflowContext } from "@rockpool/wo
 import { gate, settle, setUp } from "../support/testing.ts";
 
 const send = async (executor: Executor, ...payloads: unknown[]) => {
-  for (const payload of payloads) await executor.signal("a", { name: "s", payload });
+  for (const payload of payloads) await executor.signal("a", "s", payload);
 };
 
 /** Reads `count` signals in one loop. */
@@ -35,7 +35,7 @@ Deno.test("WorkflowContext.receiveSignal() buffers a burst of 5,000 and never bl
     return (await take(ctx, 5000)).every((payload, i) => payload === i);
   }, { id: "a" });
   await Promise.all(
-    Array.from({ length: 5000 }, (_, payload) => executor.signal("a", { name: "s", payload })),
+    Array.from({ length: 5000 }, (_, payload) => executor.signal("a", "s", payload)),
   );
   hold.open();
   assertEquals(await handle.result(), true);
@@ -49,7 +49,7 @@ Deno.test("WorkflowContext.receiveSignal() keeps names apart", async () => {
     { id: "a" },
   );
   for (const [name, payload] of [["x", 1], ["__proto__", 2], ["x", 3]] as const) {
-    await executor.signal("a", { name, payload });
+    await executor.signal("a", name, payload);
   }
   assertEquals(await handle.result(), [[1, 3], [2]]);
   await executor.close();
@@ -173,7 +173,7 @@ Deno.test("WorkflowContext.receiveSignal() hands each subscriber its own copy of
   await send(executor, sent);
   sent.setTime(9);
   await handle.result();
-  const history = await executor.query("a", "history");
+  const history = (await executor.describe("a", { history: true })).history;
   const signal = history.find((event) => event.type === "signal_received");
   assertEquals(signal?.payload, new Date(0));
   await executor.close();

@@ -18,7 +18,7 @@ import { settle, setUp, typesOf } from "../support/testing.ts";
 const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;
 const echo = (_ctx: WorkflowContext, input: string) => input;
 
-const go = (executor: Executor, id = "a") => executor.signal(id, { name: "go", payload: "went" });
+const go = (executor: Executor, id = "a") => executor.signal(id, "go", "went");
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => call, WorkflowError)).code;
@@ -86,7 +86,7 @@ Deno.test("Executor.execute() terminates a running workflow when onConflict says
     const first = await executor.execute(ask, { id: "a", input: "first" });
     if (where === "nowhere") await executor.close();
     const by = where === "here" ? executor : other;
-    const second = await by.execute(ask, { id: "a", input: "second", onConflict: "terminate" });
+    const second = await by.execute(ask, { id: "a", input: "second", onConflict: "replace" });
     assertNotEquals(first.runId, second.runId);
     if (where === "here") {
       const error = await assertRejects(() => first.result(), WorkflowError);
@@ -101,7 +101,7 @@ Deno.test("Executor.execute() terminates a running workflow when onConflict says
 
 Deno.test("Executor.execute() that terminates starts as usual when there is nothing to terminate", async () => {
   const { executor } = setUp();
-  const options = { id: "a", onConflict: "terminate" } as const;
+  const options = { id: "a", onConflict: "replace" } as const;
   for (const input of ["first", "second"]) {
     assertEquals(await (await executor.execute(echo, { ...options, input })).result(), input);
   }
@@ -112,13 +112,13 @@ Deno.test("Executor.execute() that terminates starts as usual when there is noth
 Deno.test("Executor.execute() that terminates replaces what it has terminated, whatever reuse says", async () => {
   const { executor } = setUp();
   await executor.execute(ask, { id: "a", input: "first" });
-  const second = await executor.execute(echo, { id: "a", input: "second", onConflict: "terminate", reuse: "reject" });
+  const second = await executor.execute(echo, { id: "a", input: "second", onConflict: "replace", reuse: "reject" });
   assertEquals(await second.result(), "second");
   await executor.close();
 });
 
 Deno.test("Executor.execute() that terminates obeys reuse when the workflow finishes in the same moment", async () => {
-  for (const reuse of ["allow", "reject", "join"] as const) {
+  for (const reuse of ["replace", "reject", "join"] as const) {
     const store = new FaultyStore();
     const { clock, executor } = setUp({ store });
     const other = setUp({ store, clock }).executor;
@@ -129,9 +129,9 @@ Deno.test("Executor.execute() that terminates obeys reuse when the workflow fini
       await go(executor);
       await first.result();
     };
-    const second = other.execute(echo, { id: "a", input: "second", onConflict: "terminate", reuse });
+    const second = other.execute(echo, { id: "a", input: "second", onConflict: "replace", reuse });
     if (reuse === "reject") assertEquals(await codeOf(second), "already_finished");
-    else assertEquals(await (await second).result(), reuse === "allow" ? "second" : "first went");
+    else assertEquals(await (await second).result(), reuse === "replace" ? "second" : "first went");
     await Promise.all([executor.close(), other.close()]);
   }
 });
@@ -151,7 +151,7 @@ Deno.test("Executor.execute() of several executors that terminate each other lea
       if (calls % 5 === 0) throw new Error("the answer is lost");
     };
     const handles = await Promise.all(
-      executors.map((one, i) => one.execute(ask, { id: "a", input: `${i}`, onConflict: "terminate" })),
+      executors.map((one, i) => one.execute(ask, { id: "a", input: `${i}`, onConflict: "replace" })),
     );
     store.before.append = store.after.append = undefined;
     const { runId } = (await store.load("a"))!;
@@ -182,7 +182,7 @@ Deno.test("Executor.execute() rejects a finished ID, or joins it, when reuse say
   const later = setUp({ store }).executor;
   const joined = await later.execute(echo, { ...options, reuse: "join" });
   assertEquals([joined.runId, joined.status, await joined.result()], [first.runId, "completed", "first"]);
-  const replaced = await later.execute(echo, { ...options, reuse: "allow" });
+  const replaced = await later.execute(echo, { ...options, reuse: "replace" });
   assertEquals(await replaced.result(), "second");
   await (await later.execute((): never => {
     throw new RangeError("no");
@@ -194,7 +194,7 @@ Deno.test("Executor.execute() rejects a finished ID, or joins it, when reuse say
 
 Deno.test("Executor.execute() with reuse and onConflict starts a new ID once, also when answers are lost", async () => {
   const cases: ExecuteOptions[] = [{ onConflict: "join", reuse: "join" }, { reuse: "reject" }];
-  for (const options of [...cases, { onConflict: "terminate", reuse: "reject" }] as ExecuteOptions<string>[]) {
+  for (const options of [...cases, { onConflict: "replace", reuse: "reject" }] as ExecuteOptions<string>[]) {
     const store = new FaultyStore();
     const { executor } = setUp({ store });
     let failures = 2;
@@ -211,8 +211,8 @@ Deno.test("Executor.execute() with reuse and onConflict starts a new ID once, al
 Deno.test("Executor.execute() rejects policies that are none", async () => {
   const { executor } = setUp();
   const cases: [object, string][] = [
-    [{ onConflict: "replace" }, '"onConflict" must be one of "fail", "join", "terminate", got "replace"'],
-    [{ reuse: true }, '"reuse" must be one of "allow", "reject", "join", got true'],
+    [{ onConflict: "terminate" }, '"onConflict" must be one of "reject", "join", "replace", got "terminate"'],
+    [{ reuse: true }, '"reuse" must be one of "replace", "reject", "join", got true'],
   ];
   for (const [options, message] of cases) {
     await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), TypeError, message);
@@ -234,7 +234,7 @@ Deno.test("Executor.execute() labels a run, and the workflow, the store and a re
   await started;
   await executor.execute(labelled, { id: "b" });
   const ids = (await store.list({ labels: { customer: "7" }, status: "running" })).map(({ workflowId }) => workflowId);
-  assertEquals([ids, (await executor.query("a", "state")).labels], [["a"], { customer: "7" }]);
+  assertEquals([ids, (await executor.describe("a")).labels], [["a"], { customer: "7" }]);
   await executor.close();
 
   const restored = InMemoryStore.restore(await store.snapshot());
@@ -326,7 +326,7 @@ Deno.test("Executor.execute() keeps signals for a run that begins later, whose c
   clock.hold();
   const handle = await executor.execute(timed, { id: "a", startAt: 100 });
   await clock.advance(40);
-  await executor.signal("a", { name: "s", payload: "early" });
+  await executor.signal("a", "s", "early");
   clock.release();
   assertEquals(await handle.result(), { began: 100, sent: "early", ended: 100 });
   const { history, ...state } = (await store.load("a"))!;
@@ -347,7 +347,7 @@ Deno.test("Executor.recover() keeps the start of a run, before that time and aft
     const later = setUp({ store, startAt: recoveredAt, workflows: { timed } });
     later.clock.hold();
     const [handle] = await later.executor.recover();
-    await later.executor.signal("a", { name: "s", payload: "after the restart" });
+    await later.executor.signal("a", "s", "after the restart");
     later.clock.release();
     const ended = Math.max(began, recoveredAt);
     assertEquals(await handle.result(), { began, sent: "after the restart", ended }, `at ${recoveredAt}`);
@@ -360,7 +360,7 @@ Deno.test("Executor.recover() takes a run that has not begun for new: the new co
   const { store, clock, executor } = setUp();
   clock.hold();
   await executor.execute(patchy, { id: "a", startAfterMs: 100 });
-  await executor.signal("a", { name: "s" });
+  await executor.signal("a", "s");
   await executor.close();
   const later = setUp({ store, workflows: { patchy } }).executor;
   const [handle] = await later.recover();
@@ -445,7 +445,7 @@ Deno.test("Executor.query() finds no handler in a run that has not begun", async
   }, { id: "a", startAfterMs: 100 });
   const error = await assertRejects(() => executor.query("a", "stage"), WorkflowError);
   assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": its code begins at 100 only']);
-  assertEquals(await executor.query("a", "status"), "running");
+  assertEquals((await executor.describe("a")).status, "running");
   const updated = executor.update("a", "none").catch((error) => error.message);
   clock.release();
   assertEquals(await updated, 'Cannot update workflow "a": it has no handler for "none"');
@@ -520,7 +520,7 @@ Deno.test("Executor.executeMany() starts all others if some cannot be started, a
   for (const [id, result] of Object.entries({ first: 1, twice: 3, last: 6 })) {
     assertEquals(await (await executor.handle(id)).result(), result);
   }
-  assertEquals(await executor.query("taken", "status"), "running");
+  assertEquals((await executor.describe("taken")).status, "running");
   await assertRejects(() => executor.executeMany(echo, 5 as never), TypeError, '"options" must be an array, got 5');
   await assertRejects(() => executor.executeMany(echo, [5 as never]), AggregateError);
   await executor.close();

@@ -34,7 +34,7 @@ Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", 
     }
   }
   const handle = await executor.execute(stubborn, { id: "a" });
-  await executor.signal("a", { name: "wake" });
+  await executor.signal("a", "wake");
   await executor.cancel("a");
   await settle();
   await executor.terminate("a", "it hangs");
@@ -91,7 +91,7 @@ Deno.test("Executor.terminate() lets workflow code see nothing that is stored in
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
     for await (const payload of ctx.receiveSignal("s")) seen.push(payload);
   }, { id: "a" });
-  await Promise.all([executor.signal("a", { name: "s", payload: 1 }), executor.terminate("a")]);
+  await Promise.all([executor.signal("a", "s", 1), executor.terminate("a")]);
   await rejectsAsTerminated(handle, 'Terminated workflow "a"');
   await settle();
   assertEquals(seen, []);
@@ -120,7 +120,7 @@ Deno.test("Executor.terminate() ends a recovered workflow in the middle of its r
     }
   }
   await executor.execute(waker, { id: "a" });
-  for (let i = 0; i < 20; i++) await executor.signal("a", { name: "wake" });
+  for (let i = 0; i < 20; i++) await executor.signal("a", "wake");
   await executor.close();
   woken.length = 0;
   const later = setUp({ store, workflows: { waker } });
@@ -147,7 +147,7 @@ Deno.test("Executor.terminate() ends a workflow that is live in another executor
   await other.terminate("a", "from afar");
   await rejectsAsTerminated(handle, 'Terminated workflow "a": from afar');
   assertEquals(signal!.aborted, true);
-  assertEquals(await other.query("a", "status"), "canceled");
+  assertEquals((await other.describe("a")).status, "canceled");
   await Promise.all([executor.close(), other.close()]);
 });
 

@@ -27,8 +27,8 @@ Deno.test("WorkflowContext.waitForSignal() answers the oldest signal that nobody
   }
   const { executor } = setUp();
   const handle = await executor.execute(waits, { id: "a" });
-  for (const payload of [1, 2, 3]) await executor.signal("a", { name: "n", payload });
-  await executor.signal("a", { name: "go" });
+  for (const payload of [1, 2, 3]) await executor.signal("a", "n", payload);
+  await executor.signal("a", "go");
   assertEquals(await handle.result(), [1, 2]);
   await executor.close();
 });
@@ -42,8 +42,8 @@ Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the s
   const { executor } = setUp();
   const handle = await executor.execute(waits, { id: "a" });
   await settle();
-  await executor.signal("a", { name: "n", payload: "late" });
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "n", "late");
+  await executor.signal("a", "go");
   assertEquals(await handle.result(), ['Signal "n" did not come within 100 ms', "late"]);
   await executor.close();
 });
@@ -59,7 +59,7 @@ Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when 
   }
   const { executor, store } = setUp();
   const handle = await executor.execute(waits, { id: "a" });
-  for (const name of ["n", "go"]) await executor.signal("a", { name, payload: 1 });
+  for (const name of ["n", "go"]) await executor.signal("a", name, 1);
   assertEquals(await handle.result(), [1, "odd"]);
   const history = typesOf((await store.load("a"))!.history);
   assertEquals(history, ["workflow_started", "signal_received", "signal_received", "workflow_completed"]);
@@ -75,7 +75,7 @@ Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes
   const before = setUp();
   before.clock.hold();
   await before.executor.execute(waits, { id: "a" });
-  await before.executor.signal("a", { name: "n", payload: 1 });
+  await before.executor.signal("a", "n", 1);
   const { handle, store, executor } = await restart(before, waits);
   assertEquals(await handle.result(), [1, 5000]);
   const { history } = (await store.load("a"))!;
@@ -91,7 +91,7 @@ Deno.test("WorkflowContext.waitForSignal() keeps its deadline over a restart", a
   const before = setUp();
   before.clock.hold();
   await before.executor.execute(waits, { id: "a" });
-  await before.executor.signal("a", { name: "go" });
+  await before.executor.signal("a", "go");
   const { handle, clock, executor } = await restart(before, waits);
   const error = await assertRejects(() => handle.result(), TimeoutError, 'Signal "n" did not come within 100 ms');
   assertEquals([(error as TimeoutError).timeoutMs, clock.now()], [100, 100]);
@@ -111,7 +111,7 @@ Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation, and lea
   await executor.cancel("a");
   await settle();
   clock.release();
-  await executor.signal("a", { name: "n", payload: "later" });
+  await executor.signal("a", "n", "later");
   assertEquals([await handle.result(), clock.now()], [[true, "later"], 0]);
   await executor.close();
 });
@@ -123,7 +123,7 @@ Deno.test("WorkflowContext.waitForSignal() gives two that wait the same signal, 
   const { executor } = setUp();
   const handle = await executor.execute(waits, { id: "a" });
   await settle();
-  await executor.signal("a", { name: "n", payload: 1 });
+  await executor.signal("a", "n", 1);
   assertEquals(await handle.result(), [1, 1]);
   await executor.close();
 });
@@ -143,9 +143,9 @@ Deno.test("WorkflowContext.waitUntil() goes on when a signal has changed what it
   const before = setUp();
   before.clock.hold();
   await before.executor.execute(counts, { id: "a" });
-  for (const payload of [1, 1, 2]) await before.executor.signal("a", { name: "add", payload });
+  for (const payload of [1, 1, 2]) await before.executor.signal("a", "add", payload);
   const { executor, handle } = await restart(before, counts);
-  await executor.signal("a", { name: "add", payload: 2 });
+  await executor.signal("a", "add", 2);
   assertEquals(await handle.result(), [4, 6]);
   await executor.close();
 });

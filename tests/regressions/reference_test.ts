@@ -79,7 +79,7 @@ Deno.test("reference: an executor over a store executes by ID, input and timeout
   const echo = (_ctx: WorkflowContext, input: string) => input;
   const handle = await executor.execute(echo, { id: "a", input: "x", timeoutMs: 60_000 });
   assertEquals([await handle.result(), handle.id, handle.status], ["x", "a", "completed"]);
-  assertEquals(handle.runId, (await executor.query("a", "state")).runId);
+  assertEquals(handle.runId, (await executor.describe("a")).runId);
   await assertRejects(
     () => handle.result({ signal: AbortSignal.abort(new Error("ctx done")) }),
     Error,
@@ -97,9 +97,9 @@ Deno.test("reference: signal, query, cancel, activities, signals and sleep", asy
     }
   };
   const handle = await executor.execute(workflow, { id: "a" });
-  await executor.signal("a", { name: "n", payload: 1, senderId: "x" });
-  assertEquals(await executor.query("a", "status"), "running");
-  await executor.signal("a", { name: "n", payload: 2 });
+  await executor.signal("a", "n", 1, { senderId: "x" });
+  assertEquals((await executor.describe("a")).status, "running");
+  await executor.signal("a", "n", 2);
   assertEquals(await handle.result(), 4);
   const canceled = await executor.execute(workflow, { id: "b" });
   await executor.cancel("b", "reason");
@@ -146,7 +146,7 @@ Deno.test("reference: hooks hear of start, completion, failure, activities, sign
     await ctx.executeActivity(() => Promise.reject(new Error("final")));
   };
   const failing = await executor.execute(workflow, { id: "a" });
-  await executor.signal("a", { name: "go" });
+  await executor.signal("a", "go");
   await assertRejects(() => failing.result(), Error, "final");
   assertEquals(log.splice(0), [
     "start",
@@ -182,13 +182,13 @@ Deno.test("reference: middleware stands around calls and activities", async () =
     { id: "a" },
   );
   assertEquals(await handle.result(), 2);
-  assertEquals(await executor.query("a", "status"), "completed");
+  assertEquals((await executor.describe("a")).status, "completed");
   await executor.cancel("a").catch(() => {});
-  await executor.signal("a", { name: "s" }).catch(() => {});
-  assertEquals(calls, ["execute", "one 1", "query", "cancel", "signal"]);
+  await executor.signal("a", "s").catch(() => {});
+  assertEquals(calls, ["execute", "one 1", "describe", "cancel", "signal"]);
   const direct = await applyMiddleware(
     [addOne],
-    { kind: "query", workflowId: "a" },
+    { kind: "describe", workflowId: "a" },
     () => Promise.resolve(1),
     () => {},
   );
@@ -208,7 +208,7 @@ Deno.test("reference: statuses and event types have the same names", async () =>
   for (const [status, workflow] of outcomes) {
     const handle = await executor.execute(workflow, { id: "a" });
     assertEquals((await store.load("a"))!.status, "running");
-    if (status !== "failed") await executor.signal("a", { name: "s" });
+    if (status !== "failed") await executor.signal("a", "s");
     if (status === "canceled") await executor.cancel("a");
     await handle.result().catch(() => {});
     const state = (await store.load("a"))!;
@@ -244,7 +244,7 @@ Deno.test("fault of the reference: no activity, signal or timer is recorded, so 
   for (const type of ["activity_completed", "timer_fired"]) assert(types.includes(type), type);
   const later = setUp({ store, workflows: { workflow } });
   const [handle] = await later.executor.recover();
-  await later.executor.signal("a", { name: "go" });
+  await later.executor.signal("a", "go");
   assertEquals([await handle.result(), runs], [1, 1]);
   await later.executor.close();
 });
@@ -319,7 +319,7 @@ Deno.test("fault of the reference: starting an ID that is running overwrites it 
 Deno.test("fault of the reference: the eleventh unread signal blocks its sender", async () => {
   const { store, executor } = setUp();
   await executor.execute((ctx) => ctx.executeActivity(() => new Promise(() => {})), { id: "a" });
-  for (let i = 0; i < 100; i++) await executor.signal("a", { name: "s", payload: i });
+  for (let i = 0; i < 100; i++) await executor.signal("a", "s", i);
   const signals = (await store.load("a"))!.history.filter(({ type }) => type === "signal_received");
   assertEquals(signals.length, 100);
   await executor.close();
@@ -333,7 +333,7 @@ Deno.test("fault of the reference: two readers of one signal compete although fa
     };
     return Promise.all([read(), read()]);
   }, { id: "a" });
-  await executor.signal("a", { name: "s", payload: "both" });
+  await executor.signal("a", "s", "both");
   assertEquals(await handle.result(), ["both", "both"]);
   await executor.close();
 });

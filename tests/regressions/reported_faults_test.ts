@@ -89,7 +89,7 @@ Deno.test("reported fault: timers leak at the end of a test", async (t) => {
       clock?.hold();
       const handle = await executor.execute(waits, { id: "a", timeoutMs: 1e8 });
       await settle();
-      await executor.signal("a", { name: "end" });
+      await executor.signal("a", "end");
       await handle.result(); // and nothing is closed
     });
     await t.step(`a workflow that is left behind when the executor is closed, on the ${name}`, async () => {
@@ -166,7 +166,7 @@ Deno.test("reported fault: two activities of one name share an idempotency key, 
   }, { id: "a" });
   assertEquals(await handle.result(), ["rejected", "fulfilled"]);
   assertEquals(new Set(keys).size, 2);
-  const history = await executor.query("a", "history");
+  const history = (await executor.describe("a", { history: true })).history;
   assertEquals(typesOf(history).filter((type) => type === "activity_failed").length, 1);
   await executor.close();
 });

@@ -161,7 +161,7 @@ Deno.test("Executor.recover() goes on in another process with what a snapshot ho
   const input = { prices: new Map([["setup", 5], ["month", 9]]) };
   await executor.execute(subscription, { id: "a", input });
   await settle();
-  await executor.signal("a", { name: "next", payload: "month" });
+  await executor.signal("a", "next", "month");
   await executor.close();
   const text = await store.snapshot();
 

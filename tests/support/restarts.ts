@@ -32,7 +32,7 @@ export interface Scene {
   readonly input?: unknown;
   readonly timeoutMs?: number;
   /** The option of its executors. */
-  readonly parkAfterMs?: number;
+  readonly dormantAfterMs?: number;
   readonly visits?: readonly Visit[];
   /** What was really called, as {@linkcode noting} notes it. */
   readonly calls?: string[];
@@ -142,11 +142,11 @@ async function live(
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, visits = [], calls = [], parkAfterMs } = scene;
+  const { workflow, visits = [], calls = [], dormantAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
   const workflows = { scene: workflow };
-  const executor = new Executor({ store, clock, workflows, random: () => 0.5, parkAfterMs });
+  const executor = new Executor({ store, clock, workflows, random: () => 0.5, dormantAfterMs });
   clock.hold();
 
   let appends = 0;
@@ -169,7 +169,7 @@ async function live(
     clock.hold();
     try {
       if ("cancel" in one) await executor.cancel("a", one.cancel);
-      else await executor.signal("a", { name: one.signal, payload: one.payload });
+      else await executor.signal("a", one.signal, one.payload);
     } catch {
       // The run is over, or the process is gone.
     }

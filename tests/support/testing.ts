@@ -20,10 +20,10 @@ import {
 
 /** An executor whose time is virtual and whose delays have no jitter. */
 export function setUp<Store extends WorkflowStore = InMemoryStore>(
-  options: Partial<Omit<ExecutorOptions, "store">> & { store?: Store; startAt?: number } = {},
+  { startAt, ...options }: Partial<Omit<ExecutorOptions, "store">> & { store?: Store; startAt?: number } = {},
 ): { store: Store; clock: VirtualClock; executor: Executor } {
   const store = options.store ?? new InMemoryStore() as unknown as Store;
-  const clock = new VirtualClock({ startAt: options.startAt });
+  const clock = new VirtualClock({ startAt });
   const executor = new Executor({ clock, random: () => 0.5, ...options, store });
   return { store, clock, executor };
 }

@@ -1,0 +1,138 @@
+/**
+ * The runs that are live in an executor, and its subscription to the store.
+ *
+ * An append of another executor is noticed here: the store calls the listener, and the listener notifies the live run, whose
+ * writer loads what is new, or whoever waits for a workflow that is not live here. Nothing is polled.
+ *
+ * 1. There is at most one live run for a workflow ID.
+ * 2. The executor listens only while it needs to: while it has live runs, waits for a workflow, or makes runs live.
+ * 3. A change that is reported while a run is being made live is remembered for it. So no event is lost between the reading
+ *    of a history and the start of its run.
+ * 4. The appends of the executor's own runs are no news: the store does not call the listener for them.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+import { cannot } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
+import type { LiveRun } from "./live_run.ts";
+import type { RetryingStore } from "./retrying_store.ts";
+
+/** Waits for changes of a workflow that is not live here. */
+export interface ChangeWatch {
+  /** Resolves after the next change. */
+  changed(): Promise<void>;
+  /** Ends the wait. */
+  stop(): void;
+}
+
+export class LiveRuns {
+  readonly #store: RetryingStore;
+  /** By workflow ID. */
+  readonly #runs = new Map<string, LiveRun>();
+  /** Those who wait for a change of a workflow that is not live here, by workflow ID. */
+  readonly #watches = new Map<string, Set<Deferred<void>>>();
+  /** Changes that the store reported while runs are being made live, by workflow ID. */
+  #changes: Map<string, number | null> | undefined;
+  /** How many calls make runs live. */
+  #opening = 0;
+  #unsubscribe: (() => void) | undefined;
+  #closed: WorkflowError | undefined;
+
+  constructor(store: RetryingStore) {
+    this.#store = store;
+    store.listener = (id, historyLength) => {
+      this.#changes?.set(id, historyLength);
+      this.#runs.get(id)?.changed(historyLength);
+      this.#wake(id);
+    };
+  }
+
+  get(id: string): LiveRun | undefined {
+    return this.#runs.get(id);
+  }
+
+  values(): Iterable<LiveRun> {
+    return this.#runs.values();
+  }
+
+  /** Adds a run, or puts it in the place of the one with the same workflow ID. */
+  set(run: LiveRun): void {
+    this.#runs.set(run.workflowId, run);
+  }
+
+  /** A run that was added has started: it gets the changes that were reported meanwhile. */
+  started(run: LiveRun): void {
+    const change = this.#changes?.get(run.workflowId);
+    if (change !== undefined) run.changed(change);
+    if (this.#watches.size > 0) this.#wake(run.workflowId);
+    this.#listen();
+  }
+
+  /** Removes a run that is not live any more. */
+  delete(run: LiveRun): void {
+    if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
+    this.#changes?.set(run.workflowId, null); // its own appends were not reported
+    this.#listen();
+  }
+
+  /** Does work that makes runs live. Changes that the store reports meanwhile are remembered for them. */
+  async opening<T>(work: () => Promise<T>): Promise<T> {
+    this.#opening++;
+    this.#changes ??= new Map();
+    this.#listen();
+    try {
+      return await work();
+    } finally {
+      if (--this.#opening === 0) this.#changes = undefined;
+      this.#listen();
+    }
+  }
+
+  /** Watches a workflow that is not live here. Must begin before its state is read, so that no change is missed. */
+  watch(id: string): ChangeWatch {
+    const watch = new Deferred<void>();
+    const watches = this.#watches.get(id) ?? new Set();
+    this.#watches.set(id, watches.add(watch));
+    this.#listen();
+    return {
+      changed: async () => {
+        if (!this.#store.reportsChanges) {
+          const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
+          throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
+        }
+        if (this.#closed === undefined) await watch.promise;
+        if (this.#closed !== undefined) throw this.#closed;
+      },
+      stop: () => {
+        watches.delete(watch);
+        if (watches.size === 0 && this.#watches.get(id) === watches) this.#watches.delete(id);
+        this.#listen();
+      },
+    };
+  }
+
+  /** Those who wait for a workflow give up with `error`. */
+  close(error: WorkflowError): void {
+    this.#closed = error;
+    for (const id of [...this.#watches.keys()]) this.#wake(id);
+    this.#listen();
+  }
+
+  #wake(id: string): void {
+    const watches = this.#watches.get(id);
+    if (watches === undefined) return;
+    this.#watches.delete(id);
+    for (const watch of watches) watch.resolve();
+    this.#listen();
+  }
+
+  #listen(): void {
+    const isNeeded = this.#closed === undefined &&
+      (this.#runs.size > 0 || this.#watches.size > 0 || this.#opening > 0);
+    if (isNeeded === (this.#unsubscribe !== undefined)) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = isNeeded ? this.#store.subscribe() : undefined;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The supervisor of an executor's runs: makes runs live (new ones, children, stored ones), puts them in each other's place,
+ * notifies parents, and closes everything.
+ *
+ * Owns the parts of an executor and wires them together. The executor, its public face, checks the arguments of calls.
+ *
+ * 1. A run is live only after its first event is stored.
+ * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.opening`).
+ * 3. After `close()` nothing becomes live. Runs that were live stay in the store as `running`.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+import type { RunInfo } from "../hooks.ts";
+import type { ExecuteOptions } from "../options.ts";
+import type { ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import { cannot } from "../util/check.ts";
+import { show } from "../util/show.ts";
+import type { Timing } from "./command.ts";
+import { Delivery, isChildOf } from "./delivery.ts";
+import { Dormancy, DormantRun } from "./dormant.ts";
+import type { RunEnvironment } from "./environment.ts";
+import { Handle, type HandleCalls } from "./handle.ts";
+import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
+import { LiveRuns } from "./live_runs.ts";
+import { RetryingStore } from "./retrying_store.ts";
+import { Run } from "./run.ts";
+import type { Settings } from "./settings.ts";
+import { type Timer, Timers } from "./timers.ts";
+import { Turns } from "./turns.ts";
+
+function closedError(): WorkflowError {
+  return new WorkflowError("closed", "The executor was closed; recover() resumes what is stored");
+}
+
+export class Supervisor {
+  readonly store: RetryingStore;
+  readonly timing: Timing;
+  readonly liveRuns: LiveRuns;
+  readonly delivery: Delivery;
+  readonly environment: RunEnvironment;
+  readonly #calls: HandleCalls;
+  readonly #workflows = new Map<string, Workflow<never>>();
+  readonly #names = new Map<unknown, string>();
+  #closed: Promise<void> | undefined;
+
+  /** @param calls The calls of handles, which the executor carries out. */
+  constructor(settings: Settings, calls: HandleCalls) {
+    const { clock, runs, activities, logger, dormantAfterMs } = settings;
+    for (const [name, workflow] of Object.entries(settings.workflows)) {
+      this.#workflows.set(name, workflow);
+      this.#names.set(workflow, name);
+    }
+    this.#calls = calls;
+    const turns = new Turns(clock);
+    const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
+    const store = this.store = new RetryingStore(settings.store, settings.storeRetry, timing, settings.random);
+    const liveRuns = this.liveRuns = new LiveRuns(store);
+    const assertOpen = (verb: string, id?: string) => this.assertOpen(verb, id);
+    const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns, assertOpen });
+    const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(
+      clock,
+      turns,
+      dormantAfterMs,
+      (run, state) => liveRuns.set(new DormantRun(this.environment, run, state, (back) => liveRuns.set(back))),
+    );
+    this.environment = {
+      store,
+      timing,
+      runs,
+      activities,
+      context: {
+        logger,
+        report: runs.report,
+        nameOf: (workflow) => this.nameOf(workflow),
+        reachChild: (message, attempt, isComing) => delivery.reachChild(message, attempt, isComing),
+      },
+      children: {
+        start: (parent, event, workflow) => this.#startChild(parent, event, workflow),
+        isLive: (id) => liveRuns.get(id) !== undefined,
+        close: (parent, event) => void delivery.closeChild(parent, event),
+      },
+      lifecycle: {
+        idle: dormancy && ((run) => dormancy.idle(run)),
+        ended: (run) => {
+          dormancy?.forget(run);
+          liveRuns.delete(run);
+          if (run.chain.latest === run) this.#notifyParent(run);
+        },
+        continued: (run, started) => {
+          this.#begin(run, started);
+          run.changed(null); // others may have written to it already
+        },
+      },
+    };
+  }
+
+  assertOpen(verb: string, id?: string): void {
+    if (this.#closed !== undefined) {
+      throw new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** @param origin The live runs that the handle is made with, or the error that keeps the run from being live. */
+  handle(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): Handle {
+    return new Handle({ store: this.store, liveRuns: this.liveRuns, calls: this.#calls }, run, origin);
+  }
+
+  // The code of workflows
+
+  /** The name of a workflow in the history. */
+  nameOf(workflow: Workflow<never>): string {
+    return this.#names.get(workflow) ?? (workflow.name || "anonymous");
+  }
+
+  /** The function of a stored workflow. */
+  codeOf(state: WorkflowState, action: string): Workflow<never> {
+    const workflow = this.#workflows.get(state.workflowName);
+    if (workflow !== undefined && state.history[0]?.type === "workflow_started") return workflow;
+    const why = workflow === undefined
+      ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
+      : "its history does not begin with workflow_started";
+    throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
+  }
+
+  // Runs that become live
+
+  /** Stores the first event of a run and makes the run live. Answers a stored run instead, if that is to be joined. */
+  async start(
+    workflow: Workflow<never>,
+    workflowId: string,
+    event: WorkflowStartedEvent,
+    options: ExecuteOptions,
+    isSame?: (state: WorkflowState) => boolean,
+  ): Promise<Run | WorkflowState> {
+    const { workflowName } = event;
+    const runId = await this.delivery.create(workflowId, event, options, isSame);
+    this.assertOpen("execute", workflowId);
+    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+    if (typeof runId !== "string") return runId;
+    const run = new Run(this.environment, workflow, { workflowId, runId, workflowName }, [event], false);
+    this.#begin(run, event);
+    return run;
+  }
+
+  #begin(run: StartableRun, started?: WorkflowEvent): void {
+    if (this.#closed !== undefined) return run.suspend(closedError()); // it continues one that was late
+    this.liveRuns.set(run);
+    run.start(started);
+    this.liveRuns.started(run);
+  }
+
+  /** Makes a stored run live, or answers why it cannot be. */
+  resume(state: WorkflowState): Chain | WorkflowError {
+    let workflow: Workflow<never>;
+    try {
+      workflow = this.codeOf(state, "recover workflow");
+    } catch (error) {
+      this.environment.runs.report(error);
+      return error as WorkflowError;
+    }
+    const run = new Run(this.environment, workflow, state, state.history, true);
+    this.#begin(run);
+    return run.chain;
+  }
+
+  /** Resumes every running workflow of the store. Answers a handle for each that was not live here. */
+  recover(): Promise<Handle[]> {
+    return this.liveRuns.opening(async () => {
+      const states = await this.store.running();
+      this.assertOpen("recover");
+      const handles: Handle[] = [];
+      for (const state of states) {
+        const handle = await this.#recoverOne(state);
+        if (handle !== undefined) handles.push(handle);
+      }
+      for (const state of states) void this.delivery.closeOrphan(state);
+      return handles;
+    });
+  }
+
+  /** Resumes a workflow that the store has listed. Answers a handle if it was not live here. */
+  async #recoverOne(state: WorkflowState): Promise<Handle | undefined> {
+    const { workflowId } = state;
+    let older: LiveRun | undefined;
+    for (;;) {
+      const live = this.liveRuns.get(workflowId);
+      if (live?.runId === state.runId) return void live.takeOver(state.history.length);
+      if (live === older) {
+        live?.changed(null); // it finds out that it is over
+        return this.handle(state, this.resume(state));
+      }
+      older = live; // unless it has continued the run that was listed
+      const newest = await this.store.load(workflowId);
+      if (newest?.status !== "running") return undefined;
+      state = newest;
+    }
+  }
+
+  /** Starts a child, or finds the one that the same command started before, here or in another executor. */
+  #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Handle> {
+    const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
+    const started: WorkflowStartedEvent = Object.freeze({
+      type: "workflow_started",
+      at: this.timing.clock.now(),
+      workflowName,
+      input,
+      ...this.environment.runs.stamp,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
+    });
+    const starting = this.liveRuns.opening(async () => {
+      const run = await this.start(workflow, workflowId, started, {}, (stored) => isChildOf(stored, parent, seq));
+      if (run instanceof Run) return this.handle(run, run.chain);
+      const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
+      // If its code is not known here, another executor may run it.
+      return this.handle(run, live instanceof WorkflowError ? undefined : live);
+    });
+    return this.delivery.startingChild(workflowId, starting);
+  }
+
+  /** The parent of a run waits for its end. */
+  #notifyParent(child: LiveRun): void {
+    const { parent, status } = child;
+    if (parent === undefined || (status === "running" && this.#closed !== undefined)) return; // all are suspended then
+    const run = this.liveRuns.get(parent.workflowId);
+    if (run?.runId === parent.runId) run.childEnded(parent.seq, child);
+  }
+
+  // The end
+
+  /** Suspends all runs, once their activities had `drainMs` to end. */
+  close(drainMs: number): Promise<void> {
+    return this.#closed ??= this.#close(drainMs);
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    await null; // `#closed` is set from here on
+    const error = closedError();
+    for (const run of this.liveRuns.values()) if (run instanceof DormantRun) run.suspend(error); // it must not wake
+    const runs = [...this.liveRuns.values()] as Run[];
+    if (drainMs > 0) await this.#drain(runs, drainMs);
+    for (const run of runs) run.suspend(error);
+    this.store.close(error);
+    this.liveRuns.close(error);
+    await Promise.all(runs.map((run) => run.written()));
+  }
+
+  /** Lets the activities of runs end, unless that takes longer than `ms`. */
+  async #drain(runs: readonly Run[], ms: number): Promise<void> {
+    const { clock, timers } = this.timing;
+    const drained = Promise.all(runs.map((run) => run.drain()));
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => timer = timers.set(clock.now() + ms, resolve));
+    await Promise.race([drained, late]);
+    timers.clear(timer);
+  }
+}
