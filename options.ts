@@ -1,252 +1,445 @@
 /**
- * The options of an executor and of its methods.
+ * The options of an executor and of its methods, and what an executor reports about a workflow.
+ *
+ * This module holds types only. The executor checks the values at the call.
+ *
+ * @example
+ * ```ts
+ * import { Executor, type ExecutorOptions } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options: ExecutorOptions = { maxConcurrentActivities: 10, maxPayloadBytes: 1_000_000 };
+ * await using executor = new Executor(options);
+ * const handle = await executor.execute(() => "done", { id: "a", labels: { team: "billing" } });
+ * assertEquals(await handle.result(), "done");
+ * ```
  *
  * @module
  */
 
 import type { Clock } from "./clock.ts";
-import type { SignalDefinition } from "./definitions.ts";
 import type { Hooks, Middleware } from "./hooks.ts";
 import type {
   ActivityContext,
+  ErrorRecord,
   Labels,
   RetryPolicy,
   WorkflowContext,
   WorkflowEvent,
   WorkflowLogger,
-  WorkflowState,
   WorkflowStatus,
   WorkflowStore,
 } from "./types.ts";
 
-/** Answers what runs in place of an activity, which has this name in the history; nothing if it runs itself. */
+/**
+ * Chooses the function that runs in place of an activity. Returns `undefined` if the activity itself runs.
+ *
+ * @category Executor
+ */
 export type ReplaceActivity = (activity: AnyActivity, name: string) => AnyActivity | undefined;
 
-/** A function that an executor may run as an activity. */
+/**
+ * A function that an executor can run as an activity, whatever its input is.
+ *
+ * @category Executor
+ */
 export type AnyActivity = (input: never, context: ActivityContext) => unknown;
 
-/** Options of an {@linkcode Executor}. */
+/**
+ * A function that an executor can run as a workflow, whatever its input is.
+ *
+ * @category Executor
+ */
+// deno-lint-ignore no-explicit-any -- a context for every input: a function that continues with any input is accepted
+export type AnyWorkflow = (ctx: WorkflowContext<any>, input: never) => unknown;
+
+/**
+ * Options of an {@linkcode Executor}.
+ *
+ * @category Executor
+ */
 export interface ExecutorOptions {
-  /** Where the runs are kept. */
-  readonly store: WorkflowStore;
+  /**
+   * Stores the runs.
+   *
+   * @default {a new InMemoryStore}
+   */
+  readonly store?: WorkflowStore | undefined;
   /**
    * Gives the time and the timers.
    *
    * @default {systemClock}
    */
-  readonly clock?: Clock;
-  /** The workflows that `recover()` can go on with, by name. A workflow that was executed here is known as well. */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  readonly clock?: Clock | undefined;
   /**
-   * The version of the workflows' code: recorded in every run that begins here, for `ctx.workflowVersion`.
+   * The workflows that `recover()` can resume, by name. A workflow that this executor has executed is known too.
+   *
+   * @default {none}
+   */
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>> | undefined;
+  /**
+   * The version of the workflows' code. Every run that begins here records it, for `ctx.workflowVersion`.
    *
    * @default {undefined}
    */
-  readonly workflowVersion?: string;
+  readonly workflowVersion?: string | undefined;
   /**
-   * Functions that hear of events.
+   * Functions that are called with each stored event.
    *
    * @default {none}
    */
-  readonly hooks?: Hooks;
+  readonly hooks?: Hooks | undefined;
   /**
-   * Functions that stand around calls, the first outermost.
+   * Functions that wrap calls. The first is the outermost.
    *
    * @default {none}
    */
-  readonly middleware?: readonly Middleware[];
+  readonly middleware?: readonly Middleware[] | undefined;
   /**
-   * Gives the function that runs in place of an activity, such as a fake in a test or a stub where the real one cannot run:
-   * it gets the same input and context, and the activity's options hold. Nothing if the activity itself is to run.
+   * Chooses the function that runs in place of an activity, such as a fake in a test. It gets the same input and context,
+   * and the activity's options apply. If it returns `undefined`, the activity itself runs.
    *
    * @default {every activity runs itself}
    */
-  readonly replaceActivity?: ReplaceActivity;
+  readonly replaceActivity?: ReplaceActivity | undefined;
   /**
-   * Gets what hooks and middleware throw, and what `recover()` cannot go on with.
+   * Gets the errors that hooks, middleware and loggers throw, and the errors of runs that `recover()` cannot resume.
    *
    * @default {console.error}
    */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Gets what workflows write to `ctx.log`.
+   * Gets the lines that workflows write to `ctx.log`.
    *
    * @default {console}
    */
-  readonly logger?: WorkflowLogger;
+  readonly logger?: WorkflowLogger | undefined;
   /**
-   * When a failing store is asked again.
+   * When a call of the store that failed is repeated.
    *
    * @default {5 attempts, from 50 ms}
    */
-  readonly storeRetry?: RetryPolicy;
+  readonly storeRetry?: RetryPolicy | undefined;
   /**
-   * How many attempts of activities may run at a time: an integer from 1. The others wait, without holding the clock; runs
-   * take turns, so that one with 10,000 activities holds no other up. `totalTimeoutMs` counts meanwhile, `timeoutMs` does
-   * not. An attempt that was given up (timed out, cancelled) counts no more, though its function may go on if it does not
-   * heed its signal. An activity that waits for another activity of this executor keeps its place meanwhile.
+   * Maximum number of activity attempts that run at a time; a positive integer. The others wait in a queue, which does not
+   * stop a virtual clock. Runs take turns, so that a run with 10,000 activities does not delay the others.
+   *
+   * A queued attempt uses up `totalTimeoutMs`, but not `timeoutMs`. An attempt that was given up (timed out, cancelled) no
+   * longer counts, although its function continues if it ignores its signal. An activity that waits for another activity of
+   * this executor keeps its slot meanwhile.
    *
    * @default {no limit}
    */
-  readonly maxConcurrentActivities?: number;
+  readonly maxConcurrentActivities?: number | undefined;
   /**
-   * How many workflows may run at a time: an integer from 1. The others are stored at once, and their code begins in order of
-   * arrival as others end. Children do not count, since their parents wait for them.
+   * Maximum number of workflows that run at a time; a positive integer. The others are stored at once, and their code
+   * begins in order of arrival when other workflows end. Children do not count, because their parents wait for them.
    *
    * @default {no limit}
    */
-  readonly maxConcurrentWorkflows?: number;
+  readonly maxConcurrentWorkflows?: number | undefined;
   /**
-   * How long nothing goes on for a run before it is parked, in milliseconds, from 0: dropped from memory, and replayed from
-   * the store when something comes for it: a signal, an update, a query, the point in time that it waits for, the end of a
-   * child. A replay takes time in proportion to the history. A run rests while all that its code waits for is of its
-   * context and no activity; one with an update that is not answered stays. It counts as running, for `maxConcurrentWorkflows`
-   * too. No timer is set for it: the executor looks for runs to park when something has come to rest in it.
+   * How long a run is idle before it becomes dormant, in milliseconds, from 0. A dormant run is dropped from memory. It is
+   * replayed from the store when something arrives: a signal, an update, a query, the time of a timer, the end of a child.
+   * A replay takes time in proportion to the history.
+   *
+   * A run is idle while its code waits only for its context, and not for an activity or an update in progress. A dormant
+   * run still counts for `maxConcurrentWorkflows`. No timer is set: idle runs are checked when a run becomes idle.
    *
    * @default {never}
    */
-  readonly parkAfterMs?: number;
+  readonly dormantAfterMs?: number | undefined;
   /**
-   * How many events a history may have beside its last one: an integer from 1. A workflow that would need more fails with code
-   * `history_too_long`, and without its compensations, which need events too; before that it goes on by `ctx.continueAsNew()`.
-   * What is sent to a run that is live nowhere is stored: it fails when somebody goes on with it.
+   * Maximum number of events in a history, the last event not counted; a positive integer. A workflow that needs more fails
+   * with code `history_too_long`. Its compensations do not run, because they need events too. Before that, a long workflow
+   * starts a new run by `ctx.continueAsNew()`. Events that are sent to a run that is live nowhere are stored; the run fails
+   * when it is resumed.
    *
    * @default {no limit}
    */
-  readonly maxHistoryEvents?: number;
+  readonly maxHistoryEvents?: number | undefined;
   /**
-   * How large an input, a payload or a result may be, in bytes as JSON in UTF-8, about: an integer from 1. Whatever is larger
-   * is a `RangeError`, at the call or of the activity or the workflow that answers it. A run keeps the limit that it began with.
+   * Maximum size of an input, a payload or a result, in bytes (approximately, as JSON in UTF-8); a positive integer. A
+   * larger value is refused with a `RangeError`: at the call, or as the failure of the activity or workflow that returned
+   * it. A run keeps the limit that it began with.
    *
    * @default {no limit}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /**
-   * Gives numbers from 0 to below 1, for the jitter of delays.
+   * Returns a number from 0 to below 1, for the jitter of delays.
    *
    * @default {Math.random}
    */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /**
-   * Gives the ID of a new run of a workflow: a string that no other run of that workflow has had. Asked before
-   * the run is stored, which another executor may have forestalled. What `ctx.random()` and
-   * `ctx.uuid()` answer follows from it, so a test that chooses the IDs gets the same run again.
+   * Returns the ID of a new run: a string that no other run of that workflow has had. It is called before the run is
+   * stored, and the start can still fail. The values of `ctx.random()` and `ctx.uuid()` follow from this ID, so a test that
+   * chooses the IDs gets the same run again.
    *
    * @default {a random UUID}
    */
-  readonly newRunId?: (workflowId: string) => string;
+  readonly newRunId?: ((workflowId: string) => string) | undefined;
 }
 
-/** Options of {@linkcode Executor.execute}. */
+/**
+ * Options of {@linkcode Executor.execute}.
+ *
+ * @category Executor
+ */
 export interface ExecuteOptions<Input = unknown> {
   /**
-   * The workflow's ID: any string but the empty one.
+   * The workflow's ID; a non-empty string.
    *
    * @default {a random UUID}
    */
-  readonly id?: string;
-  /** The workflow's input. */
-  readonly input?: Input;
+  readonly id?: string | undefined;
   /**
-   * What to find the run by: names and texts, for `WorkflowFilter.labels` and `ctx.labels`.
+   * The workflow's input. Required if the workflow's function requires it.
+   *
+   * @default {undefined}
+   */
+  readonly input?: Input | undefined;
+  /**
+   * Names and texts by which the run is found, for `WorkflowFilter.labels` and `ctx.labels`.
    *
    * @default {none}
    */
-  readonly labels?: Labels;
+  readonly labels?: Labels | undefined;
   /**
-   * How long the workflow may take from its start, in milliseconds, above 0; then it fails with a `TimeoutError`.
+   * How long the workflow may take from its start, in milliseconds, above 0. Then it fails with a `TimeoutError`.
    *
-   * @default {forever}
+   * @default {no limit}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * How long after the call the workflow's code begins, in milliseconds, from 0. The run is stored and `running` at once,
-   * and signals wait for it; a cancellation before that time ends it without a call of the function. Kept over a restart.
+   * and its signals wait. A cancellation before that time ends the run, and the function is never called. The delay
+   * survives a restart.
    *
    * @default {0}
    */
-  readonly startAfterMs?: number;
+  readonly startAfterMs?: number | undefined;
   /**
-   * When the workflow's code begins, in milliseconds since the epoch on the executor's clock; in the past means at once.
-   * Otherwise as `startAfterMs`, which it excludes.
+   * When the workflow's code begins, in milliseconds since the epoch on the executor's clock; a time in the past means at
+   * once. Otherwise the same as `startAfterMs`. Only one of the two can be given.
    *
    * @default {at once}
    */
-  readonly startAt?: number;
+  readonly startAt?: number | undefined;
   /**
-   * What to do if a workflow of this ID is running: `"fail"` rejects with `already_running`; `"join"` answers a handle to
-   * the running one, and leaves the other options out of account; `"terminate"` terminates it and starts the new one.
+   * What happens if a workflow of this ID is running:
    *
-   * @default {"fail"}
+   * - `"reject"`: the call rejects with code `already_running`.
+   * - `"join"`: the call returns a handle to the running workflow, and the other options are ignored.
+   * - `"replace"`: the running workflow is terminated, and the new run starts.
+   *
+   * @default {"reject"}
    */
-  readonly onConflict?: "fail" | "join" | "terminate";
+  readonly onConflict?: "reject" | "join" | "replace" | undefined;
   /**
-   * What to do if a workflow of this ID has finished: `"allow"` replaces it by the new run; `"reject"` rejects with
-   * `already_finished`; `"join"` answers a handle to the finished one, and leaves the other options out of account.
+   * What happens if a workflow of this ID has finished:
    *
-   * @default {"allow"}
+   * - `"replace"`: the new run starts and replaces it.
+   * - `"reject"`: the call rejects with code `already_finished`.
+   * - `"join"`: the call returns a handle to the finished workflow, and the other options are ignored.
+   *
+   * @default {"replace"}
    */
-  readonly reuse?: "allow" | "reject" | "join";
+  readonly reuse?: "replace" | "reject" | "join" | undefined;
   /**
    * Cancels the workflow when it is aborted.
    *
    * @default {none}
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** The options of {@linkcode Executor.execute}: to be left out where the workflow takes no input. */
+/**
+ * The arguments of {@linkcode Executor.execute} after the function. The options can be left out where the workflow needs no
+ * input.
+ *
+ * @category Executor
+ */
 export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
   : [options: ExecuteOptions<Input> & { readonly input: Input }];
 
-/** Options of {@linkcode Executor.close}. */
+/**
+ * Options of {@linkcode Executor.close}.
+ *
+ * @category Executor
+ */
 export interface CloseOptions {
   /**
-   * How long activities that run may go on, so that their outcomes are stored, in milliseconds of the executor's clock, from
-   * 0. No other attempt begins meanwhile.
+   * How long running activities may continue, so that their outcomes are stored, in milliseconds of the executor's clock,
+   * from 0. No new attempt begins meanwhile.
    *
    * @default {0}
    */
-  readonly drainMs?: number;
+  readonly drainMs?: number | undefined;
 }
 
-/** A signal to send. */
-export interface Signal<Payload = unknown> {
-  /** The name that the workflow receives it under. */
-  readonly name: string | SignalDefinition<Payload>;
+/**
+ * Options of {@linkcode Executor.signal}.
+ *
+ * @category Executor
+ */
+export interface SignalOptions {
   /**
-   * What to attach.
+   * The sender, for the history.
    *
    * @default {undefined}
    */
-  readonly payload?: NoInfer<Payload>;
-  /**
-   * Who sends it, for the history.
-   *
-   * @default {undefined}
-   */
-  readonly senderId?: string;
+  readonly senderId?: string | undefined;
 }
 
-/** Options of {@linkcode Executor.update}. */
+/**
+ * Options of {@linkcode Executor.update}.
+ *
+ * @category Executor
+ */
 export interface UpdateOptions {
   /**
-   * Tells a repetition from a second request: the same ID gets the same answer, also over a restart, and the handler runs
-   * once.
+   * Identifies the request. A repeated request with the same ID gets the same answer, also after a restart, and the handler
+   * runs once.
    *
    * @default {a random UUID}
    */
-  readonly updateId?: string;
+  readonly updateId?: string | undefined;
 }
 
-/** What {@linkcode Executor.query} answers without a handler, by type of query. */
-export interface QueryAnswers {
-  /** Where the workflow stands. */
+/**
+ * Options of {@linkcode Executor.describe}.
+ *
+ * @category Executor
+ */
+export interface DescribeOptions {
+  /**
+   * Whether the description contains the history.
+   *
+   * @default {false}
+   */
+  readonly history?: boolean | undefined;
+}
+
+/**
+ * A workflow, running or finished, as {@linkcode Executor.describe} reports it.
+ *
+ * @category Executor
+ */
+export interface WorkflowDescription {
+  /** The workflow's ID. */
+  readonly id: string;
+  /** The ID of the run. */
+  readonly runId: string;
+  /** The name under which the workflow is registered. */
+  readonly workflowName: string;
+  /** The run's status. */
   readonly status: WorkflowStatus;
   /** The workflow's input. */
   readonly input: unknown;
-  /** What happened so far. */
-  readonly history: readonly WorkflowEvent[];
-  /** All that is stored. */
-  readonly state: WorkflowState;
+  /** The run's labels; empty if it has none. */
+  readonly labels: Labels;
+  /** The result of the workflow, if it is `completed`. */
+  readonly result?: unknown;
+  /** How the workflow ended, if it is `failed` or `canceled`. */
+  readonly error?: ErrorRecord | undefined;
+  /** When the run was created, in milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** When the state last changed, in milliseconds since the epoch. */
+  readonly updatedAt: number;
+  /** How many events the history has. */
+  readonly historyLength: number;
+  /** What the run waits for, if it is live in this executor; else `undefined`. See {@linkcode OpenRun.waitsFor}. */
+  readonly waitsFor?: readonly Wait[] | undefined;
+  /** The events, oldest first, if the call asked for them with `{ history: true }`. */
+  readonly history?: readonly WorkflowEvent[] | undefined;
 }
+
+/**
+ * What {@linkcode Executor.describe} returns for the given options: the history is there if the options ask for it.
+ *
+ * @category Executor
+ */
+export type Described<Options extends DescribeOptions> = Options extends { readonly history: true }
+  ? WorkflowDescription & { readonly history: readonly WorkflowEvent[] }
+  : WorkflowDescription;
+
+/**
+ * A run that is live in an executor.
+ *
+ * @category Executor
+ */
+export interface OpenRun {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** The ID of the run. */
+  readonly runId: string;
+  /** The name under which the workflow is recorded. */
+  readonly workflowName: string;
+  /**
+   * The operations that the run has begun and that have not ended, whether or not its code awaits them now. Empty while its
+   * code runs, while the store works, and while its code waits for a promise that its context did not make.
+   */
+  readonly waitsFor: readonly Wait[];
+}
+
+/**
+ * One operation that a run waits for.
+ *
+ * @category Executor
+ */
+export type Wait =
+  | {
+    /** A signal. A wait with a `timeoutMs` also has a `timer`. */
+    readonly type: "signal";
+    /** The signal's name. */
+    readonly name: string;
+  }
+  | {
+    /** A sleep or a timeout. */
+    readonly type: "timer";
+    /** When it is due, in milliseconds since the epoch. */
+    readonly dueAt: number;
+  }
+  | {
+    /** The outcome of an activity. */
+    readonly type: "activity";
+    /** The activity's name. */
+    readonly name: string;
+    /** The attempt that runs or comes next, counted from 1. */
+    readonly attempt: number;
+    /**
+     * `running`; `retrying` at `retryAt` after a failure; `queued` while it has no slot, or while no executor here performs
+     * it yet.
+     */
+    readonly status: "running" | "retrying" | "queued";
+    /** When the next attempt is due, in milliseconds since the epoch, if it is `retrying`. */
+    readonly retryAt?: number | undefined;
+  }
+  | {
+    /** The end of a child workflow. */
+    readonly type: "child";
+    /** The child's ID. */
+    readonly workflowId: string;
+  }
+  | {
+    /** A condition of `ctx.waitUntil`. A wait with a `timeoutMs` also has a `timer`. */
+    readonly type: "condition";
+  }
+  | {
+    /** A slot of `maxConcurrentWorkflows`. */
+    readonly type: "slot";
+  }
+  | {
+    /** The run is dormant (`dormantAfterMs`): its waits are in the store only. */
+    readonly type: "dormant";
+    /** When it resumes by itself, in milliseconds since the epoch; `undefined` if it does not. */
+    readonly wakesAt?: number | undefined;
+  }
+  | {
+    /** The time at which its code begins. */
+    readonly type: "start";
+    /** In milliseconds since the epoch. */
+    readonly startAt: number;
+  };
