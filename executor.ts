@@ -28,13 +28,12 @@
 import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type MiddlewareCall, type RunInfo } from "./hooks.ts";
 import type { QueryDefinition, UpdateDefinition } from "./definitions.ts";
+import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import type {
   ChildStartedEvent,
-  InputArgs,
+  DeepReadonly,
   Labels,
   UpdateCompletedEvent,
-  Workflow,
-  WorkflowContext,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowState,
@@ -137,7 +136,7 @@ export class Executor {
     const { store, workflows, storeRetry, parkAfterMs, ...rest } = completeOptions(options);
     const { clock, random } = rest;
     for (const [name, workflow] of Object.entries(workflows)) {
-      this.#workflows.set(name, workflow);
+      this.#workflows.set(name, workflow as Workflow<never>);
       this.#names.set(workflow, name);
     }
     const turns = new Turns(clock);
@@ -184,10 +183,10 @@ export class Executor {
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If a time among the options is out of its range, or the input is larger than `maxPayloadBytes`.
    */
-  execute<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
+  execute<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input>
-  ): Promise<WorkflowHandle<Awaited<Output>>> {
+  ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     const options = args[0] ?? {};
     if (typeof options !== "object") {
       return Promise.reject(invalid("options", options, "an object", "execute workflow"));
@@ -207,10 +206,10 @@ export class Executor {
    * name the IDs.
    * @throws {TypeError} If `options` is no array.
    */
-  async executeMany<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
+  async executeMany<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
     options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
-  ): Promise<WorkflowHandle<Awaited<Output>>[]> {
+  ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>[]> {
     if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
     const errors: unknown[] = [];
     const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
@@ -222,7 +221,7 @@ export class Executor {
       }
     }));
     const failed = errors.flat(); // without the holes
-    if (failed.length === 0) return handles as WorkflowHandle<Awaited<Output>>[];
+    if (failed.length === 0) return handles as WorkflowHandle<DeepReadonly<Awaited<Returned>>>[];
     throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
   }
 
@@ -282,7 +281,7 @@ export class Executor {
     id: string,
     query: string | QueryDefinition<Result, Args>,
     ...args: Args
-  ): Promise<Result>;
+  ): Promise<DeepReadonly<Result>>;
   query(id: string, query: string | QueryDefinition, ...args: unknown[]): Promise<unknown> {
     return this.#call({ kind: "query", workflowId: id }, async () => {
       const action = "query workflow";
@@ -321,8 +320,8 @@ export class Executor {
   update<Result = unknown, Input = unknown>(
     id: string,
     update: string | UpdateDefinition<Result, Input>,
-    ...args: InputArgs<NoInfer<Input>, UpdateOptions>
-  ): Promise<Result> {
+    ...args: InputArgs<NoInfer<DeepReadonly<Input>>, UpdateOptions>
+  ): Promise<DeepReadonly<Result>> {
     return this.#call({ kind: "update", workflowId: id }, async () => {
       const action = "update workflow";
       checkText("id", id, action);
@@ -351,7 +350,7 @@ export class Executor {
       }
       const way = "ask the executor that runs it, or call recover() if that is gone";
       throw new WorkflowError("unsupported", `${cannot(action, id)}: it is not live in this executor; ${way}`);
-    }) as Promise<Result>;
+    }) as Promise<DeepReadonly<Result>>;
   }
 
   /**
@@ -394,8 +393,8 @@ export class Executor {
    * @param id The workflow's ID.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow.
    */
-  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<Result>> {
-    return this.#handles.create(await this.#handles.load(id, "find")) as WorkflowHandle<Result>;
+  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
+    return this.#handles.create(await this.#handles.load(id, "find")) as WorkflowHandle<DeepReadonly<Result>>;
   }
 
   /**

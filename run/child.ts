@@ -12,7 +12,8 @@
 import type { Clock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
-import type { ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStatus } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import type { Command, Effect, Pending } from "./replay.ts";
 import { toStored } from "../history/value.ts";

@@ -12,7 +12,8 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
 import type { Chain, LiveRun, Parked, UpdateRequest } from "./live.ts";
 import type { Wait } from "./waits.ts";

@@ -6,7 +6,8 @@
 
 import { type ContextHost, ReplayContext } from "./context.ts";
 import type { NonDeterminismError } from "../errors.ts";
-import type { Workflow, WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { WorkflowState } from "../types.ts";
 import { Replay, type ReplayListener } from "./replay.ts";
 import type { Outcome } from "./handlers.ts";
 import { Turns } from "./turns.ts";

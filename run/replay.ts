@@ -11,15 +11,13 @@
  */
 
 import { CanceledError, CompensationError, NonDeterminismError, TimeoutError } from "../errors.ts";
+import type { ActivityOptions } from "../activity.ts";
+import type { ChildOptions, Workflow, WorkflowContext } from "../context.ts";
 import type {
   ActivityAttemptFailedEvent,
-  ActivityOptions,
   CancelRequestedEvent,
-  ChildOptions,
   CommandEvent,
   ErrorRecord,
-  Workflow,
-  WorkflowContext,
   WorkflowEvent,
   WorkflowStartedEvent,
 } from "../types.ts";

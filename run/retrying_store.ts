@@ -7,8 +7,8 @@
 
 import type { Clock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
-import { retryDelayMs } from "../retry.ts";
-import type { AppendBatch, RetryPolicy, WorkflowState, WorkflowStore } from "../types.ts";
+import { retryDelayMs, type RetryPolicy } from "../retry.ts";
+import type { AppendBatch, WorkflowState, WorkflowStore } from "../types.ts";
 import type { Timers } from "./timers.ts";
 import type { Turns } from "./turns.ts";
 

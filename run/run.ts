@@ -12,10 +12,10 @@
 import { type ContextHost, ReplayContext } from "./context.ts";
 import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
 import type { Hooks, RunInfo } from "../hooks.ts";
+import type { Workflow } from "../context.ts";
 import type {
   ChildStartedEvent,
   ErrorRecord,
-  Workflow,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowState,

@@ -7,8 +7,8 @@
 import { systemClock, systemRandom } from "../clock.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
-import { validateRetryPolicy } from "../retry.ts";
-import type { RetryPolicy, WorkflowStartedEvent } from "../types.ts";
+import { type RetryPolicy, validateRetryPolicy } from "../retry.ts";
+import type { WorkflowStartedEvent } from "../types.ts";
 import {
   cannot,
   checkChoice,

@@ -29,7 +29,9 @@
  * @module
  */
 
-import type { ErrorRecord, Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { AnyWorkflow } from "../options.ts";
+import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import { checkFunction, checkObject, checkText, invalid } from "../util/check.ts";
 import { decode, encode } from "../history/codec.ts";
 import { applyBatch, validateEvent } from "../history/history.ts";
@@ -49,7 +51,7 @@ export interface AssertReplaysOptions {
    *
    * @default {none}
    */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>> | undefined;
 }
 
 /**
@@ -64,7 +66,7 @@ export interface AssertReplaysOptions {
  * @throws {TypeError} If an argument is bad, or a text is none of a history.
  */
 export async function assertReplays<Input>(
-  workflow: (ctx: WorkflowContext, input: Input) => unknown,
+  workflow: Workflow<Input>,
   histories: string | WorkflowState | readonly (string | WorkflowState)[],
   options: AssertReplaysOptions = {},
 ): Promise<void> {
