@@ -1,9 +1,12 @@
 /**
- * Activities with options of their own, so that not every call has to repeat them.
+ * Activities: functions with side effects, their options, and the context that they receive.
+ *
+ * Owns the options that belong to an activity itself, so that not every call has to repeat them. The executor runs the
+ * activities.
  *
  * @example
  * ```ts
- * import { activity, Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+ * import { activity, Executor, type WorkflowContext } from "@rockpool/workflow";
  * import { assertEquals } from "@std/assert";
  *
  * let calls = 0;
@@ -12,29 +15,135 @@
  *   return `charged ${cents}`;
  * }, { name: "charge", retry: { maxAttempts: 5, initialIntervalMs: 1 } });
  *
- * await using executor = new Executor({ store: new InMemoryStore() });
+ * await using executor = new Executor();
  * const order = (ctx: WorkflowContext) => ctx.executeActivity(charge, 500, { timeoutMs: 1000 });
  * assertEquals(await (await executor.execute(order)).result(), "charged 500");
  *
- * assertEquals(charge(7), "charged 7"); // in a unit test, it is the function that it was
+ * assertEquals(charge(7), "charged 7"); // a unit test calls it as the function that it is
  * ```
  *
  * @module
  */
 
-import type { ActivityContext, ActivityOptions } from "./types.ts";
-import { cannot, checkFunction, checkNumber, checkObject, checkText, invalid } from "./util/check.ts";
-import { validateRetryPolicy } from "./retry.ts";
+import { type RetryPolicy, validateRetryPolicy } from "./retry.ts";
+import type { DeepReadonly } from "./types.ts";
+import { cannot, checkFunction, checkNumber, checkOptions, checkText, invalid } from "./util/check.ts";
 
 /**
- * Gives an activity default options. What a call of `executeActivity` gives takes precedence, property by property;
- * `undefined` leaves the default. A call that asks for `atMostOnce` does without a default `retry`.
+ * An activity: a function with side effects. Its input and its result are values that structured clone accepts. It may
+ * return a promise.
  *
- * @param fn The activity. If it has defaults already, `defaults` change them in the same way.
+ * The input is deeply readonly, because a value from the history is frozen. A function whose input type has a mutable array
+ * is refused; declare the array as `readonly`. Where the input's type is not declared, it is readonly.
+ *
+ * @category Workflow code
+ */
+export type Activity<Input = unknown, Output = unknown> = ActivityFunction<Input, Output | PromiseLike<Output>>;
+
+/**
+ * An {@linkcode Activity} by what its function returns: a value, a promise, or one or the other. `executeActivity` infers
+ * these types from it.
+ *
+ * @category Workflow code
+ */
+export type ActivityFunction<Input, Returned> =
+  & ((input: Input, context: ActivityContext) => Returned)
+  & (DeepReadonly<Input> extends Input ? unknown : (input: DeepReadonly<Input>, context: ActivityContext) => unknown);
+
+/**
+ * The second argument of an activity.
+ *
+ * @category Workflow code
+ */
+export interface ActivityContext {
+  /** Is aborted when the attempt times out, the workflow is cancelled or has ended, or the executor is closed. */
+  readonly signal: AbortSignal;
+  /** The number of the attempt, counted from 1. */
+  readonly attempt: number;
+  /** The ID of the workflow that called the activity. */
+  readonly workflowId: string;
+  /** The ID of the run that called the activity. */
+  readonly runId: string;
+  /** The same for every attempt of this call, also after a restart. No other call has it. */
+  readonly idempotencyKey: string;
+  /**
+   * The last details that an earlier attempt gave to {@linkcode ActivityContext.heartbeat}, as they are stored; `undefined`
+   * if there are none. After a restart they can be older than the last call: by half of `heartbeatTimeoutMs`, or by one
+   * second if that is not given.
+   */
+  readonly heartbeatDetails: unknown;
+  /**
+   * Reports that the attempt is alive, and its progress. The next attempt gets the last details, so that it can continue
+   * where this attempt stopped. It can be called often: only some calls are recorded.
+   *
+   * It does nothing after the attempt has returned or thrown.
+   *
+   * @param details A value that structured clone accepts. If it is omitted, the last details stay.
+   * @throws {TypeError} If the details cannot be stored.
+   * @throws {RangeError} If they are larger than the executor's `maxPayloadBytes`.
+   * @throws The reason of `signal`, if nothing waits for the attempt any more. This ends a loop that does not check `signal`.
+   */
+  heartbeat(details?: unknown): void;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.executeActivity} and {@linkcode activity}.
+ *
+ * @category Workflow code
+ */
+export interface ActivityOptions {
+  /**
+   * The name in the history; a non-empty string.
+   *
+   * @default {the function's name, or "anonymous"}
+   */
+  readonly name?: string | undefined;
+  /**
+   * When a failed attempt is repeated; `{}` for the default policy.
+   *
+   * @default {undefined}: one attempt
+   */
+  readonly retry?: RetryPolicy | undefined;
+  /**
+   * How long one attempt may take, in milliseconds, above 0. An attempt that timed out can be retried.
+   *
+   * @default {no limit}
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * How long all attempts and the delays between them may take, in milliseconds, above 0.
+   *
+   * @default {no limit}
+   */
+  readonly totalTimeoutMs?: number | undefined;
+  /**
+   * How long an attempt may take between two heartbeats, in milliseconds, above 0. Then it fails with a `TimeoutError` and
+   * can be retried.
+   *
+   * @default {no limit}
+   */
+  readonly heartbeatTimeoutMs?: number | undefined;
+  /**
+   * Whether the activity never runs a second time. It has no retries. If the process dies while it runs, it fails on
+   * recovery with code `activity_interrupted`.
+   *
+   * @default {false}
+   */
+  readonly atMostOnce?: boolean | undefined;
+}
+
+/**
+ * Gives an activity default options. The options of a call of `executeActivity` take precedence, one by one; `undefined`
+ * leaves the default. A call with `atMostOnce` ignores a default `retry`.
+ *
+ * @param fn The activity. If it already has defaults, `defaults` override them one by one.
  * @param defaults Its options.
- * @returns A function that does what `fn` does, to be passed to `executeActivity` or called in a unit test. `fn` itself
- * gets no defaults.
- * @throws {TypeError | RangeError} If an argument is bad.
+ * @returns A function that does the same as `fn`, for `executeActivity` or for a call in a unit test. `fn` itself does not
+ * get the defaults.
+ * @throws {TypeError} If an argument is invalid or an option is unknown.
+ * @throws {RangeError} If a number among the options is out of its range.
+ *
+ * @category Workflow code
  */
 export function activity<Fn extends (input: never, context: ActivityContext) => unknown>(
   fn: Fn,
@@ -51,38 +160,56 @@ export function activity<Fn extends (input: never, context: ActivityContext) => 
 /** Any function. */
 type AnyFunction = (...args: never[]) => unknown;
 
-/** Where a function keeps its defaults. */
+/** The property in which a function keeps its defaults. */
 const defaults = Symbol("defaults");
 
-/** Gives a function defaults. */
 function setDefaults(activity: AnyFunction, options: ActivityOptions): void {
   Object.defineProperty(activity, defaults, { value: Object.freeze({ ...options }) });
 }
 
 /**
- * What holds for a call.
+ * The options of a call that gives none. Such a call, the most frequent one, skips the checks of options.
+ *
+ * @internal
+ */
+export const noOptions: ActivityOptions = /* @__PURE__ */ Object.freeze({});
+
+/**
+ * The options that apply to a call: those of the call, and the activity's own for the others.
  *
  * @internal
  */
 export function optionsOf(activity: AnyFunction, options: ActivityOptions): ActivityOptions {
   const own = (activity as { [defaults]?: ActivityOptions })?.[defaults];
   if (own === undefined || typeof options !== "object" || options === null) return options;
+  if (options === noOptions) return own;
   const all: Record<string, unknown> = { ...own };
   if (options.atMostOnce) delete all.retry;
   for (const [name, value] of Object.entries(options)) if (value !== undefined) all[name] = value;
   return all;
 }
 
+/** The names of all options. */
+const optionNames: Readonly<Record<keyof ActivityOptions, true>> = {
+  name: true,
+  retry: true,
+  timeoutMs: true,
+  totalTimeoutMs: true,
+  heartbeatTimeoutMs: true,
+  atMostOnce: true,
+};
+
 /**
- * Checks an activity and its options, and answers its name in the history.
+ * Checks an activity and its options, and returns its name in the history.
  *
  * @internal
  */
 export function validateActivity(activity: AnyFunction, options: ActivityOptions, action: string): string {
   checkFunction("activity", activity, action);
-  checkObject("options", options, action);
+  if (options !== noOptions) checkOptions(options, optionNames, action, activity.name || undefined);
   const { name = activity.name || "anonymous", retry, atMostOnce = false } = options;
   checkText("name", name, action);
+  if (options === noOptions) return name;
   if (retry !== undefined) validateRetryPolicy(retry);
   if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
   if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);

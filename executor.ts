@@ -42,15 +42,8 @@ import type {
   WorkflowDescription,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type {
-  InputArgs,
-  Labels,
-  UpdateCompletedEvent,
-  Workflow,
-  WorkflowContext,
-  WorkflowEvent,
-  WorkflowStartedEvent,
-} from "./types.ts";
+import type { DeepReadonly, Labels, UpdateCompletedEvent, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
+import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import {
   cannot,
   checkLabels,
@@ -140,10 +133,10 @@ export class Executor {
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If a time among the options is out of its range, or the input is larger than `maxPayloadBytes`.
    */
-  execute<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
+  execute<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input>
-  ): Promise<WorkflowHandle<Awaited<Output>>> {
+  ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     return attempt(() => {
       const options = args[0] ?? {};
       if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
@@ -163,10 +156,10 @@ export class Executor {
    * name the IDs.
    * @throws {TypeError} If `options` is no array.
    */
-  async executeMany<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
+  async executeMany<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
     options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
-  ): Promise<WorkflowHandle<Awaited<Output>>[]> {
+  ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>[]> {
     if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
     const errors: unknown[] = [];
     const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
@@ -178,7 +171,7 @@ export class Executor {
       }
     }));
     const failed = errors.flat(); // without the holes
-    if (failed.length === 0) return handles as WorkflowHandle<Awaited<Output>>[];
+    if (failed.length === 0) return handles as WorkflowHandle<DeepReadonly<Awaited<Returned>>>[];
     throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
   }
 
@@ -197,7 +190,7 @@ export class Executor {
   signal<Payload = unknown>(
     id: string,
     signal: string | SignalDefinition<Payload>,
-    ...args: InputArgs<NoInfer<Payload>, SignalOptions>
+    ...args: InputArgs<NoInfer<DeepReadonly<Payload>>, SignalOptions>
   ): Promise<void> {
     return this.#signal({ id }, signal, args[0], args[1]);
   }
@@ -219,8 +212,8 @@ export class Executor {
     id: string,
     query: string | QueryDefinition<Result, Args>,
     ...args: Args
-  ): Promise<Result> {
-    return this.#query({ id }, query, args) as Promise<Result>;
+  ): Promise<DeepReadonly<Result>> {
+    return this.#query({ id }, query, args) as Promise<DeepReadonly<Result>>;
   }
 
   /**
@@ -239,9 +232,9 @@ export class Executor {
   update<Result = unknown, Input = unknown>(
     id: string,
     update: string | UpdateDefinition<Result, Input>,
-    ...args: InputArgs<NoInfer<Input>, UpdateOptions>
-  ): Promise<Result> {
-    return this.#update({ id }, update, args[0], args[1]) as Promise<Result>;
+    ...args: InputArgs<NoInfer<DeepReadonly<Input>>, UpdateOptions>
+  ): Promise<DeepReadonly<Result>> {
+    return this.#update({ id }, update, args[0], args[1]) as Promise<DeepReadonly<Result>>;
   }
 
   /**
@@ -305,7 +298,7 @@ export class Executor {
    * @param id The workflow's ID.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow.
    */
-  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<Result>> {
+  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
     checkText("id", id, "find workflow");
     return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
   }

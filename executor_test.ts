@@ -214,10 +214,10 @@ Deno.test("Executor.execute() leaves no timer of the timeout when the workflow e
 Deno.test("Executor.execute() hands the input out as it is stored", async () => {
   await using executor = setUp().executor;
   class Order {
-    constructor(readonly items: string[]) {}
+    constructor(readonly items: readonly string[]) {}
   }
   const handle = await executor.execute((_ctx: WorkflowContext, input: Order) => {
-    assertThrows(() => input.items.push("b"), TypeError);
+    assertThrows(() => (input.items as string[]).push("b"), TypeError);
     return [Object.getPrototypeOf(input) === Object.prototype, input] as const;
   }, { input: new Order(["a"]) });
   assertEquals(await handle.result(), [true, { items: ["a"] } as Order]);
@@ -274,7 +274,7 @@ Deno.test("WorkflowHandle.result() hands out a value that nobody can change the 
   const handle = await executor.execute(() => ({ at: new Date(0), tags: ["a"] }));
   const result = await handle.result();
   result.at.setTime(1);
-  assertThrows(() => result.tags.push("b"), TypeError);
+  assertThrows(() => (result.tags as string[]).push("b"), TypeError);
   assertEquals(await handle.result(), { at: new Date(0), tags: ["a"] });
 });
 
@@ -744,7 +744,7 @@ Deno.test("WorkflowContext.executeActivity() reports an isRetryable that throws,
 Deno.test("WorkflowContext.executeActivity() gives the stored input, frozen and without prototypes", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute((ctx) =>
-    ctx.executeActivity((input: { n: number[] }) => [Object.isFrozen(input.n), input.n], { n: [1] })
+    ctx.executeActivity((input: { n: readonly number[] }) => [Object.isFrozen(input.n), input.n], { n: [1] })
   );
   assertEquals(await handle.result(), [true, [1]]);
 });
@@ -819,7 +819,7 @@ Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.r
   const runOf = async () => {
     const draws: unknown[] = [];
     const child = (ctx: WorkflowContext) => draws.push(ctx.runId, ctx.uuid());
-    async function parent(ctx: WorkflowContext, again: boolean) {
+    async function parent(ctx: WorkflowContext<boolean>, again: boolean) {
       draws.push(ctx.runId, ctx.random());
       await ctx.executeChild(child, undefined, { id: again ? "b" : "c" });
       if (again) await ctx.continueAsNew(false);

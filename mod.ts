@@ -36,8 +36,17 @@ export type {
   WorkflowDescription,
 } from "./options.ts";
 
-// Writing workflows and activities
-export { activity } from "./activity.ts";
+// Writing workflows
+export type {
+  ChildHandle,
+  ChildOptions,
+  CompensationOptions,
+  UpdateHandlerOptions,
+  WaitOptions,
+  Workflow,
+  WorkflowContext,
+  WorkflowLogger,
+} from "./context.ts";
 export {
   defineQuery,
   defineSignal,
@@ -47,24 +56,11 @@ export {
   type UpdateDefinition,
   type UpdateDefinitionOptions,
 } from "./definitions.ts";
-export { defaultRetryPolicy, type FailedAttempt, retryDelayMs } from "./retry.ts";
-export type {
-  Activity,
-  ActivityContext,
-  ActivityOptions,
-  ChildHandle,
-  ChildOptions,
-  CompensationOptions,
-  InputArgs,
-  Labels,
-  ParentClosePolicy,
-  RetryPolicy,
-  UpdateHandlerOptions,
-  WaitOptions,
-  Workflow,
-  WorkflowContext,
-  WorkflowLogger,
-} from "./types.ts";
+export type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
+
+// Writing activities
+export { type Activity, activity, type ActivityContext, type ActivityOptions } from "./activity.ts";
+export { defaultRetryPolicy, type FailedAttempt, retryDelayMs, type RetryPolicy } from "./retry.ts";
 
 // Errors
 export {

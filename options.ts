@@ -19,17 +19,10 @@
 
 import type { Clock } from "./clock.ts";
 import type { Hooks, Middleware } from "./hooks.ts";
-import type {
-  ActivityContext,
-  ErrorRecord,
-  Labels,
-  RetryPolicy,
-  WorkflowContext,
-  WorkflowEvent,
-  WorkflowLogger,
-  WorkflowStatus,
-  WorkflowStore,
-} from "./types.ts";
+import type { ActivityContext } from "./activity.ts";
+import type { InferLast, WorkflowContext, WorkflowLogger } from "./context.ts";
+import type { RetryPolicy } from "./retry.ts";
+import type { ErrorRecord, Labels, WorkflowEvent, WorkflowStatus, WorkflowStore } from "./types.ts";
 
 /**
  * Chooses the function that runs in place of an activity. Returns `undefined` if the activity itself runs.
@@ -50,7 +43,8 @@ export type AnyActivity = (input: never, context: ActivityContext) => unknown;
  *
  * @category Executor
  */
-export type AnyWorkflow = (ctx: WorkflowContext, input: never) => unknown;
+// deno-lint-ignore no-explicit-any -- a context for every input: a function that continues with any input is accepted
+export type AnyWorkflow = (ctx: WorkflowContext<any>, input: never) => unknown;
 
 /**
  * Options of an {@linkcode Executor}.
@@ -260,8 +254,8 @@ export interface ExecuteOptions<Input = unknown> {
  *
  * @category Executor
  */
-export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input>]
-  : [options: ExecuteOptions<Input> & { readonly input: Input }];
+export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<InferLast<Input>>]
+  : [options: ExecuteOptions<InferLast<Input>> & { readonly input: InferLast<Input> }];
 
 /**
  * Options of {@linkcode Executor.close}.

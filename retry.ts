@@ -1,5 +1,5 @@
 /**
- * When a failing activity is tried again: pure decisions, no timer and no randomness of its own.
+ * When a failed attempt is repeated. The decisions are pure: this module has no timer and no randomness.
  *
  * @example
  * ```ts
@@ -17,36 +17,96 @@
  */
 
 import { NonRetryableError, RetryAfterError } from "./errors.ts";
-import type { RetryPolicy } from "./types.ts";
-import { checkFunction, checkNumber, checkObject, invalid } from "./util/check.ts";
+import { checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
 
-/** The policy that an empty {@linkcode RetryPolicy} stands for. */
-export const defaultRetryPolicy: Required<RetryPolicy> = Object.freeze({
+/**
+ * How often and when a failed attempt is repeated. The first attempt counts.
+ *
+ * @category Retries
+ */
+export interface RetryPolicy {
+  /**
+   * Maximum number of attempts; a positive integer, or `Infinity`.
+   *
+   * @default {3}
+   */
+  readonly maxAttempts?: number | undefined;
+  /**
+   * The delay before the second attempt, in milliseconds, from 0.
+   *
+   * @default {100}
+   */
+  readonly initialIntervalMs?: number | undefined;
+  /**
+   * The factor by which the delay grows with each attempt, from 1.
+   *
+   * @default {2}
+   */
+  readonly backoffCoefficient?: number | undefined;
+  /**
+   * Maximum delay before jitter, in milliseconds, from 0.
+   *
+   * @default {10_000}
+   */
+  readonly maxIntervalMs?: number | undefined;
+  /**
+   * The delay is multiplied by a random factor between these two numbers, from 0. `false` for no jitter.
+   *
+   * @default {[0.5, 1.5]}
+   */
+  readonly jitter?: readonly [min: number, max: number] | false | undefined;
+  /**
+   * Returns whether an attempt that failed with this error is repeated.
+   *
+   * @default {every error except a `NonRetryableError`}
+   */
+  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
+}
+
+/**
+ * A {@linkcode RetryPolicy} with every property.
+ *
+ * @category Retries
+ */
+export type CompleteRetryPolicy = { readonly [Name in keyof RetryPolicy]-?: NonNullable<RetryPolicy[Name]> };
+
+/**
+ * The defaults of a {@linkcode RetryPolicy}.
+ *
+ * @category Retries
+ */
+export const defaultRetryPolicy: CompleteRetryPolicy = /* @__PURE__ */ Object.freeze({
   maxAttempts: 3,
   initialIntervalMs: 100,
   backoffCoefficient: 2,
   maxIntervalMs: 10_000,
-  jitter: Object.freeze([0.5, 1.5] as const),
+  jitter: /* @__PURE__ */ Object.freeze([0.5, 1.5] as const),
   isRetryable: (error: unknown): boolean => !(error instanceof NonRetryableError),
 });
 
-/** A failed attempt, for {@linkcode retryDelayMs}. */
+/**
+ * A failed attempt, for {@linkcode retryDelayMs}.
+ *
+ * @category Retries
+ */
 export interface FailedAttempt {
-  /** Which attempt failed, counted from 1. */
+  /** The attempt that failed, counted from 1. */
   readonly attempt: number;
-  /** How it failed. */
+  /** The error. */
   readonly error: unknown;
   /** A random number from 0 to below 1, for the jitter. */
   readonly random: number;
 }
 
 /**
- * Decides what follows a failed attempt. A `NonRetryableError` is never retried, whatever the policy says; the delay of a
- * `RetryAfterError` is its own.
+ * Decides whether another attempt follows a failed one, and when. A `NonRetryableError` is never retried, whatever the
+ * policy says. A `RetryAfterError` brings its own delay.
  *
- * @param policy The policy; what it leaves out is taken from {@linkcode defaultRetryPolicy}.
+ * @param policy The policy; omitted properties have the defaults of {@linkcode defaultRetryPolicy}.
  * @param failed The attempt.
- * @returns The delay before the next attempt in milliseconds, or `null` if there is none.
+ * @returns The delay before the next attempt in milliseconds, or `null` if none follows.
+ *
+ * @category Retries
  */
 export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number | null {
   const { attempt, error, random } = failed;
@@ -55,7 +115,7 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
     return null;
   }
   if (error instanceof RetryAfterError) return error.delayMs;
-  // Nothing overflows: neither 0 times Infinity nor a delay that never ends comes of it.
+  // The limits keep the product finite: 0 times Infinity is NaN, and an infinite delay never ends.
   const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);
   const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, Number.MAX_SAFE_INTEGER);
   if (jitter === false) return delayMs;
@@ -63,16 +123,28 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
   return delayMs * (min + random * (max - min));
 }
 
+/** The names of a policy's properties. */
+const policyNames: Readonly<Record<keyof RetryPolicy, true>> = {
+  maxAttempts: true,
+  initialIntervalMs: true,
+  backoffCoefficient: true,
+  maxIntervalMs: true,
+  jitter: true,
+  isRetryable: true,
+};
+
 /**
  * Checks a policy at the call that takes it.
  *
  * @param policy The policy.
- * @throws {TypeError} If it is no object, or `jitter` or `isRetryable` is of the wrong kind.
+ * @throws {TypeError} If it is no object, has an unknown property, or `jitter` or `isRetryable` is invalid.
  * @throws {RangeError} If a number is out of its range.
+ *
+ * @category Retries
  */
 export function validateRetryPolicy(policy: RetryPolicy): void {
   const action = "use retry policy";
-  checkObject("retry", policy, action);
+  checkOptions(policy, policyNames, action, undefined, "retry");
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
   if (!(maxAttempts === Infinity || (Number.isInteger(maxAttempts) && maxAttempts >= 1))) {
     throw invalid("maxAttempts", maxAttempts, "an integer from 1, or Infinity", action, undefined, RangeError);
@@ -91,8 +163,8 @@ export function validateRetryPolicy(policy: RetryPolicy): void {
   checkFunction("isRetryable", isRetryable, action);
 }
 
-/** An `undefined` field means its default, as everywhere in JavaScript. */
-function complete(policy: RetryPolicy): Required<RetryPolicy> {
+/** A property that is `undefined` has its default, as an omitted argument does. */
+function complete(policy: RetryPolicy): CompleteRetryPolicy {
   const {
     maxAttempts = defaultRetryPolicy.maxAttempts,
     initialIntervalMs = defaultRetryPolicy.initialIntervalMs,

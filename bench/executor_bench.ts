@@ -8,7 +8,7 @@
  */
 
 import { setImmediate } from "node:timers/promises";
-import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+import { Executor, InMemoryStore, VirtualClock, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 
 // deno-lint-ignore require-await
 const activity = async (n: number) => n;
@@ -28,7 +28,7 @@ async function sleeper(ctx: WorkflowContext, days: number): Promise<void> {
 /** Runs a workflow to its end on a store that keeps nothing but it. */
 async function run<Input>(workflow: (ctx: WorkflowContext, input: Input) => Promise<void>, input: Input) {
   const executor = new Executor({ store: new InMemoryStore(), clock: new VirtualClock() });
-  const handle = await executor.execute(workflow, { id: "a", input } as never);
+  const handle = await executor.execute(workflow as unknown as Workflow, { id: "a", input } as never);
   await handle.result();
   await executor.close();
 }

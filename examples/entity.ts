@@ -22,7 +22,13 @@ const audit = (line: string) => void audited.push(line);
 /** How many updates one run takes before it begins anew. */
 const UPDATES_A_RUN = 3;
 
-export async function account(ctx: WorkflowContext, opening: { balance: number; runs: number }): Promise<never> {
+/** What an account begins with, and each further run of it. */
+interface Opening {
+  readonly balance: number;
+  readonly runs: number;
+}
+
+export async function account(ctx: WorkflowContext<Opening>, opening: Opening): Promise<never> {
   let { balance } = opening;
   let taken = 0;
   let open = 0;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { ActivityContext, ActivityOptions, WorkflowContext } from "@rockpool/workflow";
+import type { ActivityContext, ActivityOptions, DeepReadonly, WorkflowContext } from "@rockpool/workflow";
 import { type Address, type Order, type OrderItem, totalCents } from "./order.ts";
 
 /** What is asked of the payment service. */
@@ -113,7 +113,7 @@ export function createOrderWorkflow(
 }
 
 /** Waits for one signal. */
-async function nextSignal<Payload>(ctx: WorkflowContext, name: string): Promise<Payload> {
+async function nextSignal<Payload>(ctx: WorkflowContext, name: string): Promise<DeepReadonly<Payload>> {
   for await (const payload of ctx.receiveSignal<Payload>(name)) return payload;
   throw new Error(`The signals "${name}" ended`);
 }

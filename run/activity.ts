@@ -14,14 +14,8 @@ import { TimeoutError, WorkflowError } from "../errors.ts";
 import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "../hooks.ts";
 import type { ReplaceActivity } from "../options.ts";
 import { retryDelayMs } from "../retry.ts";
-import type {
-  ActivityAttemptFailedEvent,
-  ActivityContext,
-  ActivityOptions,
-  ActivityStartedEvent,
-  ErrorRecord,
-  WorkflowEvent,
-} from "../types.ts";
+import type { ActivityAttemptFailedEvent, ActivityStartedEvent, ErrorRecord, WorkflowEvent } from "../types.ts";
+import type { ActivityContext, ActivityOptions } from "../activity.ts";
 import { cannot } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";

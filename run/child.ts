@@ -12,7 +12,8 @@
 
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
-import type { ChildOptions, ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStatus } from "../types.ts";
+import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
+import type { ChildOptions, Workflow } from "../context.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";

@@ -7,21 +7,27 @@
  */
 
 import type { RunInfo } from "../hooks.ts";
-import { optionsOf, validateActivity } from "../activity.ts";
+import {
+  type ActivityContext,
+  type ActivityFunction,
+  type ActivityOptions,
+  noOptions,
+  optionsOf,
+  validateActivity,
+} from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
+import type { DeepReadonly, Labels } from "../types.ts";
 import type {
-  ActivityContext,
-  ActivityOptions,
   ChildHandle,
   ChildOptions,
   CompensationOptions,
-  Labels,
   UpdateHandlerOptions,
   WaitOptions,
   Workflow,
   WorkflowContext,
+  WorkflowFunction,
   WorkflowLogger,
-} from "../types.ts";
+} from "../context.ts";
 import {
   checkChoice,
   checkFunction,
@@ -118,36 +124,36 @@ export class ReplayContext implements WorkflowContext {
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 
-  executeActivity<Input, Output>(
-    activity: (input: Input, context: ActivityContext) => Output,
-    input?: Input,
-    options: ActivityOptions = {},
-  ): Promise<Awaited<Output>> {
+  executeActivity<Input, Returned>(
+    activity: ActivityFunction<Input, Returned>,
+    input?: unknown,
+    options: ActivityOptions = noOptions,
+  ): Promise<DeepReadonly<Awaited<Returned>>> {
     try {
       options = optionsOf(activity, options);
       const name = validateActivity(activity, options, "execute activity");
       const stored = this.#replay.toStored(input, "input of activity", name);
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
-      return this.#replay.issue(command) as Promise<Awaited<Output>>;
+      return this.#replay.issue(command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<Payload> {
+  receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<DeepReadonly<Payload>> {
     const name = definedName("name", signal, "receive signal");
     const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
         replay.assertContextFree();
-        return replay.signals.subscribe(name) as AsyncIterator<Payload>;
+        return replay.signals.subscribe(name) as AsyncIterator<DeepReadonly<Payload>>;
       },
     };
   }
 
   handleQuery<Result, Args extends readonly unknown[]>(
     query: string | QueryDefinition<Result, Args>,
-    handler: (...args: Args) => Result,
+    handler: (...args: { readonly [Index in keyof Args]: DeepReadonly<Args[Index]> }) => DeepReadonly<Result>,
   ): void {
     const name = definedName("query", query, "handle query");
     checkFunction("handler", handler, "handle query", name);
@@ -156,7 +162,7 @@ export class ReplayContext implements WorkflowContext {
 
   handleUpdate<Result, Input>(
     update: string | UpdateDefinition<Result, Input>,
-    handler: (input: Input) => Result | PromiseLike<Result>,
+    handler: (input: DeepReadonly<Input>) => DeepReadonly<Result> | PromiseLike<DeepReadonly<Result>>,
     options: UpdateHandlerOptions<Input> = {},
   ): void {
     const action = "handle update";
@@ -180,15 +186,17 @@ export class ReplayContext implements WorkflowContext {
   waitForSignal<Payload = unknown>(
     signal: string | SignalDefinition<Payload>,
     options: WaitOptions = {},
-  ): Promise<Payload> {
+  ): Promise<DeepReadonly<Payload>> {
     try {
       const name = definedName("name", signal, "wait for signal");
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
       const { signals } = this.#replay;
-      if (timeout === undefined || signals.has(name)) return this.#replay.nextSignal(name) as Promise<Payload>;
+      if (timeout === undefined || signals.has(name)) {
+        return this.#replay.nextSignal(name) as Promise<DeepReadonly<Payload>>;
+      }
       return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
         const subscription = signals.subscribe(name);
-        const promise = subscription.next().then(({ value }) => value as Payload);
+        const promise = subscription.next().then(({ value }) => value as DeepReadonly<Payload>);
         return { promise, withdraw: () => void subscription.return!() };
       });
     } catch (error) {
@@ -202,12 +210,12 @@ export class ReplayContext implements WorkflowContext {
     await this.#replay.within(timeout, "The condition", () => this.#replay.condition(condition));
   }
 
-  sideEffect<T>(body: () => T): Promise<T> {
+  sideEffect<T>(body: () => T): Promise<DeepReadonly<T>> {
     try {
       checkFunction("body", body, "run side effect");
       const { handlers } = this.#replay;
       const readOnly = () => handlers.readOnly("sideEffect", body);
-      return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<T>;
+      return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<DeepReadonly<T>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -248,24 +256,24 @@ export class ReplayContext implements WorkflowContext {
     return results;
   }
 
-  executeChild<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
-    input?: Input,
+  executeChild<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
+    input?: unknown,
     options: ChildOptions = {},
-  ): Promise<Awaited<Output>> {
+  ): Promise<DeepReadonly<Awaited<Returned>>> {
     try {
-      return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<Awaited<Output>>;
+      return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<never>;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  startChild<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
-    input?: Input,
+  startChild<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
+    input?: unknown,
     options: ChildOptions = {},
-  ): ChildHandle<Awaited<Output>> {
-    return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<Awaited<Output>>;
+  ): ChildHandle<DeepReadonly<Awaited<Returned>>> {
+    return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<never>;
   }
 
   #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Caller): ChildHandle {
@@ -291,9 +299,9 @@ export class ReplayContext implements WorkflowContext {
       return this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
     };
     return {
-      workflowId: id,
+      id,
       result: () => result,
-      signal: async (signal, payload) =>
+      signal: async (signal, payload?: unknown) =>
         void await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
       cancel: async (reason) => void await reach("cancel", reason === undefined ? {} : { reason }),
     };

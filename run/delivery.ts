@@ -11,7 +11,8 @@
 import { WorkflowError } from "../errors.ts";
 import { callHook, hookNames, type RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ActivityContext, ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";

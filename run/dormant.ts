@@ -13,7 +13,8 @@
 
 import type { Clock } from "../clock.ts";
 import type { Wait } from "../options.ts";
-import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import { Deferred } from "../util/deferred.ts";
 import { type Timer, TimerQueue } from "../util/timer_queue.ts";
 import type { RunEnvironment } from "./environment.ts";

@@ -10,7 +10,8 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
 import { WorkflowError } from "../errors.ts";
 import type { Described, DescribeOptions, SignalOptions, UpdateOptions } from "../options.ts";
-import type { InputArgs, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
@@ -46,18 +47,18 @@ export interface WorkflowHandle<Result = unknown> {
   /** Sends a signal to the workflow. See {@linkcode Executor.signal}. */
   signal<Payload = unknown>(
     signal: string | SignalDefinition<Payload>,
-    ...args: InputArgs<NoInfer<Payload>, SignalOptions>
+    ...args: InputArgs<NoInfer<DeepReadonly<Payload>>, SignalOptions>
   ): Promise<void>;
   /** Asks the workflow a question. See {@linkcode Executor.query}. */
   query<Answer = unknown, Args extends readonly unknown[] = readonly unknown[]>(
     query: string | QueryDefinition<Answer, Args>,
     ...args: Args
-  ): Promise<Answer>;
+  ): Promise<DeepReadonly<Answer>>;
   /** Asks the workflow to do something. See {@linkcode Executor.update}. */
   update<Answer = unknown, Input = unknown>(
     update: string | UpdateDefinition<Answer, Input>,
-    ...args: InputArgs<NoInfer<Input>, UpdateOptions>
-  ): Promise<Answer>;
+    ...args: InputArgs<NoInfer<DeepReadonly<Input>>, UpdateOptions>
+  ): Promise<DeepReadonly<Answer>>;
   /** Asks the workflow to end. See {@linkcode Executor.cancel}. */
   cancel(reason?: string): Promise<void>;
   /** Ends the workflow without its consent. See {@linkcode Executor.terminate}. */

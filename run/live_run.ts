@@ -5,7 +5,8 @@
  */
 
 import type { RunInfo } from "../hooks.ts";
-import type { Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { UpdateRequest } from "./events.ts";
 import type { Wait } from "../options.ts";

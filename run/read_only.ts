@@ -6,7 +6,8 @@
  */
 
 import type { NonDeterminismError } from "../errors.ts";
-import type { Workflow, WorkflowState } from "../types.ts";
+import type { WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import { handOut } from "../history/value.ts";
 import { type ContextSettings, ReplayContext } from "./context.ts";
 import type { Outcome } from "./events.ts";

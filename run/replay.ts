@@ -21,14 +21,8 @@
  */
 
 import { CanceledError, CompensationError, type NonDeterminismError, TimeoutError } from "../errors.ts";
-import type {
-  CancelRequestedEvent,
-  CommandEvent,
-  Workflow,
-  WorkflowContext,
-  WorkflowEvent,
-  WorkflowStartedEvent,
-} from "../types.ts";
+import type { CancelRequestedEvent, CommandEvent, WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
+import type { Workflow, WorkflowContext } from "../context.ts";
 import { Deferred } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { LazyMap } from "../util/lazy_map.ts";

@@ -7,7 +7,8 @@
 
 import { WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
-import type { AppendBatch, RetryPolicy, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
+import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
+import type { RetryPolicy } from "../retry.ts";
 import type { Timing } from "./command.ts";
 
 export class RetryingStore {

@@ -35,11 +35,11 @@ import type {
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
-  Workflow,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowStatus,
 } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";

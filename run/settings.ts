@@ -9,7 +9,9 @@ import { type Clock, systemClock, systemRandom } from "../clock.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
-import type { RetryPolicy, WorkflowLogger, WorkflowStore } from "../types.ts";
+import type { WorkflowStore } from "../types.ts";
+import type { WorkflowLogger } from "../context.ts";
+import type { RetryPolicy } from "../retry.ts";
 import {
   cannot,
   checkChoice,

@@ -14,7 +14,8 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, Workflow, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import type { Timing } from "./command.ts";
@@ -49,7 +50,7 @@ export class Supervisor {
   constructor(settings: Settings, calls: HandleCalls) {
     const { clock, runs, activities, logger, dormantAfterMs } = settings;
     for (const [name, workflow] of Object.entries(settings.workflows)) {
-      this.#workflows.set(name, workflow);
+      this.#workflows.set(name, workflow as Workflow<never>);
       this.#names.set(workflow, name);
     }
     this.#calls = calls;

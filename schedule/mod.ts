@@ -1,8 +1,8 @@
 /**
- * Schedules: workflows that are started again and again, at the times that a rule names. A schedule is a workflow itself,
- * so it survives restarts, is paused by a signal and tells of itself in a query.
+ * Schedules: workflows that start another workflow again and again, at the times that a rule gives. A schedule is itself a
+ * workflow. It survives restarts, a signal pauses it, and a query reports its state.
  *
- * A rule is any object with `nextRun(after)`, such as a `Cron` of the package `croner`; {@linkcode every} makes one
+ * A rule is any object with `nextRun(after)`, such as a `Cron` of the package `croner`. {@linkcode every} makes a rule
  * without a parser.
  *
  * @module

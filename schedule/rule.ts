@@ -1,37 +1,49 @@
 /**
- * When a schedule is due: the port to a parser of cron patterns, and the one rule that needs none.
+ * When a schedule is due: the port to a parser of cron patterns, and the rule of equal intervals.
  *
  * @module
  */
 
-import { checkNumber, checkObject } from "../util/check.ts";
+import { checkNumber, checkOptions } from "../util/check.ts";
 
 /**
- * Knows the times of a schedule. A `Cron` of the package `croner` is one as it is:
+ * Gives the times of a schedule. A `Cron` of the package `croner` is one:
  * `new Cron("0 2 * * *", { timezone: "Europe/Berlin" })`.
+ *
+ * @category Schedules
  */
 export interface ScheduleRule {
-  /** Answers the first time later than `after`, or `null` if there is none. Must not change anything. */
+  /** Returns the first time later than `after`, or `null` if there is none. It must not change anything. */
   nextRun(after: Date): Date | null;
 }
 
-/** Options of {@linkcode every}. */
+/**
+ * Options of {@linkcode every}.
+ *
+ * @category Schedules
+ */
 export interface EveryOptions {
   /**
-   * How much later than at whole multiples of the interval since the epoch, in milliseconds.
+   * By how much the times are later than whole multiples of the interval since the epoch, in milliseconds; a finite number.
    *
    * @default {0}
    */
-  readonly offsetMs?: number;
+  readonly offsetMs?: number | undefined;
 }
 
+/** The names of these options. */
+const optionNames: Readonly<Record<keyof EveryOptions, true>> = { offsetMs: true };
+
 /**
- * Makes a rule of equal intervals. They are counted from the epoch, not from the start of the schedule: every hour is on
- * the hour (UTC), and a restart changes nothing.
+ * Makes a rule of equal intervals. They are counted from the epoch, not from the start of the schedule: a schedule of one
+ * hour is due on the hour (UTC), and a restart changes nothing.
  *
  * @param ms The interval, in milliseconds, above 0.
  * @param options Where the intervals begin.
  * @throws {RangeError} If a number is not finite, or `ms` is not above 0.
+ * @throws {TypeError} If `options` is no object or has an unknown option.
+ *
+ * @category Schedules
  *
  * @example
  * ```ts
@@ -45,7 +57,7 @@ export interface EveryOptions {
 export function every(ms: number, options: EveryOptions = {}): ScheduleRule {
   const action = "make a rule";
   checkNumber("ms", ms, Number.MIN_VALUE, action);
-  checkObject("options", options, action);
+  checkOptions(options, optionNames, action);
   const { offsetMs = 0 } = options;
   checkNumber("offsetMs", offsetMs, -Infinity, action);
   return Object.freeze({

@@ -1,62 +1,91 @@
 /**
- * The schedule: a workflow that starts another one as a child, whenever a rule says so.
+ * The schedule: a workflow that starts another workflow as a child, at the times that a rule gives.
  *
- * 1. The time of the next run is recorded before it is waited for: a rule that a deployment changes counts from the run
- *    after that.
- * 2. A run is a child whose ID names its time, so it is started once, whoever dies when. How it ends is no concern of the
- *    schedule's.
- * 3. The schedule begins anew when no run of it goes on that it would have to wait for: its history stays short, and no run is
- *    closed with it.
+ * 1. The time of the next run is recorded before the schedule waits for it. If a deployment changes the rule, the new rule
+ *    applies from the run after that one.
+ * 2. A run is a child whose ID contains its time. So it is started once, whenever a process dies. The outcome of a run does
+ *    not affect the schedule.
+ * 3. The schedule continues as new after every 100 runs, so that its history stays short. It does so only when no run is in
+ *    flight that would be closed with it.
  *
  * @module
  */
 
+import type { ChildHandle, ChildOptions, Workflow, WorkflowContext } from "../context.ts";
 import { defineQuery, defineSignal, type QueryDefinition, type SignalDefinition } from "../definitions.ts";
 import { CanceledError, TimeoutError } from "../errors.ts";
-import type { ChildHandle, ChildOptions, WorkflowContext } from "../types.ts";
-import { cannot, checkChoice, checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../util/check.ts";
+import type { DeepReadonly } from "../types.ts";
+import { cannot, checkChoice, checkFunction, checkInteger, checkNumber, checkOptions, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import type { ScheduleRule } from "./rule.ts";
 
-/** Pauses a schedule: what is due meanwhile is not run, also not later. What runs goes on. */
-export const pauseSchedule: SignalDefinition<undefined> = defineSignal("pause");
+/**
+ * Pauses a schedule. Runs that are due during the pause are skipped and not run later. A run in flight continues.
+ *
+ * @category Schedules
+ */
+export const pauseSchedule: SignalDefinition<undefined> = /* @__PURE__ */ defineSignal("pause");
 
-/** Lets a paused schedule go on with the next time from now on. */
-export const resumeSchedule: SignalDefinition<undefined> = defineSignal("resume");
+/**
+ * Resumes a paused schedule. The next run is the next one that is due from now on.
+ *
+ * @category Schedules
+ */
+export const resumeSchedule: SignalDefinition<undefined> = /* @__PURE__ */ defineSignal("resume");
 
-/** Runs the scheduled workflow now, also while the schedule is paused. While a run goes on, `overlap` decides. */
-export const triggerSchedule: SignalDefinition<undefined> = defineSignal("trigger");
+/**
+ * Runs the scheduled workflow now, also while the schedule is paused. If a run is in flight, `overlap` decides.
+ *
+ * @category Schedules
+ */
+export const triggerSchedule: SignalDefinition<undefined> = /* @__PURE__ */ defineSignal("trigger");
 
-/** Asks a schedule how things are. */
-export const scheduleInfo: QueryDefinition<ScheduleInfo, []> = defineQuery("schedule");
+/**
+ * Asks a schedule for its state.
+ *
+ * @category Schedules
+ */
+export const scheduleInfo: QueryDefinition<ScheduleInfo, []> = /* @__PURE__ */ defineQuery("schedule");
 
-/** What the scheduled workflow gets as its input. */
+/**
+ * The input of the scheduled workflow.
+ *
+ * @category Schedules
+ */
 export interface Occurrence<Input = unknown> {
   /** The ID of the schedule. */
   readonly scheduleId: string;
   /** When the run was due, in milliseconds since the epoch. It may begin later. */
   readonly dueAt: number;
-  /** Whether {@linkcode triggerSchedule} asked for it, and not the rule. */
+  /** Whether {@linkcode triggerSchedule} started the run, and not the rule. */
   readonly triggered: boolean;
   /** The input of the schedule. */
   readonly input: Input;
 }
 
-/** One run of a schedule. */
+/**
+ * One run of a schedule.
+ *
+ * @category Schedules
+ */
 export interface ScheduledRun {
-  /** Its workflow ID. */
+  /** The run's workflow ID. */
   readonly id: string;
   /** When it was due, in milliseconds since the epoch. */
   readonly dueAt: number;
-  /** Where it stands. `started` if the schedule does not follow it, which is so with `overlap: "allow"`. */
+  /** Its status; `started` with `overlap: "allow"`, because the schedule does not wait for the run then. */
   readonly status: "running" | "completed" | "failed" | "canceled" | "started";
   /** The message of the error that it ended with. */
   readonly error?: string;
 }
 
-/** What {@linkcode scheduleInfo} answers, and what a schedule comes to when it is over. */
+/**
+ * The state of a schedule: the answer to {@linkcode scheduleInfo}, and the result of a schedule that has ended.
+ *
+ * @category Schedules
+ */
 export interface ScheduleInfo {
-  /** When the next run is due, in milliseconds since the epoch; `null` if that is not known, as in a pause or while one runs. */
+  /** When the next run is due, in milliseconds since the epoch; `null` if unknown, as during a pause or while a run is in flight. */
   readonly nextAt: number | null;
   /** Whether it is paused. */
   readonly paused: boolean;
@@ -67,61 +96,68 @@ export interface ScheduleInfo {
 }
 
 /**
- * What a schedule does when a run is due, or triggered, while the one before goes on:
+ * What a schedule does when a run is due or triggered while the previous run is in flight:
  *
- * - `"skip"`: it is not run.
- * - `"queue"`: it is run when the one before has ended.
- * - `"cancel-previous"`: the one before is cancelled; it is run when that has ended.
- * - `"allow"`: it is run beside it.
+ * - `"skip"`: the run is skipped.
+ * - `"queue"`: the run begins when the previous run has ended.
+ * - `"cancel-previous"`: the previous run is cancelled, and the run begins when it has ended.
+ * - `"allow"`: both run at the same time.
+ *
+ * @category Schedules
  */
 export type ScheduleOverlap = "skip" | "queue" | "cancel-previous" | "allow";
 
-/** Options of {@linkcode schedule}. `timeoutMs` and `parentClosePolicy` are those of each run. */
+/**
+ * Options of {@linkcode schedule}. `timeoutMs` and `parentClosePolicy` are those of each run.
+ *
+ * @category Schedules
+ */
 export interface ScheduleOptions<Input = unknown> extends Pick<ChildOptions, "timeoutMs" | "parentClosePolicy"> {
-  /** When it is due, or what makes the rule of a schedule from its input. */
-  readonly rule: ScheduleRule | ((input: Input) => ScheduleRule);
+  /** When the schedule is due: a rule, or a function that makes the rule from the schedule's input. */
+  readonly rule: ScheduleRule | ((input: DeepReadonly<Input>) => ScheduleRule);
   /**
-   * What happens to a run that is due while the one before goes on. With `"allow"`, runs are on their own: they go on when the
-   * schedule ends.
+   * What happens to a run that is due while the previous run is in flight. With `"allow"` the runs are independent: they
+   * continue when the schedule ends.
    *
    * @default {"skip"}
    */
-  readonly overlap?: ScheduleOverlap;
+  readonly overlap?: ScheduleOverlap | undefined;
   /**
-   * How late a run may begin, in milliseconds, from 0: because no process was there, or those before it took so long. What
-   * would begin later is not run. Of several that are late, `"skip"` runs the first, `"cancel-previous"` lets the last go on.
+   * How late a run may begin, in milliseconds, from 0. A run is late if no process was running, or if the previous runs took
+   * too long. A run that is later than this is skipped. If several runs are late, `"skip"` runs the first of them, and
+   * `"cancel-previous"` runs the last.
    *
-   * @default {3_600_000}: an hour
+   * @default {3_600_000}: one hour
    */
-  readonly catchUpMs?: number;
+  readonly catchUpMs?: number | undefined;
   /**
-   * The last time that counts, in milliseconds since the epoch; then the schedule completes. It begins with its workflow:
-   * `execute(…, { startAt })`.
+   * The last time at which a run can be due, in milliseconds since the epoch; then the schedule completes. A schedule begins
+   * with its workflow: `execute(…, { startAt })`.
    *
    * @default {when the rule has no further time}
    */
-  readonly endAt?: number;
+  readonly endAt?: number | undefined;
   /**
-   * After how many runs it completes, triggered ones included: an integer from 1.
+   * After how many runs the schedule completes, triggered runs included; a positive integer.
    *
    * @default {no limit}
    */
-  readonly maxRuns?: number;
+  readonly maxRuns?: number | undefined;
 }
 
-/** How many runs one history holds. */
-const RUNS_A_HISTORY = 100;
+/** Maximum number of runs in one history. */
+const RUNS_PER_HISTORY = 100;
 
-/** How many runs are told of. */
+/** How many runs {@linkcode ScheduleInfo.recent} holds. */
 const RECENT = 10;
 
-/** Marks the input of a schedule that goes on with a new history. */
+/** Marks the input of a schedule that continues as new. */
 const CARRIED = "rockpool.schedule";
 
 /** A run that is due. */
 type Due = Pick<Occurrence, "dueAt" | "triggered">;
 
-/** What goes over into the next history. Until the rule was asked, `nextAt` is not there. */
+/** The state that the next history takes over. `nextAt` is absent until the rule was asked. */
 interface Progress {
   nextAt?: number | null;
   /** The rule is asked for times later than this. */
@@ -132,21 +168,34 @@ interface Progress {
   recent: readonly ScheduledRun[];
 }
 
+/** The names of the options. */
+const optionNames: Readonly<Record<keyof ScheduleOptions<never>, true>> = {
+  rule: true,
+  overlap: true,
+  catchUpMs: true,
+  endAt: true,
+  maxRuns: true,
+  timeoutMs: true,
+  parentClosePolicy: true,
+};
+
 /**
- * Makes a workflow that starts `workflow` whenever it is due. Execute it under an ID, once: it goes on over restarts until
+ * Makes a workflow that starts `workflow` whenever it is due. Execute it once, under an ID: it continues over restarts until
  * it is cancelled or its rule has no further time. A run gets an ID such as `nightly:2026-05-01T02:00:00.000Z`, so that
- * `list({ idPrefix: "nightly:" })` finds them all. Pass both functions to the executor in `workflows`.
+ * `list({ idPrefix: "nightly:" })` finds all runs. Pass both functions to the executor in `workflows`.
  *
- * @param workflow What to run; gets an {@linkcode Occurrence}.
- * @param options When to run it; only the rule must be given.
- * @returns The workflow. Its input goes along to every run.
- * @throws {TypeError} If an argument is of the wrong kind.
- * @throws {RangeError} If a number among the options is out of its range. The workflow fails with one if its rule answers
- * what is no later time.
+ * @param workflow The workflow to run; gets an {@linkcode Occurrence}.
+ * @param options When it runs; only the rule is required.
+ * @returns The workflow. Its input is passed to every run.
+ * @throws {TypeError} If an argument is invalid or an option is unknown.
+ * @throws {RangeError} If a number among the options is out of its range. The workflow itself fails with a `RangeError` if
+ * its rule returns a time that is not later.
+ *
+ * @category Schedules
  *
  * @example
  * ```ts
- * import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+ * import { Executor, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
  * import { every, type Occurrence, schedule, scheduleInfo } from "@rockpool/workflow/schedule";
  * import { assertEquals } from "@std/assert";
  *
@@ -161,7 +210,7 @@ interface Progress {
  * const nightly = schedule(report, { rule: every(DAY_MS, { offsetMs: DAY_MS / 12 }), maxRuns: 365 });
  *
  * const clock = new VirtualClock({ startAt: Date.UTC(2026, 0, 1) });
- * await using executor = new Executor({ store: new InMemoryStore(), clock, workflows: { nightly, report } });
+ * await using executor = new Executor({ clock, workflows: { nightly, report } });
  * const handle = await executor.execute(nightly, { id: "nightly" });
  * assertEquals((await handle.result()).runs, 365);
  * assertEquals(reports.at(-1), "report of 2026-12-31");
@@ -169,18 +218,20 @@ interface Progress {
  * ```
  */
 export function schedule<Input, Output>(
-  workflow: (ctx: WorkflowContext, occurrence: Occurrence<Input>) => Output,
+  workflow: Workflow<Occurrence<Input>, Output>,
   options: ScheduleOptions<Input>,
-): (ctx: WorkflowContext, input: Input) => Promise<ScheduleInfo> {
-  validate(workflow, options);
-  const scheduled = (ctx: WorkflowContext, input: Input) => follow(ctx, workflow, options, input);
-  return Object.defineProperty(scheduled, "name", { value: `schedule of ${workflow.name || "anonymous"}` });
+): Workflow<Input, ScheduleInfo> {
+  validate(workflow, options as ScheduleOptions);
+  const scheduled = (ctx: WorkflowContext<unknown>, input: unknown) =>
+    follow(ctx, workflow as unknown as Workflow<Occurrence>, options as ScheduleOptions, input);
+  const value = `schedule of ${workflow.name || "anonymous"}`;
+  return Object.defineProperty(scheduled, "name", { value }) as unknown as Workflow<Input, ScheduleInfo>;
 }
 
-function validate(workflow: unknown, options: ScheduleOptions<never>): void {
+function validate(workflow: unknown, options: ScheduleOptions): void {
   const action = "make a schedule";
   checkFunction("workflow", workflow, action);
-  checkObject("options", options, action);
+  checkOptions(options, optionNames, action);
   const { rule, overlap, catchUpMs = 0, endAt = 0, maxRuns = 1, timeoutMs, parentClosePolicy } = options;
   if (typeof rule !== "function" && typeof rule?.nextRun !== "function") {
     throw invalid("rule", rule, "an object with nextRun() or a function that makes one", action);
@@ -199,20 +250,20 @@ function validate(workflow: unknown, options: ScheduleOptions<never>): void {
 }
 
 /** The code of every schedule. */
-async function follow<Input>(
-  ctx: WorkflowContext,
-  workflow: (ctx: WorkflowContext, occurrence: Occurrence<Input>) => unknown,
-  options: ScheduleOptions<Input>,
-  given: Input,
+async function follow(
+  ctx: WorkflowContext<unknown>,
+  workflow: Workflow<Occurrence>,
+  options: ScheduleOptions,
+  given: unknown,
 ): Promise<ScheduleInfo> {
   const { overlap = "skip", catchUpMs = 60 * 60 * 1000, maxRuns = Infinity, timeoutMs } = options;
   const { parentClosePolicy = overlap === "allow" ? "abandon" : "cancel" } = options;
   const waits = overlap === "skip" || overlap === "queue";
   const { progress, input, due: first } = carriedOver(given);
-  // A time at which the schedule begins counts.
+  // A run can be due at the moment at which the schedule begins.
   const now: Progress = { after: ctx.now() - 1, paused: false, triggers: 0, runs: 0, recent: [], ...progress };
-  const until = now.runs + RUNS_A_HISTORY;
-  /** The run that is followed, until it has ended. */
+  const until = now.runs + RUNS_PER_HISTORY;
+  /** The run in flight that the schedule waits for. */
   let current: { readonly child: ChildHandle; readonly ended: Promise<unknown> } | undefined;
 
   const info = (): ScheduleInfo => {
@@ -223,18 +274,18 @@ async function follow<Input>(
   const listen = async (signal: SignalDefinition<undefined>, then: () => void) => {
     for await (const _ of ctx.receiveSignal(signal)) then();
   };
-  // A cancellation ends these, too.
+  // A cancellation rejects these too; the loop below ends with it.
   listen(pauseSchedule, () => now.paused = true).catch(() => {});
   listen(resumeSchedule, () => now.paused = false).catch(() => {});
   listen(triggerSchedule, () => now.triggers++).catch(() => {});
 
-  /** What was due until now is past. */
+  /** Skips the runs that were due until now. */
   const pass = () => {
     now.after = Math.max(now.after, ctx.now());
     if ((now.nextAt ?? Infinity) <= now.after) delete now.nextAt;
   };
 
-  /** Waits for the next run; for nothing if there is none any more. */
+  /** Waits until a run is due; returns `undefined` if there is no further run. */
   const next = async (): Promise<Due | undefined> => {
     while (now.runs < maxRuns) {
       if (now.triggers > 0) {
@@ -294,7 +345,7 @@ async function follow<Input>(
     const due = await next();
     if (current !== undefined) {
       const { child, ended } = current;
-      if (due !== undefined) await child.cancel("the next run is due").catch(() => {}); // it has ended
+      if (due !== undefined) await child.cancel("the next run is due").catch(() => {}); // it may have ended
       await ended;
     }
     ctx.signal.throwIfAborted();
@@ -304,17 +355,17 @@ async function follow<Input>(
   }
 }
 
-/** Tells the input of a schedule that goes on from that of one that begins. */
-function carriedOver<Input>(given: Input): { readonly progress?: Progress; readonly input: Input; readonly due?: Due } {
+/** Takes the input of a schedule apart: a new schedule has only its own input, a continued one has its progress too. */
+function carriedOver(given: unknown): { readonly progress?: Progress; readonly input: unknown; readonly due?: Due } {
   const isCarried = typeof given === "object" && given !== null && CARRIED in given;
-  return isCarried ? given[CARRIED] as { input: Input } : { input: given };
+  return isCarried ? given[CARRIED] as { input: unknown } : { input: given };
 }
 
-/** Asks the rule for the first time later than `after`, or for the last one until `lastUntil` if that is later. */
-function ask<Input>(
+/** Asks the rule for the first time later than `after`, or for the last time until `lastUntil` if that is later. */
+function ask(
   id: string,
-  { rule: given, endAt = Infinity }: ScheduleOptions<Input>,
-  input: Input,
+  { rule: given, endAt = Infinity }: ScheduleOptions,
+  input: unknown,
   after: number,
   lastUntil: number,
 ): number | null {
@@ -326,7 +377,7 @@ function ask<Input>(
       const time = new Date(from).toISOString();
       const got = next instanceof Date ? next.toJSON() ?? "an invalid Date" : show(next);
       throw new RangeError(
-        `${cannot("go on with schedule", id)}: its rule was asked for a time after ${time}, got ${got}`,
+        `${cannot("run schedule", id)}: its rule was asked for a time after ${time}, got ${got}`,
       );
     }
     return next.getTime() > endAt ? null : next.getTime();
@@ -336,7 +387,7 @@ function ask<Input>(
   return next;
 }
 
-/** Waits until a time has come. Resolves to whether it has: `wake` can end the wait. */
+/** Waits for a point in time. Resolves to whether it was reached; `wake` ends the wait earlier. */
 async function waitFor(ctx: WorkflowContext, time: number, wake: () => boolean): Promise<boolean> {
   const timeoutMs = time - ctx.now();
   if (timeoutMs <= 0) return true;

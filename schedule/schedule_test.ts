@@ -384,7 +384,7 @@ for (const [what, rule, got] of badRules) {
     const error = await assertRejects(() => handle.result(), RangeError);
     assertEquals(
       error.message,
-      `Cannot go on with schedule "a": its rule was asked for a time after 1969-12-31T23:59:59.999Z, got ${got}`,
+      `Cannot run schedule "a": its rule was asked for a time after 1969-12-31T23:59:59.999Z, got ${got}`,
     );
     await executor.close();
   });

@@ -8,7 +8,7 @@ import { invalid } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import type { AnyActivity, ReplaceActivity } from "../options.ts";
-import type { ActivityContext } from "../types.ts";
+import type { ActivityContext } from "../activity.ts";
 import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
 
 /** A call, and the function that the workflow asked for. */

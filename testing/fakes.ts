@@ -25,7 +25,7 @@
 
 import { checkFunction, invalid } from "../util/check.ts";
 import type { AnyActivity } from "../options.ts";
-import type { ActivityContext } from "../types.ts";
+import type { ActivityContext } from "../activity.ts";
 
 /** What runs in place of an activity, with the same input and context; the options of the activity hold for it. */
 export type Fake<Input = unknown, Output = unknown> = (

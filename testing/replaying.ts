@@ -5,7 +5,8 @@
  */
 
 import { NonDeterminismError } from "../errors.ts";
-import type { ErrorRecord, Workflow, WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { ErrorRecord, WorkflowState } from "../types.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { replayHistory } from "../executor.ts";
 import { finalStatus } from "../history/history.ts";

@@ -30,7 +30,9 @@
  * @module
  */
 
-import type { ErrorRecord, Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { AnyWorkflow } from "../options.ts";
+import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import { checkFunction, checkObject, checkText, invalid } from "../util/check.ts";
 import { decode, encode } from "../history/codec.ts";
 import { applyBatch, validateEvent } from "../history/history.ts";
@@ -50,7 +52,7 @@ export interface AssertReplaysOptions {
    *
    * @default {none}
    */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>> | undefined;
 }
 
 /**
@@ -65,7 +67,7 @@ export interface AssertReplaysOptions {
  * @throws {TypeError} If an argument is bad, or a text is none of a history.
  */
 export async function assertReplays<Input>(
-  workflow: (ctx: WorkflowContext, input: Input) => unknown,
+  workflow: Workflow<Input>,
   histories: string | WorkflowState | readonly (string | WorkflowState)[],
   options: AssertReplaysOptions = {},
 ): Promise<void> {

@@ -73,7 +73,7 @@ Deno.test("assertReplays() passes what the code still does, finished, failed, ca
 });
 
 Deno.test("assertReplays() passes a run that continued as new, and one that was terminated", async () => {
-  const again = (ctx: Ctx) => ctx.executeActivity(charge).then((text) => ctx.continueAsNew(text));
+  const again = (ctx: WorkflowContext<string>) => ctx.executeActivity(charge).then((text) => ctx.continueAsNew(text));
   const { history, ...rest } = await stateOf((ctx: Ctx) => ctx.executeActivity(charge), { input: 1 });
   await assertReplays(again, { ...rest, status: "running", history: history.slice(0, -1) });
   const { executor, store } = setUp();

@@ -38,7 +38,9 @@ import { type Clock, VirtualClock } from "../clock.ts";
 import { Executor, type WorkflowHandle } from "../executor.ts";
 import type { AnyActivity, CloseOptions, ExecuteArgs, ExecutorOptions } from "../options.ts";
 import { InMemoryStore } from "../store.ts";
-import type { ActivityContext, WorkflowContext, WorkflowStore } from "../types.ts";
+import type { ActivityContext } from "../activity.ts";
+import type { WorkflowFunction } from "../context.ts";
+import type { DeepReadonly, WorkflowStore } from "../types.ts";
 import { Activities } from "./activities.ts";
 import { DeadlockError, DeadlockWatch } from "./deadlock.ts";
 import { linesOf } from "./open_runs_text.ts";
@@ -176,15 +178,15 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   }
 
   /** Starts a workflow; see {@linkcode Executor.execute}. */
-  override async execute<Input, Output>(
-    workflow: (ctx: WorkflowContext, input: Input) => Output,
+  override async execute<Input, Returned>(
+    workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input>
-  ): Promise<WorkflowHandle<Awaited<Output>>> {
+  ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     return this.#watch.guard(await super.execute(workflow, ...args));
   }
 
   /** Finds a run again; see {@linkcode Executor.handle}. */
-  override async handle<Result = unknown>(id: string): Promise<WorkflowHandle<Result>> {
+  override async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
     return this.#watch.guard(await super.handle<Result>(id));
   }
 

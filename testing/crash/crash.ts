@@ -29,7 +29,9 @@
  */
 
 import type { ExecutorOptions } from "../../options.ts";
-import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
+import type { InferLast, Workflow, WorkflowFunction } from "../../context.ts";
+import type { AnyWorkflow } from "../../options.ts";
+import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkObject } from "../../util/check.ts";
 import { checkReplacements } from "../activities.ts";
 import { Crasher, CrashTestError } from "./crasher.ts";
@@ -72,7 +74,7 @@ export interface CrashTestOptions<
    *
    * @default {none}
    */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>>;
   /**
    * Makes the world new before every run: empties what the activities write to.
    *
@@ -121,8 +123,8 @@ export interface CrashTestOptions<
 
 /** The arguments of {@linkcode crashTest} after the workflow: to be left out where that takes no input. */
 export type CrashTestArgs<Input, Output, Signals extends readonly unknown[]> = undefined extends Input
-  ? [options?: CrashTestOptions<Input, Output, Signals>]
-  : [options: CrashTestOptions<Input, Output, Signals> & { readonly input: Input }];
+  ? [options?: CrashTestOptions<InferLast<Input>, Output, Signals>]
+  : [options: CrashTestOptions<InferLast<Input>, Output, Signals> & { readonly input: InferLast<Input> }];
 
 /** A run of {@linkcode crashTest}, when it is over. */
 export interface CrashRun<Output = unknown> {
@@ -165,10 +167,10 @@ export interface CrashTestReport<Output = unknown> {
  * @throws {CrashTestError} If a run comes to something else, or `check` throws.
  * @throws {TypeError | RangeError} If an argument is bad.
  */
-export async function crashTest<Input, Output, Signals extends readonly unknown[]>(
-  workflow: (ctx: WorkflowContext, input: Input) => Output,
-  ...args: CrashTestArgs<Input, Awaited<Output>, Signals>
-): Promise<CrashTestReport<Awaited<Output>>> {
+export async function crashTest<Input, Returned, Signals extends readonly unknown[]>(
+  workflow: WorkflowFunction<Input, Returned>,
+  ...args: CrashTestArgs<Input, Awaited<Returned>, Signals>
+): Promise<CrashTestReport<Awaited<Returned>>> {
   const [options = {}] = args as [CrashTestOptions?];
   checkFunction("workflow", workflow, "crash-test");
   checkObject("options", options, "crash-test");
@@ -178,5 +180,5 @@ export async function crashTest<Input, Output, Signals extends readonly unknown[
   const test = new Crasher(workflow as Workflow<never>, options);
   const undisturbed = await test.runUndisturbed();
   const points = await test.crashEverywhere(deaths);
-  return { points, undisturbed: undisturbed as CrashRun<Awaited<Output>> };
+  return { points, undisturbed: undisturbed as CrashRun<Awaited<Returned>> };
 }

@@ -99,7 +99,7 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
     await ctx.sleep(n);
     return ctx.random();
   }
-  async function entity(ctx: Ctx, round: number) {
+  async function entity(ctx: WorkflowContext<number>, round: number) {
     let total = 0;
     ctx.handleUpdate(add, async (n) => {
       await ctx.sleep(5);

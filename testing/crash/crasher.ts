@@ -5,7 +5,8 @@
  */
 
 import { InMemoryStore } from "../../store.ts";
-import type { ActivityStartedEvent, Workflow, WorkflowEvent } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { ActivityStartedEvent, WorkflowEvent } from "../../types.ts";
 import { fromErrorRecord } from "../../history/error_record.ts";
 import { isCommand } from "../../history/history.ts";
 import { handOut } from "../../history/value.ts";

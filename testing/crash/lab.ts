@@ -12,7 +12,8 @@ import { systemClock } from "../../clock.ts";
 import { NonDeterminismError } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
 import type { ExecutorOptions, Wait } from "../../options.ts";
-import type { Workflow, WorkflowState, WorkflowStore } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import { finalStatus } from "../../history/history.ts";
 import { Journal } from "./journal.ts";
 import { hop, LabClock } from "./lab_clock.ts";
@@ -219,7 +220,7 @@ export class Lab {
     const { workflow, id, input, timeoutMs } = this.scene;
     try {
       if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
-      else this.#watch(proc, await proc.executor.execute(workflow as Workflow, { id, input, timeoutMs }));
+      else this.#watch(proc, await proc.executor.execute(workflow as unknown as Workflow, { id, input, timeoutMs }));
     } catch (error) {
       if (!proc.dead) this.fail("refused", error);
     }

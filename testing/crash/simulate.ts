@@ -29,7 +29,9 @@
 
 import type { ExecutorOptions } from "../../options.ts";
 import { InMemoryStore } from "../../store.ts";
-import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { AnyWorkflow } from "../../options.ts";
+import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { checkReplacements } from "../activities.ts";
@@ -47,7 +49,7 @@ export type { SimulationRates };
 export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
   extends Outside<Signals> {
   /** The workflow. */
-  readonly workflow: (ctx: WorkflowContext, input: Input) => unknown;
+  readonly workflow: Workflow<Input>;
   /** The workflow's input. */
   readonly input?: NoInfer<Input>;
   /**
@@ -73,7 +75,7 @@ export interface Scenario<Input = unknown, Signals extends readonly unknown[] = 
    *
    * @default {none}
    */
-  readonly workflows?: Readonly<Record<string, (ctx: WorkflowContext, input: never) => unknown>>;
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>>;
   /**
    * Makes the world new before every run: empties what the activities write to.
    *

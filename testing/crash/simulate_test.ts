@@ -72,7 +72,7 @@ Deno.test("simulate() passes signals, updates, children and runs that continue a
     await ctx.sleep(n);
     return ctx.executeActivity((n: number) => 2 * n, n, { name: "double", retry });
   };
-  const entity = (right: boolean) => async (ctx: Ctx, total: number): Promise<unknown> => {
+  const entity = (right: boolean) => async (ctx: WorkflowContext<number>, total: number): Promise<unknown> => {
     ctx.handleUpdate("add", (n: number) => total += n);
     for (;;) {
       const what = await ctx.waitForSignal<string>("do");

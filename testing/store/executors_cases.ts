@@ -6,7 +6,8 @@
 
 import { WorkflowError } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
-import type { WorkflowContext, WorkflowState } from "../../types.ts";
+import type { WorkflowContext } from "../../context.ts";
+import type { WorkflowState } from "../../types.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { type ExecutorCase, executorCase } from "./executor_case.ts";

@@ -5,7 +5,7 @@
  */
 
 import { TimeoutError, WorkflowError } from "../../errors.ts";
-import type { WorkflowContext } from "../../types.ts";
+import type { WorkflowContext } from "../../context.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { type ExecutorCase, executorCase, forever, START, typesOf } from "./executor_case.ts";
@@ -305,7 +305,10 @@ export const runCases: ExecutorCase[] = [
     "a workflow that continues as new keeps its place and its createdAt, and loses no signal",
     "append() with replaces and an expectedLength above 0 puts the new history in the place of the old one",
     async (scene) => {
-      const sum = async (ctx: WorkflowContext, [total, left]: readonly [number, number]): Promise<number> => {
+      const sum = async (
+        ctx: WorkflowContext<readonly [number, number]>,
+        [total, left]: readonly [number, number],
+      ): Promise<number> => {
         if (left === 0) return total;
         const n = await ctx.waitForSignal<number>("n");
         await ctx.sleep(10);

@@ -9,6 +9,7 @@ import {
   WorkflowError,
   type WorkflowEvent,
 } from "@rockpool/workflow";
+import type { AnyWorkflow } from "@rockpool/workflow/options";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "../support/testing.ts";
 
@@ -23,7 +24,7 @@ async function double(ctx: Ctx, n: number) {
   return 2 * n;
 }
 
-async function family(ctx: Ctx, ns: number[]) {
+async function family(ctx: Ctx, ns: readonly number[]) {
   const children = ns.map((n) => ctx.startChild(double, n, { id: `child-${n}` }));
   const results = [];
   for (const child of children) results.push(await child.result());
@@ -157,7 +158,7 @@ for (const [policy, status, cleanUps] of policies) {
 }
 
 Deno.test("WorkflowContext.continueAsNew() closes children as the end of a run does", async () => {
-  async function again(ctx: Ctx, round: number): Promise<number> {
+  async function again(ctx: WorkflowContext<number>, round: number): Promise<number> {
     if (round === 1) return round;
     ctx.startChild(patient, undefined, { id: "child" });
     await ctx.sleep(5);
@@ -267,7 +268,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting
 });
 
 /** Stops the executor of "a" when it is to store an event of this type, and lets another one go on. */
-async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, Workflow<never>>): Promise<FaultyStore> {
+async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, AnyWorkflow>): Promise<FaultyStore> {
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store, workflows: code });
   const stopped = Promise.withResolvers<void>();
@@ -329,21 +330,21 @@ Deno.test("ChildHandle.cancel() answers the same although the process dies when 
   assertEquals([(await store.load("child"))!.status, (await store.load("a"))!.status], ["canceled", "completed"]);
 });
 
-const lastActs: [what: string, last: (ctx: Ctx) => unknown][] = [
+const lastActs: [what: string, last: (ctx: WorkflowContext<number | undefined>) => unknown][] = [
   ["returns", () => "done"],
   ["continues as new", (ctx) => ctx.continueAsNew(1)],
 ];
 for (const [what, last] of lastActs) {
   const code = {
     patient,
-    async parent(ctx: Ctx, round?: number) {
+    async parent(ctx: WorkflowContext<number | undefined>, round?: number) {
       if (round === 1) return;
       ctx.startChild(patient, undefined, { id: "left", parentClosePolicy: "abandon" });
       ctx.startChild(patient, undefined, { id: "closed" });
       ctx.executeActivity(work, "in vain");
       return await last(ctx);
     },
-  } as Record<string, Workflow<never>>;
+  } as Record<string, AnyWorkflow>;
 
   Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
     done.length = 0;

@@ -236,7 +236,7 @@ Deno.test("Executor.close() answers what the first call did, and refuses what is
 Deno.test("Executor.close() begins no run that continues another one as new", async () => {
   for (const drainMs of [0, 10]) {
     let began = 0;
-    const again = (ctx: WorkflowContext) => ++began < 5 ? ctx.continueAsNew() : "done";
+    const again = (ctx: WorkflowContext<void>) => ++began < 5 ? ctx.continueAsNew() : "done";
     const store = new FaultyStore();
     const { executor } = setUp({ store, workflows: { again } });
     let closing: Promise<void> | undefined;

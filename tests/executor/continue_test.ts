@@ -14,16 +14,16 @@ import {
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
 
-type Ctx = WorkflowContext;
+type Ctx<Input = never> = WorkflowContext<Input>;
 
-async function countdown(ctx: Ctx, n: number): Promise<string> {
+async function countdown(ctx: Ctx<number>, n: number): Promise<string> {
   if (n === 0) return "lift-off";
   await ctx.sleep(10);
   return await ctx.continueAsNew(n - 1);
 }
 
 /** Sums what it is sent, beginning anew after every second number. */
-async function sums(ctx: Ctx, input: { sum: number; left: number }): Promise<number> {
+async function sums(ctx: Ctx<{ sum: number; left: number }>, input: { sum: number; left: number }): Promise<number> {
   let { sum, left } = input;
   for (let i = 0; i < 2 && left > 0; i++, left--) sum += await ctx.waitForSignal<number>("n");
   if (left > 0) return await ctx.continueAsNew({ sum, left });
@@ -56,7 +56,7 @@ Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals 
 });
 
 Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several names, buffered and half read", async () => {
-  async function reads(ctx: Ctx, round: number): Promise<unknown> {
+  async function reads(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 1) {
       const got: unknown[] = [];
       for await (const one of ctx.receiveSignal("b")) if (got.push(one) === 2) break;
@@ -80,7 +80,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several
 });
 
 Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires into the next run", async () => {
-  async function stale(ctx: Ctx, round: number): Promise<unknown> {
+  async function stale(ctx: Ctx<number | string>, round: number | string): Promise<unknown> {
     if (round === 0) {
       void ctx.sleep(50).then(() => ctx.continueAsNew("stale"));
       return await ctx.continueAsNew(1);
@@ -102,7 +102,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires int
 
 Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run", async () => {
   let after = false;
-  async function ends(ctx: Ctx, round: number): Promise<unknown> {
+  async function ends(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 0) {
       ctx.continueAsNew(1);
       ctx.continueAsNew(2); // the first counts
@@ -120,7 +120,7 @@ Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run
 Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be stored, and the run goes on", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(
-    (ctx: Ctx) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
+    (ctx: Ctx<() => void>) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
     { id: "a" },
   );
   assertEquals(await handle.result(), "Cannot store input: a function cannot be stored");
@@ -128,7 +128,7 @@ Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be store
 });
 
 Deno.test("Executor.cancel() reaches a workflow that continues as new all the time", async () => {
-  async function forever(ctx: Ctx, n: number): Promise<number> {
+  async function forever(ctx: Ctx<number>, n: number): Promise<number> {
     await ctx.sleep(1);
     return await ctx.continueAsNew(n + 1);
   }
@@ -177,7 +177,7 @@ Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever 
 });
 
 /** Reads in a branch of its own, and begins anew with every number. */
-async function listens(ctx: Ctx, got: readonly number[]): Promise<readonly number[]> {
+async function listens(ctx: Ctx<readonly number[]>, got: readonly number[]): Promise<readonly number[]> {
   const list = [...got];
   const read = async () => {
     for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
@@ -386,7 +386,7 @@ Deno.test("WorkflowHandle.result() of an executor that only watches waits for th
 });
 
 Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain in memory", async () => {
-  async function long(ctx: Ctx, n: number): Promise<number> {
+  async function long(ctx: Ctx<number>, n: number): Promise<number> {
     return n === 2000 ? n : await ctx.continueAsNew(n + 1);
   }
   const { executor, store } = setUp();
@@ -397,7 +397,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain 
 
 Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
   const held: WeakRef<number[]>[] = [];
-  async function long(ctx: Ctx, n: number): Promise<number> {
+  async function long(ctx: Ctx<number>, n: number): Promise<number> {
     const numbers = [n];
     held.push(new WeakRef(numbers));
     if (n === 3) await ctx.waitForSignal("go");
@@ -466,7 +466,7 @@ Deno.test("InMemoryStore.append() does not continue a run that is finished, and 
 });
 
 Deno.test("Executor.update() is answered once each by a workflow that continues as new again and again", async () => {
-  async function ledger(ctx: Ctx, lines: readonly number[]): Promise<readonly number[]> {
+  async function ledger(ctx: Ctx<readonly number[]>, lines: readonly number[]): Promise<readonly number[]> {
     const list = [...lines];
     let last = false;
     ctx.handleUpdate<number, number>("note", (n) => list.push(n));
@@ -488,7 +488,7 @@ Deno.test("Executor.update() is answered once each by a workflow that continues 
 });
 
 Deno.test("Executor.update() rejects when the run continues as new before the handler has ended", async () => {
-  async function hasty(ctx: Ctx, round: number): Promise<number> {
+  async function hasty(ctx: Ctx<number>, round: number): Promise<number> {
     ctx.handleUpdate("slow", () => ctx.sleep(1e6).then(() => 1));
     if (round === 1) return round;
     await ctx.waitForSignal("go");
@@ -506,7 +506,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
 });
 
 Deno.test("Executor.update() asked again after a crash leaves its answer to the run that took it, which continues as new", async () => {
-  async function counter(ctx: Ctx, start: number): Promise<number> {
+  async function counter(ctx: Ctx<number>, start: number): Promise<number> {
     let [sum, asked] = [start, 0];
     ctx.handleUpdate<number, number>("add", (n) => {
       asked++;

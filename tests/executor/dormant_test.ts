@@ -332,7 +332,7 @@ Deno.test("ExecutorOptions.dormantAfterMs parks parents and children, and the en
   await executor.close();
 });
 
-async function again(ctx: Ctx, n: number): Promise<number> {
+async function again(ctx: WorkflowContext<number>, n: number): Promise<number> {
   await ctx.waitForSignal("go");
   return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
 }
@@ -450,7 +450,7 @@ Deno.test("Executor.query() of a parked run answers what another executor has se
 
 Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
   for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
-    const collect = async (ctx: Ctx, before: string[]): Promise<string[]> => {
+    const collect = async (ctx: WorkflowContext<readonly string[]>, before: readonly string[]): Promise<string[]> => {
       const got = [...before];
       ctx.handleQuery("got", () => [...got]);
       ctx.handleUpdate("add", (item: string) => got.push(item));
@@ -723,7 +723,7 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an a
 
 Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, with what it left unread", async () => {
   const { executor } = setUp(parks);
-  async function count(ctx: Ctx, n: number): Promise<number> {
+  async function count(ctx: WorkflowContext<number>, n: number): Promise<number> {
     const next = await ctx.waitForSignal<number>("n");
     return next < 0 ? n : await ctx.continueAsNew(n + next);
   }

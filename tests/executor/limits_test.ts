@@ -147,7 +147,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, a
 Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues as new keep its slot", async () => {
   const { work, began } = watched();
   const order: string[] = [];
-  async function chain(ctx: WorkflowContext, n = 0): Promise<unknown> {
+  async function chain(ctx: WorkflowContext<number>, n = 0): Promise<unknown> {
     order.push(`${n}`);
     await ctx.sleep(1);
     return n < 3 ? await ctx.continueAsNew(n + 1) : began.length;
@@ -298,7 +298,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many sig
 
 Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate, and to continue as new", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 3 });
-  const full = async (ctx: WorkflowContext, again = false): Promise<unknown> => {
+  const full = async (ctx: WorkflowContext<boolean>, again = false): Promise<unknown> => {
     await ctx.executeActivity(one, 1); // the history is full then
     if (again) return await ctx.continueAsNew(false);
     return await ctx.receiveSignal("never")[Symbol.asyncIterator]().next();
@@ -399,7 +399,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updat
   const answer = (n: number) => (attempts++, text(n));
   const messages: string[] = [];
   const collect = (error: Error) => void messages.push(`${error.name}: ${error.message.split(", ")[0]}`);
-  const greedy = async (ctx: WorkflowContext) => {
+  const greedy = async (ctx: WorkflowContext<string>) => {
     ctx.handleUpdate("u", () => text(200));
     await ctx.executeActivity(answer, 200, { retry: {} }).catch(collect);
     await ctx.executeActivity((input: string) => input, text(200), { name: "echo" }).catch(collect);

@@ -5,7 +5,6 @@ import {
   Executor,
   NonDeterminismError,
   VirtualClock,
-  type Workflow,
   type WorkflowContext,
   type WorkflowState,
 } from "@rockpool/workflow";
@@ -43,9 +42,9 @@ const versions = {
 };
 
 /** Plays some code, and then other code after a stop. */
-function redeploy(before: Workflow<never>, after: Workflow<never>, stop: Stop) {
+function redeploy(before: Scene["workflow"], after: Scene["workflow"], stop: Stop) {
   return play(
-    (stops) => ({ workflow: stops === 0 ? before : after } as Scene),
+    (stops) => ({ workflow: stops === 0 ? before : after }),
     (stops) => stops === 0 ? stop : undefined,
   );
 }

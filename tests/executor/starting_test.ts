@@ -247,7 +247,7 @@ Deno.test("Executor.execute() labels a run, and the workflow, the store and a re
 });
 
 Deno.test("Executor.execute() gives a run that continues as new the labels of the one before", async () => {
-  const once = (ctx: WorkflowContext, again = true): unknown => again ? ctx.continueAsNew(false) : ctx.labels;
+  const once = (ctx: WorkflowContext<boolean>, again = true): unknown => again ? ctx.continueAsNew(false) : ctx.labels;
   const { store, executor } = setUp();
   const handle = await executor.execute(once, { id: "a", labels: { customer: "7" } });
   assertEquals(await handle.result(), { customer: "7" });
@@ -425,7 +425,10 @@ Deno.test("Executor.execute() counts timeoutMs from the start", async () => {
 });
 
 Deno.test("Executor.execute() does not count a delay again when the workflow continues as new", async () => {
-  const twice = async (ctx: WorkflowContext, began: number[] = []): Promise<number[]> => {
+  const twice = async (
+    ctx: WorkflowContext<readonly number[]>,
+    began: readonly number[] = [],
+  ): Promise<readonly number[]> => {
     const all = [...began, ctx.now()];
     return all.length === 2 ? all : await ctx.continueAsNew(all);
   };
@@ -568,7 +571,7 @@ Deno.test("ExecutorOptions.workflowVersion is recorded, and stays what it was wh
     await ctx.waitForSignal("go");
     return [ctx.workflowVersion, child];
   };
-  const renewed = async (ctx: WorkflowContext, before?: string): Promise<unknown> => {
+  const renewed = async (ctx: WorkflowContext<string | undefined>, before?: string): Promise<unknown> => {
     if (before !== undefined) return [before, ctx.workflowVersion];
     await ctx.waitForSignal("go");
     return await ctx.continueAsNew(ctx.workflowVersion);

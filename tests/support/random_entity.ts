@@ -75,7 +75,10 @@ export function randomEntityProgram(calls: string[] = []) {
     if (n % 5 === 0) throw new RangeError(`${n} cannot be taken`);
   };
 
-  return async function entity(ctx: WorkflowContext, { parts, generation, got }: EntityInput): Promise<string> {
+  return async function entity(
+    ctx: WorkflowContext<EntityInput>,
+    { parts, generation, got }: EntityInput,
+  ): Promise<string> {
     const list = [...got];
     let taken = 0;
     ctx.handleQuery(gotten, () => list);

@@ -1,0 +1,427 @@
+/**
+ * The port that workflow code holds: the context, its options, and the type of a workflow.
+ *
+ * This module holds types only; importing it loads no other module. The executor implements {@linkcode WorkflowContext}. An
+ * adapter for another engine can implement it too. What an activity receives is in `activity.ts`.
+ *
+ * @example
+ * ```ts
+ * import { Executor, type WorkflowContext } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fetchPage = (page: number) => page < 3 ? [`item ${page}`] : [];
+ *
+ * // The context is declared with the workflow's input, because the workflow continues with a new one.
+ * async function crawl(ctx: WorkflowContext<number>, page: number): Promise<number> {
+ *   const items = await ctx.executeActivity(fetchPage, page);
+ *   if (items.length > 0) await ctx.continueAsNew(page + 1);
+ *   return page;
+ * }
+ *
+ * await using executor = new Executor();
+ * const handle = await executor.execute(crawl, { input: 0 });
+ * assertEquals(await handle.result(), 3);
+ * ```
+ *
+ * @module
+ */
+
+import type { ActivityFunction, ActivityOptions } from "./activity.ts";
+import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
+import type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
+
+/**
+ * A workflow: a function of its context and its input. It may return a promise.
+ *
+ * The input is deeply readonly, because a value from the history is frozen. A function whose input type has a mutable array
+ * is refused; declare the array as `readonly`. Where the input's type is not declared, it is readonly.
+ *
+ * @category Workflow code
+ *
+ * @example
+ * ```ts
+ * import type { Workflow } from "@rockpool/workflow";
+ *
+ * export const order: Workflow<{ items: readonly string[] }, number> = (_ctx, input) => input.items.length;
+ * ```
+ */
+export type Workflow<Input = unknown, Output = unknown> = WorkflowFunction<Input, Output | PromiseLike<Output>>;
+
+/**
+ * A {@linkcode Workflow} by what its function returns: a value, a promise, or one or the other. Methods that take a workflow
+ * infer these types from it.
+ *
+ * @category Workflow code
+ */
+export type WorkflowFunction<Input, Returned> =
+  & ((ctx: WorkflowContext<NoInfer<Input>>, input: Input) => Returned)
+  & (DeepReadonly<Input> extends Input ? unknown : (ctx: never, input: DeepReadonly<Input>) => unknown);
+
+/**
+ * `Value` without `undefined`, in a place from which the compiler infers `Value` only if no other argument determines it: it
+ * gives inferences to an intersection a lower priority. So the type that a function declares for its input is the one that
+ * counts, and the given input is checked against it. A generic function, and one that declares no type, gets the type of
+ * the given input.
+ *
+ * @category Workflow code
+ */
+// deno-lint-ignore ban-types -- every value except null and undefined
+export type InferLast<Value> = Value & ({} | null);
+
+/**
+ * The arguments after a function or a name: the input, which can be left out if its type includes `undefined`, and the
+ * options.
+ *
+ * @category Workflow code
+ */
+export type InputArgs<Input, Options> = undefined extends Input
+  ? [input?: InferLast<Input> | undefined, options?: Options | undefined]
+  : [input: InferLast<Input>, options?: Options | undefined];
+
+/**
+ * The arguments of a call that takes a value and no options. The value can be left out if its type includes `undefined`.
+ *
+ * @category Workflow code
+ */
+export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<Value>] : [value: DeepReadonly<Value>];
+
+/**
+ * The port that workflow code holds. Everything that can differ between two executions of the code goes through it, so
+ * that a run replays from its history exactly as it ran.
+ *
+ * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild` and the start of a compensation are
+ *   commands; so is the `timeoutMs` of a wait. A command gets the next position at the call. Its event is stored before the
+ *   command is performed. On replay the same call must be made at the same position; otherwise the run is suspended with a
+ *   `NonDeterminismError`. A command whose outcome is in the history is not performed again.
+ * - **Order.** Workflow code sees one event at a time. The order is that of the history, and so the same on replay.
+ * - **Values.** An argument is copied at the call. A returned value is the stored value: deeply frozen, without prototypes.
+ *   See {@linkcode DeepReadonly}.
+ * - **Errors.** A method that returns a promise rejects and does not throw. A call with bad arguments records nothing.
+ * - **Cancellation.** When the workflow is cancelled, the waits in progress reject with a `CanceledError`, and so do later
+ *   waits. Waits within {@linkcode WorkflowContext.shield} are not affected.
+ *
+ * `Input` is the type of the input that {@linkcode WorkflowContext.continueAsNew} takes. A workflow that continues declares
+ * it: `WorkflowContext<Input>`, or `WorkflowContext<void>` without an input. A workflow that does not continue, and a helper
+ * function, declare `WorkflowContext`: every context can be passed to them.
+ *
+ * @category Workflow code
+ */
+export interface WorkflowContext<Input = never> {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /** The ID of this run. */
+  readonly runId: string;
+  /** The run's labels; empty if it has none. They do not change. */
+  readonly labels: Labels;
+  /**
+   * The executor's `workflowVersion` when the run began. It stays the same if an executor of another version resumes the
+   * run.
+   */
+  readonly workflowVersion: string | undefined;
+  /** Is aborted when the workflow is cancelled or its `timeoutMs` is exceeded. */
+  readonly signal: AbortSignal;
+  /** Writes lines to the executor's logger. A line is written once: nothing is written on replay. */
+  readonly log: WorkflowLogger;
+  /**
+   * Runs an activity and returns its result.
+   *
+   * @param activity The function.
+   * @param args Its input and the options.
+   * @returns The stored result.
+   * @throws What the last attempt threw; a `TimeoutError`; a `CanceledError`.
+   * @throws {TypeError} If an argument is invalid, an option is unknown, or the input cannot be stored.
+   * @throws {RangeError} If a number among the options is out of its range, or the input is larger than `maxPayloadBytes`.
+   */
+  executeActivity<ActivityInput, Returned>(
+    activity: ActivityFunction<ActivityInput, Returned>,
+    ...args: InputArgs<ActivityInput, ActivityOptions>
+  ): Promise<DeepReadonly<Awaited<Returned>>>;
+  /**
+   * Iterates over the signals of one name, in order of arrival. Each iteration is a subscriber from its start (`for await`,
+   * or the call of `[Symbol.asyncIterator]()`) until it stops. It gets the signals that nobody has read and all that arrive.
+   *
+   * @param name The signal's name or definition.
+   */
+  receiveSignal<Payload = unknown>(name: string | SignalDefinition<Payload>): AsyncIterable<DeepReadonly<Payload>>;
+  /**
+   * Waits. The time of the end is recorded, so a restart does not extend the wait.
+   *
+   * @param ms How long, in milliseconds, from 0.
+   * @throws {RangeError} If `ms` is not a finite number from 0.
+   */
+  sleep(ms: number): Promise<void>;
+  /** The time of the last event that the workflow has seen, in milliseconds since the epoch. The same on replay. */
+  now(): number;
+  /** A number from 0 to below 1, like `Math.random()`. The same on replay. */
+  random(): number;
+  /** A UUID of version 4. The same on replay. */
+  uuid(): string;
+  /**
+   * Runs cleanup that a cancellation does not reach. What `body` waits for continues, and `body` can call activities even if
+   * the workflow is already cancelled. A cancellation that arrives meanwhile takes effect when the shield ends.
+   *
+   * The context cannot tell which branch makes a call. Waits of other branches that begin during the shield are protected
+   * too, until it ends.
+   *
+   * @param body The cleanup.
+   * @returns What `body` returns.
+   * @throws What `body` throws.
+   */
+  shield<T>(body: () => T | PromiseLike<T>): Promise<T>;
+  /**
+   * Waits for one signal: the oldest that nobody has read, or else the next one. If the time is exceeded, a later signal
+   * stays unread for the next reader.
+   *
+   * @param name The signal's name or definition.
+   * @param options How long to wait.
+   * @returns The signal's payload.
+   * @throws {TimeoutError} If `timeoutMs` is exceeded.
+   */
+  waitForSignal<Payload = unknown>(
+    name: string | SignalDefinition<Payload>,
+    options?: WaitOptions,
+  ): Promise<DeepReadonly<Payload>>;
+  /**
+   * Answers queries of one name from now on, also after the workflow has ended. The handler must answer at once, must not
+   * change anything, and cannot call the context. A later handler of the same name replaces it.
+   *
+   * @param query The query's name or definition.
+   * @param handler Returns the answer, which is copied.
+   */
+  handleQuery<Result, Args extends readonly unknown[]>(
+    query: string | QueryDefinition<Result, Args>,
+    handler: (...args: { readonly [Index in keyof Args]: DeepReadonly<Args[Index]> }) => NoInfer<DeepReadonly<Result>>,
+  ): void;
+  /**
+   * Answers updates of one name from now on. The handler is workflow code: it may change the workflow's variables and use
+   * the context. What it returns or throws is recorded before the caller gets it. A later handler of the same name replaces
+   * it.
+   *
+   * @param update The update's name or definition.
+   * @param handler Gets the input and returns the answer.
+   * @param options How an input is validated.
+   */
+  handleUpdate<Result, UpdateInput>(
+    update: string | UpdateDefinition<Result, UpdateInput>,
+    handler: (
+      input: DeepReadonly<UpdateInput>,
+    ) => NoInfer<DeepReadonly<Result>> | PromiseLike<NoInfer<DeepReadonly<Result>>>,
+    options?: UpdateHandlerOptions<NoInfer<UpdateInput>>,
+  ): void;
+  /**
+   * Waits until a condition on the workflow's own variables is true. The condition is checked at the call, and after every
+   * event that the workflow sees.
+   *
+   * @param condition Returns whether the wait ends. It must not change anything.
+   * @param options How long to wait.
+   * @throws {TimeoutError} If `timeoutMs` is exceeded.
+   * @throws What `condition` throws.
+   */
+  waitUntil(condition: () => boolean, options?: WaitOptions): Promise<void>;
+  /**
+   * Calls a small function whose result can differ, such as one that reads a variable of the process. The result is
+   * recorded. On replay the function is not called, and the recorded result is returned. Use an activity for work that can
+   * fail or takes time.
+   *
+   * @param body The function. It must not return a promise.
+   * @returns The recorded result.
+   * @throws What `body` threw, on replay too.
+   */
+  sideEffect<T>(body: () => T): Promise<DeepReadonly<T>>;
+  /**
+   * Adds an action that undoes completed work if the workflow fails or is cancelled. Compensations run one after the other,
+   * the newest first, in a shield. If one fails, the others run all the same, and the workflow fails with a
+   * `CompensationError` that holds all errors.
+   *
+   * @param body Undoes the work, by activities.
+   * @param options The name in the history.
+   */
+  addCompensation(body: () => unknown, options?: CompensationOptions): void;
+  /**
+   * Calls `body` for every item, at most `limit` at a time. The calls begin in the order of the items.
+   *
+   * @param items The items.
+   * @param limit Maximum number of calls in flight; a positive integer.
+   * @param body What to do with an item.
+   * @returns The results, in the order of the items.
+   * @throws The first failure. No further call begins after it, and the calls in flight have ended before.
+   */
+  mapConcurrent<Item, Result>(
+    items: Iterable<Item>,
+    limit: number,
+    body: (item: Item, index: number) => Result | PromiseLike<Result>,
+  ): Promise<Result[]>;
+  /**
+   * Runs another workflow as a child of this one and returns its result. A cancellation of this workflow reaches the child.
+   *
+   * @param workflow The function.
+   * @param args Its input and the options.
+   * @returns The stored result.
+   * @throws What the child throws; a `CanceledError` if the child was cancelled.
+   */
+  executeChild<ChildInput, Returned>(
+    workflow: WorkflowFunction<ChildInput, Returned>,
+    ...args: InputArgs<ChildInput, ChildOptions>
+  ): Promise<DeepReadonly<Awaited<Returned>>>;
+  /**
+   * Starts another workflow as a child of this one and returns a handle at once.
+   *
+   * @param workflow The function.
+   * @param args Its input and the options.
+   * @throws {TypeError} If an argument is invalid, an option is unknown, or the input cannot be stored.
+   */
+  startChild<ChildInput, Returned>(
+    workflow: WorkflowFunction<ChildInput, Returned>,
+    ...args: InputArgs<ChildInput, ChildOptions>
+  ): ChildHandle<DeepReadonly<Awaited<Returned>>>;
+  /**
+   * Ends this run and starts the workflow again with another input, under the same ID, with a new history. Use it for
+   * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
+   * handles of the workflow wait for the end of the whole chain.
+   *
+   * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
+   * has no input. (A property, because the compiler compares the parameters of a method less strictly.)
+   *
+   * @param input The input of the next run.
+   * @returns Never: no code after it runs.
+   * @throws {TypeError} If the input cannot be stored.
+   */
+  readonly continueAsNew: (...input: ValueArgs<Input>) => Promise<never>;
+  /**
+   * Tells whether this run takes the new path of a change in the workflow's code. `true` in a run that reached this call
+   * with the new code; `false` in a run whose history goes further and was made by the old code. The answer is the same for
+   * the whole run.
+   *
+   * @param changeId Names the change.
+   *
+   * @example
+   * ```ts
+   * import type { WorkflowContext } from "@rockpool/workflow";
+   *
+   * const charge = () => "charged";
+   * const reserve = () => "reserved";
+   * export async function order(ctx: WorkflowContext) {
+   *   if (ctx.patched("reserve-first")) await ctx.executeActivity(reserve);
+   *   await ctx.executeActivity(charge);
+   * }
+   * ```
+   */
+  patched(changeId: string): boolean;
+}
+
+/**
+ * Takes log lines, with fields to search for. `console` is one. An executor adds `workflowId`, `runId` and `workflowName` to
+ * the fields of its workflows.
+ *
+ * @category Workflow code
+ */
+export interface WorkflowLogger {
+  /** Takes details for the search of a fault. */
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Takes the normal course of events. */
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Takes what may become a fault. */
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** Takes a fault. */
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.executeChild} and {@linkcode WorkflowContext.startChild}.
+ *
+ * @category Workflow code
+ */
+export interface ChildOptions {
+  /**
+   * The child's workflow ID; a non-empty string.
+   *
+   * @default {the run's ID and the command's position}
+   */
+  readonly id?: string | undefined;
+  /**
+   * How long the child may take, in milliseconds, above 0. Then it fails with a `TimeoutError`.
+   *
+   * @default {no limit}
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * What happens to the child if it is running when this run ends: `"cancel"`, `"terminate"`, or `"abandon"`, which lets it
+   * continue. A cancellation of this workflow does not reach an abandoned child.
+   *
+   * @default {"cancel"}
+   */
+  readonly parentClosePolicy?: ParentClosePolicy | undefined;
+}
+
+/**
+ * Gives a parent access to a child workflow.
+ *
+ * @category Workflow code
+ */
+export interface ChildHandle<Result = unknown> {
+  /** The child's workflow ID. */
+  readonly id: string;
+  /** Waits for the child and returns its result. It can be called any number of times. */
+  result(): Promise<Result>;
+  /**
+   * Sends a signal to the child. It is sent once, also over a restart.
+   *
+   * @param signal The signal's name or definition.
+   * @param payload The payload. It can be left out if the definition allows it.
+   * @throws {WorkflowError} With code `not_found` if the child has ended.
+   */
+  signal<Payload = unknown>(
+    signal: string | SignalDefinition<Payload>,
+    ...payload: ValueArgs<NoInfer<Payload>>
+  ): Promise<void>;
+  /**
+   * Cancels the child.
+   *
+   * @param reason The reason, for the history and the error.
+   * @throws {WorkflowError} With code `not_found` if the child has ended.
+   */
+  cancel(reason?: string): Promise<void>;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.handleUpdate}.
+ *
+ * @category Workflow code
+ */
+export interface UpdateHandlerOptions<Input = unknown> {
+  /**
+   * Throws if the input is refused. It is called before anything is recorded. It may read the workflow's variables, but not
+   * change them.
+   *
+   * @default {only the validation of the definition}
+   */
+  readonly validate?: ((input: DeepReadonly<Input>) => void) | undefined;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.waitForSignal} and {@linkcode WorkflowContext.waitUntil}.
+ *
+ * @category Workflow code
+ */
+export interface WaitOptions {
+  /**
+   * How long to wait, in milliseconds, from 0. A restart does not extend it.
+   *
+   * @default {no limit}
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.addCompensation}.
+ *
+ * @category Workflow code
+ */
+export interface CompensationOptions {
+  /**
+   * The name in the history; a non-empty string.
+   *
+   * @default {the function's name, or "anonymous"}
+   */
+  readonly name?: string | undefined;
+}
