@@ -12,7 +12,7 @@
 import { systemClock, type VirtualClock } from "../clock.ts";
 import type { OpenRun, WorkflowHandle } from "../executor.ts";
 import type { WorkflowStatus } from "../types.ts";
-import { linesOf } from "./open_runs_text.ts";
+import { linesOf } from "./open_runs.ts";
 
 /** A result for which a test waits can never come: every run waits, and nothing is left that could wake one. */
 export class DeadlockError extends Error {

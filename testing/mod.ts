@@ -7,7 +7,7 @@
 
 export * from "./crash/crash.ts";
 export * from "./fakes.ts";
-export * from "./store/faulty_store.ts";
+export * from "./faulty_store.ts";
 export * from "./replays.ts";
 export * from "./seeded.ts";
 export * from "./crash/simulate.ts";

@@ -45,9 +45,9 @@ import {
 } from "../executor.ts";
 import { InMemoryStore } from "../store.ts";
 import type { ActivityContext, WorkflowContext, WorkflowStore } from "../types.ts";
-import { Activities } from "./activities.ts";
+import { ActivityRecorder } from "./activity_recorder.ts";
 import { DeadlockError, DeadlockWatch } from "./deadlock.ts";
-import { linesOf } from "./open_runs_text.ts";
+import { linesOf } from "./open_runs.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
 import { seeded } from "./seeded.ts";
 
@@ -100,7 +100,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   readonly store: Store;
   /** Gives the time. */
   readonly clock: VirtualClock;
-  readonly #activities: Activities;
+  readonly #activities: ActivityRecorder;
   readonly #watch: DeadlockWatch;
   #closed = false;
 
@@ -125,7 +125,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
       },
       release: (working) => clock.release(working),
     };
-    const record = new Activities(activities, watched.now);
+    const record = new ActivityRecorder(activities, watched.now);
     const { replaceActivity } = record;
     super({ random: seeded(1), ...rest, store, clock: watched, replaceActivity });
     this.store = store;

@@ -31,13 +31,13 @@
 import type { ExecutorOptions } from "../../executor.ts";
 import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkObject } from "../../util/check.ts";
-import { checkReplacements } from "../activities.ts";
+import { checkReplacements } from "../activity_recorder.ts";
 import { Crasher, CrashTestError } from "./crasher.ts";
-import type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit } from "./outside.ts";
+import type { Deliveries, TimedCancel, TimedDelivery, TimedQuery, TimedSignal, TimedUpdate } from "./deliveries.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 
 export { CrashTestError };
-export type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit };
+export type { Deliveries, TimedCancel, TimedDelivery, TimedQuery, TimedSignal, TimedUpdate };
 
 /** Options of {@linkcode crashTest}. */
 export interface CrashTestOptions<
@@ -45,7 +45,7 @@ export interface CrashTestOptions<
   Output = unknown,
   // deno-lint-ignore no-explicit-any -- signals of any payload
   Signals extends readonly unknown[] = readonly any[],
-> extends Outside<Signals> {
+> extends Deliveries<Signals> {
   /** The workflow's input. */
   readonly input?: Input;
   /**

@@ -10,11 +10,11 @@ import { fromErrorRecord } from "../../history/error_record.ts";
 import { isCommand } from "../../history/history.ts";
 import { handOut } from "../../history/value.ts";
 import { show } from "../../util/show.ts";
-import { complaintOf } from "../activities.ts";
+import { complaintOf } from "../activity_recorder.ts";
 import type { CrashRun, CrashTestOptions } from "./crash.ts";
-import { type Fate, finalState, hintsOn, Lab, type Scene } from "./lab.ts";
+import { type FaultPlan, finalState, hintsOn, type Scene, World } from "./world.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
-import type { Death, DeathSide } from "./process.ts";
+import type { Death, DeathSide } from "./simulated_process.ts";
 import { replay } from "../replaying.ts";
 import { seeded } from "../seeded.ts";
 import { advice, differences, errorText, formatHistories, lineOf, messageOf, textOf } from "./report.ts";
@@ -36,7 +36,7 @@ const MAX_LINES = 12;
 
 /** A run that has ended, and what is compared of it. */
 interface Ended {
-  readonly lab: Lab;
+  readonly world: World;
   readonly run: CrashRun | undefined;
   /** What the world looks like, as a text. */
   readonly effects: string;
@@ -97,36 +97,36 @@ export class Crasher {
     for (const side of ["before", "after", "between"] as const) {
       for (let nth = 1;; nth++) {
         const ended = await this.#play(crashes(nth, side, deaths));
-        if (ended.lab.deaths.length === 0) break;
+        if (ended.world.deaths.length === 0) break;
         points++;
         await this.#judge(ended, "does not survive a crash");
       }
     }
-    const misspelt = complaintOf(this.#unused, this.#undisturbed!.lab.calls);
+    const misspelt = complaintOf(this.#unused, this.#undisturbed!.world.calls);
     if (misspelt !== undefined) {
       throw this.#error("was tested with other activities than it should", this.#undisturbed!, [misspelt]);
     }
     return points;
   }
 
-  async #play(fate: Fate): Promise<Ended> {
+  async #play(fate: FaultPlan): Promise<Ended> {
     const { setUp, onDeath, store = () => new InMemoryStore() } = this.#options;
     await setUp?.();
-    const lab = new Lab(this.#scene, store(), fate);
-    lab.onDeath = onDeath;
-    await lab.play();
-    for (const replacement of lab.used) this.#unused.delete(replacement);
-    const state = finalState(lab);
-    if (state === undefined) return { lab, run: undefined, effects: "" };
+    const world = new World(this.#scene, store(), fate);
+    world.onDeath = onDeath;
+    await world.play();
+    for (const replacement of world.used) this.#unused.delete(replacement);
+    const state = finalState(world);
+    if (state === undefined) return { world, run: undefined, effects: "" };
     const run: CrashRun = {
-      crashes: lab.deaths.map((death) => this.#describe(death)),
+      crashes: world.deaths.map((death) => this.#describe(death)),
       state,
-      states: lab.journal.states(),
-      calls: lab.calls,
+      states: world.journal.states(),
+      calls: world.calls,
       ...(state.status === "completed" ? { result: handOut(state.result) } : {}),
       ...(state.error === undefined ? {} : { error: fromErrorRecord(state.error) }),
     };
-    return { lab, run, effects: this.#effects() };
+    return { world, run, effects: this.#effects() };
   }
 
   #effects(): string {
@@ -136,14 +136,14 @@ export class Crasher {
 
   /** Throws if a run is not as it should be. */
   async #judge(ended: Ended, failure: string): Promise<void> {
-    const { lab, run } = ended;
-    const { trouble } = lab;
+    const { world, run } = ended;
+    const { trouble } = world;
     if (trouble !== undefined) {
       const { kind, error } = trouble;
       const told = kind === "check" ? `A check threw: ${errorText(error)}` : messageOf(error);
-      throw this.#error(failure, ended, [told, ...hintsOn(lab)], error);
+      throw this.#error(failure, ended, [told, ...hintsOn(world)], error);
     }
-    if (lab !== this.#undisturbed!.lab && !wasInterrupted(run!)) this.#compare(ended, failure);
+    if (world !== this.#undisturbed!.world && !wasInterrupted(run!)) this.#compare(ended, failure);
     try {
       await this.#options.check?.(run!);
     } catch (error) {
@@ -152,7 +152,7 @@ export class Crasher {
   }
 
   #compare(ended: Ended, failure: string): void {
-    const [was, is] = [this.#undisturbed!.lab.journal, ended.lab.journal];
+    const [was, is] = [this.#undisturbed!.world.journal, ended.world.journal];
     const lines: string[] = [];
     const culprits = new Map<string, string>();
     for (const workflowId of new Set([...was.runs, ...is.runs].map((run) => run.workflowId))) {
@@ -191,8 +191,8 @@ export class Crasher {
   }
 
   /** Why the world looks otherwise. */
-  #aboutEffects({ lab, effects }: Ended): string[] {
-    const again = [...new Set(repeated(lab.calls).values())];
+  #aboutEffects({ world, effects }: Ended): string[] {
+    const again = [...new Set(repeated(world.calls).values())];
     const why = again.length === 0
       ? "No activity ran again, so workflow code itself changes the world, and does so again on every replay: put that " +
         "into an activity"
@@ -208,13 +208,13 @@ export class Crasher {
     ];
   }
 
-  #error(failure: string, { lab, run }: Ended, told: readonly string[], cause?: unknown): CrashTestError {
+  #error(failure: string, { world, run }: Ended, told: readonly string[], cause?: unknown): CrashTestError {
     const timelines = [formatHistories("Undisturbed", this.#undisturbed!.run?.states ?? [])];
-    if (lab !== this.#undisturbed!.lab) {
-      const title = lab.deaths.length > 0 ? "Crashed and recovered" : "Now";
-      timelines.push(formatHistories(title, run?.states ?? [], lab.deaths));
+    if (world !== this.#undisturbed!.world) {
+      const title = world.deaths.length > 0 ? "Crashed and recovered" : "Now";
+      timelines.push(formatHistories(title, run?.states ?? [], world.deaths));
     }
-    const crashes = lab.deaths.map((death) => `  ${this.#describe(death)}`);
+    const crashes = world.deaths.map((death) => `  ${this.#describe(death)}`);
     const lines = [`Workflow ${show(this.#name)} ${failure}`, ...crashes, ...told, "", ...timelines];
     return new CrashTestError(lines.join("\n"), { cause });
   }
@@ -228,7 +228,7 @@ export class Crasher {
 }
 
 /** Has the first process die at its n-th write, and those that follow it at some write of theirs. */
-function crashes(nth: number, side: DeathSide, deaths: number): Fate {
+function crashes(nth: number, side: DeathSide, deaths: number): FaultPlan {
   const random = seeded(nth);
   const sides = ["before", "after", "between"] as const;
   let next = nth;

@@ -9,7 +9,7 @@ import { encode } from "../../history/codec.ts";
 import { toStored } from "../../history/value.ts";
 import { show } from "../../util/show.ts";
 import { describeEvent, type JournalRun } from "./journal.ts";
-import type { Death } from "./process.ts";
+import type { Death } from "./simulated_process.ts";
 import { formatTimeline } from "../../pictures/timeline.ts";
 
 /** How long the text of a value may be in a line. */

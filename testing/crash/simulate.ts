@@ -32,12 +32,12 @@ import { InMemoryStore } from "../../store.ts";
 import type { Workflow, WorkflowContext, WorkflowState, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
-import { checkReplacements } from "../activities.ts";
-import { Chance, defaultRates, fewest, type SimulationRates } from "./chance.ts";
-import { finalState, hintsOn, Lab, type Scene, type Trouble } from "./lab.ts";
-import type { Outside } from "./outside.ts";
+import { checkReplacements } from "../activity_recorder.ts";
+import { defaultRates, fewest, SeededFaults, type SimulationRates } from "./seeded_faults.ts";
+import { finalState, hintsOn, type Scene, type Trouble, World } from "./world.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
-import type { Death } from "./process.ts";
+import type { Death } from "./simulated_process.ts";
 import { errorText, formatHistories, messageOf } from "./report.ts";
 
 export type { SimulationRates };
@@ -45,7 +45,7 @@ export type { SimulationRates };
 /** What is simulated. */
 // deno-lint-ignore no-explicit-any -- signals of any payload
 export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
-  extends Outside<Signals> {
+  extends Deliveries<Signals> {
   /** The workflow. */
   readonly workflow: (ctx: WorkflowContext, input: Input) => unknown;
   /** The workflow's input. */
@@ -245,27 +245,27 @@ async function play<Input>(
     ...{ workflow: known[name], id, input, timeoutMs, workflows: known },
     ...{ outside: scenario, activities, executor, executors },
   };
-  const chance = new Chance(seed, { ...defaultRates, ...rates }, maxDelayMs, allowed);
-  const lab = chance.lab = new Lab(scene, store(), chance);
+  const chance = new SeededFaults(seed, { ...defaultRates, ...rates }, maxDelayMs, allowed);
+  const world = chance.world = new World(scene, store(), chance);
   const view = (): SimulationView => ({
-    nowMs: lab.clock.now(),
-    calls: lab.calls,
+    nowMs: world.clock.now(),
+    calls: world.calls,
     get states() {
-      return lab.journal.states();
+      return world.journal.states();
     },
     get state() {
-      return finalState(lab);
+      return finalState(world);
     },
   });
-  lab.look = () => always?.(view());
-  await lab.play();
+  world.look = () => always?.(view());
+  await world.play();
   try {
-    if (lab.trouble === undefined) await atEnd?.(view());
+    if (world.trouble === undefined) await atEnd?.(view());
   } catch (error) {
-    lab.fail("at end", error);
+    world.fail("at end", error);
   }
-  const happenings = { happened: chance.happened, deaths: lab.deaths };
-  return { trouble: lab.trouble, ...happenings, states: lab.journal.states(), hints: hintsOn(lab) };
+  const happenings = { happened: chance.happened, deaths: world.deaths };
+  return { trouble: world.trouble, ...happenings, states: world.journal.states(), hints: hintsOn(world) };
 }
 
 /** Finds the fewest disturbances by which the same goes wrong, and says what that is. */

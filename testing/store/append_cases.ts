@@ -22,7 +22,7 @@ import {
   started,
   startedIn,
   whole,
-} from "./case.ts";
+} from "./fixtures.ts";
 
 const endings: [WorkflowStatus, WorkflowEvent, outcome: object][] = [
   ["completed", completed, { result: "out" }],

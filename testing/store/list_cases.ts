@@ -17,7 +17,7 @@ import {
   type MakeStore,
   startedIn,
   whole,
-} from "./case.ts";
+} from "./fixtures.ts";
 
 /** A store with workflows of every status and two names, created one after the other; the last digits are the times. */
 async function assorted(makeStore: MakeStore): Promise<WorkflowStore> {

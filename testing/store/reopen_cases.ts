@@ -5,7 +5,17 @@
  */
 
 import { assertEquals } from "../assert.ts";
-import { batch, type CaseBody, completed, fired, holding, idsOf, rejectsWithConflict, signal, whole } from "./case.ts";
+import {
+  batch,
+  type CaseBody,
+  completed,
+  fired,
+  holding,
+  idsOf,
+  rejectsWithConflict,
+  signal,
+  whole,
+} from "./fixtures.ts";
 
 /** What holds of stores that can be opened again. */
 export const reopenCases: CaseBody[] = [

@@ -6,7 +6,7 @@
 
 import type { WorkflowStore } from "../../types.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { batch, type CaseBody, completed, fired } from "./case.ts";
+import { batch, type CaseBody, completed, fired } from "./fixtures.ts";
 
 /** What a listener was told, in order, and how to wait until it was told so much. */
 function listenTo(store: WorkflowStore) {

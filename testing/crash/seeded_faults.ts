@@ -9,9 +9,9 @@
  */
 
 import { show } from "../../util/show.ts";
-import type { Fate, Lab } from "./lab.ts";
+import type { FaultPlan, World } from "./world.ts";
 import type { ActivityCall } from "../fakes.ts";
-import type { AttemptFate, Process, Write, WriteFate } from "./process.ts";
+import type { AttemptFault, SimulatedProcess, Write, WriteFault } from "./simulated_process.ts";
 import { hash, seededRandom } from "../../util/prng.ts";
 
 /** How often what is disturbed, from 0 for never to 1 for always. */
@@ -75,10 +75,10 @@ export const defaultRates: Required<SimulationRates> = {
 const MAX_HOPS = 5;
 
 /** The fate of a simulation's run. */
-export class Chance implements Fate {
+export class SeededFaults implements FaultPlan {
   /** What has happened, in order: its key, and in words. */
   readonly happened: Map<string, string> = new Map();
-  lab: Lab | undefined;
+  world: World | undefined;
   readonly #seed: number;
   readonly #rates: Required<SimulationRates>;
   readonly #maxDelayMs: number;
@@ -98,8 +98,8 @@ export class Chance implements Fate {
     this.#allowed = allowed;
   }
 
-  write({ proc, batch }: Write): WriteFate | undefined {
-    const { journal, scene: { executors } } = this.lab!;
+  write({ proc, batch }: Write): WriteFault | undefined {
+    const { journal, scene: { executors } } = this.world!;
     const { workflowId, expectedLength } = batch;
     const key = this.#count(`${proc.index} ${workflowId} ${journal.begun(workflowId)} ${expectedLength}`);
     const who = nameOf(proc, executors);
@@ -119,20 +119,20 @@ export class Chance implements Fate {
     if (executors === 1) return undefined;
     const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
     if (this.#happens("takeover", key, () => `Executor ${other} called recover() at ${at("first")}`)) {
-      queueMicrotask(() => this.lab!.recover(other));
+      queueMicrotask(() => this.world!.recover(other));
     }
     const hops = 1 + Math.floor(this.#draw(`hops ${key}`) * MAX_HOPS);
     return this.#happens("slowWrite", key, () => `${who} was slow to store ${at("first")}`) ? { hops } : undefined;
   }
 
-  read(proc: Process, nth: number): boolean {
-    const { executors } = this.lab!.scene;
+  read(proc: SimulatedProcess, nth: number): boolean {
+    const { executors } = this.world!.scene;
     const text = () => `The store failed when ${nameOf(proc, executors).toLowerCase()} read`;
     return this.#happens("storeFailure", `read ${proc.index} ${proc.life} ${nth}`, text);
   }
 
-  attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall): AttemptFate | undefined {
-    const { journal } = this.lab!;
+  attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall): AttemptFault | undefined {
+    const { journal } = this.world!;
     const seq = idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
     const key = this.#count(`${workflowId} ${journal.begun(workflowId)} ${seq} ${attempt}`);
     const side = this.#draw(`half ${key}`) < 0.5 ? "before" : "after";
@@ -150,7 +150,7 @@ export class Chance implements Fate {
   }
 
   choose(visit: string): number {
-    return Math.floor(this.#draw(`choose ${visit}`) * this.lab!.scene.executors);
+    return Math.floor(this.#draw(`choose ${visit}`) * this.world!.scene.executors);
   }
 
   #delay(key: string): number {
@@ -177,7 +177,7 @@ export class Chance implements Fate {
   }
 }
 
-function nameOf(proc: Process, executors: number): string {
+function nameOf(proc: SimulatedProcess, executors: number): string {
   return executors === 1 ? "The process" : `Executor ${proc.index}`;
 }
 

@@ -14,13 +14,13 @@ import type { ExecutorOptions, Wait, WorkflowHandle } from "../../executor.ts";
 import type { Workflow, WorkflowState, WorkflowStore } from "../../types.ts";
 import { finalStatus } from "../../history/history.ts";
 import { Journal } from "./journal.ts";
-import { hop, LabClock } from "./lab_clock.ts";
-import { linesOf } from "../open_runs_text.ts";
-import type { Outside } from "./outside.ts";
+import { hop, WorldClock } from "./world_clock.ts";
+import { linesOf } from "../open_runs.ts";
+import type { Deliveries } from "./deliveries.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
-import { type AttemptFate, type Death, Process, type Write, type WriteFate } from "./process.ts";
+import { type AttemptFault, type Death, SimulatedProcess, type Write, type WriteFault } from "./simulated_process.ts";
 import { advice, sourceHints } from "./report.ts";
-import { CheckError, type Visit, visitsOf } from "./visits.ts";
+import { CheckError, deliveriesOf, type Delivery } from "./delivery.ts";
 
 /** What is played. */
 export interface Scene {
@@ -30,7 +30,7 @@ export interface Scene {
   readonly timeoutMs: number | undefined;
   /** All workflows by name, the one under test among them. */
   readonly workflows: Readonly<Record<string, Workflow<never>>>;
-  readonly outside: Outside;
+  readonly outside: Deliveries;
   readonly activities: readonly Replacement[];
   readonly executor: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId"> | undefined;
   /** How many executors share the store. */
@@ -38,11 +38,11 @@ export interface Scene {
 }
 
 /** Decides what goes wrong. Nothing does where it says nothing. */
-export interface Fate {
-  write?(write: Write): WriteFate | undefined;
+export interface FaultPlan {
+  write?(write: Write): WriteFault | undefined;
   /** Whether a read fails: the n-th of a process. */
-  read?(proc: Process, nth: number): boolean;
-  attempt?(call: ActivityCall): AttemptFate | undefined;
+  read?(proc: SimulatedProcess, nth: number): boolean;
+  attempt?(call: ActivityCall): AttemptFault | undefined;
   /** How much later something comes from outside. */
   lateMs?(visit: string): number;
   /** Which executor it goes to. */
@@ -72,9 +72,9 @@ const PATIENCE_MS = 100;
 const FAKE_PATIENCE_MS = 50;
 const REAL_PATIENCE_MS = 3_000;
 
-export class Lab {
+export class World {
   readonly journal: Journal = new Journal();
-  readonly clock: LabClock = new LabClock();
+  readonly clock: WorldClock = new WorldClock();
   readonly calls: ActivityCall[] = [];
   readonly deaths: Death[] = [];
   /** The replacements that have replaced something. */
@@ -84,17 +84,17 @@ export class Lab {
   look: (() => void | Promise<void>) | undefined;
   /** Called when a process has died, before the next one begins. */
   onDeath: (() => void | Promise<void>) | undefined;
-  readonly #processes: Process[] = [];
+  readonly #processes: SimulatedProcess[] = [];
   /** Processes that have died. */
-  readonly #graves: Process[] = [];
-  readonly #visits: Visit[];
+  readonly #graves: SimulatedProcess[] = [];
+  readonly #visits: Delivery[];
   /** Processes that have died and are not gone yet. */
   #ending = 0;
   #still = 0;
   #writes = 0;
 
-  constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: Fate) {
-    this.#visits = visitsOf(scene);
+  constructor(readonly scene: Scene, readonly store: WorkflowStore, readonly fate: FaultPlan) {
+    this.#visits = deliveriesOf(scene);
   }
 
   /** Plays the scene until nothing can happen any more. */
@@ -134,7 +134,7 @@ export class Lab {
   }
 
   /** Goes on in spite of whoever has done nothing for too long. */
-  #wake(busy: readonly Process[], stillMs: number): void {
+  #wake(busy: readonly SimulatedProcess[], stillMs: number): void {
     if (!this.still || stillMs < (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS)) return;
     const dozing = busy.map((proc) => proc.doze());
     if (dozing.includes(true)) return;
@@ -188,7 +188,7 @@ export class Lab {
   }
 
   /** A process has died: another one takes its place, at the same time. */
-  died(proc: Process, death: Death): void {
+  died(proc: SimulatedProcess, death: Death): void {
     this.deaths.push(death);
     this.#graves.push(proc);
     this.#ending++;
@@ -214,7 +214,7 @@ export class Lab {
   }
 
   async #begin(index: number, life: number): Promise<void> {
-    const proc = this.#processes[index] = new Process(this, index, life);
+    const proc = this.#processes[index] = new SimulatedProcess(this, index, life);
     const { workflow, id, input, timeoutMs } = this.scene;
     try {
       if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
@@ -226,7 +226,7 @@ export class Lab {
     for (const visit of this.#visits) if (visit.state === "due") this.#pay(visit);
   }
 
-  async #recover(proc: Process): Promise<void> {
+  async #recover(proc: SimulatedProcess): Promise<void> {
     try {
       for (const handle of await proc.executor.recover()) this.#watch(proc, handle);
     } catch (error) {
@@ -235,7 +235,7 @@ export class Lab {
   }
 
   /** Hears of a run that its code has stopped. */
-  async #watch(proc: Process, handle: WorkflowHandle): Promise<void> {
+  async #watch(proc: SimulatedProcess, handle: WorkflowHandle): Promise<void> {
     try {
       await handle.result();
     } catch (error) {
@@ -247,7 +247,7 @@ export class Lab {
   }
 
   /** Does what is due from outside, if it is not done. */
-  #pay(visit: Visit): void {
+  #pay(visit: Delivery): void {
     if (visit.state !== "due") return;
     const { executors } = this.scene;
     const proc = this.#processes[(this.fate.choose?.(visit.name) ?? 0) % executors];
@@ -284,13 +284,13 @@ export class Lab {
 const lasting = ["non_deterministic", "unknown_workflow", "store_failed"];
 
 /** What in the code can be the cause, if it is the code that went wrong. */
-export function hintsOn({ trouble, scene: { workflows } }: Lab): string[] {
+export function hintsOn({ trouble, scene: { workflows } }: World): string[] {
   if (trouble?.kind === "endless") return sourceHints(workflows);
   if (!(trouble?.error instanceof NonDeterminismError)) return [];
   return trouble.error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [advice(workflows)];
 }
 
 /** What the workflow under test came to: the state of its last run. */
-export function finalState({ journal, scene }: Lab): WorkflowState | undefined {
+export function finalState({ journal, scene }: World): WorkflowState | undefined {
   return journal.states().findLast(({ workflowId }) => workflowId === scene.id);
 }

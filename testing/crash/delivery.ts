@@ -6,17 +6,17 @@
 
 import type { WorkflowEvent } from "../../types.ts";
 import type { Journal } from "./journal.ts";
-import type { Scene } from "./lab.ts";
-import type { TimedVisit } from "./outside.ts";
-import type { Process } from "./process.ts";
+import type { Scene } from "./world.ts";
+import type { TimedDelivery } from "./deliveries.ts";
+import type { SimulatedProcess } from "./simulated_process.ts";
 import { textOf } from "./report.ts";
 
 /** Something that comes from outside. */
-export interface Visit {
+export interface Delivery {
   readonly name: string;
   readonly atMs: number;
   /** Does it; answers when it is done. */
-  readonly pay: (proc: Process) => Promise<unknown>;
+  readonly pay: (proc: SimulatedProcess) => Promise<unknown>;
   /** Whether it is stored, as far as the journal tells. */
   readonly stored: (journal: Journal) => boolean;
   /** Whether an error says only that it came too late, or was not welcome. */
@@ -39,11 +39,11 @@ function check(look: () => void): void {
 }
 
 /** Everything that comes from outside. */
-export function visitsOf({ id, outside }: Scene): Visit[] {
+export function deliveriesOf({ id, outside }: Scene): Delivery[] {
   const { signals = [], updates = [], queries = [], cancel } = outside;
   const never = () => false;
   const late = (error: unknown) => (error as { code?: unknown }).code === "not_found";
-  const visit = (name: string, timed: TimedVisit, rest: Pick<Visit, "pay" | "stored" | "late">): Visit => {
+  const visit = (name: string, timed: TimedDelivery, rest: Pick<Delivery, "pay" | "stored" | "late">): Delivery => {
     return { name, atMs: timed.atMs, workflowId: timed.workflowId ?? id, state: "planned", tried: false, ...rest };
   };
   const nameOf = (definition: string | { readonly name: string }) =>
@@ -51,7 +51,7 @@ export function visitsOf({ id, outside }: Scene): Visit[] {
   const sent = signals.map((signal, i) => {
     const { workflowId = id, name, payload, senderId } = signal;
     const text = textOf([nameOf(name), payload, senderId]);
-    const one: Visit & { readonly text: string } = {
+    const one: Delivery & { readonly text: string } = {
       text,
       ...visit(`signal ${nameOf(name)} #${i}`, signal, {
         late,

@@ -9,7 +9,7 @@ import { Executor, type ExecutorOptions } from "../../executor.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../../types.ts";
 import { hop } from "../../util/macrotask.ts";
 import { assert } from "../assert.ts";
-import type { CaseBody } from "./case.ts";
+import type { CaseBody } from "./fixtures.ts";
 
 /** A case of executors. */
 export interface ExecutorCase extends CaseBody {

@@ -18,7 +18,7 @@ import {
   started,
   startedIn,
   whole,
-} from "./case.ts";
+} from "./fixtures.ts";
 
 /** Changes what it can of a value and of all its parts. */
 function change(value: Anything, seen: Set<unknown> = new Set()): void {

@@ -8,7 +8,7 @@ import { TimeoutError, WorkflowError } from "../../errors.ts";
 import type { WorkflowContext } from "../../types.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { type ExecutorCase, executorCase, forever, START, typesOf } from "./executor_case.ts";
+import { type ExecutorCase, executorCase, forever, START, typesOf } from "./executor_fixtures.ts";
 
 /** Cases in which one executor at a time runs workflows. */
 export const runCases: ExecutorCase[] = [

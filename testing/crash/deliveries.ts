@@ -7,7 +7,7 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 
 /** When something comes, and to whom. */
-export interface TimedVisit {
+export interface TimedDelivery {
   /** Milliseconds after the start, from 0. */
   readonly atMs: number;
   /**
@@ -20,7 +20,7 @@ export interface TimedVisit {
 
 /** A signal that is sent. */
 // deno-lint-ignore no-explicit-any -- a signal of any payload
-export interface TimedSignal<Payload = any> extends TimedVisit {
+export interface TimedSignal<Payload = any> extends TimedDelivery {
   /** Its name. */
   readonly name: string | SignalDefinition<Payload>;
   /** What is attached: what the definition says, or anything to a mere name. */
@@ -30,7 +30,7 @@ export interface TimedSignal<Payload = any> extends TimedVisit {
 }
 
 /** An update that is asked for. */
-export interface TimedUpdate extends TimedVisit {
+export interface TimedUpdate extends TimedDelivery {
   /** Its name. */
   readonly name: string | UpdateDefinition<unknown, never>;
   /** What the handler gets. */
@@ -40,7 +40,7 @@ export interface TimedUpdate extends TimedVisit {
 }
 
 /** A query that is asked. */
-export interface TimedQuery extends TimedVisit {
+export interface TimedQuery extends TimedDelivery {
   /** Its name. */
   readonly name: string | QueryDefinition<unknown, never>;
   /** What the handler gets. */
@@ -50,14 +50,14 @@ export interface TimedQuery extends TimedVisit {
 }
 
 /** A request to cancel. */
-export interface TimedCancel extends TimedVisit {
+export interface TimedCancel extends TimedDelivery {
   /** Why. */
   readonly reason?: string;
 }
 
 /** What comes from outside while a workflow runs. `Signals` are the types of the payloads, one by one. */
 // deno-lint-ignore no-explicit-any -- signals of any payload
-export interface Outside<Signals extends readonly unknown[] = readonly any[]> {
+export interface Deliveries<Signals extends readonly unknown[] = readonly any[]> {
   /**
    * Signals. One to a workflow that has ended is lost.
    *

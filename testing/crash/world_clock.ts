@@ -8,7 +8,7 @@
 import { type Clock, VirtualClock } from "../../clock.ts";
 import { hop as callBack } from "../../util/macrotask.ts";
 
-export class LabClock extends VirtualClock {
+export class WorldClock extends VirtualClock {
   /** Grows whenever an executor does something. */
   stirred = 0;
 
@@ -19,11 +19,11 @@ export class LabClock extends VirtualClock {
 
 /** The clock as one executor sees it. */
 export class ProcessClock implements Clock {
-  readonly #clock: LabClock;
+  readonly #clock: WorldClock;
   #holds = 0;
   #dead = false;
 
-  constructor(clock: LabClock) {
+  constructor(clock: WorldClock) {
     this.#clock = clock;
   }
 

@@ -11,15 +11,15 @@
  * @module
  */
 
-import { type Clock, VirtualClock } from "../../clock.ts";
-import { WorkflowError } from "../../errors.ts";
-import { InMemoryStore } from "../../store.ts";
-import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../../types.ts";
-import { checkFunction, checkInteger, checkObject, invalid } from "../../util/check.ts";
-import { FrozenBatch } from "../../history/history.ts";
-import { hop } from "../../util/macrotask.ts";
-import { seeded } from "../seeded.ts";
-import { hash } from "../../util/prng.ts";
+import { type Clock, VirtualClock } from "../clock.ts";
+import { WorkflowError } from "../errors.ts";
+import { InMemoryStore } from "../store.ts";
+import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
+import { checkFunction, checkInteger, checkObject, invalid } from "../util/check.ts";
+import { FrozenBatch } from "../history/history.ts";
+import { hop } from "../util/macrotask.ts";
+import { seeded } from "./seeded.ts";
+import { hash } from "../util/prng.ts";
 
 /** A method of a store that can fail. */
 export type StoreOperation = "save" | "load" | "list" | "delete" | "append";

@@ -9,8 +9,8 @@ import type { WorkflowHandle } from "../../executor.ts";
 import type { WorkflowContext, WorkflowState } from "../../types.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { type ExecutorCase, executorCase } from "./executor_case.ts";
-import { FaultyStore } from "./faulty_store.ts";
+import { type ExecutorCase, executorCase } from "./executor_fixtures.ts";
+import { FaultyStore } from "../faulty_store.ts";
 
 /** What must hold of a history, however many have written it: every command and every outcome once, a beginning, an end. */
 function assertOneHistory({ history }: WorkflowState): void {

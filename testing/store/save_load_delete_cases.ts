@@ -17,7 +17,7 @@ import {
   started,
   startedIn,
   whole,
-} from "./case.ts";
+} from "./fixtures.ts";
 
 /** What holds of `save()`. */
 export const saveCases: CaseBody[] = [

@@ -17,17 +17,17 @@ import type {
   WorkflowStore,
 } from "../../types.ts";
 import { isThenable } from "../../util/deferred.ts";
-import { recording, replacementOf } from "../activities.ts";
+import { recording, replacementOf } from "../activity_recorder.ts";
 import type { ActivityCall } from "../fakes.ts";
-import type { Lab } from "./lab.ts";
+import type { World } from "./world.ts";
 import type { EventPlace } from "./journal.ts";
-import { hop, ProcessClock } from "./lab_clock.ts";
+import { hop, ProcessClock } from "./world_clock.ts";
 
 /** Where a process dies at a write: before it is carried out, after it with the answer lost, or in the turn that follows. */
 export type DeathSide = "before" | "after" | "between";
 
 /** What becomes of a write. */
-export interface WriteFate {
+export interface WriteFault {
   readonly die?: DeathSide;
   readonly fail?: "before" | "after";
   /** For how many turns of the event loop it is on its way. */
@@ -35,7 +35,7 @@ export interface WriteFate {
 }
 
 /** What becomes of an attempt of an activity, before its body has run or after. */
-export interface AttemptFate {
+export interface AttemptFault {
   readonly side: "before" | "after";
   readonly delayMs?: number;
   readonly fails?: boolean;
@@ -43,7 +43,7 @@ export interface AttemptFate {
 
 /** A write as it begins. */
 export interface Write {
-  readonly proc: Process;
+  readonly proc: SimulatedProcess;
   /** Which write of the process it is, counted from 1. */
   readonly nth: number;
   readonly batch: AppendBatch;
@@ -56,31 +56,31 @@ export interface Death extends EventPlace {
 
 const never = new Promise<never>(() => {});
 
-export class Process implements WorkflowStore {
+export class SimulatedProcess implements WorkflowStore {
   readonly executor: Executor;
   /** Which of the scene's executors it is, counted from 0, and how many processes of that executor have died before. */
   readonly index: number;
   readonly life: number;
   dead = false;
-  /** Activities and calls of the store that are on their way, and how many of them wait for a timer of the lab. */
+  /** Activities and calls of the store that are on their way, and how many of them wait for a timer of the world. */
   #running = 0;
   #delayed = 0;
   /** Attempts whose own code is at work, and those among them that are taken to wait for time to pass. */
   readonly #working = new Set<ActivityCall>();
   readonly #dozing = new Set<ActivityCall>();
-  readonly #lab: Lab;
+  readonly #world: World;
   readonly #clock: ProcessClock;
   #writes = 0;
   #reads = 0;
   /** Dies before it writes again, or as soon as nothing else is to be done in this turn. */
   #doomed: Death | undefined;
 
-  constructor(lab: Lab, index: number, life: number) {
-    this.#lab = lab;
+  constructor(world: World, index: number, life: number) {
+    this.#world = world;
     this.index = index;
     this.life = life;
-    this.#clock = new ProcessClock(lab.clock);
-    const { scene, journal, store } = lab;
+    this.#clock = new ProcessClock(world.clock);
+    const { scene, journal, store } = world;
     if (store.subscribe !== undefined) {
       this.subscribe = (listener) => store.subscribe!((...change) => void (this.dead || listener(...change)));
     }
@@ -98,15 +98,15 @@ export class Process implements WorkflowStore {
       },
       replaceActivity: (activity, name) => {
         const replacement = replacementOf(scene.activities, activity, name);
-        if (replacement !== undefined) lab.used.add(replacement);
+        if (replacement !== undefined) world.used.add(replacement);
         const fake = replacement?.fake ?? replaceActivity?.(activity, name);
         const body = fake ?? activity;
-        const about = { name, replaced: fake !== undefined, now: () => lab.clock.now() };
+        const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
         return recording(about, (input, context, call) => this.#perform(call, () => body(input, context)));
       },
       onError: (error) => {
         if (this.dead) return;
-        if ((error as { code?: unknown })?.code === "unknown_workflow") lab.fail("suspended", error);
+        if ((error as { code?: unknown })?.code === "unknown_workflow") world.fail("suspended", error);
         else onError(error);
       },
     });
@@ -115,7 +115,7 @@ export class Process implements WorkflowStore {
   /** Whether everything that it does waits for a timer. */
   get quiet(): boolean {
     if (this.dead || (this.#running === 0 && !this.#clock.held)) return true;
-    return this.#delayed > 0 && this.#running === this.#delayed && this.#lab.still;
+    return this.#delayed > 0 && this.#running === this.#delayed && this.#world.still;
   }
 
   /** Whether activities are at work that do not heed that the process is gone. */
@@ -142,7 +142,7 @@ export class Process implements WorkflowStore {
   die(death: Death): void {
     if (this.dead) return;
     this.dead = true;
-    this.#lab.died(this, death);
+    this.#world.died(this, death);
   }
 
   /** Ends what is left of it. */
@@ -155,19 +155,19 @@ export class Process implements WorkflowStore {
   readonly subscribe?: (listener: StoreListener) => () => void;
 
   save(state: WorkflowStateInit): Promise<void> {
-    return this.#call(() => this.#lab.store.save(state));
+    return this.#call(() => this.#world.store.save(state));
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#call(() => this.#read(() => this.#lab.store.load(workflowId)));
+    return this.#call(() => this.#read(() => this.#world.store.load(workflowId)));
   }
 
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.#call(() => this.#read(() => this.#lab.store.list(filter)));
+    return this.#call(() => this.#read(() => this.#world.store.list(filter)));
   }
 
   delete(workflowId: string): Promise<void> {
-    return this.#call(() => this.#lab.store.delete(workflowId));
+    return this.#call(() => this.#world.store.delete(workflowId));
   }
 
   append(batch: AppendBatch): Promise<void> {
@@ -181,18 +181,18 @@ export class Process implements WorkflowStore {
       return await body();
     } finally {
       this.#running--;
-      this.#lab.clock.stirred++;
+      this.#world.clock.stirred++;
       this.#assertAlive();
     }
   }
 
   #read<T>(body: () => Promise<T>): Promise<T> {
-    if (this.#lab.fate.read?.(this, ++this.#reads)) throw new Error("The store failed, as the simulation wants it");
+    if (this.#world.fate.read?.(this, ++this.#reads)) throw new Error("The store failed, as the simulation wants it");
     return body();
   }
 
   async #append(batch: AppendBatch): Promise<void> {
-    const { journal, store, fate } = this.#lab;
+    const { journal, store, fate } = this.#world;
     if (this.#doomed !== undefined) return this.die(this.#doomed);
     const { die, fail, hops = 0 } = fate.write?.({ proc: this, nth: ++this.#writes, batch }) ?? {};
     for (let i = 0; i < hops; i++) await hop();
@@ -202,7 +202,7 @@ export class Process implements WorkflowStore {
     if (fail === "before") throw new Error("The store failed before the write, as the simulation wants it");
     await store.append(batch);
     journal.add(batch);
-    await this.#lab.stored();
+    await this.#world.stored();
     if (die === "after") return this.die(death!);
     if (fail === "after") throw new Error("The store's answer was lost, as the simulation wants it");
     if (die === "between") this.#doom(death!);
@@ -219,11 +219,11 @@ export class Process implements WorkflowStore {
     if (this.dead) throw new Error("The process is dead");
   }
 
-  /** Runs an attempt of an activity, with what the lab does to it. */
+  /** Runs an attempt of an activity, with what the world does to it. */
   #perform(call: ActivityCall, body: () => unknown): unknown {
     if (this.dead) return never;
-    this.#lab.called(call);
-    const fate = this.#lab.fate.attempt?.(call);
+    this.#world.called(call);
+    const fate = this.#world.fate.attempt?.(call);
     const work = () => this.#work(call, body());
     return this.#count(fate === undefined ? work() : this.#meddle(fate, work));
   }
@@ -242,7 +242,7 @@ export class Process implements WorkflowStore {
     })();
   }
 
-  async #meddle({ side, delayMs, fails }: AttemptFate, body: () => unknown): Promise<unknown> {
+  async #meddle({ side, delayMs, fails }: AttemptFault, body: () => unknown): Promise<unknown> {
     const meddle = async () => {
       if (delayMs !== undefined) await this.#delay(delayMs);
       if (fails) throw new Error(`The activity failed ${side} its work, as the simulation wants it`);
@@ -254,7 +254,7 @@ export class Process implements WorkflowStore {
   }
 
   async #delay(ms: number): Promise<void> {
-    const { clock } = this.#lab;
+    const { clock } = this.#world;
     this.#delayed++;
     await new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve));
     if (this.dead) return await never;
@@ -270,7 +270,7 @@ export class Process implements WorkflowStore {
         return await answer;
       } finally {
         this.#running--;
-        this.#lab.clock.stirred++;
+        this.#world.clock.stirred++;
       }
     })();
   }

@@ -75,7 +75,7 @@ export function checkReplacements(replacements: unknown, action: string): void {
   throw invalid("activities", replacements, "an array of what replace() answers", action);
 }
 
-export class Activities {
+export class ActivityRecorder {
   readonly #replacements: readonly Replacement[];
   readonly #unused: Set<Replacement>;
   readonly #now: () => number;
