@@ -5,7 +5,8 @@
  */
 
 import type { WorkflowFilter, WorkflowState, WorkflowStore } from "../../types.ts";
-import { assert, assertEquals, assertRejects, inspect } from "../assert.ts";
+import { showValue } from "../../util/show_value.ts";
+import { assert, assertEquals, assertRejects } from "../assert.ts";
 import {
   type Anything,
   batch,
@@ -98,7 +99,7 @@ export const listCases: CaseBody[] = [
         assertEquals(
           (await idsOf(store, filter)).map((id) => id.at(-1)).join(""),
           digits,
-          `the last digits of list(${inspect(filter)})`,
+          `the last digits of list(${showValue(filter)})`,
         );
       }
     },
@@ -199,7 +200,7 @@ export const listCases: CaseBody[] = [
       ];
       const store = await makeStore();
       for (const filter of filters) {
-        await assertRejects(() => store.list(filter), TypeError, `list(${inspect(filter)})`);
+        await assertRejects(() => store.list(filter), TypeError, `list(${showValue(filter)})`);
       }
     },
   },
@@ -210,7 +211,7 @@ export const listCases: CaseBody[] = [
       for (const time of [NaN, Infinity, "1", null]) filters.push({ createdAfter: time }, { createdBefore: time });
       const store = await makeStore();
       for (const filter of filters) {
-        await assertRejects(() => store.list(filter), RangeError, `list(${inspect(filter)})`);
+        await assertRejects(() => store.list(filter), RangeError, `list(${showValue(filter)})`);
       }
     },
   },
