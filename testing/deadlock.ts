@@ -12,7 +12,7 @@
 import { systemClock, type VirtualClock } from "../clock.ts";
 import type { OpenRun, WorkflowHandle } from "../executor.ts";
 import type { WorkflowStatus } from "../types.ts";
-import { linesOf } from "./open_runs.ts";
+import { describeOpenRuns } from "./open_runs.ts";
 
 /** A result for which a test waits can never come: every run waits, and nothing is left that could wake one. */
 export class DeadlockError extends Error {
@@ -123,7 +123,7 @@ export class DeadlockWatch {
   }
 
   #error(runs: readonly OpenRun[]): DeadlockError {
-    const lines = linesOf(runs, this.#clock.now());
+    const lines = describeOpenRuns(runs, this.#clock.now());
     const why = this.#clock.autoAdvance ? "no timer is set" : "time passes by hand only";
     const all = lines.length === 1
       ? `${lines[0]}; ${why}`

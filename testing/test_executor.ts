@@ -47,7 +47,7 @@ import { InMemoryStore } from "../store.ts";
 import type { ActivityContext, WorkflowContext, WorkflowStore } from "../types.ts";
 import { ActivityRecorder } from "./activity_recorder.ts";
 import { DeadlockError, DeadlockWatch } from "./deadlock.ts";
-import { linesOf } from "./open_runs.ts";
+import { describeOpenRuns } from "./open_runs.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
 import { seeded } from "./seeded.ts";
 
@@ -218,7 +218,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
       if (!this.#closed) {
         await this.clock.advance(0);
         const untold = this.openRuns().filter(({ runId }) => !this.#watch.told.has(runId));
-        const lines = linesOf(untold, this.clock.now());
+        const lines = describeOpenRuns(untold, this.clock.now());
         if (lines.length > 0) complaints.push(leak(lines));
       }
     } finally {

@@ -87,7 +87,7 @@ Deno.test("TestExecutor tells of a deadlock, of every open run and what it waits
     '  run "x" (order) waits for signal "approval"',
     '  run "z" (parent) waits for child "y", a condition',
     '  run "y" (order) waits for signal "approval"',
-    '  run "own" (own) waits for nothing that its context knows: its code waits for a promise of its own',
+    '  run "own" (own) waits for a promise that is not of its context',
     '  run "many" (many) waits for signal "s0", signal "s1", signal "s2", signal "s3", signal "s4", 2 more',
   ]);
   await executor.close();
@@ -211,7 +211,7 @@ Deno.test("TestExecutor tells of timers that never fire because time passes by h
   );
   await clock.advance(DAY_MS);
   const [, line] = (await messageOf(handle.result())).split("\n");
-  assertEquals(line, '  run "a" (reminder) waits for activity "remind", whose attempt 2 is due in 50 ms');
+  assertEquals(line, '  run "a" (reminder) waits for activity "remind" (attempt 2 is due in 50 ms)');
   await clock.runUntilIdle();
   await handle.result();
 });
@@ -291,7 +291,7 @@ Deno.test("TestExecutor tells at its end which runs are open, and is closed", as
   await several.execute(order, { id: "d" });
   assertEquals((await atEnd(several)).split("\n").slice(0, -1), [
     "Runs are still open at the end of the test",
-    '  run "b" (charging) waits for activity "stuck", whose attempt 1 runs',
+    '  run "b" (charging) waits for activity "stuck" (attempt 1 is running)',
     '  run "c" (anonymous) waits for a timer due in 86400000 ms, signal "x"',
     '  run "d" (order) waits for a slot of maxConcurrentWorkflows',
   ]);

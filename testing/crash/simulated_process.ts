@@ -1,8 +1,11 @@
 /**
- * One process of a scene: an executor, its way to the store, and its death.
+ * One process of a simulated world: an executor, its access to the store, and its death.
  *
- * 1. A dead process writes nothing, reads nothing, begins no activity and hears of no time any more.
- * 2. What is stored is in the journal, whether or not the process learned of it.
+ * The process stands between its executor and the real store and activities, and carries out the faults that the plan
+ * decides. It does not decide anything itself.
+ *
+ * 1. A dead process writes nothing, reads nothing, begins no activity, and none of its timers fires.
+ * 2. Every stored event is in the journal, whether the process got the store's answer or not.
  *
  * @module
  */
@@ -18,134 +21,127 @@ import type {
 } from "../../types.ts";
 import { isThenable } from "../../util/deferred.ts";
 import { recording, replacementOf } from "../activity_recorder.ts";
-import type { ActivityCall } from "../fakes.ts";
-import type { World } from "./world.ts";
-import type { EventPlace } from "./journal.ts";
-import { hop, ProcessClock } from "./world_clock.ts";
+import type { ActivityCall, Replacement } from "../fakes.ts";
+import type { AttemptFault, Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
+import type { Journal } from "./journal.ts";
+import type { ResolvedScenario } from "./scenario.ts";
+import { nextMacrotask, ProcessClock, type WorldClock } from "./world_clock.ts";
 
-/** Where a process dies at a write: before it is carried out, after it with the answer lost, or in the turn that follows. */
-export type DeathSide = "before" | "after" | "between";
-
-/** What becomes of a write. */
-export interface WriteFault {
-  readonly die?: DeathSide;
-  readonly fail?: "before" | "after";
-  /** For how many turns of the event loop it is on its way. */
-  readonly hops?: number;
-}
-
-/** What becomes of an attempt of an activity, before its body has run or after. */
-export interface AttemptFault {
-  readonly side: "before" | "after";
-  readonly delayMs?: number;
-  readonly fails?: boolean;
-}
-
-/** A write as it begins. */
-export interface Write {
-  readonly proc: SimulatedProcess;
-  /** Which write of the process it is, counted from 1. */
-  readonly nth: number;
-  readonly batch: AppendBatch;
-}
-
-/** How a process died, at which event: the last one that was stored, or the first one that was not. */
-export interface Death extends EventPlace {
-  readonly side: DeathSide;
+/** What a process needs of its world. */
+export interface ProcessWorld {
+  readonly scenario: ResolvedScenario;
+  readonly faults: FaultPlan;
+  readonly store: WorkflowStore;
+  readonly journal: Journal;
+  readonly clock: WorldClock;
+  /** Called with each replacement that is used. */
+  replaced(replacement: Replacement): void;
+  /** Called when an attempt of an activity begins. */
+  attemptBegun(call: ActivityCall): void;
+  /** Called after each write; the process waits for it. */
+  stored(): Promise<void>;
+  /** Called when a run stays as it is stored, because its code is not known. */
+  suspended(error: unknown): void;
+  /** Lets another executor call `recover()`. */
+  recover(index: number): void;
+  /** Called when the process has died. */
+  died(proc: SimulatedProcess, death: Death): void;
 }
 
 const never = new Promise<never>(() => {});
 
-export class SimulatedProcess implements WorkflowStore {
-  readonly executor: Executor;
-  /** Which of the scene's executors it is, counted from 0, and how many processes of that executor have died before. */
+export class SimulatedProcess implements WorkflowStore, ProcessRef {
   readonly index: number;
   readonly life: number;
+  readonly executor: Executor;
   dead = false;
-  /** Activities and calls of the store that are on their way, and how many of them wait for a timer of the world. */
+  /** Activities and store calls in flight, and how many of them wait for a timer of the world. */
   #running = 0;
   #delayed = 0;
-  /** Attempts whose own code is at work, and those among them that are taken to wait for time to pass. */
+  /** Attempts whose own function is running, and those of them that no longer keep time from passing. */
   readonly #working = new Set<ActivityCall>();
-  readonly #dozing = new Set<ActivityCall>();
-  readonly #world: World;
+  readonly #ignored = new Set<ActivityCall>();
+  readonly #world: ProcessWorld;
   readonly #clock: ProcessClock;
   #writes = 0;
   #reads = 0;
-  /** Dies before it writes again, or as soon as nothing else is to be done in this turn. */
-  #doomed: Death | undefined;
+  /** A death that has been decided: it comes with the next write, or at the end of the current turn. */
+  #doom: Death | undefined;
 
-  constructor(world: World, index: number, life: number) {
+  /**
+   * Starts a process.
+   *
+   * @param index Which of the world's executors it runs, counted from 0.
+   * @param life How many processes of that executor have died before.
+   */
+  constructor(world: ProcessWorld, index: number, life: number) {
     this.#world = world;
     this.index = index;
     this.life = life;
     this.#clock = new ProcessClock(world.clock);
-    const { scene, journal, store } = world;
+    const { scenario, journal, store } = world;
     if (store.subscribe !== undefined) {
       this.subscribe = (listener) => store.subscribe!((...change) => void (this.dead || listener(...change)));
     }
-    const { executor: { onError = console.error, replaceActivity, ...options } = {}, workflows } = scene;
+    const { onError = console.error, replaceActivity, ...options } = scenario.executorOptions;
     this.executor = new Executor({
       logger: silent,
       random: () => 0.5,
       ...options,
       store: this,
       clock: this.#clock,
-      workflows,
+      workflows: scenario.workflows,
       newRunId: (workflowId) => {
-        const suffix = scene.executors === 1 ? "" : `-${index}.${life}`;
+        const suffix = scenario.executors === 1 ? "" : `-${index}.${life}`;
         return `${workflowId}/${journal.begun(workflowId) + 1}${suffix}`;
       },
       replaceActivity: (activity, name) => {
-        const replacement = replacementOf(scene.activities, activity, name);
-        if (replacement !== undefined) world.used.add(replacement);
+        const replacement = replacementOf(scenario.activities, activity, name);
+        if (replacement !== undefined) world.replaced(replacement);
         const fake = replacement?.fake ?? replaceActivity?.(activity, name);
-        const body = fake ?? activity;
+        const run = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
-        return recording(about, (input, context, call) => this.#perform(call, () => body(input, context)));
+        return recording(about, (input, context, call) => this.#perform(call, () => run(input, context)));
       },
       onError: (error) => {
         if (this.dead) return;
-        if ((error as { code?: unknown })?.code === "unknown_workflow") world.fail("suspended", error);
+        if ((error as { code?: unknown })?.code === "unknown_workflow") world.suspended(error);
         else onError(error);
       },
     });
   }
 
-  /** Whether everything that it does waits for a timer. */
-  get quiet(): boolean {
+  /**
+   * Whether the process waits only for timers.
+   *
+   * @param still Whether nobody in the world has made a step for a while.
+   */
+  isQuiet(still: boolean): boolean {
     if (this.dead || (this.#running === 0 && !this.#clock.held)) return true;
-    return this.#delayed > 0 && this.#running === this.#delayed && this.#world.still;
+    return this.#delayed > 0 && this.#running === this.#delayed && still;
   }
 
-  /** Whether activities are at work that do not heed that the process is gone. */
+  /** Whether activities still run, also after the death of the process. */
   get busy(): boolean {
     return this.#running > this.#delayed;
   }
 
-  /** Whether all that is on its way are fakes, which wait for nothing that takes real time. */
+  /** Whether only fakes keep the process busy. They do not wait for anything that takes real time. */
   get fakesOnly(): boolean {
-    const working = [...this.#working].filter((call) => !this.#dozing.has(call));
+    const working = [...this.#working].filter((call) => !this.#ignored.has(call));
     return working.length > 0 && working.length === this.#running - this.#delayed &&
       working.every(({ replaced }) => replaced);
   }
 
-  /** Takes the activities that are at work to wait for time to pass, or for ever. Answers whether there are any. */
-  doze(): boolean {
-    const before = this.#dozing.size;
-    for (const call of this.#working) this.#dozing.add(call);
-    this.#delayed += this.#dozing.size - before;
-    return this.#dozing.size > before;
+  /** Lets time pass although activities run: they may wait for it, or never end. Returns whether there are any. */
+  ignoreActivities(): boolean {
+    const before = this.#ignored.size;
+    for (const call of this.#working) this.#ignored.add(call);
+    this.#delayed += this.#ignored.size - before;
+    return this.#ignored.size > before;
   }
 
-  /** The process is gone from now on. */
-  die(death: Death): void {
-    if (this.dead) return;
-    this.dead = true;
-    this.#world.died(this, death);
-  }
-
-  /** Ends what is left of it. */
+  /** Stops the process and closes its executor. */
   async end(): Promise<void> {
     this.dead = true;
     this.#clock.die();
@@ -180,76 +176,89 @@ export class SimulatedProcess implements WorkflowStore {
     try {
       return await body();
     } finally {
-      this.#running--;
-      this.#world.clock.stirred++;
+      this.#settled();
       this.#assertAlive();
     }
   }
 
+  /** An activity or a store call has settled. */
+  #settled(): void {
+    this.#running--;
+    this.#world.clock.steps++;
+  }
+
   #read<T>(body: () => Promise<T>): Promise<T> {
-    if (this.#world.fate.read?.(this, ++this.#reads)) throw new Error("The store failed, as the simulation wants it");
+    if (this.#world.faults.readFails?.(this, ++this.#reads)) throw injected("the store failed at a read");
     return body();
   }
 
   async #append(batch: AppendBatch): Promise<void> {
-    const { journal, store, fate } = this.#world;
-    if (this.#doomed !== undefined) return this.die(this.#doomed);
-    const { die, fail, hops = 0 } = fate.write?.({ proc: this, nth: ++this.#writes, batch }) ?? {};
-    for (let i = 0; i < hops; i++) await hop();
+    const { journal, store, faults } = this.#world;
+    if (this.#doom !== undefined) return this.#die(this.#doom);
+    const place = (which: "first" | "last") => journal.place(batch, which);
+    const write = { proc: this, nth: ++this.#writes, batch, begun: journal.begun(batch.workflowId), place };
+    const { die, fail, delayTurns = 0, takeover } = faults.write?.(write) ?? {};
+    if (takeover !== undefined) queueMicrotask(() => this.#world.recover(takeover));
+    for (let i = 0; i < delayTurns; i++) await nextMacrotask();
     this.#assertAlive();
-    const death = die && { side: die, ...journal.place(batch, die === "before" ? "first" : "last") };
-    if (die === "before") return this.die(death!);
-    if (fail === "before") throw new Error("The store failed before the write, as the simulation wants it");
+    const death = die && { side: die, ...place(die === "before" ? "first" : "last") };
+    if (die === "before") return this.#die(death!);
+    if (fail === "before") throw injected("the store failed before the write");
     await store.append(batch);
     journal.add(batch);
     await this.#world.stored();
-    if (die === "after") return this.die(death!);
-    if (fail === "after") throw new Error("The store's answer was lost, as the simulation wants it");
-    if (die === "between") this.#doom(death!);
+    if (die === "after") return this.#die(death!);
+    if (fail === "after") throw injected("the answer of the store was lost");
+    if (die === "between") void this.#dieSoon(death!);
+  }
+
+  #die(death: Death): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#world.died(this, death);
   }
 
   /** Dies when the workflows have seen what is stored. */
-  async #doom(death: Death): Promise<void> {
-    this.#doomed = death;
-    for (let i = 0; i < 2; i++) await hop();
-    this.die(death);
+  async #dieSoon(death: Death): Promise<void> {
+    this.#doom = death;
+    for (let i = 0; i < 2; i++) await nextMacrotask();
+    this.#die(death);
   }
 
   #assertAlive(): void {
     if (this.dead) throw new Error("The process is dead");
   }
 
-  /** Runs an attempt of an activity, with what the world does to it. */
+  /** Runs an attempt of an activity with its faults. */
   #perform(call: ActivityCall, body: () => unknown): unknown {
     if (this.dead) return never;
-    this.#world.called(call);
-    const fate = this.#world.fate.attempt?.(call);
+    this.#world.attemptBegun(call);
+    const fault = this.#world.faults.attempt?.(call, this.#world.journal.begun(call.workflowId));
     const work = () => this.#work(call, body());
-    return this.#count(fate === undefined ? work() : this.#meddle(fate, work));
+    const answer = fault === undefined ? work() : this.#disturb(fault, work);
+    if (!isThenable(answer)) return answer;
+    this.#running++;
+    return settling(answer, () => this.#settled());
   }
 
-  /** Notes that an attempt's own code is at work. */
+  /** Notes that the function of an attempt is running. */
   #work(call: ActivityCall, answer: unknown): unknown {
     if (!isThenable(answer)) return answer;
     this.#working.add(call);
-    return (async () => {
-      try {
-        return await answer;
-      } finally {
-        this.#working.delete(call);
-        if (this.#dozing.delete(call)) this.#delayed--;
-      }
-    })();
+    return settling(answer, () => {
+      this.#working.delete(call);
+      if (this.#ignored.delete(call)) this.#delayed--;
+    });
   }
 
-  async #meddle({ side, delayMs, fails }: AttemptFault, body: () => unknown): Promise<unknown> {
-    const meddle = async () => {
+  async #disturb({ side, delayMs, fails }: AttemptFault, body: () => unknown): Promise<unknown> {
+    const disturb = async () => {
       if (delayMs !== undefined) await this.#delay(delayMs);
-      if (fails) throw new Error(`The activity failed ${side} its work, as the simulation wants it`);
+      if (fails) throw injected(`the activity failed ${side} its work`);
     };
-    if (side === "before") await meddle();
+    if (side === "before") await disturb();
     const answer = await body();
-    if (side === "after") await meddle();
+    if (side === "after") await disturb();
     return answer;
   }
 
@@ -260,19 +269,17 @@ export class SimulatedProcess implements WorkflowStore {
     if (this.dead) return await never;
     this.#delayed--;
   }
+}
 
-  /** Counts what is on its way. */
-  #count(answer: unknown): unknown {
-    if (!isThenable(answer)) return answer;
-    this.#running++;
-    return (async () => {
-      try {
-        return await answer;
-      } finally {
-        this.#running--;
-        this.#world.clock.stirred++;
-      }
-    })();
+function injected(what: string): Error {
+  return new Error(`Injected fault: ${what}`);
+}
+
+async function settling(answer: PromiseLike<unknown>, settled: () => void): Promise<unknown> {
+  try {
+    return await answer;
+  } finally {
+    settled();
   }
 }
 

@@ -1,23 +1,23 @@
 /**
- * The time of a scene: one clock for all its executors, which moves only when it is told to. Each executor has its own
- * view of it, which is shut when its process dies.
+ * The time of a simulated world: one clock for all of its executors. It moves only when the world tells it to. Each process
+ * has its own view of the clock, which stops when the process dies.
  *
  * @module
  */
 
 import { type Clock, VirtualClock } from "../../clock.ts";
-import { hop as callBack } from "../../util/macrotask.ts";
+import { hop } from "../../util/macrotask.ts";
 
 export class WorldClock extends VirtualClock {
-  /** Grows whenever an executor does something. */
-  stirred = 0;
+  /** How many steps the executors have made. If it stays the same, nobody has done anything. */
+  steps = 0;
 
   constructor() {
     super({ autoAdvance: false });
   }
 }
 
-/** The clock as one executor sees it. */
+/** The clock as one process sees it. */
 export class ProcessClock implements Clock {
   readonly #clock: WorldClock;
   #holds = 0;
@@ -27,18 +27,18 @@ export class ProcessClock implements Clock {
     this.#clock = clock;
   }
 
-  /** Whether the executor does something that is not waiting for a timer. */
+  /** Whether the executor is doing something that is not a wait for a timer. */
   get held(): boolean {
     return this.#holds > 0 && !this.#dead;
   }
 
   now(): number {
-    this.#clock.stirred++;
+    this.#clock.steps++;
     return this.#clock.now();
   }
 
   setTimer(dueAt: number, callback: () => void): () => void {
-    this.#clock.stirred++;
+    this.#clock.steps++;
     return this.#clock.setTimer(dueAt, () => {
       if (!this.#dead) callback();
     });
@@ -52,11 +52,11 @@ export class ProcessClock implements Clock {
     this.#holds--;
   }
 
-  /** Its process has died: no timer of it fires any more, and nobody waits for what it does. */
+  /** Stops the view: none of its timers fires any more, and nothing of its process counts as work. */
   die(): void {
     this.#dead = true;
   }
 }
 
-/** Lets all microtasks pass, and whatever was put off to the next turn of the event loop. */
-export const hop = (): Promise<void> => new Promise(callBack);
+/** Resolves in the next macrotask, after all microtasks. */
+export const nextMacrotask = (): Promise<void> => new Promise(hop);
