@@ -1,114 +1,139 @@
 /**
- * A store that fails, for tests of what is written to it: by chance that follows from a seed, by a script, or both.
+ * A store that fails: with probabilities and a seed, by a script, or both.
  *
- * Owns no state but its counts: everything is kept in the store inside.
+ * Owns only its counts. Everything is stored in the inner store.
  *
- * 1. What happens to a call follows from the seed, the operation and how many calls of that operation came before, and
- *    from nothing else. So to leave one fault out does not change the others.
- * 2. A call that fails before has done nothing. A call that fails after is done, and only its answer is lost.
- * 3. Without options and script it is the store inside, with nothing in between.
+ * 1. The faults of a call follow from the seed, the operation, and the number of earlier calls of that operation. So one
+ *    fault can be left out without changing the others.
+ * 2. A call that fails "before" has done nothing. A call that fails "after" is done, and only its answer is lost.
+ * 3. Without options and script, every call goes straight to the inner store.
  *
  * @module
  */
 
 import { type Clock, VirtualClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
+import { FrozenBatch } from "../history/history.ts";
 import { InMemoryStore } from "../store.ts";
 import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
-import { checkFunction, checkInteger, checkObject, invalid } from "../util/check.ts";
-import { FrozenBatch } from "../history/history.ts";
+import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { hop } from "../util/macrotask.ts";
-import { seeded } from "./seeded.ts";
-import { hash } from "../util/prng.ts";
+import { hash, seededRandom } from "../util/prng.ts";
 
-/** A method of a store that can fail. */
+/**
+ * A method of a store that can fail.
+ *
+ * @category Testing
+ */
 export type StoreOperation = "save" | "load" | "list" | "delete" | "append";
 
-/** Something that a {@linkcode FaultyStore} did to a call. */
+/**
+ * A fault that a {@linkcode FaultyStore} caused.
+ *
+ * @category Testing
+ */
 export interface StoreFault {
-  /** What was called. */
+  /** The method that was called. */
   readonly operation: StoreOperation;
   /** Which call of this operation it was, counted from 1. */
   readonly nth: number;
   /**
-   * `"before"`: it failed and did nothing. `"after"`: it was done, and its answer was lost. `"conflict"`: an append was
-   * refused as if somebody else had written first. `"delay"`: it took time.
+   * `"before"`: the call failed and did nothing. `"after"`: the call was done, and its answer was lost. `"conflict"`: an append
+   * was refused as if another executor had written first. `"delay"`: the call took time.
    */
   readonly kind: "before" | "after" | "conflict" | "delay";
-  /** How much time it took, in milliseconds; only of a `"delay"`. */
+  /** How much time the call took, in milliseconds; only for a `"delay"`. */
   readonly delayMs?: number;
 }
 
-/** Options of a {@linkcode FaultyStore}. A chance is a number from 0, never, to 1, always. */
+/**
+ * Options of a {@linkcode FaultyStore}. A probability is a number from 0 (never) to 1 (always).
+ *
+ * @category Testing
+ */
 export interface FaultyStoreOptions {
   /**
-   * What chance follows from: any integer.
+   * The seed of all faults; any integer.
    *
    * @default {0}
    */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /**
-   * The chance that a call fails before it is done.
+   * The probability that a call fails before it is done.
    *
    * @default {0}
    */
-  readonly failBefore?: number;
+  readonly failBefore?: number | undefined;
   /**
-   * The chance that a call is done and fails then: its answer is lost.
+   * The probability that a call is done and its answer is lost.
    *
    * @default {0}
    */
-  readonly failAfter?: number;
+  readonly failAfter?: number | undefined;
   /**
-   * The chance that an append is refused with a conflict, although nobody else has written.
+   * The probability that an append is refused with a conflict, although nobody else has written.
    *
    * @default {0}
    */
-  readonly conflict?: number;
+  readonly conflict?: number | undefined;
   /**
-   * How long a call takes, from the first to the second, in whole milliseconds from 0: half of it before the call is done,
-   * half of it after. Needs `clock`.
+   * The shortest and the longest time that a call takes, in whole milliseconds, from 0. Half of it passes before the call is
+   * done, half of it after. Needs `clock`.
    *
    * @default {no time}
    */
-  readonly latencyMs?: readonly [min: number, max: number];
+  readonly latencyMs?: readonly [min: number, max: number] | undefined;
   /**
-   * What `latencyMs` passes on: the executor's clock. A virtual one stands while an executor waits for its store; this
-   * store moves it on, also if it is held.
+   * The clock of `latencyMs`: that of the executor. A virtual clock stands still while an executor waits for its store. This
+   * store moves it on, even if it is held.
    *
-   * @default {undefined}
+   * @default {none}
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
-   * Asked before a fault of chance is done; `true` leaves it out. To find out which faults of a seed matter.
+   * Called before each fault; `true` leaves the fault out. Serves to find out which faults of a seed matter.
    *
-   * @default {every fault is done}
+   * @default {no fault is left out}
    */
-  readonly suppress?: (fault: StoreFault) => boolean;
+  readonly suppress?: ((fault: StoreFault) => boolean) | undefined;
 }
 
-/** Functions that are called around the calls of a store, by operation. One that throws or rejects lets the call fail. */
+const optionNames: Readonly<Record<keyof FaultyStoreOptions, true>> = {
+  seed: true,
+  failBefore: true,
+  failAfter: true,
+  conflict: true,
+  latencyMs: true,
+  clock: true,
+  suppress: true,
+};
+
+/**
+ * Functions that run around the calls of a store, one for each operation. If one throws or rejects, the call fails.
+ *
+ * @category Testing
+ */
 export interface StoreScript {
-  /** Gets what is saved. */
-  save?: (state: WorkflowStateInit) => unknown;
-  /** Gets the ID of what is loaded. */
-  load?: (workflowId: string) => unknown;
-  /** Gets the filter of the list. */
-  list?: (filter?: WorkflowFilter) => unknown;
-  /** Gets the ID of what is deleted. */
-  delete?: (workflowId: string) => unknown;
-  /** Gets what is appended. */
-  append?: (batch: AppendBatch) => unknown;
+  /** Called with the state to save. */
+  save?: ((state: WorkflowStateInit) => unknown) | undefined;
+  /** Called with the ID to load. */
+  load?: ((workflowId: string) => unknown) | undefined;
+  /** Called with the filter. */
+  list?: ((filter?: WorkflowFilter) => unknown) | undefined;
+  /** Called with the ID to delete. */
+  delete?: ((workflowId: string) => unknown) | undefined;
+  /** Called with the batch to append. */
+  append?: ((batch: AppendBatch) => unknown) | undefined;
 }
 
 /**
  * Wraps any store and lets it fail.
  *
- * By chance, with `options`: {@linkcode faults} tells what was done. By script, with {@linkcode before} and
- * {@linkcode after}, whose functions can throw, wait, or look. Look at what is stored through {@linkcode inner}, which does
- * not fail.
+ * The options give the probabilities of faults, and {@linkcode faults} lists what happened. A script is given by
+ * {@linkcode before} and {@linkcode after}, whose functions can throw or wait. To read what is stored, use
+ * {@linkcode inner}, which does not fail.
  *
- * @example By chance
+ * @example With probabilities
  * ```ts
  * import { Executor, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
  * import { FaultyStore } from "@rockpool/workflow/testing";
@@ -121,10 +146,10 @@ export interface StoreScript {
  *   await ctx.sleep(1000);
  *   return await ctx.executeActivity(() => "done");
  * });
- * assertEquals(await handle.result(), "done"); // whatever the store did
+ * assertEquals(await handle.result(), "done"); // whatever the faults were
  * ```
  *
- * @example By script
+ * @example With a script
  * ```ts
  * import { FaultyStore } from "@rockpool/workflow/testing";
  * import { assertEquals, assertRejects } from "@std/assert";
@@ -136,35 +161,38 @@ export interface StoreScript {
  * await assertRejects(() => store.save({ workflowId: "a", status: "running" }), Error, "The answer is lost");
  * assertEquals((await store.load("a"))?.status, "running");
  * ```
+ *
+ * @category Testing
  */
 export class FaultyStore implements WorkflowStore {
-  /** The store that keeps everything. */
+  /** The wrapped store, which holds everything. */
   readonly inner: WorkflowStore;
-  /** What is called before a call is done: if it fails, so does the call, and nothing is done. */
+  /** Functions that run before a call. If one fails, the call fails and does nothing. */
   readonly before: StoreScript = {};
-  /** What is called after a call is done: if it fails, so does the call, and its answer is lost. */
+  /** Functions that run after a call is done. If one fails, the call fails, and its answer is lost. */
   readonly after: StoreScript = {};
-  /** Calls `listener` after each change; only there if the store inside can do it. See {@linkcode WorkflowStore.subscribe}. */
+  /** Calls `listener` after each change. Exists only if the inner store has it. See {@linkcode WorkflowStore.subscribe}. */
   readonly subscribe?: NonNullable<WorkflowStore["subscribe"]>;
   readonly #options: FaultyStoreOptions;
   readonly #faults: StoreFault[] = [];
   readonly #calls: Record<StoreOperation, number> = { save: 0, load: 0, list: 0, delete: 0, append: 0 };
-  /** How many delays last. */
+  /** How many delays are in progress. */
   #waiting = 0;
+  /** Whether the virtual clock is being moved. */
   #moving = false;
 
   /**
    * Wraps a store.
    *
-   * @param inner The store that keeps everything; a new {@linkcode InMemoryStore} if it is left out.
-   * @param options How often what goes wrong; without them, only the script does.
-   * @throws {TypeError} If an option is of the wrong kind, or `latencyMs` is given without a clock.
+   * @param inner The store to wrap; a new {@linkcode InMemoryStore} by default.
+   * @param options The probabilities of faults.
+   * @throws {TypeError} If an option is unknown or of the wrong type, or `latencyMs` is given without a clock.
    * @throws {RangeError} If a number is out of its range.
    */
   constructor(inner: WorkflowStore = new InMemoryStore(), options: FaultyStoreOptions = {}) {
     const action = "create a faulty store";
     checkObject("inner", inner, action);
-    checkObject("options", options, action);
+    checkOptions(options, optionNames, action);
     const { seed = 0, latencyMs, clock, suppress } = options;
     if (!Number.isInteger(seed)) throw invalid("seed", seed, "an integer", action, undefined, RangeError);
     for (const name of ["failBefore", "failAfter", "conflict"] as const) {
@@ -184,7 +212,7 @@ export class FaultyStore implements WorkflowStore {
     if (inner.subscribe !== undefined) this.subscribe = (listener) => inner.subscribe!(listener);
   }
 
-  /** What chance has done so far, oldest first. What the script does is not among it. */
+  /** The faults so far, oldest first. What the script does is not in the list. */
   get faults(): readonly StoreFault[] {
     return this.#faults;
   }
@@ -194,56 +222,60 @@ export class FaultyStore implements WorkflowStore {
     return this.#call("save", state, (state) => this.inner.save(state));
   }
 
-  /** Answers the stored state or `null`; see {@linkcode WorkflowStore.load}. */
+  /** Returns the stored state or `null`; see {@linkcode WorkflowStore.load}. */
   load(workflowId: string): Promise<WorkflowState | null> {
     return this.#call("load", workflowId, (workflowId) => this.inner.load(workflowId));
   }
 
-  /** Answers the states that match; see {@linkcode WorkflowStore.list}. */
+  /** Returns the states that match; see {@linkcode WorkflowStore.list}. */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
     return this.#call("list", filter, (filter) => this.inner.list(filter));
   }
 
-  /** Forgets a workflow; see {@linkcode WorkflowStore.delete}. */
+  /** Deletes a workflow; see {@linkcode WorkflowStore.delete}. */
   delete(workflowId: string): Promise<void> {
     return this.#call("delete", workflowId, (workflowId) => this.inner.delete(workflowId));
   }
 
-  /** Adds events to a run if nobody else did; see {@linkcode WorkflowStore.append}. */
+  /** Appends events to a run, or refuses with a conflict; see {@linkcode WorkflowStore.append}. */
   append(batch: AppendBatch): Promise<void> {
     return this.#call("append", batch, (batch) => this.inner.append(batch));
   }
 
-  /** One call. Where nothing is to be waited for, `body` is called at once: it copies what it is given. */
+  /** Carries out one call. Without a wait, `body` is called at once: the inner store copies the argument at the call. */
   async #call<Given, T>(operation: StoreOperation, given: Given, body: (given: Given) => Promise<T>): Promise<T> {
     const nth = ++this.#calls[operation];
-    const scripted = play(this.before, operation, given);
-    const does = this.#chances(operation, nth);
-    const delayMs = does("delay");
+    const scripted = runScript(this.before, operation, given);
+    const draw = this.#drawFaults(operation, nth);
+    const delayMs = draw("delay");
     if (scripted !== undefined || delayMs > 0) {
       given = copyOf(given);
       await scripted;
     }
     if (delayMs > 0) await this.#wait(Math.floor(delayMs / 2));
-    if (does("conflict")) {
-      throw new WorkflowError("conflict", this.#tell(operation, nth, "was refused with a conflict that is none"));
+    if (draw("conflict")) {
+      throw new WorkflowError("conflict", this.#message(operation, nth, "was refused with a false conflict"));
     }
-    if (does("before")) throw new Error(this.#tell(operation, nth, "failed before it was done"));
+    if (draw("before")) throw new Error(this.#message(operation, nth, "failed before it was done"));
     const answer = await body(given);
     if (delayMs > 0) await this.#wait(Math.ceil(delayMs / 2));
-    if (does("after")) throw new Error(this.#tell(operation, nth, "was done, and its answer was lost"));
-    await play(this.after, operation, given);
+    if (draw("after")) throw new Error(this.#message(operation, nth, "was done, and its answer was lost"));
+    await runScript(this.after, operation, given);
     return answer;
   }
 
-  #tell(operation: StoreOperation, nth: number, what: string): string {
+  #message(operation: StoreOperation, nth: number, what: string): string {
     return `FaultyStore: ${operation} ${nth} ${what} (seed ${this.#options.seed ?? 0})`;
   }
 
-  /** Decides on the faults of one call, each of which is done if it is asked for. A delay is answered in milliseconds. */
-  #chances(operation: StoreOperation, nth: number): (kind: StoreFault["kind"]) => number {
+  /**
+   * Decides the faults of one call.
+   *
+   * @returns A function that says whether a fault happens, and records it. For a delay it returns the milliseconds.
+   */
+  #drawFaults(operation: StoreOperation, nth: number): (kind: StoreFault["kind"]) => number {
     const { seed = 0, failBefore = 0, failAfter = 0, conflict = 0, latencyMs = [0, 0], suppress } = this.#options;
-    const random = seeded(hash(`${seed} ${operation} ${nth}`));
+    const random = seededRandom(hash(`${seed} ${operation} ${nth}`));
     const [min, max] = latencyMs;
     const drawn: Record<StoreFault["kind"], number> = {
       before: Number(random() < failBefore),
@@ -272,7 +304,7 @@ export class FaultyStore implements WorkflowStore {
     });
   }
 
-  /** Moves a clock from timer to timer while a delay lasts: an executor that waits for its store holds it. */
+  /** Moves a clock from timer to timer while a delay is in progress: an executor that waits for its store holds it. */
   #move(clock: VirtualClock): void {
     this.#moving = this.#waiting > 0;
     if (!this.#moving) return;
@@ -283,17 +315,17 @@ export class FaultyStore implements WorkflowStore {
   }
 }
 
-/** Calls what the script has for an operation, if anything. */
-function play(script: StoreScript, operation: StoreOperation, given: unknown): unknown {
+/** Calls the script's function for an operation. */
+function runScript(script: StoreScript, operation: StoreOperation, given: unknown): unknown {
   return (script[operation] as ((given: unknown) => unknown) | undefined)?.(given);
 }
 
-/** What a caller gave, so that it can change its own. */
+/** Copies an argument, so that the caller may change its own during a wait. */
 function copyOf<T>(given: T): T {
   if (given instanceof FrozenBatch) return given;
   try {
     return structuredClone(given);
   } catch {
-    return given; // the store refuses it
+    return given; // it cannot be copied: the store refuses it
   }
 }

@@ -246,7 +246,7 @@ Deno.test("crashTest() tells of a replacement whose name is misspelt", async () 
   });
   assertEquals(lines(message, 2), [
     'Workflow "workflow" was tested without one of the replacements',
-    'No activity "chrage" ran; not replaced were "charge"',
+    'No activity "chrage" ran; without a replacement ran "charge"',
   ]);
   await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
     await ctx.executeActivity(charge, 1, { atMostOnce: true })

@@ -1,5 +1,5 @@
 /**
- * The contract of `WorkflowStore`, as cases for any test runner.
+ * The contract of `WorkflowStore` as cases for any test runner: checks a store of your own.
  *
  * @module
  */

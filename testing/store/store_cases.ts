@@ -1,94 +1,116 @@
 /**
- * The contract of `WorkflowStore`, sentence by sentence, as cases that any test runner can run: is this a store?
+ * The contract of `WorkflowStore` as cases for any test runner.
  *
- * A case has a name, which is a sentence of the port's doc comment or a part of one, and a function that rejects if the
- * sentence is not true of the stores that it is given the maker of. There are two tiers: the store alone, and executors
- * that run workflows on it. No case depends on another one, on a runner, or on the time of the machine, but for its own
- * time limit.
+ * The name of a case is a sentence of the port's doc comments, or a part of one. Its function rejects if the sentence is not
+ * true of a store. There are two tiers: the store alone, and executors that run workflows on it.
  *
- * Two sentences are not here, since no case could tell: what an append costs, and that a listener that throws harms nobody.
+ * 1. A case does not depend on another one, on a test runner, or on the real time, apart from its own timeout.
+ * 2. Nothing is demanded that the doc comments of the port do not say.
+ * 3. Two sentences have no case, because a case cannot observe them: the cost of an append, and that a listener that throws
+ *    does not affect others.
  *
  * @module
  */
 
 import { systemClock } from "../../clock.ts";
 import type { WorkflowStore } from "../../types.ts";
-import { checkChoice, checkFunction, checkNumber, checkObject } from "../../util/check.ts";
+import { checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
 import type { CaseBody } from "./fixtures.ts";
 import { appendCases } from "./append_cases.ts";
-import { everyCases } from "./every_method_cases.ts";
-import { executorsCases } from "./several_executors_cases.ts";
+import { everyMethodCases } from "./every_method_cases.ts";
+import { severalExecutorsCases } from "./several_executors_cases.ts";
 import { listCases } from "./list_cases.ts";
 import { reopenCases } from "./reopen_cases.ts";
-import { runCases } from "./one_executor_cases.ts";
+import { oneExecutorCases } from "./one_executor_cases.ts";
 import { loadAndDeleteCases, saveCases } from "./save_load_delete_cases.ts";
 import { subscribeCases } from "./subscribe_cases.ts";
 
 /**
- * Makes a new, empty store at every call. What it answers is disposed of after the case, by its `Symbol.asyncDispose` or
+ * Makes a new, empty store at every call. The store is disposed of after the case, by its `Symbol.asyncDispose` or
  * `Symbol.dispose` if it has one.
+ *
+ * @category Store contract
  */
 export type StoreFactory = () => WorkflowStore | Promise<WorkflowStore>;
 
-/** One sentence of the contract. */
+/**
+ * One sentence of the contract.
+ *
+ * @category Store contract
+ */
 export interface StoreCase {
   /** The sentence. */
   readonly name: string;
-  /** Whether it is about the store alone, or about executors on it. */
+  /** Whether the sentence is about the store alone, or about executors on it. */
   readonly tier: "store" | "executor";
   /**
-   * Rejects if the sentence is not true of the stores that `factory` makes.
+   * Rejects if the sentence is not true.
    *
-   * @param factory Makes the stores; they are disposed of before this settles, also if the case fails.
+   * @param factory Makes the stores. They are disposed of before the promise settles, also if the case fails.
    */
   readonly run: (factory: StoreFactory) => Promise<void>;
 }
 
-/** Options of {@linkcode storeCases}. */
+/**
+ * Options of {@linkcode storeCases}.
+ *
+ * @category Store contract
+ */
 export interface StoreCasesOptions {
   /**
    * Only the cases of one tier.
    *
    * @default {both tiers}
    */
-  readonly tier?: StoreCase["tier"];
+  readonly tier?: StoreCase["tier"] | undefined;
   /**
    * Whether the store has the optional `subscribe`.
    *
    * @default {true}
    */
-  readonly subscribe?: boolean;
+  readonly subscribe?: boolean | undefined;
   /**
-   * Opens a store over what another one holds, as the process after it would; the other one is still open. With it, there
-   * are cases that everything survives. Both are disposed of after the case.
+   * Opens the content of a store again, as the next process would, while the given store is still open. With it, there are
+   * cases that check what survives. Both stores are disposed of after the case.
    *
-   * @default {the store holds nothing for the next process}
+   * @default {the content does not survive the process}
    */
-  readonly reopen?: (store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>;
+  readonly reopen?: ((store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) | undefined;
   /**
-   * How long a case may take, in milliseconds of the machine's time, above 0: a case that waits in vain fails then.
+   * How long a case may take, in milliseconds of real time, above 0. Then it fails.
    *
    * @default {4_000}
    */
-  readonly timeoutMs?: number;
-}
-
-/** Options of {@linkcode testStore}. */
-export interface TestStoreOptions extends StoreCasesOptions {
-  /**
-   * What the name of every test begins with.
-   *
-   * @default {"WorkflowStore"}
-   */
-  readonly name?: string;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**
- * The cases that a store must pass.
+ * Options of {@linkcode testStore}.
  *
- * @param options What the store can do beyond what every store must do.
- * @returns The cases of the store alone first.
- * @throws {TypeError | RangeError} If an option is of the wrong kind or out of its range.
+ * @category Store contract
+ */
+export interface TestStoreOptions extends StoreCasesOptions {
+  /**
+   * The beginning of the name of every test.
+   *
+   * @default {"WorkflowStore"}
+   */
+  readonly name?: string | undefined;
+}
+
+const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
+  tier: true,
+  subscribe: true,
+  reopen: true,
+  timeoutMs: true,
+};
+
+/**
+ * Returns the cases that a store must pass.
+ *
+ * @param options What the store can do in addition.
+ * @returns First the cases of the store alone, then those of executors.
+ * @throws {TypeError | RangeError} If an option is unknown, of the wrong type or out of its range.
  *
  * @example
  * ```ts
@@ -97,10 +119,12 @@ export interface TestStoreOptions extends StoreCasesOptions {
  *
  * for (const { run } of storeCases({ tier: "executor" })) await run(() => new InMemoryStore());
  * ```
+ *
+ * @category Store contract
  */
 export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   const action = "make the cases of a store";
-  checkObject("options", options, action);
+  checkOptions(options, optionNames, action);
   const { tier, subscribe = true, reopen, timeoutMs = 4_000 } = options;
   checkChoice("tier", tier, ["store", "executor"], action);
   if (reopen !== undefined) checkFunction("reopen", reopen, action);
@@ -111,23 +135,25 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
       tier,
       run: (factory) => runCase(body, factory, reopen, timeoutMs),
     }));
-  const stores = [...everyCases, ...saveCases, ...loadAndDeleteCases, ...listCases, ...appendCases];
+  const stores = [...everyMethodCases, ...saveCases, ...loadAndDeleteCases, ...listCases, ...appendCases];
   if (subscribe) stores.push(...subscribeCases);
   if (reopen !== undefined) stores.push(...reopenCases);
-  const executors = [...runCases, ...executorsCases].filter(({ needs = { subscribe } }) =>
+  const executors = [...oneExecutorCases, ...severalExecutorsCases].filter(({ needs = { subscribe } }) =>
     needs.subscribe === subscribe
   );
-  const cases = [...casesOf("store", stores), ...casesOf("executor", executors)];
-  return tier === undefined ? cases : cases.filter((one) => one.tier === tier);
+  return [
+    ...(tier === "executor" ? [] : casesOf("store", stores)),
+    ...(tier === "store" ? [] : casesOf("executor", executors)),
+  ];
 }
 
 /**
- * Makes one test of every case: for any runner whose tests are made by a call with a name and a function.
+ * Makes one test of every case.
  *
- * @param test `Deno.test`, `test` of `node:test`, or `test` of Vitest.
+ * @param test A function that makes a test of a name and a function: `Deno.test`, `test` of `node:test`, or `test` of Vitest.
  * @param factory Makes the stores.
- * @param options What the store can do, and what the tests are called.
- * @throws {TypeError | RangeError} If an argument is of the wrong kind or out of its range.
+ * @param options What the store can do in addition, and the name of the tests.
+ * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @example
  * ```ts ignore
@@ -136,6 +162,8 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
  *
  * testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore" });
  * ```
+ *
+ * @category Store contract
  */
 export function testStore(
   test: (name: string, body: () => Promise<void>) => unknown,
@@ -144,12 +172,12 @@ export function testStore(
 ): void {
   checkFunction("test", test, "test a store");
   checkFunction("factory", factory, "test a store");
-  for (const { name, run } of storeCases(options)) {
-    test(`${options.name ?? "WorkflowStore"}: ${name}`, () => run(factory));
-  }
+  checkOptions(options, { ...optionNames, name: true }, "test a store");
+  const { name: prefix = "WorkflowStore", ...rest } = options;
+  for (const { name, run } of storeCases(rest)) test(`${prefix}: ${name}`, () => run(factory));
 }
 
-/** Runs one case within its time, and disposes of its stores, the last one first. What fails first is thrown. */
+/** Runs one case with a timeout, and disposes of its stores, the last one first. Throws the first error. */
 async function runCase(
   { run, likely }: CaseBody,
   factory: StoreFactory,
@@ -164,7 +192,7 @@ async function runCase(
   const errors: unknown[] = [];
   const work = run(async () => keep(await factory()), async (store) => reopen ? keep(await reopen(store)) : store);
   await within(timeoutMs, work).catch((error) => {
-    const explains = likely !== undefined && stores.size > 0; // without a store, it is the factory that failed
+    const explains = likely !== undefined && stores.size > 0; // without a store, the factory has failed
     errors.push(
       explains ? new Error(`${error?.message ?? error}\nProbably broken: ${likely}`, { cause: error }) : error,
     );
@@ -182,7 +210,7 @@ async function runCase(
   if (errors.length > 0) throw errors[0];
 }
 
-/** Rejects if `work` takes longer. */
+/** Rejects if `work` takes longer than the timeout. */
 function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     const why = "a call of the store did not settle, or a listener was not called";
