@@ -6,7 +6,8 @@
 
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
 import { formatTimeline } from "@rockpool/workflow/pictures";
-import { formatDuration, formatError, formatSince } from "../pictures/text.ts";
+import { formatDuration, formatSince } from "../pictures/text.ts";
+import { showError } from "../util/show_value.ts";
 import { formatMoney, totalCents } from "./order.ts";
 import type { OrderResult } from "./order_workflow.ts";
 import { DOWNTIME_MS, type OrderStory, type Story } from "./story.ts";
@@ -63,7 +64,7 @@ function formatOrder(story: OrderStory): string {
 }
 
 function describeEnd(state: WorkflowState): string {
-  if (state.error !== undefined) return formatError(state.error);
+  if (state.error !== undefined) return showError(state.error);
   const result = state.result as OrderResult | undefined;
   switch (result?.outcome) {
     case "shipped":

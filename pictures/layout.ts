@@ -9,8 +9,9 @@
  * @module
  */
 
+import { grouped, showError } from "../util/show_value.ts";
 import { isSpan, labelOf, type Mark, type Point, type Run, type Span } from "./spans.ts";
-import { formatDuration, formatError, formatSince, grouped, plural } from "./text.ts";
+import { formatDuration, formatSince, plural } from "./text.ts";
 
 /** The last one is for all that has no row of its own. */
 const MAX_ROWS = 60;
@@ -224,7 +225,7 @@ function titleOf(things: readonly (Span | Mark)[], run: Run): string {
     first.attempts.length > 1 ? plural(first.attempts.length, "attempt") : "",
     ENDS[first.outcome],
     first.outcome === "open" && first.dueAt !== undefined ? `due at ${formatSince(first.dueAt - run.startedAt)}` : "",
-    error ? formatError(error) : "",
+    error ? showError(error) : "",
   ].filter((part) => part !== "").join(", ");
 }
 

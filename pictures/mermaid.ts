@@ -9,6 +9,7 @@
  */
 
 import { checkChoice } from "../util/check.ts";
+import { grouped, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
   type Attempt,
@@ -21,7 +22,7 @@ import {
   type Run,
   type Span,
 } from "./spans.ts";
-import { cellsOf, fit, formatDuration, formatError, formatValue, grouped, nameOf } from "./text.ts";
+import { cellsOf, fit, formatDuration, nameOf } from "./text.ts";
 
 /** Options of {@linkcode toMermaid}. */
 export interface MermaidOptions {
@@ -177,7 +178,7 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
     return [{ from, arrow, to, text, key: `${from} ${arrow} ${to} ${event.type}`, height: 1 }];
   };
   const note = (text: string) => step(WORKFLOW, "note", WORKFLOW, text);
-  const answer = (value: unknown) => value === undefined ? "done" : formatValue(value);
+  const answer = (value: unknown) => value === undefined ? "done" : showValue(value);
   switch (event.type) {
     case "activity_started":
     case "child_started":
@@ -185,7 +186,7 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
         WORKFLOW,
         "->>",
         who,
-        event.input === undefined ? "starts" : `starts with ${formatValue(event.input)}`,
+        event.input === undefined ? "starts" : `starts with ${showValue(event.input)}`,
       );
     case "activity_attempt_failed": {
       const next = formatDuration(event.retryAt - event.at);
@@ -193,7 +194,7 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
         who,
         "--x",
         WORKFLOW,
-        `attempt ${event.attempt} failed, next in ${next}, ${formatError(event.error)}`,
+        `attempt ${event.attempt} failed, next in ${next}, ${showError(event.error)}`,
       );
     }
     case "activity_completed":
@@ -201,7 +202,7 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
       return step(who, "-->>", WORKFLOW, answer(event.result));
     case "activity_failed":
     case "child_failed":
-      return step(who, "--x", WORKFLOW, formatError(event.error));
+      return step(who, "--x", WORKFLOW, showError(event.error));
     case "timer_started":
       return note(`timer for ${formatDuration(event.dueAt - event.at)}`);
     case "timer_fired": // at once after it was set: the note says enough
@@ -211,20 +212,20 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
     case "update_accepted":
       return step(OUTSIDE, "->>", WORKFLOW, `update ${name}`);
     case "update_completed":
-      if (event.error) return step(WORKFLOW, "--x", OUTSIDE, formatError(event.error));
+      if (event.error) return step(WORKFLOW, "--x", OUTSIDE, showError(event.error));
       return step(WORKFLOW, "-->>", OUTSIDE, answer(event.result));
     case "cancel_requested":
       if (event.timeoutMs !== undefined) return note(`not done within ${formatDuration(event.timeoutMs)}`);
       return step(OUTSIDE, "-x", WORKFLOW, `cancel${event.reason ? `, ${event.reason}` : ""}`);
     case "side_effect":
-      return note(`side effect ${event.error ? formatError(event.error) : formatValue(event.value)}`);
+      return note(`side effect ${event.error ? showError(event.error) : showValue(event.value)}`);
     case "compensation_started":
       return note(`compensation ${name}`);
     case "patched":
       return note(`patched ${name}`);
     case "workflow_failed":
     case "workflow_canceled":
-      return note(formatError(event.error));
+      return note(showError(event.error));
     case "workflow_completed":
       return event.result === undefined ? [] : note(answer(event.result));
     case "workflow_started":

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
 import { toMermaid } from "@rockpool/workflow/pictures";
-import { everything, EVIL, evilRuns, longRun, randomRuns } from "../tools/pictures.ts";
+import { everything, EVIL, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
 
 /** What no text of ours or of a user's is written with, but as an entity. */
 const TEXT = `(?:[\\p{L}\\p{M}\\p{N} .,()+…×"'/_?!=-]|#\\d+;)+`;

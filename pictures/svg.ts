@@ -11,9 +11,10 @@
  */
 
 import { checkChoice } from "../util/check.ts";
+import { printable, showError } from "../util/show_value.ts";
 import { describeStatus, type PicturedRun, readRun, type Run, type Share, sharesOf } from "./spans.ts";
 import { type Bar, layOut, type Look, type Row } from "./layout.ts";
-import { cellsOf, fit, formatDuration, formatError, plural, printable, widthOf } from "./text.ts";
+import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
 
 /** Options of {@linkcode toSvg}. */
 export interface SvgOptions {
@@ -131,7 +132,7 @@ export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
 
 function headOf(run: Run): string[] {
   const width = WIDTH - 2 * MARGIN;
-  const status = describeStatus(run) + (run.error ? `: ${formatError(run.error)}` : "");
+  const status = describeStatus(run) + (run.error ? `: ${showError(run.error)}` : "");
   const facts = `${plural(run.history.length, "event")}, ID ${run.id}`;
   const factsWidth = Math.min(widthOf(facts, emsOf) * TEXT_SIZE + 1, width / 3);
   return [

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
 import { type PicturedRun, toSvg } from "@rockpool/workflow/pictures";
-import { everything, evilRuns, longRun, randomRuns } from "../tools/pictures.ts";
+import { everything, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
 
 interface Box {
   readonly text: string;

@@ -8,26 +8,11 @@
  * @module
  */
 
-import type { ErrorRecord } from "../types.ts";
-
-/** How much of a text is looked at: more than any line of a picture shows. */
-const MAX_LENGTH = 400;
-const MAX_DEPTH = 3;
-const MAX_ITEMS = 8;
+import { grouped, printable } from "../util/show_value.ts";
 
 const WIDE =
   /[\p{Emoji_Presentation}\p{Regional_Indicator}\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1b000}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200d]/u;
-
-/** One line, and nothing that moves a terminal's cursor or is no character of XML. */
-export function printable(text: string): string {
-  const short = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
-  return short
-    .replace(/\s+/gu, " ")
-    .replace(/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]+/gu, "")
-    .replace(/\p{Cs}/gu, "\ufffd")
-    .trim();
-}
 
 /** How many cells one character takes. */
 export function cellsOf(char: string): number {
@@ -88,11 +73,6 @@ export function plural(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A whole number with its thousands apart, the same in every locale. */
-export function grouped(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
 /** Shows a time that is counted from another one: `+00:00:01.250`, `+30d 00:00:01.250`. */
 export function formatSince(ms: number): string {
   const rest = Math.abs(Math.round(ms));
@@ -116,46 +96,4 @@ export function formatDuration(ms: number): string {
   ];
   const first = parts.findIndex((part) => !part.startsWith("0"));
   return parts.slice(first, first + 2).filter((part) => !part.startsWith("0")).join(" ");
-}
-
-/** Shows an error on one line, with what it was caused by. */
-export function formatError(error: ErrorRecord, depth = 0): string {
-  const { name, message, cause, thrown } = error;
-  const text = thrown ? formatValue(thrown.value) : message === "" ? nameOf(name) : `${name}: ${message}`;
-  return printable(
-    cause === undefined || depth === MAX_DEPTH ? text : `${text}, caused by ${formatError(cause, depth + 1)}`,
-  );
-}
-
-/** Shows a stored value on one line. */
-export function formatValue(value: unknown, depth = 0): string {
-  if (typeof value === "string") return JSON.stringify(printable(value));
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "-0" : printable(String(value));
-  if (value instanceof Date) return Number.isNaN(+value) ? "an invalid date" : value.toISOString();
-  if (value instanceof Error) return formatError(value as ErrorRecord);
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return plural(value.byteLength, "byte");
-  const list = (items: Iterable<unknown>, size: number, show: (item: unknown) => string, ends: string) => {
-    if (size === 0) return ends;
-    if (depth === MAX_DEPTH) return `${ends[0]}…${ends[1]}`;
-    const shown: string[] = [];
-    for (const item of items) {
-      if (shown.length === MAX_ITEMS) break;
-      shown.push(show(item));
-    }
-    if (size > MAX_ITEMS) shown.push(`… ${grouped(size - MAX_ITEMS)} more`);
-    const space = ends === "{}" ? " " : "";
-    return printable(`${ends[0]}${space}${shown.join(", ")}${space}${ends[1]}`);
-  };
-  const inner = (item: unknown) => formatValue(item, depth + 1);
-  if (Array.isArray(value)) return list(value, value.length, inner, "[]");
-  if (value instanceof Set) return `Set ${list(value, value.size, inner, "{}")}`;
-  if (value instanceof Map) {
-    const pair = (item: unknown) => (item as unknown[]).map(inner).join(" => ");
-    return `Map ${list(value, value.size, pair, "{}")}`;
-  }
-  const keys = Object.keys(value);
-  const property = (key: unknown) =>
-    `${printable(String(key))}: ${inner((value as Record<string, unknown>)[`${key}`])}`;
-  return list(keys, keys.length, property, "{}");
 }

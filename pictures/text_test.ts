@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatDuration, formatError, formatSince } from "./text.ts";
+import { formatDuration, formatSince } from "./text.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -24,12 +24,4 @@ Deno.test("formatDuration() shows the two largest units", () => {
     ["0 ms", "250 ms", "1.5 s", "59.9 s", "1 min", "1 min 1 s", "20 min", "1 h 1 min", "30 d 2 h", "1 d"],
   );
   assertEquals(formatDuration(DAY_MS + 60_000), "1 d"); // no third unit in the place of the second
-});
-
-Deno.test("formatError() shows the causes", () => {
-  const cause = { name: "TypeError", message: "", cause: { name: "Error", message: "No luck" } };
-  assertEquals(
-    formatError({ name: "Error", message: "Top", cause }),
-    "Error: Top, caused by TypeError, caused by Error: No luck",
-  );
 });

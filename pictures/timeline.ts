@@ -11,6 +11,7 @@
 
 import type { WorkflowEvent } from "../types.ts";
 import { checkInteger } from "../util/check.ts";
+import { grouped, printable, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
   describeStatus,
@@ -22,20 +23,7 @@ import {
   sharesOf,
   type Span,
 } from "./spans.ts";
-import {
-  fit,
-  formatDuration,
-  formatError,
-  formatSince,
-  formatValue,
-  grouped,
-  nameOf,
-  pad,
-  plural,
-  printable,
-  widthOf,
-  wrap,
-} from "./text.ts";
+import { fit, formatDuration, formatSince, nameOf, pad, plural, widthOf, wrap } from "./text.ts";
 
 export type { PicturedRun } from "./spans.ts";
 
@@ -192,11 +180,11 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
   const tookMs = owner && isSpan(owner) ? owner.to.at - owner.from.at : 0;
   const took = formatDuration(tookMs);
   const ended = tookMs > 0 ? `${name} in ${took}` : name;
-  const input = begin && "input" in begin && begin.input !== undefined ? formatValue(begin.input) : "";
+  const input = begin && "input" in begin && begin.input !== undefined ? showValue(begin.input) : "";
   const outcome = (value: unknown) =>
     // what was asked, if that leaves room for the answer
     input === "" || widthOf(input) > MAX_INPUT ? given(": ", value) : `: ${input}${given(" → ", value)}`;
-  const given = (what: string, value: unknown) => value === undefined ? "" : `${what}${formatValue(value)}`;
+  const given = (what: string, value: unknown) => value === undefined ? "" : `${what}${showValue(value)}`;
   switch (event.type) {
     case "workflow_started": {
       const { input, timeoutMs, startAt, firstRunId, parent, at } = event;
@@ -205,14 +193,14 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
         timeoutMs === undefined ? "" : `within ${formatDuration(timeoutMs)}`,
         startAt === undefined ? "" : `begins in ${formatDuration(startAt - at)}`,
         firstRunId === undefined ? "" : "continues an earlier run",
-        parent === undefined ? "" : `child of ${formatValue(parent.workflowId)}`,
+        parent === undefined ? "" : `child of ${showValue(parent.workflowId)}`,
       ].filter((part) => part !== "").join(", ");
     }
     case "workflow_completed":
       return given("", event.result);
     case "workflow_failed":
     case "workflow_canceled":
-      return formatError(event.error);
+      return showError(event.error);
     case "cancel_requested":
       return event.timeoutMs === undefined
         ? printable(event.reason ?? "no reason given")
@@ -221,18 +209,18 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     case "child_started":
     case "update_accepted":
     case "compensation_started": {
-      const id = event.type === "child_started" ? ` ${formatValue(event.workflowId)}` : "";
+      const id = event.type === "child_started" ? ` ${showValue(event.workflowId)}` : "";
       const unfinished = owner && isSpan(owner) && event.type !== "compensation_started" ? owner.outcome : "";
       return `${name}${id}${given(": ", "input" in event ? event.input : undefined)}${ENDS[unfinished] ?? ""}`;
     }
     case "activity_attempt_failed":
-      return `${name}: ${formatError(event.error)}; next in ${formatDuration(event.retryAt - event.at)}`;
+      return `${name}: ${showError(event.error)}; next in ${formatDuration(event.retryAt - event.at)}`;
     case "activity_heartbeat":
       return `${name}${given(": ", event.details)}`;
     case "activity_completed":
       return `${ended}${event.attempt === 1 ? "" : `, attempt ${event.attempt}`}${outcome(event.result)}`;
     case "activity_failed":
-      return `${ended}, attempt ${event.attempt}: ${formatError(event.error)}`;
+      return `${ended}, attempt ${event.attempt}: ${showError(event.error)}`;
     case "timer_started": {
       const unfinished = owner && isSpan(owner) ? owner.outcome : "";
       return `for ${formatDuration(event.dueAt - event.at)}${ENDS[unfinished] ?? ""}`;
@@ -242,20 +230,20 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     case "child_completed":
       return `${ended}${outcome(event.result)}`;
     case "child_failed":
-      return `${ended}: ${formatError(event.error)}`;
+      return `${ended}: ${showError(event.error)}`;
     case "update_completed":
-      return `${ended}: ${event.error ? formatError(event.error) : formatValue(event.result)}`;
+      return `${ended}: ${event.error ? showError(event.error) : showValue(event.result)}`;
     case "signal_received": {
       const from = event.senderId === undefined ? "" : ` from ${printable(event.senderId)}`;
       return `${name}${from}${given(": ", event.payload)}`;
     }
     case "side_effect":
-      return event.error ? formatError(event.error) : formatValue(event.value);
+      return event.error ? showError(event.error) : showValue(event.value);
     case "patched":
       return name;
     default: { // of a later version
       const { type: _type, at: _at, ...details } = event as WorkflowEvent;
-      return formatValue(details);
+      return showValue(details);
     }
   }
 }

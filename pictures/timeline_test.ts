@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
 import { formatTimeline, type PicturedRun } from "@rockpool/workflow/pictures";
-import { everything, evilRuns, longRun, randomRuns } from "../tools/pictures.ts";
+import { everything, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
 
 const DAY_MS = 86_400_000;
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "nap" };

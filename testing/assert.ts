@@ -1,85 +1,113 @@
 /**
- * The few checks that the kit's cases are made of. A failure tells where two values differ first, and both of them.
+ * The deep equality of the package, and the few assertions that the kit needs. A failed assertion shows where two values
+ * differ first, and both values.
  *
- * Two values are equal if structured clone would make one of the other: prototypes do not count, an absent property is
- * not one that is `undefined`, and maps and sets have an order.
+ * Two values are equal if structured clone could have made one of the other: prototypes do not count, an absent property is
+ * not equal to one that is `undefined`, and maps and sets are ordered. The order of an object's properties does not count.
  *
  * @module
  */
 
 import { showPath, tagOf } from "../util/show.ts";
+import { showError, showValue } from "../util/show_value.ts";
 
-/** Throws what `message` says if `condition` does not hold. */
+/** Throws an error with this message unless `condition` holds. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
-/** Throws if two values differ; `what` says what they are. */
+/**
+ * Throws if two values differ.
+ *
+ * @param what What the values are, for the message.
+ */
 export function assertEquals<T>(actual: T, expected: T, what = "the values"): void {
-  const difference = differ(actual, expected, [], new Map());
+  const difference = differ(actual, expected);
   if (difference === undefined) return;
-  const { path, came, wanted } = difference;
+  const { path } = difference;
   const lines = [`Expected ${what} to be equal`];
-  if (path.length > 0) lines.push(`they differ at ${showPath(path)}:`, `  expected ${wanted}`, `  got      ${came}`);
-  lines.push("as a whole:", `  expected ${inspect(expected)}`, `  got      ${inspect(actual)}`);
+  if (path.length > 0) {
+    lines.push(
+      `They differ at ${showPath(path)}`,
+      `  expected ${difference.expected}`,
+      `  got      ${difference.actual}`,
+    );
+    lines.push("The whole values");
+  }
+  lines.push(`  expected ${showValue(expected)}`, `  got      ${showValue(actual)}`);
   throw new Error(lines.join("\n"));
 }
 
-/** Throws if `call` does not reject with an error of this class; answers the error. */
+/**
+ * Throws unless a call rejects with an error of a class.
+ *
+ * @param what What is called, for the message.
+ * @returns The error.
+ */
 export async function assertRejects<E extends Error>(
   call: () => Promise<unknown>,
-  // deno-lint-ignore no-explicit-any -- a class whatever it is made of
+  // deno-lint-ignore no-explicit-any -- a class with any constructor
   Class: abstract new (...args: any[]) => E,
   what = "the call",
 ): Promise<E> {
-  let answer: unknown;
+  let result: unknown;
   try {
-    answer = await call();
+    result = await call();
   } catch (error) {
     if (error instanceof Class) return error;
-    throw new Error(`Expected ${what} to reject with a ${Class.name}, but it rejected with ${inspect(error)}`);
+    throw new Error(`Expected ${what} to reject with a ${Class.name}, but it rejected with ${showError(error)}`);
   }
-  throw new Error(`Expected ${what} to reject with a ${Class.name}, but it answered ${inspect(answer)}`);
+  throw new Error(`Expected ${what} to reject with a ${Class.name}, but it resolved with ${showValue(result)}`);
 }
 
-interface Difference {
+/** Whether two values are deeply equal. */
+export function equals(a: unknown, b: unknown): boolean {
+  return differ(a, b) === undefined;
+}
+
+/** The first difference between two values: where it is, and what is there, as texts. */
+export interface Difference {
   readonly path: readonly (string | number)[];
-  readonly came: string;
-  readonly wanted: string;
+  readonly actual: string;
+  readonly expected: string;
 }
 
-/** Where two values differ first. */
-function differ(
+/**
+ * Finds the first difference between two values.
+ *
+ * @param path Where the values are in what is compared.
+ * @param seen Pairs whose comparison has begun, so that cycles end.
+ */
+export function differ(
   actual: unknown,
   expected: unknown,
-  path: readonly (string | number)[],
-  seen: Map<unknown, unknown>,
+  path: readonly (string | number)[] = [],
+  seen: Map<unknown, unknown> = new Map(),
 ): Difference | undefined {
   if (Object.is(actual, expected)) return undefined;
-  const here: Difference = { path, came: inspect(actual), wanted: inspect(expected) };
-  if (!isObject(actual) || !isObject(expected) || tagOf(actual) !== tagOf(expected)) return here;
-  if (seen.get(actual) === expected) return undefined; // they are being compared
+  const here = (): Difference => ({ path, actual: showValue(actual), expected: showValue(expected) });
+  if (!isObject(actual) || !isObject(expected) || tagOf(actual) !== tagOf(expected)) return here();
+  if (seen.get(actual) === expected) return undefined;
   seen.set(actual, expected);
   const inside = (key: string | number, one: unknown, other: unknown) => differ(one, other, [...path, key], seen);
 
-  if (actual instanceof Date || actual instanceof RegExp) {
-    return inspect(actual) === inspect(expected) ? undefined : here;
-  }
-  const [items, wanted] = [actual, expected].map(itemsOf);
-  if (items !== undefined && wanted !== undefined) {
-    for (let i = 0; i < Math.min(items.length, wanted.length); i++) {
-      const difference = inside(i, items[i], wanted[i]);
+  const [scalar, wanted] = [actual, expected].map(scalarOf);
+  if (scalar !== undefined) return Object.is(scalar, wanted) ? undefined : here();
+  const [items, others] = [actual, expected].map(itemsOf);
+  if (items !== undefined && others !== undefined) {
+    for (let i = 0; i < Math.min(items.length, others.length); i++) {
+      const difference = inside(i, items[i], others[i]);
       if (difference !== undefined) return difference;
     }
-    return items.length === wanted.length ? undefined : here;
+    return items.length === others.length ? undefined : here();
   }
   const [given, other] = [actual, expected] as Record<string, unknown>[];
-  const keys = actual instanceof Error ? ["name", "message", "cause"] : []; // they need not be enumerable, or its own
-  for (const key of new Set([...keys, ...Object.keys(other), ...Object.keys(given)])) {
-    const [has, had] = [given, other].map((object) => keys.includes(key) || Object.hasOwn(object, key));
+  const inherited = actual instanceof Error ? ["name", "message", "cause"] : []; // or not enumerable
+  for (const key of new Set([...inherited, ...Object.keys(other), ...Object.keys(given)])) {
+    const [has, had] = [given, other].map((object) => inherited.includes(key) || Object.hasOwn(object, key));
     if (has !== had) {
-      const tell = (is: boolean, object: Record<string, unknown>) => is ? inspect(object[key]) : "nothing";
-      return { path: [...path, key], came: tell(has, given), wanted: tell(had, other) };
+      const at = (exists: boolean, object: Record<string, unknown>) => exists ? showValue(object[key]) : "nothing";
+      return { path: [...path, key], actual: at(has, given), expected: at(had, other) };
     }
     const difference = inside(key, given[key], other[key]);
     if (difference !== undefined) return difference;
@@ -90,37 +118,16 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** What a value holds in order, if it is of that kind. */
+/** The primitive that an object stands for: of a `Date`, a `RegExp` and a boxed primitive. */
+function scalarOf(value: object): unknown {
+  if (value instanceof RegExp) return String(value);
+  if (/^(Date|Number|String|Boolean|BigInt)$/.test(tagOf(value))) return value.valueOf();
+}
+
+/** The ordered content of a list, a collection or a buffer. */
 function itemsOf(value: object): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (value instanceof Map || value instanceof Set) return [...value];
   if (value instanceof ArrayBuffer) return [...new Uint8Array(value)];
   if (ArrayBuffer.isView(value)) return [...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
-}
-
-/** Writes a value down for a reader, on one line and not too long. */
-export function inspect(value: unknown): string {
-  const text = write(value, []);
-  return text.length > 400 ? `${text.slice(0, 300)} … ${text.slice(-100)}` : text;
-}
-
-function write(value: unknown, around: readonly unknown[]): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return `function ${value.name}`;
-  if (!isObject(value)) return Object.is(value, -0) ? "-0" : String(value);
-  if (around.includes(value)) return "(itself)";
-  const inside = (item: unknown) => write(item, [...around, value]);
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
-  if (value instanceof Date) return `Date(${value.getTime()})`;
-  if (value instanceof RegExp) return String(value);
-  const items = itemsOf(value);
-  if (items !== undefined) {
-    const list = items.map(inside).join(", ");
-    return Array.isArray(value) ? `[${list}]` : `${tagOf(value)}(${list})`;
-  }
-  const entries = Object.entries(value).map(([key, item]) =>
-    `${/^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key)}: ${inside(item)}`
-  );
-  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }

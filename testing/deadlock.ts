@@ -1,10 +1,11 @@
 /**
- * Finds out when a test waits for a result that cannot come any more.
+ * Detects that a test waits for a result that can never come.
  *
- * 1. Nobody is suspected who does not wait: it counts from the moment in which somebody awaits the result.
- * 2. While something goes on, nobody is suspected either: turns, writes, activities, callbacks of `clock.at()`, and timers
- *    that the clock goes to by itself.
- * 3. What nobody can see, such as a request that comes back to the test over the network, has some real time to show.
+ * 1. Only awaited results count, from the moment when the test begins to await them.
+ * 2. Nothing counts as a deadlock while something happens: a turn, a write, an activity, a callback of `clock.at()`, or a
+ *    timer to which the clock goes by itself.
+ * 3. Something may happen that the executor cannot see, such as a request over the network. So a deadlock is reported only
+ *    after some real time without any activity.
  *
  * @module
  */
@@ -13,18 +14,22 @@ import { systemClock, type VirtualClock } from "../clock.ts";
 import type { WorkflowHandle } from "../executor.ts";
 import type { OpenRun } from "../options.ts";
 import type { WorkflowStatus } from "../types.ts";
-import { linesOf } from "./open_runs_text.ts";
+import { describeOpenRuns } from "./open_runs.ts";
 
-/** A result for which a test waits can never come: every run waits, and nothing is left that could wake one. */
+/**
+ * An awaited result can never come: every open run waits, and nothing is left that could continue one of them.
+ *
+ * @category Testing
+ */
 export class DeadlockError extends Error {
-  /** The runs that are open, and what each one waits for. */
+  /** The open runs, and what each one waits for. */
   readonly runs: readonly OpenRun[];
 
   /**
    * Makes the error.
    *
-   * @param message What to say.
-   * @param runs The runs that are open.
+   * @param message The text.
+   * @param runs The open runs.
    */
   constructor(message: string, runs: readonly OpenRun[]) {
     super(message);
@@ -33,7 +38,7 @@ export class DeadlockError extends Error {
   }
 }
 
-/** Who waits for a result. */
+/** An awaited result. */
 interface Waiter {
   readonly workflowId: string;
   reject(error: unknown): void;
@@ -46,11 +51,11 @@ export class DeadlockWatch {
   readonly #waiters = new Set<Waiter>();
   #watching = false;
   #endPause: (() => void) | undefined;
-  /** IDs of the runs that a deadlock was told of. */
-  readonly told = new Set<string>();
-  /** Counted up whenever the executor has something to do. */
+  /** IDs of the runs that a deadlock error has named. */
+  readonly reported = new Set<string>();
+  /** Increases whenever the executor has something to do. */
   activity = 0;
-  /** What a callback of the clock threw while nobody waited who could have been told. */
+  /** What a callback of the clock threw while no result was awaited that could reject with it. */
   failure: { readonly error: unknown } | undefined;
 
   constructor(clock: VirtualClock, graceMs: number, openRuns: () => OpenRun[]) {
@@ -59,7 +64,7 @@ export class DeadlockWatch {
     this.#openRuns = openRuns;
   }
 
-  /** A handle whose results are watched. */
+  /** Makes a handle whose results are watched. */
   guard<Result>(handle: WorkflowHandle<Result>): WorkflowHandle<Result> {
     return this.#graceMs === Infinity ? handle : new WatchedHandle(this, handle);
   }
@@ -80,9 +85,9 @@ export class DeadlockWatch {
         await (this.#clock.autoAdvance ? this.#clock.runUntilIdle() : this.#clock.whenIdle());
         const { activity } = this;
         await this.#pause();
-        if (this.#clock.idle && activity === this.activity) this.#tell();
+        if (this.#clock.idle && activity === this.activity) this.#report();
       }
-    } catch (error) { // of a callback of the clock
+    } catch (error) { // a callback of the clock threw
       if (this.#waiters.size === 0) this.failure = { error };
       this.#rejectAll(() => error);
     } finally {
@@ -90,7 +95,7 @@ export class DeadlockWatch {
     }
   }
 
-  /** Lets real time pass, as long as anybody waits. */
+  /** Lets real time pass, as long as a result is awaited. */
   async #pause(): Promise<void> {
     if (this.#waiters.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -103,13 +108,16 @@ export class DeadlockWatch {
     this.#endPause = undefined;
   }
 
-  /** Of a workflow that is not live here, nobody here knows what it waits for: it is watched no more. */
-  #tell(): void {
+  /**
+   * Rejects the awaited results of live runs. A run that another executor drives is not watched any more: nobody here knows
+   * what it waits for.
+   */
+  #report(): void {
     const runs = this.#openRuns();
     const live = new Set(runs.map(({ workflowId }) => workflowId));
     this.#rejectAll(({ workflowId }) => {
       if (!live.has(workflowId)) return undefined;
-      for (const { runId } of runs) this.told.add(runId);
+      for (const { runId } of runs) this.reported.add(runId);
       return this.#error(runs);
     });
   }
@@ -124,14 +132,14 @@ export class DeadlockWatch {
   }
 
   #error(runs: readonly OpenRun[]): DeadlockError {
-    const lines = linesOf(runs, this.#clock.now());
-    const why = this.#clock.autoAdvance ? "no timer is set" : "time passes by hand only";
-    const all = lines.length === 1
+    const lines = describeOpenRuns(runs, this.#clock.now());
+    const why = this.#clock.autoAdvance ? "no timer is set" : "time passes only by hand";
+    const waits = lines.length === 1
       ? `${lines[0]}; ${why}`
       : `${runs.length} runs wait, and ${why}\n  ${lines.join("\n  ")}`;
-    const byHand = this.#clock.autoAdvance ? "" : ", move the clock by advance() or runUntilIdle()";
+    const byHand = this.#clock.autoAdvance ? "" : ", move the clock with advance() or runUntilIdle()";
     const way = `Send what they wait for before you await the result${byHand}, or give the wait a "timeoutMs"`;
-    return new DeadlockError(`Deadlock: ${all}\n${way}`, runs);
+    return new DeadlockError(`Deadlock: ${waits}\n${way}`, runs);
   }
 }
 
@@ -178,11 +186,11 @@ class WatchedHandle<Result> implements WorkflowHandle<Result> {
   }
 }
 
-/** A promise that knows when somebody begins to wait for it. */
+/** A promise that notices when it is awaited. */
 class AwaitedPromise<T> extends Promise<T> {
   onAwait: (() => void) | undefined;
 
-  /** What comes of it is a promise like any other. */
+  /** The promises of `then`, `catch` and `finally` are plain ones. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }

@@ -1,5 +1,5 @@
 /**
- * What runs in a test in place of activities, and what is known of each call.
+ * Fakes of activities for tests, and the record of each attempt.
  *
  * @example
  * ```ts
@@ -27,37 +27,49 @@ import { checkFunction, invalid } from "../util/check.ts";
 import type { AnyActivity } from "../options.ts";
 import type { ActivityContext } from "../activity.ts";
 
-/** What runs in place of an activity, with the same input and context; the options of the activity hold for it. */
+/**
+ * A function that runs in place of an activity, with the same input and context, and under the same options.
+ *
+ * @category Testing
+ */
 export type Fake<Input = unknown, Output = unknown> = (
   input: Input,
   context: ActivityContext,
 ) => Output | PromiseLike<Output>;
 
-/** An activity that is replaced; see {@linkcode replace}. */
+/**
+ * The replacement of an activity; made by {@linkcode replace}.
+ *
+ * @category Testing
+ */
 export interface Replacement {
-  /** The function, or the name that stands in the history. */
+  /** The function that the workflow passes to `executeActivity`, or the name in the history. */
   readonly activity: AnyActivity | string;
-  /** What runs in its place. */
+  /** The function that runs in its place. */
   readonly fake: AnyActivity;
 }
 
 /**
- * Replaces an activity in a `TestExecutor`.
+ * Replaces an activity in a `TestExecutor`, a `crashTest()` or a `simulate()`.
  *
  * @param activity The function that the workflow passes to `executeActivity`.
- * @param fake What runs in its place.
- * @throws {TypeError} If an argument is bad.
+ * @param fake The function that runs in its place.
+ * @throws {TypeError} If an argument is invalid.
+ *
+ * @category Testing
  */
 export function replace<Input, Output>(
   activity: (input: Input, context: ActivityContext) => Output,
   fake: Fake<NoInfer<Input>, Awaited<NoInfer<Output>>>,
 ): Replacement;
 /**
- * Replaces all activities of one name in a `TestExecutor`.
+ * Replaces all activities of a name in a `TestExecutor`, a `crashTest()` or a `simulate()`.
  *
- * @param activity The name that stands in the history.
- * @param fake What runs in their place.
- * @throws {TypeError} If an argument is bad.
+ * @param activity The name in the history.
+ * @param fake The function that runs in their place.
+ * @throws {TypeError} If an argument is invalid.
+ *
+ * @category Testing
  */
 export function replace<Input = unknown>(activity: string, fake: Fake<Input>): Replacement;
 export function replace(activity: AnyActivity | string, fake: AnyActivity): Replacement {
@@ -69,14 +81,16 @@ export function replace(activity: AnyActivity | string, fake: AnyActivity): Repl
 }
 
 /**
- * Makes a fake that does something else in each attempt: "fail twice, then this". Whether there is another attempt is up to
- * the activity's retry policy.
+ * Makes a fake that does something else in each attempt: "fail twice, then succeed". The activity's retry policy decides
+ * whether there is another attempt.
  *
- * @param fakes What each attempt does, the first one first; the last one does for all that come after it.
- * @throws {TypeError} If there is none, or one is no function.
+ * @param fakes The functions of the first, the second, … attempt. The last one also runs in all attempts after it.
+ * @throws {TypeError} If there is none, or one is not a function.
+ *
+ * @category Testing
  */
 export function attempts<Input, Output>(...fakes: Fake<Input, Output>[]): Fake<Input, Output> {
-  if (fakes.length === 0) throw new TypeError("Cannot replace attempts: there must be a function for the first one");
+  if (fakes.length === 0) throw new TypeError("Cannot replace attempts: the first attempt needs a function");
   fakes.forEach((fake, i) => checkFunction(`fakes[${i}]`, fake, "replace attempts"));
   return (input, context) => fakes[Math.min(context.attempt, fakes.length) - 1](input, context);
 }
@@ -84,7 +98,9 @@ export function attempts<Input, Output>(...fakes: Fake<Input, Output>[]): Fake<I
 /**
  * Makes a fake that fails.
  *
- * @param error What it throws; a text is the message of an `Error`.
+ * @param error The error that it throws; a string is the message of an `Error`.
+ *
+ * @category Testing
  */
 export function fails(error: Error | string): () => never {
   return () => {
@@ -92,32 +108,40 @@ export function fails(error: Error | string): () => never {
   };
 }
 
-/** One attempt of an activity, replaced or not. */
+/**
+ * One attempt of an activity, replaced or not.
+ *
+ * @category Testing
+ */
 export interface ActivityCall<Input = unknown, Output = unknown> {
   /** The activity's name in the history. */
   readonly name: string;
-  /** What it got. */
+  /** The input. */
   readonly input: Input;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
-  /** The workflow's ID. */
+  /** The ID of the workflow. */
   readonly workflowId: string;
-  /** The same for all attempts of one activity, and for no other. */
+  /** The same in all attempts of one activity, and different for every other activity. */
   readonly idempotencyKey: string;
   /** When it began, in milliseconds since the epoch on the executor's clock. */
   readonly at: number;
   /** Whether a fake ran. */
   readonly replaced: boolean;
-  /** How it ended; `undefined` while it runs. That of an attempt that was given up may have come too late for its run. */
+  /** How it ended; `undefined` while it runs. The outcome of an attempt that timed out can be too late for its run. */
   readonly outcome: ActivityOutcome<Output> | undefined;
 }
 
-/** How an attempt ended. */
+/**
+ * How an attempt ended.
+ *
+ * @category Testing
+ */
 export type ActivityOutcome<Output = unknown> =
   | {
-    /** It answered. */
+    /** It returned. */
     readonly status: "completed";
-    /** What it answered. */
+    /** What it returned. */
     readonly result: Output;
   }
   | {

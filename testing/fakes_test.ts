@@ -1,4 +1,4 @@
-/** Fakes of activities, and the record of the calls. */
+/** Fakes of activities, and the record of the attempts. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { activity, type ActivityContext, type WorkflowContext } from "@rockpool/workflow";
@@ -14,7 +14,7 @@ async function charge(_cents: number): Promise<string> {
 const retry = { maxAttempts: 5, initialIntervalMs: 1000, jitter: false } as const;
 const order = async (ctx: Ctx, cents: number) => await ctx.executeActivity(charge, cents, { retry });
 
-Deno.test("replace() of a function puts the fake in its place, with its input and context", async () => {
+Deno.test("replace() of a function runs the fake in its place, with its input and context", async () => {
   const seen: [number, string][] = [];
   const fake = (cents: number, { workflowId }: ActivityContext) => {
     seen.push([cents, workflowId]);
@@ -26,7 +26,7 @@ Deno.test("replace() of a function puts the fake in its place, with its input an
   assertEquals(seen, [[5, "a"]]);
 });
 
-Deno.test("replace() of a name puts the fake in the place of all activities of that name, the first that fits", async () => {
+Deno.test("replace() of a name runs the fake in place of all activities of that name; the first replacement counts", async () => {
   const price = (n: number) => 2 * n;
   await using executor = new TestExecutor({
     activities: [replace("charge", (cents: number) => `charged ${cents}`), replace(charge, () => "the second one")],
@@ -46,7 +46,7 @@ Deno.test("replace() of a name puts the fake in the place of all activities of t
 Deno.test("replace() has the types of the activity", () => {
   replace(charge, (cents) => cents.toFixed());
   replace(charge, attempts(fails("busy"), (cents) => cents.toFixed()));
-  // @ts-expect-error -- it answers a string
+  // @ts-expect-error -- it returns a string
   replace(charge, () => 5);
   // @ts-expect-error -- it gets a number
   replace(charge, (input: string) => input);
@@ -65,13 +65,13 @@ Deno.test("replace(), attempts() and fails() refuse what they cannot use", () =>
     'Cannot replace activity: "activity" must be a function or a non-empty string, got ""',
     'Cannot replace activity: "activity" must be a function or a non-empty string, got 5',
     'Cannot replace activity "charge": "fake" must be a function, got "charged"',
-    "Cannot replace attempts: there must be a function for the first one",
+    "Cannot replace attempts: the first attempt needs a function",
     'Cannot replace attempts: "fakes[1]" must be a function, got 2',
-    'Cannot create an executor: "activities" must be an array of what replace() answers, got a function "charge"',
+    'Cannot create an executor: "activities" must be an array of replacements made by replace(), got a function "charge"',
   ]);
 });
 
-Deno.test("attempts() does something else in each attempt, and goes on with the last", async () => {
+Deno.test("attempts() does something else in each attempt, and repeats the last", async () => {
   const busy = new RangeError("very busy");
   for (
     const [fake, outcome] of [
@@ -86,7 +86,7 @@ Deno.test("attempts() does something else in each attempt, and goes on with the 
   }
 });
 
-Deno.test("attempts() goes by the number of the attempt, over a restart too", async () => {
+Deno.test("attempts() counts the attempts of the activity, also over a restart", async () => {
   const activities = [replace(charge, attempts(fails("one"), fails("two"), () => "three"))];
   const first = new TestExecutor({ activities });
   first.clock.hold();
@@ -102,7 +102,7 @@ Deno.test("attempts() goes by the number of the attempt, over a restart too", as
   assertEquals(second.calls.map(({ attempt, at }) => [attempt, at]), [[2, 1000], [3, 3000]]);
 });
 
-Deno.test("TestExecutor.calls records every attempt: what it got, when it began, how it ended", async () => {
+Deno.test("TestExecutor.calls records the input, the begin and the outcome of every attempt", async () => {
   const real = (input: { n: number }) => input.n + 1;
   const opened = gate<string>();
   const busy = new Error("busy");
@@ -171,7 +171,7 @@ Deno.test("TestExecutor.callsOf() finds the calls of a function or a name, with 
   assertEquals(executor.callsOf("nobody"), []);
 });
 
-Deno.test("TestExecutor.calls leaves out what a workflow sends to its children", async () => {
+Deno.test("TestExecutor.calls does not record signals to children", async () => {
   const child = async (ctx: Ctx) => await ctx.waitForSignal("go");
   await using executor = new TestExecutor({ activities: [replace("unused", () => {})] });
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -184,12 +184,12 @@ Deno.test("TestExecutor.calls leaves out what a workflow sends to its children",
   assertEquals(executor.calls, []);
 });
 
-/** What the end of a test says. */
+/** The message of the error that disposal throws. */
 async function atEnd(executor: TestExecutor): Promise<string> {
   return (await assertRejects(() => executor[Symbol.asyncDispose](), Error)).message;
 }
 
-Deno.test("TestExecutor tells at its end of a replacement whose name is misspelt", async () => {
+Deno.test("TestExecutor reports at its end a replacement whose name is misspelt", async () => {
   const send = () => "sent";
   const executor = new TestExecutor({ activities: [replace("snd", () => "fake"), replace("other", () => "fake")] });
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -197,22 +197,22 @@ Deno.test("TestExecutor tells at its end of a replacement whose name is misspelt
     await ctx.executeActivity(() => {}, undefined, { name: "other" });
   });
   await handle.result();
-  assertEquals(await atEnd(executor), 'No activity "snd" ran; not replaced were "send"');
+  assertEquals(await atEnd(executor), 'No activity "snd" ran; without a replacement ran "send"');
 });
 
-Deno.test("TestExecutor tells at its end of a replaced function that is another one than the workflow's", async () => {
+Deno.test("TestExecutor reports at its end a replaced function that is not the workflow's", async () => {
   const send = () => "sent";
   const wrapped = activity(send, { retry });
   const executor = new TestExecutor({ activities: [replace(send, () => "fake")] });
   assertEquals(await (await executor.execute((ctx: Ctx) => ctx.executeActivity(wrapped))).result(), "sent");
   assertEquals(
     await atEnd(executor),
-    'The function that replaces activity "send" took no call: another function of that name ran; ' +
-      "replace the one that the workflow passes to executeActivity, or the name",
+    'The replacement of the function "send" was never called, but another function of that name ran: ' +
+      "replace the function that the workflow passes to executeActivity, or replace by name",
   );
 });
 
-Deno.test("TestExecutor says nothing of a replacement that was not needed", async () => {
+Deno.test("TestExecutor does not report a replacement that was not needed", async () => {
   const send = () => "sent";
   await using executor = new TestExecutor({
     activities: [replace(charge, () => "fake"), replace("send", () => "fake")],

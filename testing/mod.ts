@@ -1,15 +1,74 @@
 /**
- * The test kit: crash a workflow everywhere, turn its time by hand, check any store against the contract. Plain functions
- * that throw: they serve any test runner, patch nothing global and need no permission.
+ * The test kit: test executors with virtual time and replaced activities, crash tests, simulations, golden histories, faulty
+ * stores, and the contract of `WorkflowStore`.
+ *
+ * Plain functions that throw. They work with any test runner, change nothing global and need no permission.
  *
  * @module
  */
 
-export * from "./crash/crash.ts";
-export * from "./fakes.ts";
-export * from "./store/faulty_store.ts";
-export * from "./replays.ts";
-export * from "./seeded.ts";
-export * from "./crash/simulate.ts";
-export * from "./store/mod.ts";
-export * from "./test_executor.ts";
+// Executors for tests
+export { DeadlockError } from "./deadlock.ts";
+export { TestExecutor, type TestExecutorOptions } from "./test_executor.ts";
+
+// Replaced activities
+export {
+  type ActivityCall,
+  type ActivityOutcome,
+  attempts,
+  fails,
+  type Fake,
+  replace,
+  type Replacement,
+} from "./fakes.ts";
+
+// Crash tests and simulations
+export { crashTest } from "./crash/crash.ts";
+export {
+  type CrashRun,
+  type CrashTestArgs,
+  CrashTestError,
+  type CrashTestOptions,
+  type CrashTestReport,
+} from "./crash/crash_options.ts";
+export { simulate } from "./crash/simulate.ts";
+export {
+  type Scenario,
+  type SimulateOptions,
+  SimulationError,
+  type SimulationRates,
+  type SimulationReport,
+  type SimulationView,
+} from "./crash/simulate_options.ts";
+export type { ScenarioOptions } from "./crash/scenario.ts";
+export type {
+  Deliveries,
+  TimedCancel,
+  TimedDelivery,
+  TimedQuery,
+  TimedSignal,
+  TimedUpdate,
+} from "./crash/deliveries.ts";
+
+// Golden histories
+export { assertReplays, type AssertReplaysOptions, historyFromText, historyToText } from "./replays.ts";
+
+// Stores
+export {
+  FaultyStore,
+  type FaultyStoreOptions,
+  type StoreFault,
+  type StoreOperation,
+  type StoreScript,
+} from "./faulty_store.ts";
+export {
+  type StoreCase,
+  storeCases,
+  type StoreCasesOptions,
+  type StoreFactory,
+  testStore,
+  type TestStoreOptions,
+} from "./store/mod.ts";
+
+// Random numbers
+export { seeded } from "./seeded.ts";

@@ -1,8 +1,8 @@
 /**
- * Golden histories: kept as files beside the tests, they tell before a deployment whether changed code would break runs that
+ * Golden histories: kept as files beside the tests, they show before a deployment whether changed code would break runs that
  * are in flight.
  *
- * This module reads and writes no file: it makes a text of a history, and a history of a text.
+ * Owns the text format of a history and the replay of a stored run. Reads and writes no file.
  *
  * @example
  * ```ts
@@ -14,10 +14,9 @@
  * const reserve = () => "reserved";
  * const order = async (ctx: WorkflowContext) => await ctx.executeActivity(charge);
  *
- * const store = new InMemoryStore();
- * await using executor = new Executor({ store });
+ * await using executor = new Executor({ store: new InMemoryStore() });
  * await (await executor.execute(order, { id: "order-7" })).result();
- * const text = historyToText((await store.load("order-7"))!); // Deno.writeTextFile("order.history", text)
+ * const text = historyToText(await executor.query("order-7", "state")); // Deno.writeTextFile("order.history", text)
  *
  * await assertReplays(order, text);
  * async function changed(ctx: WorkflowContext) {
@@ -30,25 +29,34 @@
  * @module
  */
 
+import { NonDeterminismError } from "../errors.ts";
+import { replayHistory } from "../executor.ts";
+import { decode, encode } from "../history/codec.ts";
+import { toErrorRecord } from "../history/error_record.ts";
+import { applyBatch, finalStatus, validateEvent } from "../history/history.ts";
+import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
-import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
-import { checkFunction, checkObject, checkText, invalid } from "../util/check.ts";
-import { decode, encode } from "../history/codec.ts";
-import { applyBatch, validateEvent } from "../history/history.ts";
+import { checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
-import { replay } from "./replaying.ts";
+import { showError, showValue } from "../util/show_value.ts";
+import { equals } from "./assert.ts";
+import { withoutStack, withoutStacks } from "./compare.ts";
 
 const FORMAT = "rockpool-history";
-/** Grows when this release's texts can no longer be read by the releases before. */
+/** Increases when older releases can no longer read the texts of this one. */
 const VERSION = 1;
 const ACTION = "read a history";
 
-/** Options of {@linkcode assertReplays}. */
+/**
+ * Options of {@linkcode assertReplays}.
+ *
+ * @category Testing
+ */
 export interface AssertReplaysOptions {
   /**
-   * Workflows that are registered under another name than that of their function, by name: as children they have that name
-   * in the history.
+   * Workflows that are registered under another name than that of their function, by name. Children have that name in the
+   * history.
    *
    * @default {none}
    */
@@ -56,15 +64,17 @@ export interface AssertReplaysOptions {
 }
 
 /**
- * Replays histories against a workflow's code, performing nothing. A history in flight must replay up to its end; one that
- * has finished must also come to the end that it has.
+ * Replays histories against a workflow's code and performs nothing. An unfinished history must replay to its end; a finished
+ * one must also end in the same way.
  *
  * @param workflow The code as it is now.
- * @param histories One history or several, each a stored state or what {@linkcode historyToText} made of one.
+ * @param histories One history or several: each is a stored state, or a text made by {@linkcode historyToText}.
  * @param options How workflows are registered.
- * @throws {Error} If the code does not agree with a history: the message has that of the `NonDeterminismError` for each, with
- * the likely edit. The first is the `cause`.
- * @throws {TypeError} If an argument is bad, or a text is none of a history.
+ * @throws {Error} If the code does not fit a history. The message contains that of the `NonDeterminismError` for each history,
+ * with the likely edit. The first one is the `cause`.
+ * @throws {TypeError} If an argument is invalid, or a text is not a history.
+ *
+ * @category Testing
  */
 export async function assertReplays<Input>(
   workflow: Workflow<Input>,
@@ -72,7 +82,7 @@ export async function assertReplays<Input>(
   options: AssertReplaysOptions = {},
 ): Promise<void> {
   checkFunction("workflow", workflow, "replay histories");
-  checkObject("options", options, "replay histories");
+  checkOptions(options, { workflows: true }, "replay histories");
   const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
   if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
   const states = list.map((history) => typeof history === "string" ? historyFromText(history) : history);
@@ -86,16 +96,57 @@ export async function assertReplays<Input>(
     }
   }
   if (failures.length === 0) return;
-  const whose = `Workflow ${show(workflow.name || "anonymous")} does not replay`;
-  throw new Error([whose, ...failures.map(({ message }) => message)].join("\n"), { cause: failures[0].error });
+  const title = `Workflow ${show(workflow.name || "anonymous")} does not replay`;
+  throw new Error([title, ...failures.map(({ message }) => message)].join("\n"), { cause: failures[0].error });
 }
 
 /**
- * Writes a history as a text, to be kept in a file: an event a line, each line JSON, so that a diff shows what changed. The
- * stacks of errors are left out: they differ from machine to machine.
+ * Replays a stored run, and compares how the code and the history end.
+ *
+ * @param workflows Finds the names of children.
+ * @throws {NonDeterminismError} If the code does not do what the history says.
+ */
+export async function replay(
+  workflow: Workflow<never>,
+  state: WorkflowState,
+  workflows: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { outcome, beyond, canceled } = await replayHistory(workflow, state, workflows);
+  const last = state.history.at(-1)!;
+  if (finalStatus(last) === undefined) return; // the run is not finished
+  const { error, result } = last as { readonly error?: ErrorRecord; readonly result?: unknown };
+  // These ends are not made by the code.
+  if (error?.data?.code === "terminated" || error?.data?.code === "history_too_long") return;
+  const recorded = error === undefined ? `the result ${showValue(result)}` : showError(error);
+  if (outcome === undefined) {
+    throw divergence(state, recorded, beyond ?? "a wait for more than the history holds");
+  }
+  if (!outcome.ok) {
+    const thrown = toErrorRecord(outcome.error);
+    if (error !== undefined && equals(withoutStack(thrown), withoutStack(error))) return;
+  } else if (error === undefined && equals(outcome.value, result)) return;
+  // A run whose timeout has passed fails with it, whatever the code does.
+  if (canceled !== undefined && error !== undefined && error.message === canceled.message) return;
+  throw divergence(state, recorded, outcome.ok ? `the result ${showValue(outcome.value)}` : showError(outcome.error));
+}
+
+function divergence({ workflowId, history }: WorkflowState, expected: string, actual: string): NonDeterminismError {
+  const position = history.filter((event) => "seq" in event).length;
+  const message = `Cannot replay workflow "${workflowId}": its code does not end as its history says
+  history  ${expected}
+  code     ${actual}
+  Runs that are in flight would end differently: if that is intended, branch on ctx.patched("a-name-for-the-change")`;
+  return new NonDeterminismError(message, { expected, actual, position });
+}
+
+/**
+ * Writes a history as text for a file. Each event is one line of JSON, so that a diff shows what changed. The stacks of
+ * errors are left out, because they are different on every machine.
  *
  * @param state A run as it is stored, finished or not.
- * @throws {TypeError} If it holds what cannot be written as text, such as a `Blob`.
+ * @throws {TypeError} If it holds a value that cannot be written as text, such as a `Blob`.
+ *
+ * @category Testing
  */
 export function historyToText(state: WorkflowState): string {
   checkObject("state", state, "write a history");
@@ -107,9 +158,11 @@ export function historyToText(state: WorkflowState): string {
 }
 
 /**
- * Reads what {@linkcode historyToText} wrote, also if it was edited by hand since.
+ * Reads a text that {@linkcode historyToText} wrote. The text may have been edited by hand.
  *
- * @throws {TypeError} If it is of a newer release, or no history; the message names the line.
+ * @throws {TypeError} If a newer release wrote it, or it is not a history; the message names the line.
+ *
+ * @category Testing
  */
 export function historyFromText(text: string): WorkflowState {
   checkText("text", text, ACTION);
@@ -143,19 +196,7 @@ function parse(line: string, number: number): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    const why = (cause as Error).message.replace(/\s+/g, " "); // it can quote the text
-    throw new TypeError(`Cannot ${ACTION}: line ${number} is no JSON: ${why}`, { cause });
+    const reason = (cause as Error).message.replace(/\s+/g, " "); // the message can quote the text
+    throw new TypeError(`Cannot ${ACTION}: line ${number} is not JSON: ${reason}`, { cause });
   }
-}
-
-function withoutStacks(event: WorkflowEvent): WorkflowEvent {
-  return "error" in event && event.error !== undefined ? { ...event, error: withoutStack(event.error) } : event;
-}
-
-function withoutStack({ stack: _, cause, errors, ...record }: ErrorRecord): ErrorRecord {
-  return {
-    ...record,
-    ...(cause === undefined ? {} : { cause: withoutStack(cause) }),
-    ...(errors === undefined ? {} : { errors: errors.map(withoutStack) }),
-  };
 }

@@ -103,7 +103,10 @@ Deno.test("assertReplays() tells when a finished run would end otherwise, go on,
   assertStringIncludes(other, 'history  the result "charged"\n  code     the result 7\n');
   assertStringIncludes(other, 'branch on ctx.patched("a-name-for-the-change")');
   const throws = await complaint(before, (ctx) => ctx.executeActivity(charge).then(fail));
-  assertStringIncludes(throws, 'history  the result "charged"\n  code     RangeError: no funds\n');
+  assertStringIncludes(
+    throws,
+    'history  the result "charged"\n  code     RangeError: no funds, caused by TypeError: the bank says so\n',
+  );
   const beyond = await complaint(before, async (ctx) => {
     await ctx.executeActivity(charge);
     return await ctx.executeActivity(reserve);
@@ -121,7 +124,10 @@ Deno.test("assertReplays() tells when a finished run would end otherwise, go on,
   assertStringIncludes(again, "code     a new run");
   const failing = (ctx: Ctx) => ctx.executeActivity(fail);
   const recovers = await complaint(failing, (ctx) => ctx.executeActivity(fail).catch(() => "fine"));
-  assertStringIncludes(recovers, 'history  RangeError: no funds\n  code     the result "fine"');
+  assertStringIncludes(
+    recovers,
+    'history  RangeError: no funds, caused by TypeError: the bank says so\n  code     the result "fine"',
+  );
 });
 
 Deno.test("assertReplays() passes a change that branches on ctx.patched()", async () => {
@@ -184,7 +190,7 @@ Deno.test("historyFromText() names the line of what it cannot read", async () =>
   const lines = text.split("\n");
   const edited = (number: number, line: string) => () =>
     historyFromText(lines.map((old, i) => i === number - 1 ? line : old).join("\n"));
-  assertThrows(edited(3, '{"type":'), TypeError, "Cannot read a history: line 3 is no JSON: ");
+  assertThrows(edited(3, '{"type":'), TypeError, "Cannot read a history: line 3 is not JSON: ");
   assertThrows(
     edited(3, '{"type":"activity_begun","at":0}'),
     TypeError,

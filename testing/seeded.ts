@@ -1,5 +1,5 @@
 /**
- * Chance that follows from a seed.
+ * Random numbers that follow from a seed.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { seededRandom } from "../util/prng.ts";
 
 /**
- * Makes a source of chance: the same seed gives the same numbers, on every machine.
+ * Makes a generator of random numbers. The same seed gives the same numbers on every machine.
  *
  * @param seed Any integer.
- * @returns A function that answers numbers from 0 to below 1, to take the place of `Math.random`.
+ * @returns A function that returns numbers from 0 to below 1, like `Math.random`.
  *
  * @example
  * ```ts
@@ -20,6 +20,8 @@ import { seededRandom } from "../util/prng.ts";
  * const [a, b] = [seeded(7), seeded(7)];
  * assertEquals([a(), a()], [b(), b()]);
  * ```
+ *
+ * @category Testing
  */
 export function seeded(seed: number): () => number {
   return seededRandom(seed);

@@ -1,10 +1,9 @@
 /**
- * An executor for tests: time that takes no time, activities that can be replaced, and words where a test would hang or
- * leave something behind.
+ * An executor for tests: with virtual time, replaced activities, and errors where a test would hang or leave runs open.
  *
- * 1. A result that can never come rejects: a deadlock is told, not waited for.
- * 2. What a test leaves open is an error at its end, unless the test closed the executor itself.
- * 3. Nothing is shared with another test: not the store, not the clock, no global.
+ * 1. An awaited result that can never come rejects with a {@linkcode DeadlockError}.
+ * 2. Runs that are open at the end of a test are an error, unless the test closed the executor itself.
+ * 3. Tests share nothing: no store, no clock, no global.
  *
  * @example
  * ```ts
@@ -33,81 +32,106 @@
  * @module
  */
 
-import { checkNumber } from "../util/check.ts";
 import { type Clock, VirtualClock } from "../clock.ts";
 import { Executor, type WorkflowHandle } from "../executor.ts";
 import type { AnyActivity, CloseOptions, ExecuteArgs, ExecutorOptions } from "../options.ts";
 import { InMemoryStore } from "../store.ts";
-import type { ActivityContext } from "../activity.ts";
-import type { WorkflowFunction } from "../context.ts";
 import type { DeepReadonly, WorkflowStore } from "../types.ts";
-import { Activities } from "./activities.ts";
-import { DeadlockError, DeadlockWatch } from "./deadlock.ts";
-import { linesOf } from "./open_runs_text.ts";
+import type { WorkflowFunction } from "../context.ts";
+import type { ActivityContext } from "../activity.ts";
+import { checkNumber, checkOptions } from "../util/check.ts";
+import { ActivityRecorder } from "./activity_recorder.ts";
+import { DeadlockWatch } from "./deadlock.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
+import { describeOpenRuns } from "./open_runs.ts";
 import { seeded } from "./seeded.ts";
 
-export { DeadlockError };
-
-/** Options of a {@linkcode TestExecutor}: those of an executor, none of which must be given, and some of its own. */
+/**
+ * Options of a {@linkcode TestExecutor}: the options of an executor, and some of its own. All are optional.
+ *
+ * @category Testing
+ */
 export interface TestExecutorOptions<Store extends WorkflowStore = InMemoryStore>
   extends Omit<ExecutorOptions, "store" | "clock" | "replaceActivity"> {
   /**
-   * Where the runs are kept; that of another test executor, to go on after it.
+   * The store. Pass that of another test executor to continue its runs.
    *
    * @default {a new InMemoryStore}
    */
-  readonly store?: Store;
+  readonly store?: Store | undefined;
   /**
-   * Gives the time; that of another test executor, to go on after it or beside it.
+   * The clock. Pass that of another test executor to run after it, or beside it.
    *
    * @default {a new VirtualClock, which jumps by itself}
    */
-  readonly clock?: VirtualClock;
+  readonly clock?: VirtualClock | undefined;
   /**
-   * What runs in place of activities, as `replace()` answers it; the first that fits. All others run themselves.
+   * Replacements of activities, made by `replace()`. The first one that matches counts. All other activities run themselves.
    *
    * @default {none}
    */
-  readonly activities?: readonly Replacement[];
+  readonly activities?: readonly Replacement[] | undefined;
   /**
-   * How long everything must have been at rest, in milliseconds of real time, before a result that is awaited rejects with a
-   * {@linkcode DeadlockError}: from 0, or `Infinity` for never. Somebody whom the executor cannot see may be about to send
-   * a signal meanwhile, over the network, say.
+   * How long nothing must have happened, in milliseconds of real time, before an awaited result rejects with a
+   * {@linkcode DeadlockError}: from 0, or `Infinity` for never. Meanwhile something that the executor cannot see, such as a
+   * request over the network, can still send a signal.
    *
    * @default {100}
    */
-  readonly deadlockAfterMs?: number;
+  readonly deadlockAfterMs?: number | undefined;
 }
 
+const optionNames: Readonly<Record<keyof TestExecutorOptions, true>> = {
+  store: true,
+  clock: true,
+  activities: true,
+  deadlockAfterMs: true,
+  workflows: true,
+  workflowVersion: true,
+  hooks: true,
+  middleware: true,
+  onError: true,
+  logger: true,
+  storeRetry: true,
+  maxConcurrentActivities: true,
+  maxConcurrentWorkflows: true,
+  dormantAfterMs: true,
+  maxHistoryEvents: true,
+  maxPayloadBytes: true,
+  random: true,
+  newRunId: true,
+};
+
 /**
- * An executor for tests. Numbers that are not random (`seeded(1)`) give the jitter, unless `random` does.
+ * An executor for tests. Without the option `random`, the jitter of retries follows from `seeded(1)`.
  *
- * Time does not pass by itself while an activity is at work, replaced or not. To see one time out that never ends, move the
- * time: `await executor.clock.advance(timeoutMs)`.
+ * Time does not pass by itself while an activity runs, replaced or not. To test the timeout of an activity that never ends,
+ * move the clock: `await executor.clock.advance(timeoutMs)`.
  *
- * At its end, when it is disposed, it throws if runs are open, unless the test called `close()` or a
- * {@linkcode DeadlockError} has told of them. It throws as well if a replacement took no call and was probably meant for
- * something else: one by name, if activities ran that were not replaced; one by function, if another function of that name
- * ran. It is closed properly all the same.
+ * Disposal closes the executor. It throws if runs are open, unless the test called `close()` or a {@linkcode DeadlockError}
+ * has named them. It also throws if an unused replacement is probably a mistake: one by name, if activities ran that were
+ * not replaced; one by function, if another function of the same name ran.
+ *
+ * @category Testing
  */
 export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends Executor {
-  /** Where the runs are kept. */
+  /** The store. */
   readonly store: Store;
-  /** Gives the time. */
+  /** The clock. */
   readonly clock: VirtualClock;
-  readonly #activities: Activities;
+  readonly #activities: ActivityRecorder;
   readonly #watch: DeadlockWatch;
   #closed = false;
 
   /**
    * Makes an executor.
    *
-   * @param options Nothing must be given.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If a number among the options is out of its range.
+   * @param options All are optional.
+   * @throws {TypeError} If an option is unknown or of the wrong type.
+   * @throws {RangeError} If a number is out of its range.
    */
   constructor(options: TestExecutorOptions<Store> = {}) {
+    checkOptions(options, optionNames, "create an executor");
     const { clock = new VirtualClock(), activities = [], deadlockAfterMs = 100, ...rest } = options;
     const store = options.store ?? new InMemoryStore({ clock }) as WorkflowStore as Store;
     if (deadlockAfterMs !== Infinity) checkNumber("deadlockAfterMs", deadlockAfterMs, 0, "create an executor");
@@ -121,7 +145,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
       },
       release: (working) => clock.release(working),
     };
-    const record = new Activities(activities, watched.now);
+    const record = new ActivityRecorder(activities, watched.now);
     const { replaceActivity } = record;
     super({ random: seeded(1), ...rest, store, clock: watched, replaceActivity });
     this.store = store;
@@ -131,13 +155,13 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   }
 
   /**
-   * Runs a test with an executor of its own, and disposes of that. A test that fails keeps its own error: with `await using`,
-   * a failed test that leaves a run open ends with a `SuppressedError`, of which some test runners show neither part.
+   * Runs a test with a new executor, and disposes of it. A test that fails keeps its own error. With `await using`, a failed
+   * test that leaves a run open throws a `SuppressedError`, and some test runners show neither of its parts.
    *
    * @param body The test.
-   * @param options As of the constructor.
-   * @returns What the test answers.
-   * @throws What the test throws, or else what is wrong at its end.
+   * @param options The options of the constructor.
+   * @returns What the test returns.
+   * @throws What the test throws, or else what disposal throws.
    */
   static async use<T, Store extends WorkflowStore = InMemoryStore>(
     body: (executor: TestExecutor<Store>) => T | PromiseLike<T>,
@@ -160,7 +184,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   }
 
   /**
-   * The attempts of one activity so far.
+   * Returns the attempts of one activity so far.
    *
    * @param activity The function that the workflow passes to `executeActivity`.
    */
@@ -168,9 +192,9 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     activity: (input: Input, context: ActivityContext) => Output,
   ): readonly ActivityCall<Input, Awaited<Output>>[];
   /**
-   * The attempts of all activities of one name so far.
+   * Returns the attempts of all activities of a name so far.
    *
-   * @param activity The name that stands in the history.
+   * @param activity The name in the history.
    */
   callsOf<Input = unknown, Output = unknown>(activity: string): readonly ActivityCall<Input, Output>[];
   callsOf(activity: AnyActivity | string): readonly ActivityCall<never, never>[] {
@@ -185,50 +209,50 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     return this.#watch.guard(await super.execute(workflow, ...args));
   }
 
-  /** Finds a run again; see {@linkcode Executor.handle}. */
+  /** Returns a handle of a run; see {@linkcode Executor.handle}. */
   override async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
     return this.#watch.guard(await super.handle<Result>(id));
   }
 
-  /** Goes on with what is stored; see {@linkcode Executor.recover}. */
+  /** Resumes all running runs of the store; see {@linkcode Executor.recover}. */
   override async recover(): Promise<WorkflowHandle[]> {
     return (await super.recover()).map((handle) => this.#watch.guard(handle));
   }
 
-  /** Stops: whatever is open is meant to be, and {@linkcode Executor.close} does the rest. */
+  /** Closes the executor, and allows open runs; see {@linkcode Executor.close}. */
   override close(options?: CloseOptions): Promise<void> {
     this.#closed = true;
     return super.close(options);
   }
 
   /**
-   * Closes, and says what is wrong at the end of the test. What is on its way just now is waited for; time does not pass.
+   * Closes the executor, and reports problems at the end of the test. Waits for what is in flight, without moving the time.
    *
-   * @throws {Error} If runs are open that no `DeadlockError` told of, unless the test called `close()`; if a replacement was probably meant for something
-   * else.
-   * @throws What a callback of the clock threw, if nobody else was told.
+   * @throws {Error} If runs are open that no `DeadlockError` has named, unless the test called `close()`; or if an unused
+   * replacement is probably a mistake.
+   * @throws What a callback of the clock threw, if no awaited result has rejected with it.
    */
   override async [Symbol.asyncDispose](): Promise<void> {
     const complaints: string[] = [];
     try {
       if (!this.#closed) {
         await this.clock.advance(0);
-        const untold = this.openRuns().filter(({ runId }) => !this.#watch.told.has(runId));
-        const lines = linesOf(untold, this.clock.now());
-        if (lines.length > 0) complaints.push(leak(lines));
+        const unreported = this.openRuns().filter(({ runId }) => !this.#watch.reported.has(runId));
+        const lines = describeOpenRuns(unreported, this.clock.now());
+        if (lines.length > 0) complaints.push(describeLeak(lines));
       }
     } finally {
       await super.close();
     }
-    const misspelt = this.#activities.complaint();
-    if (misspelt !== undefined) complaints.push(misspelt);
+    const complaint = this.#activities.complaint();
+    if (complaint !== undefined) complaints.push(complaint);
     if (complaints.length > 0) throw new Error(complaints.join("\n"));
     if (this.#watch.failure !== undefined) throw this.#watch.failure.error;
   }
 }
 
-function leak(lines: readonly string[]): string {
+function describeLeak(lines: readonly string[]): string {
   const open = lines.length === 1 ? "A run is still open" : "Runs are still open";
-  const way = "Wait for the result, cancel the run, or call close() at the end of the test to leave it";
+  const way = "Await the result, cancel the run, or call close() at the end of the test";
   return `${open} at the end of the test\n  ${lines.join("\n  ")}\n${way}`;
 }

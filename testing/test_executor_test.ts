@@ -1,4 +1,4 @@
-/** The executor for tests: what it brings along, deadlocks, and what a test leaves open. */
+/** The executor for tests: its defaults, deadlocks, and open runs at the end of a test. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
@@ -26,10 +26,10 @@ async function order(ctx: Ctx) {
 /** The message of what a promise rejects with. */
 const messageOf = (promise: Promise<unknown>) => promise.then(() => "nothing", (error) => error.message);
 
-/** What the end of a test says. */
+/** The message of the error that disposal throws. */
 const atEnd = (executor: TestExecutor) => messageOf(executor[Symbol.asyncDispose]());
 
-Deno.test("TestExecutor brings a store, a clock and chance of its own", async () => {
+Deno.test("TestExecutor has a store, a clock and random numbers of its own", async () => {
   const flaky = async (ctx: Ctx) => {
     await ctx.executeActivity(fails("busy"), undefined, { name: "flaky", retry: { maxAttempts: 3 } });
   };
@@ -45,7 +45,7 @@ Deno.test("TestExecutor brings a store, a clock and chance of its own", async ()
   assert(times[0] > 0 && times[0] === times[1], `${times}`);
 });
 
-Deno.test("TestExecutor takes a store, a clock, and what every executor takes", async () => {
+Deno.test("TestExecutor takes a store, a clock, and the options of every executor", async () => {
   const store = new FaultyStore();
   const clock = new VirtualClock({ startAt: 7 });
   const heard: string[] = [];
@@ -61,7 +61,7 @@ Deno.test("TestExecutor takes a store, a clock, and what every executor takes", 
   assertThrows(() => new TestExecutor({ store: {} as FaultyStore }), TypeError, '"store" must be a WorkflowStore');
 });
 
-Deno.test("TestExecutor tells of a deadlock, of every open run and what it waits for", async () => {
+Deno.test("TestExecutor reports a deadlock with every open run and what it waits for", async () => {
   const executor = new TestExecutor({ deadlockAfterMs: 0 });
   const handle = await executor.execute(order, { id: "x" });
   const error = await assertRejects(() => handle.result(), DeadlockError);
@@ -87,13 +87,13 @@ Deno.test("TestExecutor tells of a deadlock, of every open run and what it waits
     '  run "x" (order) waits for signal "approval"',
     '  run "z" (parent) waits for child "y", a condition',
     '  run "y" (order) waits for signal "approval"',
-    '  run "own" (own) waits for nothing that its context knows: its code waits for a promise of its own',
+    '  run "own" (own) waits for a promise that is not of its context',
     '  run "many" (many) waits for signal "s0", signal "s1", signal "s2", signal "s3", signal "s4", 2 more',
   ]);
   await executor.close();
 });
 
-Deno.test("TestExecutor tells of a deadlock after a while of real time, in which nothing went on", async () => {
+Deno.test("TestExecutor reports a deadlock after some real time in which nothing happened", async () => {
   using time = new FakeTime();
   const executor = new TestExecutor();
   const handle = await executor.execute(order, { id: "x" });
@@ -106,10 +106,10 @@ Deno.test("TestExecutor tells of a deadlock after a while of real time, in which
     return message === undefined;
   };
   assert(await pass(99));
-  await executor.signal("x", "other"); // begins anew
+  await executor.signal("x", "other"); // the time counts from here again
   assert(await pass(99));
   assert(await pass(99));
-  executor.clock.hold(); // somebody else is at work
+  executor.clock.hold(); // something else is happening
   assert(await pass(1e6));
   executor.clock.release();
   assert(await pass(99));
@@ -118,19 +118,19 @@ Deno.test("TestExecutor tells of a deadlock after a while of real time, in which
   await executor.close();
 });
 
-Deno.test("TestExecutor suspects nobody whose result is not awaited, however long the test takes", async () => {
+Deno.test("TestExecutor reports no deadlock of a result that is not awaited, however long the test takes", async () => {
   using time = new FakeTime();
   await using executor = new TestExecutor();
   const handle = await executor.execute(order, { id: "x" });
   const result = handle.result();
   await settle();
-  time.tick(1e6); // a fetch, say
+  time.tick(1e6); // such as a fetch
   await settle();
   await executor.signal("x", approve.name, approve.payload);
   assertEquals(await result, "fine");
 });
 
-Deno.test("TestExecutor suspects nobody while the test is about to signal", async () => {
+Deno.test("TestExecutor reports no deadlock while the test is about to signal", async () => {
   await using executor = new TestExecutor({ deadlockAfterMs: 0 });
   for (const id of ["a", "b", "c"]) await executor.execute(order, { id });
   const [a, b, c] = await Promise.all(["a", "b", "c"].map((id) => executor.handle<string>(id)));
@@ -146,7 +146,7 @@ Deno.test("TestExecutor suspects nobody while the test is about to signal", asyn
   assertEquals(await then, "fine!");
 });
 
-Deno.test("TestExecutor suspects nobody while an activity, a store or a callback of the clock is at work", async () => {
+Deno.test("TestExecutor reports no deadlock while an activity, the store or a callback of the clock is busy", async () => {
   using time = new FakeTime();
   const store = new FaultyStore();
   await using executor = new TestExecutor({ store });
@@ -173,7 +173,7 @@ Deno.test("TestExecutor suspects nobody while an activity, a store or a callback
   assertEquals(await result, "nothing");
 });
 
-Deno.test("TestExecutor suspects nobody whose workflow another executor runs", async () => {
+Deno.test("TestExecutor reports no deadlock of a workflow that another executor runs", async () => {
   using time = new FakeTime();
   const store = new InMemoryStore();
   await using here = new TestExecutor({ store });
@@ -188,7 +188,7 @@ Deno.test("TestExecutor suspects nobody whose workflow another executor runs", a
   assertEquals([await result, await message], ["fine", "nothing"]);
 });
 
-Deno.test("TestExecutor tells of timers that never fire because time passes by hand", async () => {
+Deno.test("TestExecutor reports timers that never fire because time passes only by hand", async () => {
   const clock = new VirtualClock({ autoAdvance: false });
   await using executor = new TestExecutor({ clock, deadlockAfterMs: 0, maxConcurrentWorkflows: 2 });
   const handle = await executor.execute(async function reminder(ctx: Ctx) {
@@ -203,20 +203,20 @@ Deno.test("TestExecutor tells of timers that never fire because time passes by h
   assertEquals(
     await messageOf(handle.result()),
     [
-      "Deadlock: 2 runs wait, and time passes by hand only",
+      "Deadlock: 2 runs wait, and time passes only by hand",
       '  run "a" (reminder) waits for a timer due in 86400000 ms',
       '  run "later" (anonymous) waits for its start, due in 172800000 ms',
-      'Send what they wait for before you await the result, move the clock by advance() or runUntilIdle(), or give the wait a "timeoutMs"',
+      'Send what they wait for before you await the result, move the clock with advance() or runUntilIdle(), or give the wait a "timeoutMs"',
     ].join("\n"),
   );
   await clock.advance(DAY_MS);
   const [, line] = (await messageOf(handle.result())).split("\n");
-  assertEquals(line, '  run "a" (reminder) waits for activity "remind", whose attempt 2 is due in 50 ms');
+  assertEquals(line, '  run "a" (reminder) waits for activity "remind" (attempt 2 is due in 50 ms)');
   await clock.runUntilIdle();
   await handle.result();
 });
 
-Deno.test("TestExecutor tells of no deadlock with deadlockAfterMs Infinity, and checks the option", async () => {
+Deno.test("TestExecutor reports no deadlock with deadlockAfterMs Infinity, and checks the option", async () => {
   using time = new FakeTime();
   const executor = new TestExecutor({ deadlockAfterMs: Infinity });
   const handle = await executor.execute(order, { id: "x" });
@@ -233,7 +233,7 @@ Deno.test("TestExecutor tells of no deadlock with deadlockAfterMs Infinity, and 
   );
 });
 
-Deno.test("TestExecutor lets a result be given up, and leaves no timer behind", async () => {
+Deno.test("TestExecutor lets a wait for a result be aborted, and leaves no timer behind", async () => {
   const executor = new TestExecutor();
   const handle = await executor.execute(order, { id: "x" });
   const abort = new AbortController();
@@ -244,7 +244,7 @@ Deno.test("TestExecutor lets a result be given up, and leaves no timer behind", 
   await executor.close();
 });
 
-Deno.test("TestExecutor hands out what a callback of the clock throws: where a result is awaited, or at its end", async () => {
+Deno.test("TestExecutor rethrows what a callback of the clock throws: at an awaited result, or at its end", async () => {
   const boo = () => {
     throw new Error("boo");
   };
@@ -270,13 +270,13 @@ Deno.test("TestExecutor hands out what a callback of the clock throws: where a r
   assertEquals(await atEnd(late), "boo");
 });
 
-Deno.test("TestExecutor tells at its end which runs are open, and is closed", async () => {
+Deno.test("TestExecutor reports open runs at its end, and is closed", async () => {
   const executor = new TestExecutor({ maxConcurrentWorkflows: 2 });
   await executor.execute(order, { id: "a" });
   assertEquals(
     await atEnd(executor),
     'A run is still open at the end of the test\n  run "a" (order) waits for signal "approval"\n' +
-      "Wait for the result, cancel the run, or call close() at the end of the test to leave it",
+      "Await the result, cancel the run, or call close() at the end of the test",
   );
   await assertRejects(() => executor.execute(order), WorkflowError, "the executor was closed");
 
@@ -291,7 +291,7 @@ Deno.test("TestExecutor tells at its end which runs are open, and is closed", as
   await several.execute(order, { id: "d" });
   assertEquals((await atEnd(several)).split("\n").slice(0, -1), [
     "Runs are still open at the end of the test",
-    '  run "b" (charging) waits for activity "stuck", whose attempt 1 runs',
+    '  run "b" (charging) waits for activity "stuck" (attempt 1 is running)',
     '  run "c" (anonymous) waits for a timer due in 86400000 ms, signal "x"',
     '  run "d" (order) waits for a slot of maxConcurrentWorkflows',
   ]);
@@ -299,7 +299,7 @@ Deno.test("TestExecutor tells at its end which runs are open, and is closed", as
   assertEquals([several.openRuns(), several.clock.now()], [[], 0]);
 });
 
-Deno.test("TestExecutor tells at its end of 20 open runs, and how many more there are", async () => {
+Deno.test("TestExecutor reports 20 open runs at its end, and how many more there are", async () => {
   const executor = new TestExecutor();
   await executor.executeMany(order, Array.from({ length: 25 }, (_, i) => ({ id: `${i}` })));
   const lines = (await atEnd(executor)).split("\n");
@@ -310,7 +310,7 @@ Deno.test("TestExecutor tells at its end of 20 open runs, and how many more ther
   ]);
 });
 
-Deno.test("TestExecutor lets what is on its way come to its end before it tells of open runs", async () => {
+Deno.test("TestExecutor waits for what is in flight before it reports open runs", async () => {
   const executor = new TestExecutor();
   const handle = await executor.execute(order, { id: "a" });
   await executor.signal("a", approve.name, approve.payload); // the run sees it later
@@ -318,26 +318,26 @@ Deno.test("TestExecutor lets what is on its way come to its end before it tells 
   assertEquals(handle.status, "completed");
 });
 
-Deno.test("TestExecutor says nothing of open runs when the test has closed it", async () => {
+Deno.test("TestExecutor does not report open runs when the test has closed it", async () => {
   await using executor = new TestExecutor();
   await executor.execute(order, { id: "a" });
   await executor.close();
 });
 
-Deno.test("TestExecutor tells of a run that is open once: as a deadlock, or at its end", async () => {
+Deno.test("TestExecutor reports an open run once: as a deadlock, or at its end", async () => {
   const failing = async () => {
     await using executor = new TestExecutor({ deadlockAfterMs: 0 });
     const handle = await executor.execute(order, { id: "a" });
     await handle.result();
   };
-  await assertRejects(failing, DeadlockError); // and no SuppressedError, which some runners print without its parts
+  await assertRejects(failing, DeadlockError); // not a SuppressedError, which some runners print without its parts
   const executor = new TestExecutor({ deadlockAfterMs: 0 });
   await messageOf((await executor.execute(order, { id: "a" })).result());
   await executor.execute(order, { id: "b" });
   assertEquals((await atEnd(executor)).split("\n")[1], '  run "b" (order) waits for signal "approval"');
 });
 
-Deno.test("TestExecutor leaves a failed test its error, beside what it tells itself", async () => {
+Deno.test("TestExecutor keeps the error of a failed test beside its own", async () => {
   const failing = async () => {
     await using executor = new TestExecutor();
     await executor.execute(order, { id: "a" });
@@ -348,7 +348,7 @@ Deno.test("TestExecutor leaves a failed test its error, beside what it tells its
   assertEquals(error.error.message.split("\n")[1], '  run "a" (order) waits for signal "approval"');
 });
 
-Deno.test("TestExecutor.use() runs a test, and tells what is wrong at its end unless the test has failed", async () => {
+Deno.test("TestExecutor.use() runs a test, and reports problems at its end unless the test has failed", async () => {
   let used: TestExecutor | undefined;
   const open = (executor: TestExecutor) => executor.execute(order, { id: "a" });
   assertEquals(await TestExecutor.use((executor) => (used = executor).clock.now()), 0);
@@ -380,7 +380,7 @@ Deno.test("TestExecutor: two of them side by side share nothing", async () => {
   assertEquals((await one.store.list()).length, 1);
 });
 
-Deno.test("TestExecutor: one goes on where another one has stopped, on its store and its clock", async () => {
+Deno.test("TestExecutor: one continues where another one has stopped, with its store and its clock", async () => {
   const sent: string[] = [];
   const send = (text: string) => void sent.push(text);
   async function billing(ctx: Ctx) {
@@ -396,7 +396,7 @@ Deno.test("TestExecutor: one goes on where another one has stopped, on its store
   await clock.advance(45 * DAY_MS);
   await first.close();
   assertEquals(sent, ["month 1", "month 2"]);
-  await clock.advance(30 * DAY_MS); // nobody is there
+  await clock.advance(30 * DAY_MS); // no executor is running
   await using second = new TestExecutor({ store: first.store, clock, workflows: { billing }, deadlockAfterMs: 0 });
   const [handle] = await second.recover();
   await clock.runUntilIdle();
@@ -407,7 +407,7 @@ Deno.test("TestExecutor: one goes on where another one has stopped, on its store
   await handle.result();
 });
 
-Deno.test("TestExecutor: two of them on one clock tell of a deadlock only when both are at rest", async () => {
+Deno.test("TestExecutor: two of them on one clock report a deadlock only when both are idle", async () => {
   const clock = new VirtualClock();
   await using one = new TestExecutor({ clock, deadlockAfterMs: 0 });
   await using two = new TestExecutor({ clock, deadlockAfterMs: 0 });

@@ -1,10 +1,12 @@
 /**
- * How a value is shown in an error message: on one line, not too long, whatever it is.
+ * Says in a short phrase what a value is, for error messages: `"pay"`, `-1`, `an Array`, `a function "charge"`.
+ *
+ * Never reads the content of an object. `show_value.ts` does that.
  *
  * @module
  */
 
-/** Shows any value in an error message, on one line and not too long. Never throws. */
+/** Says what a value is, on one line of at most about 100 characters. Never throws. */
 export function show(value: unknown): string {
   const type = typeof value;
   if (type === "string") return JSON.stringify(short(value as string));
@@ -16,13 +18,13 @@ export function show(value: unknown): string {
     const named = (type === "function" ? value : (value as object).constructor) as { name: unknown };
     if (typeof named.name === "string") name = short(named.name);
   } catch {
-    // anything can be in the place of a constructor and of its name
+    // The constructor or its name can be anything, such as a getter that throws.
   }
   if (type === "function") return name ? `a function "${name}"` : "a function";
   return `${/^([aeio]|$)/i.test(name) ? "an" : "a"} ${name || "object"}`;
 }
 
-/** Shows where in a value something is, such as `.items[0]["a b"]`, not too long. */
+/** Shows a path into a value, such as `.items[0]["a b"]`, with at most about 200 characters. */
 export function showPath(path: readonly (string | number)[]): string {
   const text = path.map((key) =>
     typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
@@ -34,13 +36,13 @@ function short(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-/** Whether an object is plain: of class `Object` or of none. */
+/** Whether the prototype of an object is `Object.prototype` or `null`. */
 export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What an object is, unless it pretends: "Object" for one of a class too, "Date" … */
+/** The kind of an object: `"Date"`, `"Map"`, …; `"Object"` for a plain one and for an instance of a user's class. */
 export function tagOf(value: object): string {
   return isPlain(value) ? "Object" : Object.prototype.toString.call(value).slice(8, -1);
 }

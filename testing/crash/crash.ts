@@ -1,5 +1,7 @@
 /**
- * Crashes a workflow everywhere: once for every point where its process can die.
+ * Crashes a workflow at every point where its process can die.
+ *
+ * Owns which runs are made and how they are compared. The runs themselves are made by a `World`.
  *
  * @example
  * ```ts
@@ -28,144 +30,57 @@
  * @module
  */
 
-import type { ExecutorOptions } from "../../options.ts";
-import type { InferLast, Workflow, WorkflowFunction } from "../../context.ts";
+import { fromErrorRecord } from "../../history/error_record.ts";
+import { isCommand } from "../../history/history.ts";
+import { handOut, toStored } from "../../history/value.ts";
+import type { ActivityStartedEvent, WorkflowEvent } from "../../types.ts";
+import type { WorkflowFunction } from "../../context.ts";
 import type { AnyWorkflow } from "../../options.ts";
-import type { WorkflowState, WorkflowStore } from "../../types.ts";
-import { checkFunction, checkInteger, checkObject } from "../../util/check.ts";
-import { checkReplacements } from "../activities.ts";
-import { Crasher, CrashTestError } from "./crasher.ts";
-import type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit } from "./outside.ts";
+import { checkFunction, checkInteger, checkOptions } from "../../util/check.ts";
+import { show, showPath } from "../../util/show.ts";
+import { checkReplacements, complaintOf } from "../activity_recorder.ts";
+import { differ } from "../assert.ts";
+import { differences } from "../compare.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
+import { replay } from "../replays.ts";
+import { seeded } from "../seeded.ts";
+import {
+  type CrashRun,
+  type CrashTestArgs,
+  CrashTestError,
+  crashTestNames,
+  type CrashTestOptions,
+  type CrashTestReport,
+} from "./crash_options.ts";
+import type { Death, DeathSide, FaultPlan } from "./fault_plan.ts";
+import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, thrownText } from "./report.ts";
+import { type ResolvedScenario, resolveScenario } from "./scenario.ts";
+import { World } from "./world.ts";
 
-export { CrashTestError };
-export type { Outside, TimedCancel, TimedQuery, TimedSignal, TimedUpdate, TimedVisit };
+/** How many writes a recovery makes at most before its process dies, too. */
+const MAX_NEXT_WRITE = 12;
 
-/** Options of {@linkcode crashTest}. */
-export interface CrashTestOptions<
-  Input = unknown,
-  Output = unknown,
-  // deno-lint-ignore no-explicit-any -- signals of any payload
-  Signals extends readonly unknown[] = readonly any[],
-> extends Outside<Signals> {
-  /** The workflow's input. */
-  readonly input?: Input;
-  /**
-   * The workflow's ID.
-   *
-   * @default {"crash-test"}
-   */
-  readonly id?: string;
-  /**
-   * How long the workflow may take, in milliseconds, above 0.
-   *
-   * @default {forever}
-   */
-  readonly timeoutMs?: number;
-  /**
-   * What runs in place of activities, as `replace()` answers it. One that is to fail goes by `context.attempt`, not by how often it was called: that
-   * differs after a crash.
-   *
-   * @default {every activity runs itself}
-   */
-  readonly activities?: readonly Replacement[];
-  /**
-   * Other workflows that run as children, by name.
-   *
-   * @default {none}
-   */
-  readonly workflows?: Readonly<Record<string, AnyWorkflow>>;
-  /**
-   * Makes the world new before every run: empties what the activities write to.
-   *
-   * @default {nothing}
-   */
-  readonly setUp?: () => void | Promise<void>;
-  /**
-   * Called when a process has died, before the next one begins. Forget here what only the memory of a process holds, such as
-   * module variables: in a test they outlive the crash.
-   *
-   * @default {nothing}
-   */
-  readonly onDeath?: () => void | Promise<void>;
-  /**
-   * What the world looks like after a run, as a value that can be stored: must be the same whatever crashed.
-   *
-   * @default {nothing is compared}
-   */
-  readonly effects?: () => unknown;
-  /**
-   * Looks at every run when it is over, the undisturbed one too; may throw.
-   *
-   * @default {nothing}
-   */
-  readonly check?: (run: CrashRun<Output>) => void | Promise<void>;
-  /**
-   * How many processes die in a run: an integer from 1. Each first death is tried at every point; those that follow hit the
-   * recovery, at points that differ from run to run and are the same in every test.
-   *
-   * @default {1}
-   */
-  readonly deaths?: number;
-  /**
-   * Makes the store of a run.
-   *
-   * @default {a new `InMemoryStore`}
-   */
-  readonly store?: () => WorkflowStore;
-  /**
-   * Further options for the executors.
-   *
-   * @default {none}
-   */
-  readonly executor?: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId">;
-}
-
-/** The arguments of {@linkcode crashTest} after the workflow: to be left out where that takes no input. */
-export type CrashTestArgs<Input, Output, Signals extends readonly unknown[]> = undefined extends Input
-  ? [options?: CrashTestOptions<InferLast<Input>, Output, Signals>]
-  : [options: CrashTestOptions<InferLast<Input>, Output, Signals> & { readonly input: InferLast<Input> }];
-
-/** A run of {@linkcode crashTest}, when it is over. */
-export interface CrashRun<Output = unknown> {
-  /** Where its processes died, in words; none in the undisturbed run. */
-  readonly crashes: readonly string[];
-  /** What the workflow returned, if it completed. */
-  readonly result?: Output;
-  /** What the workflow threw, if it failed or was cancelled. */
-  readonly error?: unknown;
-  /** What is stored of the workflow. */
-  readonly state: WorkflowState;
-  /** What was stored of every run of every workflow, in the order in which they began. */
-  readonly states: readonly WorkflowState[];
-  /** Every attempt of an activity that was begun, in all processes. */
-  readonly calls: readonly ActivityCall[];
-}
-
-/** What {@linkcode crashTest} found. */
-export interface CrashTestReport<Output = unknown> {
-  /** At how many points a process died. */
-  readonly points: number;
-  /** The run without any crash. */
-  readonly undisturbed: CrashRun<Output>;
-}
+/** How many differences a report shows. */
+const MAX_LINES = 12;
 
 /**
- * Runs a workflow undisturbed, in virtual time; then once for every point where its process can die: before each write to
- * the store, after it with the answer lost, and in the turn that follows the answer. A new process recovers what is stored.
- * Every run must come to the same result or the same error, and to the same history but for times; no activity may run again
- * whose outcome was stored.
+ * Runs a workflow without a crash, in virtual time; then once for every point where its process can die: before each write
+ * to the store, after the write but before the store answers, and in the turn after the answer. A new process recovers what
+ * is stored. Every run must have the same result or error, and the same history apart from times. No activity whose outcome
+ * was stored may run again.
  *
- * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
- * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
+ * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
+ * fake, 3 s for any other activity. So an activity that never ends reaches its timeout.
  *
- * A run in which an activity was interrupted that asked for `atMostOnce` can come to something else; it is left to `check`.
+ * A run in which an `atMostOnce` activity was interrupted may end differently. It is not compared; `check` can judge it.
  *
  * @param workflow The workflow.
- * @param args Its input and all else.
- * @returns How many points were tried, and the undisturbed run.
- * @throws {CrashTestError} If a run comes to something else, or `check` throws.
- * @throws {TypeError | RangeError} If an argument is bad.
+ * @param args Its input and the other options.
+ * @returns How many points were tried, and the run without a crash.
+ * @throws {CrashTestError} If a run ends differently, or `check` throws.
+ * @throws {TypeError | RangeError} If an argument is invalid.
+ *
+ * @category Testing
  */
 export async function crashTest<Input, Returned, Signals extends readonly unknown[]>(
   workflow: WorkflowFunction<Input, Returned>,
@@ -173,12 +88,245 @@ export async function crashTest<Input, Returned, Signals extends readonly unknow
 ): Promise<CrashTestReport<Awaited<Returned>>> {
   const [options = {}] = args as [CrashTestOptions?];
   checkFunction("workflow", workflow, "crash-test");
-  checkObject("options", options, "crash-test");
+  checkOptions(options, crashTestNames, "crash-test");
   const { deaths = 1 } = options;
   checkInteger("deaths", deaths, 1, "crash-test");
   checkReplacements(options.activities ?? [], "crash-test");
-  const test = new Crasher(workflow as Workflow<never>, options);
+  const test = new CrashTest(workflow, options);
   const undisturbed = await test.runUndisturbed();
   const points = await test.crashEverywhere(deaths);
   return { points, undisturbed: undisturbed as CrashRun<Awaited<Returned>> };
+}
+
+/** A run that has ended. */
+interface Ended {
+  readonly world: World;
+  /** `undefined` if the workflow was never stored. */
+  readonly run: CrashRun | undefined;
+  readonly effects: unknown;
+}
+
+class CrashTest {
+  readonly #scenario: ResolvedScenario;
+  readonly #options: CrashTestOptions;
+  /** The replacements that no run has used so far. */
+  readonly #unused: Set<Replacement>;
+  #undisturbed: Ended | undefined;
+
+  constructor(workflow: AnyWorkflow, options: CrashTestOptions) {
+    this.#scenario = resolveScenario(workflow, options, { id: "crash-test", executors: 1 });
+    this.#options = options;
+    this.#unused = new Set(options.activities);
+  }
+
+  /** Makes two runs without a crash, and replays: what differs without a crash is reported as such. */
+  async runUndisturbed(): Promise<CrashRun> {
+    const first = await this.#run({});
+    this.#undisturbed = first;
+    await this.#judge(first, "cannot be crash-tested");
+    const again = await this.#run({});
+    await this.#judge(again, "ends differently in two runs without a crash");
+    const { workflows } = this.#scenario;
+    for (const state of first.run!.states) {
+      const workflow = workflows[state.workflowName];
+      if (workflow === undefined) {
+        const name = show(state.workflowName);
+        const lines = [`A recovery does not know its child: pass ${name} in "workflows"`];
+        throw this.#error("cannot be crash-tested", first, lines);
+      }
+      try {
+        await replay(workflow, state, workflows);
+      } catch (error) {
+        const lines = [messageOf(error), adviceOn(workflows)];
+        throw this.#error("does not replay its own history, without a crash", first, lines, error);
+      }
+    }
+    const replayed = { ...again, effects: this.#effects() };
+    const lines = this.#compareEffects(replayed, again);
+    if (lines.length > 0) throw this.#error("has effects when it is only replayed", first, lines);
+    return first.run!;
+  }
+
+  /** Lets a process die at every point. Returns how many points there were. */
+  async crashEverywhere(deaths: number): Promise<number> {
+    let points = 0;
+    for (const side of ["before", "after", "between"] as const) {
+      for (let nth = 1;; nth++) {
+        const ended = await this.#run(crashAt(nth, side, deaths));
+        if (ended.world.deaths.length === 0) break;
+        points++;
+        await this.#judge(ended, "does not survive a crash");
+      }
+    }
+    const complaint = complaintOf(this.#unused, this.#undisturbed!.world.calls);
+    if (complaint !== undefined) {
+      throw this.#error("was tested without one of the replacements", this.#undisturbed!, [complaint]);
+    }
+    return points;
+  }
+
+  async #run(faults: FaultPlan): Promise<Ended> {
+    const { setUp, onDeath } = this.#options;
+    await setUp?.();
+    const world = new World(this.#scenario, faults, { onDeath });
+    await world.run();
+    for (const replacement of world.used) this.#unused.delete(replacement);
+    const { state } = world;
+    if (state === undefined) return { world, run: undefined, effects: undefined };
+    const run: CrashRun = {
+      crashes: world.deaths.map((death) => this.#describe(death)),
+      state,
+      states: world.journal.states(),
+      calls: world.calls,
+      ...(state.status === "completed" ? { result: handOut(state.result) } : {}),
+      ...(state.error === undefined ? {} : { error: fromErrorRecord(state.error) }),
+    };
+    return { world, run, effects: this.#effects() };
+  }
+
+  /** A copy of the effects, which later runs do not change. */
+  #effects(): unknown {
+    return toStored(this.#options.effects?.(), "effects");
+  }
+
+  /** Throws if a run is not as it should be. */
+  async #judge(ended: Ended, failure: string): Promise<void> {
+    const { world: { trouble }, run } = ended;
+    const undisturbed = this.#undisturbed!;
+    if (trouble !== undefined) {
+      const { kind, error } = trouble;
+      const text = kind === "check" ? `A check threw: ${thrownText(error)}` : messageOf(error);
+      throw this.#error(failure, ended, [text, ...hintsOn(trouble, this.#scenario.workflows)], error);
+    }
+    if (ended !== undisturbed && !wasInterrupted(run!)) {
+      const lines = this.#compareHistories(ended);
+      if (lines.length === 0) lines.push(...this.#compareEffects(ended, undisturbed));
+      if (lines.length > 0) throw this.#error(failure, ended, lines);
+    }
+    try {
+      await this.#options.check?.(run!);
+    } catch (error) {
+      throw this.#error(failure, ended, [`A check threw: ${thrownText(error)}`], error);
+    }
+  }
+
+  /** Says how the histories of a run differ from the undisturbed ones, and why; empty if they do not. */
+  #compareHistories(ended: Ended): string[] {
+    const [undisturbed, now] = [this.#undisturbed!.world.journal.runs, ended.world.journal.runs];
+    const lines: string[] = [];
+    /** Activities that returned something else for the same input: names by idempotency key. */
+    const culprits = new Map<string, string>();
+    for (const workflowId of new Set([...undisturbed, ...now].map((run) => run.workflowId))) {
+      const [left, right] = [undisturbed, now].map((runs) => runs.filter((run) => run.workflowId === workflowId));
+      for (let i = 0; i < Math.max(left.length, right.length); i++) {
+        const [before, after] = [left[i]?.events ?? [], right[i]?.events ?? []];
+        const [missing, extra] = differences(before, after);
+        lines.push(...missing.map((event) => `  undisturbed  ${showEvent(event, before)}`));
+        lines.push(...extra.map((event) => `  now          ${showEvent(event, after)}`));
+        for (const [seq, name] of otherOutcomes([...missing, ...extra], after)) {
+          culprits.set(`${right[i].runId}:${seq}`, name);
+        }
+      }
+    }
+    if (lines.length === 0) return [];
+    return ["The histories differ:", ...lines.slice(0, MAX_LINES), this.#whyHistoriesDiffer(ended, culprits)];
+  }
+
+  #whyHistoriesDiffer({ world }: Ended, culprits: ReadonlyMap<string, string>): string {
+    if (culprits.size === 0) return adviceOn(this.#scenario.workflows);
+    const names = [...new Set(culprits.values())].map(show).join(", ");
+    const again = repeated(world.calls);
+    if ([...culprits.keys()].some((key) => again.has(key))) {
+      return `${names} ran again, because its outcome was not stored when the process died, and returned something else\n` +
+        "Return the same for the same idempotencyKey; a fake must decide by context.attempt, not by the number of its calls";
+    }
+    return `${names} returned something else for the same input: return the same in every run, and let setUp() reset ` +
+      "everything that it reads";
+  }
+
+  /** Says how the effects of a run differ, and why; empty if they do not. */
+  #compareEffects({ world, effects }: Ended, expected: Ended): string[] {
+    const difference = differ(effects, expected.effects);
+    if (difference === undefined) return [];
+    const { path } = difference;
+    const again = [...new Set(repeated(world.calls).values())].map(show).join(", ");
+    return [
+      path.length === 0 ? "The effects differ:" : `The effects differ at ${showPath(path)}:`,
+      `  undisturbed  ${difference.expected}`,
+      `  now          ${difference.actual}`,
+      again === ""
+        ? "No activity ran again, so the workflow code itself has the effect, and repeats it on every replay: move it into " +
+          "an activity"
+        : `${again} ran again, because its outcome was not stored when the process died: an activity can run more than ` +
+          "once\nUse the idempotencyKey to do nothing the second time",
+    ];
+  }
+
+  #error(failure: string, { world, run }: Ended, lines: readonly string[], cause?: unknown): CrashTestError {
+    const timelines = [formatHistories("Undisturbed", this.#undisturbed!.run?.states ?? [])];
+    if (world !== this.#undisturbed!.world) {
+      const title = world.deaths.length > 0 ? "Crashed and recovered" : "Now";
+      timelines.push(formatHistories(title, run?.states ?? [], world.deaths));
+    }
+    const crashes = world.deaths.map((death) => `  ${this.#describe(death)}`);
+    const message = [`Workflow ${show(this.#scenario.name)} ${failure}`, ...crashes, ...lines, "", ...timelines];
+    return new CrashTestError(message.join("\n"), { cause });
+  }
+
+  /** Says where a process died. */
+  #describe({ side, workflowId, number, event }: Death): string {
+    const whose = workflowId === this.#scenario.id ? "" : ` of workflow ${show(workflowId)}`;
+    const place = `event ${number}${whose}, ${event}, was stored`;
+    if (side === "before") return `died before ${place}`;
+    return `died after ${place}, ${side === "after" ? "before the store answered" : "in the next turn"}`;
+  }
+}
+
+/** Lets the first process die at its n-th write, and each one that follows at some write of its own. */
+function crashAt(nth: number, side: DeathSide, deaths: number): FaultPlan {
+  const random = seeded(nth);
+  const sides = ["before", "after", "between"] as const;
+  let next = nth;
+  let life = 0;
+  return {
+    write(write) {
+      if (write.proc.life > life) {
+        life = write.proc.life;
+        next = 1 + Math.floor(random() ** 2 * MAX_NEXT_WRITE); // more often early: there can be few writes
+      }
+      if (life >= deaths || write.nth !== next) return undefined;
+      return { die: life === 0 ? side : sides[Math.floor(random() * 3)] };
+    },
+  };
+}
+
+/** The activities among different events whose outcome differs although their input does not: names by position. */
+function otherOutcomes(events: readonly WorkflowEvent[], history: readonly WorkflowEvent[]): Map<number, string> {
+  const commands = new Set(events.map((event) => isCommand(event) ? event.seq : undefined));
+  const names = new Map<number, string>();
+  for (const { type, seq } of events as readonly { readonly type: string; readonly seq?: number }[]) {
+    if (!/^activity_(completed|failed|attempt_failed)$/.test(type) || commands.has(seq)) continue;
+    const command = history.find((event) => event.type === "activity_started" && event.seq === seq);
+    if (command !== undefined) names.set(seq!, (command as ActivityStartedEvent).name);
+  }
+  return names;
+}
+
+/** The activities of which an attempt began more than once: names by idempotency key. */
+function repeated(calls: readonly ActivityCall[]): Map<string, string> {
+  const seen = new Set<string>();
+  const again = new Map<string, string>();
+  for (const { idempotencyKey, attempt, name } of calls) {
+    const key = `${idempotencyKey} ${attempt}`;
+    if (seen.has(key)) again.set(idempotencyKey, name);
+    seen.add(key);
+  }
+  return again;
+}
+
+/** Whether a crash has interrupted an activity that must not run twice. */
+function wasInterrupted({ states }: CrashRun): boolean {
+  return states.some(({ history }) =>
+    history.some((event) => event.type === "activity_failed" && event.error.data?.code === "activity_interrupted")
+  );
 }

@@ -63,8 +63,8 @@ Deno.test("crashTest() tries every point and answers the undisturbed run", async
   ];
   assertEquals(seen, [
     ...writes.map((write) => `died before ${write}, was stored`),
-    ...writes.map((write) => `died after ${write}, before it learned of that`),
-    ...writes.map((write) => `died after ${write}`),
+    ...writes.map((write) => `died after ${write}, was stored, before the store answered`),
+    ...writes.map((write) => `died after ${write}, was stored, in the next turn`),
   ]);
   assertEquals(points, seen.length);
 });
@@ -213,9 +213,9 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   const order = (ctx: Ctx) => ctx.executeActivity(charge, 1);
   const activity = await complaint(order, { activities: [replace(charge, never)] });
   assertEquals(lines(activity, 4).slice(1), [
-    "It waits for ever: nothing else comes from outside, and no timer is set",
-    '  run "crash-test" (order) waits for activity "charge", whose attempt 1 runs',
-    'Have the activity end, or give it a "timeoutMs"',
+    "It waits forever: no delivery is left, and no timer is set",
+    '  run "crash-test" (order) waits for activity "charge" (attempt 1 is running)',
+    'Let the activity end, or give it a "timeoutMs"',
   ]);
   using time = new FakeTime();
   class Silent extends InMemoryStore {
@@ -225,7 +225,7 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
     }
   }
   const store = await complaint(order, { store: () => new Silent() });
-  assertEquals(lines(store, 2)[1], "A call of the store has not ended after 3000 ms");
+  assertEquals(lines(store, 2)[1], "A call of the store did not settle within 3000 ms");
 });
 
 Deno.test("crashTest() waits for onDeath, however long that takes", async () => {
@@ -245,8 +245,8 @@ Deno.test("crashTest() tells of a replacement whose name is misspelt", async () 
     activities: [replace("chrage", () => "fake")],
   });
   assertEquals(lines(message, 2), [
-    'Workflow "workflow" was tested with other activities than it should',
-    'No activity "chrage" ran; not replaced were "charge"',
+    'Workflow "workflow" was tested without one of the replacements',
+    'No activity "chrage" ran; without a replacement ran "charge"',
   ]);
   await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
     await ctx.executeActivity(charge, 1, { atMostOnce: true })
@@ -269,12 +269,12 @@ Deno.test("crashTest() finds Math.random, and says what to take instead", async 
     await ctx.executeActivity(charge, lucky);
   });
   assertEquals(lines(message, 2), [
-    'Workflow "order" does not come to the same in two runs, without any crash',
-    "It came to something else:",
+    'Workflow "order" ends differently in two runs without a crash',
+    "The histories differ:",
   ]);
   assertStringIncludes(
     message,
-    'Line 2 of workflow "order" has `const lucky = Math.random();`: take ctx.random(), which answers the same on replay',
+    'Line 2 of workflow "order" has `const lucky = Math.random();`: use ctx.random(), which returns the same on replay',
   );
   assertStringIncludes(message, 'Undisturbed:\norder "crash-test" completed in 0 ms');
   assertStringIncludes(message, 'Now:\norder "crash-test" completed in 0 ms');
@@ -289,7 +289,7 @@ Deno.test("crashTest() finds Date.now, and says what to take instead", async () 
       await ctx.executeActivity(charge, 1);
       return Date.now();
     });
-    assertStringIncludes(message, "has `return Date.now();`: take ctx.now(), which answers the same on replay");
+    assertStringIncludes(message, "has `return Date.now();`: use ctx.now(), which returns the same on replay");
   } finally {
     Date.now = now;
   }
@@ -304,19 +304,22 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
   }
   const twice = await complaint(order);
   assertEquals(lines(twice, 3), [
-    'Workflow "order" does not come to the same in two runs, without any crash',
-    "It came to something else:",
+    'Workflow "order" ends differently in two runs without a crash',
+    "The histories differ:",
     '  undisturbed  activity_started "charge"  1',
   ]);
-  assertStringIncludes(twice, "something outside of ctx has changed: a module variable, a closure, the environment");
-  assertStringIncludes(twice, "Keep what the workflow knows in variables inside of its function");
+  assertStringIncludes(
+    twice,
+    "it depends on something that is not in the history: a module variable, a closure, the environment",
+  );
+  assertStringIncludes(twice, "Keep the workflow's state in variables inside its function");
   const replayed = await complaint(order, { setUp: () => void (moduleVariable = 0) });
   assertEquals(lines(replayed, 3), [
-    'Workflow "order" does not replay from its own history, without any crash',
+    'Workflow "order" does not replay its own history, without a crash',
     'Cannot replay workflow "crash-test": its code does not do what its history says',
     "  position 0",
   ]);
-  assertStringIncludes(replayed, "something outside of ctx has changed");
+  assertStringIncludes(replayed, "something that is not in the history");
   assertNotMatch(replayed, /Likely edit|Deploy code/); // nobody has edited it
 });
 
@@ -330,7 +333,7 @@ Deno.test("crashTest() finds state that a closure keeps over a restart, and stat
   assertEquals(lines(kept, 5).slice(2), [
     "  history  the result 2",
     "  code     the result 4",
-    '  Runs that are in flight would end otherwise: if that is wanted, branch on ctx.patched("a-name-for-the-change")',
+    '  Runs that are in flight would end differently: if that is intended, branch on ctx.patched("a-name-for-the-change")',
   ]);
   let cached: string | undefined;
   async function remember(ctx: Ctx) {
@@ -345,7 +348,7 @@ Deno.test("crashTest() finds state that a closure keeps over a restart, and stat
   assertEquals(lines(lost, 5), [
     'Workflow "remember" does not survive a crash',
     "  died before event 4, timer_started, was stored",
-    "It came to something else:",
+    "The histories differ:",
     '  undisturbed  workflow_completed  "rate"',
     "  now          workflow_completed",
   ]);
@@ -361,11 +364,11 @@ Deno.test("crashTest() finds a side effect outside of an activity", async () => 
   }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
   assertEquals(message.match(/ "crash-test" completed/g)!.length, 1); // one timeline: the other would be the same
   assertEquals(lines(message, 5), [
-    'Workflow "order" changes the world when it is only replayed',
-    "The world looks otherwise:",
+    'Workflow "order" has effects when it is only replayed',
+    "The effects differ:",
     '  undisturbed  ["mail"]',
-    '  now          ["mail","mail"]',
-    "No activity ran again, so workflow code itself changes the world, and does so again on every replay: put that into " +
+    '  now          ["mail", "mail"]',
+    "No activity ran again, so the workflow code itself has the effect, and repeats it on every replay: move it into " +
     "an activity",
   ]);
 });
@@ -381,7 +384,7 @@ Deno.test("crashTest() finds an await of something else than the context", async
     'Cannot resume workflow "crash-test": its code asked for an activity "charge" after it waited for something other ' +
     "than its context",
   ]);
-  assertStringIncludes(message, 'has `await fetch("https://example.com");`: put it into an activity');
+  assertStringIncludes(message, 'has `await fetch("https://example.com");`: move it into an activity');
 });
 
 Deno.test("crashTest() finds a workflow that waits for something else and never comes back", async () => {
@@ -391,9 +394,9 @@ Deno.test("crashTest() finds a workflow that waits for something else and never 
   });
   assertEquals(lines(message, 4), [
     'Workflow "order" cannot be crash-tested',
-    "It waits for ever: nothing else comes from outside, and no timer is set",
-    '  run "crash-test" (order) waits for nothing that its context knows: its code waits for a promise of its own',
-    'Line 2 of workflow "order" has `await fetch("https://example.com");`: put it into an activity, whose answer is recorded',
+    "It waits forever: no delivery is left, and no timer is set",
+    '  run "crash-test" (order) waits for a promise that is not of its context',
+    'Line 2 of workflow "order" has `await fetch("https://example.com");`: move it into an activity, whose result is recorded',
   ]);
 });
 
@@ -423,11 +426,11 @@ Deno.test("crashTest() finds an activity that does its work twice", async () => 
   assertEquals(lines(message, 7), [
     'Workflow "order" does not survive a crash',
     '  died before event 3, activity_completed "mail", was stored',
-    "The world looks otherwise:",
+    "The effects differ:",
     '  undisturbed  ["mail"]',
-    '  now          ["mail","mail"]',
-    '"mail" ran again, since the outcome was not stored when the process died: an activity can run more than once',
-    "Have it do nothing the second time, by its idempotencyKey",
+    '  now          ["mail", "mail"]',
+    '"mail" ran again, because its outcome was not stored when the process died: an activity can run more than once',
+    "Use the idempotencyKey to do nothing the second time",
   ]);
 });
 
@@ -442,22 +445,22 @@ Deno.test("crashTest() finds a fake that counts its calls", async () => {
   });
   assertStringIncludes(
     never,
-    '"charge" answered otherwise although it was asked the same: let it answer the same in every',
+    '"charge" returned something else for the same input: return the same in every run',
   );
-  assertStringIncludes(message, '"charge" ran again, since the outcome was not stored when the process died');
-  assertStringIncludes(message, "let a fake go by context.attempt, not by how often it was called");
+  assertStringIncludes(message, '"charge" ran again, because its outcome was not stored when the process died');
+  assertStringIncludes(message, "a fake must decide by context.attempt, not by the number of its calls");
 });
 
 Deno.test("crashTest() tells of a workflow that waits for ever, and of a child that is not known", async () => {
   const waiting = await complaint((ctx) => ctx.waitForSignal("approval"));
   assertEquals(lines(waiting, 4).slice(1), [
-    "It waits for ever: nothing else comes from outside, and no timer is set",
+    "It waits forever: no delivery is left, and no timer is set",
     '  run "crash-test" (workflow) waits for signal "approval"',
     'Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"',
   ]);
   const child = (ctx: Ctx) => ctx.sleep(10);
   const unknown = await complaint((ctx) => ctx.executeChild(child));
-  assertStringIncludes(unknown, 'Nobody could recover its child: pass "child" in "workflows"');
+  assertStringIncludes(unknown, 'A recovery does not know its child: pass "child" in "workflows"');
 });
 
 Deno.test("crashTest() names the point when check throws, with both timelines and the cause", async () => {
@@ -470,7 +473,7 @@ Deno.test("crashTest() names the point when check throws, with both timelines an
     }), CrashTestError);
   assertEquals(lines(error.message, 3), [
     'Workflow "workflow" does not survive a crash',
-    '  died after event 3, activity_completed "charge", before it learned of that',
+    '  died after event 3, activity_completed "charge", was stored, before the store answered',
     "A check threw: Error: no receipt",
   ]);
   assertEquals(error.cause, why);

@@ -1,5 +1,5 @@
 /**
- * Everything that was ever stored while a scene was played, also of runs that others have replaced since.
+ * A record of all events that were stored in a simulated world, also of runs that were replaced since.
  *
  * @module
  */
@@ -8,32 +8,32 @@ import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
 import { applyBatch } from "../../history/history.ts";
 import { show } from "../../util/show.ts";
 
-/** A run as it was stored, event by event. */
+/** The events of one run. */
 export interface JournalRun {
   readonly workflowId: string;
   readonly runId: string;
   readonly events: WorkflowEvent[];
 }
 
-/** Which event of a workflow something is about. */
+/** Which event of a workflow is meant. */
 export interface EventPlace {
   readonly workflowId: string;
   readonly runId: string;
-  /** Its place in the history of its run, counted from 1. */
+  /** The position in the history of the run, counted from 1. */
   readonly number: number;
   /** The event in words. */
   readonly event: string;
 }
 
 export class Journal {
-  /** In the order in which they began. */
+  /** All runs in the order in which they began. */
   readonly runs: JournalRun[] = [];
   readonly #latest = new Map<string, JournalRun>();
   readonly #begun = new Map<string, number>();
   /** Idempotency keys of the activities whose outcome is stored. */
   readonly #ended = new Set<string>();
 
-  /** Notes what was appended. */
+  /** Records a batch that was appended. */
   add({ workflowId, runId, events }: AppendBatch): void {
     let run = this.#latest.get(workflowId);
     if (events[0].type === "workflow_started") {
@@ -50,7 +50,7 @@ export class Journal {
     }
   }
 
-  /** The run of a workflow that began last. */
+  /** The newest run of a workflow. */
   latest(workflowId: string): JournalRun | undefined {
     return this.#latest.get(workflowId);
   }
@@ -65,7 +65,7 @@ export class Journal {
     return this.#ended.has(idempotencyKey);
   }
 
-  /** The first event, or the last one, of a batch that is not stored yet. */
+  /** Describes the first or the last event of a batch that is not stored yet. */
   place({ workflowId, runId, events }: AppendBatch, which: "first" | "last"): EventPlace {
     const history = events[0].type === "workflow_started" ? [] : this.latest(workflowId)?.events ?? [];
     const index = which === "first" ? 0 : events.length - 1;
@@ -73,18 +73,18 @@ export class Journal {
     return { workflowId, runId, number: history.length + index + 1, event };
   }
 
-  /** All events of a workflow, of all its runs. */
+  /** The events of all runs of a workflow. */
   eventsOf(workflowId: string): WorkflowEvent[] {
     return this.runs.flatMap((run) => run.workflowId === workflowId ? run.events : []);
   }
 
-  /** What was stored of each run last. */
+  /** The last stored state of each run. */
   states(): WorkflowState[] {
     return this.runs.map(({ events, ...run }) => applyBatch(null, { ...run, expectedLength: 0, events }));
   }
 }
 
-/** An event in words: its type and the name of what it is about. */
+/** Describes an event by its type and the name of its subject: `activity_completed "charge"`. */
 export function describeEvent(event: WorkflowEvent, history: readonly WorkflowEvent[]): string {
   const { type } = event;
   if ("name" in event) return `${type} ${show(event.name)}`;

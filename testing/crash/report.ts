@@ -1,21 +1,23 @@
 /**
- * What a failed test of the kit prints: histories, how two of them differ, and what in the code can be the cause.
+ * What a failed `crashTest()` or `simulate()` prints: histories, events, errors, and hints at the code that is the cause.
  *
  * @module
  */
 
-import type { WorkflowEvent, WorkflowState } from "../../types.ts";
-import { encode } from "../../history/codec.ts";
-import { toStored } from "../../history/value.ts";
-import { show } from "../../util/show.ts";
-import { describeEvent, type JournalRun } from "./journal.ts";
-import type { Death } from "./process.ts";
+import { NonDeterminismError } from "../../errors.ts";
+import { fit } from "../../pictures/text.ts";
 import { formatTimeline } from "../../pictures/timeline.ts";
+import type { WorkflowEvent, WorkflowState } from "../../types.ts";
+import { show } from "../../util/show.ts";
+import { showError, showValue } from "../../util/show_value.ts";
+import type { Death } from "./fault_plan.ts";
+import { describeEvent } from "./journal.ts";
+import type { Trouble } from "./world.ts";
 
-/** How long the text of a value may be in a line. */
-const MAX_VALUE = 80;
+/** How wide a value may be in the line of an event. */
+const VALUE_WIDTH = 80;
 
-/** The histories of all runs, with the deaths of processes marked. */
+/** Shows the histories of all runs, with marks where processes died. */
 export function formatHistories(
   title: string,
   states: readonly WorkflowState[],
@@ -31,105 +33,70 @@ export function formatHistories(
   return [`${title}:`, ...timelines].join("\n");
 }
 
-/** An event as it is compared: without times, stacks, and what is random by nature. */
-export function comparable(event: WorkflowEvent): string {
-  const { at, ...rest } = event;
-  const shown = "dueAt" in rest ? { ...rest, dueAt: Math.round((rest.dueAt - at) * 1000) / 1000 } : rest; // how long
-  const hidden = ["stack", "signalId", "retryAt"];
-  return JSON.stringify(encode(shown, "compare"), (key, value) => hidden.includes(key) ? undefined : value);
-}
-
-/** The events in which two runs differ, whatever their order. Heartbeats are as many as the time allows. */
-export function differences(a: JournalRun | undefined, b: JournalRun | undefined): [WorkflowEvent[], WorkflowEvent[]] {
-  const [left, right] = [a, b].map((run) => run?.events.filter(({ type }) => type !== "activity_heartbeat") ?? []);
-  return [missing(left, right), missing(right, left)];
-}
-
-/** Those of `events` that `others` do not have, or not as often. */
-function missing(events: WorkflowEvent[], others: WorkflowEvent[]): WorkflowEvent[] {
-  const counts = new Map<string, number>();
-  for (const text of others.map(comparable)) counts.set(text, (counts.get(text) ?? 0) + 1);
-  return events.filter((event) => {
-    const text = comparable(event);
-    const count = counts.get(text) ?? 0;
-    counts.set(text, count - 1);
-    return count <= 0;
-  });
-}
-
-/** An event in words, with what it holds. */
-export function lineOf(event: WorkflowEvent, history: readonly WorkflowEvent[]): string {
+/** Shows an event and its value or error: `activity_completed "charge"  "paid"`. */
+export function showEvent(event: WorkflowEvent, history: readonly WorkflowEvent[]): string {
   const { result, input, payload, value, error } = event as unknown as Record<string, unknown>;
-  const held = error !== undefined ? describeError(error) : valueText(result ?? input ?? payload ?? value);
-  return `${describeEvent(event, history)}${held === "" ? "" : `  ${held}`}`;
+  const content = result ?? input ?? payload ?? value;
+  const text = error !== undefined ? showError(error) : content === undefined ? "" : showValue(content);
+  return `${describeEvent(event, history)}${text === "" ? "" : `  ${fit(text, VALUE_WIDTH)}`}`;
 }
 
-/** A value in a line. */
-export function valueText(value: unknown): string {
-  if (value === undefined) return "";
-  let text: string;
-  try {
-    text = JSON.stringify(encode(value, "show"));
-  } catch {
-    text = show(value);
-  }
-  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+/** The whole text of what a function of the test threw: a failed assertion has many lines. */
+export function thrownText(error: unknown): string {
+  return error instanceof Error ? `${error}` : `thrown ${showValue(error)}`;
 }
 
-/** A value as a text, to compare it. */
-export function textOf(value: unknown): string {
-  return JSON.stringify(encode(toStored(value, "value"), "compare"));
-}
-
-/** An error, or the record of one, in a line. */
-export function describeError(error: unknown): string {
-  const { name, message } = Object(error);
-  return typeof message === "string" ? `${name}: ${message.split("\n")[0]}` : show(error);
-}
-
-/** All that an error says. */
-export function errorText(error: unknown): string {
-  return error instanceof Error ? `${error}` : `thrown ${show(error)}`;
-}
-
-/** What workflow code must not do, and what to do instead. */
-const suspects: readonly (readonly [RegExp, string])[] = [
-  [/\bMath\.random\b/, "take ctx.random(), which answers the same on replay"],
-  [
-    /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\b/,
-    "take ctx.now(), which answers the same on replay",
-  ],
-  [/\brandomUUID\b|\bgetRandomValues\b/, "take ctx.uuid() or ctx.random(), which answer the same on replay"],
-  [/\bsetTimeout\b|\bsetInterval\b|\bdelay\(/, "wait with ctx.sleep(), which survives a restart"],
-  [/\bfetch\(|\bDeno\.|\bprocess\.|\blocalStorage\b/, "put it into an activity, whose answer is recorded"],
-];
-
-/** What an error says, without what is for code that was edited, and runs that are deployed: in a test, neither is so. */
+/**
+ * The message of an error of the executor, without the lines for code that was edited or deployed: a test runs the same
+ * code all the time.
+ */
 export function messageOf(error: unknown): string {
   const lines = (error as Error).message.split("\n");
   return lines.filter((line) => !/^ {2}(Likely edit:|The stored run is unchanged)/.test(line)).join("\n");
 }
 
-/** What in the text of workflows looks as if it did something else each time. A hint: a text proves nothing. */
-export function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
+/** `NonDeterminismError.expected` of code that waited for something that is not of its context. */
+const FOREIGN_WAIT = "a wait for the context";
+
+/** Hints at the code that may have caused a trouble. */
+export function hintsOn({ kind, error }: Trouble, workflows: Readonly<Record<string, unknown>>): string[] {
+  if (kind === "endless") return sourceHints(workflows);
+  if (!(error instanceof NonDeterminismError)) return [];
+  return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [adviceOn(workflows)];
+}
+
+/** What to do about code that makes another decision with the same history. */
+export function adviceOn(workflows: Readonly<Record<string, unknown>>): string {
+  const hints = sourceHints(workflows);
+  if (hints.length > 0) return hints.join("\n");
+  return "The code made another decision with the same history, so it depends on something that is not in the history: " +
+    "a module variable, a closure, the environment\n" +
+    "Keep the workflow's state in variables inside its function, and read everything that can change in an activity or in " +
+    "ctx.sideEffect()";
+}
+
+/** What workflow code must not use, and what to use instead. */
+const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\bMath\.random\b/, "use ctx.random(), which returns the same on replay"],
+  [
+    /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bTemporal\.Now\b/,
+    "use ctx.now(), which returns the same on replay",
+  ],
+  [/\brandomUUID\b|\bgetRandomValues\b/, "use ctx.uuid() or ctx.random(), which return the same on replay"],
+  [/\bsetTimeout\b|\bsetInterval\b|\bdelay\(/, "wait with ctx.sleep(), which survives a restart"],
+  [/\bfetch\(|\bDeno\.|\bprocess\.|\blocalStorage\b/, "move it into an activity, whose result is recorded"],
+];
+
+/** Finds suspects in the source text of workflows. They are hints only: a text proves nothing. */
+function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
   const hints: string[] = [];
   for (const [name, workflow] of Object.entries(workflows)) {
     for (const [i, line] of `${workflow}`.split("\n").entries()) {
       const code = line.replace(/(^|\s)\/\/.*/, "").trim();
-      for (const [pattern, advice] of suspects) {
-        if (pattern.test(code)) hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${code}\`: ${advice}`);
+      for (const [pattern, instead] of SUSPECTS) {
+        if (pattern.test(code)) hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${code}\`: ${instead}`);
       }
     }
   }
   return hints;
-}
-
-/** What to do about code that decides differently. */
-export function advice(workflows: Readonly<Record<string, unknown>>): string {
-  const hints = sourceHints(workflows);
-  if (hints.length > 0) return hints.join("\n");
-  return "The code decided differently although it was told the same, so something outside of ctx has changed: " +
-    "a module variable, a closure, the environment\n" +
-    "Keep what the workflow knows in variables inside of its function, and get what can differ from an activity or " +
-    "from ctx.sideEffect()";
 }

@@ -1,5 +1,7 @@
 /**
- * Deterministic simulation: many runs of a workflow, each with other disturbances, all decided by a seed.
+ * Deterministic simulation: many runs of a workflow, each with other faults, all decided by a seed.
+ *
+ * Owns which runs are made and how a failing one is shrunk. The runs themselves are made by a `World`.
  *
  * @example
  * ```ts
@@ -27,284 +29,192 @@
  * @module
  */
 
-import type { ExecutorOptions } from "../../options.ts";
-import { InMemoryStore } from "../../store.ts";
-import type { Workflow } from "../../context.ts";
-import type { AnyWorkflow } from "../../options.ts";
-import type { WorkflowState, WorkflowStore } from "../../types.ts";
-import { checkFunction, checkInteger, checkNumber, checkObject, invalid } from "../../util/check.ts";
+import type { WorkflowState } from "../../types.ts";
+import { checkFunction, checkInteger, checkNumber, checkOptions, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
-import { checkReplacements } from "../activities.ts";
-import { Chance, defaultRates, fewest, type SimulationRates } from "./chance.ts";
-import { finalState, hintsOn, Lab, type Scene, type Trouble } from "./lab.ts";
-import type { Outside } from "./outside.ts";
-import type { ActivityCall, Replacement } from "../fakes.ts";
-import type { Death } from "./process.ts";
-import { errorText, formatHistories, messageOf } from "./report.ts";
+import { checkReplacements } from "../activity_recorder.ts";
+import type { Death } from "./fault_plan.ts";
+import { formatHistories, hintsOn, messageOf, thrownText } from "./report.ts";
+import { resolveScenario } from "./scenario.ts";
+import { SeededFaults } from "./seeded_faults.ts";
+import {
+  defaultRates,
+  type Scenario,
+  type SimulateOptions,
+  SimulationError,
+  simulationNames,
+  type SimulationRates,
+  type SimulationReport,
+  type SimulationView,
+} from "./simulate_options.ts";
+import { type Trouble, World } from "./world.ts";
 
-export type { SimulationRates };
-
-/** What is simulated. */
-// deno-lint-ignore no-explicit-any -- signals of any payload
-export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
-  extends Outside<Signals> {
-  /** The workflow. */
-  readonly workflow: Workflow<Input>;
-  /** The workflow's input. */
-  readonly input?: NoInfer<Input>;
-  /**
-   * The workflow's ID.
-   *
-   * @default {"simulation"}
-   */
-  readonly id?: string;
-  /**
-   * How long the workflow may take, in milliseconds, above 0.
-   *
-   * @default {forever}
-   */
-  readonly timeoutMs?: number;
-  /**
-   * What runs in place of activities, as `replace()` answers it.
-   *
-   * @default {every activity runs itself}
-   */
-  readonly activities?: readonly Replacement[];
-  /**
-   * Other workflows that run as children, by name.
-   *
-   * @default {none}
-   */
-  readonly workflows?: Readonly<Record<string, AnyWorkflow>>;
-  /**
-   * Makes the world new before every run: empties what the activities write to.
-   *
-   * @default {nothing}
-   */
-  readonly setUp?: () => void | Promise<void>;
-  /**
-   * What must always hold: called after every write to the store and at the end; throws if it does not hold.
-   *
-   * @default {nothing}
-   */
-  readonly always?: (view: SimulationView) => void | Promise<void>;
-  /**
-   * What must hold when everything has come to an end; throws if it does not.
-   *
-   * @default {nothing}
-   */
-  readonly atEnd?: (view: SimulationView) => void | Promise<void>;
-  /**
-   * How many executors share the store: an integer from 1.
-   *
-   * @default {1}
-   */
-  readonly executors?: number;
-  /**
-   * How often what goes wrong. What is not given has its default.
-   *
-   * @default {a little of everything}
-   */
-  readonly rates?: SimulationRates;
-  /**
-   * How long a delay is at most, in milliseconds, from 1.
-   *
-   * @default {1000}
-   */
-  readonly maxDelayMs?: number;
-  /**
-   * Makes the store of a run.
-   *
-   * @default {a new `InMemoryStore`}
-   */
-  readonly store?: () => WorkflowStore;
-  /**
-   * Further options for the executors.
-   *
-   * @default {none}
-   */
-  readonly executor?: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId">;
-}
-
-/** What the invariants of a simulation look at. */
-export interface SimulationView {
-  /** The time, in milliseconds after the start. */
-  readonly nowMs: number;
-  /** What is stored of the workflow; nothing before its start is stored. */
-  readonly state: WorkflowState | undefined;
-  /** What was stored of every run of every workflow, in the order in which they began. */
-  readonly states: readonly WorkflowState[];
-  /** Every attempt of an activity that was begun so far. */
-  readonly calls: readonly ActivityCall[];
-}
-
-/** Options of {@linkcode simulate}. */
-export interface SimulateOptions {
-  /**
-   * The seeds, one a run; or how many, from 1 on.
-   *
-   * @default {100}
-   */
-  readonly seeds?: number | readonly number[];
-}
-
-/** What {@linkcode simulate} did. */
-export interface SimulationReport {
-  /** How many runs there were. */
-  readonly runs: number;
-  /** How many disturbances there were in all of them. */
-  readonly disturbances: number;
-}
-
-/** A seed whose run breaks an invariant. The message says by which disturbances, and has the timeline. */
-export class SimulationError extends Error {
-  /** The seed. */
-  readonly seed: number;
-  /** The fewest disturbances that break it, in words, in the order in which they happened. */
-  readonly disturbances: readonly string[];
-
-  /** Makes an error. */
-  constructor(message: string, seed: number, disturbances: readonly string[], options?: ErrorOptions) {
-    super(message, options);
-    this.name = "SimulationError";
-    this.seed = seed;
-    this.disturbances = disturbances;
-  }
-}
+const ACTION = "simulate";
 
 /**
- * Simulates a workflow under disturbances, in virtual time: processes die, the store fails, activities fail or take time,
- * what comes from outside comes late, executors get into each other's way. Whatever a seed decides is the same each time, as
- * long as the workflow and its activities leave nothing to chance themselves.
+ * Simulates a workflow with faults, in virtual time: processes die, the store fails, activities fail or take time,
+ * deliveries come late, and executors interfere with each other. A seed decides the same faults each time, as long as the
+ * workflow and its activities use no randomness of their own.
  *
- * An activity can take real time. Only when nothing has gone on for a while does virtual time go on without it, to its
- * timeout, say: after 50 ms for one that is replaced, after 3 s for any other.
+ * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
+ * fake, 3 s for any other activity. So an activity that never ends reaches its timeout.
  *
- * A failing seed is shrunk: disturbances are left out as long as the same goes wrong without them.
+ * A failing seed is shrunk: faults are left out as long as the run still goes wrong in the same way.
  *
  * @param scenario What to simulate, and what must hold.
- * @param options Which seeds.
- * @throws {SimulationError} If an invariant does not hold, the workflow waits for ever, or its code is not deterministic.
- * @throws {TypeError | RangeError} If an argument is bad.
+ * @param options The seeds.
+ * @throws {SimulationError} If an invariant does not hold, the workflow waits forever, or its code is not deterministic.
+ * @throws {TypeError | RangeError} If an argument is invalid.
+ *
+ * @category Testing
  */
 export async function simulate<Input, Signals extends readonly unknown[]>(
   scenario: Scenario<Input, Signals>,
   options: SimulateOptions = {},
 ): Promise<SimulationReport> {
-  const action = "simulate";
-  checkObject("scenario", scenario, action);
-  checkFunction("workflow", scenario.workflow, action);
-  checkObject("options", options, action);
-  const { executors = 1, maxDelayMs = 1000 } = scenario;
-  checkInteger("executors", executors, 1, action);
-  checkNumber("maxDelayMs", maxDelayMs, 1, action);
-  checkReplacements(scenario.activities ?? [], action);
-  for (const [name, rate] of Object.entries(scenario.rates ?? {})) checkNumber(`rates.${name}`, rate, 0, action);
+  checkOptions(scenario, simulationNames, ACTION, undefined, "scenario");
+  checkFunction("workflow", scenario.workflow, ACTION);
+  checkOptions(options, { seeds: true }, ACTION);
+  checkInteger("executors", scenario.executors ?? 1, 1, ACTION);
+  checkNumber("maxDelayMs", scenario.maxDelayMs ?? 1000, 1, ACTION);
+  checkReplacements(scenario.activities ?? [], ACTION);
+  const rates = ratesOf(scenario.rates);
   const seeds = seedsOf(options);
-  let disturbances = 0;
+  let faults = 0;
   for (const seed of seeds) {
-    const run = await play(scenario, seed);
-    if (run.trouble !== undefined) throw await shrink(scenario, seed, run, run.trouble);
-    disturbances += run.happened.size;
+    const run = await play(scenario, rates, seed);
+    if (run.trouble !== undefined) throw await shrink(scenario, rates, seed, run, run.trouble);
+    faults += run.happened.size;
   }
-  return { runs: seeds.length, disturbances };
+  return { runs: seeds.length, faults };
+}
+
+type Rates = Readonly<Record<keyof SimulationRates, number>>;
+
+function ratesOf(given: SimulationRates = {}): Rates {
+  const names = Object.fromEntries(Object.keys(defaultRates).map((name) => [name, true as const]));
+  checkOptions(given, names, ACTION, undefined, "rates");
+  const rates = { ...defaultRates };
+  for (const [name, rate] of Object.entries(given)) {
+    if (rate === undefined) continue;
+    checkNumber(`rates.${name}`, rate, 0, ACTION);
+    rates[name as keyof SimulationRates] = rate;
+  }
+  return rates;
 }
 
 function seedsOf({ seeds = 100 }: SimulateOptions): readonly number[] {
   if (typeof seeds === "number") {
-    checkInteger("seeds", seeds, 1, "simulate");
+    checkInteger("seeds", seeds, 1, ACTION);
     return Array.from({ length: seeds }, (_, i) => i + 1);
   }
-  if (!Array.isArray(seeds) || seeds.length === 0) throw invalid("seeds", seeds, "a number or an array", "simulate");
-  seeds.forEach((seed, i) => checkInteger(`seeds[${i}]`, seed, -Infinity, "simulate"));
+  if (!Array.isArray(seeds) || seeds.length === 0) throw invalid("seeds", seeds, "a number or an array", ACTION);
+  seeds.forEach((seed, i) => checkInteger(`seeds[${i}]`, seed, -Infinity, ACTION));
   return seeds;
 }
 
-/** A run that is over. */
-interface Played {
+/** A run that has ended. */
+interface Ended {
   readonly trouble: Trouble | undefined;
-  /** What went wrong on purpose: keys, and words. */
+  /** The faults that happened: their keys, and what they are in words. */
   readonly happened: ReadonlyMap<string, string>;
   readonly states: readonly WorkflowState[];
   readonly deaths: readonly Death[];
-  /** What in the code can be the cause of what went wrong by itself. */
+  /** Hints at the code that may have caused the trouble. */
   readonly hints: readonly string[];
 }
 
-/** Plays the run of a seed, with all disturbances or those that are allowed. */
+/** Makes the run of a seed, with all of its faults or with those whose keys are allowed. */
 async function play<Input>(
   scenario: Scenario<Input>,
+  rates: Rates,
   seed: number,
   allowed?: ReadonlySet<string>,
-): Promise<Played> {
-  const { workflow, id = "simulation", input, timeoutMs, activities = [], workflows = {}, executors = 1 } = scenario;
-  const { always, atEnd, setUp, store = () => new InMemoryStore(), rates, maxDelayMs = 1000 } = scenario;
+): Promise<Ended> {
+  const { always, atEnd, setUp, executors = 1, maxDelayMs = 1000 } = scenario;
   await setUp?.();
-  const name = workflow.name || "workflow";
-  const known = { ...workflows, [name]: workflow } as Record<string, Workflow<never>>;
-  const executor = { storeRetry: { maxAttempts: Infinity, initialIntervalMs: 5 }, ...scenario.executor };
-  const scene: Scene = {
-    ...{ workflow: known[name], id, input, timeoutMs, workflows: known },
-    ...{ outside: scenario, activities, executor, executors },
-  };
-  const chance = new Chance(seed, { ...defaultRates, ...rates }, maxDelayMs, allowed);
-  const lab = chance.lab = new Lab(scene, store(), chance);
+  const executorOptions = { storeRetry: { maxAttempts: Infinity, initialIntervalMs: 5 } };
+  const resolved = resolveScenario(scenario.workflow, scenario, { id: "simulation", executors, executorOptions });
+  const faults = new SeededFaults({ seed, rates, maxDelayMs, executors, allowed });
+  const world: World = new World(resolved, faults, { always: () => always?.(view()) });
   const view = (): SimulationView => ({
-    nowMs: lab.clock.now(),
-    calls: lab.calls,
+    nowMs: world.clock.now(),
+    calls: world.calls,
     get states() {
-      return lab.journal.states();
+      return world.journal.states();
     },
     get state() {
-      return finalState(lab);
+      return world.state;
     },
   });
-  lab.look = () => always?.(view());
-  await lab.play();
+  await world.run();
   try {
-    if (lab.trouble === undefined) await atEnd?.(view());
+    if (world.trouble === undefined) await atEnd?.(view());
   } catch (error) {
-    lab.fail("at end", error);
+    world.fail("atEnd", error);
   }
-  const happenings = { happened: chance.happened, deaths: lab.deaths };
-  return { trouble: lab.trouble, ...happenings, states: lab.journal.states(), hints: hintsOn(lab) };
+  const { trouble, deaths, journal } = world;
+  const hints = trouble === undefined ? [] : hintsOn(trouble, resolved.workflows);
+  return { trouble, happened: faults.happened, states: journal.states(), deaths, hints };
 }
 
-/** Finds the fewest disturbances by which the same goes wrong, and says what that is. */
+/** Finds the fewest faults with which a run goes wrong in the same way, and makes the error. */
 async function shrink<Input>(
   scenario: Scenario<Input>,
+  rates: Rates,
   seed: number,
-  full: Played,
+  full: Ended,
   { kind }: Trouble,
 ): Promise<SimulationError> {
   let shrunk = full;
   await fewest([...full.happened.keys()], async (keys) => {
-    const run = await play(scenario, seed, new Set(keys));
+    const run = await play(scenario, rates, seed, new Set(keys));
     if (run.trouble?.kind !== kind) return false;
     shrunk = run;
     return true;
   });
-  const disturbances = [...shrunk.happened.values()];
+  const faults = [...shrunk.happened.values()];
   const { error } = shrunk.trouble!;
-  const count = full.happened.size;
-  const told = kind === "invariant" || kind === "at end" || kind === "check"
-    ? `${kind === "at end" ? "At the end" : kind === "check" ? "In a check" : "On the way"}: ${errorText(error)}`
-    : messageOf(error);
   const message = [
     `Workflow ${show(scenario.workflow.name || "workflow")} goes wrong with seed ${seed}`,
-    told,
+    THROWERS[kind] === undefined ? messageOf(error) : `${THROWERS[kind]} threw: ${thrownText(error)}`,
     ...shrunk.hints,
-    disturbances.length === 0
-      ? "It takes no disturbance at all"
-      : `It takes these disturbances, of ${count} that the seed makes:`,
-    ...disturbances.map((text, i) => `  ${i + 1}. ${text}`),
-    `To see exactly this again: simulate(scenario, { seeds: [${seed}] })`,
+    faults.length === 0 ? "It needs no fault" : `It needs these of the ${full.happened.size} faults of the seed:`,
+    ...faults.map((text, i) => `  ${i + 1}. ${text}`),
+    `Repeat this run with simulate(scenario, { seeds: [${seed}] })`,
     "",
-    formatHistories(
-      disturbances.length === 0 ? "Undisturbed" : "With these disturbances only",
-      shrunk.states,
-      shrunk.deaths,
-    ),
+    formatHistories(faults.length === 0 ? "Without faults" : "With these faults only", shrunk.states, shrunk.deaths),
   ].join("\n");
-  return new SimulationError(message, seed, disturbances, { cause: error });
+  return new SimulationError(message, seed, faults, { cause: error });
+}
+
+/** The functions of the test whose error is a trouble. */
+const THROWERS: Partial<Record<Trouble["kind"], string>> = { always: "always", atEnd: "atEnd", check: "A check" };
+
+/**
+ * Finds a small part of a list with which a run still goes wrong: none of its items can be left out alone. This is delta
+ * debugging.
+ *
+ * @param fails Resolves with true for the whole list.
+ */
+async function fewest(
+  items: readonly string[],
+  fails: (items: readonly string[]) => Promise<boolean>,
+): Promise<readonly string[]> {
+  let rest = items;
+  if (rest.length === 0 || await fails([])) return [];
+  for (let parts = 2; rest.length > 1;) {
+    const size = Math.ceil(rest.length / parts);
+    let smaller: readonly string[] | undefined;
+    for (let from = 0; from < rest.length && smaller === undefined; from += size) {
+      const without = [...rest.slice(0, from), ...rest.slice(from + size)];
+      if (await fails(without)) smaller = without;
+    }
+    if (smaller !== undefined) {
+      rest = smaller;
+      parts = Math.max(parts - 1, 2);
+    } else if (size === 1) break;
+    else parts = Math.min(parts * 2, rest.length);
+  }
+  return rest;
 }

@@ -36,11 +36,11 @@ async function found<Input>(scenario: Scenario<Input>, seeds = 200): Promise<Sim
   const error = await find(seeds);
   assertEquals((await find(seeds)).message, error.message);
   assertEquals((await find([error.seed])).message, error.message);
-  assertStringIncludes(error.message, `To see exactly this again: simulate(scenario, { seeds: [${error.seed}] })`);
+  assertStringIncludes(error.message, `Repeat this run with simulate(scenario, { seeds: [${error.seed}] })`);
   return error;
 }
 
-Deno.test("simulate() passes a transfer that is right, by one executor or three, with all kinds of disturbances", async () => {
+Deno.test("simulate() passes a transfer that is right, by one executor or three, with all kinds of faults", async () => {
   const { balances, withdraw, deposit, setUp } = bank();
   async function transfer(ctx: Ctx, ok: boolean) {
     ctx.addCompensation(() => ctx.executeActivity(deposit, "alice", { retry }), { name: "give back" });
@@ -50,7 +50,7 @@ Deno.test("simulate() passes a transfer that is right, by one executor or three,
   }
   for (const executors of [1, 3]) {
     for (const input of [true, false]) {
-      const { runs, disturbances } = await simulate({
+      const { runs, faults } = await simulate({
         workflow: transfer,
         input,
         executors,
@@ -62,7 +62,7 @@ Deno.test("simulate() passes a transfer that is right, by one executor or three,
         },
       }, { seeds: 200 });
       assertEquals(runs, 200);
-      assert(disturbances > 200, `${disturbances}`);
+      assert(faults > 200, `${faults}`);
     }
   }
 });
@@ -102,8 +102,8 @@ Deno.test("simulate() passes signals, updates, children and runs that continue a
   });
   for (const executors of [1, 3]) {
     await simulate(scenario(true, executors), { seeds: 100 });
-    const { disturbances } = await found(scenario(false, executors));
-    assert(disturbances.length > 0 && disturbances.length < 10, disturbances.join("\n"));
+    const { faults } = await found(scenario(false, executors));
+    assert(faults.length > 0 && faults.length < 10, faults.join("\n"));
   }
 });
 
@@ -118,22 +118,22 @@ Deno.test("simulate() finds an activity that is not idempotent, by one disturban
     atEnd: () => assertEquals(balances.alice, 70),
   };
   const failing = await found({ ...scenario, rates: { crash: 0 } });
-  assertEquals(failing.disturbances, [
+  assertEquals(failing.faults, [
     'Attempt 1 of activity "withdraw" of workflow "simulation" failed after its work',
   ]);
   const crashing = await found({ ...scenario, rates: { activityFailure: 0 } });
-  assertEquals(crashing.disturbances.length, 1);
-  assertStringIncludes(crashing.disturbances[0], "The process died");
+  assertEquals(crashing.faults.length, 1);
+  assertStringIncludes(crashing.faults[0], "The process died");
   assertEquals(crashing.message.split("\n").slice(0, 2), [
     `Workflow "pay" goes wrong with seed ${crashing.seed}`,
-    "At the end: AssertionError: Values are not equal.",
+    "atEnd threw: AssertionError: Values are not equal.",
   ]);
   assertStringIncludes(crashing.message, "══ the process dies ══");
 });
 
 Deno.test("simulate() finds a workflow that loses money when the second of two effects fails", async () => {
   const { total, withdraw, deposit, setUp } = bank();
-  const { message, disturbances, cause } = await found({
+  const { message, faults, cause } = await found({
     async workflow(ctx: Ctx) {
       await ctx.executeActivity(withdraw, "alice", { retry });
       await ctx.executeActivity(deposit, "bob"); // neither retried nor undone
@@ -141,16 +141,16 @@ Deno.test("simulate() finds a workflow that loses money when the second of two e
     setUp,
     atEnd: () => assertEquals(total(), 100, "money is gone"),
   });
-  assertEquals(disturbances, ['Attempt 1 of activity "deposit" of workflow "simulation" failed before its work']);
+  assertEquals(faults, ['Attempt 1 of activity "deposit" of workflow "simulation" failed before its work']);
   assertInstanceOf(cause, Error);
-  assertStringIncludes(message, "At the end: AssertionError");
-  assertStringIncludes(message, `  1. ${disturbances[0]}`);
-  assertStringIncludes(message, 'With these disturbances only:\nworkflow "simulation" failed');
+  assertStringIncludes(message, "atEnd threw: AssertionError");
+  assertStringIncludes(message, `  1. ${faults[0]}`);
+  assertStringIncludes(message, 'With these faults only:\nworkflow "simulation" failed');
 });
 
 Deno.test("simulate() finds a race between a signal and a timeout", async () => {
   const { balances, withdraw, setUp } = bank();
-  const { disturbances, message } = await found({
+  const { faults, message } = await found({
     async workflow(ctx: Ctx) {
       const approved = await ctx.waitForSignal("approval", { timeoutMs: 500 }).then(() => true, () => false);
       if (!approved) return "given up";
@@ -160,8 +160,8 @@ Deno.test("simulate() finds a race between a signal and a timeout", async () => 
     setUp,
     atEnd: () => assertEquals(balances.alice, 70),
   });
-  assertEquals(disturbances.length, 1);
-  assert(/^The signal approval #0 came \d+ ms late$/.test(disturbances[0]), disturbances[0]);
+  assertEquals(faults.length, 1);
+  assert(/^The signal approval #0 was delivered \d+ ms late$/.test(faults[0]), faults[0]);
   assertStringIncludes(message, "timer               500 ms");
 });
 
@@ -177,17 +177,17 @@ Deno.test("simulate() finds what breaks on the way, and stops there", async () =
     setUp,
     always: () => assert(balances.alice + balances.bob <= 100, `${balances.alice} and ${balances.bob}`),
   });
-  assertStringIncludes(error.message, "On the way: ");
-  assertEquals(error.disturbances.length, 1);
+  assertStringIncludes(error.message, "always threw: ");
+  assertEquals(error.faults.length, 1);
 });
 
-Deno.test("simulate() says so when it takes no disturbance at all", async () => {
+Deno.test("simulate() says so when a run goes wrong without a fault", async () => {
   const error = await found({ workflow: (ctx: Ctx) => ctx.waitForSignal("never") });
-  assertEquals([error.seed, error.disturbances], [1, []]);
-  assertStringIncludes(error.message, "It waits for ever: nothing else comes from outside, and no timer is set");
+  assertEquals([error.seed, error.faults], [1, []]);
+  assertStringIncludes(error.message, "It waits forever: no delivery is left, and no timer is set");
   assertStringIncludes(error.message, 'run "simulation" (workflow) waits for signal "never"');
-  assertStringIncludes(error.message, "It takes no disturbance at all\nTo see");
-  assertStringIncludes(error.message, 'Undisturbed:\nworkflow "simulation" running');
+  assertStringIncludes(error.message, "It needs no fault\nRepeat");
+  assertStringIncludes(error.message, 'Without faults:\nworkflow "simulation" running');
 });
 
 Deno.test("simulate() finds code that is not deterministic", async () => {
@@ -201,9 +201,9 @@ Deno.test("simulate() finds code that is not deterministic", async () => {
     setUp: () => void (calls = 0),
   });
   assertStringIncludes(error.message, "its code does not do what its history says");
-  assertStringIncludes(error.message, "Keep what the workflow knows in variables inside of its function");
-  assertEquals(error.disturbances.length, 1);
-  assertStringIncludes(error.disturbances[0], "The process died");
+  assertStringIncludes(error.message, "Keep the workflow's state in variables inside its function");
+  assertEquals(error.faults.length, 1);
+  assertStringIncludes(error.faults[0], "The process died");
 });
 
 Deno.test("simulate() makes runs that differ from seed to seed and are the same for one seed", async () => {
@@ -247,7 +247,7 @@ Deno.test("simulate() lets no activity fail that is the context's own", async ()
 Deno.test("simulate() leaves everything undisturbed when all rates are 0, and checks its arguments", async () => {
   const rates = { crash: 0, storeFailure: 0, activityFailure: 0, activityDelay: 0, late: 0, slowWrite: 0, takeover: 0 };
   const workflow = (ctx: Ctx) => ctx.executeActivity(() => 1);
-  assertEquals(await simulate({ workflow, rates, executors: 2 }, { seeds: [1, 2] }), { runs: 2, disturbances: 0 });
+  assertEquals(await simulate({ workflow, rates, executors: 2 }, { seeds: [1, 2] }), { runs: 2, faults: 0 });
   const refused = (scenario: object, options?: object) => () => simulate({ workflow, ...scenario }, options);
   await assertRejects(refused({ workflow: 1 }), TypeError, '"workflow" must be a function, got 1');
   await assertRejects(refused({ executors: 0 }), RangeError, '"executors" must be an integer from 1, got 0');

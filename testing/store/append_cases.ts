@@ -1,5 +1,5 @@
 /**
- * What holds of `append()`.
+ * The contract of `append()`.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import {
   error,
   failed,
   fired,
-  holding,
+  fullState,
   idsOf,
   rejectsWithConflict,
+  saveIds,
   signal,
   started,
-  startedIn,
-  whole,
-} from "./case.ts";
+  storeWithRun,
+} from "./fixtures.ts";
 
 const endings: [WorkflowStatus, WorkflowEvent, outcome: object][] = [
   ["completed", completed, { result: "out" }],
@@ -32,12 +32,12 @@ const endings: [WorkflowStatus, WorkflowEvent, outcome: object][] = [
   ["canceled", canceled, { error }],
 ];
 
-/** What holds of `append()`. */
+/** The contract of `append()`. */
 export const appendCases: CaseBody[] = [
   {
     name: "append() creates the run with a first event workflow_started",
     async run(makeStore) {
-      assertEquals(await (await startedIn(makeStore)).load("a"), {
+      assertEquals(await (await storeWithRun(makeStore)).load("a"), {
         workflowId: "a",
         runId: "1",
         workflowName: "w",
@@ -50,7 +50,7 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() creates the run with the labels of its first event, and the events that follow leave them",
+    name: "append() creates the run with the labels of its first event, and later events keep them",
     async run(makeStore) {
       const store = await makeStore();
       const labels = { customer: "7" };
@@ -66,15 +66,15 @@ export const appendCases: CaseBody[] = [
   {
     name: "append() creates the run last in the order of creation",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "b", "c");
+      const store = await saveIds(await makeStore(), "b", "c");
       await store.append(batch());
       assertEquals(await idsOf(store), ["b", "c", "a"]);
     },
   },
   {
-    name: "append() creates the run in the place of the finished one that replaces names, and keeps nothing of it",
+    name: "append() replaces the finished run that replaces names, and keeps nothing of it",
     async run(makeStore) {
-      const store = await startedIn(makeStore, fired(2), failed);
+      const store = await storeWithRun(makeStore, fired(2), failed);
       const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "v" };
       await store.append(batch({ runId: "2", events: [anew], replaces: "1" }));
       assertEquals(await store.list(), [{
@@ -89,17 +89,17 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() creates a run that replaces another last in the order of creation, too",
+    name: "append() creates a run that replaces another one last in the order of creation",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "a", "b");
+      const store = await saveIds(await makeStore(), "a", "b");
       await store.append(batch({ runId: "2", replaces: "1" }));
       assertEquals(await idsOf(store), ["b", "a"]);
     },
   },
   {
-    name: "append() adds events to a run, and leaves the rest of it as it is",
+    name: "append() adds events to a run, and keeps the rest of it",
     async run(makeStore) {
-      const store = await startedIn(makeStore);
+      const store = await storeWithRun(makeStore);
       await store.append(batch({ expectedLength: 1, events: [fired(2), fired(3)] }));
       await store.append(batch({ expectedLength: 3, events: [signal({ n: 1 })] }));
       const state = await store.load("a");
@@ -108,9 +108,9 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() keeps every event, however many there are",
+    name: "append() keeps all events of a long history",
     async run(makeStore) {
-      const store = await startedIn(makeStore);
+      const store = await storeWithRun(makeStore);
       for (let i = 1; i < 300; i++) await store.append(batch({ expectedLength: i, events: [fired(i)] }));
       const expected = [started, ...Array.from({ length: 299 }, (_, i) => fired(i + 1))];
       assertEquals((await store.load("a"))?.history, expected);
@@ -121,7 +121,7 @@ export const appendCases: CaseBody[] = [
     name: "append() adds events to a run that was saved",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole({ status: "running", history: [started] }));
+      await store.save(fullState({ status: "running", history: [started] }));
       await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
       const state = await store.load("a");
       assertEquals([state?.history, state?.createdAt], [[started, fired(2)], -1]);
@@ -133,28 +133,28 @@ export const appendCases: CaseBody[] = [
       for (const [, last, outcome] of endings.filter(([ending]) => ending === status)) {
         const fields = { workflowId: "a", runId: "1", workflowName: "w", input: "in", createdAt: 1, updatedAt: 9 };
         const expected = { ...fields, ...outcome, status, history: [started, fired(2), last] };
-        const store = await startedIn(makeStore);
+        const store = await storeWithRun(makeStore);
         await store.append(batch({ expectedLength: 1, events: [fired(2), last] }));
         assertEquals<unknown>(await store.load("a"), expected);
-        assertEquals<unknown>(await (await startedIn(makeStore, fired(2), last)).load("a"), expected); // in one batch
+        assertEquals<unknown>(await (await storeWithRun(makeStore, fired(2), last)).load("a"), expected); // in one batch
       }
     },
   })),
   {
-    name: "append() lets the outcome follow from the events, whatever was saved",
+    name: "append() computes the outcome from the events, not from what was saved",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole({ status: "running", history: [started] }));
+      await store.save(fullState({ status: "running", history: [started] }));
       await store.append(batch({ expectedLength: 1, events: [{ type: "workflow_completed", at: 9 }] }));
       const state = await store.load("a");
       assertEquals([state?.status, state?.result, state?.error], ["completed", undefined, undefined]);
     },
   },
   {
-    name: "append() continues a running run as a new one, which keeps its createdAt and its place",
+    name: "append() continues a running run as a new one, and the workflow keeps its createdAt and its place",
     async run(makeStore) {
-      const store = await startedIn(makeStore, fired(2));
-      await holding(store, "b");
+      const store = await storeWithRun(makeStore, fired(2));
+      await saveIds(store, "b");
       const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1" };
       await store.append(batch({ runId: "2", expectedLength: 2, events: [anew, signal("carried")], replaces: "1" }));
       assertEquals<unknown>((await store.list())[0], {
@@ -171,18 +171,18 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() rejects with a conflict if it continues a run that is finished, another one, or of another length",
+    name: "append() rejects with a conflict if the run to continue is finished, is another run, or has another length",
     async run(makeStore) {
       const anew = { runId: "2", events: [started], replaces: "1" };
-      const store = await startedIn(makeStore, fired(2));
+      const store = await storeWithRun(makeStore, fired(2));
       for (const expectedLength of [1, 3]) await rejectsWithConflict(store, { ...anew, expectedLength });
       await rejectsWithConflict(store, { ...anew, expectedLength: 2, replaces: "0" });
-      await rejectsWithConflict(await startedIn(makeStore, completed), { ...anew, expectedLength: 2 });
+      await rejectsWithConflict(await storeWithRun(makeStore, completed), { ...anew, expectedLength: 2 });
       await rejectsWithConflict(await makeStore(), { ...anew, expectedLength: 1 });
     },
   },
   {
-    name: "append() rejects with a conflict if the run is not there",
+    name: "append() rejects with a conflict if the run does not exist",
     async run(makeStore) {
       await rejectsWithConflict(await makeStore(), { expectedLength: 1, events: [fired(2)] });
       await rejectsWithConflict(await makeStore(), { replaces: "0" });
@@ -192,7 +192,7 @@ export const appendCases: CaseBody[] = [
     name: "append() rejects with a conflict if the run is finished",
     async run(makeStore) {
       for (const last of [completed, failed, canceled]) {
-        const store = await startedIn(makeStore, last);
+        const store = await storeWithRun(makeStore, last);
         await rejectsWithConflict(store, { expectedLength: 2, events: [fired(10)] });
         await rejectsWithConflict(store, { expectedLength: 2, events: [last] });
       }
@@ -201,32 +201,33 @@ export const appendCases: CaseBody[] = [
   {
     name: "append() rejects with a conflict if the run is another run",
     async run(makeStore) {
-      const store = await startedIn(makeStore);
+      const store = await storeWithRun(makeStore);
       await rejectsWithConflict(store, { runId: "2", expectedLength: 1, events: [fired(2)] });
     },
   },
   {
     name: "append() rejects with a conflict if the history has another length",
     async run(makeStore) {
-      const store = await startedIn(makeStore, fired(2), fired(3));
+      const store = await storeWithRun(makeStore, fired(2), fired(3));
       for (const expectedLength of [1, 2, 4, 1_000]) {
         await rejectsWithConflict(store, { expectedLength, events: [fired(4)] });
       }
     },
   },
   {
-    name: "append() rejects with a conflict if it creates a run where one is, running or not to be replaced",
+    name:
+      "append() rejects with a conflict if it creates a run of a workflow that is running, or finished and not replaced",
     async run(makeStore) {
-      const running = await startedIn(makeStore);
+      const running = await storeWithRun(makeStore);
       await rejectsWithConflict(running, { runId: "2" });
       await rejectsWithConflict(running, { runId: "2", replaces: "1" });
-      const finished = await startedIn(makeStore, completed);
+      const finished = await storeWithRun(makeStore, completed);
       await rejectsWithConflict(finished, { runId: "2" });
       await rejectsWithConflict(finished, { runId: "3", replaces: "2" });
     },
   },
   {
-    name: "append() rejects every repetition of a batch with a conflict",
+    name: "append() rejects a repeated batch with a conflict",
     async run(makeStore) {
       const store = await makeStore();
       const batches: Partial<AppendBatch>[] = [
@@ -242,7 +243,7 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() lets one succeed of several writers who believe the same, and adds nobody's events twice",
+    name: "append() lets one of several writers with the same expected length succeed, and adds no event twice",
     async run(makeStore) {
       const store = await makeStore();
       for (const part of [{}, { expectedLength: 1, events: [fired(2)] }, { expectedLength: 2, events: [completed] }]) {
@@ -254,7 +255,7 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
-    name: "append() rejects a batch that is malformed with a TypeError, and nothing has changed",
+    name: "append() rejects a malformed batch with a TypeError, and changes nothing",
     async run(makeStore) {
       const parts: Anything[] = [
         { runId: "" },
@@ -277,7 +278,9 @@ export const appendCases: CaseBody[] = [
         { replaces: "1" },
         { replaces: null },
       ];
-      for (const store of [await makeStore(), await startedIn(makeStore), await startedIn(makeStore, completed)]) {
+      for (
+        const store of [await makeStore(), await storeWithRun(makeStore), await storeWithRun(makeStore, completed)]
+      ) {
         const before = await store.load("a");
         await assertRejects(() => store.append(null!), TypeError);
         for (const part of parts) {
@@ -290,7 +293,7 @@ export const appendCases: CaseBody[] = [
   {
     name: "append() keeps nothing of a batch that it rejects",
     async run(makeStore) {
-      const store = await startedIn(makeStore);
+      const store = await storeWithRun(makeStore);
       const events = [signal("fine"), signal({ on: () => {} })];
       await assertRejects(() => store.append(batch({ expectedLength: 1, events })), TypeError);
       await rejectsWithConflict(store, { expectedLength: 2, events: [signal("fine"), completed] });

@@ -1,14 +1,14 @@
 /**
- * What holds of the optional `subscribe()`.
+ * The contract of the optional `subscribe()`.
  *
  * @module
  */
 
 import type { WorkflowStore } from "../../types.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { batch, type CaseBody, completed, fired } from "./case.ts";
+import { batch, type CaseBody, completed, fired } from "./fixtures.ts";
 
-/** What a listener was told, in order, and how to wait until it was told so much. */
+/** Subscribes, and collects the reported changes. `until` waits for a number of them. */
 function listenTo(store: WorkflowStore) {
   const told: [workflowId: string, historyLength: number | null][] = [];
   let wake = () => {};
@@ -28,16 +28,16 @@ function subscribeCase(name: string, run: (store: WorkflowStore) => Promise<void
     name,
     async run(makeStore) {
       const store = await makeStore();
-      assert(store.subscribe !== undefined, "The store has no subscribe(): check it with { subscribe: false }");
+      assert(store.subscribe !== undefined, "The store has no subscribe(): pass { subscribe: false }");
       await run(store);
     },
   };
 }
 
-/** What holds of `subscribe()`, for stores that have it. */
+/** The contract of `subscribe()`, for stores that have it. */
 export const subscribeCases: CaseBody[] = [
   subscribeCase(
-    "subscribe() calls the listener after each change: with the length after an append, with null otherwise",
+    "subscribe() calls the listener after each change: with the length after an append, else with null",
     async (store) => {
       const { until } = listenTo(store);
       await store.append(batch());
@@ -67,7 +67,7 @@ export const subscribeCases: CaseBody[] = [
     await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
     assertEquals([await other.until(2), ended.told], [[["a", 1], ["a", 2]], [["a", 1]]]);
   }),
-  subscribeCase("subscribe() tells nothing of calls that change nothing", async (store) => {
+  subscribeCase("subscribe() does not report calls that change nothing", async (store) => {
     const { until } = listenTo(store);
     await store.load("a");
     await store.list();
@@ -78,7 +78,7 @@ export const subscribeCases: CaseBody[] = [
     await store.save({ workflowId: "b", status: "running" });
     assertEquals(await until(1), [["b", null]]);
   }),
-  subscribeCase("subscribe() lets the listener call the store, which finds the change made", async (store) => {
+  subscribeCase("subscribe() lets the listener call the store, and the change is visible", async (store) => {
     const found = new Promise<unknown>((resolve) => {
       const end = store.subscribe!((workflowId) => {
         end();

@@ -14,7 +14,7 @@ const [SEEDS, FIRST_SEED] = [1000, 1];
 for (const executors of [1, 3]) {
   const drivers = executors === 1 ? "one executor" : `${executors} executors`;
   Deno.test(`Random workflows that are disturbed and driven by ${drivers} write one history that replays`, async () => {
-    let disturbances = 0;
+    let faults = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const random = seeded(seed);
       const workflow = randomProgram([]);
@@ -36,8 +36,8 @@ for (const executors of [1, 3]) {
           await assertReplays(workflow, state!);
         },
       }, { seeds: [seed] });
-      disturbances += report.disturbances;
+      faults += report.faults;
     }
-    assert(disturbances > 4 * SEEDS, `only ${disturbances} disturbances`);
+    assert(faults > 4 * SEEDS, `only ${faults} faults`);
   });
 }

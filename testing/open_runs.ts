@@ -1,21 +1,21 @@
 /**
- * Open runs in words: `run "a" (order) waits for signal "approval"`.
+ * Describes open runs: `run "a" (order) waits for signal "approval"`.
  *
  * @module
  */
 
-import { show } from "../util/show.ts";
 import type { OpenRun, Wait } from "../options.ts";
+import { show } from "../util/show.ts";
 
-/** How many runs, and how many waits of each, are told of. */
+/** How many runs, and how many waits of each, are described. */
 const MAX_RUNS = 20;
 const MAX_WAITS = 5;
 
-/** One line for each run. */
-export function linesOf(runs: readonly OpenRun[], now: number): string[] {
+/** Describes each run in one line. */
+export function describeOpenRuns(runs: readonly OpenRun[], now: number): string[] {
   const lines = runs.slice(0, MAX_RUNS).map(({ workflowId, workflowName, waitsFor }) => {
-    const waits = waitsFor.slice(0, MAX_WAITS).map((wait) => textOf(wait, now));
-    if (waits.length === 0) waits.push("nothing that its context knows: its code waits for a promise of its own");
+    const waits = waitsFor.slice(0, MAX_WAITS).map((wait) => describeWait(wait, now));
+    if (waits.length === 0) waits.push("a promise that is not of its context");
     if (waitsFor.length > MAX_WAITS) waits.push(`${waitsFor.length - MAX_WAITS} more`);
     return `run ${show(workflowId)} (${workflowName}) waits for ${waits.join(", ")}`;
   });
@@ -23,7 +23,7 @@ export function linesOf(runs: readonly OpenRun[], now: number): string[] {
   return lines;
 }
 
-function textOf(wait: Wait, now: number): string {
+function describeWait(wait: Wait, now: number): string {
   const due = (at: number) => `due in ${at - now} ms`;
   switch (wait.type) {
     case "signal":
@@ -32,8 +32,8 @@ function textOf(wait: Wait, now: number): string {
       return `a timer ${due(wait.dueAt)}`;
     case "activity": {
       const { name, attempt, status, retryAt } = wait;
-      const stands = { running: "runs", retrying: `is ${due(retryAt!)}`, queued: "has not begun" };
-      return `activity ${show(name)}, whose attempt ${attempt} ${stands[status]}`;
+      const phases = { running: "is running", retrying: `is ${due(retryAt!)}`, queued: "is queued" };
+      return `activity ${show(name)} (attempt ${attempt} ${phases[status]})`;
     }
     case "child":
       return `child ${show(wait.workflowId)}`;
@@ -43,8 +43,8 @@ function textOf(wait: Wait, now: number): string {
       return "a slot of maxConcurrentWorkflows";
     case "dormant":
       return wait.wakesAt === undefined
-        ? "something from outside (it is dormant)"
-        : `a time ${due(wait.wakesAt)} (it is dormant)`;
+        ? "a delivery (the run is dormant)"
+        : `a timer ${due(wait.wakesAt)} (the run is dormant)`;
     case "start":
       return `its start, ${due(wait.startAt)}`;
   }

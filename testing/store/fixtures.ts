@@ -1,5 +1,5 @@
 /**
- * What the cases for stores are made of: their type, the events and states that they write, and small ways to write them.
+ * What all cases of the store contract use: the type of a case, sample events and states, and functions that write them.
  *
  * @module
  */
@@ -15,20 +15,20 @@ import type {
 } from "../../types.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 
-/** Makes a new, empty store, which the case need not dispose of. */
+/** Makes a new, empty store. It is disposed of after the case. */
 export type MakeStore = () => Promise<WorkflowStore>;
 
-/** One sentence of the contract, and what rejects if it is not true of the stores that it can make. */
+/** One sentence of the contract, and a function that checks it. */
 export interface CaseBody {
   /** The sentence. */
   readonly name: string;
-  /** What is probably broken if it is not true, where the name does not say so. */
+  /** What is probably broken if the sentence is not true, where the name does not say so. */
   readonly likely?: string;
-  /** Rejects if the sentence is not true. `reopen` opens a store again; one that cannot be opened again, it answers. */
+  /** Rejects if the sentence is not true. `reopen` opens a store again, or returns the same store if it cannot. */
   readonly run: (makeStore: MakeStore, reopen: (store: WorkflowStore) => Promise<WorkflowStore>) => Promise<void>;
 }
 
-/** What is malformed on purpose. */
+/** A value that may be malformed on purpose. */
 // deno-lint-ignore no-explicit-any
 export type Anything = any;
 
@@ -46,7 +46,7 @@ export const completed: WorkflowEvent = { type: "workflow_completed", at: 9, res
 export const failed: WorkflowEvent = { type: "workflow_failed", at: 9, error };
 export const canceled: WorkflowEvent = { type: "workflow_canceled", at: 9, error };
 
-/** A batch that starts run "1" of workflow "a", but for what the case says. */
+/** A batch that starts run "1" of workflow "a", with changes. */
 export const batch = (part: Partial<AppendBatch> = {}): AppendBatch => ({
   workflowId: "a",
   runId: "1",
@@ -69,32 +69,34 @@ const everyField: WorkflowStateInit = {
   updatedAt: 0.5,
 };
 
-/** A state with something in every field, of which every part is new. */
-export const whole = (part: Partial<WorkflowStateInit> = {}): WorkflowStateInit => ({
+/** A new state with a value in every field, with changes. */
+export const fullState = (part: Partial<WorkflowStateInit> = {}): WorkflowStateInit => ({
   ...structuredClone(everyField),
   ...part,
 });
 
-/** Starts run "1" of workflow "a" with these events. */
-export async function startedIn(makeStore: MakeStore, ...events: WorkflowEvent[]): Promise<WorkflowStore> {
+/** Makes a store with run "1" of workflow "a", which has these events. */
+export async function storeWithRun(makeStore: MakeStore, ...events: WorkflowEvent[]): Promise<WorkflowStore> {
   const store = await makeStore();
   await store.append(batch({ events: [started, ...events] }));
   return store;
 }
 
-/** Saves workflows with these IDs, one after the other. */
-export async function holding(store: WorkflowStore, ...ids: string[]): Promise<WorkflowStore> {
+/** Saves workflows with these IDs, one after the other. Returns the store. */
+export async function saveIds(store: WorkflowStore, ...ids: string[]): Promise<WorkflowStore> {
   for (const workflowId of ids) await store.save({ workflowId, runId: "1", status: "completed" });
   return store;
 }
 
+/** The IDs of the listed workflows. */
 export async function idsOf(store: WorkflowStore, filter?: WorkflowFilter): Promise<string[]> {
   return (await store.list(filter)).map(({ workflowId }) => workflowId);
 }
 
+/** Checks that a batch is refused with a conflict, and that nothing has changed. */
 export async function rejectsWithConflict(store: WorkflowStore, part: Partial<AppendBatch>): Promise<void> {
   const before = await store.load("a");
   const { code } = await assertRejects(() => store.append(batch(part)), WorkflowError, "append()");
   assertEquals(code, "conflict", "the code of the error");
-  assertEquals(await store.load("a"), before, "what is stored, before and after the conflict");
+  assertEquals(await store.load("a"), before, "the stored state after the conflict and before it");
 }

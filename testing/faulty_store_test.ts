@@ -1,4 +1,4 @@
-/** What a `FaultyStore` does to calls, what it tells of it, and that it is decided by the seed alone. */
+/** The faults of a `FaultyStore`, how it reports them, and that the seed alone decides them. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -11,7 +11,7 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { FaultyStore, type FaultyStoreOptions, type StoreFault } from "@rockpool/workflow/testing";
-import { withoutSubscribe } from "../../tests/support/testing.ts";
+import { withoutSubscribe } from "../tests/support/testing.ts";
 
 const batch: AppendBatch = {
   workflowId: "a",
@@ -28,7 +28,7 @@ const calls = (store: WorkflowStore): Record<StoreFault["operation"], () => Prom
   append: () => store.append({ ...batch, workflowId: crypto.randomUUID() }),
 });
 
-/** Calls every method so often, and tells how each call ended. */
+/** Calls every method this many times, and returns how each call ended. */
 async function outcomes(store: FaultyStore, times = 40): Promise<string[]> {
   const ended: string[] = [];
   for (let i = 0; i < times; i++) {
@@ -74,15 +74,15 @@ for (const operation of ["save", "load", "list", "delete", "append"] as const) {
   });
 }
 
-Deno.test("FaultyStore.append() refuses with a conflict that is none", async () => {
+Deno.test("FaultyStore.append() refuses with a false conflict", async () => {
   const store = new FaultyStore(undefined, { seed: 7, conflict: 1 });
-  const message = "FaultyStore: append 1 was refused with a conflict that is none (seed 7)";
+  const message = "FaultyStore: append 1 was refused with a false conflict (seed 7)";
   const error = await assertRejects(() => store.append(batch), WorkflowError, message);
   assertEquals([error.code, await store.load("a")], ["conflict", null]);
   assertEquals(store.faults, [{ operation: "append", nth: 1, kind: "conflict" }]);
 });
 
-Deno.test("FaultyStore fails about as often as it is told to, by the seed", async () => {
+Deno.test("FaultyStore fails with the given probabilities, as the seed decides", async () => {
   const options: FaultyStoreOptions = { failBefore: 0.1, failAfter: 0.2, conflict: 0.3 };
   const store = new FaultyStore(undefined, { ...options, seed: 1 });
   const ended = await outcomes(store);
@@ -106,7 +106,7 @@ Deno.test("FaultyStore leaves out the fault that is suppressed, and no other", a
   assertEquals(some.faults, all.faults.filter((fault) => fault !== second));
 });
 
-Deno.test("FaultyStore takes virtual time, calls at the same time take it together", async () => {
+Deno.test("FaultyStore takes virtual time, in parallel for parallel calls", async () => {
   const clock = new VirtualClock({ startAt: 100 });
   const store = new FaultyStore(undefined, { latencyMs: [10, 10], clock });
   store.before.save = ({ workflowId }) => void log.push(`${workflowId} begins`);
@@ -121,7 +121,7 @@ Deno.test("FaultyStore takes virtual time, calls at the same time take it togeth
   assertEquals(store.faults.at(-1), { operation: "save", nth: 3, kind: "delay", delayMs: 10 });
 });
 
-Deno.test("FaultyStore does its call in the middle of the time that it takes", async () => {
+Deno.test("FaultyStore makes the call in the middle of its latency", async () => {
   const clock = new VirtualClock();
   const inner = new InMemoryStore();
   const at: number[] = [];
@@ -138,7 +138,7 @@ Deno.test("FaultyStore delays calls by different times, so that they overtake ea
   assertEquals([order.toSorted(), order.join() === "1,2,3,4,5"], [[1, 2, 3, 4, 5], false]);
 });
 
-Deno.test("FaultyStore takes time from an executor, whose clock stands still for its store otherwise", async () => {
+Deno.test("FaultyStore takes time although the executor holds its clock while it waits for the store", async () => {
   const clock = new VirtualClock();
   const store = new FaultyStore(undefined, { latencyMs: [20, 20], clock });
   await using executor = new Executor({ store, clock });
@@ -150,7 +150,7 @@ Deno.test("FaultyStore takes time from an executor, whose clock stands still for
   assertEquals(store.faults.map(({ kind }) => kind), Array(store.faults.length).fill("delay"));
 });
 
-Deno.test("FaultyStore.subscribe() is there if the store inside has it", async () => {
+Deno.test("FaultyStore.subscribe() exists if the inner store has it", async () => {
   const store = new FaultyStore();
   const told: unknown[] = [];
   const end = store.subscribe!((...change) => told.push(change));

@@ -1,5 +1,5 @@
 /**
- * What the cases of executors on a store are made of.
+ * What the cases of executors on a store use.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import type { ExecutorOptions } from "../../options.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../../types.ts";
 import { hop } from "../../util/macrotask.ts";
 import { assert } from "../assert.ts";
-import type { CaseBody } from "./case.ts";
+import type { CaseBody } from "./fixtures.ts";
 
-/** A case of executors. */
+/** A case of executors on a store. */
 export interface ExecutorCase extends CaseBody {
-  /** Of which stores it is true. */
+  /** Which stores the case is for; all by default. */
   readonly needs?: { readonly subscribe: boolean };
 }
 
 /** The time at which every case begins. */
 export const START = 1_000_000;
 
-/** A store, a clock that jumps, and executors that are closed when the case is over. */
-export class Scene {
-  /** The store; another one after a crash if it can be opened again. */
+/** A store, a clock that jumps, and executors that are closed at the end of the case. */
+export class ExecutorFixture {
+  /** The store. After a crash it is another one, if the store can be opened again. */
   store: WorkflowStore;
-  /** Calls of executors that have not settled: an executor that is closed does not wait for what it reads. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** Store calls in flight: a closed executor does not wait for its reads. */
+  readonly #inFlight = new Set<Promise<unknown>>();
   /** The clock of all executors. */
   readonly clock: VirtualClock = new VirtualClock({ startAt: START });
   readonly #reopen: (store: WorkflowStore) => Promise<WorkflowStore>;
@@ -37,7 +37,7 @@ export class Scene {
     this.#reopen = reopen;
   }
 
-  /** Makes one more executor, on the store unless the options say otherwise. */
+  /** Makes another executor, on the store unless the options name one. */
   executor({ store = this.store, ...options }: Partial<ExecutorOptions> = {}): Executor {
     const defaults = { clock: this.clock, random: () => 0.5, onError: () => {} };
     const executor = new Executor({ ...defaults, ...options, store: this.#watched(store) });
@@ -45,34 +45,34 @@ export class Scene {
     return executor;
   }
 
-  /** Ends an executor as the end of its process would: its runs stay as they are stored. */
+  /** Ends an executor like the end of its process: its runs stay as they are stored. */
   async crash(executor: Executor): Promise<void> {
     await executor.close();
     this.store = await this.#reopen(this.store);
   }
 
-  /** What is stored of a workflow that must be there. */
+  /** Loads a workflow that must be stored. */
   async load(workflowId: string): Promise<WorkflowState> {
     const state = await this.store.load(workflowId);
-    assert(state !== null, `Expected workflow "${workflowId}" to be stored, but load() answered null`);
+    assert(state !== null, `Expected workflow "${workflowId}" to be stored, but load() returned null`);
     return state;
   }
 
-  /** Waits until a history has so many events. */
-  async grown(workflowId: string, length: number): Promise<void> {
+  /** Waits until a history has this many events. */
+  async waitForLength(workflowId: string, length: number): Promise<void> {
     while ((await this.load(workflowId)).history.length < length) await new Promise<void>((resolve) => hop(resolve));
   }
 
-  /** Closes the executors, and waits until nobody uses the store. */
+  /** Closes the executors, and waits until no store call is in flight. */
   async close(): Promise<void> {
     await Promise.all(this.#executors.map((executor) => executor.close()));
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
   }
 
   #watched(store: WorkflowStore): WorkflowStore {
     const watch = <T>(call: Promise<T>): Promise<T> => {
-      this.#underWay.add(call);
-      const over = () => void this.#underWay.delete(call);
+      this.#inFlight.add(call);
+      const over = () => void this.#inFlight.delete(call);
       call.then(over, over);
       return call;
     };
@@ -91,26 +91,26 @@ export class Scene {
  * Makes a case.
  *
  * @param name The sentence.
- * @param likely What of the store is probably broken if it is not true.
- * @param run Rejects if it is not true.
- * @param needs Of which stores it is true.
+ * @param likely What the store probably breaks if the sentence is not true.
+ * @param run Rejects if the sentence is not true.
+ * @param needs Which stores the case is for; all by default.
  */
 export function executorCase(
   name: string,
   likely: string,
-  run: (scene: Scene) => Promise<void>,
+  run: (fixture: ExecutorFixture) => Promise<void>,
   needs?: ExecutorCase["needs"],
 ): ExecutorCase {
   return {
     name,
     likely,
-    needs,
+    ...(needs === undefined ? {} : { needs }),
     async run(makeStore, reopen) {
-      const scene = new Scene(await makeStore(), reopen);
+      const fixture = new ExecutorFixture(await makeStore(), reopen);
       try {
-        await run(scene);
+        await run(fixture);
       } finally {
-        await scene.close();
+        await fixture.close();
       }
     },
   };
@@ -119,5 +119,5 @@ export function executorCase(
 /** The types of a history's events. */
 export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);
 
-/** A promise that does not settle. */
+/** A promise that never settles. */
 export const forever = (): Promise<never> => new Promise<never>(() => {});

@@ -1,5 +1,5 @@
 /**
- * What holds of `save()`, `load()` and `delete()`.
+ * The contract of `save()`, `load()` and `delete()`.
  *
  * @module
  */
@@ -12,28 +12,28 @@ import {
   type CaseBody,
   completed,
   fired,
-  holding,
+  fullState,
   idsOf,
+  saveIds,
   started,
-  startedIn,
-  whole,
-} from "./case.ts";
+  storeWithRun,
+} from "./fixtures.ts";
 
-/** What holds of `save()`. */
+/** The contract of `save()`. */
 export const saveCases: CaseBody[] = [
   {
     name: "save() writes the whole state of a workflow",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole());
-      assertEquals(await store.load("a"), whole() as WorkflowState);
+      await store.save(fullState());
+      assertEquals(await store.load("a"), fullState() as WorkflowState);
     },
   },
   {
-    name: "save() replaces what is stored",
+    name: "save() replaces the stored state",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole());
+      await store.save(fullState());
       await store.save({ workflowId: "a", status: "running", updatedAt: 3 });
       assertEquals(await store.list(), [{
         workflowId: "a",
@@ -47,7 +47,7 @@ export const saveCases: CaseBody[] = [
     },
   },
   {
-    name: "save() gives what the argument leaves out its default",
+    name: "save() gives omitted properties their defaults",
     async run(makeStore) {
       const store = await makeStore();
       await store.save({ workflowId: "a", status: "failed" });
@@ -57,17 +57,17 @@ export const saveCases: CaseBody[] = [
     },
   },
   {
-    name: "save() takes undefined for left out",
+    name: "save() treats a property that is undefined as omitted",
     async run(makeStore) {
       const store = await makeStore();
-      const absent = Object.fromEntries(Object.keys(whole()).map((key) => [key, undefined]));
+      const absent = Object.fromEntries(Object.keys(fullState()).map((key) => [key, undefined]));
       await store.save({ ...absent, workflowId: "a", status: "running" });
       const keys = ["createdAt", "history", "runId", "status", "updatedAt", "workflowId", "workflowName"];
       assertEquals(Object.keys((await store.load("a"))!).sort(), keys);
     },
   },
   {
-    name: "save() lets createdAt survive when the argument leaves it out",
+    name: "save() preserves createdAt if it is omitted",
     async run(makeStore) {
       const store = await makeStore();
       await store.save({ workflowId: "a", status: "running", createdAt: -7 });
@@ -76,7 +76,7 @@ export const saveCases: CaseBody[] = [
     },
   },
   {
-    name: "save() writes the createdAt that it is given",
+    name: "save() writes the given createdAt",
     async run(makeStore) {
       const store = await makeStore();
       await store.save({ workflowId: "a", status: "running", createdAt: 1 });
@@ -87,35 +87,35 @@ export const saveCases: CaseBody[] = [
   {
     name: "save() puts a new workflow last in the order of creation",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "b", "c");
+      const store = await saveIds(await makeStore(), "b", "c");
       await store.save({ workflowId: "a", status: "running", createdAt: -1e9 });
       assertEquals(await idsOf(store), ["b", "c", "a"]);
     },
   },
   {
-    name: "save() keeps the place of a workflow that is stored",
+    name: "save() keeps the place of a stored workflow",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "a", "b", "c");
+      const store = await saveIds(await makeStore(), "a", "b", "c");
       await store.save({ workflowId: "a", status: "running", runId: "2", createdAt: 8e15 });
       assertEquals(await idsOf(store), ["a", "b", "c"]);
     },
   },
   {
-    name: "save() changes nothing when it saves the same again",
+    name: "save() changes nothing when it saves the same state again",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole());
+      await store.save(fullState());
       const before = (await store.load("a"))!;
-      await store.save(whole());
+      await store.save(fullState());
       await store.save(before);
       assertEquals([await store.load("a"), await store.list()], [before, [before]]);
     },
   },
   {
-    name: "save() rejects a state that is malformed with a TypeError, and nothing has changed",
+    name: "save() rejects a malformed state with a TypeError, and changes nothing",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole());
+      await store.save(fullState());
       const parts: Anything[] = [
         { status: undefined },
         { status: "done" },
@@ -134,84 +134,87 @@ export const saveCases: CaseBody[] = [
         { createdAt: NaN },
         { updatedAt: null },
       ];
-      for (const state of [undefined, "a", ...parts.map((part) => whole({ status: "running", ...part }))]) {
+      for (const state of [undefined, "a", ...parts.map((part) => fullState({ status: "running", ...part }))]) {
         await assertRejects(() => store.save(state as WorkflowStateInit), TypeError);
-        assertEquals(await store.list(), [whole() as WorkflowState]);
+        assertEquals(await store.list(), [fullState() as WorkflowState]);
       }
     },
   },
 ];
 
-/** What holds of `load()` and `delete()`. */
+/** The contract of `load()` and `delete()`. */
 export const loadAndDeleteCases: CaseBody[] = [
   {
-    name: "load() answers the stored state",
+    name: "load() returns the stored state",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "b");
-      await store.save(whole());
-      assertEquals(await store.load("a"), whole() as WorkflowState);
+      const store = await saveIds(await makeStore(), "b");
+      await store.save(fullState());
+      assertEquals(await store.load("a"), fullState() as WorkflowState);
     },
   },
   {
-    name: "load() answers null if there is none",
+    name: "load() returns null if there is none",
     async run(makeStore) {
-      assertEquals(await (await holding(await makeStore(), "b")).load("a"), null);
+      assertEquals(await (await saveIds(await makeStore(), "b")).load("a"), null);
     },
   },
   {
-    name: "load() and list() do not change anything",
+    name: "load() and list() change nothing",
     async run(makeStore) {
-      const store = await startedIn(makeStore, fired(2));
+      const store = await storeWithRun(makeStore, fired(2));
       const before = structuredClone((await store.load("a"))!);
       for (let i = 0; i < 3; i++) assertEquals([await store.load("a"), await store.list()], [before, [before]]);
       await store.append(batch({ expectedLength: 2, events: [completed] }));
     },
   },
   {
-    name: "delete() forgets a workflow",
+    name: "delete() deletes a workflow",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "a", "b");
+      const store = await saveIds(await makeStore(), "a", "b");
       await store.delete("a");
       assertEquals([await store.load("a"), await idsOf(store)], [null, ["b"]]);
       assertEquals(await idsOf(store, { status: "completed" }), ["b"]);
     },
   },
   {
-    name: "delete() forgets a workflow's place in the order of creation",
+    name: "delete() deletes a workflow's place in the order of creation",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "a", "b");
+      const store = await saveIds(await makeStore(), "a", "b");
       await store.delete("a");
-      await holding(store, "a");
+      await saveIds(store, "a");
       assertEquals(await idsOf(store), ["b", "a"]);
     },
   },
   {
-    name: "delete() forgets a workflow's createdAt",
+    name: "delete() deletes a workflow's createdAt",
     async run(makeStore) {
       const store = await makeStore();
       await store.save({ workflowId: "a", status: "running", createdAt: -7 });
       await store.delete("a");
       await store.save({ workflowId: "a", status: "running" });
-      assert((await store.load("a"))?.createdAt !== -7, "createdAt of a workflow that was deleted came back");
+      assert(
+        (await store.load("a"))?.createdAt !== -7,
+        "Expected a new createdAt, but that of the deleted workflow came back",
+      );
     },
   },
   {
     name: "delete() does nothing if the workflow is not stored",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "b");
+      const store = await saveIds(await makeStore(), "b");
       await store.delete("a");
       await store.delete("a");
       assertEquals(await idsOf(store), ["b"]);
     },
   },
   {
-    name: "delete() leaves what was answered before as it was",
+    name: "delete() does not change states that were returned before",
     async run(makeStore) {
       const store = await makeStore();
-      await store.save(whole());
+      await store.save(fullState());
       const state = await store.load("a");
       await store.delete("a");
-      assertEquals(state, whole() as WorkflowState);
+      assertEquals(state, fullState() as WorkflowState);
     },
   },
 ];

@@ -1,4 +1,4 @@
-/** What `storeCases` and `testStore` do with cases and stores; and the stores that keep the contract. */
+/** `storeCases()` and `testStore()`, and the stores of the package that must fulfil the contract. */
 
 import { assert, assertEquals, assertRejects, assertThrows, fail } from "@std/assert";
 import { InMemoryStore, VirtualClock, type WorkflowStore } from "@rockpool/workflow";
@@ -13,7 +13,7 @@ testStore(Deno.test, () => new FaultyStore(), { name: "FaultyStore" });
 testStore(
   Deno.test,
   () => new FaultyStore(withoutSubscribe(), { latencyMs: [0, 20], clock: new VirtualClock() }),
-  { name: "FaultyStore that takes time", subscribe: false },
+  { name: "FaultyStore with latency", subscribe: false },
 );
 
 const caseOf = (wanted: string, options?: StoreCasesOptions) =>
@@ -21,36 +21,36 @@ const caseOf = (wanted: string, options?: StoreCasesOptions) =>
 
 const namesOf = (options: StoreCasesOptions) => storeCases(options).map(({ name }) => name);
 
-Deno.test("storeCases() has every name once, and the tiers one after the other", () => {
+Deno.test("storeCases() has each name once, and the tiers one after the other", () => {
   const names = namesOf({ reopen });
   assertEquals(names.length, new Set(names).size);
   assertEquals(names, [...namesOf({ reopen, tier: "store" }), ...namesOf({ reopen, tier: "executor" })]);
 });
 
-Deno.test("storeCases() has cases for what a store can do beyond the rest", () => {
+Deno.test("storeCases() has cases for the optional abilities of a store", () => {
   const [all, silent, reopened] = [{}, { subscribe: false }, { reopen }].map(namesOf);
   const missing = all.filter((name) => !silent.includes(name));
   assertEquals(missing.length, 6);
   assert(missing.slice(0, 5).every((name) => name.startsWith("subscribe()")), missing.join());
   assertEquals(silent.filter((name) => !all.includes(name)), [
-    "an executor says that it cannot wait for runs that another one drives",
+    "an executor without notifications refuses to wait for runs of another one",
   ]);
   assertEquals(reopened.length, all.length + 2);
 });
 
-Deno.test("storeCases() says what to do when a store has no subscribe", async () => {
+Deno.test("storeCases() says which option to pass when a store has no subscribe", async () => {
   const { run } = caseOf("subscribe() calls every listener");
-  const message = "The store has no subscribe(): check it with { subscribe: false }";
+  const message = "The store has no subscribe(): pass { subscribe: false }";
   await assertRejects(() => run(() => withoutSubscribe()), Error, message);
 });
 
-/** A store that notes when it is disposed of. */
+/** A store that logs its disposal. */
 const noting = (log: string[], name: string, part: Partial<WorkflowStore> = {}, store = new InMemoryStore()) =>
   Object.assign(store, { ...part, [Symbol.asyncDispose]: () => Promise.resolve(log.push(name)) });
 
-Deno.test("storeCases() disposes of every store that a case was given, the last one first", async () => {
+Deno.test("storeCases() disposes of every store of a case, the last one first", async () => {
   const log: string[] = [];
-  const { run } = caseOf("append() rejects with a conflict if the run is not there");
+  const { run } = caseOf("append() rejects with a conflict if the run does not exist");
   let made = 0;
   await run(() => Promise.resolve(noting(log, `${++made}`)));
   assertEquals(log, ["2", "1"]);
@@ -73,8 +73,8 @@ Deno.test("storeCases() disposes of stores that are opened again, and of those w
   assertEquals(log, ["opened again", "made"]);
 });
 
-Deno.test("storeCases() fails a case whose store cannot be disposed of", async () => {
-  const { run } = caseOf("load() answers null if there is none");
+Deno.test("storeCases() fails a case if disposal fails", async () => {
+  const { run } = caseOf("load() returns null if there is none");
   const dispose = () => {
     throw new Error("still in use");
   };
@@ -85,16 +85,16 @@ Deno.test("storeCases() fails a case whose store cannot be disposed of", async (
   );
 });
 
-Deno.test("storeCases() blames no store for a factory that fails", async () => {
-  for (const { name, run } of [caseOf("list() answers whole states"), storeCases({ tier: "executor" })[0]]) {
+Deno.test("storeCases() does not blame the store if the factory fails", async () => {
+  for (const { name, run } of [caseOf("list() returns whole states"), storeCases({ tier: "executor" })[0]]) {
     const { message } = await assertRejects(() => run(() => Promise.reject(new Error("no connection"))), Error);
     assertEquals(message, "no connection", name);
   }
 });
 
-Deno.test("storeCases() fails a case that waits in vain", async () => {
+Deno.test("storeCases() fails a case that does not end", async () => {
   const stuck = () => Object.assign(new InMemoryStore(), { list: () => new Promise<never>(() => {}) });
-  const { run } = caseOf("list() answers whole states", { timeoutMs: 1 });
+  const { run } = caseOf("list() returns whole states", { timeoutMs: 1 });
   await assertRejects(() => run(stuck), Error, "The case did not end within 1 ms");
 });
 
@@ -103,6 +103,16 @@ Deno.test("storeCases() and testStore() refuse bad arguments", () => {
   const any = (value: unknown) => value as any;
   const beginning = "Cannot make the cases of a store: ";
   assertThrows(() => storeCases(any(null)), TypeError, `${beginning}"options" must be an object, got null`);
+  assertThrows(
+    () => storeCases({ tiers: "store" } as StoreCasesOptions),
+    TypeError,
+    `${beginning}"options" has no option "tiers"; did you mean "tier"?`,
+  );
+  assertThrows(
+    () => testStore(() => {}, () => withoutSubscribe(), any({ nam: "x" })),
+    TypeError,
+    'Cannot test a store: "options" has no option "nam"; did you mean "name"?',
+  );
   assertThrows(
     () => storeCases({ tier: any("x") }),
     TypeError,

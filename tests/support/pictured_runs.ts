@@ -7,8 +7,8 @@
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
 import type { PicturedRun } from "@rockpool/workflow/pictures";
 import { seeded } from "@rockpool/workflow/testing";
-import { randomProgram, randomStep, randomVisits } from "../tests/support/random_workflow.ts";
-import { play } from "../tests/support/restarts.ts";
+import { randomProgram, randomStep, randomVisits } from "./random_workflow.ts";
+import { play } from "./restarts.ts";
 
 const error = { name: "RangeError", message: "No luck" };
 

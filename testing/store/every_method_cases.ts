@@ -1,5 +1,5 @@
 /**
- * What holds of every method of a store: one step, IDs, values, copies.
+ * The contract of all methods of a store: atomicity, IDs, values, copies.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import {
   type CaseBody,
   completed,
   fired,
-  holding,
+  fullState,
   idsOf,
+  saveIds,
   signal,
   started,
-  startedIn,
-  whole,
-} from "./case.ts";
+  storeWithRun,
+} from "./fixtures.ts";
 
-/** Changes what it can of a value and of all its parts. */
+/** Changes a value and all of its parts, as far as they can be changed. */
 function change(value: Anything, seen: Set<unknown> = new Set()): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
@@ -49,7 +49,7 @@ const everyMethod: Record<string, (store: WorkflowStore, workflowId: string) => 
   append: (store, workflowId) => store.append(batch({ workflowId })),
 };
 
-/** Values of every kind that structured clone takes, new ones at every call. */
+/** Values of every kind that structured clone can copy, new ones at every call. */
 function storable(): unknown[] {
   const cyclic: Anything = { shared: { n: 1 } };
   cyclic.list = [cyclic, cyclic.shared];
@@ -72,17 +72,17 @@ function storable(): unknown[] {
   ];
 }
 
-/** Where a value can stand: how to write it there, and where it is found. */
+/** The places of values in a state or a batch: how to write a value there, and how to find it in the stored state. */
 const places: Record<string, [(store: WorkflowStore, value: unknown) => Promise<void>, (state: Anything) => unknown]> =
   {
-    "input": [(store, input) => store.save(whole({ input })), (state) => state.input],
-    "result": [(store, result) => store.save(whole({ result })), (state) => state.result],
+    "input": [(store, input) => store.save(fullState({ input })), (state) => state.input],
+    "result": [(store, result) => store.save(fullState({ result })), (state) => state.result],
     "error.data": [
-      (store, value) => store.save(whole({ error: { name: "Error", message: "m", data: { value } } })),
+      (store, value) => store.save(fullState({ error: { name: "Error", message: "m", data: { value } } })),
       (state) => state.error.data.value,
     ],
     "history": [
-      (store, value) => store.save(whole({ history: [started, signal(value)] })),
+      (store, value) => store.save(fullState({ history: [started, signal(value)] })),
       (state) => state.history[1].payload,
     ],
     "events[0].input": [
@@ -95,12 +95,12 @@ const places: Record<string, [(store: WorkflowStore, value: unknown) => Promise<
     ],
   };
 
-/** What holds of every method. */
-export const everyCases: CaseBody[] = [
+/** The contract of all methods. */
+export const everyMethodCases: CaseBody[] = [
   {
     name: "every method takes effect as one atomic step",
     async run(makeStore) {
-      const store = await startedIn(makeStore);
+      const store = await storeWithRun(makeStore);
       const calls: Promise<unknown>[] = [];
       const seen: (WorkflowState | null)[] = [];
       const look = () => {
@@ -120,7 +120,10 @@ export const everyCases: CaseBody[] = [
       look();
       await Promise.all(calls);
       for (const state of seen) {
-        assert(state !== null && state.history.length % 2 === 1, "half of a batch");
+        assert(
+          state !== null && state.history.length % 2 === 1,
+          "Expected to load whole batches, but half of a batch was stored",
+        );
         assertEquals(
           [state.status, state.result],
           state.history.length === 23 ? ["completed", "out"] : [
@@ -133,7 +136,7 @@ export const everyCases: CaseBody[] = [
     },
   },
   {
-    name: "every method shows its effect to whoever calls after it has settled",
+    name: "every method has its effect when it settles: later calls see it",
     async run(makeStore) {
       const store = await makeStore();
       for (let i = 0; i < 20; i++) {
@@ -148,7 +151,7 @@ export const everyCases: CaseBody[] = [
     },
   },
   {
-    name: "every method rejects and does not throw",
+    name: "every method rejects, and does not throw",
     async run(makeStore) {
       const store = await makeStore();
       const calls = [
@@ -163,16 +166,16 @@ export const everyCases: CaseBody[] = [
         try {
           answer = call();
         } catch (error) {
-          throw new Error("Expected the call to answer a promise, but it threw", { cause: error });
+          throw new Error("Expected the call to return a promise, but it threw", { cause: error });
         }
         await assertRejects(() => answer!, Error);
       }
     },
   },
   {
-    name: "every method rejects an ID that is empty or no string with a TypeError",
+    name: "every method rejects an ID that is empty or not a string with a TypeError",
     async run(makeStore) {
-      const store = await holding(await makeStore(), "a");
+      const store = await saveIds(await makeStore(), "a");
       for (const call of Object.values(everyMethod)) {
         for (const id of ["", undefined, null, 1, ["a"], new String("a")]) {
           await assertRejects(() => call(store, id as string), TypeError);
@@ -182,7 +185,7 @@ export const everyCases: CaseBody[] = [
     },
   },
   {
-    name: "every method tells IDs apart as strings are, whatever they contain",
+    name: "every method compares IDs as strings, whatever they contain",
     async run(makeStore) {
       const store = await makeStore();
       const ids = [" ", "A", "a", "__proto__", "constructor", "\0", "a\0", "a/b\n", "..", "%00", "\u00e9", "e\u0301"];
@@ -202,11 +205,11 @@ export const everyCases: CaseBody[] = [
   },
   ...Object.entries(places).flatMap(([place, [put, take]]): CaseBody[] => [
     {
-      name: `values in ${place} are what structured clone takes`,
+      name: `values in ${place} can be everything that structured clone can copy`,
       async run(makeStore) {
         const store = await makeStore();
         for (const value of [...storable(), storable()]) {
-          await store.save(whole());
+          await store.save(fullState());
           await put(store, value);
           const stored: Anything = take(await store.load("a"));
           assertEquals(stored, value);
@@ -215,10 +218,10 @@ export const everyCases: CaseBody[] = [
       },
     },
     {
-      name: `a value in ${place} that is none of them is refused with the path to it, and nothing has changed`,
+      name: `a value in ${place} that cannot be copied is refused with its path, and nothing changes`,
       async run(makeStore) {
         const store = await makeStore();
-        await store.save(whole());
+        await store.save(fullState());
         const before = await store.load("a");
         const values = [() => {}, Symbol("s"), Promise.resolve(), new WeakMap(), {
           get n() {
@@ -233,11 +236,11 @@ export const everyCases: CaseBody[] = [
       },
     },
     {
-      name: `what is given in ${place} is copied at the call: later changes do not reach the store`,
+      name: `a value in ${place} is copied at the call: later changes do not reach the store`,
       async run(makeStore) {
         const store = await makeStore();
         for (let i = 0; i < storable().length; i++) {
-          await store.save(whole());
+          await store.save(fullState());
           const given = { value: storable()[i] };
           const written = put(store, given);
           change(given);
@@ -248,14 +251,14 @@ export const everyCases: CaseBody[] = [
     },
   ]),
   {
-    name: "what is given in the fields of a state and of a batch is copied at the call",
+    name: "the fields of a state and of a batch are copied at the call",
     async run(makeStore) {
       const store = await makeStore();
-      const state: Anything = whole();
+      const state: Anything = fullState();
       const saved = store.save(state);
       change(state);
       await saved;
-      assertEquals(await store.load("a"), whole() as WorkflowState);
+      assertEquals(await store.load("a"), fullState() as WorkflowState);
       const given: Anything = batch({ workflowId: "b", events: [{ ...started }] });
       const appended = store.append(given);
       change(given);
@@ -264,11 +267,11 @@ export const everyCases: CaseBody[] = [
     },
   },
   {
-    name: "what is answered can be changed by nobody: changes do not reach the store",
+    name: "a returned state is a copy or frozen: changes do not reach the store",
     async run(makeStore) {
       const store = await makeStore();
       const expected = () =>
-        whole({ input: { list: [{ n: 1 }], date: new Date(5), map: new Map([["k", { n: 1 }]]) } }) as WorkflowState;
+        fullState({ input: { list: [{ n: 1 }], date: new Date(5), map: new Map([["k", { n: 1 }]]) } }) as WorkflowState;
       await store.save(expected());
       for (const answer of [await store.load("a"), ...await store.list()]) {
         change(answer);

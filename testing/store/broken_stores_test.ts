@@ -1,4 +1,4 @@
-/** The contract of `WorkflowStore`: whoever breaks a sentence of it is told which one. */
+/** The store contract finds deliberately broken stores, and names the sentence that is not true. */
 
 import { assert, assertEquals, assertRejects, fail } from "@std/assert";
 import {
@@ -15,10 +15,10 @@ import { storeCases, type StoreCasesOptions } from "@rockpool/workflow/testing";
 const caseOf = (wanted: string, options?: StoreCasesOptions) =>
   storeCases(options).find(({ name }) => name === wanted) ?? fail(`No case is called: ${wanted}`);
 
-/** Stores that break one sentence, and the case that must say so. */
+/** Stores that break one sentence, and the case that must find it. */
 const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> = {
   "keeps a reference to what it is given": [
-    "what is given in input is copied at the call: later changes do not reach the store",
+    "a value in input is copied at the call: later changes do not reach the store",
     class extends InMemoryStore {
       #inputs = new Map<string, unknown>();
       override save(state: WorkflowStateInit) {
@@ -30,8 +30,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "hands out a copy that everybody shares": [
-    "what is answered can be changed by nobody: changes do not reach the store",
+  "returns one copy to all callers": [
+    "a returned state is a copy or frozen: changes do not reach the store",
     class extends InMemoryStore {
       #copies = new WeakMap<object, WorkflowState>();
       override async load(workflowId: string) {
@@ -44,7 +44,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "keeps values as JSON": [
-    "values in input are what structured clone takes",
+    "values in input can be everything that structured clone can copy",
     class extends InMemoryStore {
       override save(state: WorkflowStateInit) {
         const { input } = state ?? {};
@@ -53,7 +53,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "lists in another order every time": [
-    "list() answers in order of creation, whatever the IDs and the times",
+    "list() returns the order of creation, whatever the IDs and the times are",
     class extends InMemoryStore {
       #lists = 0;
       override async list(filter?: WorkflowFilter) {
@@ -72,7 +72,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "moves what is overwritten to the end": [
-    "save() keeps the place of a workflow that is stored",
+    "save() keeps the place of a stored workflow",
     class extends InMemoryStore {
       override async save(state: WorkflowStateInit) {
         const before = await super.load(state.workflowId);
@@ -85,7 +85,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "lists one more than the limit": [
-    "list() answers the first of what matches, as many as the limit says",
+    "list() returns the first states up to the limit",
     class extends InMemoryStore {
       override list(filter: WorkflowFilter = {}) {
         return super.list(filter?.limit ? { ...filter, limit: filter.limit + 1 } : filter);
@@ -93,7 +93,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "takes the limit first and filters then": [
-    "list() answers the first of what matches, as many as the limit says",
+    "list() returns the first states up to the limit",
     class extends InMemoryStore {
       override async list(filter?: WorkflowFilter) {
         const matching = await super.list(filter && { ...filter, limit: undefined });
@@ -103,8 +103,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "answers what has one of the labels": [
-    "list() answers the states that have all labels",
+  "returns what has one of the labels": [
+    "list() returns the states that have all labels",
     class extends InMemoryStore {
       override async list(filter?: WorkflowFilter) {
         const [first] = Object.entries(filter?.labels ?? {});
@@ -112,8 +112,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "counts a time that is given as later than itself": [
-    "list() answers the states that were created later and earlier than the times",
+  "treats createdAfter as inclusive": [
+    "list() returns the states that were created later or earlier than the times",
     class extends InMemoryStore {
       override list(filter?: WorkflowFilter) {
         const { createdAfter } = filter ?? {};
@@ -122,7 +122,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "loses the second write": [
-    "save() replaces what is stored",
+    "save() replaces the stored state",
     class extends InMemoryStore {
       override async save(state: WorkflowStateInit) {
         if (await super.load(state?.workflowId) === null) await super.save(state);
@@ -130,15 +130,15 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "loses createdAt": [
-    "save() lets createdAt survive when the argument leaves it out",
+    "save() preserves createdAt if it is omitted",
     class extends InMemoryStore {
       override save(state: WorkflowStateInit) {
         return super.save(state && { createdAt: Date.now(), ...state });
       }
     },
   ],
-  "remembers createdAt when the workflow is forgotten": [
-    "delete() forgets a workflow's createdAt",
+  "remembers createdAt of a deleted workflow": [
+    "delete() deletes a workflow's createdAt",
     class extends InMemoryStore {
       #created = new Map<string, number>();
       override async save(state: WorkflowStateInit) {
@@ -149,7 +149,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "merges what is saved into what is stored": [
-    "save() replaces what is stored",
+    "save() replaces the stored state",
     class extends InMemoryStore {
       override async save(state: WorkflowStateInit) {
         await super.save(state && { ...await super.load(state.workflowId), ...state });
@@ -157,7 +157,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "throws where it should reject": [
-    "every method rejects and does not throw",
+    "every method rejects, and does not throw",
     class extends InMemoryStore {
       override load(workflowId: string) {
         if (!workflowId) throw new TypeError("no ID");
@@ -165,7 +165,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "cannot delete the absent": [
+  "cannot delete what is not stored": [
     "delete() does nothing if the workflow is not stored",
     class extends InMemoryStore {
       override async delete(workflowId: string) {
@@ -174,8 +174,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "takes IDs for the same if they look the same": [
-    "every method tells IDs apart as strings are, whatever they contain",
+  "treats IDs as equal that look equal": [
+    "every method compares IDs as strings, whatever they contain",
     class extends InMemoryStore {
       override append(batch: AppendBatch) {
         const { workflowId } = batch ?? {};
@@ -187,7 +187,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
     },
   ],
   "truncates histories": [
-    "append() keeps every event, however many there are",
+    "append() keeps all events of a long history",
     class extends InMemoryStore {
       override async load(workflowId: string) {
         const state = await super.load(workflowId);
@@ -205,8 +205,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "takes a repeated batch for done": [
-    "append() rejects every repetition of a batch with a conflict",
+  "treats a repeated batch as done": [
+    "append() rejects a repeated batch with a conflict",
     class extends InMemoryStore {
       override async append(batch: AppendBatch) {
         const last = (await super.load(batch?.workflowId))?.history.at(-1);
@@ -215,8 +215,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "compares, and then appends": [
-    "append() lets one succeed of several writers who believe the same, and adds nobody's events twice",
+  "compares and appends in two steps": [
+    "append() lets one of several writers with the same expected length succeed, and adds no event twice",
     class extends InMemoryStore {
       #line: Promise<unknown> = Promise.resolve();
       override async append(batch: AppendBatch) {
@@ -244,7 +244,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "lets half of a batch be seen": [
+  "shows half of a batch": [
     "every method takes effect as one atomic step",
     class extends InMemoryStore {
       override async append(batch: AppendBatch) {
@@ -255,7 +255,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "forgets to finish what fails": [
+  "does not finish failed runs": [
     "append() finishes a run with a last event workflow_failed",
     class extends InMemoryStore {
       override async load(workflowId: string) {
@@ -264,8 +264,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "answers from a cache that is one call behind": [
-    "every method shows its effect to whoever calls after it has settled",
+  "returns states from a cache that is one call behind": [
+    "every method has its effect when it settles: later calls see it",
     class extends InMemoryStore {
       #cache = new Map<string, WorkflowState | null>();
       override async load(workflowId: string) {
@@ -276,8 +276,8 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "tells before it writes": [
-    "subscribe() lets the listener call the store, which finds the change made",
+  "reports a change before it makes it": [
+    "subscribe() lets the listener call the store, and the change is visible",
     class extends InMemoryStore {
       #listeners: StoreListener[] = [];
       override subscribe(listener: StoreListener) {
@@ -294,7 +294,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
-  "does not stop telling": [
+  "does not end subscriptions": [
     "subscribe() calls the listener until the returned function is called",
     class extends InMemoryStore {
       override subscribe(listener: StoreListener) {
@@ -305,7 +305,7 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
   ],
 };
 
-/** Changes what is loaded and listed of every run, as a store would that does not keep it whole. */
+/** Changes the states that are loaded and listed, like a store that loses a part of them. */
 function loading(change: (state: WorkflowState) => WorkflowState): new () => WorkflowStore {
   return class extends InMemoryStore {
     override async load(workflowId: string) {
@@ -318,7 +318,7 @@ function loading(change: (state: WorkflowState) => WorkflowState): new () => Wor
   };
 }
 
-/** Changes what is appended, as a store would that does not keep it whole. */
+/** Changes the batches that are appended, like a store that loses a part of them. */
 function appending(change: (batch: AppendBatch, state: WorkflowState | null) => AppendBatch): new () => WorkflowStore {
   return class extends InMemoryStore {
     override async append(batch: AppendBatch) {
@@ -332,30 +332,30 @@ const asJson = (value: unknown) =>
     ? undefined
     : JSON.parse(JSON.stringify(value, (_key, part) => typeof part === "bigint" ? `${part}` : part));
 
-/** Stores that let executors down, and the case of the second tier that must say so, with these words. */
+/** Stores that break executors, the case of the second tier that must find it, and a part of its message. */
 const brokenForExecutors: Record<string, [caught: string, words: string, Store: new () => WorkflowStore]> = {
   "keeps the last events only": [
-    "recover() goes on where the run stopped, and what was recorded is not done again",
-    "load() and list() answer the whole history",
+    "recover() resumes a run where it stopped, and repeats nothing that is recorded",
+    "load() and list() return the whole history",
     loading((state) => state.status === "running" ? { ...state, history: state.history.slice(0, 2) } : state),
   ],
   "leaves events out": [
-    "a workflow's result is that of its run, and what is stored of it is what happened",
-    "append() adds the events in order and leaves none out",
+    "a workflow has the result of its run, and its stored state shows what happened",
+    "append() adds all events in order",
     loading((state) => ({ ...state, history: state.history.filter(({ type }) => type !== "timer_fired") })),
   ],
   "keeps values as JSON": [
-    "values come back from the history as they were given",
-    "values are what structured clone takes",
+    "values come back from the history unchanged",
+    "values can be everything that structured clone can copy",
     appending((batch) => ({ ...batch, events: asJson(batch.events) })),
   ],
-  "loses what errors have beside a message": [
-    "a workflow that fails is stored with its error, and whoever asks later gets the same",
-    "its error is kept whole",
+  "loses everything of an error but its message": [
+    "a failed workflow is stored with its error, and a later handle rejects with the same error",
+    "keeps its whole error",
     loading((state) => state.error ? { ...state, error: { name: "Error", message: state.error.message } } : state),
   ],
   "forgets the labels": [
-    "runs are found by status, name and labels as they are now",
+    "runs are found by their current status, name and labels",
     "list() matches the state that follows from the events",
     appending((batch) => ({
       ...batch,
@@ -363,25 +363,25 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
     })),
   ],
   "adds events in another order": [
-    "signals are read in the order in which they were sent, whether or not somebody waits for them",
+    "signals are received in the order in which they were sent, also before the workflow waits for them",
     "append() adds the events in order",
     appending((batch) => ({
       ...batch,
       events: batch.events.every(({ type }) => type === "signal_received") ? batch.events.toReversed() : batch.events,
     })),
   ],
-  "lists what has ended as running": [
-    "recover() finds every run that is running, in order of creation, and no other",
-    'list({ status: "running" }) answers what is running now',
+  "lists finished runs as running": [
+    "recover() resumes all running runs, in order of creation, and no others",
+    'list({ status: "running" }) returns the running runs of one moment',
     class extends InMemoryStore {
       override list(filter?: WorkflowFilter) {
         return super.list({ ...filter, status: undefined });
       }
     },
   ],
-  "creates the run that continues another anew": [
-    "a workflow that continues as new keeps its place and its createdAt, and loses no signal",
-    "puts the new history in the place of the old one",
+  "creates a new workflow when a run continues another one": [
+    "a workflow that continues as new keeps its place, its createdAt, and its signals",
+    "replaces the old history by the new one",
     class extends InMemoryStore {
       override async append(batch: AppendBatch) {
         await super.append(batch);
@@ -392,9 +392,9 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
       }
     },
   ],
-  "replaces a finished run in its place": [
-    "an execution in the place of a finished run is a new one, and nothing of the old one is left",
-    "last in the order of creation",
+  "replaces a finished run without moving it to the end": [
+    "an execution replaces a finished run, and keeps nothing of it",
+    "makes the new run the last in the order of creation",
     class extends InMemoryStore {
       override async append(batch: AppendBatch) {
         const { workflowId, runId, events } = batch;
@@ -404,8 +404,8 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
       }
     },
   ],
-  "creates a run although there is one": [
-    "of several executors that start the same ID, one does",
+  "creates a run although one exists": [
+    "one of several executors that start the same ID succeeds",
     "append() rejects with a conflict if the run exists",
     class extends InMemoryStore {
       override async append(batch: AppendBatch) {
@@ -415,22 +415,22 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
     },
   ],
   "appends without a compare": [
-    "executors that drive the same run write one history, and agree on its result",
-    "append() compares the length and appends in one step",
+    "executors that run the same workflow write one history, and get the same result",
+    "append() compares the length and appends in one atomic step",
     appending((batch, state) =>
       state !== null && batch.expectedLength > 0 ? { ...batch, expectedLength: state.history.length } : batch
     ),
   ],
   "appends a repeated batch again": [
-    "an executor whose store loses its answers now and then writes nothing twice",
-    "append() rejects every repetition of a batch with a conflict",
+    "an executor whose store sometimes loses its answers writes nothing twice",
+    "append() rejects a repeated batch with a conflict",
     appending((batch, state) =>
       state !== null && batch.expectedLength > 0 ? { ...batch, expectedLength: state.history.length } : batch
     ),
   ],
-  "takes IDs for the same if they begin alike": [
-    "runs side by side keep their histories apart",
-    "IDs are told apart",
+  "treats IDs as equal that begin alike": [
+    "concurrent runs have separate histories",
+    "IDs are compared exactly",
     class extends InMemoryStore {
       override append(batch: AppendBatch) {
         return super.append({ ...batch, workflowId: batch.workflowId.slice(0, 5) });
@@ -440,8 +440,8 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
       }
     },
   ],
-  "tells nobody": [
-    "an executor hears of signals that another one sent, and of the end of runs that another one drives",
+  "never calls a listener": [
+    "an executor notices signals that another one sent, and the end of runs of another one",
     "subscribe() calls every listener after each change",
     class extends InMemoryStore {
       override subscribe() {
@@ -460,7 +460,7 @@ for (const [what, [caught, Store]] of Object.entries(broken)) {
 
 for (const [what, [caught, words, Store]] of Object.entries(brokenForExecutors)) {
   Deno.test(`storeCases() catches a store under executors that ${what}`, async () => {
-    const timeoutMs = what === "tells nobody" ? 50 : undefined;
+    const timeoutMs = what === "never calls a listener" ? 50 : undefined;
     const { run, tier } = caseOf(caught, { timeoutMs });
     assertEquals(tier, "executor");
     const { message } = await assertRejects(() => run(() => new Store()), Error, "Probably broken: ");

@@ -1,0 +1,117 @@
+/**
+ * The activities of a test: finds the replacement of an activity, and records the attempts.
+ *
+ * @module
+ */
+
+import type { AnyActivity, ReplaceActivity } from "../options.ts";
+import type { ActivityContext } from "../activity.ts";
+import { invalid } from "../util/check.ts";
+import { isThenable } from "../util/deferred.ts";
+import { show } from "../util/show.ts";
+import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
+
+/** Records the attempts of all activities of one executor. */
+export class ActivityRecorder {
+  readonly #replacements: readonly Replacement[];
+  readonly #unused: Set<Replacement>;
+  readonly #now: () => number;
+  /** Each attempt, with the function that the workflow passed to `executeActivity`. */
+  readonly #recorded: { readonly activity: AnyActivity; readonly call: ActivityCall }[] = [];
+
+  constructor(replacements: readonly Replacement[], now: () => number) {
+    checkReplacements(replacements, "create an executor");
+    this.#replacements = replacements;
+    this.#unused = new Set(replacements);
+    this.#now = now;
+  }
+
+  get calls(): ActivityCall[] {
+    return this.#recorded.map(({ call }) => call);
+  }
+
+  callsOf(activity: AnyActivity | string): ActivityCall[] {
+    return this.#recorded.filter((one) => one.activity === activity || one.call.name === activity)
+      .map(({ call }) => call);
+  }
+
+  /** See {@linkcode complaintOf}. */
+  complaint(): string | undefined {
+    return complaintOf(this.#unused, this.calls);
+  }
+
+  readonly replaceActivity: ReplaceActivity = (activity, name) => {
+    const replacement = replacementOf(this.#replacements, activity, name);
+    if (replacement !== undefined) this.#unused.delete(replacement);
+    const run = replacement?.fake ?? activity;
+    return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
+      this.#recorded.push({ activity, call });
+      return run(input, context);
+    });
+  };
+}
+
+/** Finds the replacement of an activity. */
+export function replacementOf(
+  replacements: readonly Replacement[],
+  activity: AnyActivity,
+  name: string,
+): Replacement | undefined {
+  return replacements.find((one) => one.activity === activity || one.activity === name);
+}
+
+/**
+ * Makes an activity that records its own attempts.
+ *
+ * @param run Runs an attempt. Gets the record of it, whose outcome is set when the attempt ends.
+ */
+export function recording(
+  { name, replaced, now }: { readonly name: string; readonly replaced: boolean; readonly now: () => number },
+  run: (input: never, context: ActivityContext, call: ActivityCall) => unknown,
+): AnyActivity {
+  return (input, context) => {
+    const { attempt, workflowId, idempotencyKey } = context;
+    const call: ActivityCall & { outcome: ActivityOutcome | undefined } = {
+      ...{ name, input, attempt, workflowId, idempotencyKey, at: now(), replaced },
+      outcome: undefined,
+    };
+    const succeed = (result: unknown) => (call.outcome = { status: "completed", result }, result);
+    const fail = (error: unknown) => {
+      call.outcome = { status: "failed", error };
+      throw error;
+    };
+    let answer: unknown;
+    try {
+      answer = run(input, context, call);
+    } catch (error) {
+      fail(error);
+    }
+    return isThenable(answer) ? answer.then(succeed, fail) : succeed(answer);
+  };
+}
+
+/**
+ * Says which unused replacement is probably a mistake, if any. One by name is, if activities ran that were not replaced. One
+ * by function is, if another function of the same name ran.
+ */
+export function complaintOf(unused: Iterable<Replacement>, calls: readonly ActivityCall[]): string | undefined {
+  const real = new Set(calls.filter(({ replaced }) => !replaced).map(({ name }) => name));
+  for (const { activity } of unused) {
+    if (typeof activity === "string" && real.size > 0) {
+      return `No activity ${show(activity)} ran; without a replacement ran ${Array.from(real, show).join(", ")}`;
+    }
+    if (typeof activity === "function" && real.has(activity.name)) {
+      return `The replacement of the function ${
+        show(activity.name)
+      } was never called, but another function of that name ` +
+        "ran: replace the function that the workflow passes to executeActivity, or replace by name";
+    }
+  }
+}
+
+/** Checks the option `activities`. */
+export function checkReplacements(replacements: unknown, action: string): void {
+  const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";
+  if (Array.isArray(replacements) && replacements.every(isReplacement)) return;
+  throw invalid("activities", replacements, "an array of replacements made by replace()", action);
+}

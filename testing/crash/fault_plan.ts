@@ -1,0 +1,69 @@
+/**
+ * What can go wrong in a simulated world, and who decides it: the border between the world, which carries faults out, and
+ * `crashTest()` and `simulate()`, which choose them.
+ *
+ * @module
+ */
+
+import type { AppendBatch } from "../../types.ts";
+import type { ActivityCall } from "../fakes.ts";
+import type { EventPlace } from "./journal.ts";
+
+/** Identifies a process of the world. */
+export interface ProcessRef {
+  /** Which of the world's executors it runs, counted from 0. */
+  readonly index: number;
+  /** How many processes of that executor have died before it. */
+  readonly life: number;
+}
+
+/** When a process dies at a write: before it, after it but before the store answers, or in the turn after the answer. */
+export type DeathSide = "before" | "after" | "between";
+
+/** The death of a process, and the event of its write: the last stored one, or the first one that was not stored. */
+export interface Death extends EventPlace {
+  readonly side: DeathSide;
+}
+
+/** A write as it begins. */
+export interface Write {
+  readonly proc: ProcessRef;
+  /** Which write of the process it is, counted from 1. */
+  readonly nth: number;
+  readonly batch: AppendBatch;
+  /** How many runs of the workflow have begun before. */
+  readonly begun: number;
+  /** Describes the first or the last event of the batch. */
+  readonly place: (which: "first" | "last") => EventPlace;
+}
+
+/** The faults of one write. */
+export interface WriteFault {
+  readonly die?: DeathSide;
+  /** Rejects the write: before it is carried out, or after. */
+  readonly fail?: "before" | "after";
+  /** How many macrotasks pass before the write reaches the store. */
+  readonly delayTurns?: number;
+  /** The index of an executor that calls `recover()` at this moment. */
+  readonly takeover?: number;
+}
+
+/** The faults of one attempt of an activity, before its function runs or after. */
+export interface AttemptFault {
+  readonly side: "before" | "after";
+  readonly delayMs?: number;
+  readonly fails?: boolean;
+}
+
+/** Decides the faults of a world. A method that is missing, or returns `undefined`, means no fault. */
+export interface FaultPlan {
+  write?(write: Write): WriteFault | undefined;
+  /** @param nth Which read of the process it is, counted from 1. */
+  readFails?(proc: ProcessRef, nth: number): boolean;
+  /** @param begun How many runs of the workflow have begun. */
+  attempt?(call: ActivityCall, begun: number): AttemptFault | undefined;
+  /** How much later than planned a delivery is made, in milliseconds. */
+  lateMs?(delivery: string): number;
+  /** The index of the executor that gets a delivery. */
+  executorOf?(delivery: string): number;
+}

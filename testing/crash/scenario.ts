@@ -1,0 +1,121 @@
+/**
+ * A workflow under test with everything that a simulated world needs to run it: the options that `crashTest()` and
+ * `simulate()` share.
+ *
+ * @module
+ */
+
+import type { ExecutorOptions } from "../../options.ts";
+import { InMemoryStore } from "../../store.ts";
+import type { WorkflowStore } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { AnyWorkflow } from "../../options.ts";
+import type { Replacement } from "../fakes.ts";
+import { type Deliveries, deliveryNames } from "./deliveries.ts";
+
+/**
+ * Options that {@linkcode crashTest} and {@linkcode simulate} share.
+ *
+ * @category Testing
+ */
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface ScenarioOptions<Signals extends readonly unknown[] = readonly any[]> extends Deliveries<Signals> {
+  /**
+   * The workflow's ID.
+   *
+   * @default {"crash-test" or "simulation"}
+   */
+  readonly id?: string | undefined;
+  /**
+   * How long the workflow may take, in milliseconds, above 0.
+   *
+   * @default {no limit}
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Replacements of activities, made by `replace()`. A fake that fails on purpose must decide by `context.attempt`, not by
+   * the number of its calls, which is another one after a crash.
+   *
+   * @default {none}
+   */
+  readonly activities?: readonly Replacement[] | undefined;
+  /**
+   * Other workflows that run as children, by name.
+   *
+   * @default {none}
+   */
+  readonly workflows?: Readonly<Record<string, AnyWorkflow>> | undefined;
+  /**
+   * Called before every run. Resets everything that the activities write to.
+   *
+   * @default {nothing}
+   */
+  readonly setUp?: (() => void | Promise<void>) | undefined;
+  /**
+   * Makes the store of a run.
+   *
+   * @default {a new `InMemoryStore`}
+   */
+  readonly store?: (() => WorkflowStore) | undefined;
+  /**
+   * Further options of the executors.
+   *
+   * @default {none}
+   */
+  readonly executor?: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId"> | undefined;
+}
+
+/** The names of all options in {@linkcode ScenarioOptions}. */
+export const scenarioNames: Readonly<Record<keyof ScenarioOptions, true>> = {
+  ...deliveryNames,
+  id: true,
+  timeoutMs: true,
+  activities: true,
+  workflows: true,
+  setUp: true,
+  store: true,
+  executor: true,
+};
+
+type ScenarioExecutorOptions = NonNullable<ScenarioOptions["executor"]>;
+
+/** A scenario with its defaults. */
+export interface ResolvedScenario {
+  readonly workflow: Workflow<never>;
+  /** The name under which the workflow is registered. */
+  readonly name: string;
+  readonly id: string;
+  readonly input: unknown;
+  readonly timeoutMs: number | undefined;
+  /** All workflows by name, including the one under test. */
+  readonly workflows: Readonly<Record<string, Workflow<never>>>;
+  readonly deliveries: Deliveries;
+  readonly activities: readonly Replacement[];
+  readonly executorOptions: ScenarioExecutorOptions;
+  /** How many executors share the store. */
+  readonly executors: number;
+  readonly makeStore: () => WorkflowStore;
+}
+
+/** Adds the defaults to a scenario. */
+export function resolveScenario(
+  workflow: AnyWorkflow,
+  options: ScenarioOptions & { readonly input?: unknown },
+  defaults: { readonly id: string; readonly executors: number; readonly executorOptions?: ScenarioExecutorOptions },
+): ResolvedScenario {
+  const { id = defaults.id, input, timeoutMs, activities = [], store = () => new InMemoryStore() } = options;
+  const name = workflow.name || "workflow";
+  return {
+    workflow: workflow as Workflow<never>,
+    name,
+    id,
+    input,
+    timeoutMs,
+    workflows: { ...options.workflows, [name]: workflow } as Record<string, Workflow<never>>,
+    deliveries: options,
+    activities,
+    executorOptions: { ...defaults.executorOptions, ...options.executor },
+    executors: defaults.executors,
+    makeStore: store,
+  };
+}

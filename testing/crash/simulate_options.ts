@@ -1,0 +1,189 @@
+/**
+ * The scenario, the options, the report and the error of `simulate()`.
+ *
+ * @module
+ */
+
+import type { WorkflowState } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { ActivityCall } from "../fakes.ts";
+import { scenarioNames, type ScenarioOptions } from "./scenario.ts";
+
+/**
+ * Fault rates. Each is a probability: 0 is never, 1 is always. Omitted rates use their defaults.
+ *
+ * @category Testing
+ */
+export interface SimulationRates {
+  /**
+   * A process dies at a write.
+   *
+   * @default {0.05}
+   */
+  readonly crash?: number | undefined;
+  /**
+   * The store fails at a write, before it is carried out or after; or at a read.
+   *
+   * @default {0.05}
+   */
+  readonly storeFailure?: number | undefined;
+  /**
+   * An attempt of an activity fails, before its function runs or after.
+   *
+   * @default {0.1}
+   */
+  readonly activityFailure?: number | undefined;
+  /**
+   * An attempt of an activity takes time, before its function runs or after.
+   *
+   * @default {0.3}
+   */
+  readonly activityDelay?: number | undefined;
+  /**
+   * A delivery comes late.
+   *
+   * @default {0.3}
+   */
+  readonly late?: number | undefined;
+  /**
+   * A write takes so long that others overtake it. Needs several executors.
+   *
+   * @default {0.2}
+   */
+  readonly slowWrite?: number | undefined;
+  /**
+   * Another executor calls `recover()` at a write. Needs several executors.
+   *
+   * @default {0.2}
+   */
+  readonly takeover?: number | undefined;
+}
+
+/** The default of every rate. */
+export const defaultRates: Readonly<Record<keyof SimulationRates, number>> = {
+  crash: 0.05,
+  storeFailure: 0.05,
+  activityFailure: 0.1,
+  activityDelay: 0.3,
+  late: 0.3,
+  slowWrite: 0.2,
+  takeover: 0.2,
+};
+
+/**
+ * What {@linkcode simulate} runs.
+ *
+ * @category Testing
+ */
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
+  extends ScenarioOptions<Signals> {
+  /** The workflow. */
+  readonly workflow: Workflow<Input>;
+  /** The workflow's input. */
+  readonly input?: NoInfer<Input> | undefined;
+  /**
+   * An invariant: called after every write to the store and at the end; throws if it does not hold.
+   *
+   * @default {nothing}
+   */
+  readonly always?: ((view: SimulationView) => void | Promise<void>) | undefined;
+  /**
+   * Called when everything has ended; throws if the end is not as it should be.
+   *
+   * @default {nothing}
+   */
+  readonly atEnd?: ((view: SimulationView) => void | Promise<void>) | undefined;
+  /**
+   * How many executors share the store; an integer from 1.
+   *
+   * @default {1}
+   */
+  readonly executors?: number | undefined;
+  /**
+   * Fault rates. Omitted rates use their defaults.
+   *
+   * @default {the default of every rate}
+   */
+  readonly rates?: SimulationRates | undefined;
+  /**
+   * The longest delay, in milliseconds, from 1.
+   *
+   * @default {1000}
+   */
+  readonly maxDelayMs?: number | undefined;
+}
+
+/** The names of all options in {@linkcode Scenario}. */
+export const simulationNames: Readonly<Record<keyof Scenario, true>> = {
+  workflow: true,
+  input: true,
+  ...scenarioNames,
+  always: true,
+  atEnd: true,
+  executors: true,
+  rates: true,
+  maxDelayMs: true,
+};
+
+/**
+ * What the invariants of a simulation see.
+ *
+ * @category Testing
+ */
+export interface SimulationView {
+  /** The time, in milliseconds after the start. */
+  readonly nowMs: number;
+  /** The stored state of the workflow; `undefined` before its start is stored. */
+  readonly state: WorkflowState | undefined;
+  /** The stored states of all runs of all workflows, in the order in which the runs began. */
+  readonly states: readonly WorkflowState[];
+  /** All attempts of activities that have begun so far. */
+  readonly calls: readonly ActivityCall[];
+}
+
+/**
+ * Options of {@linkcode simulate}.
+ *
+ * @category Testing
+ */
+export interface SimulateOptions {
+  /**
+   * The seeds, one for each run; or how many seeds, counted from 1.
+   *
+   * @default {100}
+   */
+  readonly seeds?: number | readonly number[] | undefined;
+}
+
+/**
+ * What {@linkcode simulate} did.
+ *
+ * @category Testing
+ */
+export interface SimulationReport {
+  /** How many runs there were. */
+  readonly runs: number;
+  /** How many faults there were in all runs together. */
+  readonly faults: number;
+}
+
+/**
+ * A seed whose run breaks an invariant. The message says which faults it needs, and shows the timeline.
+ *
+ * @category Testing
+ */
+export class SimulationError extends Error {
+  /** The seed. */
+  readonly seed: number;
+  /** The fewest faults with which the run goes wrong, in words, in the order in which they happened. */
+  readonly faults: readonly string[];
+
+  /** Makes an error. */
+  constructor(message: string, seed: number, faults: readonly string[], options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SimulationError";
+    this.seed = seed;
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * A simulated world: it runs a workflow under test in processes that can die at any write, makes the deliveries, and moves
+ * the time.
+ *
+ * The world does not decide what goes wrong (see `fault_plan.ts`), and does not judge how the workflow ended.
+ *
+ * 1. Time moves only when every process waits for timers, and then to the next timer. A death takes no time.
+ * 2. A process that dies is replaced at the same time by a new one, which recovers what is stored.
+ * 3. Everything runs in the order of one event loop and of one seed: the same plan gives the same run.
+ *
+ * @module
+ */
+
+import { systemClock } from "../../clock.ts";
+import type { WorkflowHandle } from "../../executor.ts";
+import type { Wait } from "../../options.ts";
+import { finalStatus } from "../../history/history.ts";
+import type { WorkflowState, WorkflowStore } from "../../types.ts";
+import type { Workflow } from "../../context.ts";
+import type { ActivityCall, Replacement } from "../fakes.ts";
+import { describeOpenRuns } from "../open_runs.ts";
+import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
+import type { Death, FaultPlan } from "./fault_plan.ts";
+import { Journal } from "./journal.ts";
+import type { ResolvedScenario } from "./scenario.ts";
+import { type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
+import { nextMacrotask, WorldClock } from "./world_clock.ts";
+
+/** Why a run of the world ended early. */
+export interface Trouble {
+  readonly kind: "suspended" | "check" | "always" | "twice" | "endless" | "refused" | "atEnd";
+  readonly error: unknown;
+}
+
+/** Functions of the test that a world calls. What they throw ends the run. */
+export interface WorldCallbacks {
+  /** Called after every write, and at the end. */
+  readonly always?: () => void | Promise<void>;
+  /** Called when a process has died, before the next one begins. */
+  readonly onDeath?: (() => void | Promise<void>) | undefined;
+}
+
+/** How many writes a run may make. */
+const MAX_WRITES = 20_000;
+/** After this many macrotasks without a step, all processes count as waiting. */
+const STILL_TURNS = 4;
+/** For this many macrotasks a workflow may wait for something that is not of its context, such as a native promise. */
+const FOREIGN_WAIT_TURNS = 100;
+/** How long the end of a run waits for activities of dead processes, in real time, so that they do not leak into the next. */
+const LEAK_PATIENCE_MS = 100;
+/**
+ * How long activities and the store may do nothing, in real time, before they count as waiting for time to pass, or as
+ * never ending: fakes, which need no real time, and all others.
+ */
+const FAKE_PATIENCE_MS = 50;
+const REAL_PATIENCE_MS = 3_000;
+
+/** With one of these codes a run is suspended for good. */
+const SUSPENDING_CODES = ["non_deterministic", "unknown_workflow", "store_failed"];
+
+export class World implements ProcessWorld {
+  readonly scenario: ResolvedScenario;
+  readonly faults: FaultPlan;
+  readonly store: WorkflowStore;
+  readonly journal: Journal = new Journal();
+  readonly clock: WorldClock = new WorldClock();
+  /** All attempts of activities that have begun. */
+  readonly calls: ActivityCall[] = [];
+  readonly deaths: Death[] = [];
+  /** The replacements that were used. */
+  readonly used = new Set<Replacement>();
+  trouble: Trouble | undefined;
+  readonly #callbacks: WorldCallbacks;
+  readonly #deliveries: readonly Delivery[];
+  readonly #processes: SimulatedProcess[] = [];
+  readonly #deadProcesses: SimulatedProcess[] = [];
+  /** How many processes have died and are not replaced yet. */
+  #replacing = 0;
+  /** How many macrotasks have passed without a step. */
+  #stillTurns = 0;
+  #writes = 0;
+
+  constructor(scenario: ResolvedScenario, faults: FaultPlan, callbacks: WorldCallbacks) {
+    this.scenario = scenario;
+    this.faults = faults;
+    this.store = scenario.makeStore();
+    this.#callbacks = callbacks;
+    this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries);
+  }
+
+  /** Runs the scenario until nothing can happen any more. */
+  async run(): Promise<void> {
+    for (const delivery of this.#deliveries) {
+      const at = delivery.atMs + (this.faults.lateMs?.(delivery.name) ?? 0);
+      this.clock.setTimer(at, () => {
+        delivery.phase = "due";
+        this.#deliver(delivery);
+      });
+    }
+    for (let index = 0; index < this.scenario.executors; index++) this.#begin(index, 0);
+    await this.#loop();
+    await this.#checkAlways();
+    if (this.trouble === undefined && this.state?.status === "running") this.fail("endless", this.#endlessError());
+    await Promise.all(this.#processes.map((proc) => proc.end()));
+    await this.#waitForLeaks();
+  }
+
+  /** The last stored state of the workflow under test. */
+  get state(): WorkflowState | undefined {
+    return this.journal.states().findLast(({ workflowId }) => workflowId === this.scenario.id);
+  }
+
+  /** Ends the run. The first trouble counts. */
+  fail(kind: Trouble["kind"], error: unknown): void {
+    this.trouble ??= { kind, error };
+  }
+
+  async #loop(): Promise<void> {
+    for (let steps = -1, lastStepAt = 0; this.trouble === undefined;) {
+      await nextMacrotask();
+      if (steps !== this.clock.steps) {
+        this.#stillTurns = 0;
+        lastStepAt = systemClock.now();
+      } else this.#stillTurns++;
+      steps = this.clock.steps;
+      if (this.#replacing > 0) continue;
+      const still = this.#stillTurns >= STILL_TURNS;
+      const busy = this.#processes.filter((proc) => !proc.isQuiet(still));
+      if (busy.length > 0) {
+        if (still) this.#breakStandstill(busy, systemClock.now() - lastStepAt);
+        continue;
+      }
+      if (this.clock.next()) continue;
+      if (this.#isOver() || this.#stillTurns > FOREIGN_WAIT_TURNS) break;
+    }
+  }
+
+  /** Lets time pass in spite of activities that have done nothing for too long. A store that does so is an error. */
+  #breakStandstill(busy: readonly SimulatedProcess[], stillMs: number): void {
+    if (stillMs < (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS)) return;
+    const ignored = busy.map((proc) => proc.ignoreActivities());
+    if (ignored.includes(true)) return;
+    this.fail("endless", new Error(`A call of the store did not settle within ${REAL_PATIENCE_MS} ms`));
+  }
+
+  #isOver(): boolean {
+    const last = this.journal.latest(this.scenario.id)?.events.at(-1);
+    return last !== undefined && finalStatus(last) !== undefined;
+  }
+
+  /** The workflow waits, and nothing can happen any more. */
+  #endlessError(): Error {
+    const runs = this.#processes.flatMap(({ executor }) => executor.openRuns());
+    const waits = (...types: Wait["type"][]) =>
+      runs.some((run) => run.waitsFor.some(({ type }) => types.includes(type)));
+    const lines = [
+      "It waits forever: no delivery is left, and no timer is set",
+      ...new Set(describeOpenRuns(runs, this.clock.now()).map((line) => `  ${line}`)),
+    ];
+    if (waits("signal", "condition")) {
+      lines.push('Pass what it waits for in "signals" or "updates", or give the wait a "timeoutMs"');
+    }
+    if (waits("activity")) lines.push('Let the activity end, or give it a "timeoutMs"');
+    return new Error(lines.join("\n"));
+  }
+
+  async #waitForLeaks(): Promise<void> {
+    const since = systemClock.now();
+    for (let busy = this.#deadProcesses; (busy = busy.filter((proc) => proc.busy)).length > 0;) {
+      const patienceMs = busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : LEAK_PATIENCE_MS;
+      if (systemClock.now() - since >= patienceMs) break;
+      await nextMacrotask();
+    }
+  }
+
+  // What the processes report
+
+  replaced(replacement: Replacement): void {
+    this.used.add(replacement);
+  }
+
+  attemptBegun(call: ActivityCall): void {
+    this.calls.push(call);
+    if (this.scenario.executors > 1 || !this.journal.hasEnded(call.idempotencyKey)) return;
+    this.fail("twice", new Error(`The activity "${call.name}" ran again although its outcome was stored`));
+  }
+
+  async stored(): Promise<void> {
+    if (++this.#writes > MAX_WRITES) {
+      this.fail("endless", new Error(`The workflow does not end: it made ${MAX_WRITES} writes`));
+    }
+    await this.#checkAlways();
+  }
+
+  suspended(error: unknown): void {
+    this.fail("suspended", error);
+  }
+
+  died(proc: SimulatedProcess, death: Death): void {
+    this.deaths.push(death);
+    this.#deadProcesses.push(proc);
+    this.#replacing++;
+    proc.end().then(() => this.#callbacks.onDeath?.()).catch((error) => this.fail("check", error)).then(() => {
+      this.#replacing--;
+      this.#begin(proc.index, proc.life + 1);
+    });
+  }
+
+  recover(index: number): void {
+    const proc = this.#processes[index];
+    if (!proc.dead) this.#recover(proc);
+  }
+
+  async #checkAlways(): Promise<void> {
+    if (this.trouble !== undefined) return;
+    try {
+      await this.#callbacks.always?.();
+    } catch (error) {
+      this.fail("always", error);
+    }
+  }
+
+  // Processes and deliveries
+
+  async #begin(index: number, life: number): Promise<void> {
+    const proc = this.#processes[index] = new SimulatedProcess(this, index, life);
+    const { workflow, id, input, timeoutMs } = this.scenario;
+    try {
+      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
+      else this.#watch(proc, await proc.executor.execute(workflow as unknown as Workflow, { id, input, timeoutMs }));
+    } catch (error) {
+      if (!proc.dead) this.fail("refused", error);
+    }
+    if (proc.dead) return;
+    for (const delivery of this.#deliveries) this.#deliver(delivery);
+  }
+
+  async #recover(proc: SimulatedProcess): Promise<void> {
+    try {
+      for (const handle of await proc.executor.recover()) this.#watch(proc, handle);
+    } catch (error) {
+      if (!proc.dead) this.fail("refused", error);
+    }
+  }
+
+  /** Notices a run that is suspended for good. */
+  async #watch(proc: SimulatedProcess, handle: WorkflowHandle): Promise<void> {
+    try {
+      await handle.result();
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (!proc.dead && handle.status === "running" && SUSPENDING_CODES.includes(code as string)) this.suspended(error);
+    }
+  }
+
+  /** Makes a delivery that is due. */
+  #deliver(delivery: Delivery): void {
+    if (delivery.phase !== "due") return;
+    const { executors } = this.scenario;
+    const proc = this.#processes[(this.faults.executorOf?.(delivery.name) ?? 0) % executors];
+    if (proc.dead) return; // the process that replaces it makes the delivery
+    if (this.journal.begun(this.scenario.id) === 0) return this.#deliverIn(1, delivery);
+    if (delivery.wasTried && delivery.isStored(this.journal)) {
+      delivery.phase = "done";
+      return;
+    }
+    delivery.phase = "in flight";
+    delivery.wasTried = true;
+    delivery.send(proc.executor).then(() => {
+      delivery.phase = "done";
+    }, (error) => {
+      delivery.phase = "due";
+      const { code } = error as { code?: unknown };
+      if (proc.dead) {
+        if (!this.#processes[proc.index].dead) this.#deliver(delivery);
+      } else if (code === "unsupported") { // another executor drives the run, or it is being recovered
+        this.#deliverIn(10, delivery);
+        if (executors > 1) this.recover(proc.index);
+      } else {
+        delivery.phase = "done";
+        if (error instanceof CheckError) this.fail("check", error.cause);
+        else if (!delivery.isHarmless(error)) this.fail("refused", error);
+      }
+    });
+  }
+
+  #deliverIn(ms: number, delivery: Delivery): void {
+    this.clock.setTimer(this.clock.now() + ms, () => this.#deliver(delivery));
+  }
+}

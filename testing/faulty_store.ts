@@ -1,0 +1,331 @@
+/**
+ * A store that fails: with probabilities and a seed, by a script, or both.
+ *
+ * Owns only its counts. Everything is stored in the inner store.
+ *
+ * 1. The faults of a call follow from the seed, the operation, and the number of earlier calls of that operation. So one
+ *    fault can be left out without changing the others.
+ * 2. A call that fails "before" has done nothing. A call that fails "after" is done, and only its answer is lost.
+ * 3. Without options and script, every call goes straight to the inner store.
+ *
+ * @module
+ */
+
+import { type Clock, VirtualClock } from "../clock.ts";
+import { WorkflowError } from "../errors.ts";
+import { FrozenBatch } from "../history/history.ts";
+import { InMemoryStore } from "../store.ts";
+import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
+import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
+import { hop } from "../util/macrotask.ts";
+import { hash, seededRandom } from "../util/prng.ts";
+
+/**
+ * A method of a store that can fail.
+ *
+ * @category Testing
+ */
+export type StoreOperation = "save" | "load" | "list" | "delete" | "append";
+
+/**
+ * A fault that a {@linkcode FaultyStore} caused.
+ *
+ * @category Testing
+ */
+export interface StoreFault {
+  /** The method that was called. */
+  readonly operation: StoreOperation;
+  /** Which call of this operation it was, counted from 1. */
+  readonly nth: number;
+  /**
+   * `"before"`: the call failed and did nothing. `"after"`: the call was done, and its answer was lost. `"conflict"`: an append
+   * was refused as if another executor had written first. `"delay"`: the call took time.
+   */
+  readonly kind: "before" | "after" | "conflict" | "delay";
+  /** How much time the call took, in milliseconds; only for a `"delay"`. */
+  readonly delayMs?: number;
+}
+
+/**
+ * Options of a {@linkcode FaultyStore}. A probability is a number from 0 (never) to 1 (always).
+ *
+ * @category Testing
+ */
+export interface FaultyStoreOptions {
+  /**
+   * The seed of all faults; any integer.
+   *
+   * @default {0}
+   */
+  readonly seed?: number | undefined;
+  /**
+   * The probability that a call fails before it is done.
+   *
+   * @default {0}
+   */
+  readonly failBefore?: number | undefined;
+  /**
+   * The probability that a call is done and its answer is lost.
+   *
+   * @default {0}
+   */
+  readonly failAfter?: number | undefined;
+  /**
+   * The probability that an append is refused with a conflict, although nobody else has written.
+   *
+   * @default {0}
+   */
+  readonly conflict?: number | undefined;
+  /**
+   * The shortest and the longest time that a call takes, in whole milliseconds, from 0. Half of it passes before the call is
+   * done, half of it after. Needs `clock`.
+   *
+   * @default {no time}
+   */
+  readonly latencyMs?: readonly [min: number, max: number] | undefined;
+  /**
+   * The clock of `latencyMs`: that of the executor. A virtual clock stands still while an executor waits for its store. This
+   * store moves it on, even if it is held.
+   *
+   * @default {none}
+   */
+  readonly clock?: Clock | undefined;
+  /**
+   * Called before each fault; `true` leaves the fault out. Serves to find out which faults of a seed matter.
+   *
+   * @default {no fault is left out}
+   */
+  readonly suppress?: ((fault: StoreFault) => boolean) | undefined;
+}
+
+const optionNames: Readonly<Record<keyof FaultyStoreOptions, true>> = {
+  seed: true,
+  failBefore: true,
+  failAfter: true,
+  conflict: true,
+  latencyMs: true,
+  clock: true,
+  suppress: true,
+};
+
+/**
+ * Functions that run around the calls of a store, one for each operation. If one throws or rejects, the call fails.
+ *
+ * @category Testing
+ */
+export interface StoreScript {
+  /** Called with the state to save. */
+  save?: ((state: WorkflowStateInit) => unknown) | undefined;
+  /** Called with the ID to load. */
+  load?: ((workflowId: string) => unknown) | undefined;
+  /** Called with the filter. */
+  list?: ((filter?: WorkflowFilter) => unknown) | undefined;
+  /** Called with the ID to delete. */
+  delete?: ((workflowId: string) => unknown) | undefined;
+  /** Called with the batch to append. */
+  append?: ((batch: AppendBatch) => unknown) | undefined;
+}
+
+/**
+ * Wraps any store and lets it fail.
+ *
+ * The options give the probabilities of faults, and {@linkcode faults} lists what happened. A script is given by
+ * {@linkcode before} and {@linkcode after}, whose functions can throw or wait. To read what is stored, use
+ * {@linkcode inner}, which does not fail.
+ *
+ * @example With probabilities
+ * ```ts
+ * import { Executor, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+ * import { FaultyStore } from "@rockpool/workflow/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const clock = new VirtualClock();
+ * const store = new FaultyStore(undefined, { seed: 7, failBefore: 0.2, failAfter: 0.2, latencyMs: [0, 20], clock });
+ * await using executor = new Executor({ store, clock, storeRetry: { maxAttempts: Infinity } });
+ * const handle = await executor.execute(async (ctx: WorkflowContext) => {
+ *   await ctx.sleep(1000);
+ *   return await ctx.executeActivity(() => "done");
+ * });
+ * assertEquals(await handle.result(), "done"); // whatever the faults were
+ * ```
+ *
+ * @example With a script
+ * ```ts
+ * import { FaultyStore } from "@rockpool/workflow/testing";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const store = new FaultyStore();
+ * store.after.save = () => {
+ *   throw new Error("The answer is lost");
+ * };
+ * await assertRejects(() => store.save({ workflowId: "a", status: "running" }), Error, "The answer is lost");
+ * assertEquals((await store.load("a"))?.status, "running");
+ * ```
+ *
+ * @category Testing
+ */
+export class FaultyStore implements WorkflowStore {
+  /** The wrapped store, which holds everything. */
+  readonly inner: WorkflowStore;
+  /** Functions that run before a call. If one fails, the call fails and does nothing. */
+  readonly before: StoreScript = {};
+  /** Functions that run after a call is done. If one fails, the call fails, and its answer is lost. */
+  readonly after: StoreScript = {};
+  /** Calls `listener` after each change. Exists only if the inner store has it. See {@linkcode WorkflowStore.subscribe}. */
+  readonly subscribe?: NonNullable<WorkflowStore["subscribe"]>;
+  readonly #options: FaultyStoreOptions;
+  readonly #faults: StoreFault[] = [];
+  readonly #calls: Record<StoreOperation, number> = { save: 0, load: 0, list: 0, delete: 0, append: 0 };
+  /** How many delays are in progress. */
+  #waiting = 0;
+  /** Whether the virtual clock is being moved. */
+  #moving = false;
+
+  /**
+   * Wraps a store.
+   *
+   * @param inner The store to wrap; a new {@linkcode InMemoryStore} by default.
+   * @param options The probabilities of faults.
+   * @throws {TypeError} If an option is unknown or of the wrong type, or `latencyMs` is given without a clock.
+   * @throws {RangeError} If a number is out of its range.
+   */
+  constructor(inner: WorkflowStore = new InMemoryStore(), options: FaultyStoreOptions = {}) {
+    const action = "create a faulty store";
+    checkObject("inner", inner, action);
+    checkOptions(options, optionNames, action);
+    const { seed = 0, latencyMs, clock, suppress } = options;
+    if (!Number.isInteger(seed)) throw invalid("seed", seed, "an integer", action, undefined, RangeError);
+    for (const name of ["failBefore", "failAfter", "conflict"] as const) {
+      const { [name]: chance = 0 } = options;
+      if (typeof chance !== "number" || !(chance >= 0 && chance <= 1)) {
+        throw invalid(name, chance, "a number from 0 to 1", action, undefined, RangeError);
+      }
+    }
+    if (latencyMs !== undefined) {
+      checkInteger("latencyMs[0]", latencyMs[0], 0, action);
+      checkInteger("latencyMs[1]", latencyMs[1], latencyMs[0], action);
+      if (clock === undefined) throw invalid("clock", clock, 'a Clock if "latencyMs" is given', action);
+    }
+    if (suppress !== undefined) checkFunction("suppress", suppress, action);
+    this.inner = inner;
+    this.#options = options;
+    if (inner.subscribe !== undefined) this.subscribe = (listener) => inner.subscribe!(listener);
+  }
+
+  /** The faults so far, oldest first. What the script does is not in the list. */
+  get faults(): readonly StoreFault[] {
+    return this.#faults;
+  }
+
+  /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
+  save(state: WorkflowStateInit): Promise<void> {
+    return this.#call("save", state, (state) => this.inner.save(state));
+  }
+
+  /** Returns the stored state or `null`; see {@linkcode WorkflowStore.load}. */
+  load(workflowId: string): Promise<WorkflowState | null> {
+    return this.#call("load", workflowId, (workflowId) => this.inner.load(workflowId));
+  }
+
+  /** Returns the states that match; see {@linkcode WorkflowStore.list}. */
+  list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    return this.#call("list", filter, (filter) => this.inner.list(filter));
+  }
+
+  /** Deletes a workflow; see {@linkcode WorkflowStore.delete}. */
+  delete(workflowId: string): Promise<void> {
+    return this.#call("delete", workflowId, (workflowId) => this.inner.delete(workflowId));
+  }
+
+  /** Appends events to a run, or refuses with a conflict; see {@linkcode WorkflowStore.append}. */
+  append(batch: AppendBatch): Promise<void> {
+    return this.#call("append", batch, (batch) => this.inner.append(batch));
+  }
+
+  /** Carries out one call. Without a wait, `body` is called at once: the inner store copies the argument at the call. */
+  async #call<Given, T>(operation: StoreOperation, given: Given, body: (given: Given) => Promise<T>): Promise<T> {
+    const nth = ++this.#calls[operation];
+    const scripted = runScript(this.before, operation, given);
+    const draw = this.#drawFaults(operation, nth);
+    const delayMs = draw("delay");
+    if (scripted !== undefined || delayMs > 0) {
+      given = copyOf(given);
+      await scripted;
+    }
+    if (delayMs > 0) await this.#wait(Math.floor(delayMs / 2));
+    if (draw("conflict")) {
+      throw new WorkflowError("conflict", this.#message(operation, nth, "was refused with a false conflict"));
+    }
+    if (draw("before")) throw new Error(this.#message(operation, nth, "failed before it was done"));
+    const answer = await body(given);
+    if (delayMs > 0) await this.#wait(Math.ceil(delayMs / 2));
+    if (draw("after")) throw new Error(this.#message(operation, nth, "was done, and its answer was lost"));
+    await runScript(this.after, operation, given);
+    return answer;
+  }
+
+  #message(operation: StoreOperation, nth: number, what: string): string {
+    return `FaultyStore: ${operation} ${nth} ${what} (seed ${this.#options.seed ?? 0})`;
+  }
+
+  /**
+   * Decides the faults of one call.
+   *
+   * @returns A function that says whether a fault happens, and records it. For a delay it returns the milliseconds.
+   */
+  #drawFaults(operation: StoreOperation, nth: number): (kind: StoreFault["kind"]) => number {
+    const { seed = 0, failBefore = 0, failAfter = 0, conflict = 0, latencyMs = [0, 0], suppress } = this.#options;
+    const random = seededRandom(hash(`${seed} ${operation} ${nth}`));
+    const [min, max] = latencyMs;
+    const drawn: Record<StoreFault["kind"], number> = {
+      before: Number(random() < failBefore),
+      after: Number(random() < failAfter),
+      conflict: Number(random() < conflict && operation === "append"),
+      delay: min + Math.floor(random() * (max - min + 1)),
+    };
+    return (kind) => {
+      if (drawn[kind] === 0) return 0;
+      const fault: StoreFault = { operation, nth, kind, ...(kind === "delay" ? { delayMs: drawn.delay } : {}) };
+      if (suppress?.(fault)) return 0;
+      this.#faults.push(fault);
+      return drawn[kind];
+    };
+  }
+
+  #wait(ms: number): Promise<void> {
+    const clock = this.#options.clock!;
+    return new Promise((resolve) => {
+      clock.setTimer(clock.now() + ms, () => {
+        this.#waiting--;
+        resolve();
+      });
+      this.#waiting++;
+      if (clock instanceof VirtualClock && !this.#moving) this.#move(clock);
+    });
+  }
+
+  /** Moves a clock from timer to timer while a delay is in progress: an executor that waits for its store holds it. */
+  #move(clock: VirtualClock): void {
+    this.#moving = this.#waiting > 0;
+    if (!this.#moving) return;
+    hop(() => {
+      if (this.#waiting > 0) clock.next();
+      this.#move(clock);
+    });
+  }
+}
+
+/** Calls the script's function for an operation. */
+function runScript(script: StoreScript, operation: StoreOperation, given: unknown): unknown {
+  return (script[operation] as ((given: unknown) => unknown) | undefined)?.(given);
+}
+
+/** Copies an argument, so that the caller may change its own during a wait. */
+function copyOf<T>(given: T): T {
+  if (given instanceof FrozenBatch) return given;
+  try {
+    return structuredClone(given);
+  } catch {
+    return given; // it cannot be copied: the store refuses it
+  }
+}

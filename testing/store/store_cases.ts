@@ -1,0 +1,221 @@
+/**
+ * The contract of `WorkflowStore` as cases for any test runner.
+ *
+ * The name of a case is a sentence of the port's doc comments, or a part of one. Its function rejects if the sentence is not
+ * true of a store. There are two tiers: the store alone, and executors that run workflows on it.
+ *
+ * 1. A case does not depend on another one, on a test runner, or on the real time, apart from its own timeout.
+ * 2. Nothing is demanded that the doc comments of the port do not say.
+ * 3. Two sentences have no case, because a case cannot observe them: the cost of an append, and that a listener that throws
+ *    does not affect others.
+ *
+ * @module
+ */
+
+import { systemClock } from "../../clock.ts";
+import type { WorkflowStore } from "../../types.ts";
+import { checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
+import type { CaseBody } from "./fixtures.ts";
+import { appendCases } from "./append_cases.ts";
+import { everyMethodCases } from "./every_method_cases.ts";
+import { severalExecutorsCases } from "./several_executors_cases.ts";
+import { listCases } from "./list_cases.ts";
+import { reopenCases } from "./reopen_cases.ts";
+import { oneExecutorCases } from "./one_executor_cases.ts";
+import { loadAndDeleteCases, saveCases } from "./save_load_delete_cases.ts";
+import { subscribeCases } from "./subscribe_cases.ts";
+
+/**
+ * Makes a new, empty store at every call. The store is disposed of after the case, by its `Symbol.asyncDispose` or
+ * `Symbol.dispose` if it has one.
+ *
+ * @category Store contract
+ */
+export type StoreFactory = () => WorkflowStore | Promise<WorkflowStore>;
+
+/**
+ * One sentence of the contract.
+ *
+ * @category Store contract
+ */
+export interface StoreCase {
+  /** The sentence. */
+  readonly name: string;
+  /** Whether the sentence is about the store alone, or about executors on it. */
+  readonly tier: "store" | "executor";
+  /**
+   * Rejects if the sentence is not true.
+   *
+   * @param factory Makes the stores. They are disposed of before the promise settles, also if the case fails.
+   */
+  readonly run: (factory: StoreFactory) => Promise<void>;
+}
+
+/**
+ * Options of {@linkcode storeCases}.
+ *
+ * @category Store contract
+ */
+export interface StoreCasesOptions {
+  /**
+   * Only the cases of one tier.
+   *
+   * @default {both tiers}
+   */
+  readonly tier?: StoreCase["tier"] | undefined;
+  /**
+   * Whether the store has the optional `subscribe`.
+   *
+   * @default {true}
+   */
+  readonly subscribe?: boolean | undefined;
+  /**
+   * Opens the content of a store again, as the next process would, while the given store is still open. With it, there are
+   * cases that check what survives. Both stores are disposed of after the case.
+   *
+   * @default {the content does not survive the process}
+   */
+  readonly reopen?: ((store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) | undefined;
+  /**
+   * How long a case may take, in milliseconds of real time, above 0. Then it fails.
+   *
+   * @default {4_000}
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Options of {@linkcode testStore}.
+ *
+ * @category Store contract
+ */
+export interface TestStoreOptions extends StoreCasesOptions {
+  /**
+   * The beginning of the name of every test.
+   *
+   * @default {"WorkflowStore"}
+   */
+  readonly name?: string | undefined;
+}
+
+const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
+  tier: true,
+  subscribe: true,
+  reopen: true,
+  timeoutMs: true,
+};
+
+/**
+ * Returns the cases that a store must pass.
+ *
+ * @param options What the store can do in addition.
+ * @returns First the cases of the store alone, then those of executors.
+ * @throws {TypeError | RangeError} If an option is unknown, of the wrong type or out of its range.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryStore } from "@rockpool/workflow";
+ * import { storeCases } from "@rockpool/workflow/testing";
+ *
+ * for (const { run } of storeCases({ tier: "executor" })) await run(() => new InMemoryStore());
+ * ```
+ *
+ * @category Store contract
+ */
+export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
+  const action = "make the cases of a store";
+  checkOptions(options, optionNames, action);
+  const { tier, subscribe = true, reopen, timeoutMs = 4_000 } = options;
+  checkChoice("tier", tier, ["store", "executor"], action);
+  if (reopen !== undefined) checkFunction("reopen", reopen, action);
+  checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action);
+  const casesOf = (tier: StoreCase["tier"], bodies: readonly CaseBody[]) =>
+    bodies.map((body): StoreCase => ({
+      name: body.name,
+      tier,
+      run: (factory) => runCase(body, factory, reopen, timeoutMs),
+    }));
+  const stores = [...everyMethodCases, ...saveCases, ...loadAndDeleteCases, ...listCases, ...appendCases];
+  if (subscribe) stores.push(...subscribeCases);
+  if (reopen !== undefined) stores.push(...reopenCases);
+  const executors = [...oneExecutorCases, ...severalExecutorsCases].filter(({ needs = { subscribe } }) =>
+    needs.subscribe === subscribe
+  );
+  return [
+    ...(tier === "executor" ? [] : casesOf("store", stores)),
+    ...(tier === "store" ? [] : casesOf("executor", executors)),
+  ];
+}
+
+/**
+ * Makes one test of every case.
+ *
+ * @param test A function that makes a test of a name and a function: `Deno.test`, `test` of `node:test`, or `test` of Vitest.
+ * @param factory Makes the stores.
+ * @param options What the store can do in addition, and the name of the tests.
+ * @throws {TypeError | RangeError} If an argument is invalid.
+ *
+ * @example
+ * ```ts ignore
+ * import { InMemoryStore } from "@rockpool/workflow";
+ * import { testStore } from "@rockpool/workflow/testing";
+ *
+ * testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore" });
+ * ```
+ *
+ * @category Store contract
+ */
+export function testStore(
+  test: (name: string, body: () => Promise<void>) => unknown,
+  factory: StoreFactory,
+  options: TestStoreOptions = {},
+): void {
+  checkFunction("test", test, "test a store");
+  checkFunction("factory", factory, "test a store");
+  checkOptions(options, { ...optionNames, name: true }, "test a store");
+  const { name: prefix = "WorkflowStore", ...rest } = options;
+  for (const { name, run } of storeCases(rest)) test(`${prefix}: ${name}`, () => run(factory));
+}
+
+/** Runs one case with a timeout, and disposes of its stores, the last one first. Throws the first error. */
+async function runCase(
+  { run, likely }: CaseBody,
+  factory: StoreFactory,
+  reopen: StoreCasesOptions["reopen"],
+  timeoutMs: number,
+): Promise<void> {
+  const stores = new Set<WorkflowStore>();
+  const keep = (store: WorkflowStore) => {
+    stores.add(store);
+    return store;
+  };
+  const errors: unknown[] = [];
+  const work = run(async () => keep(await factory()), async (store) => reopen ? keep(await reopen(store)) : store);
+  await within(timeoutMs, work).catch((error) => {
+    const explains = likely !== undefined && stores.size > 0; // without a store, the factory has failed
+    errors.push(
+      explains ? new Error(`${error?.message ?? error}\nProbably broken: ${likely}`, { cause: error }) : error,
+    );
+  });
+  for (const store of [...stores].reverse()) {
+    const { [Symbol.asyncDispose]: asyncDispose, [Symbol.dispose]: dispose } = store as Partial<
+      AsyncDisposable & Disposable
+    >;
+    try {
+      await (asyncDispose ?? dispose)?.call(store);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+/** Rejects if `work` takes longer than the timeout. */
+function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const why = "a call of the store did not settle, or a listener was not called";
+    const late = () => reject(new Error(`The case did not end within ${timeoutMs} ms: ${why}`));
+    const clear = systemClock.setTimer(systemClock.now() + timeoutMs, late);
+    work.then(resolve, reject).finally(clear);
+  });
+}
