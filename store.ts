@@ -133,12 +133,16 @@ interface Draft {
   readonly clean: boolean;
 }
 
+interface Subscription {
+  readonly listener: StoreListener;
+}
+
 /** Keeps workflows in the memory of the process. */
 export class InMemoryStore implements WorkflowStore {
   readonly #lock = new RWLock();
   readonly #entries = new Entries(() => this.#clock.now());
   readonly #watches = new Watches((workflowId) => this.#entries.get(workflowId)?.state ?? null);
-  #listeners: readonly StoreListener[] = [];
+  #subscriptions: readonly Subscription[] = [];
   readonly #clock: Clock;
   readonly #maxWorkflows: number;
   readonly #maxHistoryEvents: number;
@@ -370,9 +374,9 @@ export class InMemoryStore implements WorkflowStore {
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
   subscribe(listener: StoreListener): () => void {
     checkFunction("listener", listener, "subscribe");
-    const subscription: StoreListener = (...change) => listener(...change); // the same listener twice is two
-    this.#listeners = [...this.#listeners, subscription];
-    return () => void (this.#listeners = this.#listeners.filter((one) => one !== subscription));
+    const subscription = { listener }; // an object of its own: the same listener can subscribe twice
+    this.#subscriptions = [...this.#subscriptions, subscription];
+    return () => void (this.#subscriptions = this.#subscriptions.filter((one) => one !== subscription));
   }
 
   /**
@@ -542,7 +546,7 @@ export class InMemoryStore implements WorkflowStore {
       if (entry !== undefined) this.#entries.remove(entry);
       this.#add(run, action);
     } else this.#entries.change(entry!, () => entry!.append(events));
-    this.#changed(workflowId, length);
+    this.#changed(workflowId, length, batch instanceof FrozenBatch ? batch.author : undefined);
   }
 
   /** Adds a new workflow, and makes room for it if need be. */
@@ -582,11 +586,14 @@ export class InMemoryStore implements WorkflowStore {
     this.#changed(entry.fields.workflowId, null);
   }
 
-  #changed(workflowId: string, historyLength: number | null): void {
+  /** @param author The listener that is not called: the change is its own. */
+  #changed(workflowId: string, historyLength: number | null, author?: StoreListener): void {
     this.#watches.changed(workflowId);
-    for (const listener of this.#listeners) {
+    for (const subscription of this.#subscriptions) {
+      const { listener } = subscription;
+      if (listener === author) continue;
       try {
-        if (this.#listeners.includes(listener)) listener(workflowId, historyLength);
+        if (this.#subscriptions.includes(subscription)) listener(workflowId, historyLength);
       } catch (error) {
         queueMicrotask(() => { // its own fault, and none of the caller's
           throw error;

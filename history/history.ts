@@ -8,6 +8,7 @@ import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
   CommandEvent,
+  StoreListener,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowState,
@@ -21,15 +22,36 @@ export type StateFields = Mutable<Omit<WorkflowState, "history">>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A batch that the executor made: its events are deeply frozen already, and a store need not copy them. */
+/** A batch whose events are deeply frozen: a store need not copy them. Only the executor makes it. */
 export class FrozenBatch implements AppendBatch {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly expectedLength: number;
+  readonly events: readonly WorkflowEvent[];
+  readonly replaces: string | undefined;
+  /** Private, so that a structured clone of the batch works: a function cannot be cloned. */
+  readonly #author: StoreListener | undefined;
+
+  /** @param author The writer's own listener. A store of this process does not call it for this append. */
   constructor(
-    readonly workflowId: string,
-    readonly runId: string,
-    readonly expectedLength: number,
-    readonly events: readonly WorkflowEvent[],
-    readonly replaces?: string,
-  ) {}
+    workflowId: string,
+    runId: string,
+    expectedLength: number,
+    events: readonly WorkflowEvent[],
+    replaces?: string,
+    author?: StoreListener,
+  ) {
+    this.workflowId = workflowId;
+    this.runId = runId;
+    this.expectedLength = expectedLength;
+    this.events = events;
+    this.replaces = replaces;
+    this.#author = author;
+  }
+
+  get author(): StoreListener | undefined {
+    return this.#author;
+  }
 }
 
 /** Every status there is. */
