@@ -10,7 +10,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { hop } from "../util/macrotask.ts";
+import { macrotask as hop } from "../util/macrotask.ts";
 
 export class Turns {
   readonly #clock: Clock;

@@ -32,7 +32,8 @@
 import type { ErrorRecord, Workflow, WorkflowContext, WorkflowEvent, WorkflowState } from "../types.ts";
 import { checkFunction, checkObject, checkText, invalid } from "../util/check.ts";
 import { decode, encode } from "../history/codec.ts";
-import { applyBatch, validateEvent } from "../history/history.ts";
+import { applyBatch } from "../history/history.ts";
+import { validateEvent } from "../history/validate.ts";
 import { show } from "../util/show.ts";
 import { replay } from "./replaying.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { type Clock, VirtualClock } from "../../clock.ts";
-import { hop as callBack } from "../../util/macrotask.ts";
+import { macrotask } from "../../util/macrotask.ts";
 
 export class LabClock extends VirtualClock {
   /** Grows whenever an executor does something. */
@@ -59,4 +59,4 @@ export class ProcessClock implements Clock {
 }
 
 /** Lets all microtasks pass, and whatever was put off to the next turn of the event loop. */
-export const hop = (): Promise<void> => new Promise(callBack);
+export const hop = (): Promise<void> => new Promise(macrotask);

@@ -7,7 +7,7 @@
 import { VirtualClock } from "../../clock.ts";
 import { Executor, type ExecutorOptions } from "../../executor.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../../types.ts";
-import { hop } from "../../util/macrotask.ts";
+import { macrotask as hop } from "../../util/macrotask.ts";
 import { assert } from "../assert.ts";
 import type { CaseBody } from "./case.ts";
 

@@ -17,7 +17,7 @@ import { InMemoryStore } from "../../store.ts";
 import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../../types.ts";
 import { checkFunction, checkInteger, checkObject, invalid } from "../../util/check.ts";
 import { FrozenBatch } from "../../history/history.ts";
-import { hop } from "../../util/macrotask.ts";
+import { macrotask as hop } from "../../util/macrotask.ts";
 import { seeded } from "../seeded.ts";
 import { hash } from "../../util/prng.ts";
 
