@@ -29,7 +29,7 @@
 import { TimerQueue } from "./util/timer_queue.ts";
 import { checkFunction, checkNumber, invalid } from "./util/check.ts";
 import { Deferred } from "./util/deferred.ts";
-import { hop } from "./util/macrotask.ts";
+import { macrotask } from "./util/macrotask.ts";
 
 /** Gives an executor its time and its timers. */
 export interface Clock {
@@ -53,7 +53,7 @@ export interface Clock {
 }
 
 /** `setTimeout` takes a signed number of 32 bits and fires at once on anything above: about 24.8 days. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
 /**
  * The clock of the machine. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work.
@@ -261,7 +261,7 @@ export class VirtualClock implements Clock {
    * @throws What a callback of {@linkcode at} threw.
    */
   async runUntilIdle(): Promise<void> {
-    await new Promise<void>(hop); // what was called just now may not have begun
+    await new Promise<void>(macrotask); // what was called just now may not have begun
     await this.#move(Infinity);
   }
 
@@ -296,7 +296,7 @@ export class VirtualClock implements Clock {
     } finally {
       this.#moves--;
       this.#tell();
-      if (this.#missedJump) hop(this.#jump); // whoever waits for the move speaks first
+      if (this.#missedJump) macrotask(this.#jump); // whoever waits for the move speaks first
       this.#missedJump = false;
     }
   }

@@ -90,6 +90,12 @@ function attempt<T>(body: () => Promise<T>): Promise<T> {
   }
 }
 
+/** An executor works with `await using`. */
+export interface Executor {
+  /** The same as {@linkcode Executor.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * Runs workflows.
  *
@@ -109,6 +115,8 @@ export class Executor {
    * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions = {}) {
+    // No method: a packer moves a computed method's key out of the class, and bundlers keep that class. A subclass may have one.
+    this[Symbol.asyncDispose] ??= () => this.close();
     this.#settings = completeOptions(options, () => new InMemoryStore());
     const calls: HandleCalls = {
       signal: (target, signal, payload, options) => this.#signal(target, signal, payload, options),
@@ -344,11 +352,6 @@ export class Executor {
       checkNumber("drainMs", drainMs, 0, "close executor");
       return this.#supervisor.close(drainMs);
     });
-  }
-
-  /** The same as {@linkcode close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {

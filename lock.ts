@@ -1,26 +1,23 @@
 /**
- * A readers-writer lock: readers share, a writer excludes, and nobody is overtaken.
+ * A readers-writer lock: readers share, a writer excludes, and no call overtakes another one.
  *
- * Owns who may enter, in which order, and what an abort does to those who wait. Does not own what it
- * protects, nor time (to limit the waiting, pass `AbortSignal.timeout(ms)`), and does not reach
- * beyond the process.
+ * Owns who may enter, in which order, and what an abort does to the calls that wait. Does not own what it protects, nor time
+ * (to limit a wait, pass `AbortSignal.timeout(ms)`). Does not reach beyond the process.
  *
  * 1. At any moment the lock is held by nobody, by any number of readers, or by one writer.
- * 2. First come, first served. A call enters at once only if nobody waits and those inside allow it;
- *    otherwise it queues. The head of the queue enters as soon as those inside allow it, and the
- *    readers that follow a reader without a gap enter together with it. So a reader that comes after
- *    a waiting writer waits for that writer even while others read, everybody waits only for those
- *    who came before, and neither side starves.
- * 3. An abort takes out exactly the calls that wait with that signal, at once, and lets in whoever
- *    stood only behind them. A body never starts once its signal has aborted. An abort after the
- *    body has started, or after the permit was granted, changes nothing.
- * 4. A free lock costs no tick: the body runs during the call, and unless it returns a promise the
- *    lock is free again when the call returns. The body of a call that had to wait runs in a
- *    microtask of its own, in the async context of its call; so `release()` and `abort()` never run
- *    somebody else's body.
- * 5. A body that throws or rejects releases. A permit releases once, however often it is told to.
- * 6. Not re-entrant: a holder that waits for its own lock may wait for itself. A write inside a read
- *    deadlocks if the read awaits it; so does a read inside a read as soon as a writer waits.
+ * 2. First come, first served. A call enters at once only if no call waits and the holders allow it; otherwise it is queued. The
+ *    head of the queue enters as soon as the holders allow it. Readers that directly follow a reader in the queue enter together
+ *    with it. So a reader that comes after a waiting writer waits for that writer, even while others read. Each call waits only
+ *    for earlier calls, and neither side starves.
+ * 3. An abort removes exactly the calls that wait with that signal, at once, and admits the calls that waited only for them. A
+ *    body never starts once its signal has aborted. An abort after the body has started, or after the permit was granted, has
+ *    no effect.
+ * 4. A free lock costs no microtask: the body runs during the call, and unless it returns a promise, the lock is free again when
+ *    the call returns. The body of a call that had to wait runs in a microtask of its own, in the async context of its call. So
+ *    `release()` and `abort()` never run the body of another call.
+ * 5. The lock is released when a body throws or rejects. A permit releases once; further calls have no effect.
+ * 6. Not re-entrant: a holder that waits for its own lock can wait for itself. A write inside a read deadlocks if the read awaits
+ *    it. A read inside a read deadlocks too, as soon as a writer waits.
  *
  * @example
  * ```ts
@@ -32,7 +29,7 @@
  * await Promise.all([
  *   lock.read(async () => order.push("read 1 starts", await "read 1 ends")),
  *   lock.write(() => order.push("write")),
- *   lock.read(() => order.push("read 2")), // came after the writer, so it does not join read 1
+ *   lock.read(() => order.push("read 2")), // comes after the writer, so it does not join read 1
  * ]);
  * assertEquals(order, ["read 1 starts", "read 1 ends", "write", "read 2"]);
  * ```
@@ -40,23 +37,31 @@
  * @module
  */
 
-import { checkFunction, checkObject, invalid } from "./util/check.ts";
+import { checkFunction, checkObject, checkOptions, invalid } from "./util/check.ts";
 import { isThenable } from "./util/deferred.ts";
 
-/** How to wait for an {@linkcode RWLock}. */
+/**
+ * Options of the methods of an {@linkcode RWLock} that can wait.
+ *
+ * @category Lock
+ */
 export interface LockOptions {
   /**
-   * Ends the waiting when it aborts: the call rejects with `signal.reason`. If it has aborted before
-   * the call, the call rejects even if the lock is free.
+   * Ends the wait when it aborts: the call rejects with `signal.reason`. If it has aborted before the call, the call rejects
+   * even if the lock is free.
    *
-   * @default {undefined} wait as long as it takes
+   * @default {undefined}: no limit
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** The right to read or to write, until it is released. Works with `using`. */
+/**
+ * The right to read or to write, until it is released. Works with `using`.
+ *
+ * @category Lock
+ */
 export interface Permit extends Disposable {
-  /** Gives the right back. Called again, it does nothing. */
+  /** Returns the permit to the lock. Further calls have no effect. */
   release(): void;
   /** The same as {@linkcode Permit.release}. */
   [Symbol.dispose](): void;
@@ -66,83 +71,96 @@ type Body = () => unknown;
 type Ticket = Permit | Waiter;
 type Admit = (ticket: Ticket) => void;
 
-/** A call that waits, as a link of the ring of those that do. */
+/** A call that waits. The queue is a ring of these. */
 class Waiter {
   prev: Waiter = this;
   next: Waiter = this;
+  readonly write: boolean;
+  readonly body: Body | null;
+  readonly admit: Admit;
 
-  /** `body` is `null` if a permit is wanted; `admit` takes the permit, or else this waiter. */
-  constructor(
-    readonly write: boolean,
-    readonly body: Body | null,
-    readonly admit: Admit,
-  ) {}
+  /**
+   * @param body `null` if the call wants a permit.
+   * @param admit Receives the permit; this waiter if there is a body.
+   */
+  constructor(write: boolean, body: Body | null, admit: Admit) {
+    this.write = write;
+    this.body = body;
+    this.admit = admit;
+  }
 }
 
 /** A call that waits with a signal. */
 class Abortable extends Waiter {
-  /** The next that came with the same signal; after the newest of them, the oldest. */
+  /** The next call that came with the same signal. That of the newest call is the oldest. */
   newer: Abortable = this;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: AbortSignal;
 
   constructor(
     write: boolean,
     body: Body | null,
     admit: Admit,
-    readonly reject: (reason: unknown) => void,
-    readonly signal: AbortSignal,
+    reject: (reason: unknown) => void,
+    signal: AbortSignal,
   ) {
     super(write, body, admit);
+    this.reject = reject;
+    this.signal = signal;
   }
 }
 
-/** Made once and not once a lock. */
+/** One function for all locks. */
 const admitNobody: Admit = () => {};
 
-/** Called instead of `promise.then`, so that no promise of a caller can leave the lock twice. */
-const then = Promise.prototype.then;
+/** As `promise.then`, even if the promise of a caller has a `then` of its own: it could call back twice. */
+function react(promise: Promise<unknown>, resolved: (value: never) => unknown, rejected?: (reason: unknown) => never) {
+  return Promise.prototype.then.call(promise, resolved as (value: unknown) => unknown, rejected);
+}
 
-/**
- * A promise of a value that is no thenable. As `Promise.resolve`, but V8 inlines it: 5 ns a call less.
- */
+/** A promise of a value that is no thenable. As `Promise.resolve`, but V8 inlines it: it saves 5 ns per call. */
 // deno-lint-ignore require-await
 const fulfilled = async <T>(value: T): Promise<T> => value;
 
-/** How a permit gets at the lock's private method. */
+/** Calls the lock's private method. */
 let leave: (lock: RWLock, write: boolean) => void;
 
-class LockPermit implements Permit {
-  /** When no permit is alive, a garbage collection takes their hidden class, and the code optimized for it, along. */
-  static readonly kept = new LockPermit(null, false);
-  static {
-    // Whoever awaits an object looks for its `then`: here it is found early, which saves 6 ns of 40.
-    Object.defineProperty(this.prototype, "then", { value: undefined });
-  }
+/** A class made by a function, because a class with a computed key has a side effect at import once it is packed. */
+const LockPermit = /* @__PURE__ */ (() => {
+  class LockPermit implements Permit {
+    /** If no permit is alive, a garbage collection removes their hidden class and the code that is optimized for it. */
+    static readonly kept = new LockPermit(null, false);
+    #lock: RWLock | null;
+    readonly #write: boolean;
 
-  #lock: RWLock | null;
-  readonly #write: boolean;
+    constructor(lock: RWLock | null, write: boolean) {
+      this.#lock = lock;
+      this.#write = write;
+    }
 
-  constructor(lock: RWLock | null, write: boolean) {
-    this.#lock = lock;
-    this.#write = write;
-  }
+    release(): void {
+      const lock = this.#lock;
+      if (lock === null) return;
+      this.#lock = null;
+      leave(lock, this.#write);
+    }
 
-  release(): void {
-    const lock = this.#lock;
-    if (lock === null) return;
-    this.#lock = null;
-    leave(lock, this.#write);
+    [Symbol.dispose](): void {
+      this.release();
+    }
   }
-
-  [Symbol.dispose](): void {
-    this.release();
-  }
-}
+  // `await` looks for `then` on every object. Here it is found early, which saves 6 ns of 40.
+  Object.defineProperty(LockPermit.prototype, "then", { value: undefined });
+  return LockPermit;
+})();
 
 /**
  * A readers-writer lock for async code: any number of readers, or one writer.
  *
- * Prefer {@linkcode RWLock.read} and {@linkcode RWLock.write}, which cannot forget to release. Order,
- * abort and re-entrancy are as the module says.
+ * Prefer {@linkcode RWLock.read} and {@linkcode RWLock.write}, which always release. The module's documentation describes order,
+ * abort and re-entrancy.
+ *
+ * @category Lock
  *
  * @example Permits, where a callback does not fit
  * ```ts
@@ -158,44 +176,45 @@ class LockPermit implements Permit {
  * ```
  */
 export class RWLock {
-  static {
-    leave = (lock, write) => lock.#leave(write);
-  }
-
   /** -1: a writer; 0: nobody; n: that many readers. */
   #held = 0;
   #waiting = 0;
-  /** Closes the ring: after it comes the head of the queue, before it the tail. */
+  /** Closes the ring: its `next` is the head of the queue, its `prev` the tail. */
   readonly #ring = new Waiter(false, null, admitNobody);
   /**
-   * The newest of those that wait with a signal. One listener serves them all: adding the n-th to a
+   * The newest waiter of each signal. One listener of a signal serves all its waiters, because adding the n-th listener to a
    * signal costs O(n).
    */
   readonly #newest = new Map<AbortSignal, Abortable>();
 
-  /** How many readers are inside. */
+  /** Makes a lock that nobody holds. */
+  constructor() {
+    leave ??= (lock, write) => lock.#leave(write); // a static block would be a side effect of the import
+  }
+
+  /** The number of readers that hold the lock. */
   get readers(): number {
     return this.#held > 0 ? this.#held : 0;
   }
 
-  /** Whether a writer is inside. */
+  /** Whether a writer holds the lock. */
   get writing(): boolean {
     return this.#held < 0;
   }
 
-  /** How many calls wait. */
+  /** The number of calls that wait. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /**
-   * Runs `body` while no writer is inside: before this call returns, if it can enter at once.
+   * Runs `body` while no writer holds the lock: before this call returns, if it need not wait.
    *
-   * @param body What to run. Its caller stays inside until what it returns has settled.
+   * @param body Holds the lock until its result has settled.
    * @param options How to wait.
    * @returns What `body` returns or resolves to.
-   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
-   * @throws (rejects) With what `body` throws or rejects with, or with `signal.reason`.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind, or an option is unknown.
+   * @throws (rejects) What `body` throws or rejects with, or `signal.reason`.
    *
    * @example
    * ```ts
@@ -212,55 +231,55 @@ export class RWLock {
   }
 
   /**
-   * Runs `body` while nobody else is inside: before this call returns, if it can enter at once.
+   * Runs `body` while nobody else holds the lock: before this call returns, if it need not wait.
    *
-   * @param body What to run. Its caller stays inside until what it returns has settled.
+   * @param body Holds the lock until its result has settled.
    * @param options How to wait.
    * @returns What `body` returns or resolves to.
-   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
-   * @throws (rejects) With what `body` throws or rejects with, or with `signal.reason`.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind, or an option is unknown.
+   * @throws (rejects) What `body` throws or rejects with, or `signal.reason`.
    */
   write<T>(body: () => T | PromiseLike<T>, options?: LockOptions): Promise<T> {
     return this.#run("write", true, body, options);
   }
 
   /**
-   * Enters as a reader; until the permit is released, no writer is inside.
+   * Enters as a reader. Until the permit is released, no writer can enter.
    *
    * @param options How to wait.
    * @returns The permit.
-   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
-   * @throws (rejects) With `signal.reason`.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind, or an option is unknown.
+   * @throws (rejects) `signal.reason`.
    */
   acquireRead(options?: LockOptions): Promise<Permit> {
     return this.#acquire("acquire a read permit", false, options);
   }
 
   /**
-   * Enters as a writer; until the permit is released, nobody else is inside.
+   * Enters as a writer. Until the permit is released, nobody else can enter.
    *
    * @param options How to wait.
    * @returns The permit.
-   * @throws {TypeError} (rejects) If an argument is of the wrong kind.
-   * @throws (rejects) With `signal.reason`.
+   * @throws {TypeError} (rejects) If an argument is of the wrong kind, or an option is unknown.
+   * @throws (rejects) `signal.reason`.
    */
   acquireWrite(options?: LockOptions): Promise<Permit> {
     return this.#acquire("acquire a write permit", true, options);
   }
 
   /**
-   * Enters as a reader, now or not at all.
+   * Enters as a reader if that is possible without a wait.
    *
-   * @returns The permit, or `null` if a writer is inside or anybody waits.
+   * @returns The permit; `null` if a writer holds the lock or a call waits.
    */
   tryAcquireRead(): Permit | null {
     return this.#tryAcquire(false);
   }
 
   /**
-   * Enters as a writer, now or not at all.
+   * Enters as a writer if that is possible without a wait.
    *
-   * @returns The permit, or `null` if anybody is inside or waits.
+   * @returns The permit; `null` if the lock is held or a call waits.
    */
   tryAcquireWrite(): Permit | null {
     return this.#tryAcquire(true);
@@ -276,7 +295,7 @@ export class RWLock {
       checkFunction("body", body, action);
       const signal = options === undefined ? undefined : liveSignal(action, options);
       if (!this.#isOpen(write)) {
-        return then.call(this.#queue(write, body, signal), this.#resume) as Promise<T>;
+        return react(this.#queue(write, body, signal), this.#resume) as Promise<T>;
       }
       return this.#start(write, body, false) as Promise<T>;
     } catch (error) {
@@ -302,7 +321,7 @@ export class RWLock {
     return permit;
   }
 
-  /** Whether a call that comes now need not wait. */
+  /** Whether a call need not wait now. */
   #isOpen(write: boolean): boolean {
     return this.#waiting === 0 && (write ? this.#held === 0 : this.#held >= 0);
   }
@@ -313,10 +332,11 @@ export class RWLock {
   }
 
   /**
-   * Enters unless `inside` already, and runs `body`; what this gives back comes after leaving, and is
-   * a promise unless `inside`, where none is needed.
-   * Enters and leaves without a call, since nested reads can use up the stack at any call. Leaves in two
-   * places: `finally` cost 5 ns of 20.
+   * Enters unless it is `inside`, runs `body`, and leaves. Returns a promise, or the bare result if it is `inside`: then the
+   * caller makes the promise.
+   *
+   * It does not enter or leave by a call: nested reads can exhaust the stack at any call. It leaves in two places, because
+   * `finally` would take 5 ns of 20.
    */
   #start(write: boolean, body: Body, inside: boolean): unknown {
     if (!inside) this.#held = write ? -1 : this.#held + 1;
@@ -326,8 +346,8 @@ export class RWLock {
       if (isThenable(result)) {
         const promise = Promise.resolve(result);
         return write
-          ? then.call(promise, this.#written, this.#writeFailed)
-          : then.call(promise, this.#hasRead, this.#readFailed);
+          ? react(promise, this.#written, this.#writeFailed)
+          : react(promise, this.#hasRead, this.#readFailed);
       }
     } catch (error) {
       this.#held = write ? 0 : this.#held - 1;
@@ -339,10 +359,10 @@ export class RWLock {
     return inside ? result : fulfilled(result);
   }
 
-  // Reactions, made once a lock and not once a call.
+  // Made once per lock, not once per call.
   readonly #resume = (ticket: Ticket): unknown => {
     const waiter = ticket as Waiter;
-    if (waiter instanceof Abortable && waiter.signal.aborted) { // since it was admitted
+    if (waiter instanceof Abortable && waiter.signal.aborted) { // after its admission
       this.#leave(waiter.write);
       throw waiter.signal.reason;
     }
@@ -376,7 +396,7 @@ export class RWLock {
     });
   }
 
-  /** Lets in whoever can go, from the head of the queue. A loop, and it runs no body. */
+  /** Admits calls from the head of the queue. It runs no body, so it does not recurse. */
   #next(): void {
     const ring = this.#ring;
     for (let waiter = ring.next; waiter !== ring; waiter = ring.next) {
@@ -384,7 +404,7 @@ export class RWLock {
       if (write ? this.#held !== 0 : this.#held < 0) return;
       this.#unlink(waiter);
       if (waiter instanceof Abortable && waiter.signal.aborted) {
-        waiter.reject(waiter.signal.reason); // another listener of the signal made way, before ours was called
+        waiter.reject(waiter.signal.reason); // another listener of the signal has released, and ours is not called yet
         continue;
       }
       this.#held = write ? -1 : this.#held + 1;
@@ -410,7 +430,7 @@ export class RWLock {
     this.#newest.set(signal, waiter);
   }
 
-  /** `waiter` is the oldest with its signal: they are admitted, and aborted, in the order in which they came. */
+  /** `waiter` is the oldest of its signal: waiters are admitted and aborted in the order in which they came. */
   #unwatch(waiter: Abortable): void {
     const { signal } = waiter;
     const newest = this.#newest.get(signal)!;
@@ -432,9 +452,12 @@ export class RWLock {
   };
 }
 
-/** The signal of `options`, which has not aborted yet. */
+const OPTIONS: Readonly<Record<keyof LockOptions, true>> = { signal: true };
+
+/** Returns the signal of the options. Throws its reason if it has aborted. */
 function liveSignal(action: string, options: LockOptions): AbortSignal | undefined {
   checkObject("options", options, action);
+  for (const key in options) if (key !== "signal") checkOptions(options, OPTIONS, action); // rare: it takes 15 ns of 50
   const { signal } = options;
   if (signal === undefined) return undefined;
   if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {

@@ -31,13 +31,13 @@ function setUp() {
   return { lock, log, enter, leave };
 }
 
-/** A signal that knows how many listeners it has, and how many were ever added. */
+/** A signal that counts its listeners, and how many were ever added. */
 function spy() {
   const controller = new AbortController();
   const { signal } = controller;
   const listeners = new Set<unknown>();
   const seen = {
-    signal,
+    options: { signal },
     abort: (reason?: unknown) => controller.abort(reason),
     listeners,
     added: 0,
@@ -531,12 +531,12 @@ Deno.test("RWLock grants nothing when another listener of the signal makes way f
 Deno.test("RWLock uses one listener for all calls that wait with one signal", async () => {
   const { enter, leave } = setUp();
   const signal = spy();
-  for (const name of ["W1", "W2", "R3", "R4"]) enter(name, signal);
+  for (const name of ["W1", "W2", "R3", "R4"]) enter(name, signal.options);
   assertEquals([signal.added, signal.listeners.size], [1, 1]);
   await leave("W1");
   await leave("W2");
   assertEquals([signal.added, signal.listeners.size], [1, 0]);
-  enter("W5", signal);
+  enter("W5", signal.options);
   assertEquals([signal.added, signal.listeners.size], [2, 1]);
   await leave("R3", "R4");
   assertEquals(signal.listeners.size, 0);
@@ -547,12 +547,12 @@ Deno.test("RWLock removes its listener when the call is admitted, rejected or fa
   for (const method of METHODS) {
     const lock = new RWLock();
     const unused = spy();
-    await call(lock, method, unused);
+    await call(lock, method, unused.options);
     assertEquals(unused.added, 0);
     for (const end of ["admit", "abort", "throw"]) {
       const signal = spy();
       const permit = lock.tryAcquireWrite()!;
-      const waiting = call(lock, method, signal, () => {
+      const waiting = call(lock, method, signal.options, () => {
         assertEquals(signal.listeners.size, 0);
         if (end === "throw") throw new Error("no");
       }).catch(() => {});
@@ -591,6 +591,14 @@ Deno.test("RWLock rejects with a TypeError when an argument is of the wrong kind
     [() => any.write(), 'Cannot write: "body" must be a function, got undefined'],
     [() => any.read(body, null), 'Cannot read: "options" must be an object, got null'],
     [() => any.write(body, "a"), 'Cannot write: "options" must be an object, got "a"'],
+    [
+      () => any.read(body, { timeoutMs: 5 }),
+      'Cannot read: "options" has no option "timeoutMs"; the options are "signal"',
+    ],
+    [
+      () => any.acquireWrite({ sginal: undefined }),
+      'Cannot acquire a write permit: "options" has no option "sginal"; did you mean "signal"?',
+    ],
     [() => any.acquireRead(1), 'Cannot acquire a read permit: "options" must be an object, got 1'],
     [
       () => any.acquireWrite({ signal: null }),

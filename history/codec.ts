@@ -1,20 +1,20 @@
 /**
- * Stored values as JSON, and back: what a snapshot holds of inputs, results and errors.
+ * Writes stored values as JSON and reads them back. A snapshot holds inputs, results and errors in this form.
  *
- * 1. What JSON can hold stays as it is. All else is an object with the key `$`, a tag, and the parts of which the value is
- *    made, encoded in turn: `{"$":"Map","value":[["k",1]]}`. The tag is the value's class, or its `typeof`.
- * 2. Every array, object and tagged value has a number, counted from 0 in the order of the text. What comes again is a
- *    `ref` to its number, so that cycles and shared parts keep their shape.
- * 3. What was decoded is believed only if it has the very parts that it was made of. So nothing is bent to fit, and no
+ * 1. A value that JSON can hold stays as it is. Any other value is an object with the key `$`, which holds a tag, and with
+ *    the parts of the value, encoded in turn: `{"$":"Map","value":[["k",1]]}`. The tag is the value's class or `typeof`.
+ * 2. Arrays, objects and tagged values are counted from 0 in the order of the text. A value that occurs again is written
+ *    as a `ref` to its number, so that cycles and shared parts keep their shape.
+ * 3. A decoded value is accepted only if its parts are equal to those in the text. So no value is adapted silently, and no
  *    codec has to check what it reads.
  *
  * @module
  */
 
-import { MAX_HOLES } from "./value.ts";
+import { MAX_HOLES } from "./copier.ts";
 import { show, showPath, tagOf } from "../util/show.ts";
 
-/** How deep a text may be nested: deeper than any value that can be stored, and not too deep for the stack. */
+/** How deep a text may be nested: deeper than any stored value, but not too deep for the stack. */
 const MAX_DEPTH = 1500;
 
 // deno-lint-ignore no-explicit-any
@@ -22,106 +22,116 @@ type Anything = any;
 type Container = Record<string | number, unknown>;
 type Path = (string | number)[];
 
-/** How values of one tag are written and read. */
+/** Writes and reads the values of one tag. */
 interface Codec {
-  /** What the value is made of: something simpler. */
+  /** Returns the parts of a value, which are simpler than the value. */
   readonly parts: (value: Anything) => unknown;
-  /** Makes the value. With `fill`, an empty one. */
+  /** Makes a value of its parts. If there is `fill`, makes an empty one. */
   readonly make: (parts: Anything) => unknown;
-  /** Puts the parts in, among which the value itself can be. */
+  /** Puts the parts into the empty value. A part can be the value itself. */
   readonly fill?: (value: Anything, parts: Anything) => void;
 }
 
-const codecs = new Map<string, Codec>(Object.entries({
-  undefined: { parts: () => undefined, make: () => undefined },
-  number: { parts: (number) => Object.is(number, -0) ? "-0" : `${number}`, make: Number },
-  bigint: { parts: String, make: BigInt },
-  Date: { parts: (date) => date.toJSON(), make: (text) => new Date(text ?? NaN) },
-  RegExp: {
-    parts: String,
-    make(text) {
-      const end = text.lastIndexOf("/");
-      return new RegExp(text.slice(1, end), text.slice(end + 1));
-    },
-  },
-  Map: {
-    parts: (map) => [...map],
-    make: () => new Map(),
-    fill(map, pairs) {
-      for (const [key, value] of pairs) map.set(key, value);
-    },
-  },
-  Set: {
-    parts: (set) => [...set],
-    make: () => new Set(),
-    fill(set, items) {
-      for (const item of items) set.add(item);
-    },
-  },
-  Array: { // one with holes, or with more than its items, as structured clone leaves it in an error's cause
-    parts: (list) => ({ ...list, length: list.length }),
-    make() {
-      const list: unknown[] = [];
-      list.length = 2 ** 32 - 1; // too long for a block of memory: now its length costs nothing, whatever it will be
-      return list;
-    },
-    fill(list, { length, ...items }) {
-      if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
-      list.length = length;
-      Object.freeze(define(list, items, true));
-    },
-  },
-  ArrayBuffer: {
-    parts: (buffer) => toBase64(new Uint8Array(buffer)) + (buffer.resizable ? ` ${buffer.maxByteLength}` : ""),
-    make(text) {
-      const [base64, maxByteLength] = text.split(" ");
-      const bytes = fromBase64(base64);
-      const buffer = new ArrayBuffer(bytes.length, maxByteLength && { maxByteLength });
-      new Uint8Array(buffer).set(bytes);
-      return buffer;
-    },
-  },
-  DOMException: {
-    parts: ({ message, name, stack }) => [message, name, stack],
-    make: ([message, name, stack]) => Object.assign(new DOMException(message, name), { stack }),
-  },
-} as Record<string, Codec>));
+/** The codecs by tag. Made at the first use, so that the import of this module has no side effects. */
+let codecs: ReadonlyMap<string, Codec> | undefined;
 
-for (const Class of [Number, String, Boolean, BigInt]) {
-  codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
+function codecFor(tag: string): Codec | undefined {
+  return (codecs ??= makeCodecs()).get(tag);
 }
 
-for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // those that are cloned as what they are
-  const Class = globalThis[`${kind}Error` as "Error"];
-  codecs.set(`${kind}Error`, {
-    parts(error) {
-      const parts: Container = { stack: error.stack };
-      if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
-      if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
-      return parts;
+function makeCodecs(): ReadonlyMap<string, Codec> {
+  const codecs = new Map<string, Codec>(Object.entries({
+    undefined: { parts: () => undefined, make: () => undefined },
+    number: { parts: (number) => Object.is(number, -0) ? "-0" : `${number}`, make: Number },
+    bigint: { parts: String, make: BigInt },
+    Date: { parts: (date) => date.toJSON(), make: (text) => new Date(text ?? NaN) },
+    RegExp: {
+      parts: String,
+      make(text) {
+        const end = text.lastIndexOf("/");
+        return new RegExp(text.slice(1, end), text.slice(end + 1));
+      },
     },
-    make: () => new Class(),
-    fill(error, { stack, ...parts }) {
-      error.stack = stack;
-      define(error, parts, false);
+    Map: {
+      parts: (map) => [...map],
+      make: () => new Map(),
+      fill(map, pairs) {
+        for (const [key, value] of pairs) map.set(key, value);
+      },
     },
-  });
-}
+    Set: {
+      parts: (set) => [...set],
+      make: () => new Set(),
+      fill(set, items) {
+        for (const item of items) set.add(item);
+      },
+    },
+    Array: { // an array with holes or with other properties, as it can stand in an error's cause
+      parts: (list) => ({ ...list, length: list.length }),
+      make() {
+        const list: unknown[] = [];
+        list.length = 2 ** 32 - 1; // too long for a block of memory: from now on its length costs nothing
+        return list;
+      },
+      fill(list, { length, ...items }) {
+        if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
+        list.length = length;
+        Object.freeze(define(list, items, true));
+      },
+    },
+    ArrayBuffer: {
+      parts: (buffer) => toBase64(new Uint8Array(buffer)) + (buffer.resizable ? ` ${buffer.maxByteLength}` : ""),
+      make(text) {
+        const [base64, maxByteLength] = text.split(" ");
+        const bytes = fromBase64(base64);
+        const buffer = new ArrayBuffer(bytes.length, maxByteLength && { maxByteLength });
+        new Uint8Array(buffer).set(bytes);
+        return buffer;
+      },
+    },
+    DOMException: {
+      parts: ({ message, name, stack }) => [message, name, stack],
+      make: ([message, name, stack]) => Object.assign(new DOMException(message, name), { stack }),
+    },
+  } as Record<string, Codec>));
 
-const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64";
-for (const name of [...numeric.split(" ").map((kind) => `${kind}Array`), "DataView"]) {
-  const View = (globalThis as Anything)[name]; // not everywhere is there a Float16Array
-  const lengthOf = (view: Anything) => view.length ?? view.byteLength;
-  codecs.set(name, {
-    parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
-    make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // no view of a number
-  });
+  for (const Class of [Number, String, Boolean, BigInt]) {
+    codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
+  }
+
+  for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // the classes that structured clone keeps
+    const Class = globalThis[`${kind}Error` as "Error"];
+    codecs.set(`${kind}Error`, {
+      parts(error) {
+        const parts: Container = { stack: error.stack };
+        if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
+        if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
+        return parts;
+      },
+      make: () => new Class(),
+      fill(error, { stack, ...parts }) {
+        error.stack = stack;
+        define(error, parts, false);
+      },
+    });
+  }
+
+  const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64";
+  for (const name of [...numeric.split(" ").map((kind) => `${kind}Array`), "DataView"]) {
+    const View = (globalThis as Anything)[name]; // some runtimes have no Float16Array
+    const lengthOf = (view: Anything) => view.length ?? view.byteLength;
+    codecs.set(name, {
+      parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
+      make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // refuses a number, of which a view could be made too
+    });
+  }
+  return codecs;
 }
 
 /**
- * Encodes a stored value as what `JSON.stringify` takes. Shares with it what need not be changed.
+ * Encodes a stored value for `JSON.stringify`. Parts that need no change are shared with the value.
  *
- * @param action What cannot be done with a value that JSON cannot hold, to begin the error's message.
+ * @param action Begins the message of the error for a value that cannot be encoded.
  */
 export function encode(value: unknown, action: string): unknown {
   const path: Path = [];
@@ -138,7 +148,7 @@ export function encode(value: unknown, action: string): unknown {
     if (tag === "") return walk(value as Container, path, visit, false);
     if (tag === "Object") return { $: tag, value: walk(value as Container, path, visit, false) };
     if (tag === "undefined") return { $: tag };
-    const codec = codecs.get(tag);
+    const codec = codecFor(tag);
     if (!codec) throw new TypeError(`Cannot ${action}: ${show(value)} at ${place(path)} cannot be written as text`);
     return { $: tag, value: visit(codec.parts(value)) };
   };
@@ -146,9 +156,9 @@ export function encode(value: unknown, action: string): unknown {
 }
 
 /**
- * Makes the value again, out of parsed JSON, which it changes and freezes.
+ * Decodes a value from parsed JSON, which it changes and freezes.
  *
- * @param action What cannot be done with what is no encoded value, to begin the error's message.
+ * @param action Begins the message of the error for JSON that is no encoded value.
  */
 export function decode(json: unknown, action: string): unknown {
   const path: Path = [];
@@ -165,9 +175,9 @@ export function decode(json: unknown, action: string): unknown {
     }
     if (tag === "ref") {
       if (Number.isInteger(value) && value in values) return values[value];
-      throw new TypeError(`a reference to ${show(value)} points nowhere`);
+      throw new TypeError(`a reference to ${show(value)} has no target`);
     }
-    const codec = codecs.get(tag);
+    const codec = codecFor(tag);
     if (!codec) throw new TypeError(`the tag ${show(tag)} is not known`);
     const number = values.push(codec.fill && codec.make(undefined)) - 1;
     return values[number] = build(codec, values[number], visit(value), tag);
@@ -185,7 +195,7 @@ function place(path: Path): string {
   return showPath(path).replace(/^\./, "");
 }
 
-/** The tag under which a value is written; `""` if it has parts that need none, `undefined` if it is JSON already. */
+/** The tag of a value; `""` for an array or object that needs no tag, `undefined` for a value that JSON has. */
 function tagFor(value: unknown): string | undefined {
   const type = typeof value;
   if (type === "number") return Number.isFinite(value) && !Object.is(value, -0) ? undefined : type;
@@ -197,13 +207,17 @@ function tagFor(value: unknown): string | undefined {
   return tag === "Error" ? (value as Error).name : tag;
 }
 
-/** Whether an array has its items and nothing else; keys are in order, the indexes first. */
+/** Whether an array has no holes and no other properties. Indexes come first among its keys, in order. */
 function isDense(list: unknown[]): boolean {
   const keys = Object.keys(list);
   return keys.length === list.length && (list.length === 0 || keys.at(-1) === `${list.length - 1}`);
 }
 
-/** Puts in the place of every item what `visit` answers: in place, freezing it then, or in a copy if an item differs. */
+/**
+ * Replaces every item by the result of `visit`.
+ *
+ * @param inPlace Whether to change and freeze `from`. If not, it is copied once an item differs.
+ */
 function walk(from: Container, path: Path, visit: (item: unknown) => unknown, inPlace: boolean): Container {
   let into = from;
   const keys = Array.isArray(from) ? undefined : Object.keys(from);
@@ -216,12 +230,12 @@ function walk(from: Container, path: Path, visit: (item: unknown) => unknown, in
     path.pop();
     if (Object.is(item, other)) continue;
     if (into === from && !inPlace) into = (Array.isArray(from) ? [...from] : { ...from }) as Container;
-    into[key] = other; // it is there already, also as "__proto__"
+    into[key] = other; // an own property already, so "__proto__" is safe
   }
   return inPlace ? Object.freeze(into) : into;
 }
 
-/** Makes the value, or fills the one that was made empty, and refuses what it does not have the parts for. */
+/** Makes or fills a value, and refuses one whose parts then differ from `parts`. */
 function build(codec: Codec, value: unknown, parts: unknown, tag: string): unknown {
   let cause: unknown;
   try {
@@ -231,10 +245,10 @@ function build(codec: Codec, value: unknown, parts: unknown, tag: string): unkno
   } catch (error) {
     cause = error;
   }
-  throw new TypeError(`${show(parts)} makes no ${tag}`, { cause });
+  throw new TypeError(`${show(parts)} is not a valid ${tag}`, { cause });
 }
 
-/** Whether two values are one, or containers of the same. */
+/** Whether two values are the same, or containers of the same values. */
 function same(a: Anything, b: Anything): boolean {
   if (Object.is(a, b)) return true;
   if (!isObject(a) || !isObject(b)) return false;
@@ -257,7 +271,7 @@ function toBase64(bytes: Anything): string {
   if (bytes.toBase64) return bytes.toBase64();
   let binary = "";
   for (let i = 0; i < bytes.length; i += 0x8000) {
-    binary += String.fromCharCode.apply(null, bytes.subarray(i, i + 0x8000)); // more arguments would be too many
+    binary += String.fromCharCode.apply(null, bytes.subarray(i, i + 0x8000)); // a call takes a limited number of arguments
   }
   return btoa(binary);
 }

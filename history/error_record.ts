@@ -1,9 +1,9 @@
 /**
- * Errors on their way into the history and out of it: the class and the message are the same on every replay.
+ * Errors on their way into the history and out of it. The class and the message are the same on every replay.
  *
- * A built-in class, a class of this package and a `DOMException` with a legacy code (`AbortError` …) come back as
- * themselves; any other comes back as an `Error` with the same name, message, stack, cause and data. What was thrown
- * without being an `Error` comes back as the value it was, or as a description if it cannot be stored.
+ * 1. An error of a built-in class or of a class of this package keeps its class, and so does a `DOMException` with a legacy
+ *    code (`AbortError` …). Any other error becomes an `Error` with the same name, message, stack, cause and data.
+ * 2. A thrown value that is no error stays what it is. If it cannot be stored, its description is stored.
  *
  * @module
  */
@@ -21,12 +21,15 @@ import type { ErrorRecord } from "../types.ts";
 import { handOut, toStored } from "./value.ts";
 import { show } from "../util/show.ts";
 
-/** Causes and members that are nested deeper are left out. */
+/** How deep causes and members may be nested. Deeper ones are left out. */
 const MAX_DEPTH = 16;
-/** Errors beyond so many are left out of a record: members that share causes multiply. */
+/** How many errors a record may have; the others are left out. Members that share causes multiply. */
 const MAX_ERRORS = 1000;
 
-/** By the names in the history, which a minifier must not change; ours with the code, since others have such names. */
+/**
+ * The classes by the names in the history. The names are written out, because a minifier changes those of the classes. Our
+ * own names go with the code, since other packages have errors of the same names.
+ */
 const classes: Record<string, unknown> = {
   __proto__: null,
   ...{ Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError },
@@ -38,10 +41,10 @@ const classes: Record<string, unknown> = {
   "TimeoutError timeout": TimeoutError,
 };
 
-/** What is no data: it has its own place in the record. */
+/** Properties that are no data: they have their own place in the record. */
 const places = ["name", "message", "stack", "cause", "__proto__"];
 
-/** Records what was thrown. Never throws: what cannot be read or stored of an error is left out. */
+/** Records a thrown value. Never throws: parts of an error that cannot be read or stored are left out. */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
   let count = 0;
 
@@ -86,7 +89,7 @@ function recordValue(thrown: unknown): ErrorRecord {
   return Object.freeze({ name: "Error", message: `Thrown: ${show(thrown)}`, thrown: Object.freeze({ value }) });
 }
 
-/** Makes what {@linkcode toErrorRecord} recorded again, to be thrown. */
+/** Makes an error from its record. */
 export function fromErrorRecord(record: ErrorRecord): unknown {
   if (record.thrown) return handOut(record.thrown.value);
   const { name, message, stack, data } = record;
@@ -94,7 +97,7 @@ export function fromErrorRecord(record: ErrorRecord): unknown {
   const error: Error = record.errors
     ? new AggregateError(record.errors.map(fromErrorRecord), message, options)
     : toDOMException(record) ??
-      // The prototype of the class without its constructor, which may want other arguments.
+      // An instance without a call of the constructor, whose arguments can differ.
       Reflect.construct(Error, [message, options], classOf(name, data?.code));
   if (options && !Object.hasOwn(error, "cause")) define(error, "cause", options.cause);
   if (error.name !== name) define(error, "name", name);
@@ -108,7 +111,7 @@ function classOf(name: string, code: unknown): typeof Error {
   return (ours ?? classes[name] ?? Error) as typeof Error;
 }
 
-/** Another class can have the name, but hardly the number that goes with it. */
+/** `undefined` if the name and the code do not belong together: then the error is of another class of that name. */
 function toDOMException({ name, message, data }: ErrorRecord): DOMException | undefined {
   if (typeof data?.code !== "number" || data.code === 0) return undefined;
   const error = new DOMException(message, name);

@@ -98,8 +98,8 @@ Deno.test("applyBatch() answers a history that is not the batch's array", () => 
 });
 
 const conflicts: [state: WorkflowState | null, part: Partial<AppendBatch>, why: string][] = [
-  [null, { expectedLength: 1, events: [fired(2)] }, "it is not there"],
-  [null, { runId: "2", replaces: "1" }, "it is not there"],
+  [null, { expectedLength: 1, events: [fired(2)] }, "it is not stored"],
+  [null, { runId: "2", replaces: "1" }, "it is not stored"],
   [running, {}, "it is running already"],
   [running, { runId: "2", replaces: "1" }, "it is running already"],
   [finished, {}, "it is completed already"],

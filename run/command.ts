@@ -57,7 +57,7 @@ export interface Performer extends RunInfo {
   record(event: WorkflowEvent): void;
 }
 
-const settled = new CanceledError("The outcome is in the history already");
+const settled = /* @__PURE__ */ new CanceledError("The outcome is in the history already");
 
 /** A command whose outcome workflow code has not seen. */
 export abstract class Command extends Deferred {

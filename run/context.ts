@@ -44,7 +44,7 @@ import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import type { Replay } from "./replay.ts";
 
-const noLabels: Labels = Object.freeze({});
+const noLabels: Labels = /* @__PURE__ */ Object.freeze({});
 
 /** How an executor answers the contexts of its runs. */
 export interface ContextSettings {

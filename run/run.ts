@@ -557,7 +557,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
     };
-    return [Object.freeze(started), ...this.#replay.unread(), ...[...this.#queue].filter(isDelivered)];
+    return [Object.freeze(started), ...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
   }
 
   /** The next run is stored. */

@@ -43,7 +43,7 @@ interface Arrival {
 /** Gets the signals of a channel. */
 interface Subscriber {
   /** The signals that it was given and has not read. */
-  readonly unread: Iterable<Arrival>;
+  readonly unread: readonly Arrival[];
   /** Whether it waits for the next signal. */
   readonly waits: boolean;
   take(arrival: Arrival): void;
@@ -79,7 +79,7 @@ export class Signals {
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {
-      for (const one of [buffer, ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
+      for (const one of [buffer.toArray(), ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
         for (const arrival of one) unread.add(arrival);
       }
     }
@@ -159,15 +159,19 @@ class Once extends Deferred implements Subscriber {
 class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
-  readonly unread: Fifo<Arrival>;
+  readonly #unread: Fifo<Arrival>;
   #waiters: Waiter[] = [];
 
   constructor(channel: Channel, gate: SignalGate) {
     this.#channel = channel;
     this.#gate = gate;
-    this.unread = channel.buffer;
+    this.#unread = channel.buffer;
     channel.buffer = new Fifo();
     channel.subscribers.set(this, true);
+  }
+
+  get unread(): readonly Arrival[] {
+    return this.#unread.toArray();
   }
 
   get waits(): boolean {
@@ -176,7 +180,7 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
 
   take(arrival: Arrival): void {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.unread.push(arrival);
+    if (waiter === undefined) this.#unread.push(arrival);
     else waiter.resolve({ value: handOut(arrival.event.payload), done: false });
   }
 
@@ -189,8 +193,8 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
       this.#stop();
       return Deferred.rejected(refusal);
     }
-    if (this.unread.size > 0) {
-      return Promise.resolve({ value: handOut(this.unread.shift().event.payload), done: false });
+    if (this.#unread.size > 0) {
+      return Promise.resolve({ value: handOut(this.#unread.shift().event.payload), done: false });
     }
     const waiter = new Waiter(this.#gate.shielded);
     if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17
@@ -215,6 +219,6 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
 
   #stop(): void {
     const { subscribers } = this.#channel;
-    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.unread;
+    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * All timers of an executor, behind the one timer that it has in its clock. What a timer sets going is work: the clock
- * does not jump on before it has settled.
+ * All timers of an executor, behind the one timer that it sets in its clock. What a timer starts is work of the executor: a
+ * virtual clock does not move on before that work has ended.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export class Timers {
     this.#arm();
   }
 
-  /** Keeps the clock's timer at the first of ours, and none where we have none. */
+  /** Sets the clock's timer to the first of these timers; clears it if there is none. */
   #arm(): void {
     if (this.#firing) return;
     const dueAt = this.#queue.peek()?.dueAt;

@@ -1,16 +1,16 @@
 /**
- * The turns of an executor: when workflow code may go on, and whether anything is going on at all.
+ * The turn scheduler of an executor: when the next event may be applied, and whether the executor works at all.
  *
- * 1. A turn ends one macrotask after it began, when all microtasks have drained. All runs share that hop.
- * 2. While there is work, the clock is held. It is released one hop after the last work ended, so that whoever waited
- *    for that work has spoken first.
+ * 1. A turn ends one macrotask after it began, when all microtasks have drained. All runs share that macrotask.
+ * 2. While the executor works, the clock is held: a virtual clock does not move. It is released one macrotask after the last
+ *    work ended, so that the callers who waited for that work run first.
  * 3. Without work, nothing is pending: an idle executor does not keep the process alive.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
-import { hop } from "../util/macrotask.ts";
+import { macrotask } from "../util/macrotask.ts";
 
 export class Turns {
   readonly #clock: Clock;
@@ -27,36 +27,36 @@ export class Turns {
   begin(run: { endTurn(): void }): void {
     if (this.#open.push(run) > 1) return;
     this.enter();
-    hop(this.#end);
+    macrotask(this.#end);
   }
 
-  /** Work goes on until `promise` settles. */
+  /** The executor works until `promise` settles. */
   during<T>(promise: Promise<T>): Promise<T> {
     if (this.#clock.hold === undefined) return promise;
     this.enter();
     return promise.finally(() => this.leave());
   }
 
-  /** The executor works. Counted. */
+  /** The executor begins some work. Calls are counted. */
   enter(): void {
     if (this.#work++ > 0 || this.#held) return;
     this.#held = true;
     this.#clock.hold?.(true);
   }
 
-  /** It has ended. */
+  /** That work has ended. */
   leave(): void {
     if (--this.#work > 0 || this.#releasing || this.#clock.release === undefined) return;
     this.#releasing = true;
-    hop(this.#release);
+    macrotask(this.#release);
   }
 
-  /** An activity runs. That is no work of the executor: what it waits for may be the clock. */
+  /** An activity begins. That is no work of the executor: the activity may wait for the clock. */
   beginActivity(): void {
     this.#clock.hold?.();
   }
 
-  /** It has ended, and whoever waited for it speaks first. */
+  /** It has ended. The callers who waited for it run before the clock moves. */
   endActivity(): void {
     this.enter();
     this.#clock.release?.();

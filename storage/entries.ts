@@ -1,119 +1,24 @@
 /**
- * The stored workflows, found by ID, in order of creation, by status, and in the order in which they finished.
+ * The stored workflows: by ID, by status, in order of creation, and in the order in which they finished.
  *
- * 1. A workflow has a place: a number that grows with every creation and is never given twice. An overwrite keeps it.
- * 2. A workflow has a slot in an array in order of creation. What is removed leaves a gap, and when there are more gaps
- *    than workflows the array is made anew. Sets of slots, one a status, find the next of a kind without a walk.
+ * 1. A workflow has a place: a number that grows with every creation and is never used twice. An overwrite keeps it.
+ * 2. A workflow has a slot in an array in order of creation. A removed workflow leaves a gap. When there are more gaps than
+ *    workflows, the array is rebuilt. A set of slots for each status finds the next workflow of a status without a scan.
  * 3. Finished workflows are a linked list in the order in which they finished.
  *
  * @module
  */
 
-import type { WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStatus } from "../types.ts";
 import { BitSet } from "../util/bit_set.ts";
+import { Entry } from "./entry.ts";
 import type { Query } from "./query.ts";
 import type { StoredWorkflow } from "./snapshot.ts";
-import { advanceRun, type StateFields } from "../history/history.ts";
-import { handOut, needsCopy } from "../history/value.ts";
-
-/** Shorter histories are as long as they need to be: many wait with two or three events, and a push reserves room for 16. */
-const FEW = 8;
-
-/** A stored workflow. */
-export class Entry {
-  place = -1;
-  slot = -1;
-  /** When the store saw it finish. */
-  finishedAt = 0;
-  /** Its neighbours in the order in which workflows finished. */
-  earlier: Entry | null = null;
-  later: Entry | null = null;
-  fields: StateFields;
-  events: WorkflowEvent[];
-  /** Whether `events` has been handed out, and must be left as it is. */
-  #shared: boolean;
-  /** What `load` answers, until something changes. */
-  #state: WorkflowState | null = null;
-  /** Whether it holds values that freezing cannot protect, so that every load must copy them. */
-  #opaque = false;
-  /** How many events were looked through for such values; -1 if not even the fields were. */
-  #examined: number;
-
-  /**
-   * @param events If they are frozen, they are what was handed out as a history before.
-   * @param clean Whether it is known that freezing protects everything.
-   */
-  constructor(fields: StateFields, events: WorkflowEvent[], clean = false) {
-    this.fields = fields;
-    this.events = events;
-    this.#shared = Object.isFrozen(events);
-    this.#examined = clean ? events.length : -1;
-  }
-
-  get finished(): boolean {
-    return this.fields.status !== "running";
-  }
-
-  /** The whole state, which nobody can change. */
-  get state(): WorkflowState {
-    return this.#state ?? this.#freeze();
-  }
-
-  /** The history that `state` hands out, if that is still what is stored. */
-  get history(): readonly WorkflowEvent[] | undefined {
-    return this.#state?.history;
-  }
-
-  /** Whether it is known that freezing protects everything. */
-  get clean(): boolean {
-    return !this.#opaque && this.#examined === this.events.length;
-  }
-
-  reset(fields: StateFields, events: WorkflowEvent[], clean: boolean): void {
-    this.fields = fields;
-    this.events = events;
-    this.#shared = Object.isFrozen(events);
-    this.#state = null;
-    this.#opaque = false;
-    this.#examined = clean ? events.length : -1;
-  }
-
-  append(events: readonly WorkflowEvent[]): void {
-    advanceRun(this.fields, events);
-    this.#state = null;
-    if (this.#shared || this.events.length < FEW) {
-      this.#shared = false;
-      this.events = this.events.concat(events);
-    } else for (const event of events) this.events.push(event);
-  }
-
-  #freeze(): WorkflowState {
-    const { fields, events } = this;
-    if (this.#isOpaque()) {
-      return Object.freeze({ ...handOut(fields), history: Object.freeze(events.map((event) => handOut(event))) });
-    }
-    this.#shared ||= this.finished && Object.isFrozen(Object.freeze(events)); // no event will follow
-    const history = this.#shared ? events : Object.freeze(events.slice());
-    return this.#state = Object.freeze({ ...fields, history });
-  }
-
-  #isOpaque(): boolean {
-    if (this.#examined < 0) {
-      const { input, result, error } = this.fields;
-      this.#opaque = needsCopy(input) || needsCopy(result) || needsCopy(error);
-      this.#examined = 0;
-    }
-    for (; this.#examined < this.events.length; this.#examined++) {
-      this.#opaque ||= needsCopy(this.events[this.#examined]);
-    }
-    return this.#opaque;
-  }
-}
 
 export class Entries {
   /** The place of the next new workflow. */
   nextPlace = 0;
-  /** The one that finished first, and the one that did last. */
+  /** The workflow that finished first, and the one that finished last. */
   firstFinished: Entry | null = null;
   #lastFinished: Entry | null = null;
   readonly #now: () => number;
@@ -121,9 +26,14 @@ export class Entries {
   #slots: (Entry | undefined)[] = [];
   #taken = new BitSet();
   #byStatus = statusSets();
-  /** Whether `createdAt` never falls from one slot to the next, so that a time can be looked up. */
+  /** Whether `createdAt` never decreases from slot to slot. Then a binary search finds a time. */
   #ascending = true;
   #newest = -Infinity;
+
+  /** @param now Returns the time. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   get size(): number {
     return this.#byId.size;
@@ -131,11 +41,6 @@ export class Entries {
 
   get(workflowId: string): Entry | undefined {
     return this.#byId.get(workflowId);
-  }
-
-  /** @param now Gives the time at which a workflow finishes. */
-  constructor(now: () => number) {
-    this.#now = now;
   }
 
   /** Adds a new workflow at the end. */
@@ -146,7 +51,7 @@ export class Entries {
     if (entry.finished) this.#finish(entry);
   }
 
-  /** Changes a workflow in its place. */
+  /** Changes a workflow. It keeps its place. */
   change(entry: Entry, change: () => void): void {
     const { status, createdAt } = entry.fields;
     change();
@@ -159,7 +64,7 @@ export class Entries {
     else if (!entry.finished) this.#unlink(entry);
   }
 
-  /** Everything, in order of creation. */
+  /** All workflows, in order of creation. */
   *stored(): Iterable<StoredWorkflow> {
     const ranks = new Map<Entry, number>();
     for (let entry = this.firstFinished; entry !== null; entry = entry.later) ranks.set(entry, ranks.size);
@@ -171,7 +76,7 @@ export class Entries {
     }
   }
 
-  /** Fills what is empty with what was {@linkcode stored}. */
+  /** Adds workflows that {@linkcode stored} has returned. Nothing was added before. */
   restore(workflows: readonly StoredWorkflow[], nextPlace: number): void {
     const finished: [rank: number, entry: Entry][] = [];
     for (const { state: { history, ...fields }, place, finish } of workflows) {
@@ -198,9 +103,9 @@ export class Entries {
   }
 
   /**
-   * Calls `visit` with those that a query wants, in order, until it answers `false`.
+   * Calls `visit` with the workflows of a query, in order, until it returns `false`.
    *
-   * @param after The place to begin behind.
+   * @param after Only workflows after this place.
    */
   visit(query: Query, after: number | undefined, visit: (entry: Entry) => boolean): void {
     const { statuses, matches, createdAfter, createdBefore, descending } = query;
@@ -228,7 +133,7 @@ export class Entries {
     }
   }
 
-  /** How many a query wants. */
+  /** The number of workflows of a query. Its limit does not count. */
   count(query: Query): number {
     const { statuses, matches } = query;
     let count = 0;
@@ -238,13 +143,13 @@ export class Entries {
     return count;
   }
 
-  /** The first slot whose workflow, and with it every later one, `isBeyond`. */
+  /** The first slot from which on every workflow `isBeyond`. */
   #slotOf(isBeyond: (entry: Entry) => boolean): number {
     let low = 0;
     let high = this.#slots.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const slot = this.#taken.next(middle); // `middle` may be a gap
+      const slot = this.#taken.next(middle); // `middle` can be a gap
       if (slot < 0 || isBeyond(this.#slots[slot]!)) high = middle;
       else low = slot + 1;
     }
@@ -296,7 +201,7 @@ function statusSets(): Record<WorkflowStatus, BitSet> {
   return { running: new BitSet(), completed: new BitSet(), failed: new BitSet(), canceled: new BitSet() };
 }
 
-/** The nearest slot of any of the sets, from `slot` on; -1 if there is none. */
+/** The next slot of any of the sets, from `slot` on; -1 if there is none. */
 function nearest(sets: readonly BitSet[], slot: number, descending: boolean): number {
   if (sets.length === 1) return descending ? sets[0].previous(slot) : sets[0].next(slot);
   let found = -1;

@@ -1,18 +1,39 @@
 /**
- * A filter, checked and ready to be applied.
+ * Filters and pages, checked and ready to be applied.
  *
  * @module
  */
 
 import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
-import { checkInteger, checkLabels, checkNumber, checkObject, checkOptionalString, invalid } from "../util/check.ts";
-import { checkStatus, type StateFields } from "../history/history.ts";
+import { checkInteger, checkLabels, checkNumber, checkOptionalString, checkOptions, invalid } from "../util/check.ts";
+import type { StateFields } from "../history/history.ts";
+import { validateStatus } from "../history/validate.ts";
 
-/** Which workflows are wanted. */
+/**
+ * Options of `InMemoryStore.page()`: which workflows, in which order, and where the page starts.
+ *
+ * @category Store
+ */
+export interface PageOptions extends WorkflowFilter {
+  /**
+   * The maximum number of workflows in the page: an integer from 1.
+   *
+   * @default {100}
+   */
+  readonly limit?: number | undefined;
+  /**
+   * The `cursor` of the previous page.
+   *
+   * @default {undefined}: the first page
+   */
+  readonly cursor?: string | undefined;
+}
+
+/** Which workflows a caller wants. */
 export interface Query {
-  /** `undefined` for every one. */
+  /** `undefined` for every status. */
   readonly statuses: readonly WorkflowStatus[] | undefined;
-  /** What else must be true, the times included; `undefined` for nothing. */
+  /** The other conditions, those on times included; `undefined` if there are none. */
   readonly matches: ((fields: StateFields) => boolean) | undefined;
   readonly createdAfter: number;
   readonly createdBefore: number;
@@ -20,18 +41,37 @@ export interface Query {
   readonly limit: number;
 }
 
+const FILTER: Readonly<Record<keyof WorkflowFilter, true>> = {
+  status: true,
+  workflowName: true,
+  idPrefix: true,
+  labels: true,
+  createdAfter: true,
+  createdBefore: true,
+  order: true,
+  limit: true,
+};
+const PAGE: Readonly<Record<keyof PageOptions, true>> = /* @__PURE__ */ Object.assign(
+  { cursor: true } as const,
+  FILTER,
+);
+
 /** @throws {TypeError | RangeError} If the filter is malformed. */
-export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Query {
-  checkObject("filter", filter, action);
-  const { status, workflowName, idPrefix, order = "asc", limit = Infinity } = filter;
+export function toQuery(filter: WorkflowFilter, action: string): Query {
+  checkOptions(filter, FILTER, action, undefined, "filter");
+  return read(filter, action, 0, Infinity);
+}
+
+/** @throws {TypeError | RangeError} If the options are malformed. */
+export function toPage(options: PageOptions, action: string): { query: Query; after: number | undefined } {
+  checkOptions(options, PAGE, action);
+  return { query: read(options, action, 1, 100), after: toPlace(options.cursor, action) };
+}
+
+function read(filter: WorkflowFilter, action: string, minLimit: number, defaultLimit: number): Query {
+  const { status, workflowName, idPrefix, order = "asc", limit = defaultLimit } = filter;
   const { createdAfter, createdBefore } = filter;
-  const wanted = new Set<WorkflowStatus>();
-  if (status !== undefined) {
-    for (const one of Array.isArray(status) ? status : [status]) {
-      checkStatus(one, action); // at once: an array can have billions of holes
-      wanted.add(one);
-    }
-  }
+  const statuses = status === undefined ? undefined : toStatuses(status, action);
   checkOptionalString("workflowName", workflowName, action);
   checkOptionalString("idPrefix", idPrefix, action);
   const labels = checkLabels(filter.labels, action);
@@ -49,11 +89,28 @@ export function toQuery(filter: WorkflowFilter, action: string, minLimit = 0): Q
   const any = workflowName === undefined && idPrefix === undefined && labels.length === 0 && after === -Infinity &&
     before === Infinity;
   return {
-    statuses: status === undefined ? undefined : [...wanted],
+    statuses,
     matches: any ? undefined : matches,
     createdAfter: after,
     createdBefore: before,
     descending: order === "desc",
     limit,
   };
+}
+
+function toStatuses(status: WorkflowStatus | readonly WorkflowStatus[], action: string): WorkflowStatus[] {
+  const statuses: WorkflowStatus[] = [];
+  for (const one of Array.isArray(status) ? status : [status]) {
+    validateStatus(one, action); // before the next one is read: an array can have billions of holes
+    if (!statuses.includes(one)) statuses.push(one);
+  }
+  return statuses;
+}
+
+function toPlace(cursor: string | undefined, action: string): number | undefined {
+  if (cursor === undefined) return undefined;
+  if (typeof cursor !== "string" || !/^\d{1,15}$/.test(cursor)) {
+    throw invalid("cursor", cursor, "the cursor of a page", action);
+  }
+  return Number(cursor);
 }

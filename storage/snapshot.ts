@@ -1,11 +1,12 @@
 /**
- * A store as a text, and back.
+ * Writes a store as a text and reads it back.
  *
- * 1. One workflow a line, after a line that names the format and its version, so that a diff shows what changed.
- * 2. What is shared within a workflow, such as the input that its state and its first event hold, is written once and
- *    shared again after the reading. Workflows share nothing with each other.
- * 3. A checksum over the content, whatever its formatting, tells damage. A text without one is taken as edited by hand.
- * 4. Either everything in a text is valid, or it is refused with the place of the fault.
+ * 1. The first line names the format and its version. Each workflow has a line of its own, so that a diff shows what changed.
+ * 2. A value that occurs twice in a workflow, such as the input of its state and of its first event, is written once and
+ *    shared again after reading. Workflows share nothing with each other.
+ * 3. A checksum finds damage. It does not depend on line breaks and indentation. A text without a checksum was edited by hand,
+ *    and is accepted.
+ * 4. A text is valid as a whole, or is refused with the place of the fault.
  *
  * @module
  */
@@ -14,32 +15,33 @@ import { WorkflowError } from "../errors.ts";
 import type { WorkflowState } from "../types.ts";
 import { checkNumber, checkObject, checkText, invalid } from "../util/check.ts";
 import { decode, encode } from "../history/codec.ts";
-import { checkState, validateEvent } from "../history/history.ts";
+import { validateEvent, validateState } from "../history/validate.ts";
+import { hash } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 
-/** A workflow as a snapshot holds it. */
+/** A workflow in a snapshot. */
 export interface StoredWorkflow {
-  /** What is stored of it. */
+  /** The stored state. */
   readonly state: WorkflowState;
-  /** Its place in the order of creation: an integer, growing. */
+  /** Its place in the order of creation: an integer. */
   readonly place: number;
   /**
-   * Present if it is finished: when the store saw it finish, in milliseconds on the store's clock, and its rank among
-   * the finished, oldest finish first.
+   * Present if it is finished: the time at which the store saw it finish, and its rank among the finished workflows, the
+   * first to finish first.
    */
   readonly finish?: { readonly at: number; readonly rank: number };
 }
 
 const FORMAT = "rockpool-store";
-/** Grows when this release's texts can no longer be read by the releases before. */
+/** Grows when earlier releases cannot read the texts of this release. */
 const VERSION = 1;
 const ACTION = "restore a store";
 
 /**
- * Writes a store as a text.
+ * Writes workflows as a text.
  *
- * @param nextPlace The place that the next new workflow will get.
- * @throws {TypeError} If a workflow holds what cannot be written as text, such as a `Blob`.
+ * @param nextPlace The place of the next new workflow.
+ * @throws {TypeError} If a value cannot be written as text, such as a `Blob`.
  */
 export function writeSnapshot(workflows: Iterable<StoredWorkflow>, nextPlace: number): string {
   const lines = Array.from(workflows, ({ state, place, finish }) => {
@@ -52,10 +54,10 @@ export function writeSnapshot(workflows: Iterable<StoredWorkflow>, nextPlace: nu
 }
 
 /**
- * Reads what {@linkcode writeSnapshot} wrote. The states are deeply frozen, and in order of creation.
+ * Reads a text of {@linkcode writeSnapshot}. The states are deeply frozen, in order of creation.
  *
  * @throws {TypeError} If `text` is not a string or empty.
- * @throws {WorkflowError} With code `invalid_snapshot` if it is damaged, of a newer release, or no snapshot.
+ * @throws {WorkflowError} With code `invalid_snapshot` if it is damaged, of a later version, or no snapshot.
  */
 export function readSnapshot(text: string): { workflows: StoredWorkflow[]; nextPlace: number } {
   checkText("text", text, ACTION);
@@ -77,7 +79,7 @@ export function readSnapshot(text: string): { workflows: StoredWorkflow[]; nextP
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
-/** Answers the content if the format, the version and the checksum are right. */
+/** Parses a text and checks its format, version and checksum. */
 function parse(text: string): Json {
   let parsed: Json;
   let actual: string;
@@ -85,7 +87,7 @@ function parse(text: string): Json {
     parsed = JSON.parse(text);
     actual = checksum(JSON.stringify({ ...parsed, checksum: undefined }));
   } catch (cause) {
-    const why = (cause as Error).message.replace(/\s+/g, " "); // it can quote the text
+    const why = (cause as Error).message.replace(/\s+/g, " "); // the message can quote the text, with its line breaks
     throw new TypeError(`Cannot ${ACTION}: the text is cut off or no JSON: ${why}`, { cause });
   }
   const { format, version, checksum: expected } = Object(parsed);
@@ -116,7 +118,7 @@ function readWorkflow(json: Json, i: number, nextPlace: number, seen: Record<str
   checkUnique("place", place);
   const state = decode(encoded, action) as WorkflowState;
   checkObject("state", state, action);
-  checkState(state, state.history, action);
+  validateState(state, state.history, action);
   checkUnique("workflowId", state.workflowId);
   for (const [i, event] of state.history.entries()) validateEvent(event, "history", i, `${action},`);
   if (state.status === "running") {
@@ -135,15 +137,13 @@ function checkInteger(name: string, value: unknown, below: number, action: strin
   throw invalid(name, value, `an integer from 0${below < Infinity ? ` below ${below}` : ""}`, action);
 }
 
-/** 64 bits of all characters but line breaks, which JSON has between values only. Tells accidents, not attackers. */
+/** 64 bits that depend on all characters but line breaks, which JSON has only between values. For accidents, not attacks. */
 function checksum(text: string): string {
   let a = 0x811c9dc5;
   let b = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 10) continue;
-    a = Math.imul(a ^ code, 0x01000193);
-    b = Math.imul(b ^ code, 0x5bd1e995);
+  for (const line of text.split("\n")) {
+    a = hash(line, a);
+    b = hash(line, b, 0x5bd1e995);
   }
   return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
 }

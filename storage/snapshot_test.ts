@@ -279,9 +279,9 @@ const faults: [edit: (workflows: Anything[]) => void, message: string][] = [
   ],
   [
     ([one]) => one.state.history[0].input.due.value = "soon",
-    `${order}, history[0].input.due: "soon" makes no Date`,
+    `${order}, history[0].input.due: "soon" is not a valid Date`,
   ],
-  [([one]) => one.state.input.value = 99, `${order}, input: a reference to 99 points nowhere`],
+  [([one]) => one.state.input.value = 99, `${order}, input: a reference to 99 has no target`],
   [([one]) => one.state.input.$ = "Blob", `${order}, input: the tag "Blob" is not known`],
   [
     ([one]) => one.finish = { at: 1, rank: 2 },

@@ -1,65 +1,78 @@
 /**
- * Watches: changes of the store as an async iterable.
+ * Watches: the changes of a store as an async iterable.
  *
- * 1. A watch holds IDs of what changed and not states: a write costs it one look into a map. The state is read when the
- *    change is handed out, so it is the newest.
- * 2. A workflow that changes again before its change was handed out keeps its place in the line, so that none starves;
- *    the change says how many it stands for.
+ * 1. A watch holds the IDs of changed workflows, not their states, so a write costs one lookup in a map. The state is read
+ *    when the change is handed out: it is the newest.
+ * 2. A workflow that changes again before its change was handed out keeps its place in the queue, so that no workflow waits
+ *    for ever. The change says how many changes were skipped.
+ * 3. A change is handed out in a microtask of its own, so that a writer does not pay for the reading.
  *
  * @module
  */
 
 import type { WorkflowState } from "../types.ts";
-import { checkObject, checkText, invalid } from "../util/check.ts";
+import { checkOptions, checkText, invalid } from "../util/check.ts";
 import { Fifo } from "../util/fifo.ts";
 
-/** A change of a workflow in an `InMemoryStore`. */
+/**
+ * A change of a workflow in an `InMemoryStore`.
+ *
+ * @category Store
+ */
 export interface StoreChange {
   /** The workflow's ID. */
   readonly workflowId: string;
-  /** What is stored now; `null` if the workflow was deleted, evicted or has expired. */
+  /** The stored state; `null` if the workflow was deleted, evicted or has expired. */
   readonly state: WorkflowState | null;
-  /** How many changes of this workflow before this one were not handed out, because nobody had asked for them yet. */
+  /** How many earlier changes of this workflow were not handed out, because they were not read in time. */
   readonly skipped: number;
 }
 
-/** Options of `InMemoryStore.watch()`. */
+/**
+ * Options of `InMemoryStore.watch()`.
+ *
+ * @category Store
+ */
 export interface WatchOptions {
   /**
-   * The only workflow to watch.
+   * The ID of the workflow to watch.
    *
    * @default {every workflow}
    */
-  readonly workflowId?: string;
+  readonly id?: string | undefined;
   /**
    * Ends the watch when it aborts, as `break` does.
    *
    * @default {undefined}
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** The changes of a store from the call of `watch()` on, in order. */
+/**
+ * The changes of a store after the call of `watch()`, in order.
+ *
+ * @category Store
+ */
 export interface StoreWatch extends AsyncIterableIterator<StoreChange, undefined> {
-  /** The next change; waits for it. Done once the watch has ended. */
+  /** Waits for the next change. Done once the watch has ended. */
   next(): Promise<IteratorResult<StoreChange, undefined>>;
-  /** Ends the watch and forgets what was not read yet; `break` calls it. */
+  /** Ends the watch and drops the changes that were not read. `break` calls it. */
   return(): Promise<IteratorResult<StoreChange, undefined>>;
-  /** Ends the watch: what has happened already can still be read. */
+  /** Ends the watch. Earlier changes can still be read. */
   close(): void;
-  /** The watch itself. */
+  /** Returns the watch itself. */
   [Symbol.asyncIterator](): StoreWatch;
 }
 
 type Result = IteratorResult<StoreChange, undefined>;
 
-/** Reads what is stored of a workflow. */
+/** Reads the stored state of a workflow. */
 type Read = (workflowId: string) => WorkflowState | null;
 
-const done: Result = Object.freeze({ done: true, value: undefined });
+const WATCH: Readonly<Record<keyof WatchOptions, true>> = { id: true, signal: true };
 
 export class Watches {
-  /** By the ID they watch; `undefined` for all. */
+  /** By the ID that they watch; `undefined` for all workflows. */
   readonly #watches = new Map<string | undefined, Set<Watch>>();
   readonly #read: Read;
 
@@ -68,23 +81,23 @@ export class Watches {
   }
 
   open(options: WatchOptions): StoreWatch {
-    checkObject("options", options, "watch");
-    const { workflowId, signal } = options;
-    if (workflowId !== undefined) checkText("workflowId", workflowId, "watch");
+    checkOptions(options, WATCH, "watch");
+    const { id, signal } = options;
+    if (id !== undefined) checkText("id", id, "watch");
     if (signal !== undefined && typeof signal?.aborted !== "boolean") {
       throw invalid("signal", signal, "an AbortSignal", "watch");
     }
-    const group = this.#watches.get(workflowId) ?? new Set();
-    const abort = () => void watch.return();
+    const group = this.#watches.get(id) ?? new Set();
     const watch = new Watch(this.#read, () => {
       signal?.removeEventListener("abort", abort);
       group.delete(watch);
-      if (group.size === 0 && this.#watches.get(workflowId) === group) this.#watches.delete(workflowId);
+      if (group.size === 0 && this.#watches.get(id) === group) this.#watches.delete(id);
     });
-    this.#watches.set(workflowId, group.add(watch));
+    const abort = () => watch.drop();
+    this.#watches.set(id, group.add(watch));
     if (signal?.aborted) abort();
     else signal?.addEventListener("abort", abort);
-    return watch;
+    return handleOf(watch);
   }
 
   changed(workflowId: string): void {
@@ -100,16 +113,34 @@ export class Watches {
   }
 }
 
+/** Not a class: a class with a computed key cannot be dropped by bundlers. */
+function handleOf(watch: Watch): StoreWatch {
+  const handle: StoreWatch = {
+    next: () => watch.next(),
+    return() {
+      watch.drop();
+      return Promise.resolve(done());
+    },
+    close: () => watch.close(),
+    [Symbol.asyncIterator]: () => handle,
+  };
+  return handle;
+}
+
+function done(): Result {
+  return { done: true, value: undefined };
+}
+
 /** A change that was not handed out yet. */
 interface Pending {
   readonly workflowId: string;
   skipped: number;
 }
 
-class Watch implements StoreWatch {
+class Watch {
   readonly #read: Read;
   #end: (() => void) | undefined;
-  readonly #line = new Fifo<Pending>();
+  readonly #queue = new Fifo<Pending>();
   readonly #byId = new Map<string, Pending>();
   readonly #readers = new Fifo<(result: Result) => void>();
 
@@ -123,41 +154,36 @@ class Watch implements StoreWatch {
     if (pending !== undefined) return void pending.skipped++;
     const change = { workflowId, skipped: 0 };
     this.#byId.set(workflowId, change);
-    this.#line.push(change);
-    if (this.#line.size === 1 && this.#readers.size > 0) queueMicrotask(this.#serve);
+    this.#queue.push(change);
+    if (this.#queue.size === 1 && this.#readers.size > 0) queueMicrotask(this.#serve);
   }
 
   next(): Promise<Result> {
-    if (this.#readers.size === 0 && this.#line.size > 0) return Promise.resolve(this.#take());
-    if (this.#end === undefined) return Promise.resolve(done);
+    if (this.#readers.size === 0 && this.#queue.size > 0) return Promise.resolve(this.#take());
+    if (this.#end === undefined) return Promise.resolve(done());
     return new Promise((resolve) => this.#readers.push(resolve));
   }
 
-  return(): Promise<Result> {
-    this.#line.clear();
+  /** Ends the watch and drops the changes that were not read. */
+  drop(): void {
+    this.#queue.clear();
     this.#byId.clear();
     this.close();
-    return Promise.resolve(done);
   }
 
   close(): void {
     this.#end?.();
     this.#end = undefined;
     this.#serve();
-    while (this.#readers.size > 0) this.#readers.shift()(done);
+    while (this.#readers.size > 0) this.#readers.shift()(done());
   }
 
-  [Symbol.asyncIterator](): StoreWatch {
-    return this;
-  }
-
-  /** Hands out in a microtask of its own: a writer does not pay for the reading. */
   readonly #serve = (): void => {
-    while (this.#readers.size > 0 && this.#line.size > 0) this.#readers.shift()(this.#take());
+    while (this.#readers.size > 0 && this.#queue.size > 0) this.#readers.shift()(this.#take());
   };
 
   #take(): Result {
-    const { workflowId, skipped } = this.#line.shift();
+    const { workflowId, skipped } = this.#queue.shift();
     this.#byId.delete(workflowId);
     return { done: false, value: { workflowId, state: this.#read(workflowId), skipped } };
   }

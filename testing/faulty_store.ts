@@ -17,7 +17,7 @@ import { FrozenBatch } from "../history/history.ts";
 import { InMemoryStore } from "../store.ts";
 import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
 import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
-import { hop } from "../util/macrotask.ts";
+import { macrotask } from "../util/macrotask.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 
 /**
@@ -308,7 +308,7 @@ export class FaultyStore implements WorkflowStore {
   #move(clock: VirtualClock): void {
     this.#moving = this.#waiting > 0;
     if (!this.#moving) return;
-    hop(() => {
+    macrotask(() => {
       if (this.#waiting > 0) clock.next();
       this.#move(clock);
     });

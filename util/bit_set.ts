@@ -1,15 +1,14 @@
 /**
- * A sorted set of integers from 0 that finds the next one in a few steps, however far away it is.
+ * A sorted set of integers from 0 that finds the next member in a few steps, also over a large gap.
  *
- * A tree of bits, 32 to a word: a word of the lowest level holds 32 members, and a bit of a higher level says whether the
- * word below it has any. A member costs a bit and a little more; adding, removing and finding cost a step a level, which
- * is four for a million.
+ * A tree of bits. A word of the lowest level holds 32 members. A bit of a higher level says whether the word below it has
+ * members. A member takes a little more than one bit. Each operation takes one step per level: four for a million members.
  *
  * @module
  */
 
 export class BitSet {
-  /** From the members up to a level of one word. */
+  /** The members first, up to a level of one word. */
   #levels: Uint32Array[] = [new Uint32Array(1)];
   /** The lowest level. */
   #words = this.#levels[0];
@@ -19,7 +18,7 @@ export class BitSet {
     return this.#size;
   }
 
-  /** Adds a member that is not there. */
+  /** Adds an integer that is no member. */
   add(member: number): void {
     while (member >= this.#words.length * 32) this.#grow();
     this.#size++;
@@ -32,7 +31,7 @@ export class BitSet {
     }
   }
 
-  /** Removes a member that is there. */
+  /** Removes a member. */
   delete(member: number): void {
     this.#size--;
     for (const words of this.#levels) {
@@ -42,7 +41,7 @@ export class BitSet {
     }
   }
 
-  /** The first member from `from` on, or -1. */
+  /** The smallest member that is at least `from`; -1 if there is none. */
   next(from: number): number {
     const near = this.#words[from >>> 5] & (-1 << (from & 31)); // 0 beyond the end
     if (near !== 0) return (from & -32) + lowest(near);
@@ -61,7 +60,7 @@ export class BitSet {
     return -1;
   }
 
-  /** The last member down from `from`, which may be -1; or -1. */
+  /** The largest member that is at most `from`; -1 if there is none. `from` can be -1. */
   previous(from: number): number {
     const levels = this.#levels;
     from = Math.min(from, this.#words.length * 32 - 1);
@@ -79,7 +78,7 @@ export class BitSet {
     return -1;
   }
 
-  /** Doubles the lowest level, and makes the others anew. */
+  /** Doubles the lowest level and rebuilds the others. */
   #grow(): void {
     let words = new Uint32Array(this.#words.length * 2);
     words.set(this.#words);

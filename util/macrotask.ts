@@ -1,13 +1,15 @@
 /**
- * A macrotask hop: the shortest wait in which all microtasks drain. It takes about 2 µs, and no timer.
+ * The shortest wait after which all microtasks have run. It takes about 2 µs and no timer.
  *
  * @module
  */
 
-type Hop = (callback: () => void) => void;
+type Macrotask = (callback: () => void) => void;
 
-/** Where there is no `setImmediate`: browsers and workers. Its ports do not keep those alive. */
-export function messageChannelHop(): Hop {
+declare const setImmediate: Macrotask | undefined;
+
+/** For runtimes without `setImmediate`, such as browsers and workers. Its ports do not keep the process alive. */
+export function messageChannelMacrotask(): Macrotask {
   const { port1, port2 } = new MessageChannel();
   const callbacks: (() => void)[] = [];
   port1.onmessage = () => callbacks.shift()!();
@@ -17,9 +19,14 @@ export function messageChannelHop(): Hop {
   };
 }
 
-// Taken once: fake timers that replace it later must not stop the turns. `setTimeout(0)` would take over 1 ms.
-const { setImmediate } = globalThis as { setImmediate?: Hop };
-let channelHop: Hop | undefined;
+let channel: Macrotask | undefined;
 
-/** Calls back in a macrotask of its own, once all microtasks have drained. */
-export const hop: Hop = setImmediate ?? ((callback) => (channelHop ??= messageChannelHop())(callback));
+/**
+ * Calls back in a macrotask of its own, after all microtasks.
+ *
+ * `setImmediate` is read once, so that fake timers that replace it later do not stop the turns. `setTimeout(0)` would take
+ * over 1 ms.
+ */
+export const macrotask: Macrotask = typeof setImmediate === "undefined"
+  ? (callback) => (channel ??= messageChannelMacrotask())(callback)
+  : setImmediate;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hop, messageChannelHop } from "./macrotask.ts";
+import { macrotask, messageChannelMacrotask } from "./macrotask.ts";
 
 /** A module of its own, in whose world there is no `setImmediate`; and the ports that it opens. */
 async function withoutSetImmediate() {
@@ -14,7 +14,7 @@ async function withoutSetImmediate() {
     }
   };
   return {
-    hop: ((await import("./macrotask.ts?world=without" as string)) as { hop: typeof hop }).hop,
+    macrotask: ((await import("./macrotask.ts?world=without" as string)) as { macrotask: typeof macrotask }).macrotask,
     ports,
     [Symbol.dispose]() {
       Object.assign(globals, real);
@@ -23,37 +23,37 @@ async function withoutSetImmediate() {
   };
 }
 
-Deno.test("hop() calls back when all microtasks have drained", async () => {
+Deno.test("macrotask() calls back when all microtasks have drained", async () => {
   const log: string[] = [];
   let chain: Promise<unknown> = Promise.resolve();
   for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
   chain.then(() => log.push("drained"));
-  await new Promise<void>(hop);
+  await new Promise<void>(macrotask);
   assertEquals(log, ["drained"]);
 });
 
-Deno.test("hop() takes one message channel where there is no setImmediate, and none before it is called", async () => {
+Deno.test("macrotask() takes one message channel where there is no setImmediate, and none before it is called", async () => {
   using world = await withoutSetImmediate();
   const log: string[] = [];
   assertEquals(world.ports.length, 0);
-  const hops = ["a", "b"].map((name) => new Promise<void>(world.hop).then(() => log.push(name)));
+  const both = ["a", "b"].map((name) => new Promise<void>(world.macrotask).then(() => log.push(name)));
   Promise.resolve().then(() => Promise.resolve()).then(() => log.push("drained"));
-  await Promise.all(hops);
+  await Promise.all(both);
   assertEquals([log, world.ports.length], [["drained", "a", "b"], 2]);
 });
 
-Deno.test("messageChannelHop() calls back in order, each in a macrotask of its own", async () => {
+Deno.test("messageChannelMacrotask() calls back in order, each in a macrotask of its own", async () => {
   using world = await withoutSetImmediate();
-  const hop = messageChannelHop();
+  const later = messageChannelMacrotask();
   const log: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const name of ["a", "b"]) {
-    hop(() => {
+    later(() => {
       log.push(name);
       queueMicrotask(() => log.push(`after ${name}`));
     });
   }
-  hop(() => hop(resolve));
+  later(() => later(resolve));
   assertEquals(log, []);
   await promise;
   assertEquals([log, world.ports.length], [["a", "after a", "b", "after b"], 2]);

@@ -1,22 +1,22 @@
 /**
- * Numbers that look random and follow from a seed, and the hash that makes a seed of a text.
+ * A hash of texts, and random numbers that are determined by a seed. Not for secrets.
  *
  * @module
  */
 
 /**
- * Hashes a text to an integer of 32 bits: FNV-1a. Not for secrets.
+ * Hashes a text to an integer of 32 bits: FNV-1a.
  *
- * @param text The text.
- * @param basis Where the hash starts; another basis gives another hash of the same text.
+ * @param basis The hash of the text before this one, to hash a text in parts. Any other number gives a different hash.
+ * @param prime Another prime gives a different hash.
  */
-export function hash(text: string, basis = 0x811c9dc5): number {
+export function hash(text: string, basis = 0x811c9dc5, prime = 0x01000193): number {
   let sum = basis;
-  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), prime);
   return sum;
 }
 
-/** Returns a generator of numbers from 0 to below 1: mulberry32. The same seed gives the same numbers on every machine. */
+/** A generator of numbers from 0 to below 1: mulberry32. The same seed gives the same numbers on every machine. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -6,7 +6,7 @@
  */
 
 import { type Clock, VirtualClock } from "../../clock.ts";
-import { hop } from "../../util/macrotask.ts";
+import { macrotask } from "../../util/macrotask.ts";
 
 export class WorldClock extends VirtualClock {
   /** How many steps the executors have made. If it stays the same, nobody has done anything. */
@@ -59,4 +59,4 @@ export class ProcessClock implements Clock {
 }
 
 /** Resolves in the next macrotask, after all microtasks. */
-export const nextMacrotask = (): Promise<void> => new Promise(hop);
+export const nextMacrotask = (): Promise<void> => new Promise(macrotask);

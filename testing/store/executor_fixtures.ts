@@ -8,7 +8,7 @@ import { VirtualClock } from "../../clock.ts";
 import { Executor } from "../../executor.ts";
 import type { ExecutorOptions } from "../../options.ts";
 import type { WorkflowEvent, WorkflowState, WorkflowStore } from "../../types.ts";
-import { hop } from "../../util/macrotask.ts";
+import { macrotask } from "../../util/macrotask.ts";
 import { assert } from "../assert.ts";
 import type { CaseBody } from "./fixtures.ts";
 
@@ -60,7 +60,9 @@ export class ExecutorFixture {
 
   /** Waits until a history has this many events. */
   async waitForLength(workflowId: string, length: number): Promise<void> {
-    while ((await this.load(workflowId)).history.length < length) await new Promise<void>((resolve) => hop(resolve));
+    while ((await this.load(workflowId)).history.length < length) {
+      await new Promise<void>((resolve) => macrotask(resolve));
+    }
   }
 
   /** Closes the executors, and waits until no store call is in flight. */

@@ -444,7 +444,7 @@ const conflicting: [what: string, change: Partial<AppendBatch>][] = [
   ["its history is longer", { expectedLength: 1 }],
   ["its history is shorter", { expectedLength: 3 }],
   ["it is another run", { replaces: "0" }],
-  ["it is not there", { workflowId: "b" }],
+  ["it is not stored", { workflowId: "b" }],
 ];
 for (const [what, change] of conflicting) {
   Deno.test(`InMemoryStore.append() does not continue a run when ${what}`, async () => {

@@ -36,8 +36,8 @@ async function storeWith(...events: WorkflowEvent[]): Promise<InMemoryStore> {
 }
 
 const conflicts: [what: string, stored: WorkflowEvent[], part: Partial<AppendBatch>, why: string][] = [
-  ["the run is not there", [], { expectedLength: 1, events: [completed] }, "it is not there"],
-  ["the run to replace is not there", [], { runId: "2", replaces: "1" }, "it is not there"],
+  ["the run is not there", [], { expectedLength: 1, events: [completed] }, "it is not stored"],
+  ["the run to replace is not there", [], { runId: "2", replaces: "1" }, "it is not stored"],
   ["the workflow is running", [started], { runId: "2" }, "it is running already"],
   ["the workflow is finished and is not to be replaced", [started, failed], { runId: "2" }, "it is failed already"],
   ["the run to replace is running", [started], { runId: "2", replaces: "1" }, "it is running already"],
@@ -80,8 +80,8 @@ for (const [what, stored, part, why] of conflicts) {
 }
 
 const only =
-  `"workflow_started" must be the first event, and "expectedLength" 0 with it alone unless it "replaces" a running run`;
-const other = `"replaces" must be the ID of another run, and only a batch that starts a run has it`;
+  `"workflow_started" must be the first event if "expectedLength" is 0 or the batch "replaces" a run, and no other event`;
+const other = `"replaces" must be the ID of another run, and the first event "workflow_started"`;
 const malformed: [what: string, part: object, message: string][] = [
   ["an empty ID", { workflowId: "" }, `Cannot append to workflow: "workflowId" must be a non-empty string, got ""`],
   [

@@ -72,7 +72,7 @@ for (const workflowId of ids) {
     assertEquals(idsOf(await Array.fromAsync(store.walk(filter))), [workflowId]);
     assertEquals(await store.count(filter), 1);
 
-    const changes = store.watch({ workflowId });
+    const changes = store.watch({ id: workflowId });
     await store.delete(workflowId);
     assertEquals((await changes.next()).value, { workflowId, state: null, skipped: 0 });
     assertEquals([await store.load(workflowId), idsOf(await store.list())], [null, others]);

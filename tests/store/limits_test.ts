@@ -36,8 +36,8 @@ const malformed: [options: Record<string, unknown>, message: string][] = [
   [{ maxWorkflows: 0 }, `"maxWorkflows" must be an integer from 1, got 0`],
   [{ maxWorkflows: 1.5 }, `"maxWorkflows" must be an integer from 1, got 1.5`],
   [{ maxWorkflows: "9" }, `"maxWorkflows" must be an integer from 1, got "9"`],
-  [{ maxHistoryEvents: 0 }, `"maxHistoryEvents" must be an integer from 1, got 0`],
-  [{ maxHistoryEvents: NaN }, `"maxHistoryEvents" must be an integer from 1, got NaN`],
+  [{ maxEventsPerWorkflow: 0 }, `"maxEventsPerWorkflow" must be an integer from 1, got 0`],
+  [{ maxEventsPerWorkflow: NaN }, `"maxEventsPerWorkflow" must be an integer from 1, got NaN`],
   [{ finishedTtlMs: 0 }, `"finishedTtlMs" must be a finite number above 0, got 0`],
   [{ finishedTtlMs: Infinity }, `"finishedTtlMs" must be a finite number above 0, got Infinity`],
   [{ whenFull: "drop" }, `"whenFull" must be "reject" or "evict", got "drop"`],
@@ -127,34 +127,34 @@ Deno.test("InMemoryStore tells of what it evicts before what it stores", async (
 });
 
 Deno.test("InMemoryStore.save() refuses a history that is too long, and changes nothing", async () => {
-  const store = new InMemoryStore({ maxHistoryEvents: 2 });
+  const store = new InMemoryStore({ maxEventsPerWorkflow: 2 });
   await store.save({ workflowId: "a", status: "running", history: [started, fired(1)] });
   const before = await store.load("a");
   await assertFull(
     store.save({ workflowId: "a", status: "completed", history: [started, fired(1), fired(2)] }),
-    `Cannot save workflow "a": its history would have 3 events, "maxHistoryEvents" is 2`,
+    `Cannot save workflow "a": its history would have 3 events, "maxEventsPerWorkflow" is 2`,
   );
   assertEquals(await store.load("a") === before, true);
 });
 
 Deno.test("InMemoryStore.append() refuses what makes a history too long, and changes nothing", async () => {
-  const store = new InMemoryStore({ maxHistoryEvents: 3 });
+  const store = new InMemoryStore({ maxEventsPerWorkflow: 3 });
   await begin(store, "a", 2);
   await assertFull(
     store.append({ workflowId: "a", runId: "1", expectedLength: 2, events: [fired(2), fired(3)] }),
-    `Cannot append to workflow "a": its history would have 4 events, "maxHistoryEvents" is 3`,
+    `Cannot append to workflow "a": its history would have 4 events, "maxEventsPerWorkflow" is 3`,
   );
   assertEquals((await store.load("a"))?.history.length, 2);
   await store.append({ workflowId: "a", runId: "1", expectedLength: 2, events: [fired(2)] });
   await assertFull(
     begin(store, "b", 4),
-    `Cannot append to workflow "b": its history would have 4 events, "maxHistoryEvents" is 3`,
+    `Cannot append to workflow "b": its history would have 4 events, "maxEventsPerWorkflow" is 3`,
   );
   assertEquals(await store.load("b"), null);
 });
 
 Deno.test("InMemoryStore.append() lets a run end, or be asked to, however long its history is", async () => {
-  const store = new InMemoryStore({ maxHistoryEvents: 2 });
+  const store = new InMemoryStore({ maxEventsPerWorkflow: 2 });
   await begin(store, "a", 2);
   const append = (expectedLength: number, event: WorkflowEvent) =>
     store.append({ workflowId: "a", runId: "1", expectedLength, events: [event] });
@@ -259,12 +259,12 @@ Deno.test("Executor.execute() rejects at once when the store is full", async () 
 });
 
 Deno.test("Executor leaves a run as it is stored when its history is full, and it can still be cancelled", async () => {
-  const store = new InMemoryStore({ maxHistoryEvents: 3 });
+  const store = new InMemoryStore({ maxEventsPerWorkflow: 3 });
   const { executor, clock } = setUp({ store });
   const handle = await executor.execute(twoTimers, { id: "a" });
   await assertFull(
     handle.result(),
-    `Cannot append to workflow "a": its history would have 4 events, "maxHistoryEvents" is 3`,
+    `Cannot append to workflow "a": its history would have 4 events, "maxEventsPerWorkflow" is 3`,
   );
   const suspended = (await store.load("a"))!;
   assertEquals([suspended.status, typesOf(suspended.history)], [

@@ -40,13 +40,13 @@ const GAMES: Game[] = [
   { seed: 3, ids: 60, ordered: true },
   { seed: 4, ids: 12, options: { maxWorkflows: 6 } },
   { seed: 5, ids: 12, options: { maxWorkflows: 6, whenFull: "evict" } },
-  { seed: 6, ids: 12, options: { maxHistoryEvents: 4 } },
+  { seed: 6, ids: 12, options: { maxEventsPerWorkflow: 4 } },
   { seed: 20_240, ids: 12, options: { finishedTtlMs: 30 } },
   {
     seed: 987_654_321,
     ids: 30,
     ordered: true,
-    options: { maxWorkflows: 10, whenFull: "evict", maxHistoryEvents: 6, finishedTtlMs: 60 },
+    options: { maxWorkflows: 10, whenFull: "evict", maxEventsPerWorkflow: 6, finishedTtlMs: 60 },
   },
 ];
 const STEPS = 200_000 / GAMES.length;

@@ -85,11 +85,11 @@ Deno.test("InMemoryStore.watch() lets no workflow wait behind another one that c
 
 Deno.test("InMemoryStore.watch() hands out only the changes of one workflow when asked to", async () => {
   const store = new InMemoryStore();
-  const [one, other, all] = [store.watch({ workflowId: "a" }), store.watch({ workflowId: "b" }), store.watch()];
+  const [one, other, all] = [store.watch({ id: "a" }), store.watch({ id: "b" }), store.watch()];
   await save(store, "a", 1);
   await save(store, "b", 2);
   assertEquals(await Promise.all([one, other, all].map(readAll)), [["a 1"], ["b 2"], ["a 1", "b 2"]]);
-  store.close();
+  store.closeWatches();
 });
 
 Deno.test("InMemoryStore.watch() tells of appends, updates, evictions and expiry, and not of what failed", async () => {
@@ -155,7 +155,7 @@ Deno.test("InMemoryStore.watch() takes its listener off a signal that outlives i
   const store = new InMemoryStore();
   for (let i = 0; i < 3; i++) {
     const watch = store.watch({ signal });
-    await (i === 0 ? watch.return() : i === 1 ? watch.close() : store.close());
+    await (i === 0 ? watch.return() : i === 1 ? watch.close() : store.closeWatches());
   }
   assertEquals(listeners, 0);
 });
@@ -181,9 +181,9 @@ Deno.test("StoreWatch.close() ends whoever waits", async () => {
 
 Deno.test("InMemoryStore.close() ends every watch, and the store can be used on", async () => {
   const store = new InMemoryStore();
-  const watches = [store.watch(), store.watch({ workflowId: "a" })];
+  const watches = [store.watch(), store.watch({ id: "a" })];
   await save(store, "a", 1);
-  store.close();
+  store.closeWatches();
   await save(store, "a", 2);
   assertEquals(await Promise.all(watches.map(readAll)), [["a 2"], ["a 2"]]);
   const later = store.watch();
@@ -247,7 +247,7 @@ Deno.test("InMemoryStore.watch() misses nothing and repeats nothing, whoever rea
   const versions = new Map<string, number>(); // how often each was changed
   const watches = [undefined, "w1", "w2"].map((workflowId) => ({
     workflowId,
-    watch: store.watch({ workflowId }),
+    watch: store.watch({ id: workflowId }),
     seen: new Map<string, number>(),
   }));
   const read = async ({ watch, seen }: typeof watches[number]) => {
@@ -288,7 +288,7 @@ async function greet(ctx: WorkflowContext) {
 Deno.test("InMemoryStore.watch() follows a run of an executor to its end", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock });
-  const watch = store.watch({ workflowId: "a" });
+  const watch = store.watch({ id: "a" });
   await using executor = new Executor({ store, clock });
   await executor.execute(greet, { id: "a" });
   let events = 0;
@@ -301,8 +301,9 @@ Deno.test("InMemoryStore.watch() follows a run of an executor to its end", async
 
 const malformed: [options: unknown, message: string][] = [
   [null, `Cannot watch: "options" must be an object, got null`],
-  [{ workflowId: "" }, `Cannot watch: "workflowId" must be a non-empty string, got ""`],
-  [{ workflowId: 1 }, `Cannot watch: "workflowId" must be a non-empty string, got 1`],
+  [{ id: "" }, `Cannot watch: "id" must be a non-empty string, got ""`],
+  [{ id: 1 }, `Cannot watch: "id" must be a non-empty string, got 1`],
+  [{ workflowId: "a" }, `Cannot watch: "options" has no option "workflowId"; the options are "id", "signal"`],
   [{ signal: {} }, `Cannot watch: "signal" must be an AbortSignal, got an Object`],
 ];
 for (const [options, message] of malformed) {

@@ -160,7 +160,7 @@ export class StoreModel {
   }
 
   #isTooLong(length: number): boolean {
-    return length > (this.#options.maxHistoryEvents ?? Infinity);
+    return length > (this.#options.maxEventsPerWorkflow ?? Infinity);
   }
 
   #inOrderOfFinish(): Kept[] {
