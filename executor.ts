@@ -113,6 +113,12 @@ function copyLabels(labels: Labels, id: string): Labels {
 /** What every workflow is asked for without a handler. */
 const known: Record<keyof QueryAnswers, true> = { status: true, input: true, history: true, state: true };
 
+/** An executor works with `await using`. */
+export interface Executor {
+  /** The same as {@linkcode Executor.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /** Runs workflows. */
 export class Executor {
   readonly #host: ParkedHost;
@@ -134,6 +140,8 @@ export class Executor {
    * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions) {
+    // No method: a packer moves a computed method's key out of the class, and bundlers keep that class. A subclass may have one.
+    this[Symbol.asyncDispose] ??= () => this.close();
     const { store, workflows, storeRetry, parkAfterMs, ...rest } = completeOptions(options);
     const { clock, random } = rest;
     for (const [name, workflow] of Object.entries(workflows)) {
@@ -469,11 +477,6 @@ export class Executor {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  /** The same as {@linkcode close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #close(drainMs: number): Promise<void> {

@@ -145,7 +145,8 @@ export const hookNames = {
 } as const satisfies Record<WorkflowEvent["type"], string>;
 
 /** All of them, since those of a class are not among its instance's keys. */
-const allHooks: readonly (keyof Hooks)[] = [...Object.values(hookNames), "workflowReplayed"];
+const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<keyof Hooks>(hookNames)
+  .concat("workflowReplayed");
 
 /** A call that middleware stands around. */
 export type MiddlewareCall =

@@ -21,12 +21,12 @@ import type { RetryPolicy } from "./types.ts";
 import { checkFunction, checkNumber, checkObject, invalid } from "./util/check.ts";
 
 /** The policy that an empty {@linkcode RetryPolicy} stands for. */
-export const defaultRetryPolicy: Required<RetryPolicy> = Object.freeze({
+export const defaultRetryPolicy: Required<RetryPolicy> = /* @__PURE__ */ Object.freeze({
   maxAttempts: 3,
   initialIntervalMs: 100,
   backoffCoefficient: 2,
   maxIntervalMs: 10_000,
-  jitter: Object.freeze([0.5, 1.5] as const),
+  jitter: /* @__PURE__ */ Object.freeze([0.5, 1.5] as const),
   isRetryable: (error: unknown): boolean => !(error instanceof NonRetryableError),
 });
 

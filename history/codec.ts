@@ -32,90 +32,96 @@ interface Codec {
   readonly fill?: (value: Anything, parts: Anything) => void;
 }
 
-const codecs = new Map<string, Codec>(Object.entries({
-  undefined: { parts: () => undefined, make: () => undefined },
-  number: { parts: (number) => Object.is(number, -0) ? "-0" : `${number}`, make: Number },
-  bigint: { parts: String, make: BigInt },
-  Date: { parts: (date) => date.toJSON(), make: (text) => new Date(text ?? NaN) },
-  RegExp: {
-    parts: String,
-    make(text) {
-      const end = text.lastIndexOf("/");
-      return new RegExp(text.slice(1, end), text.slice(end + 1));
-    },
-  },
-  Map: {
-    parts: (map) => [...map],
-    make: () => new Map(),
-    fill(map, pairs) {
-      for (const [key, value] of pairs) map.set(key, value);
-    },
-  },
-  Set: {
-    parts: (set) => [...set],
-    make: () => new Set(),
-    fill(set, items) {
-      for (const item of items) set.add(item);
-    },
-  },
-  Array: { // one with holes, or with more than its items, as structured clone leaves it in an error's cause
-    parts: (list) => ({ ...list, length: list.length }),
-    make() {
-      const list: unknown[] = [];
-      list.length = 2 ** 32 - 1; // too long for a block of memory: now its length costs nothing, whatever it will be
-      return list;
-    },
-    fill(list, { length, ...items }) {
-      if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
-      list.length = length;
-      Object.freeze(define(list, items, true));
-    },
-  },
-  ArrayBuffer: {
-    parts: (buffer) => toBase64(new Uint8Array(buffer)) + (buffer.resizable ? ` ${buffer.maxByteLength}` : ""),
-    make(text) {
-      const [base64, maxByteLength] = text.split(" ");
-      const bytes = fromBase64(base64);
-      const buffer = new ArrayBuffer(bytes.length, maxByteLength && { maxByteLength });
-      new Uint8Array(buffer).set(bytes);
-      return buffer;
-    },
-  },
-  DOMException: {
-    parts: ({ message, name, stack }) => [message, name, stack],
-    make: ([message, name, stack]) => Object.assign(new DOMException(message, name), { stack }),
-  },
-} as Record<string, Codec>));
+const codecs = /* @__PURE__ */ makeCodecs();
 
-for (const Class of [Number, String, Boolean, BigInt]) {
-  codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
-}
-
-for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // those that are cloned as what they are
-  const Class = globalThis[`${kind}Error` as "Error"];
-  codecs.set(`${kind}Error`, {
-    parts(error) {
-      const parts: Container = { stack: error.stack };
-      if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
-      if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
-      return parts;
+/** Makes the codecs, by tag. One pure call, so that a bundler drops what no module uses. */
+function makeCodecs(): Map<string, Codec> {
+  const codecs = new Map<string, Codec>(Object.entries({
+    undefined: { parts: () => undefined, make: () => undefined },
+    number: { parts: (number) => Object.is(number, -0) ? "-0" : `${number}`, make: Number },
+    bigint: { parts: String, make: BigInt },
+    Date: { parts: (date) => date.toJSON(), make: (text) => new Date(text ?? NaN) },
+    RegExp: {
+      parts: String,
+      make(text) {
+        const end = text.lastIndexOf("/");
+        return new RegExp(text.slice(1, end), text.slice(end + 1));
+      },
     },
-    make: () => new Class(),
-    fill(error, { stack, ...parts }) {
-      error.stack = stack;
-      define(error, parts, false);
+    Map: {
+      parts: (map) => [...map],
+      make: () => new Map(),
+      fill(map, pairs) {
+        for (const [key, value] of pairs) map.set(key, value);
+      },
     },
-  });
-}
+    Set: {
+      parts: (set) => [...set],
+      make: () => new Set(),
+      fill(set, items) {
+        for (const item of items) set.add(item);
+      },
+    },
+    Array: { // one with holes, or with more than its items, as structured clone leaves it in an error's cause
+      parts: (list) => ({ ...list, length: list.length }),
+      make() {
+        const list: unknown[] = [];
+        list.length = 2 ** 32 - 1; // too long for a block of memory: now its length costs nothing, whatever it will be
+        return list;
+      },
+      fill(list, { length, ...items }) {
+        if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
+        list.length = length;
+        Object.freeze(define(list, items, true));
+      },
+    },
+    ArrayBuffer: {
+      parts: (buffer) => toBase64(new Uint8Array(buffer)) + (buffer.resizable ? ` ${buffer.maxByteLength}` : ""),
+      make(text) {
+        const [base64, maxByteLength] = text.split(" ");
+        const bytes = fromBase64(base64);
+        const buffer = new ArrayBuffer(bytes.length, maxByteLength && { maxByteLength });
+        new Uint8Array(buffer).set(bytes);
+        return buffer;
+      },
+    },
+    DOMException: {
+      parts: ({ message, name, stack }) => [message, name, stack],
+      make: ([message, name, stack]) => Object.assign(new DOMException(message, name), { stack }),
+    },
+  } as Record<string, Codec>));
 
-const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64";
-for (const name of [...numeric.split(" ").map((kind) => `${kind}Array`), "DataView"]) {
-  const View = (globalThis as Anything)[name]; // not everywhere is there a Float16Array
-  const lengthOf = (view: Anything) => view.length ?? view.byteLength;
-  codecs.set(name, {
-    parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
-    make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // no view of a number
-  });
+  for (const Class of [Number, String, Boolean, BigInt]) {
+    codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
+  }
+
+  for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // those that are cloned as what they are
+    const Class = globalThis[`${kind}Error` as "Error"];
+    codecs.set(`${kind}Error`, {
+      parts(error) {
+        const parts: Container = { stack: error.stack };
+        if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
+        if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
+        return parts;
+      },
+      make: () => new Class(),
+      fill(error, { stack, ...parts }) {
+        error.stack = stack;
+        define(error, parts, false);
+      },
+    });
+  }
+
+  const numeric = "Int8 Uint8 Uint8Clamped Int16 Uint16 Int32 Uint32 BigInt64 BigUint64 Float16 Float32 Float64";
+  for (const name of [...numeric.split(" ").map((kind) => `${kind}Array`), "DataView"]) {
+    const View = (globalThis as Anything)[name]; // not everywhere is there a Float16Array
+    const lengthOf = (view: Anything) => view.length ?? view.byteLength;
+    codecs.set(name, {
+      parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
+      make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // no view of a number
+    });
+  }
+  return codecs;
 }
 
 /**

@@ -35,7 +35,7 @@ import {
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 
-const noLabels: Labels = Object.freeze({});
+const noLabels: Labels = /* @__PURE__ */ Object.freeze({});
 
 /** What a context asks its executor. */
 export interface ContextHost {

@@ -142,7 +142,7 @@ export interface ReplayListener {
 const none: readonly never[] = [];
 /** A promise of its own each time: one for all would hold everything that has ever waited for it. */
 const never = () => new Promise<never>(() => {});
-const resolved = new CanceledError("The outcome is in the history already");
+const resolved = /* @__PURE__ */ new CanceledError("The outcome is in the history already");
 
 export class Replay {
   #now = 0;

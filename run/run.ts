@@ -434,7 +434,7 @@ export class Run implements LiveRun, ReplayListener, WriterRun {
       input: this.#continuation!.input,
       firstRunId: this.chain.firstRunId,
     };
-    const queued = [...this.#queue].filter(isFromOutside);
+    const queued = this.#queue.toArray().filter(isFromOutside);
     return [Object.freeze(started), ...this.#replay.signals.unread(), ...this.#unseen ?? none, ...queued];
   }
 

@@ -36,7 +36,7 @@ interface Arrival {
 /** Gets what arrives on a channel. */
 interface Subscriber {
   /** What it was given and has not read. */
-  readonly unread: Iterable<Arrival>;
+  readonly unread: readonly Arrival[];
   /** Whether it waits. */
   readonly waits: boolean;
   take(arrival: Arrival): void;
@@ -72,7 +72,7 @@ export class Signals {
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {
-      for (const one of [buffer, ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
+      for (const one of [buffer.toArray(), ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
         for (const arrival of one) unread.add(arrival);
       }
     }
@@ -152,15 +152,19 @@ class Once extends Deferred implements Subscriber {
 class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
   readonly #channel: Channel;
   readonly #gate: SignalGate;
-  readonly unread: Fifo<Arrival>;
+  readonly #unread: Fifo<Arrival>;
   #waiters: Waiter[] = [];
 
   constructor(channel: Channel, gate: SignalGate) {
     this.#channel = channel;
     this.#gate = gate;
-    this.unread = channel.buffer;
+    this.#unread = channel.buffer;
     channel.buffer = new Fifo();
     channel.subscribers.set(this, true);
+  }
+
+  get unread(): readonly Arrival[] {
+    return this.#unread.toArray();
   }
 
   get waits(): boolean {
@@ -169,7 +173,7 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
 
   take(arrival: Arrival): void {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.unread.push(arrival);
+    if (waiter === undefined) this.#unread.push(arrival);
     else waiter.resolve({ value: handOut(arrival.event.payload), done: false });
   }
 
@@ -182,8 +186,8 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
       this.#stop();
       return Deferred.rejected(refusal);
     }
-    if (this.unread.size > 0) {
-      return Promise.resolve({ value: handOut(this.unread.shift().event.payload), done: false });
+    if (this.#unread.size > 0) {
+      return Promise.resolve({ value: handOut(this.#unread.shift().event.payload), done: false });
     }
     const waiter = new Waiter(this.#gate.shielded);
     if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17
@@ -208,6 +212,6 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
 
   #stop(): void {
     const { subscribers } = this.#channel;
-    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.unread;
+    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
   }
 }

@@ -56,7 +56,7 @@ type Result = IteratorResult<StoreChange, undefined>;
 /** Reads what is stored of a workflow. */
 type Read = (workflowId: string) => WorkflowState | null;
 
-const done: Result = Object.freeze({ done: true, value: undefined });
+const done: Result = /* @__PURE__ */ Object.freeze({ done: true, value: undefined });
 
 export class Watches {
   /** By the ID they watch; `undefined` for all. */
@@ -107,6 +107,8 @@ interface Pending {
 }
 
 class Watch implements StoreWatch {
+  // Set in the constructor: a packer moves a computed method's key out of the class, and bundlers keep that class.
+  declare readonly [Symbol.asyncIterator]: () => StoreWatch;
   readonly #read: Read;
   #end: (() => void) | undefined;
   readonly #line = new Fifo<Pending>();
@@ -116,6 +118,7 @@ class Watch implements StoreWatch {
   constructor(read: Read, end: () => void) {
     this.#read = read;
     this.#end = end;
+    this[Symbol.asyncIterator] = () => this;
   }
 
   changed(workflowId: string): void {
@@ -145,10 +148,6 @@ class Watch implements StoreWatch {
     this.#end = undefined;
     this.#serve();
     while (this.#readers.size > 0) this.#readers.shift()(done);
-  }
-
-  [Symbol.asyncIterator](): StoreWatch {
-    return this;
   }
 
   /** Hands out in a microtask of its own: a writer does not pay for the reading. */

@@ -29,9 +29,9 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Oldest first. */
-  [Symbol.iterator](): Iterator<T> {
-    return this.#items.slice(this.#head).values();
+  /** A copy, oldest first. No iterator: a packer moves a computed key out of its class, and bundlers keep that class. */
+  toArray(): T[] {
+    return this.#items.slice(this.#head);
   }
 
   clear(): void {
