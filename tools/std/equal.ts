@@ -1,6 +1,6 @@
 /**
- * Deep equality by the rules of `@std/assert`, which are not those of `node:assert`: `0` equals
- * `-0`, an object without prototype equals a plain one, and two errors differ by their stacks.
+ * Deep equality by the rules of `@std/assert`. They differ from those of `node:assert`: `0` equals `-0`, an object without a
+ * prototype equals a plain object, and two errors with different stacks differ.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function equal(a: unknown, b: unknown): boolean {
   return new Comparison().equal(a, b);
 }
 
-/** One comparison; it remembers the pairs it is inside of, so that cycles end. */
+/** One comparison. It remembers the pairs that it is comparing, so that cycles end. */
 class Comparison {
   readonly #open = new Map<object, unknown>();
 
@@ -40,7 +40,7 @@ class Comparison {
       Array.prototype.every.call(left, (item, i) => item === right[i] || Object.is(item, right[i]));
   }
 
-  /** Keys may be objects that are equal without being the same. */
+  /** Keys may be different objects that are equal. */
   #keyed(a: Keyed, b: Keyed): boolean {
     if (a.size !== b.size) return false;
     const entries = [...b.entries()];
@@ -76,7 +76,7 @@ function enumerable(value: object): PropertyKey[] {
   return Reflect.ownKeys({ ...value });
 }
 
-/** Every key of an instance of a class: its own, hidden ones too, and the accessors of its class. */
+/** Every key of an instance: its own keys, hidden ones included, and the members of its class. */
 function visible(value: object): PropertyKey[] {
   const keys: PropertyKey[] = [];
   for (let at = value; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
