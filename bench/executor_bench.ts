@@ -1,8 +1,8 @@
 /**
- * What does durability cost: per workflow, and per activity, however long the history is?
+ * What does durability cost per workflow, and per activity for short and long histories?
  *
- * The floors do the same calls without an executor: a loop of awaited activities, and one macrotask hop, which the
- * executor pays once per turn. The naive rival records the same history by saving the whole state after each activity.
+ * The floors make the same calls without an executor: a loop of awaited activities, and one macrotask, which the executor needs
+ * once per turn. The naive rival records the same history: it saves the whole state after each activity.
  *
  * @module
  */
@@ -25,7 +25,7 @@ async function sleeper(ctx: WorkflowContext, days: number): Promise<void> {
   for (let i = 0; i < days; i++) await ctx.sleep(86_400_000);
 }
 
-/** Runs a workflow to its end on a store that keeps nothing but it. */
+/** Runs a workflow to its end on a store of its own. */
 async function run<Input>(workflow: (ctx: WorkflowContext, input: Input) => Promise<void>, input: Input) {
   const executor = new Executor({ store: new InMemoryStore(), clock: new VirtualClock() });
   const handle = await executor.execute(workflow as unknown as Workflow, { id: "a", input } as never);
@@ -37,7 +37,7 @@ Deno.bench("floor: await an activity", { group: "workflow", baseline: true }, as
   await activity(1);
 });
 
-Deno.bench("floor: one macrotask hop", { group: "workflow" }, async () => {
+Deno.bench("floor: one macrotask", { group: "workflow" }, async () => {
   await setImmediate();
 });
 
@@ -87,7 +87,7 @@ Deno.bench("365 sleeps of a day on the virtual clock", { group: "breadth" }, asy
   await run(sleeper, 365);
 });
 
-/** Tells that a replayed workflow has come to the end of its history. */
+/** Called when a replayed workflow reaches the end of its history. */
 let atEnd = () => {};
 
 async function sequenceThenWait(ctx: WorkflowContext, length: number): Promise<void> {

@@ -1,9 +1,8 @@
 /**
  * How much memory does a waiting workflow take? `deno run --v8-flags=--expose-gc bench/executor_heap.ts`
  *
- * The floors are the stored state without an executor, and the workflow's own code waiting for a bare promise. Every row
- * starts workflows in an executor of its own and measures the heap before and after, garbage collected; nobody keeps the
- * handles.
+ * The floors are the stored state without an executor, and the workflow's own code that waits for a bare promise. Every row
+ * starts workflows in an executor of its own. It measures the heap before and after, without garbage. No handle is kept.
  *
  * @module
  */
@@ -32,14 +31,14 @@ async function measure(fill: () => Promise<unknown>): Promise<number> {
   gc();
   const before = Deno.memoryUsage().heapUsed;
   const filled = await fill();
-  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve)); // what was awaited is garbage then
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve)); // awaited promises are garbage after that
   gc();
   const bytes = Deno.memoryUsage().heapUsed - before;
   if (filled === undefined) throw new Error("Nothing was kept");
   return Math.round(bytes / COUNT);
 }
 
-const ids = Array.from({ length: COUNT }, (_, n) => `workflow-${n}`); // of the callers
+const ids = Array.from({ length: COUNT }, (_, n) => `workflow-${n}`); // the callers hold the IDs
 
 async function started(workflow: (ctx: WorkflowContext) => Promise<void>, dormantAfterMs?: number) {
   const executor = new Executor({ store: new InMemoryStore(), dormantAfterMs });
@@ -66,11 +65,11 @@ const rows: Record<string, () => Promise<unknown>> = {
   "waits for a signal": () => started(onSignal),
   "waits for a signal in a loop": () => started(inLoop),
   "sleeps": () => started(onSleep),
-  "waits for a signal, parked": () => started(onSignal, 0),
-  "sleeps, parked": () => started(onSleep, 0),
+  "waits for a signal, dormant": () => started(onSignal, 0),
+  "sleeps, dormant": () => started(onSleep, 0),
 };
 
-for (const fill of Object.values(rows)) await measure(fill); // the first run pays for the code
+for (const fill of Object.values(rows)) await measure(fill); // the first run also allocates the compiled code
 console.log(`bytes a workflow, of ${COUNT}`);
 for (const [name, fill] of Object.entries(rows)) {
   console.log(name.padEnd(38), await measure(fill));

@@ -1,16 +1,16 @@
 /**
- * What does the lock cost: when it is free, when tasks contend, and when very many wait?
+ * What does the lock cost when it is free, when tasks contend, and when very many callers wait?
  *
- * One operation is shorter than the call of a bench's body, so a body does as many as the name of its
- * group says: divide by that. The floor of each group is the same work with no lock at all.
+ * One operation is shorter than the call of a bench's body. Therefore a body does the number of operations that its group's name
+ * gives: divide by that. The floor of each group is the same work without a lock.
  *
  * @module
  */
 
 import { type Permit, RWLock } from "@rockpool/workflow";
 
-// Uncontended: one operation after the other. Each has a loop of its own, so that none pays for the
-// others' kinds of call.
+// Uncontended: one operation after the other. Each has its own loop, so that none is slowed down by the kinds of call of the
+// others.
 
 const OPERATIONS = 1_000;
 
@@ -27,7 +27,7 @@ const OPERATIONS = 1_000;
     for (let i = 0; i < OPERATIONS; i++) await noop();
   }, true);
 
-  // What no lock can go below: its permit is an object, and it waits for an async body.
+  // The minimum of any lock: its permit is an object, and it waits for an async body.
   bench("await an async function that makes an object", async () => {
     class Box {}
     // deno-lint-ignore require-await
@@ -87,7 +87,7 @@ const OPERATIONS = 1_000;
   });
 }
 
-// Contended: tasks that start together, each with one `await` while it is inside.
+// Contended: tasks that start together. Each has one `await` while it holds the lock.
 
 const TASKS = 1_000;
 
@@ -122,9 +122,9 @@ for (const writes of [0, 10, 50]) {
   });
 }
 
-// Very many that wait: the price of one must not depend on how many there are.
+// Very many waiters: the cost of one must not depend on their number.
 
-/** What one writes in a minute: a queue in an array. */
+/** The simplest lock: a queue in an array. */
 class NaiveLock {
   #held = false;
   readonly #queue: (() => void)[] = [];

@@ -1,8 +1,8 @@
 /**
- * What does a call that waits take of the heap, and what does a lock that nobody uses?
+ * How much heap does a waiting call take, and how much does an unused lock take?
  *
- * `deno run --v8-flags=--expose-gc bench/lock_heap.ts`. The floors are what the platform takes for the same: a promise
- * with what resolves it, a reaction to it, a signal with a listener. No benches here: bytes do not vary from run to run.
+ * `deno run --v8-flags=--expose-gc bench/lock_heap.ts`. The floors are what the platform needs: a promise with its resolving
+ * function, a reaction, a signal with a listener. These are no benches, because bytes do not vary from run to run.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { RWLock } from "@rockpool/workflow";
 
 const COUNT = 100_000;
 
-/** Used bytes, when all garbage is gone. */
+/** The used bytes, without garbage. */
 async function usedBytes(): Promise<number> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("Cannot measure the heap: run with --v8-flags=--expose-gc");
   for (let i = 0; i < 3; i++) {
     gc();
-    await new Promise((resolve) => setTimeout(resolve)); // for what is freed after a turn
+    await new Promise((resolve) => setTimeout(resolve)); // some memory is freed only in a later task
   }
   return Deno.memoryUsage().heapUsed;
 }
 
-/** Prints the bytes of one of the many things that `make` makes and keeps alive. */
+/** Prints the bytes of one object that `make` returns, as the average of many. */
 async function measure(name: string, make: () => unknown): Promise<void> {
   const kept = new Array<unknown>(COUNT).fill(null);
   const before = await usedBytes();
@@ -32,12 +32,12 @@ async function measure(name: string, make: () => unknown): Promise<void> {
   kept.length = 0;
 }
 
-/** As {@linkcode measure}, of calls of a lock that a writer holds. */
+/** As {@linkcode measure}, for calls of a lock that a writer holds. */
 async function measureWaiter(name: string, call: (lock: RWLock) => Promise<unknown>): Promise<void> {
   const lock = new RWLock();
   const permit = await lock.acquireWrite();
   await measure(name, () => void call(lock));
-  permit.release(); // so the lock, and whoever waits for it, was alive until here
+  permit.release(); // keeps the lock and its waiters alive until here
 }
 
 const body = () => {};

@@ -1,13 +1,13 @@
-// A floor waits as a store does:
+// The floors are async, as a store is:
 // deno-lint-ignore-file require-await
 
 /**
- * What does the store cost: when many tasks read and write, an operation at a time, and for a long history?
+ * What does the store cost when many tasks read and write, for single operations, and for a long history?
  *
- * The floor is a bare `Map`: no lock, no copy, no check. The naive store is a `Map` too, and does what it takes to keep
- * callers off its states: structured clone on the way in and on the way out.
+ * The floor is a bare `Map`: no lock, no copy, no check. The naive store is also a `Map`. It protects its states from its callers
+ * by structured clone, on the way in and on the way out.
  *
- * A body does as many operations as the name of its group says: divide by that.
+ * A body does the number of operations that its group's name gives: divide by that.
  *
  * @module
  */
@@ -23,7 +23,7 @@ function stateOf(workflowId: string, n: number): WorkflowState {
   return { workflowId, runId: "1", workflowName: "order", status, input, history: [], createdAt: 0, updatedAt: n };
 }
 
-/** What the three have in common. */
+/** The common interface of the three stores. */
 interface Store {
   load(id: string): Promise<WorkflowState | null>;
   save(state: WorkflowState): Promise<void>;
@@ -39,7 +39,7 @@ const naive = (map: Map<string, WorkflowState>): Store => ({
   save: async (state) => void map.set(state.workflowId, structuredClone(state)),
 });
 
-/** The three, each with as many workflows as there are IDs. */
+/** The three stores, each with one workflow per ID. */
 async function filled(): Promise<{ map: Map<string, WorkflowState>; store: InMemoryStore; stores: [string, Store][] }> {
   const map = new Map(ids.map((id, n) => [id, stateOf(id, n)]));
   const store = new InMemoryStore();
@@ -51,7 +51,7 @@ async function filled(): Promise<{ map: Map<string, WorkflowState>; store: InMem
   };
 }
 
-// Concurrent tasks: every one reads or writes a workflow of its own; the writes are spread evenly.
+// Concurrent tasks: each reads or writes its own workflow. The writes are spread evenly.
 
 for (const writes of [0, 10, 50]) {
   const { stores } = await filled();
@@ -112,7 +112,7 @@ for (const writes of [0, 10, 50]) {
   }
 }
 
-// A few among very many: what is found must not cost what is passed by.
+// A few among very many: the cost must depend on what is found, not on what is skipped.
 
 for (const count of [1_000, 100_000]) {
   const store = new InMemoryStore();
@@ -141,7 +141,7 @@ for (const count of [1_000, 100_000]) {
   }
 }
 
-// One workflow whose history grows by an event at a time: twice as many should take twice as long.
+// One workflow whose history grows one event at a time: twice as many events should take twice as long.
 
 const event = (n: number): WorkflowEvent => ({ type: "activity_completed", at: n, seq: n, attempt: 1, result: { n } });
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "order" };
@@ -173,7 +173,7 @@ for (const count of [COUNT, 2 * COUNT]) {
       name,
       group: `store: a history of ${count} events, one at a time`,
       baseline: name === "array.push",
-      async fn() { // must be async, or it is not waited for
+      async fn() { // must be async, or the bench does not wait for it
         await grow(count);
       },
     });

@@ -1,8 +1,8 @@
 /**
  * How much memory does a stored workflow take? `deno run --v8-flags=--expose-gc bench/store_heap.ts`
  *
- * The floor is a `Map` that holds the caller's own objects. Every row fills a store of its own and measures the heap before
- * and after, garbage collected.
+ * The floor is a `Map` that holds the caller's own objects. Every row fills a store of its own. It measures the heap before and
+ * after, without garbage.
  *
  * @module
  */
@@ -39,7 +39,7 @@ async function measure(count: number, fill: () => Promise<unknown>): Promise<num
   gc();
   const before = Deno.memoryUsage().heapUsed;
   const filled = await fill();
-  await new Promise((resolve) => setTimeout(resolve)); // what was awaited is garbage only now
+  await new Promise((resolve) => setTimeout(resolve)); // awaited promises are garbage after that
   gc();
   const bytes = (Deno.memoryUsage().heapUsed - before) / count;
   if (filled === undefined) throw new Error("Nothing was kept");
@@ -63,7 +63,7 @@ for (const [events, count] of [[0, 100_000], [1, 100_000], [50, 5_000]]) {
       return store;
     },
   };
-  await measure(count, rows.InMemoryStore); // the first run pays for the code
+  await measure(count, rows.InMemoryStore); // the first run also allocates the compiled code
   console.log(`\nbytes a workflow with ${events} events, of ${count}`);
   for (const [name, fill] of Object.entries(rows)) console.log(name.padEnd(34), await measure(count, fill));
 }

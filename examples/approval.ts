@@ -1,6 +1,6 @@
 /**
- * Expenses that somebody has to approve within a week: a reminder after three days, a decision by the calendar after
- * seven. Nobody waits in real time, and nobody loses a deadline with the process.
+ * Waits for the approval of expenses: a reminder after three days, a refusal after seven. The deadlines are kept although the
+ * process dies. The clock is virtual, so the example takes no time.
  *
  * `deno run examples/approval.ts`
  *
@@ -39,16 +39,16 @@ export async function expense(ctx: WorkflowContext, { what, euros }: { what: str
   return outcome({ approved: false, by: "the calendar" });
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   outbox.length = 0;
   const store = new InMemoryStore();
   const clock = new VirtualClock();
   const first = new Executor({ store, clock });
   const stopped = Promise.withResolvers<void>();
-  clock.hold(); // no time passes until all expenses are in
+  clock.hold(); // no time passes until all expenses are started
   clock.setTimer(1 * DAY_MS, () => {
-    clock.hold(); // nor while nobody is there
+    clock.hold(); // no time passes while no executor runs
     first.close().then(stopped.resolve);
   });
   for (const [what, euros] of [["pencils", 12], ["a chair", 340], ["a boat", 9000], ["a lamp", 80]] as const) {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./approval.ts";
 
-Deno.test("examples/approval.ts tells of deadlines that outlive a process", async () => {
+Deno.test("examples/approval.ts keeps its deadlines when the process dies", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

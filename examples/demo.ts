@@ -1,6 +1,6 @@
 /**
- * Runs an order workflow for each order of a JSON file, stops the executor in the middle, goes on with another one, and
- * tells what happened: `deno task demo [FILE]`.
+ * Runs an order workflow for each order of a JSON file, stops the executor in the middle, resumes with another executor, and
+ * prints what happened: `deno task demo [FILE]`.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 
-/** Runs the demo as `deno task demo` does, with the permissions that it has there. */
+/** Runs the demo with the command and the permissions of `deno task demo`. */
 async function demo(...files: string[]): Promise<{ code: number; out: string; err: string }> {
   const [command, ...args] = config.tasks.demo.command.split(" ");
   assertEquals(command, "deno");
@@ -14,7 +14,7 @@ async function demo(...files: string[]): Promise<{ code: number; out: string; er
   return { code, out, err };
 }
 
-/** What the demo prints of an order. */
+/** The part of the output about one order. */
 function sectionOf(out: string, id: string): string {
   const begin = out.indexOf(`━━ ${id} `);
   return out.slice(begin, out.indexOf("\n━━ ", begin));
@@ -47,7 +47,7 @@ Deno.test("demo plays the sample when no file is given", async () => {
       "══ executor stopped while chargeCard, attempt 3, was in flight ══",
       "══ recovered by a new executor ══",
       "completed  shipped as US-POR-RP-1006",
-      // The one that was in flight ran again; what was recorded did not.
+      // The attempt in flight ran again; recorded attempts did not.
       "really ran reserveStock 1, chargeCard 4 (3 recorded), bookCarrier 1\n",
     ],
   };
@@ -62,7 +62,7 @@ Deno.test("demo plays a file when one is given", async () => {
   const { code, out, err } = await demo("examples/testdata/one_order.json");
   assertEquals({ code, err }, { code: 0, err: "" });
   assertMatch(out, /^1 order from examples\/testdata\/one_order\.json: /);
-  assertStringIncludes(out, "went on with 1 of 1 order.");
+  assertStringIncludes(out, "resumed 1 of 1 order.");
   assertStringIncludes(out, "really ran reserveStock 1, chargeCard 4 (3 recorded), bookCarrier 1\n");
 });
 

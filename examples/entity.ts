@@ -1,5 +1,5 @@
 /**
- * An account that lives for ever: updates with validation, queries, a history that never grows long.
+ * Keeps an account that never ends: updates with validation, queries, and a history that stays short.
  *
  * `deno run examples/entity.ts`
  *
@@ -8,7 +8,7 @@
 
 import { defineQuery, defineUpdate, Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "../mod.ts";
 
-/** Moves money: an amount above 0 in, below 0 out. Answers the new balance. */
+/** Moves money: a positive amount in, a negative amount out. Returns the new balance. */
 export const move = defineUpdate<number, number>("move", {
   validate(amount) {
     if (!Number.isInteger(amount) || amount === 0) throw new TypeError(`Cannot move ${amount}: not a number of cents`);
@@ -19,7 +19,7 @@ export const balanceOf = defineQuery<number>("balance");
 const audited: string[] = [];
 const audit = (line: string) => void audited.push(line);
 
-/** How many updates one run takes before it begins anew. */
+/** How many updates one run takes before it continues as a new run. */
 const UPDATES_A_RUN = 3;
 
 /** What an account begins with, and each further run of it. */
@@ -50,7 +50,7 @@ export async function account(ctx: WorkflowContext<Opening>, opening: Opening): 
   return await ctx.continueAsNew({ balance, runs: opening.runs + 1 });
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   audited.length = 0;
   const store = new InMemoryStore();
@@ -71,7 +71,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   print(`balance ${await executor.query("ada", balanceOf)}`);
   for (const amount of [-85, 100]) print(`move ${amount}: balance ${await executor.update("ada", move, amount)}`);
   const { history, input } = (await store.load("ada"))!;
-  print(`begun anew ${(input as { runs: number }).runs} times; its history has ${history.length} events`);
+  print(`continued as a new run ${(input as { runs: number }).runs} times; its history has ${history.length} events`);
   print(`audited once each: ${audited.join(", ")}`);
   await executor.close();
 }

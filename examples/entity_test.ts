@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./entity.ts";
 
-Deno.test("examples/entity.ts tells of an account that outlives its process", async () => {
+Deno.test("examples/entity.ts keeps the account when the process dies", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines.slice(0, 8), [

@@ -1,6 +1,6 @@
 /**
- * Counts the words of many pages, three at a time, and adds them up. A crash in the middle costs the pages in flight, and
- * no others.
+ * Counts the words of many pages, three pages at a time, and adds them up. After a crash in the middle, only the pages in flight
+ * are read again.
  *
  * `deno run examples/fan_out.ts`
  *
@@ -9,7 +9,7 @@
 
 import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 
-/** The world outside: some pages, who reads them now, and how often each was read. */
+/** The outside world: the pages, how many are being read, and how often each was read. */
 const library = new Map([
   ["dawn", "the lake is still and the lake is grey"],
   ["rain", "rain on the lake rain on the reeds"],
@@ -43,7 +43,7 @@ export async function wordCount(ctx: WorkflowContext, pages: readonly string[]):
   return [...sum].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   reads.clear();
   const store = new InMemoryStore();

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./fan_out.ts";
 
-Deno.test("examples/fan_out.ts tells of pages that are counted three at a time, over a crash", async () => {
+Deno.test("examples/fan_out.ts counts three pages at a time, also after a crash", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

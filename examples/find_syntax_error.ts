@@ -1,17 +1,17 @@
 /**
- * Finds the place where a text stops being JSON. `JSON.parse` says it for some mistakes only.
+ * Finds the place where a text stops being JSON. `JSON.parse` reports the place of some mistakes only.
  *
  * @module
  */
 
-/** No sensible file is deeper, and the stack is not endless. */
+/** The stack is limited, and real files are less deep. */
 const MAX_DEPTH = 200;
 
 /**
- * Reads a text as JSON as far as it goes.
+ * Reads a text as JSON up to the first error.
  *
  * @param text A text that `JSON.parse` refuses.
- * @returns The index of the first thing that cannot stand where it stands; the text's length if the end comes too soon.
+ * @returns The index of the first token that JSON does not allow there; the length of the text if the text ends too early.
  */
 export function findSyntaxError(text: string): number {
   const blankPattern = /[ \t\r\n]*/y;

@@ -1,22 +1,22 @@
 /**
- * An order of the example shop, as the workflow takes it.
+ * An order of the example shop: the input of the workflow.
  *
  * @module
  */
 
-/** Some pieces of one product. */
+/** One or more pieces of one product. */
 export interface OrderItem {
   /** The product's number. */
   readonly sku: string;
-  /** What the customer calls it. */
+  /** The name that the customer sees. */
   readonly name: string;
-  /** How many, from 1. */
+  /** The number of pieces, from 1. */
   readonly quantity: number;
-  /** The price of one, in hundredths of the order's currency. */
+  /** The price of one piece, in hundredths of the order's currency. */
   readonly unitCents: number;
 }
 
-/** Where an order goes. */
+/** A delivery address. */
 export interface Address {
   readonly street: string;
   readonly postcode: string;
@@ -27,23 +27,23 @@ export interface Address {
 
 /** An order: the input of the order workflow. */
 export interface Order {
-  /** The order's number, which is the workflow's ID as well. */
+  /** The number of the order, which is also the ID of the workflow. */
   readonly id: string;
   readonly customer: { readonly name: string; readonly email: string };
   /** Three letters, ISO 4217. */
   readonly currency: string;
   readonly items: readonly OrderItem[];
   readonly address: Address;
-  /** What the payment service knows the card by, and what may be shown of it. */
+  /** The payment service's token of the card, and the digits that may be shown. */
   readonly card: { readonly token: string; readonly last4: string };
 }
 
-/** How many pieces an order has. */
+/** Counts the pieces of an order. */
 export function countPieces(items: readonly OrderItem[]): number {
   return items.reduce((sum, { quantity }) => sum + quantity, 0);
 }
 
-/** What an order costs, in hundredths of its currency. */
+/** The price of an order, in hundredths of its currency. */
 export function totalCents({ items }: Order): number {
   return items.reduce((sum, { quantity, unitCents }) => sum + quantity * unitCents, 0);
 }

@@ -1,10 +1,10 @@
 /**
- * The order workflow of a workshop that makes furniture: reserve the pieces, charge the card, wait for the workshop's
- * approval, let the varnish cure for 30 days, ship. Whatever goes wrong before the parcel leaves, or whoever cancels,
- * the card gets its money back and the stock is released.
+ * The order workflow of a furniture workshop: reserve the pieces, charge the card, wait for the workshop's approval, let the
+ * varnish cure for 30 days, ship. If a step fails or the order is cancelled before the parcel leaves, the workflow refunds the
+ * payment and releases the stock.
  *
- * The workflow is plain code that talks to the world through activities and `ctx` only. So it can be stopped anywhere,
- * and goes on from its history in another process.
+ * The workflow is plain code that reaches the outside world only through activities and `ctx`. Therefore it can be stopped at
+ * any point, and another process resumes it from its history.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 import type { ActivityContext, ActivityOptions, DeepReadonly, WorkflowContext } from "@rockpool/workflow";
 import { type Address, type Order, type OrderItem, totalCents } from "./order.ts";
 
-/** What is asked of the payment service. */
+/** A request to the payment service. */
 export interface Charge {
   readonly orderId: string;
   readonly cents: number;
@@ -21,16 +21,16 @@ export interface Charge {
 }
 
 /**
- * The services that the activities call. An activity may run more than once, so each of these does its work once for
- * an order, however often it is asked.
+ * The services that the activities call. An activity may run more than once, so each service does its work once per order,
+ * however often it is called.
  */
 export interface Shop {
   reserveStock(orderId: string, items: readonly OrderItem[]): Promise<string>;
   releaseStock(orderId: string): Promise<string>;
-  /** Answers the payment's number. The same key is charged once. */
+  /** Returns the number of the payment. Charges once per key. */
   chargeCard(charge: Charge, idempotencyKey: string): Promise<string>;
   voidPayment(orderId: string): Promise<string>;
-  /** Answers the tracking number. */
+  /** Returns the tracking number. */
   bookCarrier(orderId: string, address: Address): Promise<string>;
 }
 
@@ -42,21 +42,21 @@ export interface Approval {
   readonly reason?: string;
 }
 
-/** What the workflow returns. An order that cannot be paid, or is cancelled, ends with an error instead. */
+/** The result of the workflow. An order that cannot be paid, or that is cancelled, ends with an error instead. */
 export type OrderResult =
   | { readonly outcome: "shipped"; readonly paymentId: string; readonly trackingNumber: string }
   | { readonly outcome: "refused"; readonly by: string; readonly reason: string };
 
-/** How long varnish cures before a piece may travel. */
+/** How long varnish cures before a piece can be shipped. */
 export const CURING_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** How often a card is tried before the order is given up. */
+/** How many attempts to charge the card are made before the order fails. */
 export const CARD_ATTEMPTS = 5;
 
 const cardOptions: ActivityOptions = {
   retry: { maxAttempts: CARD_ATTEMPTS, initialIntervalMs: 1000 },
 };
-/** For what must succeed in the end. */
+/** For steps that must succeed in the end. */
 const patient: ActivityOptions = { retry: { maxAttempts: 20 } };
 
 /**
@@ -78,7 +78,7 @@ export function createOrderWorkflow(
   const bookCarrier = ({ id, address }: Order) => shop.bookCarrier(id, address);
 
   return async function processOrder(ctx, order) {
-    // A step's undoing is noted before the step: a step that was cut off may have happened all the same.
+    // The undo step is added before the step itself: an interrupted step may have taken effect.
     const undo: ((order: Order) => Promise<string>)[] = [];
     const undoAll = () =>
       ctx.shield(async () => {
@@ -102,7 +102,7 @@ export function createOrderWorkflow(
 
       await ctx.sleep(CURING_MS);
 
-      // Under the shield: once the carrier is called, it is too late to cancel.
+      // Shielded: once the carrier is called, it is too late to cancel.
       const trackingNumber = await ctx.shield(() => ctx.executeActivity(bookCarrier, order, patient));
       return { outcome: "shipped", paymentId, trackingNumber };
     } catch (error) {

@@ -80,10 +80,10 @@ Deno.test("Order workflow ships after 30 days when it is approved", async () => 
   await executor.close();
 });
 
-Deno.test("Order workflow gives everything back when it is refused", async () => {
+Deno.test("Order workflow undoes everything when it is refused", async () => {
   const { shop, executor, start } = setUpShop();
   const handle = await start();
-  await approve(executor, no); // before anybody waits for it
+  await approve(executor, no); // before the workflow waits for it
   assertEquals(await handle.result(), { outcome: "refused", by: "Mara", reason: "no oak" });
   assertEquals(handle.status, "completed");
   assertEquals(shop.payments, [{ orderId: "a", voided: true }]);
@@ -120,7 +120,7 @@ Deno.test("Order workflow fails and releases the stock when the payment service 
   await executor.close();
 });
 
-Deno.test("Order workflow gives everything back when it is cancelled while it waits for approval", async () => {
+Deno.test("Order workflow undoes everything when it is cancelled while it waits for approval", async () => {
   const { shop, executor, start } = setUpShop();
   const handle = await start();
   await settle();
@@ -132,7 +132,7 @@ Deno.test("Order workflow gives everything back when it is cancelled while it wa
   await executor.close();
 });
 
-Deno.test("Order workflow gives everything back when it is cancelled while it sleeps", async () => {
+Deno.test("Order workflow undoes everything when it is cancelled while it sleeps", async () => {
   const { shop, executor, clock, start } = setUpShop();
   const cancelAt = CURING_MS / 2;
   clock.at(cancelAt, () => executor.cancel("a", "moving abroad"));
@@ -155,7 +155,7 @@ Deno.test("Order workflow gives everything back when it is cancelled while it sl
   await executor.close();
 });
 
-Deno.test("Order workflow gives the money back when it is cancelled while the card is being charged", async () => {
+Deno.test("Order workflow refunds the payment when it is cancelled while the card is being charged", async () => {
   const charged = gate();
   const answer = gate();
   class SlowShop extends SimulatedShop {
@@ -177,7 +177,7 @@ Deno.test("Order workflow gives the money back when it is cancelled while the ca
   await executor.close();
 });
 
-Deno.test("Order workflow ships all the same when it is cancelled while the carrier is being booked", async () => {
+Deno.test("Order workflow still ships when it is cancelled while the carrier is being booked", async () => {
   const called = gate();
   const answer = gate();
   class SlowShop extends SimulatedShop {
@@ -215,7 +215,7 @@ for (const [how, payload] of [["approved", yes], ["refused", no]] as const) {
       const unsubscribe = store.subscribe((_id, historyLength) => {
         if (historyLength === stopAfter) first.executor.close().then(stopped.open);
       });
-      await first.start().catch(() => {}); // it may be stopped before it can say that it has begun
+      await first.start().catch(() => {}); // the executor may stop before it reports the start
       await approve(first.executor, payload).catch(() => {});
       await stopped.promise;
       unsubscribe();
@@ -227,7 +227,7 @@ for (const [how, payload] of [["approved", yes], ["refused", no]] as const) {
       if (!typesOf(history).includes("signal_received")) await approve(second.executor, payload);
       assertEquals(await recovered.result(), expected, `stopped after event ${stopAfter}`);
 
-      // Each activity ran as often as the history says, but for one that was in flight.
+      // Each activity ran as often as the history says, except for one in flight.
       const recorded = countAttempts((await second.executor.describe("a", { history: true })).history);
       const surplus = [...shop.runsOf("a")].map(([name, runs]) => runs - recorded.get(name)!);
       const inFlight = surplus.reduce((a, b) => a + b, 0);

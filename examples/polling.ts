@@ -1,6 +1,6 @@
 /**
- * Waits for a job of somebody else's, which can only be asked how far it is: less and less often, and not for ever. Each
- * answer is recorded, so whoever goes on after a crash asks no earlier and no more often than planned.
+ * Polls an external job with growing pauses, until a time limit. Each answer is recorded, so after a crash the next executor polls
+ * no earlier and no more often than planned.
  *
  * `deno run examples/polling.ts`
  *
@@ -11,14 +11,14 @@ import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowConte
 
 const MINUTE_MS = 60 * 1000;
 
-/** The world outside: when each job is done, and how often somebody asked. */
+/** The outside world: when each job is done, and how often it was polled. */
 const jobs = new Map<string, { doneAt: number; asked: number }>();
 const clock = new VirtualClock();
 
 function statusOf(job: string): "running" | "done" {
   const one = jobs.get(job)!;
   one.asked++;
-  if (one.asked === 3) throw new Error("The service is busy"); // the policy of the activity asks once more
+  if (one.asked === 3) throw new Error("The service is busy"); // the activity's retry policy makes another attempt
   return clock.now() < one.doneAt ? "running" : "done";
 }
 
@@ -40,7 +40,7 @@ export async function poll(ctx: WorkflowContext, { job, giveUpAfterMs }: PollOpt
   }
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   const startedAt = clock.now();
   jobs.set("the report", { doneAt: startedAt + 25 * MINUTE_MS, asked: 0 });
@@ -49,7 +49,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   const first = new Executor({ store, clock });
   const stopped = Promise.withResolvers<void>();
   clock.setTimer(startedAt + 5 * MINUTE_MS, () => {
-    clock.hold(); // no time passes while nobody is there
+    clock.hold(); // no time passes while no executor runs
     first.close().then(stopped.resolve);
   });
   clock.hold();

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./polling.ts";
 
-Deno.test("examples/polling.ts tells of a job that is asked for less and less often, over a crash", async () => {
+Deno.test("examples/polling.ts polls with growing pauses, also after a crash", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

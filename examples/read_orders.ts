@@ -1,8 +1,8 @@
 /**
  * Reads the demo's orders from a JSON file.
  *
- * Owns the file's format and the complaints about a broken one. A complaint is one line that names the file, the place
- * in it and the way out.
+ * Owns the format of the file and the error messages. A message is one line that names the file, the place in it and the way
+ * out.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import type { Order, OrderItem } from "./order.ts";
 import type { Approval } from "./order_workflow.ts";
 import type { CardScript } from "./simulated_shop.ts";
 
-/** What happens to an order from outside. Minutes count from when it is placed, if nothing else is said. */
+/** External events of an order. Minutes count from when the order is placed, unless stated otherwise. */
 export interface Script {
-  /** When the order is placed, in minutes from the start of the demo. @default {5 after the order before it} */
+  /** When the order is placed, in minutes from the start of the demo. @default {5 after the previous order} */
   readonly placedAfterMinutes: number;
-  /** How the card behaves. @default {it fails twice, then it works} */
+  /** How the card behaves. @default {fails twice, then succeeds} */
   readonly card: CardScript;
-  /** The workshop's answer. @default {yes, after 60 minutes} */
+  /** The workshop's decision. @default {approved, after 60 minutes} */
   readonly approval: Approval & { readonly afterMinutes: number };
   /** When and why the customer cancels. @default {undefined}: never */
   readonly cancel?: { readonly afterMinutes: number; readonly reason: string };
@@ -43,7 +43,7 @@ const MAX_MINUTES = 1_000_000;
  * Reads a file.
  *
  * @param path The file.
- * @param name What to call it in messages.
+ * @param name Its name in messages.
  * @throws {OrdersFileError} If it cannot be read or does not hold orders.
  */
 export async function readOrders(
@@ -65,10 +65,10 @@ export async function readOrders(
 }
 
 /**
- * Reads a file's text.
+ * Reads the text of a file.
  *
  * @param text The text.
- * @param name What to call the file in messages.
+ * @param name The name of the file in messages.
  * @throws {OrdersFileError} If it does not hold orders.
  */
 export function parseOrders(text: string, name: string): ScriptedOrder[] {
@@ -102,7 +102,7 @@ function describeSyntaxError(text: string): string {
   }`;
 }
 
-/** What is wrong, and where in the file. */
+/** Says what is wrong, and where in the file. */
 class FormatError extends Error {}
 
 function readEntries(value: unknown): ScriptedOrder[] {
@@ -163,7 +163,7 @@ function readItem(value: unknown, at: string): OrderItem {
   };
 }
 
-/** Every field may be left out. One that is not known is refused: a misspelt one would have no effect. */
+/** Every field is optional. Unknown fields are refused, because a misspelt field would have no effect. */
 function readScript(value: unknown = {}, at: string, placedByDefault: number): Script {
   const script = readObject(value, at, ["placedAfterMinutes", "card", "approval", "cancel"]);
   const card = readObject(script.card ?? {}, `${at}.card`, ["failures", "declined"]);

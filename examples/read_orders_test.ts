@@ -13,7 +13,7 @@ const order = {
   card: { token: "tok", last4: "4242" },
 };
 
-/** What `parseOrders` complains about, without the file's name and the way out. */
+/** The error message of `parseOrders`, without the file's name and the way out. */
 function complaint(text: string): string {
   const { message } = assertThrows(() => parseOrders(text, "x.json"), OrdersFileError);
   assertEquals(message.split("\n").length, 1);
@@ -140,7 +140,7 @@ Deno.test("parseOrders() names line and column when the text is not JSON", () =>
   );
 });
 
-Deno.test("findSyntaxError() stops at the first thing that cannot stand where it stands", () => {
+Deno.test("findSyntaxError() stops at the first token that JSON does not allow there", () => {
   const marked = [ // with ^; a string or number that is wrong inside is reported where it begins
     "^",
     "  ^",

@@ -1,5 +1,5 @@
 /**
- * Tells the demo's story as plain text, in lines of 100 characters at most.
+ * Formats the demo's story as plain text, in lines of at most 100 characters.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { wrap } from "./wrap.ts";
 const WIDTH = 100;
 
 /**
- * Tells the whole story.
+ * Formats the whole story.
  *
  * @param story The story.
  * @param source Where the orders come from, for the first line.
@@ -35,8 +35,8 @@ function formatOpening({ orders, stop }: Story, source: string): string {
     ),
     paragraph(
       `At ${formatSince(stop.afterMs)} the executor was stopped while ${stop.activity} of ` +
-        `${stop.orderId} was in flight: attempt ${stop.attempt} had done its work, and its answer got lost. ` +
-        `${formatDuration(DOWNTIME_MS)} later a new executor called recover() on the same store and went on with ` +
+        `${stop.orderId} was in flight: attempt ${stop.attempt} had done its work, and its answer was lost. ` +
+        `${formatDuration(DOWNTIME_MS)} later a new executor called recover() on the same store and resumed ` +
         `${stop.recovered.length} of ${count}.`,
     ),
     paragraph(
@@ -106,7 +106,7 @@ function formatSummary({ orders, shop, tookMs }: Story): string {
   const voided = payments.filter((payment) => payment.voided).length;
   const lost = ran === recorded ? "none" : String(ran - recorded);
   return [
-    rule("How often each activity really ran (in brackets: what is recorded, where it differs)"),
+    rule("How often each activity really ran (in brackets: the recorded runs, if they differ)"),
     formatTable([["", "", ...names], ...rows]),
     "",
     paragraph(
@@ -125,7 +125,7 @@ function formatSummary({ orders, shop, tookMs }: Story): string {
 /**
  * Counts the attempts whose outcome is in a history.
  *
- * @returns How many there are of each activity, by name.
+ * @returns The number for each activity, by name.
  */
 export function countAttempts(history: readonly WorkflowEvent[]): ReadonlyMap<string, number> {
   const names = new Map<number, string>();
@@ -158,7 +158,7 @@ function rule(title: string): string {
   return wrap(`━━ ${title} `, WIDTH, 1)[0].padEnd(WIDTH, "━");
 }
 
-/** Breaks a text into lines that hang from the end of `label`. */
+/** Breaks a text into lines that are indented to the end of `label`. */
 function paragraph(text: string, label = ""): string {
   return wrap(text, WIDTH - label.length)
     .map((line, i) => (i === 0 ? label : " ".repeat(label.length)) + line).join("\n");

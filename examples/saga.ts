@@ -1,6 +1,6 @@
 /**
- * A trip that is booked in full or not at all: what was booked is released again, newest first, although the process dies
- * while it is at it.
+ * Books a whole trip or nothing. If a part is sold out, the parts that are booked are released, newest first, although the process
+ * dies in between.
  *
  * `deno run examples/saga.ts`
  *
@@ -9,7 +9,7 @@
 
 import { Executor, InMemoryStore, type Middleware, NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
 
-/** The world outside: what is booked in it, and what is sold out. */
+/** The outside world: what is booked, and what is sold out. */
 const booked = new Set<string>();
 const soldOut = new Set<string>();
 
@@ -19,7 +19,7 @@ function book(what: string): string {
   return `${what} booked`;
 }
 
-/** Can be asked twice, as every activity may. */
+/** Works when it is called twice, as every activity must. */
 function release(what: string): string {
   return booked.delete(what) ? `${what} released` : `no ${what} to release`;
 }
@@ -27,14 +27,14 @@ function release(what: string): string {
 export async function trip(ctx: WorkflowContext, parts: readonly string[]): Promise<readonly string[]> {
   const receipts: string[] = [];
   for (const part of parts) {
-    // Noted before the booking: one that was cut off may have happened all the same.
+    // Added before the booking: an interrupted booking may have taken effect.
     ctx.addCompensation(() => ctx.executeActivity(release, part, { retry: {} }), { name: `release ${part}` });
     receipts.push(await ctx.executeActivity(book, part, { retry: {} }));
   }
   return receipts;
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   soldOut.add("car");
   const store = new InMemoryStore();

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./saga.ts";
 
-Deno.test("examples/saga.ts tells of a trip that is undone, over a crash", async () => {
+Deno.test("examples/saga.ts undoes the trip, also after a crash", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

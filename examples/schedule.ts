@@ -1,8 +1,8 @@
 /**
- * A report of every night at two: a process that dies in the afternoon and one that dies at midnight, a pause over the
- * holidays, a report that fails, and one that is asked for at once.
+ * Writes a report every night at two o'clock. One process dies in the afternoon and one at midnight; the schedule is paused over
+ * the holidays; one report fails; one is triggered by hand.
  *
- * The rule is one of equal intervals. For cron patterns and time zones take one from a parser, such as `croner`:
+ * The rule has equal intervals. For cron patterns and time zones, use the rule of a parser such as `croner`:
  * `new Cron("0 2 * * *", { timezone: "Europe/Berlin" })`.
  *
  * `deno run examples/schedule.ts`
@@ -25,7 +25,7 @@ const HOUR_MS = 60 * 60 * 1000;
 
 const minuteOf = (time: number) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
 
-/** The world outside: sales of a shop, closed on Christmas Day. */
+/** The outside world: the sales of a shop that is closed on Christmas Day. */
 function countSales(day: string): number {
   if (day === "2026-12-25") throw new Error("The shop is closed");
   return 100 + Number(day.slice(-2));
@@ -42,14 +42,14 @@ export const nightly = schedule(report, {
   catchUpMs: 6 * HOUR_MS,
 });
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   const store = new InMemoryStore();
   const clock = new VirtualClock({ startAt: Date.UTC(2026, 11, 18, 12) });
   const options = { store, clock, workflows: { nightly, report } };
   let executor = new Executor(options);
   clock.hold();
-  /** Lets time pass until then, and stop again. */
+  /** Lets time pass until then, and stops it again. */
   const until = (day: number, hour: number) =>
     new Promise<void>((resolve) => {
       clock.setTimer(Date.UTC(2026, 11, day, hour), () => (clock.hold(), resolve()));

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./schedule.ts";
 
-Deno.test("examples/schedule.ts tells of nightly reports", async () => {
+Deno.test("examples/schedule.ts writes a report every night", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

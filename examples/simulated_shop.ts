@@ -1,8 +1,8 @@
 /**
- * The world outside: a warehouse, a payment service and a carrier that live through every stop of an executor.
+ * The outside world: a warehouse, a payment service and a carrier. They keep running when an executor stops.
  *
- * Owns what really happened, and the count of how often each activity really ran: neither is in the workflow store, so
- * both can be held against it.
+ * Owns what really happened, and how often each activity really ran. Neither is in the workflow store, so both can be compared
+ * with it.
  *
  * @module
  */
@@ -13,25 +13,25 @@ import type { Charge, Shop } from "./order_workflow.ts";
 
 /** How a card behaves. */
 export interface CardScript {
-  /** How often the payment service fails before it answers, from 0. */
+  /** How often the payment service fails before it succeeds, from 0. */
   readonly failures: number;
   /** Why the card is declined, if it is. */
   readonly declined?: string;
 }
 
-/** A failure of the payment service that may be over in a moment. */
+/** A temporary failure of the payment service. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
 }
 
-/** Money that was taken, and perhaps given back. */
+/** A payment that may have been refunded. */
 interface Payment {
   readonly charge: Charge;
   readonly paymentId: string;
   voided: boolean;
 }
 
-/** Services that keep their promise: each does its work once for an order, however often it is asked. */
+/** Services that do their work once per order, however often they are called. */
 export class SimulatedShop implements Shop {
   readonly #cards: ReadonlyMap<string, CardScript>;
   readonly #runs = new Map<string, Map<string, number>>();
@@ -41,7 +41,7 @@ export class SimulatedShop implements Shop {
   readonly #asked = new Map<string, number>();
   readonly #parcels = new Map<string, string>();
 
-  /** @param cards How the cards behave, by order; a card that is not here just works. */
+  /** @param cards How the cards behave, by order. Other cards always work. */
   constructor(cards: ReadonlyMap<string, CardScript>) {
     this.#cards = cards;
   }
@@ -51,17 +51,17 @@ export class SimulatedShop implements Shop {
     return new Map(this.#runs.get(orderId));
   }
 
-  /** The orders that still have pieces set aside. */
+  /** The orders that still have reserved pieces. */
   get reserved(): readonly string[] {
     return [...this.#reserved.keys()];
   }
 
-  /** The orders that were sent off. */
+  /** The orders that were shipped. */
   get shipped(): readonly string[] {
     return [...this.#parcels.keys()];
   }
 
-  /** The orders that money was taken for, once for each time it was taken, and whether it was given back. */
+  /** The payments, and whether each was refunded. */
   get payments(): readonly { readonly orderId: string; readonly voided: boolean }[] {
     return Array.from(
       this.#payments.values(),
@@ -87,7 +87,7 @@ export class SimulatedShop implements Shop {
     const { orderId, cents, currency } = charge;
     await this.#ran(orderId, "chargeCard");
     const paid = this.#payments.get(idempotencyKey);
-    if (paid !== undefined) return paid.paymentId; // asked again: the first answer got lost
+    if (paid !== undefined) return paid.paymentId; // called again: the first answer was lost
     const { failures, declined } = this.#cards.get(orderId) ?? { failures: 0 };
     if (declined !== undefined) {
       throw new NonRetryableError(
@@ -121,7 +121,7 @@ export class SimulatedShop implements Shop {
     return trackingNumber;
   }
 
-  /** Counts a run of an activity, and takes a moment, as everything outside does. */
+  /** Counts a run of an activity. It is asynchronous, as every real service is. */
   #ran(orderId: string, activity: string): Promise<void> {
     let runs = this.#runs.get(orderId);
     if (runs === undefined) this.#runs.set(orderId, runs = new Map());

@@ -1,9 +1,8 @@
 /**
- * The demo's story: orders come in, an executor is stopped in the middle of its work, another one goes on from the same
- * store.
+ * The demo's story: orders arrive, an executor is stopped in the middle of its work, another executor resumes from the same store.
  *
- * Owns the course of events and keeps what there is to tell of them. Prints nothing. Everything happens on one virtual
- * clock, so the story is the same each time, and 30 days take no time.
+ * Owns the course of events, and collects what the report shows. Prints nothing. Everything happens on one virtual clock, so the
+ * story is the same each time, and 30 days take no time.
  *
  * @module
  */
@@ -25,23 +24,23 @@ import { SimulatedShop } from "./simulated_shop.ts";
 
 const MINUTE_MS = 60_000;
 
-/** How long no executor runs. */
+/** How long no executor runs orders. */
 export const DOWNTIME_MS = 20 * MINUTE_MS;
 
-/** What became of one order. */
+/** What happened to one order. */
 export interface OrderStory {
   readonly order: Order;
   /** The stored state at the end. */
   readonly state: WorkflowState;
-  /** The stored state when the first executor had stopped. */
+  /** The stored state after the first executor stopped. */
   readonly stateAtStop: WorkflowState;
   /** How often each activity really ran, by name. */
   readonly runs: ReadonlyMap<string, number>;
-  /** The same, when the first executor had stopped. */
+  /** The same, after the first executor stopped. */
   readonly runsAtStop: ReadonlyMap<string, number>;
-  /** The stop and the recovery, for the timeline; none if the order was done with before. */
+  /** The stop and the recovery, for the timeline; empty if the order ended before. */
   readonly marks: readonly TimelineMark[];
-  /** What came too late to have an effect. */
+  /** Signals and cancellations that came too late to have an effect. */
   readonly notes: readonly string[];
 }
 
@@ -51,11 +50,11 @@ export interface StopStory {
   readonly afterMs: number;
   /** The order whose activity was in flight. */
   readonly orderId: string;
-  /** The activity that had done its work, and whose answer got lost. */
+  /** The activity that had done its work, and whose answer was lost. */
   readonly activity: string;
-  /** Which attempt it was. */
+  /** The number of the attempt. */
   readonly attempt: number;
-  /** The orders that the second executor took on. */
+  /** The orders that the second executor resumed. */
   readonly recovered: readonly string[];
 }
 
@@ -65,14 +64,14 @@ export interface Story {
   readonly stop: StopStory;
   /** How much time passed on the virtual clock, in milliseconds. */
   readonly tookMs: number;
-  /** What really happened outside. */
+  /** What really happened in the outside world. */
   readonly shop: SimulatedShop;
 }
 
 /**
  * Plays the story.
  *
- * @param entries The orders and what happens to them from outside; at least one.
+ * @param entries The orders and their external events; at least one order.
  */
 export async function playStory(entries: readonly ScriptedOrder[]): Promise<Story> {
   const clock = new VirtualClock({ startAt: Date.UTC(2026, 2, 2, 9) });
@@ -82,10 +81,10 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
   const order = createOrderWorkflow(shop);
   const settings = { store, clock, workflows: { order }, random: () => 0.5 };
 
-  // The first executor works, and is gone in the middle of it.
+  // The first executor works, and stops in the middle of its work.
   const stop = stopInCharge(findLast(entries));
   const first = new Executor({ ...settings, middleware: [stop.middleware] });
-  const desk = new Executor(settings); // runs nothing: the way in for the workshop and the customers
+  const desk = new Executor(settings); // runs no order: the workshop and the customers signal and cancel through it
   const plans = new Plans(clock);
   const notes = new Map<string, string[]>(entries.map(({ order }) => [order.id, []]));
   for (const { order: input, script: { placedAfterMinutes, approval, cancel } } of entries) {
@@ -101,20 +100,20 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
   }
   const allDone = plans.begin();
   const call = await Promise.race([stop.reached, allDone]);
-  if (call === undefined) throw new Error("The last order came and went without being charged");
+  if (call === undefined) throw new Error("The last order ended without a charge");
   clock.hold();
   await first.close();
   const stoppedAt = clock.now();
   const atStop = await loadAll(store);
   const runsAtStop = new Map(entries.map(({ order: { id } }) => [id, shop.runsOf(id)]));
 
-  // No executor works, but the world goes on: what it signals is in the store.
+  // No executor runs orders, but the outside world continues: its signals are stored.
   await clock.advance(DOWNTIME_MS);
   await plans.settle();
   const recoveredAt = clock.now();
   const atRecovery = await loadAll(store);
 
-  // The second executor knows nothing but the store.
+  // The second executor knows only the store.
   const second = new Executor(settings);
   const handles = await second.recover();
   clock.release();
@@ -152,7 +151,7 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
   };
 }
 
-/** What the world outside is going to do, and when. No time passes while it does something. */
+/** What the outside world will do, and when. No time passes while it acts. */
 class Plans {
   readonly #clock: VirtualClock;
   readonly #plans: Promise<unknown>[] = [];
@@ -180,13 +179,13 @@ class Plans {
     await Promise.all(this.#plans);
   }
 
-  /** Resolves when what has begun so far is done. */
+  /** Resolves when all actions that have begun are done. */
   async settle(): Promise<void> {
     await Promise.all(this.#begun);
   }
 }
 
-/** Does something to a workflow that may be over: then there is only something to tell. */
+/** Acts on a workflow. If it has ended, the action has no effect and becomes a note. */
 async function noteIfLate(notes: string[], act: () => Promise<void>): Promise<void> {
   try {
     await act();
@@ -199,8 +198,8 @@ async function noteIfLate(notes: string[], act: () => Promise<void>): Promise<vo
 type ActivityCall = Extract<MiddlewareCall, { kind: "activity" }>;
 
 /**
- * Finds the moment to stop in: the card of the last order has been charged, or declined for good, and the activity is
- * about to say so. It never does.
+ * Finds the moment to stop: the card of the last order was charged, or finally declined, and the activity is about to report that.
+ * The report never arrives.
  */
 function stopInCharge({ order, script }: ScriptedOrder): {
   readonly reached: Promise<ActivityCall>;

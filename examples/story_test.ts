@@ -38,7 +38,7 @@ Deno.test("playStory() brings every order of the sample to its end", () => {
   ]);
 });
 
-Deno.test("playStory() stops the executor when orders are asleep, waiting, over and in the middle of a charge", () => {
+Deno.test("playStory() stops the executor when orders sleep, wait, have ended and are being charged", () => {
   const where = ({ stateAtStop: { history, status } }: OrderStory) => [status, history.at(-1)?.type];
   assertEquals(byId(where), {
     "RP-1001": ["running", "timer_started"],
@@ -80,7 +80,7 @@ Deno.test("playStory() only adds to the histories after the stop", () => {
   }
 });
 
-Deno.test("playStory() keeps due times over the stop, and signals that came while nobody ran", () => {
+Deno.test("playStory() keeps due times across the stop, and signals that came while no executor ran", () => {
   const [asleep, approved] = story.orders.map(({ state }) => state.history);
   const started = asleep.find((event) => event.type === "timer_started")!;
   const fired = asleep.find((event) => event.type === "timer_fired")!;
@@ -92,7 +92,7 @@ Deno.test("playStory() keeps due times over the stop, and signals that came whil
   assert(stopped.at! < approved[signal].at && approved[signal].at < recovered.at!);
 });
 
-Deno.test("playStory() gives the money back when the order is cancelled while nobody runs it", async () => {
+Deno.test("playStory() refunds the payment when the order is cancelled while no executor runs it", async () => {
   const { orders: [order], shop } = await playStory(
     withScript({ cancel: { afterMinutes: 1, reason: "never mind" } }),
   );
@@ -100,7 +100,7 @@ Deno.test("playStory() gives the money back when the order is cancelled while no
   assertEquals(order.stateAtStop.history.at(-1)?.type, "activity_attempt_failed");
   assertEquals(Object.fromEntries(order.runs), {
     reserveStock: 1,
-    chargeCard: 3, // its answer got lost, and it was not asked again
+    chargeCard: 3, // its answer was lost, and it was not called again
     voidPayment: 1,
     releaseStock: 1,
   });
@@ -122,7 +122,7 @@ Deno.test("playStory() finds its moment to stop whatever the last card does", as
   assertEquals(attempts, [1, 5, 5, 1]);
 });
 
-Deno.test("formatStory() tells the same each time, in lines of 100 characters at most", async () => {
+Deno.test("formatStory() returns the same each time, in lines of at most 100 characters", async () => {
   const text = formatStory(story, "orders.json");
   assertEquals(formatStory(await playStory(sample), "orders.json"), text);
   assertEquals(text.split("\n").filter((line) => [...line].length > 100), []);

@@ -1,6 +1,6 @@
 /**
- * A subscription that is billed for a year: a plan that changes on the way, a card that fails and is tried again the next
- * day, a process that dies in summer. A year on the virtual clock takes some milliseconds.
+ * Bills a subscription for a year: the plan changes, a charge fails and is retried the next day, and the process dies in summer. A
+ * year on the virtual clock takes a few milliseconds.
  *
  * `deno run examples/subscription.ts`
  *
@@ -23,7 +23,7 @@ export interface Plan {
   readonly euros: number;
 }
 
-/** The world outside: a payment service that takes the same payment once, and fails for two days in October. */
+/** The outside world: a payment service that charges once per key, and fails for two days in October. */
 const payments = new Map<string, number>();
 const clock = new VirtualClock({ startAt: Date.UTC(2026, 0, 1) });
 const today = () => new Date(clock.now()).toISOString().slice(0, 10);
@@ -48,7 +48,7 @@ export async function subscription(ctx: WorkflowContext, plan: Plan): Promise<st
     const next = Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + month, start.getUTCDate());
     while (ctx.now() < next) {
       plan = await ctx.waitForSignal<Plan>("plan", { timeoutMs: next - ctx.now() }).catch((error) => {
-        if (error instanceof TimeoutError) return plan; // nobody has chosen another one
+        if (error instanceof TimeoutError) return plan; // the plan did not change
         throw error;
       });
     }
@@ -56,17 +56,17 @@ export async function subscription(ctx: WorkflowContext, plan: Plan): Promise<st
   return bills;
 }
 
-/** Plays a story, and tells it line by line. */
+/** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
   const store = new InMemoryStore();
   const first = new Executor({ store, clock });
   const stopped = Promise.withResolvers<void>();
   clock.setTimer(Date.UTC(2026, 4, 20), () => {
-    clock.hold(); // no time passes while the signal is on its way
+    clock.hold(); // no time passes while the signal is being sent
     first.signal("ada", "plan", { name: "large", euros: 25 }).finally(() => clock.release());
   });
   clock.setTimer(Date.UTC(2026, 6, 14), () => {
-    clock.hold(); // nor while nobody is there
+    clock.hold(); // no time passes while no executor runs
     first.close().then(stopped.resolve);
   });
   await first.execute(subscription, { id: "ada", input: { name: "small", euros: 10 } });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { story } from "./subscription.ts";
 
-Deno.test("examples/subscription.ts tells of a year of bills", async () => {
+Deno.test("examples/subscription.ts bills a year", async () => {
   const lines: string[] = [];
   await story((line) => lines.push(line));
   assertEquals(lines, [

@@ -17,8 +17,8 @@
  * Breaks a text at its spaces, and within a word that is longer than a line.
  *
  * @param text The text, on one line.
- * @param width How many characters a line has at most, from 1.
- * @param maxLines How many lines there are at most, from 1; what is cut off leaves a `…`.
+ * @param width The maximum number of characters of a line, from 1.
+ * @param maxLines The maximum number of lines, from 1. If text is cut off, the last line ends with `…`.
  */
 export function wrap(text: string, width: number, maxLines: number = Infinity): string[] {
   const lines: string[] = [];

@@ -14,9 +14,10 @@
  * const reserve = () => "reserved";
  * const order = async (ctx: WorkflowContext) => await ctx.executeActivity(charge);
  *
- * await using executor = new Executor({ store: new InMemoryStore() });
+ * const store = new InMemoryStore();
+ * await using executor = new Executor({ store });
  * await (await executor.execute(order, { id: "order-7" })).result();
- * const text = historyToText(await executor.query("order-7", "state")); // Deno.writeTextFile("order.history", text)
+ * const text = historyToText((await store.load("order-7"))!); // Deno.writeTextFile("order.history", text)
  *
  * await assertReplays(order, text);
  * async function changed(ctx: WorkflowContext) {

@@ -1,8 +1,11 @@
 /**
- * Polices what is public: the files, `mod.ts`, the `exports` of `deno.json` and what gets published
- * say the same.
+ * Tests what is public: the files, `mod.ts`, the `exports` of `deno.json`, the doc comments and the published files agree.
  *
- * Every top-level module is public and a subpath; a folder is private, or public by its `mod.ts`.
+ * 1. Each top-level module is public, and a subpath of its name.
+ * 2. A folder is private, unless it has a `mod.ts`; then it is a subpath.
+ * 3. `mod.ts` names its exports, and each is also an export of another public module.
+ * 4. Each exported symbol has a `@category`.
+ * 5. The package holds the modules that the entries load, and the papers; nothing else.
  *
  * @module
  */
@@ -12,7 +15,16 @@ import config from "../deno.json" with { type: "json" };
 
 const root = new URL("../", import.meta.url);
 
-/** Runs `deno` on the tree and answers what it prints. */
+/** The modules that users can import. */
+const entries = Object.values(config.exports).map((path) => path.slice("./".length));
+
+/** The files that are published and are no module. `ARCHITECTURE.md` and `CONTRIBUTING.md` are for contributors. */
+const PAPERS = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", "testing/README.md"];
+
+/** The entries that rule 4 holds for already. */
+const CATEGORIZED: readonly string[] = [];
+
+/** Runs `deno` on the tree and returns what it prints. */
 async function deno(...args: string[]): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), { args, cwd: root, env: { NO_COLOR: "1" } });
   const { success, stdout, stderr } = await command.output();
@@ -21,71 +33,85 @@ async function deno(...args: string[]): Promise<string> {
   return out + err;
 }
 
-/** The names that modules export, types too. */
-async function exportsOf(files: string[]): Promise<Map<string, string[]>> {
-  const { nodes } = JSON.parse(await deno("doc", "--json", "--quiet", ...files)) as {
-    nodes: Record<
-      string,
-      { symbols: { name: string; declarations: { declarationKind: string }[] }[] }
-    >;
-  };
-  return new Map(files.map((file) => [
-    file,
-    nodes[new URL(file, root).href].symbols
-      .filter((symbol) => symbol.declarations.some((d) => d.declarationKind === "export"))
-      .map((symbol) => symbol.name),
-  ]));
+/** A part of what `deno doc --json` prints of a symbol. */
+interface DocSymbol {
+  readonly name: string;
+  readonly declarations: readonly Declaration[];
 }
 
-const isModule = (name: string) => name.endsWith(".ts") && !name.endsWith("_test.ts");
-const topLevel = [...Deno.readDirSync(root)].map(({ name }) => name).filter(isModule);
+interface Declaration {
+  /** `export` if the module exports it. */
+  readonly declarationKind: string;
+  /** `reference` if another documented module declares it. */
+  readonly kind: string;
+  readonly jsDoc?: { readonly tags?: readonly { readonly kind: string }[] };
+}
 
-Deno.test("exports: mod.ts exports symbols of the public modules, each by its name", async () => {
-  const { "mod.ts": mod, ...modules } = Object.fromEntries(await exportsOf(topLevel));
-  const known = new Set(Object.values(modules).flat());
-  assertEquals(mod.filter((name) => !known.has(name)), []);
+/** A reference counts: the module that declares the symbol is checked too. */
+function isCategorized({ kind, jsDoc }: Declaration): boolean {
+  return kind === "reference" || jsDoc?.tags?.some((tag) => tag.kind === "category") === true;
+}
+
+let documented: Promise<Map<string, DocSymbol[]>> | undefined;
+
+/** The symbols that each entry exports, types included. */
+function exportedSymbols(): Promise<Map<string, DocSymbol[]>> {
+  return documented ??= (async () => {
+    const { nodes } = JSON.parse(await deno("doc", "--json", "--quiet", ...entries)) as {
+      nodes: Record<string, { symbols: DocSymbol[] }>;
+    };
+    return new Map(entries.map((entry) => {
+      const { symbols } = nodes[new URL(entry, root).href];
+      return [entry, symbols.filter((symbol) => symbol.declarations.some((d) => d.declarationKind === "export"))];
+    }));
+  })();
+}
+
+/** The top-level modules, without the tests. */
+const topLevel = [...Deno.readDirSync(root)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"));
+
+/** The folders that have a `mod.ts`, without those that are not part of the package. */
+function publicFolders(folder = ""): string[] {
+  return [...Deno.readDirSync(new URL(`./${folder}`, root))].flatMap(({ name, isDirectory, isFile }) => {
+    if (isFile && name === "mod.ts" && folder !== "") return [folder.slice(0, -1)];
+    if (!isDirectory || name.startsWith(".") || ["bench", "examples", "tests", "tools"].includes(name)) return [];
+    return publicFolders(`${folder}${name}/`);
+  });
+}
+
+Deno.test("exports: each top-level module and each folder with a mod.ts is a subpath of its name", () => {
+  const modules = topLevel.map((name) => [name === "mod.ts" ? "." : `./${name.replace(/\.ts$/, "")}`, `./${name}`]);
+  const folders = publicFolders().map((folder) => [`./${folder}`, `./${folder}/mod.ts`]);
+  assertEquals(Object.entries<string>(config.exports).toSorted(), [...modules, ...folders].toSorted());
+});
+
+Deno.test("exports: mod.ts names its exports, which are exports of other public modules", async () => {
+  const { "mod.ts": mod, ...others } = Object.fromEntries(await exportedSymbols());
+  const known = new Set(Object.values(others).flat().map(({ name }) => name));
+  assertEquals(mod.map(({ name }) => name).filter((name) => !known.has(name)), []);
   assert(!Deno.readTextFileSync(new URL("mod.ts", root)).includes("export *"));
 });
 
-Deno.test("exports: every public module of the top level is a subpath of its name", () => {
-  const subpath = (name: string) => name === "mod.ts" ? "." : `./${name.replace(/\.ts$/, "")}`;
-  const entries = Object.entries(config.exports).filter(([, path]) => !path.slice(2).includes("/"));
-  assertEquals(
-    entries.toSorted(),
-    topLevel.map((name): [string, string] => [subpath(name), `./${name}`]).toSorted(),
-  );
+Deno.test("exports: each exported symbol has a @category", async () => {
+  const missing = [...await exportedSymbols()].flatMap(([entry, symbols]) => {
+    const names = symbols.filter(({ declarations }) => !declarations.some(isCategorized)).map(({ name }) => name);
+    return names.length > 0 ? [{ entry, names }] : [];
+  });
+  for (const { entry, names } of missing) console.log(`${entry}: no @category: ${names.join(", ")}`);
+  assertEquals(missing.filter(({ entry }) => CATEGORIZED.includes(entry)), []);
 });
 
-Deno.test("exports: every entry exists, and every directory with a mod.ts that is not a tool's is one", () => {
-  const entries: string[] = Object.values(config.exports);
-  for (const entry of entries) assert(Deno.statSync(new URL(entry, root)).isFile, entry);
-  const expected = ["./mod.ts"];
-  const search = (folder: string) => {
-    for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, root))) {
-      if (!isDirectory || name.startsWith(".") || ["bench", "examples", "tools"].includes(name)) continue;
-      const inside = [...Deno.readDirSync(new URL(`${folder}${name}/`, root))];
-      if (inside.some((file) => file.name === "mod.ts")) expected.push(`${folder}${name}/mod.ts`);
-      search(`${folder}${name}/`);
-    }
-  };
-  search("./");
-  assertEquals(
-    entries.filter((entry) => entry.endsWith("/mod.ts")).toSorted(),
-    expected.toSorted(),
-  );
-});
-
-Deno.test("exports: what is published is the module graph and the papers, and it needs nothing else", async () => {
-  const graph = new Set<string>();
-  for (const entry of Object.values(config.exports)) {
-    const { modules } = JSON.parse(await deno("info", "--json", "--quiet", entry)) as {
+Deno.test("exports: the package holds the modules that its entries load, and the papers", async () => {
+  const modules = new Set<string>();
+  for (const entry of entries) {
+    const graph = JSON.parse(await deno("info", "--json", "--quiet", entry)) as {
       modules: { specifier: string; error?: string }[];
     };
-    for (const { specifier, error } of modules) assert(graph.add(specifier) && !error, error);
+    for (const { specifier, error } of graph.modules) assert(modules.add(specifier) && !error, error);
   }
   const printed = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
   const published = [...printed.matchAll(/^ *(file:\S+) \(/gm)].map(([, url]) => url);
-  const papers = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", "testing/README.md"];
-  const expected = [...graph, ...papers.map((name) => new URL(name, root).href)];
+  const expected = [...modules, ...PAPERS.map((name) => new URL(name, root).href)];
   assertEquals(published.toSorted(), expected.toSorted());
 });

@@ -1,8 +1,8 @@
 /**
- * Runs the body of every bench once, to see that it still works.
+ * Runs the body of every bench once, to check that it still works.
  *
- * `deno bench` cannot do that: it repeats a fast body for a fixed time whatever `n` says. So this
- * puts a collector in place of `Deno.bench` and imports the bench files.
+ * `deno bench` cannot do that: it repeats a fast body for a fixed time and ignores `n`. This tool replaces `Deno.bench` with a
+ * collector, and imports the bench files.
  *
  * @module
  */
@@ -12,7 +12,7 @@ type Options = Partial<Deno.BenchDefinition>;
 
 const benches: Required<Pick<Deno.BenchDefinition, "name" | "fn">>[] = [];
 
-/** Takes its arguments in any of the orders that `Deno.bench` does. */
+/** Accepts the same orders of arguments as `Deno.bench`. */
 function collect(...args: (string | Options | Body)[]) {
   const options = args.find((arg) => typeof arg === "object") ?? {};
   const fn = args.find((arg) => typeof arg === "function") ?? options.fn;

@@ -1,5 +1,5 @@
 /**
- * The in-memory store is checked against its contract by the test runner of Node: the kit is for every runner.
+ * Checks the in-memory store against its contract with the test runner of Node: the kit works with every runner.
  *
  * @module
  */

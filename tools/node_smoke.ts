@@ -1,5 +1,5 @@
 /**
- * Runs `runtime_smoke.ts` and `kit_smoke.ts` on Node, where Node is installed: core and kit are for every runtime.
+ * Runs `runtime_smoke.ts` and `kit_smoke.ts` on Node, if Node is installed: the core and the kit work on every runtime.
  *
  * @module
  */
@@ -23,5 +23,5 @@ try {
   for (const module of ["runtime_smoke.ts", "kit_smoke.ts"]) await runOnNode(module);
 } catch (error) {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
-  console.log("Node is not installed: core and kit were not tried on it");
+  console.log("Node is not installed: the core and the kit were not tested on it");
 }

@@ -1,65 +1,81 @@
 /**
- * Everything that CI checks, in one command. Every step runs even if one before it failed; the last
- * lines name the steps that failed and count the tests.
+ * Everything that CI checks, in one command. Every step runs, even if an earlier step failed. The last lines name the steps that
+ * failed and count the tests: `N passed, N failed`.
  *
- * The last line, `N passed, N failed`, has the counts that `deno test` printed. A test run that ends
- * without printing any, such as one that does not type-check, counts as one failure.
+ * The counts come from the JUnit report that `deno test` writes.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
-import { chooseStd, withStd } from "./with_std.ts";
+import { chooseStd, type Std, withStd } from "./with_std.ts";
 
-const std = await chooseStd();
+/** The `deno` command line of every step. */
+function steps(std: Std, reportPath: string): Record<string, string[]> {
+  return {
+    format: ["fmt", "--check"],
+    lint: ["lint"],
+    types: withStd(std, "check", []),
+    docs: ["doc", "--lint", ...Object.values(config.exports)],
+    test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
+    publish: ["publish", "--dry-run", "--allow-dirty"],
+    size: ["task", "size"],
+    node: ["run", "--no-prompt", "--allow-run", "tools/node_smoke.ts"],
+    demo: ["task", "demo"],
+    bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
+  };
+}
 
-const STEPS: Record<string, string[]> = {
-  format: ["fmt", "--check"],
-  lint: ["lint"],
-  types: withStd(std, "check", []),
-  docs: ["doc", "--lint", ...Object.values(config.exports)],
-  test: ["task", "test"], // the README's command
-  publish: ["publish", "--dry-run", "--allow-dirty"],
-  size: ["task", "size"],
-  node: ["run", "--no-prompt", "--allow-run", "tools/node_smoke.ts"],
-  demo: ["task", "demo"],
-  bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
-};
+/** How many tests passed and failed. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+}
 
-/** Runs `deno`, passing its standard output on as it comes, and answers that output if it is wanted. */
-async function run(args: string[]): Promise<{ success: boolean; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args,
-    env: { ROCKPOOL_STD: std },
-    stdout: "piped",
-  }).spawn();
-  let output = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    output += chunk;
-    await Deno.stdout.write(new TextEncoder().encode(chunk));
+/**
+ * Counts the tests in a JUnit report; test steps count as tests, ignored tests do not count.
+ *
+ * A run that failed although its report names no failure counts as one failure: a module that did not load, for example.
+ *
+ * @param report The report, or `undefined` if the run ended without one: it did not type-check, or it crashed.
+ * @param success Whether the run succeeded.
+ */
+export function countTests(report: string | undefined, success: boolean): TestCounts {
+  // In XML, a `<` in a name or in a message is written `&lt;`, so these are the elements and nothing else.
+  const cases = report?.split("<testcase ").slice(1) ?? [];
+  const failed = cases.filter((text) => text.includes("<failure") || text.includes("<error")).length;
+  const ignored = cases.filter((text) => text.includes("<skipped")).length;
+  const unreported = failed === 0 && (!success || report === undefined) ? 1 : 0;
+  return { passed: cases.length - failed - ignored, failed: failed + unreported };
+}
+
+async function readReport(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return { success: (await child.status).success, output };
 }
 
-/** Reads the counts off the last line of `deno test`, coloured or not. */
-function countTests(output: string): { passed: number; failed: number } {
-  // deno-lint-ignore no-control-regex
-  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, "");
-  const summary = plain.matchAll(/^(?:ok|FAILED) \| (\d+) passed\b.*? \| (\d+) failed\b/gm);
-  const last = [...summary].at(-1);
-  return last ? { passed: Number(last[1]), failed: Number(last[2]) } : { passed: 0, failed: 1 };
+async function main(): Promise<void> {
+  const std = await chooseStd();
+  const folder = await Deno.makeTempDir({ prefix: "rockpool-ok-" });
+  const failures: string[] = [];
+  let tests = countTests(undefined, false);
+  try {
+    for (const [name, args] of Object.entries(steps(std, `${folder}/report.xml`))) {
+      console.log(`\n--- ${name}: deno ${args.join(" ")}`);
+      const { success } = await new Deno.Command(Deno.execPath(), { args, env: { ROCKPOOL_STD: std } }).spawn().status;
+      if (!success) failures.push(name);
+      if (name === "test") tests = countTests(await readReport(`${folder}/report.xml`), success);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  console.log();
+  for (const name of failures) console.log(`FAILED step: ${name}`);
+  console.log(`${tests.passed} passed, ${tests.failed} failed`);
+  if (failures.length > 0 || tests.failed > 0) Deno.exit(1);
 }
 
-const failures: string[] = [];
-let tests = { passed: 0, failed: 0 };
-for (const [name, args] of Object.entries(STEPS)) {
-  console.log(`\n--- ${name}: deno ${args.join(" ")}`);
-  const { success, output } = await run(args);
-  if (!success) failures.push(name);
-  if (name === "test") tests = countTests(output);
-}
-
-console.log();
-for (const name of failures) console.log(`FAILED step: ${name}`);
-console.log(`${tests.passed} passed, ${tests.failed} failed`);
-if (failures.length > 0) Deno.exit(1);
+if (import.meta.main) await main();

@@ -1,5 +1,5 @@
 /**
- * A workflow is executed, stopped, recovered, on whatever runtime loads this: it uses nothing but the core.
+ * Executes, stops and recovers a workflow on the runtime that loads this module. It uses only the core.
  *
  * @module
  */
@@ -34,6 +34,6 @@ await after.signal("a", "go", "eve");
 const result = await handle.result();
 await after.close();
 if (result !== "x by eve on day 30" || runs.join() !== "first,second") {
-  throw new Error(`A recovered workflow went wrong: ${result}, activities ${runs}`);
+  throw new Error(`The recovered workflow returned the wrong result: ${result}, activities ${runs}`);
 }
 console.log(`${globalThis.navigator?.userAgent ?? "Node"}: executed, stopped, recovered; ${result}`);

@@ -1,38 +1,37 @@
 /**
- * Runs `deno test`, `bench`, `check` or `run` with `@std/*` at hand, whether or not JSR answers.
+ * Runs `deno test`, `bench`, `check` or `run` with `@std/*`, also if JSR does not answer.
  *
- * `deno.json` names the real packages. Where jsr.io does not answer, the import map in `tools/std/`
- * takes the place of `deno.json`'s imports and maps the same names to the stand-ins there. The
- * package's own name resolves from `deno.json`'s exports both ways. `ROCKPOOL_STD=real` or
- * `ROCKPOOL_STD=standin` forces one way and saves the probe.
+ * `deno.json` names the real packages. If jsr.io does not answer, the import map in `tools/std/` replaces the imports of
+ * `deno.json`, and maps the same names to the stand-ins. The package's own name resolves from the exports of `deno.json` in both
+ * cases. `ROCKPOOL_STD=real` and `ROCKPOOL_STD=standin` choose one and skip the probe.
  *
- * There is no lock file, since one cannot be made without JSR; exact versions are pinned instead.
- * A development dependency from npm, should there be one, has to be in both maps.
+ * There is no lock file, because it cannot be made without JSR. Exact versions are pinned instead. A development dependency from
+ * npm must be in both maps.
  *
  * @module
  */
 
 import config from "../deno.json" with { type: "json" };
 
-/** Which `@std` to run with. */
+/** Which `@std` to use. */
 export type Std = "real" | "standin";
 
-/** What each subcommand is always given: no more permissions than its files need, no prompts. */
+/** The flags of each subcommand: no more permissions than its files need, no prompts. */
 const FLAGS: Record<string, string[]> = {
-  // Tests read the tree, and run the demo and `deno` on the tree.
+  // Tests read the tree. They also run the demo, and `deno` on the tree.
   test: ["--doc", "--no-prompt", "--allow-read=.", `--allow-run=${Deno.execPath()}`],
   bench: ["--no-prompt", "--allow-read=."],
   check: [],
   run: ["--no-prompt", "--allow-read"],
 };
 
-/** Decides which `@std` to run with, and says so if JSR was asked in vain. */
+/** Decides which `@std` to use. Prints a line if JSR does not answer. */
 export async function chooseStd(): Promise<Std> {
   const forced = Deno.env.get("ROCKPOOL_STD");
   if (forced === "real" || forced === "standin") return forced;
   if (forced) throw new RangeError(`Cannot use ROCKPOOL_STD "${forced}": want real or standin`);
   if (await jsrAnswers()) return "real";
-  console.error("JSR does not answer: @std/* is replaced by the stand-ins in tools/std");
+  console.error("JSR does not answer: the stand-ins in tools/std replace @std/*");
   return "standin";
 }
 
@@ -44,7 +43,7 @@ async function jsrAnswers(): Promise<boolean> {
     await Promise.all(pinned.map(async (specifier) => {
       const url = specifier.replace(/^jsr:(.+)@(.+)$/, "https://jsr.io/$1/$2_meta.json");
       const response = await fetch(url, { signal });
-      await response.json(); // a captive portal answers too, but not in JSON
+      await response.json(); // a captive portal also answers, but not in JSON
       if (!response.ok) throw new Error(`JSR answered ${response.status}`);
     }));
     return true;
@@ -53,7 +52,7 @@ async function jsrAnswers(): Promise<boolean> {
   }
 }
 
-/** The command line of a `deno` subcommand that finds `@std/*`. */
+/** The command line of a `deno` subcommand with `@std/*`. */
 export function withStd(std: Std, subcommand: string, args: string[]): string[] {
   const flags = FLAGS[subcommand];
   if (!flags) throw new RangeError(`Cannot run "deno ${subcommand}": want ${Object.keys(FLAGS)}`);

@@ -1,11 +1,11 @@
-// The engines that need not wait, wait as the others do:
+// Every engine is async, also if it need not be:
 // deno-lint-ignore-file require-await
 
 /**
- * Which engines are compared, and how is each one used? Ours, those of npm that run inside one process, and a bare loop.
+ * Which engines are compared, and how is each used? Ours, those of npm that run inside one process, and a bare loop.
  *
- * All of them run one workflow: so many activities in a row, then, if it is asked to, one signal; its result is the sum
- * of what it got. Each one is used as its documentation says for a single process, without a server.
+ * All run one workflow: a number of activities in a row, then, optionally, one signal. Its result is the sum of the results and
+ * of the signal. Each engine is used as its documentation says for a single process without a server.
  *
  * @module
  */
@@ -25,21 +25,21 @@ import { OpenWorkflow } from "openworkflow";
 import { BackendSqlite } from "openworkflow/sqlite";
 import { assign, createActor, fromPromise, setup, toPromise } from "xstate";
 
-/** What all of them can do. */
+/** The common interface. */
 export interface Engine {
-  /** Runs a workflow to its end: its result. */
+  /** Runs a workflow to its end. Returns its result. */
   run(id: string, activities: number): Promise<number>;
-  /** Starts a workflow that waits for a signal after its activities. It may not have got there yet. */
-  park(id: string, activities: number): Promise<unknown>;
-  /** Sends a parked workflow its signal. */
+  /** Starts a workflow that waits for a signal after its activities. May resolve before the wait begins. */
+  startWaiting(id: string, activities: number): Promise<unknown>;
+  /** Sends a waiting workflow its signal. */
   signal(id: string, payload: number): Promise<unknown>;
-  /** The result of a workflow that was parked. */
+  /** The result of a workflow that was sent its signal. */
   result(id: string): Promise<number>;
-  /** Stops the engine and goes on with another one on the same store; absent if that cannot be done. */
+  /** Stops the engine and starts another one on the same store; absent if that is impossible. */
   restart?(): Promise<unknown>;
-  /** How many results of activities are stored for a workflow; absent if nothing is, or nobody can look. */
+  /** The number of stored activity results of a workflow; absent if none are stored or they cannot be read. */
   stored?(id: string): Promise<number>;
-  /** The bytes that it takes outside of the heap. */
+  /** The used bytes outside of the heap. */
   outside?(): number;
   close(): unknown;
 }
@@ -51,7 +51,7 @@ export interface Entry {
   readonly open: () => Engine;
 }
 
-/** What workflow code did so far: activities that ran, and workflows that came to their signal, replays included. */
+/** Counts activities that ran, and workflows that reached their wait, replays included. */
 export const seen = { activities: 0, waits: 0 };
 
 async function activity(n: number): Promise<number> {
@@ -68,7 +68,7 @@ type BareEvent =
   | { readonly type: "signaled"; readonly payload: number }
   | { readonly type: "ended"; readonly result: number };
 
-/** A run that appends each event to its history and applies it: no check, no copy, no hop, no store. */
+/** A run that appends each event to its history and applies it: no check, no copy, no macrotask, no store. */
 class BareRun {
   readonly ended: Promise<number>;
   #seq = 0;
@@ -137,7 +137,7 @@ function bareLoop(): Engine {
   };
   return {
     run: (id, activities) => start({ id, activities, waits: false }).ended,
-    park: async (id, activities) => void start({ id, activities, waits: true }),
+    startWaiting: async (id, activities) => void start({ id, activities, waits: true }),
     signal: async (id, payload) => runs.get(id)!.append({ type: "signaled", payload }),
     result: (id) => runs.get(id)!.ended,
     async restart() {
@@ -167,7 +167,7 @@ function ours(): Engine {
       const handle = await executor.execute(workflow, { id, input: { id, activities, waits: false } });
       return await handle.result();
     },
-    park: (id, activities) => executor.execute(workflow, { id, input: { id, activities, waits: true } }),
+    startWaiting: (id, activities) => executor.execute(workflow, { id, input: { id, activities, waits: true } }),
     signal: (id, payload) => executor.signal(id, "go", payload),
     result: async (id) => (await executor.handle<number>(id)).result(),
     async restart() {
@@ -212,7 +212,7 @@ function durableTask(): Engine {
       await start({ id, activities, waits: false });
       return await result(id);
     },
-    park: (id, activities) => start({ id, activities, waits: true }),
+    startWaiting: (id, activities) => start({ id, activities, waits: true }),
     signal: (id, payload) => client.raiseOrchestrationEvent(id, "go", payload),
     result,
     async restart() {
@@ -234,7 +234,7 @@ function resonate(): Engine {
     const future = yield* ctx.promise<number>();
     return sum + (yield* future);
   }
-  let signalPlace = 0; // all that are parked here have the same number of activities
+  let signalPlace = 0; // all waiting workflows have the same number of activities
   const step = (_: ResonateContext, n: number) => activity(n);
   const network = new LocalNetwork();
   const connect = () => {
@@ -246,7 +246,7 @@ function resonate(): Engine {
   const isResolved = (id: string) => client.promises.get(id).then(({ state }) => state === "resolved", () => false);
   return {
     run: (id, activities) => client.run<number>(id, "workflow", { id, activities, waits: false }),
-    park(id, activities) {
+    startWaiting(id, activities) {
       signalPlace = activities;
       return client.beginRun<number>(id, "workflow", { id, activities, waits: true });
     },
@@ -266,8 +266,8 @@ function resonate(): Engine {
 }
 
 /**
- * SQLite in memory. A worker that is started asks for work every 50 to 1,000 ms and a handle for its result every second:
- * so it is ticked instead, until nothing is left to do.
+ * SQLite in memory. A started worker polls for work every 50 to 1,000 ms, and a handle polls for its result every second.
+ * Therefore the worker is ticked instead, until nothing is left to do.
  */
 function openWorkflow(): Engine {
   const backend = BackendSqlite.connect(":memory:");
@@ -297,7 +297,7 @@ function openWorkflow(): Engine {
       await drain();
       return await handle.result();
     },
-    async park(id, activities) {
+    async startWaiting(id, activities) {
       const handle = await workflow.run({ id, activities, waits: true });
       runIds.set(id, handle.workflowRun.id);
       await drain();
@@ -315,7 +315,7 @@ function openWorkflow(): Engine {
       const { data } = await backend.listStepAttempts({ workflowRunId: runIds.get(id)!, limit: 1_000 });
       return data.filter(({ kind, status }) => kind === "function" && status === "completed").length;
     },
-    outside() { // the pages of SQLite, for which there is no public way to ask
+    outside() { // the pages of SQLite; there is no public API for them
       const { db } = backend as unknown as { db: { prepare(sql: string): { get(): Record<string, number> } } };
       return db.prepare("PRAGMA page_count").get().page_count * db.prepare("PRAGMA page_size").get().page_size;
     },
@@ -346,10 +346,10 @@ const effectWorkflow = EffectWorkflow.toLayer(Effect.fnUntraced(function* ({ act
 /** Its engine for tests and local development. */
 function effect(): Engine {
   const runtime = ManagedRuntime.make(effectWorkflow.pipe(Layer.provideMerge(WorkflowEngine.layerMemory)));
-  const keyOf = (id: string) => ({ id, activities: 0, waits: true }); // only the ID counts
+  const keyOf = (id: string) => ({ id, activities: 0, waits: true }); // only the ID matters
   return {
     run: (id, activities) => runtime.runPromise(EffectWorkflow.execute({ id, activities, waits: false })),
-    park: (id, activities) =>
+    startWaiting: (id, activities) =>
       runtime.runPromise(EffectWorkflow.execute({ id, activities, waits: true }, { discard: true })),
     signal: (id, value) =>
       runtime.runPromise(Effect.flatMap(
@@ -411,7 +411,7 @@ function xstate(): Engine {
   const start = (input: Input) => createActor(machine, { id: input.id, input }).start();
   return {
     run: (id, activities) => toPromise(start({ id, activities, waits: false })),
-    park: async (id, activities) => void actors.set(id, start({ id, activities, waits: true })),
+    startWaiting: async (id, activities) => void actors.set(id, start({ id, activities, waits: true })),
     signal: async (id, payload) => actors.get(id)!.send({ type: "go", payload }),
     result: (id) => toPromise(actors.get(id)!),
     close() {},
@@ -428,13 +428,13 @@ export const entries: readonly Entry[] = [
   { name: "XState", open: xstate },
 ];
 
-/** Resolves when that many workflows have come to their signal and nothing is on its way. */
-export async function parked(count: number): Promise<void> {
+/** Resolves when that many workflows wait for their signal and nothing is in flight. */
+export async function waiting(count: number): Promise<void> {
   while (seen.waits < count) await setImmediate();
   await setTimeout(20);
 }
 
-/** Checks that an engine computes what it should, runs each activity once, and has stored what it says it has. */
+/** Checks that an engine computes the right result, runs each activity once, and stores the results. */
 export async function check({ name, open }: Entry): Promise<void> {
   const same = (what: string, actual: unknown, expected: unknown) => {
     if (actual !== expected) throw new Error(`Cannot compare ${name}: ${what} is ${actual}, want ${expected}`);
@@ -445,15 +445,15 @@ export async function check({ name, open }: Entry): Promise<void> {
   same("how often an activity ran", seen.activities, 4);
   if (engine.stored) same("the number of stored results", await engine.stored("a"), 4);
 
-  await engine.park("b", 3);
-  await parked(1);
+  await engine.startWaiting("b", 3);
+  await waiting(1);
   await engine.signal("b", 7);
   same("the result after a signal", await engine.result("b"), 10);
   same("how often an activity ran", seen.activities, 7);
 
   seen.waits = 0;
-  await engine.park("c", 3);
-  await parked(1);
+  await engine.startWaiting("c", 3);
+  await waiting(1);
   await engine.restart?.();
   await engine.signal("c", 7);
   same("the result after a restart", await engine.result("c"), 10);

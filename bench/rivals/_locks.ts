@@ -1,11 +1,11 @@
 /**
- * Which locks are compared, and how is each one used? Ours, those of npm, and a naive one.
+ * Which locks are compared, and how is each used? Ours, those of npm, and a naive one.
  *
- * What a way does is a piece of code, since every use is compiled for itself: see `compile` of the harness. In it, `lock`
- * is the lock, and `BODY` stands for what to do inside: a function for a callback's way, statements for a permit's.
+ * Each use is a piece of source code, because each is compiled separately: see `compile` in the harness. In it, `lock` is the
+ * lock, and `BODY` is replaced by the work: a function for a callback, statements for a permit.
  *
- * "In order" is first come, first served, as ours is. A lock that is not, may let readers by while a writer waits: that
- * saves it switches when tasks contend, and starves its writers. Faults are those seen with the pinned version.
+ * "In order" means first come, first served, as in our lock. Another lock may let readers pass while a writer waits: this saves
+ * switches when tasks contend, and starves writers. Faults were seen with the pinned version.
  *
  * @module
  */
@@ -26,15 +26,15 @@ import { compile } from "./_measure.ts";
 export interface Way {
   readonly name: string;
   readonly ours?: boolean;
-  /** `instant`: nothing is awaited. `permit`: wait, work, release. `callback`: the lock runs the work. */
+  /** `instant`: no await. `permit`: wait, work, release. `callback`: the lock runs the work. */
   readonly form: "instant" | "permit" | "callback";
   readonly open: () => unknown;
-  /** Absent if readers do not share: then `write` is used for both. */
+  /** Absent if readers do not share: `write` is used for both. */
   readonly read?: string;
   readonly write: string;
 }
 
-/** What one writes in a minute: a queue in an array. */
+/** The simplest lock: a queue in an array. */
 class NaiveMutex {
   #held = false;
   readonly #queue: (() => void)[] = [];
@@ -83,7 +83,7 @@ export const ways: readonly Way[] = [
     read: "await lock.read.lock(); BODY; lock.read.unlock()",
     write: "await lock.write.lock(); BODY; lock.write.unlock()",
   },
-  { // Not in order: readers pass a waiting writer; after a writer it is chance. A writer that timed out jams the lock.
+  { // Not in order: readers pass a waiting writer; after a writer the order is random. A writer that timed out blocks the lock.
     name: "async-rwlock",
     form: "permit",
     open: () => new AsyncRwlock(),
@@ -111,7 +111,7 @@ export const ways: readonly Way[] = [
     read: "lock.readLock(() => lock.unlock())",
     write: "lock.writeLock(() => lock.unlock())",
   },
-  { // In order. One that times out takes the head of the queue away, whoever that is.
+  { // In order. A waiter that times out removes the head of the queue, which may be another waiter.
     name: "rwlock",
     form: "permit",
     open: () => new Rwlock(),
@@ -125,7 +125,7 @@ export const ways: readonly Way[] = [
     read: "lock.readLock((release) => release())",
     write: "lock.writeLock((release) => release())",
   },
-  { // In order. Without the option it takes 1,000 that wait. The body of a call that timed out runs all the same.
+  { // In order. Without the option at most 1,000 can wait. The body of a call that timed out still runs.
     name: "readwrite-lock",
     form: "callback",
     open: () => new ReadwriteLock({ maxPending: Infinity }),
@@ -157,7 +157,7 @@ export const ways: readonly Way[] = [
     open: () => getSemaphore(),
     write: "await lock.acquire(); BODY; lock.release()",
   },
-  { // In order. Without the option it takes 1,000 that wait.
+  { // In order. Without the option at most 1,000 can wait.
     name: "async-lock, a mutex",
     form: "callback",
     open: () => new AsyncLock({ maxPending: Infinity }),
@@ -177,12 +177,12 @@ export const ways: readonly Way[] = [
   },
 ];
 
-/** Where `body` goes in a task that is measured. */
+/** The body of a measured task. */
 const PLACES = { callback: "body", permit: "await null" };
-/** Where it goes in a task that is checked: it is told whether the task writes. */
+/** The body of a checked task; it gets whether the task writes. */
 const CHECKED_PLACES = { callback: "() => body(write)", permit: "await body(write)" };
 
-/** What a task does that reads or writes with an `await` inside, under a new lock. */
+/** A task that reads or writes under a new lock, with an `await` inside. */
 export function taskOf(
   { form, open, write, read = write }: Way,
   body: (write: boolean) => Promise<void>,
@@ -196,8 +196,8 @@ export function taskOf(
 }
 
 /**
- * Checks that a lock excludes whom it must and nobody else, and that everybody gets in: if one does not, the program ends
- * with an error by itself. What cannot wait is not checked, since each of these locks has another way that is.
+ * Checks that a lock excludes the right tasks and no others, and that every task enters: if one does not, the program ends with an
+ * error by itself. A use that cannot wait is not checked; each of these locks has another use that is checked.
  */
 export async function check(way: Way): Promise<void> {
   if (way.form === "instant") return;
@@ -210,7 +210,7 @@ export async function check(way: Way): Promise<void> {
     if (writers > 0 || (write && readers > 0)) fail(`a ${write ? "writer" : "reader"} overlaps`);
     if (write) writers++;
     else most = Math.max(most, ++readers);
-    for (let hops = done % 4; hops > 0; hops--) await null;
+    for (let turns = done % 4; turns > 0; turns--) await null;
     if (done % 10 === 0) await macrotask();
     if (write) writers--;
     else readers--;
@@ -219,7 +219,7 @@ export async function check(way: Way): Promise<void> {
   const all: Promise<unknown>[] = [];
   for (let i = 0; i < 500; i++) {
     all.push(task(i % 7 === 3));
-    if (i % 20 === 0) await macrotask(); // some come later
+    if (i % 20 === 0) await macrotask(); // some tasks start later
   }
   await Promise.all(all);
   if (done !== 500) fail(`${500 - done} tasks did not run`);

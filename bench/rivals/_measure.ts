@@ -1,9 +1,9 @@
 /**
  * Which of several ways to do the same work is faster, on a noisy machine?
  *
- * All contestants of a group take turns in one process, in rounds of alternating order, so that what disturbs the
- * machine disturbs all of them. What counts is the median of a contestant's samples, divided by the number of
- * operations. Before each sample the young garbage of the one before is collected.
+ * All contestants of a group take turns in one process, in rounds of alternating order, so that noise affects all of them. The
+ * result is the median of a contestant's samples, divided by the number of operations. Before each sample, the young garbage of
+ * the previous sample is collected.
  *
  * @module
  */
@@ -14,21 +14,21 @@ import config from "./deno.json" with { type: "json" };
 
 /** One way to do the work of a group. */
 export interface Contestant {
-  /** What the table calls it, in Markdown. */
+  /** Its name in the table, in Markdown. */
   readonly name: string;
-  /** The ratios are to the first with this role. */
+  /** The ratios are to the first contestant with this role. */
   readonly role?: "floor" | "ours";
-  /** How many operations one call of `run` does, where it cannot do as many as the group asks for. */
+  /** How many operations one call of `run` does, if it cannot do as many as the group requires. */
   readonly operations?: number;
-  /** Prepares the next sample, off the clock. A body that needs it is run once a sample, any other for about 2 ms. */
+  /** Prepares the next sample; not measured. Its body runs once per sample, any other body for about 2 ms. */
   prepare?(): unknown;
   /** Does the operations of the group. */
   run(): unknown;
-  /** Ends what `prepare` began, off the clock, so that nothing of it runs while others are measured. */
+  /** Ends what `prepare` began; not measured. Nothing of it may run while others are measured. */
   finish?(): unknown;
 }
 
-/** What is compared in one table. */
+/** The contestants of one table. */
 export interface Group {
   readonly title: string;
   /** How many operations one call of `run` does. */
@@ -40,7 +40,7 @@ export interface Group {
 
 const SAMPLE_MS = 2;
 const WARM_UP_MS = 100;
-/** A body that takes longer is run once. */
+/** A body that takes longer runs once. */
 const SLOW_MS = 2_000;
 
 const { gc } = globalThis as { gc?: (options: { type: "minor" | "major" }) => void };
@@ -50,7 +50,7 @@ if (!gc) throw new Error("Cannot measure: want --v8-flags=--expose-gc, as in den
 async function sample({ prepare, run, finish }: Contestant, repeat: number): Promise<number> {
   await prepare?.();
   await setImmediate();
-  gc!({ type: "minor" }); // a major one would throw away the optimized code of some contestants
+  gc!({ type: "minor" }); // a major collection would drop the optimized code of some contestants
   const start = performance.now();
   for (let i = 0; i < repeat; i++) await run();
   const ms = (performance.now() - start) / repeat;
@@ -58,7 +58,7 @@ async function sample({ prepare, run, finish }: Contestant, repeat: number): Pro
   return ms;
 }
 
-/** How often to repeat the body in one sample, or the time of the only call of one that is slow. */
+/** How often to repeat the body in one sample, or the time of the only call of a slow body. */
 async function warmUp(contestant: Contestant): Promise<{ repeat: number; only?: number }> {
   let repeat = 1;
   for (const end = performance.now() + WARM_UP_MS; performance.now() < end;) {
@@ -69,7 +69,7 @@ async function warmUp(contestant: Contestant): Promise<{ repeat: number; only?: 
   return { repeat };
 }
 
-/** Runs a group and prints its table, the fastest first. */
+/** Runs a group and prints its table, fastest first. */
 export async function measure({ title, operations, contestants, rounds = 15 }: Group): Promise<void> {
   const entries = [];
   for (const contestant of contestants) {
@@ -87,12 +87,12 @@ export async function measure({ title, operations, contestants, rounds = 15 }: G
   printResults(title, results, time, "fastest to slowest");
 }
 
-/** What was measured of one contestant. */
+/** The measurements of one contestant. */
 export interface Result extends Pick<Contestant, "name" | "role"> {
   readonly values: readonly number[];
 }
 
-/** Prints a table, the lowest median first. */
+/** Prints a table, lowest median first. */
 export function printResults(
   title: string,
   results: readonly Result[],
@@ -118,14 +118,14 @@ export function printResults(
   ]);
 }
 
-/** The bytes that are in use, once all garbage is collected: of the heap, and what its objects hold outside of it. */
+/** The used bytes without garbage: of the heap, and of memory outside of it that its objects hold. */
 export function usedBytes(): number {
   for (let i = 0; i < 2; i++) gc!({ type: "major" });
   const { heapUsed, external } = Deno.memoryUsage();
   return heapUsed + external;
 }
 
-/** Prints a Markdown table as `deno fmt` would have it. */
+/** Prints a Markdown table in the format of `deno fmt`. */
 function printTable(rows: string[][]): void {
   const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   const [head, ...body] = rows.map((row) => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(" | ")} |`);
@@ -137,7 +137,7 @@ const ratio = (value: number) => value < 0.1 ? value.toPrecision(1) : digits(val
 const time = (ns: number) =>
   ns < 1e3 ? `${digits(ns)} ns` : ns < 1e6 ? `${digits(ns / 1e3)} µs` : `${digits(ns / 1e6)} ms`;
 
-/** Prints what ran where: the machine, the commit that `deno task` passes, and the versions of the rivals. */
+/** Prints the machine, the commit that `deno task` passes, and the versions of the rivals. */
 export function printConditions(packages: readonly string[]): void {
   const pinned: Record<string, string> = config.imports;
   console.log([
@@ -150,14 +150,14 @@ export function printConditions(packages: readonly string[]): void {
 let compiled = 0;
 
 /**
- * What `source` returns, with `scope` in scope. Every one is compiled anew from a source of its own, so that no contestant
- * pays for the kinds of call that others made at the same place.
+ * Returns what `source` returns, with `scope` in scope. Each call compiles its own source, so that no contestant is slowed down
+ * by the kinds of call that others made at the same place.
  */
 export function compile<T>(scope: Record<string, unknown>, source: string): T {
   return new Function(...Object.keys(scope), `${source} // ${compiled++}`)(...Object.values(scope));
 }
 
-/** An async function that runs `code` that many times, with the index as `i`. */
+/** Returns an async function that runs `code` a number of times, with the index as `i`. */
 export function loop(operations: number, scope: Record<string, unknown>, code: string): () => Promise<void> {
   return compile(scope, `return async () => { for (let i = 0; i < ${operations}; i++) { ${code} } };`);
 }

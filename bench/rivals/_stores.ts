@@ -1,11 +1,11 @@
-// The stores that need not wait, wait as the others do:
+// Every store is async, also if it need not be:
 // deno-lint-ignore-file require-await
 
 /**
- * Which stores are compared, and how is each one used? Ours, those of npm and of the runtime, and naive ones.
+ * Which stores are compared, and how is each used? Ours, those of npm and of the runtime, and naive ones.
  *
- * All of them keep workflows in memory and answer promises. Each one appends in the way that suits it best, which is one
- * record an event wherever that is possible. Faults are those seen with the pinned version.
+ * All keep workflows in memory and return promises. Each appends in its best way: one record per event where that is possible.
+ * Faults were seen with the pinned version.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import { InMemoryStore, type WorkflowEvent, type WorkflowState, type WorkflowSta
 import { LRUCache } from "lru-cache";
 import { MemoryLevel } from "memory-level";
 
-/** What all of them can do. */
+/** The common interface. */
 export interface Store {
   load(id: string): Promise<WorkflowState | null>;
   save(state: WorkflowState): Promise<void>;
-  /** The first `limit` workflows, in order of creation; absent if it does not keep that order. */
+  /** The first `limit` workflows, in order of creation; absent if the store does not keep that order. */
   list?(limit: number): Promise<WorkflowState[]>;
-  /** All with that status; absent if that would be no more than a loop over `list`. */
+  /** All with that status; absent if that would be only a loop over `list`. */
   find?(status: WorkflowStatus): Promise<WorkflowState[]>;
   /** Adds the event of index `n` to a workflow that was never saved. */
   append(id: string, n: number, event: WorkflowEvent): Promise<void>;
-  /** What was appended. */
+  /** The appended events. */
   history(id: string): Promise<readonly WorkflowEvent[]>;
   close?(): void;
 }
@@ -35,12 +35,12 @@ export interface Store {
 export interface Entry {
   readonly name: string;
   readonly role?: "floor" | "ours";
-  /** Whether its callers cannot change what is stored. */
+  /** Whether callers cannot change stored objects. */
   readonly protects: boolean;
   readonly open: () => Store | Promise<Store>;
 }
 
-// Loops: with the helpers of iterators the maps would be several times as slow.
+// Loops, because iterator helpers would make the maps several times slower.
 
 function first<T>(values: Iterable<T>, limit: number): T[] {
   const found: T[] = [];
@@ -57,7 +57,7 @@ function withStatus<T extends { status: WorkflowStatus }>(values: Iterable<T>, s
   return found;
 }
 
-/** Takes what it is given and gives what it has. */
+/** Stores and returns the caller's objects. */
 function bareMap(): Store {
   const states = new Map<string, WorkflowState>();
   const histories = new Map<string, WorkflowEvent[]>();
@@ -71,7 +71,7 @@ function bareMap(): Store {
   };
 }
 
-/** Copies what it is given and what it gives. */
+/** Copies on the way in and on the way out. */
 function cloningMap(): Store {
   const { load, save, list, find, append, history } = bareMap();
   return {
@@ -84,7 +84,7 @@ function cloningMap(): Store {
   };
 }
 
-/** Keeps text; the status beside it, so that nobody has to parse to find it. */
+/** Stores text, and the status separately, so that a search need not parse. */
 function jsonMap(): Store {
   const rows = new Map<string, { status: WorkflowStatus; json: string }>();
   const histories = new Map<string, string[]>();
@@ -117,7 +117,7 @@ function lruCache(): Store {
   };
 }
 
-/** One row a workflow and one row an event, as JSON, with prepared statements. */
+/** One row per workflow and one row per event, as JSON, with prepared statements. */
 function sqlite(): Store {
   const db = new DatabaseSync(":memory:");
   db.exec(`
@@ -149,7 +149,7 @@ function sqlite(): Store {
   };
 }
 
-/** One key a workflow and one key an event: a value is limited to 64 KiB. */
+/** One key per workflow and one key per event, because a value is limited to 64 KiB. */
 async function denoKv(): Promise<Store> {
   const kv = await Deno.openKv(":memory:");
   async function list<T>(prefix: Deno.KvKey, limit?: number): Promise<T[]> {
@@ -167,7 +167,7 @@ async function denoKv(): Promise<Store> {
   };
 }
 
-/** One key a workflow and one key an event. */
+/** One key per workflow and one key per event. */
 function memoryLevel(): Store {
   const db = new MemoryLevel<string, WorkflowState>({ valueEncoding: "json", storeEncoding: "utf8" });
   const events = db.sublevel<string, WorkflowEvent>("event", { valueEncoding: "json" });
@@ -182,9 +182,9 @@ function memoryLevel(): Store {
 }
 
 /**
- * One thread a workflow, whose state is a channel, and whose status is metadata so that `list` can filter by it. A save
- * replaces the checkpoint: under a new ID it would keep the old one as well. An event is a pending write. `list` reads
- * the metadata of all threads, whatever the limit.
+ * One thread per workflow. Its state is a channel, and its status is metadata, so that `list` can filter by it. A save replaces
+ * the checkpoint, because a new ID would also keep the old one. An event is a pending write. `list` reads the metadata of all
+ * threads, whatever the limit is.
  */
 function memorySaver(): Store {
   const saver = new MemorySaver();
@@ -268,7 +268,7 @@ export function stateOf(workflowId: string, status: WorkflowStatus, events: numb
   return { workflowId, runId: "1", workflowName: "order", status, input, history, createdAt: 1, updatedAt: 1 };
 }
 
-/** Checks that a store gives back what it got, and whether its callers can change it. */
+/** Checks that a store returns what was stored, and whether callers can change it. */
 export async function check({ name, protects, open }: Entry): Promise<void> {
   const store = await open();
   const same = (what: string, actual: unknown, expected: unknown) => {

@@ -1,17 +1,17 @@
 /**
- * Is our executor faster than other engines inside one process: to start and end, in a row, to replay, to park and wake?
+ * Is our executor faster than other engines inside one process: to run, for activities in a row, to replay, to wait and wake?
  *
- * Prints Markdown tables. It is run by `deno task bench` here, and not by `deno bench`. The floor is a bare loop that
- * records the same history in an array. Each sample begins with an engine and a store that are new.
+ * Prints Markdown tables. Run it with `deno task bench` in this folder, not with `deno bench`. The floor is a bare loop that
+ * records the same history in an array. Each sample begins with a new engine and a new store.
  *
  * @module
  */
 
 import { setTimeout } from "node:timers/promises";
-import { check, type Engine, entries, type Entry, parked, seen } from "./_engines.ts";
+import { check, type Engine, entries, type Entry, seen, waiting } from "./_engines.ts";
 import { type Contestant, measure, printConditions, printResults, type Result, usedBytes } from "./_measure.ts";
 
-console.info = console.debug = () => {}; // durabletask-js writes to them, always
+console.info = console.debug = () => {}; // durabletask-js always writes to them
 
 console.log("## Engines\n");
 printConditions(["effect", "@microsoft/durabletask-js", "@resonatehq/sdk", "openworkflow", "xstate"]);
@@ -20,7 +20,7 @@ for (const entry of entries) await check(entry);
 const idsOf = (count: number) => Array.from({ length: count }, (_, n) => `workflow-${n}`);
 const inWords = (count: number) => count.toLocaleString("en");
 
-/** Fewer operations than the others do, for those where as many would take minutes or are not allowed. */
+/** A smaller number of operations, for engines that would take minutes or have a limit. */
 type Caps = Readonly<Record<string, number>>;
 
 interface Work {
@@ -47,13 +47,13 @@ function contestants({ operations: most, caps = {}, prepare, run }: Work): Conte
       run: () => run(engine, operations),
       async finish() {
         await engine.close();
-        await setTimeout(5); // for timers that it has left behind
+        await setTimeout(5); // for timers that are left
       },
     };
   });
 }
 
-/** Throws if an engine computes something else. */
+/** Throws if an engine computes a wrong result. */
 function want(actual: number, expected: number): void {
   if (actual !== expected) throw new Error(`Cannot measure: the result is ${actual}, want ${expected}`);
 }
@@ -106,39 +106,39 @@ await measure({
     caps: { "durabletask-js": 1_000, OpenWorkflow: 999, XState: 0 },
     async prepare(engine, operations) {
       seen.waits = 0;
-      await engine.park("a", operations);
-      await parked(1);
+      await engine.startWaiting("a", operations);
+      await waiting(1);
     },
     async run(engine, operations) {
       const ran = seen.activities;
       await engine.restart?.();
       await engine.signal("a", 7);
       want(await engine.result("a"), sumTo(operations) + 7);
-      want(seen.activities, ran); // none again
+      want(seen.activities, ran); // no activity ran again
     },
   }),
 });
 
-// Parked: workflows that wait for a signal, and have done nothing else.
+// Workflows that wait for a signal and have done nothing else.
 
-const parkedCaps: Caps = { OpenWorkflow: 1_000 };
+const waitingCaps: Caps = { OpenWorkflow: 1_000 };
 
-async function park(engine: Engine, ids: readonly string[]): Promise<void> {
+async function startAll(engine: Engine, ids: readonly string[]): Promise<void> {
   seen.waits = 0;
-  for (const id of ids) await engine.park(id, 0);
-  await parked(ids.length);
+  for (const id of ids) await engine.startWaiting(id, 0);
+  await waiting(ids.length);
 }
 
 let ids: readonly string[];
 
 await measure({
-  title: "10,000 parked workflows: a signal to each, all at once, and all results, each",
+  title: "10,000 waiting workflows: a signal to each, all at once, and all results, each",
   operations: 10_000,
   rounds: 5,
   contestants: contestants({
     operations: 10_000,
-    caps: parkedCaps,
-    prepare: (engine, operations) => park(engine, ids = idsOf(operations)),
+    caps: waitingCaps,
+    prepare: (engine, operations) => startAll(engine, ids = idsOf(operations)),
     async run(engine) {
       await Promise.all(ids.map((id) => engine.signal(id, 7)));
       for (const result of await Promise.all(ids.map((id) => engine.result(id)))) want(result, 7);
@@ -146,13 +146,13 @@ await measure({
   }),
 });
 
-/** The bytes that a parked workflow takes. The IDs that its callers hold are not among them. */
+/** The bytes of a waiting workflow, without the IDs that the callers hold. */
 async function bytesEach({ open }: Entry, count: number): Promise<number> {
   const engine = open();
   const ids = idsOf(count + 1);
-  await park(engine, ids.splice(0, 1)); // what the first one leaves behind is the engine's
+  await startAll(engine, ids.splice(0, 1)); // what the first workflow allocates once belongs to the engine
   const before = usedBytes() + (engine.outside?.() ?? 0);
-  await park(engine, ids);
+  await startAll(engine, ids);
   const bytes = usedBytes() + (engine.outside?.() ?? 0) - before;
   await engine.signal(ids[0], 7);
   want(await engine.result(ids[0]), 7);
@@ -162,7 +162,7 @@ async function bytesEach({ open }: Entry, count: number): Promise<number> {
 
 const results: Result[] = [];
 for (const entry of entries) {
-  const count = parkedCaps[entry.name] ?? 10_000;
+  const count = waitingCaps[entry.name] ?? 10_000;
   const values: number[] = [];
   await bytesEach(entry, 100); // compiled code is on the heap too
   for (let round = 0; round < 3; round++) values.push(await bytesEach(entry, count));
@@ -170,4 +170,4 @@ for (const entry of entries) {
   results.push({ name: count < 10_000 ? `${name}, ${inWords(count)}` : name, role, values });
 }
 const bytes = (value: number) => `${Math.round(value).toLocaleString("en")} B`;
-printResults("10,000 parked workflows: the memory of each", results, bytes, "smallest to largest");
+printResults("10,000 waiting workflows: the memory of each", results, bytes, "smallest to largest");

@@ -1,7 +1,7 @@
 /**
- * Is our lock faster than those of npm: when it is free, when tasks contend, and when very many wait?
+ * Is our lock faster than those of npm when it is free, when tasks contend, and when very many callers wait?
  *
- * Prints Markdown tables. It is run by `deno task bench` here, and not by `deno bench`. The floor of a table is the same
+ * Prints Markdown tables. Run it with `deno task bench` in this folder, not with `deno bench`. The floor of a table is the same
  * work without a lock.
  *
  * @module
@@ -35,7 +35,7 @@ const role = ({ ours }: Way) => ours ? "ours" as const : undefined;
 
 const OPERATIONS = 1_000;
 
-/** How each form is used when there is nothing to do inside, or a body to pass. */
+/** How each form is used with no work, or with a body. */
 const uses = [
   { form: "instant", title: "now or not at all, release", use: (code: string) => code },
   { form: "permit", title: "await a permit, release", use: (code: string) => code.replace("BODY; ", "") },
@@ -68,11 +68,11 @@ for (const { form, title, use } of uses) {
   }
 }
 
-// Contended: tasks that start together, each with one `await` while it is inside.
+// Contended: tasks that start together. Each has one `await` while it holds the lock.
 
 const waiting = ways.filter(({ form }) => form !== "instant");
 
-/** Starts that many tasks, of which the given percentage writes, evenly spread. */
+/** Starts a number of tasks. The given percentage of them writes, evenly spread. */
 function tasks(count: number, writes: number, task: (write: boolean) => Promise<unknown>): () => Promise<unknown> {
   return () => {
     const all: Promise<unknown>[] = [];
@@ -100,7 +100,7 @@ for (const writes of [10, 50]) {
   });
 }
 
-// Very many that wait: the price of one must not depend on how many there are.
+// Very many waiters: the cost of one must not depend on their number.
 
 for (const count of [10_000, 100_000]) {
   await measure({

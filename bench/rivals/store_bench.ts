@@ -1,8 +1,8 @@
 /**
  * Is our store faster than other ways to keep workflows in memory: to load, save, list, find and append?
  *
- * Prints Markdown tables. It is run by `deno task bench` here, and not by `deno bench`. The floor is a bare `Map` in async
- * functions: no lock, no copy, no check.
+ * Prints Markdown tables. Run it with `deno task bench` in this folder, not with `deno bench`. The floor is a bare `Map` in
+ * async functions: no lock, no copy, no check.
  *
  * @module
  */
@@ -19,7 +19,7 @@ console.log("## Stores\n");
 printConditions(["@langchain/langgraph-checkpoint", "memory-level", "lru-cache"]);
 for (const entry of entries) await check(entry);
 
-// On a store that is full.
+// On a filled store.
 
 const full: { entry: Entry; store: Store }[] = [];
 for (const entry of entries) {
@@ -49,9 +49,9 @@ await measure({
 });
 for (const { store } of full.splice(0)) store.close?.();
 
-// On a store that is empty, and another one for each sample.
+// On an empty store, a new one for each sample.
 
-/** In the code, `scope` has the store and what `make` made. */
+/** In the code, `scope` holds the store and what `make` returned. */
 const onEmpty = (operations: number, make: () => unknown, code: string): Contestant[] =>
   entries.map(({ name, role, open }) => {
     const scope: { store?: Store; input?: unknown } = {};
@@ -86,7 +86,7 @@ for (const count of [1_000, 2_000]) {
   });
 }
 
-// Ten that are running, among very many that are not.
+// Ten running workflows among very many finished ones.
 
 for (const count of [1_000, 100_000]) {
   const contestants: Contestant[] = [];

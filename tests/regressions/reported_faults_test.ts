@@ -1,6 +1,6 @@
 /**
- * Faults that users of other engines reported, each with the test that it does not exist here. Two more are about runs that
- * follow on one another: see continue_test.ts.
+ * Faults that users of other workflow engines reported. Each test shows that the fault does not exist here: its name says what
+ * holds. Two more tests, about runs that continue each other, are in `tests/executor/continue_test.ts`.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -13,20 +13,20 @@ type Ctx = WorkflowContext;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-Deno.test("reported fault: a waiter that has timed out swallows the next signal", async () => {
+Deno.test("reported fault: a wait that has timed out does not take the next signal", async () => {
   const { undisturbed } = await crashTest(async (ctx: Ctx) => {
     const seen: unknown[] = [];
     for (let i = 0; i < 2; i++) {
       await ctx.waitForSignal("n", { timeoutMs: 50 }).catch((error) => seen.push(error instanceof TimeoutError));
     }
-    await ctx.sleep(200); // one signal comes while nobody waits
+    await ctx.sleep(200); // one signal comes while there is no wait
     seen.push(await ctx.waitForSignal("n", { timeoutMs: 50 }), ctx.now());
     return [...seen, await ctx.waitForSignal("n"), ctx.now()];
   }, { signals: [{ atMs: 150, name: "n", payload: "late" }, { atMs: 500, name: "n", payload: "next" }] });
   assertEquals(undisturbed.result, [true, true, "late", 300, "next", 500]);
 });
 
-Deno.test("reported fault: Promise.race of many signals against a sleep diverges on replay", async () => {
+Deno.test("reported fault: Promise.race of many signals and a sleep has the same winner on replay", async () => {
   const signals = Array.from({ length: 12 }, (_, n) => {
     return { atMs: 4 * n + 25 * Math.floor(n / 3), name: `s${n * 5 % 4}`, payload: n }; // in bursts
   });
@@ -42,13 +42,13 @@ Deno.test("reported fault: Promise.race of many signals against a sleep diverges
   assertEquals(undisturbed.result, [0, 1, 2, ...slept.slice(0, 2), 3, 4, 5, ...slept.slice(2)]);
 });
 
-Deno.test("reported fault: the workflow's clock advances before the event that does it is seen", async () => {
+Deno.test("reported fault: the workflow's clock advances together with the event that advances it", async () => {
   const { undisturbed } = await crashTest(async (ctx: Ctx) => {
     const log: unknown[] = [];
     const watch = async (name: string) => log.push(await ctx.waitForSignal(name), ctx.now());
     const waits = [watch("b"), watch("a")];
     await waits[1];
-    // The other signal is in the history of a replay already, and has not happened yet.
+    // On replay, the other signal is in the history already, but has not happened yet.
     for (let i = 0; i < 20; i++) await null;
     log.push("still", ctx.now());
     await waits[0];
@@ -57,7 +57,7 @@ Deno.test("reported fault: the workflow's clock advances before the event that d
   assertEquals(undisturbed.result, [1, 10, "still", 10, 2, 20]);
 });
 
-Deno.test("reported fault: a sleep hangs the engine for tests", async () => {
+Deno.test("reported fault: many long sleeps end soon on the virtual clock", async () => {
   const began = performance.now();
   async function naps(ctx: Ctx) {
     await Promise.all([ctx.sleep(365 * DAY_MS), ctx.sleep(DAY_MS), ctx.sleep(0)]);
@@ -71,8 +71,8 @@ Deno.test("reported fault: a sleep hangs the engine for tests", async () => {
   assert(performance.now() - began < 5000);
 });
 
-// The test runner's leak checks are on: a timer, a port or a promise that is left over fails these tests.
-Deno.test("reported fault: timers leak at the end of a test", async (t) => {
+// The leak checks of the test runner are on: a timer, a port or a promise that is left over fails these tests.
+Deno.test("reported fault: no timer is left at the end of a test", async (t) => {
   const waits = async (ctx: Ctx) => {
     const slow = (): Promise<void> => new Promise(() => {});
     await Promise.race([
@@ -90,9 +90,9 @@ Deno.test("reported fault: timers leak at the end of a test", async (t) => {
       const handle = await executor.execute(waits, { id: "a", timeoutMs: 1e8 });
       await settle();
       await executor.signal("a", "end");
-      await handle.result(); // and nothing is closed
+      await handle.result(); // the executor is not closed
     });
-    await t.step(`a workflow that is left behind when the executor is closed, on the ${name}`, async () => {
+    await t.step(`a workflow that still waits when the executor is closed, on the ${name}`, async () => {
       const executor = new Executor({ store: new InMemoryStore(), clock });
       await executor.execute(waits, { id: "a", timeoutMs: 1e8 });
       await settle();
@@ -101,7 +101,7 @@ Deno.test("reported fault: timers leak at the end of a test", async (t) => {
   }
 });
 
-Deno.test("reported fault: a timer of 30 days fires at once, since setTimeout overflows", async () => {
+Deno.test("reported fault: a timer of 30 days fires after 30 days, although setTimeout overflows", async () => {
   using time = new FakeTime(0);
   const executor = new Executor({ store: new InMemoryStore() }); // on the system clock; more in clock_test.ts
   const handle = await executor.execute(async (ctx) => {
@@ -117,7 +117,7 @@ Deno.test("reported fault: a timer of 30 days fires at once, since setTimeout ov
   await executor.close();
 });
 
-Deno.test("reported fault: a result is found by polling", async () => {
+Deno.test("reported fault: a result is found without polling", async () => {
   const store = new FaultyStore();
   let loads = 0;
   store.before.load = () => loads++;
@@ -133,13 +133,13 @@ Deno.test("reported fault: a result is found by polling", async () => {
   for (let i = 0; i < 5; i++) await settle();
   const loadsWhileWaiting = loads;
   for (let i = 0; i < 5; i++) await settle();
-  assertEquals([loads, timers], [loadsWhileWaiting, []]); // whoever waits does nothing
+  assertEquals([loads, timers], [loadsWhileWaiting, []]); // no load and no timer while both wait
   hold.open("done");
   assertEquals(await results, ["done", "done"]);
   await Promise.all([driver.close(), waiter.close()]);
 });
 
-Deno.test("reported fault: two activities of one name share a result", async () => {
+Deno.test("reported fault: two activities of one name have results of their own", async () => {
   const { undisturbed } = await crashTest(async (ctx: Ctx) => {
     const named = (answer: number) => ({ work: () => answer }).work;
     const other = { name: "work" };
@@ -152,7 +152,7 @@ Deno.test("reported fault: two activities of one name share a result", async () 
   assertEquals(undisturbed.result, [1, 2, 3, 4]);
 });
 
-Deno.test("reported fault: two activities of one name share an idempotency key, or a failure", async () => {
+Deno.test("reported fault: two activities of one name have idempotency keys and failures of their own", async () => {
   const { executor } = setUp();
   const keys: string[] = [];
   const handle = await executor.execute(async (ctx) => {

@@ -1,12 +1,9 @@
 /**
- * Deep equality by the rules of `@std/assert`, which are not those of `node:assert`: `0` equals
- * `-0`, an object without prototype equals a plain one, and two errors differ by their stacks.
+ * Deep equality by the rules of `@std/assert`. They differ from those of `node:assert`: `0` equals `-0`, an object without a
+ * prototype equals a plain object, and two errors with different stacks differ.
  *
  * @module
  */
-
-/** Types whose instances show nothing but their string. */
-const STRINGLIKE: unknown[] = [RegExp, URL, URLSearchParams, Intl.Locale].map((c) => c.prototype);
 
 type Keyed = Map<unknown, unknown> | Set<unknown>;
 type Fields = Record<PropertyKey, unknown>;
@@ -16,7 +13,7 @@ export function equal(a: unknown, b: unknown): boolean {
   return new Comparison().equal(a, b);
 }
 
-/** One comparison; it remembers the pairs it is inside of, so that cycles end. */
+/** One comparison. It remembers the pairs that it is comparing, so that cycles end. */
 class Comparison {
   readonly #open = new Map<object, unknown>();
 
@@ -29,15 +26,11 @@ class Comparison {
     if (a instanceof ArrayBuffer || a instanceof SharedArrayBuffer) {
       return this.#list(new Uint8Array(a), new Uint8Array(b as ArrayBuffer));
     }
-    if (a instanceof WeakMap || a instanceof WeakSet) {
-      throw new TypeError(`Cannot compare ${a.constructor.name} instances`);
-    }
-    if (a instanceof WeakRef) return this.equal(a.deref(), (b as WeakRef<object>).deref());
     if (this.#open.get(a) === b) return true;
     if (Object.keys(a).length !== Object.keys(b).length) return false;
     this.#open.set(a, b);
     if (a instanceof Map || a instanceof Set) return this.#keyed(a, b as Keyed);
-    if (STRINGLIKE.includes(prototypeOf(a))) return String(a) === String(b);
+    if (a instanceof RegExp) return String(a) === String(b);
     return this.#fields(a as Fields, b as Fields);
   }
 
@@ -47,7 +40,7 @@ class Comparison {
       Array.prototype.every.call(left, (item, i) => item === right[i] || Object.is(item, right[i]));
   }
 
-  /** Keys may be objects that are equal without being the same. */
+  /** Keys may be different objects that are equal. */
   #keyed(a: Keyed, b: Keyed): boolean {
     if (a.size !== b.size) return false;
     const entries = [...b.entries()];
@@ -83,7 +76,7 @@ function enumerable(value: object): PropertyKey[] {
   return Reflect.ownKeys({ ...value });
 }
 
-/** Every key of an instance of a class: its own, hidden ones too, and the accessors of its class. */
+/** Every key of an instance: its own keys, hidden ones included, and the members of its class. */
 function visible(value: object): PropertyKey[] {
   const keys: PropertyKey[] = [];
   for (let at = value; at && at !== Object.prototype; at = Object.getPrototypeOf(at)) {

@@ -1,6 +1,6 @@
 /**
- * The floor: each row of the design's table of what the Go reference does, and each fault of the reference, as a test
- * that the reference would fail.
+ * The basic behaviour of store, lock and executor, which must never change: first what users of a workflow package expect, then
+ * guarantees that are easy to lose: nothing is lost, overwritten, blocked or reported before it is stored.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import {
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "../support/testing.ts";
 
-Deno.test("reference: a store needs no configuration", async () => {
+Deno.test("basics: a store needs no configuration", async () => {
   assertEquals(await new InMemoryStore().list(), []);
 });
 
-Deno.test("reference: Save refuses an empty ID and overwrites", async () => {
+Deno.test("basics: save() refuses an empty ID and overwrites", async () => {
   const store = new InMemoryStore();
   await assertRejects(() => store.save({ workflowId: "", status: "running" }), TypeError);
   await store.save({ workflowId: "a", status: "running", input: 1 });
@@ -37,11 +37,11 @@ Deno.test("reference: Save refuses an empty ID and overwrites", async () => {
   assertEquals([state?.status, state?.input, state?.result], ["completed", undefined, 2]);
 });
 
-Deno.test("reference: Load answers nothing for an absent workflow", async () => {
+Deno.test("basics: load() returns null for an absent workflow", async () => {
   assertEquals(await new InMemoryStore().load("a"), null);
 });
 
-Deno.test("reference: List filters by status and limit", async () => {
+Deno.test("basics: list() filters by status and limit", async () => {
   const store = new InMemoryStore();
   for (
     const [workflowId, status] of [["a", "running"], ["b", "failed"], ["c", "running"]] as const
@@ -55,7 +55,7 @@ Deno.test("reference: List filters by status and limit", async () => {
   assertEquals(await ids({ limit: 2 }), ["a", "b"]);
 });
 
-Deno.test("reference: Delete of an absent workflow is a no-op", async () => {
+Deno.test("basics: delete() of an absent workflow is a no-op", async () => {
   const store = new InMemoryStore();
   await store.delete("a");
   await store.save({ workflowId: "a", status: "running" });
@@ -63,7 +63,7 @@ Deno.test("reference: Delete of an absent workflow is a no-op", async () => {
   assertEquals([await store.load("a"), store.size], [null, 0]);
 });
 
-Deno.test("reference: reads share the lock and writes exclude", async () => {
+Deno.test("basics: reads share the lock and writes exclude", async () => {
   const lock = new RWLock();
   const [first, second] = [lock.tryAcquireRead(), lock.tryAcquireRead()];
   assertEquals([first === null, second === null, lock.tryAcquireWrite()], [false, false, null]);
@@ -74,7 +74,7 @@ Deno.test("reference: reads share the lock and writes exclude", async () => {
   write.release();
 });
 
-Deno.test("reference: an executor over a store executes by ID, input and timeout", async () => {
+Deno.test("basics: an executor over a store executes by ID, input and timeout", async () => {
   const executor = new Executor({ store: new InMemoryStore() });
   const echo = (_ctx: WorkflowContext, input: string) => input;
   const handle = await executor.execute(echo, { id: "a", input: "x", timeoutMs: 60_000 });
@@ -87,7 +87,7 @@ Deno.test("reference: an executor over a store executes by ID, input and timeout
   );
 });
 
-Deno.test("reference: signal, query, cancel, activities, signals and sleep", async () => {
+Deno.test("basics: a workflow is signalled, queried and cancelled; it runs activities and sleeps", async () => {
   const { executor } = setUp();
   const double = (n: number) => n * 2;
   const workflow = async (ctx: WorkflowContext) => {
@@ -107,7 +107,7 @@ Deno.test("reference: signal, query, cancel, activities, signals and sleep", asy
   await executor.close();
 });
 
-Deno.test("reference: the retry policy has the same fields and defaults", () => {
+Deno.test("basics: the retry policy has its documented fields and defaults", () => {
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter } = defaultRetryPolicy;
   assertEquals([maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter], [
     3,
@@ -121,20 +121,20 @@ Deno.test("reference: the retry policy has the same fields and defaults", () => 
   assertEquals([delay(1, 0), delay(1, 0.5), delay(2, 0.5), delay(20, 0.5)], [50, 100, 200, 10_000]);
 });
 
-Deno.test("reference: hooks hear of start, completion, failure, activities, signals and retries", async () => {
+Deno.test("basics: hooks are called with start, completion, failure, activities, signals and retries", async () => {
   const log: string[] = [];
-  const hear = (name: string) => () => void log.push(name);
+  const note = (name: string) => () => void log.push(name);
   const hooks: Hooks = {
-    workflowStarted: hear("start"),
-    workflowCompleted: hear("complete"),
-    workflowFailed: hear("fail"),
-    workflowCanceled: hear("canceled"),
-    cancelRequested: hear("cancel"),
-    activityStarted: hear("activity start"),
-    activityCompleted: hear("activity complete"),
-    activityFailed: hear("activity fail"),
-    activityAttemptFailed: hear("retry"),
-    signalReceived: hear("signal"),
+    workflowStarted: note("start"),
+    workflowCompleted: note("complete"),
+    workflowFailed: note("fail"),
+    workflowCanceled: note("canceled"),
+    cancelRequested: note("cancel"),
+    activityStarted: note("activity start"),
+    activityCompleted: note("activity complete"),
+    activityFailed: note("activity fail"),
+    activityAttemptFailed: note("retry"),
+    signalReceived: note("signal"),
   };
   const { executor } = setUp({ hooks: composeHooks(hooks, {}) });
   const workflow = async (ctx: WorkflowContext) => {
@@ -166,7 +166,7 @@ Deno.test("reference: hooks hear of start, completion, failure, activities, sign
   await executor.close();
 });
 
-Deno.test("reference: middleware stands around calls and activities", async () => {
+Deno.test("basics: middleware wraps calls and activities", async () => {
   const calls: string[] = [];
   const trace: Middleware = async (call: MiddlewareCall, next) => {
     calls.push(call.kind === "activity" ? `${call.name} ${call.attempt}` : call.kind);
@@ -196,7 +196,7 @@ Deno.test("reference: middleware stands around calls and activities", async () =
   await executor.close();
 });
 
-Deno.test("reference: statuses and event types have the same names", async () => {
+Deno.test("basics: statuses and event types have their documented names", async () => {
   const { store, executor } = setUp();
   const outcomes: [string, (ctx: WorkflowContext) => unknown][] = [
     ["completed", (ctx) => ctx.executeActivity(() => 1)],
@@ -215,13 +215,13 @@ Deno.test("reference: statuses and event types have the same names", async () =>
     assertEquals(state.status, status);
     for (const type of typesOf(state.history)) types.add(type);
   }
-  const reference = "workflow_started workflow_completed workflow_failed workflow_canceled activity_started " +
+  const expected = "workflow_started workflow_completed workflow_failed workflow_canceled activity_started " +
     "activity_completed activity_failed signal_received timer_fired";
-  for (const type of reference.split(" ")) assert(types.has(type), type);
+  for (const type of expected.split(" ")) assert(types.has(type), type);
   await executor.close();
 });
 
-Deno.test("fault of the reference: list order is random", async () => {
+Deno.test("basics: list() is in order of creation, also after overwrites", async () => {
   const store = new InMemoryStore();
   const ids = Array.from({ length: 200 }, (_, i) => `w${(i * 7919) % 200}`);
   for (const workflowId of ids) await store.save({ workflowId, status: "running" });
@@ -229,7 +229,7 @@ Deno.test("fault of the reference: list order is random", async () => {
   assertEquals((await store.list()).map(({ workflowId }) => workflowId), ids);
 });
 
-Deno.test("fault of the reference: no activity, signal or timer is recorded, so nothing can be replayed", async () => {
+Deno.test("basics: activities, signals and timers are recorded, and replayed after a restart", async () => {
   const { store, executor } = setUp();
   let runs = 0;
   const workflow = async (ctx: WorkflowContext) => {
@@ -249,7 +249,7 @@ Deno.test("fault of the reference: no activity, signal or timer is recorded, so 
   await later.executor.close();
 });
 
-Deno.test("fault of the reference: a cancelled run ends as failed", async () => {
+Deno.test("basics: a cancelled run ends as canceled", async () => {
   const { store, executor } = setUp();
   const handle = await executor.execute((ctx) => ctx.sleep(1e9), { id: "a" });
   await executor.cancel("a");
@@ -258,7 +258,7 @@ Deno.test("fault of the reference: a cancelled run ends as failed", async () => 
   await executor.close();
 });
 
-Deno.test("fault of the reference: the final save drops the history and createdAt", async () => {
+Deno.test("basics: the final state keeps the history and createdAt", async () => {
   const { store, executor } = setUp({ startAt: 1000 });
   const handle = await executor.execute((ctx) => ctx.sleep(50), { id: "a" });
   await handle.result();
@@ -273,7 +273,7 @@ Deno.test("fault of the reference: the final save drops the history and createdA
   await executor.close();
 });
 
-Deno.test("fault of the reference: store errors are ignored", async () => {
+Deno.test("basics: a store error rejects the call, or the result; the stored run stays running", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   store.before.append = () => {
@@ -291,7 +291,7 @@ Deno.test("fault of the reference: store errors are ignored", async () => {
   await executor.close();
 });
 
-Deno.test("fault of the reference: the result is handed out before it is saved", async () => {
+Deno.test("basics: the result is stored before it is handed out", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
@@ -306,7 +306,7 @@ Deno.test("fault of the reference: the result is handed out before it is saved",
   await executor.close();
 });
 
-Deno.test("fault of the reference: starting an ID that is running overwrites it silently", async () => {
+Deno.test("basics: an ID that is running cannot be started again, and is not overwritten", async () => {
   const { store, executor } = setUp();
   const first = await executor.execute((ctx) => ctx.executeActivity(() => new Promise(() => {})), {
     id: "a",
@@ -316,7 +316,7 @@ Deno.test("fault of the reference: starting an ID that is running overwrites it 
   await executor.close();
 });
 
-Deno.test("fault of the reference: the eleventh unread signal blocks its sender", async () => {
+Deno.test("basics: a hundred unread signals block no sender", async () => {
   const { store, executor } = setUp();
   await executor.execute((ctx) => ctx.executeActivity(() => new Promise(() => {})), { id: "a" });
   for (let i = 0; i < 100; i++) await executor.signal("a", "s", i);
@@ -325,7 +325,7 @@ Deno.test("fault of the reference: the eleventh unread signal blocks its sender"
   await executor.close();
 });
 
-Deno.test("fault of the reference: two readers of one signal compete although fan-out is promised", async () => {
+Deno.test("basics: two open loops both get a signal", async () => {
   const { executor } = setUp();
   const handle = await executor.execute((ctx) => {
     const read = async () => {
@@ -338,7 +338,7 @@ Deno.test("fault of the reference: two readers of one signal compete although fa
   await executor.close();
 });
 
-Deno.test("fault of the reference: a throwing hook takes the process down", async () => {
+Deno.test("basics: a hook that throws is reported and harms neither the run nor the process", async () => {
   const reports: string[] = [];
   const fail = () => {
     throw new Error("hook");
@@ -368,7 +368,7 @@ Deno.test("fault of the reference: a throwing hook takes the process down", asyn
   await executor.close();
 });
 
-Deno.test("fault of the reference: a throwing middleware harms the run", async () => {
+Deno.test("basics: a middleware that throws is reported and does not harm the run", async () => {
   const reports: string[] = [];
   let runs = 0;
   const { executor } = setUp({

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { countTests } from "./ok.ts";
+
+/** A report with the given test cases, as `deno test --junit-path` writes it. */
+const report = (...cases: string[]) =>
+  `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="${cases.length}" failures="0" errors="0" time="0.019">
+    <testsuite name="./a_test.ts" tests="${cases.length}" disabled="0" errors="0" failures="0">
+        ${cases.join("\n        ")}
+    </testsuite>
+</testsuites>
+`;
+const testCase = (inside: string, name = "a test") =>
+  `<testcase name="${name}" classname="./a_test.ts" time="0.001" line="1" col="6">
+            ${inside}
+        </testcase>`;
+
+const passed = testCase("");
+const ignored = testCase("<skipped/>");
+const failed = testCase(`<failure message="Uncaught Error: no">Error: no\n    at file:///a_test.ts:1:6</failure>`);
+const cancelled = testCase(`<error message="Cancelled"/>`);
+
+Deno.test("countTests() counts what passed and what failed; ignored tests do not count", () => {
+  assertEquals(countTests(report(passed, passed, ignored), true), { passed: 2, failed: 0 });
+  assertEquals(countTests(report(passed, failed, cancelled, ignored), false), { passed: 1, failed: 2 });
+});
+
+Deno.test("countTests() counts a run without a report as one failure", () => {
+  assertEquals(countTests(undefined, false), { passed: 0, failed: 1 });
+  assertEquals(countTests(undefined, true), { passed: 0, failed: 1 });
+  assertEquals(countTests("", false), { passed: 0, failed: 1 });
+});
+
+Deno.test("countTests() counts a failure that the report does not name", () => {
+  assertEquals(countTests(report(), false), { passed: 0, failed: 1 });
+  assertEquals(countTests(report(passed), false), { passed: 1, failed: 1 });
+});
+
+Deno.test("countTests() is not misled by the parts of a report in a test's name or message", async () => {
+  const file = `${import.meta.dirname}/testdata/hostile_names.ts`;
+  const args = ["test", "--no-check", "--reporter=junit", file];
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const report = new TextDecoder().decode(stdout);
+  assertEquals(countTests(report, success), { passed: 2, failed: 2 }, report);
+});
