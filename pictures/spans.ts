@@ -50,8 +50,8 @@ export interface Span {
   /** The attempts of an activity; empty for all other kinds. */
   readonly attempts: Attempt[];
   error: ErrorRecord | undefined;
-  /** When a timer is due. */
-  readonly dueAt?: number;
+  /** When a timer or a start delay is due. */
+  readonly dueAt: number | undefined;
 }
 
 /** Something that happened at one moment. */
