@@ -3,7 +3,7 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
-import { hops, setUp } from "../tests/support/testing.ts";
+import { macrotasks, setUp } from "../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -18,10 +18,10 @@ async function stateOf<Input>(workflow: Workflow<Input>, options: ExecuteOptions
   const { executor, store, clock } = setUp();
   const handle = await executor.execute(workflow as Workflow, { id: "a", ...options });
   clock.hold();
-  await hops(20);
+  await macrotasks(20);
   if (cancel) await executor.cancel("a", "enough");
   clock.release();
-  await Promise.race([handle.result().catch(() => {}), hops(200)]);
+  await Promise.race([handle.result().catch(() => {}), macrotasks(200)]);
   const state = (await store.load("a"))!;
   await executor.close();
   return state;

@@ -20,7 +20,7 @@ import {
   type WorkflowFilter,
 } from "@rockpool/workflow";
 import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
-import { hops } from "../../tests/support/testing.ts";
+import { macrotasks } from "../../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -174,7 +174,7 @@ Deno.test("crashTest() dies while an activity is at work, and again while it rec
   const begun = new Map<string, number>();
   async function slow(_: unknown, { idempotencyKey }: ActivityContext) {
     begun.set(idempotencyKey, (begun.get(idempotencyKey) ?? 0) + 1);
-    await hops(5);
+    await macrotasks(5);
     return "done";
   }
   async function order(ctx: Ctx) {
@@ -220,7 +220,7 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   using time = new FakeTime();
   class Silent extends InMemoryStore {
     override append() {
-      hops(10).then(() => time.tick(3000));
+      macrotasks(10).then(() => time.tick(3000));
       return never();
     }
   }
@@ -232,9 +232,9 @@ Deno.test("crashTest() waits for onDeath, however long that takes", async () => 
   using time = new FakeTime();
   const { undisturbed } = await crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1), {
     async onDeath() {
-      await hops(10);
+      await macrotasks(10);
       time.tick(1e6);
-      await hops(10);
+      await macrotasks(10);
     },
   });
   assertEquals(undisturbed.result, "charged");
@@ -374,7 +374,7 @@ Deno.test("crashTest() finds a side effect outside of an activity", async () => 
 });
 
 Deno.test("crashTest() finds an await of something else than the context", async () => {
-  const fetch = (_url: string) => hops(3);
+  const fetch = (_url: string) => macrotasks(3);
   const message = await complaint(async function order(ctx) {
     await fetch("https://example.com");
     await ctx.executeActivity(charge, 1);

@@ -63,10 +63,10 @@ export const ofType = (history: readonly WorkflowEvent[], type: WorkflowEvent["t
   history.filter((event) => event.type === type) as never;
 
 /** Lets all microtasks and some macrotasks pass. */
-export const settle = (): Promise<void> => hops(50);
+export const settle = (): Promise<void> => macrotasks(50);
 
 /** Lets all microtasks and this many macrotasks pass. */
-export async function hops(count: number): Promise<void> {
+export async function macrotasks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
