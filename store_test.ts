@@ -1,6 +1,6 @@
 /**
  * What of `save`, `load`, `list` and `delete` is the in-memory store's own: messages, times, its lock. What every store
- * must do is in `testing/store_cases.ts`.
+ * must do is in `testing/store/`.
  */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";

@@ -1,28 +1,29 @@
 /**
- * Decides which lines of a long list are shown when there is no room for all.
+ * Decides which lines of a long list are shown when there is no room for all of them.
  *
- * 1. Never more lines than there is room for, those that stand for what is left out included.
- * 2. Of every kind of line the first and the last ones are shown first; of as good lines, those next to the ends.
+ * 1. There are never more lines than there is room for, including the lines that stand for omitted items.
+ * 2. The first and the last items of every kind are shown first. Among items of the same rank, those near the ends are shown
+ *    first.
  *
  * @module
  */
 
-/** A line of the list, or some that belong together. */
+/** An item of the list: one line, or several that belong together. */
 export interface Item {
-  /** Items of the same key are similar. */
+  /** Items with the same key are of the same kind. */
   readonly key: string;
   /** How many lines it takes. */
   readonly height: number;
 }
 
-/** A part of the list: one item that is shown, or several that are not. `to` is the first item behind it. */
+/** A part of the list, from `from` to before `to`: one item that is shown, or several that are omitted. */
 export interface Piece {
   readonly from: number;
   readonly to: number;
   readonly shown: boolean;
 }
 
-/** Chooses what is shown; what is left out between takes a line. */
+/** Chooses the items to show. Each group of omitted items takes one line. */
 export function collapse(items: readonly Item[], room: number): Piece[] {
   const counts = new Map<string, number>();
   const nth = items.map(({ key }) => {
@@ -40,7 +41,7 @@ export function collapse(items: readonly Item[], room: number): Piece[] {
     for (let from = 0; from < items.length;) {
       let to = from;
       while (to < items.length && !kept.has(to)) to++;
-      // What takes no more than the line that would stand for it is shown.
+      // An item of one line is shown, because the line that stands for it would take as much room.
       if (to === from || (to === from + 1 && items[from].height === 1)) pieces.push({ from, to: ++from, shown: true });
       else pieces.push({ from, to: from = to, shown: false });
     }

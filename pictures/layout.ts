@@ -1,10 +1,10 @@
 /**
- * Where everything stands in a picture of a run: rows, lanes, bars, marks and the axis, in pixels.
+ * The layout of a picture of a run, in pixels: rows, lanes, bars, marks and the axis.
  *
- * 1. All of one kind and name is one row. What went on at once stands in lanes one below the other; what did not shares a
- *    lane. The order of the events decides that, not the clock.
- * 2. Everything can be seen: a bar has a least width. Bars that would overlap for that in their lane become one.
- * 3. There are at most {@linkcode MAX_ROWS} rows and about {@linkcode MAX_LANES} lanes, and in a lane no more bars than fit.
+ * 1. Everything of one kind and name is one row. Spans that overlap are in different lanes of the row; spans that do not
+ *    overlap share a lane. The order of the events decides what overlaps, not the clock.
+ * 2. Everything is visible: a bar has a minimum width. Bars of a lane that would overlap because of it become one bar.
+ * 3. There are at most {@linkcode MAX_ROWS} rows and about {@linkcode MAX_LANES} lanes. A lane has only as many bars as fit.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import { grouped, showError } from "../util/show_value.ts";
 import { isSpan, labelOf, type Mark, type Point, type Run, type Span } from "./spans.ts";
 import { formatDuration, formatSince, plural } from "./text.ts";
 
-/** The last one is for all that has no row of its own. */
+/** The last row is for everything that has no row of its own. */
 const MAX_ROWS = 60;
 const MAX_LANES = 160;
 const MAX_TICKS = 6;
-/** For what is not over yet, behind the last event. */
+/** The width for open spans after the last event. */
 const OPEN_WIDTH = 28;
 const MIN_BAR = 3;
-/** Below what is seen. */
+/** Less than what is visible. */
 const TOLERANCE = 0.01;
-/** Of a bar that shows that attempts failed. */
+/** The minimum width of a bar with failed attempts. */
 const MIN_DIVIDED_BAR = 8;
 const MARK_WIDTH = 10;
 const PADDING = 4;
 const MIN_HEIGHT = 22;
 
-/** How a part of a bar looks. `retry` is the delay before the next attempt. */
+/** How a part of a bar looks. `retry` is the delay before the next attempt, `left` a span that never ended. */
 export type Look = "done" | "failed" | "open" | "left" | "retry";
 
 /** A part of a bar. */
@@ -38,7 +38,7 @@ export interface Part {
   readonly look: Look;
 }
 
-/** One span, or several that stand too close to each other. */
+/** One span, or several that are too close to each other. */
 export interface Bar {
   readonly lane: number;
   readonly from: number;
@@ -47,7 +47,7 @@ export interface Bar {
   readonly title: string;
 }
 
-/** What happened at one moment, or too close to each other. */
+/** One mark, or several that are too close to each other. */
 export interface Spot {
   readonly x: number;
   readonly title: string;
@@ -56,11 +56,11 @@ export interface Spot {
 export interface Row {
   readonly kind: (Span | Mark)["kind"] | "other";
   readonly label: string;
-  /** What it comes to: how many, how long, what failed. */
+  /** The summary: how many, how long, how many failed. */
   readonly sum: string;
   readonly y: number;
   readonly height: number;
-  /** Where the first lane begins. */
+  /** The top of the first lane. */
   readonly top: number;
   readonly laneHeight: number;
   readonly bars: readonly Bar[];
@@ -71,7 +71,7 @@ export interface Layout {
   readonly rows: readonly Row[];
   readonly height: number;
   readonly ticks: readonly { readonly x: number; readonly label: string }[];
-  /** Where the cancel stands. */
+  /** The positions of cancellations. */
   readonly cancels: readonly number[];
 }
 
@@ -81,7 +81,7 @@ interface Group {
   readonly things: (Span | Mark)[];
 }
 
-/** Lays a run out between two places of the horizontal axis. */
+/** Lays out a run between two positions of the horizontal axis. */
 export function layOut(run: Run, axis: "time" | "events" | undefined, left: number, right: number): Layout {
   const byTime = axis === undefined ? run.to > run.from : axis === "time";
   const end = run.status === "running" ? right - OPEN_WIDTH : right;
@@ -110,7 +110,7 @@ export function layOut(run: Run, axis: "time" | "events" | undefined, left: numb
   return { rows, height: y, ticks: byTime ? timeTicks(run, x) : eventTicks(run, x), cancels };
 }
 
-/** What shares a row, in the order in which the rows begin. */
+/** The content of each row, in the order in which the rows begin. */
 function groupsOf({ things }: Run): Group[] {
   const groups = new Map<string, Group>();
   for (const thing of things) {
@@ -127,7 +127,7 @@ function groupsOf({ things }: Run): Group[] {
   return [...all, { kind: "other", label: `… ${grouped(rest.length)} more`, things: others }];
 }
 
-/** Puts spans that did not go on at once into the same lane; those for which there is no room are in the last one. */
+/** Puts spans that do not overlap into the same lane. If there is no room for more lanes, the last one takes the rest. */
 function lanesOf(spans: readonly Span[], most: number, byTime: boolean): Span[][] {
   const lanes: Span[][] = [];
   for (const span of spans) {
@@ -142,7 +142,7 @@ function lanesOf(spans: readonly Span[], most: number, byTime: boolean): Span[][
   return lanes;
 }
 
-/** The bars of a lane, from the left to the right. */
+/** The bars of a lane from left to right. */
 function barsOf(spans: readonly Span[], lane: number, run: Run, x: (point: Point) => number, right: number): Bar[] {
   const clusters: { from: number; to: number; spans: Span[] }[] = [];
   for (const span of spans) {
@@ -155,7 +155,7 @@ function barsOf(spans: readonly Span[], lane: number, run: Run, x: (point: Point
     } else clusters.push({ from, to: Math.max(to, from + MIN_BAR), spans: [span] });
   }
   return clusters.map(({ from, to, spans }, i) => {
-    if (spans.some(hasFailed)) { // needs room to show that
+    if (spans.some(hasFailed)) { // the bar needs room to show it
       const next = clusters[i + 1]?.from ?? right;
       to = Math.max(to, Math.min(from + MIN_DIVIDED_BAR, next));
     }
@@ -187,7 +187,7 @@ function partsOf(span: Span, from: number, to: number, x: (point: Point) => numb
   return parts;
 }
 
-/** Where there is no room for every attempt: what failed, then the rest. */
+/** The parts of a bar without room for every attempt: the failed part, then the rest. */
 function mergedParts(spans: readonly Span[], from: number, to: number): Part[] {
   const look = spans.at(-1)!.outcome;
   if (!spans.some(hasFailed)) return [{ from, to, look }];
@@ -209,7 +209,7 @@ function spotsOf(marks: readonly Mark[], run: Run, x: (point: Point) => number):
   return clusters.map(({ x, marks }) => ({ x, title: titleOf(marks, run) }));
 }
 
-/** What the tooltip says. */
+/** The text of the tooltip. */
 function titleOf(things: readonly (Span | Mark)[], run: Run): string {
   const [first] = things;
   const label = labelOf(first);
@@ -260,7 +260,7 @@ const STEPS = [
   ...[1, 2, 5, 10, 20, 30, 60, 90, 180].map((count) => count * DAY),
 ];
 
-/** The smallest step that leaves no more ticks than there is room for; beyond the steps, a round number of units. */
+/** The smallest step with at most {@linkcode MAX_TICKS} ticks; outside the range of the steps, a round number of units. */
 function stepOf(range: number, steps: readonly number[], unit: number): number {
   const wanted = range / MAX_TICKS;
   const isBelow = wanted < steps[0];

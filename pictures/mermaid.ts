@@ -1,14 +1,14 @@
 /**
- * A stored run as Mermaid text, for a page or an issue that draws such diagrams.
+ * A stored run as a Mermaid diagram, for pages and issues that draw such diagrams.
  *
- * 1. It parses, whatever the names and values are: all but letters, digits and a few harmless marks is written as entities,
- *    and no text of a user's stands at the beginning of a line.
- * 2. It stays below the 50,000 characters that Mermaid takes: of similar steps the first and the last are shown.
+ * 1. The text parses, whatever the names and values are: all characters except letters, digits and a few safe marks are
+ *    written as entities, and no line begins with a user's text.
+ * 2. The text stays below the limit of Mermaid, 50,000 characters: of similar steps the first and the last are shown.
  *
  * @module
  */
 
-import { checkChoice } from "../util/check.ts";
+import { checkChoice, checkOptions } from "../util/check.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
@@ -24,24 +24,28 @@ import {
 } from "./spans.ts";
 import { cellsOf, fit, formatDuration, nameOf } from "./text.ts";
 
-/** Options of {@linkcode toMermaid}. */
+/**
+ * Options of {@linkcode toMermaid}.
+ *
+ * @category Pictures
+ */
 export interface MermaidOptions {
-  /** A Gantt chart shows how long everything took; a sequence diagram, who asked whom and what was answered. */
+  /** A Gantt chart shows how long everything took. A sequence diagram shows calls and their results. */
   readonly kind: "gantt" | "sequence";
 }
 
 const MAX_STEPS = 100;
 const MAX_TEXT = 60;
-/** Beside the workflow and the outside; all others share one more. */
+/** Beside the workflow and the outside. All others share one more participant. */
 const MAX_PARTICIPANTS = 12;
 
 /**
  * Writes a run as a Mermaid diagram.
  *
- * @param run The state as it is stored, or parts of it.
- * @param options Which kind of diagram.
- * @returns Lines without a newline after the last.
- * @throws {TypeError} If `kind` is something else than `"gantt"` or `"sequence"`.
+ * @param run The stored state of the run, or the parts of it that a picture needs.
+ * @param options The kind of the diagram.
+ * @returns Lines, without a newline after the last one.
+ * @throws {TypeError} If an option is unknown, or `kind` is neither `"gantt"` nor `"sequence"`.
  *
  * @example
  * ```ts
@@ -63,8 +67,11 @@ const MAX_PARTICIPANTS = 12;
  *   "  Note over w: running for 900 ms",
  * ]);
  * ```
+ *
+ * @category Pictures
  */
 export function toMermaid(run: PicturedRun, options: MermaidOptions): string {
+  checkOptions(options, { kind: true }, "draw workflow", run.workflowId);
   const { kind } = options;
   checkChoice("kind", kind ?? null, ["gantt", "sequence"], "draw workflow", run.workflowId);
   const read = readRun(run);
@@ -82,7 +89,7 @@ interface Task {
 }
 
 function ganttOf(run: Run): string[] {
-  const offset = Math.min(0, run.from); // no number below 0 is a time there
+  const offset = Math.min(0, run.from); // Mermaid has no times below 0
   const tasks = run.things.flatMap(tasksOf);
   const taskText = ({ label, tag, from, to }: Task): string => {
     const [start, end] = [Math.floor(from - offset), Math.floor(to - offset)];
@@ -105,10 +112,10 @@ function ganttOf(run: Run): string[] {
 
 const TAGS = { done: "done, ", failed: "crit, ", open: "active, ", left: "" } as const;
 
-/** The attempts of an activity, if one of them failed; else the whole. */
+/** A task for each attempt of an activity if it had several; else one task. */
 function tasksOf(thing: Span | Mark): Task[] {
   const { kind, name, from } = thing;
-  const label = kind === "activity" ? `activity ${name}` : labelOf(thing); // no line begins with a user's text
+  const label = kind === "activity" ? `activity ${name}` : labelOf(thing); // no line may begin with a user's text
   if (!isSpan(thing)) return [{ label, tag: "", from: from.at, to: from.at, key: label, height: 1 }];
   const task = (tag: Task["tag"], from: number, to: number, label: string): Task => {
     return { label, tag, from, to, key: label + tag, height: 1 };
@@ -120,7 +127,7 @@ function tasksOf(thing: Span | Mark): Task[] {
   );
 }
 
-/** In the letters of d3-time-format; the times are shown as those of the reader's place. */
+/** The format of the axis in the letters of d3-time-format. Mermaid shows times in the reader's time zone. */
 function axisOf(ms: number): string {
   if (ms < 10_000) return "%M:%S.%L";
   if (ms < 3_600_000) return "%H:%M:%S";
@@ -129,7 +136,7 @@ function axisOf(ms: number): string {
 
 /** A line of a sequence diagram: a message between two participants, or a note. */
 interface Step {
-  /** The workflow is `""`. */
+  /** The sender: {@linkcode WORKFLOW}, {@linkcode OUTSIDE}, or a name. */
   readonly from: string;
   readonly arrow: "->>" | "-->>" | "--x" | "-x" | "note";
   readonly to: string;
@@ -138,7 +145,7 @@ interface Step {
   readonly height: 1;
 }
 
-/** No name is like these. */
+/** No name of an activity or a child is like these. */
 const [WORKFLOW, OUTSIDE] = ["", " "];
 
 function sequenceOf(run: Run): string[] {
@@ -205,7 +212,7 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
       return step(who, "--x", WORKFLOW, showError(event.error));
     case "timer_started":
       return note(`timer for ${formatDuration(event.dueAt - event.at)}`);
-    case "timer_fired": // at once after it was set: the note says enough
+    case "timer_fired": // right after its start, the note of the start says enough
       return owner && isSpan(owner) && owner.from.index === index - 1 ? [] : note("timer fired");
     case "signal_received":
       return step(OUTSIDE, "->>", WORKFLOW, `signal ${name}`);
@@ -231,12 +238,12 @@ function stepsOf({ history, owners }: Run, index: number): Step[] {
     case "workflow_started":
     case "activity_heartbeat":
       return [];
-    default: // of a later version
+    default: // an event of a later version
       return note(nameOf((event as { type: string }).type));
   }
 }
 
-/** Writes a text so that it has no meaning to Mermaid. */
+/** Writes a text so that nothing in it has a meaning for Mermaid. */
 function safe(text: string): string {
   const short = fit(text, MAX_TEXT, (char) => Math.max(1, cellsOf(char)));
   return short.replace(/[^\p{L}\p{M}\p{N} .,()+…×"'/_?!=-]/gu, (char) => `#${char.codePointAt(0)};`);

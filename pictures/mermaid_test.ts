@@ -3,7 +3,7 @@ import type { WorkflowEvent } from "@rockpool/workflow";
 import { toMermaid } from "@rockpool/workflow/pictures";
 import { everything, EVIL, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
 
-/** What no text of ours or of a user's is written with, but as an entity. */
+/** Characters that may occur in a text only as entities. */
 const TEXT = `(?:[\\p{L}\\p{M}\\p{N} .,()+…×"'/_?!=-]|#\\d+;)+`;
 const LINES = {
   gantt: new RegExp(
@@ -25,7 +25,7 @@ const HEADS = {
   sequence: /^sequenceDiagram\n/,
 };
 
-Deno.test("toMermaid() writes a Gantt chart with an attempt a line", () => {
+Deno.test("toMermaid() writes a Gantt chart with one line for each attempt", () => {
   assertEquals(
     toMermaid(everything, { kind: "gantt" }),
     `
@@ -53,7 +53,7 @@ gantt
   );
 });
 
-Deno.test("toMermaid() shows no attempt that did not begin", () => {
+Deno.test("toMermaid() does not show an attempt that did not begin", () => {
   const error = { name: "TimeoutError", message: "Too late" };
   const begun: WorkflowEvent[] = [
     { type: "activity_started", at: 0, seq: 0, name: "charge" },
@@ -63,11 +63,11 @@ Deno.test("toMermaid() shows no attempt that did not begin", () => {
   const tasksOf = (...history: WorkflowEvent[]) =>
     toMermaid({ ...everything, status: "running", history }, { kind: "gantt" }).split("\n").slice(5);
   const signal: WorkflowEvent = { type: "signal_received", at: 200, name: "go", signalId: "1" };
-  assertEquals(tasksOf(...begun, failed), ["  activity charge :crit, 0, 200"]); // its time was up in the delay
+  assertEquals(tasksOf(...begun, failed), ["  activity charge :crit, 0, 200"]); // it timed out during the delay
   assertEquals(tasksOf(...begun, signal), ["  activity charge :active, 0, 200", "  signal go :milestone, 200, 200"]);
 });
 
-Deno.test("toMermaid() writes a sequence diagram with who asked whom", () => {
+Deno.test("toMermaid() writes a sequence diagram of calls and results", () => {
   assertEquals(
     toMermaid(everything, { kind: "sequence" }),
     `
@@ -125,7 +125,7 @@ for (const kind of ["gantt", "sequence"] as const) {
   });
 }
 
-Deno.test("toMermaid() keeps activities apart that have the names of properties, and of its own participants", () => {
+Deno.test("toMermaid() distinguishes activities whose names are those of properties, and of its own participants", () => {
   const names = ["outside", "__proto__", "constructor", ...EVIL.slice(0, 2)];
   const history = names.map((name, seq) => ({ type: "activity_started", at: 0, seq, name }) as const);
   const text = toMermaid({ ...everything, status: "running", history }, { kind: "sequence" });

@@ -4,6 +4,12 @@
  * @module
  */
 
-export { type MermaidOptions, toMermaid } from "./mermaid.ts";
+// Text
+export { formatTimeline, type TimelineMark, type TimelineOptions } from "./timeline.ts";
+
+// Drawings
 export { type SvgOptions, toSvg } from "./svg.ts";
-export { formatTimeline, type PicturedRun, type TimelineMark, type TimelineOptions } from "./timeline.ts";
+export { type MermaidOptions, toMermaid } from "./mermaid.ts";
+
+// What they show
+export type { PicturedRun } from "./spans.ts";

@@ -1,11 +1,11 @@
 /**
- * What a history tells, as a picture needs it: what took time, what happened at one moment, and where the time went.
+ * Reads a history for a picture: what took time, what happened at one moment, and where the time went.
  *
- * 1. Time never runs backwards here: what ends before it began (clocks differ) ends when it began.
- * 2. Every place is told twice: as time and as the position of its event. Only the positions tell the order of what
- *    happened in the same millisecond, as nearly all does on a virtual clock.
- * 3. What was begun and has no end is `open` while the run is running, and `left` once it has ended.
- * 4. A history that makes no sense (an outcome without its command, a type of a later version) is shown all the same.
+ * 1. Time never runs backwards: a span that ends before it began, because clocks differ, ends when it began.
+ * 2. A point is a time and the position of an event. Only the position gives the order of events of the same millisecond,
+ *    which are nearly all events on a virtual clock.
+ * 3. A span without an end is `open` while the run is running, and `left` after the run has ended.
+ * 4. A history that makes no sense is shown too: an outcome without its command, an event type of a later version.
  *
  * @module
  */
@@ -13,16 +13,20 @@
 import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import { formatDuration, nameOf } from "./text.ts";
 
-/** What is told of a stored run in a picture: a {@linkcode WorkflowState}, or these parts of one. */
+/**
+ * What a picture shows: a {@linkcode WorkflowState}, or these parts of one.
+ *
+ * @category Pictures
+ */
 export type PicturedRun = Pick<WorkflowState, "workflowId" | "workflowName" | "status" | "history">;
 
-/** A moment, and the position of the event that tells of it. */
+/** A moment, and the position of the event that records it. */
 export interface Point {
   readonly at: number;
   readonly index: number;
 }
 
-/** One attempt of an activity; only of those that failed and of the last one is anything known. */
+/** One attempt of an activity. The history shows only the failed ones and the last one. */
 export interface Attempt {
   readonly number: number;
   from: Point;
@@ -37,17 +41,17 @@ export type Outcome = "done" | "failed" | "open" | "left";
 /** Something that took time. */
 export interface Span {
   readonly kind: SpanKind;
-  /** What it is called, on one line; what has no name has the empty one. */
+  /** The name on one line; empty if there is none. */
   readonly name: string;
   readonly from: Point;
-  /** Its end; the end of the run if it has none of its own. */
+  /** The end; without an end of its own, the end of the run. */
   to: Point;
   outcome: Outcome;
-  /** Of an activity; of all else there are none. */
+  /** The attempts of an activity; empty for all other kinds. */
   readonly attempts: Attempt[];
   error: ErrorRecord | undefined;
-  /** When a timer is due. */
-  readonly dueAt?: number;
+  /** When a timer or a start delay is due. */
+  readonly dueAt: number | undefined;
 }
 
 /** Something that happened at one moment. */
@@ -57,22 +61,22 @@ export interface Mark {
   readonly from: Point;
 }
 
-/** A history that was read. */
+/** What was read from a history. */
 export interface Run {
   readonly name: string;
   readonly id: string;
   readonly status: WorkflowState["status"];
   readonly history: readonly WorkflowEvent[];
-  /** In the order in which they began. */
+  /** All spans and marks in the order in which they began. */
   readonly things: readonly (Span | Mark)[];
-  /** Which span or mark the event at a position tells of. */
+  /** The span or mark of the event at each position. */
   readonly owners: readonly (Span | Mark | undefined)[];
-  /** When it started, by its first event. */
+  /** The time of the first event. */
   readonly startedAt: number;
-  /** The earliest and the latest time of an event. A run that goes on with signals of another begins before its start. */
+  /** The earliest and the latest time of an event. A run that continues another one can have earlier signals. */
   readonly from: number;
   readonly to: number;
-  /** How it failed or was cancelled. */
+  /** The error of a failed or canceled run. */
   readonly error: ErrorRecord | undefined;
 }
 
@@ -93,7 +97,7 @@ const LABELS: Record<(Span | Mark)["kind"], string> = {
   cancel: "cancel requested",
 };
 
-/** What a span or a mark is called in a picture. */
+/** The label of a span or a mark in a picture. */
 export function labelOf({ kind, name }: Span | Mark): string {
   return LABELS[kind] + name;
 }
@@ -167,7 +171,7 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
       case "activity_failed": {
         const span = commands.get(event.seq);
         const attempt = span?.attempts.at(-1);
-        // Its time was up before the next attempt began: during the delay, or in the line for a place.
+        // The total timeout passed before the next attempt began.
         if (attempt && attempt.number > event.attempt) span!.attempts.pop();
         return end(span, point, event.error);
       }
@@ -200,7 +204,7 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
     to = Math.max(to, point.at);
     const delay = commands.get("delay");
     if (delay?.outcome === "open" && "seq" in event) {
-      end(delay, { at: Math.min(delay.dueAt!, point.at), index }); // the code has begun
+      end(delay, { at: Math.min(delay.dueAt!, point.at), index }); // the code is running
     }
     owners.push(read(event, point));
   });
@@ -217,7 +221,7 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
         span.to = { at: Math.max(span.from.at, Math.min(span.dueAt, to)), index: last };
       }
       const attempt = span.attempts.at(-1);
-      if (attempt && attempt.from.at > to) span.attempts.pop(); // it is not due yet
+      if (attempt && attempt.from.at > to) span.attempts.pop(); // the attempt is not due yet
     }
   }
   const [name, id] = [nameOf(workflowName), nameOf(workflowId)];
@@ -229,22 +233,22 @@ function close(attempt: Attempt, to: Point, error: ErrorRecord | undefined): voi
   attempt.error = error;
 }
 
-/** What a run did for a part of its time. */
+/** A part of the time of a run. */
 export interface Share {
   readonly what: "activities" | "children" | "retry delays" | "start delay" | "timers" | "other waits";
   readonly ms: number;
-  /** Of the run's time, as a text; empty below 1 %. */
+  /** The percentage of the run's time as a text; empty below 1 %. */
   readonly percent: string;
 }
 
 const SHARES = ["activities", "children", "retry delays", "start delay", "timers", "other waits"] as const;
 
 /**
- * Divides the time of a run. Where several things go on at once, the first of the list counts: who works comes before who
- * waits. So the parts add up to the whole. What is no timer and not recorded, such as a wait for a signal, is among the other
- * waits; so is a timer that never fired, since nobody knows for how long it was waited for.
+ * Divides the time of a run into shares. Each moment counts once: if several things happen at the same time, the first one in
+ * the order of {@linkcode SHARES} counts, so that work comes before waits. Waits that are not recorded, such as waits for a
+ * signal, are "other waits". So are timers that never fired, because nothing shows how long the code waited for them.
  *
- * @returns Those that are above 0, the longest first.
+ * @returns The shares above 0, the longest first.
  */
 export function sharesOf({ things, from, to }: Run): Share[] {
   const steps: [at: number, share: number, by: 1 | -1][] = [];
@@ -255,7 +259,7 @@ export function sharesOf({ things, from, to }: Run): Share[] {
     if (!isSpan(span)) continue;
     if (span.kind === "activity") {
       for (const attempt of span.attempts) add(0, attempt.from.at, (attempt.to ?? span.to).at);
-      add(2, span.from.at, span.to.at); // an attempt comes first
+      add(2, span.from.at, span.to.at); // a retry delay where no attempt runs
     } else if (span.kind === "child") add(1, span.from.at, span.to.at);
     else if (span.kind === "delay") add(3, span.from.at, span.to.at);
     else if (span.kind === "timer" && span.outcome !== "left") add(4, span.from.at, span.to.at);
@@ -278,7 +282,7 @@ export function sharesOf({ things, from, to }: Run): Share[] {
     .filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms);
 }
 
-/** How a run stands, in a few words: `completed in 30 d 20 min`. */
+/** Describes the status of a run: `completed in 30 d 20 min`. */
 export function describeStatus({ status, from, to, history }: Run): string {
   if (history.length === 0) return status;
   return `${status} ${status === "running" ? "for" : status === "completed" ? "in" : "after"} ${

@@ -1,39 +1,43 @@
 /**
- * A stored run as one picture: what ran when, attempt by attempt, and where the time went.
+ * A stored run as an SVG picture: what ran when, attempt by attempt, and where the time went.
  *
- * 1. It is self-contained: no script, no link, no font of its own. Colours are those of a light page, and those of a dark
- *    one where that is preferred; nothing is told by colour alone.
- * 2. No text leaves its box, and no boxes of text overlap: widths are estimated from above, what is too long is cut, and
- *    the whole of it is the tooltip.
+ * 1. The picture is self-contained: no script, no link, no embedded font. It has colors for light pages, and for dark pages
+ *    where the reader prefers them. Color is never the only sign of something.
+ * 2. No text leaves its box, and no boxes of text overlap: widths are estimated from above. A text that is too long is cut,
+ *    and its tooltip has the whole text.
  * 3. Height and size are bounded, whatever the history is: see {@linkcode layOut}.
  *
  * @module
  */
 
-import { checkChoice } from "../util/check.ts";
+import { checkChoice, checkOptions } from "../util/check.ts";
 import { printable, showError } from "../util/show_value.ts";
 import { describeStatus, type PicturedRun, readRun, type Run, type Share, sharesOf } from "./spans.ts";
 import { type Bar, layOut, type Look, type Row } from "./layout.ts";
 import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
 
-/** Options of {@linkcode toSvg}. */
+/**
+ * Options of {@linkcode toSvg}.
+ *
+ * @category Pictures
+ */
 export interface SvgOptions {
   /**
-   * What the horizontal axis shows: the time, or the events one after the other. The latter shows what happened in the
-   * same millisecond, as nearly all does on a virtual clock.
+   * What the horizontal axis shows: the time, or the events one after the other. With `"events"`, things that happened in the
+   * same millisecond are apart; on a virtual clock that is nearly everything.
    *
    * @default {"time", or "events" if no time passed}
    */
-  readonly axis?: "time" | "events";
+  readonly axis?: "time" | "events" | undefined;
 }
 
 const WIDTH = 960;
 const MARGIN = 16;
-/** Where the plot begins and ends; left of it stand the names, right of it the sums. */
+/** The left and the right end of the plot. The names are on its left, the summaries on its right. */
 const [PLOT_FROM, PLOT_TO] = [232, 704];
 const SUM_FROM = PLOT_TO + 12;
 const HEAD = 60;
-/** What a part of a legend has, in width. */
+/** The width of one part of a legend. */
 const SLOT = (WIDTH - 2 * MARGIN) / 4;
 const MIN_ROW = 22;
 const TICK_WIDTH = 80;
@@ -41,7 +45,7 @@ const MAX_TITLE = 300;
 const FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 const TEXT_SIZE = 11;
 
-/** Colours in the light and in the dark. */
+/** The colors for light and for dark pages. */
 const COLORS: Record<string, readonly [light: string, dark: string]> = {
   page: ["#ffffff", "#14171c"],
   text: ["#1b1f24", "#e6e9ee"],
@@ -70,13 +74,13 @@ const SHARE_COLORS: Record<Share["what"], string> = {
 };
 
 /**
- * Draws a run as SVG: a row for every activity, child, update, compensation and signal by its name, with a line for all
- * that goes on at once. What takes no time is drawn as wide as can be seen.
+ * Draws a run as SVG: a row for every activity, child, update, compensation and signal by its name, with a lane for each of
+ * those that run at the same time. Something that takes no time has a visible width, too.
  *
- * @param run The state as it is stored, or parts of it.
- * @param options Every one is optional.
+ * @param run The stored state of the run, or the parts of it that a picture needs.
+ * @param options All are optional.
  * @returns The text of an SVG file, 960 pixels wide.
- * @throws {TypeError} If `axis` is something else than `"time"` or `"events"`.
+ * @throws {TypeError} If an option is unknown, or `axis` is neither `"time"` nor `"events"`.
  *
  * @example
  * ```ts
@@ -87,8 +91,11 @@ const SHARE_COLORS: Record<Share["what"], string> = {
  * const svg = toSvg({ workflowId: "a", workflowName: "order", status: "running", history });
  * assert(svg.startsWith("<svg "));
  * ```
+ *
+ * @category Pictures
  */
 export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
+  checkOptions(options, { axis: true }, "draw workflow", run.workflowId);
   checkChoice("axis", options.axis, ["time", "events"], "draw workflow", run.workflowId);
   const read = readRun(run);
   const layout = layOut(read, options.axis, PLOT_FROM, PLOT_TO);
@@ -142,7 +149,7 @@ function headOf(run: Run): string[] {
   ];
 }
 
-/** One bar, divided, and below it what its parts are. */
+/** A bar that is divided into the shares of the time, and the names of the shares below it. */
 function sharesText(shares: readonly Share[], { from, to }: Run): string[] {
   const width = WIDTH - 2 * MARGIN;
   const total = to - from;
@@ -163,7 +170,7 @@ function sharesText(shares: readonly Share[], { from, to }: Run): string[] {
   return [...bars, ...labels];
 }
 
-/** A row: its name, its bars and marks, and what they come to. */
+/** A row: its name, its bars and marks, and its summary. */
 function rowText(row: Row, plotAt: number): string {
   const { kind, label, sum, bars, spots, laneHeight } = row;
   const color = kind === "other" ? "muted" : kind in COLORS ? kind : "mark";
@@ -184,7 +191,7 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
   const height = laneHeight - (laneHeight > 8 ? 3 : 1);
   const y = top + lane * laneHeight + (laneHeight - height) / 2;
   const rects = parts.map(({ from, to, look }) => {
-    const width = Math.max(to - from - 0.6, 1); // what is left stands between this bar and the next
+    const width = Math.max(to - from - 0.6, 1); // a gap between this bar and the next one
     const box = (inset: number) => {
       const size = `width="${round(width - 2 * inset)}" height="${round(height - 2 * inset)}"`;
       return `x="${round(from + inset)}" y="${round(y + inset)}" ${size}`;
@@ -207,7 +214,7 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
   return `<g>${titleText(title)}${rects.join("")}</g>`;
 }
 
-/** What the looks mean that are in the picture. */
+/** The meaning of the looks that occur in the picture. */
 function legendOf(rows: readonly Row[]): [look: Look, meaning: string][] {
   const looks = new Set(rows.flatMap(({ bars }) => bars.flatMap(({ parts }) => parts.map(({ look }) => look))));
   const meanings: [Look, string][] = [
@@ -227,7 +234,7 @@ function legendText(legend: readonly [Look, string][], y: number): string[] {
   });
 }
 
-/** Marks, drawn around their middle; each kind has its own shape. */
+/** The shapes of marks, drawn around their center. Each kind has its own shape. */
 const SHAPES: Partial<Record<Row["kind"], string>> = {
   signal: "M-5 -5H5L0 5Z",
   effect: "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
@@ -246,7 +253,7 @@ interface TextStyle {
   readonly weight?: "bold";
 }
 
-/** A text that is cut to a width in pixels; then all of it is its tooltip. */
+/** A text that is cut to a width in pixels. If it is cut, its tooltip has the whole text. */
 function text(content: string, x: number, y: number, width: number, style: TextStyle = {}): string {
   const { size = TEXT_SIZE, color = "text", anchor, weight } = style;
   const short = fit(content, width / size, emsOf);
@@ -266,7 +273,7 @@ function titleText(content: string): string {
   return `<title>${escape(fit(content, MAX_TITLE))}</title>`;
 }
 
-/** How wide a character is at most, in widths of the font size; one that monospaced fonts lack comes from another font. */
+/** The maximum width of a character in units of the font size. A character that monospaced fonts lack is wider. */
 function emsOf(char: string): number {
   const cells = cellsOf(char);
   return cells === 1 && char > "\u04ff" && char !== "…" && char !== "×" ? 1.1 : cells * 0.64;
@@ -281,7 +288,7 @@ function stroke(color: string): string {
   return `class="s-${color}" stroke="${COLORS[color][0]}"`;
 }
 
-/** The attributes are the colours in the light, whatever shows the picture; a browser in the dark overrides them. */
+/** The rules for dark pages. The attributes of the elements have the light colors, which every viewer understands. */
 function styleText(): string {
   const rules = Object.entries(COLORS).map(([name, [, dark]]) =>
     `.rockpool .f-${name}{fill:${dark}}.rockpool .s-${name}{stroke:${dark}}`

@@ -11,7 +11,7 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Throws if a text is no well-formed XML of elements, attributes and text only. */
+/** Throws if a text is not well-formed XML with only elements, attributes and text. */
 function assertWellFormed(xml: string): void {
   const open: string[] = [];
   let rest = xml;
@@ -29,7 +29,7 @@ function assertWellFormed(xml: string): void {
   assertEquals(open, []);
 }
 
-/** Where the texts stand, by widths from above: those of the widest monospaced fonts, and what other fonts put in. */
+/** The boxes of the texts, with the widths of the widest monospaced fonts and of fallback fonts. */
 function boxesOf(svg: string): Box[] {
   const texts = svg.matchAll(/<text ([^>]*)>(?:<title>[^<]*<\/title>)?([^<]*)<\/text>/g);
   return Array.from(texts, ([, attributes, content]) => {
@@ -68,10 +68,10 @@ function assertGood(svg: string): void {
   }
 }
 
-/** The texts that are shown, without the tooltips. */
+/** The visible texts, without the tooltips. */
 const textsOf = (svg: string) => boxesOf(svg).map(({ text }) => text);
 
-Deno.test("toSvg() shows a row for all of one kind and name, with what it comes to", () => {
+Deno.test("toSvg() shows one row for everything of a kind and name, with a summary", () => {
   assertEquals(textsOf(toSvg(everything)), [
     ...["order", "canceled after 10 s: CanceledError: Canceled, caused by RangeError: No luck", "25 events, ID RP-1"],
     ...["activities 3 s · 30 %", "children 2 s · 20 %", "timers 2 s · 20 %", "retry delays 1 s · 10 %"],
@@ -84,7 +84,7 @@ Deno.test("toSvg() shows a row for all of one kind and name, with what it comes 
   ]);
 });
 
-Deno.test("toSvg() tells in a tooltip what there is no room for", () => {
+Deno.test("toSvg() has tooltips for texts that are cut", () => {
   const svg = toSvg(everything);
   assertStringIncludes(svg, "<title>charge at +00:00:01.250: 1.8 s, 2 attempts, RangeError: No luck</title>");
   const name = "a long name ".repeat(9).trim();
@@ -92,7 +92,7 @@ Deno.test("toSvg() tells in a tooltip what there is no room for", () => {
   assertStringIncludes(long, `<title>${name}</title>`);
 });
 
-Deno.test("toSvg() is a picture with a title, in colours for a light page and for a dark one", () => {
+Deno.test("toSvg() makes a picture with a title, and colors for light and dark pages", () => {
   const svg = toSvg(everything);
   assertMatch(svg, /^<svg [^>]* role="img"/);
   assertStringIncludes(svg, "<title>order RP-1: canceled after 10 s</title>");
@@ -100,12 +100,12 @@ Deno.test("toSvg() is a picture with a title, in colours for a light page and fo
   for (const [, name] of svg.matchAll(/class="[fs]-(\w+)"/g)) assertStringIncludes(svg, `.rockpool .f-${name}{`);
 });
 
-Deno.test("toSvg() draws a failed attempt with a pattern, not with a colour alone", () => {
+Deno.test("toSvg() draws a failed attempt with a pattern, not only with a color", () => {
   const failed = toSvg(everything).match(/fill="url\(#rockpool-failed\)"/g) ?? [];
   assertEquals(failed.length, 4); // charge, weigh, release, and the legend
 });
 
-Deno.test("toSvg() shows the order of the events when no time passed, and when it is asked to", () => {
+Deno.test('toSvg() shows the order of the events if no time passed, or if axis is "events"', () => {
   const history = everything.history.map((event) => ({ ...event, at: 5 }));
   const ticks = ["event 1", "event 6", "event 11", "event 16", "event 21"];
   assertEquals(textsOf(toSvg({ ...everything, history })).filter((text) => /^event/.test(text)), ticks);
@@ -113,7 +113,7 @@ Deno.test("toSvg() shows the order of the events when no time passed, and when i
   assertGood(toSvg({ ...everything, history }, { axis: "time" }));
 });
 
-Deno.test("toSvg() puts what went on at once into lanes of one row, whatever the clock says", () => {
+Deno.test("toSvg() puts overlapping spans into lanes of one row, by the order of the events", () => {
   const start = (seq: number): WorkflowEvent => ({ type: "activity_started", at: 0, seq, name: "work" });
   const end = (seq: number): WorkflowEvent => ({ type: "activity_completed", at: 0, seq, attempt: 1 });
   const heightOf = (...history: WorkflowEvent[]) => {
@@ -131,7 +131,7 @@ Deno.test("toSvg() is well-formed and bounded, and no text overlaps or is cut of
   for (const run of runs) for (const axis of ["time", "events"] as const) assertGood(toSvg(run, { axis }));
 });
 
-Deno.test("toSvg() stays a good picture for a fan-out of 50 and for 20,000 events", () => {
+Deno.test("toSvg() stays readable for a fan-out of 50 and for 20,000 events", () => {
   const fanOut = Array.from({ length: 50 }, (_, seq): WorkflowEvent => ({
     ...{ type: "activity_started", at: 0, seq, name: "resize" },
   }));
@@ -146,7 +146,7 @@ Deno.test("toSvg() stays a good picture for a fan-out of 50 and for 20,000 event
   assertEquals(svg.match(/<title>resize at/g)!.length, 50);
   for (const names of [1, 40, 5000]) assertGood(toSvg(longRun(5000, names)));
   assertStringIncludes(toSvg(longRun(2000, 2000)), ">… 1,943 more</text>");
-  const [, rest] = toSvg(longRun(2000, 100)).split(">… 43 more</text>"); // names take turns
+  const [, rest] = toSvg(longRun(2000, 100)).split(">… 43 more</text>"); // the names alternate
   const ends = [...rest.split("<text")[0].matchAll(/<rect x="([\d.]+)"/g)].map(([, x]) => +x);
   assertEquals(ends, ends.toSorted((a, b) => a - b)); // in one lane
 });

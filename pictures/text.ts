@@ -1,9 +1,7 @@
 /**
- * Names, values, errors and times as one line of text each, and how wide that line is.
+ * Lines of text in pictures: their width, names, numbers and times. Values and errors are shown by `util/show_value.ts`.
  *
- * 1. What comes out has no line break, no control character, and nothing that turns the direction of writing.
- * 2. A width is told in cells: a Latin letter takes one, an ideograph or an emoji two, a combining mark none.
- * 3. Whatever the value, the work is bounded: what is deep, long or wide is cut.
+ * A width is a number of terminal cells: a Latin letter takes one, an ideograph or an emoji two, a combining mark none.
  *
  * @module
  */
@@ -14,21 +12,21 @@ const WIDE =
   /[\p{Emoji_Presentation}\p{Regional_Indicator}\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1b000}-\u{1b2ff}\u{1f000}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200d]/u;
 
-/** How many cells one character takes. */
+/** The number of cells of one character. */
 export function cellsOf(char: string): number {
   if (char >= " " && char <= "\u02ff") return 1;
   if (NO_WIDTH.test(char)) return 0;
   return char === "\ufe0f" || !WIDE.test(char) ? 1 : 2;
 }
 
-/** How wide a line is. */
+/** The width of a line. */
 export function widthOf(text: string, measure: (char: string) => number = cellsOf): number {
   let width = 0;
   for (const char of text) width += measure(char);
   return width;
 }
 
-/** Cuts a line to a width; what is cut off leaves a `…`. */
+/** Cuts a line to a width, with `…` at its end. */
 export function fit(text: string, width: number, measure: (char: string) => number = cellsOf): string {
   if (widthOf(text, measure) <= width) return text;
   let kept = "";
@@ -40,12 +38,12 @@ export function fit(text: string, width: number, measure: (char: string) => numb
   return `${kept.trimEnd()}…`;
 }
 
-/** Fills a line up to a width. */
+/** Fills a line with spaces up to a width. */
 export function pad(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - widthOf(text)));
 }
 
-/** Breaks a line at its spaces, and within a word that is longer than a line; what is cut off leaves a `…`. */
+/** Breaks a line at spaces, or within a word that is longer than a line. The last line is cut, with `…` at its end. */
 export function wrap(text: string, width: number, maxLines: number): string[] {
   const lines: string[] = [];
   let rest = text;
@@ -63,7 +61,7 @@ export function wrap(text: string, width: number, maxLines: number): string[] {
   return [...lines, fit(rest, width)];
 }
 
-/** A name as it is shown. */
+/** Makes a name printable. */
 export function nameOf(name: string): string {
   return printable(name) || "(no name)";
 }
@@ -73,7 +71,7 @@ export function plural(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Shows a time that is counted from another one: `+00:00:01.250`, `+30d 00:00:01.250`. */
+/** Shows a time relative to another one: `+00:00:01.250`, `+30d 00:00:01.250`. */
 export function formatSince(ms: number): string {
   const rest = Math.abs(Math.round(ms));
   const part = (unitMs: number, count: number, digits = 2) =>

@@ -3,7 +3,7 @@ import { formatDuration, formatSince } from "./text.ts";
 
 const DAY_MS = 86_400_000;
 
-Deno.test("formatSince() shows a signed time with days only where there are any", () => {
+Deno.test("formatSince() shows a signed time, with days if there are any", () => {
   assertEquals(
     [0, 1250, 3_599_999, DAY_MS - 1, 30 * DAY_MS + 1250, -1].map(formatSince),
     [
@@ -23,5 +23,5 @@ Deno.test("formatDuration() shows the two largest units", () => {
       .map(formatDuration),
     ["0 ms", "250 ms", "1.5 s", "59.9 s", "1 min", "1 min 1 s", "20 min", "1 h 1 min", "30 d 2 h", "1 d"],
   );
-  assertEquals(formatDuration(DAY_MS + 60_000), "1 d"); // no third unit in the place of the second
+  assertEquals(formatDuration(DAY_MS + 60_000), "1 d"); // the third unit does not replace the second
 });

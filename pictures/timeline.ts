@@ -1,16 +1,15 @@
 /**
- * A stored run as plain text, for the message of a test that fails.
+ * A stored run as plain text, for the message of a failed test.
  *
  * 1. No line is wider than 100 columns, whatever the names and values are.
- * 2. Lines stand in the order of the events, and are numbered like them. What began and ended with nothing between is one
- *    line.
- * 3. There are never more than `maxLines`: of similar lines the first and the last are shown.
+ * 2. Lines are in the order of the events, and have their numbers. A begin and an end with nothing between are one line.
+ * 3. There are never more than `maxLines` lines: of similar lines the first and the last are shown.
  *
  * @module
  */
 
 import type { WorkflowEvent } from "../types.ts";
-import { checkInteger } from "../util/check.ts";
+import { checkInteger, checkOptions } from "../util/check.ts";
 import { grouped, printable, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
@@ -25,49 +24,55 @@ import {
 } from "./spans.ts";
 import { fit, formatDuration, formatSince, nameOf, pad, plural, widthOf, wrap } from "./text.ts";
 
-export type { PicturedRun } from "./spans.ts";
-
 const WIDTH = 100;
 const LABEL_WIDTH = "workflow completed".length;
-/** Of an error. */
+/** How many lines an error takes at most. */
 const MAX_HEIGHT = 3;
 const NAME_WIDTH = 36;
-/** Of an input that stands in one line with its outcome. */
+/** The maximum width of an input that is in one line with its outcome. */
 const MAX_INPUT = 24;
-/** Of what is left out. */
+/** How many kinds of omitted rows are named. */
 const MAX_KINDS = 3;
 const MIN_LINES = 10;
 const MARK_WIDTH = 60;
 const ENDS: Record<string, string | undefined> = { open: "; not over yet", left: "; never ended" };
 
-/** A line that stands between two events, such as `the process dies`. */
+/**
+ * A line between two events, such as `the process dies`.
+ *
+ * @category Pictures
+ */
 export interface TimelineMark {
-  /** How many events stand before it. */
+  /** The number of events before the mark. */
   readonly after: number;
-  /** What to say. */
+  /** The text. */
   readonly text: string;
   /**
-   * When it was, in milliseconds since the epoch.
+   * The time, in milliseconds since the epoch.
    *
-   * @default {not said}
+   * @default {no time is shown}
    */
-  readonly at?: number;
+  readonly at?: number | undefined;
 }
 
-/** Options of {@linkcode formatTimeline}. */
+/**
+ * Options of {@linkcode formatTimeline}.
+ *
+ * @category Pictures
+ */
 export interface TimelineOptions {
   /**
-   * How many lines there are at most, from 10.
+   * Maximum number of lines; an integer from 10.
    *
    * @default {60}
    */
-  readonly maxLines?: number;
+  readonly maxLines?: number | undefined;
   /**
    * Lines between the events, in order.
    *
    * @default {[]}
    */
-  readonly marks?: readonly TimelineMark[];
+  readonly marks?: readonly TimelineMark[] | undefined;
 }
 
 interface Row {
@@ -75,17 +80,18 @@ interface Row {
   readonly time: string;
   readonly label: string;
   readonly details: string;
-  /** Rows of the same key are similar. */
+  /** Rows with the same key are of the same kind. */
   readonly key: string;
 }
 
 /**
- * Shows a run as text: what happened, when it happened (counted from the start of the run), how long it took, what came of
- * it, and where the time went.
+ * Shows a run as text: what happened and when (relative to the start of the run), how long it took, how it ended, and where
+ * the time went.
  *
- * @param run The state as it is stored, or parts of it.
- * @param options Every one is optional.
- * @returns Lines of 100 columns at most, without a newline after the last.
+ * @param run The stored state of the run, or the parts of it that a picture needs.
+ * @param options All are optional.
+ * @returns Lines of at most 100 columns, without a newline after the last one.
+ * @throws {TypeError} If an option is unknown.
  * @throws {RangeError} If `maxLines` is not an integer from 10.
  *
  * @example
@@ -109,10 +115,14 @@ interface Row {
  *   "where the time went: timers 1.5 s (100 %)",
  * ]);
  * ```
+ *
+ * @category Pictures
  */
 export function formatTimeline(run: PicturedRun, options: TimelineOptions = {}): string {
+  const action = "format the timeline of workflow";
+  checkOptions(options, { maxLines: true, marks: true }, action, run.workflowId);
   const { maxLines = 60, marks = [] } = options;
-  checkInteger("maxLines", maxLines, MIN_LINES, "format the timeline of workflow", run.workflowId);
+  checkInteger("maxLines", maxLines, MIN_LINES, action, run.workflowId);
   const read = readRun(run);
   const { name, id, history } = read;
   const rows = rowsOf(read, marks);
@@ -154,14 +164,14 @@ function rowsOf(run: Run, marks: readonly TimelineMark[]): Row[] {
     const event = run.history[i];
     const owner = run.owners[i];
     const { name = "" } = owner ?? {};
-    // With nothing between, one line says all.
+    // A begin and an end with nothing between are one line.
     const folded = owner !== undefined && isSpan(owner) && /done|failed/.test(owner.outcome) &&
       owner.from.index === i && owner.to.index === i + 1 && run.owners[i + 1] === owner &&
       !marks.some(({ after }) => after === i + 1);
     const index = folded ? `${i + 1}-${i + 2}` : `${i + 1}`;
-    const told = folded ? run.history[++i] : event;
-    const label = folded && event.type === "timer_started" ? "timer" : labelOf(told);
-    const details = detailsOf(told, owner, folded ? event : undefined);
+    const shown = folded ? run.history[++i] : event;
+    const label = folded && event.type === "timer_started" ? "timer" : labelOf(shown);
+    const details = detailsOf(shown, owner, folded ? event : undefined);
     rows.push({ index, time: since(event.at), label, details, key: `${label} ${name}` });
   }
   addMarks((after) => after >= run.history.length);
@@ -174,7 +184,7 @@ function labelOf(event: WorkflowEvent): string {
   return fit(nameOf(event.type).replaceAll("_", " "), LABEL_WIDTH);
 }
 
-/** @param begin The event that is told of in the same line. */
+/** @param begin The event that began what `event` ends, if both are in one line. */
 function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: WorkflowEvent | undefined): string {
   const name = owner ? fit(owner.name, NAME_WIDTH) : "?";
   const tookMs = owner && isSpan(owner) ? owner.to.at - owner.from.at : 0;
@@ -182,7 +192,7 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
   const ended = tookMs > 0 ? `${name} in ${took}` : name;
   const input = begin && "input" in begin && begin.input !== undefined ? showValue(begin.input) : "";
   const outcome = (value: unknown) =>
-    // what was asked, if that leaves room for the answer
+    // with the input, if that leaves room for the outcome
     input === "" || widthOf(input) > MAX_INPUT ? given(": ", value) : `: ${input}${given(" → ", value)}`;
   const given = (what: string, value: unknown) => value === undefined ? "" : `${what}${showValue(value)}`;
   switch (event.type) {
@@ -241,14 +251,14 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
       return event.error ? showError(event.error) : showValue(event.value);
     case "patched":
       return name;
-    default: { // of a later version
+    default: { // an event of a later version
       const { type: _type, at: _at, ...details } = event as WorkflowEvent;
       return showValue(details);
     }
   }
 }
 
-/** What is left out: `1,950 more: 975 × timer, 975 × activity completed`. */
+/** Describes omitted rows: `1,950 more: 975 × timer, 975 × activity completed`. */
 function describeGap(rows: readonly Row[]): string {
   const counts = new Map<string, number>();
   for (const { label } of rows) counts.set(label, (counts.get(label) ?? 0) + 1);

@@ -10,13 +10,13 @@ function run(status: PicturedRun["status"], ...history: WorkflowEvent[]): Pictur
   return { workflowId: "a", workflowName: "nap", status, history: [started, ...history] };
 }
 
-/** How many columns a terminal needs, by the plain rule: an ideograph, a kana or a pictograph takes two. */
+/** The columns that a line takes in a terminal, by the simple rule: an ideograph, a kana or a pictograph takes two. */
 function columnsOf(line: string): number {
   const wide = line.match(/[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{Emoji_Presentation}]/gu) ?? [];
   return [...line.replace(/\p{M}|\u200d/gu, "")].length + wide.length;
 }
 
-Deno.test("formatTimeline() tells of every type of event", () => {
+Deno.test("formatTimeline() shows every type of event", () => {
   assertEquals(
     formatTimeline(everything),
     `
@@ -48,7 +48,7 @@ where the time went: activities 3 s (30 %), children 2 s (20 %), timers 2 s (20 
   );
 });
 
-Deno.test("formatTimeline() says what is not over in a run that is running", () => {
+Deno.test("formatTimeline() shows what is not over in a running run", () => {
   const activity: WorkflowEvent = { type: "activity_started", at: 5, seq: 0, name: "work", input: "x" };
   const timer: WorkflowEvent = { type: "timer_started", at: 5, seq: 1, dueAt: 30 * DAY_MS };
   assertEquals(formatTimeline(run("running", activity, timer)).split("\n"), [
@@ -60,7 +60,7 @@ Deno.test("formatTimeline() says what is not over in a run that is running", () 
   ]);
 });
 
-Deno.test("formatTimeline() does not say where the time went when none passed", () => {
+Deno.test("formatTimeline() does not show where the time went if no time passed", () => {
   const history: WorkflowEvent[] = [
     { type: "activity_started", at: 0, seq: 0, name: "work" },
     { type: "activity_failed", at: 0, seq: 0, attempt: 0, error: { name: "TimeoutError", message: "Too late" } },
@@ -72,7 +72,7 @@ Deno.test("formatTimeline() does not say where the time went when none passed", 
   ]);
 });
 
-Deno.test("formatTimeline() says what a run continues and who started it", () => {
+Deno.test("formatTimeline() shows what a run continues and its parent", () => {
   const parent = { workflowId: "b", runId: "r", seq: 1, closePolicy: "cancel" } as const;
   const first: WorkflowEvent = { ...started, firstRunId: "r-0", parent };
   const signal: WorkflowEvent = { type: "signal_received", at: -500, name: "go", signalId: "1" }; // of the run before
@@ -98,7 +98,7 @@ Deno.test("formatTimeline() shows a run without events, and events that it does 
   ]);
 });
 
-Deno.test("formatTimeline() puts marks between the events, and behind the last", () => {
+Deno.test("formatTimeline() puts marks between the events, and after the last one", () => {
   const timer: WorkflowEvent[] = [
     { type: "timer_started", at: 0, seq: 0, dueAt: 5 },
     { type: "timer_fired", at: 5, seq: 0 },
@@ -115,7 +115,7 @@ Deno.test("formatTimeline() puts marks between the events, and behind the last",
   ]);
 });
 
-Deno.test("formatTimeline() breaks a long error into lines that hang below it", () => {
+Deno.test("formatTimeline() breaks a long error into indented lines", () => {
   const message = "word ".repeat(80);
   const failed: WorkflowEvent = { type: "workflow_failed", at: 0, error: { name: "Error", message } };
   const lines = formatTimeline(run("failed", failed)).split("\n").slice(2);
@@ -125,7 +125,7 @@ Deno.test("formatTimeline() breaks a long error into lines that hang below it", 
   assert(lines[2].endsWith("…"));
 });
 
-Deno.test("formatTimeline() shows the first and the last of what is similar when there are too many lines", () => {
+Deno.test("formatTimeline() shows the first and the last of similar lines when there are too many", () => {
   assertEquals(formatTimeline(longRun(500), { maxLines: 20 }).split("\n"), [
     'watch "gauge" completed in 4 h 10 min, 2,037 events',
     "        1  +00:00:00.000  workflow started",
@@ -162,7 +162,7 @@ Deno.test("formatTimeline() keeps to 100 columns and to maxLines, whatever the r
   }
 });
 
-Deno.test("formatTimeline() throws when maxLines is no integer from 10", () => {
+Deno.test("formatTimeline() throws when maxLines is not an integer from 10", () => {
   for (const maxLines of [9, 10.5, NaN, Infinity]) {
     assertThrows(
       () => formatTimeline(everything, { maxLines }),

@@ -10,7 +10,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, hops, ofType, settle, setUp, typesOf } from "../tests/support/testing.ts";
+import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -55,11 +55,11 @@ Deno.test("ActivityContext.heartbeat() is recorded at most twice in its timeout,
   const talks = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 500; i++) {
       context.heartbeat(i);
-      await hops(1);
+      await macrotasks(1);
       await clock.advance(1);
     }
     context.heartbeat("the last one");
-    await hops(1);
+    await macrotasks(1);
     await clock.advance(199);
   };
   const { executor, store, clock } = setUp();
@@ -76,7 +76,7 @@ Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a seco
   const talks = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 5; i++) {
       context.heartbeat(i);
-      await hops(1);
+      await macrotasks(1);
       await clock.advance(400);
     }
     await clock.advance(1e9);
@@ -172,11 +172,11 @@ Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow
   await settle();
   const signals = Array.from({ length: 30 }, () => executor.signal("a", "each takes a turn"));
   opened.open();
-  await hops(3);
+  await macrotasks(3);
   clock.advance(0);
   assertEquals(seen.length, 2);
   await Promise.all(signals);
-  await hops(100);
+  await macrotasks(100);
   clock.advance(0);
   await assertRejects(() => handle.result(), Error, "again");
   assertEquals(seen, [undefined, "told in 1", "told in 2"]);

@@ -152,12 +152,12 @@ Deno.test("FaultyStore takes time although the executor holds its clock while it
 
 Deno.test("FaultyStore.subscribe() exists if the inner store has it", async () => {
   const store = new FaultyStore();
-  const told: unknown[] = [];
-  const end = store.subscribe!((...change) => told.push(change));
+  const changes: unknown[] = [];
+  const end = store.subscribe!((...change) => changes.push(change));
   await store.append(batch);
   end();
   await store.delete("a");
-  assertEquals(told, [["a", 1]]);
+  assertEquals(changes, [["a", 1]]);
   assertEquals(new FaultyStore(withoutSubscribe()).subscribe, undefined);
 });
 

@@ -1,9 +1,9 @@
-/** Golden histories: what replays passes, what would break runs in flight is told, and the texts are stable. */
+/** Golden histories: code that replays passes, code that would break runs is reported, and the texts are stable. */
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
-import { hops, setUp } from "../tests/support/testing.ts";
+import { macrotasks, setUp } from "../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -13,28 +13,28 @@ const fail = () => {
   throw new RangeError("no funds", { cause: new TypeError("the bank says so") });
 };
 
-/** Runs a workflow to its end, or as far as it gets by itself; answers what is stored. */
+/** Runs a workflow to its end, or until it waits. Returns the stored state. */
 async function stateOf<Input>(workflow: Workflow<Input>, options: ExecuteOptions<Input> = {}, cancel = false) {
   const { executor, store, clock } = setUp();
   const handle = await executor.execute(workflow as Workflow, { id: "a", ...options });
   clock.hold();
-  await hops(20);
+  await macrotasks(20);
   if (cancel) await executor.cancel("a", "enough");
   clock.release();
-  await Promise.race([handle.result().catch(() => {}), hops(200)]);
+  await Promise.race([handle.result().catch(() => {}), macrotasks(200)]);
   const state = (await store.load("a"))!;
   await executor.close();
   return state;
 }
 
-/** What is complained of when other code replays a workflow's history. */
+/** The error message when other code replays the history of a workflow. */
 async function complaint(before: Workflow, after: Workflow): Promise<string> {
   const error = await assertRejects(async () => await assertReplays(after, await stateOf(before)), Error);
   assertInstanceOf(error.cause, NonDeterminismError);
   return error.message;
 }
 
-/** A workflow with something of everything. */
+/** A workflow with events of nearly all types. */
 async function everything(ctx: Ctx, input: unknown) {
   ctx.handleUpdate("set", (value: number) => value + 1);
   ctx.patched("new");
@@ -46,7 +46,7 @@ async function everything(ctx: Ctx, input: unknown) {
   return [input, random, child, late, ctx.uuid(), new Map([[ctx.now(), ctx.random()]])];
 }
 
-Deno.test("assertReplays() passes what the code still does, finished, failed, cancelled or in flight", async () => {
+Deno.test("assertReplays() passes histories that are finished, failed, canceled or in flight", async () => {
   const undone = async (ctx: Ctx) => {
     ctx.addCompensation(() => ctx.executeActivity(reserve));
     await ctx.executeActivity(charge);
@@ -85,7 +85,7 @@ Deno.test("assertReplays() passes a run that continued as new, and one that was 
   await executor.close();
 });
 
-Deno.test("assertReplays() tells of an edit that would break runs in flight, with the teaching message", async () => {
+Deno.test("assertReplays() reports an edit that would break runs in flight, and names it", async () => {
   const before = (ctx: Ctx) => ctx.executeActivity(charge);
   const message = await complaint(before, async function order(ctx) {
     await ctx.executeActivity(reserve);
@@ -97,7 +97,7 @@ Deno.test("assertReplays() tells of an edit that would break runs in flight, wit
   assertStringIncludes(left, 'activity "charge" was removed');
 });
 
-Deno.test("assertReplays() tells when a finished run would end otherwise, go on, or not end", async () => {
+Deno.test("assertReplays() reports when a finished run would end differently, continue, or not end", async () => {
   const before = (ctx: Ctx) => ctx.executeActivity(charge);
   const other = await complaint(before, async (ctx) => (await ctx.executeActivity(charge)).length);
   assertStringIncludes(other, 'history  the result "charged"\n  code     the result 7\n');
@@ -142,7 +142,7 @@ Deno.test("assertReplays() passes a change that branches on ctx.patched()", asyn
   }, await stateOf(before));
 });
 
-Deno.test("assertReplays() tells of every history that does not replay", async () => {
+Deno.test("assertReplays() reports every history that does not replay", async () => {
   const [good, bad] = [
     await stateOf((ctx: Ctx) => ctx.executeActivity(charge)),
     await stateOf((ctx: Ctx) => ctx.sleep(1)),
@@ -154,7 +154,7 @@ Deno.test("assertReplays() tells of every history that does not replay", async (
   assertEquals(error.message.match(/History \d of \d/g), ["History 2 of 3", "History 3 of 3"]);
 });
 
-Deno.test("assertReplays() knows children by the name under which they are registered", async () => {
+Deno.test("assertReplays() finds children by the name under which they are registered", async () => {
   const child = () => "done";
   const parent = (ctx: Ctx) => ctx.executeChild(child);
   const { executor, store } = setUp({ workflows: { "child-v2": child } });
@@ -170,7 +170,7 @@ Deno.test("assertReplays() refuses bad arguments", async () => {
   await assertRejects(() => assertReplays(charge, []), TypeError, '"histories" must be at least one');
 });
 
-Deno.test("historyToText() writes an event a line, the same every time, and historyFromText() reads all of it", async () => {
+Deno.test("historyToText() writes one event a line, always the same, and historyFromText() reads all of it", async () => {
   const input = { at: new Date(0), big: 5n, map: new Map([["a", new Set([undefined, NaN])]]), $: "tag" };
   const state = await stateOf(everything, { input });
   const text = historyToText(state);
@@ -185,7 +185,7 @@ Deno.test("historyToText() writes an event a line, the same every time, and hist
   await assertReplays(everything, text);
 });
 
-Deno.test("historyFromText() names the line of what it cannot read", async () => {
+Deno.test("historyFromText() names the line that it cannot read", async () => {
   const text = historyToText(await stateOf((ctx: Ctx) => ctx.executeActivity(charge)));
   const lines = text.split("\n");
   const edited = (number: number, line: string) => () =>

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Slots, type Ticket } from "./slots.ts";
 import { seeded } from "@rockpool/workflow/testing";
-import { hops } from "../tests/support/testing.ts";
+import { macrotasks } from "../tests/support/testing.ts";
 
 const nobody = () => {};
 
@@ -16,7 +16,7 @@ Deno.test("Slots lets groups take turns, and keeps the order within a group", as
     });
   }
   slots.release();
-  await hops(1);
+  await macrotasks(1);
   assertEquals(order, ["a1", "b1", "c1", "a2", "b2", "a3"]);
 });
 
@@ -28,7 +28,7 @@ Deno.test("Slots lets nobody overtake in the moment in which a slot is free", as
   slots.release();
   const late = slots.take("late", () => order.push("late"));
   assert(late !== undefined);
-  await hops(1);
+  await macrotasks(1);
   assertEquals(order, ["early"]);
 });
 
@@ -45,7 +45,7 @@ Deno.test("Slots costs a group no turn when some of it leave the line", async ()
   ["a4", "b1", "b2", "b3"].forEach(take);
   leaving.forEach((ticket) => ticket!.cancel());
   slots.release();
-  await hops(1);
+  await macrotasks(1);
   assertEquals(order, ["a4", "b1", "b2", "b3"]);
 });
 
@@ -64,11 +64,11 @@ Deno.test("Slots.cancel() of a place that was served takes nobody else out of th
   slots.take("x", nobody);
   const served = slots.take("a", () => order.push("a1"));
   slots.release();
-  await hops(1);
+  await macrotasks(1);
   slots.take("a", () => order.push("a2"));
   served!.cancel();
   slots.release();
-  await hops(1);
+  await macrotasks(1);
   assertEquals(order, ["a1", "a2"]);
 });
 

@@ -1,4 +1,4 @@
-/** `crashTest()`: workflows that survive every crash pass, and planted bugs are told in words that say what to do. */
+/** `crashTest()`: workflows that survive every crash pass, and reports of planted bugs say what to do. */
 
 import {
   assert,
@@ -20,7 +20,7 @@ import {
   type WorkflowFilter,
 } from "@rockpool/workflow";
 import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
-import { hops } from "../../tests/support/testing.ts";
+import { macrotasks } from "../../tests/support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -28,7 +28,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const charge = (_cents?: number) => "charged";
 const ship = () => "shipped";
 
-/** What a crash test of a workflow without input complains of. */
+/** The error message of a crash test of a workflow without input. */
 async function complaint(
   workflow: (ctx: Ctx) => unknown,
   options: CrashTestOptions = {},
@@ -39,7 +39,7 @@ async function complaint(
 
 const lines = (text: string, count: number) => text.split("\n").slice(0, count);
 
-Deno.test("crashTest() tries every point and answers the undisturbed run", async () => {
+Deno.test("crashTest() tries every point and returns the undisturbed run", async () => {
   const seen: string[] = [];
   const { points, undisturbed } = await crashTest(async function order(ctx: Ctx, cents: number) {
     const charged = await ctx.executeActivity(charge, cents);
@@ -69,7 +69,7 @@ Deno.test("crashTest() tries every point and answers the undisturbed run", async
   assertEquals(points, seen.length);
 });
 
-Deno.test("crashTest() lets a workflow fail, compensate and be cancelled, the same everywhere", async () => {
+Deno.test("crashTest() passes a workflow that fails, compensates and is canceled", async () => {
   async function trip(ctx: Ctx, fails: boolean) {
     const undone: string[] = [];
     for (const what of ["car", "flight"]) {
@@ -90,7 +90,7 @@ Deno.test("crashTest() lets a workflow fail, compensate and be cancelled, the sa
   assertEquals((late.undisturbed.error as Error).name, "TimeoutError");
 });
 
-Deno.test("crashTest() compares children, runs that continue as new, updates and what ctx.random() says in them", async () => {
+Deno.test("crashTest() compares children, continued runs, updates, and ctx.random() in them", async () => {
   const asked: number[] = [];
   const add = defineUpdate<number, number>("add");
   const totalQuery = defineQuery<number>("total");
@@ -125,7 +125,7 @@ Deno.test("crashTest() compares children, runs that continue as new, updates and
   assertEquals(new Set(asked), new Set([2, 5]));
 });
 
-Deno.test("crashTest() and simulate() take the payload that the definition of a signal says", async () => {
+Deno.test("crashTest() and simulate() check the type of a payload against the definition of the signal", async () => {
   const [approve, count] = [defineSignal<{ by: string }>("approve"), defineSignal<number>("count")];
   const order = async (ctx: Ctx) => (await ctx.waitForSignal(approve)).by + await ctx.waitForSignal(count);
   const signals = [
@@ -136,11 +136,11 @@ Deno.test("crashTest() and simulate() take the payload that the definition of a 
   assertEquals(undisturbed.result, "eve7");
   await simulate({ workflow: order, signals }, { seeds: 3 });
   const _wrong = () => [
-    // @ts-expect-error a number is to be sent
+    // @ts-expect-error the payload is a number
     crashTest(order, { signals: [{ atMs: 1, name: count, payload: "7" }] }),
     // @ts-expect-error `by` is missing
     simulate({ workflow: order, signals: [{ atMs: 1, name: "count" }, { atMs: 2, name: approve, payload: {} }] }),
-    // @ts-expect-error none of them is a number
+    // @ts-expect-error the payloads are numbers
     crashTest(order, { signals: [1, 2].map((atMs) => ({ atMs, name: count, payload: `${atMs}` })) }),
   ];
 });
@@ -170,11 +170,11 @@ Deno.test("crashTest() takes replacements by function and by name, which fail by
   ]);
 });
 
-Deno.test("crashTest() dies while an activity is at work, and again while it recovers", async () => {
+Deno.test("crashTest() lets processes die while an activity runs, and again during the recovery", async () => {
   const begun = new Map<string, number>();
   async function slow(_: unknown, { idempotencyKey }: ActivityContext) {
     begun.set(idempotencyKey, (begun.get(idempotencyKey) ?? 0) + 1);
-    await hops(5);
+    await macrotasks(5);
     return "done";
   }
   async function order(ctx: Ctx) {
@@ -193,7 +193,7 @@ Deno.test("crashTest() dies while an activity is at work, and again while it rec
   assert(deaths.filter((count) => count > 1).length > points / 2);
 });
 
-Deno.test("crashTest() waits for activities that take real time, and leaves none behind", async () => {
+Deno.test("crashTest() waits for activities that take real time, and leaves none running", async () => {
   const slow = () => new Promise<string>((resolve) => setTimeout(() => resolve("done"), 2));
   const { undisturbed } = await crashTest(async (ctx: Ctx) => [await ctx.executeActivity(slow), ctx.now()]);
   assertEquals(undisturbed.result, ["done", 0]);
@@ -208,7 +208,7 @@ Deno.test("crashTest() lets time pass for a fake that never ends, so that it tim
   assertEquals(undisturbed.result, 'Activity "charge" timed out after 1000 ms in attempt 2');
 });
 
-Deno.test("crashTest() tells of an activity and of a store that never answer", async () => {
+Deno.test("crashTest() reports an activity and a store that never settle", async () => {
   const never = () => new Promise<never>(() => {});
   const order = (ctx: Ctx) => ctx.executeActivity(charge, 1);
   const activity = await complaint(order, { activities: [replace(charge, never)] });
@@ -220,7 +220,7 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   using time = new FakeTime();
   class Silent extends InMemoryStore {
     override append() {
-      hops(10).then(() => time.tick(3000));
+      macrotasks(10).then(() => time.tick(3000));
       return never();
     }
   }
@@ -228,19 +228,19 @@ Deno.test("crashTest() tells of an activity and of a store that never answer", a
   assertEquals(lines(store, 2)[1], "A call of the store did not settle within 3000 ms");
 });
 
-Deno.test("crashTest() waits for onDeath, however long that takes", async () => {
+Deno.test("crashTest() waits for onDeath, however long it takes", async () => {
   using time = new FakeTime();
   const { undisturbed } = await crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1), {
     async onDeath() {
-      await hops(10);
+      await macrotasks(10);
       time.tick(1e6);
-      await hops(10);
+      await macrotasks(10);
     },
   });
   assertEquals(undisturbed.result, "charged");
 });
 
-Deno.test("crashTest() tells of a replacement whose name is misspelt", async () => {
+Deno.test("crashTest() reports a replacement whose name is misspelt", async () => {
   const message = await complaint((ctx) => ctx.executeActivity(charge, 1), {
     activities: [replace("chrage", () => "fake")],
   });
@@ -248,13 +248,13 @@ Deno.test("crashTest() tells of a replacement whose name is misspelt", async () 
     'Workflow "workflow" was tested without one of the replacements',
     'No activity "chrage" ran; without a replacement ran "charge"',
   ]);
-  await crashTest(async (ctx: Ctx) => { // it takes a crash to be interrupted, and then to refund
+  await crashTest(async (ctx: Ctx) => { // the refund runs only after a crash
     await ctx.executeActivity(charge, 1, { atMostOnce: true })
       .catch(() => ctx.executeActivity(() => {}, undefined, { name: "refund" }));
   }, { activities: [replace("refund", () => "refunded")] });
 });
 
-Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", async () => {
+Deno.test("crashTest() does not compare runs in which an atMostOnce activity was interrupted", async () => {
   const outcomes = new Set<unknown>();
   await crashTest(
     (ctx: Ctx) => ctx.executeActivity(ship, undefined, { atMostOnce: true }).catch((error) => error.code),
@@ -263,7 +263,7 @@ Deno.test("crashTest() leaves to check what an atMostOnce activity comes to", as
   assertEquals([...outcomes].sort(), ["activity_interrupted", "shipped"]);
 });
 
-Deno.test("crashTest() finds Math.random, and says what to take instead", async () => {
+Deno.test("crashTest() finds Math.random, and says what to use instead", async () => {
   const message = await complaint(async function order(ctx) {
     const lucky = Math.random();
     await ctx.executeActivity(charge, lucky);
@@ -280,8 +280,8 @@ Deno.test("crashTest() finds Math.random, and says what to take instead", async 
   assertStringIncludes(message, 'Now:\norder "crash-test" completed in 0 ms');
 });
 
-Deno.test("crashTest() finds Date.now, and says what to take instead", async () => {
-  let time = 0; // a test must not wait for a millisecond to pass
+Deno.test("crashTest() finds Date.now, and says what to use instead", async () => {
+  let time = 0; // so that the test need not wait for a millisecond
   const { now } = Date;
   Date.now = () => ++time;
   try {
@@ -320,10 +320,10 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
     "  position 0",
   ]);
   assertStringIncludes(replayed, "something that is not in the history");
-  assertNotMatch(replayed, /Likely edit|Deploy code/); // nobody has edited it
+  assertNotMatch(replayed, /Likely edit|Deploy code/); // the code was not edited
 });
 
-Deno.test("crashTest() finds state that a closure keeps over a restart, and state that it loses", async () => {
+Deno.test("crashTest() finds state that a closure keeps over a restart, and state that is lost", async () => {
   const seen: string[] = [];
   async function collect(ctx: Ctx) {
     for (const name of ["a", "b"]) seen.push(await ctx.executeActivity(charge, 1, { name }));
@@ -343,7 +343,7 @@ Deno.test("crashTest() finds state that a closure keeps over a restart, and stat
     return cached;
   }
   const setUp = () => void (cached = undefined);
-  await crashTest(remember, { setUp }); // the test's process lives on, and remembers
+  await crashTest(remember, { setUp }); // the real process of the test lives on, and keeps the variable
   const lost = await complaint(remember, { setUp, onDeath: setUp });
   assertEquals(lines(lost, 5), [
     'Workflow "remember" does not survive a crash',
@@ -355,14 +355,14 @@ Deno.test("crashTest() finds state that a closure keeps over a restart, and stat
   assertStringIncludes(lost, "a module variable, a closure");
 });
 
-Deno.test("crashTest() finds a side effect outside of an activity", async () => {
+Deno.test("crashTest() finds a side effect outside an activity", async () => {
   const outbox: string[] = [];
   const message = await complaint(async function order(ctx) {
     await ctx.executeActivity(charge, 1);
     outbox.push("mail");
     await ctx.executeActivity(ship);
   }, { setUp: () => void (outbox.length = 0), effects: () => outbox });
-  assertEquals(message.match(/ "crash-test" completed/g)!.length, 1); // one timeline: the other would be the same
+  assertEquals(message.match(/ "crash-test" completed/g)!.length, 1); // one timeline, because the other one is the same
   assertEquals(lines(message, 5), [
     'Workflow "order" has effects when it is only replayed',
     "The effects differ:",
@@ -373,8 +373,8 @@ Deno.test("crashTest() finds a side effect outside of an activity", async () => 
   ]);
 });
 
-Deno.test("crashTest() finds an await of something else than the context", async () => {
-  const fetch = (_url: string) => hops(3);
+Deno.test("crashTest() finds an await of a promise that is not of the context", async () => {
+  const fetch = (_url: string) => macrotasks(3);
   const message = await complaint(async function order(ctx) {
     await fetch("https://example.com");
     await ctx.executeActivity(charge, 1);
@@ -387,7 +387,7 @@ Deno.test("crashTest() finds an await of something else than the context", async
   assertStringIncludes(message, 'has `await fetch("https://example.com");`: move it into an activity');
 });
 
-Deno.test("crashTest() finds a workflow that waits for something else and never comes back", async () => {
+Deno.test("crashTest() finds a workflow that waits forever for a promise that is not of the context", async () => {
   const fetch = (_url: string) => new Promise(() => {});
   const message = await complaint(async function order(_ctx) {
     await fetch("https://example.com");
@@ -400,7 +400,7 @@ Deno.test("crashTest() finds a workflow that waits for something else and never 
   ]);
 });
 
-Deno.test("crashTest() finds a store that forgets, by an activity that runs again", async () => {
+Deno.test("crashTest() finds a store that loses events, because an activity runs again", async () => {
   class Forgetful extends InMemoryStore {
     override async list(filter?: WorkflowFilter) {
       const states = await super.list(filter);
@@ -418,7 +418,7 @@ Deno.test("crashTest() finds a store that forgets, by an activity that runs agai
   ]);
 });
 
-Deno.test("crashTest() finds an activity that does its work twice", async () => {
+Deno.test("crashTest() finds an activity that is not idempotent", async () => {
   const outbox: string[] = [];
   const message = await complaint(async function order(ctx) {
     await ctx.executeActivity(() => void outbox.push("mail"), undefined, { name: "mail" });
@@ -451,7 +451,7 @@ Deno.test("crashTest() finds a fake that counts its calls", async () => {
   assertStringIncludes(message, "a fake must decide by context.attempt, not by the number of its calls");
 });
 
-Deno.test("crashTest() tells of a workflow that waits for ever, and of a child that is not known", async () => {
+Deno.test("crashTest() reports a workflow that waits forever, and a child that is not registered", async () => {
   const waiting = await complaint((ctx) => ctx.waitForSignal("approval"));
   assertEquals(lines(waiting, 4).slice(1), [
     "It waits forever: no delivery is left, and no timer is set",
@@ -480,7 +480,7 @@ Deno.test("crashTest() names the point when check throws, with both timelines an
   assertStringIncludes(error.message, 'Crashed and recovered:\nworkflow "crash-test" completed');
 });
 
-Deno.test("crashTest() passes the NonDeterminismError on as the cause", async () => {
+Deno.test("crashTest() has the NonDeterminismError as its cause", async () => {
   let calls = 0;
   const { cause } = await assertRejects(() =>
     crashTest((ctx: Ctx) => ctx.executeActivity(charge, 1, { name: `${++calls}` }), { setUp: () => void (calls = 0) })

@@ -58,7 +58,7 @@ export class SeededFaults implements FaultPlan {
     if (executors === 1) return undefined;
     const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
     const takenOver = this.#happens("takeover", key, () => `Executor ${other} called recover() at ${at("first")}`);
-    const turns = 1 + Math.floor(this.#draw(`hops ${key}`) * MAX_WRITE_TURNS);
+    const turns = 1 + Math.floor(this.#draw(`turns ${key}`) * MAX_WRITE_TURNS);
     const slow = this.#happens("slowWrite", key, () => `${who} was slow to store ${at("first")}`);
     return { ...(takenOver ? { takeover: other } : {}), ...(slow ? { delayTurns: turns } : {}) };
   }

@@ -1,4 +1,4 @@
-/** `simulate()`: correct workflows pass under many seeds, planted bugs are found, shrunk, and found again exactly. */
+/** `simulate()`: correct workflows pass with many seeds; planted bugs are found, shrunk, and repeated exactly. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
@@ -8,7 +8,7 @@ type Ctx = WorkflowContext;
 
 const retry = { maxAttempts: Infinity, initialIntervalMs: 10 };
 
-/** A bank whose bookings are idempotent, or not. */
+/** Makes a bank whose bookings are idempotent, or not. */
 function bank(idempotent = true) {
   const balances = { alice: 100, bob: 0 };
   const seen = new Set<string>();
@@ -30,7 +30,7 @@ function bank(idempotent = true) {
   };
 }
 
-/** The error of a simulation that finds something; the same in a second one, and for the seed alone. */
+/** The error of a simulation. It must be the same in a second simulation, and in one of the failing seed alone. */
 async function found<Input>(scenario: Scenario<Input>, seeds = 200): Promise<SimulationError> {
   const find = (seeds: number | number[]) => assertRejects(() => simulate(scenario, { seeds }), SimulationError);
   const error = await find(seeds);
@@ -40,7 +40,7 @@ async function found<Input>(scenario: Scenario<Input>, seeds = 200): Promise<Sim
   return error;
 }
 
-Deno.test("simulate() passes a transfer that is right, by one executor or three, with all kinds of faults", async () => {
+Deno.test("simulate() passes a correct transfer, with one executor or three, and all kinds of faults", async () => {
   const { balances, withdraw, deposit, setUp } = bank();
   async function transfer(ctx: Ctx, ok: boolean) {
     ctx.addCompensation(() => ctx.executeActivity(deposit, "alice", { retry }), { name: "give back" });
@@ -67,7 +67,7 @@ Deno.test("simulate() passes a transfer that is right, by one executor or three,
   }
 });
 
-Deno.test("simulate() passes signals, updates, children and runs that continue as new, by one executor or three", async () => {
+Deno.test("simulate() passes signals, updates, children and continued runs, with one executor or three", async () => {
   const child = async (ctx: Ctx, n: number) => {
     await ctx.sleep(n);
     return ctx.executeActivity((n: number) => 2 * n, n, { name: "double", retry });
@@ -78,7 +78,7 @@ Deno.test("simulate() passes signals, updates, children and runs that continue a
       const what = await ctx.waitForSignal<string>("do");
       if (what === "stop") return total;
       if (what === "again") return await ctx.continueAsNew(total);
-      if (!right) total += await ctx.executeChild(child, 10); // what is added meanwhile is lost
+      if (!right) total += await ctx.executeChild(child, 10); // loses what an update adds meanwhile
       else {
         const doubled = await ctx.executeChild(child, 10);
         total += doubled;
@@ -93,7 +93,7 @@ Deno.test("simulate() passes signals, updates, children and runs that continue a
     signals: [...signals, { atMs: 10_000, name: "do", payload: "stop" }],
     updates: [50, 250].map((atMs) => ({ atMs, name: "add", input: 1 })),
     executors,
-    // Whoever gets no answer sends a signal again, and cannot see it in a history that is gone by then.
+    // A signal without an answer is sent again, if the run whose history has it was replaced since.
     rates: executors === 1 ? {} : { storeFailure: 0 },
     atEnd({ state, states }) {
       const runs = states.filter(({ workflowId }) => workflowId === "simulation").length;
@@ -107,7 +107,7 @@ Deno.test("simulate() passes signals, updates, children and runs that continue a
   }
 });
 
-Deno.test("simulate() finds an activity that is not idempotent, by one disturbance", async () => {
+Deno.test("simulate() finds an activity that is not idempotent, with one fault", async () => {
   const { balances, withdraw, setUp } = bank(false);
   const scenario: Scenario<undefined> = {
     workflow: async function pay(ctx: Ctx) {
@@ -131,12 +131,12 @@ Deno.test("simulate() finds an activity that is not idempotent, by one disturban
   assertStringIncludes(crashing.message, "══ the process dies ══");
 });
 
-Deno.test("simulate() finds a workflow that loses money when the second of two effects fails", async () => {
+Deno.test("simulate() finds a workflow that loses money when the second of two activities fails", async () => {
   const { total, withdraw, deposit, setUp } = bank();
   const { message, faults, cause } = await found({
     async workflow(ctx: Ctx) {
       await ctx.executeActivity(withdraw, "alice", { retry });
-      await ctx.executeActivity(deposit, "bob"); // neither retried nor undone
+      await ctx.executeActivity(deposit, "bob"); // neither retried nor compensated
     },
     setUp,
     atEnd: () => assertEquals(total(), 100, "money is gone"),
@@ -165,7 +165,7 @@ Deno.test("simulate() finds a race between a signal and a timeout", async () => 
   assertStringIncludes(message, "timer               500 ms");
 });
 
-Deno.test("simulate() finds what breaks on the way, and stops there", async () => {
+Deno.test("simulate() finds an invariant that breaks during a run, and stops", async () => {
   const { balances, withdraw, deposit, setUp } = bank();
   const error = await found({
     async workflow(ctx: Ctx) {
@@ -206,7 +206,7 @@ Deno.test("simulate() finds code that is not deterministic", async () => {
   assertStringIncludes(error.faults[0], "The process died");
 });
 
-Deno.test("simulate() makes runs that differ from seed to seed and are the same for one seed", async () => {
+Deno.test("simulate() makes different runs for different seeds, and the same run for the same seed", async () => {
   const texts: string[] = [];
   const scenario = {
     workflow: async (ctx: Ctx) => {
@@ -229,7 +229,7 @@ Deno.test("simulate() makes runs that differ from seed to seed and are the same 
   assert(new Set(texts).size > 25);
 });
 
-Deno.test("simulate() lets no activity fail that is the context's own", async () => {
+Deno.test("simulate() causes no faults in signals to children and in their cancellation", async () => {
   const child = (ctx: Ctx) => ctx.waitForSignal("go").catch(() => "canceled");
   await simulate({
     async workflow(ctx: Ctx) {
@@ -244,7 +244,7 @@ Deno.test("simulate() lets no activity fail that is the context's own", async ()
   }, { seeds: 50 });
 });
 
-Deno.test("simulate() leaves everything undisturbed when all rates are 0, and checks its arguments", async () => {
+Deno.test("simulate() causes no faults if all rates are 0, and checks its arguments", async () => {
   const rates = { crash: 0, storeFailure: 0, activityFailure: 0, activityDelay: 0, late: 0, slowWrite: 0, takeover: 0 };
   const workflow = (ctx: Ctx) => ctx.executeActivity(() => 1);
   assertEquals(await simulate({ workflow, rates, executors: 2 }, { seeds: [1, 2] }), { runs: 2, faults: 0 });

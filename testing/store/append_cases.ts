@@ -75,14 +75,14 @@ export const appendCases: CaseBody[] = [
     name: "append() replaces the finished run that replaces names, and keeps nothing of it",
     async run(makeStore) {
       const store = await storeWithRun(makeStore, fired(2), failed);
-      const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "v" };
-      await store.append(batch({ runId: "2", events: [anew], replaces: "1" }));
+      const next: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "v" };
+      await store.append(batch({ runId: "2", events: [next], replaces: "1" }));
       assertEquals(await store.list(), [{
         workflowId: "a",
         runId: "2",
         workflowName: "v",
         status: "running",
-        history: [anew],
+        history: [next],
         createdAt: 20,
         updatedAt: 20,
       }]);
@@ -155,14 +155,14 @@ export const appendCases: CaseBody[] = [
     async run(makeStore) {
       const store = await storeWithRun(makeStore, fired(2));
       await saveIds(store, "b");
-      const anew: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1" };
-      await store.append(batch({ runId: "2", expectedLength: 2, events: [anew, signal("carried")], replaces: "1" }));
+      const next: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1" };
+      await store.append(batch({ runId: "2", expectedLength: 2, events: [next, signal("carried")], replaces: "1" }));
       assertEquals<unknown>((await store.list())[0], {
         workflowId: "a",
         runId: "2",
         workflowName: "w",
         status: "running",
-        history: [anew, signal("carried")],
+        history: [next, signal("carried")],
         createdAt: 1,
         updatedAt: 2,
       });
@@ -173,12 +173,12 @@ export const appendCases: CaseBody[] = [
   {
     name: "append() rejects with a conflict if the run to continue is finished, is another run, or has another length",
     async run(makeStore) {
-      const anew = { runId: "2", events: [started], replaces: "1" };
+      const next = { runId: "2", events: [started], replaces: "1" };
       const store = await storeWithRun(makeStore, fired(2));
-      for (const expectedLength of [1, 3]) await rejectsWithConflict(store, { ...anew, expectedLength });
-      await rejectsWithConflict(store, { ...anew, expectedLength: 2, replaces: "0" });
-      await rejectsWithConflict(await storeWithRun(makeStore, completed), { ...anew, expectedLength: 2 });
-      await rejectsWithConflict(await makeStore(), { ...anew, expectedLength: 1 });
+      for (const expectedLength of [1, 3]) await rejectsWithConflict(store, { ...next, expectedLength });
+      await rejectsWithConflict(store, { ...next, expectedLength: 2, replaces: "0" });
+      await rejectsWithConflict(await storeWithRun(makeStore, completed), { ...next, expectedLength: 2 });
+      await rejectsWithConflict(await makeStore(), { ...next, expectedLength: 1 });
     },
   },
   {

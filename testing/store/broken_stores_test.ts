@@ -359,7 +359,7 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
     "list() matches the state that follows from the events",
     appending((batch) => ({
       ...batch,
-      events: batch.events.map((event) => event.type === "workflow_started" ? { ...event, labels: undefined } : event),
+      events: batch.events.map((event) => event.type === "workflow_started" ? { ...event, labels: {} } : event),
     })),
   ],
   "adds events in another order": [

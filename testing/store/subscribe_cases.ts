@@ -10,17 +10,17 @@ import { batch, type CaseBody, completed, fired } from "./fixtures.ts";
 
 /** Subscribes, and collects the reported changes. `until` waits for a number of them. */
 function listenTo(store: WorkflowStore) {
-  const told: [workflowId: string, historyLength: number | null][] = [];
+  const changes: [workflowId: string, historyLength: number | null][] = [];
   let wake = () => {};
   const end = store.subscribe!((...change) => {
-    told.push(change);
+    changes.push(change);
     wake();
   });
   const until = async (count: number) => {
-    while (told.length < count) await new Promise<void>((resolve) => wake = resolve);
-    return told;
+    while (changes.length < count) await new Promise<void>((resolve) => wake = resolve);
+    return changes;
   };
-  return { told, end, until };
+  return { changes, end, until };
 }
 
 function subscribeCase(name: string, run: (store: WorkflowStore) => Promise<void>): CaseBody {
@@ -65,7 +65,7 @@ export const subscribeCases: CaseBody[] = [
     ended.end();
     ended.end();
     await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
-    assertEquals([await other.until(2), ended.told], [[["a", 1], ["a", 2]], [["a", 1]]]);
+    assertEquals([await other.until(2), ended.changes], [[["a", 1], ["a", 2]], [["a", 1]]]);
   }),
   subscribeCase("subscribe() does not report calls that change nothing", async (store) => {
     const { until } = listenTo(store);

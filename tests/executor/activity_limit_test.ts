@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ActivityContext, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate, hops, ofType, settle, setUp } from "../support/testing.ts";
+import { gate, macrotasks, ofType, settle, setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
@@ -86,7 +86,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served
       signal.addEventListener("abort", end); // given up, it counts no more
       if (random() < 0.1) await new Promise(() => {}); // until it times out
       for (let ticks = random() * 20; ticks > 0; ticks--) await null;
-      if (random() < 0.2) await hops(1 + random() * 5);
+      if (random() < 0.2) await macrotasks(1 + random() * 5);
       end();
       if (random() < 0.2) throw new Error("again");
       return n;
@@ -102,7 +102,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served
     for (const [i, input] of inputs.entries()) await executor.execute(fan, { id: `w${i}`, input });
     let unfinished = true;
     for (let step = 0; unfinished; step++) {
-      await hops(1 + random() * 20);
+      await macrotasks(1 + random() * 20);
       if (random() < 0.3) await clock.advance(random() * 1000);
       if (step === 5) await executor.cancel("w3").catch(() => {});
       if (random() < 0.1 && step < 50) {
@@ -147,7 +147,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while someb
   const { executor, clock } = setUp({ maxConcurrentActivities: 2 });
   const handle = await executor.execute(async (ctx: Ctx) => {
     const work = async () => {
-      await hops(3);
+      await macrotasks(3);
       times.push(clock.now());
     };
     const all = Promise.all(Array.from({ length: 20 }, () => ctx.executeActivity(work)));

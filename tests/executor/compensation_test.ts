@@ -209,7 +209,7 @@ Deno.test("WorkflowContext.addCompensation() retries as its activities ask, and 
 
 Deno.test("WorkflowContext.addCompensation() leaves it to a workflow that catches its cancellation", async () => {
   const { outcome } = await play({
-    visits: [{ at: 5, cancel: "stop" }],
+    deliveries: [{ at: 5, cancel: "stop" }],
     async workflow(ctx: Ctx) {
       ctx.addCompensation(() => log.push("undone"));
       const error = await ctx.sleep(10).catch((error) => error);

@@ -2,14 +2,14 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NonDeterminismError, type WorkflowContext } from "@rockpool/workflow";
-import { hops, setUp, typesOf } from "../support/testing.ts";
+import { macrotasks, setUp, typesOf } from "../support/testing.ts";
 
 const charge = () => "charged";
 
 Deno.test("Executor stops a run whose code calls the context after it had waited for something else", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {
-    await hops(3); // a fetch, say
+    await macrotasks(3); // a fetch, say
     return await ctx.executeActivity(charge);
   }, { id: "a" });
   const { message, position } = await assertRejects(() => handle.result(), NonDeterminismError);

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { VirtualClock } from "@rockpool/workflow";
-import { randomProgram, randomStep, randomVisits, type Step } from "../support/random_workflow.ts";
+import { randomDeliveries, randomProgram, randomStep, type Step } from "../support/random_workflow.ts";
 import { assertSame, outcomeOf, play, playFrom, type Scene, type Stop } from "../support/restarts.ts";
 import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { settle, setUp } from "../support/testing.ts";
@@ -26,11 +26,11 @@ function randomRoot(random: () => number): Step {
 async function compare(seed: number, dormantAfterMs?: number): Promise<number> {
   const random = seeded(seed);
   const input = randomRoot(random);
-  const visits = randomVisits(random);
+  const deliveries = randomDeliveries(random);
   const timeoutMs = 1 + random() * (random() < 0.1 ? 500 : 5000);
   const scene = (version: 1 | 2 = 2, dormantAfterMs?: number): Scene => {
     const calls: string[] = [];
-    return { workflow: randomProgram(calls, version), input, timeoutMs, visits, calls, dormantAfterMs };
+    return { workflow: randomProgram(calls, version), input, timeoutMs, deliveries, calls, dormantAfterMs };
   };
   const upgradeAt = random() < 0.25 ? 1 + Math.floor(random() * 3) : 0;
   const most = 1 + Math.floor(random() * 4);

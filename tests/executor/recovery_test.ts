@@ -14,7 +14,15 @@ import {
   type WorkflowState,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { countingSubscriptions, gate, hops, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+import {
+  countingSubscriptions,
+  gate,
+  macrotasks,
+  settle,
+  setUp,
+  typesOf,
+  withoutSubscribe,
+} from "../support/testing.ts";
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
@@ -1073,7 +1081,7 @@ Deno.test("Executor.recover() performs nothing whose outcome is stored, although
   ];
   await store.append({ workflowId: "a", runId, expectedLength: 1, events });
   for (let i = 0; i < 50; i++) {
-    await hops(i % 5 === 0 ? 1 : 0);
+    await macrotasks(i % 5 === 0 ? 1 : 0);
     await executor.recover();
   }
   assertEquals([await handle.result(), runs], ["by another executor", 0]);

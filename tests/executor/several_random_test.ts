@@ -23,7 +23,7 @@ import {
 import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { gotten, randomEntity, randomEntityProgram, take } from "../support/random_entity.ts";
 import { outcomeOf, playFrom } from "../support/restarts.ts";
-import { hops, settle } from "../support/testing.ts";
+import { macrotasks, settle } from "../support/testing.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
 /** How many random worlds, and the seed of the first one. Change these for a longer run. */
@@ -96,7 +96,7 @@ async function playWorld(seed: number): Promise<void> {
   await executors[0].execute(entity, { id: "root", input: randomEntity(random), timeoutMs: 4000 });
   const plans = Array.from({ length: 25 }, (_, n) => clock.setTimer(random() * 1500, () => void calls.push(act(n))));
   for (let i = 0; i < 400; i++) {
-    await hops(integer(20));
+    await macrotasks(integer(20));
     if (i % 20 === 19) await anyone().recover(); // whoever had a run may be dead
     if ((await inner.count({ status: "running" })) === 0) break;
   }

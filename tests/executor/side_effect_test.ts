@@ -138,6 +138,6 @@ Deno.test("WorkflowContext.sideEffect() is not called once the workflow is cance
     const outside = await ctx.sideEffect(() => ++calls).catch((error) => error.name);
     return [outside, await ctx.shield(() => ctx.sideEffect(() => ++calls))];
   }
-  const { outcome } = await play({ workflow: waits, visits: [{ at: 5, cancel: "enough" }] });
+  const { outcome } = await play({ workflow: waits, deliveries: [{ at: 5, cancel: "enough" }] });
   assertEquals([outcome, calls], ['["CanceledError",1]', 1]);
 });

@@ -5,7 +5,7 @@
 
 import { assert } from "@std/assert";
 import { assertReplays, seeded, simulate } from "@rockpool/workflow/testing";
-import { randomProgram, randomStep, randomVisits } from "../support/random_workflow.ts";
+import { randomDeliveries, randomProgram, randomStep } from "../support/random_workflow.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
 /** How many random workflows, and the seed of the first one. Change these for a longer run. */
@@ -19,11 +19,11 @@ for (const executors of [1, 3]) {
       const random = seeded(seed);
       const workflow = randomProgram([]);
       const steps = [0, 1, 2].map(() => randomStep(random));
-      const visits = randomVisits(random);
-      const signals = visits.flatMap((visit) =>
-        "signal" in visit ? [{ atMs: visit.at, name: visit.signal, payload: visit.payload }] : []
+      const deliveries = randomDeliveries(random);
+      const signals = deliveries.flatMap((one) =>
+        "signal" in one ? [{ atMs: one.at, name: one.signal, payload: one.payload }] : []
       );
-      const [cancel] = visits.flatMap((visit) => "cancel" in visit ? [{ atMs: visit.at, reason: visit.cancel }] : []);
+      const [cancel] = deliveries.flatMap((one) => "cancel" in one ? [{ atMs: one.at, reason: one.cancel }] : []);
       const report = await simulate({
         workflow,
         input: { do: "sequence", steps },

@@ -1,6 +1,6 @@
 /**
  * What of compare and append, and of telling of changes, is the in-memory store's own: messages, costs, listeners in a
- * row. What every store must do is in `testing/store_cases.ts`.
+ * row. What every store must do is in `testing/store/`.
  */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";

@@ -1,5 +1,5 @@
 /**
- * Histories for the tests of the kit's pictures: one event of every type, real ones of random workflows, and hostile ones.
+ * Runs for the tests of the pictures: one event of every type, real runs of random workflows, and hostile ones.
  *
  * @module
  */
@@ -7,12 +7,12 @@
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
 import type { PicturedRun } from "@rockpool/workflow/pictures";
 import { seeded } from "@rockpool/workflow/testing";
-import { randomProgram, randomStep, randomVisits } from "./random_workflow.ts";
+import { randomDeliveries, randomProgram, randomStep } from "./random_workflow.ts";
 import { play } from "./restarts.ts";
 
 const error = { name: "RangeError", message: "No luck" };
 
-/** A run of about ten seconds in which everything happens. Times count from 1,000,000. */
+/** A run of about ten seconds with events of every type. Times begin at 1,000,000. */
 export const everything: PicturedRun = {
   workflowId: "RP-1",
   workflowName: "order",
@@ -53,19 +53,24 @@ export const everything: PicturedRun = {
   ] as WorkflowEvent[]).map((event) => ({ ...event, at: 1_000_000 + event.at })),
 };
 
-/** Real histories of random workflows, each as it ended and as it was half-way. */
+/** Real runs of random workflows: each as it ended, and with half of its history. */
 export async function randomRuns(seeds: number): Promise<PicturedRun[]> {
   const runs = await Promise.all(Array.from({ length: seeds }, async (_, seed): Promise<PicturedRun[]> => {
     const random = seeded(seed);
     const input = { do: "sequence", steps: [1, 2, 3, 4].map(() => randomStep(random)) } as const;
-    const { state } = await play({ workflow: randomProgram([]), input, timeoutMs: 5000, visits: randomVisits(random) });
+    const { state } = await play({
+      workflow: randomProgram([]),
+      input,
+      timeoutMs: 5000,
+      deliveries: randomDeliveries(random),
+    });
     const half = state.history.slice(0, Math.ceil(state.history.length / 2));
     return [state, { ...state, status: "running", history: half }];
   }));
   return runs.flat();
 }
 
-/** Names and values that mean something to terminals, XML or Mermaid, or that are hard to measure. */
+/** Texts that have a meaning for terminals, XML or Mermaid, or whose width is hard to measure. */
 export const EVIL: readonly string[] = [
   ...["end", "", " ", "section x", "title", "click a", "wrap:", "as", "style : #1;", "%%{init: {}}%%", "participant p"],
   ...[
@@ -90,7 +95,7 @@ export const EVIL: readonly string[] = [
   ...["مرحبا עולם नमस्ते สวัสดี ﷽", "W".repeat(5000), "word ".repeat(100), "__proto__", "constructor", "ﬂ°°35¶ß"],
 ];
 
-/** Every event with one hostile text wherever a text stands, at times that make no sense. */
+/** Runs with a hostile text in every place of a text, also at impossible times. */
 export function evilRuns(): PicturedRun[] {
   const put = (value: unknown, text: string): unknown => {
     if (typeof value === "string") return text;
@@ -114,7 +119,7 @@ export function evilRuns(): PicturedRun[] {
   });
 }
 
-/** A long run: so many times an activity, which fails now and then, and a timer; signals between. */
+/** A long run: each round has an activity, which sometimes fails, and a timer; some rounds have a signal. */
 export function longRun(rounds: number, names = 1): Pick<WorkflowState, keyof PicturedRun> {
   const history: WorkflowEvent[] = [{ type: "workflow_started", at: 0, workflowName: "watch" }];
   for (let i = 0; i < rounds; i++) {

@@ -1,6 +1,6 @@
 /**
- * Random workflows that live among others: they answer updates, have children, continue as new, and remember which
- * signals they got over all their generations. What they do between is a random program.
+ * Random workflows that interact: they answer updates, start children, continue as new, and collect the signals of all their
+ * runs. Between these they run steps of a random program.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
 } from "@rockpool/workflow";
 import { randomProgram, randomStep, type Step } from "./random_workflow.ts";
 
-/** What a workflow does, one after the other. */
+/** One thing that a workflow does. It does its parts one after the other. */
 export type Part =
   | { readonly do: "step"; readonly step: Step }
   | { readonly do: "renew" }
@@ -28,18 +28,18 @@ export type Part =
     readonly ms: number;
   };
 
-/** The input of a workflow, and of the generations after it. */
+/** The input of a run, and of the runs that continue it. */
 export interface EntityInput {
   readonly parts: readonly Part[];
   readonly generation: number;
-  /** What it got of signals `n`, in order. */
+  /** The payloads of the signals `n` so far, in order. */
   readonly got: readonly number[];
 }
 
-/** Which signals `n` a workflow got. */
+/** Returns the payloads of the signals `n` so far. */
 export const gotten = defineQuery<readonly number[]>("got");
 
-/** Answers which generation took an update, and how many that one had taken before. Refuses 0, and fails at multiples of 5. */
+/** Returns the generation that handled the update, and how many it had handled before. Refuses 0, and fails for multiples of 5. */
 export const take = defineUpdate<string, number>("take", {
   validate(n) {
     if (n === 0) throw new TypeError("0 is nothing");
@@ -67,7 +67,7 @@ export function randomEntity(random: () => number, depth = 0): EntityInput {
   return { parts: Array.from({ length: 1 + integer(5) }, () => part(false)), generation: 0, got: [] };
 }
 
-/** The code of the random workflows: their children run the same. */
+/** The code of the random workflows. Their children run the same code. */
 export function randomEntityProgram(calls: string[] = []) {
   const program = randomProgram(calls);
   const count = (n: number, { idempotencyKey }: ActivityContext) => {
@@ -91,7 +91,7 @@ export function randomEntityProgram(calls: string[] = []) {
     const listen = async () => {
       for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
     };
-    listen().catch(() => {}); // cancelled
+    listen().catch(() => {}); // the run was canceled
 
     const run = async (part: Part): Promise<void> => {
       switch (part.do) {
@@ -106,7 +106,7 @@ export function randomEntityProgram(calls: string[] = []) {
           if (then === "wait") return void await child.result().catch(() => {});
           await ctx.sleep(ms);
           const reached = then === "cancel" ? child.cancel("enough") : child.signal("n", Math.floor(1000 + ms));
-          return await reached.catch(() => {}); // it has ended
+          return await reached.catch(() => {}); // the child has finished
         }
       }
     };

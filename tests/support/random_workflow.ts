@@ -1,19 +1,24 @@
 /**
- * Random workflows, made of everything that the context offers.
+ * Random workflows that use everything that the context offers.
  *
- * Every instant belongs to one branch: whoever goes on together with others sleeps for a time of its own before it calls
- * an activity. So what a workflow comes to follows from its steps and from what comes from outside, restarts or not.
+ * No two branches continue at the same time: a branch that continues together with others sleeps for a time of its own before
+ * it calls an activity. So the result follows from the steps and the deliveries, with restarts or without.
  *
  * @module
  */
 
 import { type ActivityContext, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
-import { noting, type Visit } from "./restarts.ts";
+import { type Delivery, noting } from "./restarts.ts";
 import { settle } from "./testing.ts";
 
-/** What a workflow does. `gapMs` is what it sleeps before it goes on where others may go on as well. */
+/** A step of a workflow. `gapMs` is how long it sleeps after a wait that can end together with others. */
 export type Step =
-  | { readonly do: "activity"; readonly failures: number; readonly slow: boolean; readonly timeoutMs?: number }
+  | {
+    readonly do: "activity";
+    readonly failures: number;
+    readonly slow: boolean;
+    readonly timeoutMs: number | undefined;
+  }
   | { readonly do: "sleep"; readonly ms: number }
   | { readonly do: "signal"; readonly name: string; readonly timeoutMs: number | undefined; readonly gapMs: number }
   | { readonly do: "next"; readonly ms: number; readonly gapMs: number }
@@ -28,7 +33,7 @@ export type Step =
   | { readonly do: "all" | "race"; readonly gaps: readonly number[]; readonly steps: readonly Step[] }
   | { readonly do: "fail" };
 
-/** Draws from a list of weights. */
+/** Draws from a weighted list. */
 function draw<T>(random: () => number, weights: readonly (readonly [number, () => T])[]): T {
   let left = random() * weights.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, make] of weights) if ((left -= weight) < 0) return make();
@@ -38,7 +43,7 @@ function draw<T>(random: () => number, weights: readonly (readonly [number, () =
 /**
  * Makes a random step.
  *
- * @param endless Whether it may wait for what may never come: not in a shield, where no timeout of the workflow reaches it.
+ * @param endless Whether it may wait without a timeout. In a shield it may not, because a cancellation does not end it.
  */
 export function randomStep(random: () => number, depth = 0, endless = true): Step {
   const integer = (below: number) => Math.floor(random() * below);
@@ -75,20 +80,20 @@ export function randomStep(random: () => number, depth = 0, endless = true): Ste
   ]);
 }
 
-/** What comes from outside of a random workflow. */
-export function randomVisits(random: () => number): Visit[] {
-  const visits: Visit[] = Array.from({ length: Math.floor(random() * 6) }, (_, payload) => {
+/** Makes random deliveries to a random workflow. */
+export function randomDeliveries(random: () => number): Delivery[] {
+  const deliveries: Delivery[] = Array.from({ length: Math.floor(random() * 6) }, (_, payload) => {
     return { at: random() * 1200, signal: random() < 0.5 ? "s" : "t", payload };
   });
-  if (random() < 0.15) visits.push({ at: random() * 1500, cancel: "random" });
-  return visits;
+  if (random() < 0.15) deliveries.push({ at: random() * 1500, cancel: "random" });
+  return deliveries;
 }
 
 /**
  * The code of the random workflows.
  *
- * @param calls Where the calls of activities are noted.
- * @param version Of the code: 1 from before the changes of the steps `patched`, 2 from after them.
+ * @param calls Collects the calls of activities.
+ * @param version The version of the code: 1 before the changes of the steps `patched`, 2 after them.
  */
 export function randomProgram(calls: string[], version: 1 | 2 = 2) {
   const work = noting(calls)("work", async (step: { failures: number; slow: boolean }, context: ActivityContext) => {

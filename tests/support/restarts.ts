@@ -1,10 +1,9 @@
 /**
- * Runs a workflow with restarts, each of which can be an upgrade to other code, and from any event of a history on: what
- * `crashTest()` does not do. Everything happens on one virtual clock, what comes from outside comes at a given time, and a
- * restart takes none: so a run with restarts must come to the same result and the same history as one without.
+ * Runs a workflow with restarts, each of which can change its code, or from any event of a history on. `crashTest()` does
+ * neither. Everything happens on one virtual clock, deliveries come at given times, and a restart takes no time. So a run
+ * with restarts must have the same result and the same history as one without.
  *
- * That holds if the workflow itself leaves nothing to chance: of branches that go on at the same instant, one at most may
- * call an activity.
+ * That holds if the workflow is deterministic: of branches that continue at the same time, at most one may call an activity.
  *
  * @module
  */
@@ -20,25 +19,25 @@ import {
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
 
-/** What comes from outside, and when: a signal, or the request to cancel. */
-export type Visit =
+/** A signal or a cancellation, and when it is delivered. */
+export type Delivery =
   | { readonly at: number; readonly signal: string; readonly payload?: string | number }
   | { readonly at: number; readonly cancel: string };
 
-/** A workflow and what happens to it. Made anew for every run. */
+/** A workflow and what happens to it. A new one is made for every run. */
 export interface Scene {
   // deno-lint-ignore no-explicit-any -- a workflow of any input
   readonly workflow: Workflow<any>;
   readonly input?: unknown;
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** The option of its executors. */
-  readonly dormantAfterMs?: number;
-  readonly visits?: readonly Visit[];
-  /** What was really called, as {@linkcode noting} notes it. */
+  readonly dormantAfterMs?: number | undefined;
+  readonly deliveries?: readonly Delivery[];
+  /** The calls of activities, collected by {@linkcode noting}. */
   readonly calls?: string[];
 }
 
-/** Where an executor is stopped: at its n-th append, before it is carried out or after, with the answer lost. */
+/** Where an executor is stopped: at its n-th append, before it is carried out, or after it with the answer lost. */
 export interface Stop {
   readonly append: number;
   readonly side: "before" | "after";
@@ -48,11 +47,11 @@ export interface Stop {
 export interface Ended {
   readonly outcome: string;
   readonly state: WorkflowState;
-  /** How many executors were stopped on the way. */
+  /** How many executors were stopped. */
   readonly stops: number;
 }
 
-/** Makes activities that note every call: the run's ID and the position. */
+/** Makes activities that collect the idempotency key of every call: the run ID and the position. */
 export function noting(calls: string[]) {
   return <Input, Output>(
     name: string,
@@ -66,7 +65,7 @@ export function noting(calls: string[]) {
   };
 }
 
-/** Says how a run ended, so that it can be compared. */
+/** Describes how a run ended, for a comparison. */
 export function outcomeOf(result: Promise<unknown>): Promise<string> {
   return result.then((value) => JSON.stringify(value) ?? "undefined", describe);
 }
@@ -80,8 +79,8 @@ function describe(error: unknown): string {
 }
 
 /**
- * The history, an event a line, without what is another in every run. Events of the same time are sorted: which of two
- * branches has its command stored first says nothing.
+ * Writes a history with one event a line, without stacks and signal IDs. Events of the same time are sorted, because the order
+ * in which two branches store their commands does not matter.
  */
 export function textOf(history: readonly WorkflowEvent[]): string {
   const hide = (key: string, value: unknown) => key === "stack" || key === "signalId" ? undefined : value;
@@ -99,9 +98,9 @@ export function textOf(history: readonly WorkflowEvent[]): string {
 /**
  * Plays a scene to its end.
  *
- * @param scene The scene, or what it is for the executor that was preceded by so many others.
- * @param stopOf Where that executor is stopped; nowhere if it does not say.
- * @param from What is stored at first; by default, that the run has started.
+ * @param scene The scene, or a function that returns it for an executor, given the number of executors before it.
+ * @param stopOf Where an executor is stopped, given the same number; `undefined` for nowhere.
+ * @param from What is stored at first; by default only the start of the run.
  */
 export async function play(
   scene: Scene | ((stops: number) => Scene),
@@ -110,7 +109,8 @@ export async function play(
 ): Promise<Ended> {
   const sceneOf = typeof scene === "function" ? scene : () => scene;
   const { input, timeoutMs } = sceneOf(0);
-  const started = { type: "workflow_started", at: 0, workflowName: "scene", input, timeoutMs } as const;
+  const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+  const started = { type: "workflow_started", at: 0, workflowName: "scene", input, ...timeout } as const;
   const { runId, history } = from ?? { runId: "run", history: [started] };
   const clock = new VirtualClock({ startAt: history.at(-1)!.at });
   const store = new FaultyStore();
@@ -124,25 +124,25 @@ export async function play(
   }
 }
 
-/** Plays a scene to its end from the first events of a run on; a negative number leaves out so many at the end. */
+/** Plays a scene to its end after the first `length` events of a run; a negative length omits events at the end. */
 export function playFrom(scene: Scene, { runId, history }: WorkflowState, length: number): Promise<Ended> {
   return play(scene, undefined, { runId, history: history.slice(0, length) });
 }
 
-/** What is told of a run that has ended, by an executor that had no part in it. */
+/** The outcome of a finished run, from an executor that did not run it. */
 async function storedOutcome(store: FaultyStore): Promise<string> {
   await using executor = new Executor({ store });
   return await outcomeOf((await executor.handle("a")).result());
 }
 
-/** One executor's part of the run; answers how it ended, or nothing if the executor was stopped. */
+/** One executor's part of the run. Returns how the run ended, or `undefined` if the executor was stopped. */
 async function live(
   scene: Scene,
   store: FaultyStore,
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, visits = [], calls = [], dormantAfterMs } = scene;
+  const { workflow, deliveries = [], calls = [], dormantAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
   const workflows = { scene: workflow };
@@ -164,26 +164,26 @@ async function live(
   store.before.append = count("before");
   store.after.append = count("after");
 
-  const visiting: Promise<void>[] = [];
-  const visit = async (one: Visit) => {
+  const sending: Promise<void>[] = [];
+  const send = async (one: Delivery) => {
     clock.hold();
     try {
       if ("cancel" in one) await executor.cancel("a", one.cancel);
       else await executor.signal("a", one.signal, one.payload);
     } catch {
-      // The run is over, or the process is gone.
+      // The run is finished, or the process is gone.
     }
     clock.release();
   };
-  const plans = visits.filter((one) => !before.history.some((event) => isOf(event, one)))
-    .map((one) => clock.setTimer(Math.max(one.at, clock.now()), () => void visiting.push(visit(one))));
+  const plans = deliveries.filter((one) => !before.history.some((event) => isOf(event, one)))
+    .map((one) => clock.setTimer(Math.max(one.at, clock.now()), () => void sending.push(send(one))));
 
   const [handle = await executor.handle("a")] = await executor.recover();
   clock.release();
   const outcome = await Promise.race([outcomeOf(handle.result()), stopped.promise]);
   for (const cancel of plans) cancel();
   await executor.close();
-  await Promise.all(visiting);
+  await Promise.all(sending);
   store.before.append = store.after.append = undefined;
   if (gone) clock.release();
 
@@ -194,12 +194,13 @@ async function live(
   return gone ? undefined : outcome;
 }
 
-function isOf(event: WorkflowEvent, visit: Visit): boolean {
-  if ("cancel" in visit) return event.type === "cancel_requested";
-  return event.type === "signal_received" && event.name === visit.signal && event.payload === visit.payload;
+/** Whether an event records a delivery. */
+function isOf(event: WorkflowEvent, delivery: Delivery): boolean {
+  if ("cancel" in delivery) return event.type === "cancel_requested";
+  return event.type === "signal_received" && event.name === delivery.signal && event.payload === delivery.payload;
 }
 
-/** Throws if two runs did not come to the same. */
+/** Throws if two runs differ in their outcome, status or history. */
 export function assertSame(actual: Ended, expected: Ended, message: string): void {
   const [text, wanted] = [actual, expected].map(({ outcome, state }) =>
     `${outcome}\n${state.status}\n${textOf(state.history)}`

@@ -1,8 +1,7 @@
 /**
- * What an `InMemoryStore` must do, in its simplest form: an array in order of creation that is searched from end to end.
+ * A model of an `InMemoryStore` in the simplest form: an array in order of creation, with linear search.
  *
- * Written down from the documentation once more, and otherwise. Time is the clock's; `expire` is called before a call of
- * the store that it is compared with.
+ * It is written from the documentation, independently of the store. A test calls `expire` before each call of the store.
  *
  * @module
  */
@@ -18,15 +17,15 @@ import type {
   WorkflowStatus,
 } from "@rockpool/workflow";
 
-/** Why a call is refused; empty if it is not. */
+/** The error code of a refused call; empty if it is not refused. */
 export type Refusal = "" | "conflict" | "capacity_exceeded";
 
-/** A workflow. */
+/** A stored workflow. */
 export interface Kept {
-  /** Grows with every creation. */
+  /** The place in the order of creation. */
   readonly place: number;
   readonly state: WorkflowState;
-  /** Which one it was to finish, and when; `undefined` while it runs. */
+  /** The place in the order in which workflows finished, and when; `undefined` while it is running. */
   readonly finished: { readonly turn: number; readonly at: number } | undefined;
 }
 
@@ -36,7 +35,7 @@ const ENDINGS: Partial<Record<WorkflowEvent["type"], WorkflowStatus>> = {
   workflow_canceled: "canceled",
 };
 
-/** Whether a state has everything that a filter names. */
+/** Whether a state matches a filter. */
 export function isWanted(state: WorkflowState, filter: WorkflowFilter): boolean {
   const { status, workflowName, idPrefix, labels = {}, createdAfter, createdBefore } = filter;
   return (status === undefined || [status].flat().includes(state.status)) &&
@@ -50,7 +49,7 @@ export function isWanted(state: WorkflowState, filter: WorkflowFilter): boolean 
 }
 
 export class StoreModel {
-  /** What listeners have been told. */
+  /** The changes that listeners were called with. */
   readonly changes: [workflowId: string, historyLength: number | null][] = [];
   readonly #clock: Clock;
   readonly #options: InMemoryStoreOptions;
@@ -71,7 +70,7 @@ export class StoreModel {
     return this.#find(workflowId)?.state;
   }
 
-  /** What a filter wants, in its order; all that comes after the place `after`. */
+  /** The workflows that match a filter, in its order, after the place `after`. */
   select(filter: WorkflowFilter, after?: number): Kept[] {
     const kept = filter.order === "desc" ? this.#kept.toReversed() : this.#kept;
     const start = after === undefined ? -Infinity : filter.order === "desc" ? -after : after;

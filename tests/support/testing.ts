@@ -1,6 +1,5 @@
 /**
- * What several tests of the executor share: stores with and without subscriptions, and ways to wait without a
- * clock.
+ * What many tests share: executors with a virtual clock, stores with and without subscriptions, and waits without a clock.
  *
  * @module
  */
@@ -18,7 +17,7 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 
-/** An executor whose time is virtual and whose delays have no jitter. */
+/** Makes an executor with a virtual clock and without jitter. */
 export function setUp<Store extends WorkflowStore = InMemoryStore>(
   { startAt, ...options }: Partial<Omit<ExecutorOptions, "store">> & { store?: Store; startAt?: number } = {},
 ): { store: Store; clock: VirtualClock; executor: Executor } {
@@ -28,7 +27,7 @@ export function setUp<Store extends WorkflowStore = InMemoryStore>(
   return { store, clock, executor };
 }
 
-/** A store without the optional `subscribe`. */
+/** Makes a store without the optional `subscribe`. */
 export function withoutSubscribe(inner: InMemoryStore = new InMemoryStore()): WorkflowStore {
   return {
     save: (state) => inner.save(state),
@@ -39,7 +38,7 @@ export function withoutSubscribe(inner: InMemoryStore = new InMemoryStore()): Wo
   };
 }
 
-/** A store that knows how many subscriptions it has. */
+/** Makes a store that counts its subscriptions. */
 export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()) {
   const store = {
     ...withoutSubscribe(inner),
@@ -59,26 +58,26 @@ export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()
 /** The types of a history's events. */
 export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);
 
-/** The events of one type, to look at without the rest of their type. */
+/** The events of one type, loosely typed. */
 export const ofType = (history: readonly WorkflowEvent[], type: WorkflowEvent["type"]): Record<string, unknown>[] =>
   history.filter((event) => event.type === type) as never;
 
-/** Lets all microtasks and some turns of the event loop pass. */
-export const settle = (): Promise<void> => hops(50);
+/** Lets all microtasks and some macrotasks pass. */
+export const settle = (): Promise<void> => macrotasks(50);
 
-/** Lets all microtasks and so many turns of the event loop pass. */
-export async function hops(count: number): Promise<void> {
+/** Lets all microtasks and this many macrotasks pass. */
+export async function macrotasks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
-/** A promise to hold things up with. */
+/** Makes a promise that a test resolves with `open`. */
 export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void } {
   let open!: (value: T) => void;
   const promise = new Promise<T>((resolve) => open = resolve);
   return { promise, open };
 }
 
-/** Collects all garbage, now. */
+/** Runs the garbage collector. */
 export function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   runInNewContext("gc")();

@@ -1,5 +1,5 @@
 /**
- * What must hold of every history, whoever wrote it.
+ * The invariants of every history.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 import type { WorkflowState } from "@rockpool/workflow";
 
 /**
- * Throws if a history is none that an executor writes: something happened twice, or before it was asked for, or after the end.
+ * Throws if no executor can have written a history: something happened twice, before it was started, or after the end.
  *
- * @param what Whose history it is, for the message.
+ * @param what Names the history in the message.
  */
 export function assertWellFormed(what: string, { workflowId, status, history }: WorkflowState): void {
   const seen = new Set<string>();

@@ -1,0 +1,106 @@
+/** Every options object of the kit refuses unknown names, and names the likely one. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import type { WorkflowContext } from "@rockpool/workflow";
+import {
+  assertReplays,
+  crashTest,
+  FaultyStore,
+  simulate,
+  storeCases,
+  TestExecutor,
+  testStore,
+} from "@rockpool/workflow/testing";
+
+const workflow = (_ctx: WorkflowContext) => {};
+const factory = () => new FaultyStore();
+
+/** Calls with an unknown option, and the error. */
+const REFUSED: [call: (option: object) => unknown, option: object, message: string][] = [
+  [
+    (option) => crashTest(workflow, option),
+    { singals: [] },
+    'Cannot crash-test: "options" has no option "singals"; did you mean "signals"?',
+  ],
+  [
+    (option) => simulate({ workflow, ...option }),
+    { executor: {}, executers: 2 },
+    'Cannot simulate: "scenario" has no option "executers"; did you mean "executors"?',
+  ],
+  [
+    (option) => simulate({ workflow, rates: option }),
+    { crashs: 1 },
+    'Cannot simulate: "rates" has no option "crashs"; did you mean "crash"?',
+  ],
+  [
+    (option) => simulate({ workflow }, option),
+    { seed: 1 },
+    'Cannot simulate: "options" has no option "seed"; did you mean "seeds"?',
+  ],
+  [
+    (option) => storeCases(option),
+    { timeout: 1 },
+    'Cannot make the cases of a store: "options" has no option "timeout"; did you mean "timeoutMs"?',
+  ],
+  [
+    (option) => testStore(() => {}, factory, option),
+    { Name: "x" },
+    'Cannot test a store: "options" has no option "Name"; did you mean "name"?',
+  ],
+  [
+    (option) => new TestExecutor(option),
+    { activites: [] },
+    'Cannot create an executor: "options" has no option "activites"; did you mean "activities"?',
+  ],
+  [
+    (option) => new TestExecutor(option),
+    { deadlockMs: 5 },
+    'Cannot create an executor: "options" has no option "deadlockMs"; did you mean "deadlockAfterMs"?',
+  ],
+  [
+    (option) => new FaultyStore(undefined, option),
+    { latency: [1, 2] },
+    'Cannot create a faulty store: "options" has no option "latency"; did you mean "latencyMs"?',
+  ],
+  [
+    (option) => assertReplays(workflow, "x", option),
+    { workflow },
+    'Cannot replay histories: "options" has no option "workflow"; did you mean "workflows"?',
+  ],
+];
+
+Deno.test("The kit refuses unknown options, and names the likely one", async () => {
+  for (const [call, option, message] of REFUSED) {
+    await assertRejects(async () => await call(option), TypeError, message);
+  }
+});
+
+Deno.test("The kit accepts options that are undefined", async () => {
+  const nothing = {
+    activities: undefined,
+    workflows: undefined,
+    setUp: undefined,
+    store: undefined,
+    signals: undefined,
+  };
+  await crashTest(workflow, {
+    ...nothing,
+    effects: undefined,
+    check: undefined,
+    deaths: undefined,
+    onDeath: undefined,
+  });
+  await simulate({ workflow, ...nothing, rates: { crash: undefined }, executors: undefined, maxDelayMs: undefined }, {
+    seeds: [1],
+  });
+  const faults = {
+    seed: undefined,
+    failBefore: undefined,
+    latencyMs: undefined,
+    clock: undefined,
+    suppress: undefined,
+  };
+  await new FaultyStore(undefined, faults).list();
+  await using _executor = new TestExecutor({ store: undefined, clock: undefined, deadlockAfterMs: undefined });
+  assertEquals(storeCases({ tier: undefined, reopen: undefined, subscribe: undefined }).length, storeCases().length);
+});
