@@ -1,13 +1,14 @@
 /**
- * Time as a parameter: the system's clock, and a virtual one that jumps.
+ * Time as a parameter: the clock of the system, and a virtual clock that jumps.
  *
- * Owns the only calls of `Date.now`, `setTimeout`, `clearTimeout` and `Math.random` in the package. Does not know what waits for a
+ * Owns the only calls of `Date.now`, `setTimeout`, `clearTimeout` and `Math.random` in the package. Does not know who waits for a
  * timer.
  *
- * 1. A timer never fires before it is due, however long the wait is.
+ * 1. A timer never fires before it is due, even after a very long wait.
  * 2. A virtual clock fires timers in the order of their due times, then in the order in which they were set.
- * 3. A virtual clock moves only when told to, or when the last `hold` is taken back and a timer is set.
- * 4. A virtual clock that is told to move goes from timer to timer: what one sets going is done before the next one fires.
+ * 3. A virtual clock moves only by a call, or when the last `hold` is released and a timer is set.
+ * 4. A virtual clock that is moved by a call goes from timer to timer. All work that a timer starts is done before the next timer
+ *    fires.
  *
  * @example
  * ```ts
@@ -27,36 +28,42 @@
  */
 
 import { TimerQueue } from "./util/timer_queue.ts";
-import { checkFunction, checkNumber, invalid } from "./util/check.ts";
+import { checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
 import { Deferred } from "./util/deferred.ts";
 import { macrotask } from "./util/macrotask.ts";
 
-/** Gives an executor its time and its timers. */
+/**
+ * The time and the timers of an executor.
+ *
+ * @category Time
+ */
 export interface Clock {
-  /** The time, in milliseconds since the epoch. */
+  /** Returns the time, in milliseconds since the epoch. */
   now(): number;
   /**
    * Calls `callback` once, not before `dueAt` and not before this call has returned.
    *
-   * @param dueAt In milliseconds since the epoch; in the past means as soon as possible, `Infinity` never.
-   * @returns A function that clears the timer; it may be called at any time, any number of times.
+   * @param dueAt In milliseconds since the epoch. A time in the past means as soon as possible, `Infinity` means never.
+   * @returns A function that clears the timer. It can be called at any time, more than once.
    */
   setTimer(dueAt: number, callback: () => void): () => void;
   /**
-   * Optional: something goes on that is not waiting for a timer. Counted.
+   * Optional: work has begun that does not wait for a timer. Calls are counted.
    *
-   * @param working Whether it ends by itself: an executor's turn, say, or the write of a store. An activity may not.
+   * @param working Whether the work ends by itself, such as a turn of an executor or a write of a store. An activity may not.
    */
   hold?(working?: boolean): void;
-  /** Optional: takes one `hold` back, of the same kind. */
+  /** Optional: ends one `hold` of the same kind. */
   release?(working?: boolean): void;
 }
 
-/** `setTimeout` takes a signed number of 32 bits and fires at once on anything above: about 24.8 days. */
+/** The longest time that `setTimeout` accepts: about 24.8 days. With a longer time it fires at once. */
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
 /**
- * The clock of the machine. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work.
+ * The clock of the system. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work.
+ *
+ * @category Time
  */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -66,39 +73,51 @@ export const systemClock: Clock = {
     const wait = () => {
       id = setTimeout(fire, Math.min(Math.max(0, Math.ceil(dueAt - Date.now())), MAX_TIMEOUT_MS));
     };
-    // A timeout can be early: it was one part of a long wait, or the runtime's timer is ahead of `Date.now`.
+    // A timeout can be too early: it ends one part of a long wait, or the runtime's timer is ahead of `Date.now`.
     const fire = () => Date.now() < dueAt ? wait() : callback();
     wait();
     return () => clearTimeout(id);
   },
 };
 
-/** Numbers from 0 to below 1 from the machine: `Math.random`, read at each call. */
+/**
+ * Returns a random number from 0 to below 1. Reads `Math.random` at each call.
+ *
+ * @category Time
+ */
 export const systemRandom = (): number => Math.random();
 
-/** Options of a {@linkcode VirtualClock}. */
+/**
+ * Options of a {@linkcode VirtualClock}.
+ *
+ * @category Time
+ */
 export interface VirtualClockOptions {
   /**
-   * The time that it shows at first, in milliseconds since the epoch.
+   * The time at the start, in milliseconds since the epoch.
    *
    * @default {0}
    */
-  readonly startAt?: number;
+  readonly startAt?: number | undefined;
   /**
-   * Whether it jumps to the next timer when nobody holds it any more. If not, time passes by hand only: by `advance`,
-   * `advanceTo` and `runUntilIdle`.
+   * Whether the clock jumps to the next timer once nobody holds it. If not, it is moved only by `advance`, `advanceTo`,
+   * `runUntilIdle` and `next`.
    *
    * @default {true}
    */
-  readonly autoAdvance?: boolean;
+  readonly autoAdvance?: boolean | undefined;
 }
+
+const OPTIONS: Readonly<Record<keyof VirtualClockOptions, true>> = { startAt: true, autoAdvance: true };
 
 /**
  * A clock that jumps to the next timer as soon as all runs of its executors are idle. A run that waits for an activity
- * is not idle: the clock cannot know what the activity waits for. Move it by hand with {@linkcode advance} to see an
- * activity time out.
+ * is not idle: the clock cannot know what the activity waits for. To see an activity time out, move the clock with
+ * {@linkcode VirtualClock.advance}.
  *
- * @example Time by hand
+ * @category Time
+ *
+ * @example A clock that is moved by calls
  * ```ts
  * import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
  * import { assertEquals } from "@std/assert";
@@ -116,50 +135,52 @@ export interface VirtualClockOptions {
  * ```
  */
 export class VirtualClock implements Clock {
-  /** Whether it jumps to the next timer when nobody holds it any more. */
+  /** Whether the clock jumps to the next timer once nobody holds it. */
   readonly autoAdvance: boolean;
   readonly #startAt: number;
   readonly #timers = new TimerQueue();
   #now: number;
   #holds = 0;
-  /** How many of them end by themselves. */
+  /** How many of the holds end by themselves. */
   #working = 0;
-  /** How many calls move it just now. It does not jump meanwhile, but after the last of them, if it would have. */
+  /** How many calls are moving the clock. A jump that is due meanwhile takes place after the last of them. */
   #moves = 0;
   #missedJump = false;
   #jumping = false;
   #changed: Deferred<void> | undefined;
-  /** What callbacks of `at` threw while it was moved. */
+  /** Errors that callbacks of `at` threw during a move. */
   readonly #failures: unknown[] = [];
 
   /**
    * Makes a clock that stands still.
    *
-   * @param options Where to start, and whether it jumps.
+   * @param options The time at the start, and whether the clock jumps.
+   * @throws {TypeError} If `options` is no object or has an unknown option.
    * @throws {RangeError} If `startAt` is not a finite number.
    */
   constructor(options: VirtualClockOptions = {}) {
+    checkOptions(options, OPTIONS, "create a clock");
     const { startAt = 0, autoAdvance = true } = options;
     checkNumber("startAt", startAt, -Infinity, "create a clock");
     this.#now = this.#startAt = startAt;
     this.autoAdvance = autoAdvance;
   }
 
-  /** The time that it shows, in milliseconds since the epoch. */
+  /** Returns the time, in milliseconds since the epoch. */
   now(): number {
     return this.#now;
   }
 
   /**
-   * Whether nothing happens any more unless somebody does something from outside: nobody holds the clock, and there is no
-   * timer that it would go to by itself.
+   * Whether nothing can happen without a new call: nobody holds the clock, and there is no timer to which it jumps by
+   * itself.
    */
   get idle(): boolean {
     return this.#holds === 0 && this.#moves === 0 &&
       !(this.autoAdvance && (this.#timers.peek()?.dueAt ?? Infinity) < Infinity);
   }
 
-  /** Resolves when it is {@linkcode idle}, without moving it. */
+  /** Resolves when the clock is {@linkcode VirtualClock.idle}. Does not move it. */
   async whenIdle(): Promise<void> {
     while (!this.idle) await this.#change();
   }
@@ -172,16 +193,16 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Calls `callback` at a time of its own: "on day 3 the customer approves". Time stands still until it is done, so it must
-   * not wait for what takes time.
+   * Calls `callback` at a time: "on day 3 the customer approves". The clock stands still until `callback` is done, so it must
+   * not wait for a timer of this clock.
    *
-   * What it throws is thrown by the `advance`, `advanceTo` or `runUntilIdle` that is under way. If the clock jumps by itself,
-   * it is an unhandled rejection.
+   * An error of `callback` is thrown by the call of `advance`, `advanceTo` or `runUntilIdle` that moves the clock. If the clock
+   * jumps by itself, the error is an unhandled rejection.
    *
-   * @param ms When, in milliseconds after the time that the clock showed at first, from 0; if that is past, then as soon as
-   * the clock fires timers.
-   * @param callback What to do.
-   * @returns A function that takes it back; it may be called at any time, any number of times.
+   * @param ms When, in milliseconds after the start of the clock, from 0. If that is in the past, then as soon as the clock
+   * fires timers.
+   * @param callback The function to call.
+   * @returns A function that cancels the call. It can be called at any time, more than once.
    * @throws {RangeError} If `ms` is not a finite number from 0.
    * @throws {TypeError} If `callback` is not a function.
    */
@@ -202,9 +223,9 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Keeps the clock from jumping until {@linkcode release} is called as often. It can be moved by hand meanwhile.
+   * Keeps the clock from jumping until {@linkcode VirtualClock.release} is called as often. It can still be moved by calls.
    *
-   * @param working Whether a move by hand waits as well.
+   * @param working Whether moves by calls wait too.
    */
   hold(working = false): void {
     this.#holds++;
@@ -212,30 +233,31 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Takes one {@linkcode hold} back; the last one lets the clock jump from timer to timer until it is held again.
+   * Ends one {@linkcode VirtualClock.hold}. After the last one, the clock jumps from timer to timer until it is held again.
    *
-   * @param working As it was held.
+   * @param working The argument of that `hold`.
    * @throws {RangeError} If nobody holds the clock.
    */
   release(working = false): void {
     if (this.#holds === 0) throw new RangeError("Cannot release the clock: nobody holds it");
     this.#holds--;
     if (working) this.#working--;
-    this.#tell();
+    this.#notify();
     if (this.autoAdvance && this.#holds === 0) this.#jump();
   }
 
   /**
-   * Moves the clock forward and fires on the way every timer that is due, each at its time. What a timer sets going comes to
-   * rest before the next one fires, and sets timers that fire as well: a loop of sleeps goes round. An activity that runs is
-   * not waited for, so that its time can run out.
+   * Moves the clock forward and fires each timer that is due on the way, at its time. The work that a timer starts is finished
+   * before the next timer fires. Timers that this work sets fire too, so a loop of sleeps runs on. Running activities are not
+   * waited for, so that they can time out.
    *
-   * A clock that jumps by itself goes on afterwards, unless somebody holds it.
+   * A clock that jumps by itself continues to jump afterwards, unless somebody holds it.
    *
    * @param ms How far, in milliseconds, from 0.
-   * @returns When it is there, and everybody is at rest. If nothing goes on, it has moved when the call returns.
+   * @returns Resolves when the clock has moved and all work is finished. If there is no work, the clock has moved when the call
+   * returns.
    * @throws {RangeError} If `ms` is not a finite number from 0.
-   * @throws What a callback of {@linkcode at} threw.
+   * @throws What a callback of {@linkcode VirtualClock.at} threw.
    */
   async advance(ms: number): Promise<void> {
     checkNumber("ms", ms, 0, "advance the clock");
@@ -243,11 +265,11 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Moves the clock like {@linkcode advance}, to a certain time.
+   * Moves the clock like {@linkcode VirtualClock.advance}, to a given time.
    *
    * @param time In milliseconds since the epoch, from now.
-   * @throws {RangeError} If `time` is past or not a finite number.
-   * @throws What a callback of {@linkcode at} threw.
+   * @throws {RangeError} If `time` is in the past or not a finite number.
+   * @throws What a callback of {@linkcode VirtualClock.at} threw.
    */
   async advanceTo(time: number): Promise<void> {
     checkNumber("time", time, this.#now, "advance the clock");
@@ -255,19 +277,19 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets everything run, and moves the clock from timer to timer, until nobody can go on and no timer is set. Runs that wait
-   * for something else, such as a signal, stay as they are. Activities are waited for, and so is whoever holds the clock.
+   * Moves the clock from timer to timer until there is no work and no timer. Waits for activities and for everybody who holds
+   * the clock. Runs that wait for something else, such as a signal, keep waiting.
    *
-   * @throws What a callback of {@linkcode at} threw.
+   * @throws What a callback of {@linkcode VirtualClock.at} threw.
    */
   async runUntilIdle(): Promise<void> {
-    await new Promise<void>(macrotask); // what was called just now may not have begun
+    await new Promise<void>(macrotask); // work that was just requested may not hold the clock yet
     await this.#move(Infinity);
   }
 
   /**
-   * Moves the clock to the next timer and fires that, at once: whoever holds the clock, and whatever goes on. A store that
-   * takes virtual time needs it, since the executor that waits for it holds the clock.
+   * Moves the clock to the next timer and fires it, at once, even if the clock is held. A store that takes virtual time needs
+   * this, because the executor that waits for the store holds the clock.
    *
    * @returns Whether there was a timer.
    */
@@ -275,12 +297,12 @@ export class VirtualClock implements Clock {
     return this.#fireNext(Infinity);
   }
 
-  /** Resolves when somebody holds the clock no more, or has moved it. */
+  /** Resolves when a hold or a move has ended. */
   #change(): Promise<void> {
     return (this.#changed ??= new Deferred()).promise;
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#changed?.resolve();
     this.#changed = undefined;
   }
@@ -295,8 +317,8 @@ export class VirtualClock implements Clock {
       if (until < Infinity) this.#now = Math.max(this.#now, until);
     } finally {
       this.#moves--;
-      this.#tell();
-      if (this.#missedJump) macrotask(this.#jump); // whoever waits for the move speaks first
+      this.#notify();
+      if (this.#missedJump) macrotask(this.#jump); // after those who wait for the move
       this.#missedJump = false;
     }
   }

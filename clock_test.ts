@@ -6,6 +6,7 @@ import {
   InMemoryStore,
   systemClock,
   VirtualClock,
+  type VirtualClockOptions,
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { systemRandom } from "./clock.ts";
@@ -13,7 +14,7 @@ import { gate, settle, setUp } from "./tests/support/testing.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Puts a `setTimeout` in place that fires only when told to, and answers the delays that it was given. */
+/** Replaces `setTimeout` by one that fires only in a call of `fire`, and records the delays. */
 function stubTimeouts() {
   const real = { setTimeout, clearTimeout, now: Date.now };
   const set = new Map<number, { delayMs: number; fire: () => void }>();
@@ -32,7 +33,7 @@ function stubTimeouts() {
   return {
     delays,
     pending: () => set.size,
-    /** Fires what is set, `lateMs` after its time; before it if that is negative. */
+    /** Fires the pending timeouts, `lateMs` too late; too early if that is negative. */
     fire(lateMs = 0) {
       for (const [id, { delayMs, fire }] of [...set]) {
         set.delete(id);
@@ -78,7 +79,7 @@ Deno.test("systemClock.setTimer() fires once, when it is due and not before", ()
   assertEquals(fired, 1);
 });
 
-Deno.test("systemClock.setTimer() fires after the call when it is due already", () => {
+Deno.test("systemClock.setTimer() fires after the call when it is already due", () => {
   using time = new FakeTime(1_000);
   for (const dueAt of [1_000, 5, 0, -1, -Infinity]) {
     let fired = 0;
@@ -89,7 +90,7 @@ Deno.test("systemClock.setTimer() fires after the call when it is due already", 
   }
 });
 
-Deno.test("systemClock.setTimer() does not fire before a due time that is no whole number", () => {
+Deno.test("systemClock.setTimer() does not fire before a due time that is not an integer", () => {
   using time = new FakeTime(1_000);
   let firedAt = 0;
   systemClock.setTimer(1_000.25, () => firedAt = Date.now());
@@ -97,7 +98,7 @@ Deno.test("systemClock.setTimer() does not fire before a due time that is no who
   assertEquals(firedAt, 1_001);
 });
 
-Deno.test("systemClock.setTimer() waits 30 days in parts that setTimeout can take", () => {
+Deno.test("systemClock.setTimer() waits 30 days in parts that setTimeout accepts", () => {
   using timeouts = stubTimeouts();
   let fired = 0;
   systemClock.setTimer(1_000 + 30 * DAY_MS, () => fired++);
@@ -129,7 +130,7 @@ Deno.test("systemClock.setTimer() waits again when the timeout is early", () => 
   assertEquals([fired, timeouts.delays, timeouts.pending()], [1, [100, 2, 1], 0]);
 });
 
-Deno.test("systemClock.setTimer() waits again when the machine's time was turned back", () => {
+Deno.test("systemClock.setTimer() waits again when the system's time was turned back", () => {
   using timeouts = stubTimeouts();
   let fired = 0;
   systemClock.setTimer(1_100, () => fired++);
@@ -148,7 +149,7 @@ Deno.test("systemClock.setTimer() never fires at Infinity", () => {
   assertEquals(timeouts.pending(), 0);
 });
 
-Deno.test("systemClock.setTimer() can be cleared at any time, any number of times", () => {
+Deno.test("systemClock.setTimer() can be cleared at any time, more than once", () => {
   using timeouts = stubTimeouts();
   let fired = 0;
   const callback = () => fired++;
@@ -182,12 +183,12 @@ for (const [name, clock] of [["systemClock", systemClock], ["VirtualClock", new 
   });
 }
 
-Deno.test("VirtualClock shows 0 at first, or the time it is given", () => {
+Deno.test("VirtualClock starts at 0, or at the given time", () => {
   assertEquals(new VirtualClock().now(), 0);
   assertEquals(new VirtualClock({ startAt: -5.5 }).now(), -5.5);
 });
 
-Deno.test("VirtualClock throws when it is to start at no time", () => {
+Deno.test("VirtualClock throws when startAt is not a finite number", () => {
   for (
     const [startAt, shown] of [[NaN, "NaN"], [Infinity, "Infinity"], [-Infinity, "-Infinity"], ["0", '"0"'], [
       null,
@@ -199,7 +200,20 @@ Deno.test("VirtualClock throws when it is to start at no time", () => {
   }
 });
 
-/** A virtual clock, and what fired when. */
+Deno.test("VirtualClock throws when an option is unknown, or the options are no object", () => {
+  for (
+    const [options, message] of [
+      [{ autoAdvanced: false }, '"options" has no option "autoAdvanced"; did you mean "autoAdvance"?'],
+      [{ now: 5 }, '"options" has no option "now"; the options are "startAt", "autoAdvance"'],
+      [null, '"options" must be an object, got null'],
+    ] as const
+  ) {
+    const error = assertThrows(() => new VirtualClock(options as unknown as VirtualClockOptions), TypeError);
+    assertEquals(error.message, `Cannot create a clock: ${message}`);
+  }
+});
+
+/** A virtual clock, and a log of the timers that fired. */
 function virtual(startAt = 0) {
   const clock = new VirtualClock({ startAt });
   const log: string[] = [];
@@ -211,7 +225,7 @@ function virtual(startAt = 0) {
   return { clock, log, set };
 }
 
-Deno.test("VirtualClock.advance() fires what is due in order of due times, then of setting, each at its time", () => {
+Deno.test("VirtualClock.advance() fires timers in the order of due times, then of setting, each at its time", () => {
   const { clock, log, set } = virtual();
   set("c", 30);
   set("a", 10);
@@ -222,13 +236,13 @@ Deno.test("VirtualClock.advance() fires what is due in order of due times, then 
   assertEquals([log, clock.now()], [["a@10", "b1@20", "b2@20", "c@30"], 30]);
 });
 
-Deno.test("VirtualClock.advance() moves on when nothing is set", () => {
+Deno.test("VirtualClock.advance() moves the clock when there is no timer", () => {
   const { clock } = virtual(100);
   clock.advance(0.5);
   assertEquals(clock.now(), 100.5);
 });
 
-Deno.test("VirtualClock.advance() fires timers that are set by timers, up to the time it goes to", () => {
+Deno.test("VirtualClock.advance() fires timers that timers set, up to its target time", () => {
   const { clock, log, set } = virtual();
   set("a", 10, () => {
     set("past", 3);
@@ -239,7 +253,7 @@ Deno.test("VirtualClock.advance() fires timers that are set by timers, up to the
   assertEquals([log, clock.now()], [["a@10", "past@10", "now@10", "next@15"], 20]);
 });
 
-Deno.test("VirtualClock.advance() by 0 fires what is due, and does not move", () => {
+Deno.test("VirtualClock.advance() by 0 fires the timers that are due, and does not move", () => {
   const { clock, log, set } = virtual(5);
   set("past", -Infinity);
   set("now", 5);
@@ -248,7 +262,7 @@ Deno.test("VirtualClock.advance() by 0 fires what is due, and does not move", ()
   assertEquals([log, clock.now()], [["past@5", "now@5"], 5]);
 });
 
-Deno.test("VirtualClock.advance() can be called by a timer, and time never goes back", () => {
+Deno.test("VirtualClock.advance() can be called by a timer, and time never moves back", () => {
   const { clock, log, set } = virtual();
   set("a", 10, () => clock.advance(50));
   set("b", 40);
@@ -264,7 +278,7 @@ Deno.test("VirtualClock.advance() works while the clock is held", () => {
   assertEquals(log, ["a@10"]);
 });
 
-Deno.test("VirtualClock.advance() rejects with the error of a timer, and can go on", async () => {
+Deno.test("VirtualClock.advance() rejects with the error of a timer, and can be called again", async () => {
   const { clock, log, set } = virtual();
   set("a", 10, () => {
     throw new Error("boo");
@@ -275,7 +289,7 @@ Deno.test("VirtualClock.advance() rejects with the error of a timer, and can go 
   assertEquals([log, clock.now()], [["a@10", "b@10"], 30]);
 });
 
-Deno.test("VirtualClock.advance() rejects when the distance is no time, and does not move", async () => {
+Deno.test("VirtualClock.advance() rejects when ms is not a finite number from 0, and does not move", async () => {
   const { clock } = virtual();
   for (
     const [ms, shown] of [[-1, "-1"], [NaN, "NaN"], [Infinity, "Infinity"], ["1", '"1"'], [undefined, "undefined"]]
@@ -286,7 +300,7 @@ Deno.test("VirtualClock.advance() rejects when the distance is no time, and does
   assertEquals(clock.now(), 0);
 });
 
-Deno.test("VirtualClock.advanceTo() goes to a time, and not back", async () => {
+Deno.test("VirtualClock.advanceTo() moves to a time, and never back", async () => {
   const { clock, log, set } = virtual(100);
   set("a", 150);
   await clock.advanceTo(150);
@@ -305,7 +319,7 @@ Deno.test("VirtualClock.setTimer() fires nothing by itself", () => {
   assertEquals([log, clock.now()], [[], 0]);
 });
 
-Deno.test("VirtualClock.setTimer() can be cleared at any time, any number of times", () => {
+Deno.test("VirtualClock.setTimer() can be cleared at any time, more than once", () => {
   const { clock, log, set } = virtual();
   const clears = [set("a", 1), set("b", 1, () => clears[2]()), set("c", 1), set("d", 2, () => clears[3]())];
   clears[0]();
@@ -315,7 +329,7 @@ Deno.test("VirtualClock.setTimer() can be cleared at any time, any number of tim
   assertEquals(log, ["b@1", "d@2"]);
 });
 
-Deno.test("VirtualClock.release() jumps from timer to timer when the last hold is taken back", () => {
+Deno.test("VirtualClock.release() jumps from timer to timer after the last hold", () => {
   const { clock, log, set } = virtual();
   clock.hold();
   clock.hold();
@@ -328,7 +342,7 @@ Deno.test("VirtualClock.release() jumps from timer to timer when the last hold i
   assertEquals(clock.now(), 60 * DAY_MS);
 });
 
-Deno.test("VirtualClock.release() stops at the timer that holds the clock again, until that is taken back", () => {
+Deno.test("VirtualClock.release() stops at a timer that holds the clock, until that hold is released", () => {
   const { clock, log, set } = virtual();
   clock.hold();
   set("a", 1, () => clock.hold());
@@ -353,7 +367,7 @@ Deno.test("VirtualClock.release() finishes one timer before the next when it is 
   assertEquals(log, ["a@1", "end of a", "b@2"]);
 });
 
-Deno.test("VirtualClock.release() goes on after the error of a timer", () => {
+Deno.test("VirtualClock.release() can be called after the error of a timer", () => {
   const { clock, log, set } = virtual();
   clock.hold();
   set("a", 1, () => {
@@ -386,7 +400,7 @@ Deno.test("VirtualClock.release() throws when nobody holds the clock, and a late
   assertEquals(log, ["a@1"]);
 });
 
-Deno.test("VirtualClock touches no global and no other clock", () => {
+Deno.test("VirtualClock changes no global and no other clock", () => {
   const { clock, set } = virtual();
   const other = new VirtualClock();
   set("a", 10);
@@ -396,7 +410,7 @@ Deno.test("VirtualClock touches no global and no other clock", () => {
 
 const HOUR_MS = 60 * 60 * 1000;
 
-/** An executor whose time passes by hand, and a workflow that counts its hours. */
+/** An executor whose clock moves only by calls, and a workflow that counts its hours. */
 function byHand() {
   const clock = new VirtualClock({ autoAdvance: false });
   const hours: number[] = [];
@@ -420,7 +434,7 @@ Deno.test("VirtualClock.advance() fires the timers that workflows set on the way
   await executor.close();
 });
 
-Deno.test("VirtualClock.advance() waits for a slow store, and for nobody who holds the clock", async () => {
+Deno.test("VirtualClock.advance() waits for a slow store, and not for a hold that is not working", async () => {
   const store = new InMemoryStore();
   const append = store.append.bind(store);
   const opened = gate();
@@ -445,7 +459,7 @@ Deno.test("VirtualClock.advance() waits for a slow store, and for nobody who hol
   await executor.close();
 });
 
-Deno.test("VirtualClock.advance() goes past the timeout of an activity that never ends", async () => {
+Deno.test("VirtualClock.advance() moves past the timeout of an activity that never ends", async () => {
   const { clock, executor, hours } = byHand();
   const stuck = async (ctx: WorkflowContext) => {
     const retry = {
@@ -476,7 +490,7 @@ Deno.test("VirtualClock.advance() can be awaited by an activity", async () => {
   await executor.close();
 });
 
-Deno.test("VirtualClock.advance() lets a clock go on that jumps by itself, once its caller has spoken", async () => {
+Deno.test("VirtualClock.advance() lets a clock that jumps by itself jump again, after its caller has continued", async () => {
   const { executor, clock } = setUp();
   const handle = await executor.execute((ctx) => ctx.sleep(DAY_MS));
   await clock.advance(HOUR_MS);
@@ -493,7 +507,7 @@ Deno.test("VirtualClock.advance() lets a clock go on that jumps by itself, once 
   await executor.close();
 });
 
-Deno.test("VirtualClock does not jump with autoAdvance false, however idle everybody is", async () => {
+Deno.test("VirtualClock does not jump with autoAdvance false, even if everything is idle", async () => {
   const { clock, executor, watch } = byHand();
   const handle = await executor.execute(watch, { input: 1 });
   await settle();
@@ -501,7 +515,7 @@ Deno.test("VirtualClock does not jump with autoAdvance false, however idle every
   await executor.close();
 });
 
-Deno.test("VirtualClock.runUntilIdle() runs everything that can go on, and leaves the rest waiting", async () => {
+Deno.test("VirtualClock.runUntilIdle() runs everything that can run, and leaves the rest waiting", async () => {
   for (const autoAdvance of [true, false]) {
     const clock = new VirtualClock({ autoAdvance });
     const { executor } = setUp({ clock });
@@ -514,14 +528,14 @@ Deno.test("VirtualClock.runUntilIdle() runs everything that can go on, and leave
     await clock.runUntilIdle();
     assertEquals([clock.now(), clock.idle, waits.status, works.status], [DAY_MS, true, "running", "completed"]);
     const sent = executor.signal("waits", "go");
-    await clock.runUntilIdle(); // although the signal is on its way only
+    await clock.runUntilIdle(); // although the signal is not stored yet
     assertEquals([clock.now(), waits.status], [2 * DAY_MS, "completed"]);
     await sent;
     await executor.close();
   }
 });
 
-Deno.test("VirtualClock.runUntilIdle() waits for whoever holds the clock, and never reaches Infinity", async () => {
+Deno.test("VirtualClock.runUntilIdle() waits for holds, and never reaches Infinity", async () => {
   const { clock, log, set } = virtual();
   set("a", 1);
   set("never", Infinity);
@@ -534,7 +548,7 @@ Deno.test("VirtualClock.runUntilIdle() waits for whoever holds the clock, and ne
   assertEquals([log, clock.now(), clock.idle], [["a@1"], 1, true]);
 });
 
-Deno.test("VirtualClock.idle tells whether anything goes on, or will by itself", async () => {
+Deno.test("VirtualClock.idle is false while there is work, or a timer to which the clock jumps", async () => {
   const { clock, set } = virtual();
   assertEquals(clock.idle, true);
   clock.hold();
@@ -552,7 +566,7 @@ Deno.test("VirtualClock.idle tells whether anything goes on, or will by itself",
   assertEquals(clock.idle, true);
 });
 
-Deno.test("VirtualClock.whenIdle() waits until nothing goes on any more, and moves nothing", async () => {
+Deno.test("VirtualClock.whenIdle() waits until there is no work, and does not move the clock", async () => {
   const clock = new VirtualClock({ autoAdvance: false });
   await clock.whenIdle();
   const log: string[] = [];
@@ -568,7 +582,7 @@ Deno.test("VirtualClock.whenIdle() waits until nothing goes on any more, and mov
   assertEquals(log.toSorted(), ["advanced", "idle at 3"]);
 });
 
-Deno.test("VirtualClock.at() calls back at a time after the start, and time stands still meanwhile", async () => {
+Deno.test("VirtualClock.at() calls back at a time after the start, and the clock stands still meanwhile", async () => {
   for (const autoAdvance of [true, false]) {
     const clock = new VirtualClock({ startAt: 1_000_000, autoAdvance });
     const { executor } = setUp({ clock });
@@ -576,10 +590,10 @@ Deno.test("VirtualClock.at() calls back at a time after the start, and time stan
       await settle();
       await executor.signal("order", "approval", clock.now());
     });
-    const takenBack = clock.at(DAY_MS, () => {
+    const cancel = clock.at(DAY_MS, () => {
       throw new Error("unreachable");
     });
-    takenBack();
+    cancel();
     const handle = await executor.execute(async (ctx) => {
       const payload = await ctx.waitForSignal("approval", { timeoutMs: 7 * DAY_MS });
       return [payload, ctx.now()];
@@ -603,7 +617,7 @@ Deno.test("VirtualClock.at() in the past calls back as soon as the clock fires t
   assertEquals(log, ["at 150"]);
 });
 
-Deno.test("VirtualClock.at() lets what its callback throws out where the clock is moved, and the clock goes on", async () => {
+Deno.test("VirtualClock.at() throws the error of its callback from the call that moves the clock, which can be moved again", async () => {
   const clock = new VirtualClock({ autoAdvance: false });
   const log: string[] = [];
   clock.at(10, () => {
@@ -617,9 +631,9 @@ Deno.test("VirtualClock.at() lets what its callback throws out where the clock i
   assertEquals([log, clock.now()], [["a"], 30]);
 });
 
-Deno.test("VirtualClock.at() leaves what its callback throws unhandled when the clock jumps by itself", async () => {
+Deno.test("VirtualClock.at() leaves the error of its callback unhandled when the clock jumps by itself", async () => {
   const { clock } = virtual();
-  clock.at(10, () => Promise.reject(new Error("nobody hears it")));
+  clock.at(10, () => Promise.reject(new Error("not handled")));
   const unhandled = new Promise<Error>((resolve) =>
     globalThis.addEventListener("unhandledrejection", (event) => {
       event.preventDefault();
@@ -628,7 +642,7 @@ Deno.test("VirtualClock.at() leaves what its callback throws unhandled when the 
   );
   clock.hold();
   clock.release();
-  assertEquals((await unhandled).message, "nobody hears it");
+  assertEquals((await unhandled).message, "not handled");
 });
 
 Deno.test("VirtualClock.at() throws when an argument is bad", () => {
@@ -655,7 +669,7 @@ Deno.test("VirtualClock moves two executors that share it step by step", async (
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("VirtualClock.next() moves to the next timer and fires it at once, whoever holds the clock", () => {
+Deno.test("VirtualClock.next() moves to the next timer and fires it at once, even if the clock is held", () => {
   const clock = new VirtualClock({ startAt: 100 });
   const fired: number[] = [];
   clock.hold(true);

@@ -2,12 +2,12 @@ import { assert, assertEquals, assertInstanceOf, assertLess, assertRejects, asse
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type LockOptions, type Permit, RWLock } from "./lock.ts";
 
-/** Lets a few microtasks pass: enough for whatever the lock has started to come to rest. */
+/** Waits a few microtasks: enough for all reactions of the lock. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await null;
 }
 
-/** A lock, a log, and calls that log their name when they enter, then stay inside until told. */
+/** A lock, a log, and calls that log their name when they enter and hold the lock until `leave`. */
 function setUp() {
   const lock = new RWLock();
   const log: string[] = [];
@@ -18,11 +18,11 @@ function setUp() {
     inside.set(name, resolve);
     return promise;
   };
-  /** Queues or enters, a reader if `name` starts with R; an abort is logged as `name!`. */
+  /** Calls `read` if `name` starts with R, else `write`. An abort is logged as `name!`. */
   const enter = (name: string, options?: LockOptions): Promise<void> =>
     lock[name.startsWith("R") ? "read" : "write"](body(name), options)
       .catch((reason) => void log.push(`${name}! ${reason}`));
-  /** Lets calls end, and returns what was logged since the last time. */
+  /** Ends calls, and returns the log since the last time. */
   const leave = async (...names: string[]): Promise<string[]> => {
     for (const name of names) inside.get(name)!();
     await settle();
@@ -57,7 +57,7 @@ function spy() {
 
 const METHODS = ["read", "write", "acquireRead", "acquireWrite"] as const;
 
-/** Calls any of the four that wait; a body or a permit that is granted logs the name. */
+/** Calls one of the four methods. `granted` is called when the lock is held. */
 async function call(
   lock: RWLock,
   method: typeof METHODS[number],
@@ -90,7 +90,7 @@ Deno.test("RWLock.write() runs the body during the call when the lock is free", 
   assertEquals(await result, true);
 });
 
-Deno.test("RWLock.read() runs the body at once when only readers are inside", async () => {
+Deno.test("RWLock.read() runs the body at once when only readers hold the lock", async () => {
   const { enter, leave, log } = setUp();
   enter("R1");
   enter("R2");
@@ -98,7 +98,7 @@ Deno.test("RWLock.read() runs the body at once when only readers are inside", as
   await leave("R1", "R2");
 });
 
-Deno.test("RWLock.read() and write() stay inside until the body's promise settles", async () => {
+Deno.test("RWLock.read() and write() hold the lock until the promise of the body settles", async () => {
   const { lock, enter, leave } = setUp();
   enter("R1");
   await settle();
@@ -124,7 +124,7 @@ Deno.test("RWLock.read() and write() resolve to what the body returns or resolve
   }
 });
 
-Deno.test("RWLock.read() and write() resolve in one tick when the lock is free and the body gives no promise", async () => {
+Deno.test("RWLock.read() and write() resolve in one microtask when the lock is free and the body returns no promise", async () => {
   const lock = new RWLock();
   for (const method of ["read", "write"] as const) {
     const log: string[] = [];
@@ -135,7 +135,7 @@ Deno.test("RWLock.read() and write() resolve in one tick when the lock is free a
   }
 });
 
-Deno.test("RWLock.read() and write() have left when their result is seen", async () => {
+Deno.test("RWLock.read() and write() release the lock before their result is seen", async () => {
   const lock = new RWLock();
   for (const method of ["read", "write"] as const) {
     for (const body of [() => {}, async () => await null]) {
@@ -150,7 +150,7 @@ Deno.test("RWLock.read() and write() have left when their result is seen", async
   }
 });
 
-Deno.test("RWLock.read() and write() leave when the body throws or rejects", async () => {
+Deno.test("RWLock.read() and write() release the lock when the body throws or rejects", async () => {
   const lock = new RWLock();
   const error = new Error("no");
   const fail = () => {
@@ -170,7 +170,7 @@ Deno.test("RWLock.read() and write() leave when the body throws or rejects", asy
   }
 });
 
-Deno.test("RWLock.read() leaves once when a thenable settles more than once", async () => {
+Deno.test("RWLock.read() releases once when a thenable settles more than once", async () => {
   const { lock, enter, leave } = setUp();
   enter("R1");
   const twice = {
@@ -181,14 +181,14 @@ Deno.test("RWLock.read() leaves once when a thenable settles more than once", as
     },
   };
   assertEquals(await lock.read(() => twice as unknown as PromiseLike<string>), "a");
-  // A promise whose own `then` is broken is awaited as `await` does it.
+  // A promise with a broken `then` of its own is awaited as by `await`.
   const broken = Object.assign(Promise.resolve("d"), { then: twice.then });
   assertEquals(await lock.read(() => broken), "d");
   assertEquals(lock.readers, 1);
   await leave("R1");
 });
 
-Deno.test("RWLock.read() leaves an unhandled rejection of the body unhandled", async () => {
+Deno.test("RWLock.read() keeps an unhandled rejection of the body unhandled", async () => {
   const lock = new RWLock();
   const reported: unknown[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -209,7 +209,7 @@ Deno.test("RWLock.read() leaves an unhandled rejection of the body unhandled", a
   assertEquals(reported.sort(), ["aborted", "free", "queued"]);
 });
 
-Deno.test("RWLock.read() lets a body read again when nobody waits", async () => {
+Deno.test("RWLock.read() allows a nested read when no call waits", async () => {
   const lock = new RWLock();
   assertEquals(await lock.read(() => lock.read(() => lock.readers)), 2);
   assertEquals(lock.readers, 0);
@@ -227,7 +227,7 @@ Deno.test("RWLock.write() inside a read waits for that read to end", async () =>
   assertEquals(log, ["read ends", "write"]);
 });
 
-Deno.test("RWLock.write() inside a body without a promise runs when the body has returned", async () => {
+Deno.test("RWLock.write() inside a synchronous body runs after that body", async () => {
   const { lock, log } = setUp();
   let inner: Promise<unknown> | undefined;
   lock.write(() => {
@@ -239,7 +239,7 @@ Deno.test("RWLock.write() inside a body without a promise runs when the body has
   assertEquals(log, ["outer", "returned", "inner"]);
 });
 
-Deno.test("RWLock.read() runs a body that waited in the async context of its call", async () => {
+Deno.test("RWLock.read() runs a body that had to wait in the async context of its call", async () => {
   const lock = new RWLock();
   const context = new AsyncLocalStorage<string>();
   const permit = lock.tryAcquireWrite()!;
@@ -268,7 +268,7 @@ Deno.test("RWLock.write() excludes readers and writers", async () => {
   await leave("R3");
 });
 
-Deno.test("RWLock.read() does not overtake a writer that waits", async () => {
+Deno.test("RWLock.read() does not overtake a waiting writer", async () => {
   const { enter, leave } = setUp();
   enter("R1");
   enter("W2");
@@ -291,7 +291,7 @@ Deno.test("RWLock admits the readers between two writers together", async () => 
   await leave("W7");
 });
 
-Deno.test("RWLock serves permits and callbacks in one order", async () => {
+Deno.test("RWLock serves permits and bodies in one order", async () => {
   const { lock, log, enter, leave } = setUp();
   enter("W1");
   const permit = lock.acquireWrite().then((permit) => (log.push("permit"), permit));
@@ -302,18 +302,18 @@ Deno.test("RWLock serves permits and callbacks in one order", async () => {
   await leave("W2");
 });
 
-Deno.test("RWLock runs nobody's body inside release()", async () => {
+Deno.test("RWLock runs no body inside release()", async () => {
   const { lock, log } = setUp();
   const permit = lock.tryAcquireWrite()!;
   const waiting = lock.read(() => log.push("body"));
   permit.release();
   log.push("released");
-  assertEquals(lock.readers, 1); // admitted, and starts in a microtask
+  assertEquals(lock.readers, 1); // it is admitted, and starts in a microtask
   await waiting;
   assertEquals(log, ["released", "body"]);
 });
 
-Deno.test("RWLock.readers, writing and waiting count who is inside and who waits", async () => {
+Deno.test("RWLock.readers, writing and waiting count holders and waiting calls", async () => {
   const { lock, enter, leave } = setUp();
   const counts = () => [lock.readers, lock.writing, lock.waiting];
   assertEquals(counts(), [0, false, 0]);
@@ -346,7 +346,7 @@ Deno.test("RWLock.acquireRead() shares and acquireWrite() excludes", async () =>
   writer?.release();
 });
 
-Deno.test("RWLock.tryAcquireRead() returns null when a writer is inside or waits", async () => {
+Deno.test("RWLock.tryAcquireRead() returns null when a writer holds the lock or waits", async () => {
   const { lock, enter, leave } = setUp();
   enter("W1");
   assertEquals(lock.tryAcquireRead(), null);
@@ -361,7 +361,7 @@ Deno.test("RWLock.tryAcquireRead() returns null when a writer is inside or waits
   await leave("W2");
 });
 
-Deno.test("RWLock.tryAcquireWrite() returns null when anybody is inside or waits", async () => {
+Deno.test("RWLock.tryAcquireWrite() returns null when the lock is held or a call waits", async () => {
   const { lock, enter, leave } = setUp();
   enter("R1");
   assertEquals(lock.tryAcquireWrite(), null);
@@ -408,7 +408,7 @@ Deno.test("Permit releases at the end of its block with using", async () => {
   assertEquals(lock.readers, 0);
 });
 
-Deno.test("Permit is not taken for a thenable when every object has a then", async () => {
+Deno.test("Permit is no thenable, even when Object.prototype has a then", async () => {
   const lock = new RWLock();
   const taken: unknown[] = [];
   const then = function (this: unknown) {
@@ -455,7 +455,7 @@ Deno.test("RWLock rejects with the reason when the signal aborts during the wait
   }
 });
 
-Deno.test("RWLock takes out the call that was aborted wherever it stands", async () => {
+Deno.test("RWLock removes an aborted call from any position in the queue", async () => {
   for (const aborted of ["W2", "R3", "W4"]) {
     const { enter, leave } = setUp();
     const controller = new AbortController();
@@ -470,7 +470,7 @@ Deno.test("RWLock takes out the call that was aborted wherever it stands", async
   }
 });
 
-Deno.test("RWLock takes out all calls that wait with one signal, in order, and no others", async () => {
+Deno.test("RWLock removes all calls that wait with one signal, in order, and no others", async () => {
   const { enter, leave, log } = setUp();
   const controller = new AbortController();
   enter("R1", controller);
@@ -480,7 +480,7 @@ Deno.test("RWLock takes out all calls that wait with one signal, in order, and n
   enter("R5");
   controller.abort("out");
   await settle();
-  // Which is seen first, a rejection or a start, is not promised.
+  // The order of rejections and starts is not specified.
   const [rejected, started] = [true, false].map((is) => log.filter((x) => x.includes("!") === is));
   assertEquals(rejected, ["W2! out", "W4! out"]);
   assertEquals(started, ["R1", "R3", "R5"]);
@@ -504,14 +504,14 @@ Deno.test("RWLock changes nothing when the signal aborts after the permit was gr
   const controller = new AbortController();
   const waiting = lock.acquireWrite(controller);
   first.release();
-  controller.abort("late"); // before `waiting` has told anybody
+  controller.abort("late"); // before `waiting` is seen to resolve
   const second = await waiting;
   assertEquals(lock.writing, true);
   second.release();
   assertEquals(lock.writing, false);
 });
 
-Deno.test("RWLock grants nothing when another listener of the signal makes way first", async () => {
+Deno.test("RWLock grants nothing when another listener of the signal releases the lock first", async () => {
   for (const method of METHODS) {
     const lock = new RWLock();
     const controller = new AbortController();
@@ -566,7 +566,7 @@ Deno.test("RWLock removes its listener when the call is admitted, rejected or fa
   }
 });
 
-Deno.test("RWLock keeps apart two locks that wait with one signal", async () => {
+Deno.test("RWLock does not mix up two locks that wait with one signal", async () => {
   const [a, b] = [setUp(), setUp()];
   const controller = new AbortController();
   a.enter("W1", controller);
@@ -621,7 +621,7 @@ Deno.test("RWLock rejects with a TypeError when an argument is of the wrong kind
   }
 });
 
-// Faults seen in other locks
+// Faults of other locks
 
 // asyncutil
 Deno.test("RWLock lets no reader overlap a writer when the first reader releases", async () => {
@@ -636,7 +636,7 @@ Deno.test("RWLock lets no reader overlap a writer when the first reader releases
 });
 
 // async-rwlock
-Deno.test("RWLock is not stuck after a writer that gave up", async () => {
+Deno.test("RWLock is not blocked by an aborted writer", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();
   enter("R1");
@@ -649,7 +649,7 @@ Deno.test("RWLock is not stuck after a writer that gave up", async () => {
 });
 
 // rwlock
-Deno.test("RWLock takes out the newest waiter and not the oldest when the newest aborts", async () => {
+Deno.test("RWLock removes the newest waiter and not the oldest when the newest aborts", async () => {
   const { enter, leave } = setUp();
   const controllers = [new AbortController(), new AbortController()];
   enter("W1");
@@ -663,7 +663,7 @@ Deno.test("RWLock takes out the newest waiter and not the oldest when the newest
 // readwrite-lock
 Deno.test("RWLock never runs a body whose signal has aborted", async () => {
   const { lock, log, leave } = setUp();
-  // Once during the wait, once in the microtask between admission and start.
+  // Once during the wait, and once in the microtask between admission and start.
   for (const late of [false, true]) {
     const controller = new AbortController();
     const permit = lock.tryAcquireWrite()!;
@@ -720,10 +720,10 @@ Deno.test("RWLock does not overflow the stack when 100,000 waiters abort", async
   assertEquals([aborted, lock.readers, lock.waiting], [100_000, 0, 0]);
 });
 
-Deno.test("RWLock is free again when a body has used up the stack", async () => {
+Deno.test("RWLock is free again after a body has exhausted the stack", async () => {
   const lock = new RWLock();
   const ignore = (event: Event) => event.preventDefault();
-  addEventListener("unhandledrejection", ignore); // of nested reads that the overflow cut off
+  addEventListener("unhandledrejection", ignore); // of nested reads that the overflow interrupted
   const deep = (): number => 1 + deep();
   await assertRejects(() => lock.write(deep), RangeError);
   assertEquals(lock.writing, false);
@@ -731,12 +731,12 @@ Deno.test("RWLock is free again when a body has used up the stack", async () => 
   await assertRejects(() => Promise.try(nested), RangeError);
   await settle();
   assertEquals(lock.readers, 0);
-  await new Promise((resolve) => setTimeout(resolve)); // rejections are reported by then
+  await new Promise((resolve) => setTimeout(resolve)); // by then, rejections are reported
   removeEventListener("unhandledrejection", ignore);
 });
 
-// four of them
-Deno.test("RWLock keeps a writer out when a reader releases twice", async () => {
+// four locks
+Deno.test("RWLock does not admit a writer when a reader releases twice", async () => {
   const lock = new RWLock();
   const twice = await lock.acquireRead();
   const other = await lock.acquireRead();
@@ -750,8 +750,8 @@ Deno.test("RWLock keeps a writer out when a reader releases twice", async () => 
   await writing;
 });
 
-// The second release would let in a writer while the next one is inside.
-Deno.test("RWLock keeps writers apart when a writer releases twice", async () => {
+// The second release would admit a writer while the next one holds the lock.
+Deno.test("RWLock does not admit two writers when a writer releases twice", async () => {
   const { lock, log, enter, leave } = setUp();
   const twice = await lock.acquireWrite();
   enter("W1");
@@ -765,8 +765,8 @@ Deno.test("RWLock keeps writers apart when a writer releases twice", async () =>
   await leave("W2");
 });
 
-// three of them
-Deno.test("RWLock wakes the readers behind a writer that aborts", async () => {
+// three locks
+Deno.test("RWLock admits the readers behind an aborted writer", async () => {
   const { lock, enter, leave } = setUp();
   const controller = new AbortController();
   enter("R1");
@@ -785,7 +785,7 @@ Deno.test("RWLock wakes the readers behind a writer that aborts", async () => {
 
 // Cost
 
-/** Queues writers behind a permit; `turn` queues one more and takes one out, from either place. */
+/** Each queues writers behind a permit. The returned function adds one more and removes one. */
 const TURNS: Record<string, (lock: RWLock, length: number) => () => Promise<void>> = {
   "admitted": (lock, length) => {
     let permit = lock.tryAcquireWrite()!;
@@ -826,7 +826,7 @@ const TURNS: Record<string, (lock: RWLock, length: number) => () => Promise<void
   },
 };
 
-/** The time of 10,000 turns at a length of the queue, in milliseconds; the shortest of five. */
+/** The time of 10,000 turns at a length of the queue, in milliseconds: the minimum of five. */
 async function turnoverMs(name: string, length: number): Promise<number> {
   const lock = new RWLock();
   const turn = TURNS[name](lock, length);
@@ -841,8 +841,8 @@ async function turnoverMs(name: string, length: number): Promise<number> {
 }
 
 for (const name of Object.keys(TURNS)) {
-  // So draining the queue takes linear time. A queue that is searched or shifted makes it 100 times.
-  Deno.test(`RWLock spends as much on a waiter ${name} when 100,000 wait as when 1,000 do`, async () => {
+  // So emptying the queue takes linear time. With a queue that is searched or shifted, the factor is 100.
+  Deno.test(`RWLock takes as long for a waiter ${name} when 100,000 wait as when 1,000 wait`, async () => {
     await turnoverMs(name, 1000); // warms up
     assertLess(await turnoverMs(name, 100_000), 20 * await turnoverMs(name, 1000));
   });

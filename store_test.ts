@@ -1,6 +1,6 @@
 /**
- * What of `save`, `load`, `list` and `delete` is the in-memory store's own: messages, times, its lock. What every store
- * must do is in `testing/store/`.
+ * `save`, `load`, `list` and `delete` of the in-memory store: error messages, times, the lock. The cases that every store must
+ * pass are in `testing/store/`.
  */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
@@ -14,7 +14,7 @@ async function idsOf(store: InMemoryStore, filter?: WorkflowFilter): Promise<str
   return (await store.list(filter)).map(({ workflowId }) => workflowId);
 }
 
-/** Finishes the run of a workflow, and starts another one in its place. */
+/** Replaces the finished run of a workflow by a new one. */
 async function replace(store: InMemoryStore, workflowId: string, replaces: string, runId: string): Promise<void> {
   const events = [{ type: "workflow_started", at: 50, workflowName: "again" }] as const;
   await store.append({ workflowId, runId, expectedLength: 0, events, replaces });
@@ -28,19 +28,19 @@ const refused: [what: string, state: unknown, message: string][] = [
   ["no ID", {}, `Cannot save workflow: "workflowId" must be a non-empty string, got undefined`],
   ["a number as ID", { workflowId: 7 }, `Cannot save workflow: "workflowId" must be a non-empty string, got 7`],
   [
-    "an ID that only turns into a string",
+    "an object that converts to an ID",
     { workflowId: new String("a") },
     `Cannot save workflow: "workflowId" must be a non-empty string, got a String`,
   ],
   ["no status", { status: undefined }, `Cannot save workflow "a": "status" must be one of ${known}, got undefined`],
   ["an unknown status", { status: "done" }, `Cannot save workflow "a": "status" must be one of ${known}, got "done"`],
   [
-    "a status that every object has",
+    "a status that is a property of every object",
     { status: "constructor" },
     `Cannot save workflow "a": "status" must be one of ${known}, got "constructor"`,
   ],
   [
-    "a status that only turns into a string",
+    "an array that converts to a status",
     { status: ["running"] },
     `Cannot save workflow "a": "status" must be one of ${known}, got an Array`,
   ],
@@ -63,7 +63,7 @@ const refused: [what: string, state: unknown, message: string][] = [
     `Cannot store history[0]: "type" must be the type of an event, got "x"`,
   ],
   [
-    "an event type that only turns into a string",
+    "an array that converts to an event type",
     { history: [{ type: ["timer_fired"], at: 1, seq: 0 }] },
     `Cannot store history[0]: "type" must be the type of an event, got an Array`,
   ],
@@ -86,14 +86,14 @@ for (const [what, state, message] of refused) {
   });
 }
 
-Deno.test("InMemoryStore.save() takes the times that are left out from its clock", async () => {
+Deno.test("InMemoryStore.save() takes missing times from its clock", async () => {
   const store = new InMemoryStore({ clock: new VirtualClock({ startAt: 5 }) });
   await store.save({ workflowId: "a", status: "failed" });
   const state = await store.load("a");
   assertEquals([state?.createdAt, state?.updatedAt], [5, 5]);
 });
 
-Deno.test("InMemoryStore.save() keeps createdAt when it overwrites, and sets updatedAt", async () => {
+Deno.test("InMemoryStore.save() keeps createdAt in an overwrite, and sets updatedAt", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock });
   await store.save({ workflowId: "a", status: "running", createdAt: -7 });
@@ -103,7 +103,7 @@ Deno.test("InMemoryStore.save() keeps createdAt when it overwrites, and sets upd
   assertEquals([state?.createdAt, state?.updatedAt], [-7, 10]);
 });
 
-Deno.test("InMemoryStore.save() forgets createdAt with the workflow", async () => {
+Deno.test("InMemoryStore.save() does not keep createdAt of a deleted workflow", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock });
   await store.save({ workflowId: "a", status: "running" });
@@ -113,7 +113,7 @@ Deno.test("InMemoryStore.save() forgets createdAt with the workflow", async () =
   assertEquals((await store.load("a"))?.createdAt, 3);
 });
 
-Deno.test("InMemoryStore.save() takes the time of the system when no clock is given", async () => {
+Deno.test("InMemoryStore.save() takes the time of the system when there is no clock", async () => {
   using time = new FakeTime(1_000);
   const store = new InMemoryStore();
   time.tick(234);
@@ -122,7 +122,7 @@ Deno.test("InMemoryStore.save() takes the time of the system when no clock is gi
 });
 
 for (const method of ["load", "delete"] as const) {
-  Deno.test(`InMemoryStore.${method}() rejects what is no ID`, async () => {
+  Deno.test(`InMemoryStore.${method}() rejects a value that is no ID`, async () => {
     const store = new InMemoryStore();
     for (const [id, shown] of [["", '""'], [undefined, "undefined"], [null, "null"], [1, "1"], [{}, "an Object"]]) {
       const error = await assertRejects(() => store[method](id as string) as Promise<unknown>, TypeError);
@@ -139,7 +139,7 @@ for (const limit of [-1, 0.5, NaN, -Infinity, "2", null, 1n]) {
   });
 }
 
-Deno.test("InMemoryStore.list() rejects an unknown status, also among known ones and when nothing is stored", async () => {
+Deno.test("InMemoryStore.list() rejects an unknown status, also among known ones, and when nothing is stored", async () => {
   const store = new InMemoryStore();
   for (const status of ["done", ["running", "done"], [["running"]], null, "", "toString"]) {
     const error = await assertRejects(() => store.list({ status } as WorkflowFilter), TypeError);
@@ -159,7 +159,7 @@ Deno.test("InMemoryStore.list() reads its filter at the call", async () => {
   await store.save({ workflowId: "a", status: "running" });
   const filter = { status: ["running" as const], limit: 1 };
   let listed: Promise<string[]> | undefined;
-  store.subscribe(() => listed = idsOf(store, filter)); // called under the lock, so that the listing has to wait
+  store.subscribe(() => listed = idsOf(store, filter)); // called under the lock, so the list waits
   const saved = store.save({ workflowId: "b", status: "running" });
   filter.status.pop();
   filter.limit = 0;
@@ -167,7 +167,7 @@ Deno.test("InMemoryStore.list() reads its filter at the call", async () => {
   assertEquals(await listed, ["a"]);
 });
 
-Deno.test("InMemoryStore works in the order of the calls, awaited or not", async () => {
+Deno.test("InMemoryStore carries out calls in their order, awaited or not", async () => {
   const store = new InMemoryStore();
   const all = await Promise.all([
     store.load("a"),
@@ -182,12 +182,12 @@ Deno.test("InMemoryStore works in the order of the calls, awaited or not", async
   assertEquals([before, first?.input, listed.map(({ input }) => input), after], [null, 1, [2], null]);
 });
 
-Deno.test("InMemoryStore has options that are all optional", () => {
+Deno.test("InMemoryStore needs no options", () => {
   assertEquals([new InMemoryStore().size, new InMemoryStore({}).size], [0, 0]);
   assertThrows(() => new InMemoryStore(null!), TypeError);
 });
 
-Deno.test("InMemoryStore does nothing while somebody holds its lock, and then everything in the order of the calls", async () => {
+Deno.test("InMemoryStore makes all calls wait while its lock is held, and then carries them out in order", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "completed", runId: "1" });
   const held = gate();

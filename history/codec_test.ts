@@ -1,4 +1,4 @@
-/** Stored values as JSON: the form in which each is written, that each comes back exactly, and what is refused. */
+/** Stored values as JSON: the written form, exact round trips, and texts that are refused. */
 
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "./codec.ts";
@@ -11,7 +11,7 @@ type Anything = any;
 const write = (value: unknown): string => JSON.stringify(encode(toStored(value, "value"), "write"));
 const read = (text: string): Anything => decode(JSON.parse(text), "read");
 
-/** What comes back of a value, which is compared with what was stored of it. */
+/** Encodes and decodes a value, and compares the result with the stored value. */
 function roundTrip(value: unknown): Anything {
   const stored = toStored(value, "value");
   const back = read(JSON.stringify(encode(stored, "write")));
@@ -20,7 +20,7 @@ function roundTrip(value: unknown): Anything {
   return back;
 }
 
-/** Where two values differ: in a primitive, a prototype, a key, the order, what is frozen, or what is shared. */
+/** The path to the first difference of two values: a primitive, a prototype, a key, the order, freezing or sharing. */
 function difference(a: Anything, b: Anything, path = "value", twins = new Map<object, object>()): string | undefined {
   const isObject = (value: unknown) => typeof value === "object" && value !== null;
   if (!isObject(a) || !isObject(b)) return Object.is(a, b) ? undefined : path;
@@ -37,7 +37,7 @@ function difference(a: Anything, b: Anything, path = "value", twins = new Map<ob
   }
 }
 
-/** All that can be told of an object, in order. */
+/** Everything that distinguishes an object, in order. */
 function partsOf(object: Anything): [key: unknown, value: unknown][] {
   if (object instanceof Map) return [...object];
   if (object instanceof Set) return [...object].map((item) => [0, item]);
@@ -101,7 +101,7 @@ for (const [value, text] of written) {
   });
 }
 
-Deno.test("encode() writes what comes again as a reference to its number", () => {
+Deno.test("encode() writes a repeated value as a reference to its number", () => {
   const shared = { n: undefined };
   const root: Anything = { date: new Date(5), a: shared, list: [] };
   root.list.push(shared, root.date, root);
@@ -110,7 +110,7 @@ Deno.test("encode() writes what comes again as a reference to its number", () =>
   roundTrip(root);
 });
 
-Deno.test("encode() answers what is JSON already, without a copy", () => {
+Deno.test("encode() returns a value that JSON has without a copy", () => {
   const value = toStored({ list: [{ n: 1 }, "a", null], empty: {} }, "value");
   assertStrictEquals(encode(value, "write"), value);
 });
@@ -122,14 +122,14 @@ const values: [what: string, value: unknown][] = [
   ...[0, 5e-324, Number.MAX_VALUE, 2 ** 53, -Infinity, 0n, -(2n ** 64n)].map((n) =>
     [String(n), n] as [string, unknown]
   ),
-  ["undefined at every place", [undefined, { a: undefined }, new Map([[undefined, undefined]]), new Set([undefined])]],
+  ["undefined in every place", [undefined, { a: undefined }, new Map([[undefined, undefined]]), new Set([undefined])]],
   ["dates at both ends of time", [new Date(8.64e15), new Date(-8.64e15), new Date(-1)]],
   // deno-lint-ignore no-invalid-regexp
   ["expressions", [/(?:)/, /a b\n"/dgimsuy, /[a--b]/v, /[/\]]\//]],
   ["an empty Map, Set, buffer and array", [new Map(), new Set(), new ArrayBuffer(), [], new Uint8Array()]],
   ["NaN and objects as keys of a Map", new Map<unknown, unknown>([[NaN, -0], [{ k: 1 }, [2]], [new Set([1]), null]])],
   ["Maps in Sets in Maps", new Map([[new Set([new Map([[1, 2]])]), new Set([new Map()])]])],
-  ["an array of holes alone", new Array(5)],
+  ["an array that has only holes", new Array(5)],
   ["an array with a hole and nested values", Object.assign([], { 3: { a: [,] } })], // deno-lint-ignore-line no-sparse-arrays
   ["a resizable buffer", new ArrayBuffer(2, { maxByteLength: 4 })],
   ["a BigInt64Array", BigInt64Array.of(-1n, 2n)],
@@ -148,11 +148,14 @@ const values: [what: string, value: unknown][] = [
   ["an error of a class", new (class Mine extends RangeError {})("m")],
   ["a chain of causes", new Error("a", { cause: new TypeError("b", { cause: { c: new Map([[1, new Date(5)]]) } }) })],
   ["a DOMException", new DOMException("m", "AbortError")],
-  ["a DOMException of its own name", new DOMException("", "Mine")],
-  ["strings with everything", ['\0\u2028\u2029\ud800 \udc00\ud83d\ude00"\\/\b\n', "\uffff"]],
-  ["odd keys", JSON.parse('{"":1,"__proto__":{"a":[]},"constructor":2,"toJSON":3,"\\ud800":4,"10":5,"9":6,"-1":7}')],
+  ["a DOMException with another name", new DOMException("", "Mine")],
+  ["strings with special characters", ['\0\u2028\u2029\ud800 \udc00\ud83d\ude00"\\/\b\n', "\uffff"]],
+  [
+    "unusual keys",
+    JSON.parse('{"":1,"__proto__":{"a":[]},"constructor":2,"toJSON":3,"\\ud800":4,"10":5,"9":6,"-1":7}'),
+  ],
   ["the key $ at every depth", { $: { $: "Date", value: 5 }, value: [{ $: undefined }], $$: 1, __proto__: { $: 1 } }],
-  ["what looks like a reference", [{ $: "ref", value: 0 }, { $: "Object", value: { $: 1 } }]],
+  ["objects that look like references", [{ $: "ref", value: 0 }, { $: "Object", value: { $: 1 } }]],
 ];
 
 for (const [what, value] of values) {
@@ -162,7 +165,7 @@ for (const [what, value] of values) {
   });
 }
 
-Deno.test("encode() and decode() keep what structured clone leaves in an error's cause", () => {
+Deno.test("encode() and decode() keep a cause of an error as structured clone makes it", () => {
   const bytes = Uint8Array.of(1, 2, 3, 4);
   const list: Anything = Object.assign([1, 2], { more: 3, $: 4, __proto__: Array.prototype });
   const holes = [[, 1], Object.assign([, 1], { more: 2 })]; // deno-lint-ignore-line no-sparse-arrays
@@ -175,7 +178,7 @@ Deno.test("encode() and decode() keep what structured clone leaves in an error's
   assertStrictEquals(back.error.cause, back);
 });
 
-Deno.test("encode() and decode() keep cycles and shared parts, through everything that has parts", () => {
+Deno.test("encode() and decode() keep cycles and shared parts, through all kinds of containers", () => {
   const shared = { n: 1 };
   const holes: Anything[] = [, shared]; // deno-lint-ignore-line no-sparse-arrays
   const root: Anything = { $: shared, list: [shared], map: new Map(), set: new Set([shared]), holes };
@@ -190,7 +193,7 @@ Deno.test("encode() and decode() keep cycles and shared parts, through everythin
   roundTrip(root);
 });
 
-Deno.test("encode() and decode() take what is nested 1,000 levels deep", () => {
+Deno.test("encode() and decode() accept 1,000 levels of nesting", () => {
   const nest: ((value: Anything) => unknown)[] = [
     (value) => [value],
     (value) => ({ value }),
@@ -218,7 +221,7 @@ Deno.test("decode() freezes the arrays and objects, also those in a Map, a Set a
   }
 });
 
-Deno.test("encode() and decode() take a megabyte of bytes where there is no base64 of Uint8Array", () => {
+Deno.test("encode() and decode() convert a megabyte of bytes in runtimes without base64 methods of Uint8Array", () => {
   const [prototype, constructor]: Anything[] = [Uint8Array.prototype, Uint8Array];
   const { toBase64 } = prototype;
   const { fromBase64 } = constructor;
@@ -304,7 +307,7 @@ const refused: [text: string, message: string][] = [
   ['{"$":"Array","value":{"length":"1"}}', ": an Object is not a valid Array"],
   ['{"$":"Array","value":{"length":1.5}}', ": an Object is not a valid Array"],
   ['{"$":"Array","value":{"length":4294967296}}', ": an Object is not a valid Array"],
-  ['{"$":"Array","value":{"0":1,"length":1000002}}', ": an Object is not a valid Array"], // nothing stored has as many holes
+  ['{"$":"Array","value":{"0":1,"length":1000002}}', ": an Object is not a valid Array"], // more holes than a stored value can have
   ['{"$":"Array","value":{"1":1,"length":1}}', ": an Object is not a valid Array"],
   ['{"$":"Array","value":null}', ": null is not a valid Array"],
   ['{"$":"ArrayBuffer","value":"AQ"}', ': "AQ" is not a valid ArrayBuffer'],
@@ -384,14 +387,14 @@ Deno.test("decode() keeps __proto__ as data, and changes no prototype", () => {
   }
 });
 
-Deno.test("decode() makes arrays with as many holes as can be stored, without the memory", () => {
+Deno.test("decode() makes arrays with a million holes without allocating memory for them", () => {
   const one = (length: number) => `{"$":"Array","value":{"0":1,"length":${length}}}`;
   assertEquals(read(one(1_000_001)).length, 1_000_001);
-  const lists = read(`[${Array(1000).fill(one(1_000_001))}]`); // 8 GB if there were memory for every item
+  const lists = read(`[${Array(1000).fill(one(1_000_001))}]`); // would take 8 GB with memory for every item
   assertEquals([lists.length, lists[999].length, lists[999][0]], [1000, 1_000_001, 1]);
 });
 
-/** Makes values of every kind, deep and shared and in cycles. */
+/** Makes random values of every kind, nested, shared and in cycles. */
 class Generator {
   readonly #random: () => number;
   readonly #made: object[] = [];

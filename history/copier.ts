@@ -104,7 +104,7 @@ export class Copier {
   }
 
   #copyArray(array: readonly unknown[]): readonly unknown[] {
-    const length = Number(array.length); // a proxy can answer anything
+    const length = Number(array.length); // a proxy can return anything
     const copy: unknown[] = new Array(Math.min(length, MAX_HOLES));
     this.#begin(array, copy);
     for (let i = 0; i < length; i++) {
@@ -172,7 +172,7 @@ export class Copier {
       clone = structuredClone(object);
     } catch (error) {
       this.#copyObject(object); // refuses with the whole path if a property is the reason
-      this.#refuse(`${tag === "Object" ? "what looks like " : ""}${show(object)} cannot be stored`, error);
+      this.#refuse(`${tag === "Object" ? "an object that looks like " : ""}${show(object)} cannot be stored`, error);
     }
     if (isPlain(clone) && tag !== "Object") {
       // An instance of a built-in class that structured clone turned into an empty object, as some runtimes do.
@@ -194,7 +194,7 @@ export class Copier {
 
 function copyView(view: ArrayBufferView): ArrayBufferView {
   const { buffer, byteOffset, byteLength } = view;
-  // The getter of the prototype tells the true class of a typed array. It answers undefined for a DataView.
+  // The getter of the prototype returns the true class of a typed array, and undefined for a DataView.
   const tag = Reflect.get(Object.getPrototypeOf(Int8Array.prototype), Symbol.toStringTag, view) ?? "DataView";
   const View = classOf(tag) as new (part: ArrayBufferLike) => ArrayBufferView;
   return new View(buffer.slice(byteOffset, byteOffset + byteLength));

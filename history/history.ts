@@ -77,7 +77,7 @@ export function isCommand(event: WorkflowEvent): event is CommandEvent {
     event.type === "compensation_started" || event.type === "child_started";
 }
 
-/** Whether an event settles its command: workflow code goes on because of it. */
+/** Whether an event settles its command, so that workflow code continues. */
 export function isOutcome(event: WorkflowEvent): boolean {
   switch (event.type) {
     case "activity_completed":

@@ -1,4 +1,4 @@
-/** `applyBatch`, which every store can lean on; the in-memory store's own way to the same end is in `store_append_test.ts`. */
+/** `applyBatch`, for stores that write whole states. `tests/store/append_test.ts` tests the append of the in-memory store. */
 
 import { assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import {
@@ -47,7 +47,7 @@ Deno.test("applyBatch() creates a run", () => {
   });
 });
 
-Deno.test("applyBatch() leaves out the input when there is none", () => {
+Deno.test("applyBatch() adds no input when there is none", () => {
   const events: WorkflowEvent[] = [{ type: "workflow_started", at: 1, workflowName: "w" }];
   assertEquals("input" in applyBatch(null, batch({ events })), false);
 });
@@ -70,27 +70,27 @@ for (const [last, fields] of endings) {
   });
 }
 
-Deno.test("applyBatch() replaces a finished run and keeps nothing of it", () => {
+Deno.test("applyBatch() replaces a finished run completely", () => {
   const events: WorkflowEvent[] = [{ type: "workflow_started", at: 20, workflowName: "v" }];
   const next = batch({ runId: "2", events, replaces: "1" });
   assertEquals(applyBatch(finished, next), applyBatch(null, { ...next, replaces: undefined }));
 });
 
-Deno.test("applyBatch() sets the outcome anew when a running state has one", () => {
+Deno.test("applyBatch() removes a result or an error that a running state has", () => {
   const state = applyBatch(freeze({ ...running, result: 1, error }), {
     ...batch({ expectedLength: 1, events: [{ type: "workflow_completed", at: 9 }] }),
   });
   assertEquals([state.result, state.error], [undefined, undefined]);
 });
 
-Deno.test("applyBatch() changes nothing that it is given", () => {
+Deno.test("applyBatch() does not change its arguments", () => {
   const events = freeze([fired(2)]);
   const state = applyBatch(running, freeze(batch({ expectedLength: 1, events })));
   assertNotStrictEquals(state.history, running.history);
   assertStrictEquals(state.history[0], running.history[0]);
 });
 
-Deno.test("applyBatch() answers a history that is not the batch's array", () => {
+Deno.test("applyBatch() returns a history that is not the array of the batch", () => {
   const events: WorkflowEvent[] = [started];
   const { history } = applyBatch(null, batch({ events }));
   events.push(fired(2));
@@ -115,7 +115,7 @@ for (const [state, part, why] of conflicts) {
   });
 }
 
-Deno.test("applyBatch() throws a TypeError when the batch is malformed, before it looks for conflicts", () => {
+Deno.test("applyBatch() throws a TypeError when the batch is malformed, before it checks for conflicts", () => {
   const malformed = [
     null,
     batch({ workflowId: "" }),
@@ -133,7 +133,7 @@ Deno.test("applyBatch() throws a TypeError when the batch is malformed, before i
 });
 
 for (const seed of [1, 2, 3]) {
-  Deno.test(`applyBatch() computes what the in-memory store keeps, for 2,000 random batches, seed ${seed}`, async () => {
+  Deno.test(`applyBatch() computes the state that the in-memory store keeps, for 2,000 random batches, seed ${seed}`, async () => {
     const random = seeded(seed);
     const below = (n: number) => Math.floor(random() * n);
     const store = new InMemoryStore();

@@ -16,7 +16,7 @@ type Anything = any;
 const store = (value: unknown): Anything => toStored(value, "input");
 
 for (const value of [undefined, null, true, 0, -0, NaN, Infinity, 1.5, "", "\ud800", 10n ** 30n]) {
-  Deno.test(`toStored() and handOut() answer the primitive ${Deno.inspect(value)} as it is`, () => {
+  Deno.test(`toStored() and handOut() return the primitive ${Deno.inspect(value)} unchanged`, () => {
     assert(Object.is(store(value), value));
     assert(Object.is(handOut(value), value));
     assert(Object.is(store({ deep: [value] }).deep[0], value));
@@ -35,7 +35,7 @@ Deno.test("toStored() copies and freezes plain objects and arrays, at every dept
   assertStrictEquals(handOut(stored), stored);
 });
 
-Deno.test("toStored() copies what is frozen too, since it may have accessors", () => {
+Deno.test("toStored() also copies frozen values, since they can have accessors", () => {
   let n = 1;
   const value = Object.freeze({
     get n() {
@@ -53,18 +53,18 @@ Deno.test("toStored() keeps undefined, holes and the length of an array", () => 
   assertEquals([0, 1, 2, 3].map((i) => i in stored.list), [true, false, true, false]);
 });
 
-Deno.test("toStored() takes an array for its items alone", () => {
+Deno.test("toStored() copies only the items of an array", () => {
   assertEquals(Object.keys(store(Object.assign([1], { more: 2 }))), ["0"]);
 });
 
-Deno.test("toStored() takes own enumerable keys that are strings, as structured clone does", () => {
+Deno.test("toStored() copies own enumerable string keys, as structured clone does", () => {
   const value = Object.create({ inherited: 1 }, { hidden: { value: 1 }, own: { value: 1, enumerable: true } });
   value[Symbol("s")] = 1;
   assertEquals(Reflect.ownKeys(store(value)), ["own"]);
   assertEquals(structuredClone(value), store(value));
 });
 
-Deno.test("toStored() makes a plain object of one without a prototype, of another realm or of a class", () => {
+Deno.test("toStored() makes a plain object of an object without a prototype, of another realm or of a class", () => {
   class Money {
     #secret = 1;
     cents = 5;
@@ -84,7 +84,7 @@ Deno.test("toStored() makes a plain object of one without a prototype, of anothe
   }
 });
 
-Deno.test("toStored() takes arrays, maps and dates of another realm and of a subclass", () => {
+Deno.test("toStored() accepts arrays, maps and dates of another realm and of a subclass", () => {
   class List extends Array {}
   class Table extends Map<number, object> {}
   const foreign = runInNewContext("[[1], new Map([[1, { n: 1 }]]), new Set([1]), new Date(5)]");
@@ -96,7 +96,7 @@ Deno.test("toStored() takes arrays, maps and dates of another realm and of a sub
 for (
   const tag of ["Map", "Set", "Date", "Error", "Array", "Uint8Array", "ArrayBuffer", "SharedArrayBuffer", "Object"]
 ) {
-  Deno.test(`toStored() makes a plain object of one that only says it is of class ${tag}`, () => {
+  Deno.test(`toStored() makes a plain object of an object that only has the tag ${tag}`, () => {
     class Pretender {
       own = { n: 1 };
       get [Symbol.toStringTag]() {
@@ -114,7 +114,7 @@ for (
 }
 
 for (const tag of ["Object", "Money", "Date", "Map"]) {
-  Deno.test(`toStored() takes what says it is of class ${tag} for what it is`, () => {
+  Deno.test(`toStored() recognizes built-in objects that have the tag ${tag}`, () => {
     const values = [new Map([[1, { n: 1 }]]), new Set([1]), new Date(5), new Uint8Array([1]).buffer];
     const stored = store(values.map((value) => tagged(tag, value)));
     assertEquals(stored.map((item: object) => item.constructor), [Map, Set, Date, ArrayBuffer]);
@@ -123,18 +123,18 @@ for (const tag of ["Object", "Money", "Date", "Map"]) {
   });
 }
 
-Deno.test("toStored() takes a view for what it is, whatever it says", () => {
+Deno.test("toStored() recognizes views that have another tag", () => {
   const stored = store([tagged("Date", new Uint8Array([1, 2])), tagged("Int8Array", new DataView(new ArrayBuffer(1)))]);
   assertEquals(stored.map((item: object) => item.constructor), [Uint8Array, DataView]);
   assertEquals([...stored[0]], [1, 2]);
 });
 
-Deno.test("toStored() freezes what a map of another realm holds", () => {
+Deno.test("toStored() freezes the keys and values of a map of another realm", () => {
   const stored = store(runInNewContext("new Map([[{ k: 1 }, { v: 1 }]])"));
   assertEquals([...stored].flat().map((part) => Object.isFrozen(part)), [true, true]);
 });
 
-Deno.test("toStored() keeps cycles and shared parts, through everything that has parts", () => {
+Deno.test("toStored() keeps cycles and shared parts, through all kinds of containers", () => {
   class Node {
     next: unknown;
   }
@@ -156,7 +156,7 @@ Deno.test("toStored() keeps cycles and shared parts, through everything that has
   assertStrictEquals(out.map.get(out.list[0]), out);
 });
 
-Deno.test("toStored() copies a shared part once, however many class instances hold it", () => {
+Deno.test("toStored() copies a shared part of many class instances once", () => {
   let reads = 0;
   const shared = {
     get n() {
@@ -170,7 +170,7 @@ Deno.test("toStored() copies a shared part once, however many class instances ho
   assertEquals(reads, 1);
 });
 
-Deno.test("needsCopy() and handOut() take cycles and shared parts", () => {
+Deno.test("needsCopy() and handOut() accept cycles and shared parts", () => {
   const value: Anything = { list: [] };
   value.list.push(value, value.list);
   const stored = store(value);
@@ -180,7 +180,7 @@ Deno.test("needsCopy() and handOut() take cycles and shared parts", () => {
 
 const opaque: [what: string, value: object][] = [
   ["a Date", new Date(5)],
-  ["no date", new Date(NaN)],
+  ["an invalid Date", new Date(NaN)],
   ["a RegExp", /a+/gi],
   ["a Map", new Map([["k", 1]])],
   ["a Set", new Set(["k"])],
@@ -192,7 +192,7 @@ const opaque: [what: string, value: object][] = [
 ];
 
 for (const [what, value] of opaque) {
-  Deno.test(`toStored() keeps ${what}, and handOut() answers another one each time`, () => {
+  Deno.test(`toStored() keeps ${what}, and handOut() returns a new copy each time`, () => {
     const stored = store({ deep: [value] });
     assertEquals(stored, { deep: [value] });
     assertEquals([needsCopy(stored), needsCopy(stored.deep[0])], [true, true]);
@@ -203,7 +203,7 @@ for (const [what, value] of opaque) {
   });
 }
 
-Deno.test("toStored() and handOut() keep shared what cannot be frozen", () => {
+Deno.test("toStored() and handOut() keep shared values that cannot be frozen", () => {
   const [date, bytes] = [new Date(5), new Uint8Array(1)];
   const stored = store([date, date, bytes, { bytes }]);
   for (const list of [stored, handOut(stored)]) {
@@ -212,13 +212,13 @@ Deno.test("toStored() and handOut() keep shared what cannot be frozen", () => {
   }
 });
 
-Deno.test("toStored() freezes what is in a Map and a Set", () => {
+Deno.test("toStored() freezes the contents of a Map and a Set", () => {
   const stored = store([new Map([[{ k: 1 }, { v: 1 }]]), new Set([[1]])]);
   const parts = [...stored[0].keys(), ...stored[0].values(), ...stored[1]];
   assertEquals(parts.map((part) => Object.isFrozen(part)), [true, true, true]);
 });
 
-Deno.test("toStored() keeps of a buffer what a view shows of it", () => {
+Deno.test("toStored() keeps only the part of a buffer that a view shows", () => {
   const buffer = Uint8Array.from({ length: 8192 }, (_, i) => i).buffer;
   const [bytes, view, tail] = store([
     new Uint8Array(buffer, 2, 2),
@@ -231,7 +231,7 @@ Deno.test("toStored() keeps of a buffer what a view shows of it", () => {
   assertEquals([bytes, view, tail].map((one) => one.constructor), [Uint8Array, DataView, Uint16Array]);
 });
 
-Deno.test("toStored() takes an error for its name, message, stack and cause", () => {
+Deno.test("toStored() copies the name, message, stack and cause of an error", () => {
   const error = Object.assign(new RangeError("m", { cause: { n: 1 } }), { extra: 1 });
   const stored = store([error])[0];
   assertInstanceOf(stored, RangeError);
@@ -256,7 +256,7 @@ class Pretender {
 class Emitter extends EventTarget {
   listeners = 0;
 }
-/** Gives an object another tag than its own. */
+/** Changes the tag of an object. */
 const tagged = <T extends object>(tag: string, value: T): T =>
   Object.defineProperty(value, Symbol.toStringTag, { value: tag });
 const refused: [value: unknown, message: string][] = [
@@ -287,9 +287,9 @@ const refused: [value: unknown, message: string][] = [
   [[AbortSignal.abort()], "input[0]: an AbortSignal cannot be stored"],
   [[new TextEncoder()], "input[0]: a TextEncoder cannot be stored"],
   [[new Emitter()], "input[0]: an Emitter cannot be stored"],
-  [[new Proxy(new Date(5), {})], "input[0]: what looks like a Date cannot be stored"],
-  [[new Proxy(new RangeError("m"), {})], "input[0]: what looks like a RangeError cannot be stored"],
-  [[tagged("Object", new URL("http://a"))], "input[0]: what looks like a URL cannot be stored"],
+  [[new Proxy(new Date(5), {})], "input[0]: an object that looks like a Date cannot be stored"],
+  [[new Proxy(new RangeError("m"), {})], "input[0]: an object that looks like a RangeError cannot be stored"],
+  [[tagged("Object", new URL("http://a"))], "input[0]: an object that looks like a URL cannot be stored"],
   [[tagged("Money", shared)], "input[0]: shared memory cannot be stored"],
   [[runInNewContext("new Map([[1, new SharedArrayBuffer(1)]])")], "input[0][0][1]: shared memory cannot be stored"],
   [[shared], "input[0]: shared memory cannot be stored"],
@@ -313,17 +313,17 @@ for (const [value, message] of refused) {
   });
 }
 
-Deno.test("toStored() names what the value is and whose", () => {
+Deno.test("toStored() names the value and its owner", () => {
   const error = assertThrows(() => toStored({ f() {} }, "result of activity", "charge"), TypeError);
   assertEquals(error.message, 'Cannot store result of activity "charge".f: a function "f" cannot be stored');
 });
 
-Deno.test("toStored() takes a proxy for what it shows", () => {
+Deno.test("toStored() copies what a proxy shows", () => {
   const proxy = new Proxy({ n: 1 } as Record<string, number>, { get: (target, key) => target[key as string] + 1 });
   assertEquals(store({ proxy, list: new Proxy([1], {}) }), { proxy: { n: 2 }, list: [1] });
 });
 
-Deno.test("toStored() takes what is nested 1,000 levels deep, and handOut() takes more", () => {
+Deno.test("toStored() accepts 1,000 levels of nesting, and handOut() accepts more", () => {
   let value: Anything = new Date(5);
   for (let i = 0; i < 1_000; i++) value = i % 2 ? [value] : { value };
   const stored = store(value);
@@ -342,7 +342,7 @@ for (const depth of [1_001, 1_000_000]) {
   });
 }
 
-/** An array of so many holes. */
+/** An array that has only holes. */
 const holes = (length: number) => Object.assign([] as unknown[], { length });
 
 Deno.test("toStored() keeps a million holes", () => {
@@ -371,13 +371,13 @@ for (const length of [-1, 0.5, NaN, "many", {}, 2 ** 32 - 1, boo]) {
   });
 }
 
-Deno.test("toStored() takes no part of a proxy's length into what it stores", () => {
+Deno.test("toStored() stores no part of a proxy's length", () => {
   const length = { valueOf: () => 1 };
   const items = new Proxy([1], { get: (target, key) => key === "length" ? length : Reflect.get(target, key) });
   assertEquals(store(items), [1]);
 });
 
-Deno.test("toStored() takes an array as long as it is at first, however it grows", () => {
+Deno.test("toStored() copies an array up to its length at the start, even if it grows", () => {
   const list: unknown[] = [];
   const grow = () => {
     Object.defineProperty(list, list.length, { get: grow, enumerable: true });
@@ -418,5 +418,5 @@ const shown: [value: unknown, text: string][] = [
 ];
 
 for (const [value, text] of shown) {
-  Deno.test(`show() answers ${text}`, () => assertEquals(show(value), text));
+  Deno.test(`show() returns ${text}`, () => assertEquals(show(value), text));
 }

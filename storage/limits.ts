@@ -1,7 +1,7 @@
 /**
  * The limits of a store: how many workflows, how long a history, and for how long finished workflows are kept.
  *
- * Decides which workflow must go. The store removes it and tells its listeners.
+ * Decides which workflow must go. The store removes it and calls the listeners.
  *
  * 1. A running workflow is never removed.
  * 2. There is no timer: an expired workflow is removed by the next call of the store.

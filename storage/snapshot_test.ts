@@ -1,4 +1,4 @@
-/** A store as a text: its form, that it comes back exactly, and that nothing damaged, newer or hostile is read. */
+/** A store as a text: its form, exact round trips, and the refusal of damaged, newer and hostile texts. */
 
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { WorkflowError, type WorkflowState } from "@rockpool/workflow";
@@ -8,7 +8,7 @@ import { toStored } from "../history/value.ts";
 // deno-lint-ignore no-explicit-any
 type Anything = any;
 
-/** A state as a store keeps it; `fields` are stored too. */
+/** A stored state with additional `fields`. */
 function state(fields: Partial<WorkflowState> = {}): WorkflowState {
   const whole = { workflowId: "a", runId: "r", workflowName: "w", status: "running", history: [], createdAt: 1 };
   return toStored({ ...whole, updatedAt: 2, ...fields }, "state") as WorkflowState;
@@ -16,7 +16,7 @@ function state(fields: Partial<WorkflowState> = {}): WorkflowState {
 
 const started = (input?: unknown) => ({ type: "workflow_started", at: 1, workflowName: "w", input }) as const;
 
-/** A small store, with something of every part. */
+/** A small store that uses every part of the format. */
 function sample(): StoredWorkflow[] {
   const input = { n: 1, due: new Date(5) };
   return [
@@ -26,10 +26,10 @@ function sample(): StoredWorkflow[] {
   ];
 }
 
-/** The text without its checksum, as someone leaves it who edits it. */
+/** The text without its checksum, as after an edit by hand. */
 const unsealed = (text: string) => text.replace(/,"checksum":"\w*"/, "");
 
-/** A text of which a part was edited, by someone who knows to remove the checksum. */
+/** A text with an edited part and without its checksum. */
 function edited(edit: (snapshot: Anything) => void, workflows = sample()): string {
   const snapshot = JSON.parse(writeSnapshot(workflows, 5));
   delete snapshot.checksum;
@@ -37,7 +37,7 @@ function edited(edit: (snapshot: Anything) => void, workflows = sample()): strin
   return JSON.stringify(snapshot);
 }
 
-/** Checks that the text is refused, and answers the message. */
+/** Checks that the text is refused, and returns the message. */
 function refusal(text: string): string {
   const error = assertThrows(() => readSnapshot(text), WorkflowError);
   assertEquals(error.code, "invalid_snapshot");
@@ -45,7 +45,7 @@ function refusal(text: string): string {
   return error.message;
 }
 
-Deno.test("writeSnapshot() writes the format, its version and one workflow a line", () => {
+Deno.test("writeSnapshot() writes the format, its version, and one line per workflow", () => {
   const lines = writeSnapshot(sample(), 5).split("\n");
   assertEquals(
     lines,
@@ -64,7 +64,7 @@ Deno.test("writeSnapshot() writes the format, its version and one workflow a lin
   );
 });
 
-Deno.test("readSnapshot() reads a text that the first version wrote", () => {
+Deno.test("readSnapshot() reads a text of the first version", () => {
   const text = '{"format":"rockpool-store","version":1,"nextPlace":2,"workflows":[\n' +
     '{"place":1,"state":{"workflowId":"a","runId":"r","workflowName":"w","status":"running","history":[],' +
     '"createdAt":1,"updatedAt":2,"input":{"$":"Map","value":[["k",{"$":"undefined"}]]}}}\n' +
@@ -74,7 +74,7 @@ Deno.test("readSnapshot() reads a text that the first version wrote", () => {
   assertEquals(nextPlace, 2);
 });
 
-Deno.test("readSnapshot() answers what was written, in order of creation", () => {
+Deno.test("readSnapshot() returns the written workflows in order of creation", () => {
   const workflows = sample();
   const read = readSnapshot(writeSnapshot(workflows, 5));
   assertEquals(read, { workflows: [workflows[0], workflows[2], workflows[1]], nextPlace: 5 });
@@ -85,12 +85,12 @@ Deno.test("readSnapshot() answers what was written, in order of creation", () =>
   ]);
 });
 
-Deno.test("readSnapshot() answers an empty store when none was in it", () => {
+Deno.test("readSnapshot() returns no workflows for an empty store", () => {
   assertEquals(readSnapshot(writeSnapshot([], 0)), { workflows: [], nextPlace: 0 });
   assertEquals(readSnapshot(writeSnapshot(new Set<never>(), 7)), { workflows: [], nextPlace: 7 });
 });
 
-Deno.test("readSnapshot() shares again what a state and its events share, and nothing between workflows", () => {
+Deno.test("readSnapshot() keeps values shared within a workflow, and shares nothing between workflows", () => {
   const text = writeSnapshot(sample().map((one, i) => ({ ...one, place: i, state: state({ ...one.state }) })), 5);
   const [{ state: { input, history } }] = readSnapshot(text).workflows;
   assertStrictEquals((history[0] as Anything).input, input);
@@ -100,24 +100,24 @@ Deno.test("readSnapshot() shares again what a state and its events share, and no
   assertStrictEquals(a.state.input.due === b.state.input.due, false);
 });
 
-Deno.test("readSnapshot() answers states that are deeply frozen", () => {
+Deno.test("readSnapshot() returns deeply frozen states", () => {
   const [{ state }] = readSnapshot(writeSnapshot(sample(), 5)).workflows;
   for (const part of [state, state.history, state.history[0], state.input]) assert(Object.isFrozen(part));
 });
 
-Deno.test("readSnapshot() answers new values each time", () => {
+Deno.test("readSnapshot() returns new values each time", () => {
   const text = writeSnapshot(sample(), 5);
   const [a, b] = [readSnapshot(text), readSnapshot(text)] as Anything[];
   a.workflows[0].state.input.due.setTime(6);
   assertEquals(b.workflows[0].state.input.due, new Date(5));
 });
 
-Deno.test("readSnapshot() takes fields of a state that it does not know", () => {
+Deno.test("readSnapshot() accepts unknown fields of a state", () => {
   const more = [{ place: 0, state: state({ more: [1n] } as Anything) }];
   assertEquals(readSnapshot(writeSnapshot(more, 1)).workflows, more);
 });
 
-Deno.test("writeSnapshot() throws when a workflow holds what cannot be written, naming both", () => {
+Deno.test("writeSnapshot() throws when a value cannot be written, and names the workflow and the value", () => {
   const history = [started(), started(), started(), {
     type: "signal_received",
     at: 1,
@@ -132,14 +132,14 @@ Deno.test("writeSnapshot() throws when a workflow holds what cannot be written, 
   );
 });
 
-Deno.test("readSnapshot() takes a text that was formatted anew", () => {
+Deno.test("readSnapshot() accepts a text that was reformatted", () => {
   const text = writeSnapshot(sample(), 5);
   for (const other of [JSON.stringify(JSON.parse(text), null, 2), text.replaceAll("\n", ""), `\n${text}\n`]) {
     assertEquals(readSnapshot(other), readSnapshot(text));
   }
 });
 
-Deno.test("readSnapshot() takes a text that was edited when its checksum was removed", () => {
+Deno.test("readSnapshot() accepts an edited text without a checksum", () => {
   const text = writeSnapshot(sample(), 5).replace('"n":1', '"n":2');
   assertEquals((readSnapshot(unsealed(text)).workflows[0].state.input as Anything).n, 2);
   assertEquals(
@@ -148,7 +148,7 @@ Deno.test("readSnapshot() takes a text that was edited when its checksum was rem
   );
 });
 
-Deno.test("readSnapshot() refuses every part of a text that was cut off", () => {
+Deno.test("readSnapshot() refuses a text that was cut off, at every length", () => {
   const text = writeSnapshot(sample(), 5);
   for (let length = 1; length < text.length; length++) {
     const message = refusal(text.slice(0, length));
@@ -157,7 +157,7 @@ Deno.test("readSnapshot() refuses every part of a text that was cut off", () => 
   }
 });
 
-Deno.test("readSnapshot() refuses every change of a character, or reads the same", () => {
+Deno.test("readSnapshot() refuses every changed character, unless the meaning is the same", () => {
   const text = writeSnapshot(sample(), 5);
   let refused = 0;
   for (let i = 0; i < text.length; i++) {
@@ -178,7 +178,7 @@ Deno.test("readSnapshot() refuses every change of a character, or reads the same
   assert(refused > 10 * text.length);
 });
 
-Deno.test("readSnapshot() refuses every swap of two neighbours within a string", () => {
+Deno.test("readSnapshot() refuses every swap of two adjacent characters in a string", () => {
   const input = Array.from({ length: 500 }, (_, i) => String.fromCharCode(32 + i * 7 % 90)).join("");
   const text = writeSnapshot([{ place: 0, state: state({ input }) }], 1);
   const at = text.indexOf('"input":"') + 9;
@@ -195,7 +195,7 @@ for (const text of [undefined, null, 5, {}, ""]) {
   });
 }
 
-Deno.test("readSnapshot() says on one line what is no JSON, although the parser quotes the text", () => {
+Deno.test("readSnapshot() reports invalid JSON on one line, although the parser quotes the text", () => {
   assertEquals(
     refusal("[\nnope]"),
     `Cannot restore a store: the text is cut off or no JSON: Unexpected token 'o', "[ nope]" is not valid JSON`,
@@ -320,7 +320,7 @@ Deno.test("readSnapshot() keeps __proto__ as data", () => {
 });
 
 for (const [what, value] of [["string", "é\0".repeat(5e6)], ["buffer", new Uint8Array(1e7)]] as [string, unknown][]) {
-  Deno.test(`writeSnapshot() and readSnapshot() take 10 MB of ${what} without blocking for seconds`, () => {
+  Deno.test(`writeSnapshot() and readSnapshot() process 10 MB of ${what} without blocking for seconds`, () => {
     const workflows = [{ place: 0, state: state({ input: value }) }];
     const before = performance.now();
     const [read] = readSnapshot(writeSnapshot(workflows, 1)).workflows;

@@ -115,3 +115,11 @@ Deno.test("exports: the package holds the modules that its entries load, and the
   const expected = [...modules, ...PAPERS.map((name) => new URL(name, root).href)];
   assertEquals(published.toSorted(), expected.toSorted());
 });
+
+Deno.test("exports: the lock loads at most four modules", async () => {
+  const { modules } = JSON.parse(await deno("info", "--json", "--quiet", "./lock.ts")) as {
+    modules: { specifier: string }[];
+  };
+  const names = modules.map(({ specifier }) => specifier);
+  assert(names.length <= 4, names.join());
+});

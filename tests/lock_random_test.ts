@@ -1,9 +1,9 @@
 /**
- * The lock against a model, in random interleavings.
+ * The lock compared with a model, in random interleavings.
  *
- * The model is a list of calls in the order in which they came. Whoever leaves tells the model right
- * before the lock learns it, so after every step the lock must say the same as the model. A seed does
- * the same every time; a failure names the seed and the step.
+ * The model is a list of calls in the order in which they came. A call that ends is reported to the model just before the lock
+ * learns it, so after every step the lock and the model must agree. The same seed gives the same steps. A failure names the
+ * seed and the step.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { seeded } from "@rockpool/workflow/testing";
 const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34];
 const STEPS = 25_000;
 
-/** A call of the lock: `"admitted"` by the lock, `"inside"` when the caller has noticed. */
+/** A call of the lock. It is `"admitted"` by the lock, and `"inside"` once the caller knows it. */
 interface Call {
   readonly id: number;
   readonly write: boolean;
@@ -24,7 +24,7 @@ interface Call {
   state: "waits" | "admitted" | "inside" | "left" | "aborted";
 }
 
-/** What the lock must do, in its simplest form. */
+/** The simplest form of the lock. */
 class Model {
   readonly queue: Call[] = [];
   readonly inside = new Set<Call>();
@@ -73,12 +73,12 @@ class Model {
     return aborted.length;
   }
 
-  /** Calls that were aborted between admission and start: they leave unseen, a microtask later. */
+  /** Calls that were aborted between admission and start. They leave a microtask later, and nothing shows it. */
   get doomed(): Call[] {
     return [...this.inside].filter((call) => call.state === "admitted" && call.hasBody && call.signal?.aborted);
   }
 
-  /** For the moment when something shows that the doomed have left. */
+  /** Called once it is certain that the doomed have left. */
   dropDoomed(doomed: Call[] = this.doomed): void {
     for (const call of doomed) if (call.state === "admitted") this.leave(call, "aborted");
   }
@@ -93,7 +93,7 @@ class Model {
   }
 }
 
-/** Whole numbers from 0 to below `end`. */
+/** Random integers from 0 to below `end`. */
 function generator(seed: number): (end: number) => number {
   const random = seeded(seed);
   return (end) => Math.floor(random() * end);
@@ -103,21 +103,21 @@ async function ticks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await null;
 }
 
-/** One lock, and everything that is done to it. */
+/** One lock and the random steps on it. */
 class Run {
   readonly lock = new RWLock();
   readonly model = new Model();
-  /** How often each thing was done, to see that all were. */
+  /** How often each kind of step was done, to check that all were. */
   readonly done = new Map<string, number>();
-  /** Each ends the stay of a caller that is inside. */
+  /** Each ends one hold of the lock. */
   readonly #stays: (() => void)[] = [];
-  /** Each releases a permit that was released before. */
+  /** Each releases a permit that is already released. */
   readonly #again: (() => void)[] = [];
   readonly #controllers: AbortController[] = [];
   readonly #random: (end: number) => number;
-  /** The first failed check of a body or a reaction, which would pass for a failure of the body. */
+  /** The first failed check of a body or a reaction. Thrown there, it would count as a failure of the body. */
   #failure: unknown;
-  /** How many may wait before more leave than come. */
+  /** How many calls may wait before more calls end than begin. */
   #crowd = 0;
   #calls = 0;
   #pending = 0;
@@ -138,7 +138,7 @@ class Run {
     this.#check();
   }
 
-  /** Lets everybody leave, and checks that nobody is left. */
+  /** Ends all holds, and checks that none is left. */
   async finish(): Promise<void> {
     for (let i = 0; i < 1000 && (this.#pending > 0 || this.#stays.length > 0); i++) {
       for (const end of this.#stays.splice(0)) end();
@@ -187,7 +187,7 @@ class Run {
     return from.splice(this.#random(from.length), 1)[0];
   }
 
-  /** A call that is about to be made: with a signal of its own, a shared one, or none. */
+  /** A new call with a signal of its own, a shared signal, or none. */
   #come(hasBody: boolean): Call {
     let signal: AbortSignal | undefined;
     if (this.#random(3) > 0) {
@@ -230,7 +230,7 @@ class Run {
       else this.#stays.push(resolve);
       const ended = promise.then(end);
       if (way !== "gives a thenable") {
-        ended.then(leave, leave); // called before the lock's reaction, which comes after
+        ended.then(leave, leave); // called before the reaction of the lock, which is added later
         return ended;
       }
       return {
@@ -267,7 +267,7 @@ class Run {
   }
 
   #tryAcquire(): void {
-    if (this.model.doomed.length > 0) return; // the model cannot tell whether they have left yet
+    if (this.model.doomed.length > 0) return; // the model does not know whether they have left yet
     const write = this.#random(2) === 0;
     const permit = this.lock[write ? "tryAcquireWrite" : "tryAcquireRead"]();
     this.#guard(() => assertEquals(permit !== null, this.model.isOpen(write), "try"));
@@ -299,7 +299,7 @@ class Run {
     this.#again[this.#random(this.#again.length)]();
   }
 
-  /** Aborts the signal of a call that is about to start, of one that waits, or any other. */
+  /** Aborts the signal of a call that is about to start, of a waiting call, or any other. */
   #abort(): void {
     const { inside, queue } = this.model;
     const target = [...inside].find((call) => call.signal && call.state === "admitted") ??
@@ -311,11 +311,11 @@ class Run {
     const { signal } = controller;
     if ([...inside].some((call) => call.signal === signal)) this.#count("abort after admission");
     this.#count(this.model.abort(signal) > 0 ? "abort" : "abort in vain");
-    controller.abort({ signal }); // a reason that no other has
+    controller.abort({ signal }); // a unique reason
     if (this.model.doomed.length > 0) this.#count("abort before start");
   }
 
-  /** A call must reject with the reason if it was aborted, and end as said if not. */
+  /** Checks the result: the reason if the call was aborted, else as given. */
   #expect<T>(
     call: Call,
     result: Promise<T>,
@@ -336,7 +336,7 @@ class Run {
   }
 }
 
-Deno.test("RWLock does what its model does when 200,000 random things happen", async () => {
+Deno.test("RWLock behaves as its model in 200,000 random steps", async () => {
   const done = new Map<string, number>();
   for (const seed of SEEDS) {
     const run = new Run(seed);
@@ -349,6 +349,6 @@ Deno.test("RWLock does what its model does when 200,000 random things happen", a
     }
     for (const [what, count] of run.done) done.set(what, (done.get(what) ?? 0) + count);
   }
-  assertEquals(done.size, 18, "kinds of things that happened");
+  assertEquals(done.size, 18, "kinds of steps");
   for (const [what, count] of done) assert(count > 300, `${what}: only ${count} times`);
 });

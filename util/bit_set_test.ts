@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { BitSet } from "./bit_set.ts";
 import { seeded } from "@rockpool/workflow/testing";
 
-/** The last member of a word of each level, and the first of the word after it. */
+/** The last member of a word of each level, and the first member of the next word. */
 const BORDERS = [31, 32, 1023, 1024, 32_767, 32_768, 2 ** 20 - 1, 2 ** 20];
 const FAR = 2 ** 31 - 1;
 
@@ -12,7 +12,7 @@ function setOf(...members: number[]): BitSet {
   return set;
 }
 
-/** All members, found both ways. */
+/** All members, found in both directions. */
 function membersOf(set: BitSet): number[] {
   const ascending: number[] = [];
   for (let one = set.next(0); one >= 0; one = set.next(one + 1)) ascending.push(one);
@@ -29,7 +29,7 @@ Deno.test("BitSet finds nothing when it is empty", () => {
 });
 
 for (const member of [0, 1, 30, ...BORDERS]) {
-  Deno.test(`BitSet finds ${member} from everywhere up to it, and from nowhere beyond, when it is alone`, () => {
+  Deno.test(`BitSet finds its only member ${member} from all smaller and larger numbers`, () => {
     const set = setOf(member);
     for (const from of [0, 1, ...BORDERS, member - 1, member, member + 1, FAR]) {
       if (from >= 0) assertEquals(set.next(from), from <= member ? member : -1, `next(${from})`);
@@ -37,7 +37,7 @@ for (const member of [0, 1, 30, ...BORDERS]) {
     }
   });
 
-  Deno.test(`BitSet loses ${member} when it is deleted, and finds it again when it is added anew`, () => {
+  Deno.test(`BitSet does not find ${member} after a deletion, and finds it after it is added again`, () => {
     const set = setOf(member);
     set.delete(member);
     assertEquals([set.next(0), set.previous(FAR), set.size], [-1, -1, 0]);
@@ -46,7 +46,7 @@ for (const member of [0, 1, 30, ...BORDERS]) {
   });
 }
 
-Deno.test("BitSet finds the way from every border to every other one", () => {
+Deno.test("BitSet finds members across all borders of words", () => {
   const ends = [0, ...BORDERS];
   for (const [i, low] of ends.entries()) {
     for (const high of ends.slice(i + 1)) {
@@ -59,7 +59,7 @@ Deno.test("BitSet finds the way from every border to every other one", () => {
   }
 });
 
-Deno.test("BitSet keeps its members when it grows, a little or a lot at once", () => {
+Deno.test("BitSet keeps its members when it grows by one level or several", () => {
   for (const members of [[0, ...BORDERS], [31, 2 ** 20, 5], [7, 64, 128, 256, 512, 70_000]]) {
     const set = new BitSet();
     for (const [i, member] of members.entries()) {
@@ -70,7 +70,7 @@ Deno.test("BitSet keeps its members when it grows, a little or a lot at once", (
   }
 });
 
-Deno.test("BitSet finds across the gap when all of a long run but its ends is deleted", () => {
+Deno.test("BitSet finds members across a gap of 40,000", () => {
   const set = setOf(...Array.from({ length: 40_000 }, (_, i) => i));
   for (let i = 1; i < 39_999; i++) set.delete(i);
   assertEquals([set.next(1), set.previous(39_998), set.size], [39_999, 0, 2]);
@@ -90,7 +90,7 @@ const games: [name: string, members: number[], seed: number, adds: number][] = [
   ["every 32nd", range(100, 32), 6, 0.5],
 ];
 for (const [name, members, seed, adds] of games) {
-  Deno.test(`BitSet does what a sorted array does in 20,000 random steps: ${name}`, () => {
+  Deno.test(`BitSet behaves as a sorted array in 20,000 random steps: ${name}`, () => {
     const random = seeded(seed);
     const any = () => members[Math.floor(random() * members.length)];
     const set = new BitSet();

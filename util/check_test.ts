@@ -10,7 +10,7 @@ Deno.test("checkOptions() accepts the options that it knows", () => {
   checkOptions({ id: "a", retry: undefined }, known, "execute");
 });
 
-Deno.test("checkOptions() refuses an unknown name and tells the likely one", () => {
+Deno.test("checkOptions() refuses an unknown name and suggests the likely one", () => {
   const message = (given: string, likely: string) =>
     `Cannot execute workflow "a": "options" has no option "${given}"; did you mean "${likely}"?`;
   for (const [given, likely] of [["retries", "retry"], ["ID", "id"], ["timeout", "timeoutMs"], ["inptu", "input"]]) {
@@ -25,6 +25,6 @@ Deno.test("checkOptions() lists the options when none is like the given name", (
   assertEquals(refusal({ constructor: 1 }).includes(all), true);
 });
 
-Deno.test("checkOptions() refuses what is no object", () => {
+Deno.test("checkOptions() refuses a value that is no object", () => {
   assertEquals(refusal("x"), 'Cannot execute workflow "a": "options" must be an object, got "x"');
 });

@@ -1,10 +1,10 @@
 /**
- * A promise that is settled from outside, and what counts as one.
+ * A promise that its owner settles, and a test for thenables.
  *
  * @module
  */
 
-/** Whether `await` would wait for a value. */
+/** Whether `await` waits for a value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && (typeof value === "object" || typeof value === "function") &&
     typeof (value as { then?: unknown }).then === "function";
@@ -22,14 +22,14 @@ export class Deferred<T = unknown> {
     });
   }
 
-  /** A promise that is rejected already, as by {@linkcode reject}. */
+  /** A promise that is already rejected, as by {@linkcode reject}. */
   static rejected(reason: unknown): Promise<never> {
     const deferred = new Deferred<never>();
     deferred.reject(reason);
     return deferred.promise;
   }
 
-  /** Rejects. That nobody awaits the promise yet is no reason to take the process down. */
+  /** Rejects. It never causes an unhandled rejection: the promise may be awaited later. */
   reject(reason: unknown): void {
     this.promise.catch(() => {});
     this.#reject(reason);

@@ -1,5 +1,5 @@
 /**
- * A first-in, first-out queue whose head leaves in constant time, however long it is.
+ * A first-in, first-out queue. Its operations take constant time, however long it is.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    if (this.#items.length === 0) this.#items = [item]; // a push would reserve memory for 17
+    if (this.#items.length === 0) this.#items = [item]; // a push would reserve memory for 17 items
     else this.#items.push(item);
   }
 
-  /** Takes the oldest item; there must be one. */
+  /** Removes the oldest item. There must be one. */
   shift(): T {
     const item = this.#items[this.#head];
-    this.#items[this.#head++] = undefined as T; // nothing taken is kept alive
+    this.#items[this.#head++] = undefined as T; // keeps no reference to the item
     if (this.#head === this.#items.length) this.clear();
     else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
       this.#items.splice(0, this.#head);
@@ -29,7 +29,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** A copy, oldest first. No iterator: a packer moves a computed key out of its class, and bundlers keep that class. */
+  /** A copy, oldest first. Not an iterator: once it is packed, a class with a computed key has a side effect at import. */
   toArray(): T[] {
     return this.#items.slice(this.#head);
   }
@@ -40,5 +40,5 @@ export class Fifo<T> {
   }
 }
 
-/** Never written to. */
+/** Shared by all empty queues. Never changed. */
 const none: never[] = [];

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Fifo } from "./fifo.ts";
 import { seeded } from "@rockpool/workflow/testing";
 
-Deno.test("Fifo does what an array does when 100,000 random things happen", () => {
+Deno.test("Fifo behaves as an array in 100,000 random steps", () => {
   for (const [seed, pushes] of [[1, 0.5], [2, 0.7], [3, 0.35]]) {
     const random = seeded(seed);
     const fifo = new Fifo<number>();

@@ -1,5 +1,5 @@
 /**
- * An abort signal that is made when somebody asks for it: most runs and activities never do.
+ * An abort signal that is made when it is first read. Most runs and activities never read theirs.
  *
  * @module
  */

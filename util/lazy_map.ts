@@ -1,12 +1,12 @@
 /**
- * A map that takes little memory while it has one entry or none: most of what a run can have many of, most runs have not.
+ * A map that takes little memory while it has one entry or none. Most maps of a run stay that small.
  *
  * @module
  */
 
-/** `undefined` is no key. */
+/** `undefined` cannot be a key. */
 export class LazyMap<K, V> {
-  /** The only entry; none, or all are in the map, if its key is `undefined`. */
+  /** The key of the only entry; `undefined` if there is no entry, or if the entries are in the map. */
   #key: K | undefined;
   #value: V | undefined;
   #map: Map<K, V> | undefined;
@@ -32,7 +32,7 @@ export class LazyMap<K, V> {
     }
   }
 
-  /** Answers whether it was there. */
+  /** @returns Whether there was such an entry. */
   delete(key: K): boolean {
     if (this.#map !== undefined) return this.#map.delete(key);
     if (this.#key !== key) return false;
@@ -40,13 +40,13 @@ export class LazyMap<K, V> {
     return true;
   }
 
-  /** In the order in which they were set. */
+  /** In the order in which they were first set. */
   keys(): Iterable<K> {
     if (this.#map !== undefined) return this.#map.keys();
     return this.#key === undefined ? [] : [this.#key];
   }
 
-  /** In the order in which their keys were set. */
+  /** In the order in which their keys were first set. */
   values(): Iterable<V> {
     if (this.#map !== undefined) return this.#map.values();
     return this.#key === undefined ? [] : [this.#value as V];

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { macrotask, messageChannelMacrotask } from "./macrotask.ts";
 
-/** A module of its own, in whose world there is no `setImmediate`; and the ports that it opens. */
+/** A new instance of the module in a runtime without `setImmediate`, and the ports that it opens. */
 async function withoutSetImmediate() {
   const globals = globalThis as { setImmediate?: unknown; MessageChannel: typeof MessageChannel };
   const real = { setImmediate: globals.setImmediate, MessageChannel };
@@ -23,7 +23,7 @@ async function withoutSetImmediate() {
   };
 }
 
-Deno.test("macrotask() calls back when all microtasks have drained", async () => {
+Deno.test("macrotask() calls back after all microtasks", async () => {
   const log: string[] = [];
   let chain: Promise<unknown> = Promise.resolve();
   for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
@@ -32,18 +32,18 @@ Deno.test("macrotask() calls back when all microtasks have drained", async () =>
   assertEquals(log, ["drained"]);
 });
 
-Deno.test("macrotask() takes one message channel where there is no setImmediate, and none before it is called", async () => {
-  using world = await withoutSetImmediate();
+Deno.test("macrotask() opens one message channel in a runtime without setImmediate, at the first call", async () => {
+  using runtime = await withoutSetImmediate();
   const log: string[] = [];
-  assertEquals(world.ports.length, 0);
-  const both = ["a", "b"].map((name) => new Promise<void>(world.macrotask).then(() => log.push(name)));
+  assertEquals(runtime.ports.length, 0);
+  const both = ["a", "b"].map((name) => new Promise<void>(runtime.macrotask).then(() => log.push(name)));
   Promise.resolve().then(() => Promise.resolve()).then(() => log.push("drained"));
   await Promise.all(both);
-  assertEquals([log, world.ports.length], [["drained", "a", "b"], 2]);
+  assertEquals([log, runtime.ports.length], [["drained", "a", "b"], 2]);
 });
 
 Deno.test("messageChannelMacrotask() calls back in order, each in a macrotask of its own", async () => {
-  using world = await withoutSetImmediate();
+  using runtime = await withoutSetImmediate();
   const later = messageChannelMacrotask();
   const log: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -56,5 +56,5 @@ Deno.test("messageChannelMacrotask() calls back in order, each in a macrotask of
   later(() => later(resolve));
   assertEquals(log, []);
   await promise;
-  assertEquals([log, world.ports.length], [["a", "after a", "b", "after b"], 2]);
+  assertEquals([log, runtime.ports.length], [["a", "after a", "b", "after b"], 2]);
 });

@@ -1,29 +1,29 @@
 /**
  * A limited number of slots, shared fairly.
  *
- * 1. Groups take turns, and a group is served in order of arrival: many of one group hold nobody of another up.
- * 2. Nobody overtakes who waits, also not in the moment in which a slot is free.
- * 3. Who leaves the line leaves nothing behind in it, and costs its group no turn.
+ * 1. Groups are served in turn, and the waiters of a group in order of arrival. So a large group does not delay another one.
+ * 2. No waiter is overtaken, not even when a slot becomes free.
+ * 3. A waiter that leaves is forgotten, and its group keeps its turn.
  *
  * @module
  */
 
-/** A place in the line. */
+/** A waiter in the queue. */
 export interface Ticket {
-  /** Leaves the line. */
+  /** Leaves the queue. */
   cancel(): void;
 }
 
 interface Lane {
   readonly group: string;
   readonly waiting: Set<() => void>;
-  /** Goes on where it was, over what is added too: to begin anew would pass all that was taken. */
+  /** One iterator for the whole life of the set. A new one would skip all deleted entries at each step. */
   readonly next: Iterator<() => void>;
 }
 
 export class Slots {
   #free: number;
-  /** The lanes that have somebody, in the order in which they are served. */
+  /** The lanes with waiters, in the order in which they are served. */
   readonly #lanes = new Map<string, Lane>();
   readonly #next = this.#lanes.values();
 
@@ -31,7 +31,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Takes a slot if one is free; else calls `start`, a function of its own, when one has been taken for it. */
+  /** Takes a slot if one is free. Otherwise calls `start`, a new function for each call, once it has a slot. */
   take(group: string, start: () => void): Ticket | undefined {
     if (this.#free > 0 && this.#lanes.size === 0) return void this.#free--;
     let lane = this.#lanes.get(group);
@@ -48,10 +48,10 @@ export class Slots {
     };
   }
 
-  /** Gives a slot back. */
+  /** Frees a slot. */
   release(): void {
     this.#free++;
-    if (this.#lanes.size > 0) queueMicrotask(this.#serve); // not here: what starts may end at once, and so on
+    if (this.#lanes.size > 0) queueMicrotask(this.#serve); // not here: the started work can end at once, which would recurse
   }
 
   readonly #serve = (): void => {

@@ -5,7 +5,7 @@ import { macrotasks } from "../tests/support/testing.ts";
 
 const nobody = () => {};
 
-Deno.test("Slots lets groups take turns, and keeps the order within a group", async () => {
+Deno.test("Slots serves groups in turn, and each group in order", async () => {
   const slots = new Slots(1);
   const order: string[] = [];
   slots.take("x", nobody);
@@ -20,7 +20,7 @@ Deno.test("Slots lets groups take turns, and keeps the order within a group", as
   assertEquals(order, ["a1", "b1", "c1", "a2", "b2", "a3"]);
 });
 
-Deno.test("Slots lets nobody overtake in the moment in which a slot is free", async () => {
+Deno.test("Slots lets no waiter be overtaken when a slot becomes free", async () => {
   const slots = new Slots(1);
   const order: string[] = [];
   slots.take("x", nobody);
@@ -32,7 +32,7 @@ Deno.test("Slots lets nobody overtake in the moment in which a slot is free", as
   assertEquals(order, ["early"]);
 });
 
-Deno.test("Slots costs a group no turn when some of it leave the line", async () => {
+Deno.test("Slots keeps the turn of a group when some of its waiters leave", async () => {
   const slots = new Slots(1);
   const order: string[] = [];
   const take = (name: string) =>
@@ -49,7 +49,7 @@ Deno.test("Slots costs a group no turn when some of it leave the line", async ()
   assertEquals(order, ["a4", "b1", "b2", "b3"]);
 });
 
-Deno.test("Slots keeps nothing of a line that everybody has left", () => {
+Deno.test("Slots keeps nothing of a queue that all waiters have left", () => {
   const slots = new Slots(1);
   slots.take("x", nobody);
   const tickets = ["a", "b", "a"].map((group) => slots.take(group, () => {}));
@@ -58,7 +58,7 @@ Deno.test("Slots keeps nothing of a line that everybody has left", () => {
   assertEquals(slots.take("y", nobody), undefined); // at once
 });
 
-Deno.test("Slots.cancel() of a place that was served takes nobody else out of the line", async () => {
+Deno.test("Slots: cancel() of a served ticket removes no other waiter", async () => {
   const slots = new Slots(1);
   const order: string[] = [];
   slots.take("x", nobody);
@@ -72,14 +72,14 @@ Deno.test("Slots.cancel() of a place that was served takes nobody else out of th
   assertEquals(order, ["a1", "a2"]);
 });
 
-Deno.test("Slots keeps its promises whatever comes in whatever order", async () => {
+Deno.test("Slots keeps its invariants in random steps", async () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = seeded(seed);
     const count = 1 + Math.floor(random() * 4);
     const slots = new Slots(count);
-    /** What is in line, by group and in order. */
+    /** The waiters, by group and in order. */
     const line = new Map<string, { n: number; ticket: Ticket | undefined }[]>();
-    /** Who was served since a group came into the line. */
+    /** The groups that were served since a group began to wait. */
     const servedSince = new Map<string, string[]>();
     let running = 0;
     let waiting = 0;

@@ -1,12 +1,12 @@
 /**
- * Timers ordered by due time, then by the order in which they were set: an indexed binary heap.
+ * Timers in the order of due times, then of setting: an indexed binary heap.
  *
- * Setting, clearing and taking the next one cost O(log n); a cleared timer leaves nothing behind.
+ * Setting and clearing a timer cost O(log n). A cleared timer is removed at once.
  *
  * @module
  */
 
-/** A timer in the queue; `index` is -1 once it has left the heap. */
+/** A timer. Its `index` in the heap is -1 once it is removed. */
 export interface Timer {
   readonly dueAt: number;
   readonly order: number;
@@ -38,7 +38,7 @@ export class TimerQueue {
     return timer;
   }
 
-  /** Takes the timer out. One that has left already is left alone. */
+  /** Removes a timer. Ignores a timer that is already removed. */
   clear(timer: Timer): void {
     const { index } = timer;
     if (index < 0) return;

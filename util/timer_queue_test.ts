@@ -4,7 +4,7 @@ import { seeded } from "@rockpool/workflow/testing";
 
 const noop = () => {};
 
-/** Takes all timers out, first due first. */
+/** Removes all timers, in order of due times. */
 function drain(queue: TimerQueue): Timer[] {
   const timers: Timer[] = [];
   for (let timer = queue.peek(); timer !== undefined; timer = queue.peek()) {
@@ -14,11 +14,11 @@ function drain(queue: TimerQueue): Timer[] {
   return timers;
 }
 
-Deno.test("TimerQueue.peek() answers undefined when the queue is empty", () => {
+Deno.test("TimerQueue.peek() returns undefined when the queue is empty", () => {
   assertEquals([new TimerQueue().peek(), new TimerQueue().size], [undefined, 0]);
 });
 
-Deno.test("TimerQueue.peek() answers the timer that is due first, and leaves it there", () => {
+Deno.test("TimerQueue.peek() returns the timer that is due first, and does not remove it", () => {
   const queue = new TimerQueue();
   queue.set(3, noop);
   const first = queue.set(-1, noop);
@@ -28,13 +28,13 @@ Deno.test("TimerQueue.peek() answers the timer that is due first, and leaves it 
   assertEquals(queue.size, 3);
 });
 
-Deno.test("TimerQueue keeps the order of setting among timers that are due together", () => {
+Deno.test("TimerQueue keeps the order of setting among timers with the same due time", () => {
   const queue = new TimerQueue();
   const timers = Array.from({ length: 100 }, () => queue.set(5, noop));
   assertEquals(drain(queue), timers);
 });
 
-Deno.test("TimerQueue.clear() takes a timer out once, and leaves one alone that has left", () => {
+Deno.test("TimerQueue.clear() removes a timer once, and ignores a removed timer", () => {
   const queue = new TimerQueue();
   const [a, b] = [queue.set(1, noop), queue.set(2, noop)];
   queue.clear(a);
@@ -46,7 +46,7 @@ Deno.test("TimerQueue.clear() takes a timer out once, and leaves one alone that 
   assertEquals(queue.size, 0);
 });
 
-Deno.test("TimerQueue.clear() leaves nothing of a timer behind", () => {
+Deno.test("TimerQueue.clear() keeps no reference to a timer", () => {
   const queue = new TimerQueue();
   const far = queue.set(1e15, noop);
   for (let i = 0; i < 1_000; i++) queue.clear(queue.set(i, noop));
@@ -54,17 +54,17 @@ Deno.test("TimerQueue.clear() leaves nothing of a timer behind", () => {
   assertStrictEquals(queue.peek(), far);
 });
 
-Deno.test("TimerQueue.set() answers a timer with its callback and its time", () => {
+Deno.test("TimerQueue.set() returns a timer with its callback and its time", () => {
   const timer = new TimerQueue().set(7, noop);
   assertEquals([timer.dueAt, timer.callback], [7, noop]);
 });
 
 for (const seed of [1, 2, 3, 4, 5]) {
-  Deno.test(`TimerQueue does what a sorted array does in 20,000 random operations, seed ${seed}`, () => {
+  Deno.test(`TimerQueue behaves as a sorted array in 20,000 random operations, seed ${seed}`, () => {
     const random = seeded(seed);
     const below = (n: number) => Math.floor(random() * n);
     const queue = new TimerQueue();
-    const model: Timer[] = []; // sorted by due time, and by setting where that is the same
+    const model: Timer[] = []; // sorted by due time, then by order of setting
     const left: Timer[] = [];
     for (let step = 0; step < 20_000; step++) {
       const operation = below(10);

@@ -1,6 +1,6 @@
 /**
- * What of compare and append, and of telling of changes, is the in-memory store's own: messages, costs, listeners in a
- * row. What every store must do is in `testing/store/`.
+ * `append` and `subscribe` of the in-memory store: error messages, costs, several listeners. The cases that every store must
+ * pass are in `testing/store/`.
  */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
@@ -19,7 +19,7 @@ const completed: WorkflowEvent = { type: "workflow_completed", at: 9, result: "o
 const failed: WorkflowEvent = { type: "workflow_failed", at: 9, error: { name: "Error", message: "late" } };
 const canceled: WorkflowEvent = { type: "workflow_canceled", at: 9, error: { name: "CanceledError", message: "no" } };
 
-/** A batch that starts run "1" of workflow "a", but for what the test says. */
+/** A batch that starts run "1" of workflow "a", changed by the test. */
 const batch = (part: Partial<AppendBatch> = {}): AppendBatch => ({
   workflowId: "a",
   runId: "1",
@@ -36,10 +36,15 @@ async function storeWith(...events: WorkflowEvent[]): Promise<InMemoryStore> {
 }
 
 const conflicts: [what: string, stored: WorkflowEvent[], part: Partial<AppendBatch>, why: string][] = [
-  ["the run is not there", [], { expectedLength: 1, events: [completed] }, "it is not stored"],
-  ["the run to replace is not there", [], { runId: "2", replaces: "1" }, "it is not stored"],
+  ["the run is not stored", [], { expectedLength: 1, events: [completed] }, "it is not stored"],
+  ["the run to replace is not stored", [], { runId: "2", replaces: "1" }, "it is not stored"],
   ["the workflow is running", [started], { runId: "2" }, "it is running already"],
-  ["the workflow is finished and is not to be replaced", [started, failed], { runId: "2" }, "it is failed already"],
+  [
+    "the workflow is finished and the batch does not replace it",
+    [started, failed],
+    { runId: "2" },
+    "it is failed already",
+  ],
   ["the run to replace is running", [started], { runId: "2", replaces: "1" }, "it is running already"],
   [
     "the run to replace is another one",
@@ -106,7 +111,7 @@ const malformed: [what: string, part: object, message: string][] = [
     `Cannot store events[1]: "type" must be the type of an event, got "x"`,
   ],
   [
-    "a time that is none",
+    "an invalid time",
     { events: [{ ...started, at: "1" }] },
     `Cannot store events[0]: "at" must be a finite number, got "1"`,
   ],
@@ -126,7 +131,7 @@ const malformed: [what: string, part: object, message: string][] = [
   ["two last events", { events: [started, failed, canceled] }, `"workflow_failed" must be the last event`],
   ["replaces without a start", { expectedLength: 1, events: [fired(2)], replaces: "0" }, other],
   ["a run that replaces itself", { replaces: "1" }, other],
-  ["null as what it replaces", { replaces: null }, other],
+  ["null for replaces", { replaces: null }, other],
   [
     "a function in an event",
     { events: [{ ...started, input: { f() {} } }] },
@@ -155,7 +160,7 @@ Deno.test("InMemoryStore.append() rejects a batch that is no object", async () =
   }
 });
 
-Deno.test("InMemoryStore.append() checks what it stores, not what an accessor answers first", async () => {
+Deno.test("InMemoryStore.append() checks the stored copy, not what an accessor returns first", async () => {
   class Event {
     at = 1;
     workflowName = "w";
@@ -170,7 +175,7 @@ Deno.test("InMemoryStore.append() checks what it stores, not what an accessor an
   assertEquals(error.message, `Cannot store events[0]: "type" must be the type of an event, got undefined`);
 });
 
-Deno.test("InMemoryStore.append() keeps the stored events as they are, however many follow", async () => {
+Deno.test("InMemoryStore.append() keeps the stored events unchanged, however many follow", async () => {
   const store = await storeWith(started, fired(1));
   const [, event] = (await store.load("a"))!.history;
   for (let i = 2; i < 1_000; i++) await store.append(batch({ expectedLength: i, events: [fired(i)] }));
@@ -179,7 +184,7 @@ Deno.test("InMemoryStore.append() keeps the stored events as they are, however m
   assertStrictEquals(history[1], event);
 });
 
-Deno.test("InMemoryStore.append() reads each new event once, and no stored one", async () => {
+Deno.test("InMemoryStore.append() reads each new event once, and no stored event", async () => {
   let reads = 0;
   const counted = (at: number): WorkflowEvent => ({
     type: "signal_received",
@@ -196,7 +201,7 @@ Deno.test("InMemoryStore.append() reads each new event once, and no stored one",
   assertEquals(reads, 1_000);
 });
 
-Deno.test("InMemoryStore.save() takes over the events that it stored, however often", async () => {
+Deno.test("InMemoryStore.save() does not copy events that it has already stored", async () => {
   const store = await storeWith(started);
   let state = (await store.load("a"))!;
   const input = state.history[0];
@@ -210,7 +215,7 @@ Deno.test("InMemoryStore.save() takes over the events that it stored, however of
   assertStrictEquals(state.history[0], input);
 });
 
-Deno.test("InMemoryStore.load() answers the same object until the state changes", async () => {
+Deno.test("InMemoryStore.load() returns the same object until the state changes", async () => {
   const store = await storeWith(started);
   const first = await store.load("a");
   assertStrictEquals(await store.load("a"), first);
@@ -221,16 +226,16 @@ Deno.test("InMemoryStore.load() answers the same object until the state changes"
   assertStrictEquals(await store.load("a"), second);
 });
 
-/** A store, and what its listeners were told. */
-function heard() {
+/** A store, and the calls of its listeners. */
+function listened() {
   const store = new InMemoryStore({ clock: new VirtualClock() });
-  const told: [string, number | null][] = [];
-  const listener: StoreListener = (...change) => told.push(change);
-  return { store, told, listener };
+  const changes: [string, number | null][] = [];
+  const listener: StoreListener = (...change) => changes.push(change);
+  return { store, changes, listener };
 }
 
-Deno.test("InMemoryStore.subscribe() tells each subscription of one listener, until it is ended", async () => {
-  const { store, told, listener } = heard();
+Deno.test("InMemoryStore.subscribe() calls a listener once for each of its subscriptions, until the subscription ends", async () => {
+  const { store, changes, listener } = listened();
   const first = store.subscribe(listener);
   const second = store.subscribe(listener);
   await store.append(batch());
@@ -239,25 +244,25 @@ Deno.test("InMemoryStore.subscribe() tells each subscription of one listener, un
   await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
   second();
   await store.append(batch({ expectedLength: 2, events: [fired(3)] }));
-  assertEquals(told, [["a", 1], ["a", 1], ["a", 2]]);
+  assertEquals(changes, [["a", 1], ["a", 1], ["a", 2]]);
 });
 
-Deno.test("InMemoryStore.subscribe() lets listeners come and go while they are told", async () => {
-  const { store, told, listener } = heard();
+Deno.test("InMemoryStore.subscribe() lets listeners subscribe and unsubscribe while they are called", async () => {
+  const { store, changes, listener } = listened();
   let end = store.subscribe(function again() {
-    told.push(["again", null]);
-    end(); // and anew, behind itself
+    changes.push(["again", null]);
+    end(); // and subscribe again, at the end
     end = store.subscribe(again);
     last();
   });
   const last = store.subscribe(listener);
   await store.append(batch());
   await store.append(batch({ expectedLength: 1, events: [fired(2)] }));
-  assertEquals(told, [["again", null], ["again", null]]);
+  assertEquals(changes, [["again", null], ["again", null]]);
 });
 
 Deno.test("InMemoryStore.subscribe() lets a listener call the store", async () => {
-  const { store } = heard();
+  const { store } = listened();
   const seen: Promise<unknown>[] = [];
   const end = store.subscribe((workflowId) => {
     end();
@@ -269,8 +274,8 @@ Deno.test("InMemoryStore.subscribe() lets a listener call the store", async () =
   assertEquals(await Promise.all(seen), [1, undefined, "completed"]);
 });
 
-Deno.test("InMemoryStore.subscribe() harms nobody when a listener throws", async () => {
-  const { store, told, listener } = heard();
+Deno.test("InMemoryStore.subscribe() harms no caller and no other listener when a listener throws", async () => {
+  const { store, changes, listener } = listened();
   const thrown = new Error("from a listener");
   store.subscribe(() => {
     throw thrown;
@@ -283,11 +288,11 @@ Deno.test("InMemoryStore.subscribe() harms nobody when a listener throws", async
     }, { once: true });
   });
   await store.append(batch());
-  assertEquals(told, [["a", 1]]);
+  assertEquals(changes, [["a", 1]]);
   assertStrictEquals(await reported, thrown);
 });
 
-Deno.test("InMemoryStore.subscribe() throws when it gets no function", () => {
+Deno.test("InMemoryStore.subscribe() throws when the listener is no function", () => {
   const error = assertThrows(() => new InMemoryStore().subscribe(null!));
   assertInstanceOf(error, TypeError);
   assertEquals(error.message, `Cannot subscribe: "listener" must be a function, got null`);

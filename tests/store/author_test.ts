@@ -37,7 +37,7 @@ Deno.test("InMemoryStore.append() calls every listener if the batch has no autho
   assertEquals(calls, [["a", "w", 1], ["b", "w", 1], ["a", "w", 2], ["b", "w", 2]]);
 });
 
-Deno.test("InMemoryStore.append() leaves the author out for that append alone", async () => {
+Deno.test("InMemoryStore.append() leaves the author out only for that append", async () => {
   const store = new InMemoryStore();
   const { calls, a } = listened(store, "a");
   await store.append(new FrozenBatch("w", "1", 0, [started], undefined, a));
@@ -90,7 +90,7 @@ Deno.test("InMemoryStore.append() of the author's batch reaches watches", async 
   watch.close();
 });
 
-Deno.test("FrozenBatch can be cloned and spread with an author, which stays behind", () => {
+Deno.test("FrozenBatch can be cloned and spread when it has an author, which is not copied", () => {
   const batch = new FrozenBatch("w", "1", 0, [started], undefined, () => {});
   const plain = { workflowId: "w", runId: "1", expectedLength: 0, events: [started], replaces: undefined };
   assertEquals(structuredClone(batch) as unknown, plain);

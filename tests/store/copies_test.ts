@@ -1,4 +1,4 @@
-/** What the store keeps is its own: nobody changes it through what they saved or loaded. */
+/** The store keeps copies: changes of saved or loaded values do not reach it. */
 
 import {
   assert,
@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { InMemoryStore, type WorkflowEvent, type WorkflowState } from "@rockpool/workflow";
 
-/** Saves an input, and answers it as it is loaded. */
+/** Saves an input and loads it. */
 async function roundTrip(input: unknown): Promise<unknown> {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", input });
@@ -20,7 +20,7 @@ async function roundTrip(input: unknown): Promise<unknown> {
 // deno-lint-ignore no-explicit-any
 type Anything = any;
 
-/** Brings the accessor `__proto__` back until it is disposed. */
+/** Defines the accessor `__proto__` until it is disposed. Deno has none. */
 function protoAccessor(): Disposable {
   Object.defineProperty(Object.prototype, "__proto__", {
     configurable: true,
@@ -31,7 +31,7 @@ function protoAccessor(): Disposable {
   return { [Symbol.dispose]: () => delete (Object.prototype as Anything)["__proto__"] };
 }
 
-Deno.test("InMemoryStore.save() copies what it is given, at every depth", async () => {
+Deno.test("InMemoryStore.save() copies its argument, at every depth", async () => {
   const store = new InMemoryStore();
   const signal = { type: "signal_received", at: 1, name: "s", signalId: "1", payload: { list: [1] } };
   const error = { name: "Error", message: "m", data: { tags: ["x"] } };
@@ -55,7 +55,7 @@ Deno.test("InMemoryStore.save() copies what it is given, at every depth", async 
   assertEquals(await store.load("a"), before);
 });
 
-Deno.test("InMemoryStore.append() copies what it is given, at every depth", async () => {
+Deno.test("InMemoryStore.append() copies its argument, at every depth", async () => {
   const store = new InMemoryStore();
   const started: Anything = { type: "workflow_started", at: 1, workflowName: "w", input: { list: [1] } };
   const events: WorkflowEvent[] = [started];
@@ -68,7 +68,7 @@ Deno.test("InMemoryStore.append() copies what it is given, at every depth", asyn
   assertEquals(history[0], { type: "workflow_started", at: 1, workflowName: "w", input: { list: [1] } });
 });
 
-Deno.test("InMemoryStore copies at the call, also when it has to wait", async () => {
+Deno.test("InMemoryStore copies at the call, also when it waits for the lock", async () => {
   const store = new InMemoryStore();
   const payload = { n: 1 };
   const later: Promise<void>[] = [];
@@ -84,7 +84,7 @@ Deno.test("InMemoryStore copies at the call, also when it has to wait", async ()
   assertEquals([(await store.load("b"))?.input, (await store.load("c"))?.input], [{ n: 1 }, { n: 1 }]);
 });
 
-Deno.test("InMemoryStore.load() answers what is deeply frozen", async () => {
+Deno.test("InMemoryStore.load() returns a deeply frozen state", async () => {
   const store = new InMemoryStore();
   const event: WorkflowEvent = { type: "signal_received", at: 1, name: "s", signalId: "1", payload: [{ n: 1 }] };
   await store.save({ workflowId: "a", status: "running", input: { list: [{ n: 1 }] }, history: [event] });
@@ -114,7 +114,7 @@ const opaque: [what: string, value: object, change: (value: Anything) => void][]
 ];
 
 for (const [what, value, change] of opaque) {
-  Deno.test(`InMemoryStore keeps ${what} as it was saved, whoever changes a copy`, async () => {
+  Deno.test(`InMemoryStore keeps ${what} unchanged when a copy is changed`, async () => {
     const store = new InMemoryStore();
     const saved = { deep: [structuredClone(value)] };
     const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w", input: saved };
@@ -136,7 +136,7 @@ for (const [what, value, change] of opaque) {
 }
 
 for (const part of ["input", "result", "error", "history"] as const) {
-  Deno.test(`InMemoryStore keeps what cannot be frozen when only ${part} holds it`, async () => {
+  Deno.test(`InMemoryStore keeps a value that cannot be frozen when only ${part} holds it`, async () => {
     const store = new InMemoryStore();
     const error = { name: "Error", message: "m", data: { date: new Date(5) } };
     const failed: WorkflowEvent = { type: "workflow_failed", at: 1, error };
@@ -148,7 +148,7 @@ for (const part of ["input", "result", "error", "history"] as const) {
   });
 }
 
-Deno.test("InMemoryStore.save() takes over what it stored, and does not copy it again", async () => {
+Deno.test("InMemoryStore.save() does not copy values that it has already stored", async () => {
   const store = new InMemoryStore();
   const error = { name: "Error", message: "m" };
   await store.save({ workflowId: "a", status: "failed", input: { n: 1 }, result: [1], error });
@@ -158,7 +158,7 @@ Deno.test("InMemoryStore.save() takes over what it stored, and does not copy it 
   for (const part of ["input", "result", "error"] as const) assertStrictEquals(second[part], first[part]);
 });
 
-Deno.test("InMemoryStore keeps what cannot be frozen when a loaded state is saved again", async () => {
+Deno.test("InMemoryStore keeps a value that cannot be frozen when a loaded state is saved again", async () => {
   const store = new InMemoryStore();
   const plain: WorkflowEvent = { type: "timer_fired", at: 1, seq: 0 };
   const event: WorkflowEvent = { type: "activity_completed", at: 1, seq: 0, attempt: 1, result: new Date(5) };
@@ -169,10 +169,10 @@ Deno.test("InMemoryStore keeps what cannot be frozen when a loaded state is save
   loaded.history[1].result.setTime(6);
   const again = (await store.load("a")) as Anything;
   assertEquals([again.input, again.history[1].result], [new Date(5), new Date(5)]);
-  assertStrictEquals(again.history[0], loaded.history[0]); // and does not copy the rest
+  assertStrictEquals(again.history[0], loaded.history[0]); // the rest is not copied
 });
 
-Deno.test("InMemoryStore.load() answers the same object again once nothing is stored that cannot be frozen", async () => {
+Deno.test("InMemoryStore.load() returns the same object again once every stored value can be frozen", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", input: new Date(0) });
   assert(await store.load("a") !== await store.load("a"));
@@ -180,7 +180,7 @@ Deno.test("InMemoryStore.load() answers the same object again once nothing is st
   assertStrictEquals(await store.load("a"), await store.load("a"));
 });
 
-Deno.test("InMemoryStore.load() hides nothing that a frozen state can hide", async () => {
+Deno.test("InMemoryStore.load() copies a value that cannot be frozen inside a frozen state", async () => {
   const date = new Date(5);
   const frozen = Object.freeze({ list: Object.freeze([date]) });
   const loaded = await roundTrip(frozen) as typeof frozen;
@@ -188,7 +188,7 @@ Deno.test("InMemoryStore.load() hides nothing that a frozen state can hide", asy
   assertEquals(loaded, { list: [new Date(5)] });
 });
 
-Deno.test("InMemoryStore.save() takes frozen input, and takes class instances for plain objects", async () => {
+Deno.test("InMemoryStore.save() accepts frozen input, and stores class instances as plain objects", async () => {
   class Money {
     #secret = 1;
     constructor(readonly cents: number, readonly next: Money | null = null) {}
@@ -201,7 +201,7 @@ Deno.test("InMemoryStore.save() takes frozen input, and takes class instances fo
   assertStrictEquals(Object.getPrototypeOf(loaded[0].next), Object.prototype);
 });
 
-Deno.test("InMemoryStore.save() replaces accessors with what they answer", async () => {
+Deno.test("InMemoryStore.save() replaces accessors by their values", async () => {
   let reads = 0;
   const loaded = await roundTrip({
     get n() {
@@ -212,7 +212,7 @@ Deno.test("InMemoryStore.save() replaces accessors with what they answer", async
 });
 
 Deno.test("InMemoryStore.save() keeps a key __proto__ as data", async () => {
-  using _accessor = protoAccessor(); // which Deno has not, but browsers and Node have
+  using _accessor = protoAccessor(); // as in browsers and Node
   const loaded = await roundTrip(JSON.parse('{"__proto__": {"admin": true}, "n": 1}')) as Anything;
   assertEquals(Object.keys(loaded), ["__proto__", "n"]);
   assertEquals([loaded.admin, Object.getPrototypeOf(loaded) === Object.prototype], [undefined, true]);
@@ -229,7 +229,7 @@ Deno.test("InMemoryStore.save() keeps cycles and shared parts", async () => {
   assertNotStrictEquals(loaded.a, shared);
 });
 
-Deno.test("InMemoryStore.save() does not take over an event that only looks like a stored one", async () => {
+Deno.test("InMemoryStore.save() copies an event that is only equal to a stored one", async () => {
   const store = new InMemoryStore();
   const event: Anything = { type: "timer_fired", at: 1, seq: 0 };
   await store.save({ workflowId: "a", status: "running", history: [event] });
@@ -288,7 +288,7 @@ for (const [what, part, message] of unstorable) {
   });
 }
 
-Deno.test("InMemoryStore.append() rejects a value that cannot be stored and keeps none of the batch", async () => {
+Deno.test("InMemoryStore.append() rejects a value that cannot be stored, and stores nothing of the batch", async () => {
   const store = new InMemoryStore();
   const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w" };
   await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [started] });
@@ -312,7 +312,7 @@ Deno.test("InMemoryStore.append() replaces nothing when the new run cannot be st
   assertEquals((await store.list()).map(({ workflowId, runId }) => workflowId + runId), ["a1", "b1"]);
 });
 
-Deno.test("InMemoryStore.save() rejects with what an accessor of the state throws, and changes nothing", async () => {
+Deno.test("InMemoryStore.save() rejects with the error of an accessor of the state, and changes nothing", async () => {
   const store = new InMemoryStore();
   const state: Anything = {
     workflowId: "a",

@@ -1,7 +1,6 @@
 /**
- * What a hostile or careless caller can hand to the store: IDs, keys and values of every kind, in every place that takes
- * one. What `_value.ts` makes of a value is tested there in more detail; attempts to change what is stored are in
- * `store_copies_test.ts`.
+ * Arguments of a hostile or careless caller: IDs, keys and values of every kind, in every place of a state and of a batch.
+ * `history/value_test.ts` tests the copying in more detail; `isolation_test.ts` tries to change what is stored.
  */
 
 import {
@@ -26,7 +25,7 @@ const signal = (payload: unknown): WorkflowEvent => ({
   payload,
 });
 
-/** Shows a value in a test's name. */
+/** Shows a value in the name of a test. */
 const show = (value: unknown) => {
   const text = Deno.inspect(value, { depth: 0, breakLength: Infinity });
   return text.length > 40 ? `${text.slice(0, 20)}… (${text.length})` : text;
@@ -54,7 +53,7 @@ const ids = [
 ];
 
 for (const workflowId of ids) {
-  Deno.test(`InMemoryStore takes the ID ${show(workflowId)} as any other`, async () => {
+  Deno.test(`InMemoryStore accepts the ID ${show(workflowId)}`, async () => {
     const store = new InMemoryStore();
     for (const id of ids) await store.save({ workflowId: id, status: "completed", runId: "1", input: id });
     const others = ids.filter((id) => id !== workflowId);
@@ -88,7 +87,7 @@ Deno.test("InMemoryStore.list() compares prefixes by code units, as startsWith()
   assertEquals(await found("e"), ["e\u0301"]);
 });
 
-Deno.test("InMemoryStore cuts a long ID short in a message", async () => {
+Deno.test("InMemoryStore shortens a long ID in a message", async () => {
   const store = new InMemoryStore();
   const workflowId = "x".repeat(2 ** 20);
   const error = await assertRejects(() => store.save({ workflowId, status: "done" as "running" }), TypeError);
@@ -105,7 +104,7 @@ const takers: Record<string, (store: InMemoryStore, workflowId: string) => Promi
 };
 
 for (const [method, call] of Object.entries(takers)) {
-  Deno.test(`InMemoryStore.${method}() rejects what is no ID, and converts nothing`, async () => {
+  Deno.test(`InMemoryStore.${method}() rejects a value that is no ID, and does not convert it`, async () => {
     const store = new InMemoryStore();
     let converted = 0;
     const convertible = { toString: () => `${++converted}`, valueOf: () => ++converted };
@@ -120,7 +119,7 @@ for (const [method, call] of Object.entries(takers)) {
 // -------------------------------------------------------------------------------------------------- places for values
 
 interface Place {
-  /** How an error's message names the value. */
+  /** The name of the value in an error's message. */
   readonly path: string;
   readonly put: (store: InMemoryStore, value: unknown) => Promise<unknown>;
   readonly take: (state: Anything) => Anything;
@@ -148,7 +147,7 @@ const places: Record<string, Place> = {
     put: (store, value) => save(store, { error: { ...error, data: { value } } }),
     take: (state) => state.error.data.value,
   },
-  "what was thrown": {
+  "a thrown value": {
     path: "error.thrown.value",
     put: (store, value) => save(store, { error: { ...error, thrown: { value } } }),
     take: (state) => state.error.thrown.value,
@@ -173,14 +172,14 @@ const places: Record<string, Place> = {
     put: (store, result) => start(store, started(), { type: "workflow_completed", at: 2, result }),
     take: (state) => state.result,
   },
-  "what update() saves": {
+  "a state that update() saves": {
     path: "input",
     put: (store, input) => store.update("a", () => ({ workflowId: "a", status: "running", input })),
     take: (state) => state.input,
   },
 };
 
-/** Stores a value in a place, and answers it as it is loaded. */
+/** Stores a value in a place and loads it. */
 async function throughStore(value: unknown, { put, take }: Place = places.input): Promise<Anything> {
   const store = new InMemoryStore();
   await put(store, value);
@@ -229,7 +228,7 @@ for (const [name, place] of Object.entries(places)) {
     }
   });
 
-  Deno.test(`InMemoryStore takes nothing from a polluted Object.prototype into ${name}`, async () => {
+  Deno.test(`InMemoryStore copies nothing from a polluted Object.prototype into ${name}`, async () => {
     const polluted = { n: 1 };
     const prototype: Anything = Object.prototype;
     let stored;
@@ -246,7 +245,7 @@ for (const [name, place] of Object.entries(places)) {
   });
 }
 
-Deno.test("InMemoryStore shows any key in the path to what it refuses", async () => {
+Deno.test("InMemoryStore shows any key in the path to a refused value", async () => {
   const shown: [key: string, path: string][] = [
     ["__proto__", ".__proto__"],
     ["", '[""]'],
@@ -263,7 +262,7 @@ Deno.test("InMemoryStore shows any key in the path to what it refuses", async ()
   }
 });
 
-// -------------------------------------------------------------------------------------------------- what can be stored
+// -------------------------------------------------------------------------------------------------- values that can be stored
 
 class Secret {
   #secret = 1;
@@ -301,10 +300,10 @@ const taken: [what: string, value: object, stored: unknown][] = [
   ["symbols for keys", symbols, { shown: 1 }],
   ["inherited properties", Object.assign(Object.create({ inherited: 1 }), { own: 1 }), { own: 1 }],
   ["no prototype", Object.assign(Object.create(null), { own: 1 }), { own: 1 }],
-  ["what is sealed", Object.seal({ n: [1] }), { n: [1] }],
-  ["what is frozen", Object.freeze({ n: [1] }), { n: [1] }],
+  ["a sealed object", Object.seal({ n: [1] }), { n: [1] }],
+  ["a frozen object", Object.freeze({ n: [1] }), { n: [1] }],
   ["arguments", argumentsOf(1, 2), { 0: 1, 1: 2 }],
-  ["what is thenable by name only", { then: 1, toJSON: "j" }, { then: 1, toJSON: "j" }],
+  ["a then that is no function", { then: 1, toJSON: "j" }, { then: 1, toJSON: "j" }],
   ["a boxed string", new String("s"), new String("s")],
   ["a boxed boolean", new Boolean(false), new Boolean(false)],
   ["a proxy of an array", new Proxy([1, [2]], {}), [1, [2]]],
@@ -313,14 +312,14 @@ const taken: [what: string, value: object, stored: unknown][] = [
 ];
 
 for (const [what, value, expected] of taken) {
-  Deno.test(`InMemoryStore.save() takes ${what}, for what structured clone would make of it`, async () => {
+  Deno.test(`InMemoryStore.save() stores ${what} as structured clone would copy it`, async () => {
     const [stored] = await throughStore([value]);
     assertEquals(stored, expected);
     assertNotStrictEquals(stored, value);
   });
 }
 
-Deno.test("InMemoryStore.save() takes an error for its message, stack and cause", async () => {
+Deno.test("InMemoryStore.save() stores the message, stack and cause of an error", async () => {
   const failure = new Failure("m", { cause: new AggregateError([1], "n") });
   const stored = await throughStore(failure);
   assertStrictEquals(Object.getPrototypeOf(stored), Error.prototype); // structured clone does not know "Failure"
@@ -328,7 +327,7 @@ Deno.test("InMemoryStore.save() takes an error for its message, stack and cause"
   assertEquals([stored.code, stored.cause.errors], [undefined, undefined]);
 });
 
-Deno.test("InMemoryStore.save() takes objects that know their parents", async () => {
+Deno.test("InMemoryStore.save() accepts objects that refer to their parents", async () => {
   const root = new Element();
   root.append(new Element());
   const stored = await throughStore(root);
@@ -336,14 +335,14 @@ Deno.test("InMemoryStore.save() takes objects that know their parents", async ()
   assertEquals(Object.keys(stored), ["tagName", "parent", "children"]);
 });
 
-Deno.test("InMemoryStore.save() takes a Blob, a File and a CryptoKey", async () => {
+Deno.test("InMemoryStore.save() accepts a Blob, a File and a CryptoKey", async () => {
   const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]);
   const [blob, file, stored] = await throughStore([new Blob(["abc"], { type: "t" }), new File(["de"], "f"), key]);
   assertEquals([await blob.text(), blob.type, file.name, await file.text()], ["abc", "t", "f", "de"]);
   assertInstanceOf(stored, CryptoKey);
 });
 
-// -------------------------------------------------------------------------------------------------------- what cannot
+// -------------------------------------------------------------------------------------------------------- values that cannot
 
 const boo = () => {
   throw new Error("boo");
@@ -353,7 +352,7 @@ const revoked = <T extends object>(target: T): T => {
   revoke();
   return proxy;
 };
-/** A proxy that shows another proxy of its kind under its one key. */
+/** A proxy whose only key holds another such proxy. */
 const deepProxy = (): object => new Proxy({ deeper: 1 }, { get: deepProxy });
 const closedPort = () => {
   const { port1, port2 } = new MessageChannel();
@@ -394,7 +393,7 @@ const refused: Record<string, [make: () => unknown, why: string]> = {
   "a MessagePort": [closedPort, "a MessagePort cannot be stored"],
   "a TextDecoder": [() => new TextDecoder(), "a TextDecoder cannot be stored"],
   "shared memory": [() => new SharedArrayBuffer(1), "shared memory cannot be stored"],
-  "a proxy of a Date": [() => new Proxy(new Date(5), {}), "what looks like a Date cannot be stored"],
+  "a proxy of a Date": [() => new Proxy(new Date(5), {}), "an object that looks like a Date cannot be stored"],
   "a proxy of a Map": [() => new Proxy(new Map([[1, 2]]), {}), "reading it threw"],
   "a revoked proxy": [() => revoked({}), "reading it threw"],
   "a revoked proxy of an array": [() => revoked([]), "reading it threw"],
@@ -432,7 +431,7 @@ for (const thrown of [undefined, null, "text"]) {
   });
 }
 
-Deno.test("InMemoryStore.save() asks a proxy once for its keys, and once for each value", async () => {
+Deno.test("InMemoryStore.save() reads the keys of a proxy once, and each value once", async () => {
   const asked: string[] = [];
   const proxy = new Proxy<Record<string, number>>({}, {
     ownKeys: () => asked.length === 0 ? (asked.push("keys"), ["a", "b"]) : ["c"],
@@ -443,7 +442,7 @@ Deno.test("InMemoryStore.save() asks a proxy once for its keys, and once for eac
   assertEquals(asked, ["keys", "a", "b"]);
 });
 
-Deno.test("InMemoryStore.save() takes what is left when a getter takes its siblings away", async () => {
+Deno.test("InMemoryStore.save() stores the remaining properties when a getter deletes others", async () => {
   const value: Anything = {
     get first() {
       delete value.second;
@@ -491,7 +490,7 @@ for (const [name, place] of Object.entries(places)) {
     assertNotStrictEquals(stored, root);
   });
 
-  Deno.test(`InMemoryStore takes what is nested 990 levels deep in ${name}, and rejects 1,001 and 100,000`, async () => {
+  Deno.test(`InMemoryStore accepts 990 levels of nesting in ${name}, and rejects 1,001 and 100,000`, async () => {
     assertEquals(depthOf(await throughStore(nested(990), place)), 990);
     for (const depth of [1_001, 100_000]) {
       const error = await assertRejects(() => throughStore(nested(depth), place), TypeError);
@@ -500,7 +499,7 @@ for (const [name, place] of Object.entries(places)) {
   });
 }
 
-/** An object in so many others. */
+/** An object inside this number of others. */
 function nested(depth: number): object {
   let value = {};
   for (let i = 0; i < depth; i++) value = { value };
@@ -513,11 +512,11 @@ function depthOf(value: Anything): number {
   return depth;
 }
 
-Deno.test("InMemoryStore.save() takes an input that is nested 1,000 levels deep", async () => {
+Deno.test("InMemoryStore.save() accepts an input that is nested 1,000 levels deep", async () => {
   assertEquals(depthOf(await throughStore(nested(1_000))), 1_000);
 });
 
-Deno.test("InMemoryStore.save() takes a cycle through the input and the history", async () => {
+Deno.test("InMemoryStore.save() accepts a cycle through the input and the history", async () => {
   const store = new InMemoryStore();
   const input: Anything = { history: [] };
   input.history.push(signal(input));
@@ -551,7 +550,7 @@ Deno.test("InMemoryStore.save() rejects an error that is its own cause", async (
   assert(message.startsWith("Cannot store input.error.cause.cause.") && message.endsWith("1000 levels deep"), message);
 });
 
-// ------------------------------------------------------------------------------------------------ much of everything
+// ------------------------------------------------------------------------------------------------ large amounts
 
 Deno.test("InMemoryStore keeps a string of 10 MB", async () => {
   const text = "\ud800x".repeat(5 * 2 ** 20);
@@ -577,7 +576,7 @@ Deno.test("InMemoryStore keeps an object of 100,000 keys", async () => {
   assert(Object.values(stored).every((part, i) => (part as Anything).i === i));
 });
 
-/** An array that is nearly empty, and as long as an array can be. */
+/** An array of the maximum length, with one item. */
 const sparse = (...items: unknown[]): Anything => Object.assign(items, { 4294967294: items[0] });
 
 for (const [name, place] of Object.entries(places)) {
@@ -606,7 +605,7 @@ Deno.test("InMemoryStore.list() rejects billions of holes among statuses", async
 
 const MANY = 1_000_000;
 
-Deno.test("InMemoryStore keeps, finds and forgets a million workflows", async () => {
+Deno.test("InMemoryStore keeps, finds and deletes a million workflows", async () => {
   const store = new InMemoryStore();
   const every = MANY / 10;
   for (let i = 0; i < MANY; i++) {
@@ -635,7 +634,7 @@ Deno.test("InMemoryStore keeps, finds and forgets a million workflows", async ()
   assertEquals([store.size, await store.count({ status: "completed" })], [10, 0]);
 });
 
-/** How many of the numbers below `limit` begin with 1. */
+/** The number of integers below `limit` that begin with 1. */
 function countFrom1(limit: number): number {
   let count = 0;
   for (let i = 0; i < limit; i++) if (`${i}`.startsWith("1")) count++;

@@ -1,4 +1,4 @@
-/** Whatever anybody does to what they saved, or to what they were handed out, the store keeps what was saved. */
+/** The store keeps what was saved, whatever a caller does to its arguments and to the results. */
 
 import { assertEquals } from "@std/assert";
 import { InMemoryStore, type WorkflowEvent, type WorkflowStateInit } from "@rockpool/workflow";
@@ -7,7 +7,7 @@ import { gate } from "../support/testing.ts";
 // deno-lint-ignore no-explicit-any
 type Anything = any;
 
-/** Everything that can be changed somewhere, with shared parts and a cycle; all of it at every call anew. */
+/** A new value of every kind that can be changed, with shared parts and a cycle. */
 function everything(): Anything {
   const shared = { n: 1, list: [1, { n: 2 }] };
   const value: Anything = {
@@ -26,7 +26,7 @@ function everything(): Anything {
   return value;
 }
 
-/** The same, as far as freezing protects it, so that loads share it. */
+/** The same, without the parts that freezing cannot protect, so that loads share it. */
 function plain(): Anything {
   const { shared, again } = everything();
   const value: Anything = { shared, again };
@@ -34,7 +34,7 @@ function plain(): Anything {
   return value;
 }
 
-/** Tries to change a value and all that it leads to, in every way there is. */
+/** Tries to change a value and everything that it refers to, in every possible way. */
 function vandalize(value: Anything, seen: Set<object> = new Set()): void {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
@@ -63,13 +63,13 @@ function vandalize(value: Anything, seen: Set<object> = new Set()): void {
     () => new Uint8Array(value.buffer ?? value).fill(9),
     () => value.lastIndex = 1,
     () => RegExp.prototype.compile.call(value, "b"),
-    () => structuredClone(value, { transfer: [value.buffer ?? value] }), // takes the bytes away
+    () => structuredClone(value, { transfer: [value.buffer ?? value] }), // removes the bytes
   ];
   for (const change of changes) {
     try {
       change();
     } catch {
-      // frozen, or of another kind
+      // it is frozen or of another kind
     }
   }
 }
@@ -131,7 +131,7 @@ for (const [what, make] of Object.entries(makers)) {
     assertEquals<unknown>([state?.input, state?.history], [expected.input, expected.history]);
   });
 
-  Deno.test(`InMemoryStore.update() keeps ${what} when it is changed after it was answered`, async () => {
+  Deno.test(`InMemoryStore.update() keeps ${what} when it is changed after the change has returned it`, async () => {
     const store = new InMemoryStore();
     const state = stateOf(make);
     await store.update("a", () => state);
@@ -164,7 +164,7 @@ for (const [what, make] of Object.entries(makers)) {
 
   for (const [way, take] of Object.entries(ways)) {
     const name = way.includes("(") ? way : `${way}()`;
-    Deno.test(`InMemoryStore.${name} hands out ${what} so that nobody changes the store through it`, async () => {
+    Deno.test(`InMemoryStore.${name} hands out ${what} in a form that cannot change the store`, async () => {
       const store = new InMemoryStore();
       await store.save(stateOf(make));
       for (let i = 0; i < 2; i++) {
@@ -176,7 +176,7 @@ for (const [what, make] of Object.entries(makers)) {
   }
 }
 
-Deno.test("InMemoryStore.update() saves nothing of what its callback does to the state that it is given", async () => {
+Deno.test("InMemoryStore.update() does not save what its callback does to the stored state", async () => {
   const store = new InMemoryStore();
   await store.save(stateOf(everything));
   await store.update("a", (state) => {

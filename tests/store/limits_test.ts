@@ -1,4 +1,4 @@
-/** What the store does when it was given limits. */
+/** The limits of the store. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -21,7 +21,7 @@ const idsIn = async (store: InMemoryStore) => (await store.list()).map(({ workfl
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "w" };
 const fired = (seq: number): WorkflowEvent => ({ type: "timer_fired", at: seq, seq });
 
-/** Begins a run whose history has `length` events. */
+/** Starts a run whose history has `length` events. */
 async function begin(store: InMemoryStore, workflowId: string, length: number): Promise<void> {
   const events = [started, ...Array.from({ length: length - 1 }, (_, seq) => fired(seq))];
   await store.append({ workflowId, runId: "1", expectedLength: 0, events });
@@ -41,11 +41,17 @@ const malformed: [options: Record<string, unknown>, message: string][] = [
   [{ finishedTtlMs: 0 }, `"finishedTtlMs" must be a finite number above 0, got 0`],
   [{ finishedTtlMs: Infinity }, `"finishedTtlMs" must be a finite number above 0, got Infinity`],
   [{ whenFull: "drop" }, `"whenFull" must be "reject" or "evict", got "drop"`],
+  [{ whenful: "evict" }, `"options" has no option "whenful"; did you mean "whenFull"?`],
+  [
+    { maxHistoryEvents: 5 },
+    '"options" has no option "maxHistoryEvents"; the options are "clock", "maxWorkflows", "maxEventsPerWorkflow", ' +
+    '"finishedTtlMs", "whenFull"',
+  ],
 ];
 for (const [options, message] of malformed) {
   Deno.test(`InMemoryStore() throws when ${message}`, () => {
     const error = assertThrows(() => new InMemoryStore(options as InMemoryStoreOptions));
-    assertEquals(error instanceof (message.includes("whenFull") ? TypeError : RangeError), true);
+    assertEquals(error instanceof (/whenFull|options/.test(message) ? TypeError : RangeError), true);
     assertEquals((error as Error).message, `Cannot create a store: ${message}`);
   });
 }
@@ -76,7 +82,7 @@ Deno.test("InMemoryStore.save() has room again when a workflow was deleted", asy
   assertEquals(await idsIn(store), "b");
 });
 
-Deno.test("InMemoryStore.append() refuses a new run when the store is full, and replaces one all the same", async () => {
+Deno.test("InMemoryStore.append() refuses a new run when the store is full, but replaces a run", async () => {
   const store = new InMemoryStore({ maxWorkflows: 1 });
   await store.save({ workflowId: "a", runId: "1", status: "failed" });
   await assertFull(
@@ -87,18 +93,18 @@ Deno.test("InMemoryStore.append() refuses a new run when the store is full, and 
   assertEquals([await idsIn(store), (await store.load("a"))?.runId], ["a", "2"]);
 });
 
-Deno.test("InMemoryStore evicts the workflow that finished first, whatever was created or saved first", async () => {
+Deno.test("InMemoryStore evicts the workflow that finished first, not the one that was created or saved first", async () => {
   const store = new InMemoryStore({ maxWorkflows: 4, whenFull: "evict" });
   await save(store, "running", "a", "b", "c", "d");
   for (const id of ["c", "a", "b"]) await save(store, "completed", id);
-  await save(store, "failed", "c"); // it had finished already
+  await save(store, "failed", "c"); // it has already finished
   await save(store, "running", "e");
   assertEquals(await idsIn(store), "a b d e");
   await save(store, "running", "f");
   assertEquals(await idsIn(store), "b d e f");
 });
 
-Deno.test("InMemoryStore counts a workflow as finished anew when it ran in between", async () => {
+Deno.test("InMemoryStore takes the last finish of a workflow that ran in between", async () => {
   const store = new InMemoryStore({ maxWorkflows: 2, whenFull: "evict" });
   await save(store, "completed", "a", "b");
   await save(store, "running", "a");
@@ -117,7 +123,7 @@ Deno.test("InMemoryStore never evicts a running workflow: it refuses the new one
   assertEquals(await idsIn(store), "a b");
 });
 
-Deno.test("InMemoryStore tells of what it evicts before what it stores", async () => {
+Deno.test("InMemoryStore calls listeners for the evicted workflow before the new one", async () => {
   const store = new InMemoryStore({ maxWorkflows: 1, whenFull: "evict" });
   await save(store, "completed", "a");
   const changes: unknown[] = [];
@@ -137,7 +143,7 @@ Deno.test("InMemoryStore.save() refuses a history that is too long, and changes 
   assertEquals(await store.load("a") === before, true);
 });
 
-Deno.test("InMemoryStore.append() refuses what makes a history too long, and changes nothing", async () => {
+Deno.test("InMemoryStore.append() refuses events that make a history too long, and changes nothing", async () => {
   const store = new InMemoryStore({ maxEventsPerWorkflow: 3 });
   await begin(store, "a", 2);
   await assertFull(
@@ -153,7 +159,7 @@ Deno.test("InMemoryStore.append() refuses what makes a history too long, and cha
   assertEquals(await store.load("b"), null);
 });
 
-Deno.test("InMemoryStore.append() lets a run end, or be asked to, however long its history is", async () => {
+Deno.test("InMemoryStore.append() accepts the end of a run and a request to cancel it, however long its history is", async () => {
   const store = new InMemoryStore({ maxEventsPerWorkflow: 2 });
   await begin(store, "a", 2);
   const append = (expectedLength: number, event: WorkflowEvent) =>
@@ -162,10 +168,10 @@ Deno.test("InMemoryStore.append() lets a run end, or be asked to, however long i
   await append(3, { type: "workflow_canceled", at: 2, error: { name: "CanceledError", message: "" } });
   const state = (await store.load("a"))!;
   assertEquals([state.status, state.history.length], ["canceled", 4]);
-  await store.save({ ...state, updatedAt: 5 }); // what is stored can be stored again
+  await store.save({ ...state, updatedAt: 5 }); // a stored state can be saved again
 });
 
-Deno.test("InMemoryStore forgets a finished workflow when its time is up, and not before", async () => {
+Deno.test("InMemoryStore removes a finished workflow when it expires, and not before", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock, finishedTtlMs: 100 });
   await save(store, "running", "a", "b");
@@ -190,7 +196,7 @@ const methods: [name: string, call: (store: InMemoryStore) => unknown][] = [
   ["size", (store) => store.size],
 ];
 for (const [name, call] of methods) {
-  Deno.test(`InMemoryStore.${name} finds what has expired gone, and tells of it`, async () => {
+  Deno.test(`InMemoryStore.${name} removes expired workflows first, and calls the listeners`, async () => {
     const clock = new VirtualClock();
     const store = new InMemoryStore({ clock, finishedTtlMs: 100 });
     await save(store, "completed", "a");
@@ -204,7 +210,7 @@ for (const [name, call] of methods) {
   });
 }
 
-Deno.test("InMemoryStore has room for a new workflow when one has expired", async () => {
+Deno.test("InMemoryStore has room for a new workflow after one has expired", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock, finishedTtlMs: 100, maxWorkflows: 1 });
   await save(store, "completed", "a");
@@ -232,7 +238,7 @@ Deno.test("InMemoryStore keeps a workflow that runs again after it had finished"
   assertEquals(store.size, 1);
 });
 
-Deno.test("InMemoryStore makes a new creation of an ID that had expired", async () => {
+Deno.test("InMemoryStore treats an expired ID as a new creation", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock, finishedTtlMs: 100 });
   await save(store, "completed", "a");
@@ -258,7 +264,7 @@ Deno.test("Executor.execute() rejects at once when the store is full", async () 
   await executor.close();
 });
 
-Deno.test("Executor leaves a run as it is stored when its history is full, and it can still be cancelled", async () => {
+Deno.test("Executor suspends a run whose history is full, and the run can still be cancelled", async () => {
   const store = new InMemoryStore({ maxEventsPerWorkflow: 3 });
   const { executor, clock } = setUp({ store });
   const handle = await executor.execute(twoTimers, { id: "a" });

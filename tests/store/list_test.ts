@@ -1,4 +1,4 @@
-/** What the store finds by a filter: `list` and `count`, and `page` and `walk` as far as they do the same. */
+/** Filters: `list` and `count`, and the part of `page` and `walk` that is the same. */
 
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -15,7 +15,7 @@ import { seeded } from "@rockpool/workflow/testing";
 const statuses: WorkflowStatus[] = ["running", "completed", "failed", "canceled"];
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "w" };
 
-/** A store of running workflows, but for what is said, in this order. */
+/** A store of workflows in this order. Their status is `running` unless a state says otherwise. */
 async function storeWith(parts: Record<string, Partial<WorkflowStateInit>>): Promise<InMemoryStore> {
   const store = new InMemoryStore();
   for (const [workflowId, part] of Object.entries(parts)) await store.save({ workflowId, status: "running", ...part });
@@ -25,7 +25,7 @@ async function storeWith(parts: Record<string, Partial<WorkflowStateInit>>): Pro
 const createdAt = (times: Record<string, number>) =>
   storeWith(Object.fromEntries(Object.entries(times).map(([id, createdAt]) => [id, { createdAt }])));
 
-/** What `list` answers; pages of two, a walk and the count must say the same. */
+/** The result of `list`. Pages of two, a walk and the count must agree. */
 async function statesOf(store: InMemoryStore, filter: WorkflowFilter): Promise<WorkflowState[]> {
   const listed = await store.list(filter);
   const { limit = Infinity, ...rest } = filter;
@@ -53,11 +53,11 @@ const idsOf = async (store: InMemoryStore, filter: WorkflowFilter) => idsIn(awai
 const byFilter: [what: string, filter: WorkflowFilter, ids: string][] = [
   ["one status", { status: "failed" }, "d g"],
   ["several statuses, in the order of creation", { status: ["canceled", "running"] }, "a b e f"],
-  ["a status that is named twice", { status: ["failed", "failed", "failed"] }, "d g"],
+  ["a repeated status", { status: ["failed", "failed", "failed"] }, "d g"],
   ["every status", { status: statuses }, "a b c d e f g"],
   ["no status", { status: [] }, ""],
-  ["no status and other things", { status: [], idPrefix: "a", limit: 3 }, ""],
-  ["nothing, all of it undefined", {
+  ["no status, and other conditions", { status: [], idPrefix: "a", limit: 3 }, ""],
+  ["undefined properties", {
     status: undefined,
     workflowName: undefined,
     idPrefix: undefined,
@@ -72,7 +72,7 @@ const byFilter: [what: string, filter: WorkflowFilter, ids: string][] = [
   ["a limit", { limit: 3 }, "a b c"],
   ["a limit in the other order", { limit: 3, order: "desc" }, "g f e"],
   ["a limit and a status", { limit: 1, status: "failed" }, "d"],
-  ["a limit of more than there is", { limit: 1e300 }, "a b c d e f g"],
+  ["a limit above the number of workflows", { limit: 1e300 }, "a b c d e f g"],
   ["the limit 0", { limit: 0 }, ""],
 ];
 for (const [what, filter, ids] of byFilter) {
@@ -100,7 +100,7 @@ Deno.test("InMemoryStore.list() filters by the whole name, and by the empty one"
   ) assertEquals(await idsOf(store, { workflowName }), ids, workflowName);
 });
 
-Deno.test("InMemoryStore.list() finds the name that a workflow has now", async () => {
+Deno.test("InMemoryStore.list() filters by the current name", async () => {
   const store = await storeWith({ a: { workflowName: "old", status: "completed", runId: "1" } });
   await store.save({ workflowId: "a", status: "completed", runId: "1", workflowName: "new" });
   assertEquals([await idsOf(store, { workflowName: "old" }), await idsOf(store, { workflowName: "new" })], ["", "a"]);
@@ -146,14 +146,14 @@ const prefixes: [what: string, idPrefix: string, ids: string][] = [
   ["the empty prefix", "", "order-1 order-10 order Order-1 border-1 \u{1F41A}x \u{1F41B}x \ud83dx é e\u0301"],
   ["a prefix", "order-", "order-1 order-10"],
   ["a whole ID", "order-10", "order-10"],
-  ["more than an ID", "order-100", ""],
+  ["a prefix longer than an ID", "order-100", ""],
   ["a letter in upper case", "O", "Order-1"],
-  ["what means something in a pattern", "order.", ""],
+  ["a character with a meaning in patterns", "order.", ""],
   ["an astral character", "\u{1F41A}", "\u{1F41A}x"],
   ["half of an astral character, as startsWith() does", "\ud83d", "\u{1F41A}x \u{1F41B}x \ud83dx"],
   ["the other half", "\udc1a", ""],
-  ["a letter that can be written in two ways", "é", "é"],
-  ["the same letter in the other way", "e\u0301", "e\u0301"],
+  ["a letter with two encodings", "é", "é"],
+  ["the same letter in the other encoding", "e\u0301", "e\u0301"],
 ];
 for (const [what, idPrefix, ids] of prefixes) {
   Deno.test(`InMemoryStore.list() filters by prefix when it is ${what}`, async () => {
@@ -194,7 +194,7 @@ for (const [filter, ids, shuffledIds] of periods) {
   });
 }
 
-Deno.test("InMemoryStore.list() finds a period when an overwrite has moved a time", async () => {
+Deno.test("InMemoryStore.list() finds a period when an overwrite has changed a time", async () => {
   const store = await createdAt({ a: 1, b: 2, c: 3 });
   await store.save({ workflowId: "a", status: "running", createdAt: 9 });
   assertEquals(await idsOf(store, { createdAfter: 2 }), "a c");
@@ -205,7 +205,7 @@ Deno.test("InMemoryStore.list() finds a period when an overwrite has moved a tim
   assertEquals(await idsOf(store, { createdAfter: 2 }), "a d");
 });
 
-Deno.test("InMemoryStore.list() finds a period when what stood at its ends was deleted", async () => {
+Deno.test("InMemoryStore.list() finds a period when the workflows at its ends were deleted", async () => {
   const store = await createdAt(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`w${i}`, i])));
   for (const i of [0, 1, 9, 10, 11, 12, 19, 20, 21, 48, 49]) await store.delete(`w${i}`);
   assertEquals(await idsOf(store, { createdAfter: 10, createdBefore: 20 }), "w13 w14 w15 w16 w17 w18");
@@ -215,7 +215,7 @@ Deno.test("InMemoryStore.list() finds a period when what stood at its ends was d
 
 for (const ordered of [true, false]) {
   const how = ordered ? "in order" : "out of order";
-  Deno.test(`InMemoryStore.list(), page(), walk() and count() answer what a plain filter does, times ${how}`, async () => {
+  Deno.test(`InMemoryStore.list(), page(), walk() and count() return the same as a plain filter, times ${how}`, async () => {
     const random = seeded(ordered ? 1 : 2);
     const below = (n: number) => Math.floor(random() * n);
     const pick = <T>(values: readonly T[]) => values[below(values.length)];
@@ -254,7 +254,7 @@ for (const ordered of [true, false]) {
   });
 }
 
-Deno.test("InMemoryStore.count() counts by status what was overwritten, replaced and deleted", async () => {
+Deno.test("InMemoryStore.count() counts by status after overwrites, replacements and deletions", async () => {
   const store = await storeWith({ a: { runId: "1" }, b: { runId: "1" }, c: {}, d: { status: "failed" } });
   const counts = async () => {
     const each = await Promise.all(statuses.map((status) => store.count({ status })));
@@ -263,7 +263,7 @@ Deno.test("InMemoryStore.count() counts by status what was overwritten, replaced
   };
   assertEquals(await counts(), [3, 0, 1, 0]);
   await store.save({ workflowId: "a", status: "completed", runId: "1" });
-  await store.save({ workflowId: "a", status: "completed", runId: "1" }); // from a status to the same
+  await store.save({ workflowId: "a", status: "completed", runId: "1" }); // with the same status
   await store.save({ workflowId: "b", status: "canceled" });
   assertEquals(await counts(), [1, 1, 1, 1]);
   await store.append({ workflowId: "a", runId: "2", expectedLength: 0, events: [started], replaces: "1" });
@@ -282,7 +282,7 @@ Deno.test("InMemoryStore.count() counts by status what was overwritten, replaced
   assertEquals(await counts(), [0, 1, 0, 0]);
 });
 
-Deno.test("InMemoryStore.count() pays no heed to limit and order", async () => {
+Deno.test("InMemoryStore.count() ignores limit and order", async () => {
   const store = await storeWith({ a: {}, b: {}, c: { status: "failed" } });
   for (const limit of [0, 1, Infinity]) {
     const found = [{ limit }, { limit, status: "running" }, { limit, idPrefix: "b", order: "desc" }] as const;
@@ -324,7 +324,7 @@ const wrong: [field: string, value: unknown, rule: string, shown: string, error:
   ["limit", null, "an integer from 0", "null", RangeError],
 ];
 for (const [field, value, rule, shown, kind] of wrong) {
-  Deno.test(`InMemoryStore.list(), page(), walk() and count() refuse ${field} ${shown}, although nothing is stored`, async () => {
+  Deno.test(`InMemoryStore.list(), page(), walk() and count() refuse ${field} ${shown}, also when nothing is stored`, async () => {
     const store = new InMemoryStore();
     const filter = { [field]: value } as WorkflowFilter;
     const errors: [action: string, rule: string, error: unknown][] = [
@@ -341,7 +341,7 @@ for (const [field, value, rule, shown, kind] of wrong) {
 }
 
 for (const [filter, shown] of [[null, "null"], ["running", '"running"'], [3, "3"]] as [WorkflowFilter, string][]) {
-  Deno.test(`InMemoryStore.list(), page(), walk() and count() refuse ${shown} for their options`, async () => {
+  Deno.test(`InMemoryStore.list(), page(), walk() and count() refuse the options ${shown}`, async () => {
     const store = new InMemoryStore();
     const errors: [action: string, name: string, error: unknown][] = [
       ["list", "filter", await assertRejects(() => store.list(filter))],
@@ -356,11 +356,36 @@ for (const [filter, shown] of [[null, "null"], ["running", '"running"'], [3, "3"
   });
 }
 
+Deno.test("InMemoryStore.list(), page(), walk() and count() refuse an unknown property, which would match everything", async () => {
+  const store = new InMemoryStore();
+  const filter = { statuss: "failed" } as WorkflowFilter;
+  const errors: [action: string, name: string, error: unknown][] = [
+    ["list", "filter", await assertRejects(() => store.list(filter))],
+    ["list", "options", await assertRejects(() => store.page(filter))],
+    ["walk", "filter", assertThrows(() => store.walk(filter))],
+    ["count", "filter", await assertRejects(() => store.count(filter))],
+  ];
+  for (const [action, name, error] of errors) {
+    assertInstanceOf(error, TypeError);
+    assertEquals(
+      error.message,
+      `Cannot ${action} workflows: "${name}" has no option "statuss"; did you mean "status"?`,
+    );
+  }
+  await assertRejects(
+    () => store.list({ cursor: "1" } as WorkflowFilter),
+    TypeError,
+    '"filter" has no option "cursor"',
+  );
+  const inherited = Object.create({ statuss: "failed" }, { limit: { value: 1, enumerable: true } });
+  assertEquals(await store.list(inherited), []); // only own properties count
+});
+
 Deno.test("InMemoryStore.list(), page(), walk() and count() read their options at the call", async () => {
   const store = await storeWith({ a: {}, b: {}, c: { status: "failed" }, d: {} });
   const filter = { status: ["running" as WorkflowStatus], order: "desc" as "asc" | "desc", limit: 2, idPrefix: "" };
   let found: Promise<unknown[]> | undefined;
-  const end = store.subscribe(() => { // called under the lock, so that what is called here has to wait
+  const end = store.subscribe(() => { // called under the lock, so these calls wait
     end();
     found = Promise.all([
       store.list(filter).then(idsIn),

@@ -1,4 +1,4 @@
-/** Pages and walks: lists in pieces, while others write. */
+/** `page` and `walk`: lists in parts, while others write. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import {
@@ -18,7 +18,7 @@ async function save(store: InMemoryStore, status: WorkflowStatus, ...ids: string
   for (const workflowId of ids) await store.save({ workflowId, status, runId: "1" });
 }
 
-/** Puts a new run in the place of a finished one. */
+/** Replaces a finished run by a new one. */
 const replace = (store: InMemoryStore, workflowId: string) =>
   store.append({ workflowId, runId: "2", expectedLength: 0, events: [started], replaces: "1" });
 
@@ -32,13 +32,13 @@ async function storeOf(...ids: string[]): Promise<InMemoryStore> {
 const numbered = (length: number) => Array.from({ length }, (_, i) => `w${i}`);
 const idsIn = (states: readonly WorkflowState[]) => states.map(({ workflowId }) => workflowId).join(" ");
 
-/** A page, as its IDs and its cursor. */
+/** The IDs and the cursor of a page. */
 async function turn(store: InMemoryStore, options: PageOptions): Promise<[ids: string, cursor: string | undefined]> {
   const { states, cursor } = await store.page(options);
   return [idsIn(states), cursor];
 }
 
-/** All pages from a cursor on, between which `meanwhile` is called. */
+/** All pages after a cursor. Calls `meanwhile` between two pages. */
 async function allIds(
   store: InMemoryStore,
   options: PageOptions,
@@ -55,11 +55,11 @@ async function allIds(
   }
 }
 
-Deno.test("InMemoryStore.page() answers an empty last page when nothing is stored", async () => {
+Deno.test("InMemoryStore.page() returns an empty last page when nothing is stored", async () => {
   assertEquals(await new InMemoryStore().page(), { states: [], cursor: undefined });
 });
 
-Deno.test("InMemoryStore.page() answers 100 workflows when no limit is given", async () => {
+Deno.test("InMemoryStore.page() returns 100 workflows when there is no limit", async () => {
   const store = await storeOf(...numbered(100));
   assertEquals(await turn(store, {}), [numbered(100).join(" "), undefined]);
   await save(store, "running", "x");
@@ -69,12 +69,12 @@ Deno.test("InMemoryStore.page() answers 100 workflows when no limit is given", a
   assertEquals((await store.page({ limit: undefined, cursor: undefined })).states.length, 100);
 });
 
-Deno.test("InMemoryStore.page() answers everything when the limit is Infinity", async () => {
+Deno.test("InMemoryStore.page() returns all workflows when the limit is Infinity", async () => {
   const store = await storeOf(...numbered(150));
   assertEquals(await turn(store, { limit: Infinity }), [numbered(150).join(" "), undefined]);
 });
 
-Deno.test("InMemoryStore.page() has a cursor on every page but the last, which is not empty", async () => {
+Deno.test("InMemoryStore.page() returns a cursor with every page but the last, which is not empty", async () => {
   for (let stored = 1; stored <= 7; stored++) {
     const store = await storeOf(...numbered(stored));
     for (let limit = 1; limit <= 8; limit++) {
@@ -91,7 +91,7 @@ Deno.test("InMemoryStore.page() has a cursor on every page but the last, which i
   }
 });
 
-Deno.test("InMemoryStore.page() has no cursor when what follows is not wanted", async () => {
+Deno.test("InMemoryStore.page() returns no cursor when no later workflow matches", async () => {
   const store = await storeOf("a", "b");
   await save(store, "failed", "c", "d");
   assertEquals(await turn(store, { status: "running", limit: 2 }), ["a b", undefined]);
@@ -100,19 +100,19 @@ Deno.test("InMemoryStore.page() has no cursor when what follows is not wanted", 
   assertEquals((await turn(store, { status: ["running", "failed"], limit: 2 }))[0], "a b");
 });
 
-Deno.test("InMemoryStore.page() takes another limit on each page", async () => {
+Deno.test("InMemoryStore.page() accepts another limit for each page", async () => {
   const store = await storeOf("a", "b", "c", "d");
   const { cursor } = await store.page({ limit: 1 });
   assertEquals(await turn(store, { limit: 3, cursor }), ["b c d", undefined]);
 });
 
-Deno.test("InMemoryStore.page() answers the same page again when it gets the same cursor again", async () => {
+Deno.test("InMemoryStore.page() returns the same page for the same cursor", async () => {
   const store = await storeOf("a", "b", "c", "d", "e");
   const { cursor } = await store.page({ limit: 2 });
   for (let i = 0; i < 3; i++) assertEquals((await turn(store, { limit: 2, cursor }))[0], "c d");
 });
 
-Deno.test("InMemoryStore.page() answers an array that is the caller's own, and the stored states", async () => {
+Deno.test("InMemoryStore.page() returns a new array of the stored states", async () => {
   const store = await storeOf("a");
   const { states } = await store.page();
   assertStrictEquals(states.pop(), await store.load("a"));
@@ -120,14 +120,14 @@ Deno.test("InMemoryStore.page() answers an array that is the caller's own, and t
 });
 
 const deleted: [what: string, ids: string[], asc: string, desc: string][] = [
-  ["the workflow that it points to", ["c"], "d e", "b a"],
-  ["everything around it", ["b", "c", "d"], "e", "a"],
+  ["the workflow of the cursor", ["c"], "d e", "b a"],
+  ["everything around the workflow of the cursor", ["b", "c", "d"], "e", "a"],
   ["everything before", ["a", "b"], "d e", ""],
   ["everything after", ["d", "e"], "", "b a"],
   ["everything", ["a", "b", "c", "d", "e"], "", ""],
 ];
 for (const [what, ids, asc, desc] of deleted) {
-  Deno.test(`InMemoryStore.page() goes on from its cursor when ${what} was deleted`, async () => {
+  Deno.test(`InMemoryStore.page() continues from its cursor when ${what} was deleted`, async () => {
     for (const [order, rest] of [["asc", asc], ["desc", desc]] as const) {
       const store = await storeOf("a", "b", "c", "d", "e");
       const { cursor } = await store.page({ order, limit: 3 });
@@ -137,8 +137,8 @@ for (const [what, ids, asc, desc] of deleted) {
   });
 }
 
-Deno.test("InMemoryStore.page() goes on with what is new, and only upwards, when everything was deleted", async () => {
-  const store = await storeOf(...numbered(70)); // so many that the array of slots begins anew
+Deno.test("InMemoryStore.page() continues with new workflows, in ascending order only, when everything was deleted", async () => {
+  const store = await storeOf(...numbered(70)); // enough to rebuild the array of slots
   const { cursor } = await store.page({ limit: 10 });
   const { cursor: downwards } = await store.page({ limit: 10, order: "desc" });
   for (const id of numbered(70)) await store.delete(id);
@@ -148,9 +148,9 @@ Deno.test("InMemoryStore.page() goes on with what is new, and only upwards, when
   assertEquals(await turn(store, { cursor: downwards, order: "desc" }), ["", undefined]);
 });
 
-Deno.test("InMemoryStore.page() goes on from its cursor when the gaps of what was deleted were closed", async () => {
+Deno.test("InMemoryStore.page() continues from its cursor when the gaps of deleted workflows were closed", async () => {
   for (const order of ["asc", "desc"] as const) {
-    for (const kept of [7, 10, 60]) { // one in so many is left
+    for (const kept of [7, 10, 60]) { // one of this number remains
       const ids = numbered(300);
       const store = await storeOf(...ids);
       const { cursor } = await store.page({ order, limit: 120 });
@@ -165,17 +165,17 @@ Deno.test("InMemoryStore.page() goes on from its cursor when the gaps of what wa
   }
 });
 
-Deno.test("InMemoryStore.page() shows the status that a workflow has when its page comes", async () => {
+Deno.test("InMemoryStore.page() filters by the status at the time of the page", async () => {
   const store = await storeOf("a", "b", "c", "d", "e", "f");
   await save(store, "completed", "d");
   const options = { status: "running", limit: 2 } as const;
   const { cursor } = await store.page(options);
-  await save(store, "failed", "a", "c"); // one that was seen, one that was not
-  await save(store, "running", "b", "d"); // likewise
+  await save(store, "failed", "a", "c"); // one before the cursor, one after it
+  await save(store, "running", "b", "d"); // again one before and one after
   assertEquals(await allIds(store, { ...options, cursor }), ["d", "e", "f"]);
 });
 
-Deno.test("InMemoryStore.page() takes a new run under an old ID for a new workflow", async () => {
+Deno.test("InMemoryStore.page() treats a new run under an old ID as a new workflow", async () => {
   const store = new InMemoryStore();
   await save(store, "completed", "a", "b", "c", "d");
   const { cursor } = await store.page({ limit: 2 });
@@ -187,7 +187,7 @@ Deno.test("InMemoryStore.page() takes a new run under an old ID for a new workfl
   assertEquals(await allIds(store, { cursor: downwards, limit: 1, order: "desc" }), ["b"]);
 });
 
-/** Changes anything but that the `steady` exist and have the status `running`. */
+/** Changes anything, but keeps the `steady` workflows stored and running. */
 function randomWriter(store: InMemoryStore, seed: number, steady: ReadonlySet<string>): () => Promise<void> {
   const random = seeded(seed);
   const below = (n: number) => Math.floor(random() * n);
@@ -203,7 +203,7 @@ function randomWriter(store: InMemoryStore, seed: number, steady: ReadonlySet<st
 }
 
 for (const order of ["asc", "desc"] as const) {
-  Deno.test(`InMemoryStore.page() and walk() repeat and leave out nothing while others write: ${order}`, async () => {
+  Deno.test(`InMemoryStore.page() and walk() neither repeat nor leave out a workflow while others write: ${order}`, async () => {
     const filters: WorkflowFilter[] = [{}, { status: "running" }, { status: ["failed", "running"], idPrefix: "w1" }];
     for (let seed = 1; seed <= 20; seed++) {
       for (const filter of filters) {
@@ -261,7 +261,7 @@ for (const [cursor, shown] of noCursors) {
   });
 }
 
-Deno.test("InMemoryStore.page() finds nothing beyond a cursor from far ahead", async () => {
+Deno.test("InMemoryStore.page() returns an empty page for a cursor beyond the end", async () => {
   const store = await storeOf("a", "b");
   assertEquals(await turn(store, { cursor: "9".repeat(15) }), ["", undefined]);
   assertEquals(await turn(store, { cursor: "9".repeat(15), order: "desc" }), ["b a", undefined]);
@@ -280,14 +280,14 @@ Deno.test("InMemoryStore.page() reads its cursor at the call", async () => {
   assertEquals(idsIn((await page).states), "b c");
 });
 
-Deno.test("InMemoryStore.walk() hands out what is stored then, not what was when it began", async () => {
+Deno.test("InMemoryStore.walk() reads each state when it hands it out, not when it starts", async () => {
   const store = await storeOf("a", "b", "c", "d");
   const seen: unknown[] = [];
   for await (const state of store.walk()) {
     assertStrictEquals(state, await store.load(state.workflowId));
     seen.push([state.workflowId, state.status, state.input]);
     if (state.workflowId !== "a") continue;
-    await store.save({ workflowId: "a", status: "failed" }); // seen, and not shown again
+    await store.save({ workflowId: "a", status: "failed" }); // it was handed out, and is not handed out again
     await store.save({ workflowId: "b", status: "running", input: "new" });
     await store.delete("c");
     await store.save({ workflowId: "d", status: "completed" });
@@ -301,7 +301,7 @@ Deno.test("InMemoryStore.walk() hands out what is stored then, not what was when
   ]);
 });
 
-Deno.test("InMemoryStore.walk() goes by the status that a workflow has when its turn comes", async () => {
+Deno.test("InMemoryStore.walk() filters by the current status at each step", async () => {
   const store = await storeOf("a", "b", "c");
   await save(store, "failed", "d");
   const seen: string[] = [];
@@ -313,7 +313,7 @@ Deno.test("InMemoryStore.walk() goes by the status that a workflow has when its 
   assertEquals(seen, ["a", "c", "d"]);
 });
 
-Deno.test("InMemoryStore.walk() does not meet what is created during it when it goes downwards", async () => {
+Deno.test("InMemoryStore.walk() in descending order does not reach workflows that are created during it", async () => {
   const store = await storeOf("a", "b", "c");
   const seen: string[] = [];
   for await (const { workflowId } of store.walk({ order: "desc" })) {
@@ -323,7 +323,7 @@ Deno.test("InMemoryStore.walk() does not meet what is created during it when it 
   assertEquals(seen, ["c", "b", "a"]);
 });
 
-Deno.test("InMemoryStore.walk() goes on when all that it has seen, or all that it has not, is deleted", async () => {
+Deno.test("InMemoryStore.walk() continues when all workflows that it has handed out, or all others, are deleted", async () => {
   for (const [gone, rest] of [[["a", "b"], "c d"], [["c", "d"], ""], [["a", "b", "c", "d"], ""]] as const) {
     const store = await storeOf("a", "b", "c", "d");
     const walk = store.walk();
@@ -333,7 +333,7 @@ Deno.test("InMemoryStore.walk() goes on when all that it has seen, or all that i
   }
 });
 
-Deno.test("InMemoryStore.walk() goes on when the gaps of what was deleted are closed during it", async () => {
+Deno.test("InMemoryStore.walk() continues when the gaps of deleted workflows are closed during it", async () => {
   const store = await storeOf(...numbered(200));
   const seen: string[] = [];
   for await (const { workflowId } of store.walk()) {
@@ -343,7 +343,7 @@ Deno.test("InMemoryStore.walk() goes on when the gaps of what was deleted are cl
   assertEquals(seen, [...numbered(50), ...numbered(200).slice(150)]);
 });
 
-Deno.test("InMemoryStore.walk() hands out as many as the limit says, and not one more than are asked for", async () => {
+Deno.test("InMemoryStore.walk() hands out at most `limit` workflows, and no more than are requested", async () => {
   const store = await storeOf("a", "b", "c");
   for (const [limit, ids] of [[0, ""], [1, "a"], [2, "a b"], [9, "a b c"], [Infinity, "a b c"]] as const) {
     assertEquals(idsIn(await Array.fromAsync(store.walk({ limit }))), ids);
@@ -354,15 +354,15 @@ Deno.test("InMemoryStore.walk() hands out as many as the limit says, and not one
 Deno.test("InMemoryStore.walk() holds no lock between its steps, nor after a break", async () => {
   const store = await storeOf("a", "b", "c");
   for await (const { workflowId } of store.walk()) {
-    await store.update(workflowId, (state) => ({ ...state!, input: 1 })); // would wait forever
+    await store.update(workflowId, (state) => ({ ...state!, input: 1 })); // would wait for ever
     if (workflowId === "b") break;
   }
   store.delete("a");
-  assertEquals(store.size, 2); // done at the call
+  assertEquals(store.size, 2); // it runs at the call
   assertEquals((await store.list()).map(({ input }) => input), [1, undefined]);
 });
 
-Deno.test("InMemoryStore.walk() is over when it was broken off, and another one begins anew", async () => {
+Deno.test("InMemoryStore.walk() is done after a break, and another walk starts at the beginning", async () => {
   const store = await storeOf("a", "b", "c");
   const walk = store.walk();
   for await (const _ of walk) break;
@@ -370,7 +370,7 @@ Deno.test("InMemoryStore.walk() is over when it was broken off, and another one 
   assertEquals(idsIn(await Array.fromAsync(store.walk())), "a b c");
 });
 
-Deno.test("InMemoryStore.walk() is over for good when it has come to the end", async () => {
+Deno.test("InMemoryStore.walk() stays done after its end", async () => {
   const store = await storeOf("a");
   const walk = store.walk();
   await walk.next();
@@ -379,7 +379,7 @@ Deno.test("InMemoryStore.walk() is over for good when it has come to the end", a
   assertEquals((await walk.next()).done, true);
 });
 
-Deno.test("InMemoryStore.walk() meets what is created before its first step", async () => {
+Deno.test("InMemoryStore.walk() finds workflows that are created before its first step", async () => {
   const store = await storeOf("a");
   const walk = store.walk();
   await save(store, "running", "b");
@@ -387,7 +387,7 @@ Deno.test("InMemoryStore.walk() meets what is created before its first step", as
   assertEquals(idsIn(await Array.fromAsync(walk)), "b");
 });
 
-Deno.test("InMemoryStore.walk() answers one after the other when it is asked several times at once", async () => {
+Deno.test("InMemoryStore.walk() hands out workflows in order when next() is called several times at once", async () => {
   const store = await storeOf("a", "b", "c");
   const walk = store.walk();
   const other = store.walk({ order: "desc" });

@@ -1,7 +1,7 @@
 /**
- * Random operations on the store against a model of it: `tools/store_model.ts`.
+ * Random operations on the store, compared with a model of it: `tests/support/store_model.ts`.
  *
- * A failure names the seed, the step and the operation; put the game first in `GAMES` to see it again.
+ * A failure names the seed, the step and the operation. Move its game to the top of `GAMES` to repeat it.
  *
  * @module
  */
@@ -27,9 +27,9 @@ const statuses: WorkflowStatus[] = ["running", "completed", "failed", "canceled"
 
 interface Game {
   readonly seed: number;
-  /** How many IDs there are to choose from. */
+  /** The number of different IDs. */
   readonly ids: number;
-  /** Whether no workflow is created at an earlier time than one before it. */
+  /** Whether the times of creation never decrease. */
   readonly ordered?: boolean;
   readonly options?: InMemoryStoreOptions;
 }
@@ -51,7 +51,7 @@ const GAMES: Game[] = [
 ];
 const STEPS = 200_000 / GAMES.length;
 
-/** Random choices that follow from a seed. */
+/** Random choices, determined by a seed. */
 class Dice {
   readonly #random: () => number;
 
@@ -108,11 +108,11 @@ class Dice {
   }
 }
 
-/** How a call ended: empty if it succeeded, else the code of the error. */
+/** The result of a call: empty if it succeeded, else the code of the error. */
 const outcomeOf = (call: Promise<unknown>): Promise<unknown> =>
   call.then(() => "", (error) => error instanceof WorkflowError ? error.code : error);
 
-/** States that cannot change, with those of a model that they were compared with already. */
+/** Frozen states, each with the state of the model to which it was found equal. */
 const compared = new WeakMap<WorkflowState, WorkflowState>();
 
 function assertStates(actual: readonly WorkflowState[], expected: readonly Kept[]): void {
@@ -129,9 +129,9 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
   const { below, pick } = dice;
   const clock = new VirtualClock();
   const model = new StoreModel(clock, options);
-  const told: typeof model.changes = [];
+  const calls: typeof model.changes = [];
   let store = new InMemoryStore({ clock, ...options });
-  store.subscribe((...change) => told.push(change));
+  store.subscribe((...change) => calls.push(change));
   const loaded: [WorkflowState, string][] = [];
   const pages: { filter: PageOptions; cursor?: string; place?: number }[] = [];
   const walks: { filter: WorkflowFilter; states: AsyncIterator<WorkflowState>; place?: number; left: number }[] = [];
@@ -149,7 +149,7 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
     ...(below(2) && { labels: dice.labels() }),
     ...(below(4) && { history: [dice.event(), ...dice.events()] }),
   });
-  /** A loaded state with a change of its history, or none; `null` if it has none to change. */
+  /** A loaded state, perhaps with a changed history; `null` if there is no state. */
   const changed = (state: WorkflowState | null): WorkflowStateInit | null => {
     if (!state?.history.length) return null;
     const { history } = state;
@@ -256,21 +256,21 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
   ];
   const restore = async () => {
     store = InMemoryStore.restore(await store.snapshot(), { clock, ...options });
-    store.subscribe((...change) => told.push(change));
-    walks.length = 0; // they walk the old one; the pages go on
+    store.subscribe((...change) => calls.push(change));
+    walks.length = 0; // they walk the old store; pages continue in the new one
   };
   const hat = operations.flatMap(([weight, operation]) => Array<typeof operation>(weight).fill(operation));
 
   for (let step = 0; step < STEPS; step++) {
     const operation = pick(hat);
-    told.length = model.changes.length = 0;
-    model.expire(); // as the operation's first call does
+    calls.length = model.changes.length = 0;
+    model.expire(); // as the first call of the operation does
     try {
       if (below(500) === 0) await restore();
       await operation();
       const { size } = store;
       model.expire();
-      assertEquals([size, told], [model.size, model.changes]);
+      assertEquals([size, calls], [model.size, model.changes]);
     } catch (cause) {
       throw new Error(`Seed ${seed}, step ${step}, ${operation.name}`, { cause });
     }
@@ -282,5 +282,5 @@ async function play({ seed, ids, ordered = false, options = {} }: Game): Promise
 for (const game of GAMES) {
   const { options, ...rest } = game;
   const name = Object.entries({ ...rest, ...options }).map((entry) => entry.join(" ")).join(", ");
-  Deno.test(`InMemoryStore does what its model does in ${STEPS} random operations: ${name}`, () => play(game));
+  Deno.test(`InMemoryStore behaves as its model in ${STEPS} random operations: ${name}`, () => play(game));
 }

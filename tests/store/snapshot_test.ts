@@ -1,4 +1,4 @@
-/** The store beyond its process: `snapshot()` and `restore()`. The format itself is tested in `_snapshot_test.ts`. */
+/** `snapshot()` and `restore()` of the store. `storage/snapshot_test.ts` tests the format. */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
@@ -12,7 +12,7 @@ import {
 import { seeded } from "@rockpool/workflow/testing";
 import { gate, settle, setUp } from "../support/testing.ts";
 
-/** Saves workflows whose status is their first letter's: r, c, f or x (canceled). */
+/** Saves workflows. The first letter of an ID determines the status: r, c, f or x (canceled). */
 async function saveAll(store: InMemoryStore, ...ids: string[]): Promise<void> {
   const statuses = { r: "running", c: "completed", f: "failed", x: "canceled" } as const;
   for (const workflowId of ids) {
@@ -22,7 +22,7 @@ async function saveAll(store: InMemoryStore, ...ids: string[]): Promise<void> {
 
 const idsIn = async (store: InMemoryStore) => (await store.list()).map(({ workflowId }) => workflowId).join(" ");
 
-Deno.test("InMemoryStore.restore() makes a store that holds the same, in the same order", async () => {
+Deno.test("InMemoryStore.restore() makes a store with the same workflows in the same order", async () => {
   const store = new InMemoryStore();
   await saveAll(store, "r2", "c1", "f3", "x0", "r1");
   await store.save({ workflowId: "c1", status: "completed", result: { big: 7n, at: new Date(3), none: undefined } });
@@ -31,14 +31,14 @@ Deno.test("InMemoryStore.restore() makes a store that holds the same, in the sam
   assertEquals(await restored.count({ status: ["failed", "canceled"] }), 2);
 });
 
-Deno.test("InMemoryStore.restore() makes an empty store of an empty one", async () => {
+Deno.test("InMemoryStore.restore() makes an empty store of the snapshot of an empty store", async () => {
   const restored = InMemoryStore.restore(await new InMemoryStore().snapshot());
   assertEquals([restored.size, await restored.list()], [0, []]);
   await saveAll(restored, "r");
   assertEquals(restored.size, 1);
 });
 
-Deno.test("InMemoryStore.snapshot() is of one moment: what comes later is not in it", async () => {
+Deno.test("InMemoryStore.snapshot() does not contain later writes", async () => {
   const store = new InMemoryStore();
   await saveAll(store, "r1");
   const [text] = await Promise.all([store.snapshot(), saveAll(store, "r2")]);
@@ -64,7 +64,7 @@ Deno.test("InMemoryStore.snapshot() is the same text again after a restore", asy
   assertEquals(await InMemoryStore.restore(text).snapshot(), text);
 });
 
-Deno.test("InMemoryStore.restore() goes on with the places, so that a cursor still holds", async () => {
+Deno.test("InMemoryStore.restore() keeps the places, so that a cursor stays valid", async () => {
   const store = new InMemoryStore();
   await saveAll(store, "r1", "r2", "r3");
   const { cursor } = await store.page({ limit: 1 });
@@ -93,7 +93,7 @@ Deno.test("InMemoryStore.restore() keeps the order in which workflows finished, 
   assertEquals(InMemoryStore.restore(text, { clock, finishedTtlMs: 101 }).size, 4);
 });
 
-Deno.test("InMemoryStore.restore() evicts what does not fit, or refuses", async () => {
+Deno.test("InMemoryStore.restore() evicts workflows that do not fit, or refuses the text", async () => {
   const store = new InMemoryStore();
   await saveAll(store, "r1", "c1", "c2", "r2");
   const text = await store.snapshot();
@@ -105,12 +105,12 @@ Deno.test("InMemoryStore.restore() evicts what does not fit, or refuses", async 
   }
 });
 
-Deno.test("InMemoryStore.restore() takes its options as the constructor does", async () => {
+Deno.test("InMemoryStore.restore() accepts the options of the constructor", async () => {
   const text = await new InMemoryStore().snapshot();
   assertThrows(() => InMemoryStore.restore(text, { maxWorkflows: 0 }), RangeError, '"maxWorkflows" must be');
 });
 
-Deno.test("InMemoryStore.restore() refuses what is no snapshot", () => {
+Deno.test("InMemoryStore.restore() refuses a text that is no snapshot", () => {
   for (const [text, message] of [["", '"text" must be'], [7, '"text" must be']] as const) {
     assertThrows(() => InMemoryStore.restore(text as string), TypeError, message);
   }
@@ -155,7 +155,7 @@ async function subscription(ctx: WorkflowContext, plan: { prices: Map<string, nu
   }
 }
 
-Deno.test("Executor.recover() goes on in another process with what a snapshot holds", async () => {
+Deno.test("Executor.recover() resumes the workflows of a snapshot in another process", async () => {
   charged.length = 0;
   const { store, executor, clock } = setUp();
   const input = { prices: new Map([["setup", 5], ["month", 9]]) };
@@ -172,7 +172,7 @@ Deno.test("Executor.recover() goes on in another process with what a snapshot ho
   assertEquals(charged, ["5", "9"]);
 });
 
-Deno.test("InMemoryStore.restore() does what the store would have done, over random writes", async () => {
+Deno.test("InMemoryStore.restore() makes a store that behaves as the original, over random writes", async () => {
   const random = seeded(3);
   const below = (n: number) => Math.floor(random() * n);
   const clock = new VirtualClock();
@@ -195,7 +195,7 @@ Deno.test("InMemoryStore.restore() does what the store would have done, over ran
   }
 });
 
-Deno.test("InMemoryStore.snapshot() rejects what text cannot hold, naming it", async () => {
+Deno.test("InMemoryStore.snapshot() rejects a value that cannot be written as text, and names it", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", input: { file: new Blob(["x"]) } });
   await assertRejects(() => store.snapshot(), TypeError, `Cannot snapshot workflow "a": a Blob at input.file`);

@@ -1,18 +1,18 @@
-/** `InMemoryStore.update()`: read, change and write with nobody in between. */
+/** `InMemoryStore.update()`: read, change and write in one atomic step. */
 
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { InMemoryStore, WorkflowError, type WorkflowState, type WorkflowStateInit } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
 import { gate, settle } from "../support/testing.ts";
 
-/** One more than what is stored. */
+/** The stored number plus one. */
 const increment = (state: WorkflowState | null): WorkflowStateInit => ({
   workflowId: "a",
   status: "running",
   input: Number(state?.input ?? 0) + 1,
 });
 
-Deno.test("InMemoryStore.update() creates a workflow when there is none, and answers it", async () => {
+Deno.test("InMemoryStore.update() creates a workflow when there is none, and returns its state", async () => {
   const store = new InMemoryStore();
   const state = await store.update("a", (before) => {
     assertEquals(before, null);
@@ -22,7 +22,7 @@ Deno.test("InMemoryStore.update() creates a workflow when there is none, and ans
   assertStrictEquals(await store.load("a"), state);
 });
 
-Deno.test("InMemoryStore.update() changes what is stored, and keeps createdAt and the place", async () => {
+Deno.test("InMemoryStore.update() changes the stored state, and keeps createdAt and the place", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", createdAt: 5 });
   await store.save({ workflowId: "b", status: "running" });
@@ -32,7 +32,7 @@ Deno.test("InMemoryStore.update() changes what is stored, and keeps createdAt an
 });
 
 for (const nothing of [null, undefined]) {
-  Deno.test(`InMemoryStore.update() changes nothing and tells nobody when the change is ${nothing}`, async () => {
+  Deno.test(`InMemoryStore.update() changes nothing and calls no listener when the change is ${nothing}`, async () => {
     const store = new InMemoryStore();
     await store.save({ workflowId: "a", status: "running" });
     const before = await store.load("a");
@@ -45,7 +45,7 @@ for (const nothing of [null, undefined]) {
   });
 }
 
-Deno.test("InMemoryStore.update() loses no change of many that run at once", async () => {
+Deno.test("InMemoryStore.update() loses no change when many run at once", async () => {
   const store = new InMemoryStore();
   const random = seeded(7);
   const slow = async (state: WorkflowState | null) => {
@@ -56,14 +56,14 @@ Deno.test("InMemoryStore.update() loses no change of many that run at once", asy
   assertEquals((await store.load("a"))?.input, 300);
 });
 
-Deno.test("InMemoryStore.update() runs the change at once when nobody is inside", () => {
+Deno.test("InMemoryStore.update() runs the change at once when the lock is free", () => {
   const store = new InMemoryStore();
   let ran = false;
   store.update("a", () => void (ran = true));
   assertEquals(ran, true);
 });
 
-Deno.test("InMemoryStore.update() lets nobody see anything before an async change has settled", async () => {
+Deno.test("InMemoryStore.update() makes all other calls wait until an async change has settled", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", input: 1 });
   const held = gate();
@@ -92,13 +92,13 @@ const failing: [how: string, change: () => never | Promise<never>][] = [
   }],
 ];
 for (const [how, change] of failing) {
-  Deno.test(`InMemoryStore.update() rejects with what the change ${how} with, and changes nothing`, async () => {
+  Deno.test(`InMemoryStore.update() rejects when the change ${how}, and changes nothing`, async () => {
     const store = new InMemoryStore();
     await store.save({ workflowId: "a", status: "running" });
     const before = await store.load("a");
     await assertRejects(() => store.update("a", change), RangeError, "no");
     assertStrictEquals(await store.load("a"), before);
-    assertEquals((await store.update("a", increment))?.input, 1); // and the lock is free
+    assertEquals((await store.update("a", increment))?.input, 1); // the lock is free
   });
 }
 
@@ -128,21 +128,21 @@ for (const [what, change, message] of wrong) {
   });
 }
 
-Deno.test("InMemoryStore.update() rejects what is no ID", async () => {
+Deno.test("InMemoryStore.update() rejects a value that is no ID", async () => {
   const store = new InMemoryStore();
   for (const id of ["", 7, undefined]) {
     await assertRejects(() => store.update(id as string, increment), TypeError, "Cannot update workflow");
   }
 });
 
-Deno.test("InMemoryStore.update() rejects what does not fit into the store, and changes nothing", async () => {
+Deno.test("InMemoryStore.update() rejects a state that does not fit into the store, and changes nothing", async () => {
   const store = new InMemoryStore({ maxWorkflows: 1 });
   await store.save({ workflowId: "b", status: "running" });
   const error = await assertRejects(() => store.update("a", increment), WorkflowError);
   assertEquals([error.code, store.size], ["capacity_exceeded", 1]);
 });
 
-Deno.test("InMemoryStore.update() gives the change what it cannot change in place", async () => {
+Deno.test("InMemoryStore.update() passes a state that the change cannot modify", async () => {
   const store = new InMemoryStore();
   await store.save({ workflowId: "a", status: "running", input: { list: [1], when: new Date(5) } });
   await store.update("a", (state) => {
@@ -157,7 +157,7 @@ Deno.test("InMemoryStore.update() gives the change what it cannot change in plac
   assertEquals((await store.load("a"))?.input, { list: [1], when: new Date(5) });
 });
 
-Deno.test("InMemoryStore.update() tells of the change as save does", async () => {
+Deno.test("InMemoryStore.update() calls the listeners as save does", async () => {
   const store = new InMemoryStore();
   const changes: unknown[] = [];
   store.subscribe((...change) => changes.push(change));

@@ -16,14 +16,14 @@ import { gate, settle } from "../support/testing.ts";
 const save = (store: InMemoryStore, workflowId: string, input?: unknown) =>
   store.save({ workflowId, status: "running", input });
 
-/** A change on one line: the ID, the input that is stored now, and how many were skipped. */
+/** A change on one line: the ID, the stored input, and the number of skipped changes. */
 const line = ({ workflowId, state, skipped }: StoreChange) =>
   `${workflowId}${state === null ? " gone" : ` ${state.input}`}${skipped ? ` +${skipped}` : ""}`;
 
-/** Reads that were begun and have to wait. */
+/** Reads that wait. */
 const begun = new WeakMap<StoreWatch, ReturnType<StoreWatch["next"]>>();
 
-/** Reads what is there, until the watch ends or has to wait. */
+/** Reads until the watch ends or has to wait. */
 async function readAll(watch: StoreWatch): Promise<string[]> {
   const lines: string[] = [];
   for (;;) {
@@ -37,7 +37,7 @@ async function readAll(watch: StoreWatch): Promise<string[]> {
   }
 }
 
-Deno.test("InMemoryStore.watch() hands out every change in order, from the call on", async () => {
+Deno.test("InMemoryStore.watch() hands out every later change, in order", async () => {
   const store = new InMemoryStore();
   await save(store, "a", 0);
   const watch = store.watch();
@@ -62,7 +62,7 @@ Deno.test("InMemoryStore.watch() hands out each change when the reader keeps up"
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() gives a slow reader the newest state, and how many it skipped", async () => {
+Deno.test("InMemoryStore.watch() gives a slow reader the newest state and the number of skipped changes", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   for (let i = 0; i < 1000; i++) await save(store, `w${i % 2}`, i);
@@ -70,7 +70,7 @@ Deno.test("InMemoryStore.watch() gives a slow reader the newest state, and how m
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() lets no workflow wait behind another one that changes all the time", async () => {
+Deno.test("InMemoryStore.watch() does not let a workflow that changes often delay another one", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   const read: string[] = [];
@@ -83,7 +83,7 @@ Deno.test("InMemoryStore.watch() lets no workflow wait behind another one that c
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() hands out only the changes of one workflow when asked to", async () => {
+Deno.test("InMemoryStore.watch() hands out only the changes of one workflow when it has an ID", async () => {
   const store = new InMemoryStore();
   const [one, other, all] = [store.watch({ id: "a" }), store.watch({ id: "b" }), store.watch()];
   await save(store, "a", 1);
@@ -92,7 +92,7 @@ Deno.test("InMemoryStore.watch() hands out only the changes of one workflow when
   store.closeWatches();
 });
 
-Deno.test("InMemoryStore.watch() tells of appends, updates, evictions and expiry, and not of what failed", async () => {
+Deno.test("InMemoryStore.watch() hands out appends, updates, evictions and expiries, and no failed writes", async () => {
   const clock = new VirtualClock();
   const store = new InMemoryStore({ clock, finishedTtlMs: 100, maxWorkflows: 2, whenFull: "evict" });
   const watch = store.watch();
@@ -111,11 +111,11 @@ Deno.test("InMemoryStore.watch() tells of appends, updates, evictions and expiry
   await store.save({ workflowId: "c", status: "failed" });
   clock.advance(100);
   assertEquals(store.size, 1);
-  assertEquals(await readAll(watch), ["c undefined", "c gone"]); // a reader waited
+  assertEquals(await readAll(watch), ["c undefined", "c gone"]); // a reader was waiting
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() ends with break, and leaves nothing behind", async () => {
+Deno.test("InMemoryStore.watch() ends with break, and is removed from the store", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   await save(store, "a", 1);
@@ -127,7 +127,7 @@ Deno.test("InMemoryStore.watch() ends with break, and leaves nothing behind", as
   assertEquals(await watch.next(), { done: true, value: undefined });
 });
 
-Deno.test("InMemoryStore.watch() ends at once when its signal aborts, waiting or not", async () => {
+Deno.test("InMemoryStore.watch() ends at once when its signal aborts, also while it waits", async () => {
   const store = new InMemoryStore();
   const controller = new AbortController();
   const waiting = store.watch({ signal: controller.signal });
@@ -140,7 +140,7 @@ Deno.test("InMemoryStore.watch() ends at once when its signal aborts, waiting or
   assertEquals(await readAll(store.watch({ signal: controller.signal })), []);
 });
 
-Deno.test("InMemoryStore.watch() takes its listener off a signal that outlives it", async () => {
+Deno.test("InMemoryStore.watch() removes its listener from the signal when it ends", async () => {
   const { signal } = new AbortController();
   let listeners = 0;
   const { addEventListener, removeEventListener } = signal;
@@ -160,7 +160,7 @@ Deno.test("InMemoryStore.watch() takes its listener off a signal that outlives i
   assertEquals(listeners, 0);
 });
 
-Deno.test("StoreWatch.close() ends after what has happened already", async () => {
+Deno.test("StoreWatch.close() lets earlier changes be read", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   await save(store, "a", 1);
@@ -172,14 +172,14 @@ Deno.test("StoreWatch.close() ends after what has happened already", async () =>
   assertEquals(lines, ["a 1"]);
 });
 
-Deno.test("StoreWatch.close() ends whoever waits", async () => {
+Deno.test("StoreWatch.close() ends reads that wait", async () => {
   const watch = new InMemoryStore().watch();
   const waiting = [watch.next(), watch.next()];
   watch.close();
   assertEquals((await Promise.all(waiting)).map(({ done }) => done), [true, true]);
 });
 
-Deno.test("InMemoryStore.close() ends every watch, and the store can be used on", async () => {
+Deno.test("InMemoryStore.closeWatches() ends every watch, and the store can still be used", async () => {
   const store = new InMemoryStore();
   const watches = [store.watch(), store.watch({ id: "a" })];
   await save(store, "a", 1);
@@ -192,7 +192,7 @@ Deno.test("InMemoryStore.close() ends every watch, and the store can be used on"
   later.close();
 });
 
-Deno.test("StoreWatch.next() serves those who wait in their order", async () => {
+Deno.test("StoreWatch.next() serves waiting reads in order", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   const reads = [watch.next(), watch.next(), watch.next()];
@@ -201,21 +201,21 @@ Deno.test("StoreWatch.next() serves those who wait in their order", async () => 
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() does no reading while a writer is at work", async () => {
+Deno.test("InMemoryStore.watch() reads no state during a write", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
   const next = watch.next();
   let handedOut = false;
   next.then(() => handedOut = true);
   const saved = store.save({ workflowId: "a", status: "running", input: 1 });
-  const again = store.save({ workflowId: "a", status: "running", input: 2 }); // in the same go
+  const again = store.save({ workflowId: "a", status: "running", input: 2 }); // without a microtask in between
   assertEquals(handedOut, false);
   await Promise.all([saved, again]);
   assertEquals(line((await next).value!), "a 2 +1");
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() shows what an update in progress has not changed yet", async () => {
+Deno.test("InMemoryStore.watch() hands out the state before an update in progress", async () => {
   const store = new InMemoryStore();
   await save(store, "a", 1);
   const watch = store.watch();
@@ -240,11 +240,11 @@ Deno.test("InMemoryStore.watch() hands out states that nobody can change", async
   watch.close();
 });
 
-Deno.test("InMemoryStore.watch() misses nothing and repeats nothing, whoever reads when, over 20,000 random steps", async () => {
+Deno.test("InMemoryStore.watch() misses and repeats no change, over 20,000 random steps", async () => {
   const random = seeded(11);
   const below = (n: number) => Math.floor(random() * n);
   const store = new InMemoryStore();
-  const versions = new Map<string, number>(); // how often each was changed
+  const versions = new Map<string, number>(); // the number of changes of each
   const watches = [undefined, "w1", "w2"].map((workflowId) => ({
     workflowId,
     watch: store.watch({ id: workflowId }),

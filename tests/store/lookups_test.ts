@@ -1,7 +1,7 @@
 /**
- * What finding workflows costs, counted and not timed: how often the store looks for the next one.
+ * The cost of finding workflows, counted and not timed: the number of lookups of a next workflow.
  *
- * Every look is a call of `BitSet`, which the searches for a place or a time make too.
+ * A lookup is a call of `BitSet`. The binary searches for a place or a time make such calls too.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { BitSet } from "../../util/bit_set.ts";
 const idsIn = (states: readonly WorkflowState[]) => states.map(({ workflowId }) => workflowId).join(" ");
 const idsOf = async (store: InMemoryStore, filter: WorkflowFilter) => idsIn(await store.list(filter));
 
-/** How often the store looks for the next workflow while `run` runs. */
-async function looksDuring(run: () => Promise<unknown>): Promise<number> {
+/** The number of lookups during `run`. */
+async function lookupsDuring(run: () => Promise<unknown>): Promise<number> {
   const { next, previous } = BitSet.prototype;
-  let looks = 0;
+  let lookups = 0;
   BitSet.prototype.next = function (from) {
-    looks++;
+    lookups++;
     return next.call(this, from);
   };
   BitSet.prototype.previous = function (from) {
-    looks++;
+    lookups++;
     return previous.call(this, from);
   };
   try {
@@ -30,10 +30,10 @@ async function looksDuring(run: () => Promise<unknown>): Promise<number> {
   } finally {
     Object.assign(BitSet.prototype, { next, previous });
   }
-  return looks;
+  return lookups;
 }
 
-/** 100,000 workflows, one a millisecond from 0 on, of which every 25,000th failed. */
+/** 100,000 workflows, one per millisecond. Every 25,000th failed. */
 async function large(): Promise<InMemoryStore> {
   const store = new InMemoryStore();
   for (let i = 0; i < 100_000; i++) {
@@ -42,10 +42,10 @@ async function large(): Promise<InMemoryStore> {
   return store;
 }
 
-/** Looks that a search for a place or a time among 100,000 takes: one a halving, and a few. */
+/** The number of lookups of a binary search among 100,000 workflows, and a few more. */
 const SEARCH = 20;
 
-Deno.test("InMemoryStore looks at few of 100,000 workflows to find a few of them", async () => {
+Deno.test("InMemoryStore finds a few of 100,000 workflows with few lookups", async () => {
   const store = await large();
   const { cursor } = await store.page({ limit: 50_000 });
   const searches: [what: string, most: number, ids: string, filter: WorkflowFilter & { cursor?: string }][] = [
@@ -67,39 +67,39 @@ Deno.test("InMemoryStore looks at few of 100,000 workflows to find a few of them
   ];
   for (const [what, most, ids, filter] of searches) {
     let found: WorkflowState[] = [];
-    const looks = await looksDuring(async () => {
+    const lookups = await lookupsDuring(async () => {
       found = filter.cursor ? (await store.page(filter)).states : await store.list(filter);
     });
     assertEquals(idsIn(found), ids, what);
-    assert(looks > 0, "looks are counted");
-    assertLess(looks, most + 1, what);
+    assert(lookups > 0, "lookups are counted");
+    assertLess(lookups, most + 1, what);
   }
-  const counted = await looksDuring(async () => {
+  const counted = await lookupsDuring(async () => {
     assertEquals(await store.count({ status: ["failed", "running"] }), 100_000);
     assertEquals(await store.count(), 100_000);
   });
   assertEquals(counted, 0);
-  const walked = await looksDuring(async () => {
+  const walked = await lookupsDuring(async () => {
     for await (const state of store.walk({ createdAfter: 60_000, limit: 10 })) assert(state.createdAt > 60_000);
   });
   assertLess(walked, 10 * (2 * SEARCH + 1));
 });
 
-Deno.test("InMemoryStore looks at few of 100,000 workflows when the head, the tail or the middle was deleted", async () => {
+Deno.test("InMemoryStore finds workflows with few lookups when the head, the tail or the middle was deleted", async () => {
   const store = await large();
   for (let i = 0; i < 15_000; i++) {
     for (const id of [i, 99_999 - i, 50_000 + i]) await store.delete(`w${id}`);
   }
-  const first = await looksDuring(async () => {
+  const first = await lookupsDuring(async () => {
     assertEquals((await store.list({ limit: 10 }))[9].workflowId, "w15009");
   });
-  const last = await looksDuring(async () => {
+  const last = await lookupsDuring(async () => {
     assertEquals((await store.list({ limit: 10, order: "desc" }))[9].workflowId, "w84990");
   });
-  const since = await looksDuring(async () => {
+  const since = await lookupsDuring(async () => {
     assertEquals((await store.list({ limit: 10, createdAfter: 49_998 }))[1].workflowId, "w65000");
   });
-  const failed = await looksDuring(async () =>
+  const failed = await lookupsDuring(async () =>
     assertEquals(await idsOf(store, { status: "failed" }), "w24999 w49999 w74999")
   );
   assertLess(Math.max(first, last), 12);
@@ -107,25 +107,25 @@ Deno.test("InMemoryStore looks at few of 100,000 workflows when the head, the ta
   assertLess(failed, 5);
 });
 
-Deno.test("InMemoryStore looks periods up again when what was saved out of order is gone", async () => {
+Deno.test("InMemoryStore finds periods with few lookups again once the workflows out of order are deleted", async () => {
   const store = new InMemoryStore();
   const save = (i: number, createdAt: number) => store.save({ workflowId: `w${i}`, status: "running", createdAt });
   const period = { createdAfter: 9_000, createdBefore: 9_002 };
   for (let i = 0; i < 1000; i++) await save(i, -i);
   for (let i = 1000; i < 10_000; i++) await save(i, i);
-  assertLess(9_000, await looksDuring(async () => assertEquals(await idsOf(store, period), "w9001")));
-  for (let i = 0; i < 5500; i++) await store.delete(`w${i}`); // so many that the gaps are closed
-  assertLess(await looksDuring(async () => assertEquals(await idsOf(store, period), "w9001")), 2 * SEARCH + 2);
+  assertLess(9_000, await lookupsDuring(async () => assertEquals(await idsOf(store, period), "w9001")));
+  for (let i = 0; i < 5500; i++) await store.delete(`w${i}`); // enough to close the gaps
+  assertLess(await lookupsDuring(async () => assertEquals(await idsOf(store, period), "w9001")), 2 * SEARCH + 2);
 });
 
-Deno.test("InMemoryStore looks at none of 1,000 workflows of one time when what is wanted is before it or after it", async () => {
+Deno.test("InMemoryStore skips 1,000 workflows of one time when the filter wants earlier or later ones", async () => {
   const store = new InMemoryStore();
   const save = (workflowId: string, createdAt: number) => store.save({ workflowId, status: "running", createdAt });
   await save("before", 0);
   for (let i = 0; i < 1000; i++) await save(`w${i}`, 5);
   await save("after", 6);
   for (const [filter, id] of [[{ createdAfter: 5 }, "after"], [{ createdBefore: 5 }, "before"]] as const) {
-    const looks = await looksDuring(async () => assertEquals(await idsOf(store, filter), id));
-    assertLess(looks, SEARCH + 2, id);
+    const lookups = await lookupsDuring(async () => assertEquals(await idsOf(store, filter), id));
+    assertLess(lookups, SEARCH + 2, id);
   }
 });
