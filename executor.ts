@@ -57,7 +57,7 @@ import {
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
-import { notFound, type Target } from "./run/delivery.ts";
+import { executorClosed, notFound, type Target } from "./run/delivery.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
@@ -79,15 +79,6 @@ function copyLabels(labels: Labels, id: string): Labels {
   const copy = toStored(labels, "labels") as Labels;
   checkLabels(copy, "execute workflow", id);
   return copy;
-}
-
-/** Calls `body` now. What it throws rejects. */
-function attempt<T>(body: () => Promise<T>): Promise<T> {
-  try {
-    return body();
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
 
 /** An executor works with `await using`. */
@@ -145,13 +136,13 @@ export class Executor {
     workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
-    return attempt(() => {
-      const options = args[0] ?? {};
-      if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
-      const { id = crypto.randomUUID() } = options;
-      const start = () => this.#execute(workflow as Workflow<never>, id, options);
-      return this.#call("execute", id, start) as Promise<never>;
-    });
+    const options = args[0] ?? {};
+    if (typeof options !== "object") {
+      return Promise.reject(invalid("options", options, "an object", "execute workflow"));
+    }
+    const { id = crypto.randomUUID() } = options;
+    const start = () => this.#execute(workflow as Workflow<never>, id, options);
+    return this.#call("execute", id, start) as Promise<never>;
   }
 
   /**
@@ -320,9 +311,8 @@ export class Executor {
    * left unchanged: its handle rejects with code `unknown_workflow`, and `onError` is called.
    * @throws {WorkflowError} With code `closed` or `store_failed`.
    */
-  async recover(): Promise<WorkflowHandle[]> {
-    this.#supervisor.assertOpen("recover");
-    return await this.#supervisor.recover();
+  recover(): Promise<WorkflowHandle[]> {
+    return this.#supervisor.recover();
   }
 
   /**
@@ -346,39 +336,35 @@ export class Executor {
    * @throws {RangeError} If `drainMs` is not a finite number from 0; then the executor stays open.
    */
   close(options: CloseOptions = {}): Promise<void> {
-    return attempt(() => {
+    try {
       checkOptions(options, { drainMs: true }, "close executor");
       const { drainMs = 0 } = options;
       checkNumber("drainMs", drainMs, 0, "close executor");
       return this.#supervisor.close(drainMs);
-    });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
     const supervisor = this.#supervisor;
-    supervisor.assertOpen("execute", id);
+    if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
     validateExecution(workflow, id, options);
     const { input, timeoutMs, signal, startAfterMs, labels } = options;
     signal?.throwIfAborted();
-    const { stamp } = this.#settings.runs;
     const at = this.#settings.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
-    const event: WorkflowStartedEvent = Object.freeze({
-      type: "workflow_started",
+    const init = {
       at,
-      workflowName: supervisor.nameOf(workflow),
-      input: toStored(input, "input", undefined, stamp.maxPayloadBytes),
-      ...stamp,
+      input: toStored(input, "input", undefined, this.#settings.runs.stamp.maxPayloadBytes),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
-    });
-    return await supervisor.liveRuns.opening(async () => {
-      const run = await supervisor.start(workflow, id, event, options);
-      if (!(run instanceof Run)) return supervisor.handle(run); // joined
-      if (signal !== undefined) this.#cancelOnAbort(run, signal);
-      return supervisor.handle(run, run.chain);
-    });
+    };
+    const run = await supervisor.start(workflow, id, init, options);
+    if (!(run instanceof Run)) return supervisor.handle(run); // joined
+    if (signal !== undefined) this.#cancelOnAbort(run, signal);
+    return supervisor.handle(run, run.chain);
   }
 
   #cancelOnAbort({ workflowId: id, ended }: LiveRun, signal: AbortSignal): void {
@@ -393,14 +379,13 @@ export class Executor {
 
   #signal(target: Target, definition: unknown, given: unknown, options: SignalOptions = {}): Promise<void> {
     const { id } = target;
-    return this.#call("signal", id, async () => {
+    return this.#call("signal", id, () => {
       const action = "signal workflow";
       checkText("id", id, action);
       const name = definedName("signal", definition, action, id);
       checkOptions(options, { senderId: true }, action, id);
       const { senderId } = options;
       checkOptionalString("senderId", senderId, action, id);
-      const { delivery, isClosed } = this.#supervisor;
       const event: WorkflowEvent = Object.freeze({
         type: "signal_received",
         at: this.#settings.clock.now(),
@@ -409,10 +394,7 @@ export class Executor {
         ...(senderId === undefined ? {} : { senderId }),
         signalId: `${this.#signalPrefix}:${this.#signals++}`,
       });
-      const run = delivery.live("signal", target);
-      const isOpen = run?.open === true && !isClosed;
-      if (isOpen && await run.post(event)) return; // the usual way, without a further promise
-      await delivery.post("signal", target, event, isOpen);
+      return this.#supervisor.delivery.post("signal", target, event);
     }) as Promise<void>;
   }
 
@@ -453,12 +435,12 @@ export class Executor {
       const supervisor = this.#supervisor;
       const { delivery } = supervisor;
       for (let run; (run = delivery.live("update", target)) !== undefined;) {
-        supervisor.assertOpen("update", id);
+        if (supervisor.liveRuns.closed) throw executorClosed("update", id);
         const answer = await run.update({ updateId, name, input });
         if (answer !== undefined) return answer.value;
         await run.ended; // it may be continued by another run
       }
-      supervisor.assertOpen("update", id);
+      if (supervisor.liveRuns.closed) throw executorClosed("update", id);
       const { status, history } = await delivery.load("update", target);
       const isAnswer = (event: WorkflowEvent): event is UpdateCompletedEvent =>
         event.type === "update_completed" && event.updateId === updateId;
@@ -514,6 +496,13 @@ export class Executor {
     body: () => Promise<unknown>,
   ): Promise<unknown> {
     const { middleware, report } = this.#settings.activities;
-    return middleware.length === 0 ? body() : applyMiddleware(middleware, { kind, workflowId }, body, report);
+    if (middleware.length > 0) {
+      return applyMiddleware(middleware, { kind, workflowId }, async () => await body(), report);
+    }
+    try {
+      return body();
+    } catch (error) {
+      return Promise.reject(error); // a bad argument
+    }
   }
 }

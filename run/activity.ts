@@ -41,7 +41,7 @@ export interface ActivitySettings {
 
 /** The run that performs an activity. */
 export interface ActivityRun extends Performer {
-  readonly activities: ActivitySettings;
+  readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
 }
 
 /** A function that runs as an activity. */
@@ -92,7 +92,7 @@ export class ActivityCommand extends Command {
 
   override stored(event: WorkflowEvent, ours: boolean): void {
     if (event.type === "activity_heartbeat") return this.#heartbeat?.stored();
-    if (event.type !== "activity_attempt_failed") return super.stored(event, ours);
+    if (event.type !== "activity_attempt_failed") return;
     this.#noteFailure(event);
     if (ours) this.#retry(event.retryAt);
     // Our own attempt failed as well, and its failure is not stored: the other executor starts the next attempt.
@@ -132,7 +132,7 @@ export class ActivityCommand extends Command {
     if (this.#lastFailure !== undefined) this.#lastError = fromErrorRecord(this.#lastFailure);
     const { totalTimeoutMs, atMostOnce } = this.#options;
     if (totalTimeoutMs !== undefined) {
-      this.#totalTimer = run.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
+      this.#totalTimer = run.environment.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
         const error = this.#timeout(totalTimeoutMs, "in all");
         this.#endAttempt(error);
         this.#fail(error);
@@ -144,7 +144,7 @@ export class ActivityCommand extends Command {
   }
 
   override stop(reason: unknown): void {
-    if (!this.performed) return;
+    if (this.#run === undefined) return;
     this.#endAttempt(reason);
     this.#finish();
   }
@@ -158,7 +158,7 @@ export class ActivityCommand extends Command {
   override drain(): Promise<void> | undefined {
     if (!this.performed) return undefined;
     this.#done = true;
-    this.#run!.timing.timers.clear(this.#retryTimer);
+    this.#run!.environment.timing.timers.clear(this.#retryTimer);
     this.#ticket?.cancel();
     return this.#attempt === undefined ? undefined : new Promise((resolve) => this.#onIdle = resolve);
   }
@@ -175,7 +175,7 @@ export class ActivityCommand extends Command {
   /** Starts the next attempt when it is due. */
   #retry(dueAt: number): void {
     if (this.#done || !this.performed) return;
-    this.#retryTimer = this.#run!.timing.timers.set(dueAt, () => this.#start());
+    this.#retryTimer = this.#run!.environment.timing.timers.set(dueAt, () => this.#start());
   }
 
   /** The process of the only attempt died. */
@@ -187,7 +187,7 @@ export class ActivityCommand extends Command {
 
   /** Starts an attempt as soon as there is a slot for it. */
   #start(): void {
-    const { activities: { slots }, runId } = this.#run!;
+    const { environment: { activities: { slots } }, runId } = this.#run!;
     if (slots !== undefined) {
       this.#ticket = slots.take(runId, () => {
         this.#ticket = undefined;
@@ -201,7 +201,7 @@ export class ActivityCommand extends Command {
   #startAttempt(): void {
     const run = this.#run!;
     const attempt = this.#attempt = new Attempt(++this.#attempts, this, run);
-    const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run;
+    const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run.environment;
     if (!this.#internal) turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = this.#options;
     if (heartbeatTimeoutMs !== undefined) {
@@ -233,7 +233,7 @@ export class ActivityCommand extends Command {
   }
 
   get #beats(): Heartbeat {
-    return this.#heartbeat ??= new Heartbeat(this.#run!.timing, this.#options.heartbeatTimeoutMs, (at) => {
+    return this.#heartbeat ??= new Heartbeat(this.#run!.environment.timing, this.#options.heartbeatTimeoutMs, (at) => {
       const { seq, heartbeatDetails: details } = this;
       this.#run!.record(Object.freeze({ type: "activity_heartbeat", at, seq, attempt: this.#attempts, details }));
     });
@@ -248,7 +248,7 @@ export class ActivityCommand extends Command {
   }
 
   #toStored(value: unknown, what: string): unknown {
-    return toStored(value, what, this.name, this.#run!.maxPayloadBytes);
+    return toStored(value, what, this.name, this.#run!.started.maxPayloadBytes);
   }
 
   /** An attempt returned. A late result is dropped. */
@@ -312,7 +312,7 @@ export class ActivityCommand extends Command {
   }
 
   get #now(): number {
-    return this.#run!.timing.clock.now();
+    return this.#run!.environment.timing.clock.now();
   }
 
   #record(event: WorkflowEvent): void {
@@ -323,7 +323,7 @@ export class ActivityCommand extends Command {
   #delayMs(error: unknown): number | null {
     const { retry } = this.#options;
     if (retry === undefined) return null;
-    const { random, report } = this.#run!.activities;
+    const { random, report } = this.#run!.environment.activities;
     try {
       return retryDelayMs(retry, { attempt: this.#attempts, error, random: random() });
     } catch (thrown) {
@@ -339,7 +339,7 @@ export class ActivityCommand extends Command {
 
   /** Ends the running attempt, if there is one, or its wait for a slot. */
   #endAttempt(abortReason?: unknown): void {
-    const { timing: { timers, turns }, activities: { slots } } = this.#run!;
+    const { timing: { timers, turns }, activities: { slots } } = this.#run!.environment;
     if (this.#attemptTimer !== undefined) timers.clear(this.#attemptTimer);
     this.#attemptTimer = undefined;
     this.#heartbeat?.end();
@@ -357,7 +357,7 @@ export class ActivityCommand extends Command {
   /** No further attempt starts. */
   #finish(): void {
     this.#done = true;
-    const { timers } = this.#run!.timing;
+    const { timers } = this.#run!.environment.timing;
     if (this.#totalTimer !== undefined) timers.clear(this.#totalTimer);
     if (this.#retryTimer !== undefined) timers.clear(this.#retryTimer);
   }

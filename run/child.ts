@@ -38,7 +38,7 @@ export interface Children {
 
 /** The run that performs the command of a child. */
 export interface ParentRun extends Performer {
-  readonly children: Children;
+  readonly environment: Performer["environment"] & { readonly children: Children };
   /** The run cannot be resumed here. */
   suspend(error: unknown): void;
   /** A child is stored, or cannot be started. */
@@ -117,7 +117,7 @@ export class ChildCommand extends Command {
   /** Ends the child by its policy: now, or as soon as it is stored. */
   close(): void {
     this.#closed = true;
-    if (this.ready) this.#run!.children.close(this.#run!, this.event as ChildStartedEvent);
+    if (this.ready) this.#run!.environment.children.close(this.#run!, this.event as ChildStartedEvent);
   }
 
   /** The child was live here, and has ended or was suspended. */
@@ -129,10 +129,10 @@ export class ChildCommand extends Command {
 
   async #start(run: ParentRun): Promise<void> {
     try {
-      const child = await run.children.start(run, this.event as ChildStartedEvent, this.#workflow);
+      const child = await run.environment.children.start(run, this.event as ChildStartedEvent, this.#workflow);
       this.#becomeReady();
       if (this.#closed) this.close();
-      if (child.status !== "running" || !run.children.isLive(child.id)) return await this.#recordEnd(child);
+      if (child.status !== "running" || !run.environment.children.isLive(child.id)) return await this.#recordEnd(child);
       this.#live = child;
       run.idle();
     } catch (error) {
@@ -167,7 +167,7 @@ export class ChildCommand extends Command {
   }
 
   get #now(): number {
-    return this.#run!.timing.clock.now();
+    return this.#run!.environment.timing.clock.now();
   }
 
   #record(event: WorkflowEvent): void {

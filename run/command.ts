@@ -6,9 +6,9 @@
  * | step | what happens | who calls |
  * | --- | --- | --- |
  * | issued | workflow code called the context; the command gets its position `seq` | `Replay.issue` |
- * | stored | the event that asks for it is in the history | `Replay.stored`, then `stored()` for each later event |
+ * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` for each later event that tells of progress |
  * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Run`, by `perform()` |
- * | settled | its outcome is in the history; what still runs for it here is stopped | `stored()` |
+ * | settled | its outcome is in the history; what still runs for it here is stopped | `Replay.stored`, by `settle()` |
  * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Replay.apply`, by `seen()` |
  *
  * 1. Only `seen()` settles the promise with an outcome, live as in a replay. A cancellation may reject it before.
@@ -30,6 +30,7 @@ import type {
   TimerFiredEvent,
   TimerStartedEvent,
   WorkflowEvent,
+  WorkflowStartedEvent,
 } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
@@ -50,9 +51,10 @@ export interface Timing {
 
 /** What a command uses of the run that performs it. */
 export interface Performer extends RunInfo {
-  readonly timing: Timing;
-  /** The largest payload, in bytes; no limit if it is absent. */
-  readonly maxPayloadBytes: number | undefined;
+  /** What the runs of its executor share. */
+  readonly environment: { readonly timing: Timing };
+  /** The first event of the run. */
+  readonly started: WorkflowStartedEvent;
   /** Brings an event of the command into the store. */
   record(event: WorkflowEvent): void;
 }
@@ -96,13 +98,16 @@ export abstract class Command extends Deferred {
   }
 
   /**
-   * A later event of the command is in the history now. Every outcome settles the command.
+   * An event that tells of progress is in the history now.
    *
    * @param _ours Whether this executor stored the event.
    */
-  stored(_event: WorkflowEvent, _ours: boolean): void {
+  stored(_event: WorkflowEvent, _ours: boolean): void {}
+
+  /** The outcome is in the history now. */
+  settle(): void {
     this.settled = true;
-    this.stop(settled); // what still runs here for it has lost against another executor
+    if (this.performed) this.stop(settled); // what still runs for it here has lost against another executor
   }
 
   /** The turn of an event of the command has come. */
@@ -173,7 +178,7 @@ export class TimerCommand extends Command {
   }
 
   override perform(run: Performer): void {
-    const { clock, timers } = run.timing;
+    const { clock, timers } = run.environment.timing;
     this.#timers = timers;
     this.#timer = timers.set(this.#dueAt, () => {
       const event: TimerFiredEvent = { type: "timer_fired", at: clock.now(), seq: this.seq };

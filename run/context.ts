@@ -39,6 +39,7 @@ import {
 } from "../util/check.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
+import { toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
@@ -132,7 +133,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       options = optionsOf(activity, options);
       const name = validateActivity(activity, options, "execute activity");
-      const stored = this.#replay.toStored(input, "input of activity", name);
+      const stored = toStored(input, "input of activity", name, this.#replay.started?.maxPayloadBytes);
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
       return this.#replay.issue(command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
@@ -285,7 +286,7 @@ export class ReplayContext implements WorkflowContext {
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
-    const stored = this.#replay.toStored(input, "input of child workflow", name);
+    const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
     const result = this.#replay.issue(child);
     result.catch(() => {}); // code that only starts the child need not wait for it
@@ -293,7 +294,12 @@ export class ReplayContext implements WorkflowContext {
     const isComing = () => !child.settled && !child.performed && commands.get(child.seq) === child;
     const reach = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
       const name = `${verb} child workflow`;
-      const stored = this.#replay.toStored({ workflowId: id, ...message }, "input of activity", name);
+      const stored = toStored(
+        { workflowId: id, ...message },
+        "input of activity",
+        name,
+        this.#replay.started?.maxPayloadBytes,
+      );
       const body = (request: ChildRequest, attempt: ActivityContext) =>
         this.#settings.reachChild(request, attempt, isComing);
       return this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
@@ -309,7 +315,7 @@ export class ReplayContext implements WorkflowContext {
 
   continueAsNew(input?: unknown): Promise<never> {
     try {
-      return this.#replay.continueAsNew(this.#replay.toStored(input, "input"));
+      return this.#replay.continueAsNew(toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes));
     } catch (error) {
       return Promise.reject(error);
     }

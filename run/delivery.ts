@@ -38,8 +38,11 @@ export interface DeliveryParts {
   readonly timing: Timing;
   readonly runs: Pick<RunSettings, "hooks" | "report" | "newRunId">;
   readonly liveRuns: LiveRuns;
-  /** @throws {WorkflowError} If the executor was closed. */
-  assertOpen(verb: string, id?: string): void;
+}
+
+/** The error for a call of an executor that was closed. */
+export function executorClosed(verb: string, id?: string): WorkflowError {
+  return new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
 }
 
 /** Whether a workflow was started by a certain command. */
@@ -109,9 +112,9 @@ export class Delivery {
     event: WorkflowEvent,
     mayBeStored = false,
   ): Promise<void> {
-    const { store, assertOpen } = this.#parts;
+    const { store, liveRuns } = this.#parts;
     const { id } = target;
-    assertOpen(verb, id);
+    if (liveRuns.closed) throw executorClosed(verb, id);
     let triedAt: number | undefined; // the length of the history at the last append
     let unsure: string | undefined; // the run that may hold the event, although the store gave no answer
     for (let attempt = 1;;) {

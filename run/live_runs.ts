@@ -14,9 +14,10 @@
  */
 
 import { WorkflowError } from "../errors.ts";
+import type { WorkflowEvent } from "../types.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
-import type { LiveRun } from "./live_run.ts";
+import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { RetryingStore } from "./retrying_store.ts";
 
 /** Waits for changes of a workflow that is not live here. */
@@ -38,7 +39,10 @@ export class LiveRuns {
   /** How many calls make runs live. */
   #opening = 0;
   #unsubscribe: (() => void) | undefined;
-  #closed: WorkflowError | undefined;
+  /** Whether nothing becomes live any more: the executor was closed, or is being closed. */
+  closed = false;
+  /** The error of those who still wait, once everything is closed. */
+  #closedError: WorkflowError | undefined;
 
   constructor(store: RetryingStore) {
     this.#store = store;
@@ -57,13 +61,19 @@ export class LiveRuns {
     return this.#runs.values();
   }
 
-  /** Adds a run, or puts it in the place of the one with the same workflow ID. */
+  /** Puts a run in the place of the one with the same workflow ID: a dormant one, or one that is back. */
   set(run: LiveRun): void {
     this.#runs.set(run.workflowId, run);
   }
 
-  /** A run that was added has started: it gets the changes that were reported meanwhile. */
-  started(run: LiveRun): void {
+  /**
+   * Adds a run and starts it. It gets the changes that were reported since its history was read.
+   *
+   * @param started The first event, if it was stored just now.
+   */
+  start(run: StartableRun, started?: WorkflowEvent): void {
+    this.#runs.set(run.workflowId, run);
+    run.start(started);
     const change = this.#changes?.get(run.workflowId);
     if (change !== undefined) run.changed(change);
     if (this.#watches.size > 0) this.#wake(run.workflowId);
@@ -77,17 +87,17 @@ export class LiveRuns {
     this.#listen();
   }
 
-  /** Does work that makes runs live. Changes that the store reports meanwhile are remembered for them. */
-  async opening<T>(work: () => Promise<T>): Promise<T> {
+  /** Work begins that makes runs live. Changes that the store reports from now on are remembered for them. */
+  beginOpening(): void {
     this.#opening++;
     this.#changes ??= new Map();
     this.#listen();
-    try {
-      return await work();
-    } finally {
-      if (--this.#opening === 0) this.#changes = undefined;
-      this.#listen();
-    }
+  }
+
+  /** That work has ended. */
+  endOpening(): void {
+    if (--this.#opening === 0) this.#changes = undefined;
+    this.#listen();
   }
 
   /** Watches a workflow that is not live here. Must begin before its state is read, so that no change is missed. */
@@ -102,8 +112,8 @@ export class LiveRuns {
           const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
           throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
         }
-        if (this.#closed === undefined) await watch.promise;
-        if (this.#closed !== undefined) throw this.#closed;
+        if (this.#closedError === undefined) await watch.promise;
+        if (this.#closedError !== undefined) throw this.#closedError;
       },
       stop: () => {
         watches.delete(watch);
@@ -115,7 +125,7 @@ export class LiveRuns {
 
   /** Those who wait for a workflow give up with `error`. */
   close(error: WorkflowError): void {
-    this.#closed = error;
+    this.#closedError = error;
     for (const id of [...this.#watches.keys()]) this.#wake(id);
     this.#listen();
   }
@@ -129,7 +139,7 @@ export class LiveRuns {
   }
 
   #listen(): void {
-    const isNeeded = this.#closed === undefined &&
+    const isNeeded = this.#closedError === undefined &&
       (this.#runs.size > 0 || this.#watches.size > 0 || this.#opening > 0);
     if (isNeeded === (this.#unsubscribe !== undefined)) return;
     this.#unsubscribe?.();

@@ -109,14 +109,15 @@ export class Replay {
   /** A cancellation that came before the workflow function could be called. */
   #refusal: CancelRequestedEvent | undefined;
   /** The reason of the cancellation, once it was applied. */
-  #canceled: Error | undefined;
+  canceled: Error | undefined;
   readonly #abort = new LazyAbort();
   #openShields = 0;
   /** Whether the history holds how the run ended. */
   #over = false;
   /** Whether the workflow function has ended. */
   #ended = false;
-  #stopped = false;
+  /** Whether no wait of the code settles any more. */
+  stopped = false;
   /** Events that were delivered after the workflow decided to continue as new: they are for the next run. */
   #undelivered: WorkflowEvent[] | undefined;
 
@@ -134,11 +135,7 @@ export class Replay {
 
   /** Whether decisions are not reported any more. */
   get #silent(): boolean {
-    return this.#stopped || this.#ended;
-  }
-
-  get stopped(): boolean {
-    return this.#stopped;
+    return this.stopped || this.#ended;
   }
 
   /** Throws while a query, a validation or a side effect runs: they may only read. */
@@ -170,14 +167,9 @@ export class Replay {
     return this.#openShields > 0;
   }
 
-  /** The reason of the cancellation that was applied. */
-  get canceled(): Error | undefined {
-    return this.#canceled;
-  }
-
   /** The error of a wait that begins now, if a cancellation reaches it. */
   refusal(): Error | undefined {
-    return this.shielded ? undefined : this.#canceled;
+    return this.shielded ? undefined : this.canceled;
   }
 
   /** Whether the code waits for something of its context. */
@@ -202,11 +194,6 @@ export class Replay {
     return this.#handlers?.open ?? 0;
   }
 
-  /** The callers of updates that have no answer get an error. */
-  endUpdates(error: () => unknown): void {
-    this.#handlers?.end(error);
-  }
-
   // History in
 
   /**
@@ -217,7 +204,8 @@ export class Replay {
   stored(event: WorkflowEvent, ours = false): void {
     if ("seq" in event) {
       const command = this.commands.get(event.seq);
-      if (!isCommand(event)) command?.stored(event, ours);
+      if (isOutcome(event) && !isCommand(event)) command?.settle();
+      else if (!isCommand(event)) command?.stored(event, ours);
       else if (command === undefined) {
         if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
       } else if (command.matches(event)) command.event = event;
@@ -298,11 +286,11 @@ export class Replay {
   }
 
   #cancel({ timeoutMs, reason }: CancelRequestedEvent): void {
-    if (this.#canceled !== undefined || this.#ended) return; // after the end there is nobody to cancel
+    if (this.canceled !== undefined || this.#ended) return; // after the end there is nobody to cancel
     const error = timeoutMs === undefined
       ? new CanceledError(`Canceled ${this.#name}${reason ? `: ${reason}` : ""}`, reason)
       : new TimeoutError(`Timed out ${this.#name} after ${timeoutMs} ms`, timeoutMs);
-    this.#canceled = error;
+    this.canceled = error;
     this.#rejectWaits(error, !this.shielded); // without an open shield also those that began in one
     this.#abort.abort(error);
   }
@@ -331,16 +319,21 @@ export class Replay {
   settleConditions(): boolean {
     let settled = false;
     for (const condition of this.#conditions) {
-      if (this.#stopped || !condition.settle()) continue;
+      if (this.stopped || !condition.settle()) continue;
       this.#dropCondition(condition);
       settled = true;
     }
     return settled;
   }
 
-  /** No wait of the code settles from now on, and no decision is reported. */
-  stop(): void {
-    this.#stopped = true;
+  /**
+   * No wait of the code settles from now on, and no decision is reported.
+   *
+   * @param unanswered Makes the error for the callers of updates, if there will be no answer.
+   */
+  stop(unanswered?: () => unknown): void {
+    this.stopped = true;
+    if (unanswered !== undefined) this.#handlers?.end(unanswered);
   }
 
   /** What the next run of the chain gets: delivered events that this run has not seen, in order. */
@@ -354,7 +347,7 @@ export class Replay {
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
     if (this.#refusal !== undefined) {
       this.apply(this.#refusal);
-      return this.#end({ ok: false, error: this.#canceled });
+      return this.#end({ ok: false, error: this.canceled });
     }
     const fail = (error: unknown) => {
       if (this.#compensations === undefined) this.#end({ ok: false, error });
@@ -363,7 +356,7 @@ export class Replay {
     const succeed = (result: unknown) => {
       let value: unknown;
       try {
-        value = this.toStored(result, "result of the workflow"); // at once: branches that still run can change it
+        value = toStored(result, "result of the workflow", undefined, this.started?.maxPayloadBytes); // at once: branches that still run can change it
       } catch (error) {
         return fail(error);
       }
@@ -390,17 +383,12 @@ export class Replay {
     return never();
   }
 
-  /** Copies a value of workflow code, unless it is larger than the limit that the run began with. */
-  toStored(value: unknown, what: string, whose?: string): unknown {
-    return toStored(value, what, whose, this.started?.maxPayloadBytes);
-  }
-
   // Waits of workflow code
 
   /** Issues a command, and answers its outcome. */
   issue(command: Command): Promise<unknown> {
     this.assertContextFree();
-    if (this.#stopped) return never();
+    if (this.stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) return Deferred.rejected(refusal);
     return this.#issue(command) ? command.promise : never();
@@ -439,7 +427,7 @@ export class Replay {
     begin: () => { promise: Promise<T>; withdraw: () => void; over?: boolean },
   ): Promise<T> {
     this.assertContextFree();
-    if (this.#stopped) return never();
+    if (this.stopped) return never();
     const refusal = this.refusal();
     if (refusal !== undefined) throw refusal;
     const { promise, withdraw, over } = begin();
@@ -461,7 +449,7 @@ export class Replay {
   /** Waits for the payload of the next signal. */
   nextSignal(name: string): Promise<unknown> {
     this.assertContextFree();
-    if (this.#stopped) return never();
+    if (this.stopped) return never();
     const refusal = this.refusal();
     return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
   }
@@ -486,7 +474,7 @@ export class Replay {
       return await body();
     } finally {
       this.#openShields--;
-      if (!this.shielded && this.#canceled !== undefined && !this.#stopped) this.#rejectWaits(this.#canceled, true);
+      if (!this.shielded && this.canceled !== undefined && !this.stopped) this.#rejectWaits(this.canceled, true);
     }
   }
 
@@ -535,8 +523,8 @@ export class Replay {
   }
 
   #diverge(error: NonDeterminismError): false {
-    if (!this.#stopped) {
-      this.#stopped = true;
+    if (!this.stopped) {
+      this.stopped = true;
       this.#owner.diverged(error);
     }
     return false;

@@ -48,9 +48,9 @@ import type { Ticket } from "../util/slots.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
-import type { ActivityRun, ActivitySettings } from "./activity.ts";
-import { ChildCommand, type Children, type ParentRun } from "./child.ts";
-import type { Command, Timing } from "./command.ts";
+import type { ActivityRun } from "./activity.ts";
+import { ChildCommand, type ParentRun } from "./child.ts";
+import type { Command } from "./command.ts";
 import { ReplayContext } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { acceptanceEvent, answerEvent, finalEvent, isDelivered, type Outcome, type UpdateRequest } from "./events.ts";
@@ -80,9 +80,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   readonly workflowName: string;
   readonly chain: Chain;
   status: WorkflowStatus = "running";
-  readonly #environment: RunEnvironment;
+  readonly environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  readonly #started: WorkflowStartedEvent;
+  readonly started: WorkflowStartedEvent;
   readonly #replay: Replay;
   readonly #writer: Writer;
   #phase: Phase;
@@ -117,18 +117,18 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
-    this.#environment = environment;
+    this.environment = environment;
     this.#workflow = workflow;
     this.#phase = replays ? replaying : running;
     this.#replay = new Replay(run.workflowId, this);
     this.#replay.replaying = replays;
     this.#writer = new Writer(environment.store, this, history.length, replays);
-    this.#started = history[0] as WorkflowStartedEvent;
+    this.started = history[0] as WorkflowStartedEvent;
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
     for (const event of history) this.#note(event, false);
-    const { at, timeoutMs, startAt = at } = this.#started;
+    const { at, timeoutMs, startAt = at } = this.started;
     if (timeoutMs === undefined || this.#cancellation) return;
     const { clock, timers } = environment.timing;
     this.#deadline = timers.set(startAt + timeoutMs, () => {
@@ -137,26 +137,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     });
   }
 
-  // What the executor, activities and children use
-
-  get timing(): Timing {
-    return this.#environment.timing;
-  }
-
-  get activities(): ActivitySettings {
-    return this.#environment.activities;
-  }
-
-  get children(): Children {
-    return this.#environment.children;
-  }
+  // What the executor sees
 
   get parent(): WorkflowStartedEvent["parent"] {
-    return this.#started.parent;
-  }
-
-  get maxPayloadBytes(): number | undefined {
-    return this.#started.maxPayloadBytes;
+    return this.started.parent;
   }
 
   get #live(): boolean {
@@ -180,11 +164,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   waitsFor(): Wait[] {
     switch (this.#phase.name) {
       case "scheduled":
-        return [{ type: "start", startAt: this.#started.startAt! }];
+        return [{ type: "start", startAt: this.started.startAt! }];
       case "queued":
         return [{ type: "slot" }];
       default:
-        return this.#replay.waitsFor(this.timing.clock.now());
+        return this.#replay.waitsFor(this.environment.timing.clock.now());
     }
   }
 
@@ -201,8 +185,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   start(started?: WorkflowEvent): void {
     if (started !== undefined) this.#callHook(started);
-    const { startAt } = this.#started;
-    const { clock, timers } = this.timing;
+    const { startAt } = this.started;
+    const { clock, timers } = this.environment.timing;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#phase = { name: "scheduled", timer: timers.set(startAt, () => this.#enter()) };
@@ -215,7 +199,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * parents wait for their children, and a cancelled run only cleans up.
    */
   #enter(): void {
-    const { slots } = this.#environment.runs;
+    const { slots } = this.environment.runs;
     const { chain } = this;
     if (slots !== undefined && !chain.hasSlot && !this.#cancellation && this.parent === undefined) {
       const ticket = slots.take("", () => {
@@ -240,7 +224,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #leaveLine(): void {
     const phase = this.#phase;
     if (phase.name === "scheduled") {
-      this.timing.timers.clear(phase.timer);
+      this.environment.timing.timers.clear(phase.timer);
       this.#phase = running;
     } else if (phase.name === "queued") {
       phase.ticket.cancel();
@@ -286,7 +270,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
     this.#cancellation ??= Promise.resolve(true);
-    if (this.#deadline !== undefined) this.timing.timers.clear(this.#deadline);
+    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     this.#deadline = undefined;
     if (this.begun) return;
     // A run that is replayed may have begun in an earlier process: its cleanup runs.
@@ -307,7 +291,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         const event = this.#queue.shift();
         const inTurn = this.#replay.apply(event);
         if (event.type === "workflow_started") this.#callWorkflow(event);
-        if (inTurn) this.timing.turns.begin(this);
+        if (inTurn) this.environment.timing.turns.begin(this);
       }
     } catch (error) {
       this.suspend(error); // the store answered something that is no event; other runs are not affected
@@ -315,13 +299,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   #callWorkflow({ input }: WorkflowStartedEvent): void {
-    const ctx = new ReplayContext(this, this.#replay, this.#environment.context);
+    const ctx = new ReplayContext(this, this.#replay, this.environment.context);
     this.#replay.start(this.#workflow, ctx, handOut(input));
   }
 
   /** All microtasks have drained since an event was applied. */
   endTurn(): void {
-    if (this.#replay.settleConditions()) return this.timing.turns.begin(this);
+    if (this.#replay.settleConditions()) return this.environment.timing.turns.begin(this);
     this.#replay.inTurn = false;
     this.#pump();
   }
@@ -338,12 +322,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #endReplay(): void {
     this.#replay.replaying = false;
     this.#phase = running;
-    callHook(this.#environment.runs, "workflowReplayed", { events: this.#writer.stored }, this);
+    callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this);
     this.#takeOverAt ??= 0;
     this.#takeOver();
     // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
     for (const [seq, event] of this.#children ?? none) {
-      if (this.#replay.commands.get(seq) === undefined) this.children.close(this, event);
+      if (this.#replay.commands.get(seq) === undefined) this.environment.children.close(this, event);
     }
     this.#writer.resume();
   }
@@ -375,7 +359,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   #callHook(event: WorkflowEvent): void {
-    const { runs } = this.#environment;
+    const { runs } = this.environment;
     if (runs.hooks !== undefined) callHook(runs, hookNames[event.type], event, this);
   }
 
@@ -387,13 +371,17 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Whether the history has room for an event; if not, the run fails. There is always room for its end and a cancellation. */
   #fits({ type }: WorkflowEvent): boolean {
-    const { maxHistoryEvents } = this.#environment.runs;
+    const { maxHistoryEvents } = this.environment.runs;
     if (maxHistoryEvents === undefined || this.#writer.length < maxHistoryEvents) return true;
     if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
     const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
       'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
     const error = toErrorRecord(new WorkflowError("history_too_long", message));
-    const final: WorkflowEvent = Object.freeze({ type: "workflow_failed", at: this.timing.clock.now(), error });
+    const final: WorkflowEvent = Object.freeze({
+      type: "workflow_failed",
+      at: this.environment.timing.clock.now(),
+      error,
+    });
     if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
     if (!this.#replay.replaying) {
       this.#replay.stop();
@@ -403,18 +391,18 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   issued(command: Command): void {
-    const at = this.timing.clock.now();
+    const at = this.environment.timing.clock.now();
     // A sleep that an earlier process issued and did not store counts from then on.
     const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
-    this.record(Object.freeze(command.toEvent(at, from, this.maxPayloadBytes)));
+    this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
   }
 
   answered(updateId: string, outcome: Outcome): void {
-    this.record(answerEvent(updateId, outcome, this.timing.clock.now(), this.maxPayloadBytes));
+    this.record(answerEvent(updateId, outcome, this.environment.timing.clock.now(), this.started.maxPayloadBytes));
   }
 
   patched(changeId: string): void {
-    this.record(Object.freeze({ type: "patched", at: this.timing.clock.now(), changeId }));
+    this.record(Object.freeze({ type: "patched", at: this.environment.timing.clock.now(), changeId }));
   }
 
   withdrawn(command: Command): void {
@@ -424,7 +412,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   diverged(error: NonDeterminismError): void {
     // A run that resumes by itself has no caller who would see the error.
-    if (this.chain.wasDormant && this.#replay.replaying) this.#environment.runs.report(error);
+    if (this.chain.wasDormant && this.#replay.replaying) this.environment.runs.report(error);
     this.suspend(error);
   }
 
@@ -482,7 +470,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       }
       if (!accepted) handlers.validate(name, input);
       answer = handlers.expect(updateId);
-      if (!accepted && !await this.post(acceptanceEvent(request, this.timing.clock.now()))) return undefined;
+      if (!accepted && !await this.post(acceptanceEvent(request, this.environment.timing.clock.now()))) {
+        return undefined;
+      }
     }
     return { value: await answer };
   }
@@ -512,7 +502,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   #closeChild(child: ChildStartedEvent, command: Command | undefined): void {
     if (command instanceof ChildCommand && command.performed) command.close();
-    else this.children.close(this, child);
+    else this.environment.children.close(this, child);
   }
 
   /** Closes the children by their policies: nobody waits for them any more. */
@@ -526,7 +516,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   codeEnded(ending: Ending): void {
     this.#ending ??= "continueWith" in ending
       ? ending
-      : { final: finalEvent(ending, this.#replay.canceled, this.timing.clock.now()) };
+      : { final: finalEvent(ending, this.#replay.canceled, this.environment.timing.clock.now()) };
     this.#conclude();
   }
 
@@ -537,7 +527,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }
     if ("final" in this.#ending) return this.#close(this.#ending.final);
-    const runId = this.#environment.runs.newRunId(this.workflowId);
+    const runId = this.environment.runs.newRunId(this.workflowId);
     this.#writer.succeed(runId, () => this.#successor(), (events) => this.#succeeded(runId, events));
     this.#phase = continuing;
   }
@@ -549,11 +539,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** The first events of the next run: its start, and the delivered events that this run has not seen. */
   #successor(): WorkflowEvent[] {
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.#started;
+    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.started;
     const started: WorkflowStartedEvent = {
       ...first,
-      ...this.#environment.runs.stamp,
-      at: this.timing.clock.now(),
+      ...this.environment.runs.stamp,
+      at: this.environment.timing.clock.now(),
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
     };
@@ -564,7 +554,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    const next = new Run(this.#environment, this.#workflow, info, events, false, this.chain);
+    const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
@@ -572,7 +562,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${why}`);
     }, why);
-    this.#environment.lifecycle.continued(next, events[0]);
+    this.environment.lifecycle.continued(next, events[0]);
   }
 
   /** The last event is stored, by this executor or another one. */
@@ -602,19 +592,18 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (!this.#live) return;
     this.#leaveLine();
     this.#phase = { name: "ended", result };
-    this.#replay.stop();
-    if (this.#deadline !== undefined) this.timing.timers.clear(this.#deadline);
+    this.#replay.stop(() => this.#unanswered(why));
+    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     const { chain } = this;
     if (chain.hasSlot && chain.latest === this) {
       chain.hasSlot = false;
-      this.#environment.runs.slots!.release();
+      this.environment.runs.slots!.release();
     }
     for (const command of this.#replay.commands.values()) command.stop(abortReason());
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    this.#replay.endUpdates(() => this.#unanswered(why));
-    this.#environment.lifecycle.ended(this);
+    this.environment.lifecycle.ended(this);
     const { ended } = chain;
     chain.ended = undefined;
     ended?.resolve(this);
@@ -652,7 +641,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Notifies the executor if nothing is in flight in the run itself. */
   idle(): void {
-    const { idle } = this.#environment.lifecycle;
+    const { idle } = this.environment.lifecycle;
     if (idle !== undefined && this.#isIdle) idle(this);
   }
 
@@ -677,7 +666,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   becomeDormant(): DormantState | undefined {
     const scheduled = this.#phase.name === "scheduled" ? this.#phase.timer.dueAt : undefined;
     if (!this.#isIdle || this.#replay.openUpdates > 0 || !(scheduled !== undefined || this.#replay.waits)) return;
-    const { clock, timers } = this.timing;
+    const { clock, timers } = this.environment.timing;
     const commands = [...this.#replay.commands.values()];
     let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, scheduled ?? Infinity);
     for (const command of commands) wakesAt = Math.min(wakesAt, command.wakesAt);

@@ -5,7 +5,7 @@
  * Owns the parts of an executor and wires them together. The executor, its public face, checks the arguments of calls.
  *
  * 1. A run is live only after its first event is stored.
- * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.opening`).
+ * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.beginOpening`).
  * 3. After `close()` nothing becomes live. Runs that were live stay in the store as `running`.
  *
  * @module
@@ -19,7 +19,7 @@ import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import type { Timing } from "./command.ts";
-import { Delivery, isChildOf } from "./delivery.ts";
+import { Delivery, executorClosed, isChildOf } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
@@ -58,8 +58,7 @@ export class Supervisor {
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
     const store = this.store = new RetryingStore(settings.store, settings.storeRetry, timing, settings.random);
     const liveRuns = this.liveRuns = new LiveRuns(store);
-    const assertOpen = (verb: string, id?: string) => this.assertOpen(verb, id);
-    const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns, assertOpen });
+    const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(
       clock,
       turns,
@@ -97,16 +96,6 @@ export class Supervisor {
     };
   }
 
-  assertOpen(verb: string, id?: string): void {
-    if (this.#closed !== undefined) {
-      throw new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
-    }
-  }
-
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
-  }
-
   /** @param origin The live runs that the handle is made with, or the error that keeps the run from being live. */
   handle(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): Handle {
     return new Handle({ store: this.store, liveRuns: this.liveRuns, calls: this.#calls }, run, origin);
@@ -131,29 +120,47 @@ export class Supervisor {
 
   // Runs that become live
 
-  /** Stores the first event of a run and makes the run live. Answers a stored run instead, if that is to be joined. */
+  /**
+   * Stores the first event of a run and makes the run live.
+   *
+   * @param init The event, apart from what every run of this executor records.
+   * @param isSame Whether a stored run is the one to be started: then it is answered.
+   * @returns The run, or the state of a stored run that is joined.
+   */
   async start(
     workflow: Workflow<never>,
     workflowId: string,
-    event: WorkflowStartedEvent,
+    init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
   ): Promise<Run | WorkflowState> {
-    const { workflowName } = event;
-    const runId = await this.delivery.create(workflowId, event, options, isSame);
-    this.assertOpen("execute", workflowId);
-    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
-    if (typeof runId !== "string") return runId;
-    const run = new Run(this.environment, workflow, { workflowId, runId, workflowName }, [event], false);
-    this.#begin(run, event);
-    return run;
+    const { liveRuns, environment } = this;
+    const workflowName = this.nameOf(workflow);
+    const { at } = init;
+    const event: WorkflowStartedEvent = Object.freeze({
+      type: "workflow_started",
+      at,
+      workflowName,
+      ...environment.runs.stamp,
+      ...init,
+    });
+    liveRuns.beginOpening();
+    try {
+      const runId = await this.delivery.create(workflowId, event, options, isSame);
+      if (liveRuns.closed) throw executorClosed("execute", workflowId);
+      if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+      if (typeof runId !== "string") return runId;
+      const run = new Run(environment, workflow, { workflowId, runId, workflowName }, [event], false);
+      this.#begin(run, event);
+      return run;
+    } finally {
+      liveRuns.endOpening();
+    }
   }
 
   #begin(run: StartableRun, started?: WorkflowEvent): void {
-    if (this.#closed !== undefined) return run.suspend(closedError()); // it continues one that was late
-    this.liveRuns.set(run);
-    run.start(started);
-    this.liveRuns.started(run);
+    if (this.liveRuns.closed) return run.suspend(closedError()); // it continues one that was late
+    this.liveRuns.start(run, started);
   }
 
   /** Makes a stored run live, or answers why it cannot be. */
@@ -171,10 +178,12 @@ export class Supervisor {
   }
 
   /** Resumes every running workflow of the store. Answers a handle for each that was not live here. */
-  recover(): Promise<Handle[]> {
-    return this.liveRuns.opening(async () => {
+  async recover(): Promise<Handle[]> {
+    if (this.liveRuns.closed) throw executorClosed("recover");
+    this.liveRuns.beginOpening();
+    try {
       const states = await this.store.running();
-      this.assertOpen("recover");
+      if (this.liveRuns.closed) throw executorClosed("recover");
       const handles: Handle[] = [];
       for (const state of states) {
         const handle = await this.#recoverOne(state);
@@ -182,7 +191,9 @@ export class Supervisor {
       }
       for (const state of states) void this.delivery.closeOrphan(state);
       return handles;
-    });
+    } finally {
+      this.liveRuns.endOpening();
+    }
   }
 
   /** Resumes a workflow that the store has listed. Answers a handle if it was not live here. */
@@ -205,30 +216,32 @@ export class Supervisor {
 
   /** Starts a child, or finds the one that the same command started before, here or in another executor. */
   #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Handle> {
-    const { workflowId, name: workflowName, input, seq, closePolicy, timeoutMs } = event;
-    const started: WorkflowStartedEvent = Object.freeze({
-      type: "workflow_started",
+    const { workflowId, input, seq, closePolicy, timeoutMs } = event;
+    const init = {
       at: this.timing.clock.now(),
-      workflowName,
       input,
-      ...this.environment.runs.stamp,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
-    });
-    const starting = this.liveRuns.opening(async () => {
-      const run = await this.start(workflow, workflowId, started, {}, (stored) => isChildOf(stored, parent, seq));
-      if (run instanceof Run) return this.handle(run, run.chain);
-      const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
-      // If its code is not known here, another executor may run it.
-      return this.handle(run, live instanceof WorkflowError ? undefined : live);
-    });
-    return this.delivery.startingChild(workflowId, starting);
+    };
+    const find = async () => {
+      this.liveRuns.beginOpening(); // until a stored child is resumed
+      try {
+        const run = await this.start(workflow, workflowId, init, {}, (stored) => isChildOf(stored, parent, seq));
+        if (run instanceof Run) return this.handle(run, run.chain);
+        const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
+        // If its code is not known here, another executor may run it.
+        return this.handle(run, live instanceof WorkflowError ? undefined : live);
+      } finally {
+        this.liveRuns.endOpening();
+      }
+    };
+    return this.delivery.startingChild(workflowId, find());
   }
 
   /** The parent of a run waits for its end. */
   #notifyParent(child: LiveRun): void {
     const { parent, status } = child;
-    if (parent === undefined || (status === "running" && this.#closed !== undefined)) return; // all are suspended then
+    if (parent === undefined || (status === "running" && this.liveRuns.closed)) return; // all are suspended then
     const run = this.liveRuns.get(parent.workflowId);
     if (run?.runId === parent.runId) run.childEnded(parent.seq, child);
   }
@@ -241,6 +254,7 @@ export class Supervisor {
   }
 
   async #close(drainMs: number): Promise<void> {
+    this.liveRuns.closed = true;
     await null; // `#closed` is set from here on
     const error = closedError();
     for (const run of this.liveRuns.values()) if (run instanceof DormantRun) run.suspend(error); // it must not wake

@@ -220,7 +220,7 @@ export class Writer {
     const { events } = batch;
     this.#length += events.length;
     this.#sending = undefined;
-    settle(batch, true);
+    if (batch.posted !== undefined) settle(batch, true);
     if (!this.#closed) this.#owner.stored(events, events);
   }
 
