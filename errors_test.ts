@@ -91,8 +91,12 @@ Deno.test("fromErrorRecord() makes an Error with the name, message, stack and da
   class PaymentError extends Error {
     override name = "PaymentError";
     #secret = 1;
-    constructor(readonly order: number, readonly items: string[]) {
+    readonly order: number;
+    readonly items: readonly string[];
+    constructor(order: number, items: readonly string[]) {
       super(`Order ${order} failed`);
+      this.order = order;
+      this.items = items;
     }
     get more() {
       return this.#secret;
