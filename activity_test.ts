@@ -131,6 +131,51 @@ Deno.test("activity() refuses bad options when it is called", () => {
   assertThrows(() => activity(() => {}, { heartbeatTimeoutMs: -1 }), RangeError, '"heartbeatTimeoutMs" must be');
 });
 
+/** Options with a name that does not exist, and what the error says of it. */
+const unknownOptions: [options: Record<string, unknown>, complaint: string][] = [
+  [{ retries: {} }, '"options" has no option "retries"; did you mean "retry"?'],
+  [{ Name: "a" }, '"options" has no option "Name"; did you mean "name"?'],
+  [{ timeout: 5 }, '"options" has no option "timeout"; did you mean "timeoutMs"?'],
+  [{ heartbeatTimeout: 5 }, '"options" has no option "heartbeatTimeout"; did you mean "heartbeatTimeoutMs"?'],
+];
+
+for (const [options, complaint] of unknownOptions) {
+  Deno.test(`activity() and executeActivity() refuse an unknown option: ${complaint}`, async () => {
+    const charge = () => "charged";
+    assertEquals(
+      assertThrows(() => activity(charge, options), TypeError).message,
+      `Cannot define activity "charge": ${complaint}`,
+    );
+    await using executor = setUp().executor;
+    for (const called of [charge, activity(charge, { timeoutMs: 1000 })]) {
+      const handle = await executor.execute((ctx) => ctx.executeActivity(called, undefined, options));
+      assertEquals(
+        (await assertRejects(() => handle.result(), TypeError)).message,
+        `Cannot execute activity "charge": ${complaint}`,
+      );
+    }
+  });
+}
+
+Deno.test("executeActivity() refuses an unknown name in a retry policy", async () => {
+  await using executor = setUp().executor;
+  const options = { retry: { attempts: 3 } as RetryPolicy };
+  const handle = await executor.execute((ctx) => ctx.executeActivity(() => {}, undefined, options));
+  const complaint = '"retry" has no option "attempts"; did you mean "maxAttempts"?';
+  await assertRejects(() => handle.result(), TypeError, complaint);
+});
+
+Deno.test("executeActivity() without options takes the function's name, or those that the activity brings", async () => {
+  await using executor = setUp().executor;
+  const named = activity(() => {}, { name: "from the defaults" });
+  const strange = Object.defineProperty(() => {}, "name", { value: 7 });
+  const handle = await executor.execute(async (ctx) => {
+    await ctx.executeActivity(named);
+    await ctx.executeActivity(strange);
+  }, { id: "a" });
+  await assertRejects(() => handle.result(), TypeError, '"name" must be a non-empty string, got 7');
+});
+
 Deno.test("RetryAfterError says when the next attempt comes, and counts as a failure does", async () => {
   const at: number[] = [];
   async function busy(ctx: Ctx) {

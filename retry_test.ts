@@ -127,6 +127,15 @@ const wrong: [policy: unknown, kind: typeof TypeError | typeof RangeError, messa
   [null, TypeError, `"retry" must be an object, got null`],
   [3, TypeError, `"retry" must be an object, got 3`],
   [Symbol("s"), TypeError, `"retry" must be an object, got Symbol(s)`],
+  [{ attempts: 3 }, TypeError, `"retry" has no option "attempts"; did you mean "maxAttempts"?`],
+  [
+    { maxRetries: 3 },
+    TypeError,
+    `"retry" has no option "maxRetries"; the options are "maxAttempts", "initialIntervalMs", ` +
+    `"backoffCoefficient", "maxIntervalMs", "jitter", "isRetryable"`,
+  ],
+  [{ initialInterval: 3 }, TypeError, `"retry" has no option "initialInterval"; did you mean "initialIntervalMs"?`],
+  [{ Jitter: false }, TypeError, `"retry" has no option "Jitter"; did you mean "jitter"?`],
   [{ maxAttempts: 0 }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got 0`],
   [{ maxAttempts: 1.5 }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got 1.5`],
   [{ maxAttempts: NaN }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got NaN`],

@@ -140,7 +140,7 @@ Deno.test("schedule() names a run after its time, and gives it the input of the 
 Deno.test("schedule() makes the rule from its input, if the rule is a function", async () => {
   const { work, lines } = worker(0);
   const { executor } = setUp();
-  const tenants = schedule<number, unknown>(work, { rule: (ms) => every(ms), maxRuns: 2 });
+  const tenants = schedule<number>(work, { rule: (ms) => every(ms), maxRuns: 2 });
   const handles = await executor.executeMany(tenants, [{ id: "a", input: 700 }, { id: "b", input: 900 }]);
   for (const handle of handles) await handle.result();
   assertEquals(lines.filter((line) => line.includes("begins")).toSorted(), [
@@ -399,6 +399,9 @@ Deno.test("schedule() refuses bad arguments", () => {
     [{ rule, catchUpMs: -1 }, '"catchUpMs" must be a finite number from 0, got -1'],
     [{ rule, endAt: NaN }, '"endAt" must be a finite number, got NaN'],
     [{ rule, maxRuns: 0 }, '"maxRuns" must be an integer from 1, got 0'],
+    [{ rule, maxRun: 7 }, '"options" has no option "maxRun"; did you mean "maxRuns"?'],
+    [{ rule, Overlap: "skip" }, '"options" has no option "Overlap"; did you mean "overlap"?'],
+    [{ rule, timeout: 7 }, '"options" has no option "timeout"; did you mean "timeoutMs"?'],
     [{ rule, timeoutMs: 0 }, '"timeoutMs" must be a finite number above 0, got 0'],
     [
       { rule, parentClosePolicy: "no" },
