@@ -1,4 +1,4 @@
-/** The rule that needs no parser. */
+/** The rule of equal intervals. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { every, type EveryOptions } from "./rule.ts";
@@ -6,7 +6,7 @@ import { every, type EveryOptions } from "./rule.ts";
 const after = (time: number, ms: number, offsetMs?: number) =>
   every(ms, { offsetMs }).nextRun(new Date(time))?.getTime();
 
-Deno.test("every() answers the next whole multiple of the interval, later than the time it is asked for", () => {
+Deno.test("every() returns the next whole multiple of the interval, later than the given time", () => {
   assertEquals([0, 1, 999, 1000, -1, -1000].map((time) => after(time, 1000)), [1000, 1000, 1000, 2000, 0, 0]);
 });
 
