@@ -33,16 +33,21 @@ import { cannot, checkFunction, checkNumber, checkOptions, checkText, invalid } 
  * An activity: a function with side effects. Its input and its result are values that structured clone accepts. It may
  * return a promise.
  *
- * The input is deeply readonly, because a value from the history is frozen. A function whose input type has a mutable array
- * is refused; declare the array as `readonly`. Where the input's type is not declared, it is readonly.
+ * The input is deeply readonly, because a value from the history is frozen.
  *
  * @category Workflow code
  */
-export type Activity<Input = unknown, Output = unknown> = ActivityFunction<Input, Output | PromiseLike<Output>>;
+export type Activity<Input = unknown, Output = unknown> = (
+  input: DeepReadonly<Input>,
+  context: ActivityContext,
+) => Output | PromiseLike<Output>;
 
 /**
- * An {@linkcode Activity} by what its function returns: a value, a promise, or one or the other. `executeActivity` infers
- * these types from it.
+ * The parameter of {@linkcode WorkflowContext.executeActivity}: it infers the types of the activity's input and of what it
+ * returns.
+ *
+ * A function whose input type has a mutable array is refused, because it gets a frozen one; declare the array as `readonly`.
+ * Where the type is not declared, the input is readonly.
  *
  * @category Workflow code
  */
@@ -153,19 +158,15 @@ export function activity<Fn extends (input: never, context: ActivityContext) => 
   const value = validateActivity(fn, options, "define activity");
   const wrapped = (...args: never[]) => (fn as (...args: never[]) => unknown)(...args);
   Object.defineProperty(wrapped, "name", { value });
-  setDefaults(wrapped, options);
+  Object.defineProperty(wrapped, ownOptions, { value: Object.freeze({ ...options }) });
   return wrapped as unknown as Fn;
 }
 
-/** Any function. */
-type AnyFunction = (...args: never[]) => unknown;
+/** The property in which a function keeps its own options. */
+const ownOptions: unique symbol = /* @__PURE__ */ Symbol("options");
 
-/** The property in which a function keeps its defaults. */
-const defaults = Symbol("defaults");
-
-function setDefaults(activity: AnyFunction, options: ActivityOptions): void {
-  Object.defineProperty(activity, defaults, { value: Object.freeze({ ...options }) });
-}
+/** Any function. It has options of its own if {@linkcode activity} made it. */
+type AnyFunction = ((...args: never[]) => unknown) & { readonly [ownOptions]?: ActivityOptions };
 
 /**
  * The options of a call that gives none. Such a call, the most frequent one, skips the checks of options.
@@ -180,7 +181,7 @@ export const noOptions: ActivityOptions = /* @__PURE__ */ Object.freeze({});
  * @internal
  */
 export function optionsOf(activity: AnyFunction, options: ActivityOptions): ActivityOptions {
-  const own = (activity as { [defaults]?: ActivityOptions })?.[defaults];
+  const own = activity?.[ownOptions];
   if (own === undefined || typeof options !== "object" || options === null) return options;
   if (options === noOptions) return own;
   const all: Record<string, unknown> = { ...own };
@@ -206,7 +207,9 @@ const optionNames: Readonly<Record<keyof ActivityOptions, true>> = {
  */
 export function validateActivity(activity: AnyFunction, options: ActivityOptions, action: string): string {
   checkFunction("activity", activity, action);
-  if (options !== noOptions) checkOptions(options, optionNames, action, activity.name || undefined);
+  // Frozen options were checked before, and their names cannot change.
+  const checked = options === noOptions || options === activity[ownOptions];
+  if (!checked) checkOptions(options, optionNames, action, activity.name || undefined);
   const { name = activity.name || "anonymous", retry, atMostOnce = false } = options;
   checkText("name", name, action);
   if (options === noOptions) return name;

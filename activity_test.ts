@@ -1,4 +1,4 @@
-/** Activities: default options, errors that say when to retry, and what is recorded of them. */
+/** Activities: default options, errors that ask for a retry, and the recorded events. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -39,7 +39,7 @@ Deno.test("activity() gives a function default options, which a call overrides o
   await executor.close();
 });
 
-Deno.test("activity() answers a function that can be called as it is, with the same types", async () => {
+Deno.test("activity() returns a function that can be called directly, with the same types", async () => {
   const double = activity((n: number) => 2 * n, { timeoutMs: 5 });
   assertEquals([double(4), double.name], [8, "anonymous"]);
   const greet = activity(async function greet(name?: string, context?: ActivityContext) {
@@ -66,7 +66,7 @@ Deno.test("activity() answers a function that can be called as it is, with the s
   await executor.close();
 });
 
-Deno.test("activity() changes the defaults of an activity that has some, and leaves it as it is", async () => {
+Deno.test("activity() overrides the defaults of an activity, which keeps its own", async () => {
   let calls = 0;
   const base = activity(() => {
     throw new Error(`failure ${++calls}`);
@@ -91,7 +91,7 @@ Deno.test("activity() changes the defaults of an activity that has some, and lea
   await executor.close();
 });
 
-Deno.test("activity() defaults hold after a restart, as the code has them then", async () => {
+Deno.test("activity() defaults apply after a restart, as the code has them then", async () => {
   let calls = 0;
   const failing = () => {
     calls++;
@@ -131,7 +131,52 @@ Deno.test("activity() refuses bad options when it is called", () => {
   assertThrows(() => activity(() => {}, { heartbeatTimeoutMs: -1 }), RangeError, '"heartbeatTimeoutMs" must be');
 });
 
-Deno.test("RetryAfterError says when the next attempt comes, and counts as a failure does", async () => {
+/** Options with an unknown name, and the error text. */
+const unknownOptions: [options: Record<string, unknown>, complaint: string][] = [
+  [{ retries: {} }, '"options" has no option "retries"; did you mean "retry"?'],
+  [{ Name: "a" }, '"options" has no option "Name"; did you mean "name"?'],
+  [{ timeout: 5 }, '"options" has no option "timeout"; did you mean "timeoutMs"?'],
+  [{ heartbeatTimeout: 5 }, '"options" has no option "heartbeatTimeout"; did you mean "heartbeatTimeoutMs"?'],
+];
+
+for (const [options, complaint] of unknownOptions) {
+  Deno.test(`activity() and executeActivity() refuse an unknown option: ${complaint}`, async () => {
+    const charge = () => "charged";
+    assertEquals(
+      assertThrows(() => activity(charge, options), TypeError).message,
+      `Cannot define activity "charge": ${complaint}`,
+    );
+    await using executor = setUp().executor;
+    for (const called of [charge, activity(charge, { timeoutMs: 1000 })]) {
+      const handle = await executor.execute((ctx) => ctx.executeActivity(called, undefined, options));
+      assertEquals(
+        (await assertRejects(() => handle.result(), TypeError)).message,
+        `Cannot execute activity "charge": ${complaint}`,
+      );
+    }
+  });
+}
+
+Deno.test("executeActivity() refuses an unknown name in a retry policy", async () => {
+  await using executor = setUp().executor;
+  const options = { retry: { attempts: 3 } as RetryPolicy };
+  const handle = await executor.execute((ctx) => ctx.executeActivity(() => {}, undefined, options));
+  const complaint = '"retry" has no option "attempts"; did you mean "maxAttempts"?';
+  await assertRejects(() => handle.result(), TypeError, complaint);
+});
+
+Deno.test("executeActivity() without options uses the function's name, or the activity's own options", async () => {
+  await using executor = setUp().executor;
+  const named = activity(() => {}, { name: "from the defaults" });
+  const strange = Object.defineProperty(() => {}, "name", { value: 7 });
+  const handle = await executor.execute(async (ctx) => {
+    await ctx.executeActivity(named);
+    await ctx.executeActivity(strange);
+  }, { id: "a" });
+  await assertRejects(() => handle.result(), TypeError, '"name" must be a non-empty string, got 7');
+});
+
+Deno.test("RetryAfterError sets the time of the next attempt, and counts as a failure", async () => {
   const at: number[] = [];
   async function busy(ctx: Ctx) {
     const call = (_: unknown, { attempt }: ActivityContext) => {
@@ -280,7 +325,7 @@ Deno.test("WorkflowContext.executeActivity() drops a late result after a restart
   await next.executor.close();
 });
 
-Deno.test("WorkflowContext.executeActivity() records every failed attempt: error with cause and data, and when the next one comes", async () => {
+Deno.test("WorkflowContext.executeActivity() records every failed attempt: the error with cause and data, and the time of the next attempt", async () => {
   const errors = [
     new TypeError("first", { cause: new Error("why") }),
     new RetryAfterError("second", 5),
@@ -309,7 +354,7 @@ Deno.test("WorkflowContext.executeActivity() records every failed attempt: error
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.replaceActivity gives what runs in place of an activity, under its options and its name", async () => {
+Deno.test("ExecutorOptions.replaceActivity chooses the function that runs in place of an activity, with its options and name", async () => {
   const send = activity(function send(to: string) {
     return `sent to ${to}`;
   }, { retry: { maxAttempts: 2, initialIntervalMs: 1 } });

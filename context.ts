@@ -33,8 +33,7 @@ import type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
 /**
  * A workflow: a function of its context and its input. It may return a promise.
  *
- * The input is deeply readonly, because a value from the history is frozen. A function whose input type has a mutable array
- * is refused; declare the array as `readonly`. Where the input's type is not declared, it is readonly.
+ * The input is deeply readonly, because a value from the history is frozen.
  *
  * @category Workflow code
  *
@@ -42,14 +41,19 @@ import type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
  * ```ts
  * import type { Workflow } from "@rockpool/workflow";
  *
- * export const order: Workflow<{ items: readonly string[] }, number> = (_ctx, input) => input.items.length;
+ * export const countItems: Workflow<{ items: string[] }, number> = (_ctx, input) => input.items.length;
  * ```
  */
-export type Workflow<Input = unknown, Output = unknown> = WorkflowFunction<Input, Output | PromiseLike<Output>>;
+export type Workflow<Input = unknown, Output = unknown> = (
+  ctx: WorkflowContext<NoInfer<Input>>,
+  input: DeepReadonly<Input>,
+) => Output | PromiseLike<Output>;
 
 /**
- * A {@linkcode Workflow} by what its function returns: a value, a promise, or one or the other. Methods that take a workflow
- * infer these types from it.
+ * The parameter of methods that take a workflow: they infer the types of its input and of what it returns.
+ *
+ * A function whose input type has a mutable array is refused, because it gets a frozen one; declare the array as `readonly`.
+ * Where the type is not declared, the input is readonly.
  *
  * @category Workflow code
  */
@@ -58,15 +62,16 @@ export type WorkflowFunction<Input, Returned> =
   & (DeepReadonly<Input> extends Input ? unknown : (ctx: never, input: DeepReadonly<Input>) => unknown);
 
 /**
- * `Value` without `undefined`, in a place from which the compiler infers `Value` only if no other argument determines it: it
- * gives inferences to an intersection a lower priority. So the type that a function declares for its input is the one that
- * counts, and the given input is checked against it. A generic function, and one that declares no type, gets the type of
- * the given input.
+ * Every value except `undefined`.
+ *
+ * `Input & Defined` is `Input` without `undefined`, in a place from which the compiler infers `Input` only if no other
+ * argument determines it, because it gives an inference to an intersection a lower priority. So the input is checked against
+ * the type that a function declares. A generic function, and one that declares no type, gets the type of the input.
  *
  * @category Workflow code
  */
 // deno-lint-ignore ban-types -- every value except null and undefined
-export type InferLast<Value> = Value & ({} | null);
+export type Defined = {} | null;
 
 /**
  * The arguments after a function or a name: the input, which can be left out if its type includes `undefined`, and the
@@ -75,8 +80,8 @@ export type InferLast<Value> = Value & ({} | null);
  * @category Workflow code
  */
 export type InputArgs<Input, Options> = undefined extends Input
-  ? [input?: InferLast<Input> | undefined, options?: Options | undefined]
-  : [input: InferLast<Input>, options?: Options | undefined];
+  ? [input?: Input & Defined | undefined, options?: Options | undefined]
+  : [input: Input & Defined, options?: Options | undefined];
 
 /**
  * The arguments of a call that takes a value and no options. The value can be left out if its type includes `undefined`.

@@ -1,8 +1,8 @@
 /**
  * The errors that callers catch.
  *
- * Owns one base class with a `code` to switch on, and the few subclasses that carry more than a code.
- * Bad arguments are not here: they are the built-in `TypeError` and `RangeError`, thrown at the call.
+ * Owns one base class with a `code` to switch on, and the subclasses that carry more than a code. An invalid argument is a
+ * built-in `TypeError` or `RangeError` at the call, and not one of these.
  *
  * @example
  * ```ts
@@ -19,29 +19,31 @@
 import { checkNumber } from "./util/check.ts";
 
 /**
- * What a {@linkcode WorkflowError} is about.
+ * The condition that a {@linkcode WorkflowError} reports.
  *
  * | code | meaning |
  * |---|---|
- * | `activity_interrupted` | an at-most-once activity had started when its process died; it was not run again |
- * | `already_finished` | `execute` was given the ID of a workflow that has finished, and asked to reject that |
- * | `already_running` | `execute` was given the ID of a workflow that is running |
+ * | `activity_interrupted` | an at-most-once activity had started when its process died; it does not run again |
+ * | `already_finished` | `execute` got the ID of a finished workflow, with `reuse: "reject"` |
+ * | `already_running` | `execute` got the ID of a running workflow, with `onConflict: "reject"` |
  * | `canceled` | the workflow was cancelled |
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |
- * | `closed` | the executor was closed; the run is kept and `recover()` carries it on |
- * | `compensation_failed` | a workflow failed, and so did what was to undo its work |
- * | `conflict` | somebody else changed the run first |
+ * | `closed` | the executor was closed; the stored run is unchanged, and `recover()` resumes it |
+ * | `compensation_failed` | a workflow failed or was cancelled, and one of its compensations failed too |
+ * | `conflict` | another writer changed the run first |
  * | `history_too_long` | a workflow needs more events than the executor's `maxHistoryEvents` allows |
- * | `invalid_snapshot` | a text that `InMemoryStore.restore()` cannot read: damaged, newer, or no snapshot |
- * | `non_deterministic` | workflow code no longer does what the history says it did |
- * | `non_retryable` | an activity asked not to be retried |
- * | `not_found` | no running workflow has that ID |
- * | `retry_after` | an activity asked to be retried at a certain time |
- * | `store_failed` | the store kept failing; the run is kept as `running` and `recover()` carries it on |
- * | `terminated` | `terminate()` ended the workflow without its consent |
+ * | `invalid_snapshot` | `InMemoryStore.restore()` cannot read the text: it is damaged, from a newer version, or no snapshot |
+ * | `non_deterministic` | workflow code did not do what the history says |
+ * | `non_retryable` | an activity failed and must not be retried |
+ * | `not_found` | no workflow, or no running workflow, has that ID |
+ * | `retry_after` | an activity failed and asked for a retry after a certain delay |
+ * | `store_failed` | the store failed repeatedly; the stored run stays `running`, and `recover()` resumes it |
+ * | `terminated` | `terminate()` ended the workflow |
  * | `timeout` | a workflow or an activity took longer than it was allowed |
- * | `unknown_workflow` | `recover()` met a workflow name that is not registered |
- * | `unsupported` | the store lacks an optional ability that the call needs |
+ * | `unknown_workflow` | the workflow's name is not registered with the executor |
+ * | `unsupported` | the call needs an optional method that the store does not have |
+ *
+ * @category Errors
  */
 export type WorkflowErrorCode =
   | "activity_interrupted"
@@ -64,17 +66,21 @@ export type WorkflowErrorCode =
   | "unknown_workflow"
   | "unsupported";
 
-/** The base of every error that this package throws for a condition that a caller may handle. */
+/**
+ * The base class of every error that this package throws for a condition that a caller may handle.
+ *
+ * @category Errors
+ */
 export class WorkflowError extends Error {
-  /** What happened, to switch on. */
+  /** The condition, to switch on. */
   readonly code: WorkflowErrorCode;
 
   /**
    * Makes an error.
    *
-   * @param code What happened.
-   * @param message The text for the person who reads it.
-   * @param options `cause`: the error underneath.
+   * @param code The condition.
+   * @param message The text.
+   * @param options `cause`: the error that caused this one.
    */
   constructor(code: WorkflowErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
@@ -83,16 +89,20 @@ export class WorkflowError extends Error {
   }
 }
 
-/** Thrown at the `await` in progress when a workflow is cancelled, and by `handle.result()` afterwards. */
+/**
+ * The waits of a cancelled workflow reject with this error, and so does `handle.result()` afterwards.
+ *
+ * @category Errors
+ */
 export class CanceledError extends WorkflowError {
-  /** Why, as given to `cancel()`; `undefined` if no reason was given. */
+  /** The reason that was given to `cancel()`, or `undefined`. */
   readonly reason: string | undefined;
 
   /**
    * Makes an error.
    *
    * @param message The text.
-   * @param reason Why the workflow was cancelled.
+   * @param reason The reason of the cancellation.
    */
   constructor(message: string, reason?: string) {
     super("canceled", message);
@@ -101,7 +111,11 @@ export class CanceledError extends WorkflowError {
   }
 }
 
-/** A workflow or an activity took longer than its `timeoutMs` or `totalTimeoutMs`, or gave no heartbeat for too long. */
+/**
+ * A workflow, a wait or an activity exceeded its `timeoutMs`, `totalTimeoutMs` or `heartbeatTimeoutMs`.
+ *
+ * @category Errors
+ */
 export class TimeoutError extends WorkflowError {
   /** The time that was allowed, in milliseconds. */
   readonly timeoutMs: number;
@@ -111,7 +125,7 @@ export class TimeoutError extends WorkflowError {
    *
    * @param message The text.
    * @param timeoutMs The time that was allowed, in milliseconds.
-   * @param options `cause`: the last failure before the time was up.
+   * @param options `cause`: the last failure before the timeout.
    */
   constructor(message: string, timeoutMs: number, options?: ErrorOptions) {
     super("timeout", message, options);
@@ -121,7 +135,9 @@ export class TimeoutError extends WorkflowError {
 }
 
 /**
- * Thrown by an activity that must not be retried, whatever its retry policy says.
+ * An activity throws this error if it must not be retried, whatever its retry policy says.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -139,7 +155,7 @@ export class NonRetryableError extends WorkflowError {
    * Makes an error.
    *
    * @param message The text.
-   * @param options `cause`: the error underneath.
+   * @param options `cause`: the error that caused this one.
    */
   constructor(message: string, options?: ErrorOptions) {
     super("non_retryable", message, options);
@@ -147,17 +163,22 @@ export class NonRetryableError extends WorkflowError {
   }
 }
 
-/** A workflow failed or was cancelled, and so did something that was to undo its work. */
+/**
+ * A workflow failed or was cancelled, and one or more of its compensations failed too. The `cause` is the error of the
+ * workflow itself.
+ *
+ * @category Errors
+ */
 export class CompensationError extends WorkflowError {
-  /** What the compensations threw, newest compensation first. */
+  /** The errors of the compensations, newest compensation first. */
   readonly errors: readonly unknown[];
 
   /**
    * Makes an error.
    *
    * @param message The text.
-   * @param errors What the compensations threw.
-   * @param options `cause`: what the workflow itself failed with.
+   * @param errors The errors of the compensations.
+   * @param options `cause`: the error of the workflow itself.
    */
   constructor(message: string, errors: readonly unknown[], options?: ErrorOptions) {
     super("compensation_failed", message, options);
@@ -167,10 +188,12 @@ export class CompensationError extends WorkflowError {
 }
 
 /**
- * Thrown by an activity that knows when it is worth another attempt, such as one that was told so by a server. The next
- * attempt comes after `delayMs`, whatever interval, backoff and jitter of the retry policy are. All else is as with any
- * failure: it counts for `maxAttempts`, `isRetryable` is asked, `totalTimeoutMs` goes on, and without a retry policy there
- * is no other attempt.
+ * An activity throws this error if it knows when another attempt is useful, for instance from a server's answer. The next
+ * attempt begins after `delayMs`, instead of the delay of the retry policy. Otherwise it is a failure like any other: it
+ * counts for `maxAttempts`, `isRetryable` is called, `totalTimeoutMs` continues, and without a retry policy no attempt
+ * follows.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -193,7 +216,7 @@ export class RetryAfterError extends WorkflowError {
    *
    * @param message The text.
    * @param delayMs The delay before the next attempt, in milliseconds, from 0.
-   * @param options `cause`: the error underneath.
+   * @param options `cause`: the error that caused this one.
    * @throws {RangeError} If `delayMs` is not a finite number from 0.
    */
   constructor(message: string, delayMs: number, options?: ErrorOptions) {
@@ -205,11 +228,13 @@ export class RetryAfterError extends WorkflowError {
 }
 
 /**
- * Workflow code did not do what the history says it did: it was changed while the run was in flight, or it is not
- * deterministic. The stored run is left as it is, so that corrected code can recover it.
+ * Workflow code did not do what the history says: it was changed while the run was in flight, or it is not deterministic.
+ * The stored run is left unchanged, so that corrected code can resume it.
+ *
+ * @category Errors
  */
 export class NonDeterminismError extends WorkflowError {
-  /** What the history holds at this position, such as `activity "reserve"`. */
+  /** The command in the history at this position, such as `activity "reserve"`. */
   readonly expected: string;
   /** What the workflow code did instead, such as `activity "charge"`. */
   readonly actual: string;
@@ -219,7 +244,7 @@ export class NonDeterminismError extends WorkflowError {
   /**
    * Makes an error.
    *
-   * @param message The whole text, with the likely edit.
+   * @param message The whole text, which names the likely edit.
    * @param details The parts of the message, for tools.
    */
   constructor(message: string, details: { expected: string; actual: string; position: number }) {
@@ -231,7 +256,7 @@ export class NonDeterminismError extends WorkflowError {
   }
 }
 
-/** Spelled out, since a minifier renames classes; not enumerable, since a class's name is not the error's data. */
+/** The name is a literal because a minifier renames classes. It is not enumerable because it is not the error's data. */
 function setName(error: Error, value: string): void {
   Object.defineProperty(error, "name", {
     value,

@@ -1,4 +1,4 @@
-/** The errors, and their way through the history: what is thrown, and what comes back on the first run and on replay. */
+/** The errors, and their records in the history: what is thrown, and what is read back on the first run and on replay. */
 
 import { assert, assertEquals, assertInstanceOf, assertNotInstanceOf, assertStrictEquals } from "@std/assert";
 import {
@@ -15,10 +15,10 @@ import { toStored } from "./history/value.ts";
 // deno-lint-ignore no-explicit-any
 type Anything = any;
 
-/** Without a word about it to the compiler. */
+/** Hides a type from the compiler. */
 const assertIsA: (value: unknown, Class: Anything) => void = assertInstanceOf;
 
-/** What comes back of what was thrown, by way of a store that copies. */
+/** Records an error, copies the record as a store does, and makes the error again. */
 const roundTrip = (thrown: unknown): Anything => fromErrorRecord(structuredClone(toErrorRecord(thrown)));
 
 const cause = new Error("underneath");
@@ -78,7 +78,7 @@ Deno.test("toErrorRecord() leaves out what the error does not have", () => {
   assertEquals(Object.hasOwn(roundTrip(error), "cause"), false);
 });
 
-Deno.test("toErrorRecord() answers a frozen copy that can be stored again", () => {
+Deno.test("toErrorRecord() returns a frozen copy that can be stored again", () => {
   const error = Object.assign(new AggregateError([new Error("a", { cause: { list: [1] } })], "m"), { tags: ["x"] });
   const record: Anything = toErrorRecord(error);
   for (const part of [record, record.data, record.data.tags, record.errors, record.errors[0].cause]) {
@@ -91,8 +91,12 @@ Deno.test("fromErrorRecord() makes an Error with the name, message, stack and da
   class PaymentError extends Error {
     override name = "PaymentError";
     #secret = 1;
-    constructor(readonly order: number, readonly items: string[]) {
+    readonly order: number;
+    readonly items: readonly string[];
+    constructor(order: number, items: readonly string[]) {
       super(`Order ${order} failed`);
+      this.order = order;
+      this.items = items;
     }
     get more() {
       return this.#secret;
@@ -247,7 +251,7 @@ Deno.test("toErrorRecord() leaves out the data that cannot be stored, and keeps 
   assertEquals({ ...roundTrip(error) }, { status: 503, at: new Date(5) });
 });
 
-Deno.test("fromErrorRecord() answers data that nobody else has", () => {
+Deno.test("fromErrorRecord() returns data that is not shared", () => {
   const record = toErrorRecord(Object.assign(new Error("m"), { at: new Date(5), list: [1] }));
   const [a, b] = [fromErrorRecord(record), fromErrorRecord(record)] as Anything[];
   a.at.setTime(6);
@@ -266,7 +270,7 @@ Deno.test("fromErrorRecord() takes data that a class has no setter for", () => {
   assertInstanceOf(fromErrorRecord(record), DOMException);
 });
 
-/** Throws whatever is done to it. */
+/** An object on which every operation throws. */
 const hostile = (target: object) => {
   const boo = () => {
     throw new Error("boo");

@@ -1,17 +1,16 @@
 /**
- * Ways to look on: hooks that hear of events, middleware that stands around calls.
+ * Observability: hooks are called with events, and middleware wraps calls.
  *
- * 1. A hook is called after its event is stored, by the executor that has stored it, and never for an event that is replayed.
- * 2. A hook or a middleware that throws is reported once to `onError`; the run goes on as if it had not been there.
+ * 1. A hook is called after its event is stored, by the executor that has stored it. It is not called for replayed events.
+ * 2. If a hook or a middleware throws, the error is reported once to `onError`. The run continues as without it.
  *
  * @example
  * ```ts
- * import { Executor, InMemoryStore } from "@rockpool/workflow";
+ * import { Executor } from "@rockpool/workflow";
  * import { assertEquals } from "@std/assert";
  *
  * const log: string[] = [];
  * await using executor = new Executor({
- *   store: new InMemoryStore(),
  *   hooks: { workflowCompleted: (event, run) => log.push(`${run.workflowId}: ${event.result}`) },
  * });
  * const handle = await executor.execute(() => "done", { id: "a" });
@@ -48,7 +47,11 @@ import type {
 } from "./types.ts";
 import { isThenable } from "./util/deferred.ts";
 
-/** Whose event a hook hears of. */
+/**
+ * The run whose event a hook is called with.
+ *
+ * @category Observability
+ */
 export interface RunInfo {
   /** The workflow's ID. */
   readonly workflowId: string;
@@ -58,65 +61,71 @@ export interface RunInfo {
   readonly workflowName: string;
 }
 
-/** A replay that has come to the end of what is stored. */
+/**
+ * A replay that has reached the end of the stored history.
+ *
+ * @category Observability
+ */
 export interface WorkflowReplay {
   /** How many events were replayed. */
   readonly events: number;
 }
 
 /**
- * Functions that are called when something has happened, each optional: one for every kind of event, and one for replays.
- * They are not waited for.
+ * Functions that are called with stored events: one for every type of event, and one for replays. Each is optional. Nothing
+ * waits for what they return.
+ *
+ * @category Observability
  */
 export interface Hooks {
   /** A workflow began. */
-  readonly workflowStarted?: (event: WorkflowStartedEvent, run: RunInfo) => unknown;
+  readonly workflowStarted?: ((event: WorkflowStartedEvent, run: RunInfo) => unknown) | undefined;
   /** A workflow returned. */
-  readonly workflowCompleted?: (event: WorkflowCompletedEvent, run: RunInfo) => unknown;
-  /** A workflow threw, or its time was up. */
-  readonly workflowFailed?: (event: WorkflowFailedEvent, run: RunInfo) => unknown;
-  /** A workflow ended cancelled. */
-  readonly workflowCanceled?: (event: WorkflowCanceledEvent, run: RunInfo) => unknown;
-  /** Somebody asked for a cancellation. */
-  readonly cancelRequested?: (event: CancelRequestedEvent, run: RunInfo) => unknown;
-  /** An activity is about to run for the first time. */
-  readonly activityStarted?: (event: ActivityStartedEvent, run: RunInfo) => unknown;
+  readonly workflowCompleted?: ((event: WorkflowCompletedEvent, run: RunInfo) => unknown) | undefined;
+  /** A workflow threw, or exceeded its `timeoutMs`. */
+  readonly workflowFailed?: ((event: WorkflowFailedEvent, run: RunInfo) => unknown) | undefined;
+  /** A workflow was cancelled or terminated, and has ended. */
+  readonly workflowCanceled?: ((event: WorkflowCanceledEvent, run: RunInfo) => unknown) | undefined;
+  /** A caller cancelled a workflow, or it exceeded its `timeoutMs`. */
+  readonly cancelRequested?: ((event: CancelRequestedEvent, run: RunInfo) => unknown) | undefined;
+  /** An activity was called. Its first attempt has not begun. */
+  readonly activityStarted?: ((event: ActivityStartedEvent, run: RunInfo) => unknown) | undefined;
   /** An activity returned. */
-  readonly activityCompleted?: (event: ActivityCompletedEvent, run: RunInfo) => unknown;
-  /** An activity failed for good. */
-  readonly activityFailed?: (event: ActivityFailedEvent, run: RunInfo) => unknown;
-  /** An attempt failed and another one will follow. */
-  readonly activityAttemptFailed?: (event: ActivityAttemptFailedEvent, run: RunInfo) => unknown;
-  /** An activity told of itself, as far as that is recorded. */
-  readonly activityHeartbeat?: (event: ActivityHeartbeatEvent, run: RunInfo) => unknown;
-  /** A sleep or a deadline began. */
-  readonly timerStarted?: (event: TimerStartedEvent, run: RunInfo) => unknown;
-  /** A sleep or a deadline is over. */
-  readonly timerFired?: (event: TimerFiredEvent, run: RunInfo) => unknown;
+  readonly activityCompleted?: ((event: ActivityCompletedEvent, run: RunInfo) => unknown) | undefined;
+  /** An activity failed, and no attempt follows. */
+  readonly activityFailed?: ((event: ActivityFailedEvent, run: RunInfo) => unknown) | undefined;
+  /** An attempt failed, and another attempt follows. */
+  readonly activityAttemptFailed?: ((event: ActivityAttemptFailedEvent, run: RunInfo) => unknown) | undefined;
+  /** A heartbeat of an activity was recorded. */
+  readonly activityHeartbeat?: ((event: ActivityHeartbeatEvent, run: RunInfo) => unknown) | undefined;
+  /** A timer started, for a sleep or for the timeout of a wait. */
+  readonly timerStarted?: ((event: TimerStartedEvent, run: RunInfo) => unknown) | undefined;
+  /** A timer fired. */
+  readonly timerFired?: ((event: TimerFiredEvent, run: RunInfo) => unknown) | undefined;
   /** A signal arrived. */
-  readonly signalReceived?: (event: SignalReceivedEvent, run: RunInfo) => unknown;
-  /** An update was found valid. */
-  readonly updateAccepted?: (event: UpdateAcceptedEvent, run: RunInfo) => unknown;
-  /** An update was answered. */
-  readonly updateCompleted?: (event: UpdateCompletedEvent, run: RunInfo) => unknown;
-  /** A child workflow was asked for. */
-  readonly childStarted?: (event: ChildStartedEvent, run: RunInfo) => unknown;
-  /** A child workflow returned. */
-  readonly childCompleted?: (event: ChildCompletedEvent, run: RunInfo) => unknown;
-  /** A child workflow ended otherwise. */
-  readonly childFailed?: (event: ChildFailedEvent, run: RunInfo) => unknown;
-  /** A value from outside the history was recorded. */
-  readonly sideEffect?: (event: SideEffectEvent, run: RunInfo) => unknown;
+  readonly signalReceived?: ((event: SignalReceivedEvent, run: RunInfo) => unknown) | undefined;
+  /** An update was accepted. */
+  readonly updateAccepted?: ((event: UpdateAcceptedEvent, run: RunInfo) => unknown) | undefined;
+  /** The handler of an update returned or threw. */
+  readonly updateCompleted?: ((event: UpdateCompletedEvent, run: RunInfo) => unknown) | undefined;
+  /** A child workflow was started. */
+  readonly childStarted?: ((event: ChildStartedEvent, run: RunInfo) => unknown) | undefined;
+  /** A child workflow completed. */
+  readonly childCompleted?: ((event: ChildCompletedEvent, run: RunInfo) => unknown) | undefined;
+  /** A child workflow failed, was cancelled, or could not be started. */
+  readonly childFailed?: ((event: ChildFailedEvent, run: RunInfo) => unknown) | undefined;
+  /** The outcome of a side effect was recorded. */
+  readonly sideEffect?: ((event: SideEffectEvent, run: RunInfo) => unknown) | undefined;
   /** A compensation began. */
-  readonly compensationStarted?: (event: CompensationStartedEvent, run: RunInfo) => unknown;
-  /** The workflow went the new way of a change. */
-  readonly patched?: (event: PatchedEvent, run: RunInfo) => unknown;
-  /** A run that was stored goes on here: its code has seen again what had happened. */
-  readonly workflowReplayed?: (replay: WorkflowReplay, run: RunInfo) => unknown;
+  readonly compensationStarted?: ((event: CompensationStartedEvent, run: RunInfo) => unknown) | undefined;
+  /** A run takes the new path of a change in the workflow's code. */
+  readonly patched?: ((event: PatchedEvent, run: RunInfo) => unknown) | undefined;
+  /** A stored run was resumed here: its history was replayed. */
+  readonly workflowReplayed?: ((replay: WorkflowReplay, run: RunInfo) => unknown) | undefined;
 }
 
 /**
- * Which hook hears of which event: the one of the same name.
+ * The hook of each type of event.
  *
  * @internal
  */
@@ -144,16 +153,20 @@ export const hookNames = {
   update_completed: "updateCompleted",
 } as const satisfies Record<WorkflowEvent["type"], string>;
 
-/** All of them, since those of a class are not among its instance's keys. */
+/** The names of all hooks. The keys of an object do not contain the methods of its class. */
 const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<keyof Hooks>(hookNames)
   .concat("workflowReplayed");
 
-/** A call that middleware stands around. */
+/**
+ * A call that middleware wraps.
+ *
+ * @category Observability
+ */
 export type MiddlewareCall =
   | {
-    /** A call of the executor's method of that name. */
+    /** The name of the executor's method that was called. */
     readonly kind: "execute" | "signal" | "query" | "update" | "cancel" | "terminate" | "describe";
-    /** The ID of the workflow that it is about. */
+    /** The ID of the workflow. */
     readonly workflowId: string;
   }
   | {
@@ -165,28 +178,37 @@ export type MiddlewareCall =
     readonly name: string;
     /** The activity's input. */
     readonly input: unknown;
-    /** Which attempt, counted from 1. */
+    /** The attempt, counted from 1. */
     readonly attempt: number;
   };
 
 /**
- * Stands around a call: does something before, calls `next()`, does something after, and answers what `next()` answered
- * or something else. The failure of `next()` may be passed on.
+ * Wraps a call: it can do something before and after `next()`, and it returns what `next()` returns, or something else. It
+ * may throw the error of `next()` again.
+ *
+ * @category Observability
  */
 export type Middleware = (call: MiddlewareCall, next: () => Promise<unknown>) => unknown;
 
-/** Where the errors of hooks and middleware go. */
+/**
+ * Takes the errors of hooks and middleware.
+ *
+ * @category Observability
+ */
 export type ErrorReporter = (error: unknown) => void;
 
 /**
- * Makes one set of hooks of several: each event is told to all of them, in order, even if one throws.
+ * Combines several sets of hooks into one: each is called with every event, in order, even if one throws.
  *
  * @param sets The sets.
- * @returns Hooks that throw an `AggregateError` after all were called, if several threw, or the error of the only one.
+ * @returns The hooks. After all were called, they throw the error of the hook that threw, or an `AggregateError` if several
+ * threw.
+ *
+ * @category Observability
  *
  * @example
  * ```ts
- * import { composeHooks, Executor, InMemoryStore } from "@rockpool/workflow";
+ * import { composeHooks, Executor } from "@rockpool/workflow";
  * import { assertEquals } from "@std/assert";
  *
  * const log: string[] = [];
@@ -194,7 +216,7 @@ export type ErrorReporter = (error: unknown) => void;
  *   { workflowStarted: () => log.push("metrics") },
  *   { workflowStarted: () => log.push("audit") },
  * );
- * await using executor = new Executor({ store: new InMemoryStore(), hooks });
+ * await using executor = new Executor({ hooks });
  * await (await executor.execute(() => {}, { id: "a" })).result();
  * assertEquals(log, ["metrics", "audit"]);
  * ```
@@ -228,14 +250,16 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
 }
 
 /**
- * Makes a call with middleware around it, the first outermost. A middleware that throws an error of its own is reported
- * and left out: the call is made once, and its outcome is the answer.
+ * Makes a call wrapped by middleware; the first is the outermost. If a middleware throws an error of its own, the error is
+ * reported and the middleware is ignored: the call is made once, and its outcome is the result.
  *
  * @param middleware The middleware.
- * @param call What is called, for the middleware to know.
+ * @param call The call, as the middleware sees it.
  * @param body Makes the call. It is called at most once.
- * @param report Gets the errors that the middleware threw itself.
- * @returns What the outermost middleware answered.
+ * @param report Gets the errors that the middleware itself threw.
+ * @returns What the outermost middleware returned.
+ *
+ * @category Observability
  *
  * @example
  * ```ts
@@ -259,7 +283,7 @@ export async function applyMiddleware(
   const next = () => {
     if (inside === undefined) {
       inside = applyMiddleware(inner, call, body, report);
-      inside.catch(() => {}); // a middleware may leave it alone: that must not take the process down
+      inside.catch(() => {}); // a middleware may ignore it, and an unhandled rejection ends the process
     }
     return inside;
   };
@@ -280,7 +304,7 @@ export async function applyMiddleware(
 }
 
 /**
- * What is told to whom.
+ * The hooks, and where their errors go.
  *
  * @internal
  */
@@ -290,23 +314,23 @@ export interface HookHost {
 }
 
 /**
- * Calls a hook if there is one; what it throws is reported.
+ * Calls a hook if there is one. Its errors are reported.
  *
  * @internal
  */
-export function callHook({ hooks, report }: HookHost, name: keyof Hooks, told: unknown, run: RunInfo): void {
+export function callHook({ hooks, report }: HookHost, name: keyof Hooks, event: unknown, run: RunInfo): void {
   if (hooks?.[name] === undefined) return;
   const { workflowId, runId, workflowName } = run;
   try {
-    // Unhandled, the failure of an async hook would take the process down.
-    Promise.resolve(hooks[name](told as never, { workflowId, runId, workflowName })).catch(report);
+    // An async hook can reject, and an unhandled rejection ends the process.
+    Promise.resolve(hooks[name](event as never, { workflowId, runId, workflowName })).catch(report);
   } catch (error) {
     report(error);
   }
 }
 
 /**
- * Tells the hook of its name of an event that is stored.
+ * Calls the hook of a stored event.
  *
  * @internal
  */

@@ -14,7 +14,7 @@ import {
 const event: WorkflowStartedEvent = { type: "workflow_started", at: 1, workflowName: "w" };
 const run: RunInfo = { workflowId: "a", runId: "1", workflowName: "w" };
 
-/** Tells composed hooks of a start. */
+/** Calls composed hooks with the start of a workflow. */
 const tell = (...sets: Hooks[]): unknown => composeHooks(...sets).workflowStarted!(event, run);
 
 const throwing = (error: unknown) => ({
@@ -23,7 +23,7 @@ const throwing = (error: unknown) => ({
   },
 });
 
-Deno.test("composeHooks() tells every set in order, with the event and the run", () => {
+Deno.test("composeHooks() calls every set in order, with the event and the run", () => {
   const log: unknown[] = [];
   const set = (name: string): Hooks => ({ workflowStarted: (...told) => log.push(name, told) });
   assertEquals(tell(set("a"), {}, set("b")), undefined);
@@ -85,7 +85,7 @@ Deno.test("composeHooks() can be composed again", () => {
   assertEquals(log, ["a", "b", "c"]);
 });
 
-Deno.test("composeHooks() tells the others when one throws, and throws its error", () => {
+Deno.test("composeHooks() calls the others when one throws, and throws its error", () => {
   const log: string[] = [];
   const error = new Error("boo");
   const thrown = assertThrows(() => tell(throwing(error), { workflowStarted: () => log.push("b") }));
@@ -109,7 +109,7 @@ Deno.test("composeHooks() throws an AggregateError when several throw", () => {
   assertEquals([error.message, error.errors], ['2 hooks "workflowStarted" threw', errors]);
 });
 
-Deno.test("composeHooks() waits for all when one answers a promise, and rejects with the error of the only one", async () => {
+Deno.test("composeHooks() waits for all when one returns a promise, and rejects with the error of the only one that failed", async () => {
   const log: string[] = [];
   const error = new Error("late");
   const slow: Hooks = {
@@ -137,7 +137,7 @@ Deno.test("composeHooks() waits for promises of others too", async () => {
   assertEquals(await told.catch((reason) => reason), "foreign");
 });
 
-Deno.test("composeHooks() takes what is no promise for no promise", () => {
+Deno.test("composeHooks() does not wait for a value that is no promise", () => {
   for (const answer of [null, undefined, 5, { then: 5 }, "then"]) {
     assertEquals(tell({ workflowStarted: () => answer }), undefined);
   }
@@ -145,7 +145,7 @@ Deno.test("composeHooks() takes what is no promise for no promise", () => {
 
 const call: MiddlewareCall = { kind: "query", workflowId: "a" };
 
-/** Applies middleware, and answers everything that came of it. */
+/** Applies middleware, and returns everything that it did. */
 async function apply(middleware: Middleware[], body: () => unknown = () => "answer") {
   let calls = 0;
   const reported: unknown[] = [];
@@ -171,7 +171,7 @@ const fail = (reason: unknown) => () => {
 };
 const through: Middleware = (_call, next) => next();
 
-Deno.test("applyMiddleware() answers what the body answers when there is no middleware, or it only passes on", async () => {
+Deno.test("applyMiddleware() returns what the body returns, without middleware or with one that only calls next", async () => {
   for (const middleware of [[], [through], [through, through]]) {
     assertEquals(await apply(middleware), { value: "answer", calls: 1, reported: [] });
     assertEquals(await apply(middleware, fail("no")), { reason: "no", calls: 1, reported: [] });
@@ -190,7 +190,7 @@ Deno.test("applyMiddleware() puts the first middleware outermost", async () => {
   assertEquals([value, log], ["a(b(x))", ["before a", "before b", "body", "after b", "after a"]]);
 });
 
-Deno.test("applyMiddleware() tells every middleware what is called", async () => {
+Deno.test("applyMiddleware() gives every middleware the call", async () => {
   const told: unknown[] = [];
   const noting: Middleware = (call, next) => (told.push(call), next());
   await apply([noting, noting]);
@@ -206,11 +206,11 @@ Deno.test("applyMiddleware() makes the call once, however often next is called",
   assertEquals(await apply([eager, through], () => ++n), { value: [1, 1, 1], calls: 1, reported: [] });
 });
 
-Deno.test("applyMiddleware() lets a middleware answer without making the call", async () => {
+Deno.test("applyMiddleware() lets a middleware return without making the call", async () => {
   assertEquals(await apply([through, () => "cached"]), { value: "cached", calls: 0, reported: [] });
 });
 
-Deno.test("applyMiddleware() lets a middleware answer instead of a failure", async () => {
+Deno.test("applyMiddleware() lets a middleware return a value instead of a failure", async () => {
   const forgiving: Middleware = (_call, next) => next().catch(() => "default");
   assertEquals(await apply([forgiving], fail("no")), { value: "default", calls: 1, reported: [] });
 });
@@ -236,7 +236,7 @@ for (
     ["instead of a failure", (_call, next) => next().then(fail("own"), fail("own"))],
   ] as [string, Middleware][]
 ) {
-  Deno.test(`applyMiddleware() reports an error of a middleware's own ${when}, and answers as if it were not there`, async () => {
+  Deno.test(`applyMiddleware() reports an error of a middleware's own ${when}, and ignores the middleware`, async () => {
     for (const others of [[], [through]]) {
       const around = [...others, middleware, ...others];
       assertEquals(await apply(around), { value: "answer", calls: 1, reported: ["own"] });
@@ -249,7 +249,7 @@ Deno.test("applyMiddleware() reports an error that was thrown before the call, a
   assertEquals(await apply([fail("no")], fail("no")), { reason: "no", calls: 1, reported: ["no"] });
 });
 
-Deno.test("applyMiddleware() reports each middleware that throws, and leaves it out", async () => {
+Deno.test("applyMiddleware() reports each middleware that throws, and ignores it", async () => {
   const shout: Middleware = async (_call, next) => `${await next()}!`;
   assertEquals(await apply([fail("a"), shout, fail("b"), shout]), {
     value: "answer!!",
@@ -258,13 +258,13 @@ Deno.test("applyMiddleware() reports each middleware that throws, and leaves it 
   });
 });
 
-Deno.test("applyMiddleware() reports what is no function, and leaves it out", async () => {
+Deno.test("applyMiddleware() reports a middleware that is no function, and ignores it", async () => {
   const { value, reported } = await apply([undefined as unknown as Middleware, null as unknown as Middleware, through]);
   assertEquals(value, "answer");
   assertEquals(reported.map((error) => error instanceof TypeError), [true, true]);
 });
 
-Deno.test("applyMiddleware() takes no failure amiss that a middleware leaves alone", async () => {
+Deno.test("applyMiddleware() leaves no rejection unhandled when a middleware ignores a failure", async () => {
   const careless: Middleware = (_call, next) => {
     next();
     return "early";
@@ -272,7 +272,7 @@ Deno.test("applyMiddleware() takes no failure amiss that a middleware leaves alo
   assertEquals(await apply([careless], fail("no")), { value: "early", calls: 1, reported: [] });
 });
 
-Deno.test("applyMiddleware() does not hide the answer when the reporter throws, nor report twice", async () => {
+Deno.test("applyMiddleware() returns the result when the reporter throws, and does not report twice", async () => {
   let reports = 0;
   const report = () => {
     reports++;

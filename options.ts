@@ -20,7 +20,7 @@
 import type { Clock } from "./clock.ts";
 import type { Hooks, Middleware } from "./hooks.ts";
 import type { ActivityContext } from "./activity.ts";
-import type { InferLast, WorkflowContext, WorkflowLogger } from "./context.ts";
+import type { Defined, WorkflowContext, WorkflowLogger } from "./context.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { ErrorRecord, Labels, WorkflowEvent, WorkflowStatus, WorkflowStore } from "./types.ts";
 
@@ -254,8 +254,8 @@ export interface ExecuteOptions<Input = unknown> {
  *
  * @category Executor
  */
-export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<InferLast<Input>>]
-  : [options: ExecuteOptions<InferLast<Input>> & { readonly input: InferLast<Input> }];
+export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input & Defined>]
+  : [options: ExecuteOptions<Input & Defined> & { readonly input: Input & Defined }];
 
 /**
  * Options of {@linkcode Executor.close}.

@@ -16,7 +16,7 @@ function delays(policy: RetryPolicy, count: number, random = 0.5): (number | nul
   return Array.from({ length: count }, (_, i) => retryDelayMs(policy, { attempt: i + 1, error, random }));
 }
 
-Deno.test("defaultRetryPolicy is 3 attempts, 100 ms, doubled, at most 10 s, jitter 0.5 to 1.5", () => {
+Deno.test("defaultRetryPolicy has 3 attempts, 100 ms, doubled, at most 10 s, jitter 0.5 to 1.5", () => {
   const { isRetryable, ...numbers } = defaultRetryPolicy;
   assertEquals(numbers, {
     maxAttempts: 3,
@@ -37,17 +37,17 @@ Deno.test("retryDelayMs() counts attempts with the first", () => {
   assertEquals(delays({ maxAttempts: 1 }, 1), [null]);
 });
 
-Deno.test("retryDelayMs() takes undefined for left out", () => {
+Deno.test("retryDelayMs() treats undefined as omitted", () => {
   const policy = { maxAttempts: undefined, initialIntervalMs: undefined, jitter: undefined, isRetryable: undefined };
   assertEquals(delays(policy, 3), [100, 200, null]);
 });
 
-Deno.test("retryDelayMs() multiplies with the coefficient up to the maximum", () => {
+Deno.test("retryDelayMs() multiplies by the coefficient up to the maximum", () => {
   const policy = { maxAttempts: 6, initialIntervalMs: 10, backoffCoefficient: 3, maxIntervalMs: 200, jitter: false };
   assertEquals(delays(policy as RetryPolicy, 5), [10, 30, 90, 200, 200]);
 });
 
-Deno.test("retryDelayMs() holds the first delay to the maximum too", () => {
+Deno.test("retryDelayMs() limits the first delay to the maximum too", () => {
   assertEquals(delays({ ...none, initialIntervalMs: 500, maxIntervalMs: 20 }, 2), [20, 20]);
 });
 
@@ -61,7 +61,7 @@ Deno.test("retryDelayMs() applies jitter after the maximum", () => {
   assertEquals(delays({ initialIntervalMs: 100, maxIntervalMs: 100, jitter: [1.5, 1.5] }, 1), [150]);
 });
 
-Deno.test("retryDelayMs() answers a finite delay however often it multiplies", () => {
+Deno.test("retryDelayMs() returns a finite delay however often it multiplies", () => {
   for (const jitter of [false, [0, 1]] as const) {
     for (const initialIntervalMs of [0, 5e-324, 1, 1e308]) {
       for (const backoffCoefficient of [1, 2, 1e308]) {
@@ -77,11 +77,11 @@ Deno.test("retryDelayMs() answers a finite delay however often it multiplies", (
   }
 });
 
-Deno.test("retryDelayMs() answers 0 when the first delay is 0", () => {
+Deno.test("retryDelayMs() returns 0 when the first delay is 0", () => {
   assertEquals(delays({ ...none, initialIntervalMs: 0, backoffCoefficient: 1e308 }, 3), [0, 0, 0]);
 });
 
-Deno.test("retryDelayMs() takes the delay of a RetryAfterError as it is, if there is another attempt", () => {
+Deno.test("retryDelayMs() returns the delay of a RetryAfterError, if another attempt follows", () => {
   const policy = { maxAttempts: 3, initialIntervalMs: 7, maxIntervalMs: 10, jitter: [5, 6] } as const;
   const after = (delayMs: number) => ({ error: new RetryAfterError("busy", delayMs), random: 0.3 });
   assertEquals([0, 1.5, 86_400_000].map((ms) => retryDelayMs(policy, { attempt: 2, ...after(ms) })), [
@@ -98,7 +98,7 @@ Deno.test("retryDelayMs() never retries a NonRetryableError, whatever the policy
   assertEquals(retryDelayMs({ isRetryable: () => true }, failed), null);
 });
 
-Deno.test("retryDelayMs() asks isRetryable about the error itself, and only when an attempt is left", () => {
+Deno.test("retryDelayMs() calls isRetryable with the error itself, and only when an attempt is left", () => {
   const asked: unknown[] = [];
   const isRetryable = (error: unknown) => {
     asked.push(error);
@@ -111,7 +111,7 @@ Deno.test("retryDelayMs() asks isRetryable about the error itself, and only when
   assertEquals(asked, ["again", undefined]);
 });
 
-Deno.test("validateRetryPolicy() takes what is in range", () => {
+Deno.test("validateRetryPolicy() accepts what is in range", () => {
   const policies: RetryPolicy[] = [
     {},
     defaultRetryPolicy,
@@ -127,6 +127,15 @@ const wrong: [policy: unknown, kind: typeof TypeError | typeof RangeError, messa
   [null, TypeError, `"retry" must be an object, got null`],
   [3, TypeError, `"retry" must be an object, got 3`],
   [Symbol("s"), TypeError, `"retry" must be an object, got Symbol(s)`],
+  [{ attempts: 3 }, TypeError, `"retry" has no option "attempts"; did you mean "maxAttempts"?`],
+  [
+    { maxRetries: 3 },
+    TypeError,
+    `"retry" has no option "maxRetries"; the options are "maxAttempts", "initialIntervalMs", ` +
+    `"backoffCoefficient", "maxIntervalMs", "jitter", "isRetryable"`,
+  ],
+  [{ initialInterval: 3 }, TypeError, `"retry" has no option "initialInterval"; did you mean "initialIntervalMs"?`],
+  [{ Jitter: false }, TypeError, `"retry" has no option "Jitter"; did you mean "jitter"?`],
   [{ maxAttempts: 0 }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got 0`],
   [{ maxAttempts: 1.5 }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got 1.5`],
   [{ maxAttempts: NaN }, RangeError, `"maxAttempts" must be an integer from 1, or Infinity, got NaN`],

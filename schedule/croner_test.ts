@@ -1,7 +1,7 @@
 /**
- * Schedules by a real parser of cron patterns, over the changes of summer time.
+ * Schedules with a real parser of cron patterns, over the changes of daylight saving time.
  *
- * `croner` is fetched from npm when the test runs, and stands in no import map: what is published needs no parser, and
+ * `croner` is fetched from npm when the test runs, and is in no import map: the published package needs no parser, and
  * where npm does not answer, these tests are ignored.
  *
  * @module
@@ -14,7 +14,7 @@ import { setUp } from "../tests/support/testing.ts";
 
 type CronClass = new (pattern: string, options: { timezone: string }) => ScheduleRule;
 
-const specifier: string = ["npm:croner", "11.0.1"].join("@"); // not to be fetched by whoever checks types
+const specifier: string = ["npm:croner", "11.0.1"].join("@"); // computed, so that a type check does not fetch it
 let timer: ReturnType<typeof setTimeout>;
 const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), 5000));
 const fetched = import(specifier).then(({ Cron }) => Cron as CronClass, () => undefined);
@@ -23,7 +23,7 @@ clearTimeout(timer!);
 
 const local = new Intl.DateTimeFormat("sv", { timeZone: "Europe/Berlin", dateStyle: "short", timeStyle: "short" });
 
-/** Runs a schedule of 2026; answers the local times of its runs. */
+/** Runs a schedule of 2026 and returns the local times of its runs. */
 async function yearOf(pattern: string): Promise<string[]> {
   const times: string[] = [];
   const work = (ctx: WorkflowContext, { dueAt }: Occurrence) => {

@@ -1,12 +1,12 @@
-/** The rule that needs no parser. */
+/** The rule of equal intervals. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { every } from "./rule.ts";
+import { every, type EveryOptions } from "./rule.ts";
 
 const after = (time: number, ms: number, offsetMs?: number) =>
   every(ms, { offsetMs }).nextRun(new Date(time))?.getTime();
 
-Deno.test("every() answers the next whole multiple of the interval, later than the time it is asked for", () => {
+Deno.test("every() returns the next whole multiple of the interval, later than the given time", () => {
   assertEquals([0, 1, 999, 1000, -1, -1000].map((time) => after(time, 1000)), [1000, 1000, 1000, 2000, 0, 0]);
 });
 
@@ -25,4 +25,6 @@ Deno.test("every() refuses what is no interval", () => {
   assertThrows(() => every(Infinity), RangeError, `Cannot make a rule: ${rule} Infinity`);
   const offset = 'Cannot make a rule: "offsetMs" must be a finite number, got NaN';
   assertThrows(() => every(1, { offsetMs: NaN }), RangeError, offset);
+  const unknown = 'Cannot make a rule: "options" has no option "offset"; did you mean "offsetMs"?';
+  assertThrows(() => every(1, { offset: 5 } as EveryOptions), TypeError, unknown);
 });

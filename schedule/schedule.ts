@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { ChildHandle, ChildOptions, Workflow, WorkflowContext } from "../context.ts";
+import type { ChildHandle, ChildOptions, Workflow, WorkflowContext, WorkflowFunction } from "../context.ts";
 import { defineQuery, defineSignal, type QueryDefinition, type SignalDefinition } from "../definitions.ts";
 import { CanceledError, TimeoutError } from "../errors.ts";
 import type { DeepReadonly } from "../types.ts";
@@ -217,8 +217,8 @@ const optionNames: Readonly<Record<keyof ScheduleOptions<never>, true>> = {
  * assertEquals((await executor.query("nightly", scheduleInfo)).recent[0].id, "nightly:2026-12-31T02:00:00.000Z");
  * ```
  */
-export function schedule<Input, Output>(
-  workflow: Workflow<Occurrence<Input>, Output>,
+export function schedule<Input>(
+  workflow: WorkflowFunction<Occurrence<Input>, unknown>,
   options: ScheduleOptions<Input>,
 ): Workflow<Input, ScheduleInfo> {
   validate(workflow, options as ScheduleOptions);

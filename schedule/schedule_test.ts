@@ -1,4 +1,4 @@
-/** Schedules: when they run, what overlaps, what is late, and what a restart leaves of them. */
+/** Schedules: due times, overlapping and late runs, and restarts. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -75,12 +75,12 @@ Deno.test("schedule() runs a workflow at the times of its rule until there are n
   assertEquals((await play({ endAt: 999 }, 100)).length, 2);
 });
 
-Deno.test("schedule() skips what is due while the run before goes on", async () => {
+Deno.test("schedule() skips a run that is due while the previous one is in flight", async () => {
   const lines = await play({}, (dueAt) => dueAt === 0 ? 2000 : 500);
   assertEquals(lines, ["0 begins at 0", "0 ends at 2000", "3000 begins at 3000", "3000 ends at 3500"]);
 });
 
-Deno.test("schedule() queues what is due while the run before goes on, with overlap queue", async () => {
+Deno.test("schedule() queues a run that is due while the previous one is in flight, with overlap queue", async () => {
   const lines = await play({ overlap: "queue" }, (dueAt) => dueAt === 0 ? 2500 : 100);
   assertEquals(lines.filter((line) => line.includes("begins")), [
     "0 begins at 0",
@@ -90,7 +90,7 @@ Deno.test("schedule() queues what is due while the run before goes on, with over
   ]);
 });
 
-Deno.test("schedule() does not run what has queued for longer than catchUpMs", async () => {
+Deno.test("schedule() skips a run that has been queued for longer than catchUpMs", async () => {
   const lines = await play({ overlap: "queue", catchUpMs: 500 }, (dueAt) => dueAt === 0 ? 2500 : 100);
   assertEquals(lines.filter((line) => line.includes("begins")), [
     "0 begins at 0",
@@ -99,7 +99,7 @@ Deno.test("schedule() does not run what has queued for longer than catchUpMs", a
   ]);
 });
 
-Deno.test("schedule() cancels the run before and waits for its end, with overlap cancel-previous", async () => {
+Deno.test("schedule() cancels the previous run and waits for its end, with overlap cancel-previous", async () => {
   const lines = await play({ overlap: "cancel-previous", endAt: 2000 }, (dueAt) => dueAt === 1000 ? 100 : 1500);
   assertEquals(lines, [
     "0 begins at 0",
@@ -111,7 +111,7 @@ Deno.test("schedule() cancels the run before and waits for its end, with overlap
   ]);
 });
 
-Deno.test("schedule() runs beside each other what is due, with overlap allow, and leaves the runs when it ends", async () => {
+Deno.test("schedule() runs what is due at the same time, with overlap allow, and leaves the runs when it ends", async () => {
   const { work, lines } = worker(2500);
   const { executor, store, clock } = setUp();
   const options = { rule: every(1000), overlap: "allow", maxRuns: 3 } as const;
@@ -140,7 +140,7 @@ Deno.test("schedule() names a run after its time, and gives it the input of the 
 Deno.test("schedule() makes the rule from its input, if the rule is a function", async () => {
   const { work, lines } = worker(0);
   const { executor } = setUp();
-  const tenants = schedule<number, unknown>(work, { rule: (ms) => every(ms), maxRuns: 2 });
+  const tenants = schedule<number>(work, { rule: (ms) => every(ms), maxRuns: 2 });
   const handles = await executor.executeMany(tenants, [{ id: "a", input: 700 }, { id: "b", input: 900 }]);
   for (const handle of handles) await handle.result();
   assertEquals(lines.filter((line) => line.includes("begins")).toSorted(), [
@@ -152,7 +152,7 @@ Deno.test("schedule() makes the rule from its input, if the rule is a function",
   await executor.close();
 });
 
-Deno.test("schedule() goes on when a run fails, is cancelled, takes too long or cannot be started", async () => {
+Deno.test("schedule() continues when a run fails, is cancelled, takes too long or cannot be started", async () => {
   const { executor, store, clock } = setUp();
   await store.save({ workflowId: "a:1970-01-01T00:00:04.000Z", status: "running" });
   async function work(ctx: Ctx, { dueAt }: Occurrence) {
@@ -175,7 +175,7 @@ Deno.test("schedule() goes on when a run fails, is cancelled, takes too long or 
   await executor.close();
 });
 
-Deno.test("schedule() tells of its next run, its runs and the last ten of them", async () => {
+Deno.test("schedule() reports its next run, the number of runs and the last ten of them", async () => {
   const { work } = worker(10);
   const { executor, clock } = setUp();
   const infos: unknown[] = [];
@@ -195,7 +195,7 @@ Deno.test("schedule() tells of its next run, its runs and the last ten of them",
   await executor.close();
 });
 
-Deno.test("schedule() runs nothing between pauseSchedule and resumeSchedule, also not later", async () => {
+Deno.test("schedule() skips what is due between pauseSchedule and resumeSchedule", async () => {
   const { work, lines } = worker(10);
   const { executor, clock } = setUp();
   at(clock, 1500, () => executor.signal("a", pauseSchedule));
@@ -240,7 +240,7 @@ const triggered: [overlap: NonNullable<ScheduleOptions["overlap"]>, begins: stri
   ["allow", ["0 begins at 0", "trigger begins at 300", "trigger begins at 600", "5000 begins at 5000"]],
 ];
 for (const [overlap, begins] of triggered) {
-  Deno.test(`schedule() lets overlap ${overlap} decide on what is triggered while a run goes on`, async () => {
+  Deno.test(`schedule() lets overlap ${overlap} decide on a trigger while a run is in flight`, async () => {
     const { work, lines } = worker(800);
     const { executor, clock } = setUp();
     for (const time of [300, 600]) at(clock, time, () => executor.signal("a", triggerSchedule));
@@ -251,7 +251,7 @@ for (const [overlap, begins] of triggered) {
   });
 }
 
-/** Starts a schedule at 0, lets nobody be there from 1.5 s to `backAt`, and answers what is due and begins then. */
+/** Starts a schedule at 0, has no process from 1.5 s to `backAt`, and returns the runs that are due and begin then. */
 async function afterDowntime(options: Partial<ScheduleOptions>, backAt: number): Promise<string[]> {
   const { work, lines } = worker(10);
   const everySecond = schedule(work, { rule: every(1000), ...options });
@@ -275,7 +275,7 @@ async function afterDowntime(options: Partial<ScheduleOptions>, backAt: number):
   return lines.filter((line) => line.includes("begins"));
 }
 
-Deno.test("schedule() runs the first of what was due while nobody was there, with overlap skip", async () => {
+Deno.test("schedule() runs the first run that was due while no process was there, with overlap skip", async () => {
   assertEquals(await afterDowntime({ endAt: 6000 }, 4700), [
     "2000 begins at 4700",
     "5000 begins at 5000",
@@ -283,7 +283,7 @@ Deno.test("schedule() runs the first of what was due while nobody was there, wit
   ]);
 });
 
-Deno.test("schedule() lets the last of what was due while nobody was there go on, with overlap cancel-previous", async () => {
+Deno.test("schedule() runs the last run that was due while no process was there to its end, with overlap cancel-previous", async () => {
   assertEquals(await afterDowntime({ overlap: "cancel-previous", endAt: 5000 }, 4700), [
     "2000 begins at 4700", // its time was recorded before
     "4000 begins at 4700",
@@ -294,7 +294,7 @@ Deno.test("schedule() lets the last of what was due while nobody was there go on
   ]);
 });
 
-Deno.test("schedule() runs all of what was due while nobody was there, with overlap queue or allow", async () => {
+Deno.test("schedule() runs all runs that were due while no process was there, with overlap queue or allow", async () => {
   const endAt = 5000;
   const last = "5000 begins at 5000";
   assertEquals(await afterDowntime({ overlap: "queue", endAt }, 4700), [
@@ -311,20 +311,20 @@ Deno.test("schedule() runs all of what was due while nobody was there, with over
   ]);
 });
 
-Deno.test("schedule() does not run what was due longer ago than catchUpMs", async () => {
+Deno.test("schedule() skips a run that was due longer ago than catchUpMs", async () => {
   const catchUpMs = 1700;
   assertEquals(await afterDowntime({ overlap: "queue", catchUpMs, endAt: 4500 }, 4700), [
     "3000 begins at 4700",
     "4000 begins at 4710",
   ]);
   assertEquals(await afterDowntime({ catchUpMs: 0, endAt: 5000 }, 4700), ["5000 begins at 5000"]);
-  // an hour, if nothing is said
+  // one hour by default
   const back = 10 * HOUR_MS + 500;
   assertEquals((await afterDowntime({ overlap: "allow", endAt: back - 500 }, back)).length, 3600);
   assertEquals(await afterDowntime({ overlap: "allow", endAt: 9 * HOUR_MS }, back), []);
 });
 
-Deno.test("schedule() goes by a changed rule from the run after the one that it waits for", async () => {
+Deno.test("schedule() uses a changed rule from the run after the one that it waits for", async () => {
   const { work, lines } = worker(10);
   const { executor, store, clock } = setUp();
   const rules = { old: every(1000), new: every(1000, { offsetMs: 100 }) };
@@ -378,7 +378,7 @@ const badRules: [what: string, rule: ScheduleRule, got: string][] = [
   ["no Date", { nextRun: () => undefined as never }, "undefined"],
 ];
 for (const [what, rule, got] of badRules) {
-  Deno.test(`schedule() fails when its rule answers ${what}`, async () => {
+  Deno.test(`schedule() fails when its rule returns ${what}`, async () => {
     const { executor } = setUp();
     const handle = await executor.execute(schedule(() => {}, { rule }), { id: "a" });
     const error = await assertRejects(() => handle.result(), RangeError);
@@ -399,6 +399,9 @@ Deno.test("schedule() refuses bad arguments", () => {
     [{ rule, catchUpMs: -1 }, '"catchUpMs" must be a finite number from 0, got -1'],
     [{ rule, endAt: NaN }, '"endAt" must be a finite number, got NaN'],
     [{ rule, maxRuns: 0 }, '"maxRuns" must be an integer from 1, got 0'],
+    [{ rule, maxRun: 7 }, '"options" has no option "maxRun"; did you mean "maxRuns"?'],
+    [{ rule, Overlap: "skip" }, '"options" has no option "Overlap"; did you mean "overlap"?'],
+    [{ rule, timeout: 7 }, '"options" has no option "timeout"; did you mean "timeoutMs"?'],
     [{ rule, timeoutMs: 0 }, '"timeoutMs" must be a finite number above 0, got 0'],
     [
       { rule, parentClosePolicy: "no" },
@@ -416,7 +419,7 @@ Deno.test("schedule() refuses bad arguments", () => {
 });
 
 for (const overlap of ["skip", "queue", "cancel-previous", "allow"] as const) {
-  Deno.test(`schedule() with overlap ${overlap} comes to the same wherever its process dies`, async () => {
+  Deno.test(`schedule() with overlap ${overlap} has the same outcome wherever its process dies`, async () => {
     const act = (dueAt: number) => {
       if (dueAt === 2000) throw new RangeError("two");
     };
@@ -475,7 +478,7 @@ Deno.test("schedule() runs each day of a year once, whenever it is stopped, and 
   }
 });
 
-Deno.test("schedule() loses no signal when it goes on with a new history", async () => {
+Deno.test("schedule() loses no signal when it continues as new", async () => {
   const { work } = worker(0);
   const { executor, store } = setUp();
   const handle = await executor.execute(schedule(work, { rule: every(1e12), overlap: "queue", maxRuns: 251 }), {
@@ -490,7 +493,7 @@ Deno.test("schedule() loses no signal when it goes on with a new history", async
   await executor.close();
 });
 
-Deno.test("schedule() can be asked and told nothing any more when it is over", async () => {
+Deno.test("schedule() answers its query and refuses signals after it has ended", async () => {
   const { work } = worker(0);
   const { executor } = setUp();
   await (await executor.execute(schedule(work, { rule: every(1000), maxRuns: 1 }), { id: "a" })).result();

@@ -37,7 +37,7 @@ import { toErrorRecord } from "../history/error_record.ts";
 import { validateEvent } from "../history/validate.ts";
 import { applyBatch, finalStatus } from "../history/history.ts";
 import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
-import type { Workflow } from "../context.ts";
+import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
 import { checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
@@ -79,7 +79,7 @@ export interface AssertReplaysOptions {
  * @category Testing
  */
 export async function assertReplays<Input>(
-  workflow: Workflow<Input>,
+  workflow: WorkflowFunction<Input, unknown>,
   histories: string | WorkflowState | readonly (string | WorkflowState)[],
   options: AssertReplaysOptions = {},
 ): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { InferLast } from "../../context.ts";
+import type { Defined } from "../../context.ts";
 import type { WorkflowState } from "../../types.ts";
 import type { ActivityCall } from "../fakes.ts";
 import { scenarioNames, type ScenarioOptions } from "./scenario.ts";
@@ -66,8 +66,8 @@ export const crashTestNames: Readonly<Record<keyof CrashTestOptions, true>> = {
  * @category Testing
  */
 export type CrashTestArgs<Input, Output, Signals extends readonly unknown[]> = undefined extends Input
-  ? [options?: CrashTestOptions<InferLast<Input>, Output, Signals>]
-  : [options: CrashTestOptions<InferLast<Input>, Output, Signals> & { readonly input: InferLast<Input> }];
+  ? [options?: CrashTestOptions<Input & Defined, Output, Signals>]
+  : [options: CrashTestOptions<Input & Defined, Output, Signals> & { readonly input: Input & Defined }];
 
 /**
  * A finished run of {@linkcode crashTest}.

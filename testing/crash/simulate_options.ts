@@ -5,7 +5,7 @@
  */
 
 import type { WorkflowState } from "../../types.ts";
-import type { Workflow } from "../../context.ts";
+import type { WorkflowFunction } from "../../context.ts";
 import type { ActivityCall } from "../fakes.ts";
 import { scenarioNames, type ScenarioOptions } from "./scenario.ts";
 
@@ -79,7 +79,7 @@ export const defaultRates: Readonly<Record<keyof SimulationRates, number>> = {
 export interface Scenario<Input = unknown, Signals extends readonly unknown[] = readonly any[]>
   extends ScenarioOptions<Signals> {
   /** The workflow. */
-  readonly workflow: Workflow<Input>;
+  readonly workflow: WorkflowFunction<Input, unknown>;
   /** The workflow's input. */
   readonly input?: NoInfer<Input> | undefined;
   /**
