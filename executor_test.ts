@@ -214,7 +214,10 @@ Deno.test("Executor.execute() leaves no timer of the timeout when the workflow e
 Deno.test("Executor.execute() hands the input out as it is stored", async () => {
   await using executor = setUp().executor;
   class Order {
-    constructor(readonly items: readonly string[]) {}
+    readonly items: readonly string[];
+    constructor(items: readonly string[]) {
+      this.items = items;
+    }
   }
   const handle = await executor.execute((_ctx: WorkflowContext, input: Order) => {
     assertThrows(() => (input.items as string[]).push("b"), TypeError);

@@ -34,7 +34,7 @@ const shipped: OrderResult = {
 
 /** A shop, and an executor that can run orders for it. */
 function setUpShop(
-  options: { card?: CardScript; shop?: SimulatedShop; store?: InMemoryStore } = {},
+  options: { card?: CardScript; shop?: SimulatedShop; store?: InMemoryStore | undefined } = {},
 ) {
   const { card = { failures: 2 }, shop = new SimulatedShop(new Map([["a", card]])) } = options;
   const order = createOrderWorkflow(shop);

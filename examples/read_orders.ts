@@ -21,7 +21,7 @@ export interface Script {
   /** The workshop's decision. @default {approved, after 60 minutes} */
   readonly approval: Approval & { readonly afterMinutes: number };
   /** When and why the customer cancels. @default {undefined}: never */
-  readonly cancel?: { readonly afterMinutes: number; readonly reason: string };
+  readonly cancel?: { readonly afterMinutes: number; readonly reason: string } | undefined;
 }
 
 /** One entry of the file. */

@@ -86,8 +86,8 @@ Deno.test("TestExecutor reports a deadlock with every open run and what it waits
     "Deadlock: 5 runs wait, and no timer is set",
     '  run "x" (order) waits for signal "approval"',
     '  run "z" (parent) waits for child "y", a condition',
-    '  run "y" (order) waits for signal "approval"',
     '  run "own" (own) waits for a promise that is not of its context',
+    '  run "y" (order) waits for signal "approval"',
     '  run "many" (many) waits for signal "s0", signal "s1", signal "s2", signal "s3", signal "s4", 2 more',
   ]);
   await executor.close();

@@ -26,13 +26,21 @@ import { FakeTime } from "@std/testing/time";
 
 class Point {
   #secret = Math.random();
-  constructor(public x: number, public y = 0) {}
+  x: number;
+  y: number;
+  constructor(x: number, y = 0) {
+    this.x = x;
+    this.y = y;
+  }
   get secret() {
     return this.#secret > 2;
   }
 }
 class Loud {
-  constructor(readonly value: number) {}
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
   get doubled() {
     return this.value > 1;
   }

@@ -191,7 +191,12 @@ Deno.test("InMemoryStore.load() copies a value that cannot be frozen inside a fr
 Deno.test("InMemoryStore.save() accepts frozen input, and stores class instances as plain objects", async () => {
   class Money {
     #secret = 1;
-    constructor(readonly cents: number, readonly next: Money | null = null) {}
+    readonly cents: number;
+    readonly next: Money | null;
+    constructor(cents: number, next: Money | null = null) {
+      this.cents = cents;
+      this.next = next;
+    }
     get euros() {
       return this.#secret * this.cents / 100;
     }

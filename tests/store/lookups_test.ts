@@ -48,7 +48,12 @@ const SEARCH = 20;
 Deno.test("InMemoryStore finds a few of 100,000 workflows with few lookups", async () => {
   const store = await large();
   const { cursor } = await store.page({ limit: 50_000 });
-  const searches: [what: string, most: number, ids: string, filter: WorkflowFilter & { cursor?: string }][] = [
+  const searches: [
+    what: string,
+    most: number,
+    ids: string,
+    filter: WorkflowFilter & { cursor?: string | undefined },
+  ][] = [
     ["the first", 2, "w0", { limit: 1 }],
     ["the last", 2, "w99999 w99998", { limit: 2, order: "desc" }],
     ["a rare status", 5, "w24999 w49999 w74999 w99999", { status: "failed" }],

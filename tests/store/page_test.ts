@@ -272,7 +272,7 @@ Deno.test("InMemoryStore.page() reads its cursor at the call", async () => {
   const { cursor } = await store.page({ limit: 1 });
   const held = gate();
   const updated = store.update("a", () => held.promise.then(() => null));
-  const options: { cursor?: string } = { cursor };
+  const options: { cursor?: string | undefined } = { cursor };
   const page = store.page(options);
   options.cursor = undefined;
   held.open();

@@ -96,7 +96,7 @@ export class StoreModel {
     }
     const now = this.#clock.now();
     const times = { createdAt: before?.state.createdAt ?? now, updatedAt: now };
-    const state = { runId: "", workflowName: "", history, ...times, ...init };
+    const state = { runId: "", workflowName: "", history, ...times, ...init } as WorkflowState;
     if (before === undefined && !this.#create(state)) return "capacity_exceeded";
     if (before !== undefined) this.#change(before, state);
     this.changes.push([init.workflowId, null]);

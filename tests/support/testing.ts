@@ -19,7 +19,10 @@ import {
 
 /** Makes an executor with a virtual clock and without jitter. */
 export function setUp<Store extends WorkflowStore = InMemoryStore>(
-  { startAt, ...options }: Partial<Omit<ExecutorOptions, "store">> & { store?: Store; startAt?: number } = {},
+  { startAt, ...options }: Partial<Omit<ExecutorOptions, "store">> & {
+    store?: Store | undefined;
+    startAt?: number | undefined;
+  } = {},
 ): { store: Store; clock: VirtualClock; executor: Executor } {
   const store = options.store ?? new InMemoryStore() as unknown as Store;
   const clock = new VirtualClock({ startAt });
