@@ -54,7 +54,11 @@ export async function replayReadOnly(
   return replay;
 }
 
-/** How a history and the code fit, and what the code does after the end of the history. */
+/**
+ * How a history and the code fit, and what the code does after the end of the history.
+ *
+ * @category Testing
+ */
 export interface HistoryReplay {
   /** How the workflow function ended; `undefined` if it still waits. */
   readonly outcome:
@@ -74,6 +78,8 @@ export interface HistoryReplay {
  * @param state The stored run.
  * @param workflows The workflows that it starts as children, by name.
  * @throws {NonDeterminismError} If the code does not do what the history says.
+ *
+ * @category Testing
  */
 export async function replayHistory(
   workflow: Workflow<never>,
