@@ -4,7 +4,7 @@
  * Owns the public face: the checks at each call, and the middleware around it. Which runs are live, and how they end, is the
  * supervisor's part. The executor knows of its store only the port, `WorkflowStore`.
  *
- * 1. What a caller is told is stored first: a started run, a signal, a cancellation, a result.
+ * 1. A call resolves only after its effect is stored: a started run, a signal, a cancellation, a result.
  * 2. A closed executor loses nothing: another one on the same store resumes its runs with `recover()`.
  * 3. Without live runs an executor holds nothing: no timer, no subscription, no pending task. A dormant run counts as live.
  *

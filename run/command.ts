@@ -135,7 +135,7 @@ export abstract class Command extends Deferred {
   }
 
   /**
-   * When the command goes on by itself, if it waits for a point in time or for the end of a child: a run may become
+   * When the command resumes by itself, if it waits for a point in time or for the end of a child: a run may become
    * dormant until then. `-Infinity` if something is in flight.
    */
   get wakesAt(): number {

@@ -122,7 +122,7 @@ export class Delivery {
       if (run === undefined || mayBeStored) {
         const state = await this.load(verb, target);
         const { runId, status, history } = state;
-        // A cancellation is a no-op on a run that has one, whoever sent it.
+        // A cancellation is a no-op on a run that has one already.
         const isRepeated = mayBeStored || verb === "cancel" && status === "running";
         if (isRepeated && isStored(event, history)) {
           return triedAt === undefined ? undefined : this.#callHook(event, state); // only the answer was lost

@@ -60,7 +60,7 @@ export class Dormancy {
     this.#entries.set(run, entry);
     if (this.#checking) return;
     this.#checking = true;
-    this.#turns.begin(this); // not at once: whoever waited for the run to be idle may use it now
+    this.#turns.begin(this); // not at once: a caller that waited for the run to be idle may use it now
   }
 
   /** A run is not live any more. */

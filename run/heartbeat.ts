@@ -1,10 +1,10 @@
 /**
- * The heartbeats of one activity: whether its attempt is silent for too long, and when what it tells is recorded.
+ * The heartbeats of one activity: finds an attempt that is silent for too long, and decides when details are recorded.
  *
- * 1. A beat sets no timer to find silence: the timer that is set looks for beats.
- * 2. What is told is recorded at once or, if that was done less than half of the timeout ago, when that is over: so what
- *    was told last gets into the history although the attempt tells no more.
- * 3. At most one beat is on its way into the store, however slow that is.
+ * 1. A heartbeat sets no timer. One timer is set for the attempt; when it is due, it checks when the last heartbeat came.
+ * 2. Details are recorded at once. If the last ones were recorded less than half of the timeout ago, they are recorded when
+ *    that time is over. So the last details get into the history, although no further heartbeat follows.
+ * 3. At most one heartbeat is on its way into the store, however slow the store is.
  *
  * @module
  */
@@ -18,12 +18,12 @@ export class Heartbeat {
   readonly #record: (at: number) => void;
   #beatAt = 0;
   #recordedAt = -Infinity;
-  /** Whether a beat is on its way into the store. */
+  /** Whether a heartbeat is on its way into the store. */
   #waiting = false;
   #silence: Timer | undefined;
   #next: Timer | undefined;
 
-  /** @param record Records what was told last. */
+  /** @param record Records the last details. */
   constructor(
     host: { readonly clock: Clock; readonly timers: Timers },
     timeoutMs = 2000,
@@ -34,7 +34,7 @@ export class Heartbeat {
     this.#record = record;
   }
 
-  /** An attempt begins: calls `silent` once nothing was heard of it for the timeout. */
+  /** An attempt begins. Calls `silent` once no heartbeat came for the timeout. */
   watch(silent: () => void): void {
     const { clock, timers } = this.#host;
     this.#beatAt = clock.now();
@@ -45,13 +45,17 @@ export class Heartbeat {
     wait();
   }
 
-  /** The attempt is alive. `told` says whether there is something new to record. */
-  beat(told: boolean): void {
+  /**
+   * The attempt is alive.
+   *
+   * @param hasDetails Whether there are new details to record.
+   */
+  beat(hasDetails: boolean): void {
     this.#beatAt = this.#host.clock.now();
-    if (told && this.#next === undefined) this.#tell();
+    if (hasDetails && this.#next === undefined) this.#recordDetails();
   }
 
-  #tell(): void {
+  #recordDetails(): void {
     const { clock, timers } = this.#host;
     const at = clock.now();
     let dueAt = this.#recordedAt + this.#timeoutMs / 2;
@@ -59,7 +63,7 @@ export class Heartbeat {
     if (at < dueAt) {
       this.#next = timers.set(dueAt, () => {
         this.#next = undefined;
-        this.#tell();
+        this.#recordDetails();
       });
       return;
     }
@@ -68,7 +72,7 @@ export class Heartbeat {
     this.#record(at);
   }
 
-  /** The beat that was on its way is stored. */
+  /** The heartbeat that was on its way is stored. */
   stored(): void {
     this.#waiting = false;
   }

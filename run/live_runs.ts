@@ -2,7 +2,7 @@
  * The runs that are live in an executor, and its subscription to the store.
  *
  * An append of another executor is noticed here: the store calls the listener, and the listener notifies the live run, whose
- * writer loads what is new, or whoever waits for a workflow that is not live here. Nothing is polled.
+ * writer loads what is new, or the callers that wait for a workflow that is not live here. Nothing is polled.
  *
  * 1. There is at most one live run for a workflow ID.
  * 2. The executor listens only while it needs to: while it has live runs, waits for a workflow, or makes runs live.

@@ -314,7 +314,7 @@ export class Replay {
   /**
    * Checks the conditions after workflow code has seen an event.
    *
-   * @returns Whether workflow code will run because of one: the turn goes on.
+   * @returns Whether workflow code will run because of one: the turn continues.
    */
   settleConditions(): boolean {
     let settled = false;

@@ -37,7 +37,7 @@ export class RetryingStore {
     return this.#retry(() => this.#port.list({ status: "running" }));
   }
 
-  /** Appends once: whoever appends must find out what became of it before the next try. */
+  /** Appends once: before the next try, the caller must find out what became of the first. */
   append(batch: AppendBatch): Promise<void> {
     try {
       const appended = this.#port.append(batch);
