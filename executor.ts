@@ -8,6 +8,8 @@
  * 2. A closed executor loses nothing: another one on the same store resumes its runs with `recover()`.
  * 3. Without live runs an executor holds nothing: no timer, no subscription, no pending task. A dormant run counts as live.
  *
+ * A third of this module are doc comments.
+ *
  * @example
  * ```ts
  * import { Executor, type WorkflowContext } from "@rockpool/workflow";

@@ -17,6 +17,9 @@
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
  *    wait of the code settles either.
  *
+ * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
+ * shields and the turn.
+ *
  * @module
  */
 

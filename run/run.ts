@@ -22,9 +22,16 @@
  *
  * 1. An event is applied, and the command it asks for performed, only after it is stored.
  * 2. At most one event that workflow code can notice is applied in a turn.
- * 3. The executor that stored a command performs it. After a replay the commands that are open in the history are performed
- *    here ("taken over"), once the store has confirmed nothing newer.
+ * 3. The executor that stored a command performs it. After a replay, the commands that are open in the history are performed
+ *    here: they are "taken over".
  * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
+ *
+ * An event comes by this way: `stored()` notes it and queues it; `#pump()` applies it when its turn has come; `endTurn()` is
+ * called when the microtasks of that turn have drained, and pumps again. A decision goes the other way: the replay calls
+ * `issued()`, `answered()`, `patched()` or `codeEnded()`, and `record()` gives an event to the writer.
+ *
+ * The module is longer than 500 lines: all phases share the same few fields, and a reader follows them in one place. The
+ * sections are: the start; events in; decisions out; deliveries and questions; children; the end; idle runs.
  *
  * @module
  */
@@ -220,7 +227,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#pump();
   }
 
-  /** Ends the wait for the start time or for a slot: the code may begin. */
+  /** Ends the wait for the start time or for a slot: the next phase is the one in which the code runs. */
   #leaveLine(): void {
     const phase = this.#phase;
     if (phase.name === "scheduled") {
@@ -237,11 +244,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
     if (!this.#live) return;
-    for (const event of events) this.#note(event, ours === events || ours.includes(event));
+    const own = ours === events ? undefined : new Set(ours);
+    for (const event of events) this.#note(event, own === undefined || own.has(event));
     for (const event of ours) this.#callHook(event);
     const last = events.at(-1);
     if (last !== undefined && finalStatus(last) !== undefined) return this.#finish(last);
-    for (const event of ours) if (isCommand(event)) this.#perform(event); // only now: all outcomes are noted
+    // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
+    for (const event of ours) if (isCommand(event)) this.#perform(event);
     this.#pump();
   }
 
@@ -283,7 +292,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.open && (this.#ending === undefined || command.outlivesRun);
   }
 
-  /** Applies stored events, up to the next one that workflow code can notice. */
+  /**
+   * Applies stored events, up to the next one that workflow code can notice: then a turn has begun, and `endTurn()` continues.
+   * Does nothing while the run waits for its start, while a turn is open, or after the replay was stopped.
+   */
   #pump(): void {
     try {
       while (this.#live && this.begun && !this.#replay.inTurn && !this.#replay.stopped) {
@@ -310,7 +322,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#pump();
   }
 
-  /** The code has seen every event that is known here. */
+  /** The code has seen every event that is known here: the replay is over, or the run may be at its end, or idle. */
   #caughtUp(): void {
     if (this.#phase.name === "replaying") this.#endReplay();
     else this.#takeOver();
@@ -319,6 +331,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.idle();
   }
 
+  /** The code is where the history ends. From now on the run writes, and performs commands. */
   #endReplay(): void {
     this.#replay.replaying = false;
     this.#phase = running;
@@ -365,6 +378,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Decisions out: from workflow code to the store
 
+  /** Brings an event into the store, unless the run takes no further events or its history is full. */
   record(event: WorkflowEvent): void {
     if (this.open && this.#fits(event)) this.#writer.record(event);
   }
@@ -416,7 +430,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.suspend(error);
   }
 
-  // Delivered events and questions
+  // Deliveries and questions
 
   post(event: WorkflowEvent): Promise<boolean> {
     if (!this.open || !this.#fits(event)) return Promise.resolve(false);
