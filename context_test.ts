@@ -26,7 +26,7 @@ Deno.test("DeepReadonly makes objects, arrays and tuples readonly, with everythi
   assertType<Same<DeepReadonly<string[]>, readonly string[]>>();
   assertType<Same<DeepReadonly<number[][]>, readonly (readonly number[])[]>>();
   assertType<Same<DeepReadonly<[number, string[]]>, readonly [number, readonly string[]]>>();
-  assertType<Same<DeepReadonly<[a: number, b?: string[]]>, readonly [a: number, b?: readonly string[] | undefined]>>();
+  assertType<Same<DeepReadonly<[a: number, b?: string[]]>, readonly [a: number, b?: readonly string[]]>>();
   assertType<Same<DeepReadonly<[string, ...number[][]]>, readonly [string, ...(readonly number[])[]]>>();
   assertType<DeepReadonly<MutableOrder> extends Order ? true : false>();
   assertType<DeepReadonly<Order> extends Order ? true : false>();
