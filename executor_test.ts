@@ -936,6 +936,11 @@ Deno.test("Executor refuses bad options", () => {
   );
   const store = new InMemoryStore();
   assertThrows(
+    create({ hooks: { workflowComplete: () => {} } }),
+    TypeError,
+    'Cannot create an executor: "hooks" has no option "workflowComplete"; did you mean "workflowCompleted"?',
+  );
+  assertThrows(
     create({ store, workflows: { a: 1 } }),
     TypeError,
     '"workflows.a" must be a function, got 1',

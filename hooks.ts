@@ -153,8 +153,12 @@ export const hookNames = {
   update_completed: "updateCompleted",
 } as const satisfies Record<WorkflowEvent["type"], string>;
 
-/** The names of all hooks. The keys of an object do not contain the methods of its class. */
-const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<keyof Hooks>(hookNames)
+/**
+ * The names of all hooks. The keys of an object do not contain the methods of its class.
+ *
+ * @internal
+ */
+export const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<keyof Hooks>(hookNames)
   .concat("workflowReplayed");
 
 /**

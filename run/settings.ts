@@ -6,7 +6,7 @@
  */
 
 import { type Clock, systemClock, systemRandom } from "../clock.ts";
-import type { ErrorReporter } from "../hooks.ts";
+import { allHooks, type ErrorReporter } from "../hooks.ts";
 import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
 import type { WorkflowStore } from "../types.ts";
@@ -24,6 +24,7 @@ import {
   checkText,
   invalid,
 } from "../util/check.ts";
+import { isPlain } from "../util/show.ts";
 import { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
 import type { RunSettings, Stamp } from "./environment.ts";
@@ -60,6 +61,11 @@ const executorOptions: Record<keyof ExecutorOptions, true> = {
   random: true,
   newRunId: true,
 };
+
+/** The names of all hooks. */
+function hookOptions(): Record<string, true> {
+  return Object.fromEntries(allHooks.map((name) => [name, true]));
+}
 
 const defaultStoreRetry: RetryPolicy = { maxAttempts: 5, initialIntervalMs: 50 };
 
@@ -104,6 +110,10 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkFunction("onError", onError, action);
   if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
   middleware.forEach((one, i) => checkFunction(`middleware[${i}]`, one, action));
+  if (hooks !== undefined) {
+    checkObject("hooks", hooks, action);
+    if (isPlain(hooks)) checkOptions(hooks, hookOptions(), action, undefined, "hooks"); // a class may have other members
+  }
   checkObject("workflows", workflows, action);
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
