@@ -155,7 +155,7 @@ function complaints(file: string, source: string): string[] {
         if (/^new Date(\(\))?$/.test(text) && file !== "clock.ts") report(node, `calls ${text}`);
       },
       Program(node) {
-        if (!/^(\w+\/)?mod.ts$/.test(file)) return;
+        if (!/^(\w+\/)*mod\.ts$/.test(file)) return;
         for (const statement of node.body) {
           const isReExport = statement.type.startsWith("Export") &&
             "source" in statement && statement.source;
