@@ -44,6 +44,31 @@ export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
 }
 
+/** The work of the executor that performs an activity. */
+class Work {
+  readonly run: ActivityRun;
+  /** The attempt that runs. */
+  attempt: Attempt | undefined = undefined;
+  /** How many attempts were started, in all processes. */
+  attempts: number;
+  /** No further attempt starts here. */
+  done = false;
+  lastError: unknown;
+  attemptTimer: Timer | undefined = undefined;
+  totalTimer: Timer | undefined = undefined;
+  retryTimer: Timer | undefined = undefined;
+  heartbeat: Heartbeat | undefined = undefined;
+  /** The place in the line for a slot. */
+  ticket: Ticket | undefined = undefined;
+  onIdle: (() => void) | undefined = undefined;
+
+  constructor(run: ActivityRun, attempts: number, lastFailure: ErrorRecord | undefined) {
+    this.run = run;
+    this.attempts = attempts;
+    this.lastError = lastFailure === undefined ? undefined : fromErrorRecord(lastFailure);
+  }
+}
+
 /** A function that runs as an activity. */
 type Body = (input: never, context: ActivityContext) => unknown;
 
@@ -61,22 +86,8 @@ export class ActivityCommand extends Command {
   #retryAt: number | undefined;
   /** The details of the last heartbeat. */
   heartbeatDetails: unknown = undefined;
-  /** The run, while this executor performs the activity. */
-  #run: ActivityRun | undefined;
-  /** The attempt that runs. */
-  #attempt: Attempt | undefined;
-  /** The attempts that were started. */
-  #attempts = 0;
-  /** No further attempt starts here. */
-  #done = false;
-  #lastError: unknown;
-  #attemptTimer: Timer | undefined;
-  #totalTimer: Timer | undefined;
-  #retryTimer: Timer | undefined;
-  #heartbeat: Heartbeat | undefined;
-  /** The place in the line for a slot. */
-  #ticket: Ticket | undefined;
-  #onIdle: (() => void) | undefined;
+  /** What this executor does for the activity; `undefined` while it does not perform it. */
+  #work: Work | undefined;
 
   constructor(caller: Caller, name: string, input: unknown, body: Body, options: ActivityOptions, internal = false) {
     super(caller, name);
@@ -91,12 +102,12 @@ export class ActivityCommand extends Command {
   }
 
   override stored(event: WorkflowEvent, ours: boolean): void {
-    if (event.type === "activity_heartbeat") return this.#heartbeat?.stored();
+    if (event.type === "activity_heartbeat") return this.#work?.heartbeat?.stored();
     if (event.type !== "activity_attempt_failed") return;
     this.#noteFailure(event);
     if (ours) this.#retry(event.retryAt);
     // Our own attempt failed as well, and its failure is not stored: the other executor starts the next attempt.
-    else if (this.performed && this.#attempt === undefined && this.#attempts <= event.attempt) this.#leave();
+    else if (this.#work?.attempt === undefined && this.#attempts <= event.attempt) this.#leave();
   }
 
   override seen(event: WorkflowEvent): void {
@@ -122,17 +133,19 @@ export class ActivityCommand extends Command {
   }
 
   override get performed(): boolean {
-    return this.#run !== undefined;
+    return this.#work !== undefined;
+  }
+
+  /** The attempts that were started, as far as this executor knows. */
+  get #attempts(): number {
+    return this.#work?.attempts ?? this.#failedAttempts;
   }
 
   override perform(run: ActivityRun, again: boolean): void {
-    this.#run = run;
-    this.#done = false;
-    this.#attempts = this.#failedAttempts;
-    if (this.#lastFailure !== undefined) this.#lastError = fromErrorRecord(this.#lastFailure);
+    const work = this.#work = new Work(run, this.#failedAttempts, this.#lastFailure);
     const { totalTimeoutMs, atMostOnce } = this.#options;
     if (totalTimeoutMs !== undefined) {
-      this.#totalTimer = run.environment.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
+      work.totalTimer = run.environment.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
         const error = this.#timeout(totalTimeoutMs, "in all");
         this.#endAttempt(error);
         this.#fail(error);
@@ -144,7 +157,7 @@ export class ActivityCommand extends Command {
   }
 
   override stop(reason: unknown): void {
-    if (this.#run === undefined) return;
+    if (this.#work === undefined) return;
     this.#endAttempt(reason);
     this.#finish();
   }
@@ -152,21 +165,22 @@ export class ActivityCommand extends Command {
   /** Another executor performs the activity from now on. */
   #leave(): void {
     this.stop(undefined);
-    this.#run = undefined;
+    this.#work = undefined;
   }
 
   override drain(): Promise<void> | undefined {
-    if (!this.performed) return undefined;
-    this.#done = true;
-    this.#run!.environment.timing.timers.clear(this.#retryTimer);
-    this.#ticket?.cancel();
-    return this.#attempt === undefined ? undefined : new Promise((resolve) => this.#onIdle = resolve);
+    const work = this.#work;
+    if (work === undefined) return undefined;
+    work.done = true;
+    work.run.environment.timing.timers.clear(work.retryTimer);
+    work.ticket?.cancel();
+    return work.attempt === undefined ? undefined : new Promise((resolve) => work.onIdle = resolve);
   }
 
   override wait(now: number): Wait {
     const { name } = this;
     const attempt = this.#failedAttempts + 1;
-    if (this.#attempt !== undefined) return { type: "activity", name, attempt, status: "running" };
+    if (this.#work?.attempt !== undefined) return { type: "activity", name, attempt, status: "running" };
     const retryAt = this.#retryAt ?? now;
     if (retryAt <= now) return { type: "activity", name, attempt, status: "queued" };
     return { type: "activity", name, attempt, status: "retrying", retryAt };
@@ -174,33 +188,36 @@ export class ActivityCommand extends Command {
 
   /** Starts the next attempt when it is due. */
   #retry(dueAt: number): void {
-    if (this.#done || !this.performed) return;
-    this.#retryTimer = this.#run!.environment.timing.timers.set(dueAt, () => this.#start());
+    const work = this.#work;
+    if (work === undefined || work.done) return;
+    work.retryTimer = work.run.environment.timing.timers.set(dueAt, () => this.#start());
   }
 
   /** The process of the only attempt died. */
   #interrupt(): void {
     const why = "it had started when its executor stopped, and it was asked to run at most once";
-    this.#attempts++;
+    this.#work!.attempts++;
     this.#fail(new WorkflowError("activity_interrupted", `${cannot("run activity", this.name)} again: ${why}`));
   }
 
   /** Starts an attempt as soon as there is a slot for it. */
   #start(): void {
-    const { environment: { activities: { slots } }, runId } = this.#run!;
+    const work = this.#work!;
+    const { environment: { activities: { slots } }, runId } = work.run;
     if (slots !== undefined) {
-      this.#ticket = slots.take(runId, () => {
-        this.#ticket = undefined;
+      work.ticket = slots.take(runId, () => {
+        work.ticket = undefined;
         this.#startAttempt();
       });
-      if (this.#ticket !== undefined) return;
+      if (work.ticket !== undefined) return;
     }
     this.#startAttempt();
   }
 
   #startAttempt(): void {
-    const run = this.#run!;
-    const attempt = this.#attempt = new Attempt(++this.#attempts, this, run);
+    const work = this.#work!;
+    const { run } = work;
+    const attempt = work.attempt = new Attempt(++work.attempts, this, run);
     const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run.environment;
     if (!this.#internal) turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = this.#options;
@@ -210,7 +227,7 @@ export class ActivityCommand extends Command {
       });
     }
     if (timeoutMs !== undefined) {
-      this.#attemptTimer = timers.set(clock.now() + timeoutMs, () => {
+      work.attemptTimer = timers.set(clock.now() + timeoutMs, () => {
         this.#attemptTimedOut(timeoutMs, `in attempt ${attempt.attempt}`);
       });
     }
@@ -233,27 +250,28 @@ export class ActivityCommand extends Command {
   }
 
   get #beats(): Heartbeat {
-    return this.#heartbeat ??= new Heartbeat(this.#run!.environment.timing, this.#options.heartbeatTimeoutMs, (at) => {
+    const work = this.#work!;
+    return work.heartbeat ??= new Heartbeat(work.run.environment.timing, this.#options.heartbeatTimeoutMs, (at) => {
       const { seq, heartbeatDetails: details } = this;
-      this.#run!.record(Object.freeze({ type: "activity_heartbeat", at, seq, attempt: this.#attempts, details }));
+      this.#record({ type: "activity_heartbeat", at, seq, attempt: work.attempts, details });
     });
   }
 
   /** A heartbeat of an attempt. */
   beat(attempt: Attempt, details: unknown): void {
-    if (attempt !== this.#attempt) return attempt.signal.throwIfAborted();
+    if (attempt !== this.#work?.attempt) return attempt.signal.throwIfAborted();
     const hasDetails = details !== undefined;
     if (hasDetails) this.heartbeatDetails = this.#toStored(details, "heartbeat of activity");
     this.#beats.beat(hasDetails);
   }
 
   #toStored(value: unknown, what: string): unknown {
-    return toStored(value, what, this.name, this.#run!.started.maxPayloadBytes);
+    return toStored(value, what, this.name, this.#work!.run.started.maxPayloadBytes);
   }
 
   /** An attempt returned. A late result is dropped. */
   #completed(attempt: Attempt, value: unknown): void {
-    if (attempt !== this.#attempt) return;
+    if (attempt !== this.#work?.attempt) return;
     this.#endAttempt();
     let result: unknown;
     try {
@@ -268,7 +286,7 @@ export class ActivityCommand extends Command {
 
   /** An attempt threw. A late failure is dropped. */
   #failed(attempt: Attempt, error: unknown): void {
-    if (attempt !== this.#attempt) return;
+    if (attempt !== this.#work?.attempt) return;
     this.#endAttempt();
     this.#failAttempt(error);
   }
@@ -281,7 +299,7 @@ export class ActivityCommand extends Command {
 
   /** An attempt failed and has ended: another one follows if the retry policy says so. */
   #failAttempt(error: unknown): void {
-    this.#lastError = error;
+    this.#work!.lastError = error;
     const delayMs = this.#delayMs(error);
     if (delayMs === null) return this.#fail(error);
     if (this.#failedAttempts >= this.#attempts) return this.#leave(); // another executor stored this failure
@@ -312,18 +330,18 @@ export class ActivityCommand extends Command {
   }
 
   get #now(): number {
-    return this.#run!.environment.timing.clock.now();
+    return this.#work!.run.environment.timing.clock.now();
   }
 
   #record(event: WorkflowEvent): void {
-    this.#run!.record(Object.freeze(event));
+    this.#work!.run.record(Object.freeze(event));
   }
 
   /** The delay before the next attempt; `null` if there is none. */
   #delayMs(error: unknown): number | null {
     const { retry } = this.#options;
     if (retry === undefined) return null;
-    const { random, report } = this.#run!.environment.activities;
+    const { random, report } = this.#work!.run.environment.activities;
     try {
       return retryDelayMs(retry, { attempt: this.#attempts, error, random: random() });
     } catch (thrown) {
@@ -334,32 +352,35 @@ export class ActivityCommand extends Command {
 
   #timeout(timeoutMs: number, where: string): TimeoutError {
     const message = `Activity ${show(this.name)} timed out after ${timeoutMs} ms ${where}`;
-    return new TimeoutError(message, timeoutMs, this.#lastError === undefined ? undefined : { cause: this.#lastError });
+    const { lastError } = this.#work!;
+    return new TimeoutError(message, timeoutMs, lastError === undefined ? undefined : { cause: lastError });
   }
 
   /** Ends the running attempt, if there is one, or its wait for a slot. */
   #endAttempt(abortReason?: unknown): void {
-    const { timing: { timers, turns }, activities: { slots } } = this.#run!.environment;
-    if (this.#attemptTimer !== undefined) timers.clear(this.#attemptTimer);
-    this.#attemptTimer = undefined;
-    this.#heartbeat?.end();
-    this.#ticket?.cancel();
-    this.#ticket = undefined;
-    const attempt = this.#attempt;
+    const work = this.#work!;
+    const { timing: { timers, turns }, activities: { slots } } = work.run.environment;
+    if (work.attemptTimer !== undefined) timers.clear(work.attemptTimer);
+    work.attemptTimer = undefined;
+    work.heartbeat?.end();
+    work.ticket?.cancel();
+    work.ticket = undefined;
+    const { attempt } = work;
     if (attempt === undefined) return;
-    this.#attempt = undefined;
+    work.attempt = undefined;
     slots?.release();
     if (!this.#internal) turns.endActivity();
-    this.#onIdle?.();
+    work.onIdle?.();
     if (abortReason !== undefined) attempt.abort(abortReason);
   }
 
   /** No further attempt starts. */
   #finish(): void {
-    this.#done = true;
-    const { timers } = this.#run!.environment.timing;
-    if (this.#totalTimer !== undefined) timers.clear(this.#totalTimer);
-    if (this.#retryTimer !== undefined) timers.clear(this.#retryTimer);
+    const work = this.#work!;
+    work.done = true;
+    const { timers } = work.run.environment.timing;
+    if (work.totalTimer !== undefined) timers.clear(work.totalTimer);
+    if (work.retryTimer !== undefined) timers.clear(work.retryTimer);
   }
 }
 

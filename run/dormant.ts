@@ -99,8 +99,6 @@ export class DormantRun implements LiveRun {
   readonly begun: boolean;
   readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  /** Puts the run that returned in the place of this one. */
-  readonly #returned: (run: Run) => void;
   /** How many events the run knew. */
   #length: number;
   readonly #children: readonly number[];
@@ -109,7 +107,7 @@ export class DormantRun implements LiveRun {
   #return: Return | undefined;
   #suspended: { readonly error: unknown } | undefined;
 
-  constructor(environment: RunEnvironment, run: LiveRun, state: DormantState, returned: (run: Run) => void) {
+  constructor(environment: RunEnvironment, run: LiveRun, state: DormantState) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.workflowName = run.workflowName;
@@ -117,7 +115,6 @@ export class DormantRun implements LiveRun {
     this.parent = run.parent;
     this.begun = state.begun;
     this.#environment = environment;
-    this.#returned = returned;
     this.#workflow = state.workflow;
     this.#length = state.historyLength;
     this.#children = state.children;
@@ -245,7 +242,7 @@ export class DormantRun implements LiveRun {
     this.chain.wasDormant = true;
     const known = status === "running" ? history.slice(0, this.#length) : history;
     const run = new Run(this.#environment, this.#workflow, this, known, true, this.chain);
-    this.#returned(run);
+    this.#environment.lifecycle.returned(run);
     if (status !== "running") run.stored([endOf(state)], []);
     else run.start();
     const { changed, calls } = this.#return!;

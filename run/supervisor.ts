@@ -63,7 +63,7 @@ export class Supervisor {
       clock,
       turns,
       dormantAfterMs,
-      (run, state) => liveRuns.set(new DormantRun(this.environment, run, state, (back) => liveRuns.set(back))),
+      (run, state) => liveRuns.set(new DormantRun(this.environment, run, state)),
     );
     this.environment = {
       store,
@@ -83,6 +83,7 @@ export class Supervisor {
       },
       lifecycle: {
         idle: dormancy && ((run) => dormancy.idle(run)),
+        returned: (run) => liveRuns.set(run),
         ended: (run) => {
           dormancy?.forget(run);
           liveRuns.delete(run);
