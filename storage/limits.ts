@@ -65,8 +65,8 @@ const OPTIONS: Readonly<Record<keyof InMemoryStoreOptions, true>> = {
 
 export class Limits {
   readonly clock: Clock;
+  readonly maxEventsPerWorkflow: number;
   readonly #maxWorkflows: number;
-  readonly #maxEventsPerWorkflow: number;
   readonly #finishedTtlMs: number;
   readonly #evicts: boolean;
 
@@ -83,7 +83,7 @@ export class Limits {
     }
     this.clock = clock;
     this.#maxWorkflows = maxWorkflows ?? Infinity;
-    this.#maxEventsPerWorkflow = maxEventsPerWorkflow ?? Infinity;
+    this.maxEventsPerWorkflow = maxEventsPerWorkflow ?? Infinity;
     this.#finishedTtlMs = finishedTtlMs ?? Infinity;
     this.#evicts = whenFull === "evict";
   }
@@ -111,10 +111,9 @@ export class Limits {
     return oldest.finishedAt <= this.clock.now() - this.#finishedTtlMs ? oldest : undefined;
   }
 
-  /** @throws {WorkflowError} With code `capacity_exceeded` if a history of this length is too long. */
-  checkLength(length: number, action: string, workflowId: string): void {
-    if (length <= this.#maxEventsPerWorkflow) return;
-    const why = `its history would have ${length} events, "maxEventsPerWorkflow" is ${this.#maxEventsPerWorkflow}`;
-    throw new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
+  /** The error for a history that is longer than `maxEventsPerWorkflow`. */
+  tooLong(length: number, action: string, workflowId: string): WorkflowError {
+    const why = `its history would have ${length} events, "maxEventsPerWorkflow" is ${this.maxEventsPerWorkflow}`;
+    return new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
   }
 }
