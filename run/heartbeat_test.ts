@@ -19,7 +19,7 @@ function heedless(clock: VirtualClock): Clock {
   return { now: () => clock.now(), setTimer: (dueAt, callback) => clock.setTimer(dueAt, callback) };
 }
 
-Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and its silence fails it", async () => {
+Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and the attempt times out without it", async () => {
   const aborted: string[] = [];
   const opened = gate();
   const beats = async (_: unknown, context: ActivityContext) => {
@@ -51,7 +51,7 @@ Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and its silence f
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() is recorded at most twice in its timeout, and what was told last always", async () => {
+Deno.test("ActivityContext.heartbeat() records details at most twice per timeout, and always the last ones", async () => {
   const talks = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 500; i++) {
       context.heartbeat(i);
@@ -72,7 +72,7 @@ Deno.test("ActivityContext.heartbeat() is recorded at most twice in its timeout,
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a second, and fails nobody", async () => {
+Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a second and fails no attempt", async () => {
   const talks = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 5; i++) {
       context.heartbeat(i);
@@ -90,7 +90,7 @@ Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a seco
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() records nothing when it has nothing to tell, and keeps what was told", async () => {
+Deno.test("ActivityContext.heartbeat() without details records nothing and keeps the earlier details", async () => {
   const seen: unknown[] = [];
   const talks = (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
@@ -106,7 +106,7 @@ Deno.test("ActivityContext.heartbeat() records nothing when it has nothing to te
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a slow store", async () => {
+Deno.test("ActivityContext.heartbeat() has one event in flight when the store is slow", async () => {
   const store = new FaultyStore();
   const opened = gate();
   const sizes: number[] = [];
@@ -138,7 +138,7 @@ Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a 
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails are the newest, whatever of them is stored when", async () => {
+Deno.test("ActivityContext.heartbeatDetails are the newest of the failed attempt", async () => {
   const seen: unknown[] = [];
   const talks = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
@@ -155,7 +155,7 @@ Deno.test("ActivityContext.heartbeatDetails are the newest, whatever of them is 
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow is behind with what is stored", async () => {
+Deno.test("ActivityContext.heartbeatDetails are the newest when the workflow is behind its history", async () => {
   const seen: unknown[] = [];
   const opened = gate();
   const talks = async (_: unknown, context: ActivityContext) => {
@@ -183,7 +183,7 @@ Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next one after a restart between them", async () => {
+Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next one after a restart", async () => {
   const seen: unknown[] = [];
   const talks = (_: unknown, context: ActivityContext) => {
     seen.push([context.attempt, context.heartbeatDetails]);
@@ -208,7 +208,7 @@ Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next o
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails told last reach the attempt after a crash, although they were not recorded at once", async () => {
+Deno.test("ActivityContext.heartbeatDetails reach the attempt after a crash when they were not recorded at once", async () => {
   const seen: unknown[] = [];
   const talks = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
@@ -230,7 +230,7 @@ Deno.test("ActivityContext.heartbeatDetails told last reach the attempt after a 
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeat() records nothing of an attempt whose failure somebody else has stored", async () => {
+Deno.test("ActivityContext.heartbeat() records nothing for an attempt whose failure another executor stored", async () => {
   const ends = [gate(), gate()];
   const attempts: ActivityContext[] = [];
   const talks = async (_: unknown, context: ActivityContext) => {
@@ -262,7 +262,7 @@ Deno.test("ActivityContext.heartbeat() records nothing of an attempt whose failu
   await Promise.all([executor.close(), second.close()]);
 });
 
-Deno.test("ActivityContext.heartbeat() leaves no timer behind, however the attempt ends", async () => {
+Deno.test("ActivityContext.heartbeat() leaves no timer when the attempt ends", async () => {
   const { executor, clock } = setUp();
   const ends = (fail: boolean) => (_: unknown, context: ActivityContext) => {
     context.heartbeat(1);
@@ -294,7 +294,7 @@ Deno.test("ActivityContext.heartbeat() does nothing after the attempt has return
   await executor.close();
 });
 
-Deno.test("ActivityOptions.heartbeatTimeoutMs counts anew in the next attempt and after a restart", async () => {
+Deno.test("ActivityOptions.heartbeatTimeoutMs starts again in the next attempt and after a restart", async () => {
   const never = () => new Promise(() => {});
   const work = (ctx: Ctx) =>
     ctx.executeActivity(never, undefined, {
@@ -322,7 +322,7 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs counts anew in the next attempt an
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails reach the attempt after a restart", async () => {
+Deno.test("ActivityContext.heartbeatDetails reach the repeated attempt after a restart", async () => {
   const never = gate();
   const started: unknown[] = [];
   const copies = async (_: unknown, context: ActivityContext) => {
@@ -349,7 +349,7 @@ Deno.test("ActivityContext.heartbeatDetails reach the attempt after a restart", 
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeat() throws what cannot be stored, and why nobody waits any more", async () => {
+Deno.test("ActivityContext.heartbeat() throws when details cannot be stored and when the attempt was cancelled", async () => {
   const thrown: string[] = [];
   const opened = gate();
   const late = async (_: unknown, context: ActivityContext) => {
@@ -379,7 +379,7 @@ Deno.test("ActivityContext.heartbeat() throws what cannot be stored, and why nob
   await executor.close();
 });
 
-Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats", async () => {
+Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never calls heartbeat()", async () => {
   const { executor, clock } = setUp();
   const handle = await executor.execute((ctx: Ctx) =>
     ctx.executeActivity(() => new Promise(() => {}), undefined, { name: "dead", heartbeatTimeoutMs: 50 })
@@ -391,7 +391,7 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() refuses details that are too large, and keeps those before", async () => {
+Deno.test("ActivityContext.heartbeat() refuses details that are too large and keeps the earlier ones", async () => {
   const talks = (_: unknown, context: ActivityContext) => {
     if (context.attempt > 1) return context.heartbeatDetails;
     context.heartbeat("small");

@@ -31,7 +31,7 @@ Deno.test("Turns.begin() ends the turn when all microtasks have drained", async 
   assertEquals(log, ["drained", "end"]);
 });
 
-Deno.test("Turns.begin() ends all turns in one hop, in order", async () => {
+Deno.test("Turns.begin() ends all turns in order in one macrotask", async () => {
   const { turns, log } = setUp();
   for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
   await setImmediate();
@@ -39,7 +39,7 @@ Deno.test("Turns.begin() ends all turns in one hop, in order", async () => {
   await pass();
 });
 
-Deno.test("Turns.begin() gives a turn that begins in another's end a hop of its own", async () => {
+Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrotask", async () => {
   const { turns, log } = setUp();
   const second = { endTurn: () => log.push("second") };
   turns.begin({
@@ -53,7 +53,7 @@ Deno.test("Turns.begin() gives a turn that begins in another's end a hop of its 
   assertEquals(log, ["hold", "first", "microtask", "second", "release"]);
 });
 
-Deno.test("Turns holds the clock once while there is work, and releases it one hop after the last", async () => {
+Deno.test("Turns.enter() and leave() hold the clock while there is work and release it in a later macrotask", async () => {
   const { turns, log } = setUp();
   turns.enter();
   turns.enter();
@@ -66,7 +66,7 @@ Deno.test("Turns holds the clock once while there is work, and releases it one h
   assertEquals(log, ["hold", "release"]);
 });
 
-Deno.test("Turns tells the clock its own work from activities, and holds it one hop after the last of both", async () => {
+Deno.test("Turns.beginActivity() and endActivity() hold the clock separately from the work of the executor", async () => {
   const log: string[] = [];
   const note = (what: string) => (working?: boolean) => void log.push(working ? `${what} working` : what);
   const turns = new Turns({ now: () => 0, setTimer: () => () => {}, hold: note("hold"), release: note("release") });
@@ -78,7 +78,7 @@ Deno.test("Turns tells the clock its own work from activities, and holds it one 
   assertEquals(log, ["hold", "hold working", "release", "ended", "release working"]);
 });
 
-Deno.test("Turns keeps holding the clock when work begins in the hop after the last", async () => {
+Deno.test("Turns.enter() keeps holding the clock when it is called before the release", async () => {
   const { turns, log } = setUp();
   turns.enter();
   turns.leave();
@@ -92,7 +92,7 @@ Deno.test("Turns keeps holding the clock when work begins in the hop after the l
   assertEquals(log, ["hold", "release"]);
 });
 
-Deno.test("Turns lets those speak first who waited for the last work", async () => {
+Deno.test("Turns.leave() lets callers that wait for the work run before the clock is released", async () => {
   const { turns, log } = setUp();
   turns.enter();
   const waiting = (async () => {
@@ -108,7 +108,7 @@ Deno.test("Turns lets those speak first who waited for the last work", async () 
   await pass();
 });
 
-Deno.test("Turns holds the clock again after it was released", async () => {
+Deno.test("Turns.enter() holds the clock again after it was released", async () => {
   const { turns, log } = setUp();
   for (let i = 0; i < 2; i++) {
     turns.enter();
@@ -118,7 +118,7 @@ Deno.test("Turns holds the clock again after it was released", async () => {
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
 
-Deno.test("Turns can be entered while the clock is released", async () => {
+Deno.test("Turns.enter() can be called while the clock is being released", async () => {
   const { turns, log, clock } = setUp();
   clock.release = () => {
     log.push("release");
@@ -157,7 +157,7 @@ Deno.test("Turns works with a clock that cannot be held", async () => {
   assertEquals(ended, 3);
 });
 
-Deno.test("Turns is not stopped by timers that are replaced later", async () => {
+Deno.test("Turns.begin() ends the turn when globalThis.setImmediate is replaced later", async () => {
   const { turns, log } = setUp();
   const globals = globalThis as { setImmediate?: unknown };
   const real = globals.setImmediate;
@@ -171,7 +171,7 @@ Deno.test("Turns is not stopped by timers that are replaced later", async () => 
   assertEquals(log, ["hold", "end", "release"]);
 });
 
-Deno.test("Turns takes one hop for all turns that end together", async () => {
+Deno.test("Turns.begin() ends turns of one macrotask without draining microtasks between them", async () => {
   const { turns } = setUp();
   const log: string[] = [];
   const endTurn = () => {

@@ -336,7 +336,7 @@ class Run {
   }
 }
 
-Deno.test("RWLock behaves as its model in 200,000 random steps", async () => {
+Deno.test("RWLock agrees with its model in 200,000 random steps", async () => {
   const done = new Map<string, number>();
   for (const seed of SEEDS) {
     const run = new Run(seed);

@@ -7,7 +7,7 @@ import { gate, macrotasks, ofType, settle, setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-Deno.test("ExecutorOptions.maxConcurrentActivities is never exceeded, and everybody is served", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities limits the attempts that run at once, and every activity runs", async () => {
   const random = seeded(5);
   let running = 0;
   let most = 0;
@@ -32,7 +32,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities is never exceeded, and everyb
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets runs take turns, and keeps the order within a run", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities alternates between runs and keeps the order within a run", async () => {
   const order: string[] = [];
   const work = (name: string) => void order.push(name);
   const first = gate();
@@ -53,7 +53,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets runs take turns, and kee
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave the line, and frees what times out", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities frees the place of a cancelled activity and the slot of a timed-out attempt", async () => {
   const ran: string[] = [];
   const { executor, clock } = setUp({ maxConcurrentActivities: 1 });
   const stuck = await executor.execute(
@@ -73,7 +73,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave t
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served, whatever ends an attempt, restarts included", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities is kept when attempts fail, time out or are cancelled, and after restarts", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seeded(seed);
     const limit = 1 + Math.floor(random() * 4);
@@ -120,7 +120,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the attempt's begin, totalTimeoutMs from the call", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the attempt and totalTimeoutMs from the call", async () => {
   const opened = gate();
   let runs = 0;
   const quick = () => void runs++;
@@ -142,7 +142,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the att
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while somebody in the line could run", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities holds a virtual clock while a queued activity can run", async () => {
   const times: number[] = [];
   const { executor, clock } = setUp({ maxConcurrentActivities: 2 });
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -157,7 +157,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while someb
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities leaves who waits to the next executor, which runs it once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities leaves queued activities to the next executor, which runs each once", async () => {
   const ran: number[] = [];
   const work = async (n: number) => {
     ran.push(n);
@@ -177,7 +177,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities leaves who waits to the next 
   await next.executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities takes many that end at once without using up the stack", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities does not overflow the stack when many activities end at once", async () => {
   const { executor } = setUp({ maxConcurrentActivities: 1 });
   const handle = await executor.execute((ctx: Ctx) =>
     Promise.all(Array.from({ length: 20_000 }, (_, n) => ctx.executeActivity((n: number) => n, n)))
@@ -194,7 +194,7 @@ Deno.test("Executor() refuses a bad maxConcurrentActivities", () => {
   );
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities begins nothing of the line while the executor drains", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities starts no queued activity while the executor drains", async () => {
   const opened = gate();
   const ran: number[] = [];
   const work = async (n: number) => {

@@ -44,7 +44,7 @@ const workflows = { double, family, patient };
 const types = (history: readonly WorkflowEvent[], prefix: string) =>
   typesOf(history).filter((type) => type.startsWith(prefix));
 
-Deno.test("WorkflowContext.executeChild() runs a workflow of its own, with a history and an ID", async () => {
+Deno.test("WorkflowContext.executeChild() runs a workflow with its own history and ID", async () => {
   done.length = 0;
   const { executor, store } = setUp({ workflows });
   const handle = await executor.execute(family, { id: "a", input: [1, 2] });
@@ -88,7 +88,7 @@ Deno.test("WorkflowContext.executeChild() throws what the child throws", async (
   await executor.close();
 });
 
-Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running workflow that is not its child", async () => {
+Deno.test("WorkflowContext.executeChild() fails when its ID belongs to a running workflow that is not its child", async () => {
   const { executor } = setUp({ workflows });
   await executor.execute(patient, { id: "taken" });
   const handle = await executor.execute(
@@ -100,7 +100,7 @@ Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running
   await executor.close();
 });
 
-Deno.test("WorkflowContext.executeChild() gives the child a timeout of its own", async () => {
+Deno.test("WorkflowContext.executeChild() gives the child its own timeout", async () => {
   const { executor } = setUp({ workflows });
   const handle = await executor.execute(
     (ctx: Ctx) => ctx.executeChild(patient, undefined, { timeoutMs: 50 }).catch((error) => [error.name, ctx.now()]),
@@ -127,7 +127,7 @@ Deno.test("ChildHandle.signal() and cancel() reach the child", async () => {
   await executor.close();
 });
 
-Deno.test("Executor.cancel() of a parent reaches its children, which may clean up", async () => {
+Deno.test("Executor.cancel() of a parent cancels its children, which can clean up", async () => {
   done.length = 0;
   const { executor, store } = setUp({ workflows });
   const handle = await executor.execute((ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "child" }), {
@@ -186,7 +186,7 @@ Deno.test("Executor.query() does not start children when it replays a run", asyn
   assert(await store.load("child") === before);
 });
 
-Deno.test("WorkflowContext.startChild() survives a death of the process anywhere", async () => {
+Deno.test("WorkflowContext.startChild() survives a process crash at any step", async () => {
   for (const deaths of [1, 3]) {
     const { points, undisturbed } = await crashTest(family, { id: "a", input: [1, 2], workflows: { double }, deaths });
     const { result, state, states } = undisturbed;
@@ -195,7 +195,7 @@ Deno.test("WorkflowContext.startChild() survives a death of the process anywhere
   }
 });
 
-Deno.test("Executor.cancel() of a parent reaches its child over a death of the process anywhere", async () => {
+Deno.test("Executor.cancel() of a parent cancels its child after a process crash at any step", async () => {
   const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
   for (const deaths of [1, 3]) {
     const options = { id: "a", workflows: { patient }, cancel: { atMs: 10 }, deaths };
@@ -205,7 +205,7 @@ Deno.test("Executor.cancel() of a parent reaches its child over a death of the p
   }
 });
 
-Deno.test("Executor.recover() goes on with a parent whose child is driven by another executor", async () => {
+Deno.test("Executor.recover() resumes a parent whose child runs in another executor", async () => {
   const { executor, store, clock } = setUp({ workflows });
   const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
   await executor.execute(parent, { id: "a" });
@@ -243,7 +243,7 @@ Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", asyn
   await executor.close();
 });
 
-Deno.test("Executor.recover() goes on with a parent and with its child", async () => {
+Deno.test("Executor.recover() resumes a parent and its child", async () => {
   const { executor, store, clock } = setUp({ workflows });
   const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
   const handle = await executor.execute(parent, { id: "a" });
@@ -259,7 +259,7 @@ Deno.test("Executor.recover() goes on with a parent and with its child", async (
   await next.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting for the child that it waits for", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows does not block a parent that waits for its child", async () => {
   done.length = 0;
   const { executor } = setUp({ workflows, maxConcurrentWorkflows: 1 });
   const handle = await executor.execute(family, { id: "a", input: [1, 2] });
@@ -289,7 +289,7 @@ async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, AnyWo
   return store;
 }
 
-Deno.test("ChildHandle.signal() sends a signal once although the process dies before that is stored", async () => {
+Deno.test("ChildHandle.signal() sends a signal once when the process crashes before the outcome is stored", async () => {
   const store = await stoppedAt("activity_completed", {
     patient,
     async parent(ctx: Ctx) {
@@ -301,7 +301,7 @@ Deno.test("ChildHandle.signal() sends a signal once although the process dies be
   assertEquals(types((await store.load("child"))!.history, "signal"), ["signal_received"]);
 });
 
-Deno.test("ChildHandle.signal() and cancel() reach the child over a failing store on the virtual clock", async () => {
+Deno.test("ChildHandle.signal() and cancel() reach the child on a virtual clock when the store fails", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const handle = await executor.execute(async (ctx: Ctx) => {
     const child = ctx.startChild(patient, undefined, { id: "child" });
@@ -318,7 +318,7 @@ Deno.test("ChildHandle.signal() and cancel() reach the child over a failing stor
   await executor.close();
 });
 
-Deno.test("ChildHandle.cancel() answers the same although the process dies when the child has ended of it", async () => {
+Deno.test("ChildHandle.cancel() has the same outcome when the process crashes after the child was cancelled", async () => {
   const store = await stoppedAt("activity_completed", {
     double,
     async parent(ctx: Ctx) {
@@ -346,7 +346,7 @@ for (const [what, last] of lastActs) {
     },
   } as Record<string, AnyWorkflow>;
 
-  Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
+  Deno.test(`WorkflowContext.startChild() starts a child with the policy abandon when its parent ${what} at once`, async () => {
     done.length = 0;
     const { executor, store } = setUp();
     await (await executor.execute(code.parent as Workflow, { id: "a" })).result();
@@ -356,7 +356,7 @@ for (const [what, last] of lastActs) {
     await executor.close();
   });
 
-  Deno.test(`WorkflowContext.startChild() starts it over a stop before the parent ${what}`, async () => {
+  Deno.test(`WorkflowContext.startChild() starts a child with the policy abandon when the process crashes before its parent ${what}`, async () => {
     const type = what === "returns" ? "workflow_completed" : "workflow_started";
     const store = await stoppedAt(type, code);
     assertEquals((await store.load("left"))!.status, "running");
@@ -400,7 +400,7 @@ Deno.test("Executor.recover() starts the child of a workflow that was cancelled 
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("Executor ends a workflow whose child another one has seen to its end before it died", async () => {
+Deno.test("Executor ends a workflow when another executor stored the end of its child and then crashed", async () => {
   const { store, first, second, handle } = await twoParents();
   await first.signal("a", "start");
   await settle();
@@ -423,7 +423,7 @@ Deno.test("Executor ends a workflow whose child another one has seen to its end 
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("ChildHandle.signal() waits for a child that another executor was to start before it died", async () => {
+Deno.test("ChildHandle.signal() waits for the child when the executor that was starting it crashes", async () => {
   async function parent(ctx: Ctx) {
     await ctx.waitForSignal("start");
     const child = ctx.startChild(patient, undefined, { id: "child" });
@@ -453,7 +453,7 @@ Deno.test("ChildHandle.signal() waits for a child that another executor was to s
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
+Deno.test("WorkflowContext.executeChild() starts a child once when two executors run its parent", async () => {
   for (const ends of [true, false]) {
     const store = new FaultyStore();
     const { executor: first, clock } = setUp({ store });
@@ -482,7 +482,7 @@ Deno.test("WorkflowContext.executeChild() starts a child once when two executors
   }
 });
 
-Deno.test("ChildHandle.signal() and cancel() reach a child that is about to start, once, over a death anywhere", async () => {
+Deno.test("ChildHandle.signal() and cancel() reach a child that is being started once after a process crash at any step", async () => {
   const sum = async (ctx: Ctx) => {
     let sum = 0;
     for (let i = 0; i < 3; i++) sum += await ctx.waitForSignal<number>("n");
@@ -499,7 +499,7 @@ Deno.test("ChildHandle.signal() and cancel() reach a child that is about to star
   assertEquals(undisturbed.result, [6, "enough"]);
 });
 
-Deno.test("ChildHandle.signal() waits until its child is there, and the clock goes on when the store fails", async () => {
+Deno.test("ChildHandle.signal() waits until the child is stored, and the clock moves when the store fails", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store, workflows });
   let failures = 3;

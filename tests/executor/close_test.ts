@@ -29,7 +29,7 @@ function twoSteps() {
   return { hold, attempts, steps, signal: () => signal! };
 }
 
-Deno.test("Executor.close() with drainMs lets an activity end and stores its outcome, and the next executor goes on", async () => {
+Deno.test("Executor.close() with drainMs stores the outcome of a running activity, and the next executor resumes", async () => {
   const { hold, attempts, steps, signal } = twoSteps();
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(steps, { id: "a" });
@@ -54,7 +54,7 @@ Deno.test("Executor.close() with drainMs lets an activity end and stores its out
   await later.close();
 });
 
-Deno.test("Executor.close() aborts what takes longer than drainMs, which runs again after recover()", async () => {
+Deno.test("Executor.close() aborts an activity that takes longer than drainMs, and recover() runs it again", async () => {
   const { hold, attempts, steps, signal } = twoSteps();
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(steps, { id: "a" });
@@ -73,7 +73,7 @@ Deno.test("Executor.close() aborts what takes longer than drainMs, which runs ag
   await later.close();
 });
 
-Deno.test("Executor.close() takes no work while it drains", async () => {
+Deno.test("Executor.close() refuses calls while it drains", async () => {
   const { hold, steps } = twoSteps();
   const { executor } = setUp();
   await executor.execute(steps, { id: "a" });
@@ -93,7 +93,7 @@ Deno.test("Executor.close() takes no work while it drains", async () => {
   await closing;
 });
 
-Deno.test("Executor.close() begins no further attempt while it drains: no retry, no other activity", async () => {
+Deno.test("Executor.close() starts no retry and no other activity while it drains", async () => {
   const hold = gate();
   let attempts = 0;
   const flaky = async () => {
@@ -129,7 +129,7 @@ Deno.test("Executor.close() begins no further attempt while it drains: no retry,
   await later.close();
 });
 
-Deno.test("Executor.close() does not wait for what is not running: sleeps, signals, retries, nothing", async () => {
+Deno.test("Executor.close() with drainMs does not wait for sleeps, signals, retries and start times", async () => {
   const { store, clock, executor } = setUp();
   clock.hold();
   const fail = (): never => {
@@ -146,7 +146,7 @@ Deno.test("Executor.close() does not wait for what is not running: sleeps, signa
   await setUp().executor.close({ drainMs: 10 });
 });
 
-Deno.test("Executor.close() stores an at-most-once activity's only outcome if it may", async () => {
+Deno.test("Executor.close() with drainMs stores the outcome of an at-most-once activity", async () => {
   const { hold, attempts } = twoSteps();
   const pay = async () => {
     attempts.first++;
@@ -165,7 +165,7 @@ Deno.test("Executor.close() stores an at-most-once activity's only outcome if it
   await later.close();
 });
 
-Deno.test("Executor.close() stores what a failing store takes in time, and gives up what it does not", async () => {
+Deno.test("Executor.close() with drainMs retries a failing store until the time is over", async () => {
   for (const works of [true, false]) {
     const { hold, steps } = twoSteps();
     const store = new FaultyStore();
@@ -184,7 +184,7 @@ Deno.test("Executor.close() stores what a failing store takes in time, and gives
   }
 });
 
-Deno.test("Executor.close() lets a recovered workflow in the middle of its replay alone", async () => {
+Deno.test("Executor.close() with drainMs leaves a workflow unchanged in the middle of its replay", async () => {
   const { hold, steps } = twoSteps();
   hold.open("done");
   const { store, executor } = setUp();
@@ -203,7 +203,7 @@ Deno.test("Executor.close() lets a recovered workflow in the middle of its repla
   await executor.close();
 });
 
-Deno.test("Executor.close() on the machine's clock leaves no timer behind", async () => {
+Deno.test("Executor.close() with drainMs leaves no timer on the system clock", async () => {
   const { hold, steps } = twoSteps();
   const executor = new Executor({ store: new InMemoryStore() });
   await executor.execute(steps, { id: "a" });
@@ -213,7 +213,7 @@ Deno.test("Executor.close() on the machine's clock leaves no timer behind", asyn
   await closing;
 });
 
-Deno.test("Executor.close() answers what the first call did, and refuses what is no time", async () => {
+Deno.test("Executor.close() answers the same promise to every call, and refuses bad options", async () => {
   const { hold, steps } = twoSteps();
   const { executor } = setUp();
   const cases: [unknown, typeof RangeError | typeof TypeError, string][] = [
@@ -233,7 +233,7 @@ Deno.test("Executor.close() answers what the first call did, and refuses what is
   assertEquals(await codeOf(handle.result()), "closed");
 });
 
-Deno.test("Executor.close() begins no run that continues another one as new", async () => {
+Deno.test("Executor.close() starts no run that continues another one as new", async () => {
   for (const drainMs of [0, 10]) {
     let began = 0;
     const again = (ctx: WorkflowContext<void>) => ++began < 5 ? ctx.continueAsNew() : "done";
@@ -256,7 +256,7 @@ Deno.test("Executor.close() begins no run that continues another one as new", as
   }
 });
 
-Deno.test("Executor.close() begins no activity that waits for a slot while it drains", async () => {
+Deno.test("Executor.close() starts no activity that waits for a slot while it drains", async () => {
   const hold = gate();
   const ran: number[] = [];
   const work = async (n: number) => {

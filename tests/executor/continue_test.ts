@@ -30,7 +30,7 @@ async function sums(ctx: Ctx<{ sum: number; left: number }>, input: { sum: numbe
   return sum;
 }
 
-Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handle waits for the end of the chain", async () => {
+Deno.test("WorkflowContext.continueAsNew() starts a new history, and the handle waits for the end of the chain", async () => {
   const { executor, store, clock } = setUp();
   await store.save({ workflowId: "before", status: "running" });
   const handle = await executor.execute(countdown, { id: "a", input: 3 });
@@ -45,7 +45,7 @@ Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handl
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals over, in order", async () => {
+Deno.test("WorkflowContext.continueAsNew() passes unread signals to the next run in order", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 7 } });
   await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", "n", payload)));
@@ -55,7 +55,7 @@ Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several names, buffered and half read", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps the order of unread signals of several names", async () => {
   async function reads(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 1) {
       const got: unknown[] = [];
@@ -79,7 +79,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires into the next run", async () => {
+Deno.test("WorkflowContext.continueAsNew() leaves no timer that fires in the next run", async () => {
   async function stale(ctx: Ctx<number | string>, round: number | string): Promise<unknown> {
     if (round === 0) {
       void ctx.sleep(50).then(() => ctx.continueAsNew("stale"));
@@ -100,7 +100,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires int
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run", async () => {
+Deno.test("WorkflowContext.continueAsNew() ends the run when it is called", async () => {
   let after = false;
   async function ends(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 0) {
@@ -117,7 +117,7 @@ Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be stored, and the run goes on", async () => {
+Deno.test("WorkflowContext.continueAsNew() rejects an input that cannot be stored, and the run continues", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(
     (ctx: Ctx<() => void>) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
@@ -127,7 +127,7 @@ Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be store
   await executor.close();
 });
 
-Deno.test("Executor.cancel() reaches a workflow that continues as new all the time", async () => {
+Deno.test("Executor.cancel() reaches a workflow that continues as new repeatedly", async () => {
   async function forever(ctx: Ctx<number>, n: number): Promise<number> {
     await ctx.sleep(1);
     return await ctx.continueAsNew(n + 1);
@@ -143,7 +143,7 @@ Deno.test("Executor.cancel() reaches a workflow that continues as new all the ti
   await executor.close();
 });
 
-Deno.test("Executor.execute() starts an ID anew after its chain has ended, with nothing left over", async () => {
+Deno.test("Executor.execute() starts a new run with no signals of the chain that ended before", async () => {
   const { executor, store } = setUp();
   await (await executor.execute(sums, { id: "a", input: { sum: 0, left: 0 } })).result();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 100, left: 3 } });
@@ -156,7 +156,7 @@ Deno.test("Executor.execute() starts an ID anew after its chain has ended, with 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywhere", async () => {
+Deno.test("WorkflowContext.continueAsNew() survives a process crash at any step", async () => {
   const signals = [1, 2, 3, 4, 5].map((payload) => ({ atMs: payload < 4 ? 0 : 10, name: "n", payload }));
   for (const deaths of [1, 3]) {
     const { points, undisturbed } = await crashTest(sums, { id: "a", input: { sum: 0, left: 5 }, signals, deaths });
@@ -165,7 +165,7 @@ Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywh
   }
 });
 
-Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever sends it when", async () => {
+Deno.test("WorkflowContext.continueAsNew() neither loses nor repeats signals of several senders", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 200 } });
@@ -188,7 +188,7 @@ async function listens(ctx: Ctx<readonly number[]>, got: readonly number[]): Pro
   return list.length > 4 ? list : await ctx.continueAsNew(list);
 }
 
-Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the next run, whoever goes on reading", async () => {
+Deno.test("WorkflowContext.continueAsNew() passes signals that arrive meanwhile to the next run, although a branch still reads", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
@@ -205,7 +205,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the ne
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.cancel() reaches the next run if it comes while one continues as new", async () => {
+Deno.test("Executor.cancel() reaches the next run when a run is being continued as new", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
@@ -242,7 +242,7 @@ for (
   });
 }
 
-Deno.test("Executor.signal() sends nothing twice when the store's answer is lost and the run is continued meanwhile", async () => {
+Deno.test("Executor.signal() sends a signal once when the answer of the store is lost and the run is continued as new", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   await executor.execute(listens, { id: "a", input: [] });
@@ -262,7 +262,7 @@ Deno.test("Executor.signal() sends nothing twice when the store's answer is lost
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what others write", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps the subscription to the store", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
@@ -275,7 +275,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
+Deno.test("Executor.recover() resumes a run in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
   for (const payload of [1, 2, 3]) await executor.signal("a", "n", payload);
@@ -288,7 +288,7 @@ Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   await next.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other executors send", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps receiving signals that other executors send", async () => {
   const { executor, store, clock } = setUp();
   const desk = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
@@ -300,7 +300,7 @@ Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other
   await Promise.all([executor.close(), desk.close()]);
 });
 
-Deno.test("WorkflowHandle.result() and Executor.signal() go on when another executor continues the run as new", async () => {
+Deno.test("WorkflowHandle.result() and Executor.signal() reach the next run when another executor continues the run as new", async () => {
   const store = new FaultyStore();
   const { executor: first, clock } = setUp({ store });
   const second = new Executor({ store, clock, workflows: { sums } });
@@ -322,7 +322,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("Executor.recover() leaves a run alone that was continued as new while the store listed what runs", async () => {
+Deno.test("Executor.recover() ignores a run that was continued as new after the store had listed it", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
@@ -339,7 +339,7 @@ Deno.test("Executor.recover() leaves a run alone that was continued as new while
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.status stays what result() has told, whatever recover() does with an older list", async () => {
+Deno.test("WorkflowHandle.status stays as result() left it when recover() uses an older list", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
@@ -355,7 +355,7 @@ Deno.test("WorkflowHandle.status stays what result() has told, whatever recover(
   await executor.close();
 });
 
-Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
+Deno.test("Executor.recover() resumes the next run when another executor has continued the live run as new", async () => {
   const store = new InMemoryStore();
   const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
   const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
@@ -372,7 +372,7 @@ Deno.test("Executor.recover() goes on with what another executor has continued i
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
+Deno.test("WorkflowHandle.result() waits for the end of the chain when another executor runs it", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
@@ -385,7 +385,7 @@ Deno.test("WorkflowHandle.result() of an executor that only watches waits for th
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain in memory", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps one run of a long chain in the store", async () => {
   async function long(ctx: Ctx<number>, n: number): Promise<number> {
     return n === 2000 ? n : await ctx.continueAsNew(n + 1);
   }
@@ -395,7 +395,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
+Deno.test("WorkflowContext.continueAsNew() releases the memory of earlier runs", async () => {
   const held: WeakRef<number[]>[] = [];
   async function long(ctx: Ctx<number>, n: number): Promise<number> {
     const numbers = [n];
@@ -430,7 +430,7 @@ async function running(): Promise<InMemoryStore> {
   return store;
 }
 
-Deno.test("InMemoryStore.append() continues a running run as a new one in one step", async () => {
+Deno.test("InMemoryStore.append() replaces a running run by its next run in one step", async () => {
   const store = await running();
   const before = (await store.load("a"))!;
   await store.append(batch);
@@ -455,7 +455,7 @@ for (const [what, change] of conflicting) {
   });
 }
 
-Deno.test("InMemoryStore.append() does not continue a run that is finished, and not twice", async () => {
+Deno.test("InMemoryStore.append() does not continue a finished run, nor a run twice", async () => {
   const store = await running();
   await store.append(batch);
   assertEquals((await assertRejects(() => store.append(batch), WorkflowError)).code, "conflict");
@@ -465,7 +465,7 @@ Deno.test("InMemoryStore.append() does not continue a run that is finished, and 
   assertEquals((await assertRejects(() => store.append(next), WorkflowError)).code, "conflict");
 });
 
-Deno.test("Executor.update() is answered once each by a workflow that continues as new again and again", async () => {
+Deno.test("Executor.update() is answered once by a workflow that continues as new repeatedly", async () => {
   async function ledger(ctx: Ctx<readonly number[]>, lines: readonly number[]): Promise<readonly number[]> {
     const list = [...lines];
     let last = false;
@@ -505,7 +505,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   await executor.close();
 });
 
-Deno.test("Executor.update() asked again after a crash leaves its answer to the run that took it, which continues as new", async () => {
+Deno.test("Executor.update() is answered by the run that accepted it when it is repeated after a crash", async () => {
   async function counter(ctx: Ctx<number>, start: number): Promise<number> {
     let [sum, asked] = [start, 0];
     ctx.handleUpdate<number, number>("add", (n) => {

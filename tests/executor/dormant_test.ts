@@ -48,7 +48,7 @@ async function parked<Options extends Partial<ExecutorOptions>>(options: Options
   return { code, store, executor, clock, handle, item };
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a run come back for each signal, with what it had", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs restores the state of a dormant run when a signal arrives", async () => {
   const { code, executor, handle, item, store } = await parked();
   for (const one of ["x", "y"]) {
     await item(one);
@@ -63,7 +63,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a run come back for each signal, 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs replays once for signals that come at once, in their order", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs replays a run once when several signals arrive together", async () => {
   const { code, executor, handle, item, store } = await parked();
   let loads = 0;
   store.before.load = () => void loads++;
@@ -73,7 +73,7 @@ Deno.test("ExecutorOptions.dormantAfterMs replays once for signals that come at 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs loses no signal that comes at any step of parking and coming back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs loses no signal that arrives while a run becomes dormant or live", async () => {
   for (let pause = 0; pause < 40; pause++) {
     const { executor, handle, item } = await parked();
     const sent = [item("x")];
@@ -87,7 +87,7 @@ Deno.test("ExecutorOptions.dormantAfterMs loses no signal that comes at any step
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a query, an update and its repetition bring a run back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a dormant run live when a query or an update arrives", async () => {
   const { code, executor, handle, item } = await parked();
   await item("x");
   await settle();
@@ -124,7 +124,7 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory until its update
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a cancellation reach a parked run, whose cleanup can be parked again", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs delivers a cancellation to a dormant run, whose cleanup can be dormant again", async () => {
   const { executor, clock } = setUp(parks);
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -142,7 +142,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a cancellation reach a parked run
   await executor.close();
 });
 
-Deno.test("ExecuteOptions.signal and timeoutMs reach a parked run", async () => {
+Deno.test("ExecuteOptions.signal and timeoutMs reach a dormant run", async () => {
   const abort = new AbortController();
   const { executor, clock } = setUp(parks);
   const wait = (ctx: Ctx) => ctx.waitForSignal("never");
@@ -159,7 +159,7 @@ Deno.test("ExecuteOptions.signal and timeoutMs reach a parked run", async () => 
   await executor.close();
 });
 
-Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", async () => {
+Deno.test("Executor.terminate() ends a dormant run without its cleanup", async () => {
   let cleaned = false;
   const { executor } = setUp(parks);
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -172,7 +172,7 @@ Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", as
   await executor.close();
 });
 
-Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", async () => {
+Deno.test("ExecuteOptions.onConflict joins or replaces a dormant run", async () => {
   const { code, executor, handle, item } = await parked();
   const joined = await executor.execute(code.collect, { id: "a", onConflict: "join" });
   await item("x");
@@ -188,7 +188,7 @@ Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", asyn
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs sets one timer for all dormant runs, and each sleep ends at its time", async () => {
   let armed = 0;
   const { clock, store } = setUp();
   const counting = {
@@ -224,7 +224,7 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all p
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock, and leaves no timer", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock and leaves no timer", async () => {
   for (const dormantAfterMs of [0, 1000]) {
     const { clock, executor } = setUp({ dormantAfterMs });
     await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "a" });
@@ -234,7 +234,7 @@ Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock, and lea
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs parks a run that has rested for so long when something comes to rest", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a run dormant after its idle time when any run becomes idle", async () => {
   const { code, executor, clock, item, handle } = await parked({ dormantAfterMs: 1000 });
   const other = await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "b" });
   const stir = async (id: string) => {
@@ -258,7 +258,7 @@ Deno.test("ExecutorOptions.dormantAfterMs parks a run that has rested for so lon
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while its run is on the way back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs fires a timer that is due while its run becomes live", async () => {
   const { executor, store, clock } = setUp({ ...parks, store: new FaultyStore() });
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -281,7 +281,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs parks a run whose time is to come", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a run dormant before its start time", async () => {
   const { executor, clock } = setUp(parks);
   clock.hold();
   const staged = async (ctx: Ctx) => [await ctx.waitForSignal("s"), ctx.now()];
@@ -296,7 +296,7 @@ Deno.test("ExecutorOptions.dormantAfterMs parks a run whose time is to come", as
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that is cancelled before its time", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a dormant run that is cancelled before its start time", async () => {
   const { executor, store, clock } = setUp(parks);
   clock.hold();
   let begun = 0;
@@ -313,7 +313,7 @@ async function patient(ctx: Ctx) {
   return await ctx.waitForSignal<number>("go");
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs parks parents and children, and the end of a child brings its parent back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a dormant parent live when its child ends", async () => {
   let begun = 0;
   const { executor, store } = setUp(parks);
   const family = async (ctx: Ctx) => {
@@ -337,7 +337,7 @@ async function again(ctx: WorkflowContext<number>, n: number): Promise<number> {
   return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs notifies a dormant parent when a child continues as new or is terminated", async () => {
   const { executor } = setUp(parks);
   const parent = async (ctx: Ctx) => {
     const ends = [again, again].map((child, i) =>
@@ -356,7 +356,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent hear of a child t
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent that is cancelled close its parked child", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs closes the dormant child of a dormant parent when the parent is cancelled", async () => {
   const { executor, store } = setUp(parks);
   const parent = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
   const handle = await executor.execute(parent, { id: "a" });
@@ -368,7 +368,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent that is cancelled
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs suspends a parked parent with a child that cannot go on, and recover() goes on with both", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a dormant parent when its child is suspended, and recover() resumes both", async () => {
   const store = new FaultyStore();
   const family = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
   const reports: unknown[] = [];
@@ -390,7 +390,7 @@ Deno.test("ExecutorOptions.dormantAfterMs suspends a parked parent with a child 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs brings a run back when another executor writes to it", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a run live when another executor writes to it", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
   for (const payload of ["x", "end"]) {
@@ -401,7 +401,7 @@ Deno.test("ExecutorOptions.dormantAfterMs brings a run back when another executo
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps a dormant parent waiting when another executor continues its child as new", async () => {
   const parent = (ctx: Ctx) => ctx.executeChild(again, 1, { id: "c" });
   const { executor, store, clock } = setUp({ ...parks, workflows: { again, parent } });
   const handle = await executor.execute(parent, { id: "a" });
@@ -417,7 +417,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent wait for a child 
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the one that another executor has continued it by", async () => {
+Deno.test("Executor.signal(), cancel() and terminate() of a dormant run reach the run that another executor continued as new", async () => {
   const sends: [send: (executor: Executor) => Promise<void>, status: string][] = [
     [(executor) => executor.signal("a", "go"), "completed"],
     [(executor) => executor.cancel("a"), "canceled"],
@@ -440,7 +440,7 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
   }
 });
 
-Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
+Deno.test("Executor.query() of a dormant run sees the signals that another executor sent", async () => {
   const { code, executor, clock, store } = await parked();
   const other = new Executor({ store, clock, workflows: { collect: code.collect } });
   await other.signal("a", "item", "x");
@@ -448,7 +448,7 @@ Deno.test("Executor.query() of a parked run answers what another executor has se
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
+Deno.test("Executor.query() and update() of a dormant run read the store when another executor has ended or continued the run", async () => {
   for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
     const collect = async (ctx: WorkflowContext<readonly string[]>, before: readonly string[]): Promise<string[]> => {
       const got = [...before];
@@ -478,7 +478,7 @@ Deno.test("Executor.query() and update() of a parked run ask the store when anot
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that another executor has ended", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a dormant run that another executor has ended", async () => {
   const { code, executor, clock, store, handle } = await parked();
   const other = new Executor({ store, clock });
   await other.terminate("a");
@@ -487,7 +487,7 @@ Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that anot
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that began them while the run was parked", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that started them while the run was dormant", async () => {
   const calls: string[] = [];
   const charged = gate<string>();
   async function order(ctx: Ctx) {
@@ -511,7 +511,7 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.recover() brings a parked run back that another executor has gone on with, if the store told nobody", async () => {
+Deno.test("Executor.recover() makes a dormant run live when another executor has resumed it and the store reports no changes", async () => {
   let calls = 0;
   const { promise: never } = gate();
   async function order(ctx: Ctx) {
@@ -534,7 +534,7 @@ Deno.test("Executor.recover() brings a parked run back that another executor has
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs tells hooks of each event once, and logs nothing twice", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs calls hooks once per event and writes each log line once", async () => {
   const told: string[] = [];
   const silent = () => {};
   const logger = { debug: silent, info: (text: string) => told.push(text), warn: silent, error: silent };
@@ -560,7 +560,7 @@ Deno.test("ExecutorOptions.dormantAfterMs tells hooks of each event once, and lo
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs suspends a run whose code does not come back to where it was, and tells onError", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a run and calls onError when its code no longer fits the history", async () => {
   let edited = false;
   const reports: unknown[] = [];
   const { executor, store } = setUp({ ...parks, onError: (error) => reports.push(error) });
@@ -583,7 +583,7 @@ Deno.test("ExecutorOptions.dormantAfterMs suspends a run whose code does not com
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs asks a failing store again, and suspends the run when that is in vain", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs retries a failing store, and suspends the run when the store keeps failing", async () => {
   const reports: unknown[] = [];
   const { executor, handle, item, store } = await parked({
     storeRetry: { maxAttempts: 3, initialIntervalMs: 5 },
@@ -606,7 +606,7 @@ Deno.test("ExecutorOptions.dormantAfterMs asks a failing store again, and suspen
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.result() of a parked run rejects when the workflow is deleted or replaced", async () => {
+Deno.test("WorkflowHandle.result() of a dormant run rejects when the workflow is deleted", async () => {
   const { executor, handle, store } = await parked();
   await store.delete("a");
   const error = await assertRejects(() => handle.result(), WorkflowError);
@@ -614,7 +614,7 @@ Deno.test("WorkflowHandle.result() of a parked run rejects when the workflow is 
   await executor.close();
 });
 
-Deno.test("Executor.close() leaves parked runs to recover(), also those on the way back", async () => {
+Deno.test("Executor.close() leaves dormant runs to recover(), also while they become live", async () => {
   for (const waking of [false, true]) {
     const { code, executor, handle, item, store, clock } = await parked();
     await item("x");
@@ -637,7 +637,7 @@ Deno.test("Executor.close() leaves parked runs to recover(), also those on the w
   }
 });
 
-Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
+Deno.test("Executor.close() with drainMs makes no dormant run live", async () => {
   const { clock, executor } = setUp(parks);
   const release = gate();
   let begun = 0;
@@ -663,7 +663,7 @@ Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
   clock.release();
 });
 
-Deno.test("Executor.close() with drainMs lets the activities end of a parent whose child is parked", async () => {
+Deno.test("Executor.close() with drainMs waits for the activities of a parent whose child is dormant", async () => {
   const { executor, store } = setUp(parks);
   const worked = gate<number>();
   await executor.execute(async (ctx: Ctx) => {
@@ -678,7 +678,7 @@ Deno.test("Executor.close() with drainMs lets the activities end of a parent who
   assertEquals(typesOf((await store.load("a"))!.history).at(-1), "activity_completed");
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while runs are parked, and none after", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while a run is dormant, and none after its end", async () => {
   const store = countingSubscriptions();
   const { executor } = setUp({ ...parks, store });
   const handle = await executor.execute(patient, { id: "a" });
@@ -690,7 +690,7 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while runs are 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs counts parked runs among maxConcurrentWorkflows", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs counts dormant runs for maxConcurrentWorkflows", async () => {
   const { executor } = setUp({ ...parks, maxConcurrentWorkflows: 1 });
   const handles = [];
   for (const id of ["a", "b"]) handles.push(await executor.execute(patient, { id }));
@@ -704,7 +704,7 @@ Deno.test("ExecutorOptions.dormantAfterMs counts parked runs among maxConcurrent
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an activity or for nothing of its context", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory that waits for an activity or a promise of its own", async () => {
   let begun = 0;
   const { executor } = setUp(parks);
   const [fetched, worked] = [gate<number>(), gate<number>()];
@@ -721,7 +721,7 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an a
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, with what it left unread", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs passes unread signals on when a dormant run continues as new", async () => {
   const { executor } = setUp(parks);
   async function count(ctx: WorkflowContext<number>, n: number): Promise<number> {
     const next = await ctx.waitForSignal<number>("n");
@@ -734,7 +734,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, wit
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs comes to the same wherever a process dies", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs has the same result after a process crash at any step", async () => {
   let begun = 0;
   async function patient(ctx: Ctx) {
     begun++;
@@ -748,13 +748,13 @@ Deno.test("ExecutorOptions.dormantAfterMs comes to the same wherever a process d
   assert(begun > 3 * points, `${begun}`); // it was parked, and came back
 });
 
-Deno.test("Executor refuses a dormantAfterMs that is no time", () => {
+Deno.test("Executor() refuses a bad dormantAfterMs", () => {
   const error = assertThrows(() => setUp({ dormantAfterMs: -1 }), RangeError);
   assertStringIncludes(error.message, '"dormantAfterMs" must be a finite number from 0, got -1');
   assert(setUp({ dormantAfterMs: 0 }).executor);
 });
 
-Deno.test("Executor.openRuns() says of a parked run that it is parked, and when it goes on by itself", async () => {
+Deno.test("Executor.openRuns() lists dormant runs, and when they resume by themselves", async () => {
   const { executor, clock } = setUp({ dormantAfterMs: 0, startAt: 100 });
   clock.hold();
   await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });

@@ -41,7 +41,7 @@ async function everything(ctx: Ctx) {
   await ctx.waitForSignal("never"); // is cancelled
 }
 
-Deno.test("ExecutorOptions.hooks hears of every kind of event, once, with the event as it is stored", async () => {
+Deno.test("ExecutorOptions.hooks are called once for each kind of event, with the stored event", async () => {
   const told: [string, unknown, RunInfo][] = [];
   const { executor, store } = setUp({ hooks: noting(told) });
   const handle = await executor.execute(everything, { id: "a" });
@@ -60,7 +60,7 @@ Deno.test("ExecutorOptions.hooks hears of every kind of event, once, with the ev
   await executor.close();
 });
 
-Deno.test("Hooks.workflowReplayed says how much was replayed, and no other hook hears of it", async () => {
+Deno.test("Hooks.workflowReplayed is called with the number of replayed events, and no other hook is called", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(everything, { id: "a" });
   await settle();
@@ -73,7 +73,7 @@ Deno.test("Hooks.workflowReplayed says how much was replayed, and no other hook 
   assertEquals(told.map(([name, event]) => [name, event]), [["workflowReplayed", { events: history.length }]]);
 });
 
-Deno.test("Hooks.workflowReplayed is not called for a run that begins, or that does not agree with its history", async () => {
+Deno.test("Hooks.workflowReplayed is not called when a run starts or does not fit its history", async () => {
   const told: [string, unknown, RunInfo][] = [];
   const { executor, store, clock } = setUp({ hooks: noting(told) });
   await executor.execute(everything, { id: "a" });
@@ -88,7 +88,7 @@ Deno.test("Hooks.workflowReplayed is not called for a run that begins, or that d
   assertEquals(told, []);
 });
 
-Deno.test("Hooks hear of an event in the executor that has stored it, although the run is live in another one", async () => {
+Deno.test("ExecutorOptions.hooks are called in the executor that stored the event when the run is live in another one", async () => {
   const [told, sent]: [string, WorkflowEvent, RunInfo][][] = [[], []];
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store, hooks: noting(told as never) });

@@ -28,7 +28,7 @@ function watched() {
 
 const go = { name: "go", payload: "done" };
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows stores the others at once, and begins them in order of arrival", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows stores queued runs at once and starts them in order of arrival", async () => {
   const { work, began, most } = watched();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 2 });
   const ids = Array.from({ length: 7 }, (_, i) => `${i}`);
@@ -43,7 +43,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows stores the others at once, and
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows counts what recover() finds, in order of creation", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows limits recovered runs and starts them in order of creation", async () => {
   const { work, began, most } = watched();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 2, workflows: { work } });
   for (const id of ["0", "1", "2", "3"]) await executor.execute(work, { id });
@@ -61,7 +61,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts what recover() finds, i
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run that waits be cancelled and terminated", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a queued run to be cancelled or terminated", async () => {
   const { work, began } = watched();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 1 });
   const handles: Record<string, WorkflowHandle> = {};
@@ -81,7 +81,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run that waits be cance
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is cancelled clean up at once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a cancelled run clean up without a slot after recover()", async () => {
   const cleaned: string[] = [];
   async function tidy(ctx: WorkflowContext) {
     try {
@@ -108,7 +108,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is c
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in the moment in which it gets its slot", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a run to be terminated when it gets its slot", async () => {
   for (const recovered of [false, true]) {
     const { work } = watched();
     const options = { maxConcurrentWorkflows: 1, workflows: { work } };
@@ -128,7 +128,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in th
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, and its timeout from the same", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows queues a run at its start time and counts timeoutMs while it is queued", async () => {
   const { work, began } = watched();
   const { clock, executor } = setUp({ maxConcurrentWorkflows: 1 });
   clock.hold();
@@ -144,7 +144,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, a
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues as new keep its slot", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow keep its slot when it continues as new", async () => {
   const { work, began } = watched();
   const order: string[] = [];
   async function chain(ctx: WorkflowContext<number>, n = 0): Promise<unknown> {
@@ -163,7 +163,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a parent have its children, so that nobody waits for ever", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows starts children without a slot", async () => {
   const child = (_ctx: WorkflowContext, n: number) => n;
   const parent = (ctx: WorkflowContext) => Promise.all([1, 2, 3].map((n) => ctx.executeChild(child, n)));
   const { executor } = setUp({ maxConcurrentWorkflows: 1 });
@@ -172,7 +172,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a parent have its childre
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows frees the slot of a run that is suspended or fails", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows frees the slot when a run is suspended or fails", async () => {
   const { store, executor } = setUp({ maxConcurrentWorkflows: 1 });
   const lost = await executor.execute((ctx: WorkflowContext) => ctx.waitForSignal("never"), { id: "lost" });
   const broken = await executor.execute((): never => {
@@ -186,7 +186,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows frees the slot of a run that i
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows begins nothing that waits when the executor closes", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows starts no queued run when the executor closes", async () => {
   for (const drainMs of [0, 100]) {
     const { work, began } = watched();
     const hold = gate();
@@ -202,7 +202,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows begins nothing that waits when
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets others ask a run that waits, which answers as it would begin", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows answers queries of a queued run from a replay, and its updates once it starts", async () => {
   const staged = (ctx: WorkflowContext) => {
     ctx.handleQuery("stage", () => "first");
     ctx.handleUpdate("add", (n: number) => n + 1);
@@ -219,7 +219,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets others ask a run that wai
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows takes thousands that end at once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows completes thousands of runs that end at once", async () => {
   const { store, executor } = setUp({ maxConcurrentWorkflows: 3 });
   const handles = await Promise.all(Array.from({ length: 3000 }, (_, i) => executor.execute(() => i, { id: `${i}` })));
   const results = await Promise.all(handles.map((handle) => handle.result()));
@@ -250,7 +250,7 @@ async function counting(ctx: WorkflowContext, count: number) {
   return done;
 }
 
-Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events beside its last one", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents limits the events before the last one", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 5 });
   const fits = await executor.execute(counting, { id: "fits", input: 2 });
   assertEquals([await fits.result(), (await store.load("fits"))!.history.length], [2, 6]);
@@ -266,7 +266,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events b
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents holds for many commands at once, whose activities do not run beyond it", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents starts no activity when many commands at once exceed it", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 10 });
   let ran = 0;
   const handle = await executor.execute(
@@ -278,7 +278,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents holds for many commands at once, who
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many signals, and whoever sends them hears of it", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents fails a run that gets too many signals, and rejects the signal", async () => {
   for (const options of [{}, { startAfterMs: 1000 }]) {
     const { store, clock, executor } = setUp({ maxHistoryEvents: 3 });
     clock.hold();
@@ -296,7 +296,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many sig
   }
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate, and to continue as new", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate and to continue as new", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 3 });
   const full = async (ctx: WorkflowContext<boolean>, again = false): Promise<unknown> => {
     await ctx.executeActivity(one, 1); // the history is full then
@@ -317,7 +317,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate,
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full, once its code wants more", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents fails a recovered run when its code exceeds the limit", async () => {
   const { store, executor } = setUp({ workflows: { counting } });
   const handle = await executor.execute(counting, { id: "a", input: 5 });
   await handle.result();
@@ -334,7 +334,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose code does something else", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose code does not fit its history", async () => {
   const { store, executor } = setUp();
   await executor.execute(async function changed(ctx: WorkflowContext) {
     await ctx.executeActivity(one, 1);
@@ -351,7 +351,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose 
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what is on its way", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents counts events of other executors and events in flight", async () => {
   const store = new FaultyStore();
   const { clock, executor } = setUp({ store, maxHistoryEvents: 6 });
   const other = setUp({ store, clock }).executor;
@@ -369,7 +369,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what i
 
 const text = (length: number) => "x".repeat(length);
 
-Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, naming size and limit", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes refuses larger payloads at the call, with size and limit", async () => {
   const { store, executor } = setUp({ maxPayloadBytes: 100 });
   const large = { list: [text(60), text(60)] };
   await assertRejects(
@@ -393,7 +393,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, n
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updates and workflows that answer more", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updates and workflows with larger values", async () => {
   const { store, executor } = setUp({ maxPayloadBytes: 100 });
   let attempts = 0;
   const answer = (n: number) => (attempts++, text(n));
@@ -427,7 +427,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updat
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever the limit of the executor is then", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay when the executor has another limit", async () => {
   const careful = async (ctx: WorkflowContext) => {
     const sent = await ctx.executeActivity((input: string) => input.length, text(200))
       .catch(() => ctx.executeActivity((input: string) => input.length, text(20)));
@@ -447,7 +447,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever 
   }
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes counts values of every kind, about", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes estimates the size of each kind of value", async () => {
   const { executor } = setUp({ maxPayloadBytes: 1 });
   const shared = { n: 1 };
   const cyclic: Record<string, unknown> = {};

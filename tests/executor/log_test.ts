@@ -21,7 +21,7 @@ async function talks(ctx: WorkflowContext) {
   ctx.log.error("over");
 }
 
-Deno.test("WorkflowContext.log writes each line once, over a restart too, and says whose it is", async () => {
+Deno.test("WorkflowContext.log writes each line once after a restart, with the IDs of its run", async () => {
   const { logger, written } = lines();
   const { executor, store, clock } = setUp({ logger });
   const { runId } = await executor.execute(talks, { id: "a" });
@@ -37,7 +37,7 @@ Deno.test("WorkflowContext.log writes each line once, over a restart too, and sa
   await next.close();
 });
 
-Deno.test("WorkflowContext.log says nothing while a query is answered from a replay", async () => {
+Deno.test("WorkflowContext.log writes nothing while the executor describes the workflow", async () => {
   const { logger, written } = lines();
   const { executor } = setUp({ logger });
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
@@ -51,7 +51,7 @@ Deno.test("WorkflowContext.log says nothing while a query is answered from a rep
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unharmed", async () => {
+Deno.test("ExecutorOptions.logger does not harm the workflow when it throws", async () => {
   const reported: unknown[] = [];
   const boom = () => {
     throw new Error("disk full");
@@ -65,7 +65,7 @@ Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unha
   await executor.close();
 });
 
-Deno.test("Executor() refuses what is no logger", () => {
+Deno.test("Executor() refuses a bad logger", () => {
   assertThrows(
     () => setUp({ logger: { info() {} } as never }),
     TypeError,

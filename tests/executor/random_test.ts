@@ -62,11 +62,11 @@ async function compareAll(seeds: number, dormantAfterMs?: number): Promise<void>
   assert(stops > seeds, `only ${stops} stops`);
 }
 
-Deno.test("Executor brings random workflows that are stopped at random points to the same result and history", async () => {
+Deno.test("Executor gives random workflows the same result and history when they are stopped at random steps", async () => {
   await compareAll(SEEDS);
 });
 
-Deno.test("Executor brings random workflows that are parked wherever they rest to the same result and history", async () => {
+Deno.test("Executor gives random workflows the same result and history when their runs become dormant whenever they are idle", async () => {
   await compareAll(PARKED_SEEDS, 0);
 });
 

@@ -196,7 +196,7 @@ function assertClosed(seed: number, { workflowId, history, error }: WorkflowStat
   }
 }
 
-Deno.test("Executors that die at random bring random workflows with updates, children and generations to one end", async () => {
+Deno.test("Executors that crash at random complete random workflows with updates, children and continued runs consistently", async () => {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
   try {

@@ -13,7 +13,7 @@ const [SEEDS, FIRST_SEED] = [1000, 1];
 
 for (const executors of [1, 3]) {
   const drivers = executors === 1 ? "one executor" : `${executors} executors`;
-  Deno.test(`Random workflows that are disturbed and driven by ${drivers} write one history that replays`, async () => {
+  Deno.test(`Executor writes one history that replays for random workflows under random faults with ${drivers}`, async () => {
     let faults = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const random = seeded(seed);

@@ -52,7 +52,7 @@ Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", 
   await executor.close();
 });
 
-Deno.test("Executor.terminate() runs no workflow code any more: no cleanup, no compensation, no next activity", async () => {
+Deno.test("Executor.terminate() runs no cleanup, no compensation and no next activity", async () => {
   const { store, executor } = setUp();
   const ran: string[] = [];
   let signal: AbortSignal | undefined;
@@ -85,7 +85,7 @@ Deno.test("Executor.terminate() runs no workflow code any more: no cleanup, no c
   await executor.close();
 });
 
-Deno.test("Executor.terminate() lets workflow code see nothing that is stored in the same moment", async () => {
+Deno.test("Executor.terminate() hides events from workflow code that are stored together with the termination", async () => {
   const { executor } = setUp();
   const seen: unknown[] = [];
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
@@ -98,7 +98,7 @@ Deno.test("Executor.terminate() lets workflow code see nothing that is stored in
   await executor.close();
 });
 
-Deno.test("Executor.terminate() ends a workflow that is not live here, and recover() leaves it alone", async () => {
+Deno.test("Executor.terminate() ends a workflow that is not live, and recover() ignores it", async () => {
   const { store, executor } = setUp();
   await executor.execute(forever, { id: "a" });
   await executor.close();
@@ -131,7 +131,7 @@ Deno.test("Executor.terminate() ends a recovered workflow in the middle of its r
   await later.executor.close();
 });
 
-Deno.test("Executor.terminate() ends a workflow that is live in another executor, which hears of it", async () => {
+Deno.test("Executor.terminate() ends a workflow that is live in another executor, which aborts its activities", async () => {
   const { store, clock, executor } = setUp();
   let signal: AbortSignal | undefined;
   const handle = await executor.execute(
@@ -151,7 +151,7 @@ Deno.test("Executor.terminate() ends a workflow that is live in another executor
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() stops the other executor at its next event if the store cannot tell of changes", async () => {
+Deno.test("Executor.terminate() stops another executor at its next event when the store reports no changes", async () => {
   const clock = new VirtualClock();
   const store = withoutSubscribe();
   const { executor } = setUp({ store, clock });
@@ -170,7 +170,7 @@ Deno.test("Executor.terminate() stops the other executor at its next event if th
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() rejects with not_found, naming the status, when there is nothing to end", async () => {
+Deno.test("Executor.terminate() rejects with not_found and the status when the workflow is not running", async () => {
   const { executor } = setUp();
   await assertNotFound(executor.terminate("x"), 'Cannot terminate workflow "x": it does not exist');
   await (await executor.execute(() => 1, { id: "a" })).result();
@@ -186,7 +186,7 @@ Deno.test("Executor.terminate() rejects with not_found, naming the status, when 
   assertEquals((await assertRejects(() => executor.terminate("a"), WorkflowError)).code, "closed");
 });
 
-Deno.test("Executor.terminate() passes through middleware, and its end is told to the hook", async () => {
+Deno.test("Executor.terminate() passes through middleware and calls the hook", async () => {
   const calls: MiddlewareCall[] = [];
   const reasons: unknown[] = [];
   const { executor } = setUp({
@@ -200,7 +200,7 @@ Deno.test("Executor.terminate() passes through middleware, and its end is told t
   await executor.close();
 });
 
-Deno.test("Executor.terminate() succeeds once when the store's answer is lost, here and elsewhere", async () => {
+Deno.test("Executor.terminate() stores one end when the answer of the store is lost", async () => {
   for (const elsewhere of [false, true]) {
     const store = new FaultyStore();
     const { clock, executor } = setUp({ store });
@@ -218,7 +218,7 @@ Deno.test("Executor.terminate() succeeds once when the store's answer is lost, h
   }
 });
 
-Deno.test("Executor.terminate() is content with another termination, and leaves the run running if the store fails", async () => {
+Deno.test("Executor.terminate() accepts another termination as its own, and leaves the run running when the store fails", async () => {
   const store = new FaultyStore();
   const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
   await executor.execute(forever, { id: "a" });
@@ -241,7 +241,7 @@ Deno.test("Executor.terminate() is content with another termination, and leaves 
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() wins against everything that the workflow does at the same time", async () => {
+Deno.test("Executor.terminate() has one outcome when the workflow acts at the same time", async () => {
   for (let wait = 0; wait < 30; wait++) {
     const store = new FaultyStore();
     const { executor } = setUp({ store });
