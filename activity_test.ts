@@ -23,7 +23,7 @@ Deno.test("activity() gives a function default options, and a call overrides the
     throw new Error(`failure ${++calls}`);
   }, { name: "shaky", retry: { maxAttempts: 3, jitter: false }, timeoutMs: 1000 });
   assertEquals(flaky.name, "shaky");
-  async function calls3(ctx: Ctx) {
+  async function callsThreeTimes(ctx: Ctx) {
     const first = await ctx.executeActivity(flaky).catch((error) => error.message);
     const second = await ctx.executeActivity(flaky, undefined, { name: "once", retry: { maxAttempts: 1 } })
       .catch((error) => error.message);
@@ -32,7 +32,7 @@ Deno.test("activity() gives a function default options, and a call overrides the
     return [first, second, third];
   }
   const { executor, store } = setUp();
-  const handle = await executor.execute(calls3, { id: "a" });
+  const handle = await executor.execute(callsThreeTimes, { id: "a" });
   assertEquals(await handle.result(), ["failure 3", "failure 4", "failure 6"]);
   const names = ofType((await store.load("a"))!.history, "activity_started").map(({ name }) => name);
   assertEquals(names, ["shaky", "once", "shaky"]);
@@ -48,10 +48,10 @@ Deno.test("activity() returns a function that can be called directly, with the s
   assertEquals([await greet(), greet.name], ["hello you undefined", "greet"]);
   const echo = activity(<T>(value: T) => value, { retry: {} });
   const same: "same" = echo("same");
-  const context = activity((_: number, { signal }) => signal.aborted, {}); // its type follows
+  const context = activity((_: number, { signal }) => signal.aborted, {}); // the type of the context is inferred
   // @ts-expect-error -- takes a number
   const wrong = () => double("4");
-  // @ts-expect-error -- not called in a workflow, it needs a context
+  // @ts-expect-error -- a call outside a workflow needs a context
   const missing = () => context(1);
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx: Ctx) => {

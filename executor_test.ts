@@ -341,7 +341,7 @@ Deno.test("Executor.describe() describes running and finished workflows", async 
 
 Deno.test("Executor.query() rejects with not_found when there is no such workflow", async () => {
   await using executor = setUp().executor;
-  for (const query of ["status", "mood"]) {
+  for (const query of ["status", "unknown"]) {
     const error = await assertRejects(() => executor.query("a", query), WorkflowError);
     assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": it does not exist']);
   }
@@ -527,7 +527,7 @@ Deno.test("WorkflowContext.shield() protects no wait after it has ended", async 
   const handle = await executor.execute(async (ctx) => {
     await Promise.all([
       ctx.shield(() => ctx.sleep(10)),
-      ctx.sleep(1000), // begins while the branch before is in its shield
+      ctx.sleep(1000), // begins while the previous branch is in its shield
       ctx.waitForSignal("never"),
       ctx.waitUntil(() => false),
     ].map((wait) => wait.catch((error) => errors.push(error.name))));

@@ -1,4 +1,4 @@
-/** Heartbeats of activities: what keeps an attempt alive, and what the next one gets. */
+/** Heartbeats of activities: they keep an attempt alive, and their details reach the next one. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,8 +14,8 @@ import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/suppo
 
 type Ctx = WorkflowContext;
 
-/** Moves at once, whatever goes on: nobody can hold it. */
-function heedless(clock: VirtualClock): Clock {
+/** A clock that cannot be held: it moves although the executor works. */
+function withoutHold(clock: VirtualClock): Clock {
   return { now: () => clock.now(), setTimer: (dueAt, callback) => clock.setTimer(dueAt, callback) };
 }
 
@@ -52,7 +52,7 @@ Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and the attempt t
 });
 
 Deno.test("ActivityContext.heartbeat() records details at most twice per timeout, and always the last ones", async () => {
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 500; i++) {
       context.heartbeat(i);
       await macrotasks(1);
@@ -63,9 +63,12 @@ Deno.test("ActivityContext.heartbeat() records details at most twice per timeout
     await clock.advance(199);
   };
   const { executor, store, clock } = setUp();
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 200 }), {
-    id: "a",
-  })).result();
+  await (await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 200 }),
+    {
+      id: "a",
+    },
+  )).result();
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals(beats.map(({ details }) => details), [0, 99, 199, 299, 399, 499, "the last one"]);
   assertEquals(beats.map(({ at }) => at), [0, 100, 200, 300, 400, 500, 600]);
@@ -73,7 +76,7 @@ Deno.test("ActivityContext.heartbeat() records details at most twice per timeout
 });
 
 Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a second and fails no attempt", async () => {
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 5; i++) {
       context.heartbeat(i);
       await macrotasks(1);
@@ -83,7 +86,7 @@ Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a seco
     return "done";
   };
   const { executor, store, clock } = setUp();
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks), { id: "a" });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats), { id: "a" });
   assertEquals(await handle.result(), "done");
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals(beats.map(({ at, details }) => [at, details]), [[0, 0], [1000, 2], [2000, 4]]);
@@ -92,14 +95,16 @@ Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a seco
 
 Deno.test("ActivityContext.heartbeat() without details records nothing and keeps the earlier details", async () => {
   const seen: unknown[] = [];
-  const talks = (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (context.attempt === 1) context.heartbeat({ page: 1 });
     context.heartbeat();
     if (context.attempt < 3) throw new Error("again");
   };
   const { executor, store } = setUp();
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry: {} }), { id: "a" }))
+  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry: {} }), {
+    id: "a",
+  }))
     .result();
   assertEquals(seen, [undefined, { page: 1 }, { page: 1 }]);
   assertEquals(ofType((await store.load("a"))!.history, "activity_heartbeat").length, 1);
@@ -116,7 +121,7 @@ Deno.test("ActivityContext.heartbeat() has one event in flight when the store is
     sizes.push(beats.length);
     await opened.promise;
   };
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i <= 10; i++) {
       context.heartbeat(i);
       clock.advance(500);
@@ -129,10 +134,13 @@ Deno.test("ActivityContext.heartbeat() has one event in flight when the store is
     await settle();
   };
   const clock = new VirtualClock();
-  const { executor } = setUp({ store, clock: heedless(clock) });
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000 }), {
-    id: "a",
-  })).result();
+  const { executor } = setUp({ store, clock: withoutHold(clock) });
+  await (await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000 }),
+    {
+      id: "a",
+    },
+  )).result();
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals([sizes, beats.map(({ details }) => details)], [[1, 1], [0, 10]]);
   await executor.close();
@@ -140,7 +148,7 @@ Deno.test("ActivityContext.heartbeat() has one event in flight when the store is
 
 Deno.test("ActivityContext.heartbeatDetails are the newest of the failed attempt", async () => {
   const seen: unknown[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (context.attempt === 3) return;
     context.heartbeat(`first of ${context.attempt}`);
@@ -150,7 +158,7 @@ Deno.test("ActivityContext.heartbeatDetails are the newest of the failed attempt
   };
   const { executor } = setUp();
   const options = { heartbeatTimeoutMs: 1000, retry: { initialIntervalMs: 0 } };
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, options))).result();
+  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, options))).result();
   assertEquals(seen, [undefined, "last of 1", "last of 2"]);
   await executor.close();
 });
@@ -158,7 +166,7 @@ Deno.test("ActivityContext.heartbeatDetails are the newest of the failed attempt
 Deno.test("ActivityContext.heartbeatDetails are the newest when the workflow is behind its history", async () => {
   const seen: unknown[] = [];
   const opened = gate();
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     context.heartbeat(`told in ${context.attempt}`);
     if (context.attempt === 1) await opened.promise;
@@ -166,9 +174,11 @@ Deno.test("ActivityContext.heartbeatDetails are the newest when the workflow is 
     throw new Error("again");
   };
   const clock = new VirtualClock();
-  const { executor } = setUp({ clock: heedless(clock) });
+  const { executor } = setUp({ clock: withoutHold(clock) });
   const options = { heartbeatTimeoutMs: 1000, retry: { initialIntervalMs: 0 } };
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, options), { id: "a" });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, options), {
+    id: "a",
+  });
   await settle();
   const signals = Array.from({ length: 30 }, () => executor.signal("a", "each takes a turn"));
   opened.open();
@@ -185,14 +195,14 @@ Deno.test("ActivityContext.heartbeatDetails are the newest when the workflow is 
 
 Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next one after a restart", async () => {
   const seen: unknown[] = [];
-  const talks = (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     seen.push([context.attempt, context.heartbeatDetails]);
     if (context.attempt === 2) return;
     context.heartbeat(1);
     context.heartbeat({ last: new Date(7) });
     throw new Error("again");
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000, retry: {} });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000, retry: {} });
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
@@ -210,14 +220,14 @@ Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next o
 
 Deno.test("ActivityContext.heartbeatDetails reach the attempt after a crash when they were not recorded at once", async () => {
   const seen: unknown[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (seen.length === 2) return;
     context.heartbeat(1);
     context.heartbeat(2);
     await new Promise(() => {});
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000 });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000 });
   const { executor, store, clock } = setUp();
   await executor.execute(work, { id: "a" });
   await settle();
@@ -233,19 +243,19 @@ Deno.test("ActivityContext.heartbeatDetails reach the attempt after a crash when
 Deno.test("ActivityContext.heartbeat() records nothing for an attempt whose failure another executor stored", async () => {
   const ends = [gate(), gate()];
   const attempts: ActivityContext[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     attempts.push(context);
     if (context.attempt > 1) return context.heartbeatDetails;
     context.heartbeat(`first of ${attempts.length}`);
     await ends[attempts.length - 1].promise;
     throw new Error("again");
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry: {} });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry: {} });
   const { store, executor, clock } = setUp();
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  await second.recover(); // although the first one is still alive
+  await second.recover(); // although the first executor is still open
   await settle();
   clock.hold(); // no next attempt yet
   ends[0].open();
@@ -274,7 +284,7 @@ Deno.test("ActivityContext.heartbeat() leaves no timer when the attempt ends", a
       ctx.executeActivity(ends(fail), undefined, { heartbeatTimeoutMs: 1000 }).catch(() => {})
     ).then((handle) => handle.result());
   }
-  await settle(); // the clock would jump
+  await settle(); // a timer that is left would move the clock
   assertEquals(clock.now(), 0);
   await executor.close();
 });
@@ -392,14 +402,14 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never calls
 });
 
 Deno.test("ActivityContext.heartbeat() refuses details that are too large and keeps the earlier ones", async () => {
-  const talks = (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     if (context.attempt > 1) return context.heartbeatDetails;
     context.heartbeat("small");
     context.heartbeat("x".repeat(100));
   };
   const { executor } = setUp({ maxPayloadBytes: 50 });
   const retry = { isRetryable: (error: unknown) => error instanceof RangeError };
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry }));
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry }));
   assertEquals(await handle.result(), "small");
   await executor.close();
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
 import { Turns } from "./turns.ts";
 
-/** A clock that only notes who holds it. */
+/** A clock that records the calls of `hold` and `release`. */
 function setUp() {
   const log: string[] = [];
   const clock = {
@@ -15,7 +15,7 @@ function setUp() {
 }
 
 /** Lets some macrotasks pass. */
-async function pass(count = 5): Promise<void> {
+async function passMacrotasks(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
@@ -27,7 +27,7 @@ Deno.test("Turns.begin() ends the turn when all microtasks have drained", async 
   for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
   chain.then(() => queueMicrotask(() => log.push("drained")));
   assertEquals(log, []);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["drained", "end"]);
 });
 
@@ -36,7 +36,7 @@ Deno.test("Turns.begin() ends all turns in order in one macrotask", async () => 
   for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
   await setImmediate();
   assertEquals(log, ["hold", "a", "b", "c"]);
-  await pass();
+  await passMacrotasks();
 });
 
 Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrotask", async () => {
@@ -49,7 +49,7 @@ Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrot
       queueMicrotask(() => log.push("microtask"));
     },
   });
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "first", "microtask", "second", "release"]);
 });
 
@@ -58,11 +58,11 @@ Deno.test("Turns.enter() and leave() hold the clock while there is work and rele
   turns.enter();
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   turns.leave();
   assertEquals(log, ["hold"]);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
@@ -71,10 +71,10 @@ Deno.test("Turns.beginActivity() and endActivity() hold the clock separately fro
   const note = (what: string) => (working?: boolean) => void log.push(working ? `${what} working` : what);
   const turns = new Turns({ now: () => 0, setTimer: () => () => {}, hold: note("hold"), release: note("release") });
   turns.beginActivity();
-  await pass();
+  await passMacrotasks();
   turns.endActivity();
   log.push("ended");
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "hold working", "release", "ended", "release working"]);
 });
 
@@ -83,12 +83,12 @@ Deno.test("Turns.enter() keeps holding the clock when it is called before the re
   turns.enter();
   turns.leave();
   turns.enter();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   turns.leave();
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
@@ -102,10 +102,10 @@ Deno.test("Turns.leave() lets callers that wait for the work run before the cloc
   })();
   turns.leave();
   await waiting;
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "spoke"]);
   turns.leave();
-  await pass();
+  await passMacrotasks();
 });
 
 Deno.test("Turns.enter() holds the clock again after it was released", async () => {
@@ -113,7 +113,7 @@ Deno.test("Turns.enter() holds the clock again after it was released", async () 
   for (let i = 0; i < 2; i++) {
     turns.enter();
     turns.leave();
-    await pass();
+    await passMacrotasks();
   }
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
@@ -126,7 +126,7 @@ Deno.test("Turns.enter() can be called while the clock is being released", async
   };
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
 
@@ -134,12 +134,12 @@ Deno.test("Turns.during() holds the clock until the promise settles, and answers
   const { turns, log } = setUp();
   const { promise, resolve } = Promise.withResolvers<number>();
   const during = turns.during(promise);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   resolve(5);
   assertEquals(await during, 5);
   assertEquals(await turns.during(Promise.reject("no")).catch((reason) => reason), "no");
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
@@ -152,7 +152,7 @@ Deno.test("Turns works with a clock that cannot be held", async () => {
     turns.begin({ endTurn: () => ended++ });
     turns.enter();
     turns.leave();
-    await pass();
+    await passMacrotasks();
   }
   assertEquals(ended, 3);
 });
@@ -164,7 +164,7 @@ Deno.test("Turns.begin() ends the turn when globalThis.setImmediate is replaced 
   globals.setImmediate = () => {};
   try {
     turns.begin({ endTurn: () => log.push("end") });
-    await pass();
+    await passMacrotasks();
   } finally {
     globals.setImmediate = real;
   }
@@ -176,9 +176,9 @@ Deno.test("Turns.begin() ends turns of one macrotask without draining microtasks
   const log: string[] = [];
   const endTurn = () => {
     log.push("end");
-    queueMicrotask(() => log.push("the hop is over"));
+    queueMicrotask(() => log.push("the macrotask is over"));
   };
   for (let i = 0; i < 100; i++) turns.begin({ endTurn });
-  await pass();
-  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the hop is over")]);
+  await passMacrotasks();
+  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the macrotask is over")]);
 });

@@ -1,4 +1,4 @@
-/** How many attempts of activities run at a time. */
+/** Limits on the attempts of activities that run at once. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ActivityContext, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
@@ -10,9 +10,9 @@ type Ctx = WorkflowContext;
 Deno.test("ExecutorOptions.maxConcurrentActivities limits the attempts that run at once, and every activity runs", async () => {
   const random = seeded(5);
   let running = 0;
-  let most = 0;
+  let maxRunning = 0;
   const work = async (n: number) => {
-    most = Math.max(most, ++running);
+    maxRunning = Math.max(maxRunning, ++running);
     for (let ticks = random() * 20; ticks > 0; ticks--) await null;
     if (random() < 0.3) await settle();
     running--;
@@ -28,7 +28,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities limits the attempts that run 
   const handles = await Promise.all([1, 40, 20].map((input, i) => executor.execute(fan, { id: `w${i}`, input })));
   const results = await Promise.all(handles.map((handle) => handle.result()));
   assertEquals(results.map((result) => result.length), [1, 40, 20]);
-  assertEquals([most, running], [3, 0]);
+  assertEquals([maxRunning, running], [3, 0]);
   await executor.close();
 });
 
@@ -78,12 +78,12 @@ Deno.test("ExecutorOptions.maxConcurrentActivities is kept when attempts fail, t
     const random = seeded(seed);
     const limit = 1 + Math.floor(random() * 4);
     let running = 0;
-    let most = 0;
+    let maxRunning = 0;
     const work = async (n: number, { signal }: ActivityContext) => {
-      most = Math.max(most, ++running);
+      maxRunning = Math.max(maxRunning, ++running);
       const end = () => void (running -= ended ? 0 : 1, ended = true);
       let ended = false;
-      signal.addEventListener("abort", end); // given up, it counts no more
+      signal.addEventListener("abort", end); // an aborted attempt counts no longer
       if (random() < 0.1) await new Promise(() => {}); // until it times out
       for (let ticks = random() * 20; ticks > 0; ticks--) await null;
       if (random() < 0.2) await macrotasks(1 + random() * 5);
@@ -115,7 +115,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities is kept when attempts fail, t
     }
     const ends = await Promise.all(inputs.map(async (_, i) => (await store.load(`w${i}`))!));
     assertEquals(ends.slice(0, 3).map(({ result }) => result), inputs.slice(0, 3), `seed ${seed}`);
-    assert(most <= limit && running === 0, `seed ${seed}: ${most} of ${limit}, ${running} left`);
+    assert(maxRunning <= limit && running === 0, `seed ${seed}: ${maxRunning} of ${limit}, ${running} left`);
     await executor.close();
   }
 });
@@ -127,18 +127,23 @@ Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the att
   const { executor, store, clock } = setUp({ maxConcurrentActivities: 1 });
   const first = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => opened.promise), { id: "first" });
   await settle();
-  const patient = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { timeoutMs: 10 }));
-  const hurried = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { totalTimeoutMs: 50 }), {
-    id: "hurried",
-  });
+  const attemptLimited = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { timeoutMs: 10 }));
+  const totalLimited = await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(quick, undefined, { totalTimeoutMs: 50 }),
+    {
+      id: "totalLimited",
+    },
+  );
   await settle();
   await clock.advance(100);
-  await assertRejects(() => hurried.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
+  await assertRejects(() => totalLimited.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
   assertEquals(runs, 0);
   opened.open();
-  await Promise.all([first.result(), patient.result()]);
+  await Promise.all([first.result(), attemptLimited.result()]);
   assertEquals([runs, clock.now()], [1, 100]);
-  assertEquals(ofType((await store.load("hurried"))!.history, "activity_failed").map(({ attempt }) => attempt), [0]);
+  assertEquals(ofType((await store.load("totalLimited"))!.history, "activity_failed").map(({ attempt }) => attempt), [
+    0,
+  ]);
   await executor.close();
 });
 

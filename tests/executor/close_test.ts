@@ -1,4 +1,4 @@
-/** `close()`, and what it leaves for the next executor. */
+/** `close()`, and what the next executor resumes. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,7 +14,7 @@ import { gate, settle, setUp, typesOf } from "../support/testing.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 
-/** A workflow of two activities, the first of which waits to be let go; counts the attempts of both. */
+/** A workflow of two activities. The first one waits for `hold`. Counts the attempts of both. */
 function twoSteps() {
   const hold = gate<string>();
   const attempts = { first: 0, second: 0 };
@@ -88,7 +88,7 @@ Deno.test("Executor.close() refuses calls while it drains", async () => {
     executor.recover(),
   ];
   assertEquals(await Promise.all(calls.map(codeOf)), Array(calls.length).fill("closed"));
-  assertEquals((await executor.describe("a")).status, "running"); // looking is no work
+  assertEquals((await executor.describe("a")).status, "running"); // a description is still answered
   hold.open("done");
   await closing;
 });
@@ -166,21 +166,21 @@ Deno.test("Executor.close() with drainMs stores the outcome of an at-most-once a
 });
 
 Deno.test("Executor.close() with drainMs retries a failing store until the time is over", async () => {
-  for (const works of [true, false]) {
+  for (const storeRecovers of [true, false]) {
     const { hold, steps } = twoSteps();
     const store = new FaultyStore();
     const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: Infinity, maxIntervalMs: 100 } });
     await executor.execute(steps, { id: "a" });
     await settle();
-    let failures = works ? 3 : Infinity;
+    let failures = storeRecovers ? 3 : Infinity;
     store.before.append = () => {
       if (failures-- > 0) throw new Error("down");
     };
     const closing = executor.close({ drainMs: 10_000 });
     hold.open("done");
     await closing;
-    assertEquals((await store.load("a"))!.history.length, works ? 3 : 2);
-    assertEquals(clock.now() < 10_000, works);
+    assertEquals((await store.load("a"))!.history.length, storeRecovers ? 3 : 2);
+    assertEquals(clock.now() < 10_000, storeRecovers);
   }
 });
 
@@ -188,15 +188,15 @@ Deno.test("Executor.close() with drainMs leaves a workflow unchanged in the midd
   const { hold, steps } = twoSteps();
   hold.open("done");
   const { store, executor } = setUp();
-  const chatty = async (ctx: WorkflowContext) => {
+  const manySleeps = async (ctx: WorkflowContext) => {
     for (let i = 0; i < 20; i++) await ctx.sleep(1);
     return await steps(ctx);
   };
-  await (await executor.execute(chatty, { id: "a" })).result();
+  await (await executor.execute(manySleeps, { id: "a" })).result();
   const { history, ...state } = (await store.load("a"))!;
   const prefix = history.slice(0, -3);
   await store.save({ ...state, status: "running", result: undefined, history: prefix });
-  const later = setUp({ store, workflows: { chatty }, startAt: 20 }).executor;
+  const later = setUp({ store, workflows: { manySleeps }, startAt: 20 }).executor;
   await later.recover();
   await later.close({ drainMs: 10 });
   assertEquals((await store.load("a"))!.history as WorkflowEvent[], prefix);
@@ -224,7 +224,7 @@ Deno.test("Executor.close() answers the same promise to every call, and refuses 
   for (const [options, type, message] of cases) {
     await assertRejects(() => executor.close(options as never), type, message);
   }
-  const handle = await executor.execute(steps, { id: "a" }); // it goes on
+  const handle = await executor.execute(steps, { id: "a" }); // the executor is still open
   await settle();
   const first = executor.close({ drainMs: 1000 });
   assertEquals(executor.close(), first);

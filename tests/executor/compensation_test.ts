@@ -1,4 +1,4 @@
-/** `ctx.addCompensation()`: what is undone when a workflow fails or is cancelled, in which order, and over restarts. */
+/** `ctx.addCompensation()`: which compensations are called when a workflow fails or is cancelled, in which order, and after restarts. */
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
@@ -15,7 +15,7 @@ import { setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-/** Books three things and then does `last`; each has a compensation, which fails if it is in `broken`. */
+/** Books three things, each with a compensation, then calls `last`. The compensations named in `broken` fail. */
 function trip(last: (ctx: Ctx) => unknown, broken: readonly string[] = []) {
   const book = (what: string) => what;
   const undo = (what: string) => {
@@ -34,7 +34,7 @@ const fail = () => {
   throw new TypeError("no seat");
 };
 const undone = ["undo flight", "undo hotel", "undo car"];
-/** What was really undone, in order. */
+/** The calls of the activity `undo`, in order. */
 const undosOf = ({ calls }: CrashRun) => calls.flatMap(({ name, input }) => name === "undo" ? [`undo ${input}`] : []);
 
 Deno.test("WorkflowContext.addCompensation() calls no compensation when the workflow succeeds", async () => {
@@ -72,18 +72,18 @@ Deno.test("WorkflowContext.addCompensation() calls compensations when the result
   assertEquals(undosOf(undisturbed), undone);
 });
 
-/** How a run ends, beside its own failure: the visit or the timeout, the status, the outcome. */
-const ends: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
-  ["it fails", fail, {}, "failed", "TypeError: no seat"],
+/** How a run ends: the name of the case, the last step, the options, the expected status and outcome. */
+const endings: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
+  ["the workflow fails", fail, {}, "failed", "TypeError: no seat"],
   [
-    "it is cancelled",
+    "the workflow is cancelled",
     (ctx) => ctx.sleep(100),
     { cancel: { atMs: 50, reason: "changed my mind" } },
     "canceled",
     'CanceledError: Canceled workflow "a": changed my mind',
   ],
   [
-    "its time is up",
+    "the workflow times out",
     (ctx) => ctx.sleep(100),
     { timeoutMs: 50 },
     "failed",
@@ -91,7 +91,7 @@ const ends: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] 
   ],
 ];
 
-for (const [how, last, options, status, outcome] of ends) {
+for (const [how, last, options, status, outcome] of endings) {
   Deno.test(`WorkflowContext.addCompensation() calls compensations after a process crash at any step when ${how}`, async () => {
     const { undisturbed } = await crashTest(trip(last), { ...options, id: "a" });
     assertEquals([undisturbed.state.status, `${undisturbed.error}`], [status, outcome]);
@@ -134,7 +134,7 @@ Deno.test("CompensationError keeps its class, errors and cause in the history", 
   await executor.close();
 });
 
-/** What the compensations of a workflow that fails have logged, where nothing has crashed; and how it ended. */
+/** Runs a failing workflow in `crashTest()`. Answers the run without a crash, and what its compensations logged. */
 async function logOf(
   compensate: (ctx: Ctx, log: string[]) => unknown,
   options: CrashTestOptions = {},
@@ -235,7 +235,7 @@ Deno.test("NonDeterminismError names a compensation that was renamed or removed"
   ) {
     const { store, executor } = setUp({ workflows: { scene: workflow } });
     const { history, error: _, ...rest } = state;
-    // Without its compensation the workflow is over before the history is.
+    // Without its compensation the workflow ends before its history does.
     await store.save({ ...rest, status: "running", history: history.slice(0, at) });
     const [handle] = await executor.recover();
     const error = await assertRejects(() => handle.result(), NonDeterminismError);

@@ -22,7 +22,7 @@ async function countdown(ctx: Ctx<number>, n: number): Promise<string> {
   return await ctx.continueAsNew(n - 1);
 }
 
-/** Sums what it is sent, beginning anew after every second number. */
+/** Adds the numbers that it receives. Continues as new after every second one. */
 async function sums(ctx: Ctx<{ sum: number; left: number }>, input: { sum: number; left: number }): Promise<number> {
   let { sum, left } = input;
   for (let i = 0; i < 2 && left > 0; i++, left--) sum += await ctx.waitForSignal<number>("n");
@@ -105,7 +105,7 @@ Deno.test("WorkflowContext.continueAsNew() ends the run when it is called", asyn
   async function ends(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 0) {
       ctx.continueAsNew(1);
-      ctx.continueAsNew(2); // the first counts
+      ctx.continueAsNew(2); // ignored: the first call has ended the run
       return "no result of the first run";
     }
     await Promise.resolve().then(() => after = true);
@@ -176,7 +176,7 @@ Deno.test("WorkflowContext.continueAsNew() neither loses nor repeats signals of 
   await Promise.all([executor.close(), other.close()]);
 });
 
-/** Reads in a branch of its own, and begins anew with every number. */
+/** Reads signals in a separate branch. Continues as new after every number. */
 async function listens(ctx: Ctx<readonly number[]>, got: readonly number[]): Promise<readonly number[]> {
   const list = [...got];
   const read = async () => {
@@ -194,7 +194,7 @@ Deno.test("WorkflowContext.continueAsNew() passes signals that arrive meanwhile 
   const handle = await executor.execute(listens, { id: "a", input: [] });
   let n = 0;
   store.before.append = async ({ replaces, events }) => {
-    // Another one's signal comes between, and this one has turns enough to see it.
+    // Another executor's signal is stored in between, and this executor has enough turns to see it.
     if (replaces === undefined || events.length > 1 || n === 3) return;
     await other.signal("a", "n", ++n);
     await settle();
@@ -226,14 +226,14 @@ for (
   ]] as const
 ) {
   Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
-    const store = withoutSubscribe(); // nobody hears of the other's writes
+    const store = withoutSubscribe(); // no executor is notified of the other's appends
     const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
     const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
     await other.recover();
     await other.signal("a", "n", 1);
     await other.signal("a", "n", 2);
     await settle();
-    // it believes in the run before
+    // the first executor still has the previous run
     await (verb === "signal" ? first.signal("a", "x") : first[verb]("a", "enough"));
     const { input, history } = (await store.load("a"))!;
     assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
@@ -249,7 +249,7 @@ Deno.test("Executor.signal() sends a signal once when the answer of the store is
   store.after.append = async ({ events }) => {
     if (events[0].type !== "signal_received") return;
     store.after.append = () => {};
-    await settle(); // it is read, and the run continued
+    await settle(); // the signal is read, and the run is continued as new
     throw new Error("the answer is lost");
   };
   const error = await assertRejects(() => other.signal("a", "n", 1), WorkflowError);
@@ -290,14 +290,14 @@ Deno.test("Executor.recover() resumes a run in the middle of a chain", async () 
 
 Deno.test("WorkflowContext.continueAsNew() keeps receiving signals that other executors send", async () => {
   const { executor, store, clock } = setUp();
-  const desk = new Executor({ store, clock });
+  const sender = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
   for (const payload of [1, 2, 3, 4, 5]) {
-    await desk.signal("a", "n", payload);
+    await sender.signal("a", "n", payload);
     await settle();
   }
   assertEquals([handle.status, await handle.result()], ["completed", 15]);
-  await Promise.all([executor.close(), desk.close()]);
+  await Promise.all([executor.close(), sender.close()]);
 });
 
 Deno.test("WorkflowHandle.result() and Executor.signal() reach the next run when another executor continues the run as new", async () => {
@@ -308,7 +308,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() reach the next run when
   const [other] = await second.recover();
   await settle();
   const slow = gate();
-  store.before.append = async ({ events }) => { // the second one is slow to store a signal, and to continue the run
+  store.before.append = async ({ events }) => { // the second executor is slow to store a signal and to continue the run
     if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
   };
   const late = second.signal("a", "n", 4);
@@ -358,7 +358,7 @@ Deno.test("WorkflowHandle.status stays as result() left it when recover() uses a
 Deno.test("Executor.recover() resumes the next run when another executor has continued the live run as new", async () => {
   const store = new InMemoryStore();
   const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
-  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // it is not notified
   const other = new Executor({ store, clock, workflows: { sums } });
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
   await other.recover();
@@ -443,7 +443,7 @@ Deno.test("InMemoryStore.append() replaces a running run by its next run in one 
 const conflicting: [what: string, change: Partial<AppendBatch>][] = [
   ["its history is longer", { expectedLength: 1 }],
   ["its history is shorter", { expectedLength: 3 }],
-  ["it is another run", { replaces: "0" }],
+  ["its run ID differs", { replaces: "0" }],
   ["it is not stored", { workflowId: "b" }],
 ];
 for (const [what, change] of conflicting) {
@@ -488,7 +488,7 @@ Deno.test("Executor.update() is answered once by a workflow that continues as ne
 });
 
 Deno.test("Executor.update() rejects when the run continues as new before the handler has ended", async () => {
-  async function hasty(ctx: Ctx<number>, round: number): Promise<number> {
+  async function continuesEarly(ctx: Ctx<number>, round: number): Promise<number> {
     ctx.handleUpdate("slow", () => ctx.sleep(1e6).then(() => 1));
     if (round === 1) return round;
     await ctx.waitForSignal("go");
@@ -496,7 +496,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   }
   const { executor, clock } = setUp();
   clock.hold();
-  const handle = await executor.execute(hasty, { id: "a", input: 0 });
+  const handle = await executor.execute(continuesEarly, { id: "a", input: 0 });
   const update = executor.update("a", "slow");
   await settle();
   await executor.signal("a", "go");

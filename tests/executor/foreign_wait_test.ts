@@ -1,4 +1,4 @@
-/** Workflow code that waits for something that no history holds: said at once, not at the first replay. */
+/** Workflow code that waits for something other than its context: reported at once, not at the first replay. */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NonDeterminismError, type WorkflowContext } from "@rockpool/workflow";
@@ -9,7 +9,7 @@ const charge = () => "charged";
 Deno.test("Executor suspends a run when its code calls the context after a wait for something else", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {
-    await macrotasks(3); // a fetch, say
+    await macrotasks(3); // for example a fetch
     return await ctx.executeActivity(charge);
   }, { id: "a" });
   const { message, position } = await assertRejects(() => handle.result(), NonDeterminismError);

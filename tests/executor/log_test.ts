@@ -1,10 +1,10 @@
-/** `ctx.log`: what workflows write, once. */
+/** `ctx.log`: each line is written once. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { Executor, type WorkflowContext, type WorkflowLogger } from "@rockpool/workflow";
 import { settle, setUp } from "../support/testing.ts";
 
-function lines(): { logger: WorkflowLogger; written: unknown[][] } {
+function recordingLogger(): { logger: WorkflowLogger; written: unknown[][] } {
   const written: unknown[][] = [];
   const write = (level: string) => (message: string, fields?: unknown) => void written.push([level, message, fields]);
   return {
@@ -22,7 +22,7 @@ async function talks(ctx: WorkflowContext) {
 }
 
 Deno.test("WorkflowContext.log writes each line once after a restart, with the IDs of its run", async () => {
-  const { logger, written } = lines();
+  const { logger, written } = recordingLogger();
   const { executor, store, clock } = setUp({ logger });
   const { runId } = await executor.execute(talks, { id: "a" });
   await settle();
@@ -38,7 +38,7 @@ Deno.test("WorkflowContext.log writes each line once after a restart, with the I
 });
 
 Deno.test("WorkflowContext.log writes nothing while the executor describes the workflow", async () => {
-  const { logger, written } = lines();
+  const { logger, written } = recordingLogger();
   const { executor } = setUp({ logger });
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
     ctx.handleQuery("x", () => 1);
@@ -53,10 +53,10 @@ Deno.test("WorkflowContext.log writes nothing while the executor describes the w
 
 Deno.test("ExecutorOptions.logger does not harm the workflow when it throws", async () => {
   const reported: unknown[] = [];
-  const boom = () => {
+  const fail = () => {
     throw new Error("disk full");
   };
-  const logger = { debug: boom, info: boom, warn: boom, error: boom };
+  const logger = { debug: fail, info: fail, warn: fail, error: fail };
   const { executor } = setUp({ logger, onError: (error) => reported.push((error as Error).message) });
   await executor.execute(talks, { id: "a" });
   await executor.signal("a", "go");

@@ -1,4 +1,4 @@
-/** `ctx.mapConcurrent()`: how many at a time, in which order, what a failure stops, and over restarts. */
+/** `ctx.mapConcurrent()`: its limit, the order of items, failures and restarts. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type WorkflowContext } from "@rockpool/workflow";
@@ -11,19 +11,19 @@ type Ctx = WorkflowContext;
 Deno.test("WorkflowContext.mapConcurrent() limits the items in progress and starts them in order", async () => {
   for (const limit of [1, 2, 3, 10]) {
     const begun: number[] = [];
-    let running = 0, most = 0;
+    let running = 0, maxRunning = 0;
     const { outcome } = await play({
       workflow: (ctx: Ctx) =>
         ctx.mapConcurrent([50, 10, 40, 20, 30], limit, async (ms, index) => {
           begun.push(index);
-          most = Math.max(most, ++running);
+          maxRunning = Math.max(maxRunning, ++running);
           await ctx.sleep(ms);
           running--;
           return `${index}: ${ms}`;
         }),
     });
-    assertEquals(JSON.parse(outcome), ["0: 50", "1: 10", "2: 40", "3: 20", "4: 30"]); // not the order of their ends
-    assertEquals([begun, most], [[0, 1, 2, 3, 4], Math.min(limit, 5)], `limit ${limit}`);
+    assertEquals(JSON.parse(outcome), ["0: 50", "1: 10", "2: 40", "3: 20", "4: 30"]); // in the order of the items
+    assertEquals([begun, maxRunning], [[0, 1, 2, 3, 4], Math.min(limit, 5)], `limit ${limit}`);
   }
 });
 

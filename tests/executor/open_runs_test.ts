@@ -1,4 +1,4 @@
-/** What live runs wait for, as `Executor.openRuns()` tells it. */
+/** What live runs wait for, as `Executor.openRuns()` lists it. */
 
 import { assertEquals } from "@std/assert";
 import type { Executor, Wait, WorkflowContext } from "@rockpool/workflow";
@@ -46,7 +46,7 @@ Deno.test("Executor.openRuns() lists waits for signals, with and without a timeo
   });
   await executor.signal("loop", "letter");
   await settle();
-  assertEquals(waitsOf(executor).loop, [{ type: "timer", dueAt: 110 }]); // it is subscribed, and does not wait
+  assertEquals(waitsOf(executor).loop, [{ type: "timer", dueAt: 110 }]); // the loop is subscribed, and does not wait for a signal
   await executor.close();
 });
 

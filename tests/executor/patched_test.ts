@@ -1,4 +1,4 @@
-/** `ctx.patched()`: code that changes while runs are in flight. */
+/** `ctx.patched()`: code that changes while workflows run. */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
@@ -19,7 +19,7 @@ const reserve = () => "reserved";
 const check = () => "checked";
 const ship = () => "shipped";
 
-/** The code of a workflow as it was deployed one after the other. */
+/** The versions of a workflow's code, in order of deployment. */
 const versions = {
   async old(ctx: Ctx) {
     const log = [await ctx.executeActivity(charge)];
@@ -33,7 +33,7 @@ const versions = {
     await ctx.sleep(100);
     return [...log, await ctx.executeActivity(ship), ctx.now()];
   },
-  /** When no run of the old code is left. */
+  /** Deployed once no run of the old code is left. */
   async clean(ctx: Ctx) {
     const log = [await ctx.executeActivity(reserve), await ctx.executeActivity(charge)];
     await ctx.sleep(100);
@@ -41,7 +41,7 @@ const versions = {
   },
 };
 
-/** Plays some code, and then other code after a stop. */
+/** Runs the code `before` until it is stopped, then resumes with the code `after`. */
 function redeploy(before: Scene["workflow"], after: Scene["workflow"], stop: Stop) {
   return play(
     (stops) => ({ workflow: stops === 0 ? before : after }),
@@ -61,7 +61,7 @@ Deno.test("WorkflowContext.patched() answers false in a run of the old code that
   const { history } = old.state;
   for (let length = 2; length < history.length; length++) {
     const again = await playFrom({ workflow: versions.patched }, old.state, length);
-    assertSame(again, old, `after event ${length}`); // nothing of it is recorded either
+    assertSame(again, old, `after event ${length}`); // the answer is not recorded either
   }
   for (const side of ["before", "after"] as const) {
     for (let append = 2;; append++) {
@@ -121,8 +121,8 @@ Deno.test("WorkflowContext.patched() distinguishes two changes in runs from befo
   for (const [changes, expected] of outcomes.entries()) {
     const full = await play({ workflow: code(changes) });
     const { history } = full.state;
-    const asleep = typesOf(history).indexOf("timer_started") + 1;
-    for (let length = asleep; length < history.length; length++) {
+    const firstTimer = typesOf(history).indexOf("timer_started") + 1;
+    for (let length = firstTimer; length < history.length; length++) {
       const again = await playFrom({ workflow: code(2) }, full.state, length);
       assertEquals(again.outcome, expected, `${changes} changes, after event ${length}`);
     }
@@ -182,10 +182,10 @@ Deno.test("WorkflowContext.patched() answers the same in the branches of a race 
   assertEquals(await Promise.all(results), ["a at 10", "b at 25"]);
   const old = await play({ workflow: code(false) });
   const { history } = old.state;
-  const past = history.findIndex(({ type }) => type === "activity_started") + 1;
+  const pastPatch = history.findIndex(({ type }) => type === "activity_started") + 1;
   for (let length = 2; length < history.length; length++) {
     const again = await playFrom({ workflow: code(true) }, old.state, length);
-    if (length >= past) assertSame(again, old, `after event ${length}`);
+    if (length >= pastPatch) assertSame(again, old, `after event ${length}`);
     else assertEquals(again.outcome, '"b at 25"', `after event ${length}`);
   }
 });
@@ -202,7 +202,7 @@ Deno.test("WorkflowContext.patched() ignores delivered events when its answer wa
   const stopped = gate();
   store.before.append = async ({ events }) => {
     if (events[0].type !== "patched") return;
-    const state = (await store.inner.load("a"))!; // a signal is faster, and then the process is gone
+    const state = (await store.inner.load("a"))!; // a signal is stored first, then the process crashes
     await store.inner.append({
       workflowId: "a",
       runId: state.runId,
@@ -294,7 +294,7 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that run 
   }
   const store = new FaultyStore();
   const clock = new VirtualClock();
-  const [first, second, desk] = [1, 2, 3].map(() => new Executor({ store, clock, workflows: { order } }));
+  const [first, second, sender] = [1, 2, 3].map(() => new Executor({ store, clock, workflows: { order } }));
   const held = gate();
   const reached = gate();
   store.before.append = async ({ events }) => {
@@ -304,8 +304,8 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that run 
     await held.promise;
   };
   const handle = await first.execute(order, { id: "a" });
-  await reached.promise; // the first one has decided, and nothing of it is stored
-  await desk.signal("a", "go", 1);
+  await reached.promise; // the first executor has decided, and has stored nothing
+  await sender.signal("a", "go", 1);
   const [other] = await second.recover();
   await settle();
   held.open();
@@ -313,5 +313,5 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that run 
   assertEquals(await other.result(), ["checked", 1, true]);
   const { history } = (await store.load("a"))!;
   assertEquals(typesOf(history).filter((type) => type === "patched").length, 1);
-  await Promise.all([first, second, desk].map((executor) => executor.close()));
+  await Promise.all([first, second, sender].map((executor) => executor.close()));
 });

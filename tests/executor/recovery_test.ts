@@ -26,9 +26,9 @@ import {
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
- * how often each call of an activity really ran.
+ * how often each activity call ran.
  */
-function journey() {
+function orderWorkflow() {
   const runs = new Map<string, number>();
   function act<T>(name: string, body: (attempt: number) => T | Promise<T>) {
     return {
@@ -77,7 +77,7 @@ function journey() {
   return { order, runs };
 }
 
-/** Sends the signals of the journey that the history does not hold. */
+/** Sends the signals of the order that are not in the history. */
 async function approve(executor: Executor, state: WorkflowState | null): Promise<void> {
   const sent = state!.history.filter(({ type }) => type === "signal_received").length;
   for (const payload of ["first", "second"].slice(sent)) {
@@ -85,19 +85,19 @@ async function approve(executor: Executor, state: WorkflowState | null): Promise
   }
 }
 
-/** Every journey draws the same random numbers. */
+/** The same run ID for every order, so that all draw the same random numbers. */
 const newRunId = () => "run";
 
-async function undisturbed(): Promise<WorkflowState> {
+async function uninterrupted(): Promise<WorkflowState> {
   const { store, executor } = setUp({ newRunId });
-  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  const handle = await executor.execute(orderWorkflow().order, { id: "a", input: "in" });
   await approve(executor, await store.load("a"));
   await handle.result();
   await executor.close();
   return (await store.load("a"))!;
 }
 
-/** What of an event must be the same with and without a restart, in an order that does not depend on ties. */
+/** The parts of events that are the same with and without a restart. Sorted: the order of concurrent events can differ. */
 const outcomes = (history: readonly WorkflowEvent[]) =>
   history.map(({ at: _, ...event }) => JSON.stringify({ ...event, signalId: "" }))
     .map((text) =>
@@ -109,11 +109,11 @@ const outcomes = (history: readonly WorkflowEvent[]) =>
     .sort();
 
 Deno.test("Executor.recover() has the same result from every prefix of a history", async () => {
-  const full = await undisturbed();
+  const full = await uninterrupted();
   assert(full.history.length > 25);
   for (let length = 1; length < full.history.length; length++) {
     const history = full.history.slice(0, length);
-    const { runs, order } = journey();
+    const { runs, order } = orderWorkflow();
     const { store, executor } = setUp({ workflows: { order }, startAt: history[length - 1].at });
     const { result: _result, ...running } = full;
     await store.save({ ...running, status: "running", history });
@@ -136,7 +136,7 @@ Deno.test("Executor.recover() has the same result from every prefix of a history
 
 Deno.test("Executor.recover() has the same result when the process crashes at any step, and again during recovery", async () => {
   for (const deaths of [1, 3]) {
-    const { points } = await crashTest(journey().order, {
+    const { points } = await crashTest(orderWorkflow().order, {
       id: "a",
       input: "in",
       deaths,
@@ -348,8 +348,8 @@ Deno.test("Executor.recover() resolves handles that wait for the workflow alread
 });
 
 Deno.test("Executor.recover() calls no hook for replayed events", async () => {
-  const { order } = journey();
-  const full = await undisturbed();
+  const { order } = orderWorkflow();
+  const full = await uninterrupted();
   const history = full.history.slice(0, 12);
   const { store, executor } = setUp({
     workflows: { order },
@@ -461,11 +461,11 @@ Deno.test("Executor retries a failing append and loses nothing", async () => {
     store[side].append = () => {
       if (++calls % 3 !== 0) throw new Error("store is down");
     };
-    const { runs, order } = journey();
+    const { runs, order } = orderWorkflow();
     const { executor } = setUp({ store, newRunId });
     const handle = await executor.execute(order, { id: "a", input: "in" });
     await approve(executor, await store.load("a"));
-    const full = await undisturbed();
+    const full = await uninterrupted();
     const events = (history: readonly WorkflowEvent[]) => typesOf(history).sort();
     const masked = (value: unknown) => JSON.stringify(value).replace(/\d{3,}/g, "time");
     assertEquals(masked(await handle.result()), masked(full.result), side);
@@ -564,10 +564,10 @@ Deno.test("Executor hands out a result only after it is stored", async () => {
   const hold = gate();
   store.before.append = ({ events }) => events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
   const handle = await executor.execute(() => 1, { id: "a" });
-  let told = false;
-  const result = handle.result().then(() => told = true);
+  let resolved = false;
+  const result = handle.result().then(() => resolved = true);
   await settle();
-  assertEquals([told, handle.status], [false, "running"]);
+  assertEquals([resolved, handle.status], [false, "running"]);
   hold.open();
   await result;
   assertEquals([(await store.load("a"))!.status, handle.status], ["completed", "completed"]);
@@ -600,7 +600,7 @@ Deno.test("Executor shows workflow code only events that are stored", async () =
   await executor.close();
 });
 
-/** Runs `before` up to where it waits for the signal "go", then recovers with `after`. */
+/** Runs `before` until it waits for the signal "go", then recovers with `after`. */
 async function redeploy(
   before: (ctx: WorkflowContext) => Promise<unknown>,
   after: (ctx: WorkflowContext) => Promise<unknown>,
@@ -733,7 +733,7 @@ Deno.test("NonDeterminismError cannot be caught by workflow code", async () => {
 Deno.test("Executor works with a store without subscribe()", async () => {
   const store = withoutSubscribe();
   const { executor } = setUp({ store });
-  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  const handle = await executor.execute(orderWorkflow().order, { id: "a", input: "in" });
   await approve(executor, await store.load("a"));
   await handle.result();
   await executor.close();
@@ -806,7 +806,7 @@ Deno.test("Executor records an outcome once when two executors perform the same 
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  const [other] = await second.recover(); // although the first one is still alive
+  const [other] = await second.recover(); // although the first executor is still open
   await settle();
   gates[1].open("second");
   assertEquals([await handle.result(), await other.result()], ["second", "second"]);
@@ -835,7 +835,7 @@ Deno.test("Executor records a failed attempt once when two executors perform the
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  await second.recover(); // although the first one is still alive
+  await second.recover(); // although the first executor is still open
   await settle();
   ends[0].open();
   await settle();
@@ -847,7 +847,7 @@ Deno.test("Executor records a failed attempt once when two executors perform the
   await Promise.all([executor.close(), second.close()]);
 });
 
-for (const [tells, store] of [["tells", new InMemoryStore()], ["does not tell", withoutSubscribe()]] as const) {
+for (const [reports, store] of [["reports", new InMemoryStore()], ["does not report", withoutSubscribe()]] as const) {
   Deno.test(`Executor.recover() takes over commands of another executor when the store ${reports} changes`, async () => {
     let runs = 0;
     const work = async (ctx: WorkflowContext) => {
@@ -859,7 +859,7 @@ for (const [tells, store] of [["tells", new InMemoryStore()], ["does not tell", 
     const second = new Executor({ store, clock, workflows: { work } });
     const [handle] = await second.recover();
     await settle();
-    await executor.signal("a", "go"); // the first one stores the activity, and performs it
+    await executor.signal("a", "go"); // the first executor stores the activity and performs it
     await settle();
     await executor.close();
     assertEquals(runs, 1);
@@ -948,7 +948,7 @@ Deno.test("Executor sees events that are stored while it reads earlier ones", as
     return store.inner.append({ workflowId: "a", runId, expectedLength, events: [event] });
   };
   await append(1, history.length);
-  await settle(); // the executor's answer is on its way, and has one signal
+  await settle(); // the executor is reading a state with one signal
   await append(2, history.length + 1);
   store.after.load = undefined;
   read.open();
@@ -1032,7 +1032,7 @@ Deno.test("Executor.recover() performs only open commands in a live run that is 
     calls.length = 0;
     gates[0].open();
     await settle();
-    await first.close(); // while the last activity is at work
+    await first.close(); // while the last activity runs
     assertEquals(calls, ["b", "c"]);
     gates[1].open();
     for (let i = 0; i < wait; i++) await null;
@@ -1055,7 +1055,7 @@ Deno.test("Executor.recover() counts a sleep from its call when the sleep was no
     { type: "side_effect", at: 50, seq: 0, value: "" },
   ] as const;
   await store.append({ workflowId: "a", runId: "run", expectedLength: 0, events });
-  clock.advance(600); // nobody is there
+  clock.advance(600); // no executor runs the workflow
   const [handle] = await executor.recover();
   assertEquals(await handle.result(), 1050);
   await executor.close();

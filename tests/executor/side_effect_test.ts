@@ -1,4 +1,4 @@
-/** `ctx.sideEffect()`: called once, and what it answered is in the history. */
+/** `ctx.sideEffect()`: the function is called once, and its answer is in the history. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
@@ -99,7 +99,7 @@ Deno.test("WorkflowContext.sideEffect() refuses a promise and a value that canno
     promise,
     'TypeError: Cannot store value of side effect.f: a function "f" cannot be stored',
   ]);
-  await settle(); // a rejection that nobody handles would fail the test
+  await settle(); // an unhandled rejection would fail the test
   await executor.close();
 });
 

@@ -196,7 +196,7 @@ Deno.test("WorkflowContext.receiveSignal() and sleep() have the same winners of 
   };
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(workflow, { id: "a" });
-  clock.hold(); // move it by hand: signals and timers take turns
+  clock.hold(); // advanced by hand, so that signals and timers alternate
   for (let n = 0; n < 3; n++) {
     await send(executor, n);
     await settle();

@@ -1,4 +1,4 @@
-/** How a run starts: beside one of the same ID, later, many at once, with labels. */
+/** How a run starts: with an ID that is in use, later, many at once, with labels. */
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -14,7 +14,7 @@ import {
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { settle, setUp, typesOf } from "../support/testing.ts";
 
-/** A workflow that answers its input with what it is sent. */
+/** Answers its input and the payload of a signal. */
 const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;
 const echo = (_ctx: WorkflowContext, input: string) => input;
 
@@ -145,7 +145,7 @@ Deno.test('Executor.execute() with onConflict "replace" leaves one run when seve
     let calls = seed;
     store.before.append = async () => {
       for (let wait = calls++ * 7 % 5; wait > 0; wait--) await null;
-      if (calls % 4 === 0) throw new Error("moody");
+      if (calls % 4 === 0) throw new Error("the store failed");
     };
     store.after.append = () => {
       if (calls % 5 === 0) throw new Error("the answer is lost");
@@ -199,7 +199,7 @@ Deno.test("Executor.execute() with onConflict and reuse starts one run when answ
     const { executor } = setUp({ store });
     let failures = 2;
     store.before.append = store.after.append = () => {
-      if (failures-- > 0) throw new Error("the line is dead");
+      if (failures-- > 0) throw new Error("the store failed");
     };
     const handle = await executor.execute(echo, { ...options, id: "a", input: "first" });
     assertEquals(await handle.result(), "first");
@@ -230,7 +230,7 @@ Deno.test("Executor.execute() stores labels, which the context, list(), describe
   const { store, executor } = setUp();
   const labels: Record<string, string> = { customer: "7" };
   const started = executor.execute(labelled, { id: "a", labels });
-  labels.customer = "8"; // too late
+  labels.customer = "8"; // has no effect
   await started;
   await executor.execute(labelled, { id: "b" });
   const ids = (await store.list({ labels: { customer: "7" }, status: "running" })).map(({ workflowId }) => workflowId);
@@ -287,7 +287,7 @@ Deno.test("Executor.execute() refuses bad labels", async () => {
 
 const day = 86_400_000;
 
-/** Tells when its code began and what it is sent. */
+/** Answers when its code began, what signal it received, and when it ended. */
 async function timed(ctx: WorkflowContext) {
   const began = ctx.now();
   const sent = await ctx.waitForSignal("s", { timeoutMs: 50 }).catch(() => "nothing");
@@ -305,7 +305,7 @@ Deno.test("Executor.execute() stores a run at once and starts its code at the st
     assertEquals((await store.load("a"))!.history.map((event) => ({ ...event, input: 1 })), [
       { ...expected, input: 1 } as never,
     ]);
-    clock.release(); // the clock jumps
+    clock.release(); // the clock moves to the start time
     assertEquals(await handle.result(), { began: 30 * day + 7, sent: "nothing", ended: 30 * day + 57 });
     await executor.close();
   }
@@ -356,13 +356,13 @@ Deno.test("Executor.recover() keeps the start time of a run before and after tha
 });
 
 Deno.test("Executor.recover() treats a run before its start time as new: patched() answers true", async () => {
-  const patchy = (ctx: WorkflowContext) => Promise.resolve(ctx.patched("change"));
+  const asksPatched = (ctx: WorkflowContext) => Promise.resolve(ctx.patched("change"));
   const { store, clock, executor } = setUp();
   clock.hold();
-  await executor.execute(patchy, { id: "a", startAfterMs: 100 });
+  await executor.execute(asksPatched, { id: "a", startAfterMs: 100 });
   await executor.signal("a", "s");
   await executor.close();
-  const later = setUp({ store, workflows: { patchy } }).executor;
+  const later = setUp({ store, workflows: { asksPatched } }).executor;
   const [handle] = await later.recover();
   assertEquals(await handle.result(), true);
   await later.close();
@@ -412,7 +412,7 @@ Deno.test("Executor.terminate() and ExecuteOptions.signal end a run before its s
   const codes = handles.map((handle) => codeOf(handle.result()));
   assertEquals(await Promise.all(codes), ["terminated", "canceled"]);
   clock.release();
-  assertEquals(clock.now(), 0); // nothing is left that would wake it
+  assertEquals(clock.now(), 0); // no timer is left that would move the clock
   await executor.close();
 });
 
@@ -464,7 +464,7 @@ Deno.test("Executor.execute() keeps a start time that exceeds the limit of a sys
   const handle = await executor.execute(() => void (ran = true), { id: "a", startAfterMs: 30 * day });
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals([ran, handle.status], [false, "running"]);
-  await executor.close(); // leaves no timer behind: the test runner looks
+  await executor.close(); // the test runner checks that no timer is left
 });
 
 Deno.test("Executor.execute() refuses bad start times", async () => {
@@ -559,7 +559,7 @@ Deno.test("Executor.executeMany() starts ten thousand workflows in less than two
   const handles = await executor.executeMany(echo, options);
   const spent = performance.now() - begin;
   await Promise.all(handles.map((handle) => handle.result()));
-  assert(spent < 2000, `${spent} ms`); // about 100 on a machine that has nothing else to do
+  assert(spent < 2000, `${spent} ms`); // about 100 ms on an idle machine
   await executor.close();
 });
 
@@ -587,7 +587,7 @@ Deno.test("ExecutorOptions.workflowVersion is recorded at the start and stays wh
     const later = setUp({ store: restored, workflowVersion, workflows }).executor;
     const handles = await later.recover();
     for (const id of ["a", "b"]) await go(later, id);
-    const expected = [["1.0", "1.0"], ["1.0", workflowVersion]]; // what continues as new begins with the code of now
+    const expected = [["1.0", "1.0"], ["1.0", workflowVersion]]; // the next run records the version of its own executor
     assertEquals(await Promise.all(handles.map((handle) => handle.result())), expected);
     const started = (await restored.load("a"))!.history[0];
     assertEquals(started.type === "workflow_started" && started.workflowVersion, "1.0");

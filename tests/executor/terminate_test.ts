@@ -1,4 +1,4 @@
-/** `terminate()`: the end of a run that does not listen. */
+/** `terminate()`: ends a run without its consent. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,7 +14,7 @@ import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testi
 
 const forever = (ctx: WorkflowContext) => ctx.waitForSignal("never");
 
-async function rejectsAsTerminated(handle: WorkflowHandle, message: string): Promise<void> {
+async function assertTerminated(handle: WorkflowHandle, message: string): Promise<void> {
   const error = await assertRejects(() => handle.result(), WorkflowError);
   assertEquals([error.code, error.message, handle.status], ["terminated", message, "canceled"]);
 }
@@ -26,19 +26,19 @@ async function assertNotFound(call: Promise<unknown>, message: string): Promise<
 
 Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", async () => {
   const { store, executor } = setUp();
-  let wakings = 0;
-  async function stubborn(ctx: WorkflowContext) {
+  let wakeUps = 0;
+  async function ignoresCancellation(ctx: WorkflowContext) {
     for (;;) {
       await ctx.shield(() => ctx.waitForSignal("wake")).catch(() => {});
-      wakings++;
+      wakeUps++;
     }
   }
-  const handle = await executor.execute(stubborn, { id: "a" });
+  const handle = await executor.execute(ignoresCancellation, { id: "a" });
   await executor.signal("a", "wake");
   await executor.cancel("a");
   await settle();
   await executor.terminate("a", "it hangs");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": it hangs');
+  await assertTerminated(handle, 'Terminated workflow "a": it hangs');
   const state = (await store.load("a"))!;
   assertEquals(typesOf(state.history), [
     "workflow_started",
@@ -48,7 +48,7 @@ Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", 
   ]);
   assertEquals([state.status, state.error?.data?.code], ["canceled", "terminated"]);
   await settle();
-  assertEquals(wakings, 1);
+  assertEquals(wakeUps, 1);
   await executor.close();
 });
 
@@ -78,7 +78,7 @@ Deno.test("Executor.terminate() runs no cleanup, no compensation and no next act
   await executor.terminate("a");
   assertEquals(signal!.aborted, true);
   late.open();
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   await settle();
   assertEquals(ran, []);
   assertEquals(typesOf((await store.load("a"))!.history).slice(1), ["activity_started", "workflow_canceled"]);
@@ -92,7 +92,7 @@ Deno.test("Executor.terminate() hides events from workflow code that are stored 
     for await (const payload of ctx.receiveSignal("s")) seen.push(payload);
   }, { id: "a" });
   await Promise.all([executor.signal("a", "s", 1), executor.terminate("a")]);
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   await settle();
   assertEquals(seen, []);
   await executor.close();
@@ -105,7 +105,7 @@ Deno.test("Executor.terminate() ends a workflow that is not live, and recover() 
   const later = setUp({ store, workflows: { forever } });
   const handle = await later.executor.handle("a");
   await later.executor.terminate("a", "gone");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": gone');
+  await assertTerminated(handle, 'Terminated workflow "a": gone');
   assertEquals(await later.executor.recover(), []);
   await later.executor.close();
 });
@@ -126,7 +126,7 @@ Deno.test("Executor.terminate() ends a recovered workflow in the middle of its r
   const later = setUp({ store, workflows: { waker } });
   const [handle] = await later.executor.recover();
   await later.executor.terminate("a");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   assert(woken.length < 20, `${woken.length}`);
   await later.executor.close();
 });
@@ -145,7 +145,7 @@ Deno.test("Executor.terminate() ends a workflow that is live in another executor
   await settle();
   const other = setUp({ store, clock }).executor;
   await other.terminate("a", "from afar");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": from afar');
+  await assertTerminated(handle, 'Terminated workflow "a": from afar');
   assertEquals(signal!.aborted, true);
   assertEquals((await other.describe("a")).status, "canceled");
   await Promise.all([executor.close(), other.close()]);
@@ -165,7 +165,7 @@ Deno.test("Executor.terminate() stops another executor at its next event when th
   await other.terminate("a");
   assertEquals(handle.status, "running");
   go.open();
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   assertEquals(ran, []);
   await Promise.all([executor.close(), other.close()]);
 });
@@ -177,7 +177,7 @@ Deno.test("Executor.terminate() rejects with not_found and the status when the w
   await assertNotFound(executor.terminate("a"), 'Cannot terminate workflow "a": it is completed');
   await executor.execute(forever, { id: "b" });
   const outcomes = await Promise.allSettled([executor.terminate("b"), executor.terminate("b")]);
-  assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // at once: they are one
+  assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // both calls share one termination
   await assertNotFound(executor.terminate("b"), 'Cannot terminate workflow "b": it is canceled');
   await assertNotFound(executor.cancel("b"), 'Cannot cancel workflow "b": it is canceled');
   await assertRejects(() => executor.terminate("b", 1 as never), TypeError, '"reason" must be a string, got 1');
@@ -208,10 +208,10 @@ Deno.test("Executor.terminate() stores one end when the answer of the store is l
     const other = elsewhere ? setUp({ store, clock }).executor : executor;
     let failures = 2;
     store.before.append = store.after.append = () => {
-      if (failures-- > 0) throw new Error("the line is dead");
+      if (failures-- > 0) throw new Error("the store failed");
     };
     await other.terminate("a");
-    await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+    await assertTerminated(handle, 'Terminated workflow "a"');
     const { history } = (await store.load("a"))!;
     assertEquals(typesOf(history), ["workflow_started", "workflow_canceled"]);
     await Promise.all([executor.close(), other.close()]);
@@ -245,12 +245,12 @@ Deno.test("Executor.terminate() has one outcome when the workflow acts at the sa
   for (let wait = 0; wait < 30; wait++) {
     const store = new FaultyStore();
     const { executor } = setUp({ store });
-    store.before.append = () => settleBriefly(wait % 3);
+    store.before.append = () => waitMicrotasks(wait % 3);
     const handle = await executor.execute(async (ctx: WorkflowContext) => {
       for (let i = 0; i < 5; i++) await ctx.executeActivity((n: number) => n, i);
       return "done";
     }, { id: "a" });
-    await settleBriefly(wait);
+    await waitMicrotasks(wait);
     const terminated = await executor.terminate("a").then(() => true, (error) => (assertCode(error), false));
     const outcome = await handle.result().catch((error) => error.code);
     assertEquals(outcome, terminated ? "terminated" : "done", `after ${wait}`);
@@ -265,6 +265,6 @@ Deno.test("Executor.terminate() has one outcome when the workflow acts at the sa
   }
 });
 
-async function settleBriefly(microtasks: number): Promise<void> {
+async function waitMicrotasks(microtasks: number): Promise<void> {
   for (let i = 0; i < microtasks * 3; i++) await null;
 }

@@ -1,4 +1,4 @@
-/** Queries and updates: what a workflow answers while it goes on, and after it has ended. */
+/** Queries and updates: what a workflow answers while it runs and after it has ended. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -224,8 +224,8 @@ Deno.test("Executor.query() answers from a replay when the workflow is not live,
   assertEquals([await other.query("a", total), await other.query("a", scaled, 3)], [8, 24]);
   assert(await store.load("a") === before);
   assertEquals(remembered, [8]);
-  const stranger = new Executor({ store });
-  const error = await assertRejects(() => stranger.query("a", total), WorkflowError, "no workflow is registered as");
+  const withoutCode = new Executor({ store });
+  const error = await assertRejects(() => withoutCode.query("a", total), WorkflowError, "no workflow is registered as");
   assertEquals(error.code, "unknown_workflow");
 });
 
@@ -257,7 +257,7 @@ Deno.test("Executor.query() lists the handlers in its error when there is no suc
   await executor.close();
 });
 
-const forbidden: [what: string, look: (ctx: Ctx) => unknown][] = [
+const forbidden: [what: string, body: (ctx: Ctx) => unknown][] = [
   ["an activity", (ctx) => ctx.executeActivity(() => 1)],
   ["a sleep", (ctx) => ctx.sleep(1)],
   ["a wait", (ctx) => ctx.waitForSignal("x")],
@@ -268,11 +268,11 @@ const forbidden: [what: string, look: (ctx: Ctx) => unknown][] = [
   ["a side effect", (ctx) => ctx.sideEffect(() => 1)],
   ["an async answer", () => Promise.reject(new Error("unheard"))],
 ];
-for (const [what, look] of forbidden) {
+for (const [what, body] of forbidden) {
   Deno.test(`Executor.query() refuses a handler that uses ${what}, and does not harm the run`, async () => {
     const { executor, store } = setUp();
     const handle = await executor.execute((ctx: Ctx) => {
-      ctx.handleQuery("bad", () => look(ctx));
+      ctx.handleQuery("bad", () => body(ctx));
       return ctx.waitForSignal("x");
     }, { id: "a" });
     await assertRejects(() => executor.query("a", "bad"), TypeError);
@@ -294,7 +294,7 @@ Deno.test("WorkflowContext.handleUpdate() handles updates that were accepted bef
   await executor.execute(late, { id: "a" });
   await executor.update("a", "n", 1);
   await executor.close();
-  // The code was changed: the handler is there after the signal only.
+  // The new code registers the handler only after the signal.
   async function later(ctx: Ctx) {
     const got: number[] = [];
     await ctx.waitForSignal("go");

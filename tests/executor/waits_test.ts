@@ -1,4 +1,4 @@
-/** What a workflow waits for beside activities and timers: one signal, its own variables, with a deadline. */
+/** Waits for one signal and for the workflow's own variables, with and without a deadline. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
@@ -7,7 +7,7 @@ import { settle, setUp, typesOf } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-/** Stops the executor after everything but time has settled, and makes another one go on. */
+/** Closes the executor once only timers are pending, and resumes the run in another one. */
 async function restart(
   { store, clock, executor }: ReturnType<typeof setUp>,
   workflow: (ctx: Ctx, input: never) => unknown,
@@ -237,7 +237,7 @@ Deno.test("WorkflowContext.waitUntil() records its timer when it ends before the
     if (events[0].type !== "timer_started") return;
     store.before.append = undefined;
     const signal = { type: "signal_received", at: 0, name: "n", signalId: "1" } as const;
-    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // somebody is faster
+    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // another event is stored first
   };
   const handle = await executor.execute(waits, { id: "a" });
   await handle.result();
