@@ -17,13 +17,13 @@ import { gate, ofType, settle, setUp, typesOf } from "./tests/support/testing.ts
 
 type Ctx = WorkflowContext;
 
-Deno.test("activity() gives a function default options, which a call overrides one by one", async () => {
+Deno.test("activity() gives a function default options, and a call overrides them one by one", async () => {
   let calls = 0;
   const flaky = activity(() => {
     throw new Error(`failure ${++calls}`);
   }, { name: "shaky", retry: { maxAttempts: 3, jitter: false }, timeoutMs: 1000 });
   assertEquals(flaky.name, "shaky");
-  async function calls3(ctx: Ctx) {
+  async function callsThreeTimes(ctx: Ctx) {
     const first = await ctx.executeActivity(flaky).catch((error) => error.message);
     const second = await ctx.executeActivity(flaky, undefined, { name: "once", retry: { maxAttempts: 1 } })
       .catch((error) => error.message);
@@ -32,7 +32,7 @@ Deno.test("activity() gives a function default options, which a call overrides o
     return [first, second, third];
   }
   const { executor, store } = setUp();
-  const handle = await executor.execute(calls3, { id: "a" });
+  const handle = await executor.execute(callsThreeTimes, { id: "a" });
   assertEquals(await handle.result(), ["failure 3", "failure 4", "failure 6"]);
   const names = ofType((await store.load("a"))!.history, "activity_started").map(({ name }) => name);
   assertEquals(names, ["shaky", "once", "shaky"]);
@@ -48,10 +48,10 @@ Deno.test("activity() returns a function that can be called directly, with the s
   assertEquals([await greet(), greet.name], ["hello you undefined", "greet"]);
   const echo = activity(<T>(value: T) => value, { retry: {} });
   const same: "same" = echo("same");
-  const context = activity((_: number, { signal }) => signal.aborted, {}); // its type follows
+  const context = activity((_: number, { signal }) => signal.aborted, {}); // the type of the context is inferred
   // @ts-expect-error -- takes a number
   const wrong = () => double("4");
-  // @ts-expect-error -- not called in a workflow, it needs a context
+  // @ts-expect-error -- a call outside a workflow needs a context
   const missing = () => context(1);
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -91,7 +91,7 @@ Deno.test("activity() overrides the defaults of an activity, which keeps its own
   await executor.close();
 });
 
-Deno.test("activity() defaults apply after a restart, as the code has them then", async () => {
+Deno.test("activity() defaults of the current code apply after a restart", async () => {
   let calls = 0;
   const failing = () => {
     calls++;
@@ -157,7 +157,7 @@ for (const [options, complaint] of unknownOptions) {
   });
 }
 
-Deno.test("executeActivity() refuses an unknown name in a retry policy", async () => {
+Deno.test("WorkflowContext.executeActivity() refuses an unknown name in a retry policy", async () => {
   await using executor = setUp().executor;
   const options = { retry: { attempts: 3 } as RetryPolicy };
   const handle = await executor.execute((ctx) => ctx.executeActivity(() => {}, undefined, options));
@@ -165,7 +165,7 @@ Deno.test("executeActivity() refuses an unknown name in a retry policy", async (
   await assertRejects(() => handle.result(), TypeError, complaint);
 });
 
-Deno.test("executeActivity() without options uses the function's name, or the activity's own options", async () => {
+Deno.test("WorkflowContext.executeActivity() refuses a function whose name is not a string", async () => {
   await using executor = setUp().executor;
   const named = activity(() => {}, { name: "from the defaults" });
   const strange = Object.defineProperty(() => {}, "name", { value: 7 });
@@ -176,7 +176,7 @@ Deno.test("executeActivity() without options uses the function's name, or the ac
   await assertRejects(() => handle.result(), TypeError, '"name" must be a non-empty string, got 7');
 });
 
-Deno.test("RetryAfterError sets the time of the next attempt, and counts as a failure", async () => {
+Deno.test("RetryAfterError sets the time of the next attempt and counts as a failure", async () => {
   const at: number[] = [];
   async function busy(ctx: Ctx) {
     const call = (_: unknown, { attempt }: ActivityContext) => {
@@ -209,7 +209,7 @@ Deno.test("RetryAfterError does not retry without a policy, and refuses a bad de
   await executor.close();
 });
 
-Deno.test("RetryAfterError keeps the time of the next attempt over a restart", async () => {
+Deno.test("RetryAfterError keeps the time of the next attempt after a restart", async () => {
   const at: [number, number][] = [];
   let now = () => 0;
   const busy = (_: unknown, { attempt }: ActivityContext) => {
@@ -234,7 +234,7 @@ Deno.test("RetryAfterError keeps the time of the next attempt over a restart", a
   await executor.close();
 });
 
-Deno.test("RetryAfterError does not extend totalTimeoutMs, and is the cause of that TimeoutError", async () => {
+Deno.test("RetryAfterError does not extend totalTimeoutMs, and is the cause of the TimeoutError", async () => {
   const { executor, clock } = setUp();
   const busy = () => {
     throw new RetryAfterError("busy", 60_000);
@@ -248,7 +248,7 @@ Deno.test("RetryAfterError does not extend totalTimeoutMs, and is the cause of t
   await executor.close();
 });
 
-Deno.test("ActivityContext.signal is aborted with the reason, whatever ends the wait for the attempt", async () => {
+Deno.test("ActivityContext.signal is aborted with the reason that ended the attempt", async () => {
   const reasons: Record<string, Error> = {};
   const stuck = (name: string, { signal }: ActivityContext) =>
     new Promise<void>(() => signal.addEventListener("abort", () => reasons[name] = signal.reason));
@@ -283,7 +283,7 @@ Deno.test("ActivityContext.signal is aborted with the reason, whatever ends the 
   });
 });
 
-Deno.test("ActivityOptions.atMostOnce runs an activity once, also when it fails or times out", async () => {
+Deno.test("ActivityOptions.atMostOnce runs an activity once when it fails or times out", async () => {
   let runs = 0;
   const { executor, store, clock } = setUp();
   const fails = (slow: boolean) => {
@@ -306,7 +306,7 @@ Deno.test("ActivityOptions.atMostOnce runs an activity once, also when it fails 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.executeActivity() drops a late result after a restart, too", async () => {
+Deno.test("WorkflowContext.executeActivity() drops a late result after a restart", async () => {
   const late = gate<string>();
   let runs = 0;
   const slow = () => ++runs === 1 ? late.promise : "second";
@@ -325,7 +325,7 @@ Deno.test("WorkflowContext.executeActivity() drops a late result after a restart
   await next.executor.close();
 });
 
-Deno.test("WorkflowContext.executeActivity() records every failed attempt: the error with cause and data, and the time of the next attempt", async () => {
+Deno.test("WorkflowContext.executeActivity() records error and retry time of every failed attempt", async () => {
   const errors = [
     new TypeError("first", { cause: new Error("why") }),
     new RetryAfterError("second", 5),
@@ -354,7 +354,7 @@ Deno.test("WorkflowContext.executeActivity() records every failed attempt: the e
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.replaceActivity chooses the function that runs in place of an activity, with its options and name", async () => {
+Deno.test("ExecutorOptions.replaceActivity runs another function with the options and the name of the activity", async () => {
   const send = activity(function send(to: string) {
     return `sent to ${to}`;
   }, { retry: { maxAttempts: 2, initialIntervalMs: 1 } });
@@ -382,7 +382,7 @@ Deno.test("ExecutorOptions.replaceActivity chooses the function that runs in pla
   await executor.close();
 });
 
-Deno.test("new Executor() refuses a replaceActivity that is no function", () => {
+Deno.test("Executor() refuses a bad replaceActivity", () => {
   assertThrows(
     () => new Executor({ store: new InMemoryStore(), replaceActivity: {} as never }),
     TypeError,

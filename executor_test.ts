@@ -35,7 +35,7 @@ Deno.test("Executor.execute() runs the quick start", async () => {
   }
 });
 
-Deno.test("Executor.execute() infers the result's and the input's type", async () => {
+Deno.test("Executor.execute() infers the types of the input and the result", async () => {
   await using executor = setUp().executor;
   const length = (text: string) => text.length;
   async function measure(ctx: WorkflowContext, text: string) {
@@ -96,7 +96,7 @@ Deno.test("Executor.execute() rejects with already_running when the ID is runnin
   assertEquals((await executor.handle("a")).runId, first.runId);
 });
 
-Deno.test("Executor.execute() lets one of two calls win when they come together", async () => {
+Deno.test("Executor.execute() starts one run when two calls come at once", async () => {
   await using executor = setUp().executor;
   const outcomes = await Promise.allSettled(
     [1, 2].map((n) => executor.execute(() => n, { id: "a" })),
@@ -119,7 +119,7 @@ Deno.test("Executor.execute() starts a new run when the ID has finished", async 
   ]);
 });
 
-Deno.test("Executor.execute() makes up an ID when none is given", async () => {
+Deno.test("Executor.execute() generates an ID by default", async () => {
   await using executor = setUp().executor;
   const [a, b] = [await executor.execute(() => {}), await executor.execute(() => {})];
   assertMatch(a.id, /^[0-9a-f-]{36}$/);
@@ -203,7 +203,7 @@ Deno.test("Executor.execute() fails the workflow when its timeout is over", asyn
   assertEquals(typesOf(state.history).slice(-2), ["cancel_requested", "workflow_failed"]);
 });
 
-Deno.test("Executor.execute() leaves no timer of the timeout when the workflow ends in time", async () => {
+Deno.test("Executor.execute() clears the timer of its timeout when the workflow ends in time", async () => {
   const { clock, executor } = setUp();
   await (await executor.execute(() => {}, { timeoutMs: 50 })).result();
   await (await executor.execute((ctx) => ctx.sleep(1))).result();
@@ -211,7 +211,7 @@ Deno.test("Executor.execute() leaves no timer of the timeout when the workflow e
   await executor.close();
 });
 
-Deno.test("Executor.execute() hands the input out as it is stored", async () => {
+Deno.test("Executor.execute() hands out the stored input", async () => {
   await using executor = setUp().executor;
   class Order {
     readonly items: readonly string[];
@@ -249,13 +249,13 @@ Deno.test("Executor.execute() keeps class, message, cause and data of the workfl
   }
 });
 
-Deno.test("Executor.execute() does not raise an unhandled rejection when nobody waits for a failure", async () => {
+Deno.test("Executor.execute() causes no unhandled rejection when a workflow fails", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(() => Promise.reject(new Error("nobody listens")));
   await assertRejects(() => handle.result());
 });
 
-Deno.test("WorkflowHandle.result() gives up waiting when its signal is aborted", async () => {
+Deno.test("WorkflowHandle.result() stops waiting when its signal is aborted", async () => {
   await using executor = setUp().executor;
   const hold = gate<number>();
   const handle = await executor.execute((ctx) => ctx.executeActivity(() => hold.promise));
@@ -272,7 +272,7 @@ Deno.test("WorkflowHandle.result() gives up waiting when its signal is aborted",
   assertEquals(await handle.result(), 1);
 });
 
-Deno.test("WorkflowHandle.result() hands out a value that nobody can change the store through", async () => {
+Deno.test("WorkflowHandle.result() hands out values that cannot change the store", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(() => ({ at: new Date(0), tags: ["a"] }));
   const result = await handle.result();
@@ -303,7 +303,7 @@ Deno.test("Executor.handle() rejects with not_found when there is no such workfl
   ]);
 });
 
-Deno.test("Executor.handle() waits for a run that another executor drives", async () => {
+Deno.test("WorkflowHandle.result() waits for a run of another executor", async () => {
   const { store, clock, executor } = setUp();
   const hold = gate<string>();
   await executor.execute((ctx) => ctx.executeActivity(() => hold.promise), { id: "a" });
@@ -315,7 +315,7 @@ Deno.test("Executor.handle() waits for a run that another executor drives", asyn
   assertEquals(handle.status, "completed");
 });
 
-Deno.test("Executor.handle() says what to do when the store cannot tell of changes", async () => {
+Deno.test("WorkflowHandle.result() rejects with unsupported when the store reports no changes", async () => {
   const store = withoutSubscribe();
   await store.save({ workflowId: "a", status: "running" });
   await using executor = new Executor({ store });
@@ -324,7 +324,7 @@ Deno.test("Executor.handle() says what to do when the store cannot tell of chang
   assertEquals(error.code, "unsupported");
 });
 
-Deno.test("Executor.query() answers for running and finished workflows from the store", async () => {
+Deno.test("Executor.describe() describes running and finished workflows", async () => {
   await using executor = setUp().executor;
   const hold = gate();
   const handle = await executor.execute(async (ctx: WorkflowContext, _input: { n: number }) => {
@@ -339,15 +339,15 @@ Deno.test("Executor.query() answers for running and finished workflows from the 
   assertEquals((await executor.describe("a")).runId, handle.runId);
 });
 
-Deno.test("Executor.query() refuses an unknown workflow", async () => {
+Deno.test("Executor.query() rejects with not_found when there is no such workflow", async () => {
   await using executor = setUp().executor;
-  for (const query of ["status", "mood"]) {
+  for (const query of ["status", "unknown"]) {
     const error = await assertRejects(() => executor.query("a", query), WorkflowError);
     assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": it does not exist']);
   }
 });
 
-Deno.test("Executor.signal() rejects with not_found naming the status when the workflow has ended", async () => {
+Deno.test("Executor.signal() and cancel() reject with not_found and the status when the workflow is not running", async () => {
   await using executor = setUp().executor;
   await (await executor.execute(() => {}, { id: "a" })).result();
   for (const verb of ["signal", "cancel"] as const) {
@@ -399,7 +399,7 @@ Deno.test("Executor.signal() records sender and payload", async () => {
   assertEquals([signal.name, signal.payload, signal.senderId], ["approval", { ok: true }, "eve"]);
 });
 
-Deno.test("Executor.signal() reaches a workflow that another executor drives", async () => {
+Deno.test("Executor.signal() reaches a workflow of another executor", async () => {
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(async (ctx) => {
     const seen: unknown[] = [];
@@ -456,7 +456,7 @@ Deno.test("Executor.cancel() is a no-op the second time", async () => {
   assertEquals(history.filter((event) => event.type === "cancel_requested").length, 1);
 });
 
-Deno.test("Executor.cancel() leaves the decision to a workflow that catches it", async () => {
+Deno.test("Executor.cancel() completes a workflow that catches the error and returns", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     try {
@@ -469,7 +469,7 @@ Deno.test("Executor.cancel() leaves the decision to a workflow that catches it",
   assertEquals([await handle.result(), handle.status], ["stopped: enough", "completed"]);
 });
 
-Deno.test("Executor.cancel() wins over a workflow that goes on with other waits", async () => {
+Deno.test("Executor.cancel() rejects further waits when the workflow catches the error", async () => {
   await using executor = setUp().executor;
   const calls: string[] = [];
   const handle = await executor.execute(async (ctx) => {
@@ -481,7 +481,7 @@ Deno.test("Executor.cancel() wins over a workflow that goes on with other waits"
   assertEquals([calls, handle.status], [["caught"], "canceled"]);
 });
 
-Deno.test("Executor.cancel() fails the workflow when its cleanup throws something else", async () => {
+Deno.test("Executor.cancel() fails the workflow when its cleanup throws another error", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     await ctx.sleep(1e9).catch(() => {
@@ -522,12 +522,12 @@ Deno.test("WorkflowContext.shield() defers a cancellation to its end", async () 
   assertEquals(log, ["first", "second"]);
 });
 
-Deno.test("WorkflowContext.shield() protects nothing any more when it has ended", async () => {
+Deno.test("WorkflowContext.shield() protects no wait after it has ended", async () => {
   const { executor, clock } = setUp();
   const handle = await executor.execute(async (ctx) => {
     await Promise.all([
       ctx.shield(() => ctx.sleep(10)),
-      ctx.sleep(1000), // begins while the branch before is in its shield
+      ctx.sleep(1000), // begins while the previous branch is in its shield
       ctx.waitForSignal("never"),
       ctx.waitUntil(() => false),
     ].map((wait) => wait.catch((error) => errors.push(error.name))));
@@ -556,7 +556,7 @@ Deno.test("WorkflowContext.executeActivity() runs once without a retry policy", 
   assertEquals(runs, 1);
 });
 
-Deno.test("WorkflowContext.executeActivity() retries by the default policy when asked", async () => {
+Deno.test("WorkflowContext.executeActivity() retries by the default policy when retry is an empty object", async () => {
   const { store, clock, executor } = setUp();
   const attempts: [number, number, string][] = [];
   function flaky(_: unknown, { attempt, idempotencyKey }: ActivityContext) {
@@ -596,7 +596,7 @@ Deno.test("WorkflowContext.executeActivity() fails with the last error when all 
   assertEquals(last?.attempt, 2);
 });
 
-Deno.test("WorkflowContext.executeActivity() stops at once when an error is not retryable", async () => {
+Deno.test("WorkflowContext.executeActivity() does not retry an error that is not retryable", async () => {
   await using executor = setUp().executor;
   let runs = 0;
   const byClass = await executor.execute((ctx) =>
@@ -624,7 +624,7 @@ Deno.test("WorkflowContext.executeActivity() stops at once when an error is not 
   assertEquals(runs, 2);
 });
 
-Deno.test("WorkflowContext.executeActivity() times an attempt out and drops its late result", async () => {
+Deno.test("WorkflowContext.executeActivity() retries a timed-out attempt and drops its late result", async () => {
   const { clock, executor } = setUp();
   const late = gate<string>();
   let reason: unknown;
@@ -648,7 +648,7 @@ Deno.test("WorkflowContext.executeActivity() times an attempt out and drops its 
   assertEquals(reason.message, 'Activity "slow" timed out after 50 ms in attempt 1');
 });
 
-Deno.test("WorkflowContext.executeActivity() fails for good when all its time is over", async () => {
+Deno.test("WorkflowContext.executeActivity() fails when totalTimeoutMs is over", async () => {
   const { store, executor } = setUp();
   const handle = await executor.execute(
     (ctx) =>
@@ -728,7 +728,7 @@ Deno.test("WorkflowContext.executeActivity() refuses bad arguments and records n
   }
 });
 
-Deno.test("WorkflowContext.executeActivity() reports an isRetryable that throws, and fails with the error", async () => {
+Deno.test("WorkflowContext.executeActivity() fails and calls onError when isRetryable throws", async () => {
   const reports: unknown[] = [];
   await using executor = setUp({ onError: (error) => reports.push(error) }).executor;
   const handle = await executor.execute((ctx) =>
@@ -744,7 +744,7 @@ Deno.test("WorkflowContext.executeActivity() reports an isRetryable that throws,
   assertEquals(reports.map((error) => (error as Error).message), ["isRetryable is broken"]);
 });
 
-Deno.test("WorkflowContext.executeActivity() gives the stored input, frozen and without prototypes", async () => {
+Deno.test("WorkflowContext.executeActivity() hands out the stored, frozen input", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute((ctx) =>
     ctx.executeActivity((input: { n: readonly number[] }) => [Object.isFrozen(input.n), input.n], { n: [1] })
@@ -818,7 +818,7 @@ Deno.test("WorkflowContext.random() and uuid() differ from run to run and within
   }
 });
 
-Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.random() and ctx.uuid() answer", async () => {
+Deno.test("ExecutorOptions.newRunId makes the IDs of all runs and seeds ctx.random() and ctx.uuid()", async () => {
   const runOf = async () => {
     const draws: unknown[] = [];
     const child = (ctx: WorkflowContext) => draws.push(ctx.runId, ctx.uuid());
@@ -838,7 +838,7 @@ Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.r
   assertEquals(await runOf(), draws);
 });
 
-Deno.test("WorkflowContext.random() is spread evenly", async () => {
+Deno.test("WorkflowContext.random() is distributed evenly", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute((ctx) => {
     const buckets = new Array(10).fill(0);
@@ -850,7 +850,7 @@ Deno.test("WorkflowContext.random() is spread evenly", async () => {
   }
 });
 
-Deno.test("Executor.close() leaves a running workflow as it is stored and rejects its handle", async () => {
+Deno.test("Executor.close() leaves a running workflow unchanged and rejects its handle", async () => {
   const { store, executor } = setUp();
   let aborted = false;
   const handle = await executor.execute(
@@ -880,7 +880,7 @@ Deno.test("Executor.close() makes every later call reject with closed", async ()
   for (const call of calls) assertEquals((await assertRejects(call, WorkflowError)).code, "closed");
 });
 
-Deno.test("Executor.close() wakes who waits for a run of another executor", async () => {
+Deno.test("Executor.close() rejects the handle of a workflow that runs in another executor", async () => {
   const { store, clock, executor } = setUp();
   await executor.execute((ctx) => ctx.executeActivity(() => new Promise<void>(() => {})), {
     id: "a",
@@ -893,7 +893,7 @@ Deno.test("Executor.close() wakes who waits for a run of another executor", asyn
   await executor.close();
 });
 
-Deno.test("Executor holds no timer and no subscription when it is idle", async () => {
+Deno.test("Executor holds no timer and no subscription when it has no live runs", async () => {
   const store = countingSubscriptions();
   const timers = new Set<number>();
   let ids = 0;
@@ -915,7 +915,7 @@ Deno.test("Executor holds no timer and no subscription when it is idle", async (
   assertEquals([store.subscriptions, timers.size], [0, 0]);
 });
 
-Deno.test("Executor refuses bad options", () => {
+Deno.test("Executor() refuses bad options", () => {
   // deno-lint-ignore no-explicit-any
   const create = (options: any) => () => new Executor(options);
   assertThrows(create(null), TypeError, 'Cannot create an executor: "options" must be an object, got null');
@@ -955,7 +955,7 @@ Deno.test("Executor refuses bad options", () => {
   assertThrows(create({ store, storeRetry: { maxAttempts: 0 } }), RangeError);
 });
 
-Deno.test("Executor runs a workflow's name under which it is registered", async () => {
+Deno.test("Executor.execute() records the name under which a workflow is registered", async () => {
   const store = new InMemoryStore();
   const workflow = () => {};
   await using executor = new Executor({ store, workflows: { registered: workflow } });
@@ -963,7 +963,7 @@ Deno.test("Executor runs a workflow's name under which it is registered", async 
   assertStrictEquals((await store.load("a"))!.workflowName, "registered");
 });
 
-Deno.test("WorkflowContext.executeActivity() does not take the process down when it fails before it is awaited", async () => {
+Deno.test("WorkflowContext.executeActivity() causes no unhandled rejection when it fails before it is awaited", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     const early = ctx.executeActivity(() => Promise.reject(new Error("early")));
@@ -973,7 +973,7 @@ Deno.test("WorkflowContext.executeActivity() does not take the process down when
   assertEquals(await handle.result(), "early");
 });
 
-Deno.test("WorkflowContext.executeActivity() that nobody awaits is stopped when the workflow ends", async () => {
+Deno.test("WorkflowContext.executeActivity() is stopped when the workflow ends without awaiting it", async () => {
   const { store, executor } = setUp();
   let reason: unknown;
   const handle = await executor.execute(async (ctx) => {
@@ -989,7 +989,7 @@ Deno.test("WorkflowContext.executeActivity() that nobody awaits is stopped when 
   await executor.close();
 });
 
-Deno.test("Executor.execute() does not remember a workflow without a name for recover()", async () => {
+Deno.test("Executor.execute() does not remember an anonymous function for recover()", async () => {
   const { store, executor } = setUp();
   await executor.execute((ctx) => ctx.sleep(1e6), { id: "a", timeoutMs: 1e5 });
   const { executor: other } = setUp({ store, onError: () => {} });
@@ -1000,7 +1000,7 @@ Deno.test("Executor.execute() does not remember a workflow without a name for re
   await other.close();
 });
 
-Deno.test("Executor.execute() leaves the decision to a workflow that catches its timeout", async () => {
+Deno.test("Executor.execute() completes a workflow that catches its timeout and returns", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     try {

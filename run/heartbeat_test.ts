@@ -1,4 +1,4 @@
-/** Heartbeats of activities: what keeps an attempt alive, and what the next one gets. */
+/** Heartbeats of activities: they keep an attempt alive, and their details reach the next one. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,12 +14,12 @@ import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/suppo
 
 type Ctx = WorkflowContext;
 
-/** Moves at once, whatever goes on: nobody can hold it. */
-function heedless(clock: VirtualClock): Clock {
+/** A clock that cannot be held: it moves although the executor works. */
+function withoutHold(clock: VirtualClock): Clock {
   return { now: () => clock.now(), setTimer: (dueAt, callback) => clock.setTimer(dueAt, callback) };
 }
 
-Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and its silence fails it", async () => {
+Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and the attempt times out without it", async () => {
   const aborted: string[] = [];
   const opened = gate();
   const beats = async (_: unknown, context: ActivityContext) => {
@@ -51,8 +51,8 @@ Deno.test("ActivityContext.heartbeat() keeps an attempt alive, and its silence f
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() is recorded at most twice in its timeout, and what was told last always", async () => {
-  const talks = async (_: unknown, context: ActivityContext) => {
+Deno.test("ActivityContext.heartbeat() records details at most twice per timeout, and always the last ones", async () => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 500; i++) {
       context.heartbeat(i);
       await macrotasks(1);
@@ -63,17 +63,20 @@ Deno.test("ActivityContext.heartbeat() is recorded at most twice in its timeout,
     await clock.advance(199);
   };
   const { executor, store, clock } = setUp();
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 200 }), {
-    id: "a",
-  })).result();
+  await (await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 200 }),
+    {
+      id: "a",
+    },
+  )).result();
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals(beats.map(({ details }) => details), [0, 99, 199, 299, 399, 499, "the last one"]);
   assertEquals(beats.map(({ at }) => at), [0, 100, 200, 300, 400, 500, 600]);
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a second, and fails nobody", async () => {
-  const talks = async (_: unknown, context: ActivityContext) => {
+Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a second and fails no attempt", async () => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i < 5; i++) {
       context.heartbeat(i);
       await macrotasks(1);
@@ -83,30 +86,32 @@ Deno.test("ActivityContext.heartbeat() without a timeout is recorded once a seco
     return "done";
   };
   const { executor, store, clock } = setUp();
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks), { id: "a" });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats), { id: "a" });
   assertEquals(await handle.result(), "done");
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals(beats.map(({ at, details }) => [at, details]), [[0, 0], [1000, 2], [2000, 4]]);
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() records nothing when it has nothing to tell, and keeps what was told", async () => {
+Deno.test("ActivityContext.heartbeat() without details records nothing and keeps the earlier details", async () => {
   const seen: unknown[] = [];
-  const talks = (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (context.attempt === 1) context.heartbeat({ page: 1 });
     context.heartbeat();
     if (context.attempt < 3) throw new Error("again");
   };
   const { executor, store } = setUp();
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry: {} }), { id: "a" }))
+  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry: {} }), {
+    id: "a",
+  }))
     .result();
   assertEquals(seen, [undefined, { page: 1 }, { page: 1 }]);
   assertEquals(ofType((await store.load("a"))!.history, "activity_heartbeat").length, 1);
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a slow store", async () => {
+Deno.test("ActivityContext.heartbeat() has one event in flight when the store is slow", async () => {
   const store = new FaultyStore();
   const opened = gate();
   const sizes: number[] = [];
@@ -116,7 +121,7 @@ Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a 
     sizes.push(beats.length);
     await opened.promise;
   };
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     for (let i = 0; i <= 10; i++) {
       context.heartbeat(i);
       clock.advance(500);
@@ -129,18 +134,21 @@ Deno.test("ActivityContext.heartbeat() has one beat at a time on its way into a 
     await settle();
   };
   const clock = new VirtualClock();
-  const { executor } = setUp({ store, clock: heedless(clock) });
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000 }), {
-    id: "a",
-  })).result();
+  const { executor } = setUp({ store, clock: withoutHold(clock) });
+  await (await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000 }),
+    {
+      id: "a",
+    },
+  )).result();
   const beats = ofType((await store.load("a"))!.history, "activity_heartbeat");
   assertEquals([sizes, beats.map(({ details }) => details)], [[1, 1], [0, 10]]);
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails are the newest, whatever of them is stored when", async () => {
+Deno.test("ActivityContext.heartbeatDetails are the newest of the failed attempt", async () => {
   const seen: unknown[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (context.attempt === 3) return;
     context.heartbeat(`first of ${context.attempt}`);
@@ -150,15 +158,15 @@ Deno.test("ActivityContext.heartbeatDetails are the newest, whatever of them is 
   };
   const { executor } = setUp();
   const options = { heartbeatTimeoutMs: 1000, retry: { initialIntervalMs: 0 } };
-  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, options))).result();
+  await (await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, options))).result();
   assertEquals(seen, [undefined, "last of 1", "last of 2"]);
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow is behind with what is stored", async () => {
+Deno.test("ActivityContext.heartbeatDetails are the newest when the workflow is behind its history", async () => {
   const seen: unknown[] = [];
   const opened = gate();
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     context.heartbeat(`told in ${context.attempt}`);
     if (context.attempt === 1) await opened.promise;
@@ -166,9 +174,11 @@ Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow
     throw new Error("again");
   };
   const clock = new VirtualClock();
-  const { executor } = setUp({ clock: heedless(clock) });
+  const { executor } = setUp({ clock: withoutHold(clock) });
   const options = { heartbeatTimeoutMs: 1000, retry: { initialIntervalMs: 0 } };
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, options), { id: "a" });
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, options), {
+    id: "a",
+  });
   await settle();
   const signals = Array.from({ length: 30 }, () => executor.signal("a", "each takes a turn"));
   opened.open();
@@ -183,16 +193,16 @@ Deno.test("ActivityContext.heartbeatDetails are the newest although the workflow
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next one after a restart between them", async () => {
+Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next one after a restart", async () => {
   const seen: unknown[] = [];
-  const talks = (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     seen.push([context.attempt, context.heartbeatDetails]);
     if (context.attempt === 2) return;
     context.heartbeat(1);
     context.heartbeat({ last: new Date(7) });
     throw new Error("again");
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000, retry: {} });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000, retry: {} });
   const store = new FaultyStore();
   const first = setUp({ store });
   const failed = gate();
@@ -208,16 +218,16 @@ Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next o
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails told last reach the attempt after a crash, although they were not recorded at once", async () => {
+Deno.test("ActivityContext.heartbeatDetails reach the attempt after a crash when they were not recorded at once", async () => {
   const seen: unknown[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     seen.push(context.heartbeatDetails);
     if (seen.length === 2) return;
     context.heartbeat(1);
     context.heartbeat(2);
     await new Promise(() => {});
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { heartbeatTimeoutMs: 1000 });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000 });
   const { executor, store, clock } = setUp();
   await executor.execute(work, { id: "a" });
   await settle();
@@ -230,22 +240,22 @@ Deno.test("ActivityContext.heartbeatDetails told last reach the attempt after a 
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeat() records nothing of an attempt whose failure somebody else has stored", async () => {
+Deno.test("ActivityContext.heartbeat() records nothing for an attempt whose failure another executor stored", async () => {
   const ends = [gate(), gate()];
   const attempts: ActivityContext[] = [];
-  const talks = async (_: unknown, context: ActivityContext) => {
+  const sendHeartbeats = async (_: unknown, context: ActivityContext) => {
     attempts.push(context);
     if (context.attempt > 1) return context.heartbeatDetails;
     context.heartbeat(`first of ${attempts.length}`);
     await ends[attempts.length - 1].promise;
     throw new Error("again");
   };
-  const work = (ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry: {} });
+  const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry: {} });
   const { store, executor, clock } = setUp();
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  await second.recover(); // although the first one is still alive
+  await second.recover(); // although the first executor is still open
   await settle();
   clock.hold(); // no next attempt yet
   ends[0].open();
@@ -262,7 +272,7 @@ Deno.test("ActivityContext.heartbeat() records nothing of an attempt whose failu
   await Promise.all([executor.close(), second.close()]);
 });
 
-Deno.test("ActivityContext.heartbeat() leaves no timer behind, however the attempt ends", async () => {
+Deno.test("ActivityContext.heartbeat() leaves no timer when the attempt ends", async () => {
   const { executor, clock } = setUp();
   const ends = (fail: boolean) => (_: unknown, context: ActivityContext) => {
     context.heartbeat(1);
@@ -274,7 +284,7 @@ Deno.test("ActivityContext.heartbeat() leaves no timer behind, however the attem
       ctx.executeActivity(ends(fail), undefined, { heartbeatTimeoutMs: 1000 }).catch(() => {})
     ).then((handle) => handle.result());
   }
-  await settle(); // the clock would jump
+  await settle(); // a timer that is left would move the clock
   assertEquals(clock.now(), 0);
   await executor.close();
 });
@@ -294,7 +304,7 @@ Deno.test("ActivityContext.heartbeat() does nothing after the attempt has return
   await executor.close();
 });
 
-Deno.test("ActivityOptions.heartbeatTimeoutMs counts anew in the next attempt and after a restart", async () => {
+Deno.test("ActivityOptions.heartbeatTimeoutMs starts again in the next attempt and after a restart", async () => {
   const never = () => new Promise(() => {});
   const work = (ctx: Ctx) =>
     ctx.executeActivity(never, undefined, {
@@ -322,7 +332,7 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs counts anew in the next attempt an
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeatDetails reach the attempt after a restart", async () => {
+Deno.test("ActivityContext.heartbeatDetails reach the repeated attempt after a restart", async () => {
   const never = gate();
   const started: unknown[] = [];
   const copies = async (_: unknown, context: ActivityContext) => {
@@ -349,7 +359,7 @@ Deno.test("ActivityContext.heartbeatDetails reach the attempt after a restart", 
   await next.close();
 });
 
-Deno.test("ActivityContext.heartbeat() throws what cannot be stored, and why nobody waits any more", async () => {
+Deno.test("ActivityContext.heartbeat() throws when details cannot be stored and when the attempt was cancelled", async () => {
   const thrown: string[] = [];
   const opened = gate();
   const late = async (_: unknown, context: ActivityContext) => {
@@ -379,7 +389,7 @@ Deno.test("ActivityContext.heartbeat() throws what cannot be stored, and why nob
   await executor.close();
 });
 
-Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats", async () => {
+Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never calls heartbeat()", async () => {
   const { executor, clock } = setUp();
   const handle = await executor.execute((ctx: Ctx) =>
     ctx.executeActivity(() => new Promise(() => {}), undefined, { name: "dead", heartbeatTimeoutMs: 50 })
@@ -391,15 +401,15 @@ Deno.test("ActivityOptions.heartbeatTimeoutMs fails an activity that never beats
   await executor.close();
 });
 
-Deno.test("ActivityContext.heartbeat() refuses details that are too large, and keeps those before", async () => {
-  const talks = (_: unknown, context: ActivityContext) => {
+Deno.test("ActivityContext.heartbeat() refuses details that are too large and keeps the earlier ones", async () => {
+  const sendHeartbeats = (_: unknown, context: ActivityContext) => {
     if (context.attempt > 1) return context.heartbeatDetails;
     context.heartbeat("small");
     context.heartbeat("x".repeat(100));
   };
   const { executor } = setUp({ maxPayloadBytes: 50 });
   const retry = { isRetryable: (error: unknown) => error instanceof RangeError };
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(talks, undefined, { retry }));
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { retry }));
   assertEquals(await handle.result(), "small");
   await executor.close();
 });

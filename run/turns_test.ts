@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
 import { Turns } from "./turns.ts";
 
-/** A clock that only notes who holds it. */
+/** A clock that records the calls of `hold` and `release`. */
 function setUp() {
   const log: string[] = [];
   const clock = {
@@ -15,7 +15,7 @@ function setUp() {
 }
 
 /** Lets some macrotasks pass. */
-async function pass(count = 5): Promise<void> {
+async function passMacrotasks(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
@@ -27,19 +27,19 @@ Deno.test("Turns.begin() ends the turn when all microtasks have drained", async 
   for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
   chain.then(() => queueMicrotask(() => log.push("drained")));
   assertEquals(log, []);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["drained", "end"]);
 });
 
-Deno.test("Turns.begin() ends all turns in one hop, in order", async () => {
+Deno.test("Turns.begin() ends all turns in order in one macrotask", async () => {
   const { turns, log } = setUp();
   for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
   await setImmediate();
   assertEquals(log, ["hold", "a", "b", "c"]);
-  await pass();
+  await passMacrotasks();
 });
 
-Deno.test("Turns.begin() gives a turn that begins in another's end a hop of its own", async () => {
+Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrotask", async () => {
   const { turns, log } = setUp();
   const second = { endTurn: () => log.push("second") };
   turns.begin({
@@ -49,50 +49,50 @@ Deno.test("Turns.begin() gives a turn that begins in another's end a hop of its 
       queueMicrotask(() => log.push("microtask"));
     },
   });
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "first", "microtask", "second", "release"]);
 });
 
-Deno.test("Turns holds the clock once while there is work, and releases it one hop after the last", async () => {
+Deno.test("Turns.enter() and leave() hold the clock while there is work and release it in a later macrotask", async () => {
   const { turns, log } = setUp();
   turns.enter();
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   turns.leave();
   assertEquals(log, ["hold"]);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
-Deno.test("Turns tells the clock its own work from activities, and holds it one hop after the last of both", async () => {
+Deno.test("Turns.beginActivity() and endActivity() hold the clock separately from the work of the executor", async () => {
   const log: string[] = [];
   const note = (what: string) => (working?: boolean) => void log.push(working ? `${what} working` : what);
   const turns = new Turns({ now: () => 0, setTimer: () => () => {}, hold: note("hold"), release: note("release") });
   turns.beginActivity();
-  await pass();
+  await passMacrotasks();
   turns.endActivity();
   log.push("ended");
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "hold working", "release", "ended", "release working"]);
 });
 
-Deno.test("Turns keeps holding the clock when work begins in the hop after the last", async () => {
+Deno.test("Turns.enter() keeps holding the clock when it is called before the release", async () => {
   const { turns, log } = setUp();
   turns.enter();
   turns.leave();
   turns.enter();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   turns.leave();
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
-Deno.test("Turns lets those speak first who waited for the last work", async () => {
+Deno.test("Turns.leave() lets callers that wait for the work run before the clock is released", async () => {
   const { turns, log } = setUp();
   turns.enter();
   const waiting = (async () => {
@@ -102,23 +102,23 @@ Deno.test("Turns lets those speak first who waited for the last work", async () 
   })();
   turns.leave();
   await waiting;
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "spoke"]);
   turns.leave();
-  await pass();
+  await passMacrotasks();
 });
 
-Deno.test("Turns holds the clock again after it was released", async () => {
+Deno.test("Turns.enter() holds the clock again after it was released", async () => {
   const { turns, log } = setUp();
   for (let i = 0; i < 2; i++) {
     turns.enter();
     turns.leave();
-    await pass();
+    await passMacrotasks();
   }
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
 
-Deno.test("Turns can be entered while the clock is released", async () => {
+Deno.test("Turns.enter() can be called while the clock is being released", async () => {
   const { turns, log, clock } = setUp();
   clock.release = () => {
     log.push("release");
@@ -126,7 +126,7 @@ Deno.test("Turns can be entered while the clock is released", async () => {
   };
   turns.enter();
   turns.leave();
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
 
@@ -134,12 +134,12 @@ Deno.test("Turns.during() holds the clock until the promise settles, and answers
   const { turns, log } = setUp();
   const { promise, resolve } = Promise.withResolvers<number>();
   const during = turns.during(promise);
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold"]);
   resolve(5);
   assertEquals(await during, 5);
   assertEquals(await turns.during(Promise.reject("no")).catch((reason) => reason), "no");
-  await pass();
+  await passMacrotasks();
   assertEquals(log, ["hold", "release"]);
 });
 
@@ -152,33 +152,33 @@ Deno.test("Turns works with a clock that cannot be held", async () => {
     turns.begin({ endTurn: () => ended++ });
     turns.enter();
     turns.leave();
-    await pass();
+    await passMacrotasks();
   }
   assertEquals(ended, 3);
 });
 
-Deno.test("Turns is not stopped by timers that are replaced later", async () => {
+Deno.test("Turns.begin() ends the turn when globalThis.setImmediate is replaced later", async () => {
   const { turns, log } = setUp();
   const globals = globalThis as { setImmediate?: unknown };
   const real = globals.setImmediate;
   globals.setImmediate = () => {};
   try {
     turns.begin({ endTurn: () => log.push("end") });
-    await pass();
+    await passMacrotasks();
   } finally {
     globals.setImmediate = real;
   }
   assertEquals(log, ["hold", "end", "release"]);
 });
 
-Deno.test("Turns takes one hop for all turns that end together", async () => {
+Deno.test("Turns.begin() ends turns of one macrotask without draining microtasks between them", async () => {
   const { turns } = setUp();
   const log: string[] = [];
   const endTurn = () => {
     log.push("end");
-    queueMicrotask(() => log.push("the hop is over"));
+    queueMicrotask(() => log.push("the macrotask is over"));
   };
   for (let i = 0; i < 100; i++) turns.begin({ endTurn });
-  await pass();
-  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the hop is over")]);
+  await passMacrotasks();
+  assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the macrotask is over")]);
 });

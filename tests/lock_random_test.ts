@@ -1,8 +1,8 @@
 /**
  * The lock compared with a model, in random interleavings.
  *
- * The model is a list of calls in the order in which they came. A call that ends is reported to the model just before the lock
- * learns it, so after every step the lock and the model must agree. The same seed gives the same steps. A failure names the
+ * The model is a queue of calls in order of arrival. A call that ends is reported to the model just before it is reported to
+ * the lock. So the lock and the model must agree after every step. The same seed gives the same steps. A failure names the
  * seed and the step.
  *
  * @module
@@ -15,7 +15,7 @@ import { seeded } from "@rockpool/workflow/testing";
 const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34];
 const STEPS = 25_000;
 
-/** A call of the lock. It is `"admitted"` by the lock, and `"inside"` once the caller knows it. */
+/** A call of the lock. It is `"admitted"` once the lock has let it in, and `"inside"` once the caller knows that. */
 interface Call {
   readonly id: number;
   readonly write: boolean;
@@ -37,17 +37,17 @@ class Model {
     return [...this.inside].some((call) => call.write);
   }
 
-  isOpen(write: boolean): boolean {
+  canEnter(write: boolean): boolean {
     return this.queue.length === 0 && (write ? this.inside.size === 0 : !this.writing);
   }
 
-  come(call: Call): void {
+  enqueue(call: Call): void {
     this.queue.push(call);
     this.#admit();
   }
 
-  notice(call: Call): void {
-    if (call.state === "waits") this.dropDoomed();
+  enter(call: Call): void {
+    if (call.state === "waits") this.removeAborted();
     assertEquals(call.state, "admitted", `call ${call.id} is inside`);
     assert(!call.hasBody || !call.signal?.aborted, `call ${call.id} started after its abort`);
     for (const other of this.inside) {
@@ -73,14 +73,14 @@ class Model {
     return aborted.length;
   }
 
-  /** Calls that were aborted between admission and start. They leave a microtask later, and nothing shows it. */
-  get doomed(): Call[] {
+  /** Calls that were aborted between admission and start. They leave a microtask later, and no callback reports it. */
+  get abortedBeforeStart(): Call[] {
     return [...this.inside].filter((call) => call.state === "admitted" && call.hasBody && call.signal?.aborted);
   }
 
-  /** Called once it is certain that the doomed have left. */
-  dropDoomed(doomed: Call[] = this.doomed): void {
-    for (const call of doomed) if (call.state === "admitted") this.leave(call, "aborted");
+  /** Removes calls that were aborted before their start. Called once it is certain that they have left. */
+  removeAborted(abortedBeforeStart: Call[] = this.abortedBeforeStart): void {
+    for (const call of abortedBeforeStart) if (call.state === "admitted") this.leave(call, "aborted");
   }
 
   #admit(): void {
@@ -99,7 +99,7 @@ function generator(seed: number): (end: number) => number {
   return (end) => Math.floor(random() * end);
 }
 
-async function ticks(count: number): Promise<void> {
+async function waitMicrotasks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await null;
 }
 
@@ -110,15 +110,15 @@ class Run {
   /** How often each kind of step was done, to check that all were. */
   readonly done = new Map<string, number>();
   /** Each ends one hold of the lock. */
-  readonly #stays: (() => void)[] = [];
+  readonly #holds: (() => void)[] = [];
   /** Each releases a permit that is already released. */
-  readonly #again: (() => void)[] = [];
+  readonly #repeatedReleases: (() => void)[] = [];
   readonly #controllers: AbortController[] = [];
   readonly #random: (end: number) => number;
   /** The first failed check of a body or a reaction. Thrown there, it would count as a failure of the body. */
   #failure: unknown;
   /** How many calls may wait before more calls end than begin. */
-  #crowd = 0;
+  #maxWaiting = 0;
   #calls = 0;
   #pending = 0;
   #depth = 0;
@@ -128,26 +128,26 @@ class Run {
   }
 
   async step(): Promise<void> {
-    if (this.#random(200) === 0) this.#crowd = this.#random(30);
+    if (this.#random(200) === 0) this.#maxWaiting = this.#random(30);
     this.#act();
-    await ticks(this.#random(4));
-    for (let { doomed } = this.model; doomed.length > 0; { doomed } = this.model) {
-      await ticks(20);
-      this.model.dropDoomed(doomed);
+    await waitMicrotasks(this.#random(4));
+    for (let { abortedBeforeStart } = this.model; abortedBeforeStart.length > 0; { abortedBeforeStart } = this.model) {
+      await waitMicrotasks(20);
+      this.model.removeAborted(abortedBeforeStart);
     }
     this.#check();
   }
 
   /** Ends all holds, and checks that none is left. */
   async finish(): Promise<void> {
-    for (let i = 0; i < 1000 && (this.#pending > 0 || this.#stays.length > 0); i++) {
-      for (const end of this.#stays.splice(0)) end();
-      await ticks(20);
-      this.model.dropDoomed();
+    for (let i = 0; i < 1000 && (this.#pending > 0 || this.#holds.length > 0); i++) {
+      for (const end of this.#holds.splice(0)) end();
+      await waitMicrotasks(20);
+      this.model.removeAborted();
       this.#check();
     }
     assertEquals([this.#pending, this.model.inside.size, this.model.queue.length], [0, 0, 0]);
-    for (const again of this.#again) again();
+    for (const release of this.#repeatedReleases) release();
     this.#check();
     assert(this.lock.tryAcquireWrite() !== null);
   }
@@ -174,21 +174,21 @@ class Run {
   }
 
   #act(): void {
-    const choice = this.#random(this.lock.waiting > this.#crowd ? 200 : 100);
+    const choice = this.#random(this.lock.waiting > this.#maxWaiting ? 200 : 100);
     if (choice < 30) this.#run();
     else if (choice < 45) this.#acquire();
     else if (choice < 55) this.#tryAcquire();
     else if (choice < 65) this.#abort();
     else if (choice < 70) this.#releaseAgain();
-    else this.#take(this.#stays)?.();
+    else this.#takeRandom(this.#holds)?.();
   }
 
-  #take<T>(from: T[]): T | undefined {
+  #takeRandom<T>(from: T[]): T | undefined {
     return from.splice(this.#random(from.length), 1)[0];
   }
 
   /** A new call with a signal of its own, a shared signal, or none. */
-  #come(hasBody: boolean): Call {
+  #newCall(hasBody: boolean): Call {
     let signal: AbortSignal | undefined;
     if (this.#random(3) > 0) {
       const i = this.#random(3) > 0 ? this.#controllers.length : this.#random(this.#controllers.length);
@@ -199,37 +199,37 @@ class Run {
     if (signal?.aborted) {
       this.#count("call after abort");
       call.state = "aborted";
-    } else this.model.come(call);
+    } else this.model.enqueue(call);
     return call;
   }
 
   #run(): void {
-    const call = this.#come(true);
+    const call = this.#newCall(true);
     const fails = this.#random(4) === 0;
-    const way = ["returns", "runs on", "stays", "gives a thenable"][this.#random(4)];
+    const bodyKind = ["returns", "runs on", "stays", "gives a thenable"][this.#random(4)];
     const leave = () => this.#guard(() => this.model.leave(call));
     const end = () => {
       if (fails) throw call;
       return call;
     };
     const body = () => {
-      this.#guard(() => this.model.notice(call));
+      this.#guard(() => this.model.enter(call));
       if (this.#depth === 0 && this.#random(8) === 0) {
         this.#count("act in a body");
         this.#depth++;
         this.#act();
         this.#depth--;
       }
-      this.#count(`body ${way}${fails ? " and fails" : ""}`);
-      if (way === "returns") {
+      this.#count(`body ${bodyKind}${fails ? " and fails" : ""}`);
+      if (bodyKind === "returns") {
         leave();
         return end();
       }
       const { promise, resolve } = Promise.withResolvers<void>();
-      if (way === "runs on") resolve(ticks(this.#random(4)));
-      else this.#stays.push(resolve);
+      if (bodyKind === "runs on") resolve(waitMicrotasks(this.#random(4)));
+      else this.#holds.push(resolve);
       const ended = promise.then(end);
-      if (way !== "gives a thenable") {
+      if (bodyKind !== "gives a thenable") {
         ended.then(leave, leave); // called before the reaction of the lock, which is added later
         return ended;
       }
@@ -254,12 +254,12 @@ class Run {
   }
 
   #acquire(): void {
-    const call = this.#come(false);
+    const call = this.#newCall(false);
     const { signal } = call;
     const permit = this.lock[call.write ? "acquireWrite" : "acquireRead"](signal && { signal });
     this.#expect(call, permit, (permit) => {
       this.#count("permit");
-      this.model.notice(call);
+      this.model.enter(call);
       this.#hold(call, permit);
     }, (reason) => {
       throw reason;
@@ -267,10 +267,10 @@ class Run {
   }
 
   #tryAcquire(): void {
-    if (this.model.doomed.length > 0) return; // the model does not know whether they have left yet
+    if (this.model.abortedBeforeStart.length > 0) return; // the model does not know whether those calls have left
     const write = this.#random(2) === 0;
     const permit = this.lock[write ? "tryAcquireWrite" : "tryAcquireRead"]();
-    this.#guard(() => assertEquals(permit !== null, this.model.isOpen(write), "try"));
+    this.#guard(() => assertEquals(permit !== null, this.model.canEnter(write), "try"));
     this.#count(permit === null ? "try in vain" : "try");
     if (permit === null) return;
     const call: Call = {
@@ -280,23 +280,23 @@ class Run {
       signal: undefined,
       state: "waits",
     };
-    this.model.come(call);
-    this.#guard(() => this.model.notice(call));
+    this.model.enqueue(call);
+    this.#guard(() => this.model.enter(call));
     this.#hold(call, permit);
   }
 
   #hold(call: Call, permit: { release(): void } & Disposable): void {
-    this.#stays.push(() => {
+    this.#holds.push(() => {
       this.model.leave(call);
       permit.release();
-      this.#again.push(() => this.#random(2) ? permit.release() : permit[Symbol.dispose]());
+      this.#repeatedReleases.push(() => this.#random(2) ? permit.release() : permit[Symbol.dispose]());
     });
   }
 
   #releaseAgain(): void {
-    if (this.#again.length === 0) return;
+    if (this.#repeatedReleases.length === 0) return;
     this.#count("release again");
-    this.#again[this.#random(this.#again.length)]();
+    this.#repeatedReleases[this.#random(this.#repeatedReleases.length)]();
   }
 
   /** Aborts the signal of a call that is about to start, of a waiting call, or any other. */
@@ -312,10 +312,10 @@ class Run {
     if ([...inside].some((call) => call.signal === signal)) this.#count("abort after admission");
     this.#count(this.model.abort(signal) > 0 ? "abort" : "abort in vain");
     controller.abort({ signal }); // a unique reason
-    if (this.model.doomed.length > 0) this.#count("abort before start");
+    if (this.model.abortedBeforeStart.length > 0) this.#count("abort before start");
   }
 
-  /** Checks the result: the reason if the call was aborted, else as given. */
+  /** Checks the outcome: the abort reason if the call was aborted, else by `resolved` or `rejected`. */
   #expect<T>(
     call: Call,
     result: Promise<T>,
@@ -328,7 +328,7 @@ class Run {
       (reason) =>
         this.#guard(() => {
           if (call.signal?.aborted && reason === call.signal.reason) {
-            if (call.state === "admitted") this.model.dropDoomed();
+            if (call.state === "admitted") this.model.removeAborted();
             assertEquals(call.state, "aborted");
           } else rejected(reason);
         }),
@@ -336,7 +336,7 @@ class Run {
   }
 }
 
-Deno.test("RWLock behaves as its model in 200,000 random steps", async () => {
+Deno.test("RWLock agrees with its model in 200,000 random steps", async () => {
   const done = new Map<string, number>();
   for (const seed of SEEDS) {
     const run = new Run(seed);

@@ -1,4 +1,4 @@
-/** How many attempts of activities run at a time. */
+/** Limits on the attempts of activities that run at once. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ActivityContext, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
@@ -7,12 +7,12 @@ import { gate, macrotasks, ofType, settle, setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-Deno.test("ExecutorOptions.maxConcurrentActivities is never exceeded, and everybody is served", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities limits the attempts that run at once, and every activity runs", async () => {
   const random = seeded(5);
   let running = 0;
-  let most = 0;
+  let maxRunning = 0;
   const work = async (n: number) => {
-    most = Math.max(most, ++running);
+    maxRunning = Math.max(maxRunning, ++running);
     for (let ticks = random() * 20; ticks > 0; ticks--) await null;
     if (random() < 0.3) await settle();
     running--;
@@ -28,11 +28,11 @@ Deno.test("ExecutorOptions.maxConcurrentActivities is never exceeded, and everyb
   const handles = await Promise.all([1, 40, 20].map((input, i) => executor.execute(fan, { id: `w${i}`, input })));
   const results = await Promise.all(handles.map((handle) => handle.result()));
   assertEquals(results.map((result) => result.length), [1, 40, 20]);
-  assertEquals([most, running], [3, 0]);
+  assertEquals([maxRunning, running], [3, 0]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets runs take turns, and keeps the order within a run", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities alternates between runs and keeps the order within a run", async () => {
   const order: string[] = [];
   const work = (name: string) => void order.push(name);
   const first = gate();
@@ -53,7 +53,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets runs take turns, and kee
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave the line, and frees what times out", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities frees the place of a cancelled activity and the slot of a timed-out attempt", async () => {
   const ran: string[] = [];
   const { executor, clock } = setUp({ maxConcurrentActivities: 1 });
   const stuck = await executor.execute(
@@ -73,17 +73,17 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets who is cancelled leave t
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served, whatever ends an attempt, restarts included", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities is kept when attempts fail, time out or are cancelled, and after restarts", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seeded(seed);
     const limit = 1 + Math.floor(random() * 4);
     let running = 0;
-    let most = 0;
+    let maxRunning = 0;
     const work = async (n: number, { signal }: ActivityContext) => {
-      most = Math.max(most, ++running);
+      maxRunning = Math.max(maxRunning, ++running);
       const end = () => void (running -= ended ? 0 : 1, ended = true);
       let ended = false;
-      signal.addEventListener("abort", end); // given up, it counts no more
+      signal.addEventListener("abort", end); // an aborted attempt counts no longer
       if (random() < 0.1) await new Promise(() => {}); // until it times out
       for (let ticks = random() * 20; ticks > 0; ticks--) await null;
       if (random() < 0.2) await macrotasks(1 + random() * 5);
@@ -115,34 +115,39 @@ Deno.test("ExecutorOptions.maxConcurrentActivities holds and everybody is served
     }
     const ends = await Promise.all(inputs.map(async (_, i) => (await store.load(`w${i}`))!));
     assertEquals(ends.slice(0, 3).map(({ result }) => result), inputs.slice(0, 3), `seed ${seed}`);
-    assert(most <= limit && running === 0, `seed ${seed}: ${most} of ${limit}, ${running} left`);
+    assert(maxRunning <= limit && running === 0, `seed ${seed}: ${maxRunning} of ${limit}, ${running} left`);
     await executor.close();
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the attempt's begin, totalTimeoutMs from the call", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the attempt and totalTimeoutMs from the call", async () => {
   const opened = gate();
   let runs = 0;
   const quick = () => void runs++;
   const { executor, store, clock } = setUp({ maxConcurrentActivities: 1 });
   const first = await executor.execute((ctx: Ctx) => ctx.executeActivity(() => opened.promise), { id: "first" });
   await settle();
-  const patient = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { timeoutMs: 10 }));
-  const hurried = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { totalTimeoutMs: 50 }), {
-    id: "hurried",
-  });
+  const attemptLimited = await executor.execute((ctx: Ctx) => ctx.executeActivity(quick, undefined, { timeoutMs: 10 }));
+  const totalLimited = await executor.execute(
+    (ctx: Ctx) => ctx.executeActivity(quick, undefined, { totalTimeoutMs: 50 }),
+    {
+      id: "totalLimited",
+    },
+  );
   await settle();
   await clock.advance(100);
-  await assertRejects(() => hurried.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
+  await assertRejects(() => totalLimited.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
   assertEquals(runs, 0);
   opened.open();
-  await Promise.all([first.result(), patient.result()]);
+  await Promise.all([first.result(), attemptLimited.result()]);
   assertEquals([runs, clock.now()], [1, 100]);
-  assertEquals(ofType((await store.load("hurried"))!.history, "activity_failed").map(({ attempt }) => attempt), [0]);
+  assertEquals(ofType((await store.load("totalLimited"))!.history, "activity_failed").map(({ attempt }) => attempt), [
+    0,
+  ]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while somebody in the line could run", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities holds a virtual clock while a queued activity can run", async () => {
   const times: number[] = [];
   const { executor, clock } = setUp({ maxConcurrentActivities: 2 });
   const handle = await executor.execute(async (ctx: Ctx) => {
@@ -157,7 +162,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities lets no time pass while someb
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities leaves who waits to the next executor, which runs it once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities leaves queued activities to the next executor, which runs each once", async () => {
   const ran: number[] = [];
   const work = async (n: number) => {
     ran.push(n);
@@ -177,7 +182,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities leaves who waits to the next 
   await next.executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities takes many that end at once without using up the stack", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities does not overflow the stack when many activities end at once", async () => {
   const { executor } = setUp({ maxConcurrentActivities: 1 });
   const handle = await executor.execute((ctx: Ctx) =>
     Promise.all(Array.from({ length: 20_000 }, (_, n) => ctx.executeActivity((n: number) => n, n)))
@@ -194,7 +199,7 @@ Deno.test("Executor() refuses a bad maxConcurrentActivities", () => {
   );
 });
 
-Deno.test("ExecutorOptions.maxConcurrentActivities begins nothing of the line while the executor drains", async () => {
+Deno.test("ExecutorOptions.maxConcurrentActivities starts no queued activity while the executor drains", async () => {
   const opened = gate();
   const ran: number[] = [];
   const work = async (n: number) => {

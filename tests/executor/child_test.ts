@@ -31,7 +31,7 @@ async function family(ctx: Ctx, ns: readonly number[]) {
   return [...results, await ctx.executeChild(double, 100)];
 }
 
-async function patient(ctx: Ctx) {
+async function waitForGo(ctx: Ctx) {
   try {
     return await ctx.waitForSignal<string>("go");
   } catch (error) {
@@ -40,11 +40,11 @@ async function patient(ctx: Ctx) {
   }
 }
 
-const workflows = { double, family, patient };
+const workflows = { double, family, waitForGo };
 const types = (history: readonly WorkflowEvent[], prefix: string) =>
   typesOf(history).filter((type) => type.startsWith(prefix));
 
-Deno.test("WorkflowContext.executeChild() runs a workflow of its own, with a history and an ID", async () => {
+Deno.test("WorkflowContext.executeChild() runs a workflow with its own history and ID", async () => {
   done.length = 0;
   const { executor, store } = setUp({ workflows });
   const handle = await executor.execute(family, { id: "a", input: [1, 2] });
@@ -88,9 +88,9 @@ Deno.test("WorkflowContext.executeChild() throws what the child throws", async (
   await executor.close();
 });
 
-Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running workflow that is not its child", async () => {
+Deno.test("WorkflowContext.executeChild() fails when its ID belongs to a running workflow that is not its child", async () => {
   const { executor } = setUp({ workflows });
-  await executor.execute(patient, { id: "taken" });
+  await executor.execute(waitForGo, { id: "taken" });
   const handle = await executor.execute(
     (ctx: Ctx) => ctx.executeChild(double, 1, { id: "taken" }).catch((error) => error.code),
     { id: "a" },
@@ -100,10 +100,10 @@ Deno.test("WorkflowContext.executeChild() fails when its ID is that of a running
   await executor.close();
 });
 
-Deno.test("WorkflowContext.executeChild() gives the child a timeout of its own", async () => {
+Deno.test("WorkflowContext.executeChild() gives the child its own timeout", async () => {
   const { executor } = setUp({ workflows });
   const handle = await executor.execute(
-    (ctx: Ctx) => ctx.executeChild(patient, undefined, { timeoutMs: 50 }).catch((error) => [error.name, ctx.now()]),
+    (ctx: Ctx) => ctx.executeChild(waitForGo, undefined, { timeoutMs: 50 }).catch((error) => [error.name, ctx.now()]),
     { id: "a" },
   );
   assertEquals(await handle.result(), ["TimeoutError", 50]);
@@ -112,8 +112,8 @@ Deno.test("WorkflowContext.executeChild() gives the child a timeout of its own",
 
 Deno.test("ChildHandle.signal() and cancel() reach the child", async () => {
   done.length = 0;
-  async function talks(ctx: Ctx) {
-    const [one, two] = [ctx.startChild(patient, undefined, { id: "one" }), ctx.startChild(patient)];
+  async function sendsToChildren(ctx: Ctx) {
+    const [one, two] = [ctx.startChild(waitForGo, undefined, { id: "one" }), ctx.startChild(waitForGo)];
     await ctx.sleep(1);
     await one.signal("go", "hello");
     await two.cancel("not needed");
@@ -121,16 +121,16 @@ Deno.test("ChildHandle.signal() and cancel() reach the child", async () => {
     return [await one.result(), error instanceof CanceledError, error.reason];
   }
   const { executor } = setUp({ workflows });
-  const handle = await executor.execute(talks, { id: "a" });
+  const handle = await executor.execute(sendsToChildren, { id: "a" });
   assertEquals(await handle.result(), ["hello", true, "not needed"]);
   assertEquals(done, ["cleaned up"]);
   await executor.close();
 });
 
-Deno.test("Executor.cancel() of a parent reaches its children, which may clean up", async () => {
+Deno.test("Executor.cancel() of a parent cancels its children, which can clean up", async () => {
   done.length = 0;
   const { executor, store } = setUp({ workflows });
-  const handle = await executor.execute((ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "child" }), {
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeChild(waitForGo, undefined, { id: "child" }), {
     id: "a",
   });
   await settle();
@@ -147,7 +147,7 @@ for (const [policy, status, cleanUps] of policies) {
     done.length = 0;
     const { executor, store } = setUp({ workflows });
     async function leaves(ctx: Ctx) {
-      ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: policy });
+      ctx.startChild(waitForGo, undefined, { id: "child", parentClosePolicy: policy });
       await ctx.sleep(5);
     }
     await (await executor.execute(leaves, { id: "a" })).result();
@@ -160,7 +160,7 @@ for (const [policy, status, cleanUps] of policies) {
 Deno.test("WorkflowContext.continueAsNew() closes children as the end of a run does", async () => {
   async function again(ctx: WorkflowContext<number>, round: number): Promise<number> {
     if (round === 1) return round;
-    ctx.startChild(patient, undefined, { id: "child" });
+    ctx.startChild(waitForGo, undefined, { id: "child" });
     await ctx.sleep(5);
     return await ctx.continueAsNew(1);
   }
@@ -175,7 +175,7 @@ Deno.test("Executor.query() does not start children when it replays a run", asyn
   const { executor, store, clock } = setUp({ workflows });
   async function asks(ctx: Ctx) {
     ctx.handleQuery("x", () => 1);
-    return await ctx.executeChild(patient, undefined, { id: "child" });
+    return await ctx.executeChild(waitForGo, undefined, { id: "child" });
   }
   await executor.execute(asks, { id: "a" });
   await settle();
@@ -186,7 +186,7 @@ Deno.test("Executor.query() does not start children when it replays a run", asyn
   assert(await store.load("child") === before);
 });
 
-Deno.test("WorkflowContext.startChild() survives a death of the process anywhere", async () => {
+Deno.test("WorkflowContext.startChild() survives a process crash at any step", async () => {
   for (const deaths of [1, 3]) {
     const { points, undisturbed } = await crashTest(family, { id: "a", input: [1, 2], workflows: { double }, deaths });
     const { result, state, states } = undisturbed;
@@ -195,29 +195,29 @@ Deno.test("WorkflowContext.startChild() survives a death of the process anywhere
   }
 });
 
-Deno.test("Executor.cancel() of a parent reaches its child over a death of the process anywhere", async () => {
-  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+Deno.test("Executor.cancel() of a parent cancels its child after a process crash at any step", async () => {
+  const parent = async (ctx: Ctx) => await ctx.executeChild(waitForGo, undefined, { id: "child" });
   for (const deaths of [1, 3]) {
-    const options = { id: "a", workflows: { patient }, cancel: { atMs: 10 }, deaths };
+    const options = { id: "a", workflows: { waitForGo }, cancel: { atMs: 10 }, deaths };
     const { points, undisturbed } = await crashTest(parent, options);
     assertEquals(undisturbed.states.map(({ status }) => status), ["canceled", "canceled"]);
     assert(points > 20);
   }
 });
 
-Deno.test("Executor.recover() goes on with a parent whose child is driven by another executor", async () => {
+Deno.test("Executor.recover() resumes a parent whose child runs in another executor", async () => {
   const { executor, store, clock } = setUp({ workflows });
-  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(waitForGo, undefined, { id: "child" });
   await executor.execute(parent, { id: "a" });
   await settle();
   await executor.close();
-  const driver = new Executor({ store, clock, workflows: { patient }, onError: () => {} });
-  await driver.recover(); // it does not know the parent's code
-  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const childExecutor = new Executor({ store, clock, workflows: { waitForGo }, onError: () => {} });
+  await childExecutor.recover(); // it does not know the parent's code
+  const next = new Executor({ store, clock, workflows: { waitForGo, parent } });
   const handles = await next.recover();
-  await driver.signal("child", "go", 7);
+  await childExecutor.signal("child", "go", 7);
   assertEquals(await handles[0].result(), 7);
-  await Promise.all([next.close(), driver.close()]);
+  await Promise.all([next.close(), childExecutor.close()]);
 });
 
 Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", async () => {
@@ -243,23 +243,23 @@ Deno.test("WorkflowContext.startChild() refuses bad arguments at the call", asyn
   await executor.close();
 });
 
-Deno.test("Executor.recover() goes on with a parent and with its child", async () => {
+Deno.test("Executor.recover() resumes a parent and its child", async () => {
   const { executor, store, clock } = setUp({ workflows });
-  const parent = async (ctx: Ctx) => await ctx.executeChild(patient, undefined, { id: "child" });
+  const parent = async (ctx: Ctx) => await ctx.executeChild(waitForGo, undefined, { id: "child" });
   const handle = await executor.execute(parent, { id: "a" });
   await settle();
   await executor.close();
   const error = await assertRejects(() => handle.result(), WorkflowError);
   assertEquals(error.code, "closed");
   assertEquals(types((await store.load("a"))!.history, "child"), ["child_started"]);
-  const next = new Executor({ store, clock, workflows: { patient, parent } });
+  const next = new Executor({ store, clock, workflows: { waitForGo, parent } });
   const [recovered] = await next.recover();
   await next.signal("child", "go", "on");
   assertEquals(await recovered.result(), "on");
   await next.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting for the child that it waits for", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows does not block a parent that waits for its child", async () => {
   done.length = 0;
   const { executor } = setUp({ workflows, maxConcurrentWorkflows: 1 });
   const handle = await executor.execute(family, { id: "a", input: [1, 2] });
@@ -267,19 +267,19 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows does not keep a parent waiting
   await executor.close();
 });
 
-/** Stops the executor of "a" when it is to store an event of this type, and lets another one go on. */
-async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, AnyWorkflow>): Promise<FaultyStore> {
+/** Closes the executor of "a" before it stores an event of this type, and completes the run in another executor. */
+async function crashBefore(type: WorkflowEvent["type"], code: Record<string, AnyWorkflow>): Promise<FaultyStore> {
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store, workflows: code });
-  const stopped = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
   store.before.append = async ({ workflowId, events, expectedLength }) => {
     if (workflowId !== "a" || expectedLength === 0 || !events.some((event) => event.type === type)) return;
-    await settle(); // its children go on
-    executor.close().then(stopped.resolve);
+    await settle(); // its children continue
+    executor.close().then(closed.resolve);
     throw new Error("the process is gone");
   };
   await executor.execute(code.parent as Workflow, { id: "a" });
-  await stopped.promise;
+  await closed.promise;
   store.before.append = () => {};
   const next = new Executor({ store, clock, workflows: code });
   await next.recover();
@@ -289,11 +289,11 @@ async function stoppedAt(type: WorkflowEvent["type"], code: Record<string, AnyWo
   return store;
 }
 
-Deno.test("ChildHandle.signal() sends a signal once although the process dies before that is stored", async () => {
-  const store = await stoppedAt("activity_completed", {
-    patient,
+Deno.test("ChildHandle.signal() sends a signal once when the process crashes before the outcome is stored", async () => {
+  const store = await crashBefore("activity_completed", {
+    waitForGo,
     async parent(ctx: Ctx) {
-      const child = ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+      const child = ctx.startChild(waitForGo, undefined, { id: "child", parentClosePolicy: "abandon" });
       await ctx.sleep(1);
       await child.signal("other", 1);
     },
@@ -301,52 +301,52 @@ Deno.test("ChildHandle.signal() sends a signal once although the process dies be
   assertEquals(types((await store.load("child"))!.history, "signal"), ["signal_received"]);
 });
 
-Deno.test("ChildHandle.signal() and cancel() reach the child over a failing store on the virtual clock", async () => {
+Deno.test("ChildHandle.signal() and cancel() reach the child on a virtual clock when the store fails", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const handle = await executor.execute(async (ctx: Ctx) => {
-    const child = ctx.startChild(patient, undefined, { id: "child" });
-    await ctx.sleep(1000); // it is there
+    const child = ctx.startChild(waitForGo, undefined, { id: "child" });
+    await ctx.sleep(1000); // the child is stored
     await child.signal("other", 1);
     await child.cancel("enough");
   }, { id: "a" });
   let loads = 0;
   store.before.load = () => {
-    if (loads++ % 2 === 0) throw new Error("the store is moody");
+    if (loads++ % 2 === 0) throw new Error("the store failed");
   };
   await handle.result();
   assert(clock.now() > 1000, "it was asked again at once");
   await executor.close();
 });
 
-Deno.test("ChildHandle.cancel() answers the same although the process dies when the child has ended of it", async () => {
-  const store = await stoppedAt("activity_completed", {
+Deno.test("ChildHandle.cancel() has the same outcome when the process crashes after the child was cancelled", async () => {
+  const store = await crashBefore("activity_completed", {
     double,
     async parent(ctx: Ctx) {
       const child = ctx.startChild(double, 1, { id: "child" });
       await ctx.sleep(1);
-      await child.cancel("enough"); // throws if the child has ended of something else
+      await child.cancel("enough"); // throws if the child ended for another reason
     },
   });
   assertEquals([(await store.load("child"))!.status, (await store.load("a"))!.status], ["canceled", "completed"]);
 });
 
-const lastActs: [what: string, last: (ctx: WorkflowContext<number | undefined>) => unknown][] = [
+const endings: [what: string, last: (ctx: WorkflowContext<number | undefined>) => unknown][] = [
   ["returns", () => "done"],
   ["continues as new", (ctx) => ctx.continueAsNew(1)],
 ];
-for (const [what, last] of lastActs) {
+for (const [what, last] of endings) {
   const code = {
-    patient,
+    waitForGo,
     async parent(ctx: WorkflowContext<number | undefined>, round?: number) {
       if (round === 1) return;
-      ctx.startChild(patient, undefined, { id: "left", parentClosePolicy: "abandon" });
-      ctx.startChild(patient, undefined, { id: "closed" });
+      ctx.startChild(waitForGo, undefined, { id: "left", parentClosePolicy: "abandon" });
+      ctx.startChild(waitForGo, undefined, { id: "closed" });
       ctx.executeActivity(work, "in vain");
       return await last(ctx);
     },
   } as Record<string, AnyWorkflow>;
 
-  Deno.test(`WorkflowContext.startChild() starts a child to be abandoned by a parent that ${what} at once`, async () => {
+  Deno.test(`WorkflowContext.startChild() starts a child with the policy abandon when its parent ${what} at once`, async () => {
     done.length = 0;
     const { executor, store } = setUp();
     await (await executor.execute(code.parent as Workflow, { id: "a" })).result();
@@ -356,24 +356,24 @@ for (const [what, last] of lastActs) {
     await executor.close();
   });
 
-  Deno.test(`WorkflowContext.startChild() starts it over a stop before the parent ${what}`, async () => {
+  Deno.test(`WorkflowContext.startChild() starts a child with the policy abandon when the process crashes before its parent ${what}`, async () => {
     const type = what === "returns" ? "workflow_completed" : "workflow_started";
-    const store = await stoppedAt(type, code);
+    const store = await crashBefore(type, code);
     assertEquals((await store.load("left"))!.status, "running");
   });
 }
 
-/** A workflow that starts a child which is to outlive it, and two executors that drive it. */
-async function twoParents() {
+/** A workflow that starts a child with the policy `abandon`, and two executors that run it. */
+async function twoExecutors() {
   async function leaving(ctx: Ctx) {
     await ctx.waitForSignal("start");
-    ctx.startChild(patient, undefined, { id: "child", parentClosePolicy: "abandon" });
+    ctx.startChild(waitForGo, undefined, { id: "child", parentClosePolicy: "abandon" });
     await ctx.waitForSignal("leave");
     return "left";
   }
   const store = new FaultyStore();
   const { executor: first, clock } = setUp({ store });
-  const second = new Executor({ store, clock, workflows: { leaving, patient } });
+  const second = new Executor({ store, clock, workflows: { leaving, waitForGo } });
   await first.execute(leaving, { id: "a" });
   const [handle] = await second.recover();
   await settle();
@@ -381,7 +381,7 @@ async function twoParents() {
 }
 
 Deno.test("Executor.recover() starts the child of a workflow that was cancelled after its code had ended", async () => {
-  const { store, first, second, handle } = await twoParents();
+  const { store, first, second, handle } = await twoExecutors();
   const never = gate();
   store.before.append = ({ workflowId }) => {
     if (workflowId !== "child") return;
@@ -400,18 +400,18 @@ Deno.test("Executor.recover() starts the child of a workflow that was cancelled 
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("Executor ends a workflow whose child another one has seen to its end before it died", async () => {
-  const { store, first, second, handle } = await twoParents();
+Deno.test("Executor ends a workflow when another executor stored the end of its child and then crashed", async () => {
+  const { store, first, second, handle } = await twoExecutors();
   await first.signal("a", "start");
   await settle();
   const [slow, never] = [gate(), gate()];
-  const holds: [type: string, gate: Promise<void>][] = [
+  const delays: [type: string, gate: Promise<void>][] = [
     ["child_completed", slow.promise],
     ["workflow_completed", never.promise],
   ];
   store.before.append = ({ workflowId, events }) => {
-    const held = workflowId === "a" && events.some(({ type }) => type === holds[0]?.[0]);
-    return held ? holds.shift()![1] : undefined;
+    const held = workflowId === "a" && events.some(({ type }) => type === delays[0]?.[0]);
+    return held ? delays.shift()![1] : undefined;
   };
   await first.signal("child", "go");
   await settle();
@@ -423,17 +423,17 @@ Deno.test("Executor ends a workflow whose child another one has seen to its end 
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("ChildHandle.signal() waits for a child that another executor was to start before it died", async () => {
+Deno.test("ChildHandle.signal() waits for the child when the executor that was starting it crashes", async () => {
   async function parent(ctx: Ctx) {
     await ctx.waitForSignal("start");
-    const child = ctx.startChild(patient, undefined, { id: "child" });
+    const child = ctx.startChild(waitForGo, undefined, { id: "child" });
     await ctx.waitForSignal("send");
     await child.signal("go", "gone");
     return await child.result();
   }
   const store = new FaultyStore();
   const { executor: first, clock } = setUp({ store });
-  const second = new Executor({ store, clock, workflows: { parent, patient } });
+  const second = new Executor({ store, clock, workflows: { parent, waitForGo } });
   await first.execute(parent, { id: "a" });
   const [handle] = await second.recover();
   await settle();
@@ -453,19 +453,19 @@ Deno.test("ChildHandle.signal() waits for a child that another executor was to s
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("WorkflowContext.executeChild() starts a child once when two executors drive its parent", async () => {
-  for (const ends of [true, false]) {
+Deno.test("WorkflowContext.executeChild() starts a child once when two executors run its parent", async () => {
+  for (const childEnds of [true, false]) {
     const store = new FaultyStore();
     const { executor: first, clock } = setUp({ store });
     let runs = 0;
-    const child = (ctx: Ctx) => (++runs, ends ? "done" : ctx.waitForSignal<string>("go"));
+    const child = (ctx: Ctx) => (++runs, childEnds ? "done" : ctx.waitForSignal<string>("go"));
     const parent = (ctx: Ctx) => ctx.executeChild(child, undefined, { id: "child" });
     const second = new Executor({ store, clock, workflows: { parent, child } });
     const slow = gate();
     store.before.append = async ({ workflowId }) => {
       if (workflowId !== "child") return;
       store.before.append = () => {};
-      await slow.promise; // the first one has seen that there is no child
+      await slow.promise; // the first executor has seen that there is no child
     };
     const handle = await first.execute(parent, { id: "parent" });
     await settle();
@@ -473,16 +473,16 @@ Deno.test("WorkflowContext.executeChild() starts a child once when two executors
     await settle();
     slow.open();
     await settle();
-    if (!ends) await second.signal("child", "go", "done");
+    if (!childEnds) await second.signal("child", "go", "done");
     assertEquals([await handle.result(), await other.result()], ["done", "done"]);
-    assertEquals(runs, ends ? 1 : 2); // a child that runs is driven by both, like its parent
+    assertEquals(runs, childEnds ? 1 : 2); // both executors run an unfinished child, like its parent
     const { history } = (await store.load("parent"))!;
     assertEquals(typesOf(history), ["workflow_started", "child_started", "child_completed", "workflow_completed"]);
     await Promise.all([first.close(), second.close()]);
   }
 });
 
-Deno.test("ChildHandle.signal() and cancel() reach a child that is about to start, once, over a death anywhere", async () => {
+Deno.test("ChildHandle.signal() and cancel() reach a child that is being started once after a process crash at any step", async () => {
   const sum = async (ctx: Ctx) => {
     let sum = 0;
     for (let i = 0; i < 3; i++) sum += await ctx.waitForSignal<number>("n");
@@ -490,16 +490,16 @@ Deno.test("ChildHandle.signal() and cancel() reach a child that is about to star
     return sum;
   };
   const parent = async (ctx: Ctx) => {
-    const [child, canceled] = [ctx.startChild(sum, undefined, { id: "child" }), ctx.startChild(patient)];
+    const [child, canceled] = [ctx.startChild(sum, undefined, { id: "child" }), ctx.startChild(waitForGo)];
     for (const n of [1, 2, 3]) await child.signal("n", n);
     await canceled.cancel("enough");
     return [await child.result(), await canceled.result().catch((error) => error.reason)];
   };
-  const { undisturbed } = await crashTest(parent, { workflows: { sum, patient }, deaths: 2 });
+  const { undisturbed } = await crashTest(parent, { workflows: { sum, waitForGo }, deaths: 2 });
   assertEquals(undisturbed.result, [6, "enough"]);
 });
 
-Deno.test("ChildHandle.signal() waits until its child is there, and the clock goes on when the store fails", async () => {
+Deno.test("ChildHandle.signal() waits until the child is stored, and the clock moves when the store fails", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store, workflows });
   let failures = 3;
@@ -507,7 +507,7 @@ Deno.test("ChildHandle.signal() waits until its child is there, and the clock go
     if (workflowId === "child" && failures-- > 0) throw new Error("the store is down");
   };
   const handle = await executor.execute(async (ctx: Ctx) => {
-    const child = ctx.startChild(patient, undefined, { id: "child" });
+    const child = ctx.startChild(waitForGo, undefined, { id: "child" });
     await child.signal("go", "gone");
     return await child.result();
   });

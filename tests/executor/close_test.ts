@@ -1,4 +1,4 @@
-/** `close()`, and what it leaves for the next executor. */
+/** `close()`, and what the next executor resumes. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,7 +14,7 @@ import { gate, settle, setUp, typesOf } from "../support/testing.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 
-/** A workflow of two activities, the first of which waits to be let go; counts the attempts of both. */
+/** A workflow of two activities. The first one waits for `hold`. Counts the attempts of both. */
 function twoSteps() {
   const hold = gate<string>();
   const attempts = { first: 0, second: 0 };
@@ -29,7 +29,7 @@ function twoSteps() {
   return { hold, attempts, steps, signal: () => signal! };
 }
 
-Deno.test("Executor.close() with drainMs lets an activity end and stores its outcome, and the next executor goes on", async () => {
+Deno.test("Executor.close() with drainMs stores the outcome of a running activity, and the next executor resumes", async () => {
   const { hold, attempts, steps, signal } = twoSteps();
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(steps, { id: "a" });
@@ -54,7 +54,7 @@ Deno.test("Executor.close() with drainMs lets an activity end and stores its out
   await later.close();
 });
 
-Deno.test("Executor.close() aborts what takes longer than drainMs, which runs again after recover()", async () => {
+Deno.test("Executor.close() aborts an activity that takes longer than drainMs, and recover() runs it again", async () => {
   const { hold, attempts, steps, signal } = twoSteps();
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(steps, { id: "a" });
@@ -73,7 +73,7 @@ Deno.test("Executor.close() aborts what takes longer than drainMs, which runs ag
   await later.close();
 });
 
-Deno.test("Executor.close() takes no work while it drains", async () => {
+Deno.test("Executor.close() refuses calls while it drains", async () => {
   const { hold, steps } = twoSteps();
   const { executor } = setUp();
   await executor.execute(steps, { id: "a" });
@@ -88,12 +88,12 @@ Deno.test("Executor.close() takes no work while it drains", async () => {
     executor.recover(),
   ];
   assertEquals(await Promise.all(calls.map(codeOf)), Array(calls.length).fill("closed"));
-  assertEquals((await executor.describe("a")).status, "running"); // looking is no work
+  assertEquals((await executor.describe("a")).status, "running"); // a description is still answered
   hold.open("done");
   await closing;
 });
 
-Deno.test("Executor.close() begins no further attempt while it drains: no retry, no other activity", async () => {
+Deno.test("Executor.close() starts no retry and no other activity while it drains", async () => {
   const hold = gate();
   let attempts = 0;
   const flaky = async () => {
@@ -129,7 +129,7 @@ Deno.test("Executor.close() begins no further attempt while it drains: no retry,
   await later.close();
 });
 
-Deno.test("Executor.close() does not wait for what is not running: sleeps, signals, retries, nothing", async () => {
+Deno.test("Executor.close() with drainMs does not wait for sleeps, signals, retries and start times", async () => {
   const { store, clock, executor } = setUp();
   clock.hold();
   const fail = (): never => {
@@ -146,7 +146,7 @@ Deno.test("Executor.close() does not wait for what is not running: sleeps, signa
   await setUp().executor.close({ drainMs: 10 });
 });
 
-Deno.test("Executor.close() stores an at-most-once activity's only outcome if it may", async () => {
+Deno.test("Executor.close() with drainMs stores the outcome of an at-most-once activity", async () => {
   const { hold, attempts } = twoSteps();
   const pay = async () => {
     attempts.first++;
@@ -165,45 +165,45 @@ Deno.test("Executor.close() stores an at-most-once activity's only outcome if it
   await later.close();
 });
 
-Deno.test("Executor.close() stores what a failing store takes in time, and gives up what it does not", async () => {
-  for (const works of [true, false]) {
+Deno.test("Executor.close() with drainMs retries a failing store until the time is over", async () => {
+  for (const storeRecovers of [true, false]) {
     const { hold, steps } = twoSteps();
     const store = new FaultyStore();
     const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: Infinity, maxIntervalMs: 100 } });
     await executor.execute(steps, { id: "a" });
     await settle();
-    let failures = works ? 3 : Infinity;
+    let failures = storeRecovers ? 3 : Infinity;
     store.before.append = () => {
       if (failures-- > 0) throw new Error("down");
     };
     const closing = executor.close({ drainMs: 10_000 });
     hold.open("done");
     await closing;
-    assertEquals((await store.load("a"))!.history.length, works ? 3 : 2);
-    assertEquals(clock.now() < 10_000, works);
+    assertEquals((await store.load("a"))!.history.length, storeRecovers ? 3 : 2);
+    assertEquals(clock.now() < 10_000, storeRecovers);
   }
 });
 
-Deno.test("Executor.close() lets a recovered workflow in the middle of its replay alone", async () => {
+Deno.test("Executor.close() with drainMs leaves a workflow unchanged in the middle of its replay", async () => {
   const { hold, steps } = twoSteps();
   hold.open("done");
   const { store, executor } = setUp();
-  const chatty = async (ctx: WorkflowContext) => {
+  const manySleeps = async (ctx: WorkflowContext) => {
     for (let i = 0; i < 20; i++) await ctx.sleep(1);
     return await steps(ctx);
   };
-  await (await executor.execute(chatty, { id: "a" })).result();
+  await (await executor.execute(manySleeps, { id: "a" })).result();
   const { history, ...state } = (await store.load("a"))!;
   const prefix = history.slice(0, -3);
   await store.save({ ...state, status: "running", result: undefined, history: prefix });
-  const later = setUp({ store, workflows: { chatty }, startAt: 20 }).executor;
+  const later = setUp({ store, workflows: { manySleeps }, startAt: 20 }).executor;
   await later.recover();
   await later.close({ drainMs: 10 });
   assertEquals((await store.load("a"))!.history as WorkflowEvent[], prefix);
   await executor.close();
 });
 
-Deno.test("Executor.close() on the machine's clock leaves no timer behind", async () => {
+Deno.test("Executor.close() with drainMs leaves no timer on the system clock", async () => {
   const { hold, steps } = twoSteps();
   const executor = new Executor({ store: new InMemoryStore() });
   await executor.execute(steps, { id: "a" });
@@ -213,7 +213,7 @@ Deno.test("Executor.close() on the machine's clock leaves no timer behind", asyn
   await closing;
 });
 
-Deno.test("Executor.close() answers what the first call did, and refuses what is no time", async () => {
+Deno.test("Executor.close() answers the same promise to every call, and refuses bad options", async () => {
   const { hold, steps } = twoSteps();
   const { executor } = setUp();
   const cases: [unknown, typeof RangeError | typeof TypeError, string][] = [
@@ -224,7 +224,7 @@ Deno.test("Executor.close() answers what the first call did, and refuses what is
   for (const [options, type, message] of cases) {
     await assertRejects(() => executor.close(options as never), type, message);
   }
-  const handle = await executor.execute(steps, { id: "a" }); // it goes on
+  const handle = await executor.execute(steps, { id: "a" }); // the executor is still open
   await settle();
   const first = executor.close({ drainMs: 1000 });
   assertEquals(executor.close(), first);
@@ -233,7 +233,7 @@ Deno.test("Executor.close() answers what the first call did, and refuses what is
   assertEquals(await codeOf(handle.result()), "closed");
 });
 
-Deno.test("Executor.close() begins no run that continues another one as new", async () => {
+Deno.test("Executor.close() starts no run that continues another one as new", async () => {
   for (const drainMs of [0, 10]) {
     let began = 0;
     const again = (ctx: WorkflowContext<void>) => ++began < 5 ? ctx.continueAsNew() : "done";
@@ -256,7 +256,7 @@ Deno.test("Executor.close() begins no run that continues another one as new", as
   }
 });
 
-Deno.test("Executor.close() begins no activity that waits for a slot while it drains", async () => {
+Deno.test("Executor.close() starts no activity that waits for a slot while it drains", async () => {
   const hold = gate();
   const ran: number[] = [];
   const work = async (n: number) => {

@@ -1,4 +1,4 @@
-/** `ctx.addCompensation()`: what is undone when a workflow fails or is cancelled, in which order, and over restarts. */
+/** `ctx.addCompensation()`: which compensations are called when a workflow fails or is cancelled, in which order, and after restarts. */
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
@@ -15,7 +15,7 @@ import { setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-/** Books three things and then does `last`; each has a compensation, which fails if it is in `broken`. */
+/** Books three things, each with a compensation, then calls `last`. The compensations named in `broken` fail. */
 function trip(last: (ctx: Ctx) => unknown, broken: readonly string[] = []) {
   const book = (what: string) => what;
   const undo = (what: string) => {
@@ -34,16 +34,16 @@ const fail = () => {
   throw new TypeError("no seat");
 };
 const undone = ["undo flight", "undo hotel", "undo car"];
-/** What was really undone, in order. */
+/** The calls of the activity `undo`, in order. */
 const undosOf = ({ calls }: CrashRun) => calls.flatMap(({ name, input }) => name === "undo" ? [`undo ${input}`] : []);
 
-Deno.test("WorkflowContext.addCompensation() does nothing when the workflow succeeds", async () => {
+Deno.test("WorkflowContext.addCompensation() calls no compensation when the workflow succeeds", async () => {
   const { undisturbed } = await crashTest(trip(() => "gone"));
   assertEquals([undisturbed.result, undosOf(undisturbed)], ["gone", []]);
   assertEquals(undisturbed.state.history.filter(({ type }) => type === "compensation_started"), []);
 });
 
-Deno.test("WorkflowContext.addCompensation() undoes newest first when the workflow fails, each recorded", async () => {
+Deno.test("WorkflowContext.addCompensation() calls and records compensations newest first when the workflow fails", async () => {
   const { undisturbed } = await crashTest(trip(fail));
   const { state, error } = undisturbed;
   assertEquals([`${error}`, state.status], ["TypeError: no seat", "failed"]);
@@ -53,7 +53,7 @@ Deno.test("WorkflowContext.addCompensation() undoes newest first when the workfl
   assertEquals(recorded[0], { type: "compensation_started", at: 0, seq: 3, name: "undo flight" });
 });
 
-Deno.test("WorkflowContext.addCompensation() undoes when the function throws before it waits for anything", async () => {
+Deno.test("WorkflowContext.addCompensation() calls compensations when the function throws before its first wait", async () => {
   const log: string[] = [];
   function fails(ctx: Ctx): string {
     ctx.addCompensation(() => log.push("undone"));
@@ -65,25 +65,25 @@ Deno.test("WorkflowContext.addCompensation() undoes when the function throws bef
   await executor.close();
 });
 
-Deno.test("WorkflowContext.addCompensation() undoes when the result cannot be stored", async () => {
+Deno.test("WorkflowContext.addCompensation() calls compensations when the result cannot be stored", async () => {
   const { undisturbed } = await crashTest(trip(() => ({ seat: () => "12a" })));
   const message = 'Cannot store result of the workflow.seat: a function "seat" cannot be stored';
   assertEquals([undisturbed.state.status, `${undisturbed.error}`], ["failed", `TypeError: ${message}`]);
   assertEquals(undosOf(undisturbed), undone);
 });
 
-/** How a run ends, beside its own failure: the visit or the timeout, the status, the outcome. */
-const ends: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
-  ["it fails", fail, {}, "failed", "TypeError: no seat"],
+/** How a run ends: the name of the case, the last step, the options, the expected status and outcome. */
+const endings: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
+  ["the workflow fails", fail, {}, "failed", "TypeError: no seat"],
   [
-    "it is cancelled",
+    "the workflow is cancelled",
     (ctx) => ctx.sleep(100),
     { cancel: { atMs: 50, reason: "changed my mind" } },
     "canceled",
     'CanceledError: Canceled workflow "a": changed my mind',
   ],
   [
-    "its time is up",
+    "the workflow times out",
     (ctx) => ctx.sleep(100),
     { timeoutMs: 50 },
     "failed",
@@ -91,14 +91,14 @@ const ends: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] 
   ],
 ];
 
-for (const [how, last, options, status, outcome] of ends) {
-  Deno.test(`WorkflowContext.addCompensation() undoes over a restart anywhere when ${how}`, async () => {
+for (const [how, last, options, status, outcome] of endings) {
+  Deno.test(`WorkflowContext.addCompensation() calls compensations after a process crash at any step when ${how}`, async () => {
     const { undisturbed } = await crashTest(trip(last), { ...options, id: "a" });
     assertEquals([undisturbed.state.status, `${undisturbed.error}`], [status, outcome]);
     assertEquals(undosOf(undisturbed), undone);
   });
 
-  Deno.test(`WorkflowContext.addCompensation() keeps all errors, over a restart anywhere, when ${how}`, async () => {
+  Deno.test(`WorkflowContext.addCompensation() keeps all errors after a process crash at any step when ${how}`, async () => {
     const { undisturbed } = await crashTest(trip(last, ["car", "flight"]), { ...options, id: "a" });
     const [, message] = outcome.split(/: (.*)/);
     assertEquals(undisturbed.state.status, "failed");
@@ -114,7 +114,7 @@ for (const [how, last, options, status, outcome] of ends) {
   });
 }
 
-Deno.test("CompensationError comes back with its class, its errors and its cause", async () => {
+Deno.test("CompensationError keeps its class, errors and cause in the history", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx) => {
     for (const n of [1, 2]) {
@@ -134,7 +134,7 @@ Deno.test("CompensationError comes back with its class, its errors and its cause
   await executor.close();
 });
 
-/** What the compensations of a workflow that fails have logged, where nothing has crashed; and how it ended. */
+/** Runs a failing workflow in `crashTest()`. Answers the run without a crash, and what its compensations logged. */
 async function logOf(
   compensate: (ctx: Ctx, log: string[]) => unknown,
   options: CrashTestOptions = {},
@@ -153,7 +153,7 @@ async function logOf(
   return { logged, run: undisturbed };
 }
 
-Deno.test("WorkflowContext.addCompensation() goes on when a cancellation comes while it undoes", async () => {
+Deno.test("WorkflowContext.addCompensation() calls all compensations when a cancellation arrives meanwhile", async () => {
   const { logged } = await logOf((ctx, log) => {
     for (const n of [1, 2]) {
       ctx.addCompensation(async () => {
@@ -165,14 +165,14 @@ Deno.test("WorkflowContext.addCompensation() goes on when a cancellation comes w
   assertEquals(logged, ["undone 2 at 40", "undone 1 at 80"]);
 });
 
-Deno.test("WorkflowContext.addCompensation() goes on when the time is up while it undoes", async () => {
+Deno.test("WorkflowContext.addCompensation() calls all compensations when the workflow times out meanwhile", async () => {
   const { run } = await logOf((ctx) => {
     for (const _ of [1, 2]) ctx.addCompensation(() => ctx.sleep(40));
   }, { timeoutMs: 50 });
   assertEquals(run.state.updatedAt, 80);
 });
 
-Deno.test("WorkflowContext.addCompensation() can be called by a compensation, which is undone next", async () => {
+Deno.test("WorkflowContext.addCompensation() called by a compensation adds the next one to be called", async () => {
   const { logged } = await logOf((ctx, log) => {
     ctx.addCompensation(() => log.push("first"));
     ctx.addCompensation(async () => {
@@ -184,7 +184,7 @@ Deno.test("WorkflowContext.addCompensation() can be called by a compensation, wh
   assertEquals(logged, ["second", "added", "first"]);
 });
 
-Deno.test("WorkflowContext.addCompensation() undoes what a branch that goes on has added meanwhile", async () => {
+Deno.test("WorkflowContext.addCompensation() calls a compensation that a concurrent branch adds meanwhile", async () => {
   const { logged, run } = await logOf(async (ctx, log) => {
     const late = async () => {
       await ctx.sleep(15);
@@ -196,7 +196,7 @@ Deno.test("WorkflowContext.addCompensation() undoes what a branch that goes on h
   assertEquals([logged, run.state.updatedAt], [["late"], 20]);
 });
 
-Deno.test("WorkflowContext.addCompensation() retries as its activities ask, and runs what is recorded once", async () => {
+Deno.test("WorkflowContext.addCompensation() calls each compensation once, and its activities are retried by their policy", async () => {
   const undo = (_: unknown, { attempt }: ActivityContext) => {
     if (attempt < 3) throw new Error(`busy ${attempt}`);
     return attempt;
@@ -207,7 +207,7 @@ Deno.test("WorkflowContext.addCompensation() retries as its activities ask, and 
   assertEquals(run.calls.map(({ name, attempt }) => name === "undo" ? attempt : name), ["fail", 1, 2, 3, 1, 2, 3]);
 });
 
-Deno.test("WorkflowContext.addCompensation() leaves it to a workflow that catches its cancellation", async () => {
+Deno.test("WorkflowContext.addCompensation() calls no compensation when the workflow catches its cancellation", async () => {
   const { outcome } = await play({
     deliveries: [{ at: 5, cancel: "stop" }],
     async workflow(ctx: Ctx) {
@@ -220,7 +220,7 @@ Deno.test("WorkflowContext.addCompensation() leaves it to a workflow that catche
   assertEquals([outcome, log], ["true", []]);
 });
 
-Deno.test("NonDeterminismError tells that a compensation was renamed or left out", async () => {
+Deno.test("NonDeterminismError names a compensation that was renamed or removed", async () => {
   const named = (name: string) => async (ctx: Ctx) => {
     ctx.addCompensation(() => ctx.sleep(10), { name });
     await ctx.executeActivity(fail);
@@ -235,7 +235,7 @@ Deno.test("NonDeterminismError tells that a compensation was renamed or left out
   ) {
     const { store, executor } = setUp({ workflows: { scene: workflow } });
     const { history, error: _, ...rest } = state;
-    // Without its compensation the workflow is over before the history is.
+    // Without its compensation the workflow ends before its history does.
     await store.save({ ...rest, status: "running", history: history.slice(0, at) });
     const [handle] = await executor.recover();
     const error = await assertRejects(() => handle.result(), NonDeterminismError);

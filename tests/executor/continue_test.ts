@@ -22,7 +22,7 @@ async function countdown(ctx: Ctx<number>, n: number): Promise<string> {
   return await ctx.continueAsNew(n - 1);
 }
 
-/** Sums what it is sent, beginning anew after every second number. */
+/** Adds the numbers that it receives. Continues as new after every second one. */
 async function sums(ctx: Ctx<{ sum: number; left: number }>, input: { sum: number; left: number }): Promise<number> {
   let { sum, left } = input;
   for (let i = 0; i < 2 && left > 0; i++, left--) sum += await ctx.waitForSignal<number>("n");
@@ -30,7 +30,7 @@ async function sums(ctx: Ctx<{ sum: number; left: number }>, input: { sum: numbe
   return sum;
 }
 
-Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handle waits for the end of the chain", async () => {
+Deno.test("WorkflowContext.continueAsNew() starts a new history, and the handle waits for the end of the chain", async () => {
   const { executor, store, clock } = setUp();
   await store.save({ workflowId: "before", status: "running" });
   const handle = await executor.execute(countdown, { id: "a", input: 3 });
@@ -45,7 +45,7 @@ Deno.test("WorkflowContext.continueAsNew() starts a fresh history, and the handl
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals over, in order", async () => {
+Deno.test("WorkflowContext.continueAsNew() passes unread signals to the next run in order", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 7 } });
   await Promise.all([1, 2, 3, 4, 5, 6, 7].map((payload) => executor.signal("a", "n", payload)));
@@ -55,7 +55,7 @@ Deno.test("WorkflowContext.continueAsNew() carries what was not read of signals 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several names, buffered and half read", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps the order of unread signals of several names", async () => {
   async function reads(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 1) {
       const got: unknown[] = [];
@@ -79,7 +79,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps the order of signals of several
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires into the next run", async () => {
+Deno.test("WorkflowContext.continueAsNew() leaves no timer that fires in the next run", async () => {
   async function stale(ctx: Ctx<number | string>, round: number | string): Promise<unknown> {
     if (round === 0) {
       void ctx.sleep(50).then(() => ctx.continueAsNew("stale"));
@@ -100,12 +100,12 @@ Deno.test("WorkflowContext.continueAsNew() leaves no timer behind that fires int
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run", async () => {
+Deno.test("WorkflowContext.continueAsNew() ends the run when it is called", async () => {
   let after = false;
   async function ends(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 0) {
       ctx.continueAsNew(1);
-      ctx.continueAsNew(2); // the first counts
+      ctx.continueAsNew(2); // ignored: the first call has ended the run
       return "no result of the first run";
     }
     await Promise.resolve().then(() => after = true);
@@ -117,7 +117,7 @@ Deno.test("WorkflowContext.continueAsNew() ends the run: nothing after it is run
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be stored, and the run goes on", async () => {
+Deno.test("WorkflowContext.continueAsNew() rejects an input that cannot be stored, and the run continues", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(
     (ctx: Ctx<() => void>) => ctx.continueAsNew(() => {}).catch((error: Error) => error.message),
@@ -127,7 +127,7 @@ Deno.test("WorkflowContext.continueAsNew() refuses an input that cannot be store
   await executor.close();
 });
 
-Deno.test("Executor.cancel() reaches a workflow that continues as new all the time", async () => {
+Deno.test("Executor.cancel() reaches a workflow that continues as new repeatedly", async () => {
   async function forever(ctx: Ctx<number>, n: number): Promise<number> {
     await ctx.sleep(1);
     return await ctx.continueAsNew(n + 1);
@@ -143,7 +143,7 @@ Deno.test("Executor.cancel() reaches a workflow that continues as new all the ti
   await executor.close();
 });
 
-Deno.test("Executor.execute() starts an ID anew after its chain has ended, with nothing left over", async () => {
+Deno.test("Executor.execute() starts a new run with no signals of the chain that ended before", async () => {
   const { executor, store } = setUp();
   await (await executor.execute(sums, { id: "a", input: { sum: 0, left: 0 } })).result();
   const handle = await executor.execute(sums, { id: "a", input: { sum: 100, left: 3 } });
@@ -156,7 +156,7 @@ Deno.test("Executor.execute() starts an ID anew after its chain has ended, with 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywhere", async () => {
+Deno.test("WorkflowContext.continueAsNew() survives a process crash at any step", async () => {
   const signals = [1, 2, 3, 4, 5].map((payload) => ({ atMs: payload < 4 ? 0 : 10, name: "n", payload }));
   for (const deaths of [1, 3]) {
     const { points, undisturbed } = await crashTest(sums, { id: "a", input: { sum: 0, left: 5 }, signals, deaths });
@@ -165,7 +165,7 @@ Deno.test("WorkflowContext.continueAsNew() survives a death of the process anywh
   }
 });
 
-Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever sends it when", async () => {
+Deno.test("WorkflowContext.continueAsNew() neither loses nor repeats signals of several senders", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 200 } });
@@ -176,7 +176,7 @@ Deno.test("WorkflowContext.continueAsNew() loses and repeats no signal, whoever 
   await Promise.all([executor.close(), other.close()]);
 });
 
-/** Reads in a branch of its own, and begins anew with every number. */
+/** Reads signals in a separate branch. Continues as new after every number. */
 async function listens(ctx: Ctx<readonly number[]>, got: readonly number[]): Promise<readonly number[]> {
   const list = [...got];
   const read = async () => {
@@ -188,13 +188,13 @@ async function listens(ctx: Ctx<readonly number[]>, got: readonly number[]): Pro
   return list.length > 4 ? list : await ctx.continueAsNew(list);
 }
 
-Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the next run, whoever goes on reading", async () => {
+Deno.test("WorkflowContext.continueAsNew() passes signals that arrive meanwhile to the next run, although a branch still reads", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
   let n = 0;
   store.before.append = async ({ replaces, events }) => {
-    // Another one's signal comes between, and this one has turns enough to see it.
+    // Another executor's signal is stored in between, and this executor has enough turns to see it.
     if (replaces === undefined || events.length > 1 || n === 3) return;
     await other.signal("a", "n", ++n);
     await settle();
@@ -205,7 +205,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves what comes meanwhile to the ne
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.cancel() reaches the next run if it comes while one continues as new", async () => {
+Deno.test("Executor.cancel() reaches the next run when a run is being continued as new", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   const handle = await executor.execute(listens, { id: "a", input: [] });
@@ -226,14 +226,14 @@ for (
   ]] as const
 ) {
   Deno.test(`Executor.${verb}() reaches a run that another executor has continued as new`, async () => {
-    const store = withoutSubscribe(); // nobody hears of the other's writes
+    const store = withoutSubscribe(); // no executor is notified of the other's appends
     const [first, other] = [0, 1].map(() => setUp({ store, workflows: { sums } }).executor);
     const handle = await first.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
     await other.recover();
     await other.signal("a", "n", 1);
     await other.signal("a", "n", 2);
     await settle();
-    // it believes in the run before
+    // the first executor still has the previous run
     await (verb === "signal" ? first.signal("a", "x") : first[verb]("a", "enough"));
     const { input, history } = (await store.load("a"))!;
     assertEquals([input, typesOf(history)], [{ sum: 3, left: 1 }, ["workflow_started", last]]);
@@ -242,14 +242,14 @@ for (
   });
 }
 
-Deno.test("Executor.signal() sends nothing twice when the store's answer is lost and the run is continued meanwhile", async () => {
+Deno.test("Executor.signal() sends a signal once when the answer of the store is lost and the run is continued as new", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
   await executor.execute(listens, { id: "a", input: [] });
   store.after.append = async ({ events }) => {
     if (events[0].type !== "signal_received") return;
     store.after.append = () => {};
-    await settle(); // it is read, and the run continued
+    await settle(); // the signal is read, and the run is continued as new
     throw new Error("the answer is lost");
   };
   const error = await assertRejects(() => other.signal("a", "n", 1), WorkflowError);
@@ -262,7 +262,7 @@ Deno.test("Executor.signal() sends nothing twice when the store's answer is lost
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what others write", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps the subscription to the store", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
@@ -275,7 +275,7 @@ Deno.test("WorkflowContext.continueAsNew() leaves the executor listening to what
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
+Deno.test("Executor.recover() resumes a run in the middle of a chain", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 4 } });
   for (const payload of [1, 2, 3]) await executor.signal("a", "n", payload);
@@ -288,19 +288,19 @@ Deno.test("Executor.recover() goes on in the middle of a chain", async () => {
   await next.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() goes on hearing of signals that other executors send", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps receiving signals that other executors send", async () => {
   const { executor, store, clock } = setUp();
-  const desk = new Executor({ store, clock });
+  const sender = new Executor({ store, clock });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
   for (const payload of [1, 2, 3, 4, 5]) {
-    await desk.signal("a", "n", payload);
+    await sender.signal("a", "n", payload);
     await settle();
   }
   assertEquals([handle.status, await handle.result()], ["completed", 15]);
-  await Promise.all([executor.close(), desk.close()]);
+  await Promise.all([executor.close(), sender.close()]);
 });
 
-Deno.test("WorkflowHandle.result() and Executor.signal() go on when another executor continues the run as new", async () => {
+Deno.test("WorkflowHandle.result() and Executor.signal() reach the next run when another executor continues the run as new", async () => {
   const store = new FaultyStore();
   const { executor: first, clock } = setUp({ store });
   const second = new Executor({ store, clock, workflows: { sums } });
@@ -308,7 +308,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   const [other] = await second.recover();
   await settle();
   const slow = gate();
-  store.before.append = async ({ events }) => { // the second one is slow to store a signal, and to continue the run
+  store.before.append = async ({ events }) => { // the second executor is slow to store a signal and to continue the run
     if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
   };
   const late = second.signal("a", "n", 4);
@@ -322,7 +322,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() go on when another exec
   await Promise.all([first.close(), second.close()]);
 });
 
-Deno.test("Executor.recover() leaves a run alone that was continued as new while the store listed what runs", async () => {
+Deno.test("Executor.recover() ignores a run that was continued as new after the store had listed it", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
@@ -339,7 +339,7 @@ Deno.test("Executor.recover() leaves a run alone that was continued as new while
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.status stays what result() has told, whatever recover() does with an older list", async () => {
+Deno.test("WorkflowHandle.status stays as result() left it when recover() uses an older list", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const handle = await executor.execute(sums, { id: "a", input: { sum: 0, left: 1 } });
@@ -355,10 +355,10 @@ Deno.test("WorkflowHandle.status stays what result() has told, whatever recover(
   await executor.close();
 });
 
-Deno.test("Executor.recover() goes on with what another executor has continued in the place of what is live here", async () => {
+Deno.test("Executor.recover() resumes the next run when another executor has continued the live run as new", async () => {
   const store = new InMemoryStore();
   const options = { workflows: { sums }, maxConcurrentWorkflows: 1 };
-  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+  const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // it is not notified
   const other = new Executor({ store, clock, workflows: { sums } });
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
   await other.recover();
@@ -372,7 +372,7 @@ Deno.test("Executor.recover() goes on with what another executor has continued i
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.result() of an executor that only watches waits for the end of the chain", async () => {
+Deno.test("WorkflowHandle.result() waits for the end of the chain when another executor runs it", async () => {
   const { executor, store, clock } = setUp();
   const other = new Executor({ store, clock });
   await executor.execute(sums, { id: "a", input: { sum: 0, left: 5 } });
@@ -385,7 +385,7 @@ Deno.test("WorkflowHandle.result() of an executor that only watches waits for th
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain in memory", async () => {
+Deno.test("WorkflowContext.continueAsNew() keeps one run of a long chain in the store", async () => {
   async function long(ctx: Ctx<number>, n: number): Promise<number> {
     return n === 2000 ? n : await ctx.continueAsNew(n + 1);
   }
@@ -395,7 +395,7 @@ Deno.test("WorkflowContext.continueAsNew() keeps no earlier run of a long chain 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.continueAsNew() lets go of what the code before it held", async () => {
+Deno.test("WorkflowContext.continueAsNew() releases the memory of earlier runs", async () => {
   const held: WeakRef<number[]>[] = [];
   async function long(ctx: Ctx<number>, n: number): Promise<number> {
     const numbers = [n];
@@ -430,7 +430,7 @@ async function running(): Promise<InMemoryStore> {
   return store;
 }
 
-Deno.test("InMemoryStore.append() continues a running run as a new one in one step", async () => {
+Deno.test("InMemoryStore.append() replaces a running run by its next run in one step", async () => {
   const store = await running();
   const before = (await store.load("a"))!;
   await store.append(batch);
@@ -443,7 +443,7 @@ Deno.test("InMemoryStore.append() continues a running run as a new one in one st
 const conflicting: [what: string, change: Partial<AppendBatch>][] = [
   ["its history is longer", { expectedLength: 1 }],
   ["its history is shorter", { expectedLength: 3 }],
-  ["it is another run", { replaces: "0" }],
+  ["its run ID differs", { replaces: "0" }],
   ["it is not stored", { workflowId: "b" }],
 ];
 for (const [what, change] of conflicting) {
@@ -455,7 +455,7 @@ for (const [what, change] of conflicting) {
   });
 }
 
-Deno.test("InMemoryStore.append() does not continue a run that is finished, and not twice", async () => {
+Deno.test("InMemoryStore.append() does not continue a finished run, nor a run twice", async () => {
   const store = await running();
   await store.append(batch);
   assertEquals((await assertRejects(() => store.append(batch), WorkflowError)).code, "conflict");
@@ -465,7 +465,7 @@ Deno.test("InMemoryStore.append() does not continue a run that is finished, and 
   assertEquals((await assertRejects(() => store.append(next), WorkflowError)).code, "conflict");
 });
 
-Deno.test("Executor.update() is answered once each by a workflow that continues as new again and again", async () => {
+Deno.test("Executor.update() is answered once by a workflow that continues as new repeatedly", async () => {
   async function ledger(ctx: Ctx<readonly number[]>, lines: readonly number[]): Promise<readonly number[]> {
     const list = [...lines];
     let last = false;
@@ -488,7 +488,7 @@ Deno.test("Executor.update() is answered once each by a workflow that continues 
 });
 
 Deno.test("Executor.update() rejects when the run continues as new before the handler has ended", async () => {
-  async function hasty(ctx: Ctx<number>, round: number): Promise<number> {
+  async function continuesEarly(ctx: Ctx<number>, round: number): Promise<number> {
     ctx.handleUpdate("slow", () => ctx.sleep(1e6).then(() => 1));
     if (round === 1) return round;
     await ctx.waitForSignal("go");
@@ -496,7 +496,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   }
   const { executor, clock } = setUp();
   clock.hold();
-  const handle = await executor.execute(hasty, { id: "a", input: 0 });
+  const handle = await executor.execute(continuesEarly, { id: "a", input: 0 });
   const update = executor.update("a", "slow");
   await settle();
   await executor.signal("a", "go");
@@ -505,7 +505,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   await executor.close();
 });
 
-Deno.test("Executor.update() asked again after a crash leaves its answer to the run that took it, which continues as new", async () => {
+Deno.test("Executor.update() is answered by the run that accepted it when it is repeated after a crash", async () => {
   async function counter(ctx: Ctx<number>, start: number): Promise<number> {
     let [sum, asked] = [start, 0];
     ctx.handleUpdate<number, number>("add", (n) => {

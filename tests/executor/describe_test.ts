@@ -1,10 +1,10 @@
-/** `Executor.describe()`: what is known of a workflow, running or finished, without a handler of its own. */
+/** `Executor.describe()`: describes a running or finished workflow without the help of its code. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
 import { settle, setUp } from "../support/testing.ts";
 
-Deno.test("Executor.describe() tells of a running workflow, and what it waits for", async () => {
+Deno.test("Executor.describe() describes a running workflow and its waits", async () => {
   const { executor, store, clock } = setUp();
   clock.hold();
   async function order(ctx: WorkflowContext, _item: string) {
@@ -37,7 +37,7 @@ Deno.test("Executor.describe() tells of a running workflow, and what it waits fo
 
 Deno.test("Executor.describe() answers the result, the error and the history of a finished workflow", async () => {
   const { executor, store } = setUp();
-  await (await executor.execute(() => 7, { id: "a" })).result(); // an anonymous one
+  await (await executor.execute(() => 7, { id: "a" })).result(); // an anonymous function
   const fails = () => {
     throw new RangeError("no");
   };
@@ -51,7 +51,7 @@ Deno.test("Executor.describe() answers the result, the error and the history of 
   await executor.close();
 });
 
-Deno.test("Executor.describe() does not say what a run waits for that is live elsewhere, or dormant", async () => {
+Deno.test("Executor.describe() leaves a dormant run dormant, and omits its waits in another executor", async () => {
   const wait = (ctx: WorkflowContext) => ctx.waitForSignal("go");
   const { executor, store } = setUp({ dormantAfterMs: 0 });
   await executor.execute(wait, { id: "a" });
@@ -59,12 +59,12 @@ Deno.test("Executor.describe() does not say what a run waits for that is live el
   assertEquals((await executor.describe("a")).waitsFor, [{ type: "dormant" }]);
   const other = new Executor({ store });
   assertEquals((await other.describe("a")).waitsFor, undefined);
-  assertEquals((await executor.describe("a")).waitsFor, [{ type: "dormant" }]); // it was not woken
+  assertEquals((await executor.describe("a")).waitsFor, [{ type: "dormant" }]); // it is still dormant
   await executor.close();
   await other.close();
 });
 
-Deno.test("Executor.describe() rejects for a workflow that does not exist, and refuses bad arguments", async () => {
+Deno.test("Executor.describe() rejects with not_found when there is no such workflow, and refuses bad arguments", async () => {
   const { executor } = setUp();
   const { code, message } = await assertRejects(() => executor.describe("a"), WorkflowError);
   assertEquals([code, message], ["not_found", 'Cannot describe workflow "a": it does not exist']);
@@ -73,7 +73,7 @@ Deno.test("Executor.describe() rejects for a workflow that does not exist, and r
   await executor.close();
 });
 
-Deno.test("Executor.describe() is a call that middleware wraps", async () => {
+Deno.test("Executor.describe() passes through middleware", async () => {
   const kinds: string[] = [];
   const { executor } = setUp({ middleware: [(call, next) => (kinds.push(call.kind), next())] });
   await executor.execute((ctx) => ctx.waitForSignal("go"), { id: "a" });

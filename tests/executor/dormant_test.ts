@@ -1,4 +1,4 @@
-/** Runs that are dropped from memory while nothing goes on for them, and come back. */
+/** Dormant runs: an idle run is dropped from memory, and becomes live again when something arrives for it. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import {
@@ -16,9 +16,9 @@ import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe }
 
 type Ctx = WorkflowContext;
 
-const parks = { dormantAfterMs: 0 };
+const dormantAtOnce = { dormantAfterMs: 0 };
 
-/** A workflow that collects signals until one says "end"; `begun` counts how often its code began. */
+/** A workflow that collects signals until one says "end". `begun` counts how often its code was called. */
 function collector() {
   const code = {
     begun: 0,
@@ -37,19 +37,19 @@ function collector() {
   return code;
 }
 
-/** A collector that is parked under the ID "a". */
-async function parked<Options extends Partial<ExecutorOptions>>(options: Options = {} as Options) {
+/** Starts a collector with the ID "a", which becomes dormant. */
+async function dormantCollector<Options extends Partial<ExecutorOptions>>(options: Options = {} as Options) {
   const code = collector();
   const store = new FaultyStore();
-  const { executor, clock } = setUp({ ...parks, workflows: { collect: code.collect }, ...options, store });
+  const { executor, clock } = setUp({ ...dormantAtOnce, workflows: { collect: code.collect }, ...options, store });
   const handle = await executor.execute(code.collect, { id: "a" });
   await settle();
   const item = (payload: string) => executor.signal("a", "item", payload);
   return { code, store, executor, clock, handle, item };
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a run come back for each signal, with what it had", async () => {
-  const { code, executor, handle, item, store } = await parked();
+Deno.test("ExecutorOptions.dormantAfterMs restores the state of a dormant run when a signal arrives", async () => {
+  const { code, executor, handle, item, store } = await dormantCollector();
   for (const one of ["x", "y"]) {
     await item(one);
     await settle();
@@ -63,8 +63,8 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a run come back for each signal, 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs replays once for signals that come at once, in their order", async () => {
-  const { code, executor, handle, item, store } = await parked();
+Deno.test("ExecutorOptions.dormantAfterMs replays a run once when several signals arrive together", async () => {
+  const { code, executor, handle, item, store } = await dormantCollector();
   let loads = 0;
   store.before.load = () => void loads++;
   await Promise.all(["x", "y", "z", "end"].map(item));
@@ -73,9 +73,9 @@ Deno.test("ExecutorOptions.dormantAfterMs replays once for signals that come at 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs loses no signal that comes at any step of parking and coming back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs loses no signal that arrives while a run becomes dormant or live", async () => {
   for (let pause = 0; pause < 40; pause++) {
-    const { executor, handle, item } = await parked();
+    const { executor, handle, item } = await dormantCollector();
     const sent = [item("x")];
     for (let i = 0; i < pause; i++) await null;
     sent.push(item("y"));
@@ -87,8 +87,8 @@ Deno.test("ExecutorOptions.dormantAfterMs loses no signal that comes at any step
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a query, an update and its repetition bring a run back", async () => {
-  const { code, executor, handle, item } = await parked();
+Deno.test("ExecutorOptions.dormantAfterMs makes a dormant run live when a query or an update arrives", async () => {
+  const { code, executor, handle, item } = await dormantCollector();
   await item("x");
   await settle();
   assertEquals(await executor.query("a", "got"), ["x"]);
@@ -108,7 +108,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a query, an update and its repeti
 
 Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory until its updates are answered", async () => {
   let begun = 0;
-  const { executor } = setUp(parks);
+  const { executor } = setUp(dormantAtOnce);
   const handle = await executor.execute(async (ctx: Ctx) => {
     begun++;
     ctx.handleUpdate("ask", () => ctx.waitForSignal("answer"));
@@ -124,8 +124,8 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory until its update
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a cancellation reach a parked run, whose cleanup can be parked again", async () => {
-  const { executor, clock } = setUp(parks);
+Deno.test("ExecutorOptions.dormantAfterMs delivers a cancellation to a dormant run, whose cleanup can be dormant again", async () => {
+  const { executor, clock } = setUp(dormantAtOnce);
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
     try {
@@ -142,9 +142,9 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a cancellation reach a parked run
   await executor.close();
 });
 
-Deno.test("ExecuteOptions.signal and timeoutMs reach a parked run", async () => {
+Deno.test("ExecuteOptions.signal and timeoutMs reach a dormant run", async () => {
   const abort = new AbortController();
-  const { executor, clock } = setUp(parks);
+  const { executor, clock } = setUp(dormantAtOnce);
   const wait = (ctx: Ctx) => ctx.waitForSignal("never");
   clock.hold();
   const aborted = await executor.execute(wait, { id: "a", signal: abort.signal });
@@ -159,9 +159,9 @@ Deno.test("ExecuteOptions.signal and timeoutMs reach a parked run", async () => 
   await executor.close();
 });
 
-Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", async () => {
+Deno.test("Executor.terminate() ends a dormant run without its cleanup", async () => {
   let cleaned = false;
-  const { executor } = setUp(parks);
+  const { executor } = setUp(dormantAtOnce);
   const handle = await executor.execute(async (ctx: Ctx) => {
     await ctx.waitForSignal("never").finally(() => cleaned = true);
   }, { id: "a" });
@@ -172,8 +172,8 @@ Deno.test("Executor.terminate() ends a parked run: its cleanup does not run", as
   await executor.close();
 });
 
-Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", async () => {
-  const { code, executor, handle, item } = await parked();
+Deno.test("ExecuteOptions.onConflict joins or replaces a dormant run", async () => {
+  const { code, executor, handle, item } = await dormantCollector();
   const joined = await executor.execute(code.collect, { id: "a", onConflict: "join" });
   await item("x");
   await settle();
@@ -181,14 +181,14 @@ Deno.test("ExecuteOptions.onConflict joins a parked run, or terminates it", asyn
   const next = await executor.execute(code.collect, { id: "a", onConflict: "replace" });
   for (const old of [handle, joined]) {
     const { code: why } = await assertRejects(() => old.result(), WorkflowError);
-    assertEquals(why, old === handle ? "terminated" : "not_found"); // it was not waited for in time
+    assertEquals(why, old === handle ? "terminated" : "not_found"); // the joined handle reads the store, which holds the next run
   }
   await item("end");
   assertEquals(await next.result(), []);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all parked sleeps, and each fires at its time", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs sets one timer for all dormant runs, and each sleep ends at its time", async () => {
   let armed = 0;
   const { clock, store } = setUp();
   const counting = {
@@ -209,7 +209,7 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all p
       };
     },
   };
-  const executor = new Executor({ store, clock: counting, ...parks });
+  const executor = new Executor({ store, clock: counting, ...dormantAtOnce });
   const woke: number[] = [];
   clock.hold();
   const handles = await executor.executeMany(async function nap(ctx: Ctx, ms: number) {
@@ -224,7 +224,7 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps one timer in the clock for all p
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock, and leaves no timer", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock and leaves no timer", async () => {
   for (const dormantAfterMs of [0, 1000]) {
     const { clock, executor } = setUp({ dormantAfterMs });
     await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "a" });
@@ -234,32 +234,32 @@ Deno.test("ExecutorOptions.dormantAfterMs does not move a virtual clock, and lea
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs parks a run that has rested for so long when something comes to rest", async () => {
-  const { code, executor, clock, item, handle } = await parked({ dormantAfterMs: 1000 });
+Deno.test("ExecutorOptions.dormantAfterMs makes a run dormant after its idle time when any run becomes idle", async () => {
+  const { code, executor, clock, item, handle } = await dormantCollector({ dormantAfterMs: 1000 });
   const other = await executor.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "b" });
-  const stir = async (id: string) => {
+  const signalAndSettle = async (id: string) => {
     await executor.signal(id, "some");
     await settle();
   };
   clock.advance(999);
-  await stir("b");
+  await signalAndSettle("b");
   assertEquals(await executor.query("a", "got"), []);
-  assertEquals(code.begun, 1); // it was there
+  assertEquals(code.begun, 1); // it was still live
   await item("x");
   clock.advance(999);
-  await stir("b");
+  await signalAndSettle("b");
   await item("y");
-  assertEquals(code.begun, 1); // it had rested for 999 ms only since it was there last
+  assertEquals(code.begun, 1); // it was idle for 999 ms only since its last signal
   await settle();
   clock.advance(1000);
-  await stir("b");
+  await signalAndSettle("b");
   await item("end");
   assertEquals([await handle.result(), code.begun, other.status], [["x", "y"], 2, "running"]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while its run is on the way back", async () => {
-  const { executor, store, clock } = setUp({ ...parks, store: new FaultyStore() });
+Deno.test("ExecutorOptions.dormantAfterMs fires a timer that is due while its run becomes live", async () => {
+  const { executor, store, clock } = setUp({ ...dormantAtOnce, store: new FaultyStore() });
   clock.hold();
   const handle = await executor.execute(async (ctx: Ctx) => {
     const first = await Promise.race([ctx.waitForSignal<string>("s"), ctx.sleep(100)]);
@@ -272,7 +272,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while
   const sent = executor.signal("a", "s", "signal");
   await settle();
   clock.setTimer(120, () => {});
-  clock.next(); // the run is not there to set its own
+  clock.next(); // moves to 120: the run is not live yet and has set no timer
   store.after.load = () => {};
   read.open();
   await sent;
@@ -281,8 +281,8 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a timer fire that comes due while
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs parks a run whose time is to come", async () => {
-  const { executor, clock } = setUp(parks);
+Deno.test("ExecutorOptions.dormantAfterMs makes a run dormant before its start time", async () => {
+  const { executor, clock } = setUp(dormantAtOnce);
   clock.hold();
   const staged = async (ctx: Ctx) => [await ctx.waitForSignal("s"), ctx.now()];
   const handle = await executor.execute(staged, { id: "a", startAfterMs: 100 });
@@ -296,8 +296,8 @@ Deno.test("ExecutorOptions.dormantAfterMs parks a run whose time is to come", as
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that is cancelled before its time", async () => {
-  const { executor, store, clock } = setUp(parks);
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a dormant run that is cancelled before its start time", async () => {
+  const { executor, store, clock } = setUp(dormantAtOnce);
   clock.hold();
   let begun = 0;
   const handle = await executor.execute((ctx: Ctx) => (begun++, ctx.sleep(1)), { id: "a", startAfterMs: 100 });
@@ -309,16 +309,16 @@ Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that is c
   await executor.close();
 });
 
-async function patient(ctx: Ctx) {
+async function waitForGo(ctx: Ctx) {
   return await ctx.waitForSignal<number>("go");
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs parks parents and children, and the end of a child brings its parent back", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs makes a dormant parent live when its child ends", async () => {
   let begun = 0;
-  const { executor, store } = setUp(parks);
+  const { executor, store } = setUp(dormantAtOnce);
   const family = async (ctx: Ctx) => {
     begun++;
-    const children = ["c", "d"].map((id) => ctx.startChild(patient, undefined, { id }));
+    const children = ["c", "d"].map((id) => ctx.startChild(waitForGo, undefined, { id }));
     return await Promise.all(children.map((child) => child.result()));
   };
   const handle = await executor.execute(family, { id: "a" });
@@ -337,8 +337,8 @@ async function again(ctx: WorkflowContext<number>, n: number): Promise<number> {
   return n > 0 ? await ctx.continueAsNew(n - 1) : 7;
 }
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent hear of a child that continues as new, fails, or is terminated", async () => {
-  const { executor } = setUp(parks);
+Deno.test("ExecutorOptions.dormantAfterMs notifies a dormant parent when a child continues as new or is terminated", async () => {
+  const { executor } = setUp(dormantAtOnce);
   const parent = async (ctx: Ctx) => {
     const ends = [again, again].map((child, i) =>
       ctx.executeChild(child, 1, { id: `c${i}` }).catch((error) => (error as WorkflowError).code)
@@ -356,9 +356,9 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent hear of a child t
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent that is cancelled close its parked child", async () => {
-  const { executor, store } = setUp(parks);
-  const parent = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
+Deno.test("ExecutorOptions.dormantAfterMs closes the dormant child of a dormant parent when the parent is cancelled", async () => {
+  const { executor, store } = setUp(dormantAtOnce);
+  const parent = (ctx: Ctx) => ctx.executeChild(waitForGo, undefined, { id: "c" });
   const handle = await executor.execute(parent, { id: "a" });
   await settle();
   await executor.cancel("a");
@@ -368,16 +368,16 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent that is cancelled
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs suspends a parked parent with a child that cannot go on, and recover() goes on with both", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a dormant parent when its child is suspended, and recover() resumes both", async () => {
   const store = new FaultyStore();
-  const family = (ctx: Ctx) => ctx.executeChild(patient, undefined, { id: "c" });
+  const family = (ctx: Ctx) => ctx.executeChild(waitForGo, undefined, { id: "c" });
   const reports: unknown[] = [];
-  const options = { ...parks, workflows: { family, patient }, storeRetry: { maxAttempts: 2 } };
+  const options = { ...dormantAtOnce, workflows: { family, waitForGo }, storeRetry: { maxAttempts: 2 } };
   const { executor } = setUp({ store, ...options, onError: (error) => reports.push(error) });
   const handle = await executor.execute(family, { id: "a" });
   await settle();
   store.before.load = () => {
-    throw new Error("the store is away");
+    throw new Error("the store failed");
   };
   const error = await assertRejects(() => executor.signal("c", "go", 1), WorkflowError);
   assertEquals([error.code, reports], ["store_failed", [error]]);
@@ -390,8 +390,8 @@ Deno.test("ExecutorOptions.dormantAfterMs suspends a parked parent with a child 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs brings a run back when another executor writes to it", async () => {
-  const { code, executor, clock, store, handle } = await parked();
+Deno.test("ExecutorOptions.dormantAfterMs makes a run live when another executor writes to it", async () => {
+  const { code, executor, clock, store, handle } = await dormantCollector();
   const other = new Executor({ store, clock });
   for (const payload of ["x", "end"]) {
     await other.signal("a", "item", payload);
@@ -401,9 +401,9 @@ Deno.test("ExecutorOptions.dormantAfterMs brings a run back when another executo
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent wait for a child that another executor has continued as new", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps a dormant parent waiting when another executor continues its child as new", async () => {
   const parent = (ctx: Ctx) => ctx.executeChild(again, 1, { id: "c" });
-  const { executor, store, clock } = setUp({ ...parks, workflows: { again, parent } });
+  const { executor, store, clock } = setUp({ ...dormantAtOnce, workflows: { again, parent } });
   const handle = await executor.execute(parent, { id: "a" });
   await settle();
   const other = new Executor({ store, clock, workflows: { again }, onError() {} }); // it does not know the parent
@@ -417,7 +417,7 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked parent wait for a child 
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the one that another executor has continued it by", async () => {
+Deno.test("Executor.signal(), cancel() and terminate() of a dormant run reach the run that another executor continued as new", async () => {
   const sends: [send: (executor: Executor) => Promise<void>, status: string][] = [
     [(executor) => executor.signal("a", "go"), "completed"],
     [(executor) => executor.cancel("a"), "canceled"],
@@ -425,7 +425,7 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
   ];
   for (const [send, status] of sends) {
     const store = new InMemoryStore();
-    const { executor, clock } = setUp({ ...parks, store: withoutSubscribe(store) }); // nobody tells it
+    const { executor, clock } = setUp({ ...dormantAtOnce, store: withoutSubscribe(store) }); // it is not notified
     const other = new Executor({ store, clock, workflows: { again } });
     await executor.execute(again, { id: "a", input: 1 });
     await settle();
@@ -440,15 +440,15 @@ Deno.test("Executor.signal(), cancel() and terminate() of a parked run reach the
   }
 });
 
-Deno.test("Executor.query() of a parked run answers what another executor has sent it before", async () => {
-  const { code, executor, clock, store } = await parked();
+Deno.test("Executor.query() of a dormant run sees the signals that another executor sent", async () => {
+  const { code, executor, clock, store } = await dormantCollector();
   const other = new Executor({ store, clock, workflows: { collect: code.collect } });
   await other.signal("a", "item", "x");
   assertEquals(await executor.query("a", "got"), ["x"]);
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.query() and update() of a parked run ask the store when another executor has gone on with it", async () => {
+Deno.test("Executor.query() and update() of a dormant run read the store when another executor has ended or continued the run", async () => {
   for (const payloads of [["end"], ["renew"], ["renew", "x"]]) {
     const collect = async (ctx: WorkflowContext<readonly string[]>, before: readonly string[]): Promise<string[]> => {
       const got = [...before];
@@ -462,8 +462,8 @@ Deno.test("Executor.query() and update() of a parked run ask the store when anot
       }
     };
     const store = new InMemoryStore();
-    const options = { ...parks, workflows: { collect } };
-    const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // nobody tells it
+    const options = { ...dormantAtOnce, workflows: { collect } };
+    const { executor, clock } = setUp({ ...options, store: withoutSubscribe(store) }); // it is not notified
     const other = new Executor({ store, clock, workflows: { collect } });
     await executor.execute(collect, { id: "a", input: [] });
     await settle();
@@ -478,8 +478,8 @@ Deno.test("Executor.query() and update() of a parked run ask the store when anot
   }
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that another executor has ended", async () => {
-  const { code, executor, clock, store, handle } = await parked();
+Deno.test("ExecutorOptions.dormantAfterMs runs no code of a dormant run that another executor has ended", async () => {
+  const { code, executor, clock, store, handle } = await dormantCollector();
   const other = new Executor({ store, clock });
   await other.terminate("a");
   const error = await assertRejects(() => handle.result(), WorkflowError);
@@ -487,7 +487,7 @@ Deno.test("ExecutorOptions.dormantAfterMs runs no code of a parked run that anot
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that began them while the run was parked", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that started them while the run was dormant", async () => {
   const calls: string[] = [];
   const charged = gate<string>();
   async function order(ctx: Ctx) {
@@ -498,7 +498,7 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that
     });
   }
   const store = new FaultyStore();
-  const { executor, clock } = setUp({ store, ...parks });
+  const { executor, clock } = setUp({ store, ...dormantAtOnce });
   const handle = await executor.execute(order, { id: "a" });
   await settle();
   const { executor: other } = setUp({ store, clock, workflows: { order } });
@@ -511,7 +511,7 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves activities to the executor that
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.recover() brings a parked run back that another executor has gone on with, if the store told nobody", async () => {
+Deno.test("Executor.recover() makes a dormant run live when another executor has resumed it and the store reports no changes", async () => {
   let calls = 0;
   const { promise: never } = gate();
   async function order(ctx: Ctx) {
@@ -521,7 +521,7 @@ Deno.test("Executor.recover() brings a parked run back that another executor has
     });
   }
   const store = new InMemoryStore();
-  const { executor, clock } = setUp({ store: withoutSubscribe(store), ...parks });
+  const { executor, clock } = setUp({ store: withoutSubscribe(store), ...dormantAtOnce });
   const handle = await executor.execute(order, { id: "a" });
   await settle();
   const { executor: other } = setUp({ store, clock, workflows: { order } });
@@ -534,16 +534,16 @@ Deno.test("Executor.recover() brings a parked run back that another executor has
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs tells hooks of each event once, and logs nothing twice", async () => {
-  const told: string[] = [];
+Deno.test("ExecutorOptions.dormantAfterMs calls hooks once per event and writes each log line once", async () => {
+  const log: string[] = [];
   const silent = () => {};
-  const logger = { debug: silent, info: (text: string) => told.push(text), warn: silent, error: silent };
+  const logger = { debug: silent, info: (text: string) => log.push(text), warn: silent, error: silent };
   const hooks = {
-    workflowStarted: () => told.push("started"),
-    signalReceived: () => told.push("signal"),
-    workflowCompleted: () => told.push("completed"),
+    workflowStarted: () => log.push("started"),
+    signalReceived: () => log.push("signal"),
+    workflowCompleted: () => log.push("completed"),
   };
-  const { executor } = setUp({ ...parks, hooks, logger });
+  const { executor } = setUp({ ...dormantAtOnce, hooks, logger });
   const handle = await executor.execute(async (ctx: Ctx) => {
     ctx.log.info("begins");
     for (let i = 0; i < 2; i++) {
@@ -556,14 +556,14 @@ Deno.test("ExecutorOptions.dormantAfterMs tells hooks of each event once, and lo
     await executor.signal("a", "go");
   }
   await handle.result();
-  assertEquals(told, ["started", "begins", "signal", "got 0", "signal", "got 1", "completed"]);
+  assertEquals(log, ["started", "begins", "signal", "got 0", "signal", "got 1", "completed"]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs suspends a run whose code does not come back to where it was, and tells onError", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs suspends a run and calls onError when its code no longer fits the history", async () => {
   let edited = false;
   const reports: unknown[] = [];
-  const { executor, store } = setUp({ ...parks, onError: (error) => reports.push(error) });
+  const { executor, store } = setUp({ ...dormantAtOnce, onError: (error) => reports.push(error) });
   const handle = await executor.execute(async function order(ctx: Ctx) {
     await ctx.sleep(edited ? 10 : 0);
     if (edited) return;
@@ -583,15 +583,15 @@ Deno.test("ExecutorOptions.dormantAfterMs suspends a run whose code does not com
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs asks a failing store again, and suspends the run when that is in vain", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs retries a failing store, and suspends the run when the store keeps failing", async () => {
   const reports: unknown[] = [];
-  const { executor, handle, item, store } = await parked({
+  const { executor, handle, item, store } = await dormantCollector({
     storeRetry: { maxAttempts: 3, initialIntervalMs: 5 },
     onError: (error) => reports.push(error),
   });
   let failures = 2;
   store.before.load = () => {
-    if (failures-- > 0) throw new Error("the store is away");
+    if (failures-- > 0) throw new Error("the store failed");
   };
   await item("x");
   await settle();
@@ -606,29 +606,29 @@ Deno.test("ExecutorOptions.dormantAfterMs asks a failing store again, and suspen
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.result() of a parked run rejects when the workflow is deleted or replaced", async () => {
-  const { executor, handle, store } = await parked();
+Deno.test("WorkflowHandle.result() of a dormant run rejects when the workflow is deleted", async () => {
+  const { executor, handle, store } = await dormantCollector();
   await store.delete("a");
   const error = await assertRejects(() => handle.result(), WorkflowError);
   assertEquals(error.message, 'Cannot resume workflow "a": it was deleted from the store');
   await executor.close();
 });
 
-Deno.test("Executor.close() leaves parked runs to recover(), also those on the way back", async () => {
-  for (const waking of [false, true]) {
-    const { code, executor, handle, item, store, clock } = await parked();
+Deno.test("Executor.close() leaves dormant runs to recover(), also while they become live", async () => {
+  for (const becomesLive of [false, true]) {
+    const { code, executor, handle, item, store, clock } = await dormantCollector();
     await item("x");
     await settle();
     const read = gate();
     store.after.load = () => read.promise;
-    const sent = waking ? item("y").catch((error) => error.code) : undefined;
+    const sent = becomesLive ? item("y").catch((error) => error.code) : undefined;
     await settle();
     await executor.close();
     store.after.load = () => {};
     read.open();
     const { code: why } = await assertRejects(() => handle.result(), WorkflowError);
-    assertEquals([why, await sent], ["closed", waking ? "closed" : undefined]);
-    const { executor: next } = setUp({ store, clock, ...parks, workflows: { collect: code.collect } });
+    assertEquals([why, await sent], ["closed", becomesLive ? "closed" : undefined]);
+    const { executor: next } = setUp({ store, clock, ...dormantAtOnce, workflows: { collect: code.collect } });
     const [again] = await next.recover();
     await settle();
     await next.signal("a", "item", "end");
@@ -637,8 +637,8 @@ Deno.test("Executor.close() leaves parked runs to recover(), also those on the w
   }
 });
 
-Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
-  const { clock, executor } = setUp(parks);
+Deno.test("Executor.close() with drainMs makes no dormant run live", async () => {
+  const { clock, executor } = setUp(dormantAtOnce);
   const release = gate();
   let begun = 0;
   await executor.execute(async (ctx: Ctx) => {
@@ -663,11 +663,11 @@ Deno.test("Executor.close() with drainMs wakes no parked run", async () => {
   clock.release();
 });
 
-Deno.test("Executor.close() with drainMs lets the activities end of a parent whose child is parked", async () => {
-  const { executor, store } = setUp(parks);
+Deno.test("Executor.close() with drainMs waits for the activities of a parent whose child is dormant", async () => {
+  const { executor, store } = setUp(dormantAtOnce);
   const worked = gate<number>();
   await executor.execute(async (ctx: Ctx) => {
-    const child = ctx.executeChild(patient, undefined, { id: "c" });
+    const child = ctx.executeChild(waitForGo, undefined, { id: "c" });
     return await Promise.all([child, ctx.executeActivity(() => worked.promise)]);
   }, { id: "a" });
   await settle();
@@ -678,10 +678,10 @@ Deno.test("Executor.close() with drainMs lets the activities end of a parent who
   assertEquals(typesOf((await store.load("a"))!.history).at(-1), "activity_completed");
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while runs are parked, and none after", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while a run is dormant, and none after its end", async () => {
   const store = countingSubscriptions();
-  const { executor } = setUp({ ...parks, store });
-  const handle = await executor.execute(patient, { id: "a" });
+  const { executor } = setUp({ ...dormantAtOnce, store });
+  const handle = await executor.execute(waitForGo, { id: "a" });
   await settle();
   assertEquals(store.subscriptions, 1);
   await executor.signal("a", "go", 1);
@@ -690,10 +690,10 @@ Deno.test("ExecutorOptions.dormantAfterMs keeps the subscription while runs are 
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs counts parked runs among maxConcurrentWorkflows", async () => {
-  const { executor } = setUp({ ...parks, maxConcurrentWorkflows: 1 });
+Deno.test("ExecutorOptions.dormantAfterMs counts dormant runs for maxConcurrentWorkflows", async () => {
+  const { executor } = setUp({ ...dormantAtOnce, maxConcurrentWorkflows: 1 });
   const handles = [];
-  for (const id of ["a", "b"]) handles.push(await executor.execute(patient, { id }));
+  for (const id of ["a", "b"]) handles.push(await executor.execute(waitForGo, { id }));
   await settle();
   for (const [payload, id] of ["b", "a"].entries()) {
     await executor.signal(id, "go", payload);
@@ -704,9 +704,9 @@ Deno.test("ExecutorOptions.dormantAfterMs counts parked runs among maxConcurrent
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an activity or for nothing of its context", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs keeps a run in memory that waits for an activity or a promise of its own", async () => {
   let begun = 0;
-  const { executor } = setUp(parks);
+  const { executor } = setUp(dormantAtOnce);
   const [fetched, worked] = [gate<number>(), gate<number>()];
   const handle = await executor.execute(async (ctx: Ctx) => {
     begun++;
@@ -721,8 +721,8 @@ Deno.test("ExecutorOptions.dormantAfterMs leaves a run alone that waits for an a
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, with what it left unread", async () => {
-  const { executor } = setUp(parks);
+Deno.test("ExecutorOptions.dormantAfterMs passes unread signals on when a dormant run continues as new", async () => {
+  const { executor } = setUp(dormantAtOnce);
   async function count(ctx: WorkflowContext<number>, n: number): Promise<number> {
     const next = await ctx.waitForSignal<number>("n");
     return next < 0 ? n : await ctx.continueAsNew(n + next);
@@ -734,27 +734,27 @@ Deno.test("ExecutorOptions.dormantAfterMs lets a parked run continue as new, wit
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.dormantAfterMs comes to the same wherever a process dies", async () => {
+Deno.test("ExecutorOptions.dormantAfterMs has the same result after a process crash at any step", async () => {
   let begun = 0;
-  async function patient(ctx: Ctx) {
+  async function waitForGo(ctx: Ctx) {
     begun++;
     const got = [await ctx.waitForSignal("s"), await ctx.waitForSignal("t", { timeoutMs: 20 }).catch(() => "none")];
     await ctx.sleep(100);
     return [...got, await ctx.waitForSignal("s"), ctx.now()];
   }
   const signals = [{ atMs: 30, name: "s", payload: "x" }, { atMs: 70, name: "s", payload: "y" }];
-  const { points, undisturbed } = await crashTest(patient, { executor: parks, signals, timeoutMs: 1000 });
+  const { points, undisturbed } = await crashTest(waitForGo, { executor: dormantAtOnce, signals, timeoutMs: 1000 });
   assertEquals(undisturbed.result, ["x", "none", "y", 150]);
-  assert(begun > 3 * points, `${begun}`); // it was parked, and came back
+  assert(begun > 3 * points, `${begun}`); // it was dormant, and became live again
 });
 
-Deno.test("Executor refuses a dormantAfterMs that is no time", () => {
+Deno.test("Executor() refuses a bad dormantAfterMs", () => {
   const error = assertThrows(() => setUp({ dormantAfterMs: -1 }), RangeError);
   assertStringIncludes(error.message, '"dormantAfterMs" must be a finite number from 0, got -1');
   assert(setUp({ dormantAfterMs: 0 }).executor);
 });
 
-Deno.test("Executor.openRuns() says of a parked run that it is parked, and when it goes on by itself", async () => {
+Deno.test("Executor.openRuns() lists dormant runs, and when they resume by themselves", async () => {
   const { executor, clock } = setUp({ dormantAfterMs: 0, startAt: 100 });
   clock.hold();
   await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });

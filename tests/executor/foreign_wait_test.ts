@@ -1,4 +1,4 @@
-/** Workflow code that waits for something that no history holds: said at once, not at the first replay. */
+/** Workflow code that waits for something other than its context: reported at once, not at the first replay. */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NonDeterminismError, type WorkflowContext } from "@rockpool/workflow";
@@ -6,10 +6,10 @@ import { macrotasks, setUp, typesOf } from "../support/testing.ts";
 
 const charge = () => "charged";
 
-Deno.test("Executor stops a run whose code calls the context after it had waited for something else", async () => {
+Deno.test("Executor suspends a run when its code calls the context after a wait for something else", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {
-    await macrotasks(3); // a fetch, say
+    await macrotasks(3); // for example a fetch
     return await ctx.executeActivity(charge);
   }, { id: "a" });
   const { message, position } = await assertRejects(() => handle.result(), NonDeterminismError);
@@ -25,7 +25,7 @@ Deno.test("Executor stops a run whose code calls the context after it had waited
   await executor.close();
 });
 
-Deno.test("Executor lets a run call the context after promises of its own that settle in the same turn", async () => {
+Deno.test("Executor allows calls of the context after promises that settle in the same turn", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {
     for (let i = 0; i < 100; i++) await null;
@@ -37,7 +37,7 @@ Deno.test("Executor lets a run call the context after promises of its own that s
   await executor.close();
 });
 
-Deno.test("Executor lets listeners of ctx.signal and handlers of updates call the context", async () => {
+Deno.test("Executor allows calls of the context in listeners of ctx.signal and handlers of updates", async () => {
   const { executor } = setUp();
   let cleaned: Promise<string> | undefined;
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {

@@ -1,4 +1,4 @@
-/** `WorkflowHandle`: its calls reach the run of the handle, wherever that runs, and no other run. */
+/** `WorkflowHandle`: its calls reach the run of the handle, in any executor, and no other run. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { defineQuery, defineSignal, defineUpdate, Executor, WorkflowError } from "@rockpool/workflow";
@@ -27,7 +27,7 @@ async function codeOf(call: Promise<unknown>): Promise<unknown> {
   return (await assertRejects(() => call, WorkflowError)).code;
 }
 
-Deno.test("WorkflowHandle signals, queries, updates and describes its run", async () => {
+Deno.test("WorkflowHandle.signal(), query(), update() and describe() reach its run", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(counter, { id: "a" });
   await handle.signal(add, 5, { senderId: "Ada" });
@@ -54,7 +54,7 @@ Deno.test("WorkflowHandle.cancel() and terminate() end its run", async () => {
   await executor.close();
 });
 
-Deno.test("WorkflowHandle reaches a run that another executor drives, and one that is stored only", async () => {
+Deno.test("WorkflowHandle reaches a run of another executor and a run that no executor has live", async () => {
   const { executor, store } = setUp();
   await executor.execute(counter, { id: "a" });
   const other = new Executor({ store, workflows: { counter } });
@@ -96,7 +96,7 @@ Deno.test("WorkflowHandle rejects with not_found when another run has replaced i
   }
 });
 
-Deno.test("WorkflowHandle follows its run when that continues as new", async () => {
+Deno.test("WorkflowHandle follows its run when the run continues as new", async () => {
   async function counting(ctx: WorkflowContext<number>, sum: number): Promise<number> {
     ctx.handleQuery("sum", () => sum);
     const n = await ctx.waitForSignal<number>("n");
@@ -112,7 +112,7 @@ Deno.test("WorkflowHandle follows its run when that continues as new", async () 
   await executor.close();
 });
 
-Deno.test("Executor.signal(), query(), update() and describe() refuse options that they do not know", async () => {
+Deno.test("Executor.signal(), update(), describe(), execute() and close() refuse unknown options", async () => {
   const { executor } = setUp();
   await executor.execute(counter, { id: "a" });
   const messageOf = async (call: () => Promise<unknown>) => (await assertRejects(call, TypeError)).message;
@@ -132,7 +132,7 @@ Deno.test("Executor.signal(), query(), update() and describe() refuse options th
   await executor.close();
 });
 
-Deno.test("Executor takes a new InMemoryStore when it is given no store", async () => {
+Deno.test("Executor() uses a new InMemoryStore when no store is given", async () => {
   const executors = [new Executor(), new Executor({})];
   const handles = await Promise.all(executors.map((executor, i) => executor.execute(() => i, { id: "a" })));
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), [0, 1]);

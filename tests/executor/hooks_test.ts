@@ -1,4 +1,4 @@
-/** What hooks hear of a run: each of its events once, whoever runs it. */
+/** Hooks are called once for each event of a run, whichever executor runs it. */
 
 import { assertEquals } from "@std/assert";
 import { Executor, type Hooks, type RunInfo, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
@@ -8,10 +8,10 @@ import { settle, setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-/** Hooks that note everything that they are told, by name. */
-function noting(told: [name: string, event: unknown, run: RunInfo][]): Hooks {
+/** Hooks that record their calls. */
+function recordingHooks(calls: [name: string, event: unknown, run: RunInfo][]): Hooks {
   const names = [...Object.values(hookNames), "workflowReplayed"];
-  return Object.fromEntries(names.map((name) => [name, (...args: [unknown, RunInfo]) => told.push([name, ...args])]));
+  return Object.fromEntries(names.map((name) => [name, (...args: [unknown, RunInfo]) => calls.push([name, ...args])]));
 }
 
 async function child(_: Ctx, fails: boolean) {
@@ -19,7 +19,7 @@ async function child(_: Ctx, fails: boolean) {
   return await Promise.resolve("found");
 }
 
-/** Has every kind of event but the end of a failed and of a cancelled workflow. */
+/** Causes every kind of event when a test sends it an update, a signal and a cancellation. */
 async function everything(ctx: Ctx) {
   ctx.handleUpdate("add", (n: number) => n + 1);
   ctx.addCompensation(() => {});
@@ -38,12 +38,12 @@ async function everything(ctx: Ctx) {
   await ctx.executeChild(child, true).catch(() => {});
   await ctx.sleep(1000);
   await ctx.waitForSignal("go");
-  await ctx.waitForSignal("never"); // is cancelled
+  await ctx.waitForSignal("never"); // until a test cancels it
 }
 
-Deno.test("ExecutorOptions.hooks hears of every kind of event, once, with the event as it is stored", async () => {
-  const told: [string, unknown, RunInfo][] = [];
-  const { executor, store } = setUp({ hooks: noting(told) });
+Deno.test("ExecutorOptions.hooks are called once for each kind of event, with the stored event", async () => {
+  const calls: [string, unknown, RunInfo][] = [];
+  const { executor, store } = setUp({ hooks: recordingHooks(calls) });
   const handle = await executor.execute(everything, { id: "a" });
   await settle();
   await executor.update("a", "add", 1);
@@ -51,56 +51,56 @@ Deno.test("ExecutorOptions.hooks hears of every kind of event, once, with the ev
   await executor.cancel("a");
   await handle.result().catch(() => {});
   const { history, runId } = (await store.load("a"))!;
-  const own = told.filter(([, , run]) => run.workflowId === "a");
+  const own = calls.filter(([, , run]) => run.workflowId === "a");
   assertEquals(own.map(([, event]) => event), history as unknown[]);
   assertEquals(own.map(([name]) => name), history.map(({ type }) => hookNames[type] as string));
   assertEquals(own[0][2], { workflowId: "a", runId, workflowName: "everything" });
-  const heard = new Set(told.map(([name]) => name));
-  assertEquals(Object.values(hookNames).filter((name) => !heard.has(name)), []);
+  const calledNames = new Set(calls.map(([name]) => name));
+  assertEquals(Object.values(hookNames).filter((name) => !calledNames.has(name)), []);
   await executor.close();
 });
 
-Deno.test("Hooks.workflowReplayed says how much was replayed, and no other hook hears of it", async () => {
+Deno.test("Hooks.workflowReplayed is called with the number of replayed events, and no other hook is called", async () => {
   const { executor, store, clock } = setUp();
   await executor.execute(everything, { id: "a" });
   await settle();
   await executor.close();
   const { history } = (await store.load("a"))!;
-  const told: [string, unknown, RunInfo][] = [];
-  await using next = new Executor({ store, clock, workflows: { everything, child }, hooks: noting(told) });
+  const calls: [string, unknown, RunInfo][] = [];
+  await using next = new Executor({ store, clock, workflows: { everything, child }, hooks: recordingHooks(calls) });
   await next.recover();
   await settle();
-  assertEquals(told.map(([name, event]) => [name, event]), [["workflowReplayed", { events: history.length }]]);
+  assertEquals(calls.map(([name, event]) => [name, event]), [["workflowReplayed", { events: history.length }]]);
 });
 
-Deno.test("Hooks.workflowReplayed is not called for a run that begins, or that does not agree with its history", async () => {
-  const told: [string, unknown, RunInfo][] = [];
-  const { executor, store, clock } = setUp({ hooks: noting(told) });
+Deno.test("Hooks.workflowReplayed is not called when a run starts or does not fit its history", async () => {
+  const calls: [string, unknown, RunInfo][] = [];
+  const { executor, store, clock } = setUp({ hooks: recordingHooks(calls) });
   await executor.execute(everything, { id: "a" });
   await settle();
   await executor.close();
-  assertEquals(told.some(([name]) => name === "workflowReplayed"), false);
-  told.length = 0;
+  assertEquals(calls.some(([name]) => name === "workflowReplayed"), false);
+  calls.length = 0;
   const changed = (ctx: Ctx) => ctx.sleep(5);
-  await using next = new Executor({ store, clock, workflows: { everything: changed }, hooks: noting(told) });
+  await using next = new Executor({ store, clock, workflows: { everything: changed }, hooks: recordingHooks(calls) });
   const [handle] = await next.recover();
   await handle.result().catch(() => {});
-  assertEquals(told, []);
+  assertEquals(calls, []);
 });
 
-Deno.test("Hooks hear of an event in the executor that has stored it, although the run is live in another one", async () => {
-  const [told, sent]: [string, WorkflowEvent, RunInfo][][] = [[], []];
+Deno.test("ExecutorOptions.hooks are called in the executor that stored the event when the run is live in another one", async () => {
+  const [calls, otherCalls]: [string, WorkflowEvent, RunInfo][][] = [[], []];
   const store = new FaultyStore();
-  const { executor, clock } = setUp({ store, hooks: noting(told as never) });
+  const { executor, clock } = setUp({ store, hooks: recordingHooks(calls as never) });
   const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });
-  await using other = new Executor({ store, clock, hooks: noting(sent as never) });
+  await using other = new Executor({ store, clock, hooks: recordingHooks(otherCalls as never) });
   store.after.append = ({ events }) => {
     store.after.append = () => {};
     if (events[0].type === "signal_received") throw new Error("the answer is lost");
   };
   await other.signal("a", "go", 7);
   assertEquals(await handle.result(), 7);
-  assertEquals(told.map(([name]) => name), ["workflowStarted", "workflowCompleted"]);
-  assertEquals(sent, [["signalReceived", (await store.load("a"))!.history[1], told[0][2]]]);
+  assertEquals(calls.map(([name]) => name), ["workflowStarted", "workflowCompleted"]);
+  assertEquals(otherCalls, [["signalReceived", (await store.load("a"))!.history[1], calls[0][2]]]);
   await executor.close();
 });

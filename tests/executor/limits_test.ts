@@ -1,4 +1,4 @@
-/** What an executor does not do at once, or not at all: limits on workflows, histories and payloads. */
+/** Limits on concurrent workflows, histories and payloads. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type WorkflowContext, WorkflowError, type WorkflowHandle } from "@rockpool/workflow";
@@ -9,42 +9,42 @@ const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call
 
 // ---------------------------------------------------------------------------------------------- maxConcurrentWorkflows
 
-/** A workflow that says when it begins and waits to be let go. */
-function watched() {
+/** A workflow that records its start and waits for the signal "go". */
+function waitingWorkflow() {
   const began: string[] = [];
   let running = 0;
-  let most = 0;
+  let maxRunning = 0;
   async function work(ctx: WorkflowContext) {
     began.push(ctx.workflowId);
-    most = Math.max(most, ++running);
+    maxRunning = Math.max(maxRunning, ++running);
     try {
       return await ctx.waitForSignal("go");
     } finally {
       running--;
     }
   }
-  return { work, began, most: () => most };
+  return { work, began, maxRunning: () => maxRunning };
 }
 
 const go = { name: "go", payload: "done" };
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows stores the others at once, and begins them in order of arrival", async () => {
-  const { work, began, most } = watched();
+Deno.test("ExecutorOptions.maxConcurrentWorkflows stores queued runs at once and starts them in order of arrival", async () => {
+  const { work, began, maxRunning } = waitingWorkflow();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 2 });
   const ids = Array.from({ length: 7 }, (_, i) => `${i}`);
   const handles: WorkflowHandle[] = [];
   for (const id of ids) handles.push(await executor.execute(work, { id }));
   await settle();
   assertEquals([began, await store.count({ status: "running" })], [["0", "1"], 7]);
-  for (const id of ["6", "5", "4"]) await executor.signal(id, go.name, go.payload); // they wait for it
+  for (const id of ["6", "5", "4"]) await executor.signal(id, go.name, go.payload); // stored while they are queued
   for (const id of ["1", "0", "2", "3"]) await executor.signal(id, go.name, go.payload);
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), ids.map(() => "done"));
-  assertEquals([began, most()], [ids, 2]);
+  assertEquals([began, maxRunning()], [ids, 2]);
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows counts what recover() finds, in order of creation", async () => {
-  const { work, began, most } = watched();
+Deno.test("ExecutorOptions.maxConcurrentWorkflows limits recovered runs and starts them in order of creation", async () => {
+  const { work, began, maxRunning } = waitingWorkflow();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 2, workflows: { work } });
   for (const id of ["0", "1", "2", "3"]) await executor.execute(work, { id });
   await settle();
@@ -54,15 +54,15 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts what recover() finds, i
   const handles = await later.recover();
   await settle();
   assertEquals(began, ["0"]);
-  for (const id of ["3", "2", "1", "0"]) await later.signal(id, go.name, go.payload); // stored at once, although they wait
+  for (const id of ["3", "2", "1", "0"]) await later.signal(id, go.name, go.payload); // stored at once, although they are queued
   assertEquals(typesOf((await store.load("3"))!.history), ["workflow_started", "signal_received"]);
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), ["done", "done", "done", "done"]);
-  assertEquals([began, most()], [["0", "1", "2", "3"], 3]); // two that were suspended never came to their finally
+  assertEquals([began, maxRunning()], [["0", "1", "2", "3"], 3]); // the two suspended runs never reached their finally block
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run that waits be cancelled and terminated", async () => {
-  const { work, began } = watched();
+Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a queued run to be cancelled or terminated", async () => {
+  const { work, began } = waitingWorkflow();
   const { store, executor } = setUp({ maxConcurrentWorkflows: 1 });
   const handles: Record<string, WorkflowHandle> = {};
   for (const id of ["a", "b", "c", "d"]) handles[id] = await executor.execute(work, { id });
@@ -81,7 +81,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run that waits be cance
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is cancelled clean up at once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a cancelled run clean up without a slot after recover()", async () => {
   const cleaned: string[] = [];
   async function tidy(ctx: WorkflowContext) {
     try {
@@ -98,7 +98,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is c
   await later.cancel("c"); // before it is live
   const handles = await later.recover();
   await settle();
-  await later.cancel("b"); // while it waits
+  await later.cancel("b"); // while it is queued
   assertEquals(await Promise.all([handles[1], handles[2]].map((handle) => codeOf(handle.result()))), [
     "canceled",
     "canceled",
@@ -108,12 +108,12 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a recovered run that is c
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in the moment in which it gets its slot", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a run to be terminated when it gets its slot", async () => {
   for (const recovered of [false, true]) {
-    const { work } = watched();
+    const { work } = waitingWorkflow();
     const options = { maxConcurrentWorkflows: 1, workflows: { work } };
     let terminated: Promise<void> | undefined;
-    const workflowCompleted = () => queueMicrotask(() => terminated = last.executor.terminate("b")); // before it is served
+    const workflowCompleted = () => queueMicrotask(() => terminated = last.executor.terminate("b")); // before it gets the slot
     const { store, executor } = setUp(recovered ? options : { ...options, hooks: { workflowCompleted } });
     for (const id of ["a", "b"]) await executor.execute(work, { id });
     if (recovered) await executor.close();
@@ -128,15 +128,15 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a run be terminated in th
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, and its timeout from the same", async () => {
-  const { work, began } = watched();
+Deno.test("ExecutorOptions.maxConcurrentWorkflows queues a run at its start time and counts timeoutMs while it is queued", async () => {
+  const { work, began } = waitingWorkflow();
   const { clock, executor } = setUp({ maxConcurrentWorkflows: 1 });
   clock.hold();
   const late = await executor.execute(work, { id: "late", startAfterMs: 100 });
   const first = await executor.execute(work, { id: "first" });
-  const brief = await executor.execute(work, { id: "brief", timeoutMs: 50 });
-  clock.release(); // the time of the one that waits is up, and the other one's comes
-  assertEquals(await codeOf(brief.result()), "timeout");
+  const timedOut = await executor.execute(work, { id: "timedOut", timeoutMs: 50 });
+  clock.release(); // the queued run times out, and the start time of "late" comes
+  assertEquals(await codeOf(timedOut.result()), "timeout");
   await settle();
   assertEquals([began, clock.now()], [["first"], 100]);
   for (const id of ["late", "first"]) await executor.signal(id, go.name, go.payload);
@@ -144,8 +144,8 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows counts a run from its start, a
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues as new keep its slot", async () => {
-  const { work, began } = watched();
+Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow keep its slot when it continues as new", async () => {
+  const { work, began } = waitingWorkflow();
   const order: string[] = [];
   async function chain(ctx: WorkflowContext<number>, n = 0): Promise<unknown> {
     order.push(`${n}`);
@@ -163,7 +163,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a workflow that continues
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a parent have its children, so that nobody waits for ever", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows starts children without a slot", async () => {
   const child = (_ctx: WorkflowContext, n: number) => n;
   const parent = (ctx: WorkflowContext) => Promise.all([1, 2, 3].map((n) => ctx.executeChild(child, n)));
   const { executor } = setUp({ maxConcurrentWorkflows: 1 });
@@ -172,23 +172,23 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a parent have its childre
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows frees the slot of a run that is suspended or fails", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows frees the slot when a run is suspended or fails", async () => {
   const { store, executor } = setUp({ maxConcurrentWorkflows: 1 });
   const lost = await executor.execute((ctx: WorkflowContext) => ctx.waitForSignal("never"), { id: "lost" });
   const broken = await executor.execute((): never => {
     throw new RangeError("no");
   }, { id: "broken" });
   const fine = await executor.execute(() => "fine", { id: "fine" });
-  await store.delete("lost"); // its run hears of it
+  await store.delete("lost"); // its run is notified
   assertEquals(await codeOf(lost.result()), "not_found");
   await assertRejects(() => broken.result(), RangeError, "no");
   assertEquals(await fine.result(), "fine");
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows begins nothing that waits when the executor closes", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows starts no queued run when the executor closes", async () => {
   for (const drainMs of [0, 100]) {
-    const { work, began } = watched();
+    const { work, began } = waitingWorkflow();
     const hold = gate();
     const { store, executor } = setUp({ maxConcurrentWorkflows: 1 });
     await executor.execute((ctx: WorkflowContext) => ctx.executeActivity(() => hold.promise), { id: "a" });
@@ -202,7 +202,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows begins nothing that waits when
   }
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows lets others ask a run that waits, which answers as it would begin", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows answers queries of a queued run from a replay, and its updates once it starts", async () => {
   const staged = (ctx: WorkflowContext) => {
     ctx.handleQuery("stage", () => "first");
     ctx.handleUpdate("add", (n: number) => n + 1);
@@ -219,7 +219,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets others ask a run that wai
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxConcurrentWorkflows takes thousands that end at once", async () => {
+Deno.test("ExecutorOptions.maxConcurrentWorkflows completes thousands of runs that end at once", async () => {
   const { store, executor } = setUp({ maxConcurrentWorkflows: 3 });
   const handles = await Promise.all(Array.from({ length: 3000 }, (_, i) => executor.execute(() => i, { id: `${i}` })));
   const results = await Promise.all(handles.map((handle) => handle.result()));
@@ -242,7 +242,7 @@ Deno.test("Executor() refuses a bad maxConcurrentWorkflows", () => {
 
 const one = (n: number) => n;
 
-/** Calls activities one after the other, and says how far it came. */
+/** Calls activities one after another, and answers how many it has called. */
 async function counting(ctx: WorkflowContext, count: number) {
   let done = 0;
   ctx.handleQuery("done", () => done);
@@ -250,7 +250,7 @@ async function counting(ctx: WorkflowContext, count: number) {
   return done;
 }
 
-Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events beside its last one", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents limits the events before the last one", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 5 });
   const fits = await executor.execute(counting, { id: "fits", input: 2 });
   assertEquals([await fits.result(), (await store.load("fits"))!.history.length], [2, 6]);
@@ -266,7 +266,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents lets a history have so many events b
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents holds for many commands at once, whose activities do not run beyond it", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents starts no activity when many commands at once exceed it", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 10 });
   let ran = 0;
   const handle = await executor.execute(
@@ -278,7 +278,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents holds for many commands at once, who
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many signals, and whoever sends them hears of it", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents fails a run that gets too many signals, and rejects the signal", async () => {
   for (const options of [{}, { startAfterMs: 1000 }]) {
     const { store, clock, executor } = setUp({ maxHistoryEvents: 3 });
     clock.hold();
@@ -296,10 +296,10 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that is sent too many sig
   }
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate, and to continue as new", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate and to continue as new", async () => {
   const { store, executor } = setUp({ maxHistoryEvents: 3 });
   const full = async (ctx: WorkflowContext<boolean>, again = false): Promise<unknown> => {
-    await ctx.executeActivity(one, 1); // the history is full then
+    await ctx.executeActivity(one, 1); // now the history is full
     if (again) return await ctx.continueAsNew(false);
     return await ctx.receiveSignal("never")[Symbol.asyncIterator]().next();
   };
@@ -317,7 +317,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents leaves room to cancel, to terminate,
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full, once its code wants more", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents fails a recovered run when its code exceeds the limit", async () => {
   const { store, executor } = setUp({ workflows: { counting } });
   const handle = await executor.execute(counting, { id: "a", input: 5 });
   await handle.result();
@@ -326,7 +326,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full
     await store.save({ ...state, status: "running", result: undefined, history: history.slice(0, length) });
     const later = setUp({ store, maxHistoryEvents: 4, workflows: { counting } }).executor;
     const [recovered] = await later.recover();
-    if (length === 11) assertEquals(await recovered.result(), 5); // all it wants is its last event
+    if (length === 11) assertEquals(await recovered.result(), 5); // it needs only its last event
     else assertEquals(await codeOf(recovered.result()), "history_too_long");
     assertEquals((await store.load("a"))!.history.length, Math.max(length, 4) + 1);
     await later.close();
@@ -334,7 +334,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents ends a run that recover() finds full
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose code does something else", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose code does not fit its history", async () => {
   const { store, executor } = setUp();
   await executor.execute(async function changed(ctx: WorkflowContext) {
     await ctx.executeActivity(one, 1);
@@ -351,7 +351,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents does not fail a recovered run whose 
   await later.close();
 });
 
-Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what is on its way", async () => {
+Deno.test("ExecutorOptions.maxHistoryEvents counts events of other executors and events in flight", async () => {
   const store = new FaultyStore();
   const { clock, executor } = setUp({ store, maxHistoryEvents: 6 });
   const other = setUp({ store, clock }).executor;
@@ -369,7 +369,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents counts what others write, and what i
 
 const text = (length: number) => "x".repeat(length);
 
-Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, naming size and limit", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes refuses larger payloads at the call, with size and limit", async () => {
   const { store, executor } = setUp({ maxPayloadBytes: 100 });
   const large = { list: [text(60), text(60)] };
   await assertRejects(
@@ -393,13 +393,13 @@ Deno.test("ExecutorOptions.maxPayloadBytes refuses what is larger at the call, n
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updates and workflows that answer more", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updates and workflows with larger values", async () => {
   const { store, executor } = setUp({ maxPayloadBytes: 100 });
   let attempts = 0;
   const answer = (n: number) => (attempts++, text(n));
   const messages: string[] = [];
   const collect = (error: Error) => void messages.push(`${error.name}: ${error.message.split(", ")[0]}`);
-  const greedy = async (ctx: WorkflowContext<string>) => {
+  const largeValues = async (ctx: WorkflowContext<string>) => {
     ctx.handleUpdate("u", () => text(200));
     await ctx.executeActivity(answer, 200, { retry: {} }).catch(collect);
     await ctx.executeActivity((input: string) => input, text(200), { name: "echo" }).catch(collect);
@@ -409,7 +409,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updat
     await ctx.waitForSignal("go");
     return text(200);
   };
-  const handle = await executor.execute(greedy, { id: "a" });
+  const handle = await executor.execute(largeValues, { id: "a" });
   await executor.update("a", "u").catch(collect);
   await executor.signal("a", go.name, go.payload);
   await handle.result().catch(collect);
@@ -427,19 +427,19 @@ Deno.test("ExecutorOptions.maxPayloadBytes fails activities, side effects, updat
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever the limit of the executor is then", async () => {
-  const careful = async (ctx: WorkflowContext) => {
+Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay when the executor has another limit", async () => {
+  const sendsSmaller = async (ctx: WorkflowContext) => {
     const sent = await ctx.executeActivity((input: string) => input.length, text(200))
       .catch(() => ctx.executeActivity((input: string) => input.length, text(20)));
     await ctx.waitForSignal("go");
     return [sent, await ctx.executeActivity((n: number) => text(n).length, sent)];
   };
   for (const [first, then, sent] of [[100, undefined, 20], [undefined, 100, 200], [100, 1000, 20]]) {
-    const { store, executor } = setUp({ maxPayloadBytes: first, workflows: { careful } });
-    await executor.execute(careful, { id: "a" });
+    const { store, executor } = setUp({ maxPayloadBytes: first, workflows: { sendsSmaller } });
+    await executor.execute(sendsSmaller, { id: "a" });
     await settle();
     await executor.close();
-    const later = setUp({ store, maxPayloadBytes: then, workflows: { careful } }).executor;
+    const later = setUp({ store, maxPayloadBytes: then, workflows: { sendsSmaller } }).executor;
     const [recovered] = await later.recover();
     await later.signal("a", go.name, go.payload);
     assertEquals(await recovered.result(), [sent, sent]);
@@ -447,7 +447,7 @@ Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay, whatever 
   }
 });
 
-Deno.test("ExecutorOptions.maxPayloadBytes counts values of every kind, about", async () => {
+Deno.test("ExecutorOptions.maxPayloadBytes estimates the size of each kind of value", async () => {
   const { executor } = setUp({ maxPayloadBytes: 1 });
   const shared = { n: 1 };
   const cyclic: Record<string, unknown> = {};

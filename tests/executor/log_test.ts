@@ -1,10 +1,10 @@
-/** `ctx.log`: what workflows write, once. */
+/** `ctx.log`: each line is written once. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { Executor, type WorkflowContext, type WorkflowLogger } from "@rockpool/workflow";
 import { settle, setUp } from "../support/testing.ts";
 
-function lines(): { logger: WorkflowLogger; written: unknown[][] } {
+function recordingLogger(): { logger: WorkflowLogger; written: unknown[][] } {
   const written: unknown[][] = [];
   const write = (level: string) => (message: string, fields?: unknown) => void written.push([level, message, fields]);
   return {
@@ -21,8 +21,8 @@ async function talks(ctx: WorkflowContext) {
   ctx.log.error("over");
 }
 
-Deno.test("WorkflowContext.log writes each line once, over a restart too, and says whose it is", async () => {
-  const { logger, written } = lines();
+Deno.test("WorkflowContext.log writes each line once after a restart, with the IDs of its run", async () => {
+  const { logger, written } = recordingLogger();
   const { executor, store, clock } = setUp({ logger });
   const { runId } = await executor.execute(talks, { id: "a" });
   await settle();
@@ -37,8 +37,8 @@ Deno.test("WorkflowContext.log writes each line once, over a restart too, and sa
   await next.close();
 });
 
-Deno.test("WorkflowContext.log says nothing while a query is answered from a replay", async () => {
-  const { logger, written } = lines();
+Deno.test("WorkflowContext.log writes nothing while the executor describes the workflow", async () => {
+  const { logger, written } = recordingLogger();
   const { executor } = setUp({ logger });
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
     ctx.handleQuery("x", () => 1);
@@ -51,12 +51,12 @@ Deno.test("WorkflowContext.log says nothing while a query is answered from a rep
   await executor.close();
 });
 
-Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unharmed", async () => {
+Deno.test("ExecutorOptions.logger does not harm the workflow when it throws", async () => {
   const reported: unknown[] = [];
-  const boom = () => {
+  const fail = () => {
     throw new Error("disk full");
   };
-  const logger = { debug: boom, info: boom, warn: boom, error: boom };
+  const logger = { debug: fail, info: fail, warn: fail, error: fail };
   const { executor } = setUp({ logger, onError: (error) => reported.push((error as Error).message) });
   await executor.execute(talks, { id: "a" });
   await executor.signal("a", "go");
@@ -65,7 +65,7 @@ Deno.test("ExecutorOptions.logger that throws is reported, and the workflow unha
   await executor.close();
 });
 
-Deno.test("Executor() refuses what is no logger", () => {
+Deno.test("Executor() refuses a bad logger", () => {
   assertThrows(
     () => setUp({ logger: { info() {} } as never }),
     TypeError,

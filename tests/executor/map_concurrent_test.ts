@@ -1,4 +1,4 @@
-/** `ctx.mapConcurrent()`: how many at a time, in which order, what a failure stops, and over restarts. */
+/** `ctx.mapConcurrent()`: its limit, the order of items, failures and restarts. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type WorkflowContext } from "@rockpool/workflow";
@@ -8,26 +8,26 @@ import { setUp } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-Deno.test("WorkflowContext.mapConcurrent() runs at most so many at a time, begun in order", async () => {
+Deno.test("WorkflowContext.mapConcurrent() limits the items in progress and starts them in order", async () => {
   for (const limit of [1, 2, 3, 10]) {
     const begun: number[] = [];
-    let running = 0, most = 0;
+    let running = 0, maxRunning = 0;
     const { outcome } = await play({
       workflow: (ctx: Ctx) =>
         ctx.mapConcurrent([50, 10, 40, 20, 30], limit, async (ms, index) => {
           begun.push(index);
-          most = Math.max(most, ++running);
+          maxRunning = Math.max(maxRunning, ++running);
           await ctx.sleep(ms);
           running--;
           return `${index}: ${ms}`;
         }),
     });
-    assertEquals(JSON.parse(outcome), ["0: 50", "1: 10", "2: 40", "3: 20", "4: 30"]); // not the order of their ends
-    assertEquals([begun, most], [[0, 1, 2, 3, 4], Math.min(limit, 5)], `limit ${limit}`);
+    assertEquals(JSON.parse(outcome), ["0: 50", "1: 10", "2: 40", "3: 20", "4: 30"]); // in the order of the items
+    assertEquals([begun, maxRunning], [[0, 1, 2, 3, 4], Math.min(limit, 5)], `limit ${limit}`);
   }
 });
 
-Deno.test("WorkflowContext.mapConcurrent() takes the next item as soon as one has ended", async () => {
+Deno.test("WorkflowContext.mapConcurrent() starts the next item as soon as one has ended", async () => {
   const log: string[] = [];
   await play({
     workflow: (ctx: Ctx) =>
@@ -39,7 +39,7 @@ Deno.test("WorkflowContext.mapConcurrent() takes the next item as soon as one ha
   assertEquals(log, ["0 at 0", "1 at 0", "2 at 10", "3 at 20"]);
 });
 
-Deno.test("WorkflowContext.mapConcurrent() takes any iterable, an empty one too, and bodies that do not wait", async () => {
+Deno.test("WorkflowContext.mapConcurrent() accepts any iterable, an empty one too, and bodies that return no promise", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx) => [
     await ctx.mapConcurrent([], 3, () => 1),
@@ -59,7 +59,7 @@ Deno.test("WorkflowContext.mapConcurrent() takes any iterable, an empty one too,
   await executor.close();
 });
 
-Deno.test("WorkflowContext.mapConcurrent() throws the first failure, begins nothing more, and waits for what has begun", async () => {
+Deno.test("WorkflowContext.mapConcurrent() throws the first failure, starts no more items, and waits for those in progress", async () => {
   const ended: string[] = [];
   const { outcome, state } = await play({
     workflow: (ctx: Ctx) =>
@@ -73,7 +73,7 @@ Deno.test("WorkflowContext.mapConcurrent() throws the first failure, begins noth
   assertEquals([ended, state.updatedAt], [["1 at 10", "2 at 20", "0 at 30"], 30]);
 });
 
-Deno.test("WorkflowContext.mapConcurrent() throws the first failure of bodies that do not wait", async () => {
+Deno.test("WorkflowContext.mapConcurrent() throws the first failure when bodies return no promise", async () => {
   const seen: number[] = [];
   const { executor } = setUp();
   const handle = await executor.execute((ctx) =>
@@ -87,7 +87,7 @@ Deno.test("WorkflowContext.mapConcurrent() throws the first failure of bodies th
   await executor.close();
 });
 
-Deno.test("WorkflowContext.mapConcurrent() throws undefined if that is what a body throws", async () => {
+Deno.test("WorkflowContext.mapConcurrent() throws undefined when a body throws undefined", async () => {
   const { outcome } = await play({
     async workflow(ctx: Ctx) {
       let caught: unknown[] = [];
@@ -98,7 +98,7 @@ Deno.test("WorkflowContext.mapConcurrent() throws undefined if that is what a bo
   assertEquals(outcome, "1");
 });
 
-Deno.test("WorkflowContext.mapConcurrent() is reached by a cancellation, which begins nothing more", async () => {
+Deno.test("WorkflowContext.mapConcurrent() starts no more items when the workflow is cancelled", async () => {
   let begun = 0;
   const { executor, clock } = setUp();
   clock.hold();
@@ -114,7 +114,7 @@ Deno.test("WorkflowContext.mapConcurrent() is reached by a cancellation, which b
 });
 
 for (const failing of [false, true]) {
-  Deno.test(`WorkflowContext.mapConcurrent() comes to the same over a restart anywhere${failing ? " when an item fails" : ""}`, async () => {
+  Deno.test(`WorkflowContext.mapConcurrent() has the same outcome after a process crash at any step${failing ? " when an item fails" : ""}`, async () => {
     const square = (n: number) => {
       if (failing && n === 21) throw new RangeError("21");
       return n * n;

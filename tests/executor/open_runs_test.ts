@@ -1,4 +1,4 @@
-/** What live runs wait for, as `Executor.openRuns()` tells it. */
+/** What live runs wait for, as `Executor.openRuns()` lists it. */
 
 import { assertEquals } from "@std/assert";
 import type { Executor, Wait, WorkflowContext } from "@rockpool/workflow";
@@ -12,7 +12,7 @@ const waitsOf = (executor: Executor): Record<string, readonly Wait[]> =>
 
 const stuck = () => new Promise<never>(() => {});
 
-Deno.test("Executor.openRuns() names every live run, and nothing that has ended", async () => {
+Deno.test("Executor.openRuns() lists live runs and no ended ones", async () => {
   const { executor } = setUp();
   const idle = async function idle(ctx: Ctx) {
     await ctx.waitForSignal("go");
@@ -32,7 +32,7 @@ Deno.test("Executor.openRuns() names every live run, and nothing that has ended"
   assertEquals(executor.openRuns(), []);
 });
 
-Deno.test("Executor.openRuns() tells of signals, with and without a timeout, and of loops that read them", async () => {
+Deno.test("Executor.openRuns() lists waits for signals, with and without a timeout, and in loops", async () => {
   const { executor, clock } = setUp({ startAt: 100 });
   clock.hold();
   await executor.execute((ctx: Ctx) => ctx.waitForSignal("s", { timeoutMs: 50 }), { id: "within" });
@@ -46,11 +46,11 @@ Deno.test("Executor.openRuns() tells of signals, with and without a timeout, and
   });
   await executor.signal("loop", "letter");
   await settle();
-  assertEquals(waitsOf(executor).loop, [{ type: "timer", dueAt: 110 }]); // it is subscribed, and does not wait
+  assertEquals(waitsOf(executor).loop, [{ type: "timer", dueAt: 110 }]); // the loop is subscribed, and does not wait for a signal
   await executor.close();
 });
 
-Deno.test("Executor.openRuns() tells of activities: running, retrying, and waiting for a slot", async () => {
+Deno.test("Executor.openRuns() lists activities that are running, retrying and queued", async () => {
   const { executor, clock } = setUp({ maxConcurrentActivities: 1 });
   const flaky = (_: unknown, { attempt }: { attempt: number }) => {
     if (attempt === 1) throw new Error("busy");
@@ -78,7 +78,7 @@ Deno.test("Executor.openRuns() tells of activities: running, retrying, and waiti
   await executor.close();
 });
 
-Deno.test("Executor.openRuns() tells of children and conditions, all of them at once", async () => {
+Deno.test("Executor.openRuns() lists waits for children and conditions, and several waits of one run", async () => {
   const { executor } = setUp();
   const child = async (ctx: Ctx) => await ctx.waitForSignal("go");
   await executor.execute(async (ctx: Ctx) => {
@@ -98,7 +98,7 @@ Deno.test("Executor.openRuns() tells of children and conditions, all of them at 
   await executor.close();
 });
 
-Deno.test("Executor.openRuns() tells of runs whose code has not begun: before their time, and without a slot", async () => {
+Deno.test("Executor.openRuns() lists runs that wait for their start time or for a slot", async () => {
   const { executor, clock } = setUp({ maxConcurrentWorkflows: 1 });
   clock.hold();
   const go = (ctx: Ctx) => ctx.waitForSignal("go");
@@ -116,7 +116,7 @@ Deno.test("Executor.openRuns() tells of runs whose code has not begun: before th
   await executor.close();
 });
 
-Deno.test("Executor.openRuns() has nothing to tell of a run that waits for a promise of its own", async () => {
+Deno.test("Executor.openRuns() lists no wait when a run waits for a promise of its own", async () => {
   const { executor } = setUp();
   const opened = gate();
   await executor.execute(() => opened.promise, { id: "a" });
@@ -126,7 +126,7 @@ Deno.test("Executor.openRuns() has nothing to tell of a run that waits for a pro
   await executor.close();
 });
 
-Deno.test("Executor.openRuns() tells the same after a restart", async () => {
+Deno.test("Executor.openRuns() lists the same waits after a restart", async () => {
   const order = async (ctx: Ctx) => {
     await ctx.executeActivity(() => "charged", undefined, { name: "charge" });
     await Promise.all([ctx.sleep(1000), ctx.waitForSignal("approval"), ctx.waitUntil(() => false)]);
@@ -148,7 +148,7 @@ Deno.test("Executor.openRuns() tells the same after a restart", async () => {
   await later.executor.close();
 });
 
-Deno.test("Executor.openRuns() leaves out what is stored already and waits for its turn only", async () => {
+Deno.test("Executor.openRuns() omits activities whose outcome is stored and not seen yet", async () => {
   const { executor } = setUp();
   let seen: readonly Wait[] | undefined;
   const handle = await executor.execute(async (ctx: Ctx) => {

@@ -1,4 +1,4 @@
-/** `ctx.patched()`: code that changes while runs are in flight. */
+/** `ctx.patched()`: code that changes while workflows run. */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
@@ -19,7 +19,7 @@ const reserve = () => "reserved";
 const check = () => "checked";
 const ship = () => "shipped";
 
-/** The code of a workflow as it was deployed one after the other. */
+/** The versions of a workflow's code, in order of deployment. */
 const versions = {
   async old(ctx: Ctx) {
     const log = [await ctx.executeActivity(charge)];
@@ -33,7 +33,7 @@ const versions = {
     await ctx.sleep(100);
     return [...log, await ctx.executeActivity(ship), ctx.now()];
   },
-  /** When no run of the old code is left. */
+  /** Deployed once no run of the old code is left. */
   async clean(ctx: Ctx) {
     const log = [await ctx.executeActivity(reserve), await ctx.executeActivity(charge)];
     await ctx.sleep(100);
@@ -41,7 +41,7 @@ const versions = {
   },
 };
 
-/** Plays some code, and then other code after a stop. */
+/** Runs the code `before` until it is stopped, then resumes with the code `after`. */
 function redeploy(before: Scene["workflow"], after: Scene["workflow"], stop: Stop) {
   return play(
     (stops) => ({ workflow: stops === 0 ? before : after }),
@@ -49,19 +49,19 @@ function redeploy(before: Scene["workflow"], after: Scene["workflow"], stop: Sto
   );
 }
 
-Deno.test("WorkflowContext.patched() answers true in a new run, and is recorded before what follows from it", async () => {
+Deno.test("WorkflowContext.patched() answers true in a new run, and is recorded before the commands that follow", async () => {
   const { undisturbed: { result, state } } = await crashTest(versions.patched);
   assertEquals(result, ["reserved", "charged", "shipped", 100]);
   assertEquals(typesOf(state.history).slice(0, 3), ["workflow_started", "patched", "activity_started"]);
   assertEquals(state.history[1], { type: "patched", at: 0, changeId: "reserve-first" });
 });
 
-Deno.test("WorkflowContext.patched() answers false in a run of the old code, wherever that was stopped", async () => {
+Deno.test("WorkflowContext.patched() answers false in a run of the old code that was stopped at any step", async () => {
   const old = await play({ workflow: versions.old });
   const { history } = old.state;
   for (let length = 2; length < history.length; length++) {
     const again = await playFrom({ workflow: versions.patched }, old.state, length);
-    assertSame(again, old, `after event ${length}`); // nothing of it is recorded either
+    assertSame(again, old, `after event ${length}`); // the answer is not recorded either
   }
   for (const side of ["before", "after"] as const) {
     for (let append = 2;; append++) {
@@ -72,12 +72,12 @@ Deno.test("WorkflowContext.patched() answers false in a run of the old code, whe
   }
 });
 
-Deno.test("WorkflowContext.patched() answers true when the old code had done nothing yet", async () => {
+Deno.test("WorkflowContext.patched() answers true when the old code has stored nothing", async () => {
   const { outcome } = await redeploy(versions.old, versions.patched, { append: 1, side: "before" });
   assertEquals(outcome, '["reserved","charged","shipped",100]');
 });
 
-Deno.test("WorkflowContext.patched() can be taken out when no run of the old code is left", async () => {
+Deno.test("WorkflowContext.patched() can be removed when no run of the old code is left", async () => {
   const full = await play({ workflow: versions.patched });
   const { history } = full.state;
   for (let length = 2; length < history.length; length++) {
@@ -86,7 +86,7 @@ Deno.test("WorkflowContext.patched() can be taken out when no run of the old cod
   }
 });
 
-Deno.test("NonDeterminismError tells of a change without patched(), and of one that was taken out too early", async () => {
+Deno.test("NonDeterminismError names the change when the code changes without patched()", async () => {
   const { state } = await play({ workflow: versions.old });
   const { history } = state;
   for (let length = 3; length < history.length; length++) {
@@ -104,7 +104,7 @@ Deno.test("NonDeterminismError tells of a change without patched(), and of one t
   }
 });
 
-Deno.test("WorkflowContext.patched() tells two changes apart, of runs from before, between and after them", async () => {
+Deno.test("WorkflowContext.patched() distinguishes two changes in runs from before, between and after them", async () => {
   const code = (changes: number) => async (ctx: Ctx) => {
     const log: string[] = [];
     if (changes > 0 && ctx.patched("reserve")) log.push(await ctx.executeActivity(reserve));
@@ -121,8 +121,8 @@ Deno.test("WorkflowContext.patched() tells two changes apart, of runs from befor
   for (const [changes, expected] of outcomes.entries()) {
     const full = await play({ workflow: code(changes) });
     const { history } = full.state;
-    const asleep = typesOf(history).indexOf("timer_started") + 1;
-    for (let length = asleep; length < history.length; length++) {
+    const firstTimer = typesOf(history).indexOf("timer_started") + 1;
+    for (let length = firstTimer; length < history.length; length++) {
       const again = await playFrom({ workflow: code(2) }, full.state, length);
       assertEquals(again.outcome, expected, `${changes} changes, after event ${length}`);
     }
@@ -130,7 +130,7 @@ Deno.test("WorkflowContext.patched() tells two changes apart, of runs from befor
   }
 });
 
-Deno.test("WorkflowContext.patched() does not change its answer within a run: it goes the way it came to first", async () => {
+Deno.test("WorkflowContext.patched() keeps its first answer within a run", async () => {
   const code = (patched: boolean) => async (ctx: Ctx) => {
     const log: string[] = [];
     for (let i = 0; i < 3; i++) {
@@ -150,7 +150,7 @@ Deno.test("WorkflowContext.patched() does not change its answer within a run: it
   assertEquals(typesOf(state.history).filter((type) => type === "patched").length, 1);
 });
 
-Deno.test("WorkflowContext.patched() lets a loop that is past its old part go the new way", async () => {
+Deno.test("WorkflowContext.patched() answers true in a later round of a loop when the old code has not reached it", async () => {
   const code = (patched: boolean) => async (ctx: Ctx) => {
     const log: string[] = [];
     for (let i = 0; i < 4; i++) {
@@ -165,7 +165,7 @@ Deno.test("WorkflowContext.patched() lets a loop that is past its old part go th
   assertEquals(again.outcome, '["charged","charged","checked","checked"]');
 });
 
-Deno.test("WorkflowContext.patched() goes the same way in the branches of a race, over a restart anywhere", async () => {
+Deno.test("WorkflowContext.patched() answers the same in the branches of a race after a process crash at any step", async () => {
   const quick = () => "quick";
   const code = (patched: boolean) => async (ctx: Ctx) => {
     const branch = async (name: string, ms: number) => {
@@ -182,15 +182,15 @@ Deno.test("WorkflowContext.patched() goes the same way in the branches of a race
   assertEquals(await Promise.all(results), ["a at 10", "b at 25"]);
   const old = await play({ workflow: code(false) });
   const { history } = old.state;
-  const past = history.findIndex(({ type }) => type === "activity_started") + 1;
+  const pastPatch = history.findIndex(({ type }) => type === "activity_started") + 1;
   for (let length = 2; length < history.length; length++) {
     const again = await playFrom({ workflow: code(true) }, old.state, length);
-    if (length >= past) assertSame(again, old, `after event ${length}`);
+    if (length >= pastPatch) assertSame(again, old, `after event ${length}`);
     else assertEquals(again.outcome, '"b at 25"', `after event ${length}`);
   }
 });
 
-Deno.test("WorkflowContext.patched() is not misled by what came from outside before its answer was stored", async () => {
+Deno.test("WorkflowContext.patched() ignores delivered events when its answer was not stored", async () => {
   async function order(ctx: Ctx) {
     await ctx.executeActivity(charge);
     const way = ctx.patched("new") ? await ctx.executeActivity(check) : "old";
@@ -202,7 +202,7 @@ Deno.test("WorkflowContext.patched() is not misled by what came from outside bef
   const stopped = gate();
   store.before.append = async ({ events }) => {
     if (events[0].type !== "patched") return;
-    const state = (await store.inner.load("a"))!; // a signal is faster, and then the process is gone
+    const state = (await store.inner.load("a"))!; // a signal is stored first, then the process crashes
     await store.inner.append({
       workflowId: "a",
       runId: state.runId,
@@ -222,7 +222,7 @@ Deno.test("WorkflowContext.patched() is not misled by what came from outside bef
   await second.close();
 });
 
-Deno.test("WorkflowContext.patched() is recorded once when the store's answer is lost", async () => {
+Deno.test("WorkflowContext.patched() is recorded once when the answer of the store is lost", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   store.after.append = ({ events }) => {
@@ -266,7 +266,7 @@ Deno.test("WorkflowContext.patched() answers false in an update that the old cod
   ]]);
 });
 
-Deno.test("WorkflowContext.patched() answers false to the query of a run that ended with the old code", async () => {
+Deno.test("WorkflowContext.patched() answers false in the query of a run that the old code has completed", async () => {
   const code = (patched: boolean) => async (ctx: Ctx) => {
     let checked = false;
     ctx.handleQuery("checked", () => checked);
@@ -286,7 +286,7 @@ Deno.test("WorkflowContext.patched() answers false to the query of a run that en
   }
 });
 
-Deno.test("WorkflowContext.patched() answers the same in two executors that drive one run, and is recorded once", async () => {
+Deno.test("WorkflowContext.patched() answers the same in two executors that run one workflow, and is recorded once", async () => {
   async function order(ctx: Ctx) {
     await ctx.executeActivity(charge);
     const way = ctx.patched("new") ? await ctx.executeActivity(check) : "old";
@@ -294,7 +294,7 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that driv
   }
   const store = new FaultyStore();
   const clock = new VirtualClock();
-  const [first, second, desk] = [1, 2, 3].map(() => new Executor({ store, clock, workflows: { order } }));
+  const [first, second, sender] = [1, 2, 3].map(() => new Executor({ store, clock, workflows: { order } }));
   const held = gate();
   const reached = gate();
   store.before.append = async ({ events }) => {
@@ -304,8 +304,8 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that driv
     await held.promise;
   };
   const handle = await first.execute(order, { id: "a" });
-  await reached.promise; // the first one has decided, and nothing of it is stored
-  await desk.signal("a", "go", 1);
+  await reached.promise; // the first executor has decided, and has stored nothing
+  await sender.signal("a", "go", 1);
   const [other] = await second.recover();
   await settle();
   held.open();
@@ -313,5 +313,5 @@ Deno.test("WorkflowContext.patched() answers the same in two executors that driv
   assertEquals(await other.result(), ["checked", 1, true]);
   const { history } = (await store.load("a"))!;
   assertEquals(typesOf(history).filter((type) => type === "patched").length, 1);
-  await Promise.all([first, second, desk].map((executor) => executor.close()));
+  await Promise.all([first, second, sender].map((executor) => executor.close()));
 });

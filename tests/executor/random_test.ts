@@ -1,6 +1,6 @@
 /**
- * Random workflows, stopped at random points. A run that is stopped must come to the same result and the same history as
- * one that is not; what was changed on the way, or written by several executors, must replay to what it came to.
+ * Random workflows that are stopped at random steps. A stopped run must have the same result and history as an
+ * uninterrupted one. A run whose code was changed meanwhile, or that several executors wrote, must replay to its outcome.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import { settle, setUp } from "../support/testing.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
 /** How many random workflows are stopped, and the seed of the first one. Change these for a longer run. */
-const [SEEDS, PARKED_SEEDS, FIRST_SEED] = [10_000, 1_000, 1];
-/** So many at once: they share the turns of the event loop. */
+const [SEEDS, DORMANT_SEEDS, FIRST_SEED] = [10_000, 1_000, 1];
+/** How many workflows run at once: they share macrotasks. */
 const BATCH = 50;
 
 function randomRoot(random: () => number): Step {
   return { do: "sequence", steps: [0, 1, 2].map(() => randomStep(random)) };
 }
 
-/** Plays one seed with and without stops, and replays it; answers how often it was stopped. */
+/** Runs one seed with and without stops, and replays it. Answers how often it was stopped. */
 async function compare(seed: number, dormantAfterMs?: number): Promise<number> {
   const random = seeded(seed);
   const input = randomRoot(random);
@@ -33,20 +33,20 @@ async function compare(seed: number, dormantAfterMs?: number): Promise<number> {
     return { workflow: randomProgram(calls, version), input, timeoutMs, deliveries, calls, dormantAfterMs };
   };
   const upgradeAt = random() < 0.25 ? 1 + Math.floor(random() * 3) : 0;
-  const most = 1 + Math.floor(random() * 4);
+  const maxStops = 1 + Math.floor(random() * 4);
   const stopOf = (stops: number): Stop | undefined => {
-    if (stops >= most) return undefined;
+    if (stops >= maxStops) return undefined;
     return { append: 1 + Math.floor(random() * 12), side: random() < 0.5 ? "before" : "after" };
   };
   let version: 1 | 2 = 2;
   const stopped = await play((stops) => scene(version = stops < upgradeAt ? 1 : 2, dormantAfterMs), stopOf);
-  const replayed = await playFrom(scene(version), stopped.state, -1); // by the code that ended it
+  const replayed = await playFrom(scene(version), stopped.state, -1); // with the code that completed it
   assertSame(replayed, stopped, `seed ${seed}: on replay`);
   if (upgradeAt === 0) assertSame(stopped, await play(scene()), `seed ${seed}: with ${stopped.stops} stops`);
   return stopped.stops;
 }
 
-/** Compares so many seeds, and sees to it that they were stopped. */
+/** Compares this many seeds, and checks that their runs were stopped. */
 async function compareAll(seeds: number, dormantAfterMs?: number): Promise<void> {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
@@ -62,12 +62,12 @@ async function compareAll(seeds: number, dormantAfterMs?: number): Promise<void>
   assert(stops > seeds, `only ${stops} stops`);
 }
 
-Deno.test("Executor brings random workflows that are stopped at random points to the same result and history", async () => {
+Deno.test("Executor gives random workflows the same result and history when they are stopped at random steps", async () => {
   await compareAll(SEEDS);
 });
 
-Deno.test("Executor brings random workflows that are parked wherever they rest to the same result and history", async () => {
-  await compareAll(PARKED_SEEDS, 0);
+Deno.test("Executor gives random workflows the same result and history when their runs become dormant whenever they are idle", async () => {
+  await compareAll(DORMANT_SEEDS, 0);
 });
 
 Deno.test("Executors that share random workflows on a failing store write one history that replays", async () => {

@@ -26,9 +26,9 @@ import {
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
- * how often each call of an activity really ran.
+ * how often each activity call ran.
  */
-function journey() {
+function orderWorkflow() {
   const runs = new Map<string, number>();
   function act<T>(name: string, body: (attempt: number) => T | Promise<T>) {
     return {
@@ -77,7 +77,7 @@ function journey() {
   return { order, runs };
 }
 
-/** Sends the signals of the journey that the history does not hold. */
+/** Sends the signals of the order that are not in the history. */
 async function approve(executor: Executor, state: WorkflowState | null): Promise<void> {
   const sent = state!.history.filter(({ type }) => type === "signal_received").length;
   for (const payload of ["first", "second"].slice(sent)) {
@@ -85,19 +85,19 @@ async function approve(executor: Executor, state: WorkflowState | null): Promise
   }
 }
 
-/** Every journey draws the same random numbers. */
+/** The same run ID for every order, so that all draw the same random numbers. */
 const newRunId = () => "run";
 
-async function undisturbed(): Promise<WorkflowState> {
+async function uninterrupted(): Promise<WorkflowState> {
   const { store, executor } = setUp({ newRunId });
-  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  const handle = await executor.execute(orderWorkflow().order, { id: "a", input: "in" });
   await approve(executor, await store.load("a"));
   await handle.result();
   await executor.close();
   return (await store.load("a"))!;
 }
 
-/** What of an event must be the same with and without a restart, in an order that does not depend on ties. */
+/** The parts of events that are the same with and without a restart. Sorted: the order of concurrent events can differ. */
 const outcomes = (history: readonly WorkflowEvent[]) =>
   history.map(({ at: _, ...event }) => JSON.stringify({ ...event, signalId: "" }))
     .map((text) =>
@@ -108,12 +108,12 @@ const outcomes = (history: readonly WorkflowEvent[]) =>
     )
     .sort();
 
-Deno.test("Executor.recover() gets the same result from every prefix of a history", async () => {
-  const full = await undisturbed();
+Deno.test("Executor.recover() has the same result from every prefix of a history", async () => {
+  const full = await uninterrupted();
   assert(full.history.length > 25);
   for (let length = 1; length < full.history.length; length++) {
     const history = full.history.slice(0, length);
-    const { runs, order } = journey();
+    const { runs, order } = orderWorkflow();
     const { store, executor } = setUp({ workflows: { order }, startAt: history[length - 1].at });
     const { result: _result, ...running } = full;
     await store.save({ ...running, status: "running", history });
@@ -134,9 +134,9 @@ Deno.test("Executor.recover() gets the same result from every prefix of a histor
   }
 });
 
-Deno.test("Executor.recover() gets the same result when the process dies anywhere, and again when it recovers", async () => {
+Deno.test("Executor.recover() has the same result when the process crashes at any step, and again during recovery", async () => {
   for (const deaths of [1, 3]) {
-    const { points } = await crashTest(journey().order, {
+    const { points } = await crashTest(orderWorkflow().order, {
       id: "a",
       input: "in",
       deaths,
@@ -170,7 +170,7 @@ Deno.test("Executor.recover() keeps the due time of a timer", async () => {
   }
 });
 
-Deno.test("Executor.recover() still has the signals that had arrived", async () => {
+Deno.test("Executor.recover() keeps signals that were stored before", async () => {
   const hold = gate();
   const wait = async (ctx: WorkflowContext) => {
     await ctx.executeActivity(() => hold.promise);
@@ -189,7 +189,7 @@ Deno.test("Executor.recover() still has the signals that had arrived", async () 
   await later.executor.close();
 });
 
-Deno.test("Executor.recover() runs an activity again that had started, with the same key", async () => {
+Deno.test("Executor.recover() runs an unfinished activity again with the same idempotency key", async () => {
   const keys: string[] = [];
   const started = gate();
   const work = (ctx: WorkflowContext) =>
@@ -234,7 +234,7 @@ Deno.test("Executor.recover() fails an at-most-once activity that had started", 
   await later.executor.close();
 });
 
-Deno.test("Executor.recover() goes on counting attempts and keeps the next one's due time", async () => {
+Deno.test("Executor.recover() continues the count of attempts and keeps the due time of the next one", async () => {
   const attempts: [number, number][] = [];
   let now = () => 0;
   const flaky = (_: unknown, { attempt }: ActivityContext) => {
@@ -292,7 +292,7 @@ Deno.test("Executor.recover() cancels a workflow whose cancellation was recorded
   await later.executor.close();
 });
 
-Deno.test("Executor.recover() leaves a workflow alone that it does not know, and says so", async () => {
+Deno.test("Executor.recover() leaves an unknown workflow unchanged and calls onError", async () => {
   const { store, executor } = setUp();
   const known = (ctx: WorkflowContext) => ctx.sleep(1);
   const stranger = (ctx: WorkflowContext) => ctx.sleep(2);
@@ -334,7 +334,7 @@ Deno.test("Executor.recover() does nothing for a workflow that is live already",
   await executor.close();
 });
 
-Deno.test("Executor.recover() gives its handle back to who waits already", async () => {
+Deno.test("Executor.recover() resolves handles that wait for the workflow already", async () => {
   const nap = async (ctx: WorkflowContext) => (await ctx.sleep(5), "rested");
   const { store, executor } = setUp();
   await executor.execute(nap, { id: "a" });
@@ -347,9 +347,9 @@ Deno.test("Executor.recover() gives its handle back to who waits already", async
   await later.executor.close();
 });
 
-Deno.test("Executor.recover() calls no hook for what is replayed", async () => {
-  const { order } = journey();
-  const full = await undisturbed();
+Deno.test("Executor.recover() calls no hook for replayed events", async () => {
+  const { order } = orderWorkflow();
+  const full = await uninterrupted();
   const history = full.history.slice(0, 12);
   const { store, executor } = setUp({
     workflows: { order },
@@ -378,7 +378,7 @@ Deno.test("Executor.recover() calls no hook for what is replayed", async () => {
   await executor.close();
 });
 
-Deno.test("Executor drops what a late activity answers after it was closed", async () => {
+Deno.test("Executor drops the result of an activity that ends after close()", async () => {
   const hold = gate<string>();
   const work = (ctx: WorkflowContext) => ctx.executeActivity(() => hold.promise);
   const { store, executor } = setUp();
@@ -418,7 +418,7 @@ Deno.test("Executor runs an activity once when two executors have recovered its 
   await Promise.all(executors.map((one) => one.close()));
 });
 
-Deno.test("Executor tells a run that was deleted, replaced or ended by somebody else", async () => {
+Deno.test("WorkflowHandle.result() reports that another party deleted, replaced or ended the run", async () => {
   const wait = (ctx: WorkflowContext) => ctx.executeActivity(() => new Promise<string>(() => {}));
   const changes: [string, (state: WorkflowState) => unknown, string][] = [
     [
@@ -461,11 +461,11 @@ Deno.test("Executor retries a failing append and loses nothing", async () => {
     store[side].append = () => {
       if (++calls % 3 !== 0) throw new Error("store is down");
     };
-    const { runs, order } = journey();
+    const { runs, order } = orderWorkflow();
     const { executor } = setUp({ store, newRunId });
     const handle = await executor.execute(order, { id: "a", input: "in" });
     await approve(executor, await store.load("a"));
-    const full = await undisturbed();
+    const full = await uninterrupted();
     const events = (history: readonly WorkflowEvent[]) => typesOf(history).sort();
     const masked = (value: unknown) => JSON.stringify(value).replace(/\d{3,}/g, "time");
     assertEquals(masked(await handle.result()), masked(full.result), side);
@@ -477,7 +477,7 @@ Deno.test("Executor retries a failing append and loses nothing", async () => {
   }
 });
 
-Deno.test("Executor suspends a run when the store keeps failing, and recover() goes on", async () => {
+Deno.test("Executor suspends a run when the store keeps failing, and recover() resumes it", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const work = async (ctx: WorkflowContext) => {
@@ -514,7 +514,7 @@ Deno.test("Executor.signal() rejects with store_failed when the signal cannot be
   await executor.close();
 });
 
-Deno.test("Executor.signal() stores a signal once when the store's answer is lost", async () => {
+Deno.test("Executor.signal() stores a signal once when the answer of the store is lost", async () => {
   for (const live of [true, false]) {
     const store = new FaultyStore();
     const { executor, clock } = setUp({ store });
@@ -532,7 +532,7 @@ Deno.test("Executor.signal() stores a signal once when the store's answer is los
   }
 });
 
-Deno.test("Executor.execute() starts one run when the store's answer is lost", async () => {
+Deno.test("Executor.execute() starts one run when the answer of the store is lost", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   let lost = true;
@@ -547,7 +547,7 @@ Deno.test("Executor.execute() starts one run when the store's answer is lost", a
   await executor.close();
 });
 
-Deno.test("Executor.execute() does not spin when a store reports conflicts for no reason", async () => {
+Deno.test("Executor.execute() rejects with store_failed when a store keeps reporting conflicts without a reason", async () => {
   const store = new FaultyStore();
   store.before.append = (batch: AppendBatch) => {
     if (batch.expectedLength === 0) throw new WorkflowError("conflict", "says the store");
@@ -558,23 +558,23 @@ Deno.test("Executor.execute() does not spin when a store reports conflicts for n
   await executor.close();
 });
 
-Deno.test("Executor hands no result out before it is stored", async () => {
+Deno.test("Executor hands out a result only after it is stored", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
   store.before.append = ({ events }) => events.at(-1)!.type === "workflow_completed" ? hold.promise : undefined;
   const handle = await executor.execute(() => 1, { id: "a" });
-  let told = false;
-  const result = handle.result().then(() => told = true);
+  let resolved = false;
+  const result = handle.result().then(() => resolved = true);
   await settle();
-  assertEquals([told, handle.status], [false, "running"]);
+  assertEquals([resolved, handle.status], [false, "running"]);
   hold.open();
   await result;
   assertEquals([(await store.load("a"))!.status, handle.status], ["completed", "completed"]);
   await executor.close();
 });
 
-Deno.test("Executor shows workflow code nothing that is not stored", async () => {
+Deno.test("Executor shows workflow code only events that are stored", async () => {
   const store = new FaultyStore();
   const { executor } = setUp({ store });
   const hold = gate();
@@ -600,7 +600,7 @@ Deno.test("Executor shows workflow code nothing that is not stored", async () =>
   await executor.close();
 });
 
-/** Runs `before` up to where it waits for the signal "go", then recovers with `after`. */
+/** Runs `before` until it waits for the signal "go", then recovers with `after`. */
 async function redeploy(
   before: (ctx: WorkflowContext) => Promise<unknown>,
   after: (ctx: WorkflowContext) => Promise<unknown>,
@@ -622,7 +622,7 @@ const go = async (ctx: WorkflowContext) => {
   for await (const _ of ctx.receiveSignal("go")) return;
 };
 
-Deno.test("NonDeterminismError shows expected, actual, position, line and likely edit when code was inserted", async () => {
+Deno.test("NonDeterminismError shows expected, actual, position, line and likely edit when a command was inserted", async () => {
   async function order(ctx: WorkflowContext) {
     await ctx.executeActivity(reserve);
     await go(ctx);
@@ -653,7 +653,7 @@ Deno.test("NonDeterminismError shows expected, actual, position, line and likely
   await fixed.executor.close();
 });
 
-Deno.test("NonDeterminismError tells a removed command from an inserted one", async () => {
+Deno.test("NonDeterminismError distinguishes a removed command from an inserted one", async () => {
   async function order(ctx: WorkflowContext) {
     await ctx.executeActivity(reserve);
     await ctx.executeActivity(charge);
@@ -671,7 +671,7 @@ Deno.test("NonDeterminismError tells a removed command from an inserted one", as
   await executor.close();
 });
 
-Deno.test("NonDeterminismError is raised for a recorded command that is never issued", async () => {
+Deno.test("NonDeterminismError is thrown when the code does not issue a recorded command", async () => {
   async function order(ctx: WorkflowContext) {
     await ctx.executeActivity(reserve);
     await ctx.sleep(0);
@@ -701,7 +701,7 @@ Deno.test("NonDeterminismError is raised for a recorded command that is never is
   }
 });
 
-Deno.test("NonDeterminismError is raised for another kind of command", async () => {
+Deno.test("NonDeterminismError is thrown when the code issues another kind of command", async () => {
   async function order(ctx: WorkflowContext) {
     await ctx.executeActivity(reserve);
     await go(ctx);
@@ -730,16 +730,16 @@ Deno.test("NonDeterminismError cannot be caught by workflow code", async () => {
   await executor.close();
 });
 
-Deno.test("Executor works on a store of its own without subscribe", async () => {
+Deno.test("Executor works with a store without subscribe()", async () => {
   const store = withoutSubscribe();
   const { executor } = setUp({ store });
-  const handle = await executor.execute(journey().order, { id: "a", input: "in" });
+  const handle = await executor.execute(orderWorkflow().order, { id: "a", input: "in" });
   await approve(executor, await store.load("a"));
   await handle.result();
   await executor.close();
 });
 
-Deno.test("Executor.recover() returns what the workflow returned, not what its branches made of it later", async () => {
+Deno.test("Executor.recover() keeps the result at the time of the return when a branch changes it later", async () => {
   const hold = gate();
   const workflow = async (ctx: WorkflowContext) => {
     const log: string[] = [];
@@ -806,7 +806,7 @@ Deno.test("Executor records an outcome once when two executors perform the same 
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  const [other] = await second.recover(); // although the first one is still alive
+  const [other] = await second.recover(); // although the first executor is still open
   await settle();
   gates[1].open("second");
   assertEquals([await handle.result(), await other.result()], ["second", "second"]);
@@ -818,7 +818,7 @@ Deno.test("Executor records an outcome once when two executors perform the same 
   await Promise.all([executor.close(), second.close()]);
 });
 
-Deno.test("Executor records the failure of an attempt once when two executors perform the same activity", async () => {
+Deno.test("Executor records a failed attempt once when two executors perform the same activity", async () => {
   const ends = [gate(), gate(), gate()];
   let attempts = 0;
   const work = (ctx: WorkflowContext) =>
@@ -835,7 +835,7 @@ Deno.test("Executor records the failure of an attempt once when two executors pe
   const handle = await executor.execute(work, { id: "a" });
   await settle();
   const second = new Executor({ store, clock, workflows: { work } });
-  await second.recover(); // although the first one is still alive
+  await second.recover(); // although the first executor is still open
   await settle();
   ends[0].open();
   await settle();
@@ -847,8 +847,8 @@ Deno.test("Executor records the failure of an attempt once when two executors pe
   await Promise.all([executor.close(), second.close()]);
 });
 
-for (const [tells, store] of [["tells", new InMemoryStore()], ["does not tell", withoutSubscribe()]] as const) {
-  Deno.test(`Executor.recover() takes over what another executor had started if the store ${tells} of changes`, async () => {
+for (const [reports, store] of [["reports", new InMemoryStore()], ["does not report", withoutSubscribe()]] as const) {
+  Deno.test(`Executor.recover() takes over commands of another executor when the store ${reports} changes`, async () => {
     let runs = 0;
     const work = async (ctx: WorkflowContext) => {
       await go(ctx);
@@ -859,7 +859,7 @@ for (const [tells, store] of [["tells", new InMemoryStore()], ["does not tell", 
     const second = new Executor({ store, clock, workflows: { work } });
     const [handle] = await second.recover();
     await settle();
-    await executor.signal("a", "go"); // the first one stores the activity, and performs it
+    await executor.signal("a", "go"); // the first executor stores the activity and performs it
     await settle();
     await executor.close();
     assertEquals(runs, 1);
@@ -890,7 +890,7 @@ Deno.test("Executor.signal() stores a signal once when its workflow becomes live
   await later.close();
 });
 
-Deno.test("Executor.signal() resolves when the signal is stored although the workflow ended before it was told", async () => {
+Deno.test("Executor.signal() resolves when the signal is stored although the workflow ended before the answer", async () => {
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store, workflows: { go } });
   await executor.execute(go, { id: "a" });
@@ -913,7 +913,7 @@ Deno.test("Executor.signal() resolves when the signal is stored although the wor
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("WorkflowHandle.result() misses no end that comes while the state is being read", async () => {
+Deno.test("WorkflowHandle.result() sees an end that is stored while it reads the state", async () => {
   const store = new FaultyStore();
   const { executor, clock } = setUp({ store });
   await executor.execute(async (ctx) => {
@@ -934,7 +934,7 @@ Deno.test("WorkflowHandle.result() misses no end that comes while the state is b
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor hears of what is written while it reads what was written before", async () => {
+Deno.test("Executor sees events that are stored while it reads earlier ones", async () => {
   const store = new FaultyStore();
   const twice = async (ctx: WorkflowContext) => [await ctx.waitForSignal("s"), await ctx.waitForSignal("s")];
   const { executor } = setUp({ store });
@@ -948,7 +948,7 @@ Deno.test("Executor hears of what is written while it reads what was written bef
     return store.inner.append({ workflowId: "a", runId, expectedLength, events: [event] });
   };
   await append(1, history.length);
-  await settle(); // the executor's answer is on its way, and has one signal
+  await settle(); // the executor is reading a state with one signal
   await append(2, history.length + 1);
   store.after.load = undefined;
   read.open();
@@ -956,7 +956,7 @@ Deno.test("Executor hears of what is written while it reads what was written bef
   await executor.close();
 });
 
-Deno.test("WorkflowHandle.result() leaves no subscription behind when its signal is aborted", async () => {
+Deno.test("WorkflowHandle.result() leaves no subscription when its signal is aborted", async () => {
   const store = countingSubscriptions();
   await store.save({ workflowId: "a", status: "running" });
   const { executor } = setUp({ store });
@@ -970,7 +970,7 @@ Deno.test("WorkflowHandle.result() leaves no subscription behind when its signal
   await executor.close();
 });
 
-Deno.test("Executor.recover() records nothing that branches ask for when the workflow function has ended", async () => {
+Deno.test("Executor.recover() records no command of a branch after the workflow function has ended", async () => {
   const { undisturbed } = await crashTest(async (ctx: WorkflowContext) => {
     let ended = false;
     const asks = async () => {
@@ -991,7 +991,7 @@ Deno.test("Executor.recover() records nothing that branches ask for when the wor
   ]);
 });
 
-Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an activity", async () => {
+Deno.test("Executor.recover() keeps the last failure as the cause of an activity's TimeoutError", async () => {
   const busy = () => {
     throw new RangeError("busy");
   };
@@ -1005,7 +1005,7 @@ Deno.test("Executor.recover() keeps the last failure for the TimeoutError of an 
   ]);
 });
 
-Deno.test("Executor.recover() performs what is open, and nothing else, in a live run that is behind its history", async () => {
+Deno.test("Executor.recover() performs only open commands in a live run that is behind its history", async () => {
   for (let wait = 0; wait < 40; wait++) {
     const inner = new InMemoryStore();
     const stores = [new FaultyStore(inner), new FaultyStore(inner)];
@@ -1032,7 +1032,7 @@ Deno.test("Executor.recover() performs what is open, and nothing else, in a live
     calls.length = 0;
     gates[0].open();
     await settle();
-    await first.close(); // while the last activity is at work
+    await first.close(); // while the last activity runs
     assertEquals(calls, ["b", "c"]);
     gates[1].open();
     for (let i = 0; i < wait; i++) await null;
@@ -1043,7 +1043,7 @@ Deno.test("Executor.recover() performs what is open, and nothing else, in a live
   }
 });
 
-Deno.test("Executor.recover() counts a sleep that was asked for and not stored from when it was asked for", async () => {
+Deno.test("Executor.recover() counts a sleep from its call when the sleep was not stored", async () => {
   async function deadline(ctx: WorkflowContext) {
     await ctx.sideEffect(() => "the process dies when this is stored");
     await ctx.sleep(1000);
@@ -1055,13 +1055,13 @@ Deno.test("Executor.recover() counts a sleep that was asked for and not stored f
     { type: "side_effect", at: 50, seq: 0, value: "" },
   ] as const;
   await store.append({ workflowId: "a", runId: "run", expectedLength: 0, events });
-  clock.advance(600); // nobody is there
+  clock.advance(600); // no executor runs the workflow
   const [handle] = await executor.recover();
   assertEquals(await handle.result(), 1050);
   await executor.close();
 });
 
-Deno.test("Executor.recover() performs nothing whose outcome is stored, although a run that is live here has not seen it", async () => {
+Deno.test("Executor.recover() performs no command whose outcome is stored when the live run has not seen it", async () => {
   let runs = 0;
   const work = () => runs++;
   async function waits(ctx: WorkflowContext) {

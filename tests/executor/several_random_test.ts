@@ -1,12 +1,12 @@
 /**
- * Several executors on one failing store, each of which may die at any time, and random workflows that answer updates,
- * have children and continue as new. Nothing of what happens is fixed but this:
+ * Several executors share one failing store, and each can crash at any time. Random workflows answer updates, start
+ * children and continue as new; a generation is one run of such a chain. Invariants:
  *
- * 1. Every history is well formed, and replays to what the run came to.
- * 2. Every run ends, every call is answered, and all who ask hear the same.
- * 3. A signal that was sent is got once, over all generations of a workflow, unless it came after the end.
- * 4. An update is taken once by a generation, and answered the same to everybody.
- * 5. A child is closed with its parent as its policy says; one that is abandoned goes on.
+ * 1. Every history is well formed, and replays to the outcome of its run.
+ * 2. Every run ends, every call is answered, and all executors report the same outcome.
+ * 3. A signal that was sent is received once over all generations, unless the last run left it unread.
+ * 4. A generation handles an update once, and every caller gets the same answer.
+ * 5. A child is closed by its policy when its parent ends. A child with the policy `abandon` continues.
  *
  * @module
  */
@@ -26,20 +26,20 @@ import { outcomeOf, playFrom } from "../support/restarts.ts";
 import { macrotasks, settle } from "../support/testing.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
-/** How many random worlds, and the seed of the first one. Change these for a longer run. */
+/** How many random scenarios, and the seed of the first one. Change these for a longer run. */
 const [SEEDS, FIRST_SEED] = [1_000, 1];
 
 /**
- * What an executor says of a workflow that it cannot reach, or not any more; `conflict` if another one has continued it
- * as new before it was known whether a signal or an update got in.
+ * The error codes of an executor that cannot reach a workflow. It is `conflict` if another executor has continued the
+ * workflow as new before it was known whether a signal or an update was stored.
  */
 const unreachable = ["not_found", "unsupported", "closed", "conflict"];
 const isUnreachable = (error: unknown) => error instanceof WorkflowError && unreachable.includes(error.code);
 
-/** What has happened, for the whole of the seeds: a test in which nothing happens shows nothing. */
-const happened = { restarts: 0, generations: 0, children: 0, answers: 0, signals: 0 };
+/** Totals over all seeds. The test fails if they are small: then it has tested too little. */
+const totals = { restarts: 0, generations: 0, children: 0, answers: 0, signals: 0 };
 
-async function playWorld(seed: number): Promise<void> {
+async function runScenario(seed: number): Promise<void> {
   const random = seeded(seed * 104_729);
   const integer = (below: number) => Math.floor(random() * below);
   const inner = new InMemoryStore();
@@ -53,9 +53,9 @@ async function playWorld(seed: number): Promise<void> {
     return new Executor({ store, clock, random, storeRetry, onError, workflows: { scene: entity }, dormantAfterMs });
   };
   const executors = [start(), start(), start()];
-  const anyone = () => executors[integer(3)];
+  const randomExecutor = () => executors[integer(3)];
   const fail = (chance: number) => () => {
-    if (random() < chance) throw new Error("the store is moody");
+    if (random() < chance) throw new Error("the store failed");
   };
   store.before.append = store.after.append = fail(0.05);
   store.before.load = fail(0.03);
@@ -67,27 +67,27 @@ async function playWorld(seed: number): Promise<void> {
     const roll = random();
     try {
       if (roll < 0.4) {
-        await anyone().signal("root", "n", n);
+        await randomExecutor().signal("root", "n", n);
         sent.add(n);
       } else if (roll < 0.8) {
         const updateId = `update ${integer(6)}`;
         const input = Number(updateId.slice(7));
         const answer = await outcomeOf(
-          anyone().update("root", take, input, { updateId }).catch((error) => {
+          randomExecutor().update("root", take, input, { updateId }).catch((error) => {
             if (isUnreachable(error)) return undefined;
             throw error;
           }),
         );
         if (answer !== "undefined") answers.set(updateId, (answers.get(updateId) ?? new Set()).add(answer));
-      } else if (roll < 0.83) await anyone().cancel("root", "random");
+      } else if (roll < 0.83) await randomExecutor().cancel("root", "random");
       else if (roll < 0.93) {
         const i = integer(3);
         const old = executors[i];
         executors[i] = start();
         await old.close();
         await executors[i].recover();
-        happened.restarts++;
-      } else await anyone().recover();
+        totals.restarts++;
+      } else await randomExecutor().recover();
     } catch (error) {
       assert(isUnreachable(error), `seed ${seed}: ${error}`);
     }
@@ -97,7 +97,7 @@ async function playWorld(seed: number): Promise<void> {
   const plans = Array.from({ length: 25 }, (_, n) => clock.setTimer(random() * 1500, () => void calls.push(act(n))));
   for (let i = 0; i < 400; i++) {
     await macrotasks(integer(20));
-    if (i % 20 === 19) await anyone().recover(); // whoever had a run may be dead
+    if (i % 20 === 19) await randomExecutor().recover(); // the executor of a run may have crashed
     if ((await inner.count({ status: "running" })) === 0) break;
   }
   for (const cancel of plans) cancel();
@@ -115,7 +115,7 @@ async function playWorld(seed: number): Promise<void> {
   const root = states.find(({ workflowId }) => workflowId === "root")!;
   const outcomes = executors.map(async (executor) => outcomeOf((await executor.handle("root")).result()));
   assertEquals(new Set(await Promise.all(outcomes)).size, 1, `seed ${seed}: the executors do not agree`);
-  await assertGot(seed, executors[0], root, sent);
+  await assertReceived(seed, executors[0], root, sent);
   await assertAnswers(seed, executors[0], root, answers);
   for (const state of states) {
     assertWellFormed(`seed ${seed}`, state);
@@ -123,30 +123,30 @@ async function playWorld(seed: number): Promise<void> {
     await assertReplays(seed, state);
   }
   await Promise.all(executors.map((executor) => executor.close()));
-  happened.generations += (root.input as { generation: number }).generation;
-  happened.children += states.length - 1;
-  happened.answers += answers.size;
-  happened.signals += sent.size;
+  totals.generations += (root.input as { generation: number }).generation;
+  totals.children += states.length - 1;
+  totals.answers += answers.size;
+  totals.signals += sent.size;
 }
 
-/** A run replays to what it came to, and calls nothing again; unless it was terminated, which no code decides. */
+/** A run replays to its outcome and calls no activity again. A terminated run is skipped: its code did not end it. */
 async function assertReplays(seed: number, state: WorkflowState): Promise<void> {
   if (state.error?.data?.code === "terminated") return;
   const calls: string[] = [];
-  const { parent: _, ...started } = state.history[0] as WorkflowEvent & { type: "workflow_started" }; // it is not there
+  const { parent: _, ...started } = state.history[0] as WorkflowEvent & { type: "workflow_started" }; // the replay has no parent
   const history = [started, ...state.history.slice(1)];
   const replayed = await playFrom({ workflow: randomEntityProgram(calls) }, { ...state, history }, -1);
   const [actual, expected] = [replayed.state, state].map((
     { status, result, error },
   ) => [status, result, error?.message]);
-  const own = calls.filter((key) => key.startsWith(state.runId)); // not those of children, which are not there either
+  const own = calls.filter((key) => key.startsWith(state.runId)); // without the calls of children, which do not run in the replay
   const message = `seed ${seed}: ${state.workflowId} on replay`;
   const ofReplay = (text: unknown) => typeof text === "string" ? text.replaceAll(state.workflowId, "a") : text;
   assertEquals([...actual, own], [...expected.map(ofReplay), []], message);
 }
 
-/** No signal is lost or got twice, over all generations. */
-async function assertGot(seed: number, executor: Executor, root: WorkflowState, sent: Set<number>): Promise<void> {
+/** No signal is lost or received twice, over all generations. */
+async function assertReceived(seed: number, executor: Executor, root: WorkflowState, sent: Set<number>): Promise<void> {
   const got: readonly number[] = await executor.query("root", gotten).catch((error) => {
     assertEquals(error.code, "not_found", `seed ${seed}`); // it was cancelled before its code began
     return [];
@@ -157,16 +157,16 @@ async function assertGot(seed: number, executor: Executor, root: WorkflowState, 
   assertEquals(lost, [], `seed ${seed}: lost, of ${[...sent]}; got ${got}`);
 }
 
-/** Everybody has heard the same of an update, and hears it again; but another generation may have taken it again. */
+/** Each generation gives one answer to an update, to all callers, and gives it again when the update is repeated. */
 async function assertAnswers(
   seed: number,
   executor: Executor,
   { history }: WorkflowState,
   answers: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<void> {
-  for (const [updateId, heard] of answers) {
-    const generations = [...heard].map((answer) => / by (\d+) as/.exec(answer)?.[1] ?? answer);
-    assertEquals(new Set(generations).size, heard.size, `seed ${seed}: ${updateId} was answered ${[...heard]}`);
+  for (const [updateId, given] of answers) {
+    const generations = [...given].map((answer) => / by (\d+) as/.exec(answer)?.[1] ?? answer);
+    assertEquals(new Set(generations).size, given.size, `seed ${seed}: ${updateId} was answered ${[...given]}`);
   }
   const completed = history.flatMap((event) => event.type === "update_completed" ? [event] : []);
   for (const { updateId, result, error } of completed) {
@@ -176,7 +176,7 @@ async function assertAnswers(
   }
 }
 
-/** What has become of a child, as its policy says. */
+/** A child was closed as its policy says. */
 function assertClosed(seed: number, { workflowId, history, error }: WorkflowState, states: WorkflowState[]): void {
   const message = `seed ${seed}: child ${workflowId}`;
   const [started] = history as [WorkflowEvent & { type: "workflow_started" }];
@@ -186,7 +186,7 @@ function assertClosed(seed: number, { workflowId, history, error }: WorkflowStat
   assert(!byParent || closePolicy === "cancel", `${message} was cancelled although it is to ${closePolicy}`);
   const terminated = error?.data?.code === "terminated";
   assert(!terminated || closePolicy === "terminate", `${message} was terminated although it is to ${closePolicy}`);
-  if (terminated || reasons.length > 0) return; // that can be faster than the start of a child
+  if (terminated || reasons.length > 0) return; // then it may have ended before it started its children
   for (const event of history) {
     if (event.type !== "child_started" || event.closePolicy !== "abandon") continue;
     assert(
@@ -196,13 +196,13 @@ function assertClosed(seed: number, { workflowId, history, error }: WorkflowStat
   }
 }
 
-Deno.test("Executors that die at random bring random workflows with updates, children and generations to one end", async () => {
+Deno.test("Executors that crash at random complete random workflows with updates, children and continued runs consistently", async () => {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // the stacks of the many errors would take a third of the time
   try {
-    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) await playWorld(seed);
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) await runScenario(seed);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-  for (const [what, count] of Object.entries(happened)) assert(count > SEEDS / 4, `only ${count} ${what}`);
+  for (const [what, count] of Object.entries(totals)) assert(count > SEEDS / 4, `only ${count} ${what}`);
 });

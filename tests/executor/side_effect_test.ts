@@ -1,4 +1,4 @@
-/** `ctx.sideEffect()`: called once, and what it answered is in the history. */
+/** `ctx.sideEffect()`: the function is called once, and its answer is in the history. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
@@ -8,7 +8,7 @@ import { settle, setUp, typesOf } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-Deno.test("WorkflowContext.sideEffect() is recorded with its value and not called on replay", async () => {
+Deno.test("WorkflowContext.sideEffect() records its value and does not call the function on replay", async () => {
   let calls = 0;
   async function chance(ctx: Ctx) {
     const first = await ctx.sideEffect(() => ++calls);
@@ -25,7 +25,7 @@ Deno.test("WorkflowContext.sideEffect() is recorded with its value and not calle
   assertEquals([replayed.outcome, calls], ["[1,2]", 2]);
 });
 
-Deno.test("WorkflowContext.sideEffect() is called again only if its answer was not stored", async () => {
+Deno.test("WorkflowContext.sideEffect() calls the function again only when its answer was not stored", async () => {
   let calls = 0;
   async function chance(ctx: Ctx) {
     const value = await ctx.sideEffect(() => ++calls);
@@ -42,7 +42,7 @@ Deno.test("WorkflowContext.sideEffect() is called again only if its answer was n
   }
 });
 
-Deno.test("WorkflowContext.sideEffect() comes to the same over a restart anywhere", async () => {
+Deno.test("WorkflowContext.sideEffect() has the same result after a process crash at any step", async () => {
   const work = (n: number) => n + 1;
   const { undisturbed } = await crashTest(async (ctx: Ctx) => {
     const n = await ctx.sideEffect(() => 41);
@@ -72,7 +72,7 @@ Deno.test("WorkflowContext.sideEffect() throws what the function throws, the sam
   assertEquals((await playFrom({ workflow: fails }, state, -1)).outcome, outcome);
 });
 
-Deno.test("WorkflowContext.sideEffect() fails a workflow that does not catch what it throws", async () => {
+Deno.test("WorkflowContext.sideEffect() fails the workflow when its error is not caught", async () => {
   const { executor } = setUp();
   const handle = await executor.execute((ctx) =>
     ctx.sideEffect(() => {
@@ -83,7 +83,7 @@ Deno.test("WorkflowContext.sideEffect() fails a workflow that does not catch wha
   await executor.close();
 });
 
-Deno.test("WorkflowContext.sideEffect() refuses a promise, and what cannot be stored", async () => {
+Deno.test("WorkflowContext.sideEffect() refuses a promise and a value that cannot be stored", async () => {
   async function bad(ctx: Ctx) {
     const messages: string[] = [];
     for (const body of [() => Promise.resolve(1), () => Promise.reject(new Error("lost")), () => ({ f: () => 1 })]) {
@@ -99,11 +99,11 @@ Deno.test("WorkflowContext.sideEffect() refuses a promise, and what cannot be st
     promise,
     'TypeError: Cannot store value of side effect.f: a function "f" cannot be stored',
   ]);
-  await settle(); // a rejection that nobody handles would fail the test
+  await settle(); // an unhandled rejection would fail the test
   await executor.close();
 });
 
-Deno.test("WorkflowContext.sideEffect() answers the value as it is stored, frozen, the first time too", async () => {
+Deno.test("WorkflowContext.sideEffect() answers the stored, frozen value also the first time", async () => {
   const original = { list: [1], at: new Date(0) };
   async function looks(ctx: Ctx) {
     const value = await ctx.sideEffect(() => original);
@@ -114,7 +114,7 @@ Deno.test("WorkflowContext.sideEffect() answers the value as it is stored, froze
   await executor.close();
 });
 
-Deno.test("WorkflowContext.sideEffect() cannot call the context, since it is not called on replay", async () => {
+Deno.test("WorkflowContext.sideEffect() refuses calls of the context in the function", async () => {
   async function draws(ctx: Ctx) {
     const messages: string[] = [];
     for (const body of [() => ctx.uuid(), () => ctx.sleep(1), () => ctx.sideEffect(() => 1), () => ctx.patched("p")]) {
@@ -131,7 +131,7 @@ Deno.test("WorkflowContext.sideEffect() cannot call the context, since it is not
   assertEquals((await playFrom({ workflow: draws }, state, -1)).outcome, outcome);
 });
 
-Deno.test("WorkflowContext.sideEffect() is not called once the workflow is cancelled", async () => {
+Deno.test("WorkflowContext.sideEffect() does not call the function after a cancellation", async () => {
   let calls = 0;
   async function waits(ctx: Ctx) {
     await ctx.sleep(1000).catch(() => {});

@@ -14,7 +14,7 @@ async function take(ctx: WorkflowContext, count: number, name = "s"): Promise<un
   return seen;
 }
 
-Deno.test("WorkflowContext.receiveSignal() gets what arrived before anyone waited, in order", async () => {
+Deno.test("WorkflowContext.receiveSignal() receives signals that arrived before the first wait, in order", async () => {
   const { executor } = setUp();
   const hold = gate();
   const handle = await executor.execute(async (ctx) => {
@@ -27,7 +27,7 @@ Deno.test("WorkflowContext.receiveSignal() gets what arrived before anyone waite
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() buffers a burst of 5,000 and never blocks the sender", async () => {
+Deno.test("WorkflowContext.receiveSignal() buffers 5,000 signals without blocking the sender", async () => {
   const { executor } = setUp();
   const hold = gate();
   const handle = await executor.execute(async (ctx) => {
@@ -42,7 +42,7 @@ Deno.test("WorkflowContext.receiveSignal() buffers a burst of 5,000 and never bl
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() keeps names apart", async () => {
+Deno.test("WorkflowContext.receiveSignal() separates signals by name", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(
     (ctx) => Promise.all([take(ctx, 2, "x"), take(ctx, 1, "__proto__")]),
@@ -66,7 +66,7 @@ Deno.test("WorkflowContext.receiveSignal() gives every subscriber every payload 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() gives the backlog to the first of two subscribers", async () => {
+Deno.test("WorkflowContext.receiveSignal() gives the buffered signals to the first of two subscribers", async () => {
   const { executor } = setUp();
   const hold = gate();
   const handle = await executor.execute(async (ctx) => {
@@ -81,7 +81,7 @@ Deno.test("WorkflowContext.receiveSignal() gives the backlog to the first of two
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() loses nothing between two loops", async () => {
+Deno.test("WorkflowContext.receiveSignal() loses no signal between two loops", async () => {
   const { executor } = setUp();
   const hold = gate();
   const handle = await executor.execute(async (ctx) => {
@@ -97,7 +97,7 @@ Deno.test("WorkflowContext.receiveSignal() loses nothing between two loops", asy
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() returns what a subscriber left unread to the next one", async () => {
+Deno.test("WorkflowContext.receiveSignal() returns unread signals of a subscriber to the next one", async () => {
   const { executor } = setUp();
   const hold = gate();
   const handle = await executor.execute(async (ctx) => {
@@ -126,7 +126,7 @@ Deno.test("WorkflowContext.receiveSignal() ends pending reads when the iterator 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() swallows nothing when it is never iterated", async () => {
+Deno.test("WorkflowContext.receiveSignal() consumes nothing when it is never iterated", async () => {
   const { executor } = setUp();
   const handle = await executor.execute((ctx) => {
     ctx.receiveSignal("s");
@@ -163,7 +163,7 @@ Deno.test("WorkflowContext.receiveSignal() refuses a bad name", async () => {
   await executor.close();
 });
 
-Deno.test("WorkflowContext.receiveSignal() hands each subscriber its own copy of what cannot be frozen", async () => {
+Deno.test("WorkflowContext.receiveSignal() gives each subscriber its own copy of values that cannot be frozen", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx) => {
     const read = async () => ((await take(ctx, 1))[0] as Date).setTime(5);
@@ -179,7 +179,7 @@ Deno.test("WorkflowContext.receiveSignal() hands each subscriber its own copy of
   await executor.close();
 });
 
-Deno.test("Promise.race of signals and sleeps goes the same way on replay", async () => {
+Deno.test("WorkflowContext.receiveSignal() and sleep() have the same winners of Promise.race() on replay", async () => {
   const workflow = async (ctx: WorkflowContext) => {
     const signals = ctx.receiveSignal<number>("s")[Symbol.asyncIterator]();
     const log: string[] = [];
@@ -196,7 +196,7 @@ Deno.test("Promise.race of signals and sleeps goes the same way on replay", asyn
   };
   const { store, clock, executor } = setUp();
   const handle = await executor.execute(workflow, { id: "a" });
-  clock.hold(); // move it by hand: signals and timers take turns
+  clock.hold(); // advanced by hand, so that signals and timers alternate
   for (let n = 0; n < 3; n++) {
     await send(executor, n);
     await settle();

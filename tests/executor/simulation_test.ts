@@ -1,6 +1,6 @@
 /**
- * Random workflows under random disturbances, driven by one executor or by several: whatever happens, they write one history,
- * well formed, which replays.
+ * Random workflows under random faults, run by one executor or by several. They write one history, which is well formed and
+ * replays.
  */
 
 import { assert } from "@std/assert";
@@ -12,8 +12,8 @@ import { assertWellFormed } from "../support/well_formed.ts";
 const [SEEDS, FIRST_SEED] = [1000, 1];
 
 for (const executors of [1, 3]) {
-  const drivers = executors === 1 ? "one executor" : `${executors} executors`;
-  Deno.test(`Random workflows that are disturbed and driven by ${drivers} write one history that replays`, async () => {
+  const executorCount = executors === 1 ? "one executor" : `${executors} executors`;
+  Deno.test(`Executor writes one history that replays for random workflows under random faults with ${executorCount}`, async () => {
     let faults = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const random = seeded(seed);

@@ -1,4 +1,4 @@
-/** `terminate()`: the end of a run that does not listen. */
+/** `terminate()`: ends a run without its consent. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -14,7 +14,7 @@ import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testi
 
 const forever = (ctx: WorkflowContext) => ctx.waitForSignal("never");
 
-async function rejectsAsTerminated(handle: WorkflowHandle, message: string): Promise<void> {
+async function assertTerminated(handle: WorkflowHandle, message: string): Promise<void> {
   const error = await assertRejects(() => handle.result(), WorkflowError);
   assertEquals([error.code, error.message, handle.status], ["terminated", message, "canceled"]);
 }
@@ -26,19 +26,19 @@ async function assertNotFound(call: Promise<unknown>, message: string): Promise<
 
 Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", async () => {
   const { store, executor } = setUp();
-  let wakings = 0;
-  async function stubborn(ctx: WorkflowContext) {
+  let wakeUps = 0;
+  async function ignoresCancellation(ctx: WorkflowContext) {
     for (;;) {
       await ctx.shield(() => ctx.waitForSignal("wake")).catch(() => {});
-      wakings++;
+      wakeUps++;
     }
   }
-  const handle = await executor.execute(stubborn, { id: "a" });
+  const handle = await executor.execute(ignoresCancellation, { id: "a" });
   await executor.signal("a", "wake");
   await executor.cancel("a");
   await settle();
   await executor.terminate("a", "it hangs");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": it hangs');
+  await assertTerminated(handle, 'Terminated workflow "a": it hangs');
   const state = (await store.load("a"))!;
   assertEquals(typesOf(state.history), [
     "workflow_started",
@@ -48,11 +48,11 @@ Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", 
   ]);
   assertEquals([state.status, state.error?.data?.code], ["canceled", "terminated"]);
   await settle();
-  assertEquals(wakings, 1);
+  assertEquals(wakeUps, 1);
   await executor.close();
 });
 
-Deno.test("Executor.terminate() runs no workflow code any more: no cleanup, no compensation, no next activity", async () => {
+Deno.test("Executor.terminate() runs no cleanup, no compensation and no next activity", async () => {
   const { store, executor } = setUp();
   const ran: string[] = [];
   let signal: AbortSignal | undefined;
@@ -78,34 +78,34 @@ Deno.test("Executor.terminate() runs no workflow code any more: no cleanup, no c
   await executor.terminate("a");
   assertEquals(signal!.aborted, true);
   late.open();
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   await settle();
   assertEquals(ran, []);
   assertEquals(typesOf((await store.load("a"))!.history).slice(1), ["activity_started", "workflow_canceled"]);
   await executor.close();
 });
 
-Deno.test("Executor.terminate() lets workflow code see nothing that is stored in the same moment", async () => {
+Deno.test("Executor.terminate() hides events from workflow code that are stored together with the termination", async () => {
   const { executor } = setUp();
   const seen: unknown[] = [];
   const handle = await executor.execute(async (ctx: WorkflowContext) => {
     for await (const payload of ctx.receiveSignal("s")) seen.push(payload);
   }, { id: "a" });
   await Promise.all([executor.signal("a", "s", 1), executor.terminate("a")]);
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   await settle();
   assertEquals(seen, []);
   await executor.close();
 });
 
-Deno.test("Executor.terminate() ends a workflow that is not live here, and recover() leaves it alone", async () => {
+Deno.test("Executor.terminate() ends a workflow that is not live, and recover() ignores it", async () => {
   const { store, executor } = setUp();
   await executor.execute(forever, { id: "a" });
   await executor.close();
   const later = setUp({ store, workflows: { forever } });
   const handle = await later.executor.handle("a");
   await later.executor.terminate("a", "gone");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": gone');
+  await assertTerminated(handle, 'Terminated workflow "a": gone');
   assertEquals(await later.executor.recover(), []);
   await later.executor.close();
 });
@@ -126,12 +126,12 @@ Deno.test("Executor.terminate() ends a recovered workflow in the middle of its r
   const later = setUp({ store, workflows: { waker } });
   const [handle] = await later.executor.recover();
   await later.executor.terminate("a");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   assert(woken.length < 20, `${woken.length}`);
   await later.executor.close();
 });
 
-Deno.test("Executor.terminate() ends a workflow that is live in another executor, which hears of it", async () => {
+Deno.test("Executor.terminate() ends a workflow that is live in another executor, which aborts its activities", async () => {
   const { store, clock, executor } = setUp();
   let signal: AbortSignal | undefined;
   const handle = await executor.execute(
@@ -145,13 +145,13 @@ Deno.test("Executor.terminate() ends a workflow that is live in another executor
   await settle();
   const other = setUp({ store, clock }).executor;
   await other.terminate("a", "from afar");
-  await rejectsAsTerminated(handle, 'Terminated workflow "a": from afar');
+  await assertTerminated(handle, 'Terminated workflow "a": from afar');
   assertEquals(signal!.aborted, true);
   assertEquals((await other.describe("a")).status, "canceled");
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() stops the other executor at its next event if the store cannot tell of changes", async () => {
+Deno.test("Executor.terminate() stops another executor at its next event when the store reports no changes", async () => {
   const clock = new VirtualClock();
   const store = withoutSubscribe();
   const { executor } = setUp({ store, clock });
@@ -165,19 +165,19 @@ Deno.test("Executor.terminate() stops the other executor at its next event if th
   await other.terminate("a");
   assertEquals(handle.status, "running");
   go.open();
-  await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+  await assertTerminated(handle, 'Terminated workflow "a"');
   assertEquals(ran, []);
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() rejects with not_found, naming the status, when there is nothing to end", async () => {
+Deno.test("Executor.terminate() rejects with not_found and the status when the workflow is not running", async () => {
   const { executor } = setUp();
   await assertNotFound(executor.terminate("x"), 'Cannot terminate workflow "x": it does not exist');
   await (await executor.execute(() => 1, { id: "a" })).result();
   await assertNotFound(executor.terminate("a"), 'Cannot terminate workflow "a": it is completed');
   await executor.execute(forever, { id: "b" });
   const outcomes = await Promise.allSettled([executor.terminate("b"), executor.terminate("b")]);
-  assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // at once: they are one
+  assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // both calls share one termination
   await assertNotFound(executor.terminate("b"), 'Cannot terminate workflow "b": it is canceled');
   await assertNotFound(executor.cancel("b"), 'Cannot cancel workflow "b": it is canceled');
   await assertRejects(() => executor.terminate("b", 1 as never), TypeError, '"reason" must be a string, got 1');
@@ -186,7 +186,7 @@ Deno.test("Executor.terminate() rejects with not_found, naming the status, when 
   assertEquals((await assertRejects(() => executor.terminate("a"), WorkflowError)).code, "closed");
 });
 
-Deno.test("Executor.terminate() passes through middleware, and its end is told to the hook", async () => {
+Deno.test("Executor.terminate() passes through middleware and calls the hook", async () => {
   const calls: MiddlewareCall[] = [];
   const reasons: unknown[] = [];
   const { executor } = setUp({
@@ -200,7 +200,7 @@ Deno.test("Executor.terminate() passes through middleware, and its end is told t
   await executor.close();
 });
 
-Deno.test("Executor.terminate() succeeds once when the store's answer is lost, here and elsewhere", async () => {
+Deno.test("Executor.terminate() stores one end when the answer of the store is lost", async () => {
   for (const elsewhere of [false, true]) {
     const store = new FaultyStore();
     const { clock, executor } = setUp({ store });
@@ -208,17 +208,17 @@ Deno.test("Executor.terminate() succeeds once when the store's answer is lost, h
     const other = elsewhere ? setUp({ store, clock }).executor : executor;
     let failures = 2;
     store.before.append = store.after.append = () => {
-      if (failures-- > 0) throw new Error("the line is dead");
+      if (failures-- > 0) throw new Error("the store failed");
     };
     await other.terminate("a");
-    await rejectsAsTerminated(handle, 'Terminated workflow "a"');
+    await assertTerminated(handle, 'Terminated workflow "a"');
     const { history } = (await store.load("a"))!;
     assertEquals(typesOf(history), ["workflow_started", "workflow_canceled"]);
     await Promise.all([executor.close(), other.close()]);
   }
 });
 
-Deno.test("Executor.terminate() is content with another termination, and leaves the run running if the store fails", async () => {
+Deno.test("Executor.terminate() accepts another termination as its own, and leaves the run running when the store fails", async () => {
   const store = new FaultyStore();
   const { clock, executor } = setUp({ store, storeRetry: { maxAttempts: 2 } });
   await executor.execute(forever, { id: "a" });
@@ -241,16 +241,16 @@ Deno.test("Executor.terminate() is content with another termination, and leaves 
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.terminate() wins against everything that the workflow does at the same time", async () => {
+Deno.test("Executor.terminate() has one outcome when the workflow acts at the same time", async () => {
   for (let wait = 0; wait < 30; wait++) {
     const store = new FaultyStore();
     const { executor } = setUp({ store });
-    store.before.append = () => settleBriefly(wait % 3);
+    store.before.append = () => waitMicrotasks(wait % 3);
     const handle = await executor.execute(async (ctx: WorkflowContext) => {
       for (let i = 0; i < 5; i++) await ctx.executeActivity((n: number) => n, i);
       return "done";
     }, { id: "a" });
-    await settleBriefly(wait);
+    await waitMicrotasks(wait);
     const terminated = await executor.terminate("a").then(() => true, (error) => (assertCode(error), false));
     const outcome = await handle.result().catch((error) => error.code);
     assertEquals(outcome, terminated ? "terminated" : "done", `after ${wait}`);
@@ -265,6 +265,6 @@ Deno.test("Executor.terminate() wins against everything that the workflow does a
   }
 });
 
-async function settleBriefly(microtasks: number): Promise<void> {
+async function waitMicrotasks(microtasks: number): Promise<void> {
   for (let i = 0; i < microtasks * 3; i++) await null;
 }

@@ -1,4 +1,4 @@
-/** Queries and updates: what a workflow answers while it goes on, and after it has ended. */
+/** Queries and updates: what a workflow answers while it runs and after it has ended. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
@@ -50,7 +50,7 @@ async function restarted({ store, clock, executor }: ReturnType<typeof setUp>) {
   return { executor: next, handles: await next.recover() };
 }
 
-Deno.test("Executor.update() answers what the handler returns, and queries see it", async () => {
+Deno.test("Executor.update() answers what the handler returns, and queries see the change", async () => {
   const { executor, store } = setUp();
   const handle = await executor.execute(counter, { id: "a" });
   assertEquals([await executor.update("a", add, 5), await executor.update("a", add, 2)], [5, 7]);
@@ -69,7 +69,7 @@ Deno.test("Executor.update() answers what the handler returns, and queries see i
   await executor.close();
 });
 
-Deno.test("Executor.update() records nothing that the definition or the handler refuses", async () => {
+Deno.test("Executor.update() records nothing when a validation refuses the input", async () => {
   const { executor, store } = setUp();
   await executor.execute(counter, { id: "a" });
   await executor.update("a", add, 99);
@@ -80,7 +80,7 @@ Deno.test("Executor.update() records nothing that the definition or the handler 
   await executor.close();
 });
 
-Deno.test("Executor.update() throws what the handler throws, and the workflow goes on", async () => {
+Deno.test("Executor.update() throws what the handler throws, and the workflow continues", async () => {
   const before = setUp();
   await before.executor.execute(counter, { id: "a" });
   await assertRejects(() => before.executor.update("a", add, 13, { updateId: "u" }), TypeError, "No luck");
@@ -90,7 +90,7 @@ Deno.test("Executor.update() throws what the handler throws, and the workflow go
   await executor.close();
 });
 
-Deno.test("Executor.update() answers a repetition once, while it runs, later, over a restart and at the end", async () => {
+Deno.test("Executor.update() with the same updateId answers once, during the run, after a restart and after the end", async () => {
   remembered.length = 0;
   const before = setUp();
   await before.executor.execute(counter, { id: "a" });
@@ -105,7 +105,7 @@ Deno.test("Executor.update() answers a repetition once, while it runs, later, ov
   await executor.close();
 });
 
-Deno.test("Executor.update() goes on over a restart between the acceptance and the answer", async () => {
+Deno.test("Executor.update() is answered after a restart between its acceptance and its answer", async () => {
   const opened = gate();
   const slow = () => opened.promise;
   async function waits(ctx: Ctx) {
@@ -131,7 +131,7 @@ Deno.test("Executor.update() goes on over a restart between the acceptance and t
   await next.close();
 });
 
-Deno.test("Executor.update() is answered once although the store loses its answers", async () => {
+Deno.test("Executor.update() is answered once when answers of the store are lost", async () => {
   remembered.length = 0;
   const store = new FaultyStore();
   const { executor } = setUp({ store });
@@ -148,7 +148,7 @@ Deno.test("Executor.update() is answered once although the store loses its answe
   await executor.close();
 });
 
-Deno.test("Executor.update() runs handlers in the order of acceptance, each when its turn has come", async () => {
+Deno.test("Executor.update() runs handlers in the order of acceptance", async () => {
   async function logs(ctx: Ctx) {
     const log: string[] = [];
     ctx.handleUpdate<void, string>("log", (line) => void log.push(line));
@@ -163,7 +163,7 @@ Deno.test("Executor.update() runs handlers in the order of acceptance, each when
   await executor.close();
 });
 
-Deno.test("Executor.update() rejects when the workflow ends before it has answered", async () => {
+Deno.test("Executor.update() rejects when the workflow ends before the answer", async () => {
   async function ends(ctx: Ctx) {
     ctx.handleUpdate("never", () => ctx.sleep(1e9).then(() => 1));
     await ctx.waitForSignal("finish");
@@ -204,7 +204,7 @@ for (const [what, prepare, code, message] of unanswered) {
   });
 }
 
-Deno.test("Executor.update() rejects a workflow that is live elsewhere, and says what to do", async () => {
+Deno.test("Executor.update() rejects with unsupported when the workflow is live in another executor", async () => {
   const { executor, store } = setUp();
   await executor.execute(counter, { id: "a" });
   const other = new Executor({ store });
@@ -213,7 +213,7 @@ Deno.test("Executor.update() rejects a workflow that is live elsewhere, and says
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.query() answers from a replay where the workflow is not live, and changes nothing", async () => {
+Deno.test("Executor.query() answers from a replay when the workflow is not live, and changes nothing", async () => {
   const { executor, store, clock } = setUp();
   remembered.length = 0;
   await executor.execute(counter, { id: "a" });
@@ -224,8 +224,8 @@ Deno.test("Executor.query() answers from a replay where the workflow is not live
   assertEquals([await other.query("a", total), await other.query("a", scaled, 3)], [8, 24]);
   assert(await store.load("a") === before);
   assertEquals(remembered, [8]);
-  const stranger = new Executor({ store });
-  const error = await assertRejects(() => stranger.query("a", total), WorkflowError, "no workflow is registered as");
+  const withoutCode = new Executor({ store });
+  const error = await assertRejects(() => withoutCode.query("a", total), WorkflowError, "no workflow is registered as");
   assertEquals(error.code, "unknown_workflow");
 });
 
@@ -243,7 +243,7 @@ Deno.test("Executor.query() answers a copy", async () => {
   await executor.close();
 });
 
-Deno.test("Executor.query() lists what the workflow answers when there is no such handler", async () => {
+Deno.test("Executor.query() lists the handlers in its error when there is no such handler", async () => {
   const { executor } = setUp();
   await executor.execute(counter, { id: "a" });
   const error = await assertRejects(() => executor.query("a", "toatl"), WorkflowError);
@@ -257,7 +257,7 @@ Deno.test("Executor.query() lists what the workflow answers when there is no suc
   await executor.close();
 });
 
-const forbidden: [what: string, look: (ctx: Ctx) => unknown][] = [
+const forbidden: [what: string, body: (ctx: Ctx) => unknown][] = [
   ["an activity", (ctx) => ctx.executeActivity(() => 1)],
   ["a sleep", (ctx) => ctx.sleep(1)],
   ["a wait", (ctx) => ctx.waitForSignal("x")],
@@ -268,11 +268,11 @@ const forbidden: [what: string, look: (ctx: Ctx) => unknown][] = [
   ["a side effect", (ctx) => ctx.sideEffect(() => 1)],
   ["an async answer", () => Promise.reject(new Error("unheard"))],
 ];
-for (const [what, look] of forbidden) {
-  Deno.test(`Executor.query() refuses a handler that uses ${what}, and the run is unharmed`, async () => {
+for (const [what, body] of forbidden) {
+  Deno.test(`Executor.query() refuses a handler that uses ${what}, and does not harm the run`, async () => {
     const { executor, store } = setUp();
     const handle = await executor.execute((ctx: Ctx) => {
-      ctx.handleQuery("bad", () => look(ctx));
+      ctx.handleQuery("bad", () => body(ctx));
       return ctx.waitForSignal("x");
     }, { id: "a" });
     await assertRejects(() => executor.query("a", "bad"), TypeError);
@@ -283,7 +283,7 @@ for (const [what, look] of forbidden) {
   });
 }
 
-Deno.test("WorkflowContext.handleUpdate() gets what was accepted before the handler was there, on replay too", async () => {
+Deno.test("WorkflowContext.handleUpdate() handles updates that were accepted before its call, also on replay", async () => {
   async function late(ctx: Ctx) {
     const got: number[] = [];
     ctx.handleUpdate<void, number>("n", (n) => void got.push(n));
@@ -294,7 +294,7 @@ Deno.test("WorkflowContext.handleUpdate() gets what was accepted before the hand
   await executor.execute(late, { id: "a" });
   await executor.update("a", "n", 1);
   await executor.close();
-  // The code was changed: the handler is there after the signal only.
+  // The new code registers the handler only after the signal.
   async function later(ctx: Ctx) {
     const got: number[] = [];
     await ctx.waitForSignal("go");
@@ -308,7 +308,7 @@ Deno.test("WorkflowContext.handleUpdate() gets what was accepted before the hand
   await next.close();
 });
 
-Deno.test("WorkflowContext.handleUpdate() is reached by a cancellation of the workflow", async () => {
+Deno.test("WorkflowContext.handleUpdate() handlers are reached by a cancellation of the workflow", async () => {
   const { executor } = setUp();
   await executor.execute(async (ctx: Ctx) => {
     ctx.handleUpdate("wait", () => ctx.waitForSignal("never"));
@@ -323,7 +323,7 @@ Deno.test("WorkflowContext.handleUpdate() is reached by a cancellation of the wo
   await executor.close();
 });
 
-Deno.test("Executor refuses bad arguments of queries and updates at the call", async () => {
+Deno.test("Executor.query() and update() refuse bad arguments at the call", async () => {
   const executor = new Executor({ store: new InMemoryStore() });
   const calls: [call: () => Promise<unknown>, message: string][] = [
     [() => executor.query("", "x"), 'Cannot query workflow: "id" must be a non-empty string, got ""'],

@@ -1,4 +1,4 @@
-/** What a workflow waits for beside activities and timers: one signal, its own variables, with a deadline. */
+/** Waits for one signal and for the workflow's own variables, with and without a deadline. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
@@ -7,7 +7,7 @@ import { settle, setUp, typesOf } from "../support/testing.ts";
 
 type Ctx = WorkflowContext;
 
-/** Stops the executor after everything but time has settled, and makes another one go on. */
+/** Closes the executor once only timers are pending, and resumes the run in another one. */
 async function restart(
   { store, clock, executor }: ReturnType<typeof setUp>,
   workflow: (ctx: Ctx, input: never) => unknown,
@@ -20,7 +20,7 @@ async function restart(
   return { store, clock, executor: next, handle };
 }
 
-Deno.test("WorkflowContext.waitForSignal() answers the oldest signal that nobody has read", async () => {
+Deno.test("WorkflowContext.waitForSignal() answers the oldest unread signal", async () => {
   async function waits(ctx: Ctx) {
     await ctx.waitForSignal("go");
     return [await ctx.waitForSignal("n"), await ctx.waitForSignal("n")];
@@ -33,7 +33,7 @@ Deno.test("WorkflowContext.waitForSignal() answers the oldest signal that nobody
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the signal that comes later is not lost", async () => {
+Deno.test("WorkflowContext.waitForSignal() throws at its deadline and does not lose a later signal", async () => {
   async function waits(ctx: Ctx) {
     const late = await ctx.waitForSignal("n", { timeoutMs: 100 }).catch((error) => error.message);
     await ctx.waitForSignal("go");
@@ -48,7 +48,7 @@ Deno.test("WorkflowContext.waitForSignal() throws when the time is up, and the s
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when they are over at once", async () => {
+Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when they end at once", async () => {
   async function waits(ctx: Ctx) {
     await ctx.waitForSignal("go");
     const [got] = [await ctx.waitForSignal("n", { timeoutMs: 10 }), await ctx.waitUntil(() => true, { timeoutMs: 10 })];
@@ -66,7 +66,7 @@ Deno.test("WorkflowContext.waitForSignal() and waitUntil() record no timer when 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes first", async () => {
+Deno.test("WorkflowContext.waitForSignal() stops its timer when the signal comes first", async () => {
   async function waits(ctx: Ctx) {
     const first = await ctx.waitForSignal("n", { timeoutMs: 1000 });
     await ctx.sleep(5000);
@@ -83,7 +83,7 @@ Deno.test("WorkflowContext.waitForSignal() drops its timer when the signal comes
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() keeps its deadline over a restart", async () => {
+Deno.test("WorkflowContext.waitForSignal() keeps its deadline after a restart", async () => {
   async function waits(ctx: Ctx) {
     await ctx.waitForSignal("go");
     return await ctx.waitForSignal("n", { timeoutMs: 100 });
@@ -98,7 +98,7 @@ Deno.test("WorkflowContext.waitForSignal() keeps its deadline over a restart", a
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation, and leaves nothing behind", async () => {
+Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation and leaves no timer", async () => {
   async function waits(ctx: Ctx) {
     const error = await ctx.waitForSignal("n", { timeoutMs: 1e6 }).catch((error) => error);
     const name = await ctx.shield(() => ctx.waitForSignal("n"));
@@ -116,7 +116,7 @@ Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation, and lea
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() gives two that wait the same signal, as loops get it", async () => {
+Deno.test("WorkflowContext.waitForSignal() gives two concurrent waits the same signal", async () => {
   async function waits(ctx: Ctx) {
     return await Promise.all([ctx.waitForSignal("n"), ctx.waitForSignal("n")]);
   }
@@ -128,7 +128,7 @@ Deno.test("WorkflowContext.waitForSignal() gives two that wait the same signal, 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitUntil() goes on when a signal has changed what it looks at", async () => {
+Deno.test("WorkflowContext.waitUntil() ends when a signal makes the condition true", async () => {
   async function counts(ctx: Ctx) {
     let count = 0;
     const counting = (async () => {
@@ -150,14 +150,14 @@ Deno.test("WorkflowContext.waitUntil() goes on when a signal has changed what it
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitUntil() goes on at once when the condition holds already", async () => {
+Deno.test("WorkflowContext.waitUntil() ends at once when the condition is true already", async () => {
   const { executor } = setUp();
   const handle = await executor.execute((ctx: Ctx) => ctx.waitUntil(() => true, { timeoutMs: 1 }), { id: "a" });
   assertEquals(await handle.result(), undefined);
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitUntil() sees what another branch did in the same turn", async () => {
+Deno.test("WorkflowContext.waitUntil() sees the change of another branch in the same turn", async () => {
   async function branches(ctx: Ctx) {
     let ready = false;
     const waiting = ctx.waitUntil(() => ready).then(() => "seen");
@@ -171,7 +171,7 @@ Deno.test("WorkflowContext.waitUntil() sees what another branch did in the same 
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitUntil() throws when the time is up, and when the condition throws", async () => {
+Deno.test("WorkflowContext.waitUntil() throws at its deadline and when the condition throws", async () => {
   async function waits(ctx: Ctx) {
     const late = await ctx.waitUntil(() => false, { timeoutMs: 50 }).catch((error) => error.message);
     const wrong = await ctx.waitUntil(() => {
@@ -223,7 +223,7 @@ Deno.test("WorkflowContext refuses bad arguments of waits at the call", async ()
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although it is over before that is stored", async () => {
+Deno.test("WorkflowContext.waitUntil() records its timer when it ends before the timer is stored", async () => {
   async function waits(ctx: Ctx) {
     let over = false;
     const wait = ctx.waitUntil(() => over, { timeoutMs: 1000 });
@@ -237,7 +237,7 @@ Deno.test("WorkflowContext.waitUntil() leaves its timer in the history although 
     if (events[0].type !== "timer_started") return;
     store.before.append = undefined;
     const signal = { type: "signal_received", at: 0, name: "n", signalId: "1" } as const;
-    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // somebody is faster
+    await store.inner.append({ workflowId, runId, expectedLength, events: [signal] }); // another event is stored first
   };
   const handle = await executor.execute(waits, { id: "a" });
   await handle.result();
