@@ -369,14 +369,23 @@ export class Executor {
     return supervisor.handle(run, run.chain);
   }
 
-  #cancelOnAbort({ workflowId: id, ended }: LiveRun, signal: AbortSignal): void {
-    const cancel = () => { // the listener does not keep the run in memory
+  /** Cancels a workflow when a signal is aborted, until no run of its chain is live here. */
+  #cancelOnAbort(run: LiveRun, signal: AbortSignal): void {
+    const { workflowId: id } = run;
+    const { firstRunId } = run.chain;
+    const cancel = () => {
       const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
-      this.#supervisor.delivery.cancel({ id }, reason).catch(() => {}); // the run was suspended, or is over
+      this.#supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
     };
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
-    ended.then(() => signal.removeEventListener("abort", cancel));
+    // The promise is awaited and not the run: this must not keep the run in memory.
+    const follow = (ended: Promise<LiveRun>): Promise<void> =>
+      ended.then((run) => {
+        const { latest } = run.chain;
+        return latest === run ? signal.removeEventListener("abort", cancel) : follow(latest.ended);
+      });
+    follow(run.ended);
   }
 
   #signal(target: Target, definition: unknown, given: unknown, options: SignalOptions = {}): Promise<void> {

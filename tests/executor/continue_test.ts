@@ -521,3 +521,27 @@ Deno.test("Executor.update() is answered by the run that accepted it when it is 
     assertEquals([undisturbed.result, undisturbed.states.length], [10, 2]);
   }
 });
+
+Deno.test("ExecuteOptions.signal cancels a later run of the chain, and is not listened to after the last one", async () => {
+  const { executor } = setUp();
+  const abort = new AbortController();
+  let listeners = 0;
+  const add = abort.signal.addEventListener.bind(abort.signal);
+  const remove = abort.signal.removeEventListener.bind(abort.signal);
+  abort.signal.addEventListener = (...args: Parameters<typeof add>) => void (listeners++, add(...args));
+  abort.signal.removeEventListener = (...args: Parameters<typeof remove>) => void (listeners--, remove(...args));
+  const options = { input: { sum: 0, left: 3 }, signal: abort.signal };
+  const [first, second] = [
+    await executor.execute(sums, { id: "a", ...options }),
+    await executor.execute(sums, { id: "b", ...options }),
+  ];
+  for (const n of [1, 2, 3]) await executor.signal("b", "n", n);
+  assertEquals([await second.result(), listeners], [6, 1]);
+  for (const n of [1, 2]) await executor.signal("a", "n", n);
+  await settle();
+  assertEquals((await executor.describe("a")).input, { sum: 3, left: 1 });
+  abort.abort(new Error("enough"));
+  const error = await assertRejects(() => first.result(), CanceledError);
+  assertEquals(error.reason, "enough");
+  await executor.close();
+});
