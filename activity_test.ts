@@ -91,7 +91,7 @@ Deno.test("activity() overrides the defaults of an activity, which keeps its own
   await executor.close();
 });
 
-Deno.test("activity() defaults apply after a restart, as the code has them then", async () => {
+Deno.test("activity() after a restart has the defaults of the code that is then registered", async () => {
   let calls = 0;
   const failing = () => {
     calls++;

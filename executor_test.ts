@@ -96,7 +96,7 @@ Deno.test("Executor.execute() rejects with already_running when the ID is runnin
   assertEquals((await executor.handle("a")).runId, first.runId);
 });
 
-Deno.test("Executor.execute() lets one of two calls win when they come together", async () => {
+Deno.test("Executor.execute() starts one run when two calls are concurrent", async () => {
   await using executor = setUp().executor;
   const outcomes = await Promise.allSettled(
     [1, 2].map((n) => executor.execute(() => n, { id: "a" })),
@@ -119,7 +119,7 @@ Deno.test("Executor.execute() starts a new run when the ID has finished", async 
   ]);
 });
 
-Deno.test("Executor.execute() makes up an ID when none is given", async () => {
+Deno.test("Executor.execute() makes an ID when none is given", async () => {
   await using executor = setUp().executor;
   const [a, b] = [await executor.execute(() => {}), await executor.execute(() => {})];
   assertMatch(a.id, /^[0-9a-f-]{36}$/);
@@ -272,7 +272,7 @@ Deno.test("WorkflowHandle.result() gives up waiting when its signal is aborted",
   assertEquals(await handle.result(), 1);
 });
 
-Deno.test("WorkflowHandle.result() hands out a value that nobody can change the store through", async () => {
+Deno.test("WorkflowHandle.result() returns a value that cannot be used to change the store", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(() => ({ at: new Date(0), tags: ["a"] }));
   const result = await handle.result();
@@ -315,7 +315,7 @@ Deno.test("Executor.handle() waits for a run that another executor drives", asyn
   assertEquals(handle.status, "completed");
 });
 
-Deno.test("Executor.handle() says what to do when the store cannot tell of changes", async () => {
+Deno.test("Executor.handle() says what to do when the store cannot report changes", async () => {
   const store = withoutSubscribe();
   await store.save({ workflowId: "a", status: "running" });
   await using executor = new Executor({ store });
@@ -469,7 +469,7 @@ Deno.test("Executor.cancel() leaves the decision to a workflow that catches it",
   assertEquals([await handle.result(), handle.status], ["stopped: enough", "completed"]);
 });
 
-Deno.test("Executor.cancel() wins over a workflow that goes on with other waits", async () => {
+Deno.test("Executor.cancel() wins over a workflow that continues with other waits", async () => {
   await using executor = setUp().executor;
   const calls: string[] = [];
   const handle = await executor.execute(async (ctx) => {
@@ -522,7 +522,7 @@ Deno.test("WorkflowContext.shield() defers a cancellation to its end", async () 
   assertEquals(log, ["first", "second"]);
 });
 
-Deno.test("WorkflowContext.shield() protects nothing any more when it has ended", async () => {
+Deno.test("WorkflowContext.shield() protects nothing after it has ended", async () => {
   const { executor, clock } = setUp();
   const handle = await executor.execute(async (ctx) => {
     await Promise.all([
@@ -648,7 +648,7 @@ Deno.test("WorkflowContext.executeActivity() times an attempt out and drops its 
   assertEquals(reason.message, 'Activity "slow" timed out after 50 ms in attempt 1');
 });
 
-Deno.test("WorkflowContext.executeActivity() fails for good when all its time is over", async () => {
+Deno.test("WorkflowContext.executeActivity() fails without a retry when its total time is over", async () => {
   const { store, executor } = setUp();
   const handle = await executor.execute(
     (ctx) =>
@@ -818,7 +818,7 @@ Deno.test("WorkflowContext.random() and uuid() differ from run to run and within
   }
 });
 
-Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.random() and ctx.uuid() answer", async () => {
+Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so the values of ctx.random() and ctx.uuid()", async () => {
   const runOf = async () => {
     const draws: unknown[] = [];
     const child = (ctx: WorkflowContext) => draws.push(ctx.runId, ctx.uuid());
@@ -838,7 +838,7 @@ Deno.test("ExecutorOptions.newRunId gives the IDs of all runs, and so what ctx.r
   assertEquals(await runOf(), draws);
 });
 
-Deno.test("WorkflowContext.random() is spread evenly", async () => {
+Deno.test("WorkflowContext.random() is distributed evenly", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute((ctx) => {
     const buckets = new Array(10).fill(0);
@@ -880,7 +880,7 @@ Deno.test("Executor.close() makes every later call reject with closed", async ()
   for (const call of calls) assertEquals((await assertRejects(call, WorkflowError)).code, "closed");
 });
 
-Deno.test("Executor.close() wakes who waits for a run of another executor", async () => {
+Deno.test("Executor.close() rejects waits for a run of another executor", async () => {
   const { store, clock, executor } = setUp();
   await executor.execute((ctx) => ctx.executeActivity(() => new Promise<void>(() => {})), {
     id: "a",
@@ -955,7 +955,7 @@ Deno.test("Executor refuses bad options", () => {
   assertThrows(create({ store, storeRetry: { maxAttempts: 0 } }), RangeError);
 });
 
-Deno.test("Executor runs a workflow's name under which it is registered", async () => {
+Deno.test("Executor records the name under which a workflow is registered", async () => {
   const store = new InMemoryStore();
   const workflow = () => {};
   await using executor = new Executor({ store, workflows: { registered: workflow } });
@@ -963,7 +963,7 @@ Deno.test("Executor runs a workflow's name under which it is registered", async 
   assertStrictEquals((await store.load("a"))!.workflowName, "registered");
 });
 
-Deno.test("WorkflowContext.executeActivity() does not take the process down when it fails before it is awaited", async () => {
+Deno.test("WorkflowContext.executeActivity() does not end the process when it fails before it is awaited", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     const early = ctx.executeActivity(() => Promise.reject(new Error("early")));

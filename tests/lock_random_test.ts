@@ -78,7 +78,7 @@ class Model {
     return [...this.inside].filter((call) => call.state === "admitted" && call.hasBody && call.signal?.aborted);
   }
 
-  /** Called once it is certain that the doomed have left. */
+  /** Called once it is certain that these calls have left. */
   dropDoomed(doomed: Call[] = this.doomed): void {
     for (const call of doomed) if (call.state === "admitted") this.leave(call, "aborted");
   }
