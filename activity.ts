@@ -141,6 +141,9 @@ export interface ActivityOptions {
  * Gives an activity default options. The options of a call of `executeActivity` take precedence, one by one; `undefined`
  * leaves the default. A call with `atMostOnce` ignores a default `retry`.
  *
+ * An arrow function that is written as the argument has no name: its name in the history is `"anonymous"`, unless `name` is
+ * given.
+ *
  * @param fn The activity. If it already has defaults, `defaults` override them one by one.
  * @param defaults Its options.
  * @returns A function that does the same as `fn`, for `executeActivity` or for a call in a unit test. `fn` itself does not

@@ -249,7 +249,7 @@ export interface WorkflowContext<Input = never> {
    * @param limit Maximum number of calls in flight; a positive integer.
    * @param body What to do with an item.
    * @returns The results, in the order of the items.
-   * @throws The first failure. No further call begins after it, and the calls in flight have ended before.
+   * @throws The first failure, after the calls in flight have ended. No call begins after a failure.
    */
   mapConcurrent<Item, Result>(
     items: Iterable<Item>,
@@ -293,7 +293,7 @@ export interface WorkflowContext<Input = never> {
    */
   readonly continueAsNew: (...input: ValueArgs<Input>) => Promise<never>;
   /**
-   * Tells whether this run takes the new path of a change in the workflow's code. `true` in a run that reached this call
+   * Returns whether this run takes the new path of a change in the workflow's code. `true` in a run that reached this call
    * with the new code; `false` in a run whose history goes further and was made by the old code. The answer is the same for
    * the whole run.
    *
@@ -315,19 +315,19 @@ export interface WorkflowContext<Input = never> {
 }
 
 /**
- * Takes log lines, with fields to search for. `console` is one. An executor adds `workflowId`, `runId` and `workflowName` to
+ * Receives log lines with searchable fields, such as `console`. An executor adds `workflowId`, `runId` and `workflowName` to
  * the fields of its workflows.
  *
  * @category Workflow code
  */
 export interface WorkflowLogger {
-  /** Takes details for the search of a fault. */
+  /** Logs details for debugging. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Takes the normal course of events. */
+  /** Logs normal operation. */
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Takes what may become a fault. */
+  /** Logs a possible problem. */
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** Takes a fault. */
+  /** Logs an error. */
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 

@@ -35,13 +35,13 @@ import { checkNumber } from "./util/check.ts";
  * | `invalid_snapshot` | `InMemoryStore.restore()` cannot read the text: it is damaged, from a newer version, or no snapshot |
  * | `non_deterministic` | workflow code did not do what the history says |
  * | `non_retryable` | an activity failed and must not be retried |
- * | `not_found` | no workflow, or no running workflow, has that ID |
+ * | `not_found` | no workflow, or no running workflow, has that ID; or the workflow has no such handler |
  * | `retry_after` | an activity failed and asked for a retry after a certain delay |
  * | `store_failed` | the store failed repeatedly; the stored run stays `running`, and `recover()` resumes it |
  * | `terminated` | `terminate()` ended the workflow |
  * | `timeout` | a workflow or an activity took longer than it was allowed |
  * | `unknown_workflow` | the workflow's name is not registered with the executor |
- * | `unsupported` | the call needs an optional method that the store does not have |
+ * | `unsupported` | the call needs a workflow that is live in this executor, or an optional method that the store does not have |
  *
  * @category Errors
  */

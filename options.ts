@@ -194,7 +194,7 @@ export interface ExecuteOptions<Input = unknown> {
    */
   readonly input?: Input | undefined;
   /**
-   * Names and texts by which the run is found, for `WorkflowFilter.labels` and `ctx.labels`.
+   * Texts by name, to find the run by `WorkflowFilter.labels`; workflow code reads them from `ctx.labels`.
    *
    * @default {none}
    */
@@ -403,7 +403,7 @@ export type Wait =
     /** The attempt that runs or comes next, counted from 1. */
     readonly attempt: number;
     /**
-     * `running`; `retrying` at `retryAt` after a failure; `queued` while it has no slot, or while no executor here performs
+     * `running`; `retrying` at `retryAt` after a failure; `queued` while it has no slot, or while this executor does not perform
      * it yet.
      */
     readonly status: "running" | "retrying" | "queued";

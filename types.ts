@@ -20,7 +20,7 @@
 export type WorkflowStatus = "running" | "completed" | "failed" | "canceled";
 
 /**
- * An error as the history stores it. It is enough to throw an error of the same class with the same message again.
+ * An error as the history stores it. It holds what is needed to throw an error of the same class and message again.
  *
  * @category History
  */
@@ -42,7 +42,7 @@ export interface ErrorRecord {
 }
 
 /**
- * Names and texts by which a run is found.
+ * Labels of a run: texts by name, to find the run by.
  *
  * @category History
  */

@@ -20,7 +20,7 @@ function sectionOf(out: string, id: string): string {
   return out.slice(begin, out.indexOf("\n━━ ", begin));
 }
 
-Deno.test("demo plays the sample when no file is given", async () => {
+Deno.test("demo runs the sample when no file is given", async () => {
   const { code, out, err } = await demo();
   assertEquals({ code, err }, { code: 0, err: "" });
   assertStringIncludes(out, "6 orders from examples/orders.json");
@@ -58,7 +58,7 @@ Deno.test("demo plays the sample when no file is given", async () => {
   assertStringIncludes(out, "Money was taken from 5 cards, from none twice, and given back to 2.");
 });
 
-Deno.test("demo plays a file when one is given", async () => {
+Deno.test("demo runs a file when one is given", async () => {
   const { code, out, err } = await demo("examples/testdata/one_order.json");
   assertEquals({ code, err }, { code: 0, err: "" });
   assertMatch(out, /^1 order from examples\/testdata\/one_order\.json: /);

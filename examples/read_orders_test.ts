@@ -170,7 +170,7 @@ Deno.test("findSyntaxError() stops at the first token that JSON does not allow t
   }
 });
 
-Deno.test("findSyntaxError() survives a text that is absurdly deep", () => {
+Deno.test("findSyntaxError() accepts a text that is nested very deeply", () => {
   assertEquals(findSyntaxError("[".repeat(1_000_000)) > 100, true);
   assertStringIncludes(complaint("[".repeat(1_000_000)), "it is not JSON from line 1");
 });

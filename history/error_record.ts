@@ -1,5 +1,5 @@
 /**
- * Errors on their way into the history and out of it. The class and the message are the same on every replay.
+ * Converts errors to records of the history and back. The class and the message are the same on every replay.
  *
  * 1. An error of a built-in class or of a class of this package keeps its class, and so does a `DOMException` with a legacy
  *    code (`AbortError` …). Any other error becomes an `Error` with the same name, message, stack, cause and data.

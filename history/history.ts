@@ -1,5 +1,5 @@
 /**
- * What events mean for the state of a workflow. Pure functions, the same for every store.
+ * Computes the state of a workflow from its events. Pure functions, the same for every store.
  *
  * 1. A state follows from its events: status, input, labels, result, error and times.
  * 2. A batch fits a stored run only if nothing was stored since the writer read it. This comparison is all the

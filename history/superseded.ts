@@ -1,8 +1,8 @@
 /**
- * Superseded events: those that are not stored yet, and that the stored history has made pointless.
+ * Finds superseded events: events that are not stored yet and that the stored history makes pointless.
  *
  * Each event takes a place in a history, such as "the outcome of command 5" or "signal 7f3a". A place is taken once. So an
- * event is superseded when its place is taken: because somebody else stored an event of the same kind, or because the store
+ * event is superseded when its place is taken: because another writer stored an event of the same kind, or because the store
  * lost its answer and holds this very event.
  *
  * @module

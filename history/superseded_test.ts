@@ -26,7 +26,7 @@ const patched = (changeId: string): WorkflowEvent => ({ type: "patched", at, cha
 const cancel: WorkflowEvent = { type: "cancel_requested", at };
 const end: WorkflowEvent = { type: "workflow_completed", at };
 
-Deno.test("TakenPlaces.supersedes() says so of an event whose place is taken, and of no other", () => {
+Deno.test("TakenPlaces.supersedes() returns true only for an event whose place is taken", () => {
   const cases: [stored: WorkflowEvent, superseded: WorkflowEvent[], others: WorkflowEvent[]][] = [
     [started(3), [started(3)], [started(4), completed(3), attempt(3, 1)]],
     [completed(3), [completed(3), failed(3), fired(3), attempt(3, 9), beat(3, 1)], [completed(4), started(3)]],
@@ -46,7 +46,7 @@ Deno.test("TakenPlaces.supersedes() says so of an event whose place is taken, an
   }
 });
 
-Deno.test("TakenPlaces.get() answers the stored event in the place of an event", () => {
+Deno.test("TakenPlaces.get() returns the stored event in the place of an event", () => {
   const [stored, other] = [completed(3), signal("x")];
   const taken = new TakenPlaces([stored, other]);
   assertEquals([taken.get(failed(3)), taken.get(signal("x")), taken.get(started(3))], [stored, other, undefined]);

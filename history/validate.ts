@@ -1,7 +1,7 @@
 /**
- * Checks the form of what a store is given: states, batches and events. It reads them and changes nothing.
+ * Checks the form of the states, batches and events that a store receives. It reads them and changes nothing.
  *
- * Whether a batch fits the stored run is a different question: see `history.ts`.
+ * `history.ts` checks whether a batch fits the stored run.
  *
  * @module
  */

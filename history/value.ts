@@ -1,5 +1,5 @@
 /**
- * Values on their way into the history and out of it.
+ * Copies values into the history, and hands them out of it.
  *
  * 1. A value that goes in is copied once and deeply frozen; see `copier.ts`.
  * 2. A value that comes out is shared, because nobody can change it. It is copied again only if it holds something that

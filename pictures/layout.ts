@@ -20,7 +20,7 @@ const MAX_TICKS = 6;
 /** The width for open spans after the last event. */
 const OPEN_WIDTH = 28;
 const MIN_BAR = 3;
-/** Less than what is visible. */
+/** A difference in pixels that is too small to see. */
 const TOLERANCE = 0.01;
 /** The minimum width of a bar with failed attempts. */
 const MIN_DIVIDED_BAR = 8;

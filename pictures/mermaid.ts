@@ -36,7 +36,7 @@ export interface MermaidOptions {
 
 const MAX_STEPS = 100;
 const MAX_TEXT = 60;
-/** Beside the workflow and the outside. All others share one more participant. */
+/** Without the workflow and the outside. Further names share one more participant. */
 const MAX_PARTICIPANTS = 12;
 
 /**
@@ -145,7 +145,7 @@ interface Step {
   readonly height: 1;
 }
 
-/** No name of an activity or a child is like these. */
+/** No activity and no child can have these names. */
 const [WORKFLOW, OUTSIDE] = ["", " "];
 
 function sequenceOf(run: Run): string[] {

@@ -214,7 +214,7 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
   return `<g>${titleText(title)}${rects.join("")}</g>`;
 }
 
-/** The meaning of the looks that occur in the picture. */
+/** The legend: the meaning of each look that the picture uses. */
 function legendOf(rows: readonly Row[]): [look: Look, meaning: string][] {
   const looks = new Set(rows.flatMap(({ bars }) => bars.flatMap(({ parts }) => parts.map(({ look }) => look))));
   const meanings: [Look, string][] = [

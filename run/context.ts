@@ -142,7 +142,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<DeepReadonly<Payload>> {
-    const name = definedName("name", signal, "receive signal");
+    const name = definedName("signal", signal, "receive signal", undefined, "name");
     const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
@@ -189,7 +189,7 @@ export class ReplayContext implements WorkflowContext {
     options: WaitOptions = {},
   ): Promise<DeepReadonly<Payload>> {
     try {
-      const name = definedName("name", signal, "wait for signal");
+      const name = definedName("signal", signal, "wait for signal", undefined, "name");
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
       const { signals } = this.#replay;
       if (timeout === undefined || signals.has(name)) {
@@ -308,7 +308,10 @@ export class ReplayContext implements WorkflowContext {
       id,
       result: () => result,
       signal: async (signal, payload?: unknown) =>
-        void await reach("signal", { name: definedName("name", signal, "signal child workflow"), payload }),
+        void await reach("signal", {
+          name: definedName("signal", signal, "signal child workflow", undefined, "name"),
+          payload,
+        }),
       cancel: async (reason) => void await reach("cancel", reason === undefined ? {} : { reason }),
     };
   }

@@ -1,5 +1,5 @@
 /**
- * Schedules: workflows that start another workflow again and again, at the times that a rule gives. A schedule is itself a
+ * Schedules: workflows that start another workflow repeatedly, at the times that a rule gives. A schedule is itself a
  * workflow. It survives restarts, a signal pauses it, and a query reports its state.
  *
  * A rule is any object with `nextRun(after)`, such as a `Cron` of the package `croner`. {@linkcode every} makes a rule

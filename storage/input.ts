@@ -1,5 +1,5 @@
 /**
- * What callers hand to a store, checked and copied: states and batches.
+ * Checks and copies the states and batches that callers pass to a store.
  *
  * 1. An argument is read once, at the call. What is checked is the copy: a getter can return something else the second time.
  * 2. Values that the store handed out are taken without a copy: nobody could change them.

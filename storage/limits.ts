@@ -1,7 +1,7 @@
 /**
  * The limits of a store: how many workflows, how long a history, and for how long finished workflows are kept.
  *
- * Decides which workflow must go. The store removes it and calls the listeners.
+ * Decides which workflow must be removed. The store removes it and calls the listeners.
  *
  * 1. A running workflow is never removed.
  * 2. There is no timer: an expired workflow is removed by the next call of the store.
@@ -104,7 +104,7 @@ export class Limits {
     throw new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
   }
 
-  /** A finished workflow whose time is over; `undefined` if there is none. */
+  /** A finished workflow that has expired; `undefined` if there is none. */
   expired(entries: Entries): Entry | undefined {
     const oldest = entries.firstFinished;
     if (this.#finishedTtlMs === Infinity || oldest === null) return undefined;

@@ -4,7 +4,7 @@
  * 1. A watch holds the IDs of changed workflows, not their states, so a write costs one lookup in a map. The state is read
  *    when the change is handed out: it is the newest.
  * 2. A workflow that changes again before its change was handed out keeps its place in the queue, so that no workflow waits
- *    for ever. The change says how many changes were skipped.
+ *    forever. The change says how many changes were skipped.
  * 3. A change is handed out in a microtask of its own, so that a writer does not pay for the reading.
  *
  * @module

@@ -55,9 +55,9 @@ export async function assertRejects<E extends Error>(
     result = await call();
   } catch (error) {
     if (error instanceof Class) return error;
-    throw new Error(`Expected ${what} to reject with a ${Class.name}, but it rejected with ${showError(error)}`);
+    throw new Error(`Expected ${what} to reject with ${Class.name}, but it rejected with ${showError(error)}`);
   }
-  throw new Error(`Expected ${what} to reject with a ${Class.name}, but it resolved with ${showValue(result)}`);
+  throw new Error(`Expected ${what} to reject with ${Class.name}, but it resolved with ${showValue(result)}`);
 }
 
 /** Whether two values are deeply equal. */

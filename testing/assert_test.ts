@@ -83,12 +83,12 @@ Deno.test("assertRejects() returns the error, and says what happened instead", a
   await rejects(
     () => assertRejects(() => Promise.resolve([1]), TypeError, "load()"),
     Error,
-    "Expected load() to reject with a TypeError, but it resolved with [1]",
+    "Expected load() to reject with TypeError, but it resolved with [1]",
   );
   await rejects(
     () => assertRejects(() => Promise.reject(error), TypeError, "load()"),
     Error,
-    "Expected load() to reject with a TypeError, but it rejected with RangeError: a",
+    "Expected load() to reject with TypeError, but it rejected with RangeError: a",
   );
 });
 

@@ -60,7 +60,7 @@ export interface TestExecutorOptions<Store extends WorkflowStore = InMemoryStore
    */
   readonly store?: Store | undefined;
   /**
-   * The clock. Pass that of another test executor to run after it, or beside it.
+   * The clock. Pass that of another test executor to run after it, or at the same time.
    *
    * @default {a new VirtualClock, which jumps by itself}
    */

@@ -337,7 +337,7 @@ Deno.test("TestExecutor reports an open run once: as a deadlock, or at its end",
   assertEquals((await atEnd(executor)).split("\n")[1], '  run "b" (order) waits for signal "approval"');
 });
 
-Deno.test("TestExecutor keeps the error of a failed test beside its own", async () => {
+Deno.test("TestExecutor keeps the error of a failed test together with its own", async () => {
   const failing = async () => {
     await using executor = new TestExecutor();
     await executor.execute(order, { id: "a" });
@@ -365,7 +365,7 @@ Deno.test("TestExecutor.use() runs a test, and reports problems at its end unles
   assertEquals(used!.openRuns(), []);
 });
 
-Deno.test("TestExecutor: two of them side by side share nothing", async () => {
+Deno.test("TestExecutor: two that run at the same time share nothing", async () => {
   const send = (text: string) => text;
   const late = async (ctx: Ctx, ms: number) => {
     await ctx.sleep(ms);

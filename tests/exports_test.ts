@@ -5,7 +5,7 @@
  * 2. A folder is private, unless it has a `mod.ts`; then it is a subpath.
  * 3. `mod.ts` names its exports, and each is also an export of another public module.
  * 4. Each exported symbol has a `@category`.
- * 5. The package holds the modules that the entries load, and the papers; nothing else.
+ * 5. The package holds the modules that the entries load, and the documents; nothing else.
  *
  * @module
  */
@@ -98,7 +98,7 @@ Deno.test("exports: each exported symbol has a @category", async () => {
   assertEquals(missing, []);
 });
 
-Deno.test("exports: the package holds the modules that its entries load, and the papers", async () => {
+Deno.test("exports: the package holds the modules that its entries load, and the documents", async () => {
   const modules = new Set<string>();
   for (const entry of entries) {
     const graph = JSON.parse(await deno("info", "--json", "--quiet", entry)) as {

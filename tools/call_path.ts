@@ -1,5 +1,5 @@
 /**
- * Counts the calls inside the core on the way of three things, and prints a table.
+ * Counts the calls inside the core on three paths, and prints a table.
  *
  * `deno run -A tools/call_path.ts [ROOT] [--trace]`, where `ROOT` is a checkout of any version; by default this one.
  *
@@ -42,7 +42,7 @@ interface Fn {
 interface Frame {
   readonly id: number;
   readonly caller: Frame | undefined;
-  /** What runs again when it returns or waits. */
+  /** The call that runs again when this one returns or waits. */
   back: Frame | undefined;
 }
 
@@ -57,15 +57,15 @@ const OUTSIDE = -1;
 
 const root = resolve(Deno.args.find((arg) => !arg.startsWith("--")) ?? `${import.meta.dirname}/..`);
 const trace = Deno.args.includes("--trace");
-const parser: string = ["npm:acorn", "8.15.0"].join("@"); // not to be fetched by whoever checks types
+const parser: string = ["npm:acorn", "8.15.0"].join("@"); // computed, so that a type check does not fetch it
 const { parse } = await import(parser);
 
 const fns: Fn[] = [];
-/** What runs: the innermost call. */
+/** The innermost call that runs. */
 let current: Frame | undefined;
 /** The calls since the path has begun, until it ends. */
 let path: Frame[] | undefined;
-/** Those of the last path that has ended. */
+/** The calls of the last path that has ended. */
 let counted: Frame[] = [];
 
 const probe = {
@@ -126,7 +126,7 @@ function instrument(source: string): string {
       if (node.body.type !== "BlockStatement") {
         begins.push({ at: source.lastIndexOf("=>", node.body.start) + 2, text: `{${enter}return (` });
         ends.push({ at: node.end, text: `)${leave}}` });
-      } else if (!node.generator) { // those run in pieces, and are on none of the ways
+      } else if (!node.generator) { // a generator runs in parts, and is on none of the paths
         begins.push({ at: node.body.start + 1, text: enter });
         ends.push({ at: node.end - 1, text: leave });
       }
@@ -145,7 +145,7 @@ function instrument(source: string): string {
   }
   visit(parse(source, { ecmaVersion: "latest", sourceType: "module" }));
 
-  // Where several are at one place: the ends come first, those of inner functions before those of outer ones.
+  // At one place the ends come first, those of inner functions before those of outer ones.
   let code = "const { __probe } = globalThis;\n";
   let done = 0;
   for (const { at, text } of [...ends.reverse(), ...begins].sort((a, b) => a.at - b.at)) {
@@ -164,7 +164,7 @@ async function newExecutor(): Promise<Any> {
   return new Executor({ store: new InMemoryStore() });
 }
 
-/** Begins a path, once nothing goes on from before. */
+/** Begins a path once earlier work has ended. */
 async function begin(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
   path = [];
@@ -209,7 +209,7 @@ async function signalTwice(payload: unknown): Promise<void> {
 }
 
 async function oneActivity(ctx: Any, n: number): Promise<number> {
-  const frame = probe.enter(OUTSIDE); // the core calls this code, which is none of it
+  const frame = probe.enter(OUTSIDE); // the core calls this code, which is not part of the core
   const promise = ctx.executeActivity((n: number) => n + 1, n);
   probe.leave(frame);
   return await promise;
@@ -221,7 +221,7 @@ const scenarios: Record<string, () => Promise<void>> = {
   "(c) execute, an activity, its result": () => executeTwice(oneActivity, 1),
 };
 
-/** Who called, of those that count. */
+/** The nearest caller that counts. */
 function callerOf({ caller }: Frame): Fn | undefined {
   while (caller !== undefined && caller.id !== OUTSIDE && !fns[caller.id].counts) caller = caller.caller;
   return caller && fns[caller.id];

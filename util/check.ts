@@ -136,11 +136,25 @@ export function checkInteger(name: string, value: unknown, min: number, action: 
   }
 }
 
-/** The name that is meant by a string or by a definition. */
-export function definedName(what: string, definition: unknown, action: string, subject?: unknown): string {
-  const name = typeof definition === "object" && definition !== null
-    ? (definition as { readonly name: unknown }).name
-    : definition;
-  checkText(what, name, action, subject);
-  return name as string;
+/**
+ * Checks for a name, or for a definition of the right kind, and returns the name.
+ *
+ * @param kind The kind of definition, as in `defineSignal`.
+ * @param what What the argument is called.
+ */
+export function definedName(
+  kind: "signal" | "query" | "update",
+  definition: unknown,
+  action: string,
+  subject?: unknown,
+  what: string = kind,
+): string {
+  if (typeof definition !== "object" || definition === null) {
+    checkText(what, definition, action, subject);
+    return definition as string;
+  }
+  const { kind: given, name } = definition as { readonly kind?: unknown; readonly name?: unknown };
+  if (given === kind) return name as string;
+  const maker = `define${kind[0].toUpperCase()}${kind.slice(1)}()`;
+  throw invalid(what, definition, `a name, or a definition made by ${maker}`, action, subject);
 }

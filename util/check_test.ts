@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkOptions } from "./check.ts";
+import { checkOptions, definedName } from "./check.ts";
 
 const known = { id: true, input: true, retry: true, timeoutMs: true } as const;
 const refusal = (options: unknown) =>
@@ -27,4 +27,25 @@ Deno.test("checkOptions() lists the options when none is like the given name", (
 
 Deno.test("checkOptions() refuses a value that is no object", () => {
   assertEquals(refusal("x"), 'Cannot execute workflow "a": "options" must be an object, got "x"');
+});
+
+Deno.test("definedName() returns a name, or that of a definition of the kind", () => {
+  assertEquals(definedName("signal", "go", "signal workflow"), "go");
+  assertEquals(definedName("signal", { kind: "signal", name: "go" }, "signal workflow"), "go");
+});
+
+Deno.test("definedName() refuses a definition of another kind, and an object that is no definition", () => {
+  const message = (given: unknown) =>
+    assertThrows(() => definedName("signal", given, "signal workflow", "a"), TypeError).message;
+  const rule = 'Cannot signal workflow "a": "signal" must be';
+  assertEquals(
+    message({ kind: "query", name: "go" }),
+    `${rule} a name, or a definition made by defineSignal(), got an Object`,
+  );
+  assertEquals(
+    message({ name: "go", payload: 1 }),
+    `${rule} a name, or a definition made by defineSignal(), got an Object`,
+  );
+  assertEquals(message(""), `${rule} a non-empty string, got ""`);
+  assertEquals(message(null), `${rule} a non-empty string, got null`);
 });

@@ -1,6 +1,6 @@
 /**
- * What can go wrong in a simulated world, and who decides it: the border between the world, which carries faults out, and
- * `crashTest()` and `simulate()`, which choose them.
+ * The faults of a simulated world. `crashTest()` and `simulate()` decide them through the interface `FaultPlan`; the world
+ * carries them out.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * One process of a simulated world: an executor, its access to the store, and its death.
  *
- * The process stands between its executor and the real store and activities, and carries out the faults that the plan
- * decides. It does not decide anything itself.
+ * The process wraps the store and the activities of its executor, and carries out the faults that the plan decides. It
+ * decides nothing itself.
  *
  * 1. A dead process writes nothing, reads nothing, begins no activity, and none of its timers fires.
  * 2. Every stored event is in the journal, whether the process got the store's answer or not.

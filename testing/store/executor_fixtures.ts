@@ -1,5 +1,5 @@
 /**
- * What the cases of executors on a store use.
+ * Fixtures for the cases of executors on a store.
  *
  * @module
  */

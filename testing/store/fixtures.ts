@@ -1,5 +1,5 @@
 /**
- * What all cases of the store contract use: the type of a case, sample events and states, and functions that write them.
+ * Fixtures for all cases of the store contract: the type of a case, sample events and states, and functions that write them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What one executor needs of its store: a run is stored as it happens, and another executor can resume it.
+ * The contract of a store under one executor: a run is stored as it happens, and another executor can resume it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What several executors need of a shared store: one of several writers succeeds, and the others notice.
+ * The contract of a store that several executors share: one of several writers succeeds, and the others notice.
  *
  * @module
  */

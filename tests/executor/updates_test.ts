@@ -329,7 +329,10 @@ Deno.test("Executor.query() and update() refuse bad arguments at the call", asyn
     [() => executor.query("", "x"), 'Cannot query workflow: "id" must be a non-empty string, got ""'],
     [() => executor.query("a", 7 as never), 'Cannot query workflow "a": "query" must be a non-empty string, got 7'],
     [() => executor.query("a", "x", () => {}), 'Cannot store args[0] of query "x": a function cannot be stored'],
-    [() => executor.update("a", {} as never), '"update" must be a non-empty string, got undefined'],
+    [
+      () => executor.update("a", {} as never),
+      '"update" must be a name, or a definition made by defineUpdate(), got an Object',
+    ],
     [() => executor.update("a", "x", Symbol("s")), 'Cannot store input of update "x": Symbol(s) cannot be stored'],
     [() => executor.update("a", "x", 1, { updateId: "" }), '"updateId" must be a non-empty string, got ""'],
   ];

@@ -354,7 +354,7 @@ Deno.test("InMemoryStore.walk() hands out at most `limit` workflows, and no more
 Deno.test("InMemoryStore.walk() holds no lock between its steps, nor after a break", async () => {
   const store = await storeOf("a", "b", "c");
   for await (const { workflowId } of store.walk()) {
-    await store.update(workflowId, (state) => ({ ...state!, input: 1 })); // would wait for ever
+    await store.update(workflowId, (state) => ({ ...state!, input: 1 })); // would wait forever
     if (workflowId === "b") break;
   }
   store.delete("a");

@@ -96,7 +96,7 @@ export function textOf(history: readonly WorkflowEvent[]): string {
 }
 
 /**
- * Plays a scene to its end.
+ * Runs a scene to its end.
  *
  * @param scene The scene, or a function that returns it for an executor, given the number of executors before it.
  * @param stopOf Where an executor is stopped, given the same number; `undefined` for nowhere.
@@ -124,7 +124,7 @@ export async function play(
   }
 }
 
-/** Plays a scene to its end after the first `length` events of a run; a negative length omits events at the end. */
+/** Runs a scene to its end after the first `length` events of a run; a negative length omits events at the end. */
 export function playFrom(scene: Scene, { runId, history }: WorkflowState, length: number): Promise<Ended> {
   return play(scene, undefined, { runId, history: history.slice(0, length) });
 }
