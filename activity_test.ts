@@ -13,7 +13,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, ofType, settle, setUp, typesOf } from "./tests/support/testing.ts";
+import { gate, ofType, settle, setUp, typesOf } from "./tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -10,7 +10,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { systemRandom } from "./clock.ts";
-import { gate, settle, setUp } from "./tests/support/testing.ts";
+import { gate, settle, setUp } from "./tests/support/executors.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

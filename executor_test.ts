@@ -20,7 +20,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 
-import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "./tests/support/testing.ts";
+import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "./tests/support/executors.ts";
 
 Deno.test("Executor.execute() runs the quick start", async () => {
   const store = new InMemoryStore();

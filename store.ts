@@ -48,10 +48,10 @@ import {
 } from "./history/history.ts";
 import { Entries } from "./storage/entries.ts";
 import { Entry } from "./storage/entry.ts";
-import { type Draft, toBatch, toDraft } from "./storage/input.ts";
+import { type Draft, toBatch, toDraft } from "./storage/arguments.ts";
 import { type InMemoryStoreOptions, Limits } from "./storage/limits.ts";
 import { Listeners } from "./storage/listeners.ts";
-import { type PageOptions, toPage, toQuery } from "./storage/query.ts";
+import { type PageOptions, toPage, toQuery } from "./storage/filter.ts";
 import { readSnapshot, writeSnapshot } from "./storage/snapshot.ts";
 import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./storage/watch.ts";
 import { checkFunction, checkText, invalid } from "./util/check.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { InMemoryStore, VirtualClock, type WorkflowFilter, type WorkflowStateInit } from "@rockpool/workflow";
-import { gate, settle } from "./tests/support/testing.ts";
+import { gate, settle } from "./tests/support/executors.ts";
 
 const known = "running, completed, failed, canceled";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type Executor, InMemoryStore, NonRetryableError } from "@rockpool/workflow";
-import { gate, settle, setUp, typesOf } from "../tests/support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../tests/support/executors.ts";
 import type { Address, Order } from "./order.ts";
 import {
   type Approval,

@@ -10,7 +10,7 @@
  */
 
 import { grouped, showError } from "../util/show_value.ts";
-import { isSpan, labelOf, type Mark, type Point, type Run, type Span } from "./spans.ts";
+import { isSpan, labelOf, type Mark, type Point, type ReadRun, type Span } from "./spans.ts";
 import { formatDuration, formatSince, plural } from "./text.ts";
 
 /** The last row is for everything that has no row of its own. */
@@ -82,7 +82,7 @@ interface Group {
 }
 
 /** Lays out a run between two positions of the horizontal axis. */
-export function layOut(run: Run, axis: "time" | "events" | undefined, left: number, right: number): Layout {
+export function layOut(run: ReadRun, axis: "time" | "events" | undefined, left: number, right: number): Layout {
   const byTime = axis === undefined ? run.to > run.from : axis === "time";
   const end = run.status === "running" ? right - OPEN_WIDTH : right;
   const x = ({ at, index }: Point): number => {
@@ -111,7 +111,7 @@ export function layOut(run: Run, axis: "time" | "events" | undefined, left: numb
 }
 
 /** The content of each row, in the order in which the rows begin. */
-function groupsOf({ things }: Run): Group[] {
+function groupsOf({ things }: ReadRun): Group[] {
   const groups = new Map<string, Group>();
   for (const thing of things) {
     const label = labelOf(thing);
@@ -143,7 +143,7 @@ function lanesOf(spans: readonly Span[], most: number, byTime: boolean): Span[][
 }
 
 /** The bars of a lane from left to right. */
-function barsOf(spans: readonly Span[], lane: number, run: Run, x: (point: Point) => number, right: number): Bar[] {
+function barsOf(spans: readonly Span[], lane: number, run: ReadRun, x: (point: Point) => number, right: number): Bar[] {
   const clusters: { from: number; to: number; spans: Span[] }[] = [];
   for (const span of spans) {
     const from = Math.min(x(span.from), right - MIN_BAR);
@@ -198,7 +198,7 @@ function mergedParts(spans: readonly Span[], from: number, to: number): Part[] {
   return [{ from, to: middle, look: "failed" }, { from: middle, to, look: look === "failed" ? "done" : look }];
 }
 
-function spotsOf(marks: readonly Mark[], run: Run, x: (point: Point) => number): Spot[] {
+function spotsOf(marks: readonly Mark[], run: ReadRun, x: (point: Point) => number): Spot[] {
   const clusters: { x: number; marks: Mark[] }[] = [];
   for (const mark of marks) {
     const at = x(mark.from);
@@ -210,7 +210,7 @@ function spotsOf(marks: readonly Mark[], run: Run, x: (point: Point) => number):
 }
 
 /** The text of the tooltip. */
-function titleOf(things: readonly (Span | Mark)[], run: Run): string {
+function titleOf(things: readonly (Span | Mark)[], run: ReadRun): string {
   const [first] = things;
   const label = labelOf(first);
   const since = formatSince(first.from.at - run.startedAt);
@@ -271,7 +271,7 @@ function stepOf(range: number, steps: readonly number[], unit: number): number {
   return power * ([1, 2, 5].find((factor) => power * factor >= wanted) ?? 10);
 }
 
-function timeTicks({ from, to, startedAt }: Run, x: (point: Point) => number): { x: number; label: string }[] {
+function timeTicks({ from, to, startedAt }: ReadRun, x: (point: Point) => number): { x: number; label: string }[] {
   if (!(to > from)) return [];
   const step = stepOf(to - from, STEPS, DAY);
   const first = Math.ceil((from - startedAt) / step);
@@ -283,7 +283,7 @@ function timeTicks({ from, to, startedAt }: Run, x: (point: Point) => number): {
   });
 }
 
-function eventTicks({ history }: Run, x: (point: Point) => number): { x: number; label: string }[] {
+function eventTicks({ history }: ReadRun, x: (point: Point) => number): { x: number; label: string }[] {
   if (history.length === 0) return [];
   const step = Math.ceil(stepOf(history.length, [], 1));
   return Array.from({ length: Math.floor((history.length - 1) / step) + 1 }, (_, i) => {

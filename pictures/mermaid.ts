@@ -18,8 +18,8 @@ import {
   labelOf,
   type Mark,
   type PicturedRun,
+  type ReadRun,
   readRun,
-  type Run,
   type Span,
 } from "./spans.ts";
 import { cellsOf, fit, formatDuration, nameOf } from "./text.ts";
@@ -88,7 +88,7 @@ interface Task {
   readonly height: 1;
 }
 
-function ganttOf(run: Run): string[] {
+function ganttOf(run: ReadRun): string[] {
   const offset = Math.min(0, run.from); // Mermaid has no times below 0
   const tasks = run.things.flatMap(tasksOf);
   const taskText = ({ label, tag, from, to }: Task): string => {
@@ -148,7 +148,7 @@ interface Step {
 /** No activity and no child can have these names. */
 const [WORKFLOW, OUTSIDE] = ["", " "];
 
-function sequenceOf(run: Run): string[] {
+function sequenceOf(run: ReadRun): string[] {
   const steps = run.history.flatMap((_, index) => stepsOf(run, index));
   const ids = new Map([[WORKFLOW, "w"], [OUTSIDE, "o"]]);
   const participants = [`  participant w as ${safe(`${run.name} ${run.id}`)}`];
@@ -176,7 +176,7 @@ function sequenceOf(run: Run): string[] {
   return ["sequenceDiagram", ...participants, ...lines, `  Note over w: ${safe(describeStatus(run))}`];
 }
 
-function stepsOf({ history, owners }: Run, index: number): Step[] {
+function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
   const event = history[index];
   const owner = owners[index];
   const name = owner?.name ?? "?";

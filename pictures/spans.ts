@@ -36,7 +36,7 @@ export interface Attempt {
 
 export type SpanKind = "delay" | "activity" | "timer" | "child" | "update" | "compensation";
 export type MarkKind = "signal" | "effect" | "patch" | "cancel";
-export type Outcome = "done" | "failed" | "open" | "left";
+export type SpanOutcome = "done" | "failed" | "open" | "left";
 
 /** Something that took time. */
 export interface Span {
@@ -46,7 +46,7 @@ export interface Span {
   readonly from: Point;
   /** The end; without an end of its own, the end of the run. */
   to: Point;
-  outcome: Outcome;
+  outcome: SpanOutcome;
   /** The attempts of an activity; empty for all other kinds. */
   readonly attempts: Attempt[];
   error: ErrorRecord | undefined;
@@ -62,7 +62,7 @@ export interface Mark {
 }
 
 /** What was read from a history. */
-export interface Run {
+export interface ReadRun {
   readonly name: string;
   readonly id: string;
   readonly status: WorkflowState["status"];
@@ -103,7 +103,7 @@ export function labelOf({ kind, name }: Span | Mark): string {
 }
 
 /** Reads a history, in time that is linear in its length. */
-export function readRun({ workflowId, workflowName, status, history }: PicturedRun): Run {
+export function readRun({ workflowId, workflowName, status, history }: PicturedRun): ReadRun {
   const things: (Span | Mark)[] = [];
   const owners: (Span | Mark | undefined)[] = [];
   const commands = new Map<number | string, Span>();
@@ -250,7 +250,7 @@ const SHARES = ["activities", "children", "retry delays", "start delay", "timers
  *
  * @returns The shares above 0, the longest first.
  */
-export function sharesOf({ things, from, to }: Run): Share[] {
+export function sharesOf({ things, from, to }: ReadRun): Share[] {
   const steps: [at: number, share: number, by: 1 | -1][] = [];
   const add = (share: number, from: number, to: number) => {
     if (to > from) steps.push([from, share, 1], [to, share, -1]);
@@ -283,7 +283,7 @@ export function sharesOf({ things, from, to }: Run): Share[] {
 }
 
 /** Describes the status of a run: `completed in 30 d 20 min`. */
-export function describeStatus({ status, from, to, history }: Run): string {
+export function describeStatus({ status, from, to, history }: ReadRun): string {
   if (history.length === 0) return status;
   return `${status} ${status === "running" ? "for" : status === "completed" ? "in" : "after"} ${
     formatDuration(to - from)

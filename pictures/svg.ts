@@ -12,7 +12,7 @@
 
 import { checkChoice, checkOptions } from "../util/check.ts";
 import { printable, showError } from "../util/show_value.ts";
-import { describeStatus, type PicturedRun, readRun, type Run, type Share, sharesOf } from "./spans.ts";
+import { describeStatus, type PicturedRun, type ReadRun, readRun, type Share, sharesOf } from "./spans.ts";
 import { type Bar, layOut, type Look, type Row } from "./layout.ts";
 import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
 
@@ -137,7 +137,7 @@ export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
   ].join("\n");
 }
 
-function headOf(run: Run): string[] {
+function headOf(run: ReadRun): string[] {
   const width = WIDTH - 2 * MARGIN;
   const status = describeStatus(run) + (run.error ? `: ${showError(run.error)}` : "");
   const facts = `${plural(run.history.length, "event")}, ID ${run.id}`;
@@ -150,7 +150,7 @@ function headOf(run: Run): string[] {
 }
 
 /** A bar that is divided into the shares of the time, and the names of the shares below it. */
-function sharesText(shares: readonly Share[], { from, to }: Run): string[] {
+function sharesText(shares: readonly Share[], { from, to }: ReadRun): string[] {
   const width = WIDTH - 2 * MARGIN;
   const total = to - from;
   let x = MARGIN;

@@ -17,8 +17,8 @@ import {
   isSpan,
   type Mark,
   type PicturedRun,
+  type ReadRun,
   readRun,
-  type Run,
   sharesOf,
   type Span,
 } from "./spans.ts";
@@ -150,7 +150,7 @@ export function formatTimeline(run: PicturedRun, options: TimelineOptions = {}):
   return [fit(`${shortName} "${shortId}" ${status}`, WIDTH), ...body, ...tail].join("\n");
 }
 
-function rowsOf(run: Run, marks: readonly TimelineMark[]): Row[] {
+function rowsOf(run: ReadRun, marks: readonly TimelineMark[]): Row[] {
   const rows: Row[] = [];
   const since = (at: number) => formatSince(at - run.startedAt);
   const addMarks = (isHere: (after: number) => boolean) => {
@@ -268,7 +268,7 @@ function describeGap(rows: readonly Row[]): string {
   }`;
 }
 
-function summaryOf(run: Run): string {
+function summaryOf(run: ReadRun): string {
   const shares = sharesOf(run).map(({ what, ms, percent }) =>
     `${what} ${formatDuration(ms)}${percent === "" ? "" : ` (${percent})`}`
   );

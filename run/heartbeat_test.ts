@@ -10,7 +10,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/support/testing.ts";
+import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

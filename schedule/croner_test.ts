@@ -10,7 +10,7 @@
 import { assertEquals } from "@std/assert";
 import type { WorkflowContext } from "@rockpool/workflow";
 import { type Occurrence, schedule, type ScheduleRule } from "@rockpool/workflow/schedule";
-import { setUp } from "../tests/support/testing.ts";
+import { setUp } from "../tests/support/executors.ts";
 
 type CronClass = new (pattern: string, options: { timezone: string }) => ScheduleRule;
 

@@ -21,7 +21,7 @@ import {
   triggerSchedule,
 } from "@rockpool/workflow/schedule";
 import { crashTest, seeded } from "@rockpool/workflow/testing";
-import { settle, setUp } from "../tests/support/testing.ts";
+import { settle, setUp } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -12,7 +12,7 @@
 import type { WorkflowEvent, WorkflowStatus } from "../types.ts";
 import { BitSet } from "../util/bit_set.ts";
 import { Entry } from "./entry.ts";
-import type { Query } from "./query.ts";
+import type { Query } from "./filter.ts";
 import type { StoredWorkflow } from "./snapshot.ts";
 
 export class Entries {

@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { activity, type ActivityContext, type WorkflowContext } from "@rockpool/workflow";
 import { attempts, fails, type Fake, replace, TestExecutor } from "@rockpool/workflow/testing";
-import { gate, settle } from "../tests/support/testing.ts";
+import { gate, settle } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -11,7 +11,7 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { FaultyStore, type FaultyStoreOptions, type StoreFault } from "@rockpool/workflow/testing";
-import { withoutSubscribe } from "../tests/support/testing.ts";
+import { withoutSubscribe } from "../tests/support/executors.ts";
 
 const batch: AppendBatch = {
   workflowId: "a",

@@ -43,7 +43,7 @@ import { checkFunction, checkObject, checkOptions, checkText, invalid } from "..
 import { show } from "../util/show.ts";
 import { showError, showValue } from "../util/show_value.ts";
 import { equals } from "./assert.ts";
-import { withoutStack, withoutStacks } from "./compare.ts";
+import { withoutStack, withoutStacks } from "./compare_histories.ts";
 
 const FORMAT = "rockpool-history";
 /** Increases when older releases can no longer read the texts of this one. */

@@ -3,7 +3,7 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
-import { macrotasks, setUp } from "../tests/support/testing.ts";
+import { macrotasks, setUp } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -11,7 +11,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { DeadlockError, fails, FaultyStore, replace, TestExecutor } from "@rockpool/workflow/testing";
-import { gate, settle } from "../tests/support/testing.ts";
+import { gate, settle } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Slots, type Ticket } from "./slots.ts";
 import { seeded } from "@rockpool/workflow/testing";
-import { macrotasks } from "../tests/support/testing.ts";
+import { macrotasks } from "../tests/support/executors.ts";
 
 const nobody = () => {};
 

@@ -40,7 +40,7 @@ import { checkFunction, checkInteger, checkOptions } from "../../util/check.ts";
 import { show, showPath } from "../../util/show.ts";
 import { checkReplacements, complaintOf } from "../activity_recorder.ts";
 import { differ } from "../assert.ts";
-import { differences } from "../compare.ts";
+import { differences } from "../compare_histories.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { replay } from "../replays.ts";
 import { seeded } from "../seeded.ts";

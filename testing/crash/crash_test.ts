@@ -20,7 +20,7 @@ import {
   type WorkflowFilter,
 } from "@rockpool/workflow";
 import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
-import { macrotasks } from "../../tests/support/testing.ts";
+import { macrotasks } from "../../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 

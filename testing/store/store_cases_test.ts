@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows, fail } from "@std/assert";
 import { InMemoryStore, VirtualClock, type WorkflowStore } from "@rockpool/workflow";
 import { FaultyStore, storeCases, type StoreCasesOptions, testStore } from "@rockpool/workflow/testing";
-import { withoutSubscribe } from "../../tests/support/testing.ts";
+import { withoutSubscribe } from "../../tests/support/executors.ts";
 
 const reopen = async (store: WorkflowStore) => InMemoryStore.restore(await (store as InMemoryStore).snapshot());
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ActivityContext, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate, macrotasks, ofType, settle, setUp } from "../support/testing.ts";
+import { gate, macrotasks, ofType, settle, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -11,7 +11,7 @@ import {
 } from "@rockpool/workflow";
 import type { AnyWorkflow } from "@rockpool/workflow/options";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -10,7 +10,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 

@@ -11,7 +11,7 @@ import {
 } from "@rockpool/workflow";
 import { type CrashRun, crashTest, type CrashTestOptions } from "@rockpool/workflow/testing";
 import { play } from "../support/restarts.ts";
-import { setUp } from "../support/testing.ts";
+import { setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -12,7 +12,7 @@ import {
   type WorkflowEvent,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 type Ctx<Input = never> = WorkflowContext<Input>;
 

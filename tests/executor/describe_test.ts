@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
-import { settle, setUp } from "../support/testing.ts";
+import { settle, setUp } from "../support/executors.ts";
 
 Deno.test("Executor.describe() describes a running workflow and its waits", async () => {
   const { executor, store, clock } = setUp();

@@ -12,7 +12,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+import { countingSubscriptions, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { NonDeterminismError, type WorkflowContext } from "@rockpool/workflow";
-import { macrotasks, setUp, typesOf } from "../support/testing.ts";
+import { macrotasks, setUp, typesOf } from "../support/executors.ts";
 
 const charge = () => "charged";
 

@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { defineQuery, defineSignal, defineUpdate, Executor, WorkflowError } from "@rockpool/workflow";
 import type { WorkflowContext, WorkflowHandle } from "@rockpool/workflow";
-import { settle, setUp } from "../support/testing.ts";
+import { settle, setUp } from "../support/executors.ts";
 
 const add = defineSignal<number>("add");
 const total = defineQuery<number, [factor: number]>("total");

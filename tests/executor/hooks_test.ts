@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { Executor, type Hooks, type RunInfo, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { hookNames } from "../../hooks.ts";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp } from "../support/testing.ts";
+import { settle, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

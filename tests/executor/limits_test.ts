@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type WorkflowContext, WorkflowError, type WorkflowHandle } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 const codeOf = async (call: Promise<unknown>) => (await assertRejects(() => call, WorkflowError)).code;
 

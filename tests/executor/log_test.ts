@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { Executor, type WorkflowContext, type WorkflowLogger } from "@rockpool/workflow";
-import { settle, setUp } from "../support/testing.ts";
+import { settle, setUp } from "../support/executors.ts";
 
 function recordingLogger(): { logger: WorkflowLogger; written: unknown[][] } {
   const written: unknown[][] = [];

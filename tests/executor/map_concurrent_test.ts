@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type WorkflowContext } from "@rockpool/workflow";
 import { crashTest } from "@rockpool/workflow/testing";
 import { play } from "../support/restarts.ts";
-import { setUp } from "../support/testing.ts";
+import { setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

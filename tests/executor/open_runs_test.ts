@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Executor, Wait, WorkflowContext } from "@rockpool/workflow";
-import { gate, settle, setUp } from "../support/testing.ts";
+import { gate, settle, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

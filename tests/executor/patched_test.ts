@@ -10,7 +10,7 @@ import {
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { assertSame, play, playFrom, type Scene, type Stop } from "../support/restarts.ts";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -10,7 +10,7 @@ import { VirtualClock } from "@rockpool/workflow";
 import { randomDeliveries, randomProgram, randomStep, type Step } from "../support/random_workflow.ts";
 import { assertSame, outcomeOf, play, playFrom, type Scene, type Stop } from "../support/restarts.ts";
 import { FaultyStore, seeded } from "@rockpool/workflow/testing";
-import { settle, setUp } from "../support/testing.ts";
+import { settle, setUp } from "../support/executors.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
 /** How many random workflows are stopped, and the seed of the first one. Change these for a longer run. */

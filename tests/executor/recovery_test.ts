@@ -22,7 +22,7 @@ import {
   setUp,
   typesOf,
   withoutSubscribe,
-} from "../support/testing.ts";
+} from "../support/executors.ts";
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts

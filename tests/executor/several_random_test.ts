@@ -23,7 +23,7 @@ import {
 import { FaultyStore, seeded } from "@rockpool/workflow/testing";
 import { gotten, randomEntity, randomEntityProgram, take } from "../support/random_entity.ts";
 import { outcomeOf, playFrom } from "../support/restarts.ts";
-import { macrotasks, settle } from "../support/testing.ts";
+import { macrotasks, settle } from "../support/executors.ts";
 import { assertWellFormed } from "../support/well_formed.ts";
 
 /** How many random scenarios, and the seed of the first one. Change these for a longer run. */

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
 import { crashTest } from "@rockpool/workflow/testing";
 import { play, playFrom } from "../support/restarts.ts";
-import { settle, setUp, typesOf } from "../support/testing.ts";
+import { settle, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, type Executor, type WorkflowContext } from "@rockpool/workflow";
-import { gate, settle, setUp } from "../support/testing.ts";
+import { gate, settle, setUp } from "../support/executors.ts";
 
 const send = async (executor: Executor, ...payloads: unknown[]) => {
   for (const payload of payloads) await executor.signal("a", "s", payload);

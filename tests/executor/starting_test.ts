@@ -12,7 +12,7 @@ import {
   type WorkflowHandle,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, typesOf } from "../support/testing.ts";
+import { settle, setUp, typesOf } from "../support/executors.ts";
 
 /** Answers its input and the payload of a signal. */
 const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;

@@ -10,7 +10,7 @@ import {
   type WorkflowHandle,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 const forever = (ctx: WorkflowContext) => ctx.waitForSignal("never");
 

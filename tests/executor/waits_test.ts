@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, typesOf } from "../support/testing.ts";
+import { settle, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { InMemoryStore, type WorkflowEvent } from "@rockpool/workflow";
 import { FrozenBatch } from "../../history/history.ts";
-import { gate } from "../support/testing.ts";
+import { gate } from "../support/executors.ts";
 
 const started: WorkflowEvent = Object.freeze({ type: "workflow_started", at: 0, workflowName: "w" });
 const fired: WorkflowEvent = Object.freeze({ type: "timer_fired", at: 1, seq: 0 });

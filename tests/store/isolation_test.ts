@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { InMemoryStore, type WorkflowEvent, type WorkflowStateInit } from "@rockpool/workflow";
-import { gate } from "../support/testing.ts";
+import { gate } from "../support/executors.ts";
 
 // deno-lint-ignore no-explicit-any
 type Anything = any;

@@ -11,7 +11,7 @@ import {
   type WorkflowEvent,
   type WorkflowStatus,
 } from "@rockpool/workflow";
-import { setUp, typesOf } from "../support/testing.ts";
+import { setUp, typesOf } from "../support/executors.ts";
 
 const save = (store: InMemoryStore, status: WorkflowStatus, ...ids: string[]) =>
   Promise.all(ids.map((workflowId) => store.save({ workflowId, status })));

@@ -10,7 +10,7 @@ import {
   type WorkflowStatus,
 } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate } from "../support/testing.ts";
+import { gate } from "../support/executors.ts";
 
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "w" };
 

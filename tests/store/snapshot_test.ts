@@ -10,7 +10,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate, settle, setUp } from "../support/testing.ts";
+import { gate, settle, setUp } from "../support/executors.ts";
 
 /** Saves workflows. The first letter of an ID determines the status: r, c, f or x (canceled). */
 async function saveAll(store: InMemoryStore, ...ids: string[]): Promise<void> {

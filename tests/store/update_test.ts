@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { InMemoryStore, WorkflowError, type WorkflowState, type WorkflowStateInit } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate, settle } from "../support/testing.ts";
+import { gate, settle } from "../support/executors.ts";
 
 /** The stored number plus one. */
 const increment = (state: WorkflowState | null): WorkflowStateInit => ({

@@ -11,7 +11,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { seeded } from "@rockpool/workflow/testing";
-import { gate, settle } from "../support/testing.ts";
+import { gate, settle } from "../support/executors.ts";
 
 const save = (store: InMemoryStore, workflowId: string, input?: unknown) =>
   store.save({ workflowId, status: "running", input });

@@ -9,7 +9,7 @@
 
 import { type ActivityContext, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 import { type Delivery, noting } from "./restarts.ts";
-import { settle } from "./testing.ts";
+import { settle } from "./executors.ts";
 
 /** A step of a workflow. `gapMs` is how long it sleeps after a wait that can end together with others. */
 export type Step =

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "./support/executors.ts";
 
 type Ctx = WorkflowContext;
 

@@ -22,7 +22,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, settle, setUp, typesOf } from "../support/testing.ts";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 Deno.test("basics: a store needs no configuration", async () => {
   assertEquals(await new InMemoryStore().list(), []);
