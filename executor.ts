@@ -218,7 +218,7 @@ export class Executor {
   }
 
   /**
-   * Asks a workflow that is live here to do something, and answers its result. The input is validated before anything is
+   * Asks a workflow that is live here to do something, and returns its result. The input is validated before anything is
    * stored. The answer is stored before it is returned.
    *
    * @param id The workflow's ID.
@@ -294,7 +294,7 @@ export class Executor {
   }
 
   /**
-   * Answers a handle to the run that is stored under an ID, of this process or an earlier one.
+   * Returns a handle to the run that is stored under an ID, of this process or an earlier one.
    *
    * @param id The workflow's ID.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow.
@@ -331,7 +331,7 @@ export class Executor {
   /**
    * Closes the executor: nothing is started or sent any more, and no workflow code runs. Live runs stay as they are stored,
    * for `recover()`. Their handles reject with code `closed`, and the signals of their activities are aborted, once the
-   * activities had the time that `drainMs` gives them. A further call answers what the first call answers.
+   * activities had the time that `drainMs` gives them. A further call returns what the first call returns.
    *
    * @param options How long to wait for activities.
    * @returns When no event is on its way into the store any more.

@@ -58,9 +58,9 @@ class Work {
   totalTimer: Timer | undefined = undefined;
   retryTimer: Timer | undefined = undefined;
   heartbeat: Heartbeat | undefined = undefined;
-  /** The place in the line for a slot. */
+  /** The place in the queue for a slot. */
   ticket: Ticket | undefined = undefined;
-  onIdle: (() => void) | undefined = undefined;
+  onDrained: (() => void) | undefined = undefined;
 
   constructor(run: ActivityRun, attempts: number, lastFailure: ErrorRecord | undefined) {
     this.run = run;
@@ -174,7 +174,7 @@ export class ActivityCommand extends Command {
     work.done = true;
     work.run.environment.timing.timers.clear(work.retryTimer);
     work.ticket?.cancel();
-    return work.attempt === undefined ? undefined : new Promise((resolve) => work.onIdle = resolve);
+    return work.attempt === undefined ? undefined : new Promise((resolve) => work.onDrained = resolve);
   }
 
   override wait(now: number): Wait {
@@ -276,8 +276,8 @@ export class ActivityCommand extends Command {
     let result: unknown;
     try {
       result = this.#toStored(value, "result of activity");
-    } catch (refusal) {
-      return this.#fail(refusal); // the next attempt would answer the same
+    } catch (error) {
+      return this.#fail(error); // the next attempt would return the same
     }
     this.#finish();
     const { seq } = this;
@@ -370,7 +370,7 @@ export class ActivityCommand extends Command {
     work.attempt = undefined;
     slots?.release();
     if (!this.#internal) turns.endActivity();
-    work.onIdle?.();
+    work.onDrained?.();
     if (abortReason !== undefined) attempt.abort(abortReason);
   }
 

@@ -32,7 +32,7 @@ export interface Children {
   start(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Child>;
   /** Whether a workflow is live here. Then its parent is notified of its end by `childEnded()`. */
   isLive(id: string): boolean;
-  /** Ends a child by its policy, when its parent's run is over or its wait was cancelled. */
+  /** Ends a child by its policy, when its parent's run has ended or its wait was cancelled. */
   close(parent: RunInfo, event: ChildStartedEvent): void;
 }
 
@@ -44,7 +44,7 @@ export interface ParentRun extends Performer {
   /** A child is stored, or cannot be started. */
   childReady(): void;
   /** The run may have become idle. */
-  idle(): void;
+  reportIdle(): void;
 }
 
 export class ChildCommand extends Command {
@@ -134,10 +134,11 @@ export class ChildCommand extends Command {
       if (this.#closed) this.close();
       if (child.status !== "running" || !run.environment.children.isLive(child.id)) return await this.#recordEnd(child);
       this.#live = child;
-      run.idle();
+      run.reportIdle();
     } catch (error) {
-      const lasting = error instanceof WorkflowError && (error.code === "closed" || error.code === "store_failed");
-      this.#fail(error, lasting); // if so, the child can be started later
+      const canStartLater = error instanceof WorkflowError &&
+        (error.code === "closed" || error.code === "store_failed");
+      this.#fail(error, canStartLater); // if so, the child can be started later
     }
   }
 

@@ -56,11 +56,11 @@ export interface ContextSettings {
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string;
   /**
-   * Signals or cancels a child, once for each idempotency key.
+   * Delivers a signal or a cancellation to a child, once for each idempotency key.
    *
-   * @param isComing Whether another executor is about to start the child: then the call waits for it.
+   * @param isStarting Whether another executor is about to start the child: then the call waits for it.
    */
-  reachChild(request: ChildRequest, attempt: ActivityContext, isComing: () => boolean): Promise<void>;
+  deliverToChild(request: ChildRequest, attempt: ActivityContext, isStarting: () => boolean): Promise<void>;
 }
 
 /** A message of a workflow to its child: a signal if it has a name, else a cancellation. */
@@ -291,8 +291,8 @@ export class ReplayContext implements WorkflowContext {
     const result = this.#replay.issue(child);
     result.catch(() => {}); // code that only starts the child need not wait for it
     const { commands } = this.#replay;
-    const isComing = () => !child.settled && !child.performed && commands.get(child.seq) === child;
-    const reach = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
+    const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
+    const deliver = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
       const name = `${verb} child workflow`;
       const stored = toStored(
         { workflowId: id, ...message },
@@ -301,18 +301,18 @@ export class ReplayContext implements WorkflowContext {
         this.#replay.started?.maxPayloadBytes,
       );
       const body = (request: ChildRequest, attempt: ActivityContext) =>
-        this.#settings.reachChild(request, attempt, isComing);
+        this.#settings.deliverToChild(request, attempt, isStarting);
       return this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
     };
     return {
       id,
       result: () => result,
       signal: async (signal, payload?: unknown) =>
-        void await reach("signal", {
+        void await deliver("signal", {
           name: definedName("signal", signal, "signal child workflow", undefined, "name"),
           payload,
         }),
-      cancel: async (reason) => void await reach("cancel", reason === undefined ? {} : { reason }),
+      cancel: async (reason) => void await deliver("cancel", reason === undefined ? {} : { reason }),
     };
   }
 

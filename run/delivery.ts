@@ -217,7 +217,7 @@ export class Delivery {
     }
   }
 
-  /** Terminates the run that a new one replaces. Answers whether it was still running. */
+  /** Terminates the run that a new one replaces. Returns whether it was still running. */
   async #terminateReplaced(id: string): Promise<boolean> {
     try {
       await this.terminate({ id }, "a new run replaces it");
@@ -243,19 +243,19 @@ export class Delivery {
   /**
    * Delivers a message of a workflow to its child. The idempotency key of the attempt identifies a repetition.
    *
-   * @param isComing Whether another executor is about to start the child: then the call waits for it.
+   * @param isStarting Whether another executor is about to start the child: then the call waits for it.
    */
-  async reachChild(
+  async deliverToChild(
     { workflowId: id, name, payload, reason }: ChildRequest,
     { idempotencyKey: signalId, signal }: ActivityContext,
-    isComing: () => boolean,
+    isStarting: () => boolean,
   ): Promise<void> {
     const { store, liveRuns, timing } = this.#parts;
-    while (isComing()) {
+    while (isStarting()) {
       const watch = liveRuns.watch(id);
       try {
         if (await store.load(id) !== null) break;
-        if (isComing()) await abortable(watch.changed(), signal);
+        if (isStarting()) await abortable(watch.changed(), signal);
       } finally {
         watch.stop();
       }

@@ -5,7 +5,7 @@
  *    that are live here. Each of these waits follows from the history, so a replay restores them.
  * 2. No timer is set for becoming dormant: it would move a virtual clock and keep a process alive. Idle runs are checked one
  *    macrotask after a run becomes idle.
- * 3. A run that returns is first replayed up to the events that it knew before. Events that others have stored since are
+ * 3. A run that wakes is first replayed up to the events that it knew before. Events that others have stored since are
  *    loaded after that: their commands are performed by those who stored them, and the code that sees them is no replay.
  *
  * @module
@@ -81,11 +81,11 @@ export class Dormancy {
   }
 }
 
-/** The return of a dormant run into memory. */
-interface Return {
+/** A dormant run that is being brought back into memory. */
+interface Waking {
   /** Whether the history may have events that the run did not know. */
   changed: boolean;
-  /** The calls that wait for the run. They get `undefined` if it cannot return. */
+  /** The calls that wait for the run. They get `undefined` if it cannot wake. */
   readonly calls: ((run: Run | undefined) => void)[];
 }
 
@@ -103,8 +103,8 @@ export class DormantRun implements LiveRun {
   #length: number;
   readonly #children: readonly number[];
   readonly #timer: Timer | undefined;
-  /** Set once the run is on its way back. */
-  #return: Return | undefined;
+  /** Set once the run is waking. */
+  #waking: Waking | undefined;
   #suspended: { readonly error: unknown } | undefined;
 
   constructor(environment: RunEnvironment, run: LiveRun, state: DormantState) {
@@ -127,12 +127,12 @@ export class DormantRun implements LiveRun {
     return "running";
   }
 
-  get open(): boolean {
+  get acceptsEvents(): boolean {
     return this.chain.latest === this && this.#suspended === undefined;
   }
 
   get ended(): Promise<LiveRun> {
-    return this.open ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
+    return this.acceptsEvents ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
   }
 
   post(event: WorkflowEvent): Promise<boolean> {
@@ -187,7 +187,7 @@ export class DormantRun implements LiveRun {
   }
 
   suspend(error: unknown): void {
-    if (!this.open) return;
+    if (!this.acceptsEvents) return;
     this.#suspended = { error };
     const { chain } = this;
     const { timing, runs, lifecycle } = this.#environment;
@@ -197,10 +197,10 @@ export class DormantRun implements LiveRun {
     lifecycle.ended(this);
     chain.ended?.resolve(this);
     chain.ended = undefined;
-    for (const call of this.#return?.calls ?? []) call(undefined);
+    for (const call of this.#waking?.calls ?? []) call(undefined);
   }
 
-  /** Calls the run once it is back. Answers `lost` if another executor has continued it. */
+  /** Calls the run once it has woken. Returns `lost` if another executor has continued it. */
   async #call<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
     try {
       return await new Promise((resolve, reject) => {
@@ -212,20 +212,20 @@ export class DormantRun implements LiveRun {
     }
   }
 
-  /** Brings the run back into memory. */
-  #wake(): Return {
-    if (this.#return === undefined) {
-      this.#return = { changed: false, calls: [] };
+  /** Begins to bring the run back into memory. */
+  #wake(): Waking {
+    if (this.#waking === undefined) {
+      this.#waking = { changed: false, calls: [] };
       this.#environment.timing.timers.clear(this.#timer);
       this.#load();
     }
-    return this.#return;
+    return this.#waking;
   }
 
   async #load(): Promise<void> {
     try {
       const state = await this.#environment.store.load(this.workflowId);
-      if (!this.open) return; // the executor was closed
+      if (!this.acceptsEvents) return; // the executor was closed
       const lost = whyLost(this, state, this.#length);
       if (lost === undefined) this.#replay(state!);
       else this.suspend(lost);
@@ -242,10 +242,10 @@ export class DormantRun implements LiveRun {
     this.chain.wasDormant = true;
     const known = status === "running" ? history.slice(0, this.#length) : history;
     const run = new Run(this.#environment, this.#workflow, this, known, true, this.chain);
-    this.#environment.lifecycle.returned(run);
+    this.#environment.lifecycle.woke(run);
     if (status !== "running") run.stored([endOf(state)], []);
     else run.start();
-    const { changed, calls } = this.#return!;
+    const { changed, calls } = this.#waking!;
     for (const call of calls) call(run);
     if (changed || history.length > known.length) run.changed(null);
   }

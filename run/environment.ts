@@ -46,8 +46,8 @@ export interface RunEnvironment {
 export interface Lifecycle {
   /** Nothing is in flight in a run for now. Absent if idle runs stay in memory. */
   readonly idle: ((run: StartableRun) => void) | undefined;
-  /** A run that was dormant is back in memory. */
-  returned(run: LiveRun): void;
+  /** A dormant run has woken: its code is in memory again. */
+  woke(run: LiveRun): void;
   /** A run is not live any more. */
   ended(run: LiveRun): void;
   /** A run that was stored just now takes the place of one that ended. */

@@ -1,5 +1,5 @@
 /**
- * Handles: the way back to a run, whether it is live here, runs in another executor, or is over.
+ * Handles: the way back to a run, whether it is live here, runs in another executor, or has ended.
  *
  * A handle belongs to one run and to the runs that continue it as new. If another run takes the place of these under the
  * same workflow ID, its calls reject with code `not_found`.

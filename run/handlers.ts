@@ -73,9 +73,9 @@ export class Handlers {
   #early: UpdateAcceptedEvent[] = [];
   readonly #answered: (updateId: string, outcome: Outcome) => void;
   /** How many updates were accepted and have no answer in the history. */
-  open = 0;
+  unanswered = 0;
   /** How many updates have an answer in the history, although their handler has not ended here. */
-  ahead = 0;
+  answeredAhead = 0;
   #readOnly: keyof typeof readOnlyErrors | undefined;
 
   /** @param answered The handler of an update has ended, and the history does not hold its answer. */
@@ -139,11 +139,11 @@ export class Handlers {
   /** An event of an update is in the history now. */
   stored(event: UpdateAcceptedEvent | UpdateCompletedEvent): void {
     const update = this.#update(event.updateId);
-    if (!update.accepted) this.open++;
+    if (!update.accepted) this.unanswered++;
     update.accepted = true;
     if (event.type !== "update_completed" || update.completed !== undefined) return;
-    this.open--;
-    if (!update.answered) this.ahead++;
+    this.unanswered--;
+    if (!update.answered) this.answeredAhead++;
     update.completed = event;
     update.settle(event);
   }
@@ -158,7 +158,7 @@ export class Handlers {
       if (update.answered) return;
       update.answered = true;
       if (update.completed === undefined) this.#answered(updateId, outcome);
-      else this.ahead--;
+      else this.answeredAhead--;
     };
     const fail = (error: unknown) => end({ ok: false, error });
     try {

@@ -13,7 +13,7 @@ import type { Clock } from "../clock.ts";
 import type { Timer, Timers } from "./timers.ts";
 
 export class Heartbeat {
-  readonly #host: { readonly clock: Clock; readonly timers: Timers };
+  readonly #timing: { readonly clock: Clock; readonly timers: Timers };
   readonly #timeoutMs: number;
   readonly #record: (at: number) => void;
   #beatAt = 0;
@@ -25,18 +25,18 @@ export class Heartbeat {
 
   /** @param record Records the last details. */
   constructor(
-    host: { readonly clock: Clock; readonly timers: Timers },
+    timing: { readonly clock: Clock; readonly timers: Timers },
     timeoutMs = 2000,
     record: (at: number) => void,
   ) {
-    this.#host = host;
+    this.#timing = timing;
     this.#timeoutMs = timeoutMs;
     this.#record = record;
   }
 
   /** An attempt begins. Calls `silent` once no heartbeat came for the timeout. */
   watch(silent: () => void): void {
-    const { clock, timers } = this.#host;
+    const { clock, timers } = this.#timing;
     this.#beatAt = clock.now();
     const wait = () => {
       const dueAt = this.#beatAt + this.#timeoutMs;
@@ -51,12 +51,12 @@ export class Heartbeat {
    * @param hasDetails Whether there are new details to record.
    */
   beat(hasDetails: boolean): void {
-    this.#beatAt = this.#host.clock.now();
+    this.#beatAt = this.#timing.clock.now();
     if (hasDetails && this.#next === undefined) this.#recordDetails();
   }
 
   #recordDetails(): void {
-    const { clock, timers } = this.#host;
+    const { clock, timers } = this.#timing;
     const at = clock.now();
     let dueAt = this.#recordedAt + this.#timeoutMs / 2;
     if (this.#waiting && at >= dueAt) dueAt = at + this.#timeoutMs / 2;
@@ -79,8 +79,8 @@ export class Heartbeat {
 
   /** The attempt has ended. */
   end(): void {
-    this.#host.timers.clear(this.#silence);
-    this.#host.timers.clear(this.#next);
+    this.#timing.timers.clear(this.#silence);
+    this.#timing.timers.clear(this.#next);
     this.#silence = this.#next = undefined;
     this.#waiting = false;
   }

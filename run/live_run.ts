@@ -20,7 +20,7 @@ export interface LiveRun extends RunInfo {
   /** Whether the workflow's code has begun, or is about to. */
   readonly begun: boolean;
   /** Whether events can still be delivered to it. */
-  readonly open: boolean;
+  readonly acceptsEvents: boolean;
   /** Resolves to the last live run of the chain, once it is not live any more. */
   readonly ended: Promise<LiveRun>;
   /**
@@ -34,12 +34,12 @@ export interface LiveRun extends RunInfo {
   /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */
   terminate(event: WorkflowEvent): Promise<boolean>;
   /**
-   * Answers a query from the workflow's variables, once the code has seen everything that is stored. Answers `undefined` if
+   * Answers a query from the workflow's variables, once the code has seen everything that is stored. Returns `undefined` if
    * the run is not live any more.
    */
   query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
   /**
-   * Stores an update if it is valid, and answers what its handler answers. The same `updateId` gets the same answer. Answers
+   * Stores an update if it is valid, and returns what its handler returns. The same `updateId` gets the same answer. Returns
    * `undefined` if the run takes no updates any more.
    *
    * @throws What the validation or the handler throws; the error that ends the run before the answer.
@@ -94,7 +94,7 @@ export interface Chain {
   hasSlot: boolean;
   /** Resolves when the latest run is not live any more; `undefined` while nobody waits for that. */
   ended: Deferred<LiveRun> | undefined;
-  /** Whether a run of it was dormant and is back in memory. */
+  /** Whether a run of it was dormant and has woken. */
   wasDormant: boolean;
 }
 

@@ -36,8 +36,8 @@ export class LiveRuns {
   readonly #watches = new Map<string, Set<Deferred<void>>>();
   /** Changes that the store reported while runs are being made live, by workflow ID. */
   #changes: Map<string, number | null> | undefined;
-  /** How many calls make runs live. */
-  #opening = 0;
+  /** How many calls are making runs live now. */
+  #starting = 0;
   #unsubscribe: (() => void) | undefined;
   /** Whether nothing becomes live any more: the executor was closed, or is being closed. */
   closed = false;
@@ -49,7 +49,7 @@ export class LiveRuns {
     store.listener = (id, historyLength) => {
       this.#changes?.set(id, historyLength);
       this.#runs.get(id)?.changed(historyLength);
-      this.#wake(id);
+      this.#notify(id);
     };
   }
 
@@ -61,7 +61,7 @@ export class LiveRuns {
     return this.#runs.values();
   }
 
-  /** Puts a run in the place of the one with the same workflow ID: a dormant one, or one that is back. */
+  /** Puts a run in the place of the one with the same workflow ID: a dormant one, or one that has woken. */
   set(run: LiveRun): void {
     this.#runs.set(run.workflowId, run);
   }
@@ -76,7 +76,7 @@ export class LiveRuns {
     run.start(started);
     const change = this.#changes?.get(run.workflowId);
     if (change !== undefined) run.changed(change);
-    if (this.#watches.size > 0) this.#wake(run.workflowId);
+    if (this.#watches.size > 0) this.#notify(run.workflowId);
     this.#listen();
   }
 
@@ -88,15 +88,15 @@ export class LiveRuns {
   }
 
   /** Work begins that makes runs live. Changes that the store reports from now on are remembered for them. */
-  beginOpening(): void {
-    this.#opening++;
+  beginStarting(): void {
+    this.#starting++;
     this.#changes ??= new Map();
     this.#listen();
   }
 
   /** That work has ended. */
-  endOpening(): void {
-    if (--this.#opening === 0) this.#changes = undefined;
+  endStarting(): void {
+    if (--this.#starting === 0) this.#changes = undefined;
     this.#listen();
   }
 
@@ -126,11 +126,11 @@ export class LiveRuns {
   /** Those who wait for a workflow give up with `error`. */
   close(error: WorkflowError): void {
     this.#closedError = error;
-    for (const id of [...this.#watches.keys()]) this.#wake(id);
+    for (const id of [...this.#watches.keys()]) this.#notify(id);
     this.#listen();
   }
 
-  #wake(id: string): void {
+  #notify(id: string): void {
     const watches = this.#watches.get(id);
     if (watches === undefined) return;
     this.#watches.delete(id);
@@ -140,7 +140,7 @@ export class LiveRuns {
 
   #listen(): void {
     const isNeeded = this.#closedError === undefined &&
-      (this.#runs.size > 0 || this.#watches.size > 0 || this.#opening > 0);
+      (this.#runs.size > 0 || this.#watches.size > 0 || this.#starting > 0);
     if (isNeeded === (this.#unsubscribe !== undefined)) return;
     this.#unsubscribe?.();
     this.#unsubscribe = isNeeded ? this.#store.subscribe() : undefined;

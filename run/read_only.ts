@@ -91,7 +91,7 @@ export async function replayHistory(
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     report: ignore,
     nameOf: (workflow) => names.get(workflow) ?? (workflow.name || "anonymous"),
-    reachChild: () => Promise.resolve(),
+    deliverToChild: () => Promise.resolve(),
   };
   let outcome: Outcome | undefined;
   let beyond: string | undefined;

@@ -12,7 +12,7 @@
  * 1. What workflow code observes is a function of the events that were applied, in their order.
  * 2. The n-th command of a run has the position n. If the history holds a command at that position, the code must issue one
  *    of the same kind and name, before a later event is applied. Otherwise the run diverges.
- * 3. `apply()` answers whether workflow code may run because of the event: then a turn has begun. It ends when all
+ * 3. `apply()` returns whether workflow code may run because of the event: then a turn has begun. It ends when all
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
  *    wait of the code settles either.
@@ -69,7 +69,7 @@ class Condition extends Deferred<void> {
     this.shielded = shielded;
   }
 
-  /** Checks again, and answers whether the wait is over. */
+  /** Checks again, and returns whether the wait has ended. */
   settle(): boolean {
     try {
       if (!this.#check()) return false;
@@ -88,7 +88,7 @@ const never = () => new Promise<never>(() => {});
 export class Replay {
   /** The first event. */
   started: WorkflowStartedEvent | undefined;
-  /** Whether the code repeats what an earlier run of it did. */
+  /** Whether the code is being replayed. */
   replaying = false;
   /** Whether workflow code may run now. */
   inTurn = false;
@@ -109,8 +109,8 @@ export class Replay {
   #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
   /** Changes of the code: whether the run takes the new path; `recorded` if it does and the history holds that. */
   #patches: Map<string, "recorded" | boolean> | undefined;
-  /** A cancellation that came before the workflow function could be called. */
-  #refusal: CancelRequestedEvent | undefined;
+  /** A cancellation that came before the workflow function was called: the function will not be called. */
+  #canceledBeforeStart: CancelRequestedEvent | undefined;
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   readonly #abort = new LazyAbort();
@@ -122,7 +122,7 @@ export class Replay {
   /** Whether no wait of the code settles any more. */
   stopped = false;
   /** Events that were delivered after the workflow decided to continue as new: they are for the next run. */
-  #undelivered: WorkflowEvent[] | undefined;
+  #forNextRun: WorkflowEvent[] | undefined;
 
   constructor(workflowId: string, owner: ReplayOwner) {
     this.#workflowId = workflowId;
@@ -171,7 +171,7 @@ export class Replay {
   }
 
   /** The error of a wait that begins now, if a cancellation reaches it. */
-  refusal(): Error | undefined {
+  cancellation(): Error | undefined {
     return this.shielded ? undefined : this.canceled;
   }
 
@@ -193,8 +193,8 @@ export class Replay {
   }
 
   /** How many updates were accepted and are not answered. */
-  get openUpdates(): number {
-    return this.#handlers?.open ?? 0;
+  get unansweredUpdates(): number {
+    return this.#handlers?.unanswered ?? 0;
   }
 
   // History in
@@ -220,7 +220,7 @@ export class Replay {
         this.started = event;
         return;
       case "cancel_requested":
-        if (event.at < (this.started?.startAt ?? event.at)) this.refuse(event);
+        if (event.at < (this.started?.startAt ?? event.at)) this.cancelBeforeStart(event);
         return;
       case "patched":
         (this.#patches ??= new Map()).set(event.changeId, "recorded");
@@ -234,8 +234,8 @@ export class Replay {
   }
 
   /** The workflow is cancelled before its function was called: it will not be called. */
-  refuse(event: CancelRequestedEvent): void {
-    this.#refusal ??= event;
+  cancelBeforeStart(event: CancelRequestedEvent): void {
+    this.#canceledBeforeStart ??= event;
   }
 
   /**
@@ -257,8 +257,8 @@ export class Replay {
       case "update_accepted":
       case "signal_received":
       case "cancel_requested":
-        if (this.#undelivered !== undefined) {
-          this.#undelivered.push(event);
+        if (this.#forNextRun !== undefined) {
+          this.#forNextRun.push(event);
           return false;
         }
         this.#time = event.at;
@@ -341,15 +341,15 @@ export class Replay {
 
   /** What the next run of the chain gets: delivered events that this run has not seen, in order. */
   unread(): WorkflowEvent[] {
-    return [...this.signals.unread(), ...this.#undelivered ?? none];
+    return [...this.signals.unread(), ...this.#forNextRun ?? none];
   }
 
   // The workflow function
 
   /** Calls the workflow function, unless the run was cancelled before. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
-    if (this.#refusal !== undefined) {
-      this.apply(this.#refusal);
+    if (this.#canceledBeforeStart !== undefined) {
+      this.apply(this.#canceledBeforeStart);
       return this.#end({ ok: false, error: this.canceled });
     }
     const fail = (error: unknown) => {
@@ -381,19 +381,19 @@ export class Replay {
   /** Starts the workflow anew. Nothing that this run waits for settles from now on. */
   continueAsNew(input: unknown): Promise<never> {
     this.assertContextFree();
-    if (!this.#silent) this.#undelivered = [];
+    if (!this.#silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
     return never();
   }
 
   // Waits of workflow code
 
-  /** Issues a command, and answers its outcome. */
+  /** Issues a command, and returns its outcome. */
   issue(command: Command): Promise<unknown> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const refusal = this.refusal();
-    if (refusal !== undefined) return Deferred.rejected(refusal);
+    const reason = this.cancellation();
+    if (reason !== undefined) return Deferred.rejected(reason);
     return this.#issue(command) ? command.promise : never();
   }
 
@@ -421,7 +421,7 @@ export class Replay {
    *
    * @param timer Limits the wait; no limit if it is absent.
    * @param what What the code waits for, for the error.
-   * @param begin Begins the wait. Answers its promise, how to withdraw it, and whether it is over already: then no timer is
+   * @param begin Begins the wait. Returns its promise, how to withdraw it, and whether it has ended already: then no timer is
    * needed.
    */
   async within<T>(
@@ -431,8 +431,8 @@ export class Replay {
   ): Promise<T> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const refusal = this.refusal();
-    if (refusal !== undefined) throw refusal;
+    const reason = this.cancellation();
+    if (reason !== undefined) throw reason;
     const { promise, withdraw, over } = begin();
     if (timer === undefined || over) return promise.finally(withdraw);
     if (!this.#issue(timer)) return never();
@@ -453,11 +453,11 @@ export class Replay {
   nextSignal(name: string): Promise<unknown> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const refusal = this.refusal();
-    return refusal === undefined ? this.signals.once(name) : Deferred.rejected(refusal);
+    const reason = this.cancellation();
+    return reason === undefined ? this.signals.once(name) : Deferred.rejected(reason);
   }
 
-  /** Waits until `check` answers true. */
+  /** Waits until `check` returns true. */
   condition(check: () => boolean): { promise: Promise<void>; withdraw: () => void; over: boolean } {
     const condition = new Condition(check, this.shielded);
     const over = condition.settle();
@@ -518,7 +518,7 @@ export class Replay {
     this.assertContextFree();
     let patched = this.#patches?.get(changeId);
     if (patched === undefined) {
-      patched = !this.#expected?.size && !this.#handlers?.ahead && !this.#over;
+      patched = !this.#expected?.size && !this.#handlers?.answeredAhead && !this.#over;
       (this.#patches ??= new Map()).set(changeId, patched);
       if (patched && !this.#silent) this.#owner.patched(changeId);
     }

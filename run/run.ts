@@ -26,8 +26,8 @@
  *    here: they are "taken over".
  * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
  *
- * An event comes by this way: `stored()` notes it and queues it; `#pump()` applies it when its turn has come; `endTurn()` is
- * called when the microtasks of that turn have drained, and pumps again. A decision goes the other way: the replay calls
+ * An event comes by this way: `stored()` notes it and queues it; `#applyNext()` applies it when its turn has come; `endTurn()` is
+ * called when the microtasks of that turn have drained, and calls it again. A decision goes the other way: the replay calls
  * `issued()`, `answered()`, `patched()` or `codeEnded()`, and `record()` gives an event to the writer.
  *
  * The module is longer than 500 lines: all phases share the same few fields, and a reader follows them in one place. The
@@ -110,7 +110,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /**
    * @param run The IDs and the name.
    * @param history What is stored of the run.
-   * @param replays Whether an earlier run of the code made the history, in this process or another.
+   * @param replays Whether the code is to be replayed: an earlier process made the history, or the run was dormant.
    * @param chain The runs that this one continues.
    */
   constructor(
@@ -154,7 +154,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.#phase.name !== "ended";
   }
 
-  get open(): boolean {
+  get acceptsEvents(): boolean {
     const { name } = this.#phase;
     return name !== "closing" && name !== "continuing" && name !== "ended";
   }
@@ -198,7 +198,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#phase = { name: "scheduled", timer: timers.set(startAt, () => this.#enter()) };
     this.#writer.resume();
-    this.idle();
+    this.reportIdle();
   }
 
   /**
@@ -223,12 +223,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   #begin(): void {
-    this.#leaveLine();
-    this.#pump();
+    this.#endWait();
+    this.#applyNext();
   }
 
   /** Ends the wait for the start time or for a slot: the next phase is the one in which the code runs. */
-  #leaveLine(): void {
+  #endWait(): void {
     const phase = this.#phase;
     if (phase.name === "scheduled") {
       this.environment.timing.timers.clear(phase.timer);
@@ -251,12 +251,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (last !== undefined && finalStatus(last) !== undefined) return this.#finish(last);
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
     for (const event of ours) if (isCommand(event)) this.#perform(event);
-    this.#pump();
+    this.#applyNext();
   }
 
   /** Notes an event that is in the history now. */
   #note(event: WorkflowEvent, isOurs: boolean): void {
-    this.#replay.stored(event, isOurs && this.open);
+    this.#replay.stored(event, isOurs && this.acceptsEvents);
     this.#queue.push(event);
     switch (event.type) {
       case "cancel_requested":
@@ -283,20 +283,20 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#deadline = undefined;
     if (this.begun) return;
     // A run that is replayed may have begun in an earlier process: its cleanup runs.
-    if (!this.#replay.replaying) this.#replay.refuse(event);
-    this.#leaveLine();
+    if (!this.#replay.replaying) this.#replay.cancelBeforeStart(event);
+    this.#endWait();
   }
 
   /** Whether a command is still to be performed: after the end of the code, only children that outlive the run. */
   #isWanted(command: Command): boolean {
-    return this.open && (this.#ending === undefined || command.outlivesRun);
+    return this.acceptsEvents && (this.#ending === undefined || command.outlivesRun);
   }
 
   /**
    * Applies stored events, up to the next one that workflow code can notice: then a turn has begun, and `endTurn()` continues.
    * Does nothing while the run waits for its start, while a turn is open, or after the replay was stopped.
    */
-  #pump(): void {
+  #applyNext(): void {
     try {
       while (this.#live && this.begun && !this.#replay.inTurn && !this.#replay.stopped) {
         if (this.#queue.size === 0) return this.#caughtUp();
@@ -319,16 +319,16 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   endTurn(): void {
     if (this.#replay.settleConditions()) return this.environment.timing.turns.begin(this);
     this.#replay.inTurn = false;
-    this.#pump();
+    this.#applyNext();
   }
 
-  /** The code has seen every event that is known here: the replay is over, or the run may be at its end, or idle. */
+  /** The code has seen every event that is known here: the replay has ended, or the run may be at its end, or idle. */
   #caughtUp(): void {
     if (this.#phase.name === "replaying") this.#endReplay();
     else this.#takeOver();
     this.#conclude();
     if (!this.#writer.behind) this.#endSettling();
-    this.idle();
+    this.reportIdle();
   }
 
   /** The code is where the history ends. From now on the run writes, and performs commands. */
@@ -356,7 +356,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (this.#takeOverAt === undefined || this.#writer.stored < this.#takeOverAt) return;
     if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
     this.#takeOverAt = undefined;
-    if (!this.open) return;
+    if (!this.acceptsEvents) return;
     for (const command of this.#replay.commands.values()) {
       const isOpen = command.event !== undefined && !command.performed && !command.settled;
       if (isOpen && this.#isWanted(command)) command.perform(this, true);
@@ -380,7 +380,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Brings an event into the store, unless the run takes no further events or its history is full. */
   record(event: WorkflowEvent): void {
-    if (this.open && this.#fits(event)) this.#writer.record(event);
+    if (this.acceptsEvents && this.#fits(event)) this.#writer.record(event);
   }
 
   /** Whether the history has room for an event; if not, the run fails. There is always room for its end and a cancellation. */
@@ -433,7 +433,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   // Deliveries and questions
 
   post(event: WorkflowEvent): Promise<boolean> {
-    if (!this.open || !this.#fits(event)) return Promise.resolve(false);
+    if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
     return new Promise((resolve, reject) =>
       this.#writer.post(event, (stored) => {
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
@@ -454,11 +454,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   terminate(event: WorkflowEvent): Promise<boolean> {
-    if (!this.open) return Promise.resolve(false);
+    if (!this.acceptsEvents) return Promise.resolve(false);
     this.#replay.stop();
     this.#writer.resume(); // a replay would do so at its end
     const stored = this.post(event);
-    this.#leaveLine();
+    this.#endWait();
     this.#phase = closing;
     return stored;
   }
@@ -476,7 +476,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (!handlers.isAccepted(updateId)) await this.#settled();
     let answer = handlers.answer(updateId);
     if (answer === undefined) {
-      if (!this.open) return undefined;
+      if (!this.acceptsEvents) return undefined;
       const accepted = handlers.isAccepted(updateId);
       if (!accepted && !handlers.hasUpdate(name)) {
         const why = `it has no handler for ${show(name)}`;
@@ -536,7 +536,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Ends the run if its code has ended, once every child that outlives it is stored. */
   #conclude(): void {
-    if (this.#ending === undefined || this.#replay.replaying || !this.open) return;
+    if (this.#ending === undefined || this.#replay.replaying || !this.acceptsEvents) return;
     for (const command of this.#replay.commands.values()) {
       if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }
@@ -604,7 +604,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
     if (!this.#live) return;
-    this.#leaveLine();
+    this.#endWait();
     this.#phase = { name: "ended", result };
     this.#replay.stop(() => this.#unanswered(why));
     if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
@@ -648,25 +648,29 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Resolves when no event of the run is on its way into the store. */
   written(): Promise<void> {
-    return this.#writer.idle();
+    return this.#writer.whenWritten();
   }
 
   // Idle runs
 
-  /** Notifies the executor if nothing is in flight in the run itself. */
-  idle(): void {
+  /** Tells the executor if the run is idle. */
+  reportIdle(): void {
     const { idle } = this.environment.lifecycle;
     if (idle !== undefined && this.#isIdle) idle(this);
   }
 
+  /**
+   * Whether the run itself has nothing to do: no event is on its way, none waits for its turn, and no call waits for the code
+   * to catch up. Commands may be in flight, an activity for example: `becomeDormant()` asks each of them.
+   */
   get #isIdle(): boolean {
-    if (!this.open || this.#replay.stopped || this.#replay.replaying) return false;
+    if (!this.acceptsEvents || this.#replay.stopped || this.#replay.replaying) return false;
     if (this.#writer.busy || this.#settling !== undefined) return false;
     switch (this.#phase.name) {
       case "scheduled":
         return true;
       case "queued":
-        return false; // it keeps its place in the line
+        return false; // it keeps its place in the queue
       default:
         return !this.#replay.inTurn && this.#queue.size === 0;
     }
@@ -679,7 +683,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   becomeDormant(): DormantState | undefined {
     const scheduled = this.#phase.name === "scheduled" ? this.#phase.timer.dueAt : undefined;
-    if (!this.#isIdle || this.#replay.openUpdates > 0 || !(scheduled !== undefined || this.#replay.waits)) return;
+    if (!this.#isIdle || this.#replay.unansweredUpdates > 0 || !(scheduled !== undefined || this.#replay.waits)) return;
     const { clock, timers } = this.environment.timing;
     const commands = [...this.#replay.commands.values()];
     let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, scheduled ?? Infinity);
@@ -687,7 +691,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (wakesAt <= clock.now()) return; // something is in flight, or due
     this.#replay.stop();
     if (this.#deadline !== undefined) timers.clear(this.#deadline);
-    this.#leaveLine();
+    this.#endWait();
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
     this.#writer.close();
     for (const command of commands) command.stop(undefined);

@@ -20,7 +20,7 @@ import { handOut } from "../history/value.ts";
 /** Decides whether a wait may begin. */
 export interface SignalGate {
   /** The error of a wait that begins now; `undefined` if it may begin. */
-  refusal(): Error | undefined;
+  cancellation(): Error | undefined;
   /** Whether a shield protects a wait that begins now. */
   readonly shielded: boolean;
 }
@@ -188,10 +188,10 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
     if (this.#channel.subscribers.get(this) === undefined) {
       return Promise.resolve({ value: undefined, done: true });
     }
-    const refusal = this.#gate.refusal();
-    if (refusal !== undefined) {
+    const reason = this.#gate.cancellation();
+    if (reason !== undefined) {
       this.#stop();
-      return Deferred.rejected(refusal);
+      return Deferred.rejected(reason);
     }
     if (this.#unread.size > 0) {
       return Promise.resolve({ value: handOut(this.#unread.shift().event.payload), done: false });

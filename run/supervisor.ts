@@ -5,7 +5,7 @@
  * Owns the parts of an executor and wires them together. The executor, its public face, checks the arguments of calls.
  *
  * 1. A run is live only after its first event is stored.
- * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.beginOpening`).
+ * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.beginStarting`).
  * 3. After `close()` nothing becomes live. Runs that were live stay in the store as `running`.
  *
  * @module
@@ -74,7 +74,7 @@ export class Supervisor {
         logger,
         report: runs.report,
         nameOf: (workflow) => this.nameOf(workflow),
-        reachChild: (message, attempt, isComing) => delivery.reachChild(message, attempt, isComing),
+        deliverToChild: (message, attempt, isStarting) => delivery.deliverToChild(message, attempt, isStarting),
       },
       children: {
         start: (parent, event, workflow) => this.#startChild(parent, event, workflow),
@@ -83,7 +83,7 @@ export class Supervisor {
       },
       lifecycle: {
         idle: dormancy && ((run) => dormancy.idle(run)),
-        returned: (run) => liveRuns.set(run),
+        woke: (run) => liveRuns.set(run),
         ended: (run) => {
           dormancy?.forget(run);
           liveRuns.delete(run);
@@ -125,7 +125,7 @@ export class Supervisor {
    * Stores the first event of a run and makes the run live.
    *
    * @param init The event, apart from what every run of this executor records.
-   * @param isSame Whether a stored run is the one to be started: then it is answered.
+   * @param isSame Whether a stored run is the one to be started: then it is returned.
    * @returns The run, or the state of a stored run that is joined.
    */
   async start(
@@ -145,7 +145,7 @@ export class Supervisor {
       ...environment.runs.stamp,
       ...rest,
     });
-    liveRuns.beginOpening();
+    liveRuns.beginStarting();
     try {
       const runId = await this.delivery.create(workflowId, event, options, isSame);
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
@@ -155,7 +155,7 @@ export class Supervisor {
       this.#begin(run, event);
       return run;
     } finally {
-      liveRuns.endOpening();
+      liveRuns.endStarting();
     }
   }
 
@@ -164,7 +164,7 @@ export class Supervisor {
     this.liveRuns.start(run, started);
   }
 
-  /** Makes a stored run live, or answers why it cannot be. */
+  /** Makes a stored run live, or returns why it cannot be. */
   resume(state: WorkflowState): Chain | WorkflowError {
     let workflow: Workflow<never>;
     try {
@@ -178,10 +178,10 @@ export class Supervisor {
     return run.chain;
   }
 
-  /** Resumes every running workflow of the store. Answers a handle for each that was not live here. */
+  /** Resumes every running workflow of the store. Returns a handle for each that was not live here. */
   async recover(): Promise<Handle[]> {
     if (this.liveRuns.closed) throw executorClosed("recover");
-    this.liveRuns.beginOpening();
+    this.liveRuns.beginStarting();
     try {
       const states = await this.store.running();
       if (this.liveRuns.closed) throw executorClosed("recover");
@@ -193,11 +193,11 @@ export class Supervisor {
       for (const state of states) void this.delivery.closeOrphan(state);
       return handles;
     } finally {
-      this.liveRuns.endOpening();
+      this.liveRuns.endStarting();
     }
   }
 
-  /** Resumes a workflow that the store has listed. Answers a handle if it was not live here. */
+  /** Resumes a workflow that the store has listed. Returns a handle if it was not live here. */
   async #recoverOne(state: WorkflowState): Promise<Handle | undefined> {
     const { workflowId } = state;
     let older: LiveRun | undefined;
@@ -205,7 +205,7 @@ export class Supervisor {
       const live = this.liveRuns.get(workflowId);
       if (live?.runId === state.runId) return void live.takeOver(state.history.length);
       if (live === older) {
-        live?.changed(null); // it finds out that it is over
+        live?.changed(null); // it finds out that it has ended
         return this.handle(state, this.resume(state));
       }
       older = live; // unless it has continued the run that was listed
@@ -225,7 +225,7 @@ export class Supervisor {
       parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
     };
     const find = async () => {
-      this.liveRuns.beginOpening(); // until a stored child is resumed
+      this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
         const run = await this.start(workflow, workflowId, init, {}, (stored) => isChildOf(stored, parent, seq));
         if (run instanceof Run) return this.handle(run, run.chain);
@@ -233,7 +233,7 @@ export class Supervisor {
         // If its code is not known here, another executor may run it.
         return this.handle(run, live instanceof WorkflowError ? undefined : live);
       } finally {
-        this.liveRuns.endOpening();
+        this.liveRuns.endStarting();
       }
     };
     return this.delivery.startingChild(workflowId, find());

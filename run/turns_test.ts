@@ -130,7 +130,7 @@ Deno.test("Turns.enter() can be called while the clock is being released", async
   assertEquals(log, ["hold", "release", "hold", "release"]);
 });
 
-Deno.test("Turns.during() holds the clock until the promise settles, and answers its outcome", async () => {
+Deno.test("Turns.during() holds the clock until the promise settles, and returns its outcome", async () => {
   const { turns, log } = setUp();
   const { promise, resolve } = Promise.withResolvers<number>();
   const during = turns.during(promise);

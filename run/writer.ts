@@ -83,7 +83,7 @@ export class Writer {
   #loading = false;
   #paused: boolean;
   #closed = false;
-  #idle: Deferred<void> | undefined;
+  #written: Deferred<void> | undefined;
 
   /** @param paused Whether to begin paused. */
   constructor(store: RetryingStore, owner: WriterOwner, length: number, paused: boolean) {
@@ -161,9 +161,9 @@ export class Writer {
     return this.#sending !== undefined || this.#loading || this.#outbox !== undefined || this.#succession !== undefined;
   }
 
-  /** Resolves when nothing is in flight. */
-  idle(): Promise<void> {
-    return this.#active ? (this.#idle ??= new Deferred()).promise : Promise.resolve();
+  /** Resolves when no event is on its way into the store. */
+  whenWritten(): Promise<void> {
+    return this.#active ? (this.#written ??= new Deferred()).promise : Promise.resolve();
   }
 
   get #outdated(): boolean {
@@ -185,8 +185,8 @@ export class Writer {
   #next(): void {
     if (!this.#hasWork) {
       this.#active = false;
-      this.#idle?.resolve();
-      this.#idle = undefined;
+      this.#written?.resolve();
+      this.#written = undefined;
     } else if (this.#outdated) this.#guard(this.#catchUp(undefined, false));
     else if (this.#outbox === undefined) this.#guard(this.#replace(this.#succession!));
     else {
