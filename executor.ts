@@ -1,14 +1,15 @@
 /**
  * The executor: runs workflow functions durably inside one process.
  *
- * Owns the public face: the checks at each call, and the middleware around it. Which runs are live, and how they end, is the
- * supervisor's part. The executor knows of its store only the port, `WorkflowStore`.
+ * Owns the checks of each call, and wraps it with middleware. The supervisor owns which runs are live, and how they end. The
+ * executor knows only the port of its store, `WorkflowStore`.
  *
  * 1. A call resolves only after its effect is stored: a started run, a signal, a cancellation, a result.
  * 2. A closed executor loses nothing: another one on the same store resumes its runs with `recover()`.
- * 3. Without live runs an executor holds nothing: no timer, no subscription, no pending task. A dormant run counts as live.
+ * 3. Without live runs and pending calls an executor holds nothing: no timer, no subscription, no pending task. A dormant run
+ *    is live.
  *
- * A third of this module are doc comments.
+ * A third of this module is doc comments.
  *
  * @example
  * ```ts
@@ -108,7 +109,7 @@ export class Executor {
    * @throws {RangeError} If a number among the options or in `storeRetry` is out of its range.
    */
   constructor(options: ExecutorOptions = {}) {
-    // No method: a packer moves a computed method's key out of the class, and bundlers keep that class. A subclass may have one.
+    // Assigned, not a method: with a computed method name, bundlers cannot drop the class. A subclass may have the method.
     this[Symbol.asyncDispose] ??= () => this.close();
     this.#settings = completeOptions(options, () => new InMemoryStore());
     const calls: HandleCalls = {
@@ -148,7 +149,7 @@ export class Executor {
   }
 
   /**
-   * Starts many workflows of one kind at once, each as {@linkcode execute} does.
+   * Starts many workflows of one function at once, each as {@linkcode execute} does.
    *
    * @param workflow The function.
    * @param options The options of each.
@@ -184,7 +185,8 @@ export class Executor {
    * @param args The payload, and the options.
    * @returns When the signal is stored. The workflow may read it later.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `conflict` if the store failed
-   * and the workflow was continued by another run before it was known whether the signal is stored.
+   * and the workflow was continued by another run before it was known whether the signal is stored; `store_failed` if the
+   * store keeps failing; `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
    * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
    */
@@ -198,14 +200,15 @@ export class Executor {
 
   /**
    * Asks a workflow, running or finished, a question. A live one answers from its variables, once it has seen everything that
-   * is stored. Any other is replayed for the answer, which changes nothing.
+   * this executor knows to be stored. Any other is replayed for the answer, which changes nothing.
    *
    * @param id The workflow's ID.
    * @param query What the workflow handles by `ctx.handleQuery`.
    * @param args The arguments of the handler.
    * @returns A copy of what the handler answered.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow, or it has no such handler;
-   * `unknown_workflow` if its code is not known here.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, it has no such handler, or its code has not
+   * begun; `unknown_workflow` if its code is not known here; `non_deterministic` if its code does not do what its history
+   * says; `store_failed` or `closed` if its history cannot be read.
    * @throws {TypeError} If an argument or the answer cannot be stored.
    * @throws What the handler throws.
    */
@@ -219,14 +222,16 @@ export class Executor {
 
   /**
    * Asks a workflow that is live here to do something, and returns its result. The input is validated before anything is
-   * stored. The answer is stored before it is returned.
+   * stored. The answer is stored before it is returned. If the history holds the answer to the same `updateId` already, that
+   * answer is returned, also if the workflow is not live here or has ended.
    *
    * @param id The workflow's ID.
    * @param update What the workflow handles by `ctx.handleUpdate`.
    * @param args The input of the handler, and the options.
    * @returns What the handler returned, as it is stored.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow, it has no such handler, or it ends before
-   * it has answered; `unsupported` if it is not live here.
+   * it has answered; `unsupported` if it is not live here; `store_failed` if the store keeps failing; `closed` if the executor
+   * was closed.
    * @throws {TypeError} If an argument is bad or cannot be stored.
    * @throws What the validation or the handler throws.
    */
@@ -239,12 +244,13 @@ export class Executor {
   }
 
   /**
-   * Asks a workflow to end: what it waits for throws a `CanceledError`. A second request is a no-op.
+   * Asks a workflow to end: its waits reject with a `CanceledError`. A second request is a no-op.
    *
    * @param id The workflow's ID.
    * @param reason Why, for the history and the error.
    * @returns When the request is stored. The workflow may still be cleaning up.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `store_failed` if the store
+   * keeps failing; `closed` if the executor was closed.
    * @throws {TypeError} If `reason` is not a string.
    */
   cancel(id: string, reason?: string): Promise<void> {
@@ -252,14 +258,15 @@ export class Executor {
   }
 
   /**
-   * Ends a workflow without its consent, whichever executor runs it, if any. None of its code runs any more, including its
-   * cleanup and its compensations; the signals of its activities are aborted. It ends `canceled`, and its handles reject with
-   * code `terminated`.
+   * Ends a workflow without its consent, in any executor, also if no executor runs it. Its code does not run any more, and
+   * neither do its cleanup and its compensations; the signals of its activities are aborted. It ends `canceled`, and its
+   * handles reject with code `terminated`.
    *
    * @param id The workflow's ID.
    * @param reason Why, for the history and the error.
    * @returns When the end is stored.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `store_failed` if the store
+   * keeps failing; `closed` if the executor was closed.
    * @throws {TypeError} If `reason` is not a string.
    */
   terminate(id: string, reason?: string): Promise<void> {
@@ -272,7 +279,8 @@ export class Executor {
    *
    * @param id The workflow's ID.
    * @param options `history: true`: with its history.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow; `store_failed` or `closed` if its state cannot
+   * be read.
    * @throws {TypeError} If an argument is bad.
    *
    * @example
@@ -294,10 +302,12 @@ export class Executor {
   }
 
   /**
-   * Returns a handle to the run that is stored under an ID, of this process or an earlier one.
+   * Returns a handle to the stored run of a workflow, whether this process or an earlier one started it.
    *
    * @param id The workflow's ID.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow; `store_failed` or `closed` if its state cannot
+   * be read.
+   * @throws {TypeError} If `id` is not a string, or empty.
    */
   async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
     checkText("id", id, "find workflow");
@@ -306,8 +316,8 @@ export class Executor {
 
   /**
    * Resumes every running workflow of the store that is not live here: replays its history, then performs what is open in it.
-   * An activity that started and did not finish runs again. For a workflow that is live here, performs what another executor
-   * started: call it when that executor is gone.
+   * An activity that started and did not finish runs again; an `atMostOnce` activity fails instead. For a workflow that is
+   * live here, performs what another executor started: call it when that executor is gone.
    *
    * @returns A handle for each workflow that was not live here, in order of creation. A workflow that cannot be resumed is
    * left unchanged: its handle rejects with code `unknown_workflow`, and `onError` is called.
@@ -319,7 +329,7 @@ export class Executor {
 
   /**
    * Lists the runs that are live here, in the order in which they became live, and what each waits for. Calls neither the
-   * store nor workflow code: what a run waits for may arrive while the answer is read.
+   * store nor workflow code. The answer is a snapshot.
    */
   openRuns(): OpenRun[] {
     return Array.from(this.#supervisor.liveRuns.values(), (run) => {
@@ -330,11 +340,12 @@ export class Executor {
 
   /**
    * Closes the executor: nothing is started or sent any more, and no workflow code runs. Live runs stay as they are stored,
-   * for `recover()`. Their handles reject with code `closed`, and the signals of their activities are aborted, once the
-   * activities had the time that `drainMs` gives them. A further call returns what the first call returns.
+   * for `recover()`. Waits up to `drainMs` for running activities, then aborts them; the handles of live runs reject with code
+   * `closed`. Further calls return the same promise.
    *
    * @param options How long to wait for activities.
    * @returns When no event is on its way into the store any more.
+   * @throws {TypeError} If `options` is no object, or has a name that no option has; then the executor stays open.
    * @throws {RangeError} If `drainMs` is not a finite number from 0; then the executor stays open.
    */
   close(options: CloseOptions = {}): Promise<void> {
@@ -500,7 +511,7 @@ export class Executor {
     }) as Promise<WorkflowDescription>;
   }
 
-  /** Makes a call with middleware around it. */
+  /** Makes a call, wrapped with middleware. */
   #call(
     kind: Exclude<MiddlewareCall["kind"], "activity">,
     workflowId: string,

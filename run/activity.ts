@@ -4,8 +4,9 @@
  * 1. One attempt runs at a time. An attempt that timed out or was stopped is forgotten: its late result or failure is
  *    dropped, in `#completed` and `#failed`.
  * 2. Every outcome is recorded first. The next attempt starts only after the failure of the last one is stored.
- * 3. Attempts are numbered through all processes that ran the activity: a process that resumes it continues the count.
- * 4. An attempt takes a slot while it runs, if the executor limits them.
+ * 3. Attempts are numbered from 1 through all processes. Numbers continue after the stored failures; an interrupted attempt
+ *    runs again with its number.
+ * 4. An attempt takes a slot while it runs, if the executor limits attempts.
  *
  * @module
  */
@@ -44,12 +45,12 @@ export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
 }
 
-/** The work of the executor that performs an activity. */
+/** What this executor holds while it performs an activity. */
 class Work {
   readonly run: ActivityRun;
   /** The attempt that runs. */
   attempt: Attempt | undefined = undefined;
-  /** How many attempts were started, in all processes. */
+  /** The number of the attempt that was started last; before the first one here, the number of stored failures. */
   attempts: number;
   /** No further attempt starts here. */
   done = false;
@@ -78,15 +79,17 @@ export class ActivityCommand extends Command {
   readonly input: unknown;
   readonly #body: Body;
   readonly #options: ActivityOptions;
-  /** Whether it is the executor's own. It may wait for the clock, and nothing replaces it. */
+  /** Whether it delivers a message to a child: it does not hold the clock, and `replaceActivity` is not called. */
   readonly #internal: boolean;
-  /** The attempts that failed, as far as the history tells; how the last one failed, and when the next one is due. */
+  /** How many attempts failed, as far as the history is known here. */
   #failedAttempts = 0;
+  /** How the last of them failed. */
   #lastFailure: ErrorRecord | undefined;
+  /** When the next attempt is due. */
   #retryAt: number | undefined;
   /** The details of the last heartbeat. */
   heartbeatDetails: unknown = undefined;
-  /** What this executor does for the activity; `undefined` while it does not perform it. */
+  /** `undefined` while this executor does not perform the activity. */
   #work: Work | undefined;
 
   constructor(caller: Caller, name: string, input: unknown, body: Body, options: ActivityOptions, internal = false) {
@@ -115,7 +118,7 @@ export class ActivityCommand extends Command {
       case "activity_attempt_failed":
         return this.#noteFailure(event);
       case "activity_heartbeat":
-        if (!this.performed) this.heartbeatDetails = event.details; // else this can be older than what is known here
+        if (!this.performed) this.heartbeatDetails = event.details; // newer details may be known here
         return;
       case "activity_completed":
         return this.resolve(handOut(event.result));
@@ -136,7 +139,7 @@ export class ActivityCommand extends Command {
     return this.#work !== undefined;
   }
 
-  /** The attempts that were started, as far as this executor knows. */
+  /** The number of the last attempt that was started, as far as this executor knows. */
   get #attempts(): number {
     return this.#work?.attempts ?? this.#failedAttempts;
   }

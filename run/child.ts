@@ -1,11 +1,11 @@
 /**
  * The command of a child workflow: starts it or finds it again, and records how it ended.
  *
- * 1. A child belongs to the command that started it (`parent` in its first event). So it is started once, whichever process
- *    dies, and a command that is performed again finds its child.
+ * 1. A child belongs to the command that started it (`parent` in its first event). So it is started once, even if a
+ *    process crashes, and a command that is performed again finds its child.
  * 2. A child with the policy `abandon` is stored before the run of its parent ends: `ready` says when.
- * 3. A child that is suspended here, for example because its store failed, still runs. Then nothing is recorded, and the
- *    parent is suspended as well, unless another executor runs the child.
+ * 3. A child that is suspended here, for example because its store failed, is still stored as running. Then nothing is
+ *    recorded, and the parent is suspended as well, unless another executor runs the child.
  *
  * @module
  */

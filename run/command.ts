@@ -6,13 +6,14 @@
  * | step | what happens | who calls |
  * | --- | --- | --- |
  * | issued | workflow code called the context; the command gets its position `seq` | `Replay.issue` |
- * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` for each later event that tells of progress |
+ * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` for each later event that reports progress |
  * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Run`, by `perform()` |
  * | settled | its outcome is in the history; what still runs for it here is stopped | `Replay.stored`, by `settle()` |
  * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Replay.apply`, by `seen()` |
  *
  * 1. Only `seen()` settles the promise with an outcome, live as in a replay. A cancellation may reject it before.
- * 2. A command is performed by one executor at a time: the one that stored it, or one that took over after a recovery.
+ * 2. Usually one executor performs a command: the one that stored it, or one that took over after a recovery. If two perform
+ *    it, the first stored outcome counts.
  * 3. A command that is not performed here (a replay, another executor) holds no timer and no other resource.
  *
  * Activities and children have modules of their own. Timers, side effects and compensations are here.
@@ -39,7 +40,7 @@ import type { Timer, Timers } from "./timers.ts";
 import type { Turns } from "./turns.ts";
 import type { Wait } from "../options.ts";
 
-/** The method of the context that issued a command: its caller is the line of workflow code to show. */
+/** The context method that issued the command; errors show the line that called it. */
 export type Caller = (...args: never[]) => unknown;
 
 /** The time of an executor. */
@@ -98,7 +99,7 @@ export abstract class Command extends Deferred {
   }
 
   /**
-   * An event that tells of progress is in the history now.
+   * An event that reports progress is in the history now.
    *
    * @param _ours Whether this executor stored the event.
    */
@@ -135,14 +136,14 @@ export abstract class Command extends Deferred {
   }
 
   /**
-   * When the command resumes by itself, if it waits for a point in time or for the end of a child: a run may become
-   * dormant until then. `-Infinity` if something is in flight.
+   * Until when nothing happens for the command: its run may become dormant until then. `Infinity`: it waits for a child;
+   * `-Infinity`: something is in flight.
    */
   get wakesAt(): number {
     return -Infinity;
   }
 
-  /** Whether it starts a child that stays when the run ends. */
+  /** Whether it starts a child that continues after the run. */
   get outlivesRun(): boolean {
     return false;
   }

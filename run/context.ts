@@ -47,7 +47,7 @@ import type { Replay } from "./replay.ts";
 
 const noLabels: Labels = /* @__PURE__ */ Object.freeze({});
 
-/** How an executor answers the contexts of its runs. */
+/** What the contexts of an executor use. */
 export interface ContextSettings {
   /** Gets what workflows write to `ctx.log`. */
   readonly logger: WorkflowLogger;
@@ -119,7 +119,7 @@ export class ReplayContext implements WorkflowContext {
       try {
         logger[level](message, { workflowId, runId, workflowName, ...fields });
       } catch (error) {
-        report(error); // it is not the workflow's
+        report(error); // the workflow does not see errors of the logger
       }
     };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
@@ -289,7 +289,7 @@ export class ReplayContext implements WorkflowContext {
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
     const result = this.#replay.issue(child);
-    result.catch(() => {}); // code that only starts the child need not wait for it
+    result.catch(() => {}); // no unhandled rejection if nobody waits
     const { commands } = this.#replay;
     const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
     const deliver = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
@@ -334,7 +334,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   random(): number {
-    this.#replay.assertContextFree(); // the next one would be another
+    this.#replay.assertContextFree(); // a number drawn here would shift the later ones on replay
     this.#random ??= seededRandom(hash(this.runId));
     return this.#random();
   }

@@ -1,8 +1,8 @@
 /**
  * Delivery: brings into the store what does not come from a run's own code. Signals, cancellations and terminations from
- * callers, parents and children; and the first event of a new run.
+ * callers and parents; and the first event of a new run.
  *
- * 1. An event gets into the store once, whichever executor runs the workflow and however often the delivery is tried.
+ * 1. An event gets into the store at most once, whichever executor runs the workflow and however often the delivery is tried.
  * 2. If the run is live here, the event goes through it, so that the run knows it at once. Otherwise it is appended.
  *
  * @module
@@ -25,7 +25,7 @@ import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, type RetryingStore } from "./retrying_store.ts";
 
-/** The workflow that is meant: any run of the ID, or the runs of one chain only. */
+/** Which workflow a call is for: any run of the ID, or the runs of one chain only. */
 export interface Target {
   readonly id: string;
   /** The first run of the chain. */
@@ -116,7 +116,7 @@ export class Delivery {
     const { id } = target;
     if (liveRuns.closed) throw executorClosed(verb, id);
     let triedAt: number | undefined; // the length of the history at the last append
-    let unsure: string | undefined; // the run that may hold the event, although the store gave no answer
+    let unsure: string | undefined; // the run in which the event may be stored: the store gave no answer
     for (let attempt = 1;;) {
       let run = this.live(verb, target);
       if (run === undefined || mayBeStored) {
@@ -139,7 +139,7 @@ export class Delivery {
             await store.append(new FrozenBatch(id, runId, history.length, [event]));
             return this.#callHook(event, state);
           } catch (error) {
-            // A conflict that nothing explains is a fault of the store as well.
+            // A conflict without new events is a failure of the store.
             if (!isConflict(error)) unsure = runId;
             if (!isConflict(error) || triedAt === history.length) await store.backOff(error, attempt++);
             triedAt = history.length;
@@ -209,7 +209,7 @@ export class Delivery {
         }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
-          runId = runs.newRunId(id); // a run whose answer was lost may have come before that run, under the first ID
+          runId = runs.newRunId(id); // a new ID: an append with the old one may be stored before that run
           continue;
         }
       }
@@ -230,7 +230,7 @@ export class Delivery {
 
   // Children
 
-  /** Starts a child. Messages of its parent wait until it is stored. */
+  /** Registers the start of a child: messages of its parent wait until the child is stored. */
   async startingChild<T>(childId: string, starting: Promise<T>): Promise<T> {
     this.#startingChildren.set(childId, starting);
     try {
@@ -280,7 +280,7 @@ export class Delivery {
     }
   }
 
-  /** Closes a child whose parent's run ended before it could do so. */
+  /** Closes a child whose parent's run has ended, and that the parent's executor did not close. */
   async closeOrphan({ workflowId, history: [started] }: WorkflowState): Promise<void> {
     if (started?.type !== "workflow_started" || started.parent === undefined) return;
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;

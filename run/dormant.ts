@@ -6,7 +6,8 @@
  * 2. No timer is set for becoming dormant: it would move a virtual clock and keep a process alive. Idle runs are checked one
  *    macrotask after a run becomes idle.
  * 3. A run that wakes is first replayed up to the events that it knew before. Events that others have stored since are
- *    loaded after that: their commands are performed by those who stored them, and the code that sees them is no replay.
+ *    loaded after that. The executors that stored those commands perform them. The code sees these events live, not in a
+ *    replay.
  *
  * @module
  */
@@ -166,7 +167,7 @@ export class DormantRun implements LiveRun {
       try {
         child.result();
       } catch (error) {
-        if (!isConflict(error)) return this.suspend(error); // as a parent in memory
+        if (!isConflict(error)) return this.suspend(error); // as `ChildCommand` does
       }
     }
     this.#wake();
@@ -178,7 +179,7 @@ export class DormantRun implements LiveRun {
 
   takeOver(historyLength: number): void {
     if (historyLength <= this.#length) return;
-    this.#length = historyLength;
+    this.#length = historyLength; // events of the replay: at its end, the open commands among them are performed here
     this.#wake();
   }
 
@@ -231,7 +232,7 @@ export class DormantRun implements LiveRun {
       else this.suspend(lost);
     } catch (error) {
       if (this.#suspended !== undefined) return; // the executor was closed
-      this.chain.latest = this; // the store answered something that makes no run
+      this.chain.latest = this; // the stored state is not valid
       this.#environment.runs.report(error);
       this.suspend(error);
     }

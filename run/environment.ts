@@ -42,7 +42,7 @@ export interface RunEnvironment {
   readonly lifecycle: Lifecycle;
 }
 
-/** Is called when the runs of an executor change their place. */
+/** Callbacks for changes of runs. */
 export interface Lifecycle {
   /** Nothing is in flight in a run for now. Absent if idle runs stay in memory. */
   readonly idle: ((run: StartableRun) => void) | undefined;

@@ -1,5 +1,6 @@
 /**
- * The events that a run records and that others deliver to it: made of plain data, frozen. Pure functions.
+ * The events that a run records and that others deliver to it: plain data. Events that go into the store are frozen. Pure
+ * functions.
  *
  * @module
  */
@@ -77,7 +78,7 @@ export function endOf({ status, result, error, updatedAt: at }: WorkflowState): 
   return { type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) };
 }
 
-/** Whether somebody else sent an event to the run. The next run of the chain gets it, if this one has not seen it. */
+/** Whether the event was delivered. The next run of the chain gets it, if this one has not seen it. */
 export function isDelivered({ type }: WorkflowEvent): boolean {
   return type === "signal_received" || type === "cancel_requested" || type === "update_accepted";
 }

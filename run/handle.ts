@@ -1,8 +1,9 @@
 /**
- * Handles: the way back to a run, whether it is live here, runs in another executor, or has ended.
+ * Handles: access to one run and to its chain, whether it is live here, runs in another executor, or has ended.
  *
  * A handle belongs to one run and to the runs that continue it as new. If another run takes the place of these under the
- * same workflow ID, its calls reject with code `not_found`.
+ * same workflow ID, its calls reject with code `not_found`. `result()` is different if the run was live here: it rejects with
+ * code `conflict`, or with the run's own end if it ended here.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, type RetryingStore } from "./retrying_store.ts";
 
 /**
- * A way back to one run, and to the runs that continue it as new.
+ * Access to one run, and to the runs that continue it as new.
  *
  * @category Executor
  */
@@ -39,9 +40,10 @@ export interface WorkflowHandle<Result = unknown> {
    *
    * @param options `signal`: ends the wait, not the workflow.
    * @returns What the workflow returned, as it is stored.
-   * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `closed`,
-   * `store_failed`, `non_deterministic` or `unknown_workflow` if the run cannot be resumed here, or with code `not_found` if
-   * it was deleted or replaced.
+   * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `terminated` if the
+   * workflow was terminated; `closed`, `store_failed`, `conflict`, `non_deterministic` or `unknown_workflow` if the run cannot
+   * be resumed here; `not_found` if it was deleted or replaced; `unsupported` if it is not live here and the store does not
+   * report changes.
    */
   result(options?: { readonly signal?: AbortSignal | undefined }): Promise<Result>;
   /** Sends a signal to the workflow. See {@linkcode Executor.signal}. */
@@ -93,7 +95,7 @@ export class Handle implements WorkflowHandle<never> {
   /** What the store or the end of the run here said last. */
   #status: WorkflowStatus;
 
-  /** @param origin The live runs that the handle was made with, or the error that keeps the run from being live. */
+  /** @param origin The chain, or the error because of which the run is not live. */
   constructor(parts: HandleParts, run: WorkflowState | LiveRun, origin?: Chain | WorkflowError) {
     this.id = run.workflowId;
     this.runId = run.runId;
@@ -158,7 +160,7 @@ export class Handle implements WorkflowHandle<never> {
   async #result(signal: AbortSignal | undefined): Promise<unknown> {
     const { store, liveRuns } = this.#parts;
     for (;;) {
-      const ended = this.#ended(); // and not the run: this call would keep it in memory
+      const ended = this.#ended(); // and not the run: the wait must not keep the run in memory
       const run = ended === undefined ? undefined : await abortable(ended, signal);
       if (run !== undefined) {
         this.#status = run.status;

@@ -1,10 +1,10 @@
 /**
- * What a workflow answers while it runs: its query handlers, its update handlers, and the updates it was asked for.
+ * The query handlers and update handlers of a workflow, and the updates it received.
  *
  * The life of an update: a caller asks for it; it is validated and **accepted** (stored); its handler runs when the turn of
  * the acceptance comes, and it is **answered**; the answer is stored and it is **completed**; its callers get the answer.
  *
- * 1. A query, a validation and a side effect only read: the context refuses its methods while one of them runs.
+ * 1. While a query handler, a validation or a side effect runs, the context refuses commands, waits and random numbers.
  * 2. An update runs its handler when its acceptance is applied, live as in a replay. If there is no handler yet, the update
  *    waits for it.
  * 3. Every caller with the same `updateId` gets the same answer. The handler runs once.
@@ -25,7 +25,7 @@ interface UpdateHandler {
   readonly validate: ((input: never) => unknown) | undefined;
 }
 
-/** One update that somebody asked for. */
+/** One update that the workflow received. */
 class Update {
   /** The acceptance is in the history. */
   accepted = false;
@@ -40,7 +40,7 @@ class Update {
   get promise(): Promise<unknown> {
     if (this.deferred === undefined) {
       this.deferred = new Deferred();
-      this.deferred.promise.catch(() => {}); // that nobody awaits it must not end the process
+      this.deferred.promise.catch(() => {}); // no unhandled rejection
       if (this.completed !== undefined) this.settle(this.completed);
     }
     return this.deferred.promise;
@@ -52,7 +52,7 @@ class Update {
   }
 }
 
-/** Functions that must answer at once and cannot call the context: the errors for those that do otherwise. */
+/** The errors of functions that call the context or return a promise, although they must not. */
 const readOnlyErrors = {
   handler: {
     calls: "Cannot call the context in a query handler or a validation: they may only read the workflow's variables",
@@ -67,7 +67,7 @@ const readOnlyErrors = {
 export class Handlers {
   readonly #queries = new Map<string, (...args: never[]) => unknown>();
   readonly #updateHandlers = new Map<string, UpdateHandler>();
-  /** Every update that somebody asked for, by its ID. */
+  /** Every update that the workflow received, by its ID. */
   readonly #updates = new Map<string, Update>();
   /** Updates whose turn came before their handler was registered. */
   #early: UpdateAcceptedEvent[] = [];
@@ -103,7 +103,7 @@ export class Handlers {
     return this.#updateHandlers.has(name);
   }
 
-  /** Answers a query with a copy, so that nobody can change the workflow's variables. */
+  /** Calls a query handler. Returns a copy of its result, so that nobody can change the workflow's variables. */
   query(workflowId: string, name: string, args: readonly unknown[]): unknown {
     const handler = this.#queries.get(name);
     if (handler === undefined) {
@@ -168,7 +168,7 @@ export class Handlers {
     }
   }
 
-  /** The run that continues this one answers an update. */
+  /** Passes the waiting callers of an update to the next run. */
   passOn(updateId: string, next: Handlers): void {
     const update = this.#updates.get(updateId);
     if (update?.deferred === undefined) return;
@@ -189,14 +189,14 @@ export class Handlers {
     return update;
   }
 
-  /** Calls a function that must answer at once and cannot call the context. */
+  /** Calls a function that must not call the context and must not return a promise. */
   readOnly(kind: keyof typeof readOnlyErrors, body: () => unknown): unknown {
     const before = this.#readOnly;
     this.#readOnly = kind;
     try {
       const answer = body();
       if (!isThenable(answer)) return answer;
-      Promise.resolve(answer).catch(() => {}); // its failure must not end the process
+      Promise.resolve(answer).catch(() => {}); // no unhandled rejection
       throw new TypeError(readOnlyErrors[kind].waits);
     } finally {
       this.#readOnly = before;

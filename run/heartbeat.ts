@@ -3,7 +3,7 @@
  *
  * 1. A heartbeat sets no timer. One timer is set for the attempt; when it is due, it checks when the last heartbeat came.
  * 2. Details are recorded at once. If the last ones were recorded less than half of the timeout ago, they are recorded when
- *    that time is over. So the last details get into the history, although no further heartbeat follows.
+ *    that time is over. So the last details get into the history without a further heartbeat, unless the attempt ends first.
  * 3. At most one heartbeat is on its way into the store, however slow the store is.
  *
  * @module
@@ -23,7 +23,10 @@ export class Heartbeat {
   #silence: Timer | undefined;
   #next: Timer | undefined;
 
-  /** @param record Records the last details. */
+  /**
+   * @param timeoutMs Without a timeout for heartbeats, its default limits the details alone: one record a second.
+   * @param record Records the last details.
+   */
   constructor(
     timing: { readonly clock: Clock; readonly timers: Timers },
     timeoutMs = 2000,

@@ -21,7 +21,9 @@ export interface LiveRun extends RunInfo {
   readonly begun: boolean;
   /** Whether events can still be delivered to it. */
   readonly acceptsEvents: boolean;
-  /** Resolves to the last live run of the chain, once it is not live any more. */
+  /**
+   * Resolves to the run that has left: it ended, was suspended, or was continued as new. Becoming dormant does not resolve it.
+   */
   readonly ended: Promise<LiveRun>;
   /**
    * Stores a delivered event. Resolves to whether it got into the store before the run ended.
@@ -34,15 +36,15 @@ export interface LiveRun extends RunInfo {
   /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */
   terminate(event: WorkflowEvent): Promise<boolean>;
   /**
-   * Answers a query from the workflow's variables, once the code has seen everything that is stored. Returns `undefined` if
-   * the run is not live any more.
+   * Calls a query handler, once the code has seen everything that this executor knows to be stored. Returns `undefined` if the
+   * run is not live any more.
    */
   query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
   /**
    * Stores an update if it is valid, and returns what its handler returns. The same `updateId` gets the same answer. Returns
    * `undefined` if the run takes no updates any more.
    *
-   * @throws What the validation or the handler throws; the error that ends the run before the answer.
+   * @throws What the validation or the handler throws; the error with which the run ended before the answer.
    */
   update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined>;
   /**
@@ -92,7 +94,7 @@ export interface Chain {
   latest: LiveRun;
   /** Whether it has one of the executor's slots for workflows. */
   hasSlot: boolean;
-  /** Resolves when the latest run is not live any more; `undefined` while nobody waits for that. */
+  /** Resolves to the run that has left, see {@linkcode LiveRun.ended}; `undefined` while nobody waits for that. */
   ended: Deferred<LiveRun> | undefined;
   /** Whether a run of it was dormant and has woken. */
   wasDormant: boolean;
@@ -105,7 +107,7 @@ export interface DormantState {
   readonly begun: boolean;
   /** How many events the run knows. */
   readonly historyLength: number;
-  /** When it resumes by itself; `Infinity` if never. */
+  /** When it wakes by itself; `Infinity` if never. */
   readonly wakesAt: number;
   /** The positions of the commands whose children it waits for. */
   readonly children: readonly number[];

@@ -1,14 +1,15 @@
 /**
  * The runs that are live in an executor, and its subscription to the store.
  *
- * An append of another executor is noticed here: the store calls the listener, and the listener notifies the live run, whose
- * writer loads what is new, or the callers that wait for a workflow that is not live here. Nothing is polled.
+ * An append of another executor is noticed here: the store calls the listener. The listener notifies the live run, whose
+ * writer loads what is new. It also notifies the callers that wait for a workflow that is not live here. Nothing is polled.
  *
  * 1. There is at most one live run for a workflow ID.
  * 2. The executor listens only while it needs to: while it has live runs, waits for a workflow, or makes runs live.
  * 3. A change that is reported while a run is being made live is remembered for it. So no event is lost between the reading
  *    of a history and the start of its run.
- * 4. The appends of the executor's own runs are no news: the store does not call the listener for them.
+ * 4. A store of this process does not call the listener for the appends of the executor's own runs. Other stores may call it;
+ *    the writer ignores a length that it knows.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import type { RetryingStore } from "./retrying_store.ts";
 
 /** Waits for changes of a workflow that is not live here. */
 export interface ChangeWatch {
-  /** Resolves after the next change. */
+  /** Resolves after the next change. Rejects if the store does not report changes, or once the executor is closed. */
   changed(): Promise<void>;
   /** Ends the wait. */
   stop(): void;
@@ -32,7 +33,7 @@ export class LiveRuns {
   readonly #store: RetryingStore;
   /** By workflow ID. */
   readonly #runs = new Map<string, LiveRun>();
-  /** Those who wait for a change of a workflow that is not live here, by workflow ID. */
+  /** Waits for a change of a workflow that is not live here, by workflow ID. */
   readonly #watches = new Map<string, Set<Deferred<void>>>();
   /** Changes that the store reported while runs are being made live, by workflow ID. */
   #changes: Map<string, number | null> | undefined;
@@ -41,7 +42,7 @@ export class LiveRuns {
   #unsubscribe: (() => void) | undefined;
   /** Whether nothing becomes live any more: the executor was closed, or is being closed. */
   closed = false;
-  /** The error of those who still wait, once everything is closed. */
+  /** The error of all waits, once everything is closed. */
   #closedError: WorkflowError | undefined;
 
   constructor(store: RetryingStore) {
@@ -61,7 +62,7 @@ export class LiveRuns {
     return this.#runs.values();
   }
 
-  /** Puts a run in the place of the one with the same workflow ID: a dormant one, or one that has woken. */
+  /** Replaces a run by its dormant form, or back. */
   set(run: LiveRun): void {
     this.#runs.set(run.workflowId, run);
   }
@@ -83,7 +84,7 @@ export class LiveRuns {
   /** Removes a run that is not live any more. */
   delete(run: LiveRun): void {
     if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
-    this.#changes?.set(run.workflowId, null); // its own appends were not reported
+    this.#changes?.set(run.workflowId, null); // unknown: its own appends were not reported
     this.#listen();
   }
 
@@ -123,7 +124,7 @@ export class LiveRuns {
     };
   }
 
-  /** Those who wait for a workflow give up with `error`. */
+  /** Rejects all waits with `error`. */
   close(error: WorkflowError): void {
     this.#closedError = error;
     for (const id of [...this.#watches.keys()]) this.#notify(id);

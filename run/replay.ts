@@ -11,11 +11,11 @@
  *
  * 1. What workflow code observes is a function of the events that were applied, in their order.
  * 2. The n-th command of a run has the position n. If the history holds a command at that position, the code must issue one
- *    of the same kind and name, before a later event is applied. Otherwise the run diverges.
+ *    of the same kind and name, before the turn of that event comes. Otherwise the run diverges.
  * 3. `apply()` returns whether workflow code may run because of the event: then a turn has begun. It ends when all
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
- *    wait of the code settles either.
+ *    wait of the code settles either. After the end of the function, only `withdrawn()` may be called: when a shield ends.
  *
  * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
  * shields and the turn.
@@ -58,7 +58,7 @@ export interface ReplayOwner {
   diverged(error: NonDeterminismError): void;
 }
 
-/** A wait for the workflow's own variables. */
+/** A wait until a condition is true. */
 class Condition extends Deferred<void> {
   readonly shielded: boolean;
   readonly #check: () => boolean;
@@ -82,7 +82,7 @@ class Condition extends Deferred<void> {
 }
 
 const none: readonly never[] = [];
-/** A new promise at each call: a shared one would keep everything that ever waited for it. */
+/** A new promise at each call: a shared promise would keep all its waiters in memory. */
 const never = () => new Promise<never>(() => {});
 
 export class Replay {
@@ -103,7 +103,7 @@ export class Replay {
   /** Commands that the history holds and the code has not issued yet, by position. */
   #expected: Map<number, CommandEvent> | undefined;
   #handlers: Handlers | undefined;
-  /** Waits for the workflow's own variables, in order. */
+  /** Waits until conditions are true, in order. */
   #conditions: readonly Condition[] = none;
   /** What to undo if the workflow fails, oldest first. */
   #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
@@ -129,7 +129,7 @@ export class Replay {
     this.#owner = owner;
   }
 
-  /** What the workflow answers. Made at first use: most runs need none. */
+  /** The workflow's query and update handlers. Made at first use: most runs need none. */
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
       if (!this.#silent) this.#owner.answered(updateId, outcome);
@@ -141,7 +141,7 @@ export class Replay {
     return this.stopped || this.#ended;
   }
 
-  /** Throws while a query, a validation or a side effect runs: they may only read. */
+  /** Throws while a query handler, a validation or a side effect runs: they may only read. */
   assertContextFree(): void {
     this.#handlers?.assertContextFree();
   }
@@ -359,7 +359,8 @@ export class Replay {
     const succeed = (result: unknown) => {
       let value: unknown;
       try {
-        value = toStored(result, "result of the workflow", undefined, this.started?.maxPayloadBytes); // at once: branches that still run can change it
+        // At once: branches that still run can change it.
+        value = toStored(result, "result of the workflow", undefined, this.started?.maxPayloadBytes);
       } catch (error) {
         return fail(error);
       }
@@ -378,7 +379,7 @@ export class Replay {
     this.#owner.codeEnded(ending);
   }
 
-  /** Starts the workflow anew. Nothing that this run waits for settles from now on. */
+  /** Ends the run; the next run continues the workflow. The returned promise never settles. */
   continueAsNew(input: unknown): Promise<never> {
     this.assertContextFree();
     if (!this.#silent) this.#forNextRun = [];
@@ -417,10 +418,10 @@ export class Replay {
   }
 
   /**
-   * Waits for what `begin` begins, or until the time is up. Whichever comes first in the history ends the other one.
+   * Waits for what `begin` begins, or until the time is up. The part that ends first withdraws the other.
    *
    * @param timer Limits the wait; no limit if it is absent.
-   * @param what What the code waits for, for the error.
+   * @param what The subject of the error message.
    * @param begin Begins the wait. Returns its promise, how to withdraw it, and whether it has ended already: then no timer is
    * needed.
    */
@@ -488,7 +489,7 @@ export class Replay {
     (this.#compensations ??= []).push({ name, body });
   }
 
-  /** Undoes everything, newest first, and answers the error of the workflow. */
+  /** Calls the compensations, newest first. Returns the error of the workflow. */
   async #compensate(error: unknown): Promise<unknown> {
     const errors: unknown[] = [];
     for (let one; (one = this.#compensations!.pop()) !== undefined;) {

@@ -1,6 +1,6 @@
 /**
  * The store as an executor uses it: a call that fails is tried again, with backoff. The clock is held while the store works,
- * and not while the executor waits for the next try.
+ * but not while the executor waits for the next try.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export class RetryingStore {
     return this.#port.subscribe?.(this.listener!);
   }
 
-  /** Waits before the next try. Rejects with code `store_failed` after the last one; a reached limit is not tried again. */
+  /** Waits before the next try. Rejects with code `store_failed` after the last one; `capacity_exceeded` is not retried. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (error instanceof WorkflowError && error.code === "capacity_exceeded") return Promise.reject(error);
@@ -99,7 +99,7 @@ export class RetryingStore {
   }
 }
 
-/** Whether an append failed because somebody else wrote first. */
+/** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
   return error instanceof WorkflowError && error.code === "conflict";
 }

@@ -5,10 +5,13 @@
  * replay one turn at a time, records the decisions of workflow code, and performs the commands that it has stored.
  *
  * ```
- * scheduled ──> queued ──> replaying ──> running ──> closing ────> ended
- *   (startAt)   (slot)     (recovery)       │                        ^
- *                                           └──────> continuing ─────┘  (the next run takes its place)
+ * scheduled ──> queued ────────────────────> running ──> closing ────> ended
+ *  (startAt)    (slot) └───> replaying ────────┘  └────> continuing ────┘   (the next run takes its place)
+ *                            (a stored run)
  * ```
+ *
+ * Phases that are not needed are left out: without a start time and slots, a new run begins in `running`, and a stored one in
+ * `replaying`. `scheduled` never leads to `replaying`: no code has run. A run can be suspended in every phase.
  *
  * | phase | what happens in it |
  * | --- | --- |
@@ -18,7 +21,7 @@
  * | `running` | events are stored, applied one per turn, and stored commands are performed |
  * | `closing` | the last event is on its way into the store; nothing else can be delivered |
  * | `continuing` | the first events of the next run are on their way into the store |
- * | `ended` | not live any more: finished as the store says, suspended, continued, or dormant |
+ * | `ended` | this object is not used any more: the run is finished, suspended or continued, or a `DormantRun` replaces it |
  *
  * 1. An event is applied, and the command it asks for performed, only after it is stored.
  * 2. At most one event that workflow code can notice is applied in a turn.
@@ -26,7 +29,7 @@
  *    here: they are "taken over".
  * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
  *
- * An event comes by this way: `stored()` notes it and queues it; `#applyNext()` applies it when its turn has come; `endTurn()` is
+ * An event takes this way: `stored()` notes it and queues it; `#applyNext()` applies it when its turn has come; `endTurn()` is
  * called when the microtasks of that turn have drained, and calls it again. A decision goes the other way: the replay calls
  * `issued()`, `answered()`, `patched()` or `codeEnded()`, and `record()` gives an event to the writer.
  *
@@ -97,12 +100,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   readonly #queue = new Fifo<WorkflowEvent>();
   /** How the workflow function ended, once it has: the last event, or the input of the next run. */
   #ending: { readonly final: WorkflowEvent } | { readonly continueWith: unknown } | undefined;
-  /** The request for a cancellation: whether it got into the store. */
+  /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** Resolves when the code has seen everything that is stored; `undefined` while nobody waits for that. */
+  /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
-  /** Open commands are taken over once so many events are applied; `undefined` if there is nothing to take over. */
+  /**
+   * Open commands are taken over once this many events are stored and the queue is empty; `undefined` if there is nothing to
+   * take over.
+   */
   #takeOverAt: number | undefined;
   /** Children whose end is not stored, by the position of their command. */
   #children: Map<number, ChildStartedEvent> | undefined;
@@ -351,7 +357,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#takeOver();
   }
 
-  /** Performs the commands that are open in the history and not performed here, if that is asked for and the time has come. */
+  /** Performs open commands, once `takeOver()` was called or a replay has ended, and the code has caught up. */
   #takeOver(): void {
     if (this.#takeOverAt === undefined || this.#writer.stored < this.#takeOverAt) return;
     if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
@@ -406,7 +412,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   issued(command: Command): void {
     const at = this.environment.timing.clock.now();
-    // A sleep that an earlier process issued and did not store counts from then on.
+    // A sleep that an earlier process issued and did not store counts from its call.
     const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
     this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
   }
@@ -440,7 +446,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         try {
           this.result(); // throws the error that suspended the run
         } catch (error) {
-          // Another executor has continued the run: its next run can be asked. But a signal may be stored already, and read.
+          // Another executor has continued the run. The event can go to the next run. A signal may be stored and read already.
           const again = isConflict(error) && (stored === false || event.type !== "signal_received");
           if (again) resolve(false);
           else reject(error);
@@ -491,7 +497,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return { value: await answer };
   }
 
-  /** Resolves when the code has seen everything that is stored. */
+  /** Resolves when the code has seen everything that this executor knows to be stored. */
   #settled(): Promise<void> {
     const { replaying, inTurn } = this.#replay;
     const busy = this.#live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
@@ -599,7 +605,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * Ends the run in this process.
    *
    * @param abortReason The reason for activities that are in flight.
-   * @param result The answer of `result()` from now on.
+   * @param result What `result()` returns or throws from now on.
    * @param why The reason for callers of updates that have no answer.
    */
   #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
@@ -677,7 +683,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   /**
-   * Leaves memory if nothing is in flight for the run. Its code is dropped where it waits: it sees no further event.
+   * Leaves memory if nothing is in flight for the run. The code stays at its waits and sees no further event.
    *
    * @returns What remains of it; `undefined` if it stays.
    */

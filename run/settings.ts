@@ -1,6 +1,6 @@
 /**
- * The settings of an executor: its options, checked, completed, and grouped by who uses them. And the checks of the options
- * of its methods.
+ * The settings of an executor: its options, checked, completed, and grouped by who uses them. And the checks of the arguments
+ * of `execute()`.
  *
  * @module
  */

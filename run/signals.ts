@@ -6,7 +6,7 @@
  *
  * 1. Every subscriber gets every signal that arrives while it is subscribed.
  * 2. A signal that arrives while nobody is subscribed waits for the next subscriber.
- * 3. Signals that the only subscriber leaves unread go back into the buffer: none is lost between two loops.
+ * 3. Signals that the last subscriber leaves unread go back into the buffer: none is lost between two loops.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export class Signals {
     for (const subscriber of subscribers.keys()) subscriber.take(arrival);
   }
 
-  /** The signals that nobody has read, or not every subscriber, in order of arrival. */
+  /** Signals that are buffered, or that at least one subscriber has not read, in order of arrival. */
   unread(): SignalReceivedEvent[] {
     const unread = new Set<Arrival>();
     for (const { buffer, subscribers } of this.#channels.values()) {

@@ -1,6 +1,6 @@
 /**
- * The supervisor of an executor's runs: makes runs live (new ones, children, stored ones), puts them in each other's place,
- * notifies parents, and closes everything.
+ * The supervisor of an executor's runs: makes runs live (new ones, children, stored ones), replaces continued and dormant
+ * runs, notifies parents, and closes everything.
  *
  * Owns the parts of an executor and wires them together. The executor, its public face, checks the arguments of calls.
  *
@@ -97,7 +97,7 @@ export class Supervisor {
     };
   }
 
-  /** @param origin The live runs that the handle is made with, or the error that keeps the run from being live. */
+  /** @param origin The chain, or the error because of which the run is not live. */
   handle(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): Handle {
     return new Handle({ store: this.store, liveRuns: this.liveRuns, calls: this.#calls }, run, origin);
   }
@@ -160,7 +160,7 @@ export class Supervisor {
   }
 
   #begin(run: StartableRun, started?: WorkflowEvent): void {
-    if (this.liveRuns.closed) return run.suspend(closedError()); // it continues one that was late
+    if (this.liveRuns.closed) return run.suspend(closedError()); // close() was called while a run was being continued
     this.liveRuns.start(run, started);
   }
 
@@ -205,10 +205,10 @@ export class Supervisor {
       const live = this.liveRuns.get(workflowId);
       if (live?.runId === state.runId) return void live.takeOver(state.history.length);
       if (live === older) {
-        live?.changed(null); // it finds out that it has ended
+        live?.changed(null); // it loads its state and ends
         return this.handle(state, this.resume(state));
       }
-      older = live; // unless it has continued the run that was listed
+      older = live; // the live run may be the next one of the listed run: load again
       const newest = await this.store.load(workflowId);
       if (newest?.status !== "running") return undefined;
       state = newest;
@@ -249,7 +249,7 @@ export class Supervisor {
 
   // The end
 
-  /** Suspends all runs, once their activities had `drainMs` to end. */
+  /** Waits up to `drainMs` for running activities, then suspends all runs. */
   close(drainMs: number): Promise<void> {
     return this.#closed ??= this.#close(drainMs);
   }

@@ -1,5 +1,5 @@
 /**
- * The way of a run's events into the store, and the place where appends of other executors are noticed.
+ * Stores the events of a run, and notices appends of other executors.
  *
  * A writer reports two things to its run: events that are stored now, by anybody, in the order of the history; and that the
  * run is lost to this executor, with the reason.
@@ -50,7 +50,7 @@ export function whyLost(run: RunInfo, state: WorkflowState | null, length: numbe
   return new WorkflowError("conflict", `${lost}: ${lengths}`);
 }
 
-/** Is called with whether an event got into the store; with `undefined` if that is not known. */
+/** Gets whether the event is stored; `undefined` if unknown. */
 type Posted = (stored: boolean | undefined) => void;
 
 interface Outgoing {
@@ -58,7 +58,7 @@ interface Outgoing {
   posted: Posted[] | undefined;
 }
 
-/** The run that is to take this one's place, once everything else is stored. */
+/** The next run of the chain, stored after everything else. */
 interface Succession {
   readonly runId: string;
   readonly events: () => WorkflowEvent[];
@@ -109,7 +109,7 @@ export class Writer {
   }
 
   /**
-   * Stores the first events of the run that takes this one's place, once everything else is stored.
+   * Stores the first events of the next run of the chain, after everything else.
    *
    * @param events Makes the events; called again if something was stored in between.
    * @param stored Is called with the events that are stored.
@@ -228,7 +228,7 @@ export class Writer {
     let ambiguous = false; // whether the store may hold the events, although it did not answer so
     try {
       for (let attempt = 1; !this.#closed; attempt++) {
-        // A conflict that nothing explains is a fault of the store as well.
+        // A conflict without new events is a failure of the store.
         if (!isConflict(error) || !await this.#catchUp(batch, ambiguous)) {
           ambiguous ||= !isConflict(error);
           await this.#store.backOff(error, attempt);
@@ -302,7 +302,7 @@ export class Writer {
     const outbox = this.#outbox;
     if (outbox?.events.length === 0) {
       this.#outbox = undefined;
-      settle(outbox, true); // the same is stored, by somebody else
+      settle(outbox, true); // another executor stored the same
     }
     this.#owner.stored(news, ours);
     return news.length > 0;
