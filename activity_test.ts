@@ -242,7 +242,7 @@ Deno.test("RetryAfterError does not extend totalTimeoutMs, and is the cause of t
   const handle = await executor.execute((ctx: Ctx) =>
     ctx.executeActivity(busy, undefined, { totalTimeoutMs: 1000, retry: {} })
   );
-  const error = await assertRejects(() => handle.result(), TimeoutError, "timed out after 1000 ms in all");
+  const error = await assertRejects(() => handle.result(), TimeoutError, "timed out after 1000 ms in total");
   assert((error as TimeoutError).cause instanceof RetryAfterError);
   assertEquals(clock.now(), 1000);
   await executor.close();
@@ -257,7 +257,7 @@ Deno.test("ActivityContext.signal is aborted with the reason that ended the atte
     executor.execute((ctx: Ctx) => ctx.executeActivity(stuck, id, options), { id });
   await run("timed out", { timeoutMs: 10 });
   await run("silent", { heartbeatTimeoutMs: 20 });
-  await run("timed out in all", { totalTimeoutMs: 30 });
+  await run("timed out in total", { totalTimeoutMs: 30 });
   for (const id of ["canceled", "terminated", "closed"]) await run(id);
   const unawaited = (ctx: Ctx) => void ctx.executeActivity(stuck, "ended", { name: "unawaited" });
   const slowly = async (ctx: Ctx) => {
@@ -275,7 +275,7 @@ Deno.test("ActivityContext.signal is aborted with the reason that ended the atte
   assertEquals(Object.fromEntries(Object.entries(reasons).map(([name, { message }]) => [name, message])), {
     "timed out": 'Activity "stuck" timed out after 10 ms in attempt 1',
     "silent": 'Activity "stuck" timed out after 20 ms without a heartbeat in attempt 1',
-    "timed out in all": 'Activity "stuck" timed out after 30 ms in all',
+    "timed out in total": 'Activity "stuck" timed out after 30 ms in total',
     "ended": "The workflow has ended: completed",
     "canceled": 'Canceled workflow "canceled": enough',
     "terminated": "The workflow has ended: canceled",

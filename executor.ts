@@ -435,7 +435,7 @@ export class Executor {
       const workflow = this.#supervisor.codeOf(state, action);
       const { startAt } = state.history[0] as WorkflowStartedEvent;
       if (state.status === "running" && startAt !== undefined && startAt > timing.clock.now()) {
-        throw notFound("query", id, `its code begins at ${startAt} only`);
+        throw notFound("query", id, `its code does not begin before ${startAt}`);
       }
       const { turns } = timing;
       const replay = await replayReadOnly(workflow, state, { turns, context: environment.context });
@@ -469,7 +469,7 @@ export class Executor {
       const completed = history.find(isAnswer);
       if (completed?.error !== undefined) throw fromErrorRecord(completed.error);
       if (completed !== undefined) return handOut(completed.result);
-      if (status !== "running") throw notFound("update", id, `it is ${status}`);
+      if (status !== "running") throw notFound("update", id, `its status is ${show(status)}`);
       const way = "ask the executor that runs it, or call recover() if that is gone";
       throw new WorkflowError("unsupported", `${cannot(action, id)}: it is not live in this executor; ${way}`);
     });

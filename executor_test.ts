@@ -355,7 +355,7 @@ Deno.test("Executor.signal() and cancel() reject with not_found and the status w
     const ended = await assertRejects(() => call("a"), WorkflowError);
     assertEquals([ended.code, ended.message], [
       "not_found",
-      `Cannot ${verb} workflow "a": it is completed`,
+      `Cannot ${verb} workflow "a": its status is "completed"`,
     ]);
     const unknown = await assertRejects(() => call("b"), WorkflowError);
     assertEquals([unknown.code, unknown.message], [
@@ -660,7 +660,7 @@ Deno.test("WorkflowContext.executeActivity() fails when totalTimeoutMs is over",
     { id: "a" },
   );
   const error = await assertRejects(() => handle.result(), TimeoutError);
-  assertEquals(error.message, 'Activity "poll" timed out after 250 ms in all');
+  assertEquals(error.message, 'Activity "poll" timed out after 250 ms in total');
   assertEquals((error.cause as Error).message, "busy");
   assertEquals((await store.load("a"))!.updatedAt, 250);
 });

@@ -106,7 +106,7 @@ Deno.test("playStory() refunds the payment when the order is cancelled while no 
   });
   assertEquals(shop.payments, [{ orderId: "RP-1006", voided: true }]);
   assertEquals(shop.reserved, []);
-  assertEquals(order.notes, ['Cannot signal workflow "RP-1006": it is canceled']);
+  assertEquals(order.notes, ['Cannot signal workflow "RP-1006": its status is "canceled"']);
 });
 
 Deno.test("playStory() finds its moment to stop whatever the last card does", async () => {

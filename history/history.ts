@@ -163,8 +163,7 @@ export function checkConflict(
   if (expected !== undefined && expected !== current.runId) {
     throw conflict(workflowId, `the run is ${show(current.runId)}, the writer expected ${show(expected)}`);
   }
-  if (starts) throw conflict(workflowId, `it is ${current.status} already`);
-  if (current.status !== "running") throw conflict(workflowId, `it is ${current.status}`);
+  if (starts || current.status !== "running") throw conflict(workflowId, `its status is ${show(current.status)}`);
   if (length !== expectedLength) {
     throw conflict(workflowId, `it has ${length} events, the writer expected ${expectedLength}`);
   }

@@ -100,12 +100,12 @@ Deno.test("applyBatch() returns a history that is not the array of the batch", (
 const conflicts: [state: WorkflowState | null, part: Partial<AppendBatch>, why: string][] = [
   [null, { expectedLength: 1, events: [fired(2)] }, "it is not stored"],
   [null, { runId: "2", replaces: "1" }, "it is not stored"],
-  [running, {}, "it is running already"],
-  [running, { runId: "2", replaces: "1" }, "it is running already"],
-  [finished, {}, "it is completed already"],
+  [running, {}, 'its status is "running"'],
+  [running, { runId: "2", replaces: "1" }, 'its status is "running"'],
+  [finished, {}, 'its status is "completed"'],
   [finished, { runId: "3", replaces: "2" }, 'the run is "1", the writer expected "2"'],
   [running, { runId: "2", expectedLength: 1, events: [fired(2)] }, 'the run is "1", the writer expected "2"'],
-  [finished, { expectedLength: 2, events: [fired(2)] }, "it is completed"],
+  [finished, { expectedLength: 2, events: [fired(2)] }, 'its status is "completed"'],
   [running, { expectedLength: 2, events: [fired(2)] }, "it has 1 events, the writer expected 2"],
 ];
 for (const [state, part, why] of conflicts) {

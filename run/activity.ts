@@ -149,7 +149,7 @@ export class ActivityCommand extends Command {
     const { totalTimeoutMs, atMostOnce } = this.#options;
     if (totalTimeoutMs !== undefined) {
       work.totalTimer = run.environment.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
-        const error = this.#timeout(totalTimeoutMs, "in all");
+        const error = this.#timeout(totalTimeoutMs, "in total");
         this.#endAttempt(error);
         this.#fail(error);
       });
@@ -198,7 +198,7 @@ export class ActivityCommand extends Command {
 
   /** The process of the only attempt died. */
   #interrupt(): void {
-    const why = "it had started when its executor stopped, and it was asked to run at most once";
+    const why = 'it had started when its executor stopped, and "atMostOnce" is set';
     this.#work!.attempts++;
     this.#fail(new WorkflowError("activity_interrupted", `${cannot("run activity", this.name)} again: ${why}`));
   }

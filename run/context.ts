@@ -195,7 +195,7 @@ export class ReplayContext implements WorkflowContext {
       if (timeout === undefined || signals.has(name)) {
         return this.#replay.nextSignal(name) as Promise<DeepReadonly<Payload>>;
       }
-      return this.#replay.within(timeout, `Signal ${show(name)}`, () => {
+      return this.#replay.within(timeout, `Signal ${show(name)} did not come`, () => {
         const subscription = signals.subscribe(name);
         const promise = subscription.next().then(({ value }) => value as DeepReadonly<Payload>);
         return { promise, withdraw: () => void subscription.return!() };
@@ -208,7 +208,7 @@ export class ReplayContext implements WorkflowContext {
   async waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
     checkFunction("condition", condition, "wait until");
     const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
-    await this.#replay.within(timeout, "The condition", () => this.#replay.condition(condition));
+    await this.#replay.within(timeout, "The condition was not true", () => this.#replay.condition(condition));
   }
 
   sideEffect<T>(body: () => T): Promise<DeepReadonly<T>> {
@@ -325,7 +325,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   patched(changeId: string): boolean {
-    checkText("changeId", changeId, "ask for a change");
+    checkText("changeId", changeId, "check a patch");
     return this.#replay.patched(changeId);
   }
 

@@ -131,7 +131,7 @@ export class Delivery {
           const why = "it was continued as new or replaced before the store said whether the signal is there";
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
-        if (status !== "running") throw notFound(verb, id, `it is ${status}`);
+        if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
         run = this.live(verb, target);
         if (run === undefined) {
           mayBeStored = true;
@@ -204,7 +204,7 @@ export class Delivery {
         if (state && !running && !terminated && reuse === "reject") {
           throw new WorkflowError(
             "already_finished",
-            `${cannot("execute workflow", id)}: it is ${state.status}, and "reuse" is "reject"`,
+            `${cannot("execute workflow", id)}: its status is ${show(state.status)}, and "reuse" is "reject"`,
           );
         }
         if (replaces !== state?.runId) {

@@ -28,7 +28,7 @@ export function missingCommand(
 ): NonDeterminismError {
   const none = "no command at this position";
   if (!isCommand(event)) return diverged(workflowId, event.seq, `${event.type} of a command`, none, "");
-  const edit = `Likely edit: ${describe(event)} was removed, or a condition before it now decides otherwise`;
+  const edit = `Likely edit: ${describe(event)} was removed, or a condition before it now has another result`;
   return diverged(workflowId, event.seq, describe(event), none, edit);
 }
 

@@ -56,11 +56,11 @@ class Update {
 const readOnlyErrors = {
   handler: {
     calls: "Cannot call the context in a query handler or a validation: they may only read the workflow's variables",
-    waits: "A query handler or a validation must answer at once, and not a promise",
+    waits: "Cannot answer with a promise in a query handler or a validation: return the value",
   },
   sideEffect: {
     calls: "Cannot call the context in a side effect: it is not called on replay",
-    waits: "Cannot record a side effect: it answers a promise; use an activity",
+    waits: "Cannot record a side effect: it returns a promise; use an activity",
   },
 };
 

@@ -421,7 +421,7 @@ export class Replay {
    * Waits for what `begin` begins, or until the time is up. The part that ends first withdraws the other.
    *
    * @param timer Limits the wait; no limit if it is absent.
-   * @param what The subject of the error message.
+   * @param what The beginning of the error message.
    * @param begin Begins the wait. Returns its promise, how to withdraw it, and whether it has ended already: then no timer is
    * needed.
    */
@@ -438,7 +438,7 @@ export class Replay {
     if (timer === undefined || over) return promise.finally(withdraw);
     if (!this.#issue(timer)) return never();
     const timedOut = timer.promise.then(() => {
-      throw new TimeoutError(`${what} did not come within ${timer.delayMs} ms`, timer.delayMs);
+      throw new TimeoutError(`${what} within ${timer.delayMs} ms`, timer.delayMs);
     });
     timedOut.catch(() => {});
     try {

@@ -64,7 +64,7 @@ export class RetryingStore {
     const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
     if (delayMs === null) {
       const message =
-        `The store failed ${attempt} times in a row; what it holds is kept, and recover() resumes from it`;
+        `The store failed ${attempt} times in a row. What is stored is kept: call recover() when the store works`;
       return Promise.reject(new WorkflowError("store_failed", message, { cause: error }));
     }
     const { clock, timers } = this.#timing;

@@ -136,7 +136,7 @@ Deno.test("ExecutorOptions.maxConcurrentActivities counts timeoutMs from the att
   );
   await settle();
   await clock.advance(100);
-  await assertRejects(() => totalLimited.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in all');
+  await assertRejects(() => totalLimited.result(), TimeoutError, 'Activity "quick" timed out after 50 ms in total');
   assertEquals(runs, 0);
   opened.open();
   await Promise.all([first.result(), attemptLimited.result()]);

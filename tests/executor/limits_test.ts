@@ -288,7 +288,7 @@ Deno.test("ExecutorOptions.maxHistoryEvents fails a run that gets too many signa
     });
     for (let i = 0; i < 2; i++) await executor.signal("a", go.name, go.payload);
     const { message } = await assertRejects(() => executor.signal("a", go.name, go.payload), WorkflowError);
-    assertEquals(message, 'Cannot signal workflow "a": it is failed');
+    assertEquals(message, 'Cannot signal workflow "a": its status is "failed"');
     assertEquals(await codeOf(handle.result()), "history_too_long");
     assertEquals((await store.load("a"))!.history.length, 4);
     clock.release();

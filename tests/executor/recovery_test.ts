@@ -1000,7 +1000,7 @@ Deno.test("Executor.recover() keeps the last failure as the cause of an activity
   );
   const error = undisturbed.error as Error;
   assertEquals([`${error}`, `${error.cause}`], [
-    'TimeoutError: Activity "busy" timed out after 250 ms in all',
+    'TimeoutError: Activity "busy" timed out after 250 ms in total',
     "RangeError: busy",
   ]);
 });

@@ -93,7 +93,7 @@ Deno.test("WorkflowContext.sideEffect() refuses a promise and a value that canno
   }
   const { executor } = setUp();
   const handle = await executor.execute(bad);
-  const promise = "TypeError: Cannot record a side effect: it answers a promise; use an activity";
+  const promise = "TypeError: Cannot record a side effect: it returns a promise; use an activity";
   assertEquals(await handle.result(), [
     promise,
     promise,
@@ -125,7 +125,7 @@ Deno.test("WorkflowContext.sideEffect() refuses calls of the context in the func
   const { outcome, state } = await play({ workflow: draws });
   const [messages] = JSON.parse(outcome);
   const free = "Cannot call the context in a side effect: it is not called on replay";
-  const promise = "Cannot record a side effect: it answers a promise; use an activity";
+  const promise = "Cannot record a side effect: it returns a promise; use an activity";
   assertEquals(messages, [free, promise, promise, free]);
   assertEquals(typesOf(state.history).slice(1, -1), Array(4).fill("side_effect"));
   assertEquals((await playFrom({ workflow: draws }, state, -1)).outcome, outcome);

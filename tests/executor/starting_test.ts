@@ -175,7 +175,7 @@ Deno.test("Executor.execute() rejects or joins a finished workflow as reuse says
   const error = await assertRejects(() => executor.execute(echo, { ...options, reuse: "reject" }), WorkflowError);
   assertEquals([error.code, error.message], [
     "already_finished",
-    'Cannot execute workflow "a": it is completed, and "reuse" is "reject"',
+    'Cannot execute workflow "a": its status is "completed", and "reuse" is "reject"',
   ]);
   await executor.close();
 
@@ -447,7 +447,10 @@ Deno.test("Executor.query() finds no handler in a run before its start time", as
     return ctx.waitForSignal("go");
   }, { id: "a", startAfterMs: 100 });
   const error = await assertRejects(() => executor.query("a", "stage"), WorkflowError);
-  assertEquals([error.code, error.message], ["not_found", 'Cannot query workflow "a": its code begins at 100 only']);
+  assertEquals([error.code, error.message], [
+    "not_found",
+    'Cannot query workflow "a": its code does not begin before 100',
+  ]);
   assertEquals((await executor.describe("a")).status, "running");
   const updated = executor.update("a", "none").catch((error) => error.message);
   clock.release();

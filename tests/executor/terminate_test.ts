@@ -174,12 +174,12 @@ Deno.test("Executor.terminate() rejects with not_found and the status when the w
   const { executor } = setUp();
   await assertNotFound(executor.terminate("x"), 'Cannot terminate workflow "x": it does not exist');
   await (await executor.execute(() => 1, { id: "a" })).result();
-  await assertNotFound(executor.terminate("a"), 'Cannot terminate workflow "a": it is completed');
+  await assertNotFound(executor.terminate("a"), 'Cannot terminate workflow "a": its status is "completed"');
   await executor.execute(forever, { id: "b" });
   const outcomes = await Promise.allSettled([executor.terminate("b"), executor.terminate("b")]);
   assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "fulfilled"]); // both calls share one termination
-  await assertNotFound(executor.terminate("b"), 'Cannot terminate workflow "b": it is canceled');
-  await assertNotFound(executor.cancel("b"), 'Cannot cancel workflow "b": it is canceled');
+  await assertNotFound(executor.terminate("b"), 'Cannot terminate workflow "b": its status is "canceled"');
+  await assertNotFound(executor.cancel("b"), 'Cannot cancel workflow "b": its status is "canceled"');
   await assertRejects(() => executor.terminate("b", 1 as never), TypeError, '"reason" must be a string, got 1');
   await assertRejects(() => executor.terminate(""), TypeError, '"id" must be a non-empty string, got ""');
   await executor.close();
@@ -261,7 +261,7 @@ Deno.test("Executor.terminate() has one outcome when the workflow acts at the sa
   }
 
   function assertCode(error: unknown): void {
-    assertEquals((error as WorkflowError).message, 'Cannot terminate workflow "a": it is completed');
+    assertEquals((error as WorkflowError).message, 'Cannot terminate workflow "a": its status is "completed"');
   }
 });
 

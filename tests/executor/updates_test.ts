@@ -191,7 +191,7 @@ const unanswered: [what: string, prepare: (executor: Executor) => Promise<unknow
     "a finished workflow",
     async (executor) => await (await executor.execute(() => 1, { id: "a" })).result(),
     "not_found",
-    'Cannot update workflow "a": it is completed',
+    'Cannot update workflow "a": its status is "completed"',
   ],
 ];
 for (const [what, prepare, code, message] of unanswered) {

@@ -181,7 +181,7 @@ Deno.test("WorkflowContext.waitUntil() throws at its deadline and when the condi
   }
   const { executor } = setUp();
   const handle = await executor.execute(waits, { id: "a" });
-  assertEquals(await handle.result(), ["The condition did not come within 50 ms", "odd", 50]);
+  assertEquals(await handle.result(), ["The condition was not true within 50 ms", "odd", 50]);
   await executor.close();
 });
 
@@ -206,7 +206,7 @@ Deno.test("WorkflowContext refuses bad arguments of waits at the call", async ()
       () => ctx.mapConcurrent([1], 0, () => 1),
     ];
     for (const call of calls) await call().catch((error) => messages.push(error.message));
-    assertThrows(() => ctx.patched(""), TypeError, 'Cannot ask for a change: "changeId" must be a non-empty string');
+    assertThrows(() => ctx.patched(""), TypeError, 'Cannot check a patch: "changeId" must be a non-empty string');
     assertThrows(() => ctx.addCompensation(1 as never), TypeError, '"body" must be a function, got 1');
     return messages;
   }

@@ -38,28 +38,28 @@ async function storeWith(...events: WorkflowEvent[]): Promise<InMemoryStore> {
 const conflicts: [what: string, stored: WorkflowEvent[], part: Partial<AppendBatch>, why: string][] = [
   ["the run is not stored", [], { expectedLength: 1, events: [completed] }, "it is not stored"],
   ["the run to replace is not stored", [], { runId: "2", replaces: "1" }, "it is not stored"],
-  ["the workflow is running", [started], { runId: "2" }, "it is running already"],
+  ["the workflow is running", [started], { runId: "2" }, 'its status is "running"'],
   [
     "the workflow is finished and the batch does not replace it",
     [started, failed],
     { runId: "2" },
-    "it is failed already",
+    'its status is "failed"',
   ],
-  ["the run to replace is running", [started], { runId: "2", replaces: "1" }, "it is running already"],
+  ["the run to replace is running", [started], { runId: "2", replaces: "1" }, 'its status is "running"'],
   [
     "the run to replace is another one",
     [started, completed],
     { runId: "3", replaces: "2" },
     'the run is "1", the writer expected "2"',
   ],
-  ["the same start is repeated", [started], {}, "it is running already"],
+  ["the same start is repeated", [started], {}, 'its status is "running"'],
   [
     "the run is another one",
     [started],
     { runId: "2", expectedLength: 1, events: [completed] },
     'the run is "1", the writer expected "2"',
   ],
-  ["the run is finished", [started, canceled], { expectedLength: 2, events: [fired(10)] }, "it is canceled"],
+  ["the run is finished", [started, canceled], { expectedLength: 2, events: [fired(10)] }, 'its status is "canceled"'],
   [
     "the history is longer",
     [started, fired(2)],
