@@ -37,17 +37,25 @@ Deno.test("WorkflowContext.log writes each line once after a restart, with the I
   await next.close();
 });
 
-Deno.test("WorkflowContext.log writes nothing while the executor describes the workflow", async () => {
+async function answers(ctx: WorkflowContext) {
+  ctx.handleQuery("x", () => 1);
+  ctx.log.debug("once");
+  await ctx.waitForSignal("go");
+  ctx.log.debug("over");
+}
+
+Deno.test("WorkflowContext.log writes nothing in the read-only replay for a query", async () => {
   const { logger, written } = recordingLogger();
-  const { executor } = setUp({ logger });
-  const handle = await executor.execute(async (ctx: WorkflowContext) => {
-    ctx.handleQuery("x", () => 1);
-    ctx.log.debug("once");
-    await Promise.resolve();
-  }, { id: "a" });
-  await handle.result();
-  (await executor.describe("a")).status;
+  const { executor, store, clock } = setUp({ logger });
+  const handle = await executor.execute(answers, { id: "a" });
+  await settle();
+  await using other = new Executor({ store, clock, logger, workflows: { answers } });
+  assertEquals(await other.query("a", "x"), 1);
   assertEquals(written.length, 1);
+  await executor.signal("a", "go");
+  await handle.result();
+  assertEquals(await executor.query("a", "x"), 1);
+  assertEquals(written.length, 2);
   await executor.close();
 });
 

@@ -1,11 +1,11 @@
 /**
  * Several executors share one failing store, and each can crash at any time. Random workflows answer updates, start
- * children and continue as new; a generation is one run of such a chain. Invariants:
+ * children and continue as new. Invariants:
  *
  * 1. Every history is well formed, and replays to the outcome of its run.
  * 2. Every run ends, every call is answered, and all executors report the same outcome.
- * 3. A signal that was sent is received once over all generations, unless the last run left it unread.
- * 4. A generation handles an update once, and every caller gets the same answer.
+ * 3. A signal that was sent is received once over all runs of the chain, unless the last run left it unread.
+ * 4. A run of the chain handles an update once, and every caller gets the same answer.
  * 5. A child is closed by its policy when its parent ends. A child with the policy `abandon` continues.
  *
  * @module
@@ -37,7 +37,7 @@ const unreachable = ["not_found", "unsupported", "closed", "conflict"];
 const isUnreachable = (error: unknown) => error instanceof WorkflowError && unreachable.includes(error.code);
 
 /** Totals over all seeds. The test fails if they are small: then it has tested too little. */
-const totals = { restarts: 0, generations: 0, children: 0, answers: 0, signals: 0 };
+const totals = { restarts: 0, continued: 0, children: 0, answers: 0, signals: 0 };
 
 async function runScenario(seed: number): Promise<void> {
   const random = seeded(seed * 104_729);
@@ -123,7 +123,7 @@ async function runScenario(seed: number): Promise<void> {
     await assertReplays(seed, state);
   }
   await Promise.all(executors.map((executor) => executor.close()));
-  totals.generations += (root.input as { generation: number }).generation;
+  totals.continued += (root.input as { runNumber: number }).runNumber;
   totals.children += states.length - 1;
   totals.answers += answers.size;
   totals.signals += sent.size;
@@ -145,7 +145,7 @@ async function assertReplays(seed: number, state: WorkflowState): Promise<void> 
   assertEquals([...actual, own], [...expected.map(ofReplay), []], message);
 }
 
-/** No signal is lost or received twice, over all generations. */
+/** No signal is lost or received twice, over all runs of the chain. */
 async function assertReceived(seed: number, executor: Executor, root: WorkflowState, sent: Set<number>): Promise<void> {
   const got: readonly number[] = await executor.query("root", gotten).catch((error) => {
     assertEquals(error.code, "not_found", `seed ${seed}`); // it was cancelled before its code began
@@ -157,7 +157,7 @@ async function assertReceived(seed: number, executor: Executor, root: WorkflowSt
   assertEquals(lost, [], `seed ${seed}: lost, of ${[...sent]}; got ${got}`);
 }
 
-/** Each generation gives one answer to an update, to all callers, and gives it again when the update is repeated. */
+/** Each run of the chain gives one answer to an update, to all callers, and gives it again when the update is repeated. */
 async function assertAnswers(
   seed: number,
   executor: Executor,
@@ -165,8 +165,8 @@ async function assertAnswers(
   answers: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<void> {
   for (const [updateId, given] of answers) {
-    const generations = [...given].map((answer) => / by (\d+) as/.exec(answer)?.[1] ?? answer);
-    assertEquals(new Set(generations).size, given.size, `seed ${seed}: ${updateId} was answered ${[...given]}`);
+    const runNumbers = [...given].map((answer) => / by (\d+) as/.exec(answer)?.[1] ?? answer);
+    assertEquals(new Set(runNumbers).size, given.size, `seed ${seed}: ${updateId} was answered ${[...given]}`);
   }
   const completed = history.flatMap((event) => event.type === "update_completed" ? [event] : []);
   for (const { updateId, result, error } of completed) {

@@ -31,7 +31,8 @@ export type Part =
 /** The input of a run, and of the runs that continue it. */
 export interface EntityInput {
   readonly parts: readonly Part[];
-  readonly generation: number;
+  /** The number of the run in its chain, counted from 0. */
+  readonly runNumber: number;
   /** The payloads of the signals `n` so far, in order. */
   readonly got: readonly number[];
 }
@@ -39,7 +40,7 @@ export interface EntityInput {
 /** Returns the payloads of the signals `n` so far. */
 export const gotten = defineQuery<readonly number[]>("got");
 
-/** Returns the generation that handled the update, and how many it had handled before. Refuses 0, and fails for multiples of 5. */
+/** Returns the number of the run that handled the update, and how many it had handled before. Refuses 0; multiples of 5 fail. */
 export const take = defineUpdate<string, number>("take", {
   validate(n) {
     if (n === 0) throw new TypeError("0 is nothing");
@@ -64,7 +65,7 @@ export function randomEntity(random: () => number, depth = 0): EntityInput {
     if (roll < 0.7 && !nested) return { do: "both", parts: [part(true), part(true)] };
     return { do: "step", step: { do: "sequence", steps: [randomStep(random, 1)] } };
   };
-  return { parts: Array.from({ length: 1 + integer(5) }, () => part(false)), generation: 0, got: [] };
+  return { parts: Array.from({ length: 1 + integer(5) }, () => part(false)), runNumber: 0, got: [] };
 }
 
 /** The code of the random workflows. Their children run the same code. */
@@ -77,13 +78,13 @@ export function randomEntityProgram(calls: string[] = []) {
 
   return async function entity(
     ctx: WorkflowContext<EntityInput>,
-    { parts, generation, got }: EntityInput,
+    { parts, runNumber, got }: EntityInput,
   ): Promise<string> {
     const list = [...got];
     let taken = 0;
     ctx.handleQuery(gotten, () => list);
     ctx.handleUpdate(take, async (n) => {
-      const answer = `${n} taken by ${generation} as ${taken++}`;
+      const answer = `${n} taken by ${runNumber} as ${taken++}`;
       if (n % 2 === 0) await ctx.sleep(n);
       await ctx.executeActivity(count, n);
       return answer;
@@ -112,8 +113,8 @@ export function randomEntityProgram(calls: string[] = []) {
     };
     for (const [i, part] of parts.entries()) {
       if (part.do !== "renew") await run(part);
-      else return await ctx.continueAsNew({ parts: parts.slice(i + 1), generation: generation + 1, got: list });
+      else return await ctx.continueAsNew({ parts: parts.slice(i + 1), runNumber: runNumber + 1, got: list });
     }
-    return `done by ${generation}`;
+    return `done by ${runNumber}`;
   };
 }
