@@ -64,7 +64,6 @@ import { executorClosed, notFound, type Target } from "./run/delivery.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
-import { Run } from "./run/run.ts";
 import { completeOptions, type Settings, validateExecution } from "./run/settings.ts";
 import { Supervisor } from "./run/supervisor.ts";
 
@@ -375,7 +374,7 @@ export class Executor {
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     };
     const run = await supervisor.start(workflow, id, init, options);
-    if (!(run instanceof Run)) return supervisor.handle(run); // joined
+    if (!("chain" in run)) return supervisor.handle(run); // joined
     if (signal !== undefined) this.#cancelOnAbort(run, signal);
     return supervisor.handle(run, run.chain);
   }
@@ -391,10 +390,11 @@ export class Executor {
     if (signal.aborted) return cancel();
     signal.addEventListener("abort", cancel, { once: true });
     // The promise is awaited and not the run: this must not keep the run in memory.
-    const follow = (ended: Promise<LiveRun>): Promise<void> =>
-      ended.then((run) => {
+    const follow = (ended: Promise<LiveRun>): void =>
+      void ended.then((run) => {
         const { latest } = run.chain;
-        return latest === run ? signal.removeEventListener("abort", cancel) : follow(latest.ended);
+        if (latest === run) signal.removeEventListener("abort", cancel);
+        else follow(latest.ended); // not returned: the promises of all runs of the chain would be kept
       });
     follow(run.ended);
   }
@@ -428,7 +428,7 @@ export class Executor {
       const name = definedName("query", definition, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
       const { delivery, environment, timing } = this.#supervisor;
-      const run = delivery.live("query", target);
+      const run = delivery.live(target);
       const answer = run?.begun ? await run.query(name, copies) : undefined;
       if (answer !== undefined) return answer.value;
       const state = await delivery.load("query", target);
@@ -456,7 +456,7 @@ export class Executor {
       if (typeof definition === "object") (definition as UpdateDefinition).validate?.(handOut(input));
       const supervisor = this.#supervisor;
       const { delivery } = supervisor;
-      for (let run; (run = delivery.live("update", target)) !== undefined;) {
+      for (let run; (run = delivery.live(target)) !== undefined;) {
         if (supervisor.liveRuns.closed) throw executorClosed("update", id);
         const answer = await run.update({ updateId, name, input });
         if (answer !== undefined) return answer.value;

@@ -52,6 +52,8 @@ class Work {
   attempt: Attempt | undefined = undefined;
   /** The number of the attempt that was started last; before the first one here, the number of stored failures. */
   attempts: number;
+  /** The attempt whose failure is on its way into the store. */
+  failing = 0;
   /** No further attempt starts here. */
   done = false;
   lastError: unknown;
@@ -108,9 +110,17 @@ export class ActivityCommand extends Command {
     if (event.type === "activity_heartbeat") return this.#work?.heartbeat?.stored();
     if (event.type !== "activity_attempt_failed") return;
     this.#noteFailure(event);
+    const work = this.#work;
+    if (work === undefined || work.attempt !== undefined) return;
     if (ours) this.#retry(event.retryAt);
-    // Our own attempt failed as well, and its failure is not stored: the other executor starts the next attempt.
-    else if (this.#work?.attempt === undefined && this.#attempts <= event.attempt) this.#leave();
+    // Our own failure of this attempt is not stored: the executor that stored it starts the next attempt.
+    else if (work.failing === event.attempt) this.#leave();
+    // The failure of an attempt of a process that is gone arrived late: the next attempt comes after it.
+    else if (work.failing === 0 && work.attempts < event.attempt) {
+      work.attempts = event.attempt;
+      this.#endAttempt();
+      this.#retry(event.retryAt);
+    }
   }
 
   override seen(event: WorkflowEvent): void {
@@ -193,6 +203,8 @@ export class ActivityCommand extends Command {
   #retry(dueAt: number): void {
     const work = this.#work;
     if (work === undefined || work.done) return;
+    work.failing = 0;
+    if (work.retryTimer !== undefined) work.run.environment.timing.timers.clear(work.retryTimer);
     work.retryTimer = work.run.environment.timing.timers.set(dueAt, () => this.#start());
   }
 
@@ -308,6 +320,7 @@ export class ActivityCommand extends Command {
     if (this.#failedAttempts >= this.#attempts) return this.#leave(); // another executor stored this failure
     const at = this.#now;
     const { seq, heartbeatDetails } = this;
+    this.#work!.failing = this.#attempts;
     this.#record({
       type: "activity_attempt_failed",
       at,

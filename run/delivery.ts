@@ -84,11 +84,15 @@ export class Delivery {
     return state;
   }
 
-  /** The live run of a target. */
-  live(verb: string, { id, firstRunId }: Target): LiveRun | undefined {
+  /**
+   * The live run of a target. A live run of another chain is older or newer than the target: the stored state decides, and an
+   * older one learns from it that it was replaced.
+   */
+  live({ id, firstRunId }: Target): LiveRun | undefined {
     const run = this.#parts.liveRuns.get(id);
     if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
-    throw notFound(verb, id, replaced);
+    run.changed(null);
+    return undefined;
   }
 
   /** Asks a workflow to end. */
@@ -118,7 +122,7 @@ export class Delivery {
     let triedAt: number | undefined; // the length of the history at the last append
     let unsure: string | undefined; // the run in which the event may be stored: the store gave no answer
     for (let attempt = 1;;) {
-      let run = this.live(verb, target);
+      let run = this.live(target);
       if (run === undefined || mayBeStored) {
         const state = await this.load(verb, target);
         const { runId, status, history } = state;
@@ -132,7 +136,7 @@ export class Delivery {
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        run = this.live(verb, target);
+        run = this.live(target);
         if (run === undefined) {
           mayBeStored = true;
           try {

@@ -242,7 +242,8 @@ export class DormantRun implements LiveRun {
     const { history, status } = state;
     this.chain.wasDormant = true;
     const known = status === "running" ? history.slice(0, this.#length) : history;
-    const run = new Run(this.#environment, this.#workflow, this, known, true, this.chain);
+    // Without a start of its code there is nothing to replay.
+    const run = new Run(this.#environment, this.#workflow, this, known, this.begun, this.chain);
     this.#environment.lifecycle.woke(run);
     if (status !== "running") run.stored([endOf(state)], []);
     else run.start();

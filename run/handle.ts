@@ -14,7 +14,7 @@ import type { Described, DescribeOptions, SignalOptions, UpdateOptions } from ".
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, checkOptions, invalid } from "../util/check.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
@@ -139,8 +139,8 @@ export class Handle implements WorkflowHandle<never> {
     return this.#parts.calls.describe(this.#target, options) as Promise<never>;
   }
 
-  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<never> {
-    return this.#result(options?.signal) as Promise<never>;
+  result(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<never> {
+    return this.#result(options) as Promise<never>;
   }
 
   /** The run that is live here, or was. */
@@ -157,7 +157,12 @@ export class Handle implements WorkflowHandle<never> {
     return run?.ended;
   }
 
-  async #result(signal: AbortSignal | undefined): Promise<unknown> {
+  async #result(options: { readonly signal?: AbortSignal | undefined }): Promise<unknown> {
+    checkOptions(options, { signal: true }, "wait for workflow", this.id);
+    const { signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw invalid("signal", signal, "an AbortSignal", "wait for workflow", this.id);
+    }
     const { store, liveRuns } = this.#parts;
     for (;;) {
       const ended = this.#ended(); // and not the run: the wait must not keep the run in memory

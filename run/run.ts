@@ -257,7 +257,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (last !== undefined && finalStatus(last) !== undefined) return this.#finish(last);
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
     for (const event of ours) if (isCommand(event)) this.#perform(event);
-    this.#applyNext();
+    if (this.begun) this.#applyNext();
+    else this.reportIdle();
   }
 
   /** Notes an event that is in the history now. */
@@ -553,6 +554,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   #close(final: WorkflowEvent): void {
+    this.#endWait(); // a run that was never begun can fail as well
     this.record(final);
     this.#phase = closing;
   }

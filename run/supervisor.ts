@@ -12,7 +12,7 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import { callHook, hookNames, type RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
@@ -134,7 +134,7 @@ export class Supervisor {
     init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
-  ): Promise<Run | WorkflowState> {
+  ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
     const workflowName = this.nameOf(workflow);
     const { at, ...rest } = init;
@@ -151,6 +151,11 @@ export class Supervisor {
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       if (typeof runId !== "string") return runId;
+      const live = liveRuns.get(workflowId);
+      if (live?.runId === runId) { // recover() found it while the store was still answering
+        callHook(environment.runs, hookNames[event.type], event, live);
+        return live;
+      }
       const run = new Run(environment, workflow, { workflowId, runId, workflowName }, [event], false);
       this.#begin(run, event);
       return run;
@@ -228,7 +233,7 @@ export class Supervisor {
       this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
         const run = await this.start(workflow, workflowId, init, {}, (stored) => isChildOf(stored, parent, seq));
-        if (run instanceof Run) return this.handle(run, run.chain);
+        if ("chain" in run) return this.handle(run, run.chain);
         const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
         // If its code is not known here, another executor may run it.
         return this.handle(run, live instanceof WorkflowError ? undefined : live);

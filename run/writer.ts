@@ -221,7 +221,13 @@ export class Writer {
     this.#length += events.length;
     this.#sending = undefined;
     if (batch.posted !== undefined) settle(batch, true);
-    if (!this.#closed) this.#owner.stored(events, events);
+    if (this.#closed) this.#reportLate();
+    else this.#owner.stored(events, events);
+  }
+
+  /** An append ended after its run: whoever has taken its place here was not told of it by the store. */
+  #reportLate(): void {
+    this.#store.listener?.(this.#owner.workflowId, null);
   }
 
   async #retry(batch: Outgoing, error: unknown): Promise<void> {
@@ -246,6 +252,7 @@ export class Writer {
     } finally {
       this.#sending = undefined;
       settle(batch, !this.#closed || (ambiguous ? undefined : false)); // what is left of a live run's batch is stored
+      if (this.#closed && ambiguous) this.#reportLate();
     }
   }
 

@@ -154,7 +154,10 @@ export function definedName(
     return definition as string;
   }
   const { kind: given, name } = definition as { readonly kind?: unknown; readonly name?: unknown };
-  if (given === kind) return name as string;
+  if (given === kind) {
+    checkText(`${what}.name`, name, action, subject);
+    return name as string;
+  }
   const maker = `define${kind[0].toUpperCase()}${kind.slice(1)}()`;
   throw invalid(what, definition, `a name, or a definition made by ${maker}`, action, subject);
 }

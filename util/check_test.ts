@@ -48,4 +48,9 @@ Deno.test("definedName() refuses a definition of another kind, and an object tha
   );
   assertEquals(message(""), `${rule} a non-empty string, got ""`);
   assertEquals(message(null), `${rule} a non-empty string, got null`);
+  const nameless = { kind: "signal" };
+  assertEquals(
+    message(nameless),
+    'Cannot signal workflow "a": "signal.name" must be a non-empty string, got undefined',
+  );
 });
