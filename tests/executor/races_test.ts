@@ -6,6 +6,10 @@ import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 const waits = (ctx: WorkflowContext) => ctx.waitForSignal("go");
+async function naps(ctx: WorkflowContext) {
+  await ctx.sleep(50);
+  return "done";
+}
 
 /** A store that has carried out the first append of an event type, and does not answer until `answer()`. */
 function slowAnswer(type: string) {
@@ -33,13 +37,12 @@ Deno.test("Executor.execute() answers the run that recover() made live while the
   const hooks = {
     workflowStarted: (_event: unknown, run: { readonly workflowId: string }) => started.push(run.workflowId),
   };
-  const { executor } = setUp({ store, workflows: { waits }, hooks });
-  const starting = executor.execute(waits, { id: "a" });
+  const { executor } = setUp({ store, workflows: { naps }, hooks });
+  const starting = executor.execute(naps, { id: "a" });
   await settle();
   const recovered = await executor.recover();
   held.open();
   const handle = await starting;
-  await executor.signal("a", "go", "done");
   assertEquals(await Promise.all([handle.result(), recovered[0].result()]), ["done", "done"]);
   assertEquals([started, executor.openRuns()], [["a"], []]);
   await executor.close();
