@@ -41,6 +41,7 @@ Deno.test("Executor.execute() answers the run that recover() made live while the
   const starting = executor.execute(naps, { id: "a" });
   await settle();
   const recovered = await executor.recover();
+  await settle(); // its timer is stored
   held.open();
   const handle = await starting;
   assertEquals(await Promise.all([handle.result(), recovered[0].result()]), ["done", "done"]);
