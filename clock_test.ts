@@ -1,3 +1,5 @@
+/** `systemClock` and `VirtualClock`. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
+
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import {

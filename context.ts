@@ -50,7 +50,20 @@ export type Workflow<Input = unknown, Output = unknown> = (
 ) => Output | PromiseLike<Output>;
 
 /**
- * The parameter of methods that take a workflow: they infer the types of its input and of what it returns.
+ * The parameter of methods that take a workflow: they infer the types of its input and of what it returns. A generic function
+ * that takes any workflow takes a `WorkflowFunction` as well, and passes on `ExecuteArgs`:
+ *
+ * ```ts
+ * import type { ExecuteArgs, Executor, WorkflowFunction } from "@rockpool/workflow";
+ *
+ * export async function start<Input, Returned>(
+ *   executor: Executor,
+ *   workflow: WorkflowFunction<Input, Returned>,
+ *   ...args: ExecuteArgs<Input>
+ * ) {
+ *   return await executor.execute(workflow, ...args);
+ * }
+ * ```
  *
  * A function whose input type has a mutable array is refused, because it gets a frozen one; declare the array as `readonly`.
  * Where the type is not declared, the input is readonly.

@@ -1,3 +1,5 @@
+/** The methods of `Executor` and of `WorkflowContext`, each behaviour alone; `tests/executor/` has what spans several. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
+
 import {
   assert,
   assertEquals,

@@ -332,12 +332,3 @@ export function callHook({ hooks, report }: HookHost, name: keyof Hooks, event: 
     report(error);
   }
 }
-
-/**
- * Calls the hook of a stored event.
- *
- * @internal
- */
-export function tellOf(host: HookHost, event: WorkflowEvent, run: RunInfo): void {
-  callHook(host, hookNames[event.type], event, run);
-}

@@ -92,7 +92,7 @@ class Waiter {
 
 /** A call that waits with a signal. */
 class Abortable extends Waiter {
-  /** The next call that came with the same signal. That of the newest call is the oldest. */
+  /** The next call that came with the same signal. After the newest call comes the oldest: a circle. */
   newer: Abortable = this;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal;

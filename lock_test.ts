@@ -1,3 +1,5 @@
+/** `RWLock`: who enters when, aborts, permits and errors. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
+
 import { assert, assertEquals, assertInstanceOf, assertLess, assertRejects, assertStrictEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type LockOptions, type Permit, RWLock } from "./lock.ts";

@@ -26,10 +26,12 @@ export type {
   CloseOptions,
   Described,
   DescribeOptions,
+  ExecuteArgs,
   ExecuteOptions,
   ExecutorOptions,
   OpenRun,
   ReplaceActivity,
+  ResultOptions,
   SignalOptions,
   UpdateOptions,
   Wait,
@@ -41,10 +43,12 @@ export type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  InputArgs,
   UpdateHandlerOptions,
   WaitOptions,
   Workflow,
   WorkflowContext,
+  WorkflowFunction,
   WorkflowLogger,
 } from "./context.ts";
 export {
@@ -59,7 +63,13 @@ export {
 export type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
 
 // Writing activities
-export { type Activity, activity, type ActivityContext, type ActivityOptions } from "./activity.ts";
+export {
+  type Activity,
+  activity,
+  type ActivityContext,
+  type ActivityFunction,
+  type ActivityOptions,
+} from "./activity.ts";
 export { defaultRetryPolicy, type FailedAttempt, retryDelayMs, type RetryPolicy } from "./retry.ts";
 
 // Errors

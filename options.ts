@@ -302,6 +302,20 @@ export interface UpdateOptions {
 }
 
 /**
+ * Options of {@linkcode WorkflowHandle.result}.
+ *
+ * @category Executor
+ */
+export interface ResultOptions {
+  /**
+   * Ends the wait when it is aborted. The workflow is not affected.
+   *
+   * @default {none}
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
  * Options of {@linkcode Executor.describe}.
  *
  * @category Executor

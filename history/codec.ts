@@ -122,7 +122,7 @@ function makeCodecs(): ReadonlyMap<string, Codec> {
     const lengthOf = (view: Anything) => view.length ?? view.byteLength;
     codecs.set(name, {
       parts: (view) => [view.buffer, view.byteOffset, lengthOf(view)],
-      make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // refuses a number, of which a view could be made too
+      make: ([buffer, offset, length]) => new View(new DataView(buffer).buffer, offset, length), // `new View(5)` would be accepted as well; `new DataView(5)` throws
     });
   }
   return codecs;

@@ -1,4 +1,4 @@
-/** Stored values as JSON: the written form, exact round trips, and texts that are refused. */
+/** Stored values as JSON: the written form, exact round trips, and texts that are refused. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
 
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "./codec.ts";

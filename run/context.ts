@@ -33,7 +33,7 @@ import {
   checkFunction,
   checkInteger,
   checkNumber,
-  checkObject,
+  checkOptions,
   checkText,
   definedName,
 } from "../util/check.ts";
@@ -44,6 +44,8 @@ import { ActivityCommand } from "./activity.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import type { Replay } from "./replay.ts";
+
+const childOptions: Readonly<Record<keyof ChildOptions, true>> = { id: true, timeoutMs: true, parentClosePolicy: true };
 
 const noLabels: Labels = /* @__PURE__ */ Object.freeze({});
 
@@ -169,7 +171,7 @@ export class ReplayContext implements WorkflowContext {
     const action = "handle update";
     const name = definedName("update", update, action);
     checkFunction("handler", handler, action, name);
-    checkObject("options", options, action, name);
+    checkOptions(options, { validate: true }, action, name);
     const { validate } = options;
     if (validate !== undefined) checkFunction("validate", validate, action, name);
     this.#replay.handlers.setUpdate(name, { handle: handler, validate });
@@ -225,7 +227,7 @@ export class ReplayContext implements WorkflowContext {
   addCompensation(body: () => unknown, options: CompensationOptions = {}): void {
     const action = "add compensation";
     checkFunction("body", body, action);
-    checkObject("options", options, action);
+    checkOptions(options, { name: true }, action);
     const { name = body.name || "anonymous" } = options;
     checkText("name", name, action);
     this.#replay.addCompensation(name, body);
@@ -281,7 +283,7 @@ export class ReplayContext implements WorkflowContext {
     const action = "start child workflow";
     checkFunction("workflow", workflow, action);
     const name = this.#settings.nameOf(workflow as Workflow<never>);
-    checkObject("options", options, action, name);
+    checkOptions(options, childOptions, action, name);
     const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy } = options;
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
@@ -355,7 +357,7 @@ export class ReplayContext implements WorkflowContext {
 
 /** The timer of a wait with a deadline; `undefined` for a wait without one. */
 function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Caller): TimerCommand | undefined {
-  checkObject("options", options, action, subject);
+  checkOptions(options, { timeoutMs: true }, action, subject);
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);

@@ -140,6 +140,7 @@ export class Delivery {
         if (run === undefined) {
           mayBeStored = true;
           try {
+            // No author: the store reports it to this executor as well, for handles that wait for a change.
             await store.append(new FrozenBatch(id, runId, history.length, [event]));
             return this.#callHook(event, state);
           } catch (error) {

@@ -10,7 +10,7 @@
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
 import { WorkflowError } from "../errors.ts";
-import type { Described, DescribeOptions, SignalOptions, UpdateOptions } from "../options.ts";
+import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOptions } from "../options.ts";
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
@@ -45,7 +45,7 @@ export interface WorkflowHandle<Result = unknown> {
    * be resumed here; `not_found` if it was deleted or replaced; `unsupported` if it is not live here and the store does not
    * report changes.
    */
-  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<Result>;
+  result(options?: ResultOptions): Promise<Result>;
   /** Sends a signal to the workflow. See {@linkcode Executor.signal}. */
   signal<Payload = unknown>(
     signal: string | SignalDefinition<Payload>,
@@ -139,7 +139,7 @@ export class Handle implements WorkflowHandle<never> {
     return this.#parts.calls.describe(this.#target, options) as Promise<never>;
   }
 
-  result(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<never> {
+  result(options: ResultOptions = {}): Promise<never> {
     return this.#result(options) as Promise<never>;
   }
 
@@ -157,7 +157,7 @@ export class Handle implements WorkflowHandle<never> {
     return run?.ended;
   }
 
-  async #result(options: { readonly signal?: AbortSignal | undefined }): Promise<unknown> {
+  async #result(options: ResultOptions): Promise<unknown> {
     checkOptions(options, { signal: true }, "wait for workflow", this.id);
     const { signal } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {

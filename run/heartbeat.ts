@@ -24,7 +24,8 @@ export class Heartbeat {
   #next: Timer | undefined;
 
   /**
-   * @param timeoutMs Without a timeout for heartbeats, its default limits the details alone: one record a second.
+   * @param timeoutMs The timeout for heartbeats. Without one, the default only limits how often details are recorded: once a
+   * second.
    * @param record Records the last details.
    */
   constructor(

@@ -4,6 +4,8 @@
  * A writer reports two things to its run: events that are stored now, by anybody, in the order of the history; and that the
  * run is lost to this executor, with the reason.
  *
+ * It also calls back for each `post()` and `succeed()`: those are answers to calls of the run.
+ *
  * 1. One append at a time, in the order of recording. Events that are recorded together are appended together.
  * 2. On a conflict the writer loads what is new, reports it, drops its own events that are superseded, and tries again.
  * 3. A failing append is tried again with backoff. The store may have carried it out and lost the answer: then the next try

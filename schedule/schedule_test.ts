@@ -1,4 +1,4 @@
-/** Schedules: due times, overlapping and late runs, and restarts. */
+/** Schedules: due times, overlapping and late runs, and restarts. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {

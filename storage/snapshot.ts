@@ -137,7 +137,7 @@ function checkInteger(name: string, value: unknown, below: number, action: strin
   throw invalid(name, value, `an integer from 0${below < Infinity ? ` below ${below}` : ""}`, action);
 }
 
-/** 64 bits that depend on all characters but line breaks, which JSON has only between values. For accidents, not attacks. */
+/** 64 bits that depend on all characters but line breaks, which JSON has only between values. Finds accidental changes; it is no protection against an attacker. */
 function checksum(text: string): string {
   let a = 0x811c9dc5;
   let b = 0x41c6ce57;

@@ -12,7 +12,7 @@
 
 import { systemClock, type VirtualClock } from "../clock.ts";
 import type { WorkflowHandle } from "../executor.ts";
-import type { OpenRun } from "../options.ts";
+import type { OpenRun, ResultOptions } from "../options.ts";
 import type { WorkflowStatus } from "../types.ts";
 import { describeOpenRuns } from "./open_runs.ts";
 
@@ -171,7 +171,7 @@ class WatchedHandle<Result> implements WorkflowHandle<Result> {
   terminate: WorkflowHandle["terminate"] = (...args) => this.#handle.terminate(...args);
   describe: WorkflowHandle["describe"] = (...args) => this.#handle.describe(...args);
 
-  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<Result> {
+  result(options?: ResultOptions): Promise<Result> {
     const result = this.#handle.result(options);
     let reject!: (error: unknown) => void;
     const promise = new AwaitedPromise<Result>((resolve, fail) => result.then(resolve, reject = fail));

@@ -29,9 +29,9 @@ const RULES: Record<string, readonly string[]> = {
   "store.ts": ["lock.ts", "storage", "history", "vocabulary", "util"],
   "executor.ts": ["store.ts", "run", "history", "vocabulary", "util"],
   "mod.ts": ["executor.ts", "store.ts", "lock.ts", "vocabulary"],
-  pictures: ["public", "history", "vocabulary", "util"],
+  pictures: ["public", "vocabulary", "util"],
   schedule: ["public", "vocabulary", "util"],
-  testing: ["public", "pictures", "storage", "history", "vocabulary", "util"],
+  testing: ["public", "pictures", "history", "vocabulary", "util"],
 };
 const VOCABULARY = ["activity", "clock", "context", "definitions", "errors", "hooks", "options", "retry", "types"];
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
@@ -136,7 +136,7 @@ function complaints(file: string, source: string): string[] {
         const isKey = "key" in parent && parent.key === node &&
           !("shorthand" in parent && parent.shorthand);
         const isProperty = parent.type === "MemberExpression" && parent.property === node &&
-          !parent.computed && !/\bglobalThis\b/.test(context.sourceCode.getText(parent.object));
+          !parent.computed && !/\b(globalThis|self|window)\b/.test(context.sourceCode.getText(parent.object));
         if (FOREIGN.includes(node.name) && !isKey && !isProperty) foreign.push([node, node.name]);
       },
       Literal(node) {
@@ -150,8 +150,14 @@ function complaints(file: string, source: string): string[] {
         }
       },
       CallExpression(node) {
-        const callee = context.sourceCode.getText(node.callee).replace(/^globalThis\./, "");
+        const callee = context.sourceCode.getText(node.callee).replace(/^(globalThis|self|window)\./, "");
         if (CLOCK_ONLY.includes(callee) && file !== "clock.ts") report(node, `calls ${callee}`);
+      },
+      MemberExpression(node) {
+        const text = context.sourceCode.getText(node);
+        if (text === "Math.random" && node.parent.type !== "CallExpression" && file !== "clock.ts") {
+          report(node, "uses Math.random");
+        }
       },
       NewExpression(node) {
         const text = context.sourceCode.getText(node);
@@ -243,6 +249,9 @@ const PLANTED: [string, string, string][] = [
   ["retry.ts", "const now = +new Date();", "calls new Date()"],
   ["retry.ts", "const jitter = Math.random();", "calls Math.random"],
   ["retry.ts", "globalThis.setTimeout(retry, 1);", "calls setTimeout"],
+  ["retry.ts", "self.setTimeout(retry, 1);", "calls setTimeout"],
+  ["retry.ts", "const random = Math.random;", "uses Math.random"],
+  ["retry.ts", "const pid = self.Deno.pid;", "uses Deno"],
   ["testing/x.ts", `import { x } from "../tools/ok.ts";`, "not a module of the package"],
   ["testing/x.ts", `import { Run } from "../run/run.ts";`, "which is in run"],
   ["run/x.ts", `import { Executor } from "../executor.ts";`, "which is in executor.ts"],

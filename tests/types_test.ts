@@ -6,10 +6,14 @@
  */
 
 import type {
+  ActivityFunction,
+  ActivityOptions,
   DescribeOptions,
+  ExecuteArgs,
   ExecuteOptions,
   Executor,
   ExecutorOptions,
+  InputArgs,
   QueryDefinition,
   SignalDefinition,
   SignalOptions,
@@ -18,6 +22,7 @@ import type {
   WorkflowContext,
   WorkflowDescription,
   WorkflowEvent,
+  WorkflowFunction,
   WorkflowHandle,
 } from "@rockpool/workflow";
 import { activity, defineUpdate } from "@rockpool/workflow";
@@ -271,5 +276,25 @@ Deno.test("crashTest() and simulate() check the input against the workflow's par
     // @ts-expect-error -- of another type
     simulate({ workflow: order, input: 7 });
     return result;
+  });
+});
+
+Deno.test("A generic helper takes any workflow or activity, and keeps their types", () => {
+  compiles(async (executor: Executor, ctx: WorkflowContext) => {
+    async function start<Input, Returned>(workflow: WorkflowFunction<Input, Returned>, ...args: ExecuteArgs<Input>) {
+      return await executor.execute(workflow, ...args);
+    }
+    async function logged<Input, Returned>(
+      activity: ActivityFunction<Input, Returned>,
+      ...args: InputArgs<Input, ActivityOptions>
+    ) {
+      return await ctx.executeActivity(activity, ...args);
+    }
+    const handle = await start((_ctx: WorkflowContext, n: number) => [n], { input: 7 });
+    const started: readonly number[] = await handle.result();
+    const done: string = await logged((n: number) => `${n}`, 7, { timeoutMs: 1 });
+    // @ts-expect-error -- of another type
+    logged((n: number) => n, "7");
+    return [started, done];
   });
 });

@@ -50,6 +50,7 @@ export function checkOptions(
   name = "options",
 ): void {
   checkObject(name, options, action, subject);
+  if (Array.isArray(options)) throw invalid(name, options, "an object", action, subject);
   for (const key in options as object) { // without an array of the keys: some calls are short
     if (known[key] === true || !Object.hasOwn(options as object, key)) continue;
     const names = Object.keys(known);
@@ -97,7 +98,7 @@ export function checkOptionalString(name: string, value: unknown, action: string
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
 }
 
-/** Checks for `undefined` or labels, and answers them one by one. */
+/** Checks for `undefined` or labels, and returns them one by one. */
 export function checkLabels(labels: unknown, action: string, subject?: unknown): [name: string, value: string][] {
   if (labels === undefined) return [];
   if (typeof labels !== "object" || labels === null || tagOf(labels) !== "Object") {

@@ -24,7 +24,7 @@ export interface Contestant {
   prepare?(): unknown;
   /** Does the operations of the group. */
   run(): unknown;
-  /** Ends what `prepare` began; not measured. Nothing of it may run while others are measured. */
+  /** Ends what `prepare` began; not measured. Must stop everything that could run while others are measured. */
   finish?(): unknown;
 }
 

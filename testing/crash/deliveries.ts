@@ -26,7 +26,7 @@ export interface TimedDelivery {
    *
    * @default {the workflow under test}
    */
-  readonly workflowId?: string | undefined;
+  readonly id?: string | undefined;
 }
 
 /**
@@ -168,7 +168,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const sent: { readonly workflowId: string; readonly content: readonly unknown[]; readonly delivery: Delivery }[] = [];
   signals.forEach((signal, i) => {
-    const { workflowId = id, payload, senderId } = signal;
+    const { id: workflowId = id, payload, senderId } = signal;
     const name = nameOf(signal.name);
     const content = [name, payload, senderId];
     const isStored = (journal: Journal) => {
@@ -188,7 +188,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
   });
 
   const asked = updates.map((update, i) => {
-    const { workflowId = id, name, input, check } = update;
+    const { id: workflowId = id, name, input, check } = update;
     const updateId = `update-${i}`;
     return plan(`update ${nameOf(name)} #${i}`, update, {
       async send(executor) {
@@ -206,7 +206,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
   });
 
   const queried = queries.map((query, i) => {
-    const { workflowId = id, name, args = [], check } = query;
+    const { id: workflowId = id, name, args = [], check } = query;
     return plan(`query ${nameOf(name)} #${i}`, query, {
       async send(executor) {
         const answer = await executor.query(workflowId, name as string, ...args);
@@ -219,7 +219,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const deliveries = [...sent.map(({ delivery }) => delivery), ...asked, ...queried];
   if (cancel === undefined) return deliveries;
-  const { workflowId = id, reason } = cancel;
+  const { id: workflowId = id, reason } = cancel;
   return [
     ...deliveries,
     plan("cancel", cancel, {

@@ -58,7 +58,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   /** Activities and store calls in flight, and how many of them wait for a timer of the world. */
   #running = 0;
   #delayed = 0;
-  /** Attempts whose own function is running, and those of them that no longer keep time from passing. */
+  /** Attempts whose own function is running. Time may pass during those in `#ignored`. */
   readonly #working = new Set<ActivityCall>();
   readonly #ignored = new Set<ActivityCall>();
   readonly #world: ProcessWorld;

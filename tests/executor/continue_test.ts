@@ -1,4 +1,4 @@
-/** Runs that continue as new. */
+/** Runs that continue as new. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {

@@ -1,4 +1,4 @@
-/** Dormant runs: an idle run is dropped from memory, and becomes live again when something arrives for it. */
+/** Dormant runs: an idle run is dropped from memory, and becomes live again when something arrives for it. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import {

@@ -1,3 +1,5 @@
+/** `Executor.recover()` and everything that can be lost: crashes, lost answers, several executors on one store. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
+
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   type ActivityContext,

@@ -1,4 +1,4 @@
-/** How a run starts: with an ID that is in use, later, many at once, with labels. */
+/** How a run starts: with an ID that is in use, later, many at once, with labels. The file is longer than 500 lines: it is a list of independent cases, which one searches by name. */
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import {

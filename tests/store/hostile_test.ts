@@ -1,6 +1,8 @@
 /**
  * Arguments of a hostile or careless caller: IDs, keys and values of every kind, in every place of a state and of a batch.
  * `history/value_test.ts` tests the copying in more detail; `isolation_test.ts` tries to change what is stored.
+ *
+ * The file is longer than 500 lines: it is a list of independent cases, which one searches by name.
  */
 
 import {

@@ -1,6 +1,6 @@
 /**
- * Runs a workflow with restarts, each of which can change its code, or from any event of a history on. `crashTest()` does
- * neither. Everything happens on one virtual clock, deliveries come at given times, and a restart takes no time. So a run
+ * Runs a workflow with restarts. Each restart can change the code of the workflow, and a run can begin at any event of a
+ * history; `crashTest()` does neither. Everything happens on one virtual clock, deliveries come at given times, and a restart takes no time. So a run
  * with restarts must have the same result and the same history as one without.
  *
  * That holds if the workflow is deterministic: of branches that continue at the same time, at most one may call an activity.
