@@ -207,9 +207,11 @@ export class Replay {
   stored(event: WorkflowEvent, ours = false): void {
     if ("seq" in event) {
       const command = this.commands.get(event.seq);
-      if (isOutcome(event) && !isCommand(event)) command?.settle();
-      else if (!isCommand(event)) command?.stored(event, ours);
-      else if (command === undefined) {
+      if (!isCommand(event)) {
+        if (command === undefined) return; // the code has not issued it, or does not wait for it any more
+        if (isOutcome(event)) command.settle();
+        else command.stored(event, ours);
+      } else if (command === undefined) {
         if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
       } else if (command.matches(event)) command.event = event;
       else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
