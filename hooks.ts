@@ -45,7 +45,7 @@ import type {
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
-import { isThenable } from "./util/deferred.ts";
+import { adopt, callUser, isThenable, quiet } from "./util/deferred.ts";
 
 /**
  * The run whose event a hook is called with.
@@ -236,7 +236,7 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
       for (const hooks of sets) {
         try {
           const answer = (hooks as Record<string, AnyHook | undefined>)[name]?.(event, run);
-          if (isThenable(answer)) pending.push(Promise.resolve(answer).catch((error) => errors.push(error)));
+          if (isThenable(answer)) pending.push(adopt(answer).catch((error) => errors.push(error)));
         } catch (error) {
           errors.push(error);
         }
@@ -287,7 +287,7 @@ export async function applyMiddleware(
   const next = () => {
     if (inside === undefined) {
       inside = applyMiddleware(inner, call, body, report);
-      inside.catch(() => {}); // a middleware may ignore it, and an unhandled rejection ends the process
+      quiet(inside); // a middleware may ignore it
     }
     return inside;
   };
@@ -323,12 +323,7 @@ export interface HookHost {
  * @internal
  */
 export function callHook({ hooks, report }: HookHost, name: keyof Hooks, event: unknown, run: RunInfo): void {
-  if (hooks?.[name] === undefined) return;
+  if (hooks === undefined) return;
   const { workflowId, runId, workflowName } = run;
-  try {
-    // An async hook can reject, and an unhandled rejection ends the process.
-    Promise.resolve(hooks[name](event as never, { workflowId, runId, workflowName })).catch(report);
-  } catch (error) {
-    report(error);
-  }
+  callUser(() => hooks[name]?.(event as never, { workflowId, runId, workflowName }), report);
 }

@@ -3,6 +3,9 @@
  *
  * Owns the checks and the deterministic random numbers. Does not know who performs a command, nor when.
  *
+ * Every promise that it returns is quiet: it may reject while nobody awaits it. That of a command is so by itself (`Deferred`),
+ * the others go through `quiet()`.
+ *
  * @module
  */
 
@@ -33,10 +36,12 @@ import {
   checkFunction,
   checkInteger,
   checkNumber,
+  checkOptionalString,
   checkOptions,
   checkText,
   definedName,
 } from "../util/check.ts";
+import { callUser, Deferred, quiet } from "../util/deferred.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 import { toStored } from "../history/value.ts";
@@ -118,11 +123,7 @@ export class ReplayContext implements WorkflowContext {
     const { logger, report } = this.#settings;
     const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
       if (this.#replay.replaying) return;
-      try {
-        logger[level](message, { workflowId, runId, workflowName, ...fields });
-      } catch (error) {
-        report(error); // the workflow does not see errors of the logger
-      }
+      callUser(() => logger[level](message, { workflowId, runId, workflowName, ...fields }), report);
     };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
@@ -139,7 +140,7 @@ export class ReplayContext implements WorkflowContext {
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
       return this.#replay.issue(command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
@@ -182,7 +183,7 @@ export class ReplayContext implements WorkflowContext {
       checkNumber("ms", ms, 0, "sleep");
       return this.#replay.issue(new TimerCommand(this.sleep, ms)) as Promise<void>;
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
@@ -197,20 +198,25 @@ export class ReplayContext implements WorkflowContext {
       if (timeout === undefined || signals.has(name)) {
         return this.#replay.nextSignal(name) as Promise<DeepReadonly<Payload>>;
       }
-      return this.#replay.within(timeout, `Signal ${show(name)} did not come`, () => {
+      return quiet(this.#replay.within(timeout, `Signal ${show(name)} did not come`, () => {
         const subscription = signals.subscribe(name);
         const promise = subscription.next().then(({ value }) => value as DeepReadonly<Payload>);
         return { promise, withdraw: () => void subscription.return!() };
-      });
+      }));
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
-  async waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
-    checkFunction("condition", condition, "wait until");
-    const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
-    await this.#replay.within(timeout, "The condition was not true", () => this.#replay.condition(condition));
+  waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+    try {
+      checkFunction("condition", condition, "wait until");
+      const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
+      const replay = this.#replay;
+      return quiet(replay.within(timeout, "The condition was not true", () => replay.condition(condition)));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
   }
 
   sideEffect<T>(body: () => T): Promise<DeepReadonly<T>> {
@@ -220,7 +226,7 @@ export class ReplayContext implements WorkflowContext {
       const readOnly = () => handlers.readOnly("sideEffect", body);
       return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<DeepReadonly<T>>;
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
@@ -233,7 +239,15 @@ export class ReplayContext implements WorkflowContext {
     this.#replay.addCompensation(name, body);
   }
 
-  async mapConcurrent<Item, Result>(
+  mapConcurrent<Item, Result>(
+    items: Iterable<Item>,
+    limit: number,
+    body: (item: Item, index: number) => Result | PromiseLike<Result>,
+  ): Promise<Result[]> {
+    return quiet(this.#mapConcurrent(items, limit, body));
+  }
+
+  async #mapConcurrent<Item, Result>(
     items: Iterable<Item>,
     limit: number,
     body: (item: Item, index: number) => Result | PromiseLike<Result>,
@@ -267,7 +281,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<never>;
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
@@ -291,30 +305,33 @@ export class ReplayContext implements WorkflowContext {
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
     const result = this.#replay.issue(child);
-    result.catch(() => {}); // no unhandled rejection if nobody waits
     const { commands } = this.#replay;
     const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
-    const deliver = (verb: string, message: Omit<ChildRequest, "workflowId">) => {
+    const deliver = async (verb: string, message: () => Omit<ChildRequest, "workflowId">) => {
       const name = `${verb} child workflow`;
       const stored = toStored(
-        { workflowId: id, ...message },
+        { workflowId: id, ...message() },
         "input of activity",
         name,
         this.#replay.started?.maxPayloadBytes,
       );
       const body = (request: ChildRequest, attempt: ActivityContext) =>
         this.#settings.deliverToChild(request, attempt, isStarting);
-      return this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
+      await this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
     };
     return {
       id,
       result: () => result,
-      signal: async (signal, payload?: unknown) =>
-        void await deliver("signal", {
+      signal: (signal, payload?: unknown) =>
+        quiet(deliver("signal", () => ({
           name: definedName("signal", signal, "signal child workflow", undefined, "name"),
           payload,
-        }),
-      cancel: async (reason) => void await deliver("cancel", reason === undefined ? {} : { reason }),
+        }))),
+      cancel: (reason) =>
+        quiet(deliver("cancel", () => {
+          checkOptionalString("reason", reason, "cancel child workflow", id);
+          return reason === undefined ? {} : { reason };
+        })),
     };
   }
 
@@ -322,7 +339,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       return this.#replay.continueAsNew(toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes));
     } catch (error) {
-      return Promise.reject(error);
+      return Deferred.rejected(error);
     }
   }
 
@@ -348,10 +365,13 @@ export class ReplayContext implements WorkflowContext {
     });
   }
 
-  // deno-lint-ignore require-await -- so that a bad argument rejects
-  async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
-    checkFunction("body", body, "shield");
-    return this.#replay.shield(body);
+  shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+    try {
+      checkFunction("body", body, "shield");
+      return quiet(this.#replay.shield(body));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
   }
 }
 

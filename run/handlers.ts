@@ -14,7 +14,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import type { UpdateAcceptedEvent, UpdateCompletedEvent } from "../types.ts";
-import { Deferred, isThenable } from "../util/deferred.ts";
+import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
@@ -40,7 +40,6 @@ class Update {
   get promise(): Promise<unknown> {
     if (this.deferred === undefined) {
       this.deferred = new Deferred();
-      this.deferred.promise.catch(() => {}); // no unhandled rejection
       if (this.completed !== undefined) this.settle(this.completed);
     }
     return this.deferred.promise;
@@ -195,9 +194,8 @@ export class Handlers {
     this.#readOnly = kind;
     try {
       const answer = body();
-      if (!isThenable(answer)) return answer;
-      Promise.resolve(answer).catch(() => {}); // no unhandled rejection
-      throw new TypeError(readOnlyErrors[kind].waits);
+      if (isStrayPromise(answer)) throw new TypeError(readOnlyErrors[kind].waits);
+      return answer;
     } finally {
       this.#readOnly = before;
     }

@@ -1,5 +1,8 @@
 /**
- * A promise that its owner settles, and a test for thenables.
+ * Promises that cannot harm the process: one that its owner settles, one that nobody need await, and calls whose answer
+ * nobody waits for.
+ *
+ * A promise that rejects while nobody waits for it ends the process, and with it every run.
  *
  * @module
  */
@@ -8,6 +11,40 @@
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return value !== null && (typeof value === "object" || typeof value === "function") &&
     typeof (value as { then?: unknown }).then === "function";
+}
+
+const ignore = () => {};
+
+/** Returns a promise that causes no unhandled rejection: it may be awaited later, or never. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.then(undefined, ignore);
+  return promise;
+}
+
+/**
+ * Calls a function of the user. Nobody waits for what it returns.
+ *
+ * @param failed Gets what the function throws or rejects with, once.
+ */
+export function callUser(call: () => unknown, failed: (error: unknown) => void): void {
+  try {
+    const answer = call();
+    if (isThenable(answer)) adopt(answer).then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** A promise of this runtime that settles once, as `thenable` does, even if that calls back twice or throws. */
+export function adopt(thenable: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(thenable));
+}
+
+/** Whether a function of the user answered with a promise, although it must not. Nobody waits for that promise. */
+export function isStrayPromise(answer: unknown): boolean {
+  if (!isThenable(answer)) return false;
+  quiet(adopt(answer));
+  return true;
 }
 
 export class Deferred<T = unknown> {
@@ -24,14 +61,12 @@ export class Deferred<T = unknown> {
 
   /** A promise that is already rejected, as by {@linkcode reject}. */
   static rejected(reason: unknown): Promise<never> {
-    const deferred = new Deferred<never>();
-    deferred.reject(reason);
-    return deferred.promise;
+    return quiet(Promise.reject(reason));
   }
 
   /** Rejects. It never causes an unhandled rejection: the promise may be awaited later. */
   reject(reason: unknown): void {
-    this.promise.catch(() => {});
+    quiet(this.promise);
     this.#reject(reason);
   }
 }
