@@ -17,7 +17,8 @@
  */
 
 import { NonRetryableError, RetryAfterError } from "./errors.ts";
-import { checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
+import { checkFunction, checkNumber, checkOptions, invalid, isA } from "./util/check.ts";
+import { isStrayPromise } from "./util/deferred.ts";
 
 /**
  * How often and when a failed attempt is repeated. The first attempt counts.
@@ -81,7 +82,7 @@ export const defaultRetryPolicy: CompleteRetryPolicy = /* @__PURE__ */ Object.fr
   backoffCoefficient: 2,
   maxIntervalMs: 10_000,
   jitter: /* @__PURE__ */ Object.freeze([0.5, 1.5] as const),
-  isRetryable: (error: unknown): boolean => !(error instanceof NonRetryableError),
+  isRetryable: (error: unknown): boolean => !isA(error, NonRetryableError),
 });
 
 /**
@@ -105,16 +106,23 @@ export interface FailedAttempt {
  * @param policy The policy; omitted properties have the defaults of {@linkcode defaultRetryPolicy}.
  * @param failed The attempt.
  * @returns The delay before the next attempt in milliseconds, or `null` if none follows.
+ * @throws {TypeError} If `isRetryable` returns a promise.
+ * @throws {RangeError} If the `delayMs` of a `RetryAfterError` is not a finite number from 0.
+ * @throws What `isRetryable` throws.
  *
  * @category Retries
  */
 export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number | null {
   const { attempt, error, random } = failed;
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
-  if (attempt >= maxAttempts || error instanceof NonRetryableError || !isRetryable(error)) {
-    return null;
+  if (attempt >= maxAttempts || isA(error, NonRetryableError)) return null;
+  const again = isRetryable(error);
+  if (isStrayPromise(again)) throw invalid("isRetryable()", again, "true or false", "use retry policy");
+  if (!again) return null;
+  if (isA(error, RetryAfterError)) {
+    checkNumber("delayMs", error.delayMs, 0, "use a RetryAfterError"); // it may have been changed
+    return error.delayMs;
   }
-  if (error instanceof RetryAfterError) return error.delayMs;
   // The limits keep the product finite: 0 times Infinity is NaN, and an infinite delay never ends.
   const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);
   const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, Number.MAX_SAFE_INTEGER);

@@ -166,3 +166,18 @@ for (const [policy, kind, message] of wrong) {
     assertEquals(error.message, `Cannot use retry policy: ${message}`);
   });
 }
+
+Deno.test("retryDelayMs() refuses an isRetryable that returns a promise, and leaves no rejection unhandled", () => {
+  for (const answer of [() => Promise.resolve(false), () => Promise.reject(error)]) {
+    const policy = { isRetryable: answer as never };
+    const call = () => retryDelayMs(policy, { attempt: 1, error, random: 0.5 });
+    assertThrows(call, TypeError, 'Cannot use retry policy: "isRetryable()" must be true or false, got a Promise');
+  }
+});
+
+Deno.test("retryDelayMs() refuses a RetryAfterError whose delay was changed to nonsense", () => {
+  for (const delayMs of [NaN, -1, Infinity, "5"]) {
+    const late = Object.assign(new RetryAfterError("later", 1), { delayMs });
+    assertThrows(() => retryDelayMs({}, { attempt: 1, error: late as Error, random: 0.5 }), RangeError, "delayMs");
+  }
+});

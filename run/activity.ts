@@ -17,8 +17,8 @@ import type { ReplaceActivity } from "../options.ts";
 import { retryDelayMs } from "../retry.ts";
 import type { ActivityAttemptFailedEvent, ActivityStartedEvent, ErrorRecord, WorkflowEvent } from "../types.ts";
 import type { ActivityContext, ActivityOptions } from "../activity.ts";
-import { cannot } from "../util/check.ts";
-import { isThenable } from "../util/deferred.ts";
+import { cannot, invalid } from "../util/check.ts";
+import { isStrayPromise, isThenable } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
 import type { Slots, Ticket } from "../util/slots.ts";
@@ -250,6 +250,10 @@ export class ActivityCommand extends Command {
     const input = handOut((this.event as ActivityStartedEvent).input);
     try {
       const body = (this.#internal ? undefined : replaceActivity?.(this.#body, name)) ?? this.#body;
+      if (typeof body !== "function") {
+        isStrayPromise(body);
+        throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
+      }
       let answer: unknown;
       if (middleware.length === 0) answer = body(input as never, attempt);
       else {
@@ -258,7 +262,10 @@ export class ActivityCommand extends Command {
         answer = applyMiddleware(middleware, call, async () => await body(input as never, attempt), report);
       }
       if (!isThenable(answer)) return this.#completed(attempt, answer);
-      answer.then((result) => this.#completed(attempt, result), (error) => this.#failed(attempt, error));
+      Promise.resolve(answer).then(
+        (result) => this.#completed(attempt, result),
+        (error) => this.#failed(attempt, error),
+      );
     } catch (error) {
       this.#failed(attempt, error);
     }

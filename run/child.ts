@@ -14,6 +14,7 @@ import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import type { ChildOptions, Workflow } from "../context.ts";
+import { isA } from "../util/check.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
@@ -136,8 +137,7 @@ export class ChildCommand extends Command {
       this.#live = child;
       run.reportIdle();
     } catch (error) {
-      const canStartLater = error instanceof WorkflowError &&
-        (error.code === "closed" || error.code === "store_failed");
+      const canStartLater = isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
       this.#fail(error, canStartLater); // if so, the child can be started later
     }
   }

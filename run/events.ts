@@ -7,6 +7,7 @@
 
 import { CanceledError, WorkflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { toStored } from "../history/value.ts";
@@ -67,7 +68,7 @@ export function finalEvent(outcome: Outcome, canceled: Error | undefined, at: nu
     Object.freeze({ type: "workflow_failed", at, error: toErrorRecord(error) });
   if (outcome.ok) return Object.freeze({ type: "workflow_completed", at, result: outcome.value });
   const { error } = outcome;
-  if (canceled === undefined || (error !== canceled && !(error instanceof CanceledError))) return fail(error);
+  if (canceled === undefined || (error !== canceled && !isA(error, CanceledError))) return fail(error);
   if (!(canceled instanceof CanceledError)) return fail(canceled);
   return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
 }

@@ -26,11 +26,13 @@
 import { CanceledError, CompensationError, type NonDeterminismError, TimeoutError } from "../errors.ts";
 import type { CancelRequestedEvent, CommandEvent, WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
 import type { Workflow, WorkflowContext } from "../context.ts";
-import { Deferred } from "../util/deferred.ts";
+import { cannot } from "../util/check.ts";
+import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
+import { toErrorRecord } from "../history/error_record.ts";
 import { toStored } from "../history/value.ts";
 import { type Command, CompensationCommand, type TimerCommand } from "./command.ts";
 import { foreignWait, missingCommand, otherCommand } from "./divergence.ts";
@@ -72,7 +74,9 @@ class Condition extends Deferred<void> {
   /** Checks again, and returns whether the wait has ended. */
   settle(): boolean {
     try {
-      if (!this.#check()) return false;
+      const met = this.#check();
+      if (!met) return false;
+      if (isStrayPromise(met)) throw new TypeError(`${cannot("wait until")}: the condition returned a promise`);
       this.resolve();
     } catch (error) {
       this.reject(error);
@@ -356,7 +360,7 @@ export class Replay {
     }
     const fail = (error: unknown) => {
       if (this.#compensations === undefined) this.#end({ ok: false, error });
-      else this.#compensate(error).then((error) => this.#end({ ok: false, error }));
+      else this.#compensate(error);
     };
     const succeed = (result: unknown) => {
       let value: unknown;
@@ -491,8 +495,8 @@ export class Replay {
     (this.#compensations ??= []).push({ name, body });
   }
 
-  /** Calls the compensations, newest first. Returns the error of the workflow. */
-  async #compensate(error: unknown): Promise<unknown> {
+  /** Calls the compensations, newest first, and ends. It does not return the error: that can be a promise. */
+  async #compensate(error: unknown): Promise<void> {
     const errors: unknown[] = [];
     for (let one; (one = this.#compensations!.pop()) !== undefined;) {
       const { name, body } = one;
@@ -505,11 +509,12 @@ export class Replay {
         errors.push(failure);
       }
     }
-    if (errors.length === 0) return error;
-    const message = `${errors.length} of the compensations of ${this.#name} failed; ${
-      error instanceof Error ? `the workflow had failed with: ${error.message}` : "the workflow had failed"
+    if (errors.length === 0) return this.#end({ ok: false, error });
+    const { message: text, thrown } = toErrorRecord(error);
+    const message = `${errors.length} of the compensations of ${this.#name} failed; the workflow had failed${
+      thrown === undefined ? ` with: ${text}` : ""
     }`;
-    return new CompensationError(message, errors, { cause: error });
+    this.#end({ ok: false, error: new CompensationError(message, errors, { cause: error }) });
   }
 
   /**

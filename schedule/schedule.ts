@@ -16,6 +16,7 @@ import { defineQuery, defineSignal, type QueryDefinition, type SignalDefinition 
 import { CanceledError, TimeoutError } from "../errors.ts";
 import type { DeepReadonly } from "../types.ts";
 import { cannot, checkChoice, checkFunction, checkInteger, checkNumber, checkOptions, invalid } from "../util/check.ts";
+import { isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import type { ScheduleRule } from "./rule.ts";
 
@@ -370,9 +371,11 @@ function ask(
   lastUntil: number,
 ): number | null {
   const rule = typeof given === "function" ? given(input) : given;
+  if (isStrayPromise(rule)) throw invalid("rule()", rule, "an object with nextRun()", "run schedule", id);
   const nextAfter = (from: number): number | null => {
     const next = rule.nextRun(new Date(from));
     if (next === null) return null;
+    isStrayPromise(next); // it is refused below
     if (!(next instanceof Date && next.getTime() > from)) {
       const time = new Date(from).toISOString();
       const got = next instanceof Date ? next.toJSON() ?? "an invalid Date" : show(next);

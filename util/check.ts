@@ -88,6 +88,15 @@ function distance(a: string, b: string): number {
   return row[b.length];
 }
 
+/** As `instanceof`, for a value that a user threw: a proxy can throw even at that. */
+export function isA<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /** Checks for a string that is not empty. */
 export function checkText(name: string, value: unknown, action: string, subject?: unknown): void {
   if (typeof value !== "string" || value === "") throw invalid(name, value, "a non-empty string", action, subject);
