@@ -32,6 +32,7 @@ import { checkNumber } from "./util/check.ts";
  * | `compensation_failed` | a workflow failed or was cancelled, and one of its compensations failed too |
  * | `conflict` | another writer changed the run first |
  * | `history_too_long` | a workflow needs more events than the executor's `maxHistoryEvents` allows |
+ * | `invalid_history` | the store holds a history with an event that is not valid; the stored run is unchanged |
  * | `invalid_snapshot` | `InMemoryStore.restore()` cannot read the text: it is damaged, from a newer version, or no snapshot |
  * | `non_deterministic` | workflow code did not do what the history says |
  * | `non_retryable` | an activity failed and must not be retried |
@@ -55,6 +56,7 @@ export type WorkflowErrorCode =
   | "compensation_failed"
   | "conflict"
   | "history_too_long"
+  | "invalid_history"
   | "invalid_snapshot"
   | "non_deterministic"
   | "non_retryable"

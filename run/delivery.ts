@@ -14,8 +14,9 @@ import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
+import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { ChildRequest } from "./context.ts";
@@ -228,7 +229,7 @@ export class Delivery {
       await this.terminate({ id }, "a new run replaces it");
       return true;
     } catch (error) {
-      if (error instanceof WorkflowError && error.code === "not_found") return false;
+      if (isA(error, WorkflowError) && error.code === "not_found") return false;
       throw error;
     }
   }
@@ -280,14 +281,20 @@ export class Delivery {
       const reason = `its parent ${show(parent.workflowId)} is over`;
       await (closePolicy === "terminate" ? this.terminate({ id }, reason) : this.cancel({ id }, reason));
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (code !== "closed" && code !== "not_found") this.#parts.runs.report(error); // recover() tries again
+      if (isA(error, WorkflowError) && (error.code === "closed" || error.code === "not_found")) return;
+      this.#parts.runs.report(error); // recover() tries again
     }
   }
 
   /** Closes a child whose parent's run has ended, and that the parent's executor did not close. */
-  async closeOrphan({ workflowId, history: [started] }: WorkflowState): Promise<void> {
+  async closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
+    const [started] = history;
     if (started?.type !== "workflow_started" || started.parent === undefined) return;
+    try {
+      validateHistory([started], 0, "close workflow", workflowId);
+    } catch {
+      return; // it was reported when it was not resumed
+    }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
     const state = await this.#parts.store.load(parent.workflowId).catch(() => undefined);
     if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;

@@ -7,6 +7,10 @@
 
 import { WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
+import { validateState } from "../history/validate.ts";
+import { checkObject, isA } from "../util/check.ts";
+import { callUser } from "../util/deferred.ts";
+import type { ErrorReporter } from "../hooks.ts";
 import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Timing } from "./command.ts";
@@ -16,31 +20,52 @@ export class RetryingStore {
   readonly #policy: RetryPolicy;
   readonly #timing: Timing;
   readonly #random: () => number;
+  readonly #report: ErrorReporter;
   /** Calls that wait for their next try. */
   readonly #waiting = new Set<(error: WorkflowError) => void>();
   #closed: WorkflowError | undefined;
   /** The executor's own listener: a store of this process does not call it for the appends of the executor's runs. */
   listener: StoreListener | undefined;
 
-  constructor(port: WorkflowStore, policy: RetryPolicy, timing: Timing, random: () => number) {
+  /** @param report Gets the errors of calls that have no caller. */
+  constructor(
+    port: WorkflowStore,
+    policy: RetryPolicy,
+    timing: Timing,
+    random: () => number,
+    report: ErrorReporter,
+  ) {
     this.#port = port;
     this.#policy = policy;
     this.#timing = timing;
     this.#random = random;
+    this.#report = report;
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
     return this.#retry(() => this.#port.load(workflowId));
   }
 
-  running(): Promise<WorkflowState[]> {
-    return this.#retry(() => this.#port.list({ status: "running" }));
+  /** The running workflows. Reports and leaves out what is no state: it harms no other workflow. */
+  async running(): Promise<WorkflowState[]> {
+    const action = "recover workflow";
+    const states = await this.#retry(() => this.#port.list({ status: "running" }));
+    return states.filter((state) => {
+      try {
+        checkObject("state", state, action);
+        validateState(state, state.history, action);
+        return true;
+      } catch (error) {
+        this.#report(error);
+        return false;
+      }
+    });
   }
 
   /** Appends once: before the next try, the caller must find out what became of the first. */
   append(batch: AppendBatch): Promise<void> {
     try {
-      const appended = this.#port.append(batch);
+      const appended = Promise.resolve(this.#port.append(batch)); // a store may answer with anything
       return this.#timing.clock.hold === undefined ? appended : this.#timing.turns.during(appended);
     } catch (error) {
       return Promise.reject(error); // a store that throws where it should reject
@@ -54,13 +79,15 @@ export class RetryingStore {
 
   /** Calls {@linkcode listener} after each change, until the returned function is called. */
   subscribe(): (() => void) | undefined {
-    return this.#port.subscribe?.(this.listener!);
+    let end: (() => void) | undefined;
+    callUser(() => void (end = this.#port.subscribe?.(this.listener!)), this.#report);
+    return () => end && callUser(end, this.#report);
   }
 
   /** Waits before the next try. Rejects with code `store_failed` after the last one; `capacity_exceeded` is not retried. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (error instanceof WorkflowError && error.code === "capacity_exceeded") return Promise.reject(error);
+    if (isA(error, WorkflowError) && error.code === "capacity_exceeded") return Promise.reject(error);
     const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
     if (delayMs === null) {
       const message =
@@ -91,7 +118,7 @@ export class RetryingStore {
   async #retry<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 1;; attempt++) {
       try {
-        return await this.#timing.turns.during(call());
+        return await this.#timing.turns.during(Promise.resolve(call()));
       } catch (error) {
         await this.backOff(error, attempt);
       }
@@ -101,5 +128,5 @@ export class RetryingStore {
 
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof WorkflowError && error.code === "conflict";
+  return isA(error, WorkflowError) && error.code === "conflict";
 }

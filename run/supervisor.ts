@@ -18,6 +18,7 @@ import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowSt
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
+import { validateHistory } from "../history/validate.ts";
 import type { Timing } from "./command.ts";
 import { Delivery, executorClosed, isChildOf } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
@@ -56,7 +57,13 @@ export class Supervisor {
     this.#calls = calls;
     const turns = new Turns(clock);
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
-    const store = this.store = new RetryingStore(settings.store, settings.storeRetry, timing, settings.random);
+    const store = this.store = new RetryingStore(
+      settings.store,
+      settings.storeRetry,
+      timing,
+      settings.random,
+      runs.report,
+    );
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(
@@ -112,7 +119,10 @@ export class Supervisor {
   /** The function of a stored workflow. */
   codeOf(state: WorkflowState, action: string): Workflow<never> {
     const workflow = this.#workflows.get(state.workflowName);
-    if (workflow !== undefined && state.history[0]?.type === "workflow_started") return workflow;
+    if (workflow !== undefined && state.history[0]?.type === "workflow_started") {
+      validateHistory(state.history, 0, action, state.workflowId);
+      return workflow;
+    }
     const why = workflow === undefined
       ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";

@@ -21,6 +21,7 @@ import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { finalStatus, FrozenBatch } from "../history/history.ts";
+import { validateHistory } from "../history/validate.ts";
 import { TakenPlaces } from "../history/superseded.ts";
 import { endOf } from "./events.ts";
 import { isConflict, type RetryingStore } from "./retrying_store.ts";
@@ -47,7 +48,13 @@ export function whyLost(run: RunInfo, state: WorkflowState | null, length: numbe
   const lost = cannot("resume workflow", run.workflowId);
   if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
   if (state.runId !== run.runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
-  if (state.history.length >= length) return undefined;
+  if (state.history.length >= length) {
+    try {
+      return void validateHistory(state.history, length, "resume workflow", run.workflowId);
+    } catch (error) {
+      return error as WorkflowError;
+    }
+  }
   const lengths = `the stored history has ${state.history.length} events, ${length} were there before`;
   return new WorkflowError("conflict", `${lost}: ${lengths}`);
 }
