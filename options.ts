@@ -96,7 +96,8 @@ export interface ExecutorOptions {
    */
   readonly replaceActivity?: ReplaceActivity | undefined;
   /**
-   * Gets the errors that hooks, middleware and loggers throw, and the errors of runs that `recover()` cannot resume.
+   * Gets the errors that hooks, middleware, loggers, `random`, `isRetryable` and the clock throw, and the errors of runs that
+   * `recover()` cannot resume. Nothing waits for what it returns. If it fails itself, the console gets both errors.
    *
    * @default {console.error}
    */

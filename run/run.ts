@@ -548,7 +548,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }
     if ("final" in this.#ending) return this.#close(this.#ending.final);
-    const runId = this.environment.runs.newRunId(this.workflowId);
+    let runId: string;
+    try {
+      runId = this.environment.runs.newRunId(this.workflowId);
+    } catch (error) {
+      this.environment.runs.report(error); // a run that continues as new may have no caller who would see it
+      return this.suspend(error);
+    }
     this.#writer.succeed(runId, () => this.#successor(), (events) => this.#succeeded(runId, events));
     this.#phase = continuing;
   }

@@ -6,7 +6,7 @@
  */
 
 import { type Clock, systemClock, systemRandom } from "../clock.ts";
-import { allHooks, type ErrorReporter } from "../hooks.ts";
+import { allHooks } from "../hooks.ts";
 import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
 import type { WorkflowStore } from "../types.ts";
@@ -28,6 +28,7 @@ import { isPlain } from "../util/show.ts";
 import { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
 import type { RunSettings, Stamp } from "./environment.ts";
+import { guardClock, guardRandom, guardReporter, guardRunId } from "./guards.ts";
 
 /** The settings of an executor. */
 export interface Settings {
@@ -118,23 +119,18 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
   const stamp: Stamp = { ...(workflowVersion === undefined ? {} : { workflowVersion }), ...maxPayload };
-  const report: ErrorReporter = (error) => {
-    try {
-      onError(error);
-    } catch (thrown) {
-      console.error(thrown, "thrown by onError for", error);
-    }
-  };
+  const report = guardReporter(onError);
+  const safeRandom = guardRandom(random, report);
   return {
     store,
     storeRetry,
-    clock,
-    random,
+    clock: guardClock(clock, report),
+    random: safeRandom,
     workflows,
     dormantAfterMs,
     logger,
-    runs: { hooks, report, slots: runSlots, stamp, newRunId, maxHistoryEvents },
-    activities: { middleware, replaceActivity, random, report, slots: activitySlots },
+    runs: { hooks, report, slots: runSlots, stamp, newRunId: guardRunId(newRunId), maxHistoryEvents },
+    activities: { middleware, replaceActivity, random: safeRandom, report, slots: activitySlots },
   };
 }
 

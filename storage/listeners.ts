@@ -4,12 +4,15 @@
  * 1. Listeners are called in the order of their subscriptions. The same listener can subscribe twice.
  * 2. A listener that unsubscribes, or that another listener unsubscribes, is not called any more, also for the same change.
  *    One that is added is called from the next change on.
- * 3. An error of a listener is reported as uncaught. Neither the caller of the store nor another listener receives it.
+ * 3. An error of a listener, or of its promise, goes to the console. Neither the caller of the store nor another listener
+ *    receives it, and it does not end the process.
  *
  * @module
  */
 
 import type { StoreListener } from "../types.ts";
+import { callUser } from "../util/deferred.ts";
+import { logError } from "../util/log_error.ts";
 
 interface Subscription {
   readonly listener: StoreListener;
@@ -30,13 +33,8 @@ export class Listeners {
     for (const subscription of this.#subscriptions) {
       const { listener } = subscription;
       if (listener === author) continue;
-      try {
-        if (this.#subscriptions.includes(subscription)) listener(workflowId, historyLength);
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+      if (!this.#subscriptions.includes(subscription)) continue;
+      callUser(() => listener(workflowId, historyLength), logError);
     }
   }
 }
