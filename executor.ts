@@ -57,6 +57,7 @@ import {
   definedName,
   invalid,
 } from "./util/check.ts";
+import { isStrayPromise } from "./util/deferred.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
@@ -138,13 +139,15 @@ export class Executor {
     workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
-    const options = args[0] ?? {};
-    if (typeof options !== "object") {
-      return Promise.reject(invalid("options", options, "an object", "execute workflow"));
+    try {
+      const options = args[0] ?? {};
+      if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
+      const { id = crypto.randomUUID() } = options;
+      const start = () => this.#execute(workflow as Workflow<never>, id, options);
+      return this.#call("execute", id, start) as Promise<never>;
+    } catch (error) {
+      return Promise.reject(error); // a bad argument
     }
-    const { id = crypto.randomUUID() } = options;
-    const start = () => this.#execute(workflow as Workflow<never>, id, options);
-    return this.#call("execute", id, start) as Promise<never>;
   }
 
   /**
@@ -164,8 +167,9 @@ export class Executor {
     if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
     const errors: unknown[] = [];
     const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
-      const id = one?.id ?? crypto.randomUUID();
+      let id = `options[${i}]`; // if they cannot be read
       try {
+        id = one?.id ?? crypto.randomUUID();
         return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
       } catch (error) {
         errors[i] = withId(id, error);
@@ -319,7 +323,7 @@ export class Executor {
    * live here, performs what another executor started: call it when that executor is gone.
    *
    * @returns A handle for each workflow that was not live here, in order of creation. A workflow that cannot be resumed is
-   * left unchanged: its handle rejects with code `unknown_workflow`, and `onError` is called.
+   * left unchanged: its handle rejects with code `unknown_workflow` or `invalid_history`, and `onError` is called.
    * @throws {WorkflowError} With code `closed` or `store_failed`.
    */
   recover(): Promise<WorkflowHandle[]> {
@@ -384,7 +388,12 @@ export class Executor {
     const { workflowId: id } = run;
     const { firstRunId } = run.chain;
     const cancel = () => {
-      const reason = signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+      const { message, thrown } = toErrorRecord(signal.reason); // a reason can be anything
+      const reason = thrown === undefined
+        ? message
+        : typeof thrown.value === "string"
+        ? thrown.value
+        : show(thrown.value);
       this.#supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
     };
     if (signal.aborted) return cancel();
@@ -453,7 +462,10 @@ export class Executor {
       const { updateId = crypto.randomUUID() } = options;
       checkText("updateId", updateId, action, id);
       const input = toStored(given, "input of update", name, this.#settings.runs.stamp.maxPayloadBytes);
-      if (typeof definition === "object") (definition as UpdateDefinition).validate?.(handOut(input));
+      if (typeof definition === "object") {
+        const answer: unknown = (definition as UpdateDefinition).validate?.(handOut(input));
+        if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
+      }
       const supervisor = this.#supervisor;
       const { delivery } = supervisor;
       for (let run; (run = delivery.live(target)) !== undefined;) {

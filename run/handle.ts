@@ -41,7 +41,7 @@ export interface WorkflowHandle<Result = unknown> {
    * @param options `signal`: ends the wait, not the workflow.
    * @returns What the workflow returned, as it is stored.
    * @throws What the workflow threw; `CanceledError`; `TimeoutError`; a `WorkflowError` with code `terminated` if the
-   * workflow was terminated; `closed`, `store_failed`, `conflict`, `non_deterministic` or `unknown_workflow` if the run cannot
+   * workflow was terminated; `closed`, `store_failed`, `conflict`, `non_deterministic`, `unknown_workflow` or `invalid_history` if the run cannot
    * be resumed here; `not_found` if it was deleted or replaced; `unsupported` if it is not live here and the store does not
    * report changes.
    */
