@@ -16,27 +16,27 @@ import { show } from "../util/show.ts";
  * value.
  */
 const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
-  workflow_started: "workflowName timeoutMs? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent?",
-  workflow_completed: "",
-  workflow_failed: "error",
-  workflow_canceled: "error",
-  cancel_requested: "reason? timeoutMs?",
-  activity_started: "seq name",
-  activity_attempt_failed: "seq attempt error retryAt",
-  activity_heartbeat: "seq attempt",
-  activity_completed: "seq attempt",
-  activity_failed: "seq attempt error",
-  timer_started: "seq dueAt",
-  timer_fired: "seq",
-  signal_received: "name senderId? signalId",
-  side_effect: "seq error?",
-  compensation_started: "seq name",
-  patched: "changeId",
-  child_started: "seq name workflowId timeoutMs? closePolicy",
-  child_completed: "seq",
-  child_failed: "seq error",
-  update_accepted: "updateId name",
-  update_completed: "updateId error?",
+  workflow_started: "at workflowName timeoutMs? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent?",
+  workflow_completed: "at",
+  workflow_failed: "at error",
+  workflow_canceled: "at error",
+  cancel_requested: "at reason? timeoutMs?",
+  activity_started: "at seq name",
+  activity_attempt_failed: "at seq attempt error retryAt",
+  activity_heartbeat: "at seq attempt",
+  activity_completed: "at seq attempt",
+  activity_failed: "at seq attempt error",
+  timer_started: "at seq dueAt",
+  timer_fired: "at seq",
+  signal_received: "at name senderId? signalId",
+  side_effect: "at seq error?",
+  compensation_started: "at seq name",
+  patched: "at changeId",
+  child_started: "at seq name workflowId timeoutMs? closePolicy",
+  child_completed: "at seq",
+  child_failed: "at seq error",
+  update_accepted: "at updateId name",
+  update_completed: "at updateId error?",
 };
 
 type Rule = readonly [words: string, test: (value: unknown, depth: number) => boolean];
@@ -69,7 +69,7 @@ const fields: Record<string, readonly Field[]> = {};
 
 /** The first field of an object that is not as its shape says. */
 function misfit(shape: string, value: object, depth: number): Field | undefined {
-  fields[shape] ??= shape.split(" ").filter(Boolean).map((word) => {
+  fields[shape] ??= shape.split(" ").map((word) => {
     const key = word.replace("?", "");
     return { key, rule: rules[key] ?? (/(at|ms|bytes)$/i.test(key) ? number : text), optional: key !== word };
   });
@@ -166,7 +166,6 @@ export function validateEvent(event: WorkflowEvent, what: string, index: number,
   if (typeof type !== "string" || !Object.hasOwn(shapes, type)) {
     throw invalid("type", type, "the type of an event", where);
   }
-  checkShape("at", event, where);
   checkShape(shapes[type], event, where);
   if (type === "workflow_started") checkLabels(event.labels, where);
 }
