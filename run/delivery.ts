@@ -296,6 +296,8 @@ export class Delivery {
       return; // it was reported when it was not resumed
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
+    const room = this.#parts.timing.turns.room();
+    if (room !== undefined) await room;
     const state = await this.#parts.store.load(parent.workflowId).catch(() => undefined);
     if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;

@@ -73,12 +73,15 @@ export class Dormancy {
   }
 
   endTurn(): void {
-    this.#checking = false;
-    const now = this.#clock.now();
-    for (let entry = this.#queue.peek(); entry !== undefined && entry.dueAt <= now; entry = this.#queue.peek()) {
-      this.#queue.clear(entry);
-      entry.callback();
-    }
+    this.#turns.repeat(() => {
+      const entry = this.#queue.peek();
+      if (entry !== undefined && entry.dueAt <= this.#clock.now()) {
+        this.#queue.clear(entry);
+        entry.callback();
+        return true;
+      }
+      return this.#checking = false;
+    });
   }
 }
 
@@ -225,6 +228,8 @@ export class DormantRun implements LiveRun {
 
   async #load(): Promise<void> {
     try {
+      const room = this.#environment.timing.turns.room();
+      if (room !== undefined) await room;
       const state = await this.#environment.store.load(this.workflowId);
       if (!this.acceptsEvents) return; // the executor was closed
       const lost = whyLost(this, state, this.#length);

@@ -14,11 +14,14 @@ import type { ErrorReporter } from "../hooks.ts";
 import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Timing } from "./command.ts";
+import type { Turns } from "./turns.ts";
 
 export class RetryingStore {
   readonly #port: WorkflowStore;
   readonly #policy: RetryPolicy;
   readonly #timing: Timing;
+  /** They decide when a writer begins. */
+  readonly turns: Turns;
   readonly #random: () => number;
   readonly #report: ErrorReporter;
   /** Calls that wait for their next try. */
@@ -38,6 +41,7 @@ export class RetryingStore {
     this.#port = port;
     this.#policy = policy;
     this.#timing = timing;
+    this.turns = timing.turns;
     this.#random = random;
     this.#report = report;
   }

@@ -157,6 +157,11 @@ export class Supervisor {
     });
     liveRuns.beginStarting();
     try {
+      const room = this.timing.turns.room();
+      if (room !== undefined) {
+        await room;
+        if (liveRuns.closed) throw executorClosed("execute", workflowId);
+      }
       const runId = await this.delivery.create(workflowId, event, options, isSame);
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
@@ -201,8 +206,17 @@ export class Supervisor {
       const states = await this.store.running();
       if (this.liveRuns.closed) throw executorClosed("recover");
       const handles: Handle[] = [];
-      for (const state of states) {
-        const handle = await this.#recoverOne(state);
+      let old = false; // whether the list was read in an earlier macrotask
+      for (const listed of states) {
+        const room = this.timing.turns.room();
+        if (room !== undefined) {
+          old = true;
+          await room;
+          if (this.liveRuns.closed) throw executorClosed("recover");
+        }
+        const state = old ? await this.store.load(listed.workflowId) : listed;
+        if (old && state?.status !== "running") continue;
+        const handle = await this.#recoverOne(state!);
         if (handle !== undefined) handles.push(handle);
       }
       for (const state of states) void this.delivery.closeOrphan(state);

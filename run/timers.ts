@@ -1,6 +1,7 @@
 /**
  * All timers of an executor, behind the one timer that it sets in its clock. What a timer starts is work of the executor: a
- * virtual clock does not move on before that work has ended.
+ * virtual clock does not move on before that work has ended. Timers that are due together fire in order, as many in one
+ * macrotask as the turn scheduler allows.
  *
  * @module
  */
@@ -16,7 +17,8 @@ export class Timers {
   readonly #turns: Turns;
   readonly #queue = new TimerQueue();
   #armed: { readonly dueAt: number; readonly clear: () => void } | undefined;
-  #firing = false;
+  /** The time at which the clock's timer fired, until all timers that were due then have fired. */
+  #firing: number | undefined;
 
   constructor(clock: Clock, turns: Turns) {
     this.#clock = clock;
@@ -37,7 +39,7 @@ export class Timers {
 
   /** Sets the clock's timer to the first of these timers; clears it if there is none. */
   #arm(): void {
-    if (this.#firing) return;
+    if (this.#firing !== undefined) return;
     const dueAt = this.#queue.peek()?.dueAt;
     if (dueAt === this.#armed?.dueAt) return;
     this.#armed?.clear();
@@ -46,19 +48,22 @@ export class Timers {
 
   readonly #fire = (): void => {
     this.#armed = undefined;
-    this.#firing = true;
     this.#turns.enter();
-    const now = this.#clock.now();
-    for (
-      let timer = this.#queue.peek();
-      timer !== undefined && timer.dueAt <= now;
-      timer = this.#queue.peek()
-    ) {
+    this.#firing = this.#clock.now();
+    this.#turns.repeat(this.#fireNext);
+  };
+
+  /** Fires the first timer if it is due. Returns whether it was. */
+  readonly #fireNext = (): boolean => {
+    const timer = this.#queue.peek();
+    if (timer !== undefined && timer.dueAt <= this.#firing!) {
       this.#queue.clear(timer);
       timer.callback();
+      return true;
     }
-    this.#firing = false;
+    this.#firing = undefined;
     this.#arm();
     this.#turns.leave();
+    return false;
   };
 }

@@ -1,20 +1,37 @@
 /**
- * The turn scheduler of an executor: when the next event may be applied, and whether the executor works at all.
+ * The turn scheduler of an executor: when the next event may be applied, how much begins in one macrotask, and whether the
+ * executor works at all.
  *
- * 1. A turn ends one macrotask after it began, when all microtasks have drained. All runs share that macrotask.
- * 2. While the executor works, the clock is held: a virtual clock does not move. It is released one macrotask after the last
- *    work ended, so that the callers who waited for that work run first.
- * 3. Without work, nothing is pending: an idle executor does not keep the process alive.
+ * 1. A turn ends in a later macrotask than it began, when all microtasks have drained. Runs share macrotasks.
+ * 2. The event loop is shared with the rest of the process: at most `PER_MACROTASK` pieces of work begin in one macrotask. A
+ *    piece of work is the end of a turn, or what asks by `take()`, `room()` or `repeat()`: a run that becomes live or wakes, a writer
+ *    that begins, a timer that is due. What is left continues in the next macrotask, in order.
+ * 3. While the executor works, the clock is held: a virtual clock does not move. It is released one macrotask after the last
+ *    work ended, so that the callers who waited for that work run first. Work that waits for a later macrotask counts.
+ * 4. Without work, nothing is pending: an idle executor does not keep the process alive.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
+import { Fifo } from "../util/fifo.ts";
 import { macrotask } from "../util/macrotask.ts";
+
+/** A count and no time limit: most of the time passes in the microtasks that follow, where nobody looks at a clock. */
+const PER_MACROTASK = 256;
+
+/** An open turn, or work for which there was no room. */
+type Waiting = { endTurn(): void } | (() => void);
 
 export class Turns {
   readonly #clock: Clock;
-  #open: { endTurn(): void }[] = [];
+  /** What waits for the next macrotasks, in order: a batch for each of them, full but for the last one. */
+  readonly #full = new Fifo<Waiting[]>();
+  #last: Waiting[] = [];
+  /** How many pieces of work may still begin in this macrotask. */
+  #room = PER_MACROTASK;
+  /** Whether the next macrotask is requested. */
+  #requested = false;
   #work = 0;
   #held = false;
   #releasing = false;
@@ -23,11 +40,42 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Calls `run.endTurn()` when all microtasks have drained. */
+  /** Calls `run.endTurn()` in a later macrotask, when all microtasks have drained. */
   begin(run: { endTurn(): void }): void {
-    if (this.#open.push(run) > 1) return;
-    this.enter();
-    macrotask(this.#end);
+    this.later(run);
+  }
+
+  /** Asks to begin a piece of work now. If this macrotask has no room for it, the caller begins it by `later()`. */
+  take(): boolean {
+    if (this.#room === 0) return false;
+    if (--this.#room === PER_MACROTASK / 2) this.#request(); // not before: a little work needs no macrotask of its own
+    return true;
+  }
+
+  /** Calls `work` in a later macrotask that has room for it. */
+  later(work: Waiting): void {
+    const size = this.#last.push(work);
+    if (size === 1) this.enter();
+    this.#request();
+    if (size < PER_MACROTASK) return;
+    this.#full.push(this.#last);
+    this.#last = [];
+  }
+
+  /** Asks to begin a piece of work: `undefined` if it may begin now, else a promise that resolves when there is room. */
+  room(): Promise<void> | undefined {
+    return this.take() ? undefined : new Promise((resolve) => this.later(resolve));
+  }
+
+  /** Calls `step`, a piece of work, until it returns false: now and in later macrotasks. */
+  repeat(step: () => boolean): void {
+    while (this.take()) if (!step()) return;
+    this.later(() => step() && this.repeat(step));
+  }
+
+  #request(): void {
+    if (!this.#requested) macrotask(this.#next);
+    this.#requested = true;
   }
 
   /** The executor works until `promise` settles. */
@@ -63,10 +111,19 @@ export class Turns {
     this.leave();
   }
 
-  readonly #end = (): void => {
-    const ended = this.#open;
-    this.#open = [];
-    for (const run of ended) run.endTurn();
+  /** A new macrotask. */
+  readonly #next = (): void => {
+    this.#requested = false;
+    let batch = this.#last;
+    if (this.#full.size > 0) batch = this.#full.shift();
+    else if (batch.length > 0) this.#last = [];
+    this.#room = PER_MACROTASK - batch.length;
+    if (batch.length === 0) return;
+    for (const work of batch) {
+      if (typeof work === "function") work();
+      else work.endTurn();
+    }
+    if (this.#full.size > 0 || this.#last.length > 0) this.#request();
     this.leave();
   };
 

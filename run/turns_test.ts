@@ -31,12 +31,70 @@ Deno.test("Turns.begin() ends the turn when all microtasks have drained", async 
   assertEquals(log, ["drained", "end"]);
 });
 
-Deno.test("Turns.begin() ends all turns in order in one macrotask", async () => {
+Deno.test("Turns.begin() ends all turns in order", async () => {
   const { turns, log } = setUp();
   for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
-  await setImmediate();
-  assertEquals(log, ["hold", "a", "b", "c"]);
   await passMacrotasks();
+  assertEquals(log, ["hold", "a", "b", "c", "release"]);
+});
+
+/** Calls that are made, each of which notes how many macrotasks of others there were before it. */
+async function spread(begin: (turns: Turns, work: (i: number) => void) => void) {
+  const { turns, log } = setUp();
+  const calls: [i: number, macrotask: number][] = [];
+  let macrotask = 0;
+  const others = (async () => {
+    for (; calls.length < 1000; macrotask++) await setImmediate();
+  })();
+  begin(turns, (i) => calls.push([i, macrotask]));
+  await others;
+  await passMacrotasks();
+  assertEquals(log, ["hold", "release"]); // held until the last one
+  assertEquals(calls.map(([i]) => i), [...Array(1000).keys()]);
+  const perMacrotask = Map.groupBy(calls, ([, macrotask]) => macrotask);
+  return Math.max(...Array.from(perMacrotask.values(), (calls) => calls.length));
+}
+
+Deno.test("Turns begins at most 256 pieces of work in a macrotask, the rest later in order", async () => {
+  const ways = {
+    begin: (turns: Turns, work: (i: number) => void) => {
+      for (let i = 0; i < 1000; i++) turns.begin({ endTurn: () => work(i) });
+    },
+    take: (turns: Turns, work: (i: number) => void) => {
+      for (let i = 0; i < 1000; i++) turns.take() ? work(i) : turns.later(() => work(i));
+    },
+    room: async (turns: Turns, work: (i: number) => void) => {
+      for (let i = 0; i < 1000; i++) {
+        const room = turns.room();
+        if (room !== undefined) await room;
+        work(i);
+      }
+    },
+    repeat: (turns: Turns, work: (i: number) => void) => {
+      let i = 0;
+      turns.repeat(() => {
+        work(i++);
+        return i < 1000;
+      });
+    },
+  };
+  for (const [name, way] of Object.entries(ways)) assertEquals(await spread(way), 256, name);
+});
+
+Deno.test("Turns.take() counts the pieces of a macrotask anew in the next one", async () => {
+  const { turns } = setUp();
+  for (let i = 0; i < 20; i++) {
+    for (let j = 0; j < 128; j++) assert(turns.take(), `${i} ${j}`);
+    await setImmediate();
+    await setImmediate();
+  }
+});
+
+Deno.test("Turns.take() of little work requests no macrotask", async () => {
+  const { turns, log } = setUp();
+  for (let i = 0; i < 100; i++) assert(turns.take());
+  await passMacrotasks();
+  assertEquals(log, []);
 });
 
 Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrotask", async () => {

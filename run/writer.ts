@@ -184,11 +184,15 @@ export class Writer {
       (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated);
   }
 
-  /** Begins in a microtask, so that events that are recorded together are appended together. */
+  /** Begins in a microtask, so that events that are recorded together are appended together; later if there is no room. */
   #activate(): void {
     if (this.#active || !this.#hasWork) return;
     this.#active = true;
-    queueMicrotask(() => this.#next());
+    queueMicrotask(() => {
+      const { turns } = this.#store;
+      if (turns.take()) this.#next();
+      else turns.later(() => this.#next());
+    });
   }
 
   #next(): void {

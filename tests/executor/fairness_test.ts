@@ -1,0 +1,179 @@
+/** The event loop is shared: an executor with much to do lets everything else in the process run in between. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Executor, InMemoryStore, VirtualClock, type Workflow, type WorkflowContext } from "@rockpool/workflow";
+import { setImmediate } from "node:timers/promises";
+import { gate, setUp } from "../support/executors.ts";
+
+type Ctx = WorkflowContext;
+
+const RUNS = 2000;
+const ids = Array.from({ length: RUNS }, (_, i) => ({ id: `w${i}` }));
+
+/** Counts how often something happens without another macrotask in between. */
+class Observed {
+  /** In order of their first occurrence. */
+  readonly order: string[] = [];
+  most = 0;
+  #now = 0;
+
+  count(id: string): void {
+    this.order.push(id);
+    this.most = Math.max(this.most, ++this.#now);
+  }
+
+  /** Calls `body`. Other macrotasks run meanwhile. */
+  async during<T>(body: () => Promise<T>): Promise<T> {
+    this.#now = this.most = this.order.length = 0;
+    let over = false;
+    const others = (async () => {
+      for (; !over; this.#now = 0) await setImmediate();
+    })();
+    try {
+      return await body();
+    } finally {
+      over = true;
+      await others;
+    }
+  }
+
+  assertFair(): void {
+    assertEquals(this.order, ids.map(({ id }) => id));
+    assert(this.most <= 256, `${this.most} at once`);
+  }
+}
+
+class CountingStore extends InMemoryStore {
+  readonly loads = new Observed();
+  readonly appends = new Observed();
+
+  override load(id: string) {
+    this.loads.count(id);
+    return super.load(id);
+  }
+
+  override append(batch: Parameters<InMemoryStore["append"]>[0]) {
+    this.appends.count(batch.workflowId);
+    return super.append(batch);
+  }
+}
+
+/** Waits for all results. */
+const results = (handles: readonly { result(): Promise<unknown> }[]) => Promise.all(handles.map((one) => one.result()));
+
+Deno.test("Executor.executeMany() starts at most 256 runs in a macrotask", async () => {
+  const seen = new Observed();
+  await using executor = new Executor();
+  const workflow = (ctx: Ctx) => Promise.resolve(seen.count(ctx.workflowId));
+  await results(await seen.during(() => executor.executeMany(workflow, ids)));
+  seen.assertFair();
+});
+
+Deno.test("Executor.signal() appends and reads at most 256 signals in a macrotask", async () => {
+  const seen = new Observed();
+  const store = new CountingStore();
+  await using executor = new Executor({ store });
+  const handles = await executor.executeMany(async (ctx: Ctx) => {
+    await ctx.waitForSignal("go");
+    seen.count(ctx.workflowId);
+  }, ids);
+  const send = () => Promise.all(ids.map(({ id }) => executor.signal(id, "go")));
+  await store.appends.during(() => seen.during(() => Promise.all([send(), results(handles)])));
+  seen.assertFair();
+  assert(store.appends.most <= 256, `${store.appends.most} appends at once`);
+  assertEquals(store.appends.order.slice(0, 256), ids.slice(0, 256).map(({ id }) => id));
+});
+
+Deno.test("WorkflowContext.executeActivity() continues at most 256 runs in a macrotask", async () => {
+  const seen = new Observed();
+  const open = gate();
+  await using executor = new Executor();
+  const wait = () => open.promise;
+  const handles = await executor.executeMany(async (ctx: Ctx) => {
+    await ctx.executeActivity(wait);
+    seen.count(ctx.workflowId);
+  }, ids);
+  await seen.during(() => {
+    open.open();
+    return results(handles);
+  });
+  seen.assertFair();
+});
+
+Deno.test("at most 256 timers that are due together fire in a macrotask", async () => {
+  const seen = new Observed();
+  const { executor, clock } = setUp();
+  const workflow = (ctx: Ctx) => Promise.resolve(seen.count(ctx.workflowId));
+  const start = () => executor.executeMany(workflow, ids.map((one) => ({ ...one, startAt: 50 })));
+  await seen.during(async () => await results(await start()));
+  seen.assertFair();
+  assertEquals(clock.now(), 50);
+  await executor.close();
+});
+
+Deno.test("at most 256 dormant runs wake in a macrotask, and all of them become dormant", async () => {
+  const store = new CountingStore();
+  await using executor = new Executor({ store, dormantAfterMs: 0 });
+  const handles = await executor.executeMany((ctx: Ctx) => ctx.waitForSignal("go"), ids);
+  while (executor.openRuns().some(({ waitsFor }) => waitsFor[0].type !== "dormant")) await setImmediate();
+  await store.loads.during(() => Promise.all(ids.map(({ id }) => executor.signal(id, "go"))));
+  store.loads.assertFair();
+  await results(handles);
+});
+
+Deno.test("Executor.recover() resumes at most 256 runs in a macrotask", async () => {
+  const seen = new Observed();
+  const store = new InMemoryStore();
+  const workflow = async (ctx: Ctx) => {
+    seen.count(ctx.workflowId);
+    await ctx.waitForSignal("go");
+  };
+  const first = new Executor({ store });
+  await first.executeMany(workflow, ids);
+  await first.close();
+  await using executor = new Executor({ store, workflows: { workflow: workflow as Workflow<never> } });
+  const handles = await seen.during(() => executor.recover());
+  assertEquals(handles.map(({ id }) => ({ id })), ids);
+  seen.assertFair();
+});
+
+Deno.test("Executor.recover() does not resume a run that ended while others were resumed", async () => {
+  const store = new InMemoryStore();
+  const open = gate();
+  let charged = 0;
+  const charge = async () => {
+    charged++;
+    await open.promise;
+  };
+  const workflow = async (ctx: Ctx) => {
+    if (ctx.workflowId === ids.at(-1)!.id) await ctx.executeActivity(charge);
+    else await ctx.waitForSignal("go");
+  };
+  const first = new Executor({ store });
+  const handles = await first.executeMany(workflow, ids);
+  while (charged === 0) await setImmediate();
+  await using second = new Executor({ store, workflows: { workflow: workflow as Workflow<never> } });
+  const recovered = second.recover();
+  open.open();
+  await handles.at(-1)!.result();
+  assertEquals((await recovered).length, RUNS - 1);
+  await second.signal("w0", "go");
+  assertEquals(charged, 1);
+  await first.close();
+});
+
+Deno.test("an executor holds the clock while work waits for a later macrotask", async () => {
+  const clock = new VirtualClock();
+  const { executor } = setUp({ clock });
+  const times = new Set<string>();
+  const workflow = async (ctx: Ctx) => {
+    for (const ms of [50, 1, 1]) {
+      await ctx.sleep(ms);
+      times.add(`${ctx.now()} at ${clock.now()}`);
+    }
+  };
+  await results(await executor.executeMany(workflow, ids));
+  assertEquals([...times], ["50 at 50", "51 at 51", "52 at 52"]);
+  await clock.whenIdle();
+  await executor.close();
+});
