@@ -247,7 +247,8 @@ export class Executor {
   }
 
   /**
-   * Asks a workflow to end: its waits reject with a `CanceledError`. A second request is a no-op.
+   * Asks a workflow to end: its waits reject with a `CanceledError`. A second request is a no-op. If its code catches the
+   * errors and waits again, 100,000 times without an event in between, the run ends as canceled and its compensations run.
    *
    * @param id The workflow's ID.
    * @param reason Why, for the history and the error.

@@ -16,6 +16,8 @@
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
  *    wait of the code settles either. After the end of the function, only `withdrawn()` may be called: when a shield ends.
+ * 5. A loop that catches the refusals of a cancellation and tries again would never leave its turn. After `MAX_REFUSALS` rounds
+ *    in a turn, no refusal settles any more, and the run ends as if the workflow function had thrown the reason.
  *
  * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
  * shields and the turn.
@@ -86,6 +88,8 @@ class Condition extends Deferred<void> {
 }
 
 const none: readonly never[] = [];
+/** How often code may be refused in one turn. It takes about 50 ms. */
+const MAX_REFUSALS = 100_000;
 /** A new promise at each call: a shared promise would keep all its waiters in memory. */
 const never = () => new Promise<never>(() => {});
 
@@ -118,6 +122,11 @@ export class Replay {
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   readonly #abort = new LazyAbort();
+  /** How many rounds of waits were refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
+  #refusals = 0;
+  #inRound = false;
+  /** Whether the run ends because its code was refused too often. */
+  #gaveUp = false;
   #openShields = 0;
   /** Whether the history holds how the run ended. */
   #over = false;
@@ -174,9 +183,20 @@ export class Replay {
     return this.#openShields > 0;
   }
 
-  /** The error of a wait that begins now, if a cancellation reaches it. */
-  cancellation(): Error | undefined {
-    return this.shielded ? undefined : this.canceled;
+  /** The answer to a wait that begins now, if a cancellation reaches it: a promise that rejects, or never settles. */
+  refusal(): Promise<never> | undefined {
+    if (this.canceled === undefined || this.shielded) return undefined;
+    if (!this.#inRound) {
+      this.#inRound = true;
+      queueMicrotask(() => this.#inRound = false);
+      this.#refusals++;
+    }
+    if (!this.#gaveUp && this.#refusals <= MAX_REFUSALS) return Deferred.rejected(this.canceled);
+    if (!this.#gaveUp) {
+      this.#gaveUp = true;
+      this.#fail(this.canceled);
+    }
+    return never();
   }
 
   /** Whether the code waits for something of its context. */
@@ -251,6 +271,7 @@ export class Replay {
    */
   apply(event: WorkflowEvent): boolean {
     this.inTurn = true;
+    this.#refusals = 0;
     return this.inTurn = this.#apply(event);
   }
 
@@ -359,10 +380,10 @@ export class Replay {
       return this.#end({ ok: false, error: this.canceled });
     }
     const fail = (error: unknown) => {
-      if (this.#compensations === undefined) this.#end({ ok: false, error });
-      else this.#compensate(error);
+      if (!this.#gaveUp) this.#fail(error);
     };
     const succeed = (result: unknown) => {
+      if (this.#gaveUp) return;
       let value: unknown;
       try {
         // At once: branches that still run can change it.
@@ -379,6 +400,12 @@ export class Replay {
     }
   }
 
+  /** Ends the run with an error, once the compensations have run. */
+  #fail(error: unknown): void {
+    if (this.#compensations === undefined) this.#end({ ok: false, error });
+    else this.#compensate(error);
+  }
+
   #end(ending: Ending): void {
     if (this.#silent) return;
     this.#ended = true;
@@ -388,6 +415,7 @@ export class Replay {
   /** Ends the run; the next run continues the workflow. The returned promise never settles. */
   continueAsNew(input: unknown): Promise<never> {
     this.assertContextFree();
+    if (this.#gaveUp) return never();
     if (!this.#silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
     return never();
@@ -399,8 +427,8 @@ export class Replay {
   issue(command: Command): Promise<unknown> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const reason = this.cancellation();
-    if (reason !== undefined) return Deferred.rejected(reason);
+    const refusal = this.refusal();
+    if (refusal !== undefined) return refusal;
     return this.#issue(command) ? command.promise : never();
   }
 
@@ -438,8 +466,8 @@ export class Replay {
   ): Promise<T> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const reason = this.cancellation();
-    if (reason !== undefined) throw reason;
+    const refusal = this.refusal();
+    if (refusal !== undefined) return refusal;
     const { promise, withdraw, over } = begin();
     if (timer === undefined || over) return promise.finally(withdraw);
     if (!this.#issue(timer)) return never();
@@ -460,8 +488,7 @@ export class Replay {
   nextSignal(name: string): Promise<unknown> {
     this.assertContextFree();
     if (this.stopped) return never();
-    const reason = this.cancellation();
-    return reason === undefined ? this.signals.once(name) : Deferred.rejected(reason);
+    return this.refusal() ?? this.signals.once(name);
   }
 
   /** Waits until `check` returns true. */

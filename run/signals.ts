@@ -19,8 +19,8 @@ import { handOut } from "../history/value.ts";
 
 /** Decides whether a wait may begin. */
 export interface SignalGate {
-  /** The error of a wait that begins now; `undefined` if it may begin. */
-  cancellation(): Error | undefined;
+  /** The answer to a wait that begins now, if it is refused. */
+  refusal(): Promise<never> | undefined;
   /** Whether a shield protects a wait that begins now. */
   readonly shielded: boolean;
 }
@@ -188,10 +188,10 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
     if (this.#channel.subscribers.get(this) === undefined) {
       return Promise.resolve({ value: undefined, done: true });
     }
-    const reason = this.#gate.cancellation();
-    if (reason !== undefined) {
+    const refusal = this.#gate.refusal();
+    if (refusal !== undefined) {
       this.#stop();
-      return Deferred.rejected(reason);
+      return refusal;
     }
     if (this.#unread.size > 0) {
       return Promise.resolve({ value: handOut(this.#unread.shift().event.payload), done: false });

@@ -1,0 +1,158 @@
+/** A workflow that catches the refusals of a cancellation and tries again ends, and does not keep the event loop. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  CanceledError,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
+  type Workflow,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+import { setTimeout } from "node:timers/promises";
+import { setUp, typesOf } from "../support/executors.ts";
+
+type Ctx = WorkflowContext;
+
+const nothing = () => {};
+
+/** Does the same again and again, whatever comes of it. */
+async function forEver(body: () => Promise<unknown>): Promise<never> {
+  for (;;) {
+    try {
+      await body();
+    } catch {
+      // again
+    }
+  }
+}
+
+const waits: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+  "a sleep": (ctx) => ctx.sleep(10),
+  "an activity": (ctx) => ctx.executeActivity(nothing).then(() => ctx.sleep(10)),
+  "a side effect": (ctx) => ctx.sideEffect(() => 1).then(() => ctx.sleep(10)),
+  "a child": (ctx) => ctx.executeChild((child: Ctx) => child.sleep(10)),
+  "a signal": (ctx) => ctx.waitForSignal("never"),
+  "a signal with a deadline": (ctx) => ctx.waitForSignal("never", { timeoutMs: 10 }),
+  "a signal loop": async (ctx) => {
+    for await (const _ of ctx.receiveSignal("never"));
+  },
+  "a condition": (ctx) => ctx.waitUntil(() => false),
+  "a condition with a deadline": (ctx) => ctx.waitUntil(() => false, { timeoutMs: 10 }),
+  "many at once": (ctx) => Promise.all([1, 2, 3].map(() => ctx.sleep(10))),
+  "a list": (ctx) => ctx.mapConcurrent([1, 2, 3], 2, () => ctx.sleep(10)),
+};
+
+for (const [what, wait] of Object.entries(waits)) {
+  Deno.test(`a workflow that waits for ${what} for ever ends when it is cancelled`, async () => {
+    const store = new InMemoryStore();
+    const log: string[] = [];
+    const workflow = async (ctx: Ctx) => {
+      ctx.addCompensation(() => ctx.executeActivity(() => void log.push("undone"), undefined, { name: "undo" }));
+      await forEver(() => wait(ctx));
+    };
+    await using executor = new Executor({ store });
+    const handle = await executor.execute(workflow, { id: "a" });
+    await setTimeout(25);
+    await handle.cancel("enough");
+    const { reason } = await assertRejects(() => handle.result(), CanceledError);
+    assertEquals(reason, "enough");
+    assertEquals(log, ["undone"]);
+    assertEquals((await store.load("a"))!.status, "canceled");
+  });
+}
+
+const poll = async (ctx: Ctx) => {
+  ctx.handleQuery("state", () => "polling");
+  await forEver(() => ctx.executeActivity(nothing).then(() => ctx.sleep(10)));
+};
+
+Deno.test("a loop that swallows refusals ends after a recovery too, and its history can be replayed", async () => {
+  const { store, executor: first } = setUp();
+  const handle = await first.execute((ctx: Ctx) => ctx.waitForSignal("never"), { id: "a" });
+  await first.close();
+  await using second = new Executor({ store });
+  await second.cancel(handle.id);
+  const state = (await store.load("a"))!;
+  assertEquals(typesOf(state.history), ["workflow_started", "cancel_requested"]);
+  await using third = new Executor({ store, workflows: { [state.workflowName]: poll as Workflow<never> } });
+  const [recovered] = await third.recover();
+  await assertRejects(() => recovered.result(), CanceledError);
+  const ended = (await store.load("a"))!;
+  assertEquals(typesOf(ended.history).at(-1), "workflow_canceled");
+  assertEquals(await third.query("a", "state"), "polling");
+});
+
+Deno.test("a loop that swallows refusals fails with the deadline of its run", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(poll, { id: "a", timeoutMs: 100 });
+  await assertRejects(() => handle.result(), TimeoutError);
+  assertEquals((await executor.describe("a")).status, "failed");
+  await executor.close();
+});
+
+Deno.test("a run that ends because of refusals compensates, although its function returns meanwhile", async () => {
+  const { executor } = setUp();
+  const log: string[] = [];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    let stop: (value: string) => void;
+    const stopped = new Promise<string>((resolve) => stop = resolve);
+    ctx.addCompensation(async () => {
+      stop("late");
+      await ctx.sleep(1000);
+      log.push("undone");
+    });
+    return await Promise.race([stopped, forEver(() => ctx.sleep(1))]);
+  }, { id: "a" });
+  await executor.cancel("a");
+  await assertRejects(() => handle.result(), CanceledError);
+  assertEquals(log, ["undone"]);
+  await executor.close();
+});
+
+Deno.test("100,000 refusals at once are one round: the workflow goes on", async () => {
+  const { executor } = setUp();
+  const workflow = async (ctx: Ctx) => {
+    await ctx.waitForSignal("never").catch(nothing);
+    for (let i = 0; i < 3; i++) await Promise.allSettled(Array.from({ length: 100_000 }, () => ctx.sleep(1)));
+    return "cleaned up";
+  };
+  const handle = await executor.execute(workflow, { id: "a" });
+  await handle.cancel();
+  assertEquals(await handle.result(), "cleaned up");
+  await executor.close();
+});
+
+Deno.test("refusals are counted anew in each turn", async () => {
+  const { executor } = setUp();
+  const workflow = async (ctx: Ctx) => {
+    await ctx.waitForSignal("never").catch(nothing);
+    for (let turn = 0; turn < 3; turn++) {
+      for (let i = 0; i < 60_000; i++) await ctx.sleep(1).catch(nothing);
+      await ctx.shield(() => ctx.sleep(1));
+    }
+    return "cleaned up";
+  };
+  const handle = await executor.execute(workflow, { id: "a" });
+  await handle.cancel();
+  assertEquals(await handle.result(), "cleaned up");
+  await executor.close();
+});
+
+Deno.test("a branch that swallows refusals after the end does not keep the end out of a slow store", async () => {
+  class Slow extends InMemoryStore {
+    override async append(batch: Parameters<InMemoryStore["append"]>[0]) {
+      await setTimeout(1);
+      await super.append(batch);
+    }
+  }
+  await using executor = new Executor({ store: new Slow() });
+  const workflow = async (ctx: Ctx) => {
+    forEver(() => ctx.sleep(10));
+    await ctx.waitForSignal("never").catch(nothing);
+    return "done";
+  };
+  const handle = await executor.execute(workflow, { id: "a" });
+  await handle.cancel();
+  assertEquals(await handle.result(), "done");
+});
