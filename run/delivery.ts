@@ -3,13 +3,15 @@
  * callers and parents; and the first event of a new run.
  *
  * 1. An event gets into the store at most once, whichever executor runs the workflow and however often the delivery is tried.
- * 2. If the run is live here, the event goes through it, so that the run knows it at once. Otherwise it is appended.
+ * 2. If the run is live here, the event goes through it, so that the run knows it at once. Otherwise it is appended, together
+ *    with everything else that is sent to the workflow meanwhile (`DeliveryQueue`).
+ * 3. No event overtakes one that was sent before it.
  *
  * @module
  */
 
 import { WorkflowError } from "../errors.ts";
-import { callHook, hookNames, type RunInfo } from "../hooks.ts";
+import type { RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
@@ -17,29 +19,23 @@ import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
-import { firstRunOf, FrozenBatch } from "../history/history.ts";
-import type { Timing } from "./command.ts";
+import { FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./context.ts";
-import type { RunSettings } from "./environment.ts";
+import {
+  checkTarget,
+  type DeliveryParts,
+  DeliveryQueue,
+  notFound,
+  type Post,
+  postTo,
+  type Target,
+  type Verb,
+} from "./delivery_queue.ts";
 import { cancelEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
-import type { LiveRuns } from "./live_runs.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
+import { isConflict } from "./retrying_store.ts";
 
-/** Which workflow a call is for: any run of the ID, or the runs of one chain only. */
-export interface Target {
-  readonly id: string;
-  /** The first run of the chain. */
-  readonly firstRunId?: string | undefined;
-}
-
-/** The parts of an executor that delivery uses. */
-export interface DeliveryParts {
-  readonly store: RetryingStore;
-  readonly timing: Timing;
-  readonly runs: Pick<RunSettings, "hooks" | "report" | "newRunId">;
-  readonly liveRuns: LiveRuns;
-}
+export { notFound, type Target };
 
 /** The error for a call of an executor that was closed. */
 export function executorClosed(verb: string, id?: string): WorkflowError {
@@ -52,48 +48,25 @@ export function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo
     started.parent.runId === parent.runId && started.parent.seq === seq;
 }
 
-/** The error for a target that does not exist. */
-export function notFound(verb: string, id: string, why: string): WorkflowError {
-  return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
-}
-
-/** Whether a stored history holds an event that is to be delivered. */
-function isStored(event: WorkflowEvent, history: readonly WorkflowEvent[]): boolean {
-  return history.some((stored) => {
-    if (stored.type !== event.type) return false;
-    if (stored.type === "signal_received") return stored.signalId === (event as typeof stored).signalId;
-    return stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated";
-  });
-}
-
-const replaced = "another run has replaced it";
-
 export class Delivery {
   readonly #parts: DeliveryParts;
+  readonly #queue: DeliveryQueue;
   /** Children whose first event is in flight, by workflow ID. */
   readonly #startingChildren = new Map<string, Promise<unknown>>();
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
+    this.#queue = new DeliveryQueue(parts);
   }
 
   /** The stored state of a target that must exist. */
-  async load(verb: string, { id, firstRunId }: Target): Promise<WorkflowState> {
-    const state = await this.#parts.store.load(id);
-    if (state === null) throw notFound(verb, id, "it does not exist");
-    if (firstRunId !== undefined && firstRunOf(state) !== firstRunId) throw notFound(verb, id, replaced);
-    return state;
+  async load(verb: string, target: Target): Promise<WorkflowState> {
+    return checkTarget(verb, target, await this.#parts.store.load(target.id));
   }
 
-  /**
-   * The live run of a target. A live run of another chain is older or newer than the target: the stored state decides, and an
-   * older one learns from it that it was replaced.
-   */
-  live({ id, firstRunId }: Target): LiveRun | undefined {
-    const run = this.#parts.liveRuns.get(id);
-    if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
-    run.changed(null);
-    return undefined;
+  /** The live run of a target; see {@linkcode DeliveryQueue.live}. */
+  live(target: Target): LiveRun | undefined {
+    return this.#queue.live(target);
   }
 
   /** Asks a workflow to end. */
@@ -111,56 +84,23 @@ export class Delivery {
    *
    * @param mayBeStored Whether an earlier try may have stored the event.
    */
-  async post(
-    verb: "signal" | "cancel" | "terminate",
-    target: Target,
-    event: WorkflowEvent,
-    mayBeStored = false,
-  ): Promise<void> {
-    const { store, liveRuns } = this.#parts;
-    const { id } = target;
-    if (liveRuns.closed) throw executorClosed(verb, id);
-    let triedAt: number | undefined; // the length of the history at the last append
-    let unsure: string | undefined; // the run in which the event may be stored: the store gave no answer
-    for (let attempt = 1;;) {
-      let run = this.live(target);
-      if (run === undefined || mayBeStored) {
-        const state = await this.load(verb, target);
-        const { runId, status, history } = state;
-        // A cancellation is a no-op on a run that has one already.
-        const isRepeated = mayBeStored || verb === "cancel" && status === "running";
-        if (isRepeated && isStored(event, history)) {
-          return triedAt === undefined ? undefined : this.#callHook(event, state); // only the answer was lost
-        }
-        if (unsure !== undefined && unsure !== runId && verb === "signal") {
-          const why = "it was continued as new or replaced before the store said whether the signal is there";
-          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
-        }
-        if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        run = this.live(target);
-        if (run === undefined) {
-          mayBeStored = true;
-          try {
-            // No author: the store reports it to this executor as well, for handles that wait for a change.
-            await store.append(new FrozenBatch(id, runId, history.length, [event]));
-            return this.#callHook(event, state);
-          } catch (error) {
-            // A conflict without new events is a failure of the store.
-            if (!isConflict(error)) unsure = runId;
-            if (!isConflict(error) || triedAt === history.length) await store.backOff(error, attempt++);
-            triedAt = history.length;
-            continue;
-          }
-        }
+  async post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
+    if (this.#parts.liveRuns.closed) throw executorClosed(verb, target.id);
+    if (!mayBeStored && !this.#queue.has(target.id)) {
+      const run = this.live(target);
+      if (run !== undefined) {
+        if (await postTo(run, verb, event)) return;
+        mayBeStored = true;
+        await run.ended;
       }
-      mayBeStored = true;
-      if (await run[verb === "signal" ? "post" : verb](event)) return;
-      await run.ended;
     }
-  }
-
-  #callHook(event: WorkflowEvent, run: RunInfo): void {
-    callHook(this.#parts.runs, hookNames[event.type], event, run);
+    const post: Post = { verb, target, event, mayBeStored };
+    for (;;) {
+      const posted = await this.#queue.add(post);
+      if (posted === undefined || await posted.stored) return;
+      post.mayBeStored = true;
+      await posted.run.ended;
+    }
   }
 
   // New runs

@@ -1,0 +1,237 @@
+/**
+ * Deliveries that are not known to go to a live run: one queue for each workflow, in the order of the calls.
+ *
+ * 1. What waits for a workflow is decided on one load, and stored by one append. So many deliveries at once take linear time,
+ *    although each append moves the end of the history.
+ * 2. A delivery is refused only because of a state that was loaded after its call.
+ * 3. A cancellation or a termination ends its batch: what follows is decided on the state after it.
+ * 4. Each delivery ends by itself. If the store refuses a batch, its halves are tried, so that one event that does not fit
+ *    does not keep out the others.
+ * 5. If the workflow is live here by then, its run gets the deliveries.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+import { callHook, hookNames, type RunInfo } from "../hooks.ts";
+import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { cannot } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
+import { Fifo } from "../util/fifo.ts";
+import { show } from "../util/show.ts";
+import { firstRunOf, FrozenBatch } from "../history/history.ts";
+import type { Timing } from "./command.ts";
+import type { RunSettings } from "./environment.ts";
+import type { LiveRun } from "./live_run.ts";
+import type { LiveRuns } from "./live_runs.ts";
+import { isConflict, type RetryingStore } from "./retrying_store.ts";
+
+/** Which workflow a call is for: any run of the ID, or the runs of one chain only. */
+export interface Target {
+  readonly id: string;
+  /** The first run of the chain. */
+  readonly firstRunId?: string | undefined;
+}
+
+/** The parts of an executor that delivery uses. */
+export interface DeliveryParts {
+  readonly store: RetryingStore;
+  readonly timing: Timing;
+  readonly runs: Pick<RunSettings, "hooks" | "report" | "newRunId">;
+  readonly liveRuns: LiveRuns;
+}
+
+export type Verb = "signal" | "cancel" | "terminate";
+
+/** An event that is to be brought into the history of a running workflow. */
+export interface Post {
+  readonly verb: Verb;
+  readonly target: Target;
+  readonly event: WorkflowEvent;
+  /** Whether an earlier try may have stored the event. */
+  mayBeStored: boolean;
+  /** Whether it was tried to append it from here. */
+  tried?: boolean;
+  /** The run in which the event may be stored: the store gave no answer. */
+  unsure?: string;
+}
+
+/** The live run that got an event. */
+export interface Posted {
+  readonly run: LiveRun;
+  readonly stored: Promise<boolean>;
+}
+
+/** The error for a target that does not exist. */
+export function notFound(verb: string, id: string, why: string): WorkflowError {
+  return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
+}
+
+/** Gives an event to a live run. Resolves to whether it got into the store before the run ended. */
+export function postTo(run: LiveRun, verb: Verb, event: WorkflowEvent): Promise<boolean> {
+  return run[verb === "signal" ? "post" : verb](event);
+}
+
+/** The state of a target that must exist. */
+export function checkTarget(verb: string, { id, firstRunId }: Target, state: WorkflowState | null): WorkflowState {
+  if (state === null) throw notFound(verb, id, "it does not exist");
+  if (firstRunId !== undefined && firstRunOf(state) !== firstRunId) {
+    throw notFound(verb, id, "another run has replaced it");
+  }
+  return state;
+}
+
+/** Keeps an append short, and what the executor of the run reads at once. */
+const MAX_BATCH = 1000;
+
+class Waiting extends Deferred<Posted | undefined> {
+  readonly post: Post;
+
+  constructor(post: Post) {
+    super();
+    this.post = post;
+  }
+}
+
+export class DeliveryQueue {
+  readonly #parts: DeliveryParts;
+  /** By workflow ID, while something waits or is in flight. */
+  readonly #queues = new Map<string, Fifo<Waiting>>();
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The live run of a target. A live run of another chain is older or newer than the target: the stored state decides, and an
+   * older one learns from it that it was replaced.
+   */
+  live({ id, firstRunId }: Target): LiveRun | undefined {
+    const run = this.#parts.liveRuns.get(id);
+    if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
+    run.changed(null);
+    return undefined;
+  }
+
+  /** Whether something is on its way to a workflow. What is delivered after it must not overtake it. */
+  has(id: string): boolean {
+    return this.#queues.size > 0 && this.#queues.has(id);
+  }
+
+  /** Brings an event into the store: `undefined` once it is stored, or the live run that got it. */
+  add(post: Post): Promise<Posted | undefined> {
+    const { id } = post.target;
+    const waiting = new Waiting(post);
+    let queue = this.#queues.get(id);
+    if (queue === undefined) {
+      this.#queues.set(id, queue = new Fifo());
+      this.#empty(id, queue);
+    }
+    queue.push(waiting);
+    return waiting.promise;
+  }
+
+  async #empty(id: string, queue: Fifo<Waiting>): Promise<void> {
+    do {
+      await this.#parts.timing.turns.room(); // at least a microtask: what is sent together is stored together
+      const batch: Waiting[] = [];
+      do batch.push(queue.shift()); while (
+        queue.size > 0 && batch.length < MAX_BATCH && batch.at(-1)!.post.verb === "signal"
+      );
+      await this.#deliver(id, batch);
+    } while (queue.size > 0);
+    this.#queues.delete(id);
+  }
+
+  /** Resolves or rejects all of a batch. */
+  async #deliver(id: string, batch: readonly Waiting[], attempt = 1): Promise<void> {
+    const { store, liveRuns } = this.#parts;
+    let open = batch;
+    let triedAt: number | undefined; // the length of the history at the last append
+    let refused = false; // whether the store refused an append for good
+    try {
+      for (;;) {
+        refused = false;
+        const state = await store.load(id);
+        open = this.#decide(open, state);
+        open = open.filter((waiting) => !this.#handOver(waiting));
+        if (open.length === 0) return;
+        const { runId, history } = state!;
+        try {
+          for (const { post } of open) post.tried = post.mayBeStored = true;
+          // No author: the store reports it to this executor as well, for handles that wait for a change.
+          await store.append(new FrozenBatch(id, runId, history.length, open.map(({ post }) => post.event)));
+          for (const waiting of open) this.#stored(waiting, state!);
+          return;
+        } catch (error) {
+          // A conflict without new events is a failure of the store.
+          if (!isConflict(error)) { for (const { post } of open) post.unsure = runId; }
+          refused = true;
+          if (!isConflict(error) || triedAt === history.length) await store.backOff(error, attempt++);
+          triedAt = history.length;
+        }
+      }
+    } catch (error) {
+      if (open.length === 1 || !refused || liveRuns.closed) {
+        for (const waiting of open) waiting.reject(error);
+        return;
+      }
+      const half = open.length >> 1;
+      await this.#deliver(id, open.slice(0, half), attempt);
+      await this.#deliver(id, open.slice(half), attempt);
+    }
+  }
+
+  /** Ends the deliveries that are stored or that are refused. Returns the others. */
+  #decide(batch: readonly Waiting[], loaded: WorkflowState | null): readonly Waiting[] {
+    let signalIds: Set<string> | undefined;
+    const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
+      if (event.type === "signal_received") return (signalIds ??= signalIdsOf(history)).has(event.signalId);
+      return history.some((stored) =>
+        stored.type === event.type &&
+        (stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated")
+      );
+    };
+    return batch.filter((waiting) => {
+      const { verb, target, event, mayBeStored, unsure } = waiting.post;
+      const { id } = target;
+      try {
+        const state = checkTarget(verb, target, loaded);
+        const { runId, status, history } = state;
+        // A cancellation is a no-op on a run that has one already.
+        const isRepeated = mayBeStored || verb === "cancel" && status === "running";
+        if (isRepeated && isStored(event, history)) {
+          this.#stored(waiting, state);
+          return false;
+        }
+        if (unsure !== undefined && unsure !== runId && verb === "signal") {
+          const why = "it was continued as new or replaced before the store said whether the signal is there";
+          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
+        }
+        if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
+        return true;
+      } catch (error) {
+        waiting.reject(error);
+        return false;
+      }
+    });
+  }
+
+  /** Gives an event to the live run of its target, if there is one. */
+  #handOver({ post, resolve }: Waiting): boolean {
+    const run = this.live(post.target);
+    if (run !== undefined) resolve({ run, stored: postTo(run, post.verb, post.event) });
+    return run !== undefined;
+  }
+
+  #stored({ post: { event, tried }, resolve }: Waiting, run: RunInfo): void {
+    if (tried) callHook(this.#parts.runs, hookNames[event.type], event, run); // if not, an earlier process stored it
+    resolve(undefined);
+  }
+}
+
+function signalIdsOf(history: readonly WorkflowEvent[]): Set<string> {
+  const ids = new Set<string>();
+  for (const event of history) if (event.type === "signal_received") ids.add(event.signalId);
+  return ids;
+}
