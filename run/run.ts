@@ -544,6 +544,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Ends the run if its code has ended, once every child that outlives it is stored. */
   #conclude(): void {
     if (this.#ending === undefined || this.#replay.replaying || !this.acceptsEvents) return;
+    // Its turn ends first: a chain of runs that continue at once would not yield to the event loop, and would stay in memory.
+    if ("continueWith" in this.#ending && this.#replay.inTurn) return;
     for (const command of this.#replay.commands.values()) {
       if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }

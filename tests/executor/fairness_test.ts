@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Executor, InMemoryStore, VirtualClock, type Workflow, type WorkflowContext } from "@rockpool/workflow";
 import { setImmediate } from "node:timers/promises";
-import { gate, setUp } from "../support/executors.ts";
+import { collectGarbage, gate, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -176,4 +176,27 @@ Deno.test("an executor holds the clock while work waits for a later macrotask", 
   assertEquals([...times], ["50 at 50", "51 at 51", "52 at 52"]);
   await clock.whenIdle();
   await executor.close();
+});
+
+Deno.test("a workflow that does nothing but continue as new lets other macrotasks run, and keeps no earlier run", async () => {
+  await using executor = new Executor();
+  const seen = new Observed();
+  let earlier: WeakRef<WorkflowContext> | undefined;
+  let kept: boolean | undefined;
+  async function circle(ctx: WorkflowContext<number>, n: number): Promise<void> {
+    seen.count(`${n}`);
+    if (n === 0) earlier = new WeakRef(ctx);
+    if (n < 500) return await ctx.continueAsNew(n + 1);
+    collectGarbage();
+    kept = earlier!.deref() !== undefined;
+  }
+  const handle = await seen.during(async () => {
+    const handle = await executor.execute(circle, { id: "a", input: 0 });
+    await handle.result();
+    return handle;
+  });
+  assertEquals(handle.status, "completed");
+  assertEquals(seen.order.length, 501);
+  assert(seen.most <= 2, `${seen.most} runs at once`);
+  assertEquals(kept, false);
 });
