@@ -47,6 +47,7 @@ import type {
 import { InMemoryStore } from "./store.ts";
 import type { DeepReadonly, Labels, UpdateCompletedEvent, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
+import { onAbort } from "./util/abortable.ts";
 import {
   cannot,
   checkLabels,
@@ -398,12 +399,12 @@ export class Executor {
       this.#supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
     };
     if (signal.aborted) return cancel();
-    signal.addEventListener("abort", cancel, { once: true });
+    const forget = onAbort(signal, cancel);
     // The promise is awaited and not the run: this must not keep the run in memory.
     const follow = (ended: Promise<LiveRun>): void =>
       void ended.then((run) => {
         const { latest } = run.chain;
-        if (latest === run) signal.removeEventListener("abort", cancel);
+        if (latest === run) forget();
         else follow(latest.ended); // not returned: the promises of all runs of the chain would be kept
       });
     follow(run.ended);

@@ -200,3 +200,55 @@ Deno.test("a workflow that does nothing but continue as new lets other macrotask
   assert(seen.most <= 2, `${seen.most} runs at once`);
   assertEquals(kept, false);
 });
+
+Deno.test("calls that share an AbortSignal add one listener to it, and remove it after the last", async () => {
+  await using executor = new Executor();
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("go");
+  const handles = await executor.executeMany(workflow, ids.map((one) => ({ ...one, signal })));
+  const waits = Promise.all(handles.map((handle) => handle.result({ signal })));
+  assertEquals(listeners, 1);
+  await Promise.all(ids.map(({ id }) => executor.signal(id, "go")));
+  await waits;
+  assertEquals(listeners, 0);
+});
+
+Deno.test("one AbortSignal cancels all runs that were started with it", async () => {
+  await using executor = new Executor();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const handles = await executor.executeMany(
+    (ctx: Ctx) => ctx.waitForSignal("go"),
+    ids.map((one) => ({ ...one, signal })),
+  );
+  controller.abort(new Error("enough"));
+  const ends = await Promise.allSettled(handles.map((handle) => handle.result()));
+  assertEquals(new Set(ends.map((end) => end.status === "rejected" && end.reason.reason)), new Set(["enough"]));
+});
+
+Deno.test("WorkflowHandle.result() keeps nothing of a wait that was aborted", async () => {
+  await using executor = new Executor();
+  const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "a" });
+  const aborted: WeakRef<AbortSignal>[] = [];
+  await Promise.all(Array.from({ length: 10 }, async () => {
+    const controller = new AbortController();
+    aborted.push(new WeakRef(controller.signal));
+    const wait = handle.result({ signal: controller.signal }).catch(() => {});
+    controller.abort();
+    await wait;
+  }));
+  await setImmediate();
+  collectGarbage();
+  assertEquals(aborted.filter((signal) => signal.deref() !== undefined), []);
+});
