@@ -27,7 +27,6 @@ import {
   DeliveryQueue,
   notFound,
   type Post,
-  postTo,
   type Target,
   type Verb,
 } from "./delivery_queue.ts";
@@ -86,20 +85,13 @@ export class Delivery {
    */
   async post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
     if (this.#parts.liveRuns.closed) throw executorClosed(verb, target.id);
-    if (!mayBeStored && !this.#queue.has(target.id)) {
-      const run = this.live(target);
-      if (run !== undefined) {
-        if (await postTo(run, verb, event)) return;
-        mayBeStored = true;
-        await run.ended;
-      }
-    }
     const post: Post = { verb, target, event, mayBeStored };
-    for (;;) {
-      const posted = await this.#queue.add(post);
-      if (posted === undefined || await posted.stored) return;
+    let posted = mayBeStored ? undefined : this.#queue.direct(post);
+    while ((posted ??= await this.#queue.add(post)) !== undefined) {
+      if (await posted.stored) return;
       post.mayBeStored = true;
       await posted.run.ended;
+      posted = undefined;
     }
   }
 

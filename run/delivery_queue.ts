@@ -59,17 +59,13 @@ export interface Post {
 /** The live run that got an event. */
 export interface Posted {
   readonly run: LiveRun;
+  /** Whether the event got into the store before the run ended. */
   readonly stored: Promise<boolean>;
 }
 
 /** The error for a target that does not exist. */
 export function notFound(verb: string, id: string, why: string): WorkflowError {
   return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
-}
-
-/** Gives an event to a live run. Resolves to whether it got into the store before the run ended. */
-export function postTo(run: LiveRun, verb: Verb, event: WorkflowEvent): Promise<boolean> {
-  return run[verb === "signal" ? "post" : verb](event);
 }
 
 /** The state of a target that must exist. */
@@ -113,9 +109,9 @@ export class DeliveryQueue {
     return undefined;
   }
 
-  /** Whether something is on its way to a workflow. What is delivered after it must not overtake it. */
-  has(id: string): boolean {
-    return this.#queues.size > 0 && this.#queues.has(id);
+  /** Gives an event to the live run of its target now: `undefined` if there is none, or something sent before is on its way. */
+  direct(post: Post): Posted | undefined {
+    return this.#queues.size > 0 && this.#queues.has(post.target.id) ? undefined : this.#give(post);
   }
 
   /** Brings an event into the store: `undefined` once it is stored, or the live run that got it. */
@@ -154,7 +150,11 @@ export class DeliveryQueue {
         refused = false;
         const state = await store.load(id);
         open = this.#decide(open, state);
-        open = open.filter((waiting) => !this.#handOver(waiting));
+        open = open.filter(({ post, resolve }) => {
+          const posted = this.#give(post);
+          if (posted !== undefined) resolve(posted);
+          return posted === undefined;
+        });
         if (open.length === 0) return;
         const { runId, history } = state!;
         try {
@@ -218,10 +218,9 @@ export class DeliveryQueue {
   }
 
   /** Gives an event to the live run of its target, if there is one. */
-  #handOver({ post, resolve }: Waiting): boolean {
-    const run = this.live(post.target);
-    if (run !== undefined) resolve({ run, stored: postTo(run, post.verb, post.event) });
-    return run !== undefined;
+  #give({ verb, target, event }: Post): Posted | undefined {
+    const run = this.live(target);
+    return run && { run, stored: run[verb === "signal" ? "post" : verb](event) };
   }
 
   #stored({ post: { event, tried }, resolve }: Waiting, run: RunInfo): void {
