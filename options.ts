@@ -109,7 +109,8 @@ export interface ExecutorOptions {
    */
   readonly logger?: WorkflowLogger | undefined;
   /**
-   * When a call of the store that failed is repeated.
+   * When a call of the store that failed is repeated. With `maxAttempts: Infinity`, a signal through another executor that the
+   * store never takes holds up the ones that were sent after it: they keep their order.
    *
    * @default {5 attempts, from 50 ms}
    */

@@ -86,13 +86,7 @@ export class Delivery {
   async post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
     if (this.#parts.liveRuns.closed) throw executorClosed(verb, target.id);
     const post: Post = { verb, target, event, mayBeStored };
-    let posted = mayBeStored ? undefined : this.#queue.direct(post);
-    while ((posted ??= await this.#queue.add(post)) !== undefined) {
-      if (await posted.stored) return;
-      post.mayBeStored = true;
-      await posted.run.ended;
-      posted = undefined;
-    }
+    if (mayBeStored || !await this.#queue.direct(post)) await this.#queue.add(post);
   }
 
   // New runs
@@ -228,8 +222,7 @@ export class Delivery {
       return; // it was reported when it was not resumed
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
-    const room = this.#parts.timing.turns.room();
-    if (room !== undefined) await room;
+    await this.#parts.timing.turns.room();
     const state = await this.#parts.store.load(parent.workflowId).catch(() => undefined);
     if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;

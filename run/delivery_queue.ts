@@ -7,7 +7,7 @@
  * 3. A cancellation or a termination ends its batch: what follows is decided on the state after it.
  * 4. Each delivery ends by itself. If the store refuses a batch, its halves are tried, so that one event that does not fit
  *    does not keep out the others.
- * 5. If the workflow is live here by then, its run gets the deliveries.
+ * 5. If the workflow is live here by then, its run gets the deliveries. What the run does not store keeps its place.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
+import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
 
 /** Which workflow a call is for: any run of the ID, or the runs of one chain only. */
 export interface Target {
@@ -56,13 +56,6 @@ export interface Post {
   unsure?: string;
 }
 
-/** The live run that got an event. */
-export interface Posted {
-  readonly run: LiveRun;
-  /** Whether the event got into the store before the run ended. */
-  readonly stored: Promise<boolean>;
-}
-
 /** The error for a target that does not exist. */
 export function notFound(verb: string, id: string, why: string): WorkflowError {
   return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
@@ -80,7 +73,7 @@ export function checkTarget(verb: string, { id, firstRunId }: Target, state: Wor
 /** Keeps an append short, and what the executor of the run reads at once. */
 const MAX_BATCH = 1000;
 
-class Waiting extends Deferred<Posted | undefined> {
+class Waiting extends Deferred<void> {
   readonly post: Post;
 
   constructor(post: Post) {
@@ -109,13 +102,20 @@ export class DeliveryQueue {
     return undefined;
   }
 
-  /** Gives an event to the live run of its target now: `undefined` if there is none, or something sent before is on its way. */
-  direct(post: Post): Posted | undefined {
-    return this.#queues.size > 0 && this.#queues.has(post.target.id) ? undefined : this.#give(post);
+  /**
+   * Gives an event to the live run of its target now: `undefined` if there is none that takes it, or something sent before is
+   * on its way. Resolves to true once the event is stored, and to false once the run has left without it.
+   */
+  direct(post: Post): Promise<boolean> | undefined {
+    const { verb, target } = post;
+    if (this.#queues.has(target.id)) return undefined;
+    const run = this.live(target);
+    // A signal waits in the queue for the end of a run that takes no more events: the signals that follow must not overtake it.
+    return verb === "signal" && !run?.acceptsEvents ? undefined : this.#give(run, post);
   }
 
-  /** Brings an event into the store: `undefined` once it is stored, or the live run that got it. */
-  add(post: Post): Promise<Posted | undefined> {
+  /** Brings an event into the store, after everything that was added before. */
+  add(post: Post): Promise<void> {
     const { id } = post.target;
     const waiting = new Waiting(post);
     let queue = this.#queues.get(id);
@@ -150,11 +150,17 @@ export class DeliveryQueue {
         refused = false;
         const state = await store.load(id);
         open = this.#decide(open, state);
-        open = open.filter(({ post, resolve }) => {
-          const posted = this.#give(post);
-          if (posted !== undefined) resolve(posted);
-          return posted === undefined;
-        });
+        const given = open.map(({ post }) => this.#give(this.live(post.target), post));
+        if (given.some(Boolean)) {
+          // Errors are of runs that were suspended. What a run does not store keeps its place.
+          const left = await Promise.all(
+            open.map((waiting, i) =>
+              Promise.resolve(given[i]).then((stored) => !stored || waiting.resolve(), (error) => waiting.reject(error))
+            ),
+          );
+          open = open.filter((_, i) => left[i]);
+          continue;
+        }
         if (open.length === 0) return;
         const { runId, history } = state!;
         try {
@@ -164,10 +170,11 @@ export class DeliveryQueue {
           for (const waiting of open) this.#stored(waiting, state!);
           return;
         } catch (error) {
-          // A conflict without new events is a failure of the store.
-          if (!isConflict(error)) { for (const { post } of open) post.unsure = runId; }
+          const conflict = isConflict(error);
+          if (!conflict && !isTooLarge(error)) { for (const { post } of open) post.unsure = runId; }
           refused = true;
-          if (!isConflict(error) || triedAt === history.length) await store.backOff(error, attempt++);
+          // A conflict without new events is a failure of the store.
+          if (!conflict || triedAt === history.length) await store.backOff(error, attempt++);
           triedAt = history.length;
         }
       }
@@ -186,7 +193,10 @@ export class DeliveryQueue {
   #decide(batch: readonly Waiting[], loaded: WorkflowState | null): readonly Waiting[] {
     let signalIds: Set<string> | undefined;
     const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
-      if (event.type === "signal_received") return (signalIds ??= signalIdsOf(history)).has(event.signalId);
+      if (event.type === "signal_received") {
+        signalIds ??= new Set(history.flatMap((stored) => stored.type === "signal_received" ? stored.signalId : []));
+        return signalIds.has(event.signalId);
+      }
       return history.some((stored) =>
         stored.type === event.type &&
         (stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated")
@@ -205,7 +215,7 @@ export class DeliveryQueue {
           return false;
         }
         if (unsure !== undefined && unsure !== runId && verb === "signal") {
-          const why = "it was continued as new or replaced before the store said whether the signal is there";
+          const why = "another run followed before the store said whether the signal is there";
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
@@ -217,20 +227,17 @@ export class DeliveryQueue {
     });
   }
 
-  /** Gives an event to the live run of its target, if there is one. */
-  #give({ verb, target, event }: Post): Posted | undefined {
-    const run = this.live(target);
-    return run && { run, stored: run[verb === "signal" ? "post" : verb](event) };
+  /** As {@linkcode direct}, for a delivery whose turn it is. */
+  #give(run: LiveRun | undefined, post: Post): Promise<boolean> | undefined {
+    return run?.[post.verb === "signal" ? "post" : post.verb](post.event).then((stored) => {
+      if (stored) return true;
+      post.mayBeStored = true;
+      return run.ended.then(() => false);
+    });
   }
 
   #stored({ post: { event, tried }, resolve }: Waiting, run: RunInfo): void {
     if (tried) callHook(this.#parts.runs, hookNames[event.type], event, run); // if not, an earlier process stored it
-    resolve(undefined);
+    resolve();
   }
-}
-
-function signalIdsOf(history: readonly WorkflowEvent[]): Set<string> {
-  const ids = new Set<string>();
-  for (const event of history) if (event.type === "signal_received") ids.add(event.signalId);
-  return ids;
 }

@@ -61,7 +61,7 @@ export class Dormancy {
     this.#entries.set(run, entry);
     if (this.#checking) return;
     this.#checking = true;
-    this.#turns.begin(this); // not at once: a caller that waited for the run to be idle may use it now
+    this.#turns.later(this); // not at once: a caller that waited for the run to be idle may use it now
   }
 
   /** A run is not live any more. */
@@ -73,15 +73,7 @@ export class Dormancy {
   }
 
   endTurn(): void {
-    this.#turns.repeat(() => {
-      const entry = this.#queue.peek();
-      if (entry !== undefined && entry.dueAt <= this.#clock.now()) {
-        this.#queue.clear(entry);
-        entry.callback();
-        return true;
-      }
-      return this.#checking = false;
-    });
+    this.#turns.repeat(() => this.#queue.fire(this.#clock.now()) || (this.#checking = false));
   }
 }
 
@@ -228,8 +220,7 @@ export class DormantRun implements LiveRun {
 
   async #load(): Promise<void> {
     try {
-      const room = this.#environment.timing.turns.room();
-      if (room !== undefined) await room;
+      await this.#environment.timing.turns.room();
       const state = await this.#environment.store.load(this.workflowId);
       if (!this.acceptsEvents) return; // the executor was closed
       const lost = whyLost(this, state, this.#length);

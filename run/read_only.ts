@@ -47,7 +47,7 @@ export async function replayReadOnly(
       replay.start(workflow, new ReplayContext(state, replay, context), handOut(event.input));
     }
     for (; replay.inTurn; replay.inTurn = replay.settleConditions()) {
-      await new Promise<void>((endTurn) => turns.begin({ endTurn }));
+      await new Promise<void>((endTurn) => turns.later({ endTurn }));
     }
     if (failure !== undefined) throw failure;
   }

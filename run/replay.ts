@@ -16,7 +16,7 @@
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
  *    wait of the code settles either. After the end of the function, only `withdrawn()` may be called: when a shield ends.
- * 5. A loop that catches the refusals of a cancellation and tries again would never leave its turn. After `MAX_REFUSALS` rounds
+ * 5. A loop that catches the refusals of a cancellation and tries again would never leave its turn. After `MAX_REFUSALS`
  *    in a turn, no refusal settles any more, and the run ends as if the workflow function had thrown the reason.
  *
  * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
@@ -88,8 +88,9 @@ class Condition extends Deferred<void> {
 }
 
 const none: readonly never[] = [];
-/** How often code may be refused in one turn. It takes about 50 ms. */
-const MAX_REFUSALS = 100_000;
+/** How often code may be refused in one turn: 100,000 rounds, or a million refusals in fewer rounds. */
+const MAX_REFUSALS = 1_000_000;
+const ROUND = 10;
 /** A new promise at each call: a shared promise would keep all its waiters in memory. */
 const never = () => new Promise<never>(() => {});
 
@@ -122,7 +123,7 @@ export class Replay {
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   readonly #abort = new LazyAbort();
-  /** How many rounds of waits were refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
+  /** How often a wait was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
   #refusals = 0;
   #inRound = false;
   /** Whether the run ends because its code was refused too often. */
@@ -189,8 +190,9 @@ export class Replay {
     if (!this.#inRound) {
       this.#inRound = true;
       queueMicrotask(() => this.#inRound = false);
-      this.#refusals++;
+      this.#refusals += ROUND - 1;
     }
+    this.#refusals++;
     if (!this.#gaveUp && this.#refusals <= MAX_REFUSALS) return Deferred.rejected(this.canceled);
     if (!this.#gaveUp) {
       this.#gaveUp = true;

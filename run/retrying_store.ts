@@ -91,7 +91,7 @@ export class RetryingStore {
   /** Waits before the next try. Rejects with code `store_failed` after the last one; `capacity_exceeded` is not retried. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (isA(error, WorkflowError) && error.code === "capacity_exceeded") return Promise.reject(error);
+    if (isTooLarge(error)) return Promise.reject(error);
     const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
     if (delayMs === null) {
       const message =
@@ -133,4 +133,9 @@ export class RetryingStore {
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
   return isA(error, WorkflowError) && error.code === "conflict";
+}
+
+/** Whether the store refused an append for good, because of its limits. */
+export function isTooLarge(error: unknown): boolean {
+  return isA(error, WorkflowError) && error.code === "capacity_exceeded";
 }

@@ -310,7 +310,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         const event = this.#queue.shift();
         const inTurn = this.#replay.apply(event);
         if (event.type === "workflow_started") this.#callWorkflow(event);
-        if (inTurn) this.environment.timing.turns.begin(this);
+        if (inTurn) this.environment.timing.turns.later(this);
       }
     } catch (error) {
       this.suspend(error); // the store answered something that is no event; other runs are not affected
@@ -324,7 +324,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** All microtasks have drained since an event was applied. */
   endTurn(): void {
-    if (this.#replay.settleConditions()) return this.environment.timing.turns.begin(this);
+    if (this.#replay.settleConditions()) return this.environment.timing.turns.later(this);
     this.#replay.inTurn = false;
     this.#applyNext();
   }

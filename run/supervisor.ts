@@ -214,10 +214,16 @@ export class Supervisor {
           await room;
           if (this.liveRuns.closed) throw executorClosed("recover");
         }
-        const state = old ? await this.store.load(listed.workflowId) : listed;
-        if (old && state?.status !== "running") continue;
-        const handle = await this.#recoverOne(state!);
-        if (handle !== undefined) handles.push(handle);
+        try {
+          const state = old ? await this.store.load(listed.workflowId) : listed;
+          if (old && state?.status !== "running") continue;
+          const handle = await this.#recoverOne(state!);
+          if (handle !== undefined) handles.push(handle);
+        } catch (error) {
+          if (this.liveRuns.closed) throw error;
+          this.environment.runs.report(error);
+          await this.store.running(); // throws if the store is down; else only this run is not resumed
+        }
       }
       for (const state of states) void this.delivery.closeOrphan(state);
       return handles;

@@ -55,12 +55,7 @@ export class Timers {
 
   /** Fires the first timer if it is due. Returns whether it was. */
   readonly #fireNext = (): boolean => {
-    const timer = this.#queue.peek();
-    if (timer !== undefined && timer.dueAt <= this.#firing!) {
-      this.#queue.clear(timer);
-      timer.callback();
-      return true;
-    }
+    if (this.#queue.fire(this.#firing!)) return true;
     this.#firing = undefined;
     this.#arm();
     this.#turns.leave();

@@ -40,11 +40,6 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Calls `run.endTurn()` in a later macrotask, when all microtasks have drained. */
-  begin(run: { endTurn(): void }): void {
-    this.later(run);
-  }
-
   /** Asks to begin a piece of work now. If this macrotask has no room for it, the caller begins it by `later()`. */
   take(): boolean {
     if (this.#room === 0) return false;
@@ -52,7 +47,7 @@ export class Turns {
     return true;
   }
 
-  /** Calls `work` in a later macrotask that has room for it. */
+  /** Calls `work`, or ends a turn, in a later macrotask that has room for it, when all microtasks have drained. */
   later(work: Waiting): void {
     const size = this.#last.push(work);
     if (size === 1) this.enter();

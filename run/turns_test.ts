@@ -19,10 +19,10 @@ async function passMacrotasks(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
-Deno.test("Turns.begin() ends the turn when all microtasks have drained", async () => {
+Deno.test("Turns.later() ends the turn when all microtasks have drained", async () => {
   const { turns } = setUp();
   const log: string[] = [];
-  turns.begin({ endTurn: () => log.push("end") });
+  turns.later({ endTurn: () => log.push("end") });
   let chain: Promise<unknown> = Promise.resolve();
   for (let i = 0; i < 100; i++) chain = chain.then(() => Promise.resolve());
   chain.then(() => queueMicrotask(() => log.push("drained")));
@@ -31,9 +31,9 @@ Deno.test("Turns.begin() ends the turn when all microtasks have drained", async 
   assertEquals(log, ["drained", "end"]);
 });
 
-Deno.test("Turns.begin() ends all turns in order", async () => {
+Deno.test("Turns.later() ends all turns in order", async () => {
   const { turns, log } = setUp();
-  for (const name of ["a", "b", "c"]) turns.begin({ endTurn: () => log.push(name) });
+  for (const name of ["a", "b", "c"]) turns.later({ endTurn: () => log.push(name) });
   await passMacrotasks();
   assertEquals(log, ["hold", "a", "b", "c", "release"]);
 });
@@ -58,7 +58,7 @@ async function spread(begin: (turns: Turns, work: (i: number) => void) => void) 
 Deno.test("Turns begins at most 256 pieces of work in a macrotask, the rest later in order", async () => {
   const ways = {
     begin: (turns: Turns, work: (i: number) => void) => {
-      for (let i = 0; i < 1000; i++) turns.begin({ endTurn: () => work(i) });
+      for (let i = 0; i < 1000; i++) turns.later({ endTurn: () => work(i) });
     },
     take: (turns: Turns, work: (i: number) => void) => {
       for (let i = 0; i < 1000; i++) turns.take() ? work(i) : turns.later(() => work(i));
@@ -97,13 +97,13 @@ Deno.test("Turns.take() of little work requests no macrotask", async () => {
   assertEquals(log, []);
 });
 
-Deno.test("Turns.begin() called in endTurn() ends the new turn in a later macrotask", async () => {
+Deno.test("Turns.later() called in endTurn() ends the new turn in a later macrotask", async () => {
   const { turns, log } = setUp();
   const second = { endTurn: () => log.push("second") };
-  turns.begin({
+  turns.later({
     endTurn() {
       log.push("first");
-      turns.begin(second);
+      turns.later(second);
       queueMicrotask(() => log.push("microtask"));
     },
   });
@@ -207,7 +207,7 @@ Deno.test("Turns works with a clock that cannot be held", async () => {
   const promise = Promise.resolve();
   assert(turns.during(promise) === promise);
   for (let i = 0; i < 3; i++) {
-    turns.begin({ endTurn: () => ended++ });
+    turns.later({ endTurn: () => ended++ });
     turns.enter();
     turns.leave();
     await passMacrotasks();
@@ -215,13 +215,13 @@ Deno.test("Turns works with a clock that cannot be held", async () => {
   assertEquals(ended, 3);
 });
 
-Deno.test("Turns.begin() ends the turn when globalThis.setImmediate is replaced later", async () => {
+Deno.test("Turns.later() ends the turn when globalThis.setImmediate is replaced later", async () => {
   const { turns, log } = setUp();
   const globals = globalThis as { setImmediate?: unknown };
   const real = globals.setImmediate;
   globals.setImmediate = () => {};
   try {
-    turns.begin({ endTurn: () => log.push("end") });
+    turns.later({ endTurn: () => log.push("end") });
     await passMacrotasks();
   } finally {
     globals.setImmediate = real;
@@ -229,14 +229,14 @@ Deno.test("Turns.begin() ends the turn when globalThis.setImmediate is replaced 
   assertEquals(log, ["hold", "end", "release"]);
 });
 
-Deno.test("Turns.begin() ends turns of one macrotask without draining microtasks between them", async () => {
+Deno.test("Turns.later() ends turns of one macrotask without draining microtasks between them", async () => {
   const { turns } = setUp();
   const log: string[] = [];
   const endTurn = () => {
     log.push("end");
     queueMicrotask(() => log.push("the macrotask is over"));
   };
-  for (let i = 0; i < 100; i++) turns.begin({ endTurn });
+  for (let i = 0; i < 100; i++) turns.later({ endTurn });
   await passMacrotasks();
   assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the macrotask is over")]);
 });

@@ -9,14 +9,15 @@
  */
 
 /** What is called when a signal is aborted. */
-class Listeners {
-  readonly callbacks = new Set<() => void>();
-  readonly abort = (): void => {
-    for (const call of this.callbacks) call();
-  };
+const callbacksOf = /* @__PURE__ */ new WeakMap<AbortSignal, Set<() => void>>();
+
+function abort(this: AbortSignal): void {
+  callAll(callbacksOf.get(this)!);
 }
 
-const listenersOf = /* @__PURE__ */ new WeakMap<AbortSignal, Listeners>();
+function callAll(callbacks: ReadonlySet<() => void>): void {
+  for (const call of callbacks) call();
+}
 
 /**
  * Calls `callback`, a new function for each call that does not throw, when `signal` is aborted.
@@ -24,39 +25,32 @@ const listenersOf = /* @__PURE__ */ new WeakMap<AbortSignal, Listeners>();
  * @returns Forgets the callback.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let listeners = listenersOf.get(signal);
-  if (listeners === undefined) {
-    listenersOf.set(signal, listeners = new Listeners());
-    signal.addEventListener("abort", listeners.abort, { once: true });
+  let callbacks = callbacksOf.get(signal);
+  if (callbacks === undefined) {
+    callbacksOf.set(signal, callbacks = new Set());
+    signal.addEventListener("abort", abort, { once: true });
   }
-  const { callbacks, abort } = listeners;
-  callbacks.add(callback);
+  const all = callbacks.add(callback);
   return () => {
-    if (!callbacks.delete(callback) || callbacks.size > 0) return;
+    if (!all.delete(callback) || all.size > 0) return;
     signal.removeEventListener("abort", abort);
-    listenersOf.delete(signal);
+    callbacksOf.delete(signal);
   };
 }
 
-/** Settles as a promise does, unless it is dropped before. */
-interface Wait {
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
-}
+const waitsFor = /* @__PURE__ */ new WeakMap<Promise<unknown>, Set<() => void>>();
 
-const waitsFor = /* @__PURE__ */ new WeakMap<Promise<unknown>, Set<Wait>>();
-
-/** The waits for a promise that is pending, as far as is known. */
-function waitsOf(promise: Promise<unknown>): Set<Wait> {
+/** What is called once when a promise that is pending, as far as is known, has settled. */
+function waitsOf(promise: Promise<unknown>): Set<() => void> {
   let waits = waitsFor.get(promise);
   if (waits === undefined) {
-    const all = waits = new Set<Wait>();
+    const all = waits = new Set<() => void>();
     waitsFor.set(promise, all);
-    const end = (settle: (wait: Wait) => void) => {
+    const end = () => {
       waitsFor.delete(promise);
-      for (const wait of all) settle(wait);
+      callAll(all);
     };
-    promise.then((value) => end((wait) => wait.resolve(value)), (reason) => end((wait) => wait.reject(reason)));
+    promise.then(end, end);
   }
   return waits;
 }
@@ -70,21 +64,15 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
   }
   const waits = waitsOf(promise);
   return new Promise((resolve, reject) => {
+    const settle = () => {
+      forget();
+      resolve(promise);
+    };
     const forget = onAbort(signal, () => {
-      waits.delete(wait);
+      waits.delete(settle);
       forget();
       reject(signal.reason);
     });
-    const wait: Wait = {
-      resolve(value) {
-        forget();
-        resolve(value as T);
-      },
-      reject(reason) {
-        forget();
-        reject(reason);
-      },
-    };
-    waits.add(wait);
+    waits.add(settle);
   });
 }

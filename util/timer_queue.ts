@@ -50,6 +50,15 @@ export class TimerQueue {
     this.#siftDown(last);
   }
 
+  /** Removes the first timer and calls it, if it is due. Returns whether it was. */
+  fire(now: number): boolean {
+    const timer = this.peek();
+    if (timer === undefined || timer.dueAt > now) return false;
+    this.clear(timer);
+    timer.callback();
+    return true;
+  }
+
   #place(timer: Timer, index: number): void {
     this.#heap[index] = timer;
     timer.index = index;

@@ -248,3 +248,70 @@ Deno.test("signals are stored once and in order, whatever the store does and who
     await executor.close();
   }
 });
+
+Deno.test("signals of one caller stay in order when the runs continue as new, become dormant or are recovered", async () => {
+  for (const dormant of [true, false]) {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = seeded(seed);
+      class Slow extends InMemoryStore {
+        override async append(batch: AppendBatch) {
+          await macrotasks(random() * 3);
+          await super.append(batch);
+        }
+        override async load(id: string) {
+          const state = await super.load(id);
+          await macrotasks(random() * 3);
+          return state;
+        }
+      }
+      const three = async (ctx: WorkflowContext<unknown[]>, seen: readonly unknown[] = []): Promise<unknown> => {
+        let count = 0;
+        for await (const one of ctx.receiveSignal("s")) {
+          if (one === "end") return seen;
+          seen = [...seen, one];
+          if (++count === 3) return await ctx.continueAsNew([...seen]);
+        }
+      };
+      const options = { store: new Slow(), workflows: { three: three as unknown as Workflow<never> } };
+      const first = new Executor(options);
+      await first.execute(three, { id: "a" });
+      await first.close();
+      await using executor = new Executor({ ...options, ...(dormant ? { dormantAfterMs: 0 } : {}) });
+      if (dormant) await executor.recover();
+      const sent: Promise<unknown>[] = [];
+      for (let i = 0; i < 40; i++) {
+        sent.push(executor.signal("a", "s", i));
+        if (random() < 0.6) await macrotasks(random() * 4);
+        if (i === 5 && !dormant) sent.push(executor.recover());
+      }
+      await Promise.all(sent);
+      await executor.signal("a", "s", "end");
+      assertEquals(await (await executor.handle("a")).result(), numbers(40), `seed ${seed}, dormant ${dormant}`);
+    }
+  }
+});
+
+Deno.test("Executor.signal() reaches the next run when the store refused a batch as too large", async () => {
+  const store = new Counting({ maxEventsPerWorkflow: 10 });
+  const next = async (ctx: WorkflowContext<unknown>): Promise<unknown> => {
+    for await (const one of ctx.receiveSignal("s")) if (one === "next") return await ctx.continueAsNew(1);
+  };
+  await using home = new Executor({ store, workflows: { next: next as unknown as Workflow<never> } });
+  await home.execute(next, { id: "a" });
+  await using executor = new Executor({ store });
+  const refused = store.append.bind(store);
+  store.append = async (batch) => {
+    try {
+      await refused(batch);
+    } catch (error) {
+      store.append = refused;
+      await home.signal("a", "s", "next");
+      await macrotasks(20);
+      throw error;
+    }
+  };
+  const outcomes = await Promise.allSettled(numbers(12).map((i) => executor.signal("a", "s", i)));
+  assertEquals(outcomes.filter(({ status }) => status === "fulfilled").length, 9);
+  const codes = outcomes.flatMap((outcome) => outcome.status === "rejected" ? [outcome.reason.code] : []);
+  assertEquals(codes, ["capacity_exceeded", "capacity_exceeded", "capacity_exceeded"]);
+});

@@ -137,6 +137,27 @@ Deno.test("Executor.recover() resumes at most 256 runs in a macrotask", async ()
   seen.assertFair();
 });
 
+Deno.test("Executor.recover() resumes the others when the store does not hand out one run", async () => {
+  const errors: unknown[] = [];
+  const store = new InMemoryStore();
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("go");
+  const workflows = { workflow: workflow as Workflow<never> };
+  const first = new Executor({ store, workflows });
+  await first.executeMany(workflow, ids);
+  await first.close();
+  const load = store.load.bind(store);
+  const bad = new Error("a bad row");
+  store.load = (id) => id === "w1000" ? Promise.reject(bad) : load(id);
+  await using executor = new Executor({
+    store,
+    workflows,
+    onError: (error) => errors.push(error),
+    storeRetry: { maxAttempts: 1 },
+  });
+  assertEquals((await executor.recover()).length, RUNS - 1);
+  assert(errors.some((error) => (error as Error).cause === bad));
+});
+
 Deno.test("Executor.recover() does not resume a run that ended while others were resumed", async () => {
   const store = new InMemoryStore();
   const open = gate();

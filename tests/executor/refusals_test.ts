@@ -1,6 +1,6 @@
 /** A workflow that catches the refusals of a cancellation and tries again ends, and does not keep the event loop. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   CanceledError,
   Executor,
@@ -10,7 +10,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { setTimeout } from "node:timers/promises";
-import { setUp, typesOf } from "../support/executors.ts";
+import { macrotasks, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -53,7 +53,7 @@ for (const [what, wait] of Object.entries(waits)) {
     };
     await using executor = new Executor({ store });
     const handle = await executor.execute(workflow, { id: "a" });
-    await setTimeout(25);
+    await macrotasks(5);
     await handle.cancel("enough");
     const { reason } = await assertRejects(() => handle.result(), CanceledError);
     assertEquals(reason, "enough");
@@ -155,4 +155,18 @@ Deno.test("a branch that swallows refusals after the end does not keep the end o
   const handle = await executor.execute(workflow, { id: "a" });
   await handle.cancel();
   assertEquals(await handle.result(), "done");
+});
+
+Deno.test("a fan-out that swallows refusals ends after a million of them", async () => {
+  const { executor } = setUp();
+  let refused = 0;
+  const handle = await executor.execute((ctx: Ctx) =>
+    forEver(async () => {
+      await Promise.allSettled(Array.from({ length: 1000 }, () => ctx.sleep(10)));
+      refused += 1000;
+    }), { id: "a" });
+  await handle.cancel();
+  await assertRejects(() => handle.result(), CanceledError);
+  assert(refused <= 1_000_000, `${refused} refusals`);
+  await executor.close();
 });
