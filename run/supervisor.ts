@@ -158,7 +158,7 @@ export class Supervisor {
     liveRuns.beginStarting();
     try {
       const room = this.timing.turns.room();
-      if (room !== undefined) {
+      if (room) {
         await room;
         if (liveRuns.closed) throw executorClosed("execute", workflowId);
       }
@@ -204,16 +204,15 @@ export class Supervisor {
     this.liveRuns.beginStarting();
     try {
       const states = await this.store.running();
-      if (this.liveRuns.closed) throw executorClosed("recover");
       const handles: Handle[] = [];
       let old = false; // whether the list was read in an earlier macrotask
       for (const listed of states) {
         const room = this.timing.turns.room();
-        if (room !== undefined) {
+        if (room) {
           old = true;
           await room;
-          if (this.liveRuns.closed) throw executorClosed("recover");
         }
+        if (this.liveRuns.closed) throw executorClosed("recover");
         try {
           const state = old ? await this.store.load(listed.workflowId) : listed;
           if (old && state?.status !== "running") continue;
