@@ -21,15 +21,7 @@ import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./context.ts";
-import {
-  checkTarget,
-  type DeliveryParts,
-  DeliveryQueue,
-  notFound,
-  type Post,
-  type Target,
-  type Verb,
-} from "./delivery_queue.ts";
+import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
 import { cancelEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isConflict } from "./retrying_store.ts";
@@ -83,10 +75,9 @@ export class Delivery {
    *
    * @param mayBeStored Whether an earlier try may have stored the event.
    */
-  async post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
-    if (this.#parts.liveRuns.closed) throw executorClosed(verb, target.id);
-    const post: Post = { verb, target, event, mayBeStored };
-    if (mayBeStored || !await this.#queue.direct(post)) await this.#queue.add(post);
+  post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
+    if (this.#parts.liveRuns.closed) return Promise.reject(executorClosed(verb, target.id));
+    return this.#queue.send({ verb, target, event, mayBeStored });
   }
 
   // New runs

@@ -102,20 +102,19 @@ export class DeliveryQueue {
     return undefined;
   }
 
-  /**
-   * Gives an event to the live run of its target now: `undefined` if there is none that takes it, or something sent before is
-   * on its way. Resolves to true once the event is stored, and to false once the run has left without it.
-   */
-  direct(post: Post): Promise<boolean> | undefined {
-    const { verb, target } = post;
-    if (this.#queues.has(target.id)) return undefined;
-    const run = this.live(target);
-    // A signal waits in the queue for the end of a run that takes no more events: the signals that follow must not overtake it.
-    return verb === "signal" && !run?.acceptsEvents ? undefined : this.#give(run, post);
+  /** Gives an event to the live run of its target, unless something sent before is on its way, or else puts it into the queue. */
+  send(post: Post): Promise<void> {
+    const { verb, target, mayBeStored } = post;
+    if (!mayBeStored && !this.#queues.has(target.id)) {
+      const run = this.live(target);
+      // A signal waits in the queue for the end of a run that takes no more: the signals that follow must not overtake it.
+      if (run && (verb !== "signal" || run.acceptsEvents)) return this.#give(run, post, () => this.#add(post));
+    }
+    return this.#add(post);
   }
 
   /** Brings an event into the store, after everything that was added before. */
-  add(post: Post): Promise<void> {
+  #add(post: Post): Promise<void> {
     const { id } = post.target;
     const waiting = new Waiting(post);
     let queue = this.#queues.get(id);
@@ -150,12 +149,18 @@ export class DeliveryQueue {
         refused = false;
         const state = await store.load(id);
         open = this.#decide(open, state);
-        const given = open.map(({ post }) => this.#give(this.live(post.target), post));
-        if (given.some(Boolean)) {
+        const given = open.map(({ post }) => {
+          const run = this.live(post.target);
+          return run ? this.#give(run, post, () => true) : true;
+        });
+        if (given.some((one) => one !== true)) {
           // Errors are of runs that were suspended. What a run does not store keeps its place.
           const left = await Promise.all(
             open.map((waiting, i) =>
-              Promise.resolve(given[i]).then((stored) => !stored || waiting.resolve(), (error) => waiting.reject(error))
+              Promise.resolve(given[i]).then(
+                (left) => left || waiting.resolve(),
+                (error) => waiting.reject(error),
+              )
             ),
           );
           open = open.filter((_, i) => left[i]);
@@ -215,7 +220,7 @@ export class DeliveryQueue {
           return false;
         }
         if (unsure !== undefined && unsure !== runId && verb === "signal") {
-          const why = "another run followed before the store said whether the signal is there";
+          const why = "another run followed before the store said if the signal is there";
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
@@ -227,12 +232,12 @@ export class DeliveryQueue {
     });
   }
 
-  /** As {@linkcode direct}, for a delivery whose turn it is. */
-  #give(run: LiveRun | undefined, post: Post): Promise<boolean> | undefined {
-    return run?.[post.verb === "signal" ? "post" : post.verb](post.event).then((stored) => {
-      if (stored) return true;
+  /** Resolves once the run has stored an event; to what `leave` returns once the run has left without it. */
+  #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
+    return run[post.verb === "signal" ? "post" : post.verb](post.event).then((stored) => {
+      if (stored) return;
       post.mayBeStored = true;
-      return run.ended.then(() => false);
+      return run.ended.then(leave);
     });
   }
 

@@ -255,7 +255,7 @@ Deno.test("Executor.signal() sends a signal once when the answer of the store is
   const error = await assertRejects(() => other.signal("a", "n", 1), WorkflowError);
   assertEquals([error.code, error.message], [
     "conflict",
-    'Cannot signal workflow "a": another run followed before the store said whether the signal is there',
+    'Cannot signal workflow "a": another run followed before the store said if the signal is there',
   ]);
   await settle();
   assertEquals((await store.load("a"))!.input, [1]);
