@@ -9,7 +9,6 @@ import {
   type Workflow,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { setTimeout } from "node:timers/promises";
 import { macrotasks, setUp, typesOf } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
@@ -142,7 +141,7 @@ Deno.test("refusals are counted anew in each turn", async () => {
 Deno.test("a branch that swallows refusals after the end does not keep the end out of a slow store", async () => {
   class Slow extends InMemoryStore {
     override async append(batch: Parameters<InMemoryStore["append"]>[0]) {
-      await setTimeout(1);
+      await macrotasks(3);
       await super.append(batch);
     }
   }
