@@ -12,8 +12,7 @@ import {
   TimeoutError,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, ofType, settle, setUp, typesOf } from "./tests/support/executors.ts";
+import { gate, ofType, runUntilAttemptFailed, settle, setUp, typesOf } from "./tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -101,15 +100,7 @@ Deno.test("activity() defaults of the current code apply after a restart", async
   const define = (maxAttempts: number) => activity(failing, { ...defaults, retry: { ...defaults.retry, maxAttempts } });
   let current = define(2);
   const work = (ctx: Ctx) => ctx.executeActivity(current);
-  const store = new FaultyStore();
-  const first = setUp({ store });
-  const failed = gate();
-  store.after.append = ({ events }) => {
-    if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
-  };
-  await first.executor.execute(work, { id: "a" });
-  await failed.promise;
-  store.after.append = undefined;
+  const store = await runUntilAttemptFailed(work);
   current = define(4);
   const { executor } = setUp({ store, workflows: { work } });
   await assertRejects(async () => await (await executor.recover())[0].result(), Error, "again");
@@ -218,15 +209,7 @@ Deno.test("RetryAfterError keeps the time of the next attempt after a restart", 
     return "done";
   };
   const work = (ctx: Ctx) => ctx.executeActivity(busy, undefined, { retry: { initialIntervalMs: 1 } });
-  const store = new FaultyStore();
-  const first = setUp({ store });
-  const failed = gate();
-  store.after.append = ({ events }) => {
-    if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
-  };
-  await first.executor.execute(work, { id: "a" });
-  await failed.promise;
-  store.after.append = undefined;
+  const store = await runUntilAttemptFailed(work);
   const { executor, clock } = setUp({ store, workflows: { work }, startAt: 30_000 });
   now = () => clock.now();
   assertEquals(await (await executor.recover())[0].result(), "done");

@@ -10,7 +10,7 @@ import {
   type WorkflowContext,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { gate, macrotasks, ofType, settle, setUp, typesOf } from "../tests/support/executors.ts";
+import { gate, macrotasks, ofType, runUntilAttemptFailed, settle, setUp, typesOf } from "../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -203,15 +203,7 @@ Deno.test("ActivityContext.heartbeatDetails of a failed attempt reach the next o
     throw new Error("again");
   };
   const work = (ctx: Ctx) => ctx.executeActivity(sendHeartbeats, undefined, { heartbeatTimeoutMs: 1000, retry: {} });
-  const store = new FaultyStore();
-  const first = setUp({ store });
-  const failed = gate();
-  store.after.append = ({ events }) => {
-    if (events.some(({ type }) => type === "activity_attempt_failed")) first.executor.close().then(failed.open);
-  };
-  await first.executor.execute(work, { id: "a" });
-  await failed.promise;
-  store.after.append = undefined;
+  const store = await runUntilAttemptFailed(work);
   const { executor } = setUp({ store, workflows: { work } });
   await (await executor.recover())[0].result();
   assertEquals(seen, [[1, undefined], [2, { last: new Date(7) }]]);

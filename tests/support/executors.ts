@@ -13,9 +13,11 @@ import {
   InMemoryStore,
   type StoreListener,
   VirtualClock,
+  type WorkflowContext,
   type WorkflowEvent,
   type WorkflowStore,
 } from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
 
 /** Makes an executor with a virtual clock and without jitter. */
 export function setUp<Store extends WorkflowStore = InMemoryStore>(
@@ -28,6 +30,20 @@ export function setUp<Store extends WorkflowStore = InMemoryStore>(
   const clock = new VirtualClock({ startAt });
   const executor = new Executor({ clock, random: () => 0.5, ...options, store });
   return { store, clock, executor };
+}
+
+/** Runs workflow "a" until its process ends, as soon as the first failed attempt of an activity is stored. Returns the store. */
+export async function runUntilAttemptFailed(work: (ctx: WorkflowContext) => Promise<unknown>): Promise<FaultyStore> {
+  const store = new FaultyStore();
+  const { executor } = setUp({ store });
+  const failed = gate();
+  store.after.append = ({ events }) => {
+    if (events.some(({ type }) => type === "activity_attempt_failed")) executor.close().then(failed.open);
+  };
+  await executor.execute(work, { id: "a" });
+  await failed.promise;
+  store.after.append = undefined;
+  return store;
 }
 
 /** Makes a store without the optional `subscribe`. */
