@@ -6,7 +6,7 @@
  * 2. A delivery is refused only because of a state that was loaded after its call.
  * 3. A cancellation or a termination ends its batch: what follows is decided on the state after it.
  * 4. Each delivery ends by itself. If the store refuses a batch, its halves are tried, so that one event that does not fit
- *    does not keep out the others.
+ *    does not keep out the others. A signal that is sent again, with the same ID, has the outcome of the first.
  * 5. If the workflow is live here by then, its run gets the deliveries. What the run does not store keeps its place.
  *
  * @module
@@ -197,6 +197,7 @@ export class DeliveryQueue {
   /** Ends the deliveries that are stored or that are refused. Returns the others. */
   #decide(batch: readonly Waiting[], loaded: WorkflowState | null): readonly Waiting[] {
     let signalIds: Set<string> | undefined;
+    const sent = new Map<string, Waiting>();
     const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
       if (event.type === "signal_received") {
         signalIds ??= new Set(history.flatMap((stored) => stored.type === "signal_received" ? stored.signalId : []));
@@ -224,7 +225,11 @@ export class DeliveryQueue {
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        return true;
+        if (event.type !== "signal_received") return true;
+        const first = sent.get(event.signalId);
+        if (first === undefined) sent.set(event.signalId, waiting);
+        else first.promise.then(waiting.resolve, (error) => waiting.reject(error));
+        return first === undefined;
       } catch (error) {
         waiting.reject(error);
         return false;

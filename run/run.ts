@@ -53,6 +53,7 @@ import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
+import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
@@ -103,6 +104,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
+  /** Signals on their way into the store, by their ID: whether they get there. `Handlers` does it for updates. */
+  #posted: LazyMap<string, Promise<boolean>> | undefined;
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
   /**
@@ -439,10 +442,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Deliveries and questions
 
+  /** A signal whose ID is on its way into the store is not stored again: it has the outcome of the first. */
   post(event: WorkflowEvent): Promise<boolean> {
+    const id = event.type === "signal_received" ? event.signalId : undefined;
+    const sent = id && this.#posted?.get(id);
+    if (sent) return sent;
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
-    return new Promise((resolve, reject) =>
+    const posted = new Promise<boolean>((resolve, reject) =>
       this.#writer.post(event, (stored) => {
+        if (id) this.#posted!.delete(id);
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws the error that suspended the run
@@ -454,6 +462,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         }
       })
     );
+    if (id) (this.#posted ??= new LazyMap()).set(id, posted);
+    return posted;
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {
