@@ -4,7 +4,7 @@
  * Owns the checks and the deterministic random numbers. Does not know who performs a command, nor when.
  *
  * Every promise that it returns is quiet: it may reject while nobody awaits it. That of a command is so by itself (`Deferred`),
- * the others go through `quiet()`.
+ * that of a refused call too (`Replay.refuse`), the others go through `quiet()`.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import {
   checkText,
   definedName,
 } from "../util/check.ts";
-import { callUser, Deferred, quiet } from "../util/deferred.ts";
+import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 import { toStored } from "../history/value.ts";
@@ -140,7 +140,7 @@ export class ReplayContext implements WorkflowContext {
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
       return this.#replay.issue(command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -183,7 +183,7 @@ export class ReplayContext implements WorkflowContext {
       checkNumber("ms", ms, 0, "sleep");
       return this.#replay.issue(new TimerCommand(this.sleep, ms)) as Promise<void>;
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -204,7 +204,7 @@ export class ReplayContext implements WorkflowContext {
         return { promise, withdraw: () => void subscription.return!() };
       }));
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -215,7 +215,7 @@ export class ReplayContext implements WorkflowContext {
       const replay = this.#replay;
       return quiet(replay.within(timeout, "The condition was not true", () => replay.condition(condition)));
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -226,7 +226,7 @@ export class ReplayContext implements WorkflowContext {
       const readOnly = () => handlers.readOnly("sideEffect", body);
       return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<DeepReadonly<T>>;
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -244,17 +244,20 @@ export class ReplayContext implements WorkflowContext {
     limit: number,
     body: (item: Item, index: number) => Result | PromiseLike<Result>,
   ): Promise<Result[]> {
-    return quiet(this.#mapConcurrent(items, limit, body));
+    try {
+      checkInteger("limit", limit, 1, "map items");
+      checkFunction("body", body, "map items");
+      return quiet(this.#mapConcurrent([...items], limit, body));
+    } catch (error) {
+      return this.#replay.refuse(error);
+    }
   }
 
   async #mapConcurrent<Item, Result>(
-    items: Iterable<Item>,
+    list: readonly Item[],
     limit: number,
     body: (item: Item, index: number) => Result | PromiseLike<Result>,
   ): Promise<Result[]> {
-    checkInteger("limit", limit, 1, "map items");
-    checkFunction("body", body, "map items");
-    const list = [...items];
     const results: Result[] = new Array(list.length);
     let next = 0;
     const failures: unknown[] = [];
@@ -281,7 +284,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<never>;
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -307,31 +310,36 @@ export class ReplayContext implements WorkflowContext {
     const result = this.#replay.issue(child);
     const { commands } = this.#replay;
     const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
-    const deliver = async (verb: string, message: () => Omit<ChildRequest, "workflowId">) => {
-      const name = `${verb} child workflow`;
-      const stored = toStored(
-        { workflowId: id, ...message() },
-        "input of activity",
-        name,
-        this.#replay.started?.maxPayloadBytes,
-      );
-      const body = (request: ChildRequest, attempt: ActivityContext) =>
-        this.#settings.deliverToChild(request, attempt, isStarting);
-      await this.#replay.issue(new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true));
+    const deliver = (verb: string, message: () => Omit<ChildRequest, "workflowId">): Promise<void> => {
+      try {
+        const name = `${verb} child workflow`;
+        const stored = toStored(
+          { workflowId: id, ...message() },
+          "input of activity",
+          name,
+          this.#replay.started?.maxPayloadBytes,
+        );
+        const body = (request: ChildRequest, attempt: ActivityContext) =>
+          this.#settings.deliverToChild(request, attempt, isStarting);
+        const command = new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true);
+        return this.#replay.issue(command) as Promise<void>;
+      } catch (error) {
+        return this.#replay.refuse(error);
+      }
     };
     return {
       id,
       result: () => result,
       signal: (signal, payload?: unknown) =>
-        quiet(deliver("signal", () => ({
+        deliver("signal", () => ({
           name: definedName("signal", signal, "signal child workflow", undefined, "name"),
           payload,
-        }))),
+        })),
       cancel: (reason) =>
-        quiet(deliver("cancel", () => {
+        deliver("cancel", () => {
           checkOptionalString("reason", reason, "cancel child workflow", id);
           return reason === undefined ? {} : { reason };
-        })),
+        }),
     };
   }
 
@@ -339,7 +347,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       return this.#replay.continueAsNew(toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes));
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 
@@ -370,7 +378,7 @@ export class ReplayContext implements WorkflowContext {
       checkFunction("body", body, "shield");
       return quiet(this.#replay.shield(body));
     } catch (error) {
-      return Deferred.rejected(error);
+      return this.#replay.refuse(error);
     }
   }
 }

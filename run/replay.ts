@@ -16,8 +16,8 @@
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
  * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
  *    wait of the code settles either. After the end of the function, only `withdrawn()` may be called: when a shield ends.
- * 5. A loop that catches the refusals of a cancellation and tries again would never leave its turn. After `MAX_REFUSALS`
- *    in a turn, no refusal settles any more, and the run ends as if the workflow function had thrown the reason.
+ * 5. A loop that catches refusals (of a cancellation, of bad arguments) and tries again would never leave its turn. After
+ *    `MAX_REFUSALS` in a turn, none settles any more, and the run ends as if the workflow function had thrown the reason.
  *
  * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
  * shields and the turn.
@@ -123,7 +123,7 @@ export class Replay {
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   readonly #abort = new LazyAbort();
-  /** How often a wait was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
+  /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
   #refusals = 0;
   #inRound = false;
   /** Whether the run ends because its code was refused too often. */
@@ -187,16 +187,26 @@ export class Replay {
   /** The answer to a wait that begins now, if a cancellation reaches it: a promise that rejects, or never settles. */
   refusal(): Promise<never> | undefined {
     if (this.canceled === undefined || this.shielded) return undefined;
+    return this.#gaveUp ? never() : this.refuse(this.canceled);
+  }
+
+  /** The answer to a call that is refused: a promise that rejects, or never settles if the code was refused too often. */
+  refuse(reason: unknown): Promise<never> {
+    if (this.stopped) return never();
     if (!this.#inRound) {
       this.#inRound = true;
       queueMicrotask(() => this.#inRound = false);
       this.#refusals += ROUND - 1;
     }
     this.#refusals++;
-    if (!this.#gaveUp && this.#refusals <= MAX_REFUSALS) return Deferred.rejected(this.canceled);
-    if (!this.#gaveUp) {
-      this.#gaveUp = true;
-      this.#fail(this.canceled);
+    if (this.#refusals <= MAX_REFUSALS) return Deferred.rejected(reason);
+    if (this.#refusals < Infinity) {
+      this.#refusals = Infinity; // no further one settles in this turn
+      if (this.#gaveUp) this.#end({ ok: false, error: reason }); // a compensation loops too
+      else {
+        this.#gaveUp = true;
+        this.#fail(reason);
+      }
     }
     return never();
   }
@@ -471,7 +481,8 @@ export class Replay {
     const refusal = this.refusal();
     if (refusal !== undefined) return refusal;
     const { promise, withdraw, over } = begin();
-    if (timer === undefined || over) return promise.finally(withdraw);
+    if (over) return promise.catch((error) => this.refuse(error));
+    if (timer === undefined) return promise.finally(withdraw);
     if (!this.#issue(timer)) return never();
     const timedOut = timer.promise.then(() => {
       throw new TimeoutError(`${what} within ${timer.delayMs} ms`, timer.delayMs);

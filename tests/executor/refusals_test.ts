@@ -1,4 +1,4 @@
-/** A workflow that catches the refusals of a cancellation and tries again ends, and does not keep the event loop. */
+/** A workflow that catches refusals (of a cancellation, of bad arguments) and tries again ends, and does not keep the event loop. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -167,5 +167,93 @@ Deno.test("a fan-out that swallows refusals ends after a million of them", async
   await handle.cancel();
   await assertRejects(() => handle.result(), CanceledError);
   assert(refused <= 1_000_000, `${refused} refusals`);
+  await executor.close();
+});
+
+// Bad arguments
+
+const child = (ctx: Ctx) => ctx.waitForSignal("never");
+
+const badCalls: Record<string, (ctx: Ctx) => Promise<unknown>> = {
+  "sleep()": (ctx) => ctx.sleep(-1),
+  "executeActivity()": (ctx) => ctx.executeActivity(null!),
+  "executeActivity() with an input that cannot be stored": (ctx) => ctx.executeActivity((_: unknown) => {}, nothing),
+  "waitForSignal()": (ctx) => ctx.waitForSignal(0 as never),
+  "waitUntil()": (ctx) => ctx.waitUntil(true as never),
+  "waitUntil() with a condition that answers a promise": (ctx) => ctx.waitUntil((() => Promise.resolve(true)) as never),
+  "sideEffect()": (ctx) => ctx.sideEffect(null!),
+  "mapConcurrent()": (ctx) => ctx.mapConcurrent([], 0, nothing),
+  "mapConcurrent() with items that cannot be read": (ctx) => ctx.mapConcurrent(null!, 1, nothing),
+  "executeChild()": (ctx) => ctx.executeChild(null!),
+  "continueAsNew()": (ctx) => ctx.continueAsNew(nothing as never),
+  "shield()": (ctx) => ctx.shield(null!),
+};
+
+for (const [method, call] of Object.entries(badCalls)) {
+  Deno.test(`WorkflowContext.${method} that is refused for ever fails its run`, async () => {
+    const { executor } = setUp();
+    const handle = await executor.execute((ctx: Ctx) => forEver(() => call(ctx)), { id: "a" });
+    const error = await assertRejects(() => handle.result());
+    assert(/^Cannot |no iterator|not iterable/.test((error as Error).message), (error as Error).message);
+    assertEquals((await executor.describe("a")).status, "failed");
+    await executor.close();
+  });
+}
+
+for (const method of ["signal", "cancel"] as const) {
+  Deno.test(`ChildHandle.${method}() that is refused for ever fails its run`, async () => {
+    const { executor } = setUp();
+    const handle = await executor.execute((ctx: Ctx) => {
+      const started = ctx.startChild(child);
+      return forEver(() => started[method](0 as never));
+    }, { id: "a" });
+    await assertRejects(() => handle.result(), TypeError, `Cannot ${method} child workflow`);
+    await executor.close();
+  });
+}
+
+Deno.test("a loop over bad arguments fails its run after a recovery too, with the same error", async () => {
+  const { store, executor: first } = setUp();
+  async function patient(ctx: Ctx) {
+    await ctx.waitForSignal("go");
+    await forEver(() => ctx.sleep(-1));
+  }
+  await first.execute(patient, { id: "a" });
+  await first.close();
+  await using second = new Executor({ store, workflows: { patient } });
+  const [recovered] = await second.recover();
+  await second.signal("a", "go");
+  await assertRejects(
+    () => recovered.result(),
+    RangeError,
+    'Cannot sleep: "ms" must be a finite number from 0, got -1',
+  );
+  assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started", "signal_received", "workflow_failed"]);
+});
+
+Deno.test("a run that fails because of bad arguments compensates, also when a compensation loops over bad arguments", async () => {
+  const { executor } = setUp();
+  const log: string[] = [];
+  const handle = await executor.execute((ctx: Ctx) => {
+    ctx.addCompensation(() => forEver(() => ctx.sleep(-2)));
+    ctx.addCompensation(async () => {
+      await ctx.sleep(-1).catch(nothing);
+      await ctx.sleep(1000);
+      log.push("undone");
+    });
+    return forEver(() => ctx.sleep(-1));
+  });
+  await assertRejects(() => handle.result(), RangeError);
+  assertEquals(log, ["undone"]);
+  await executor.close();
+});
+
+Deno.test("100,000 refused arguments at once are one round: the workflow goes on", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    for (let i = 0; i < 2; i++) await Promise.allSettled(Array.from({ length: 100_000 }, () => ctx.sleep(-1)));
+    return "done";
+  });
+  assertEquals(await handle.result(), "done");
   await executor.close();
 });
