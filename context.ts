@@ -28,7 +28,7 @@
 
 import type { ActivityFunction, ActivityOptions } from "./activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
-import type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
+import type { DeepReadonly, Labels, ParentClosePolicy, ParentRun } from "./types.ts";
 
 /**
  * A workflow: a function of its context and its input. It may return a promise.
@@ -116,7 +116,11 @@ export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<V
  *   See {@linkcode DeepReadonly}.
  * - **Errors.** A method that returns a promise rejects and does not throw. A call with bad arguments records nothing.
  * - **Cancellation.** When the workflow is cancelled, the waits in progress reject with a `CanceledError`, and so do later
- *   waits. Waits within {@linkcode WorkflowContext.shield} are not affected.
+ *   waits. Waits of the context of a {@linkcode WorkflowContext.shield} are not affected. A part of a workflow that is
+ *   cancelled on its own is a {@linkcode WorkflowContext.scope}.
+ * - **Promises.** A promise that the context returns may be awaited later or never: its rejection does not end the process.
+ *   An `async` function of your own that nobody awaits does, when a wait in it rejects: begin it by
+ *   {@linkcode WorkflowContext.spawn}.
  *
  * `Input` is the type of the input that {@linkcode WorkflowContext.continueAsNew} takes. A workflow that continues declares
  * it: `WorkflowContext<Input>`, or `WorkflowContext<void>` without an input. A workflow that does not continue, and a helper
@@ -131,6 +135,17 @@ export interface WorkflowContext<Input = never> {
   readonly runId: string;
   /** The run's labels; empty if it has none. They do not change. */
   readonly labels: Labels;
+  /** The workflow and the run that started this one as a child; `undefined` if none did. */
+  readonly parent: ParentRun | undefined;
+  /** When this run started, in milliseconds since the epoch: its `startAt`, or when it was stored. */
+  readonly startedAt: number;
+  /**
+   * How many events of the history the workflow has seen. The same on replay. A workflow that never ends continues as new
+   * before its history is too long.
+   */
+  readonly historyLength: number;
+  /** Whether a history is being replayed. For logs and metrics of your own: no decision may depend on it. */
+  readonly isReplaying: boolean;
   /**
    * The executor's `workflowVersion` when the run began. It stays the same if an executor of another version resumes the
    * run.
@@ -161,6 +176,11 @@ export interface WorkflowContext<Input = never> {
    * @param name The signal's name or definition.
    */
   receiveSignal<Payload = unknown>(name: string | SignalDefinition<Payload>): AsyncIterable<DeepReadonly<Payload>>;
+  /** The same, with the sender and the time of each signal. */
+  receiveSignal<Payload = unknown>(
+    name: string | SignalDefinition<Payload>,
+    options: { readonly withSender: true },
+  ): AsyncIterable<ReceivedSignal<Payload>>;
   /**
    * Waits. The time of the end is recorded, so a restart does not extend the wait.
    *
@@ -175,20 +195,114 @@ export interface WorkflowContext<Input = never> {
   /** A UUID of version 4. The same on replay. */
   uuid(): string;
   /**
-   * Runs cleanup that a cancellation does not reach. What `body` waits for continues, and `body` can call activities even if
-   * the workflow is already cancelled. A cancellation that arrives meanwhile takes effect when the shield ends.
+   * Runs `body` with a context of its own. When `body` has ended, what is still open in the scope is cancelled: timers,
+   * waits for signals, activities, children, nested scopes. The scope ends when that has ended.
    *
-   * The context cannot tell which branch makes a call. Waits of other branches that begin during the shield are protected
-   * too, until it ends.
+   * The calls of the scope's context belong to the scope, not the calls of the context around it. So give the parameter the
+   * same name: then the wrong context cannot be called by mistake.
    *
-   * @param body The cleanup.
+   * - **Cancelled** by `ctx.cancel()` of the scope, by its `timeoutMs`, or from outside: open and new waits reject with the
+   *   reason. What `body` returns is the result all the same, and what it throws is the error.
+   * - **Compensations** that were added in the scope run when it fails, after everything that was begun in it has ended. If
+   *   the scope succeeds, they pass to the scope around it.
+   * - **History.** A scope has no events. Its `timeoutMs` is a timer, and so a command.
+   *
+   * @param body What to do. It is not called if the scope around it is cancelled already.
+   * @param options A deadline, and whether cancelled activities and children are waited for.
+   * @returns What `body` returns.
+   * @throws What `body` or a spawned branch throws; a `CompensationError`.
+   * @throws {TimeoutError} If `timeoutMs` is exceeded and `body` does not catch it.
+   *
+   * @example
+   * ```ts
+   * import { defineSignal, type WorkflowContext } from "@rockpool/workflow";
+   *
+   * const approved = defineSignal<boolean>("approved");
+   * export async function decide(ctx: WorkflowContext): Promise<boolean> {
+   *   // The loser of the race is withdrawn when the scope ends: it takes no signal later.
+   *   return await ctx.scope((ctx) =>
+   *     Promise.race([ctx.waitForSignal(approved), ctx.sleep(86_400_000).then(() => false)])
+   *   );
+   * }
+   * ```
+   */
+  scope<T>(body: (ctx: ScopeContext<Input>) => T | PromiseLike<T>, options?: ScopeOptions): Promise<T>;
+  /**
+   * Runs cleanup that a cancellation from outside does not reach. It is a scope in every other way. It runs also if the
+   * workflow is already cancelled.
+   *
+   * Only calls of its own context are protected, and scopes in it.
+   *
+   * @param body The cleanup. It takes the context.
+   * @param options A deadline, and whether cancelled activities and children are waited for.
    * @returns What `body` returns.
    * @throws What `body` throws.
+   * @throws {TypeError} If `body` has no parameter: then its calls would not be protected.
+   *
+   * @example
+   * ```ts
+   * import type { WorkflowContext } from "@rockpool/workflow";
+   *
+   * const release = (seat: string) => `released ${seat}`;
+   * export async function hold(ctx: WorkflowContext, seat: string) {
+   *   try {
+   *     await ctx.sleep(60_000);
+   *   } finally {
+   *     await ctx.shield((ctx) => ctx.executeActivity(release, seat));
+   *   }
+   * }
+   * ```
    */
-  shield<T>(body: () => T | PromiseLike<T>): Promise<T>;
+  shield<T>(body: (ctx: ScopeContext<Input>) => T | PromiseLike<T>, options?: ScopeOptions): Promise<T>;
+  /**
+   * Begins a branch that runs beside the code that follows. It is cancelled when the scope of this context ends, or the
+   * workflow function. If it fails, the scope (or the workflow) fails with its error, and everything else in it is cancelled.
+   * A branch that its own `ctx.cancel()` ended has not failed.
+   *
+   * @param body The branch. It is called at once, unless the scope is cancelled.
+   * @param options A deadline, and whether cancelled activities and children are waited for.
+   *
+   * @example
+   * ```ts
+   * import type { WorkflowContext } from "@rockpool/workflow";
+   *
+   * const work = () => "done";
+   * export async function withHeartbeat(ctx: WorkflowContext) {
+   *   ctx.spawn(async (ctx) => {
+   *     for (;;) {
+   *       await ctx.sleep(60_000);
+   *       ctx.log.info("still working");
+   *     }
+   *   });
+   *   return await ctx.executeActivity(work); // the branch ends with the function
+   * }
+   * ```
+   */
+  spawn(body: (ctx: ScopeContext<Input>) => unknown, options?: ScopeOptions): void;
+  /**
+   * Calls `handler` with every signal of one name, one call at a time, in order of arrival. It is a spawned branch with a loop
+   * over {@linkcode WorkflowContext.receiveSignal}: what the handler throws fails the scope. When the scope ends, a handler
+   * that waits is cancelled, and has taken its signal.
+   *
+   * @param name The signal's name or definition.
+   * @param handler Gets the payload, and the signal with its sender and its time.
+   */
+  handleSignal<Payload = unknown>(
+    name: string | SignalDefinition<Payload>,
+    handler: (payload: DeepReadonly<Payload>, signal: ReceivedSignal<Payload>) => unknown,
+  ): void;
+  /**
+   * The same for signals of any name: those that nobody else waits for when they arrive, and those that nobody has read.
+   *
+   * @param handler Gets the signal.
+   */
+  handleOtherSignals(handler: (signal: ReceivedSignal) => unknown): void;
   /**
    * Waits for one signal: the oldest that nobody has read, or else the next one. If the time is exceeded, a later signal
    * stays unread for the next reader.
+   *
+   * Of several waits for one name, the newest gets the next signal. The loser of a `Promise.race` is still a wait, and takes a
+   * signal if there is no newer one: race in a {@linkcode WorkflowContext.scope}, or use `timeoutMs`.
    *
    * @param name The signal's name or definition.
    * @param options How long to wait.
@@ -199,6 +313,18 @@ export interface WorkflowContext<Input = never> {
     name: string | SignalDefinition<Payload>,
     options?: WaitOptions,
   ): Promise<DeepReadonly<Payload>>;
+  /** The same, with the sender and the time of the signal. */
+  waitForSignal<Payload = unknown>(
+    name: string | SignalDefinition<Payload>,
+    options: WaitOptions & { readonly withSender: true },
+  ): Promise<ReceivedSignal<Payload>>;
+  /**
+   * Takes the oldest signal of one name that has arrived and that nobody has read. Does not wait.
+   *
+   * @param name The signal's name or definition.
+   * @returns The signal; `undefined` if there is none.
+   */
+  takeSignal<Payload = unknown>(name: string | SignalDefinition<Payload>): ReceivedSignal<Payload> | undefined;
   /**
    * Answers queries of one name from now on, also after the workflow has ended. The handler must answer at once, must not
    * change anything, and cannot call the context. A later handler of the same name replaces it.
@@ -247,14 +373,17 @@ export interface WorkflowContext<Input = never> {
    */
   sideEffect<T>(body: () => T): Promise<DeepReadonly<T>>;
   /**
-   * Adds an action that undoes completed work if the workflow fails or is cancelled. Compensations run one after the other,
-   * the newest first, in a shield. If one fails, the others run all the same, and the workflow fails with a
-   * `CompensationError` that holds all errors.
+   * Adds an action that undoes completed work if the scope of this context (or the workflow) fails or is cancelled.
    *
-   * @param body Undoes the work, by activities.
+   * Everything that is open in the scope is cancelled first. Activities and children that were cancelled in it after the first
+   * compensation was added, have ended and their outcome is recorded before anything is undone. Then the compensations run one
+   * after the other, the newest first, in a shield. If one fails, the others run all the same, and the scope fails with a
+   * `CompensationError` that holds all errors. So add a compensation before the work that it undoes begins.
+   *
+   * @param body Undoes the work, by activities of the context that it gets, or of the one around it.
    * @param options The name in the history.
    */
-  addCompensation(body: () => unknown, options?: CompensationOptions): void;
+  addCompensation(body: (ctx: WorkflowContext) => unknown, options?: CompensationOptions): void;
   /**
    * Calls `body` for every item, at most `limit` at a time. The calls begin in the order of the items.
    *
@@ -295,13 +424,15 @@ export interface WorkflowContext<Input = never> {
   /**
    * Ends this run and starts the workflow again with another input, under the same ID, with a new history. Use it for
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
-   * handles of the workflow wait for the end of the whole chain.
+   * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
+   *
+   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason.
    *
    * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
    * has no input. (A property, because the compiler compares the parameters of a method less strictly.)
    *
    * @param input The input of the next run.
-   * @returns Never: no code after it runs.
+   * @returns Never: no code after it runs. It rejects if the run is cancelled.
    * @throws {TypeError} If the input cannot be stored.
    */
   readonly continueAsNew: (...input: ValueArgs<Input>) => Promise<never>;
@@ -325,6 +456,45 @@ export interface WorkflowContext<Input = never> {
    * ```
    */
   patched(changeId: string): boolean;
+}
+
+/**
+ * The context of a scope, a shield or a spawned branch.
+ *
+ * @category Workflow code
+ */
+export interface ScopeContext<Input = never> extends WorkflowContext<Input> {
+  /** Is aborted when the scope is cancelled. */
+  readonly signal: AbortSignal;
+  /**
+   * Cancels the scope: its open and new waits reject with a `CanceledError`. Does nothing if it is cancelled already.
+   *
+   * @param reason The reason, for the error.
+   */
+  cancel(reason?: string): void;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.scope}, {@linkcode WorkflowContext.shield} and {@linkcode WorkflowContext.spawn}.
+ *
+ * @category Workflow code
+ */
+export interface ScopeOptions {
+  /**
+   * How long the scope may take, in milliseconds, from 0. Then it is cancelled with a `TimeoutError`. A restart does not
+   * extend it.
+   *
+   * @default {no limit}
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Whether the wait for an activity or a child that is cancelled settles with its real outcome, and the scope ends after it.
+   * Otherwise that wait rejects at once, and the outcome is dropped. An activity that has not begun does not run. An activity
+   * that ignores its `signal` and has no `timeoutMs` holds up the scope.
+   *
+   * @default {that of the scope around it, else false}
+   */
+  readonly waitForCanceled?: boolean | undefined;
 }
 
 /**
@@ -428,6 +598,24 @@ export interface WaitOptions {
    * @default {no limit}
    */
   readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * A signal, as its receiver sees it.
+ *
+ * @category Workflow code
+ */
+export interface ReceivedSignal<Payload = unknown> {
+  /** The signal's name. */
+  readonly name: string;
+  /** The payload. */
+  readonly payload: DeepReadonly<Payload>;
+  /** The sender, if the sender gave its ID. Another workflow's ID if that workflow sent the signal. */
+  readonly senderId: string | undefined;
+  /** When it was sent, in milliseconds since the epoch. */
+  readonly sentAt: number;
+  /** Identifies the signal. */
+  readonly signalId: string;
 }
 
 /**

@@ -445,7 +445,7 @@ Deno.test("Executor.cancel() is a no-op the second time", async () => {
     try {
       await ctx.sleep(1e9);
     } finally {
-      await ctx.shield(() => ctx.executeActivity(() => hold.promise));
+      await ctx.shield((ctx) => ctx.executeActivity(() => hold.promise));
     }
   }, { id: "a" });
   await executor.cancel("a", "first");
@@ -511,7 +511,7 @@ Deno.test("WorkflowContext.shield() defers a cancellation to its end", async () 
   const hold = gate<string>();
   const log: string[] = [];
   const handle = await executor.execute(async (ctx) => {
-    await ctx.shield(async () => {
+    await ctx.shield(async (ctx) => {
       log.push(await ctx.executeActivity(() => hold.promise));
       log.push(await ctx.executeActivity(() => "second"));
     });
@@ -528,7 +528,7 @@ Deno.test("WorkflowContext.shield() protects no wait after it has ended", async 
   const { executor, clock } = setUp();
   const handle = await executor.execute(async (ctx) => {
     await Promise.all([
-      ctx.shield(() => ctx.sleep(10)),
+      ctx.shield((ctx) => ctx.sleep(10)),
       ctx.sleep(1000), // begins while the previous branch is in its shield
       ctx.waitForSignal("never"),
       ctx.waitUntil(() => false),
@@ -1002,14 +1002,15 @@ Deno.test("Executor.execute() does not remember an anonymous function for recove
   await other.close();
 });
 
-Deno.test("Executor.execute() completes a workflow that catches its timeout and returns", async () => {
+Deno.test("Executor.execute() fails a workflow that catches its timeout and returns", async () => {
   await using executor = setUp().executor;
   const handle = await executor.execute(async (ctx) => {
     try {
       await ctx.sleep(1e9);
     } catch (error) {
-      return error instanceof TimeoutError ? error.timeoutMs : 0;
+      return error;
     }
   }, { timeoutMs: 50 });
-  assertEquals([await handle.result(), handle.status], [50, "completed"]);
+  const { timeoutMs } = await assertRejects(() => handle.result(), TimeoutError);
+  assertEquals([timeoutMs, handle.status], [50, "failed"]);
 });

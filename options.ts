@@ -425,12 +425,19 @@ export type Wait =
     readonly status: "running" | "retrying" | "queued";
     /** When the next attempt is due, in milliseconds since the epoch, if it is `retrying`. */
     readonly retryAt?: number | undefined;
+    /**
+     * Present if it was cancelled and has not ended: its scope waits for it (`waitForCanceled`), or compensations do. An
+     * activity that ignores its `signal` and has no `timeoutMs` holds them up; `terminate()` ends the run.
+     */
+    readonly canceled?: true | undefined;
   }
   | {
     /** The end of a child workflow. */
     readonly type: "child";
     /** The child's ID. */
     readonly workflowId: string;
+    /** Present if it was cancelled, and the run waits for its end. */
+    readonly canceled?: true | undefined;
   }
   | {
     /** A condition of `ctx.waitUntil`. A wait with a `timeoutMs` also has a `timer`. */

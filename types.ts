@@ -64,6 +64,11 @@ export interface WorkflowStartedEvent {
   readonly input?: unknown;
   /** How long the workflow may take from its start (`startAt` if present), in milliseconds; absent without a limit. */
   readonly timeoutMs?: number;
+  /**
+   * When the time is up. Present if the run continues another run and there is a `timeoutMs`: it covers the whole chain. Without
+   * it, the time is up `timeoutMs` after the start.
+   */
+  readonly deadlineAt?: number;
   /** When the workflow's code begins, if that is later than the event. */
   readonly startAt?: number;
   /** The run's labels, if it has any. */

@@ -81,7 +81,7 @@ export function createOrderWorkflow(
     // The undo step is added before the step itself: an interrupted step may have taken effect.
     const undo: ((order: Order) => Promise<string>)[] = [];
     const undoAll = () =>
-      ctx.shield(async () => {
+      ctx.shield(async (ctx) => {
         for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
           await ctx.executeActivity(step, order, patient);
         }
@@ -103,7 +103,7 @@ export function createOrderWorkflow(
       await ctx.sleep(CURING_MS);
 
       // Shielded: once the carrier is called, it is too late to cancel.
-      const trackingNumber = await ctx.shield(() => ctx.executeActivity(bookCarrier, order, patient));
+      const trackingNumber = await ctx.shield((ctx) => ctx.executeActivity(bookCarrier, order, patient));
       return { outcome: "shipped", paymentId, trackingNumber };
     } catch (error) {
       await undoAll();

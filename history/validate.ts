@@ -16,7 +16,8 @@ import { show } from "../util/show.ts";
  * value.
  */
 const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
-  workflow_started: "at workflowName timeoutMs? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent?",
+  workflow_started:
+    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent?",
   workflow_completed: "at",
   workflow_failed: "at error",
   workflow_canceled: "at error",

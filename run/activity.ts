@@ -164,9 +164,27 @@ export class ActivityCommand extends Command {
         this.#fail(error);
       });
     }
-    if (this.#retryAt !== undefined) this.#retry(this.#retryAt);
+    const { following } = this;
+    // A first attempt that an earlier process may have begun runs again although the activity is cancelled: it may have taken
+    // effect.
+    if (following !== undefined && (!again || this.#retryAt !== undefined)) this.#fail(following.reason);
+    else if (this.#retryAt !== undefined) this.#retry(this.#retryAt);
     else if (again && atMostOnce) this.#interrupt();
     else this.#start();
+  }
+
+  override get whenCanceled(): "followed" {
+    return "followed";
+  }
+
+  override cancelWork(): void {
+    const work = this.#work;
+    if (work === undefined) return;
+    const { reason } = this.following!;
+    if (work.attempt !== undefined) return work.attempt.abort(reason);
+    if (work.done) return; // its outcome is on its way
+    this.#endAttempt();
+    this.#fail(reason);
   }
 
   override stop(reason: unknown): void {
@@ -190,13 +208,22 @@ export class ActivityCommand extends Command {
     return work.attempt === undefined ? undefined : new Promise((resolve) => work.onDrained = resolve);
   }
 
-  override wait(now: number): Wait {
-    const { name } = this;
-    const attempt = this.#failedAttempts + 1;
-    if (this.#work?.attempt !== undefined) return { type: "activity", name, attempt, status: "running" };
+  override get wakesAt(): number {
+    return this.following?.held && !this.performed ? Infinity : -Infinity;
+  }
+
+  override wait(now: number): Wait | undefined {
+    const { name, following } = this;
+    if (following?.held && this.#work?.attempt === undefined) return undefined;
+    const wait = {
+      type: "activity",
+      name,
+      attempt: this.#failedAttempts + 1,
+      ...(following === undefined ? {} : { canceled: true as const }),
+    } as const;
+    if (this.#work?.attempt !== undefined) return { ...wait, status: "running" };
     const retryAt = this.#retryAt ?? now;
-    if (retryAt <= now) return { type: "activity", name, attempt, status: "queued" };
-    return { type: "activity", name, attempt, status: "retrying", retryAt };
+    return retryAt <= now ? { ...wait, status: "queued" } : { ...wait, status: "retrying", retryAt };
   }
 
   /** Starts the next attempt when it is due. */
@@ -241,6 +268,7 @@ export class ActivityCommand extends Command {
         this.#attemptTimedOut(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt.attempt}`);
       });
     }
+    if (this.following !== undefined) attempt.abort(this.following.reason);
     if (timeoutMs !== undefined) {
       work.attemptTimer = timers.set(clock.now() + timeoutMs, () => {
         this.#attemptTimedOut(timeoutMs, `in attempt ${attempt.attempt}`);
@@ -303,7 +331,9 @@ export class ActivityCommand extends Command {
     }
     this.#finish();
     const { seq } = this;
-    this.#record({ type: "activity_completed", at: this.#now, seq, attempt: this.#attempts, result });
+    this.recordEnd(() => {
+      this.#record({ type: "activity_completed", at: this.#now, seq, attempt: this.#attempts, result });
+    });
   }
 
   /** An attempt threw. A late failure is dropped. */
@@ -322,7 +352,7 @@ export class ActivityCommand extends Command {
   /** An attempt failed and has ended: another one follows if the retry policy says so. */
   #failAttempt(error: unknown): void {
     this.#work!.lastError = error;
-    const delayMs = this.#delayMs(error);
+    const delayMs = this.following === undefined ? this.#delayMs(error) : null;
     if (delayMs === null) return this.#fail(error);
     if (this.#failedAttempts >= this.#attempts) return this.#leave(); // another executor stored this failure
     const at = this.#now;
@@ -343,12 +373,9 @@ export class ActivityCommand extends Command {
   #fail(error: unknown): void {
     this.#finish();
     const { seq } = this;
-    this.#record({
-      type: "activity_failed",
-      at: this.#now,
-      seq,
-      attempt: this.#attempts,
-      error: toErrorRecord(error),
+    const record = toErrorRecord(error);
+    this.recordEnd(() => {
+      this.#record({ type: "activity_failed", at: this.#now, seq, attempt: this.#attempts, error: record });
     });
   }
 

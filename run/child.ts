@@ -94,9 +94,18 @@ export class ChildCommand extends Command {
     return this.#run !== undefined;
   }
 
-  override perform(run: ParentRun): void {
+  override perform(run: ParentRun, again: boolean): void {
     this.#run = run;
-    this.#start(run);
+    if (this.following !== undefined && !again) this.#fail(this.following.reason, false); // it was never started
+    else this.#start(run);
+  }
+
+  override get whenCanceled(): "followed" | "kept" {
+    return this.#options.parentClosePolicy === "abandon" ? "kept" : "followed";
+  }
+
+  override cancelWork(): void {
+    if (this.performed) this.close();
   }
 
   override stop(): void {
@@ -112,7 +121,7 @@ export class ChildCommand extends Command {
   }
 
   override wait(): Wait {
-    return { type: "child", workflowId: this.childId };
+    return { type: "child", workflowId: this.childId, ...(this.following === undefined ? {} : { canceled: true }) };
   }
 
   /** Ends the child by its policy: now, or as soon as it is stored. */
@@ -132,7 +141,7 @@ export class ChildCommand extends Command {
     try {
       const child = await run.environment.children.start(run, this.event as ChildStartedEvent, this.#workflow);
       this.#becomeReady();
-      if (this.#closed) this.close();
+      if (this.#closed || this.following !== undefined) this.close();
       if (child.status !== "running" || !run.environment.children.isLive(child.id)) return await this.#recordEnd(child);
       this.#live = child;
       run.reportIdle();
@@ -152,7 +161,7 @@ export class ChildCommand extends Command {
     const { seq, name } = this;
     try {
       const result = toStored(await child.result(), "result of child workflow", name);
-      this.#record({ type: "child_completed", at: this.#now, seq, result });
+      this.recordEnd(() => this.#record({ type: "child_completed", at: this.#now, seq, result }));
     } catch (error) {
       this.#fail(error, child.status === "running");
     }
@@ -163,7 +172,8 @@ export class ChildCommand extends Command {
       if (!this.#stopped) this.#run!.suspend(error); // recover() resumes both
       return;
     }
-    this.#record({ type: "child_failed", at: this.#now, seq: this.seq, error: toErrorRecord(error) });
+    const record = toErrorRecord(error);
+    this.recordEnd(() => this.#record({ type: "child_failed", at: this.#now, seq: this.seq, error: record }));
     this.#becomeReady();
   }
 

@@ -36,6 +36,7 @@ import type {
 import { Deferred } from "../util/deferred.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
+import type { Open, Scope } from "./scope.ts";
 import type { Timer, Timers } from "./timers.ts";
 import type { Turns } from "./turns.ts";
 import type { Wait } from "../options.ts";
@@ -60,10 +61,21 @@ export interface Performer extends RunInfo {
   record(event: WorkflowEvent): void;
 }
 
+/** A command that was cancelled and whose outcome is still of interest. */
+export interface Following {
+  readonly reason: Error;
+  /** Whether its outcome is not recorded before somebody waits for it. */
+  held: boolean;
+  /** Records the outcome that was held. */
+  record: (() => void) | undefined;
+  /** Whether this executor took it over while its outcome was held. */
+  takenOver: boolean;
+}
+
 const settled = /* @__PURE__ */ new CanceledError("The outcome is in the history already");
 
 /** A command whose outcome workflow code has not seen. */
-export abstract class Command extends Deferred {
+export abstract class Command extends Deferred implements Open {
   /** The type of the event that asks for it. */
   abstract readonly type: CommandEvent["type"];
   /** The name in the history, for the kinds that have one. */
@@ -71,8 +83,10 @@ export abstract class Command extends Deferred {
   readonly caller: Caller;
   /** The position in the run, counted from 0; -1 before it is issued. */
   seq = -1;
-  /** Whether a shield protects it from a cancellation. */
-  shielded = false;
+  /** The scope that it was issued in, or that waits for its outcome. */
+  scope!: Scope;
+  /** Set when it was cancelled and its outcome is still of interest. */
+  following: Following | undefined = undefined;
   /** The event that asks for it; `undefined` until it is stored. */
   event: CommandEvent | undefined;
   /** Whether the outcome is in the history, although workflow code has not seen it. */
@@ -126,6 +140,36 @@ export abstract class Command extends Deferred {
    * @param _again Whether an earlier process may have started the work.
    */
   perform(_run: Performer, _again: boolean): void {}
+
+  /** Its scope was cancelled. */
+  cancel(reason: Error): void {
+    this.scope.owner.cancelCommand(this, reason);
+  }
+
+  /**
+   * What becomes of it when its scope is cancelled: it is `withdrawn`; or `followed`, if a scope waits for its outcome; or it
+   * is `kept`, and only the wait of the code ends.
+   */
+  get whenCanceled(): "withdrawn" | "followed" | "kept" {
+    return "withdrawn";
+  }
+
+  /** It was cancelled and is followed: ends the work, and records how it ended. */
+  cancelWork(): void {}
+
+  /** Records how it ended, or keeps that until somebody waits for it. */
+  protected recordEnd(record: () => void): void {
+    if (this.following?.held) this.following.record = record;
+    else record();
+  }
+
+  /** Somebody waits for the outcome from now on. */
+  release(): void {
+    const following = this.following!;
+    following.held = false;
+    following.record?.();
+    following.record = undefined;
+  }
 
   /** Ends the work: nobody waits for the outcome here. */
   stop(_reason: unknown): void {}

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { CanceledError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import {
   type ActivityContext,
@@ -19,11 +20,14 @@ import {
   validateActivity,
 } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import type { DeepReadonly, Labels } from "../types.ts";
+import type { DeepReadonly, Labels, ParentRun } from "../types.ts";
 import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  ReceivedSignal,
+  ScopeContext,
+  ScopeOptions,
   UpdateHandlerOptions,
   WaitOptions,
   Workflow,
@@ -40,15 +44,18 @@ import {
   checkOptions,
   checkText,
   definedName,
+  invalid,
 } from "../util/check.ts";
 import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
-import { toStored } from "../history/value.ts";
+import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import type { Replay } from "./replay.ts";
+import type { Scope } from "./scope.ts";
+import type { ReadSignal, Signals } from "./signals.ts";
 
 const childOptions: Readonly<Record<keyof ChildOptions, true>> = { id: true, timeoutMs: true, parentClosePolicy: true };
 
@@ -90,20 +97,42 @@ export class ReplayContext implements WorkflowContext {
   readonly runId: string;
   readonly #replay: Replay;
   readonly #settings: ContextSettings;
-  #random: (() => number) | undefined;
+  readonly #own: Scope;
   #log: WorkflowLogger | undefined;
   readonly #run: RunInfo;
 
-  constructor(run: RunInfo, replay: Replay, settings: ContextSettings) {
+  constructor(run: RunInfo, replay: Replay, settings: ContextSettings, scope: Scope = replay.root) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.#run = run;
     this.#replay = replay;
     this.#settings = settings;
+    this.#own = scope;
+  }
+
+  /** The scope that calls belong to. */
+  get #scope(): Scope {
+    return this.#own.current;
   }
 
   get labels(): Labels {
     return this.#replay.started?.labels ?? noLabels;
+  }
+
+  get parent(): ParentRun | undefined {
+    return this.#replay.started?.parent;
+  }
+
+  get startedAt(): number {
+    return this.#replay.startedAt;
+  }
+
+  get historyLength(): number {
+    return this.#replay.applied;
+  }
+
+  get isReplaying(): boolean {
+    return this.#replay.replaying;
   }
 
   get workflowVersion(): string | undefined {
@@ -111,7 +140,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   get signal(): AbortSignal {
-    return this.#replay.signal;
+    return this.#own.signal;
   }
 
   get log(): WorkflowLogger {
@@ -138,21 +167,37 @@ export class ReplayContext implements WorkflowContext {
       const name = validateActivity(activity, options, "execute activity");
       const stored = toStored(input, "input of activity", name, this.#replay.started?.maxPayloadBytes);
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
-      return this.#replay.issue(command) as Promise<DeepReadonly<Awaited<Returned>>>;
+      return this.#replay.issue(this.#scope, command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
       return this.#replay.refuse(error);
     }
   }
 
-  receiveSignal<Payload = unknown>(signal: string | SignalDefinition<Payload>): AsyncIterable<DeepReadonly<Payload>> {
+  receiveSignal(
+    signal: string | SignalDefinition<never>,
+    options: { withSender?: boolean } = {},
+  ): AsyncIterable<never> {
     const name = definedName("signal", signal, "receive signal", undefined, "name");
+    checkOptions(options, { withSender: true }, "receive signal", name);
+    const read = readerOf(options.withSender);
+    return this.#iterate((signals, scope) => signals.subscribe(name, scope, read));
+  }
+
+  #iterate(subscribe: (signals: Signals, scope: Scope) => AsyncIterator<unknown>): AsyncIterable<never> {
     const replay = this.#replay;
     return {
       [Symbol.asyncIterator]: () => {
         replay.assertContextFree();
-        return replay.signals.subscribe(name) as AsyncIterator<DeepReadonly<Payload>>;
+        return subscribe(replay.signals, this.#scope) as AsyncIterator<never>;
       },
     };
+  }
+
+  takeSignal<Payload>(signal: string | SignalDefinition<Payload>): ReceivedSignal<Payload> | undefined {
+    const name = definedName("signal", signal, "take signal", undefined, "name");
+    this.#replay.assertContextFree();
+    const event = this.#scope.canceled === undefined ? this.#replay.signals.take(name) : undefined;
+    return event && signalOf(event) as ReceivedSignal<Payload>;
   }
 
   handleQuery<Result, Args extends readonly unknown[]>(
@@ -181,27 +226,29 @@ export class ReplayContext implements WorkflowContext {
   sleep(ms: number): Promise<void> {
     try {
       checkNumber("ms", ms, 0, "sleep");
-      return this.#replay.issue(new TimerCommand(this.sleep, ms)) as Promise<void>;
+      return this.#replay.issue(this.#scope, new TimerCommand(this.sleep, ms)) as Promise<void>;
     } catch (error) {
       return this.#replay.refuse(error);
     }
   }
 
-  waitForSignal<Payload = unknown>(
-    signal: string | SignalDefinition<Payload>,
-    options: WaitOptions = {},
-  ): Promise<DeepReadonly<Payload>> {
+  waitForSignal(
+    signal: string | SignalDefinition<never>,
+    options: WaitOptions & { withSender?: boolean } = {},
+  ): Promise<never> {
     try {
       const name = definedName("signal", signal, "wait for signal", undefined, "name");
+      checkOptions(options, { timeoutMs: true, withSender: true }, "wait for signal", name);
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-      const { signals } = this.#replay;
-      if (timeout === undefined || signals.has(name)) {
-        return this.#replay.nextSignal(name) as Promise<DeepReadonly<Payload>>;
+      const read = readerOf(options.withSender);
+      const replay = this.#replay;
+      const scope = this.#scope;
+      if (timeout === undefined || replay.signals.has(name)) {
+        return replay.nextSignal(scope, name, read) as Promise<never>;
       }
-      return quiet(this.#replay.within(timeout, `Signal ${show(name)} did not come`, () => {
-        const subscription = signals.subscribe(name);
-        const promise = subscription.next().then(({ value }) => value as DeepReadonly<Payload>);
-        return { promise, withdraw: () => void subscription.return!() };
+      return quiet(replay.within(scope, timeout, `Signal ${show(name)} did not come`, () => {
+        const once = replay.signals.once(name, scope, read);
+        return { promise: once.promise as Promise<never>, withdraw: () => once.withdraw() };
       }));
     } catch (error) {
       return this.#replay.refuse(error);
@@ -211,9 +258,12 @@ export class ReplayContext implements WorkflowContext {
   waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
     try {
       checkFunction("condition", condition, "wait until");
+      checkOptions(options, { timeoutMs: true }, "wait until");
       const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
       const replay = this.#replay;
-      return quiet(replay.within(timeout, "The condition was not true", () => replay.condition(condition)));
+      const scope = this.#scope;
+      const begin = () => replay.condition(scope, condition);
+      return quiet(replay.within(scope, timeout, "The condition was not true", begin));
     } catch (error) {
       return this.#replay.refuse(error);
     }
@@ -224,19 +274,23 @@ export class ReplayContext implements WorkflowContext {
       checkFunction("body", body, "run side effect");
       const { handlers } = this.#replay;
       const readOnly = () => handlers.readOnly("sideEffect", body);
-      return this.#replay.issue(new SideEffectCommand(this.sideEffect, readOnly)) as Promise<DeepReadonly<T>>;
+      return this.#replay.issue(this.#scope, new SideEffectCommand(this.sideEffect, readOnly)) as Promise<
+        DeepReadonly<T>
+      >;
     } catch (error) {
       return this.#replay.refuse(error);
     }
   }
 
-  addCompensation(body: () => unknown, options: CompensationOptions = {}): void {
+  addCompensation(body: (ctx: WorkflowContext) => unknown, options: CompensationOptions = {}): void {
     const action = "add compensation";
     checkFunction("body", body, action);
     checkOptions(options, { name: true }, action);
     const { name = body.name || "anonymous" } = options;
     checkText("name", name, action);
-    this.#replay.addCompensation(name, body);
+    this.#replay.addCompensation(this.#scope, this.addCompensation, name, async (shield) => {
+      await body(this.#within(shield));
+    });
   }
 
   mapConcurrent<Item, Result>(
@@ -307,7 +361,7 @@ export class ReplayContext implements WorkflowContext {
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
-    const result = this.#replay.issue(child);
+    const result = this.#replay.issue(this.#scope, child);
     const { commands } = this.#replay;
     const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
     const deliver = (verb: string, message: () => Omit<ChildRequest, "workflowId">): Promise<void> => {
@@ -322,7 +376,7 @@ export class ReplayContext implements WorkflowContext {
         const body = (request: ChildRequest, attempt: ActivityContext) =>
           this.#settings.deliverToChild(request, attempt, isStarting);
         const command = new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true);
-        return this.#replay.issue(command) as Promise<void>;
+        return this.#replay.issue(this.#scope, command) as Promise<void>;
       } catch (error) {
         return this.#replay.refuse(error);
       }
@@ -345,7 +399,10 @@ export class ReplayContext implements WorkflowContext {
 
   continueAsNew(input?: unknown): Promise<never> {
     try {
-      return this.#replay.continueAsNew(toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes));
+      return this.#replay.continueAsNew(
+        this.#scope,
+        toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes),
+      );
     } catch (error) {
       return this.#replay.refuse(error);
     }
@@ -362,8 +419,8 @@ export class ReplayContext implements WorkflowContext {
 
   random(): number {
     this.#replay.assertContextFree(); // a number drawn here would shift the later ones on replay
-    this.#random ??= seededRandom(hash(this.runId));
-    return this.#random();
+    this.#replay.random ??= seededRandom(hash(this.runId));
+    return this.#replay.random();
   }
 
   uuid(): string {
@@ -373,19 +430,121 @@ export class ReplayContext implements WorkflowContext {
     });
   }
 
-  shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+  scope<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
+    return this.#runScope("run scope", this.scope, false, body, options);
+  }
+
+  shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
+    if (typeof body === "function" && body.length === 0) {
+      const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
+      const message = `Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`;
+      return this.#replay.refuse(new TypeError(message));
+    }
+    return this.#runScope("shield", this.shield, true, body, options);
+  }
+
+  spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = {}): void {
+    checkScope("spawn", body, options);
+    const scope = this.#scope;
+    let branch: ScopedContext | undefined;
+    this.#begin(scope, this.spawn, false, options, (inner) => body(branch = this.#within(inner))).catch((error) => {
+      if (error === undefined || error !== branch?.reason) scope.fail(error);
+    });
+  }
+
+  handleSignal<Payload>(
+    signal: string | SignalDefinition<Payload>,
+    handler: (payload: DeepReadonly<Payload>, signal: ReceivedSignal<Payload>) => unknown,
+  ): void {
+    const name = definedName("signal", signal, "handle signal");
+    checkFunction("handler", handler, "handle signal", name);
+    this.spawn(async (ctx) => {
+      for await (const signal of ctx.receiveSignal<Payload>(name, { withSender: true })) {
+        await handler(signal.payload, signal);
+      }
+    });
+  }
+
+  handleOtherSignals(handler: (signal: ReceivedSignal) => unknown): void {
+    checkFunction("handler", handler, "handle other signals");
+    this.spawn(async (ctx) => {
+      const others = (ctx as ScopedContext).#iterate((signals, scope) => signals.subscribeToOthers(scope, signalOf));
+      for await (const signal of others) await handler(signal);
+    });
+  }
+
+  #runScope<T>(
+    action: string,
+    caller: Caller,
+    isShield: boolean,
+    body: (ctx: ScopeContext) => T | PromiseLike<T>,
+    options: ScopeOptions,
+  ): Promise<T> {
     try {
-      checkFunction("body", body, "shield");
-      return quiet(this.#replay.shield(body));
+      checkScope(action, body, options);
+      return quiet(this.#begin(this.#scope, caller, isShield, options, (scope) => body(this.#within(scope))));
     } catch (error) {
       return this.#replay.refuse(error);
     }
+  }
+
+  #begin<T>(
+    parent: Scope,
+    caller: Caller,
+    isShield: boolean,
+    { timeoutMs, waitForCanceled }: ScopeOptions,
+    body: (scope: Scope) => T | PromiseLike<T>,
+  ): Promise<T> {
+    const deadline = timeoutMs === undefined ? undefined : { caller, timeoutMs };
+    return this.#replay.scope(parent, { isShield, waitForCanceled }, deadline, body);
+  }
+
+  /** The context of a nested scope. */
+  #within(scope: Scope): ScopedContext {
+    return new ScopedContext(this.#run, this.#replay, this.#settings, scope);
+  }
+}
+
+/** The context of a scope that its own code can cancel. */
+class ScopedContext extends ReplayContext implements ScopeContext {
+  readonly #canceled: Scope;
+  readonly #name: string;
+  /** The reason with which its code cancelled it. */
+  reason: Error | undefined;
+
+  constructor(run: RunInfo, replay: Replay, settings: ContextSettings, scope: Scope) {
+    super(run, replay, settings, scope);
+    this.#canceled = scope;
+    this.#name = replay.name;
+  }
+
+  cancel(reason?: string): void {
+    checkOptionalString("reason", reason, "cancel scope");
+    const message = `Canceled a scope of ${this.#name}${reason ? `: ${reason}` : ""}`;
+    if (this.#canceled.canceled !== undefined) return;
+    this.#canceled.cancel(this.reason = new CanceledError(message, reason));
+  }
+}
+
+const payloadOf: ReadSignal = ({ payload }) => handOut(payload);
+const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId }) =>
+  Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId });
+const readerOf = (withSender: boolean | undefined) => withSender ? signalOf : payloadOf;
+
+const scopeOptions: Readonly<Record<keyof ScopeOptions, true>> = { timeoutMs: true, waitForCanceled: true };
+
+function checkScope(action: string, body: unknown, options: ScopeOptions): void {
+  checkFunction("body", body, action);
+  checkOptions(options, scopeOptions, action);
+  const { timeoutMs, waitForCanceled } = options;
+  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, 0, action);
+  if (waitForCanceled !== undefined && typeof waitForCanceled !== "boolean") {
+    throw invalid("waitForCanceled", waitForCanceled, "a boolean", action);
   }
 }
 
 /** The timer of a wait with a deadline; `undefined` for a wait without one. */
 function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Caller): TimerCommand | undefined {
-  checkOptions(options, { timeoutMs: true }, action, subject);
   const { timeoutMs } = options;
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);

@@ -33,6 +33,7 @@ export async function replayReadOnly(
   const replay = new Replay(workflowId, {
     issued: ignore,
     withdrawn: ignore,
+    awaited: ignore,
     answered: ignore,
     patched: ignore,
     codeEnded: ignore,

@@ -25,22 +25,22 @@
  * @module
  */
 
-import { CanceledError, CompensationError, type NonDeterminismError, TimeoutError } from "../errors.ts";
+import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors.ts";
 import type { CancelRequestedEvent, CommandEvent, WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
 import type { Workflow, WorkflowContext } from "../context.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, isA } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
-import { LazyAbort } from "../util/lazy_abort.ts";
+import { type Few, members, withMember } from "../util/few.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
-import { toErrorRecord } from "../history/error_record.ts";
 import { toStored } from "../history/value.ts";
-import { type Command, CompensationCommand, type TimerCommand } from "./command.ts";
+import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { foreignWait, missingCommand, otherCommand } from "./divergence.ts";
 import type { Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
-import { Signals } from "./signals.ts";
+import { type Compensation, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
+import { type ReadSignal, Signals } from "./signals.ts";
 import type { Wait } from "../options.ts";
 
 /** How the workflow function ended: it returned or threw, or the workflow continues as new. */
@@ -50,8 +50,10 @@ export type Ending = Outcome | { readonly continueWith: unknown };
 export interface ReplayOwner {
   /** Workflow code issued a command that the history does not hold. */
   issued(command: Command): void;
-  /** A cancellation ended the wait for a command. */
+  /** A cancellation ended the wait for a command, and its outcome is of no interest. */
   withdrawn(command: Command): void;
+  /** A scope waits for the outcome of a command that was cancelled before. */
+  awaited(command: Command): void;
   /** The handler of an update ended, and the history does not hold its answer. */
   answered(updateId: string, outcome: Outcome): void;
   /** The run takes the new path of a change in the code. */
@@ -63,14 +65,20 @@ export interface ReplayOwner {
 }
 
 /** A wait until a condition is true. */
-class Condition extends Deferred<void> {
-  readonly shielded: boolean;
+class Condition extends Deferred<void> implements Open {
   readonly #check: () => boolean;
+  readonly #drop: (condition: Condition) => void;
 
-  constructor(check: () => boolean, shielded: boolean) {
+  /** @param drop Ends the wait. */
+  constructor(check: () => boolean, drop: (condition: Condition) => void) {
     super();
     this.#check = check;
-    this.shielded = shielded;
+    this.#drop = drop;
+  }
+
+  cancel(reason: Error): void {
+    this.#drop(this);
+    this.reject(reason);
   }
 
   /** Checks again, and returns whether the wait has ended. */
@@ -87,6 +95,12 @@ class Condition extends Deferred<void> {
   }
 }
 
+/** The error of a run whose time is up: it fails with it, whatever its code returns or throws. */
+function timeUp(reason: TimeoutError, error: unknown): TimeoutError {
+  if (error === undefined || error === reason || isA(error, CanceledError)) return reason;
+  return new TimeoutError(reason.message, reason.timeoutMs, { cause: error });
+}
+
 const none: readonly never[] = [];
 /** How often code may be refused in one turn: 100,000 rounds, or a million refusals in fewer rounds. */
 const MAX_REFUSALS = 1_000_000;
@@ -94,7 +108,16 @@ const ROUND = 10;
 /** A new promise at each call: a shared promise would keep all its waiters in memory. */
 const never = () => new Promise<never>(() => {});
 
-export class Replay {
+/** The deadline of a scope. */
+class Deadline extends TimerCommand {
+  override seen(event: WorkflowEvent): void {
+    super.seen(event);
+    const { name } = this.scope.owner;
+    this.scope.cancel(new TimeoutError(`A scope of ${name} did not end within ${this.delayMs} ms`, this.delayMs));
+  }
+}
+
+export class Replay implements ScopeOwner {
   /** The first event. */
   started: WorkflowStartedEvent | undefined;
   /** Whether the code is being replayed. */
@@ -104,9 +127,15 @@ export class Replay {
   /** The commands whose outcome workflow code has not seen, by position. */
   readonly commands: LazyMap<number, Command> = new LazyMap();
   readonly signals: Signals = new Signals(this);
+  /** The scope of the workflow function. */
+  readonly root: Scope = new Scope(this);
+  /** Gives the random numbers of the run. */
+  random: (() => number) | undefined;
   readonly #owner: ReplayOwner;
   readonly #workflowId: string;
   #now = 0;
+  /** How many events were applied. */
+  applied = 0;
   /** The position of the next command. */
   #next = 0;
   /** Commands that the history holds and the code has not issued yet, by position. */
@@ -114,21 +143,20 @@ export class Replay {
   #handlers: Handlers | undefined;
   /** Waits until conditions are true, in order. */
   #conditions: readonly Condition[] = none;
-  /** What to undo if the workflow fails, oldest first. */
-  #compensations: { readonly name: string; readonly body: () => unknown }[] | undefined;
+  /** Scopes that wait until nothing is open in them. */
+  #closing: Few<Scope>;
+  #scopeEnded: Error | undefined;
   /** Changes of the code: whether the run takes the new path; `recorded` if it does and the history holds that. */
   #patches: Map<string, "recorded" | boolean> | undefined;
   /** A cancellation that came before the workflow function was called: the function will not be called. */
   #canceledBeforeStart: CancelRequestedEvent | undefined;
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
-  readonly #abort = new LazyAbort();
   /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
   #refusals = 0;
   #inRound = false;
   /** Whether the run ends because its code was refused too often. */
   #gaveUp = false;
-  #openShields = 0;
   /** Whether the history holds how the run ended. */
   #over = false;
   /** Whether the workflow function has ended. */
@@ -169,9 +197,9 @@ export class Replay {
     this.#now = Math.max(at, this.started?.startAt ?? at);
   }
 
-  /** Aborted when a cancellation is applied. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** When the run started. */
+  get startedAt(): number {
+    return this.started!.startAt ?? this.started!.at;
   }
 
   /** The position of the next command. */
@@ -179,15 +207,11 @@ export class Replay {
     return this.#next;
   }
 
-  /** Whether waits that begin now are protected from a cancellation. */
-  get shielded(): boolean {
-    return this.#openShields > 0;
-  }
-
-  /** The answer to a wait that begins now, if a cancellation reaches it: a promise that rejects, or never settles. */
-  refusal(): Promise<never> | undefined {
-    if (this.canceled === undefined || this.shielded) return undefined;
-    return this.#gaveUp ? never() : this.refuse(this.canceled);
+  /** The answer to a wait of a scope that begins now, if it is refused: a promise that rejects, or never settles. */
+  refusal(scope: Scope): Promise<never> | undefined {
+    if (this.stopped) return never();
+    if (scope.canceled !== undefined) return this.#gaveUp ? never() : this.refuse(scope.canceled);
+    return scope.bodyEnded ? never() : undefined; // the workflow function has ended
   }
 
   /** The answer to a call that is refused: a promise that rejects, or never settles if the code was refused too often. */
@@ -205,7 +229,7 @@ export class Replay {
       if (this.#gaveUp) this.#end({ ok: false, error: reason }); // a compensation loops too
       else {
         this.#gaveUp = true;
-        this.#fail(reason);
+        this.#whenClosed(this.root.giveUp(reason));
       }
     }
     return never();
@@ -283,6 +307,7 @@ export class Replay {
    */
   apply(event: WorkflowEvent): boolean {
     this.inTurn = true;
+    this.applied++;
     this.#refusals = 0;
     return this.inTurn = this.#apply(event);
   }
@@ -322,41 +347,26 @@ export class Replay {
       return false;
     }
     this.#time = event.at;
-    this.commands.delete(event.seq);
-    command?.seen(event);
+    if (command !== undefined) {
+      this.commands.delete(event.seq);
+      command.scope.delete(command);
+      command.seen(event);
+    }
     return true;
   }
 
   #cancel({ timeoutMs, reason }: CancelRequestedEvent): void {
-    if (this.canceled !== undefined || this.#ended) return; // after the end there is nobody to cancel
-    const error = timeoutMs === undefined
-      ? new CanceledError(`Canceled ${this.#name}${reason ? `: ${reason}` : ""}`, reason)
-      : new TimeoutError(`Timed out ${this.#name} after ${timeoutMs} ms`, timeoutMs);
-    this.canceled = error;
-    this.#rejectWaits(error, !this.shielded); // without an open shield also those that began in one
-    this.#abort.abort(error);
-  }
-
-  #rejectWaits(reason: Error, shieldedToo: boolean): void {
-    for (const command of this.commands.values()) {
-      if (command.shielded && !shieldedToo) continue;
-      this.commands.delete(command.seq);
-      command.stop(reason);
-      command.reject(reason);
-      this.#owner.withdrawn(command);
-    }
-    for (const condition of this.#conditions) {
-      if (condition.shielded && !shieldedToo) continue;
-      this.#dropCondition(condition);
-      condition.reject(reason);
-    }
-    this.signals.cancel(reason, shieldedToo);
+    if (this.canceled !== undefined || this.root.bodyEnded) return; // after the end there is nobody to cancel
+    this.canceled = timeoutMs === undefined
+      ? new CanceledError(`Canceled ${this.name}${reason ? `: ${reason}` : ""}`, reason)
+      : new TimeoutError(`Timed out ${this.name} after ${timeoutMs} ms`, timeoutMs);
+    this.root.cancel(this.canceled);
   }
 
   /**
-   * Checks the conditions after workflow code has seen an event.
+   * Checks the conditions, and the scopes that are closing, after workflow code has seen an event.
    *
-   * @returns Whether workflow code will run because of one: the turn continues.
+   * @returns Whether workflow code runs because of one: the turn continues.
    */
   settleConditions(): boolean {
     let settled = false;
@@ -364,6 +374,12 @@ export class Replay {
       if (this.stopped || !condition.settle()) continue;
       this.#dropCondition(condition);
       settled = true;
+    }
+    const closing = members(this.#closing);
+    this.#closing = undefined;
+    for (const scope of closing) {
+      if (this.stopped) break;
+      settled = scope.settleQuiet() || settled;
     }
     return settled;
   }
@@ -391,31 +407,46 @@ export class Replay {
       this.apply(this.#canceledBeforeStart);
       return this.#end({ ok: false, error: this.canceled });
     }
-    const fail = (error: unknown) => {
-      if (!this.#gaveUp) this.#fail(error);
-    };
-    const succeed = (result: unknown) => {
-      if (this.#gaveUp) return;
-      let value: unknown;
-      try {
-        // At once: branches that still run can change it.
-        value = toStored(result, "result of the workflow", undefined, this.started?.maxPayloadBytes);
-      } catch (error) {
-        return fail(error);
-      }
-      this.#end({ ok: true, value });
-    };
     try {
-      Promise.resolve(workflow(ctx, input as never)).then(succeed, fail);
+      Promise.resolve(workflow(ctx, input as never)).then(
+        (result) => this.#codeEnded(() => result),
+        (error) => this.#codeFailed(error),
+      );
     } catch (error) {
-      fail(error);
+      this.#codeFailed(error);
     }
   }
 
-  /** Ends the run with an error, once the compensations have run. */
-  #fail(error: unknown): void {
-    if (this.#compensations === undefined) this.#end({ ok: false, error });
-    else this.#compensate(error);
+  #codeFailed(error: unknown): void {
+    this.#codeEnded(() => {
+      throw error;
+    });
+  }
+
+  /** The workflow function has ended. */
+  #codeEnded(outcome: () => unknown): void {
+    if (this.#gaveUp) return;
+    let value: unknown;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      // At once: branches that still run can change it.
+      value = toStored(outcome(), "result of the workflow", undefined, this.started?.maxPayloadBytes);
+    } catch (error) {
+      failure = { error };
+    }
+    const { canceled } = this;
+    if (canceled instanceof TimeoutError) failure = { error: timeUp(canceled, failure?.error) };
+    this.#whenClosed(this.root.end(failure), value);
+  }
+
+  /** Ends the run, once its scope is closed. */
+  #whenClosed(closing: Promise<void> | undefined, value?: unknown): void {
+    const end = () => {
+      const { failure } = this.root;
+      this.#end(failure === undefined ? { ok: true, value } : { ok: false, error: failure.error });
+    };
+    if (closing === undefined) end();
+    else closing.then(end);
   }
 
   #end(ending: Ending): void {
@@ -424,10 +455,12 @@ export class Replay {
     this.#owner.codeEnded(ending);
   }
 
-  /** Ends the run; the next run continues the workflow. The returned promise never settles. */
-  continueAsNew(input: unknown): Promise<never> {
+  /** Ends the run; the next run continues the workflow. The returned promise never settles, unless the run is cancelled. */
+  continueAsNew(scope: Scope, input: unknown): Promise<never> {
     this.assertContextFree();
     if (this.#gaveUp) return never();
+    if (this.canceled !== undefined && !this.#silent) return this.refuse(this.canceled);
+    if (scope.bodyEnded) return this.refusal(scope)!;
     if (!this.#silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
     return never();
@@ -436,19 +469,16 @@ export class Replay {
   // Waits of workflow code
 
   /** Issues a command, and returns its outcome. */
-  issue(command: Command): Promise<unknown> {
+  issue(scope: Scope, command: Command): Promise<unknown> {
     this.assertContextFree();
-    if (this.stopped) return never();
-    const refusal = this.refusal();
-    if (refusal !== undefined) return refusal;
-    return this.#issue(command) ? command.promise : never();
+    return this.refusal(scope) ?? (this.#issue(scope, command) ? command.promise : never());
   }
 
   /** Gives a command its position, unless the history has another one there. */
-  #issue(command: Command): boolean {
+  #issue(scope: Scope, command: Command): boolean {
     const seq = this.#next++;
     command.seq = seq;
-    command.shielded = this.shielded;
+    command.scope = scope;
     const event = this.#expected?.get(seq);
     if (event !== undefined) {
       this.#expected!.delete(seq);
@@ -459,6 +489,7 @@ export class Replay {
     }
     if (!this.inTurn && !this.#ended) return this.#diverge(foreignWait(this.#workflowId, seq, command));
     this.commands.set(seq, command);
+    if (scope !== this.root) scope.add(command);
     if (event === undefined && !this.#ended) this.#owner.issued(command);
     return true;
   }
@@ -472,18 +503,18 @@ export class Replay {
    * needed.
    */
   async within<T>(
+    scope: Scope,
     timer: TimerCommand | undefined,
     what: string,
     begin: () => { promise: Promise<T>; withdraw: () => void; over?: boolean },
   ): Promise<T> {
     this.assertContextFree();
-    if (this.stopped) return never();
-    const refusal = this.refusal();
+    const refusal = this.refusal(scope);
     if (refusal !== undefined) return refusal;
     const { promise, withdraw, over } = begin();
     if (over) return promise.catch((error) => this.refuse(error));
     if (timer === undefined) return promise.finally(withdraw);
-    if (!this.#issue(timer)) return never();
+    if (!this.#issue(scope, timer)) return never();
     const timedOut = timer.promise.then(() => {
       throw new TimeoutError(`${what} within ${timer.delayMs} ms`, timer.delayMs);
     });
@@ -492,70 +523,124 @@ export class Replay {
       return await Promise.race([promise, timedOut]);
     } finally {
       withdraw();
-      this.commands.delete(timer.seq);
-      timer.stop();
+      this.#drop(timer);
     }
   }
 
-  /** Waits for the payload of the next signal. */
-  nextSignal(name: string): Promise<unknown> {
+  /** Nobody waits for a command any more. */
+  #drop(command: Command, reason?: Error): void {
+    this.commands.delete(command.seq);
+    command.scope.delete(command);
+    command.stop(reason);
+  }
+
+  /** Waits for the next signal. */
+  nextSignal(scope: Scope, name: string, read: ReadSignal): Promise<unknown> {
     this.assertContextFree();
-    if (this.stopped) return never();
-    return this.refusal() ?? this.signals.once(name);
+    const refusal = this.refusal(scope);
+    if (refusal !== undefined) return refusal;
+    const event = this.signals.take(name);
+    return event === undefined ? this.signals.once(name, scope, read).promise : Promise.resolve(read(event));
   }
 
   /** Waits until `check` returns true. */
-  condition(check: () => boolean): { promise: Promise<void>; withdraw: () => void; over: boolean } {
-    const condition = new Condition(check, this.shielded);
+  condition(
+    scope: Scope,
+    check: () => boolean,
+  ): { promise: Promise<void>; withdraw: () => void; over: boolean } {
+    const withdraw = () => {
+      this.#dropCondition(condition);
+      scope.delete(condition);
+    };
+    const condition = new Condition(check, withdraw);
     const over = condition.settle();
-    if (!over) this.#conditions = [...this.#conditions, condition];
-    return { promise: condition.promise, withdraw: () => this.#dropCondition(condition), over };
+    if (!over) {
+      this.#conditions = [...this.#conditions, condition];
+      scope.add(condition);
+    }
+    return { promise: condition.promise, withdraw, over };
   }
 
   #dropCondition(condition: Condition): void {
     this.#conditions = this.#conditions.filter((one) => one !== condition);
   }
 
-  /** Runs `body`. A cancellation does not reach the waits that begin meanwhile. */
-  async shield<T>(body: () => T | PromiseLike<T>): Promise<T> {
+  // Scopes
+
+  /**
+   * Runs `body` in a new scope.
+   *
+   * @param deadline Limits how long the scope may take.
+   */
+  scope<T>(
+    parent: Scope,
+    kind: ScopeKind,
+    deadline: { readonly caller: Caller; readonly timeoutMs: number } | undefined,
+    body: (scope: Scope) => T | PromiseLike<T>,
+  ): Promise<T> {
     this.assertContextFree();
-    this.#openShields++;
-    try {
-      return await body();
-    } finally {
-      this.#openShields--;
-      if (!this.shielded && this.canceled !== undefined && !this.stopped) this.#rejectWaits(this.canceled, true);
+    const refusal = kind.isShield && !parent.closed && !this.stopped ? undefined : this.refusal(parent);
+    if (refusal !== undefined) return refusal;
+    const scope = new Scope(this, parent, kind);
+    if (deadline !== undefined) {
+      const timer = new Deadline(deadline.caller, deadline.timeoutMs);
+      if (!this.#issue(scope, timer)) return never();
+      scope.delete(timer); // the scope does not wait for it
+      scope.stopDeadline = () => this.#drop(timer);
     }
+    return scope.run(() => body(scope));
   }
 
-  // Compensations and changes of the code
-
-  addCompensation(name: string, body: () => unknown): void {
-    this.assertContextFree();
-    (this.#compensations ??= []).push({ name, body });
+  get scopeEnded(): Error {
+    return this.#scopeEnded ??= new CanceledError(`A scope of ${this.name} has ended`);
   }
 
-  /** Calls the compensations, newest first, and ends. It does not return the error: that can be a promise. */
-  async #compensate(error: unknown): Promise<void> {
-    const errors: unknown[] = [];
-    for (let one; (one = this.#compensations!.pop()) !== undefined;) {
-      const { name, body } = one;
-      try {
-        await this.shield(async () => {
-          await this.issue(new CompensationCommand(this.addCompensation, name));
-          await body();
-        });
-      } catch (failure) {
-        errors.push(failure);
+  checkAtEndOfTurn(scope: Scope): void {
+    this.#closing = withMember(this.#closing, scope);
+  }
+
+  rootCommands(): Command[] {
+    const isOpen = ({ scope, following }: Command) => scope === this.root && following === undefined;
+    return [...this.commands.values()].filter(isOpen);
+  }
+
+  cancelCommand(command: Command, reason: Error): void {
+    const { scope, whenCanceled } = command;
+    const undoer = scope.undoer;
+    if (whenCanceled === "followed" && (scope.waitForCanceled || undoer !== undefined)) {
+      const held = !scope.waitForCanceled;
+      command.following = { reason, held, record: undefined, takenOver: false };
+      if (held) {
+        scope.delete(command);
+        undoer!.follow(command);
+        command.reject(reason);
       }
+      return command.cancelWork();
     }
-    if (errors.length === 0) return this.#end({ ok: false, error });
-    const { message: text, thrown } = toErrorRecord(error);
-    const message = `${errors.length} of the compensations of ${this.#name} failed; the workflow had failed${
-      thrown === undefined ? ` with: ${text}` : ""
-    }`;
-    this.#end({ ok: false, error: new CompensationError(message, errors, { cause: error }) });
+    if (whenCanceled === "kept") scope.delete(command);
+    else this.#drop(command, reason);
+    command.reject(reason);
+    if (whenCanceled !== "kept") this.#owner.withdrawn(command);
   }
+
+  awaitCanceled(command: Command, scope: Scope): void {
+    if (this.commands.get(command.seq) !== command) return; // its outcome was applied
+    command.scope = scope;
+    scope.add(command);
+    command.release();
+    this.#owner.awaited(command);
+  }
+
+  /** Adds a compensation. Its start is a command. */
+  addCompensation(scope: Scope, caller: Caller, name: string, body: Compensation): void {
+    this.assertContextFree();
+    scope.addCompensation(async (shield) => {
+      await this.issue(shield, new CompensationCommand(caller, name));
+      await body(shield);
+    });
+  }
+
+  // Changes of the code
 
   /**
    * Whether the run takes the new path of a change in the code. It takes the old one if the old code went beyond this point:
@@ -581,7 +666,7 @@ export class Replay {
     return false;
   }
 
-  get #name(): string {
+  get name(): string {
     return `workflow ${show(this.#workflowId)}`;
   }
 }

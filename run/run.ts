@@ -85,6 +85,11 @@ const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
 
+/** When the time of a chain is up. */
+function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
+  return deadlineAt ?? (timeoutMs === undefined ? undefined : startAt + timeoutMs);
+}
+
 export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun, ParentRun {
   readonly workflowId: string;
   readonly runId: string;
@@ -144,10 +149,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
     for (const event of history) this.#note(event, false);
-    const { at, timeoutMs, startAt = at } = this.started;
+    const { timeoutMs } = this.started;
     if (timeoutMs === undefined || this.#cancellation) return;
     const { clock, timers } = environment.timing;
-    this.#deadline = timers.set(startAt + timeoutMs, () => {
+    this.#deadline = timers.set(deadlineOf(this.started)!, () => {
       const event = { type: "cancel_requested", at: clock.now(), timeoutMs } as const;
       this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
@@ -369,7 +374,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (!this.acceptsEvents) return;
     for (const command of this.#replay.commands.values()) {
       const isOpen = command.event !== undefined && !command.performed && !command.settled;
-      if (isOpen && this.#isWanted(command)) command.perform(this, true);
+      if (!isOpen || !this.#isWanted(command)) continue;
+      if (command.following?.held) command.following.takenOver = true; // it is performed when somebody waits for it
+      else command.perform(this, true);
     }
   }
 
@@ -432,6 +439,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   withdrawn(command: Command): void {
     const child = this.#children?.get(command.seq);
     if (child !== undefined && !this.#replay.replaying) this.#closeChild(child, command); // else the end of the replay does it
+  }
+
+  awaited(command: Command): void {
+    if (command.following!.takenOver && !command.performed && this.#isWanted(command)) command.perform(this, true);
   }
 
   diverged(error: NonDeterminismError): void {
@@ -586,6 +597,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       at: this.environment.timing.clock.now(),
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
+      ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
     };
     return [Object.freeze(started), ...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
   }

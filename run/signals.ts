@@ -1,12 +1,14 @@
 /**
- * The signals of one run: buffered by name, given to subscribers in order of arrival.
+ * The signals of one run: buffered by name, given to their readers in order of arrival.
  *
- * A signal waits for its reader here: in the buffer of its channel while nobody is subscribed, or in the `unread` queue of a
- * loop that is subscribed and busy.
+ * A signal waits for its reader here: in the buffer of its channel while nobody waits, or in the `unread` queue of a loop that
+ * is busy.
  *
- * 1. Every subscriber gets every signal that arrives while it is subscribed.
- * 2. A signal that arrives while nobody is subscribed waits for the next subscriber.
- * 3. Signals that the last subscriber leaves unread go back into the buffer: none is lost between two loops.
+ * 1. Every loop gets every signal that arrives while it is subscribed.
+ * 2. Of the waits for one signal, one gets it: the newest. An older one may be the loser of a race, for which nobody waits.
+ * 3. A signal that arrives while there is no loop and no wait is buffered for the next reader.
+ * 4. Signals that the last loop leaves unread go back into the buffer: none is lost between two loops.
+ * 5. A wait or a loop of a scope that has ended takes nothing.
  *
  * @module
  */
@@ -14,25 +16,18 @@
 import type { SignalReceivedEvent } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
+import { type Few, has, members, withMember, withoutMember } from "../util/few.ts";
 import { LazyMap } from "../util/lazy_map.ts";
-import { handOut } from "../history/value.ts";
+import type { Open, Scope } from "./scope.ts";
 
 /** Decides whether a wait may begin. */
 export interface SignalGate {
-  /** The answer to a wait that begins now, if it is refused. */
-  refusal(): Promise<never> | undefined;
-  /** Whether a shield protects a wait that begins now. */
-  readonly shielded: boolean;
+  /** The answer to a wait of a scope that begins now, if it is refused. */
+  refusal(scope: Scope): Promise<never> | undefined;
 }
 
-class Waiter extends Deferred<IteratorResult<unknown, undefined>> {
-  readonly shielded: boolean;
-
-  constructor(shielded: boolean) {
-    super();
-    this.shielded = shielded;
-  }
-}
+/** Makes of a signal what its reader gets. */
+export type ReadSignal = (event: SignalReceivedEvent) => unknown;
 
 /** A signal, and its number in the order of arrival. */
 interface Arrival {
@@ -40,138 +35,179 @@ interface Arrival {
   readonly order: number;
 }
 
-/** Gets the signals of a channel. */
-interface Subscriber {
-  /** The signals that it was given and has not read. */
-  readonly unread: readonly Arrival[];
-  /** Whether it waits for the next signal. */
-  readonly waits: boolean;
-  take(arrival: Arrival): void;
-  cancel(reason: Error, shieldedToo: boolean): void;
-}
+/** The signals of one name, and their readers. */
+class Channel {
+  /** Signals that nobody has read; empty while a loop is subscribed. */
+  buffer: Fifo<Arrival> = new Fifo();
+  loops: Few<Loop> = undefined;
+  /** The newest wait for one signal. */
+  newest: Once | undefined = undefined;
 
-interface Channel {
-  /** Signals that nobody has read; empty while somebody is subscribed. */
-  buffer: Fifo<Arrival>;
-  readonly subscribers: LazyMap<Subscriber, true>;
-}
+  /** Gives a signal to its readers. Returns whether there is one. */
+  give(arrival: Arrival): boolean {
+    const { newest, loops } = this;
+    if (loops !== undefined) { for (const loop of members(loops)) loop.take(arrival); }
+    newest?.take(arrival.event);
+    return newest !== undefined || loops !== undefined;
+  }
 
-const none: readonly never[] = [];
+  /** Whether somebody waits for the next signal. */
+  get awaited(): boolean {
+    return this.newest !== undefined || [...members(this.loops)].some(({ waits }) => waits);
+  }
+}
 
 export class Signals {
   readonly #channels = new LazyMap<string, Channel>();
-  readonly #gate: SignalGate;
+  readonly gate: SignalGate;
+  /** For the signals that nobody waits for when they arrive. */
+  #others: Channel | undefined;
   #arrived = 0;
 
   constructor(gate: SignalGate) {
-    this.#gate = gate;
+    this.gate = gate;
   }
 
   /** A signal has arrived. */
   deliver(event: SignalReceivedEvent): void {
-    const { buffer, subscribers } = this.#channel(event.name);
-    const arrival = { event, order: this.#arrived++ };
-    if (subscribers.size === 0) buffer.push(arrival);
-    for (const subscriber of subscribers.keys()) subscriber.take(arrival);
+    this.#deliver({ event, order: this.#arrived++ });
   }
 
-  /** Signals that are buffered, or that at least one subscriber has not read, in order of arrival. */
+  #deliver(arrival: Arrival): void {
+    const channel = this.#channel(arrival.event.name);
+    if (!channel.give(arrival) && !this.#others?.give(arrival)) channel.buffer.push(arrival);
+  }
+
+  /** The last loop of a channel has left signals unread. */
+  giveBack(channel: Channel, unread: Fifo<Arrival>): void {
+    if (channel === this.#others) return unread.toArray().forEach((arrival) => this.#deliver(arrival));
+    channel.buffer = unread;
+    while (unread.size > 0 && channel.newest !== undefined) channel.newest.take(unread.shift().event);
+  }
+
+  /** Signals that are buffered, or that at least one loop has not read, in order of arrival. */
   unread(): SignalReceivedEvent[] {
+    return this.#unread(true).map(({ event }) => event);
+  }
+
+  #unread(byLoops: boolean): Arrival[] {
     const unread = new Set<Arrival>();
-    for (const { buffer, subscribers } of this.#channels.values()) {
-      for (const one of [buffer.toArray(), ...[...subscribers.keys()].map((subscriber) => subscriber.unread)]) {
-        for (const arrival of one) unread.add(arrival);
+    for (const { buffer, loops } of [...this.#channels.values(), this.#others ?? new Channel()]) {
+      for (const one of [buffer, ...Array.from(byLoops ? members(loops) : [], ({ unread }) => unread)]) {
+        for (const arrival of one.toArray()) unread.add(arrival);
       }
     }
-    return [...unread].sort((a, b) => a.order - b.order).map(({ event }) => event);
+    return [...unread].sort((a, b) => a.order - b.order);
   }
 
   /** The names of the signals that somebody waits for. */
   awaited(): string[] {
-    return [...this.#channels.keys()].filter((name) =>
-      [...this.#channels.get(name)!.subscribers.keys()].some(({ waits }) => waits)
-    );
+    return [...this.#channels.keys()].filter((name) => this.#channels.get(name)!.awaited);
   }
 
-  /** Whether a signal waits for its reader. */
+  /** Whether there is a signal that nobody has read. */
   has(name: string): boolean {
     return (this.#channels.get(name)?.buffer.size ?? 0) > 0;
   }
 
-  /** The payload of the next signal, for a reader that takes one signal only. */
-  once(name: string): Promise<unknown> {
-    const channel = this.#channel(name);
-    if (channel.buffer.size > 0) return Promise.resolve(handOut(channel.buffer.shift().event.payload));
-    return new Once(channel, this.#gate.shielded).promise;
+  /** Takes the oldest signal that nobody has read, if there is one. */
+  take(name: string): SignalReceivedEvent | undefined {
+    return this.has(name) ? this.#channels.get(name)!.buffer.shift().event : undefined;
   }
 
-  subscribe(name: string): AsyncIterator<unknown, undefined> {
-    return new Subscription(this.#channel(name), this.#gate);
+  /** Waits for the next signal that arrives. */
+  once(name: string, scope: Scope, read: ReadSignal): Once {
+    return new Once(this.#channel(name), scope, read);
   }
 
-  /** Rejects every wait that a cancellation reaches: all, or those that began outside a shield. */
-  cancel(reason: Error, shieldedToo: boolean): void {
-    for (const { subscribers } of this.#channels.values()) {
-      for (const subscriber of [...subscribers.keys()]) subscriber.cancel(reason, shieldedToo);
+  subscribe(name: string, scope: Scope, read: ReadSignal): AsyncIterator<unknown, undefined> {
+    return new Loop(this.#channel(name), this, scope, read);
+  }
+
+  /** Subscribes to the signals that nobody else waits for when they arrive, and to those that nobody has read. */
+  subscribeToOthers(scope: Scope, read: ReadSignal): AsyncIterator<unknown, undefined> {
+    const others = this.#others ??= new Channel();
+    if (scope.canceled === undefined) {
+      for (const arrival of this.#unread(false)) others.buffer.push(arrival);
+      for (const { buffer } of this.#channels.values()) buffer.clear();
     }
+    return new Loop(others, this, scope, read);
   }
 
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
-    if (channel === undefined) {
-      this.#channels.set(name, channel = { buffer: new Fifo(), subscribers: new LazyMap() });
-    }
+    if (channel === undefined) this.#channels.set(name, channel = new Channel());
     return channel;
   }
 }
 
-class Once extends Deferred implements Subscriber {
+/** A wait for one signal. The waits of a channel are a list. */
+class Once extends Deferred implements Open {
   readonly #channel: Channel;
-  readonly #shielded: boolean;
+  readonly #scope: Scope;
+  readonly #read: ReadSignal;
+  #older: Once | undefined;
+  #newer: Once | undefined = undefined;
 
-  constructor(channel: Channel, shielded: boolean) {
+  constructor(channel: Channel, scope: Scope, read: ReadSignal) {
     super();
     this.#channel = channel;
-    this.#shielded = shielded;
-    channel.subscribers.set(this, true);
+    this.#scope = scope;
+    this.#read = read;
+    const older = this.#older = channel.newest;
+    if (older !== undefined) older.#newer = this;
+    channel.newest = this;
+    scope.add(this);
   }
 
-  get unread(): readonly Arrival[] {
-    return none;
+  take(event: SignalReceivedEvent): void {
+    this.withdraw();
+    this.resolve(this.#read(event));
   }
 
-  get waits(): boolean {
-    return true;
-  }
-
-  take({ event }: Arrival): void {
-    this.#channel.subscribers.delete(this);
-    this.resolve(handOut(event.payload));
-  }
-
-  cancel(reason: Error, shieldedToo: boolean): void {
-    if (this.#shielded && !shieldedToo) return;
-    this.#channel.subscribers.delete(this);
+  cancel(reason: Error): void {
+    this.withdraw();
     this.reject(reason);
+  }
+
+  /** It takes no signal from now on. */
+  withdraw(): void {
+    const older = this.#older;
+    const newer = this.#newer;
+    if (newer !== undefined) newer.#older = older;
+    else if (this.#channel.newest === this) this.#channel.newest = older;
+    if (older !== undefined) older.#newer = newer;
+    this.#older = this.#newer = undefined;
+    this.#scope.delete(this);
   }
 }
 
-class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
+type Result = IteratorResult<unknown, undefined>;
+
+const done: Result = { value: undefined, done: true };
+
+/** A loop over signals. */
+class Loop implements AsyncIterator<unknown, undefined>, Open {
   readonly #channel: Channel;
-  readonly #gate: SignalGate;
-  readonly #unread: Fifo<Arrival>;
-  #waiters: Waiter[] = [];
+  readonly #signals: Signals;
+  readonly #scope: Scope;
+  readonly #read: ReadSignal;
+  readonly unread: Fifo<Arrival>;
+  #waiters: Deferred<Result>[] = [];
+  /** Whether its scope was cancelled. */
+  #canceled: boolean;
 
-  constructor(channel: Channel, gate: SignalGate) {
+  constructor(channel: Channel, signals: Signals, scope: Scope, read: ReadSignal) {
     this.#channel = channel;
-    this.#gate = gate;
-    this.#unread = channel.buffer;
+    this.#signals = signals;
+    this.#scope = scope;
+    this.#read = read;
+    this.#canceled = scope.canceled !== undefined;
+    this.unread = this.#canceled ? new Fifo() : channel.buffer;
+    if (this.#canceled) return;
     channel.buffer = new Fifo();
-    channel.subscribers.set(this, true);
-  }
-
-  get unread(): readonly Arrival[] {
-    return this.#unread.toArray();
+    channel.loops = withMember(channel.loops, this);
+    scope.add(this);
   }
 
   get waits(): boolean {
@@ -180,45 +216,44 @@ class Subscription implements AsyncIterator<unknown, undefined>, Subscriber {
 
   take(arrival: Arrival): void {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) this.#unread.push(arrival);
-    else waiter.resolve({ value: handOut(arrival.event.payload), done: false });
+    if (waiter === undefined) this.unread.push(arrival);
+    else waiter.resolve(this.#result(arrival));
   }
 
-  next(): Promise<IteratorResult<unknown, undefined>> {
-    if (this.#channel.subscribers.get(this) === undefined) {
-      return Promise.resolve({ value: undefined, done: true });
+  #result({ event }: Arrival): Result {
+    return { value: this.#read(event), done: false };
+  }
+
+  next(): Promise<Result> {
+    if (!has(this.#channel.loops, this)) {
+      return (this.#canceled ? this.#signals.gate.refusal(this.#scope) : undefined) ?? Promise.resolve(done);
     }
-    const refusal = this.#gate.refusal();
-    if (refusal !== undefined) {
-      this.#stop();
-      return refusal;
-    }
-    if (this.#unread.size > 0) {
-      return Promise.resolve({ value: handOut(this.#unread.shift().event.payload), done: false });
-    }
-    const waiter = new Waiter(this.#gate.shielded);
+    if (this.unread.size > 0) return Promise.resolve(this.#result(this.unread.shift()));
+    const waiter = new Deferred<Result>();
     if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17
     else this.#waiters.push(waiter);
     return waiter.promise;
   }
 
   /** The end of a `for await` loop. */
-  return(): Promise<IteratorResult<unknown, undefined>> {
+  return(): Promise<Result> {
     this.#stop();
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve({ value: undefined, done: true });
-    return Promise.resolve({ value: undefined, done: true });
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve(done);
+    return Promise.resolve(done);
   }
 
-  cancel(reason: Error, shieldedToo: boolean): void {
-    const reached = this.#waiters.filter((waiter) => shieldedToo || !waiter.shielded);
-    if (reached.length === 0) return;
-    this.#waiters = this.#waiters.filter((waiter) => !reached.includes(waiter));
-    if (this.#waiters.length === 0) this.#stop(); // a rejected `next` ends its loop without a `return`
-    for (const waiter of reached) waiter.reject(reason);
+  cancel(reason: Error): void {
+    this.#canceled = true;
+    this.#stop();
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
   }
 
+  /** Ends the subscription, and gives back what is unread. */
   #stop(): void {
-    const { subscribers } = this.#channel;
-    if (subscribers.delete(this) && subscribers.size === 0) this.#channel.buffer = this.#unread;
+    const channel = this.#channel;
+    if (!has(channel.loops, this)) return;
+    channel.loops = withoutMember(channel.loops, this);
+    this.#scope.delete(this);
+    if (channel.loops === undefined) this.#signals.giveBack(channel, this.unread);
   }
 }

@@ -8,12 +8,17 @@
  * @module
  */
 
-/** What is imported from which entry, and the most that it may take, in kilobytes of 1,024 bytes. */
+/**
+ * What is imported from which entry, and the most that it may take, in kilobytes of 1,024 bytes.
+ *
+ * The executor may take 48: scopes take 3 (a part of a workflow can be cancelled, shielded and undone on its own), messages
+ * that are stored once, with their sender, take 3, and the texts of errors that name the way out take most of the rest.
+ */
 const BUDGETS = [
-  { names: "*", entry: ".", gzippedKb: 40 },
-  { names: "{ Executor }", entry: ".", gzippedKb: 40 },
-  { names: "{ InMemoryStore }", entry: ".", gzippedKb: 13 },
-  { names: "*", entry: "./store", gzippedKb: 13 },
+  { names: "*", entry: ".", gzippedKb: 48 },
+  { names: "{ Executor }", entry: ".", gzippedKb: 48 },
+  { names: "{ InMemoryStore }", entry: ".", gzippedKb: 14 },
+  { names: "*", entry: "./store", gzippedKb: 14 },
   { names: "{ RWLock }", entry: ".", gzippedKb: 2, minifiedKb: 5 },
   { names: "*", entry: "./lock", gzippedKb: 2, minifiedKb: 5 },
 ];

@@ -35,7 +35,7 @@ async function waitForGo(ctx: Ctx) {
   try {
     return await ctx.waitForSignal<string>("go");
   } catch (error) {
-    await ctx.shield(() => ctx.executeActivity(work, "cleaned up"));
+    await ctx.shield((ctx) => ctx.executeActivity(work, "cleaned up"));
     throw error;
   }
 }

@@ -131,7 +131,7 @@ Deno.test("ExecutorOptions.dormantAfterMs delivers a cancellation to a dormant r
     try {
       await ctx.waitForSignal("never");
     } finally {
-      await ctx.shield(() => ctx.sleep(1000));
+      await ctx.shield((ctx) => ctx.sleep(1000));
     }
   }, { id: "a", timeoutMs: 100_000 });
   await settle();

@@ -41,7 +41,7 @@ Deno.test("Executor allows calls of the context in listeners of ctx.signal and h
   const { executor } = setUp();
   let cleaned: Promise<string> | undefined;
   const handle = await executor.execute(async function order(ctx: WorkflowContext) {
-    ctx.signal.addEventListener("abort", () => void (cleaned = ctx.shield(() => ctx.executeActivity(charge))));
+    ctx.signal.addEventListener("abort", () => void (cleaned = ctx.shield((ctx) => ctx.executeActivity(charge))));
     await ctx.waitForSignal("never").catch(() => {});
     return await cleaned;
   }, { id: "a" });

@@ -107,7 +107,7 @@ const FLOATED: Record<string, (ctx: Ctx) => unknown> = {
     }),
   "mapConcurrent(no items)": (ctx) => ctx.mapConcurrent(null!, 1, () => 1),
   "mapConcurrent(bad limit)": (ctx) => ctx.mapConcurrent([], 0, () => 1),
-  "shield()": (ctx) => ctx.shield(() => Promise.reject(new Error("no"))),
+  "shield()": (ctx) => ctx.shield((_ctx) => Promise.reject(new Error("no"))),
   "shield(no function)": (ctx) => ctx.shield(null!),
   "executeChild()": (ctx) => ctx.executeChild(child, undefined, { id: "child" }),
   "executeChild(no function)": (ctx) => ctx.executeChild(null!),

@@ -87,7 +87,7 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a cancelled run clean up 
     try {
       await ctx.waitForSignal("never");
     } finally {
-      await ctx.shield(() => ctx.executeActivity((id: string) => void cleaned.push(id), ctx.workflowId));
+      await ctx.shield((ctx) => ctx.executeActivity((id: string) => void cleaned.push(id), ctx.workflowId));
     }
   }
   const { store, executor } = setUp();

@@ -128,7 +128,7 @@ Deno.test("refusals are counted anew in each turn", async () => {
     await ctx.waitForSignal("never").catch(nothing);
     for (let turn = 0; turn < 3; turn++) {
       for (let i = 0; i < 60_000; i++) await ctx.sleep(1).catch(nothing);
-      await ctx.shield(() => ctx.sleep(1));
+      await ctx.shield((ctx) => ctx.sleep(1));
     }
     return "cleaned up";
   };

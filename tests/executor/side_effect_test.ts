@@ -136,7 +136,7 @@ Deno.test("WorkflowContext.sideEffect() does not call the function after a cance
   async function waits(ctx: Ctx) {
     await ctx.sleep(1000).catch(() => {});
     const outside = await ctx.sideEffect(() => ++calls).catch((error) => error.name);
-    return [outside, await ctx.shield(() => ctx.sideEffect(() => ++calls))];
+    return [outside, await ctx.shield((ctx) => ctx.sideEffect(() => ++calls))];
   }
   const { outcome } = await play({ workflow: waits, deliveries: [{ at: 5, cancel: "enough" }] });
   assertEquals([outcome, calls], ['["CanceledError",1]', 1]);

@@ -142,7 +142,7 @@ Deno.test("WorkflowContext.receiveSignal() throws the cancellation and frees its
   const handle = await executor.execute(async (ctx) => {
     const caught = await take(ctx, 1).catch((error) => error instanceof CanceledError);
     const again = await take(ctx, 1).catch((error) => error instanceof CanceledError);
-    return [caught, again, await ctx.shield(() => take(ctx, 1))];
+    return [caught, again, await ctx.shield((ctx) => take(ctx, 1))];
   }, { id: "a" });
   await executor.cancel("a");
   await send(executor, "after");

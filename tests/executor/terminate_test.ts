@@ -29,7 +29,7 @@ Deno.test("Executor.terminate() ends a workflow that ignores its cancellation", 
   let wakeUps = 0;
   async function ignoresCancellation(ctx: WorkflowContext) {
     for (;;) {
-      await ctx.shield(() => ctx.waitForSignal("wake")).catch(() => {});
+      await ctx.shield((ctx) => ctx.waitForSignal("wake")).catch(() => {});
       wakeUps++;
     }
   }
@@ -69,7 +69,7 @@ Deno.test("Executor.terminate() runs no cleanup, no compensation and no next act
       await ctx.executeActivity(step, "next");
     } finally {
       ran.push("finally");
-      await ctx.shield(() => ctx.executeActivity(step, "cleanup"));
+      await ctx.shield((ctx) => ctx.executeActivity(step, "cleanup"));
     }
   }
   const handle = await executor.execute(order, { id: "a" });

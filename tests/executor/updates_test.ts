@@ -313,7 +313,7 @@ Deno.test("WorkflowContext.handleUpdate() handlers are reached by a cancellation
   await executor.execute(async (ctx: Ctx) => {
     ctx.handleUpdate("wait", () => ctx.waitForSignal("never"));
     await ctx.waitForSignal("finish").catch(() => {});
-    await ctx.shield(() => ctx.sleep(1));
+    await ctx.shield((ctx) => ctx.sleep(1));
   }, { id: "a" });
   const update = executor.update("a", "wait");
   update.catch(() => {});

@@ -101,7 +101,7 @@ Deno.test("WorkflowContext.waitForSignal() keeps its deadline after a restart", 
 Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation and leaves no timer", async () => {
   async function waits(ctx: Ctx) {
     const error = await ctx.waitForSignal("n", { timeoutMs: 1e6 }).catch((error) => error);
-    const name = await ctx.shield(() => ctx.waitForSignal("n"));
+    const name = await ctx.shield((ctx) => ctx.waitForSignal("n"));
     return [error instanceof CanceledError, name];
   }
   const { executor, clock } = setUp();
@@ -116,7 +116,7 @@ Deno.test("WorkflowContext.waitForSignal() is reached by a cancellation and leav
   await executor.close();
 });
 
-Deno.test("WorkflowContext.waitForSignal() gives two concurrent waits the same signal", async () => {
+Deno.test("WorkflowContext.waitForSignal() gives each signal to the newest of two concurrent waits", async () => {
   async function waits(ctx: Ctx) {
     return await Promise.all([ctx.waitForSignal("n"), ctx.waitForSignal("n")]);
   }
@@ -124,7 +124,8 @@ Deno.test("WorkflowContext.waitForSignal() gives two concurrent waits the same s
   const handle = await executor.execute(waits, { id: "a" });
   await settle();
   await executor.signal("a", "n", 1);
-  assertEquals(await handle.result(), [1, 1]);
+  await executor.signal("a", "n", 2);
+  assertEquals(await handle.result(), [2, 1]);
   await executor.close();
 });
 

@@ -162,7 +162,7 @@ export function randomProgram(calls: string[], version: 1 | 2 = 2) {
           return note(`${path} mapped ${squares}`);
         }
         case "shield":
-          return await ctx.shield(async () => {
+          return await ctx.shield(async (ctx) => {
             await ctx.sleep(step.gapMs);
             await run(step.steps[0], `${path}.s`);
           });

@@ -1,0 +1,322 @@
+/**
+ * Scopes: the parts of a run that are cancelled, shielded and undone on their own. The whole run is the outermost scope.
+ *
+ * Owns the tree of scopes, what is open in each of them, and how a scope ends. Does not know what commands and signals are:
+ * everything that is open in a scope can be cancelled, and takes itself out of the scope when it ends.
+ *
+ * ```
+ * open ──> closing ──────────────────────────────────────────────> closed
+ *  (body)   (what is open ends)  └──> undoing (compensations) ──────┘
+ * ```
+ *
+ * 1. A scope has no events. What it does follows from the events that were applied, so a replay repeats it.
+ * 2. A cancellation reaches everything that is open in the scope and in its nested scopes at once. It does not reach a nested
+ *    shield. From then on new waits are refused with its reason.
+ * 3. A scope is closed only when all nested scopes are closed. That is checked at the end of a turn, because code that was
+ *    cancelled can still open a shield for its cleanup.
+ * 4. The first error counts: that of the body or of a branch. What the body returns is the answer, also after a cancellation.
+ * 5. Compensations run when the scope fails, after everything in flight in it has ended. If the scope succeeds, the parent
+ *    gets them.
+ *
+ * @module
+ */
+
+import { CanceledError, CompensationError } from "../errors.ts";
+import { isA } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
+import { type Few, members, withMember, withoutMember } from "../util/few.ts";
+import { toErrorRecord } from "../history/error_record.ts";
+
+/** Something that is open in a scope: a wait, a command, or a loop over signals. */
+export interface Open {
+  /** The scope was cancelled. What ends because of this takes itself out of the scope. */
+  cancel(reason: Error): void;
+}
+
+/** Runs the code of a compensation in a shield. */
+export type Compensation = (shield: Scope) => Promise<void>;
+
+/** The run of a scope. */
+export interface ScopeOwner {
+  /** The name of the workflow in messages. */
+  readonly name: string;
+  /** The error of waits that the end of a scope cuts off. */
+  readonly scopeEnded: Error;
+  /** Calls `scope.settleQuiet()` at the end of the turn. */
+  checkAtEndOfTurn(scope: Scope): void;
+  /** The open commands of the outermost scope: a run that uses no other scope does not list them twice. */
+  rootCommands(): Open[];
+  /** A command of the scope was cancelled. */
+  cancelCommand(command: Open, reason: Error): void;
+  /** A scope waits for the outcome of a command that was cancelled, if it has none yet. */
+  awaitCanceled(command: Open, scope: Scope): void;
+}
+
+/** How a scope differs from its parent. */
+export interface ScopeKind {
+  /** Whether a cancellation of the parent does not reach it. */
+  readonly isShield?: boolean | undefined;
+  /** Whether waits for cancelled commands settle with their real outcome. Nested scopes inherit it. */
+  readonly waitForCanceled?: boolean | undefined;
+}
+
+const rootKind: ScopeKind = {};
+
+/** What a scope undoes if it fails. */
+interface Undo {
+  /** Oldest first. */
+  readonly compensations: Compensation[];
+  /** Cancelled commands whose outcomes it waits for before it undoes anything. */
+  readonly followed: Open[];
+  /** The shield in which a compensation runs. */
+  shield: Scope | undefined;
+}
+
+export class Scope {
+  readonly owner: ScopeOwner;
+  readonly parent: Scope | undefined;
+  readonly kind: ScopeKind;
+  /** Why new waits are refused: it was cancelled, or its body has ended. */
+  canceled: Error | undefined = undefined;
+  #phase: "open" | "closing" | "closed" = "open";
+  /** Ends the deadline. */
+  stopDeadline: (() => void) | undefined = undefined;
+  /** Waits and nested scopes, in the order in which they began; the commands of the outermost scope are not among them. */
+  #open: Few<Open | Scope> = undefined;
+  #undo: Undo | undefined = undefined;
+  #failure: { readonly error: unknown } | undefined = undefined;
+  /** Resolves when nothing is open; `undefined` while nobody waits for that. */
+  #quiet: Deferred<void> | undefined = undefined;
+  #controller: AbortController | undefined = undefined;
+
+  constructor(owner: ScopeOwner, parent?: Scope, kind: ScopeKind = rootKind) {
+    this.owner = owner;
+    this.parent = parent;
+    this.kind = kind;
+    parent?.add(this);
+  }
+
+  /** Is aborted when the scope is cancelled. Made when it is first read: most scopes never read it. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.canceled !== undefined) this.#controller.abort(this.canceled);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether its body has ended, or it was given up. */
+  get bodyEnded(): boolean {
+    return this.#phase !== "open";
+  }
+
+  get closed(): boolean {
+    return this.#phase === "closed";
+  }
+
+  /** Whether waits for cancelled commands settle with their real outcome. */
+  get waitForCanceled(): boolean {
+    return this.kind.waitForCanceled ?? this.parent?.waitForCanceled ?? false;
+  }
+
+  /**
+   * The scope that calls through its context belong to: while a compensation runs, the shield of that compensation. The same
+   * is true for a closed scope, because its compensations have passed to its parent.
+   */
+  get current(): Scope {
+    if (this.#undo?.shield !== undefined) return this.#undo.shield.current;
+    if (!this.closed || this.parent === undefined) return this;
+    const { current } = this.parent;
+    return current === this.parent ? this : current;
+  }
+
+  /** The scope that undoes something if this one fails: itself or the nearest one around it that has compensations. */
+  get undoer(): Scope | undefined {
+    return this.#undo === undefined ? this.parent?.undoer : this;
+  }
+
+  /** Something begins in the scope. */
+  add(one: Open | Scope): void {
+    this.#open = withMember(this.#open, one);
+  }
+
+  /** Something in the scope has ended. */
+  delete(one: Open | Scope): void {
+    this.#open = withoutMember(this.#open, one);
+    if (this.#quiet !== undefined) this.owner.checkAtEndOfTurn(this);
+  }
+
+  addCompensation(compensation: Compensation): void {
+    (this.#undo ??= { compensations: [], followed: [], shield: undefined }).compensations.push(compensation);
+  }
+
+  /** A command was cancelled whose outcome must be known before something is undone. Only if this is an `undoer`. */
+  follow(command: Open): void {
+    this.#undo!.followed.push(command);
+  }
+
+  /** Cancels the scope, and the nested scopes that are no shields. */
+  cancel(reason: Error): void {
+    const reached: Scope[] = [];
+    this.#cancel(reason, reached);
+    for (const scope of reached) scope.#controller?.abort(reason); // only now: listeners can call the context
+  }
+
+  #cancel(reason: Error, reached: Scope[]): void {
+    if (this.canceled !== undefined) return;
+    this.canceled = reason;
+    reached.push(this);
+    this.stopDeadline?.();
+    if (this.parent === undefined) { for (const command of this.owner.rootCommands()) command.cancel(reason); }
+    for (const one of members(this.#open)) {
+      if (!(one instanceof Scope)) one.cancel(reason);
+      else if (!one.kind.isShield) one.#cancel(reason, reached);
+    }
+  }
+
+  /** A branch of the scope has failed: the scope fails with its error. */
+  fail(error: unknown): void {
+    if (this.canceled !== undefined && (error === this.canceled || isA(error, CanceledError))) return; // cut off
+    this.#failure ??= { error };
+    this.cancel(this.owner.scopeEnded);
+  }
+
+  /** The first error of the body or of a branch; a `CompensationError`. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Runs the body of the scope, and closes the scope.
+   *
+   * @returns What the body returns.
+   * @throws The error of `failure`.
+   */
+  async run<T>(body: () => T | PromiseLike<T>): Promise<T> {
+    let value: T;
+    try {
+      value = await body();
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+    const closing = this.end();
+    if (closing !== undefined) await closing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return value!;
+  }
+
+  /**
+   * The body has ended: the scope closes.
+   *
+   * @param failure The error of the body.
+   * @returns Resolves when it is closed; `undefined` if it is closed already.
+   */
+  end(failure?: { readonly error: unknown }): Promise<void> | undefined {
+    this.#failure ??= failure;
+    this.#phase = "closing";
+    this.stopDeadline?.();
+    this.#cancelOpen();
+    if (this.#busy || this.#undoes) return this.#close();
+    this.#closed();
+  }
+
+  /** Closes the scope although its body never ends, because it is refused again and again. */
+  giveUp(error: unknown): Promise<void> | undefined {
+    this.cancel(this.owner.scopeEnded);
+    this.#takeFromNested(this);
+    this.#open = undefined;
+    return this.end({ error });
+  }
+
+  /** Takes what nested scopes would undo: their bodies may never end either. */
+  #takeFromNested(nested: Scope): void {
+    for (const one of members(nested.#open)) {
+      if (!(one instanceof Scope)) continue;
+      this.#adopt(one);
+      this.#takeFromNested(one);
+    }
+  }
+
+  #adopt(nested: Scope): void {
+    if (nested.#undo === undefined) return;
+    const { compensations, followed } = nested.#undo;
+    nested.#undo = undefined;
+    for (const one of compensations) this.addCompensation(one);
+    if (this.#undo !== undefined) { for (const one of followed) this.follow(one); }
+  }
+
+  /** Whether it has something to undo. */
+  get #undoes(): boolean {
+    return this.#failure !== undefined && this.#undo !== undefined;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#busy) {
+      await this.#becameQuiet();
+      this.#cancelOpen(); // a branch may have failed
+    }
+    if (this.#undoes) await this.#compensate(this.#undo!, this.#failure!.error);
+    this.#closed();
+  }
+
+  #closed(): void {
+    this.#phase = "closed";
+    const { parent } = this;
+    if (parent === undefined) return;
+    if (this.#failure === undefined) parent.#adopt(this);
+    parent.delete(this);
+  }
+
+  /** Cancels what is open. In a run without scopes that has nothing to undo, it ends with the run. */
+  #cancelOpen(): void {
+    if (this.parent === undefined && !this.#undoes && !this.#hasNested) return;
+    if (this.#open !== undefined || this.parent === undefined) this.cancel(this.owner.scopeEnded);
+    this.canceled ??= this.owner.scopeEnded;
+  }
+
+  get #hasNested(): boolean {
+    for (const one of members(this.#open)) if (one instanceof Scope) return true;
+    return false;
+  }
+
+  /** Resolves at the end of a turn in which nothing is open that the scope waits for. */
+  #becameQuiet(): Promise<void> {
+    this.#quiet = new Deferred();
+    this.owner.checkAtEndOfTurn(this);
+    return this.#quiet.promise;
+  }
+
+  /** Whether it waits for something that is open. */
+  get #busy(): boolean {
+    return this.canceled !== undefined && this.#open !== undefined;
+  }
+
+  /** The turn has ended. Returns whether code runs now because nothing is open any more. */
+  settleQuiet(): boolean {
+    if (this.#quiet === undefined || this.#busy) return false;
+    this.#quiet.resolve();
+    this.#quiet = undefined;
+    return true;
+  }
+
+  /** Runs the compensations, newest first. */
+  async #compensate(undo: Undo, error: unknown): Promise<void> {
+    for (const command of undo.followed.splice(0)) this.owner.awaitCanceled(command, this);
+    if (this.#busy) await this.#becameQuiet();
+    const errors: unknown[] = [];
+    for (let compensation; (compensation = undo.compensations.pop()) !== undefined;) {
+      const body = compensation;
+      const shield = undo.shield = new Scope(this.owner, this, { isShield: true });
+      await shield.run(() => body(shield)).catch((failure) => errors.push(failure));
+    }
+    undo.shield = undefined;
+    if (errors.length === 0) return;
+    const { message, thrown } = toErrorRecord(error);
+    const what = this.parent === undefined ? this.owner.name : `a scope of ${this.owner.name}`;
+    const failed = this.parent === undefined ? "the workflow had failed" : "it had failed";
+    const text = `${errors.length} of the compensations of ${what} failed; ${failed}${
+      thrown === undefined ? ` with: ${message}` : ""
+    }`;
+    this.#failure = { error: new CompensationError(text, errors, { cause: error }) };
+  }
+}
