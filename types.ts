@@ -33,8 +33,12 @@ export interface ErrorRecord {
   readonly stack?: string;
   /** The error's `cause`, if it had one. */
   readonly cause?: ErrorRecord;
-  /** The members of an `AggregateError`. */
+  /** The members of an `AggregateError` or a `CompensationError`. */
   readonly errors?: readonly ErrorRecord[];
+  /** The `error` of a `SuppressedError`: what was thrown last. */
+  readonly error?: ErrorRecord;
+  /** The `suppressed` of a `SuppressedError`: what was thrown before. */
+  readonly suppressed?: ErrorRecord;
   /** The error's own enumerable properties, as far as they can be stored. */
   readonly data?: Readonly<Record<string, unknown>>;
   /** Present if the thrown value is not an `Error`: the value itself. */

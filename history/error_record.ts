@@ -3,7 +3,9 @@
  *
  * 1. An error of a built-in class or of a class of this package keeps its class, and so does a `DOMException` with a legacy
  *    code (`AbortError` …). Any other error becomes an `Error` with the same name, message, stack, cause and data.
- * 2. A thrown value that is no error stays what it is. If it cannot be stored, its description is stored.
+ * 2. The cause of an error, the members of an `AggregateError` and of a `CompensationError`, and both errors of a
+ *    `SuppressedError` are records as well.
+ * 3. A thrown value that is no error stays what it is. If it cannot be stored, its description is stored.
  *
  * @module
  */
@@ -18,6 +20,7 @@ import {
   WorkflowError,
 } from "../errors.ts";
 import type { ErrorRecord } from "../types.ts";
+import { define, hasPart, nativeClass } from "./native_error.ts";
 import { handOut, toStored } from "./value.ts";
 import { show } from "../util/show.ts";
 
@@ -27,12 +30,11 @@ const MAX_DEPTH = 16;
 const MAX_ERRORS = 1000;
 
 /**
- * The classes by the names in the history. The names are written out, because a minifier changes those of the classes. Our
- * own names go with the code, since other packages have errors of the same names.
+ * Our classes by the names in the history. The names are written out, because a minifier changes those of the classes. They
+ * go with the code, since other packages have errors of the same names.
  */
 const classes: Record<string, unknown> = {
   __proto__: null,
-  ...{ Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError },
   "CanceledError canceled": CanceledError,
   "CompensationError compensation_failed": CompensationError,
   "NonDeterminismError non_deterministic": NonDeterminismError,
@@ -40,6 +42,9 @@ const classes: Record<string, unknown> = {
   "RetryAfterError retry_after": RetryAfterError,
   "TimeoutError timeout": TimeoutError,
 };
+
+/** The parts of an error that are errors. */
+const errorParts = ["cause", "error", "suppressed"] as const;
 
 /** Properties that are no data: they have their own place in the record. */
 const places = ["name", "message", "stack", "cause", "__proto__"];
@@ -62,14 +67,16 @@ export function toErrorRecord(thrown: unknown): ErrorRecord {
       message: attempt(() => String(of.message)) ?? "",
     };
     if (typeof stack === "string") record.stack = stack;
-    const cause = attempt(() => of.cause);
-    const recorded = cause === undefined ? undefined : inner(cause, depth + 1);
-    if (recorded !== undefined) record.cause = recorded;
-    const members = attempt(() => error instanceof AggregateError && Array.from(error.errors));
+    for (const key of errorParts) {
+      const part = attempt(() => key === "cause" || hasPart(of, key) ? of[key] : undefined);
+      const recorded = part === undefined ? undefined : inner(part, depth + 1);
+      if (recorded !== undefined) record[key] = recorded;
+    }
+    const members = attempt(() => (hasPart(of, "errors") || error instanceof CompensationError) && listOf(of.errors));
     if (members) record.errors = Object.freeze(members.flatMap((member) => inner(member, depth + 1) ?? []));
     const data: Record<string, unknown> = {};
     for (const key of attempt(() => Object.keys(of)) ?? []) {
-      if (places.includes(key) || (key === "errors" && members)) continue;
+      if (places.includes(key) || Object.hasOwn(record, key)) continue;
       attempt(() => data[key] = toStored(of[key], key));
     }
     if (attempt(() => error instanceof DOMException && error.code > 0)) data.code = of.code;
@@ -93,22 +100,25 @@ function recordValue(thrown: unknown): ErrorRecord {
 export function fromErrorRecord(record: ErrorRecord): unknown {
   if (record.thrown) return handOut(record.thrown.value);
   const { name, message, stack, data } = record;
-  const options = record.cause === undefined ? undefined : { cause: fromErrorRecord(record.cause) };
-  const error: Error = record.errors
-    ? new AggregateError(record.errors.map(fromErrorRecord), message, options)
-    : toDOMException(record) ??
-      // An instance without a call of the constructor, whose arguments can differ.
-      Reflect.construct(Error, [message, options], classOf(name, data?.code));
-  if (options && !Object.hasOwn(error, "cause")) define(error, "cause", options.cause);
+  // An instance without a call of the constructor, whose arguments can differ.
+  const error: Error = toDOMException(record) ?? Reflect.construct(Error, [message], classOf(record));
+  for (const key of errorParts) {
+    const part = record[key];
+    if (part !== undefined) define(error, key, fromErrorRecord(part));
+  }
+  const errors = record.errors?.map(fromErrorRecord) ?? (error instanceof AggregateError ? [] : undefined);
+  if (errors !== undefined) define(error, "errors", errors, error instanceof CompensationError);
   if (error.name !== name) define(error, "name", name);
   if (stack !== undefined) define(error, "stack", stack);
   for (const [key, value] of Object.entries(handOut(data) ?? {})) define(error, key, value, true);
   return error;
 }
 
-function classOf(name: string, code: unknown): typeof Error {
+function classOf({ name, data, errors, suppressed }: ErrorRecord): typeof Error {
+  const code = data?.code;
   const ours = name === "WorkflowError" && typeof code === "string" ? WorkflowError : classes[`${name} ${code}`];
-  return (ours ?? classes[name] ?? Error) as typeof Error;
+  const parent = errors ? AggregateError : suppressed && nativeClass("SuppressedError");
+  return (ours ?? nativeClass(name) ?? parent ?? Error) as typeof Error;
 }
 
 /** `undefined` if the name and the code do not belong together: then the error is of another class of that name. */
@@ -122,8 +132,9 @@ function isError(value: unknown): value is Error {
   return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
 }
 
-function define(error: Error, key: string, value: unknown, enumerable = false): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
+/** The members of an array, as far as they are recorded. */
+function listOf(errors: unknown): unknown[] | undefined {
+  return Array.isArray(errors) ? errors.slice(0, MAX_ERRORS) : undefined;
 }
 
 function attempt<T>(read: () => T): T | undefined {

@@ -45,7 +45,7 @@ const text: Rule = ["a string", (value) => typeof value === "string"];
 const number: Rule = ["a finite number", (value) => Number.isFinite(value)];
 const isCount = (value: unknown) => Number.isInteger(value) && value as number >= 0;
 const count: Rule = ["an integer from 0", isCount];
-const record: Rule = ["valid", (value, depth) => fits("name message cause? errors?", value, depth)];
+const record: Rule = ["valid", (value, depth) => fits("name message cause? errors? error? suppressed?", value, depth)];
 
 /** What the fields must be. Of the others, times, durations and sizes are numbers, and the rest are texts. */
 const rules: Readonly<Record<string, Rule>> = {
@@ -55,6 +55,7 @@ const rules: Readonly<Record<string, Rule>> = {
   parent: ["valid", (value, depth) => fits("workflowId runId seq closePolicy", value, depth)],
   error: record,
   cause: record,
+  suppressed: record,
   errors: ["valid", (value, depth) => Array.isArray(value) && value.every((one) => record[1](one, depth))],
 };
 

@@ -10,6 +10,7 @@
 
 import { isPlain, show } from "../util/show.ts";
 import { Copier, isCollection, isStorablePrimitive } from "./copier.ts";
+import { errorParts } from "./native_error.ts";
 
 /**
  * Copies and freezes a value.
@@ -44,7 +45,10 @@ function sizeOf(value: unknown, seen: Set<unknown>): number {
   const { byteLength, size } = value as { readonly byteLength?: unknown; readonly size?: unknown };
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return byteLength as number;
   if (isCollection(value)) value = [...value];
-  else if (!Array.isArray(value) && !isPlain(value as object)) {
+  else if (value instanceof Error) {
+    const error = value as Error & Record<string, unknown>;
+    value = [error.name, error.stack, ...errorParts.map((key) => error[key])];
+  } else if (!Array.isArray(value) && !isPlain(value as object)) {
     return typeof size === "number" ? size : `${value}`.length;
   }
   let bytes = 2;
