@@ -76,6 +76,7 @@ export { defaultRetryPolicy, type FailedAttempt, retryDelayMs, type RetryPolicy 
 export {
   CanceledError,
   CompensationError,
+  failedActivity,
   NonDeterminismError,
   NonRetryableError,
   RetryAfterError,
@@ -132,6 +133,7 @@ export type {
   CommandEvent,
   CompensationStartedEvent,
   ErrorRecord,
+  FailedActivity,
   ParentRun,
   PatchedEvent,
   SideEffectEvent,

@@ -41,8 +41,24 @@ export interface ErrorRecord {
   readonly suppressed?: ErrorRecord;
   /** The error's own enumerable properties, as far as they can be stored. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** The activity that failed with the error, or from which it comes. */
+  readonly activity?: FailedActivity;
   /** Present if the thrown value is not an `Error`: the value itself. */
   readonly thrown?: { readonly value: unknown };
+}
+
+/**
+ * The activity whose failure an error reports.
+ *
+ * @category History
+ */
+export interface FailedActivity {
+  /** The activity's name in the history. */
+  readonly name: string;
+  /** The number of its last attempt, counted from 1; 0 if it ran out of time before the first one. */
+  readonly attempt: number;
+  /** The ID of the workflow that called it. */
+  readonly workflowId: string;
 }
 
 /**

@@ -12,7 +12,7 @@
  */
 
 import { MAX_HOLES } from "./copier.ts";
-import { define, errorKinds, errorParts, newError } from "./native_error.ts";
+import { define, errorKinds, newError, partsOf } from "./native_error.ts";
 import { show, showPath, tagOf } from "../util/show.ts";
 
 /** How deep a text may be nested: deeper than any stored value, but not too deep for the stack. */
@@ -104,12 +104,7 @@ function makeCodecs(): ReadonlyMap<string, Codec> {
   for (const kind of errorKinds) {
     const name = `${kind}Error`;
     codecs.set(name, {
-      parts(error) {
-        const parts: Container = { stack: error.stack };
-        for (const key of errorParts) if (Object.hasOwn(error, key)) parts[key] = error[key];
-        if ("message" in parts) parts.message = `${parts.message}`;
-        return parts;
-      },
+      parts: (error) => ({ stack: error.stack, ...Object.fromEntries(partsOf(error)) }),
       make: () => newError(name),
       fill(error, parts) {
         for (const [key, value] of Object.entries(parts)) define(error, key, value);

@@ -12,7 +12,7 @@
  */
 
 import { isPlain, show, showPath, tagOf } from "../util/show.ts";
-import { define, errorParts, hasPart, isError, newError } from "./native_error.ts";
+import { define, isError, newError, partsOf } from "./native_error.ts";
 
 /** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
 const MAX_DEPTH = 1000;
@@ -164,9 +164,7 @@ export class Copier {
     this.#begin(error, copy); // first: what it holds can lead back to it
     this.opaque = true;
     define(copy, "stack", typeof stack === "string" ? stack : undefined);
-    for (const key of errorParts) {
-      if (hasPart(error, key)) define(copy, key, key === "message" ? `${error.message}` : this.#copyAt(error, key));
-    }
+    for (const [key, part] of partsOf(error)) define(copy, key, this.#copyAt({ [key]: part }, key));
     return copy;
   }
 

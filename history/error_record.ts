@@ -13,13 +13,15 @@
 import {
   CanceledError,
   CompensationError,
+  failedActivity,
   NonDeterminismError,
   NonRetryableError,
   RetryAfterError,
+  setFailedActivity,
   TimeoutError,
   WorkflowError,
 } from "../errors.ts";
-import type { ErrorRecord } from "../types.ts";
+import type { ErrorRecord, FailedActivity } from "../types.ts";
 import { define, hasPart, nativeClass } from "./native_error.ts";
 import { handOut, toStored } from "./value.ts";
 import { show } from "../util/show.ts";
@@ -81,6 +83,8 @@ export function toErrorRecord(thrown: unknown): ErrorRecord {
     }
     if (attempt(() => error instanceof DOMException && error.code > 0)) data.code = of.code;
     if (Object.keys(data).length > 0) record.data = Object.freeze(data);
+    const activity = failedActivity(error);
+    if (activity !== undefined) record.activity = activity;
     return Object.freeze(record);
   };
   return record(thrown, 0);
@@ -96,10 +100,20 @@ function recordValue(thrown: unknown): ErrorRecord {
   return Object.freeze({ name: "Error", message: `Thrown: ${show(thrown)}`, thrown: Object.freeze({ value }) });
 }
 
+/** Adds where an error comes from: to its stack, for people, and the activity that failed, for programs. */
+export function comesFrom(record: ErrorRecord, where: string, activity?: FailedActivity): ErrorRecord {
+  if (record.thrown) return record;
+  return Object.freeze({
+    ...record,
+    ...(record.stack === undefined ? {} : { stack: `${record.stack}\n    at ${where}` }),
+    ...(activity && { activity: Object.freeze(activity) }),
+  });
+}
+
 /** Makes an error from its record. */
 export function fromErrorRecord(record: ErrorRecord): unknown {
   if (record.thrown) return handOut(record.thrown.value);
-  const { name, message, stack, data } = record;
+  const { name, message, stack, data, activity } = record;
   // An instance without a call of the constructor, whose arguments can differ.
   const error: Error = toDOMException(record) ?? Reflect.construct(Error, [message], classOf(record));
   for (const key of errorParts) {
@@ -111,6 +125,7 @@ export function fromErrorRecord(record: ErrorRecord): unknown {
   if (error.name !== name) define(error, "name", name);
   if (stack !== undefined) define(error, "stack", stack);
   for (const [key, value] of Object.entries(handOut(data) ?? {})) define(error, key, value, true);
+  if (activity !== undefined) setFailedActivity(error, activity);
   return error;
 }
 

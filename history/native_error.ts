@@ -4,9 +4,6 @@
  * @module
  */
 
-/** What an error can hold, apart from its name and its stack. */
-export const errorParts = ["message", "cause", "errors", "error", "suppressed"] as const;
-
 /** The names of the classes, without their end. A runtime can be without the last one. */
 export const errorKinds = ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI", "Aggregate", "Suppressed"];
 
@@ -38,6 +35,12 @@ export function hasPart(error: Error, key: string): boolean {
   return own !== undefined &&
     (!own.enumerable || key === "message" || key === "cause" || error instanceof AggregateError ||
       error.name === "SuppressedError");
+}
+
+/** What an error holds apart from its name, its stack and data. */
+export function partsOf(error: Error): [key: string, part: unknown][] {
+  const keys = ["message", "cause", "errors", "error", "suppressed"].filter((key) => hasPart(error, key));
+  return keys.map((key) => [key, key === "message" ? `${error.message}` : error[key as "cause"]]);
 }
 
 /** Defines a property, of an error for example. It is not enumerable, unless it is data. */

@@ -10,7 +10,7 @@
 
 import { isPlain, show } from "../util/show.ts";
 import { Copier, isCollection, isStorablePrimitive } from "./copier.ts";
-import { errorParts } from "./native_error.ts";
+import { partsOf } from "./native_error.ts";
 
 /**
  * Copies and freezes a value.
@@ -45,11 +45,12 @@ function sizeOf(value: unknown, seen: Set<unknown>): number {
   const { byteLength, size } = value as { readonly byteLength?: unknown; readonly size?: unknown };
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return byteLength as number;
   if (isCollection(value)) value = [...value];
-  else if (value instanceof Error) {
-    const error = value as Error & Record<string, unknown>;
-    value = [error.name, error.stack, ...errorParts.map((key) => error[key])];
-  } else if (!Array.isArray(value) && !isPlain(value as object)) {
-    return typeof size === "number" ? size : `${value}`.length;
+  else if (!Array.isArray(value) && !isPlain(value as object)) {
+    let bytes = typeof size === "number" ? size : `${value}`.length;
+    if (value instanceof Error) {
+      for (const [key, part] of partsOf(value)) if (key !== "message") bytes += sizeOf(part, seen);
+    }
+    return bytes;
   }
   let bytes = 2;
   for (const key in value as object) {
