@@ -61,7 +61,12 @@ export type ActivityFunction<Input, Returned> =
  * @category Workflow code
  */
 export interface ActivityContext {
-  /** Is aborted when the attempt times out, the workflow is cancelled or has ended, or the executor is closed. */
+  /**
+   * Is aborted when nobody waits for the attempt any more. Its `reason` says why: the `TimeoutError` of the attempt, the activity
+   * or the workflow; the `CanceledError` of a cancelled workflow; the error with code `terminated` of a terminated or replaced
+   * one; the error of one that failed; a `CanceledError` if the workflow completed or continued as new; the error with code
+   * `closed` of a closed executor.
+   */
   readonly signal: AbortSignal;
   /** The number of the attempt, counted from 1. */
   readonly attempt: number;
