@@ -49,6 +49,11 @@ export type Activity<Input = unknown, Output = unknown> = (
  * A function whose input type has a mutable array is refused, because it gets a frozen one; declare the array as `readonly`.
  * Where the type is not declared, the input is readonly.
  *
+ * An activity cannot call the context of its workflow: no replay would repeat the call. It gets what it needs as its input, and has
+ * a context of its own. A call before the first `await` of the activity throws a `TypeError`. A later call cannot be recognized
+ * for sure: usually it suspends the run with a `NonDeterminismError`, but if workflow code may run at that moment, it works until
+ * the run is resumed by another process.
+ *
  * @category Workflow code
  */
 export type ActivityFunction<Input, Returned> =

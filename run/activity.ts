@@ -43,6 +43,8 @@ export interface ActivitySettings {
 /** The run that performs an activity. */
 export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
+  /** Calls the body of an activity, which cannot call the context of the run. */
+  callActivity(name: string, body: () => unknown): unknown;
 }
 
 /** What this executor holds while it performs an activity. */
@@ -254,12 +256,13 @@ export class ActivityCommand extends Command {
         isStrayPromise(body);
         throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
       }
+      const perform = () => body(input as never, attempt);
       let answer: unknown;
-      if (middleware.length === 0) answer = body(input as never, attempt);
+      if (middleware.length === 0) answer = run.callActivity(name, perform);
       else {
         const { workflowId } = run;
         const call: MiddlewareCall = { kind: "activity", workflowId, name, input, attempt: attempt.attempt };
-        answer = applyMiddleware(middleware, call, async () => await body(input as never, attempt), report);
+        answer = applyMiddleware(middleware, call, async () => await run.callActivity(name, perform), report);
       }
       if (!isThenable(answer)) return this.#completed(attempt, answer);
       Promise.resolve(answer).then(

@@ -129,6 +129,8 @@ export class Replay {
   /** Whether the run ends because its code was refused too often. */
   #gaveUp = false;
   #openShields = 0;
+  /** The activity that is being called. */
+  #activity: string | undefined;
   /** Whether the history holds how the run ended. */
   #over = false;
   /** Whether the workflow function has ended. */
@@ -155,9 +157,22 @@ export class Replay {
     return this.stopped || this.#ended;
   }
 
-  /** Throws while a query handler, a validation or a side effect runs: they may only read. */
+  /** Throws while a query handler, a validation or a side effect runs, which may only read, or the first part of an activity. */
   assertContextFree(): void {
     this.#handlers?.assertContextFree();
+    if (this.#activity === undefined) return;
+    const action = cannot("call the context of the workflow in activity", this.#activity);
+    throw new TypeError(`${action}: no replay would repeat the call; make it in the workflow`);
+  }
+
+  /** Calls an activity, which cannot call the context: up to its first `await`, that is noticed here. */
+  callActivity(name: string, body: () => unknown): unknown {
+    this.#activity = name;
+    try {
+      return body();
+    } finally {
+      this.#activity = undefined;
+    }
   }
 
   /** The time of the event that was applied last, and never before the start time of the run. */

@@ -418,6 +418,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
   }
 
+  callActivity(name: string, body: () => unknown): unknown {
+    return this.#replay.callActivity(name, body);
+  }
+
   answered(updateId: string, outcome: Outcome): void {
     this.record(answerEvent(updateId, outcome, this.environment.timing.clock.now(), this.started.maxPayloadBytes));
   }
