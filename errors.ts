@@ -259,6 +259,8 @@ export class NonDeterminismError extends WorkflowError {
   }
 }
 
+export type { FailedActivity };
+
 const failedActivities = /* @__PURE__ */ new WeakMap<object, FailedActivity>();
 
 /**

@@ -71,7 +71,7 @@ import { completeOptions, type Settings, validateExecution } from "./run/setting
 import { Supervisor } from "./run/supervisor.ts";
 
 export type { WorkflowHandle };
-export { type HistoryReplay, replayHistory } from "./run/read_only.ts";
+export { type HistoryReplay, type RepeatedCommand, replayHistory } from "./run/read_only.ts";
 
 /** The error of a start, with the workflow's ID in it. */
 function withId(id: string, error: unknown): unknown {

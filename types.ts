@@ -29,7 +29,7 @@ export interface ErrorRecord {
   readonly name: string;
   /** The error's `message`. */
   readonly message: string;
-  /** The error's `stack`, if it had one. */
+  /** The error's `stack`, if it had one, with a line for each activity and each child workflow that the error left. */
   readonly stack?: string;
   /** The error's `cause`, if it had one. */
   readonly cause?: ErrorRecord;

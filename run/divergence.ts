@@ -80,7 +80,8 @@ function diverged(
   return new NonDeterminismError(message, { expected, actual, position });
 }
 
-function describe(command: Described): string {
+/** Names a command: `activity "charge"`. */
+export function describe(command: Described): string {
   const name = "name" in command ? command.name : undefined;
   return name === undefined ? nouns[command.type] : `${nouns[command.type]} ${show(name)}`;
 }

@@ -50,6 +50,12 @@ export type Ending = Outcome | { readonly continueWith: unknown };
 export interface ReplayOwner {
   /** Workflow code issued a command that the history does not hold. */
   issued(command: Command): void;
+  /**
+   * Workflow code repeated a command that the history holds.
+   *
+   * @param now The time of the event that was applied last.
+   */
+  repeated?(command: Command, event: CommandEvent, now: number): void;
   /** A cancellation ended the wait for a command. */
   withdrawn(command: Command): void;
   /** The handler of an update ended, and the history does not hold its answer. */
@@ -461,6 +467,7 @@ export class Replay {
         return this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected!.values()));
       }
       command.event = event;
+      this.#owner.repeated?.(command, event, this.#now);
     }
     if (!this.inTurn && !this.#ended) return this.#diverge(foreignWait(this.#workflowId, seq, command));
     this.commands.set(seq, command);
