@@ -49,6 +49,11 @@ export type Activity<Input = unknown, Output = unknown> = (
  * A function whose input type has a mutable array is refused, because it gets a frozen one; declare the array as `readonly`.
  * Where the type is not declared, the input is readonly.
  *
+ * An activity cannot call the context of its workflow: no replay would repeat the call. It gets what it needs as its input, and has
+ * a context of its own. A call before the first `await` of the activity throws a `TypeError`. A later call cannot be recognized
+ * for sure: usually it suspends the run with a `NonDeterminismError`, but if workflow code may run at that moment, it works until
+ * the run is resumed by another process.
+ *
  * @category Workflow code
  */
 export type ActivityFunction<Input, Returned> =
@@ -61,7 +66,12 @@ export type ActivityFunction<Input, Returned> =
  * @category Workflow code
  */
 export interface ActivityContext {
-  /** Is aborted when the attempt times out, the workflow is cancelled or has ended, or the executor is closed. */
+  /**
+   * Is aborted when nobody waits for the attempt any more. Its `reason` says why: the `TimeoutError` of the attempt, the activity
+   * or the workflow; the `CanceledError` of a cancelled workflow; the error with code `terminated` of a terminated or replaced
+   * one; the error of one that failed; a `CanceledError` if the workflow completed or continued as new; the error with code
+   * `closed` of a closed executor.
+   */
   readonly signal: AbortSignal;
   /** The number of the attempt, counted from 1. */
   readonly attempt: number;

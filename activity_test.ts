@@ -235,34 +235,52 @@ Deno.test("ActivityContext.signal is aborted with the reason that ended the atte
   const reasons: Record<string, Error> = {};
   const stuck = (name: string, { signal }: ActivityContext) =>
     new Promise<void>(() => signal.addEventListener("abort", () => reasons[name] = signal.reason));
-  const { executor, clock } = setUp();
-  const run = (id: string, options: ActivityOptions = {}) =>
-    executor.execute((ctx: Ctx) => ctx.executeActivity(stuck, id, options), { id });
+  const { executor, clock, store } = setUp();
+  const run = (id: string, options: ActivityOptions = {}, timeoutMs?: number) =>
+    executor.execute((ctx: Ctx) => ctx.executeActivity(stuck, id, options), { id, timeoutMs });
   await run("timed out", { timeoutMs: 10 });
   await run("silent", { heartbeatTimeoutMs: 20 });
   await run("timed out in total", { totalTimeoutMs: 30 });
-  for (const id of ["canceled", "terminated", "closed"]) await run(id);
-  const unawaited = (ctx: Ctx) => void ctx.executeActivity(stuck, "ended", { name: "unawaited" });
-  const slowly = async (ctx: Ctx) => {
-    unawaited(ctx);
-    await ctx.waitForSignal("go");
+  await run("over its time", {}, 30);
+  for (const id of ["canceled", "terminated", "terminated elsewhere", "replaced", "closed"]) await run(id);
+  const ends: Record<string, (ctx: WorkflowContext<void>) => unknown> = {
+    completed: () => 7,
+    failed: () => {
+      throw new RangeError("no luck");
+    },
+    continued: (ctx) => ctx.continueAsNew(),
   };
-  await executor.execute(slowly, { id: "ended" });
+  for (const [id, end] of Object.entries(ends)) {
+    const work = async (ctx: WorkflowContext<void>) => {
+      if (reasons[id] !== undefined) return; // the next run
+      void ctx.executeActivity(stuck, id, { name: "unawaited" });
+      await ctx.waitForSignal("go");
+      await end(ctx);
+    };
+    await executor.execute(work, { id });
+  }
   await settle();
   await clock.advance(30);
-  await executor.signal("ended", "go");
+  for (const id of Object.keys(ends)) await executor.signal(id, "go");
   await executor.cancel("canceled", "enough");
-  await executor.terminate("terminated");
+  await executor.terminate("terminated", "it hangs");
+  await setUp({ store }).executor.terminate("terminated elsewhere");
+  await executor.execute(() => 7, { id: "replaced", onConflict: "replace" });
   await settle();
   await executor.close();
-  assertEquals(Object.fromEntries(Object.entries(reasons).map(([name, { message }]) => [name, message])), {
-    "timed out": 'Activity "stuck" timed out after 10 ms in attempt 1',
-    "silent": 'Activity "stuck" timed out after 20 ms without a heartbeat in attempt 1',
-    "timed out in total": 'Activity "stuck" timed out after 30 ms in total',
-    "ended": "The workflow has ended: completed",
-    "canceled": 'Canceled workflow "canceled": enough',
-    "terminated": "The workflow has ended: canceled",
-    "closed": "The executor was closed; recover() resumes what is stored",
+  assertEquals(Object.fromEntries(Object.entries(reasons).map(([name, reason]) => [name, String(reason)])), {
+    "timed out": 'TimeoutError: Activity "stuck" timed out after 10 ms in attempt 1',
+    "silent": 'TimeoutError: Activity "stuck" timed out after 20 ms without a heartbeat in attempt 1',
+    "timed out in total": 'TimeoutError: Activity "stuck" timed out after 30 ms in total',
+    "over its time": 'TimeoutError: Timed out workflow "over its time" after 30 ms',
+    "completed": "CanceledError: The workflow has ended: completed",
+    "failed": "RangeError: no luck",
+    "continued": "CanceledError: The workflow was continued as new",
+    "canceled": 'CanceledError: Canceled workflow "canceled": enough',
+    "terminated": 'WorkflowError: Terminated workflow "terminated": it hangs',
+    "terminated elsewhere": 'WorkflowError: Terminated workflow "terminated elsewhere"',
+    "replaced": 'WorkflowError: Terminated workflow "replaced": a new run replaces it',
+    "closed": "WorkflowError: The executor was closed; recover() resumes what is stored",
   });
 });
 

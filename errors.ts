@@ -16,6 +16,7 @@
  * @module
  */
 
+import type { FailedActivity } from "./types.ts";
 import { checkNumber } from "./util/check.ts";
 
 /**
@@ -256,6 +257,49 @@ export class NonDeterminismError extends WorkflowError {
     this.actual = details.actual;
     this.position = details.position;
   }
+}
+
+export type { FailedActivity };
+
+const failedActivities = /* @__PURE__ */ new WeakMap<object, FailedActivity>();
+
+/**
+ * Returns which activity failed, if an error comes from an activity: the error that `ctx.executeActivity` rejects with, or the
+ * one of a workflow or a child workflow that did not catch it. The last line of its stack says the same, such as
+ * `at activity "charge" of workflow "order-7", attempt 3 of 5`. The class, the message and the cause of the error are those that the
+ * activity threw.
+ *
+ * @param error The error. An error that wraps it comes from no activity, but its `cause` does.
+ * @returns `undefined` if the error comes from no activity, or is no `Error`.
+ *
+ * @category Errors
+ *
+ * @example
+ * ```ts
+ * import { Executor, failedActivity, type WorkflowContext } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * function charge() {
+ *   throw new RangeError("Declined");
+ * }
+ * await using executor = new Executor();
+ * const handle = await executor.execute((ctx: WorkflowContext) => ctx.executeActivity(charge), { id: "order-7" });
+ * const error = await handle.result().catch((error) => error);
+ * assertEquals(failedActivity(error), { name: "charge", attempt: 1, workflowId: "order-7" });
+ * assertEquals(`${error}`, "RangeError: Declined");
+ * ```
+ */
+export function failedActivity(error: unknown): FailedActivity | undefined {
+  return failedActivities.get(error as object);
+}
+
+/**
+ * Notes which activity an error comes from.
+ *
+ * @internal
+ */
+export function setFailedActivity(error: object, activity: FailedActivity): void {
+  failedActivities.set(error, activity);
 }
 
 /** The name is a literal because a minifier renames classes. It is not enumerable because it is not the error's data. */

@@ -3,12 +3,14 @@
 import { assert, assertEquals, assertInstanceOf, assertNotInstanceOf, assertStrictEquals } from "@std/assert";
 import {
   CanceledError,
+  CompensationError,
   NonDeterminismError,
   NonRetryableError,
   RetryAfterError,
   TimeoutError,
   WorkflowError,
 } from "@rockpool/workflow";
+import { runInNewContext } from "node:vm";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { toStored } from "./history/value.ts";
 
@@ -29,6 +31,7 @@ const ours: [error: WorkflowError, data: Record<string, unknown>][] = [
   [new TimeoutError("m", 5, { cause }), { code: "timeout", timeoutMs: 5 }],
   [new NonRetryableError("m", { cause }), { code: "non_retryable" }],
   [new RetryAfterError("m", 1500, { cause }), { code: "retry_after", delayMs: 1500 }],
+  [new CompensationError("m", ["a"], { cause }), { code: "compensation_failed", errors: ["a"] }],
   [
     new NonDeterminismError("m", { expected: "e", actual: "a", position: 3 }),
     { code: "non_deterministic", expected: "e", actual: "a", position: 3 },
@@ -175,6 +178,75 @@ Deno.test("toErrorRecord() keeps the members of an AggregateError", () => {
     "c",
   ]);
   assertEquals([back.message, back.cause.message, back.n, back.errors.length], ["m", "underneath", 1, 3]);
+});
+
+Deno.test("toErrorRecord() keeps both errors of a SuppressedError", () => {
+  const error = new SuppressedError(new TimeoutError("late", 5), new AggregateError([new RangeError("a")]), "m");
+  for (const back of [roundTrip(error), roundTrip(roundTrip(error))]) {
+    assertStrictEquals(back.constructor, SuppressedError);
+    assertIsA(back.error, TimeoutError);
+    assertIsA(back.suppressed.errors[0], RangeError);
+    assertEquals([back.message, back.error.timeoutMs, Object.keys(back)], ["m", 5, []]);
+  }
+  assertEquals(roundTrip(new SuppressedError("text", { a: 1 })).error, "text");
+});
+
+Deno.test("toErrorRecord() keeps both errors of what stands for a SuppressedError in older runtimes", () => {
+  const errors = { error: new TimeoutError("late", 5), suppressed: new RangeError("a") };
+  const back = roundTrip(Object.assign(new Error("m"), { name: "SuppressedError", ...errors }));
+  assertIsA(back, SuppressedError);
+  assertIsA(back.error, TimeoutError);
+  assertIsA(back.suppressed, RangeError);
+});
+
+Deno.test("toErrorRecord() keeps the errors in an error of a subclass and of another realm", () => {
+  class Mine extends AggregateError {
+    override name = "Mine";
+  }
+  class MySuppressed extends SuppressedError {
+    override name = "MySuppressed";
+  }
+  const foreign = runInNewContext('new AggregateError([new RangeError("a")], "m")');
+  for (const error of [new Mine([new RangeError("a")], "m"), foreign]) {
+    const back = roundTrip(error);
+    assertStrictEquals(Object.getPrototypeOf(back), AggregateError.prototype);
+    assertIsA(back.errors[0], RangeError);
+    assertEquals(back.name, error.name);
+  }
+  const back = roundTrip(new MySuppressed(new RangeError("a"), 1, "m"));
+  assertStrictEquals(Object.getPrototypeOf(back), SuppressedError.prototype);
+  assertEquals([back.name, back.error.message, back.suppressed], ["MySuppressed", "a", 1]);
+});
+
+Deno.test("toErrorRecord() keeps the classes of the errors in a CompensationError", () => {
+  const error = new CompensationError("m", [new TimeoutError("late", 5), "text"], { cause: new RangeError("a") });
+  for (const back of [roundTrip(error), roundTrip(roundTrip(error))]) {
+    assertStrictEquals(back.constructor, CompensationError);
+    assertIsA(back.errors[0], TimeoutError);
+    assertIsA(back.cause, RangeError);
+    assertEquals([back.errors[1], Object.keys(back).sort()], ["text", ["code", "errors"]]);
+  }
+  const older = { name: "CompensationError", message: "m", data: { code: "compensation_failed", errors: ["text"] } };
+  assertEquals((fromErrorRecord(older) as CompensationError).errors, ["text"]); // as earlier releases stored it
+});
+
+Deno.test("toErrorRecord() keeps data whose name is that of a part or of a method", () => {
+  const data = { errors: "none", error: { n: 1 }, suppressed: [2], constructor: 3, toString: 4 };
+  assertEquals({ ...roundTrip(Object.assign(new Error("m"), data)) }, data);
+});
+
+Deno.test("fromErrorRecord() makes an AggregateError with a list, whatever its errors were", () => {
+  for (const errors of [5, undefined, { length: 4e9 }]) {
+    assertEquals(roundTrip(Object.assign(new AggregateError([1], "m"), { errors })).errors, []);
+  }
+});
+
+Deno.test("toErrorRecord() reads no more members than it records", () => {
+  const holes = new Array(2 ** 32 - 1);
+  const endless = new Proxy([], { get: (target, key) => key === "length" ? 2 ** 53 - 1 : Reflect.get(target, key) });
+  for (const errors of [holes, endless]) {
+    assert(roundTrip(Object.assign(new AggregateError([], "m"), { errors })).errors.length <= 1_000);
+  }
 });
 
 Deno.test("toErrorRecord() cuts an AggregateError whose members multiply", () => {

@@ -59,6 +59,7 @@ import {
   invalid,
 } from "./util/check.ts";
 import { isStrayPromise } from "./util/deferred.ts";
+import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
@@ -70,7 +71,7 @@ import { completeOptions, type Settings, validateExecution } from "./run/setting
 import { Supervisor } from "./run/supervisor.ts";
 
 export type { WorkflowHandle };
-export { type HistoryReplay, replayHistory } from "./run/read_only.ts";
+export { type HistoryReplay, type RepeatedCommand, replayHistory } from "./run/read_only.ts";
 
 /** The error of a start, with the workflow's ID in it. */
 function withId(id: string, error: unknown): unknown {
@@ -99,7 +100,7 @@ export interface Executor {
 export class Executor {
   readonly #settings: Settings;
   readonly #supervisor: Supervisor;
-  readonly #signalPrefix: string = crypto.randomUUID();
+  readonly #signalPrefix: string = randomId();
   #signals = 0;
 
   /**
@@ -143,7 +144,7 @@ export class Executor {
     try {
       const options = args[0] ?? {};
       if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
-      const { id = crypto.randomUUID() } = options;
+      const { id = randomId() } = options;
       const start = () => this.#execute(workflow as Workflow<never>, id, options);
       return this.#call("execute", id, start) as Promise<never>;
     } catch (error) {
@@ -170,7 +171,7 @@ export class Executor {
     const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
       let id = `options[${i}]`; // if they cannot be read
       try {
-        id = one?.id ?? crypto.randomUUID();
+        id = one?.id ?? randomId();
         return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
       } catch (error) {
         errors[i] = withId(id, error);
@@ -461,7 +462,7 @@ export class Executor {
       checkText("id", id, action);
       const name = definedName("update", definition, action, id);
       checkOptions(options, { updateId: true }, action, id);
-      const { updateId = crypto.randomUUID() } = options;
+      const { updateId = randomId() } = options;
       checkText("updateId", updateId, action, id);
       const input = toStored(given, "input of update", name, this.#settings.runs.stamp.maxPayloadBytes);
       if (typeof definition === "object") {

@@ -79,6 +79,7 @@ export { defaultRetryPolicy, type FailedAttempt, retryDelayMs, type RetryPolicy 
 export {
   CanceledError,
   CompensationError,
+  failedActivity,
   NonDeterminismError,
   NonRetryableError,
   RetryAfterError,
@@ -135,6 +136,7 @@ export type {
   CommandEvent,
   CompensationStartedEvent,
   ErrorRecord,
+  FailedActivity,
   ParentRun,
   PatchedEvent,
   SideEffectEvent,

@@ -29,16 +29,36 @@ export interface ErrorRecord {
   readonly name: string;
   /** The error's `message`. */
   readonly message: string;
-  /** The error's `stack`, if it had one. */
+  /** The error's `stack`, if it had one, with a line for each activity and each child workflow that the error left. */
   readonly stack?: string;
   /** The error's `cause`, if it had one. */
   readonly cause?: ErrorRecord;
-  /** The members of an `AggregateError`. */
+  /** The members of an `AggregateError` or a `CompensationError`. */
   readonly errors?: readonly ErrorRecord[];
+  /** The `error` of a `SuppressedError`: what was thrown last. */
+  readonly error?: ErrorRecord;
+  /** The `suppressed` of a `SuppressedError`: what was thrown before. */
+  readonly suppressed?: ErrorRecord;
   /** The error's own enumerable properties, as far as they can be stored. */
   readonly data?: Readonly<Record<string, unknown>>;
+  /** The activity that failed with the error, or from which it comes. */
+  readonly activity?: FailedActivity;
   /** Present if the thrown value is not an `Error`: the value itself. */
   readonly thrown?: { readonly value: unknown };
+}
+
+/**
+ * The activity whose failure an error reports.
+ *
+ * @category History
+ */
+export interface FailedActivity {
+  /** The activity's name in the history. */
+  readonly name: string;
+  /** The number of its last attempt, counted from 1; 0 if it ran out of time before the first one. */
+  readonly attempt: number;
+  /** The ID of the workflow that called it. */
+  readonly workflowId: string;
 }
 
 /**

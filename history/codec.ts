@@ -12,6 +12,7 @@
  */
 
 import { MAX_HOLES } from "./copier.ts";
+import { define, errorKinds, newError, partsOf } from "./native_error.ts";
 import { show, showPath, tagOf } from "../util/show.ts";
 
 /** How deep a text may be nested: deeper than any stored value, but not too deep for the stack. */
@@ -76,7 +77,8 @@ function makeCodecs(): ReadonlyMap<string, Codec> {
       fill(list, { length, ...items }) {
         if (length - Object.keys(items).length > MAX_HOLES) throw new RangeError(`more than ${MAX_HOLES} holes`);
         list.length = length;
-        Object.freeze(define(list, items, true));
+        for (const [key, item] of Object.entries(items)) define(list, key, item, true);
+        Object.freeze(list);
       },
     },
     ArrayBuffer: {
@@ -99,19 +101,13 @@ function makeCodecs(): ReadonlyMap<string, Codec> {
     codecs.set(Class.name, { parts: (boxed) => boxed.valueOf(), make: (value) => Object(Class(value)) });
   }
 
-  for (const kind of ["", "Eval", "Range", "Reference", "Syntax", "Type", "URI"]) { // the classes that structured clone keeps
-    const Class = globalThis[`${kind}Error` as "Error"];
-    codecs.set(`${kind}Error`, {
-      parts(error) {
-        const parts: Container = { stack: error.stack };
-        if (Object.hasOwn(error, "message")) parts.message = `${error.message}`;
-        if (Object.hasOwn(error, "cause")) parts.cause = error.cause;
-        return parts;
-      },
-      make: () => new Class(),
-      fill(error, { stack, ...parts }) {
-        error.stack = stack;
-        define(error, parts, false);
+  for (const kind of errorKinds) {
+    const name = `${kind}Error`;
+    codecs.set(name, {
+      parts: (error) => ({ stack: error.stack, ...Object.fromEntries(partsOf(error)) }),
+      make: () => newError(name),
+      fill(error, parts) {
+        for (const [key, value] of Object.entries(parts)) define(error, key, value);
       },
     });
   }
@@ -258,13 +254,6 @@ function same(a: Anything, b: Anything): boolean {
 
 function isObject(value: unknown): value is Anything {
   return typeof value === "object" && value !== null;
-}
-
-function define(object: object, parts: Container, enumerable: boolean): object {
-  for (const [key, value] of Object.entries(parts)) {
-    Object.defineProperty(object, key, { value, enumerable, writable: true, configurable: true });
-  }
-  return object;
 }
 
 function toBase64(bytes: Anything): string {

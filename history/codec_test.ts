@@ -12,8 +12,7 @@ const write = (value: unknown): string => JSON.stringify(encode(toStored(value, 
 const read = (text: string): Anything => decode(JSON.parse(text), "read");
 
 /** Encodes and decodes a value, and compares the result with the stored value. */
-function roundTrip(value: unknown): Anything {
-  const stored = toStored(value, "value");
+function roundTrip(value: unknown, stored = toStored(value, "value")): Anything {
   const back = read(JSON.stringify(encode(stored, "write")));
   assertEquals(difference(stored, back), undefined);
   assertEquals(needsCopy(back), needsCopy(stored));
@@ -115,6 +114,19 @@ Deno.test("encode() returns a value that JSON has without a copy", () => {
   assertStrictEquals(encode(value, "write"), value);
 });
 
+function selfCaused(): Error {
+  const error = new Error("m");
+  error.cause = error;
+  return error;
+}
+
+function inCircles(): Error {
+  const error = new AggregateError([], "m", { cause: new Error("c") });
+  error.errors.push(error, { error }, error.cause);
+  (error.cause as Error).cause = new SuppressedError(error, error.cause);
+  return error;
+}
+
 const views = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array]
   .map((View) => View.of(1, 2)) as ArrayBufferView[];
 const errors = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError];
@@ -144,7 +156,13 @@ const values: [what: string, value: unknown][] = [
   ["an error with an empty message", new Error("")],
   ["an error without a stack", Object.assign(new Error("m"), { stack: undefined })],
   ["an error whose cause is undefined", new Error("m", { cause: undefined })],
-  ["an AggregateError, which is stored as an Error", new AggregateError([1], "m")],
+  [
+    "an AggregateError",
+    new AggregateError([1, new TypeError("a", { cause: new AggregateError([]) })], "m", { cause: 1 }),
+  ],
+  ["a SuppressedError", new SuppressedError(new RangeError("a"), undefined, "m")],
+  ["an error that causes itself", selfCaused()],
+  ["an AggregateError that holds itself and its cause", inCircles()],
   ["an error of a class", new (class Mine extends RangeError {})("m")],
   ["a chain of causes", new Error("a", { cause: new TypeError("b", { cause: { c: new Map([[1, new Date(5)]]) } }) })],
   ["a DOMException", new DOMException("m", "AbortError")],
@@ -173,7 +191,7 @@ Deno.test("encode() and decode() keep a cause of an error as structured clone ma
   cause.self = cause;
   const error = new Error("m", { cause });
   cause.error = error;
-  const back = roundTrip({ error }).error.cause;
+  const back = roundTrip({ error }, structuredClone({ error })).error.cause; // as a store of somebody else can make it
   assertStrictEquals(back.views[0].buffer, back.views[1].buffer);
   assertStrictEquals(back.error.cause, back);
 });

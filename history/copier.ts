@@ -6,11 +6,13 @@
  * 2. Cycles and shared parts keep their shape.
  * 3. What cannot be stored is refused with the path to it, also if reading it throws.
  * 4. A Date, Map, Set, buffer, view or error cannot be protected by freezing. Such a value is called opaque here.
+ * 5. An error also keeps what an `AggregateError` or a `SuppressedError` holds, which structured clone leaves out.
  *
  * @module
  */
 
 import { isPlain, show, showPath, tagOf } from "../util/show.ts";
+import { define, isError, newError, partsOf } from "./native_error.ts";
 
 /** How deep a value may be nested. Structured clone fails a little deeper, depending on the stack of its caller. */
 const MAX_DEPTH = 1000;
@@ -84,6 +86,7 @@ export class Copier {
     if (isPlain(object)) return this.#copyObject(object);
     if (isCollection(object)) return this.#copyCollection(object);
     const tag = tagOf(object);
+    if (tag !== "DOMException" && isError(object, tag)) return this.#copyError(object);
     // An instance of a class. One without keys may keep its state elsewhere, so structured clone decides.
     if (tag === "Object" && Object.keys(object).length > 0) return this.#copyObject(object);
     return this.#copyOther(object, tag);
@@ -155,6 +158,16 @@ export class Copier {
     return copy;
   }
 
+  #copyError(error: Error): Error {
+    const { name, stack } = error;
+    const copy = newError(name);
+    this.#begin(error, copy); // first: what it holds can lead back to it
+    this.opaque = true;
+    define(copy, "stack", typeof stack === "string" ? stack : undefined);
+    for (const [key, part] of partsOf(error)) define(copy, key, this.#copyAt({ [key]: part }, key));
+    return copy;
+  }
+
   /** Copies what cannot be frozen, or is not what it seems to be. */
   #copyOther(object: object, tag: string): object {
     const view = ArrayBuffer.isView(object) ? copyView(object) : undefined;
@@ -166,7 +179,6 @@ export class Copier {
   }
 
   #clone(object: object, tag: string): object {
-    if (Object.hasOwn(object, "cause")) this.#copyAt(object, "cause"); // refuses a cause that the clone would share
     let clone: object;
     try {
       clone = structuredClone(object);

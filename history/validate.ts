@@ -46,7 +46,10 @@ const text: Rule = ["a string", (value) => typeof value === "string"];
 const number: Rule = ["a finite number", (value) => Number.isFinite(value)];
 const isCount = (value: unknown) => Number.isInteger(value) && value as number >= 0;
 const count: Rule = ["an integer from 0", isCount];
-const record: Rule = ["valid", (value, depth) => fits("name message cause? errors?", value, depth)];
+const record: Rule = [
+  "valid",
+  (value, depth) => fits("name message cause? errors? error? suppressed? activity?", value, depth),
+];
 
 /** What the fields must be. Of the others, times, durations and sizes are numbers, and the rest are texts. */
 const rules: Readonly<Record<string, Rule>> = {
@@ -56,6 +59,8 @@ const rules: Readonly<Record<string, Rule>> = {
   parent: ["valid", (value, depth) => fits("workflowId runId seq closePolicy", value, depth)],
   error: record,
   cause: record,
+  suppressed: record,
+  activity: ["valid", (value, depth) => fits("name attempt workflowId", value, depth)],
   errors: ["valid", (value, depth) => Array.isArray(value) && value.every((one) => record[1](one, depth))],
 };
 

@@ -10,6 +10,7 @@
 
 import { isPlain, show } from "../util/show.ts";
 import { Copier, isCollection, isStorablePrimitive } from "./copier.ts";
+import { partsOf } from "./native_error.ts";
 
 /**
  * Copies and freezes a value.
@@ -45,7 +46,11 @@ function sizeOf(value: unknown, seen: Set<unknown>): number {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return byteLength as number;
   if (isCollection(value)) value = [...value];
   else if (!Array.isArray(value) && !isPlain(value as object)) {
-    return typeof size === "number" ? size : `${value}`.length;
+    let bytes = typeof size === "number" ? size : `${value}`.length;
+    if (value instanceof Error) {
+      for (const [key, part] of partsOf(value)) if (key !== "message") bytes += sizeOf(part, seen);
+    }
+    return bytes;
   }
   let bytes = 2;
   for (const key in value as object) {

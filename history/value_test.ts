@@ -239,6 +239,58 @@ Deno.test("toStored() copies the name, message, stack and cause of an error", ()
   assertEquals(Object.keys(stored), []);
 });
 
+Deno.test("toStored() and handOut() keep what an AggregateError and a SuppressedError hold", () => {
+  const members = [new TypeError("a", { cause: { n: 1 } }), "text", new SuppressedError(new RangeError("b"), [2], "c")];
+  const error = new AggregateError(members, "m", { cause: "why" });
+  for (const copy of [store([error])[0], handOut(store([error]))[0]]) {
+    assertStrictEquals(copy.constructor, AggregateError);
+    assertEquals([copy.message, copy.stack, copy.cause, copy.errors.length], ["m", error.stack, "why", 3]);
+    assertEquals([copy.errors[0].constructor, copy.errors[0].cause, copy.errors[1]], [TypeError, { n: 1 }, "text"]);
+    assertStrictEquals(copy.errors[2].constructor, SuppressedError);
+    assertEquals([copy.errors[2].error.constructor, copy.errors[2].suppressed], [RangeError, [2]]);
+    assert(Object.isFrozen(copy.errors));
+    assertEquals(Object.keys(copy), []);
+  }
+});
+
+Deno.test("toStored() and handOut() keep errors that lead back to themselves", () => {
+  const self = new Error("self");
+  self.cause = self;
+  const a = new Error("a", { cause: { list: [new Error("b")] } });
+  (a.cause as Anything).list[0].cause = a;
+  const all = new AggregateError([], "all");
+  all.errors.push(all, new SuppressedError(all, 1));
+  for (const copy of [store([self, a, all]), handOut(store([self, a, all]))]) {
+    assertStrictEquals(copy[0].cause, copy[0]);
+    assertStrictEquals(copy[1].cause.list[0].cause, copy[1]);
+    assertStrictEquals(copy[2].errors[0], copy[2]);
+    assertStrictEquals(copy[2].errors[1].error, copy[2]);
+  }
+});
+
+Deno.test("toStored() copies errors of another realm, of a subclass and with a tag of their own", () => {
+  class Mine extends RangeError {
+    readonly #secret = 1;
+    extra = () => this.#secret;
+    errors = [boo];
+    get [Symbol.toStringTag]() {
+      return "Mine";
+    }
+  }
+  const mine = new Mine("m", { cause: { n: 1 } });
+  const foreign = runInNewContext('new AggregateError([new TypeError("a")], "m")');
+  const [ours, theirs] = store([mine, foreign]);
+  assertStrictEquals(Object.getPrototypeOf(ours), RangeError.prototype);
+  assertEquals([ours.cause, Object.isFrozen(ours.cause), Object.keys(ours)], [{ n: 1 }, true, []]);
+  assertEquals([theirs.constructor, theirs.errors[0].constructor], [AggregateError, TypeError]);
+});
+
+Deno.test("toStored() follows the rules of all values in what an error holds", () => {
+  const bytes = new Uint8Array([1, 2, 3, 4]).subarray(1, 3);
+  const { cause } = store([new Error("m", { cause: { bytes, list: Object.assign([1], { more: 2 }) } })])[0];
+  assertEquals([cause.bytes.buffer.byteLength, Object.keys(cause.list)], [2, ["0"]]);
+});
+
 const boo = () => {
   throw new Error("boo");
 };
@@ -296,6 +348,9 @@ const refused: [value: unknown, message: string][] = [
   [{ v: new Uint8Array(shared) }, "input.v: shared memory cannot be stored"],
   [new Map([["k", new DataView(shared)]]), "input[0][1]: shared memory cannot be stored"],
   [{ e: new Error("m", { cause: shared }) }, "input.e.cause: shared memory cannot be stored"],
+  [{ e: new AggregateError([1, { boo }]) }, 'input.e.errors[1].boo: a function "boo" cannot be stored'],
+  [{ e: new SuppressedError(1, boo) }, 'input.e.suppressed: a function "boo" cannot be stored'],
+  [{ e: Object.defineProperty(new Error("m"), "cause", { get: boo }) }, "input.e: reading it threw"],
   [[detached], "input[0]: an ArrayBuffer cannot be stored"],
   [{ p: revoked() }, "input.p: reading it threw"],
   [{ p: new Proxy({}, { ownKeys: boo }) }, "input.p: reading it threw"],

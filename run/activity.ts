@@ -14,7 +14,7 @@
 import { TimeoutError, WorkflowError } from "../errors.ts";
 import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "../hooks.ts";
 import type { ReplaceActivity } from "../options.ts";
-import { retryDelayMs } from "../retry.ts";
+import { defaultRetryPolicy, retryDelayMs } from "../retry.ts";
 import type { ActivityAttemptFailedEvent, ActivityStartedEvent, ErrorRecord, WorkflowEvent } from "../types.ts";
 import type { ActivityContext, ActivityOptions } from "../activity.ts";
 import { cannot, invalid } from "../util/check.ts";
@@ -22,7 +22,7 @@ import { isStrayPromise, isThenable } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
 import type { Slots, Ticket } from "../util/slots.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -43,6 +43,8 @@ export interface ActivitySettings {
 /** The run that performs an activity. */
 export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
+  /** Calls the body of an activity, which cannot call the context of the run. */
+  callActivity(name: string, body: () => unknown): unknown;
 }
 
 /** What this executor holds while it performs an activity. */
@@ -282,12 +284,13 @@ export class ActivityCommand extends Command {
         isStrayPromise(body);
         throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
       }
+      const perform = () => body(input as never, attempt);
       let answer: unknown;
-      if (middleware.length === 0) answer = body(input as never, attempt);
+      if (middleware.length === 0) answer = run.callActivity(name, perform);
       else {
         const { workflowId } = run;
         const call: MiddlewareCall = { kind: "activity", workflowId, name, input, attempt: attempt.attempt };
-        answer = applyMiddleware(middleware, call, async () => await body(input as never, attempt), report);
+        answer = applyMiddleware(middleware, call, async () => await run.callActivity(name, perform), report);
       }
       if (!isThenable(answer)) return this.#completed(attempt, answer);
       Promise.resolve(answer).then(
@@ -370,13 +373,16 @@ export class ActivityCommand extends Command {
   }
 
   /** Ends the activity as failed. */
-  #fail(error: unknown): void {
+  #fail(thrown: unknown): void {
     this.#finish();
-    const { seq } = this;
-    const record = toErrorRecord(error);
-    this.recordEnd(() => {
-      this.#record({ type: "activity_failed", at: this.#now, seq, attempt: this.#attempts, error: record });
-    });
+    const attempt = this.#attempts;
+    const { seq, name } = this;
+    const { workflowId } = this.#work!.run;
+    const max = this.#options.retry && (this.#options.retry.maxAttempts ?? defaultRetryPolicy.maxAttempts);
+    const which = `attempt ${attempt}${max === undefined || max === Infinity ? "" : ` of ${max}`}`;
+    const where = `activity ${show(name)} of workflow ${show(workflowId)}, ${which}`;
+    const error = comesFrom(toErrorRecord(thrown), where, { name, attempt, workflowId });
+    this.recordEnd(() => this.#record({ type: "activity_failed", at: this.#now, seq, attempt, error }));
   }
 
   get #now(): number {

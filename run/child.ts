@@ -15,7 +15,8 @@ import type { RunInfo } from "../hooks.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import type { ChildOptions, Workflow } from "../context.ts";
 import { isA } from "../util/check.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { show } from "../util/show.ts";
+import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import type { Wait } from "../options.ts";
@@ -172,7 +173,9 @@ export class ChildCommand extends Command {
       if (!this.#stopped) this.#run!.suspend(error); // recover() resumes both
       return;
     }
-    const record = toErrorRecord(error);
+    const parent = `workflow ${show(this.#run!.workflowId)}`;
+    const where = `child workflow ${show(this.name)} of ${parent}, ID ${show(this.childId)}`;
+    const record = comesFrom(toErrorRecord(error), where);
     this.recordEnd(() => this.#record({ type: "child_failed", at: this.#now, seq: this.seq, error: record }));
     this.#becomeReady();
   }

@@ -59,7 +59,7 @@ export function foreignWait(workflowId: string, position: number, command: Comma
   } after it waited for something other than its context
   position ${position}${calledAt(command.caller)}
   A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: put it into an activity,
-  and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal()
+  and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal(). An activity cannot call the context of its workflow
   The stored run is unchanged. Deploy code that waits for its context only and call recover()`;
   return new NonDeterminismError(message, { expected: "a wait for the context", actual, position });
 }
@@ -80,7 +80,8 @@ function diverged(
   return new NonDeterminismError(message, { expected, actual, position });
 }
 
-function describe(command: Described): string {
+/** Names a command: `activity "charge"`. */
+export function describe(command: Described): string {
   const name = "name" in command ? command.name : undefined;
   return name === undefined ? nouns[command.type] : `${nouns[command.type]} ${show(name)}`;
 }

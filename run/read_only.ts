@@ -6,10 +6,12 @@
  */
 
 import type { NonDeterminismError } from "../errors.ts";
-import type { WorkflowState } from "../types.ts";
+import type { CommandEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { handOut } from "../history/value.ts";
 import { type ContextSettings, ReplayContext } from "./context.ts";
+import { type Command, TimerCommand } from "./command.ts";
+import { describe } from "./divergence.ts";
 import type { Outcome } from "./events.ts";
 import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import { Turns } from "./turns.ts";
@@ -56,6 +58,20 @@ export async function replayReadOnly(
 }
 
 /**
+ * A command that the code repeats.
+ *
+ * @category Testing
+ */
+export interface RepeatedCommand {
+  /** What it is, such as `activity "charge"`. */
+  readonly what: string;
+  /** The event in the history. */
+  readonly stored: CommandEvent;
+  /** The event by which the code asks for it now. */
+  readonly issued: CommandEvent;
+}
+
+/**
  * How a history and the code fit, and what the code does after the end of the history.
  *
  * @category Testing
@@ -70,6 +86,16 @@ export interface HistoryReplay {
   readonly beyond: string | undefined;
   /** The reason of the cancellation, if the run was canceled. */
   readonly canceled: Error | undefined;
+  /** The commands that the code repeats, without side effects: these are not called. */
+  readonly repeated: readonly RepeatedCommand[];
+}
+
+/** The event by which the code asks for a command now, at the time of the stored one. */
+function issuedEvent(command: Command, { at, ...stored }: CommandEvent, now: number): CommandEvent {
+  const event = command.toEvent(at, at, undefined);
+  // A sleep that an earlier process could not store counts from the event that the code had seen.
+  const isLate = command instanceof TimerCommand && "dueAt" in stored && stored.dueAt === now + command.delayMs;
+  return isLate ? command.toEvent(at, now) : event;
 }
 
 /**
@@ -96,15 +122,20 @@ export async function replayHistory(
   };
   let outcome: Outcome | undefined;
   let beyond: string | undefined;
+  const repeated: RepeatedCommand[] = [];
   const turns = new Turns({ now: () => 0, setTimer: () => ignore });
   const { canceled } = await replayReadOnly(workflow, state, { turns, context }, {
     issued: ({ type, name }) => {
       beyond ??= `a further command, ${type}${name === undefined ? "" : ` "${name}"`}`;
+    },
+    repeated: (command, stored, now) => {
+      if (command.type === "side_effect") return; // its event is made by its body
+      repeated.push({ what: describe(command), stored, issued: issuedEvent(command, stored, now) });
     },
     codeEnded: (ending: Ending) => {
       if ("continueWith" in ending) beyond ??= "a new run";
       else outcome = ending;
     },
   });
-  return { outcome, beyond, canceled };
+  return { outcome, beyond, canceled, repeated };
 }

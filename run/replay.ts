@@ -50,6 +50,12 @@ export type Ending = Outcome | { readonly continueWith: unknown };
 export interface ReplayOwner {
   /** Workflow code issued a command that the history does not hold. */
   issued(command: Command): void;
+  /**
+   * Workflow code repeated a command that the history holds.
+   *
+   * @param now The time of the event that was applied last.
+   */
+  repeated?(command: Command, event: CommandEvent, now: number): void;
   /** A cancellation ended the wait for a command, and its outcome is of no interest. */
   withdrawn(command: Command): void;
   /** A scope waits for the outcome of a command that was cancelled before. */
@@ -157,6 +163,8 @@ export class Replay implements ScopeOwner {
   #inRound = false;
   /** Whether the run ends because its code was refused too often. */
   #gaveUp = false;
+  /** The activity that is being called. */
+  #activity: string | undefined;
   /** Whether the history holds how the run ended. */
   #over = false;
   /** Whether the workflow function has ended. */
@@ -183,9 +191,22 @@ export class Replay implements ScopeOwner {
     return this.stopped || this.#ended;
   }
 
-  /** Throws while a query handler, a validation or a side effect runs: they may only read. */
+  /** Throws while a query handler, a validation or a side effect runs, which may only read, or the first part of an activity. */
   assertContextFree(): void {
     this.#handlers?.assertContextFree();
+    if (this.#activity === undefined) return;
+    const action = cannot("call the context of the workflow in activity", this.#activity);
+    throw new TypeError(`${action}: no replay would repeat the call; make it in the workflow`);
+  }
+
+  /** Calls an activity, which cannot call the context: up to its first `await`, that is noticed here. */
+  callActivity(name: string, body: () => unknown): unknown {
+    this.#activity = name;
+    try {
+      return body();
+    } finally {
+      this.#activity = undefined;
+    }
   }
 
   /** The time of the event that was applied last, and never before the start time of the run. */
@@ -486,6 +507,7 @@ export class Replay implements ScopeOwner {
         return this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected!.values()));
       }
       command.event = event;
+      this.#owner.repeated?.(command, event, this.#now);
     }
     if (!this.inTurn && !this.#ended) return this.#diverge(foreignWait(this.#workflowId, seq, command));
     this.commands.set(seq, command);

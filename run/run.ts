@@ -428,6 +428,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
   }
 
+  callActivity(name: string, body: () => unknown): unknown {
+    return this.#replay.callActivity(name, body);
+  }
+
   answered(updateId: string, outcome: Outcome): void {
     this.record(answerEvent(updateId, outcome, this.environment.timing.clock.now(), this.started.maxPayloadBytes));
   }
@@ -621,9 +625,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #finish(event: WorkflowEvent): void {
     this.status = finalStatus(event)!;
     this.#closeChildren();
-    this.#end(() => new CanceledError(`The workflow has ended: ${this.status}`), () => {
-      if (event.type === "workflow_completed") return handOut(event.result);
-      throw fromErrorRecord((event as { readonly error: ErrorRecord }).error);
+    const { error, result } = event as { readonly error?: ErrorRecord; readonly result?: unknown };
+    const reason = () => error ? fromErrorRecord(error) : new CanceledError("The workflow has ended: completed");
+    this.#end(reason, () => {
+      if (error) throw fromErrorRecord(error);
+      return handOut(result);
     });
   }
 

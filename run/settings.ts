@@ -24,6 +24,7 @@ import {
   checkText,
   invalid,
 } from "../util/check.ts";
+import { randomId } from "../util/prng.ts";
 import { isPlain } from "../util/show.ts";
 import { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
@@ -81,7 +82,7 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   const { store = newStore(), clock = systemClock, random = systemRandom, workflows = {} } = options;
   const { hooks, middleware = [], replaceActivity, logger = console, onError = console.error } = options;
   const { storeRetry = defaultStoreRetry, dormantAfterMs, workflowVersion } = options;
-  const { newRunId = () => crypto.randomUUID() } = options;
+  const { newRunId = randomId } = options;
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }

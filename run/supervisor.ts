@@ -123,8 +123,10 @@ export class Supervisor {
       validateHistory(state.history, 0, action, state.workflowId);
       return workflow;
     }
+    const { workflowName: name } = state;
+    const way = name === "anonymous" ? "its function has no name: give it one, or " : "";
     const why = workflow === undefined
-      ? `no workflow is registered as ${show(state.workflowName)}; pass it to the executor in "workflows"`
+      ? `no workflow is registered as ${show(name)}; ${way}pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";
     throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
   }

@@ -102,7 +102,7 @@ export function differ(
     return items.length === others.length ? undefined : here();
   }
   const [given, other] = [actual, expected] as Record<string, unknown>[];
-  const inherited = actual instanceof Error ? ["name", "message", "cause"] : []; // or not enumerable
+  const inherited = actual instanceof Error ? ["name", "message", "cause", "errors", "error", "suppressed"] : []; // or not enumerable
   for (const key of new Set([...inherited, ...Object.keys(other), ...Object.keys(given)])) {
     const [has, had] = [given, other].map((object) => inherited.includes(key) || Object.hasOwn(object, key));
     if (has !== had) {

@@ -14,13 +14,14 @@ export function withoutStacks(event: WorkflowEvent): WorkflowEvent {
   return "error" in event && event.error !== undefined ? { ...event, error: withoutStack(event.error) } : event;
 }
 
-/** Removes the stack from an error, its causes and its members. */
-export function withoutStack({ stack: _, cause, errors, ...record }: ErrorRecord): ErrorRecord {
-  return {
-    ...record,
-    ...(cause === undefined ? {} : { cause: withoutStack(cause) }),
-    ...(errors === undefined ? {} : { errors: errors.map(withoutStack) }),
-  };
+/** Removes the stack from an error, and from the errors that it holds. */
+export function withoutStack({ stack: _, ...record }: ErrorRecord): ErrorRecord {
+  const without = (error: unknown) => withoutStack(error as ErrorRecord);
+  const inner = Object.entries(record).map(([key, part]) => {
+    if (key === "errors") return [key, record.errors!.map(without)];
+    return [key, /^(cause|error|suppressed)$/.test(key) && part !== undefined ? without(part) : part];
+  });
+  return Object.fromEntries(inner);
 }
 
 /**

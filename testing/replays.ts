@@ -31,18 +31,18 @@
  */
 
 import { NonDeterminismError } from "../errors.ts";
-import { replayHistory } from "../executor.ts";
+import { type RepeatedCommand, replayHistory } from "../executor.ts";
 import { decode, encode } from "../history/codec.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { validateEvent } from "../history/validate.ts";
 import { applyBatch, finalStatus } from "../history/history.ts";
-import type { ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
 import { checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
-import { show } from "../util/show.ts";
+import { show, showPath } from "../util/show.ts";
 import { showError, showValue } from "../util/show_value.ts";
-import { equals } from "./assert.ts";
+import { differ, equals } from "./assert.ts";
 import { withoutStack, withoutStacks } from "./compare_histories.ts";
 
 const FORMAT = "rockpool-history";
@@ -63,6 +63,13 @@ export interface AssertReplaysOptions {
    * @default {none}
    */
   readonly workflows?: Readonly<Record<string, AnyWorkflow>> | undefined;
+  /**
+   * Whether what the code passes must be as in the history too: the inputs of activities and children, the options of children,
+   * and the times of sleeps and waits. A run that is in flight keeps what is recorded, so a change does not break it.
+   *
+   * @default {false}
+   */
+  readonly inputs?: boolean | undefined;
 }
 
 /**
@@ -84,14 +91,16 @@ export async function assertReplays<Input>(
   options: AssertReplaysOptions = {},
 ): Promise<void> {
   checkFunction("workflow", workflow, "replay histories");
-  checkOptions(options, { workflows: true }, "replay histories");
+  checkOptions(options, { workflows: true, inputs: true }, "replay histories");
+  const { workflows = {}, inputs = false } = options;
+  if (typeof inputs !== "boolean") throw invalid("inputs", inputs, "a boolean", "replay histories");
   const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
   if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
   const states = list.map((history) => typeof history === "string" ? historyFromText(history) : history);
   const failures: { readonly message: string; readonly error: unknown }[] = [];
   for (const [i, state] of states.entries()) {
     try {
-      await replay(workflow as Workflow<never>, state, options.workflows ?? {});
+      await replay(workflow as Workflow<never>, state, workflows, inputs);
     } catch (error) {
       const which = states.length === 1 ? "" : `History ${i + 1} of ${states.length}: `;
       failures.push({ message: `${which}${(error as Error).message}`, error });
@@ -106,14 +115,17 @@ export async function assertReplays<Input>(
  * Replays a stored run, and compares how the code and the history end.
  *
  * @param workflows Finds the names of children.
+ * @param inputs Whether to compare what the code passes, too.
  * @throws {NonDeterminismError} If the code does not do what the history says.
  */
 export async function replay(
   workflow: Workflow<never>,
   state: WorkflowState,
   workflows: Readonly<Record<string, unknown>>,
+  inputs = false,
 ): Promise<void> {
-  const { outcome, beyond, canceled } = await replayHistory(workflow, state, workflows);
+  const { outcome, beyond, canceled, repeated } = await replayHistory(workflow, state, workflows);
+  if (inputs) { for (const command of repeated) compareInputs(state, command); }
   const last = state.history.at(-1)!;
   if (finalStatus(last) === undefined) return; // the run is not finished
   const { error, result } = last as { readonly error?: ErrorRecord; readonly result?: unknown };
@@ -130,6 +142,34 @@ export async function replay(
   // A run whose timeout has passed fails with it, whatever the code does.
   if (canceled !== undefined && error !== undefined && error.message === canceled.message) return;
   throw divergence(state, recorded, outcome.ok ? `the result ${showValue(outcome.value)}` : showError(outcome.error));
+}
+
+/** @throws {NonDeterminismError} If the code passes something else than the history says. */
+function compareInputs({ workflowId }: WorkflowState, { what, stored, issued }: RepeatedCommand): void {
+  const difference = differ(passed(issued), passed(stored));
+  if (difference === undefined) return;
+  const name = showPath(difference.path).slice(1);
+  const [expected, actual] = [difference.expected, difference.actual].map((value) => `${what}, ${name}: ${value}`);
+  const message = `Cannot replay workflow ${show(workflowId)}: its code passes something else than its history says
+  position ${stored.seq}
+  history  ${expected}
+  code     ${actual}
+  Runs that are in flight keep what is recorded. If the change is intended, record the history again`;
+  throw new NonDeterminismError(message, { expected, actual, position: stored.seq });
+}
+
+/** What workflow code passes to a command, by the names of the arguments. */
+function passed(event: CommandEvent): object {
+  const { at, dueAt, input, workflowId: id, timeoutMs, closePolicy: parentClosePolicy } = event as {
+    readonly at: number;
+    readonly dueAt?: number;
+    readonly input?: unknown;
+    readonly workflowId?: string;
+    readonly timeoutMs?: number;
+    readonly closePolicy?: string;
+  };
+  const ms = dueAt === undefined ? undefined : Math.round((dueAt - at) * 1000) / 1000; // a sum of times is not exact
+  return { ms, input, id, timeoutMs, parentClosePolicy };
 }
 
 function divergence({ workflowId, history }: WorkflowState, expected: string, actual: string): NonDeterminismError {

@@ -165,7 +165,125 @@ Deno.test("assertReplays() finds children by the name under which they are regis
   await assertRejects(() => assertReplays(parent, state), Error, 'child workflow "child-v2"');
 });
 
+const pay = (order: { readonly id: string; readonly cents: number }) => order.cents;
+const ship = (_ctx: Ctx, address: { readonly street: string }) => address.street;
+
+/** Code before an edit, code after it, and what `inputs: true` says about the edit. */
+const edits: [what: string, before: Workflow, after: Workflow, position: number, expected: string, actual: string][] = [
+  [
+    "the input of an activity",
+    (ctx) => ctx.executeActivity(pay, { id: "a", cents: 100 }).then(() => 7),
+    (ctx) => ctx.executeActivity(pay, { id: "a", cents: 200 }).then(() => 7),
+    0,
+    'activity "pay", input.cents: 100',
+    'activity "pay", input.cents: 200',
+  ],
+  [
+    "a sleep",
+    (ctx) => ctx.executeActivity(charge).then(() => ctx.sleep(1000)),
+    (ctx) => ctx.executeActivity(charge).then(() => ctx.sleep(2000)),
+    1,
+    "sleep, ms: 1000",
+    "sleep, ms: 2000",
+  ],
+  [
+    "the deadline of a wait",
+    (ctx) => ctx.waitForSignal("go", { timeoutMs: 0.5 }).catch(() => {}),
+    (ctx) => ctx.waitForSignal("go", { timeoutMs: 0.25 }).catch(() => {}),
+    0,
+    "sleep, ms: 0.5",
+    "sleep, ms: 0.25",
+  ],
+  [
+    "the input of a child",
+    (ctx) => ctx.executeChild(ship, { street: "A" }).then(() => 7),
+    (ctx) => ctx.executeChild(ship, { street: "B" }).then(() => 7),
+    0,
+    'child workflow "ship", input.street: "A"',
+    'child workflow "ship", input.street: "B"',
+  ],
+  [
+    "the ID of a child",
+    (ctx) => ctx.executeChild(ship, { street: "A" }, { id: "one" }),
+    (ctx) => ctx.executeChild(ship, { street: "A" }, { id: "two" }),
+    0,
+    'child workflow "ship", id: "one"',
+    'child workflow "ship", id: "two"',
+  ],
+  [
+    "the time limit of a child",
+    (ctx) => ctx.executeChild(ship, { street: "A" }),
+    (ctx) => ctx.executeChild(ship, { street: "A" }, { timeoutMs: 5 }),
+    0,
+    'child workflow "ship", timeoutMs: undefined',
+    'child workflow "ship", timeoutMs: 5',
+  ],
+  [
+    "the close policy of a child",
+    (ctx) => ctx.executeChild(ship, { street: "A" }),
+    (ctx) => ctx.executeChild(ship, { street: "A" }, { parentClosePolicy: "abandon" }),
+    0,
+    'child workflow "ship", parentClosePolicy: "cancel"',
+    'child workflow "ship", parentClosePolicy: "abandon"',
+  ],
+];
+
+for (const [what, before, after, position, expected, actual] of edits) {
+  Deno.test(`assertReplays() with inputs reports when ${what} differs, and without passes it`, async () => {
+    const state = await stateOf(before);
+    await assertReplays(after, state);
+    await assertReplays(before, [state, historyToText(state)], { inputs: true });
+    const error = await assertRejects(() => assertReplays(after, state, { inputs: true }), Error);
+    assertEquals(
+      error.message.split("\n").slice(1).join("\n"),
+      `Cannot replay workflow "a": its code passes something else than its history says
+  position ${position}
+  history  ${expected}
+  code     ${actual}
+  Runs that are in flight keep what is recorded. If the change is intended, record the history again`,
+    );
+    const { cause } = error as { readonly cause?: unknown };
+    assertInstanceOf(cause, NonDeterminismError);
+    assertEquals([cause.position, cause.expected, cause.actual], [position, expected, actual]);
+  });
+}
+
+Deno.test("assertReplays() with inputs passes histories with every kind of command", async () => {
+  for (const cancel of [false, true]) {
+    const state = await stateOf(everything, { input: { at: new Date(0) } }, cancel);
+    await assertReplays(everything, [state, historyToText(state)], { inputs: true });
+  }
+  const signals = async (ctx: Ctx) => {
+    const child = ctx.startChild(async (ctx: Ctx) => await ctx.waitForSignal("go"));
+    await child.signal("go", { at: new Date(5), list: [new Map()] });
+    return await child.result();
+  };
+  await assertReplays(signals, historyToText(await stateOf(signals)), { inputs: true });
+});
+
+Deno.test("assertReplays() with inputs passes a sleep that an earlier process had begun and could not store", async () => {
+  const work = async (ctx: Ctx, ms: number) => {
+    await ctx.executeActivity(charge);
+    await ctx.sleep(ms);
+  };
+  const text = (input: number) =>
+    [
+      { format: "rockpool-history", version: 1, workflowId: "a", runId: "r" },
+      { type: "workflow_started", at: 0, workflowName: "work", input },
+      { type: "activity_started", at: 0, seq: 0, name: "charge", input: { $: "undefined" } },
+      { type: "activity_completed", at: 100.3, seq: 0, attempt: 1, result: "charged" },
+      { type: "timer_started", at: 500, seq: 1, dueAt: 1100.3 }, // stored after a restart
+    ].map((line) => JSON.stringify(line)).join("\n");
+  await assertReplays(work, text(1000), { inputs: true });
+  await assertRejects(() => assertReplays(work, text(1001), { inputs: true }), Error, "code     sleep, ms: 1001");
+});
+
 Deno.test("assertReplays() refuses bad arguments", async () => {
+  await assertRejects(
+    () => assertReplays(charge, "x", { inputs: 1 as never }),
+    TypeError,
+    '"inputs" must be a boolean',
+  );
   await assertRejects(() => assertReplays(1 as never, "x"), TypeError, '"workflow" must be a function, got 1');
   await assertRejects(() => assertReplays(charge, []), TypeError, '"histories" must be at least one');
 });

@@ -140,6 +140,10 @@ Deno.test("Executor.signal() needs the payload that the definition says", () => 
     executor.signal("a", stop, 7);
     executor.signal("a", any);
     executor.signal("a", any, 7);
+    // @ts-expect-error -- a name that is a definition
+    executor.signal("a", { name: add });
+    // @ts-expect-error -- an object is no definition
+    executor.signal("a", { name: "add", payload: ["shell"] });
     executor.signal("a", "by name");
     executor.signal("a", "by name", { any: "payload" });
   });

@@ -1,5 +1,5 @@
 /**
- * A hash of texts, and random numbers that are determined by a seed. Not for secrets.
+ * A hash of texts, random numbers that are determined by a seed, and random IDs. The numbers are not for secrets.
  *
  * @module
  */
@@ -25,4 +25,12 @@ export function seededRandom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
     return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
   };
+}
+
+/**
+ * A random UUID that holds no other text in memory. `crypto.randomUUID()` of Deno returns a slice of a text of 128 UUIDs,
+ * and a slice keeps the whole text. `toLowerCase()` of V8 makes a new text.
+ */
+export function randomId(): string {
+  return crypto.randomUUID().toLowerCase();
 }

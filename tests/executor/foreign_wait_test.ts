@@ -49,3 +49,51 @@ Deno.test("Executor allows calls of the context in listeners of ctx.signal and h
   assertEquals(await handle.result(), "charged");
   await executor.close();
 });
+
+const calls: Record<string, (ctx: WorkflowContext) => unknown> = {
+  executeActivity: (ctx) => ctx.executeActivity(charge),
+  sleep: (ctx) => ctx.sleep(1),
+  waitForSignal: (ctx) => ctx.waitForSignal("go"),
+  "waitForSignal with a deadline": (ctx) => ctx.waitForSignal("go", { timeoutMs: 5 }),
+  waitUntil: (ctx) => ctx.waitUntil(() => true),
+  receiveSignal: (ctx) => ctx.receiveSignal("go")[Symbol.asyncIterator](),
+  sideEffect: (ctx) => ctx.sideEffect(() => 7),
+  executeChild: (ctx) => ctx.executeChild(charge),
+  addCompensation: (ctx) => ctx.addCompensation(() => {}),
+  patched: (ctx) => ctx.patched("a"),
+  random: (ctx) => ctx.random(),
+  uuid: (ctx) => ctx.uuid(),
+};
+
+for (const [name, call] of Object.entries(calls)) {
+  Deno.test(`WorkflowContext.${name} is refused at once when an activity calls it`, async () => {
+    for (const middleware of [[], [(_call: unknown, next: () => Promise<unknown>) => next()]]) {
+      const { executor, store } = setUp({ maxConcurrentActivities: 1, middleware });
+      const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+        const failed = await ctx.executeActivity(async () => await call(ctx), undefined, { name: "leak" }).catch(
+          String,
+        );
+        return [failed, await ctx.executeActivity(charge)]; // afterwards the context works
+      }, { id: "a" });
+      const why = "no replay would repeat the call; make it in the workflow";
+      const message = `TypeError: Cannot call the context of the workflow in activity "leak": ${why}`;
+      assertEquals(await handle.result(), [message, "charged"]);
+      const { history } = (await store.load("a"))!;
+      assertEquals(typesOf(history).filter((type) => type === "activity_started").length, 2);
+      await executor.close();
+    }
+  });
+}
+
+Deno.test("Executor suspends a run and says why when an activity calls its context after a wait", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    return await ctx.executeActivity(async () => {
+      await macrotasks(3);
+      return await ctx.executeActivity(charge);
+    });
+  }, { id: "a" });
+  const { message } = await assertRejects(() => handle.result(), NonDeterminismError);
+  assertStringIncludes(message, "An activity cannot call the context of its workflow");
+  await executor.close();
+});

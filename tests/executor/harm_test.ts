@@ -540,7 +540,9 @@ Deno.test("Executor: the methods reject, and do not throw, when an argument cann
     const getter = (name: string) => Object.defineProperty({}, name, { enumerable: true, get: fail }) as never;
     const calls: (() => Promise<unknown>)[] = [
       () => executor.execute(good, getter("id")),
-      () => executor.execute(good, getter("input")),
+      ...["input", "labels", "timeoutMs", "startAt", "startAfterMs", "onConflict", "reuse", "signal"].map(
+        (name) => () => executor.execute(good, getter(name)),
+      ),
       () => executor.execute(good, bad()),
       () => executor.executeMany(good, [getter("id")]),
       () => executor.executeMany(good, bad()),
@@ -558,6 +560,11 @@ Deno.test("Executor: the methods reject, and do not throw, when an argument cann
       () => executor.handle(bad()),
       () => executor.close(getter("drainMs")),
       () => handle.signal(bad()),
+      () => handle.signal("s", 1, getter("senderId")),
+      () => handle.query(bad()),
+      () => handle.update("u", 1, getter("updateId")),
+      () => handle.terminate(bad()),
+      () => handle.describe(getter("history")),
       () => handle.update(bad()),
       () => handle.cancel(bad()),
       () => handle.result(getter("signal")),
@@ -568,6 +575,41 @@ Deno.test("Executor: the methods reject, and do not throw, when an argument cann
       assert(promise instanceof Promise);
       await assertRejects(() => promise);
     }
+    await assertHealthy(executor);
+  });
+  await executor.close();
+  assertEquals(harm, []);
+});
+
+Deno.test("WorkflowContext: the methods reject, and do not throw, when an argument cannot be read", async () => {
+  const { executor } = setUp();
+  const harm = await harmOf(async () => {
+    const getter = (name: string) => Object.defineProperty({}, name, { enumerable: true, get: fail }) as never;
+    const handle = await executor.execute(async (ctx: Ctx) => {
+      const calls: (() => Promise<unknown>)[] = [
+        ...["name", "retry", "timeoutMs", "totalTimeoutMs", "heartbeatTimeoutMs", "atMostOnce"].map((name) => () =>
+          ctx.executeActivity(() => 7, undefined, getter(name))
+        ),
+        () => ctx.executeActivity((n: never) => n, getter("x")),
+        ...["id", "timeoutMs", "parentClosePolicy"].map((name) => () =>
+          ctx.executeChild(good, undefined, getter(name))
+        ),
+        () => ctx.executeChild((_ctx, n: never) => n, getter("x")),
+        () => ctx.waitForSignal("s", getter("timeoutMs")),
+        () => ctx.waitForSignal(hostile() as never),
+        () => ctx.waitUntil(() => true, getter("timeoutMs")),
+        () => ctx.mapConcurrent(hostile() as never, 1, good),
+        () => ctx.continueAsNew(getter("x") as never),
+        () => ctx.startChild(good).signal(hostile() as never),
+        () => ctx.startChild(good).cancel(hostile() as never),
+      ];
+      for (const call of calls) {
+        const promise = call();
+        assert(promise instanceof Promise);
+        await assertRejects(() => promise);
+      }
+    });
+    await handle.result();
     await assertHealthy(executor);
   });
   await executor.close();

@@ -468,6 +468,8 @@ Deno.test("ExecutorOptions.maxPayloadBytes estimates the size of each kind of va
     [new Set(["abc"]), 2 + 1 + 5],
     [new Date(0), `${new Date(0)}`.length],
     [new RangeError("no"), 14],
+    [new RangeError("no", { cause: ["text"] }), 14 + 2 + 1 + 6],
+    [new AggregateError([7], "no"), 18 + 2 + 1 + 1],
   ];
   for (const [input, bytes] of cases) {
     const { message } = await assertRejects(() => executor.execute(() => {}, { id: "a", input }), RangeError);

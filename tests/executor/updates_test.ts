@@ -229,6 +229,27 @@ Deno.test("Executor.query() answers from a replay when the workflow is not live,
   assertEquals(error.code, "unknown_workflow");
 });
 
+Deno.test("Executor.query() says what to do when a finished workflow has no name", async () => {
+  const { executor, store } = setUp();
+  await (await executor.execute((ctx: Ctx) => ctx.handleQuery("seven", () => 7), { id: "a" })).result();
+  const error = await assertRejects(() => executor.query("a", "seven"), WorkflowError);
+  const why =
+    'no workflow is registered as "anonymous"; its function has no name: give it one, or pass it to the executor';
+  assertEquals([error.code, error.message], ["unknown_workflow", `Cannot query workflow "a": ${why} in "workflows"`]);
+  const workflows = { anonymous: (ctx: Ctx) => ctx.handleQuery("seven", () => 7) };
+  assertEquals(await new Executor({ store, workflows }).query("a", "seven"), 7);
+});
+
+for (const name of ["status", "result", "input", "history", "state"]) {
+  Deno.test(`Executor.query() has no reserved names: a workflow answers "${name}"`, async () => {
+    const { executor } = setUp();
+    const named = (ctx: Ctx) => ctx.handleQuery(name, () => 7);
+    await (await executor.execute(named, { id: "a" })).result();
+    assertEquals(await executor.query("a", name), 7);
+    assertEquals((await executor.describe("a")).status, "completed");
+  });
+}
+
 Deno.test("Executor.query() answers a copy", async () => {
   const list = [1];
   const { executor } = setUp();

@@ -321,12 +321,12 @@ for (const [what, value, expected] of taken) {
   });
 }
 
-Deno.test("InMemoryStore.save() stores the message, stack and cause of an error", async () => {
+Deno.test("InMemoryStore.save() stores the message, stack, cause and members of an error", async () => {
   const failure = new Failure("m", { cause: new AggregateError([1], "n") });
   const stored = await throughStore(failure);
   assertStrictEquals(Object.getPrototypeOf(stored), Error.prototype); // structured clone does not know "Failure"
   assertEquals([stored.message, stored.stack, stored.cause.message], ["m", failure.stack, "n"]);
-  assertEquals([stored.code, stored.cause.errors], [undefined, undefined]);
+  assertEquals([stored.code, stored.cause.errors], [undefined, [1]]);
 });
 
 Deno.test("InMemoryStore.save() accepts objects that refer to their parents", async () => {
@@ -545,11 +545,11 @@ for (const [what, wrap] of Object.entries(wraps)) {
   });
 }
 
-Deno.test("InMemoryStore.save() rejects an error that is its own cause", async () => {
+Deno.test("InMemoryStore.save() stores an error that is its own cause", async () => {
   const error = new Error("m");
   error.cause = error;
-  const { message } = await assertRejects(() => throughStore({ error }), TypeError);
-  assert(message.startsWith("Cannot store input.error.cause.cause.") && message.endsWith("1000 levels deep"), message);
+  const stored = await throughStore({ error });
+  assertStrictEquals(stored.error.cause, stored.error);
 });
 
 // ------------------------------------------------------------------------------------------------ large amounts
