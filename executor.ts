@@ -533,6 +533,7 @@ export class Executor {
     body: () => Promise<unknown>,
   ): Promise<unknown> {
     const { middleware, report } = this.#settings.activities;
+    this.#supervisor.timing.turns.call();
     if (middleware.length > 0) {
       return applyMiddleware(middleware, { kind, workflowId }, async () => await body(), report);
     }

@@ -7,7 +7,8 @@
  *    piece of work is the end of a turn, or what asks by `take()`, `room()` or `repeat()`: a run that becomes live or wakes, a writer
  *    that begins, a timer that is due. What is left continues in the next macrotask, in order.
  * 3. While the executor works, the clock is held: a virtual clock does not move. It is released one macrotask after the last
- *    work ended, so that the callers who waited for that work run first. Work that waits for a later macrotask counts.
+ *    work ended, so that the callers who waited for that work run first. Work that waits for a later macrotask counts, and each
+ *    call of the executor: what it asks for is on its way before the clock moves.
  * 4. Without work, nothing is pending: an idle executor does not keep the process alive.
  *
  * @module
@@ -78,6 +79,12 @@ export class Turns {
     if (this.#clock.hold === undefined) return promise;
     this.enter();
     return promise.finally(() => this.leave());
+  }
+
+  /** A call of the executor has begun: the clock is held until its microtasks have drained. */
+  call(): void {
+    this.enter();
+    this.leave();
   }
 
   /** The executor begins some work. Calls are counted. */

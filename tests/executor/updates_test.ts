@@ -179,6 +179,31 @@ Deno.test("Executor.update() rejects when the workflow ends before the answer", 
   await executor.close();
 });
 
+for (const middleware of [[], [async (_call: unknown, next: () => unknown) => await next()]]) {
+  const how = middleware.length > 0 ? " through middleware" : "";
+
+  Deno.test(`Executor.update() and signal()${how} are on their way before a virtual clock moves, though nobody awaits them`, async () => {
+    const { executor, clock } = setUp({ middleware });
+    const handle = await executor.execute(async (ctx: Ctx) => {
+      const log: unknown[] = [];
+      ctx.handleUpdate("u", () => ["update", log.push(["update", ctx.now()])]);
+      await ctx.sleep(3);
+      await ctx.sleep(4);
+      log.push(["timer", ctx.now()]);
+      await ctx.waitForSignal("s");
+      log.push(["signal", ctx.now()]);
+      await ctx.sleep(5);
+      return log;
+    }, { id: "a" });
+    const answers: unknown[] = [];
+    clock.at(5, () => void executor.update("a", "u").then(() => answers.push(clock.now())));
+    clock.at(9, () => void executor.signal("a", "s").then(() => answers.push(clock.now())));
+    assertEquals(await handle.result(), [["update", 5], ["timer", 7], ["signal", 9]]);
+    assertEquals(answers, [5, 9]);
+    await executor.close();
+  });
+}
+
 const unanswered: [what: string, prepare: (executor: Executor) => Promise<unknown>, code: string, message: string][] = [
   ["an unknown workflow", () => Promise.resolve(), "not_found", 'Cannot update workflow "a": it does not exist'],
   [
