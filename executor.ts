@@ -64,6 +64,7 @@ import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
 import { executorClosed, notFound, type Target } from "./run/delivery.ts";
+import { isRemembered, MADE } from "./run/events.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
@@ -100,8 +101,9 @@ export interface Executor {
 export class Executor {
   readonly #settings: Settings;
   readonly #supervisor: Supervisor;
-  readonly #signalPrefix: string = randomId();
-  #signals = 0;
+  /** Begins the IDs of messages for which the caller chose none. */
+  readonly #messagePrefix: string = MADE + randomId();
+  #messages = 0;
 
   /**
    * Creates an executor. It does nothing until it is called.
@@ -189,9 +191,9 @@ export class Executor {
    * @param signal The name that the workflow receives it under, or its definition.
    * @param args The payload, and the options.
    * @returns When the signal is stored. The workflow may read it later.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `conflict` if the store failed
-   * and the workflow was continued by another run before it was known whether the signal is stored; `store_failed` if the
-   * store keeps failing; `closed` if the executor was closed.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `store_failed` if the store keeps
+   * failing; `closed` if the executor was closed. Without a `signalId`, `conflict` if the store failed and the workflow was
+   * continued by another run before it was known whether the signal is stored.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
    * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
    */
@@ -417,7 +419,7 @@ export class Executor {
       const action = "signal workflow";
       checkText("id", id, action);
       const name = definedName("signal", definition, action, id);
-      checkOptions(options, { senderId: true }, action, id);
+      checkOptions(options, { signalId: true, senderId: true }, action, id);
       const { senderId } = options;
       checkOptionalString("senderId", senderId, action, id);
       const event: WorkflowEvent = Object.freeze({
@@ -426,10 +428,18 @@ export class Executor {
         name,
         payload: toStored(given, "payload of signal", name, this.#settings.runs.stamp.maxPayloadBytes),
         ...(senderId === undefined ? {} : { senderId }),
-        signalId: `${this.#signalPrefix}:${this.#signals++}`,
+        signalId: this.#messageId("signalId", options.signalId, action, id),
       });
       return this.#supervisor.delivery.post("signal", target, event);
     }) as Promise<void>;
+  }
+
+  /** The ID that the caller chose, or a new one. */
+  #messageId(name: string, chosen: string | undefined, action: string, id: string): string {
+    if (chosen === undefined) return `${this.#messagePrefix}:${this.#messages++}`;
+    checkText(name, chosen, action, id);
+    if (!isRemembered(chosen)) throw invalid(name, chosen, `a string that does not begin with "${MADE}"`, action, id);
+    return chosen;
   }
 
   #query(target: Target, definition: unknown, args: readonly unknown[]): Promise<unknown> {
@@ -462,8 +472,7 @@ export class Executor {
       checkText("id", id, action);
       const name = definedName("update", definition, action, id);
       checkOptions(options, { updateId: true }, action, id);
-      const { updateId = randomId() } = options;
-      checkText("updateId", updateId, action, id);
+      const updateId = this.#messageId("updateId", options.updateId, action, id);
       const input = toStored(given, "input of update", name, this.#settings.runs.stamp.maxPayloadBytes);
       if (typeof definition === "object") {
         const answer: unknown = (definition as UpdateDefinition).validate?.(handOut(input));
@@ -481,7 +490,8 @@ export class Executor {
       const { status, history } = await delivery.load("update", target);
       const isAnswer = (event: WorkflowEvent): event is UpdateCompletedEvent =>
         event.type === "update_completed" && event.updateId === updateId;
-      const completed = history.find(isAnswer);
+      const completed = history.find(isAnswer) ??
+        (history[0] as WorkflowStartedEvent | undefined)?.remembered?.updates.find(isAnswer);
       if (completed?.error !== undefined) throw fromErrorRecord(completed.error);
       if (completed !== undefined) return handOut(completed.result);
       if (status !== "running") throw notFound("update", id, `its status is ${show(status)}`);

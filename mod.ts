@@ -139,6 +139,7 @@ export type {
   FailedActivity,
   ParentRun,
   PatchedEvent,
+  RememberedMessages,
   SideEffectEvent,
   SignalReceivedEvent,
   TimerFiredEvent,

@@ -281,6 +281,14 @@ export interface CloseOptions {
  */
 export interface SignalOptions {
   /**
+   * Identifies the signal; a non-empty string that does not begin with `~`. A repeated signal with the same ID is stored once:
+   * the call resolves as the first one does, from any executor, also after a restart and after the end of the workflow. Of the
+   * earlier runs of a chain (`ctx.continueAsNew`), the newest 1,000 IDs are remembered.
+   *
+   * @default {an ID that nobody can repeat}
+   */
+  readonly signalId?: string | undefined;
+  /**
    * The sender, for the history.
    *
    * @default {undefined}
@@ -295,10 +303,12 @@ export interface SignalOptions {
  */
 export interface UpdateOptions {
   /**
-   * Identifies the request. A repeated request with the same ID gets the same answer, also after a restart, and the handler
-   * runs once.
+   * Identifies the request; a non-empty string that does not begin with `~`. The handler runs once for an ID: a repeated request
+   * gets the same answer, also after a restart and after the end of the workflow. Of the earlier runs of a chain
+   * (`ctx.continueAsNew`), the newest 1,000 answers are remembered: they are stored again with the start of each run, so keep
+   * them short.
    *
-   * @default {a random UUID}
+   * @default {an ID that nobody can repeat}
    */
   readonly updateId?: string | undefined;
 }

@@ -101,6 +101,21 @@ export interface WorkflowStartedEvent {
   readonly firstRunId?: string;
   /** Present if another workflow started this one as a child. */
   readonly parent?: ParentRun;
+  /** Present if the run continues another run, and senders chose IDs for their messages. */
+  readonly remembered?: RememberedMessages;
+}
+
+/**
+ * The messages that earlier runs of a chain got with an ID that the sender chose: a repeated one is not stored again. The
+ * newest 1,000 signals and the newest 1,000 answers are kept.
+ *
+ * @category History
+ */
+export interface RememberedMessages {
+  /** The IDs of signals, oldest first. */
+  readonly signalIds: readonly string[];
+  /** The answers of updates, oldest first. */
+  readonly updates: readonly UpdateCompletedEvent[];
 }
 
 /**
@@ -301,7 +316,10 @@ export interface SignalReceivedEvent {
   readonly payload?: unknown;
   /** The sender, if it was given. */
   readonly senderId?: string;
-  /** Identifies the signal. A repeated write of the same signal has the same ID. */
+  /**
+   * Identifies the signal. A repeated write of the same signal has the same ID. If it begins with `~`, the executor made it, and
+   * the next run of the chain does not remember it.
+   */
   readonly signalId: string;
 }
 
@@ -442,7 +460,7 @@ export interface UpdateAcceptedEvent {
   readonly type: "update_accepted";
   /** When the event was recorded. */
   readonly at: number;
-  /** Identifies the request. A repeated request has the same ID. */
+  /** Identifies the request, as `signalId` identifies a signal. A repeated request has the same ID. */
   readonly updateId: string;
   /** The update's name. */
   readonly name: string;

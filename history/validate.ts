@@ -17,7 +17,7 @@ import { show } from "../util/show.ts";
  */
 const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   workflow_started:
-    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent?",
+    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent? remembered?",
   workflow_completed: "at",
   workflow_failed: "at error",
   workflow_canceled: "at error",
@@ -46,6 +46,7 @@ const text: Rule = ["a string", (value) => typeof value === "string"];
 const number: Rule = ["a finite number", (value) => Number.isFinite(value)];
 const isCount = (value: unknown) => Number.isInteger(value) && value as number >= 0;
 const count: Rule = ["an integer from 0", isCount];
+const each = (value: unknown, test: (one: unknown) => boolean) => Array.isArray(value) && value.every(test);
 const record: Rule = [
   "valid",
   (value, depth) => fits("name message cause? errors? error? suppressed? activity?", value, depth),
@@ -61,7 +62,10 @@ const rules: Readonly<Record<string, Rule>> = {
   cause: record,
   suppressed: record,
   activity: ["valid", (value, depth) => fits("name attempt workflowId", value, depth)],
-  errors: ["valid", (value, depth) => Array.isArray(value) && value.every((one) => record[1](one, depth))],
+  errors: ["valid", (value, depth) => each(value, (one) => record[1](one, depth))],
+  remembered: ["valid", (value, depth) => fits("signalIds updates", value, depth)],
+  signalIds: ["valid", (value) => each(value, (one) => typeof one === "string")],
+  updates: ["valid", (value, depth) => each(value, (one) => fits(shapes.update_completed, one, depth))],
 };
 
 interface Field {

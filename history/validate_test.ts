@@ -21,8 +21,9 @@ const EVENTS: {
       maxPayloadBytes: 1,
       firstRunId: "f",
       parent,
+      remembered: { signalIds: ["s"], updates: [{ type: "update_completed", at: 5, updateId: "u", error }] },
     },
-    "timeoutMs startAt labels workflowVersion maxPayloadBytes firstRunId parent",
+    "timeoutMs startAt labels workflowVersion maxPayloadBytes firstRunId parent remembered",
   ],
   workflow_completed: [{}, ""],
   workflow_failed: [{ error }, ""],
@@ -75,7 +76,7 @@ for (const [type, [fields, optional]] of Object.entries(EVENTS)) {
   });
 }
 
-Deno.test("validateEvent() checks what is inside of errors and parents, to any depth", () => {
+Deno.test("validateEvent() checks what is inside of errors, parents and remembered messages, to any depth", () => {
   const failed = (error: unknown) => ({ type: "workflow_failed", at: 5, error });
   let deep: Record<string, unknown> = { name: "Error", message: "no" };
   for (let i = 0; i < 20; i++) deep = { name: "Error", message: "no", cause: deep };
@@ -91,6 +92,11 @@ Deno.test("validateEvent() checks what is inside of errors and parents, to any d
   const started = (parent: unknown) => ({ type: "workflow_started", at: 5, workflowName: "w", parent });
   for (const bad of [{}, { ...parent, seq: "0" }, { ...parent, closePolicy: "x" }, { ...parent, runId: 5 }]) {
     assertThrows(() => check(started(bad)), TypeError, '"parent" must be valid');
+  }
+  const answer = { type: "update_completed", at: 5, updateId: "u" };
+  for (const [signalIds, updates] of [[["s", 5], []], [[], [{ ...answer, error: {} }]], [[], [null]], ["s", []]]) {
+    const event = { ...started(parent), remembered: { signalIds, updates } };
+    assertThrows(() => check(event), TypeError, '"remembered" must be valid');
   }
 });
 

@@ -22,6 +22,7 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
+import { isRemembered } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
@@ -200,7 +201,15 @@ export class DeliveryQueue {
     const sent = new Map<string, Waiting>();
     const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
       if (event.type === "signal_received") {
-        signalIds ??= new Set(history.flatMap((stored) => stored.type === "signal_received" ? stored.signalId : []));
+        signalIds ??= new Set(
+          history.flatMap((stored) =>
+            stored.type === "signal_received"
+              ? stored.signalId
+              : stored.type === "workflow_started"
+              ? stored.remembered?.signalIds ?? []
+              : []
+          ),
+        );
         return signalIds.has(event.signalId);
       }
       return history.some((stored) =>
@@ -214,13 +223,14 @@ export class DeliveryQueue {
       try {
         const state = checkTarget(verb, target, loaded);
         const { runId, status, history } = state;
+        const once = event.type === "signal_received" && isRemembered(event.signalId);
         // A cancellation is a no-op on a run that has one already.
-        const isRepeated = mayBeStored || verb === "cancel" && status === "running";
+        const isRepeated = mayBeStored || once || verb === "cancel" && status === "running";
         if (isRepeated && isStored(event, history)) {
           this.#stored(waiting, state);
           return false;
         }
-        if (unsure !== undefined && unsure !== runId && verb === "signal") {
+        if (unsure !== undefined && unsure !== runId && verb === "signal" && !once) {
           const why = "another run followed before the store said if the signal is there";
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }

@@ -24,6 +24,17 @@ export interface UpdateRequest {
   readonly input: unknown;
 }
 
+/** How many signals, and how many answers, the next run of a chain remembers. */
+export const MAX_REMEMBERED = 1000;
+
+/** Begins the IDs that an executor makes for a message. Nobody can repeat that message, so it need not be remembered. */
+export const MADE = "~";
+
+/** Whether the sender of a message chose its ID: a repeated message is not stored again, also in the next runs of the chain. */
+export function isRemembered(id: string): boolean {
+  return !id.startsWith(MADE);
+}
+
 /** A request to cancel a workflow. */
 export function cancelEvent(at: number, reason: string | undefined): WorkflowEvent {
   return Object.freeze({ type: "cancel_requested", at, ...(reason === undefined ? {} : { reason }) });

@@ -18,7 +18,7 @@ import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import type { Outcome } from "./events.ts";
+import { isRemembered, MAX_REMEMBERED, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never) => unknown;
@@ -173,6 +173,24 @@ export class Handlers {
     if (update?.deferred === undefined) return;
     next.#update(updateId).deferred = update.deferred;
     this.#updates.delete(updateId);
+  }
+
+  /** The run continues one that gave these answers, or an earlier run of its chain did. */
+  remember(answers: readonly UpdateCompletedEvent[]): void {
+    for (const answer of answers) {
+      const update = this.#update(answer.updateId);
+      update.accepted = update.answered = true;
+      update.completed = answer;
+    }
+  }
+
+  /** The answers that the next run of the chain remembers. */
+  get remembered(): UpdateCompletedEvent[] {
+    const answers = Array.from(
+      this.#updates,
+      ([updateId, { completed }]) => isRemembered(updateId) ? completed : undefined,
+    );
+    return answers.filter((answer) => answer !== undefined).slice(-MAX_REMEMBERED);
   }
 
   /** There will be no further answers: the callers that wait get an error. */

@@ -26,7 +26,13 @@
  */
 
 import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors.ts";
-import type { CancelRequestedEvent, CommandEvent, WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
+import type {
+  CancelRequestedEvent,
+  CommandEvent,
+  UpdateCompletedEvent,
+  WorkflowEvent,
+  WorkflowStartedEvent,
+} from "../types.ts";
 import type { Workflow, WorkflowContext } from "../context.ts";
 import { cannot, isA } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
@@ -273,6 +279,11 @@ export class Replay implements ScopeOwner {
     return waits;
   }
 
+  /** The answers of updates that the next run of the chain remembers. */
+  get rememberedAnswers(): readonly UpdateCompletedEvent[] {
+    return this.#handlers?.remembered ?? none;
+  }
+
   /** How many updates were accepted and are not answered. */
   get unansweredUpdates(): number {
     return this.#handlers?.unanswered ?? 0;
@@ -301,6 +312,7 @@ export class Replay implements ScopeOwner {
     switch (event.type) {
       case "workflow_started":
         this.started = event;
+        if (event.remembered?.updates.length) this.handlers.remember(event.remembered.updates);
         return;
       case "cancel_requested":
         if (event.at < (this.started?.startAt ?? event.at)) this.cancelBeforeStart(event);

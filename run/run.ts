@@ -45,6 +45,7 @@ import type {
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
+  RememberedMessages,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowStatus,
@@ -64,7 +65,16 @@ import { ChildCommand, type ParentRun } from "./child.ts";
 import type { Command } from "./command.ts";
 import { ReplayContext } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
-import { acceptanceEvent, answerEvent, finalEvent, isDelivered, type Outcome, type UpdateRequest } from "./events.ts";
+import {
+  acceptanceEvent,
+  answerEvent,
+  finalEvent,
+  isDelivered,
+  isRemembered,
+  MAX_REMEMBERED,
+  type Outcome,
+  type UpdateRequest,
+} from "./events.ts";
 import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import { isConflict } from "./retrying_store.ts";
@@ -109,8 +119,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** Signals on their way into the store, by their ID: whether they get there. `Handlers` does it for updates. */
-  #posted: LazyMap<string, Promise<boolean>> | undefined;
+  /**
+   * Signals whose sender chose the ID: `true` if the run, or an earlier run of the chain, has stored it; while it is on its way,
+   * whether it gets into the store. `Handlers` does it for updates.
+   */
+  #signals: LazyMap<string, true | Promise<boolean>> | undefined;
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
   /**
@@ -148,6 +161,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
+    for (const signalId of this.started.remembered?.signalIds ?? none) this.#noteSignal(signalId, true);
     for (const event of history) this.#note(event, false);
     const { timeoutMs } = this.started;
     if (timeoutMs === undefined || this.#cancellation) return;
@@ -274,6 +288,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#replay.stored(event, isOurs && this.acceptsEvents);
     this.#queue.push(event);
     switch (event.type) {
+      case "signal_received":
+        if (isRemembered(event.signalId)) this.#noteSignal(event.signalId, true);
+        return;
       case "cancel_requested":
         return this.#noteCancellation(event);
       case "child_started":
@@ -283,6 +300,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       case "child_failed":
         this.#children?.delete(event.seq);
     }
+  }
+
+  #noteSignal(signalId: string, stored: true | Promise<boolean>): void {
+    (this.#signals ??= new LazyMap()).set(signalId, stored);
   }
 
   /** Performs a command that was stored here. */
@@ -457,27 +478,28 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Deliveries and questions
 
-  /** A signal whose ID is on its way into the store is not stored again: it has the outcome of the first. */
+  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
   post(event: WorkflowEvent): Promise<boolean> {
-    const id = event.type === "signal_received" ? event.signalId : undefined;
-    const sent = id && this.#posted?.get(id);
-    if (sent) return sent;
+    const id = event.type === "signal_received" && isRemembered(event.signalId) ? event.signalId : undefined;
+    const sent = id && this.#signals?.get(id);
+    if (sent) return Promise.resolve(sent);
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
     const posted = new Promise<boolean>((resolve, reject) =>
       this.#writer.post(event, (stored) => {
-        if (id) this.#posted!.delete(id);
+        if (id && !stored) this.#signals!.delete(id);
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws the error that suspended the run
         } catch (error) {
-          // Another executor has continued the run. The event can go to the next run. A signal may be stored and read already.
-          const again = isConflict(error) && (stored === false || event.type !== "signal_received");
+          // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
+          // and read already, and the next run does not remember it.
+          const again = isConflict(error) && (stored === false || id || event.type !== "signal_received");
           if (again) resolve(false);
           else reject(error);
         }
       })
     );
-    if (id) (this.#posted ??= new LazyMap()).set(id, posted);
+    if (id) this.#noteSignal(id, posted);
     return posted;
   }
 
@@ -594,7 +616,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** The first events of the next run: its start, and the delivered events that this run has not seen. */
   #successor(): WorkflowEvent[] {
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, ...first } = this.started;
+    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, ...first } = this.started;
+    const remembered = this.#remembered();
     const started: WorkflowStartedEvent = {
       ...first,
       ...this.environment.runs.stamp,
@@ -602,8 +625,17 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
       ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
+      ...(remembered === undefined ? {} : { remembered }),
     };
     return [Object.freeze(started), ...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
+  }
+
+  /** The messages that the next run remembers; `undefined` if there are none. */
+  #remembered(): RememberedMessages | undefined {
+    const signalIds = [...this.#signals?.keys() ?? none].slice(-MAX_REMEMBERED);
+    const updates = this.#replay.rememberedAnswers;
+    if (signalIds.length + updates.length === 0) return undefined;
+    return Object.freeze({ signalIds: Object.freeze(signalIds), updates: Object.freeze(updates) });
   }
 
   /** The next run is stored. */

@@ -59,11 +59,12 @@ function keyOf(event: WorkflowEvent): string {
   return `${event.type} ${"seq" in event ? event.seq : ""}`;
 }
 
-/** What counts of an event. A timer counts with its duration. */
+/** What counts of an event. A timer counts with its duration. What a run remembers follows from the runs before it. */
 function comparable(event: WorkflowEvent): object {
-  const { at, signalId: _, retryAt: __, dueAt, ...rest } = withoutStacks(event) as {
+  const { at, signalId: _1, remembered: _2, retryAt: _3, dueAt, ...rest } = withoutStacks(event) as {
     readonly at: number;
     readonly signalId?: string;
+    readonly remembered?: unknown;
     readonly retryAt?: number;
     readonly dueAt?: number;
   };

@@ -9,6 +9,7 @@
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 import type { Executor } from "../../executor.ts";
+import type { SignalOptions } from "../../options.ts";
 import type { WorkflowEvent } from "../../types.ts";
 import { equals } from "../assert.ts";
 import type { Journal } from "./journal.ts";
@@ -42,6 +43,8 @@ export interface TimedSignal<Payload = any> extends TimedDelivery {
   readonly payload?: NoInfer<Payload> | undefined;
   /** The ID of the sender. */
   readonly senderId?: string | undefined;
+  /** The ID of the signal; see {@linkcode SignalOptions.signalId}. */
+  readonly signalId?: string | undefined;
 }
 
 /**
@@ -168,10 +171,11 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const sent: { readonly workflowId: string; readonly content: readonly unknown[]; readonly delivery: Delivery }[] = [];
   signals.forEach((signal, i) => {
-    const { id: workflowId = id, payload, senderId } = signal;
+    const { id: workflowId = id, payload, senderId, signalId } = signal;
     const name = nameOf(signal.name);
     const content = [name, payload, senderId];
     const isStored = (journal: Journal) => {
+      if (signalId !== undefined) return false; // sent again, it is stored once
       const ids = journal.eventsOf(workflowId).flatMap((event) =>
         event.type === "signal_received" && equals([event.name, event.payload, event.senderId], content)
           ? [event.signalId]
@@ -182,7 +186,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
       );
       return new Set(ids).size > others.length;
     };
-    const send = (executor: Executor) => executor.signal(workflowId, name, payload, { senderId });
+    const send = (executor: Executor) => executor.signal(workflowId, name, payload, { senderId, signalId });
     const delivery = plan(`signal ${name} #${i}`, signal, { send, isStored, isHarmless: isLate });
     sent.push({ workflowId, content, delivery });
   });
