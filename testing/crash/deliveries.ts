@@ -9,7 +9,6 @@
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 import type { Executor } from "../../executor.ts";
-import type { SignalOptions } from "../../options.ts";
 import type { WorkflowEvent } from "../../types.ts";
 import { equals } from "../assert.ts";
 import type { Journal } from "./journal.ts";
@@ -43,7 +42,7 @@ export interface TimedSignal<Payload = any> extends TimedDelivery {
   readonly payload?: NoInfer<Payload> | undefined;
   /** The ID of the sender. */
   readonly senderId?: string | undefined;
-  /** The ID of the signal; see {@linkcode SignalOptions.signalId}. */
+  /** The ID of the signal, as the option `signalId` of `Executor.signal`. */
   readonly signalId?: string | undefined;
 }
 
