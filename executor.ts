@@ -45,9 +45,9 @@ import type {
   WorkflowDescription,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type { DeepReadonly, Labels, UpdateCompletedEvent, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
+import type { DeepReadonly, Labels, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
-import { onAbort } from "./util/abortable.ts";
+import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
   checkLabels,
@@ -228,19 +228,23 @@ export class Executor {
   }
 
   /**
-   * Asks a workflow that is live here to do something, and returns its result. The input is validated before anything is
-   * stored. The answer is stored before it is returned. If the history holds the answer to the same `updateId` already, that
-   * answer is returned, also if the workflow is not live here or has ended.
+   * Asks a workflow to do something, and returns its result, whichever executor runs the workflow. The answer is stored before
+   * it is returned. If the history holds the answer to the same `updateId` already, that answer is returned, also if the
+   * workflow has ended.
+   *
+   * The update waits until the workflow has a handler for it. Then the input is validated, and if it is valid, the update is
+   * accepted and the handler runs. If the workflow is not live here, the update is sent through the store; it waits until an
+   * executor runs the workflow. To give up, use the option `signal`.
    *
    * @param id The workflow's ID.
    * @param update What the workflow handles by `ctx.handleUpdate`.
    * @param args The input of the handler, and the options.
    * @returns What the handler returned, as it is stored.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow, it has no such handler, or it ends before
-   * it has answered; `unsupported` if it is not live here; `store_failed` if the store keeps failing; `closed` if the executor
-   * was closed.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, or it ends without such a handler or before it
+   * has answered; `unsupported` if it is not live here and the store does not report changes; `store_failed` if the store keeps
+   * failing; `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or cannot be stored.
-   * @throws What the validation or the handler throws.
+   * @throws What the validation or the handler throws; the reason of `signal`.
    */
   update<Result = unknown, Input = unknown>(
     id: string,
@@ -471,32 +475,19 @@ export class Executor {
       const action = "update workflow";
       checkText("id", id, action);
       const name = definedName("update", definition, action, id);
-      checkOptions(options, { updateId: true }, action, id);
+      checkOptions(options, { updateId: true, signal: true }, action, id);
+      const { signal } = options;
+      if (signal !== undefined && !(signal instanceof AbortSignal)) {
+        throw invalid("signal", signal, "an AbortSignal", action, id);
+      }
+      signal?.throwIfAborted();
       const updateId = this.#messageId("updateId", options.updateId, action, id);
       const input = toStored(given, "input of update", name, this.#settings.runs.stamp.maxPayloadBytes);
       if (typeof definition === "object") {
         const answer: unknown = (definition as UpdateDefinition).validate?.(handOut(input));
         if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
       }
-      const supervisor = this.#supervisor;
-      const { delivery } = supervisor;
-      for (let run; (run = delivery.live(target)) !== undefined;) {
-        if (supervisor.liveRuns.closed) throw executorClosed("update", id);
-        const answer = await run.update({ updateId, name, input });
-        if (answer !== undefined) return answer.value;
-        await run.ended; // it may be continued by another run
-      }
-      if (supervisor.liveRuns.closed) throw executorClosed("update", id);
-      const { status, history } = await delivery.load("update", target);
-      const isAnswer = (event: WorkflowEvent): event is UpdateCompletedEvent =>
-        event.type === "update_completed" && event.updateId === updateId;
-      const completed = history.find(isAnswer) ??
-        (history[0] as WorkflowStartedEvent | undefined)?.remembered?.updates.find(isAnswer);
-      if (completed?.error !== undefined) throw fromErrorRecord(completed.error);
-      if (completed !== undefined) return handOut(completed.result);
-      if (status !== "running") throw notFound("update", id, `its status is ${show(status)}`);
-      const way = "ask the executor that runs it, or call recover() if that is gone";
-      throw new WorkflowError("unsupported", `${cannot(action, id)}: it is not live in this executor; ${way}`);
+      return await abortable(this.#supervisor.updates.send(target, { updateId, name, input }, signal), signal);
     });
   }
 

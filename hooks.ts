@@ -39,6 +39,8 @@ import type {
   TimerStartedEvent,
   UpdateAcceptedEvent,
   UpdateCompletedEvent,
+  UpdateRejectedEvent,
+  UpdateRequestedEvent,
   WorkflowCanceledEvent,
   WorkflowCompletedEvent,
   WorkflowEvent,
@@ -104,6 +106,10 @@ export interface Hooks {
   readonly timerFired?: ((event: TimerFiredEvent, run: RunInfo) => unknown) | undefined;
   /** A signal arrived. */
   readonly signalReceived?: ((event: SignalReceivedEvent, run: RunInfo) => unknown) | undefined;
+  /** This executor asked for an update of a workflow that another executor runs. */
+  readonly updateRequested?: ((event: UpdateRequestedEvent, run: RunInfo) => unknown) | undefined;
+  /** An update that another executor asked for was refused by its validation. */
+  readonly updateRejected?: ((event: UpdateRejectedEvent, run: RunInfo) => unknown) | undefined;
   /** An update was accepted. */
   readonly updateAccepted?: ((event: UpdateAcceptedEvent, run: RunInfo) => unknown) | undefined;
   /** The handler of an update returned or threw. */
@@ -149,7 +155,9 @@ export const hookNames = {
   child_started: "childStarted",
   child_completed: "childCompleted",
   child_failed: "childFailed",
+  update_requested: "updateRequested",
   update_accepted: "updateAccepted",
+  update_rejected: "updateRejected",
   update_completed: "updateCompleted",
 } as const satisfies Record<WorkflowEvent["type"], string>;
 

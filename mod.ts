@@ -146,6 +146,8 @@ export type {
   TimerStartedEvent,
   UpdateAcceptedEvent,
   UpdateCompletedEvent,
+  UpdateRejectedEvent,
+  UpdateRequestedEvent,
   WorkflowCanceledEvent,
   WorkflowCompletedEvent,
   WorkflowEvent,

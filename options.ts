@@ -311,6 +311,13 @@ export interface UpdateOptions {
    * @default {an ID that nobody can repeat}
    */
   readonly updateId?: string | undefined;
+  /**
+   * Ends the wait for the answer when it is aborted. An update that is stored by then is handled all the same; one that still
+   * waits for its handler in this executor is withdrawn.
+   *
+   * @default {none}
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

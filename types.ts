@@ -115,7 +115,7 @@ export interface RememberedMessages {
   /** The IDs of signals, oldest first. */
   readonly signalIds: readonly string[];
   /** The answers of updates, oldest first. */
-  readonly updates: readonly UpdateCompletedEvent[];
+  readonly updates: readonly (UpdateCompletedEvent | UpdateRejectedEvent)[];
 }
 
 /**
@@ -451,6 +451,41 @@ export interface ChildFailedEvent {
 }
 
 /**
+ * An executor that does not run the workflow asks for an update. The executor that runs the workflow accepts or rejects it.
+ * Workflow code does not see this event.
+ *
+ * @category History
+ */
+export interface UpdateRequestedEvent {
+  /** The event's type. */
+  readonly type: "update_requested";
+  /** When the event was recorded. */
+  readonly at: number;
+  /** Identifies the request. */
+  readonly updateId: string;
+  /** The update's name. */
+  readonly name: string;
+  /** The input that the caller sent. */
+  readonly input?: unknown;
+}
+
+/**
+ * The validation refused an update that another executor asked for. Its handler does not run.
+ *
+ * @category History
+ */
+export interface UpdateRejectedEvent {
+  /** The event's type. */
+  readonly type: "update_rejected";
+  /** When the event was recorded. */
+  readonly at: number;
+  /** The ID of the update. */
+  readonly updateId: string;
+  /** The error that the validation threw. */
+  readonly error: ErrorRecord;
+}
+
+/**
  * An update was accepted by its validation. Its handler runs after this event is stored.
  *
  * @category History
@@ -518,7 +553,9 @@ export type WorkflowEvent =
   | ChildCompletedEvent
   | ChildFailedEvent
   | SignalReceivedEvent
+  | UpdateRequestedEvent
   | UpdateAcceptedEvent
+  | UpdateRejectedEvent
   | UpdateCompletedEvent
   | PatchedEvent;
 

@@ -20,6 +20,9 @@ function placeOf(event: WorkflowEvent): string {
     case "signal_received":
       return `signal ${event.signalId}`;
     case "update_accepted":
+    case "update_rejected":
+      return `decision ${event.updateId}`;
+    case "update_requested":
     case "update_completed":
       return `${event.type} ${event.updateId}`;
     case "patched":

@@ -36,7 +36,9 @@ const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   child_started: "at seq name workflowId timeoutMs? closePolicy",
   child_completed: "at seq",
   child_failed: "at seq error",
+  update_requested: "at updateId name",
   update_accepted: "at updateId name",
+  update_rejected: "at updateId error",
   update_completed: "at updateId error?",
 };
 

@@ -43,7 +43,9 @@ const EVENTS: {
   child_started: [{ seq: 0, name: "n", workflowId: "w", timeoutMs: 1, closePolicy: "abandon" }, "timeoutMs"],
   child_completed: [{ seq: 0 }, ""],
   child_failed: [{ seq: 0, error }, ""],
+  update_requested: [{ updateId: "u", name: "n" }, ""],
   update_accepted: [{ updateId: "u", name: "n" }, ""],
+  update_rejected: [{ updateId: "u", error }, ""],
   update_completed: [{ updateId: "u", error }, "error"],
 };
 

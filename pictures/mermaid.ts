@@ -216,8 +216,11 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
       return owner && isSpan(owner) && owner.from.index === index - 1 ? [] : note("timer fired");
     case "signal_received":
       return step(OUTSIDE, "->>", WORKFLOW, `signal ${name}`);
-    case "update_accepted":
-      return step(OUTSIDE, "->>", WORKFLOW, `update ${name}`);
+    case "update_requested":
+    case "update_accepted": // right after its request, if it has one
+      return owner && isSpan(owner) && owner.from.index < index ? [] : step(OUTSIDE, "->>", WORKFLOW, `update ${name}`);
+    case "update_rejected":
+      return step(WORKFLOW, "--x", OUTSIDE, showError(event.error));
     case "update_completed":
       if (event.error) return step(WORKFLOW, "--x", OUTSIDE, showError(event.error));
       return step(WORKFLOW, "-->>", OUTSIDE, answer(event.result));

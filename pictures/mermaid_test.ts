@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
 import { toMermaid } from "@rockpool/workflow/pictures";
-import { everything, EVIL, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
+import { everything, EVIL, evilRuns, longRun, randomRuns, withRequests } from "../tests/support/pictured_runs.ts";
 
 /** Characters that may occur in a text only as entities. */
 const TEXT = `(?:[\\p{L}\\p{M}\\p{N} .,()+…×"'/_?!=-]|#\\d+;)+`;
@@ -104,6 +104,21 @@ sequenceDiagram
   Note over w: CanceledError#58; Canceled, caused by RangeError#58; No luck
   Note over w: canceled after 10 s`.slice(1),
   );
+});
+
+Deno.test("toMermaid() shows an update once when another executor asked for it", () => {
+  assertEquals(toMermaid(withRequests, { kind: "gantt" }).split("\n").slice(5), [
+    "  update rename :done, 10, 50",
+    "  update rename :crit, 10, 20",
+    "  update rename :milestone, active, 60, 60",
+  ]);
+  assertEquals(toMermaid(withRequests, { kind: "sequence" }).split("\n").slice(3, 8), [
+    "  o->>w: update rename",
+    "  o->>w: update rename",
+    "  w--xo: RangeError#58; No name",
+    "  w-->>o: true",
+    "  o->>w: update rename",
+  ]);
 });
 
 for (const kind of ["gantt", "sequence"] as const) {

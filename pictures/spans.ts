@@ -151,8 +151,11 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
         return begin("timer", "", point, event.seq, event.dueAt);
       case "child_started":
         return begin("child", nameOf(event.name), point, event.seq);
-      case "update_accepted":
-        return begin("update", nameOf(event.name), point, `update ${event.updateId}`);
+      case "update_requested":
+      case "update_accepted": {
+        const key = `update ${event.updateId}`;
+        return commands.get(key) ?? begin("update", nameOf(event.name), point, key);
+      }
       case "compensation_started":
         end(undoing, point);
         return undoing = begin("compensation", nameOf(event.name), point, event.seq);
@@ -181,6 +184,7 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
       case "child_completed":
       case "timer_fired":
         return end(commands.get(event.seq), point);
+      case "update_rejected":
       case "update_completed":
         return end(commands.get(`update ${event.updateId}`), point, event.error);
       case "signal_received":

@@ -217,6 +217,7 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
         : `not done within ${formatDuration(event.timeoutMs)}`;
     case "activity_started":
     case "child_started":
+    case "update_requested":
     case "update_accepted":
     case "compensation_started": {
       const id = event.type === "child_started" ? ` ${showValue(event.workflowId)}` : "";
@@ -240,6 +241,7 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     case "child_completed":
       return `${ended}${outcome(event.result)}`;
     case "child_failed":
+    case "update_rejected":
       return `${ended}: ${showError(event.error)}`;
     case "update_completed":
       return `${ended}: ${event.error ? showError(event.error) : showValue(event.result)}`;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
 import { formatTimeline, type PicturedRun } from "@rockpool/workflow/pictures";
-import { everything, evilRuns, longRun, randomRuns } from "../tests/support/pictured_runs.ts";
+import { everything, evilRuns, longRun, randomRuns, withRequests } from "../tests/support/pictured_runs.ts";
 
 const DAY_MS = 86_400_000;
 const started: WorkflowEvent = { type: "workflow_started", at: 0, workflowName: "nap" };
@@ -57,6 +57,17 @@ Deno.test("formatTimeline() shows what is not over in a running run", () => {
     '2  +00:00:00.005  activity started    work: "x"; not over yet',
     "3  +00:00:00.005  timer started       for 30 d; not over yet",
     "where the time went: other waits 5 ms (100 %)",
+  ]);
+});
+
+Deno.test("formatTimeline() shows the updates that another executor asked for", () => {
+  assertEquals(formatTimeline(withRequests).split("\n").slice(2, -1), [
+    '2  +00:00:00.010  update requested    rename: "oak"',
+    '3  +00:00:00.010  update requested    rename: ""',
+    '4  +00:00:00.020  update accepted     rename: "oak"',
+    "5  +00:00:00.020  update rejected     rename in 10 ms: RangeError: No name",
+    "6  +00:00:00.050  update completed    rename in 40 ms: true",
+    '7  +00:00:00.060  update requested    rename: "elm"; not over yet',
   ]);
 });
 

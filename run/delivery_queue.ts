@@ -6,8 +6,9 @@
  * 2. A delivery is refused only because of a state that was loaded after its call.
  * 3. A cancellation or a termination ends its batch: what follows is decided on the state after it.
  * 4. Each delivery ends by itself. If the store refuses a batch, its halves are tried, so that one event that does not fit
- *    does not keep out the others. A signal that is sent again, with the same ID, has the outcome of the first.
- * 5. If the workflow is live here by then, its run gets the deliveries. What the run does not store keeps its place.
+ *    does not keep out the others. A message that is sent again, with the same ID, has the outcome of the first.
+ * 5. If the workflow is live here by then, its run gets the deliveries. What the run does not store keeps its place. An update
+ *    is not stored then: its caller gives it to the run.
  *
  * @module
  */
@@ -42,7 +43,7 @@ export interface DeliveryParts {
   readonly liveRuns: LiveRuns;
 }
 
-export type Verb = "signal" | "cancel" | "terminate";
+export type Verb = "signal" | "update" | "cancel" | "terminate";
 
 /** An event that is to be brought into the history of a running workflow. */
 export interface Post {
@@ -73,6 +74,25 @@ export function checkTarget(verb: string, { id, firstRunId }: Target, state: Wor
 
 /** Keeps an append short, and what the executor of the run reads at once. */
 const MAX_BATCH = 1000;
+
+/** The field that identifies a message. */
+type MessageKey = "signalId" | "updateId";
+
+/** The key of a message; `undefined` for a cancellation or a termination. */
+function keyOf(event: WorkflowEvent): MessageKey | undefined {
+  return "signalId" in event ? "signalId" : "updateId" in event ? "updateId" : undefined;
+}
+
+/** The IDs of the messages that a run has stored or remembers. */
+function idsIn(history: readonly WorkflowEvent[], key: MessageKey): Set<string> {
+  const ids = new Set<string>();
+  for (const event of history) if (key in event) ids.add(event[key as never]);
+  const [started] = history;
+  if (started?.type !== "workflow_started" || started.remembered === undefined) return ids;
+  const { signalIds, updates } = started.remembered;
+  for (const id of key === "signalId" ? signalIds : updates.map(({ updateId }) => updateId)) ids.add(id);
+  return ids;
+}
 
 class Waiting extends Deferred<void> {
   readonly post: Post;
@@ -132,7 +152,7 @@ export class DeliveryQueue {
       await this.#parts.timing.turns.room(); // at least a microtask: what is sent together is stored together
       const batch: Waiting[] = [];
       do batch.push(queue.shift()); while (
-        queue.size > 0 && batch.length < MAX_BATCH && batch.at(-1)!.post.verb === "signal"
+        queue.size > 0 && batch.length < MAX_BATCH && keyOf(batch.at(-1)!.post.event)
       );
       await this.#deliver(id, batch);
     } while (queue.size > 0);
@@ -197,21 +217,11 @@ export class DeliveryQueue {
 
   /** Ends the deliveries that are stored or that are refused. Returns the others. */
   #decide(batch: readonly Waiting[], loaded: WorkflowState | null): readonly Waiting[] {
-    let signalIds: Set<string> | undefined;
+    const known: Partial<Record<MessageKey, Set<string>>> = {};
     const sent = new Map<string, Waiting>();
     const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
-      if (event.type === "signal_received") {
-        signalIds ??= new Set(
-          history.flatMap((stored) =>
-            stored.type === "signal_received"
-              ? stored.signalId
-              : stored.type === "workflow_started"
-              ? stored.remembered?.signalIds ?? []
-              : []
-          ),
-        );
-        return signalIds.has(event.signalId);
-      }
+      const key = keyOf(event);
+      if (key !== undefined) return (known[key] ??= idsIn(history, key)).has(event[key as never]);
       return history.some((stored) =>
         stored.type === event.type &&
         (stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated")
@@ -223,7 +233,9 @@ export class DeliveryQueue {
       try {
         const state = checkTarget(verb, target, loaded);
         const { runId, status, history } = state;
-        const once = event.type === "signal_received" && isRemembered(event.signalId);
+        const key = keyOf(event);
+        const messageId = key && `${key} ${event[key as never]}`;
+        const once = key !== undefined && isRemembered(event[key as never]);
         // A cancellation is a no-op on a run that has one already.
         const isRepeated = mayBeStored || once || verb === "cancel" && status === "running";
         if (isRepeated && isStored(event, history)) {
@@ -235,9 +247,9 @@ export class DeliveryQueue {
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        if (event.type !== "signal_received") return true;
-        const first = sent.get(event.signalId);
-        if (first === undefined) sent.set(event.signalId, waiting);
+        if (messageId === undefined) return true;
+        const first = sent.get(messageId);
+        if (first === undefined) sent.set(messageId, waiting);
         else first.promise.then(waiting.resolve, (error) => waiting.reject(error));
         return first === undefined;
       } catch (error) {
@@ -249,6 +261,7 @@ export class DeliveryQueue {
 
   /** Resolves once the run has stored an event; to what `leave` returns once the run has left without it. */
   #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
+    if (post.verb === "update") return Promise.resolve();
     return run[post.verb === "signal" ? "post" : post.verb](post.event).then((stored) => {
       if (stored) return;
       post.mayBeStored = true;

@@ -147,8 +147,8 @@ export class DormantRun implements LiveRun {
     return this.#call((run) => run.query(name, args), undefined);
   }
 
-  update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
-    return this.#call((run) => run.update(request), undefined);
+  update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
+    return this.#call((run) => run.update(request, signal), undefined);
   }
 
   changed(historyLength: number | null): void {

@@ -6,7 +6,7 @@
  */
 
 import { CanceledError, WorkflowError } from "../errors.ts";
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import type { UpdateCompletedEvent, UpdateRejectedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import { isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { toErrorRecord } from "../history/error_record.ts";
@@ -17,11 +17,19 @@ export type Outcome =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
+/** The answer of an update in the history. */
+export type AnswerEvent = UpdateCompletedEvent | UpdateRejectedEvent;
+
+/** Whether an event is the answer of an update. */
+export function isAnswer(event: WorkflowEvent): event is AnswerEvent {
+  return event.type === "update_completed" || event.type === "update_rejected";
+}
+
 /** An update that somebody asks for. Its input is a stored value. */
 export interface UpdateRequest {
   readonly updateId: string;
   readonly name: string;
-  readonly input: unknown;
+  readonly input?: unknown;
 }
 
 /** How many signals, and how many answers, the next run of a chain remembers. */
@@ -35,6 +43,11 @@ export function isRemembered(id: string): boolean {
   return !id.startsWith(MADE);
 }
 
+/** The ID of a message under which it is remembered. */
+export function repeatable(id: string): string {
+  return isRemembered(id) ? id : id.slice(MADE.length);
+}
+
 /** A request to cancel a workflow. */
 export function cancelEvent(at: number, reason: string | undefined): WorkflowEvent {
   return Object.freeze({ type: "cancel_requested", at, ...(reason === undefined ? {} : { reason }) });
@@ -46,9 +59,18 @@ export function terminationEvent(at: number, id: string, reason: string | undefi
   return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
 }
 
-/** The acceptance of an update that is valid. */
-export function acceptanceEvent({ updateId, name, input }: UpdateRequest, at: number): WorkflowEvent {
-  return Object.freeze({ type: "update_accepted", at, updateId, name, input });
+/** An update that is sent through the store, or the acceptance of one that is valid. */
+export function updateEvent(
+  type: "update_requested" | "update_accepted",
+  { updateId, name, input }: UpdateRequest,
+  at: number,
+): WorkflowEvent {
+  return Object.freeze({ type, at, updateId, name, input });
+}
+
+/** The validation has refused an update that was sent through the store. */
+export function rejectionEvent(updateId: string, error: unknown, at: number): WorkflowEvent {
+  return Object.freeze({ type: "update_rejected", at, updateId, error: toErrorRecord(error) });
 }
 
 /** The answer of an update's handler. */

@@ -1,24 +1,27 @@
 /**
  * The query handlers and update handlers of a workflow, and the updates it received.
  *
- * The life of an update: a caller asks for it; it is validated and **accepted** (stored); its handler runs when the turn of
- * the acceptance comes, and it is **answered**; the answer is stored and it is **completed**; its callers get the answer.
+ * The life of an update: a caller asks for it, in the history (**requested**) if another executor runs the workflow; it is
+ * validated, and **accepted** (stored) or rejected; its handler runs when the turn of the acceptance comes, and it is
+ * **answered**; the answer is stored and it is **completed**; its callers get the answer.
  *
  * 1. While a query handler, a validation or a side effect runs, the context refuses commands, waits and random numbers.
- * 2. An update runs its handler when its acceptance is applied, live as in a replay. If there is no handler yet, the update
- *    waits for it.
+ * 2. An update is accepted only once there is a handler that validates it. It runs its handler when its acceptance is applied,
+ *    live as in a replay. If changed code has no handler by then, the update waits for it.
  * 3. Every caller with the same `updateId` gets the same answer. The handler runs once.
  *
  * @module
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { UpdateAcceptedEvent, UpdateCompletedEvent } from "../types.ts";
+import type { UpdateAcceptedEvent, UpdateCompletedEvent, UpdateRequestedEvent } from "../types.ts";
+import { abortable } from "../util/abortable.ts";
+import { cannot } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import { isRemembered, MAX_REMEMBERED, type Outcome } from "./events.ts";
+import { type AnswerEvent, isAnswer, isRemembered, MAX_REMEMBERED, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never) => unknown;
@@ -27,12 +30,12 @@ interface UpdateHandler {
 
 /** One update that the workflow received. */
 class Update {
-  /** The acceptance is in the history. */
-  accepted = false;
+  /** The request, later the acceptance, if they are in the history; `undefined` once it is completed. */
+  open: UpdateRequestedEvent | UpdateAcceptedEvent | undefined;
   /** The handler has ended in this process. */
   answered = false;
   /** The answer in the history. */
-  completed: UpdateCompletedEvent | undefined;
+  completed: AnswerEvent | undefined;
   /** For the callers that wait for the answer. */
   deferred: Deferred | undefined;
 
@@ -45,9 +48,10 @@ class Update {
     return this.deferred.promise;
   }
 
-  settle({ result, error }: UpdateCompletedEvent): void {
-    if (error === undefined) this.deferred?.resolve(handOut(result));
-    else this.deferred?.reject(fromErrorRecord(error));
+  settle(answer: AnswerEvent): void {
+    const { deferred } = this;
+    if (answer.error !== undefined) deferred?.reject(fromErrorRecord(answer.error));
+    else deferred?.resolve(handOut((answer as UpdateCompletedEvent).result));
   }
 }
 
@@ -63,15 +67,22 @@ const readOnlyErrors = {
   },
 };
 
+function noHandler(name: string, handlers: ReadonlyMap<string, unknown>): string {
+  const names = [...handlers.keys()].map(show).join(", ");
+  return `it has no handler for ${show(name)}; it has ${names === "" ? "none" : names}`;
+}
+
 export class Handlers {
   readonly #queries = new Map<string, (...args: never[]) => unknown>();
   readonly #updateHandlers = new Map<string, UpdateHandler>();
   /** Every update that the workflow received, by its ID. */
   readonly #updates = new Map<string, Update>();
-  /** Updates whose turn came before their handler was registered. */
+  /** Accepted updates whose turn came before their handler was registered. */
   #early: UpdateAcceptedEvent[] = [];
+  /** Resolve when a handler is registered, or the run has ended: by the name of the update. */
+  readonly #registrations = new Map<string, Deferred<void>>();
   readonly #answered: (updateId: string, outcome: Outcome) => void;
-  /** How many updates were accepted and have no answer in the history. */
+  /** How many updates are in the history without an answer, or wait in memory for their handler. */
   unanswered = 0;
   /** How many updates have an answer in the history, although their handler has not ended here. */
   answeredAhead = 0;
@@ -96,19 +107,39 @@ export class Handlers {
     const early = this.#early;
     this.#early = [];
     for (const event of early) this.seen(event);
+    this.#registrations.get(name)?.resolve();
+    this.#registrations.delete(name);
   }
 
   hasUpdate(name: string): boolean {
     return this.#updateHandlers.has(name);
   }
 
+  /** Waits until a handler is registered, or the run has ended. */
+  async registration(name: string, signal: AbortSignal | undefined): Promise<void> {
+    let registration = this.#registrations.get(name);
+    if (registration === undefined) this.#registrations.set(name, registration = new Deferred());
+    this.unanswered++;
+    try {
+      await abortable(registration.promise, signal);
+    } finally {
+      this.unanswered--;
+    }
+  }
+
+  /** Why there is no handler for an update. */
+  without(name: string): string {
+    return noHandler(name, this.#updateHandlers);
+  }
+
   /** Calls a query handler. Returns a copy of its result, so that nobody can change the workflow's variables. */
   query(workflowId: string, name: string, args: readonly unknown[]): unknown {
     const handler = this.#queries.get(name);
     if (handler === undefined) {
-      const names = [...this.#queries.keys()].map(show).join(", ");
-      const why = `it has no handler for ${show(name)}; it has ${names === "" ? "none" : names}`;
-      throw new WorkflowError("not_found", `Cannot query workflow ${show(workflowId)}: ${why}`);
+      throw new WorkflowError(
+        "not_found",
+        `${cannot("query workflow", workflowId)}: ${noHandler(name, this.#queries)}`,
+      );
     }
     return handOut(toStored(this.readOnly("handler", () => handler(...args as never[])), "answer of query", name));
   }
@@ -119,9 +150,19 @@ export class Handlers {
     if (validate !== undefined) this.readOnly("handler", () => validate(handOut(input) as never));
   }
 
-  /** Whether the history holds an update. */
+  /** Whether the history holds the acceptance of an update, and not its answer. */
   isAccepted(updateId: string): boolean {
-    return this.#updates.get(updateId)?.accepted === true;
+    return this.open(updateId)?.type === "update_accepted";
+  }
+
+  /** What the history holds of an update that has no answer. */
+  open(updateId: string): Update["open"] {
+    return this.#updates.get(updateId)?.open;
+  }
+
+  /** The updates in the history that have no answer. */
+  get allOpen(): NonNullable<Update["open"]>[] {
+    return Array.from(this.#updates.values(), ({ open }) => open).filter((open) => open !== undefined);
   }
 
   /** The answer to an update, if it is given or a caller waits for it already. */
@@ -136,13 +177,18 @@ export class Handlers {
   }
 
   /** An event of an update is in the history now. */
-  stored(event: UpdateAcceptedEvent | UpdateCompletedEvent): void {
+  stored(event: UpdateRequestedEvent | UpdateAcceptedEvent | AnswerEvent): void {
     const update = this.#update(event.updateId);
-    if (!update.accepted) this.unanswered++;
-    update.accepted = true;
-    if (event.type !== "update_completed" || update.completed !== undefined) return;
-    this.unanswered--;
-    if (!update.answered) this.answeredAhead++;
+    if (update.completed !== undefined) return;
+    const wasOpen = update.open !== undefined;
+    if (!isAnswer(event)) {
+      if (!wasOpen) this.unanswered++;
+      update.open = event;
+      return;
+    }
+    if (wasOpen) this.unanswered--;
+    if (event.type === "update_completed" && !update.answered) this.answeredAhead++;
+    update.open = undefined;
     update.completed = event;
     update.settle(event);
   }
@@ -176,16 +222,12 @@ export class Handlers {
   }
 
   /** The run continues one that gave these answers, or an earlier run of its chain did. */
-  remember(answers: readonly UpdateCompletedEvent[]): void {
-    for (const answer of answers) {
-      const update = this.#update(answer.updateId);
-      update.accepted = update.answered = true;
-      update.completed = answer;
-    }
+  remember(answers: readonly AnswerEvent[]): void {
+    for (const answer of answers) this.#update(answer.updateId).completed = answer;
   }
 
   /** The answers that the next run of the chain remembers. */
-  get remembered(): UpdateCompletedEvent[] {
+  get remembered(): AnswerEvent[] {
     const answers = Array.from(
       this.#updates,
       ([updateId, { completed }]) => isRemembered(updateId) ? completed : undefined,
@@ -193,8 +235,9 @@ export class Handlers {
     return answers.filter((answer) => answer !== undefined).slice(-MAX_REMEMBERED);
   }
 
-  /** There will be no further answers: the callers that wait get an error. */
+  /** There will be no further answers: the callers that wait get an error, and those that wait for a handler look again. */
   end(error: () => unknown): void {
+    for (const registration of this.#registrations.values()) registration.resolve();
     for (const { completed, deferred } of this.#updates.values()) {
       if (completed === undefined) deferred?.reject(error());
     }

@@ -41,12 +41,13 @@ export interface LiveRun extends RunInfo {
    */
   query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
   /**
-   * Stores an update if it is valid, and returns what its handler returns. The same `updateId` gets the same answer. Returns
-   * `undefined` if the run takes no updates any more.
+   * Stores an update if it is valid, once it has a handler, and returns what the handler returns. The same `updateId` gets the
+   * same answer. Returns `undefined` if the run takes no updates any more.
    *
+   * @param signal Ends the wait. What is not stored then is withdrawn.
    * @throws What the validation or the handler throws; the error with which the run ended before the answer.
    */
-  update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined>;
+  update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined>;
   /**
    * The store changed: another executor wrote to the workflow.
    *

@@ -29,7 +29,8 @@ import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors
 import type {
   CancelRequestedEvent,
   CommandEvent,
-  UpdateCompletedEvent,
+  UpdateAcceptedEvent,
+  UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
 } from "../types.ts";
@@ -43,7 +44,7 @@ import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { foreignWait, missingCommand, otherCommand } from "./divergence.ts";
-import type { Outcome } from "./events.ts";
+import type { AnswerEvent, Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { type Compensation, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
@@ -280,11 +281,16 @@ export class Replay implements ScopeOwner {
   }
 
   /** The answers of updates that the next run of the chain remembers. */
-  get rememberedAnswers(): readonly UpdateCompletedEvent[] {
+  get rememberedAnswers(): readonly AnswerEvent[] {
     return this.#handlers?.remembered ?? none;
   }
 
-  /** How many updates were accepted and are not answered. */
+  /** The updates in the history that have no answer. */
+  get openUpdates(): readonly (UpdateRequestedEvent | UpdateAcceptedEvent)[] {
+    return this.#handlers?.allOpen ?? none;
+  }
+
+  /** How many updates are not answered. */
   get unansweredUpdates(): number {
     return this.#handlers?.unanswered ?? 0;
   }
@@ -320,7 +326,9 @@ export class Replay implements ScopeOwner {
       case "patched":
         (this.#patches ??= new Map()).set(event.changeId, "recorded");
         return;
+      case "update_requested":
       case "update_accepted":
+      case "update_rejected":
       case "update_completed":
         return this.handlers.stored(event);
       default:
@@ -348,6 +356,8 @@ export class Replay implements ScopeOwner {
   #apply(event: WorkflowEvent): boolean {
     if ("seq" in event) return this.#applyToCommand(event);
     switch (event.type) {
+      case "update_requested":
+      case "update_rejected":
       case "update_completed":
       case "patched":
         return false;

@@ -46,13 +46,15 @@ import type {
   CommandEvent,
   ErrorRecord,
   RememberedMessages,
+  UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowStatus,
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
+import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
-import { Deferred } from "../util/deferred.ts";
+import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
@@ -66,13 +68,14 @@ import type { Command } from "./command.ts";
 import { ReplayContext } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
-  acceptanceEvent,
   answerEvent,
   finalEvent,
   isDelivered,
   isRemembered,
   MAX_REMEMBERED,
   type Outcome,
+  rejectionEvent,
+  updateEvent,
   type UpdateRequest,
 } from "./events.ts";
 import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
@@ -131,6 +134,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * take over.
    */
   #takeOverAt: number | undefined;
+  /** Updates that other executors ask for, and that were not looked at. */
+  #requests: UpdateRequestedEvent[] | undefined;
   /** Children whose end is not stored, by the position of their command. */
   #children: Map<number, ChildStartedEvent> | undefined;
 
@@ -291,6 +296,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       case "signal_received":
         if (isRemembered(event.signalId)) this.#noteSignal(event.signalId, true);
         return;
+      case "update_requested":
+        (this.#requests ??= []).push(event);
+        return;
       case "cancel_requested":
         return this.#noteCancellation(event);
       case "child_started":
@@ -364,7 +372,16 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     else this.#takeOver();
     this.#conclude();
     if (!this.#writer.behind) this.#endSettling();
+    if (this.#requests !== undefined) this.#serve(this.#requests);
     this.reportIdle();
+  }
+
+  /** Accepts or rejects the updates that other executors ask for, each once it has a handler. */
+  #serve(requests: readonly UpdateRequestedEvent[]): void {
+    this.#requests = undefined;
+    for (const request of requests) {
+      if (this.#replay.handlers.open(request.updateId) === request) quiet(this.update(request)); // the store has the outcome
+    }
   }
 
   /** The code is where the history ends. From now on the run writes, and performs commands. */
@@ -523,26 +540,47 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return { value: this.#replay.handlers.query(this.workflowId, name, args) };
   }
 
-  async update(request: UpdateRequest): Promise<{ readonly value: unknown } | undefined> {
+  async update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
     const { updateId, name, input } = request;
     const { handlers } = this.#replay;
-    // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
-    if (!handlers.isAccepted(updateId)) await this.#settled();
-    let answer = handlers.answer(updateId);
-    if (answer === undefined) {
-      if (!this.acceptsEvents) return undefined;
-      const accepted = handlers.isAccepted(updateId);
-      if (!accepted && !handlers.hasUpdate(name)) {
-        const why = `it has no handler for ${show(name)}`;
-        throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
-      }
-      if (!accepted) handlers.validate(name, input);
-      answer = handlers.expect(updateId);
-      if (!accepted && !await this.post(acceptanceEvent(request, this.environment.timing.clock.now()))) {
+    for (;;) {
+      // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
+      const isKnown = () => handlers.answer(updateId) !== undefined;
+      if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(this.#settled(), signal);
+      if (isKnown()) break;
+      if (!this.acceptsEvents) return this.#withoutHandler(name);
+      if (handlers.isAccepted(updateId)) break;
+      if (handlers.hasUpdate(name)) {
+        const { clock } = this.environment.timing;
+        try {
+          handlers.validate(name, input);
+        } catch (error) {
+          if (handlers.open(updateId) === undefined) throw error;
+          handlers.expect(updateId);
+          this.record(rejectionEvent(updateId, error, clock.now())); // the executor that asked for it reads it from the store
+          break;
+        }
+        handlers.expect(updateId);
+        if (await this.post(updateEvent("update_accepted", request, clock.now()))) break;
         return undefined;
       }
+      await handlers.registration(name, signal).finally(() => this.reportIdle());
     }
-    return { value: await answer };
+    return { value: await abortable(handlers.expect(updateId), signal) };
+  }
+
+  /** No handler can be registered any more. Returns if the next run of the chain may have one. */
+  #withoutHandler(name: string): undefined {
+    const { handlers } = this.#replay;
+    if (this.#live || this.chain.latest !== this || handlers.hasUpdate(name)) return;
+    if (this.status !== "running") {
+      throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${handlers.without(name)}`);
+    }
+    try {
+      this.result();
+    } catch (error) {
+      if (!isConflict(error)) throw error; // else another executor has continued it
+    }
   }
 
   /** Resolves when the code has seen everything that this executor knows to be stored. */
@@ -627,7 +665,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
       ...(remembered === undefined ? {} : { remembered }),
     };
-    return [Object.freeze(started), ...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
+    return [
+      Object.freeze(started),
+      ...this.#replay.unread(),
+      ...this.#queue.toArray().filter(isDelivered),
+      ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
+    ];
   }
 
   /** The messages that the next run remembers; `undefined` if there are none. */

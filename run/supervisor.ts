@@ -31,6 +31,7 @@ import { Run } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Timer, Timers } from "./timers.ts";
 import { Turns } from "./turns.ts";
+import { Updates } from "./updates.ts";
 
 function closedError(): WorkflowError {
   return new WorkflowError("closed", "The executor was closed; recover() resumes what is stored");
@@ -41,6 +42,7 @@ export class Supervisor {
   readonly timing: Timing;
   readonly liveRuns: LiveRuns;
   readonly delivery: Delivery;
+  readonly updates: Updates;
   readonly environment: RunEnvironment;
   readonly #calls: HandleCalls;
   readonly #workflows = new Map<string, Workflow<never>>();
@@ -66,6 +68,7 @@ export class Supervisor {
     );
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
+    this.updates = new Updates({ store, timing, liveRuns, delivery });
     const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(
       clock,
       turns,

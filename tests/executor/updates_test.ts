@@ -207,12 +207,6 @@ for (const middleware of [[], [async (_call: unknown, next: () => unknown) => aw
 const unanswered: [what: string, prepare: (executor: Executor) => Promise<unknown>, code: string, message: string][] = [
   ["an unknown workflow", () => Promise.resolve(), "not_found", 'Cannot update workflow "a": it does not exist'],
   [
-    "a workflow without a handler",
-    (executor) => executor.execute((ctx: Ctx) => ctx.waitForSignal("x"), { id: "a" }),
-    "not_found",
-    'Cannot update workflow "a": it has no handler for "add"',
-  ],
-  [
     "a finished workflow",
     async (executor) => await (await executor.execute(() => 1, { id: "a" })).result(),
     "not_found",
@@ -228,15 +222,6 @@ for (const [what, prepare, code, message] of unanswered) {
     await executor.close();
   });
 }
-
-Deno.test("Executor.update() rejects with unsupported when the workflow is live in another executor", async () => {
-  const { executor, store } = setUp();
-  await executor.execute(counter, { id: "a" });
-  const other = new Executor({ store });
-  const error = await assertRejects(() => other.update("a", add, 1), WorkflowError, "it is not live in this executor");
-  assertEquals(error.code, "unsupported");
-  await Promise.all([executor.close(), other.close()]);
-});
 
 Deno.test("Executor.query() answers from a replay when the workflow is not live, and changes nothing", async () => {
   const { executor, store, clock } = setUp();

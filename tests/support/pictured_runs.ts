@@ -53,6 +53,22 @@ export const everything: PicturedRun = {
   ] as WorkflowEvent[]).map((event) => ({ ...event, at: 1_000_000 + event.at })),
 };
 
+/** A run with updates that another executor asked for. */
+export const withRequests: PicturedRun = {
+  workflowId: "a",
+  workflowName: "name",
+  status: "running",
+  history: [
+    { type: "workflow_started", at: 0, workflowName: "name" },
+    { type: "update_requested", at: 10, updateId: "u", name: "rename", input: "oak" },
+    { type: "update_requested", at: 10, updateId: "v", name: "rename", input: "" },
+    { type: "update_accepted", at: 20, updateId: "u", name: "rename", input: "oak" },
+    { type: "update_rejected", at: 20, updateId: "v", error: { name: "RangeError", message: "No name" } },
+    { type: "update_completed", at: 50, updateId: "u", result: true },
+    { type: "update_requested", at: 60, updateId: "w", name: "rename", input: "elm" },
+  ],
+};
+
 /** Real runs of random workflows: each as it ended, and with half of its history. */
 export async function randomRuns(seeds: number): Promise<PicturedRun[]> {
   const runs = await Promise.all(Array.from({ length: seeds }, async (_, seed): Promise<PicturedRun[]> => {

@@ -25,7 +25,12 @@ export function assertWellFormed(what: string, { workflowId, status, history }: 
     assertEquals(/^workflow_(?!started)/.test(event.type), isLast, message);
     if (event.type === "signal_received") once(event.signalId, message);
     if (event.type === "patched") once(event.changeId, message);
+    if (event.type === "update_requested") once(`requested ${event.updateId}`, message);
     if (event.type === "update_accepted") once(`accepted ${event.updateId}`, message);
+    if (event.type === "update_rejected") {
+      once(`accepted ${event.updateId}`, message);
+      assert(seen.has(`requested ${event.updateId}`), `${message}: it was not requested`);
+    }
     if (event.type === "update_completed") {
       once(`completed ${event.updateId}`, message);
       assert(seen.has(`accepted ${event.updateId}`), `${message}: it was not accepted`);

@@ -1,0 +1,172 @@
+/**
+ * Updates: brings an update to its handler, whichever executor runs the workflow, and the answer back.
+ *
+ * 1. A run that is live here gets the update itself. Otherwise `update_requested` is stored. The executor that runs the workflow
+ *    accepts or rejects it, and the answer is read from the store.
+ * 2. The updates that wait for one workflow share a follower. It loads the state after each change and looks at the new events
+ *    only, so many updates at once take linear time.
+ * 3. An update belongs to the chain that ran when it was first looked at. The chain remembers its answer.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../errors.ts";
+import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { abortable } from "../util/abortable.ts";
+import { cannot } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
+import { show } from "../util/show.ts";
+import { fromErrorRecord } from "../history/error_record.ts";
+import { firstRunOf } from "../history/history.ts";
+import { handOut } from "../history/value.ts";
+import { type Delivery, executorClosed } from "./delivery.ts";
+import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
+import { type AnswerEvent, isAnswer, repeatable, updateEvent, type UpdateRequest } from "./events.ts";
+import type { ChangeWatch } from "./live_runs.ts";
+
+type Parts = Pick<DeliveryParts, "store" | "timing" | "liveRuns"> & { readonly delivery: Delivery };
+
+/** Gets the answer; `undefined` if the caller must look again. */
+type Waiting = Deferred<AnswerEvent | undefined>;
+
+export class Updates {
+  readonly #parts: Parts;
+  /** By workflow ID, while an update waits for its answer. */
+  readonly #followers = new Map<string, Follower>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Returns what the handler of an update returns.
+   *
+   * @param signal Ends the wait.
+   */
+  async send(target: Target, request: UpdateRequest, signal: AbortSignal | undefined): Promise<unknown> {
+    const { delivery, liveRuns, store } = this.#parts;
+    const { id } = target;
+    for (;;) {
+      if (liveRuns.closed) throw executorClosed("update", id);
+      const run = delivery.live(target);
+      if (run !== undefined) {
+        const answer = await run.update(request, signal);
+        if (answer !== undefined) return answer.value;
+        await abortable(run.ended, signal); // it may be continued by another run
+        continue;
+      }
+      // The chain remembers the answer: the next run may have begun when it is looked for.
+      const updateId = repeatable(request.updateId);
+      request = { ...request, updateId };
+      const follower = this.#follow(id);
+      const waiting = follower.add(updateId); // before the state is read, so that no answer is missed
+      try {
+        const state = await delivery.load("update", target);
+        let answer = answersIn(state.history, 0).find((answer) => answer.updateId === updateId);
+        if (answer === undefined) {
+          if (state.status !== "running") throw notFound("update", id, `its status is ${show(state.status)}`);
+          if (!store.reportsChanges) {
+            const why = "it is not live in this executor, and the store cannot report changes";
+            const way = "ask the executor that runs it, or call recover() if that is gone";
+            throw new WorkflowError("unsupported", `${cannot("update workflow", id)}: ${why}; ${way}`);
+          }
+          target = { id, firstRunId: firstRunOf(state) };
+          const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
+          await delivery.post("update", target, event);
+          answer = await abortable(waiting.promise, signal);
+        }
+        if (answer?.error !== undefined) throw fromErrorRecord(answer.error);
+        if (answer !== undefined) return handOut(answer.type === "update_completed" ? answer.result : undefined);
+      } finally {
+        follower.remove(updateId, waiting);
+        if (follower.stopped && this.#followers.get(id) === follower) this.#followers.delete(id);
+      }
+    }
+  }
+
+  #follow(id: string): Follower {
+    let follower = this.#followers.get(id);
+    if (follower === undefined || follower.stopped) this.#followers.set(id, follower = new Follower(this.#parts, id));
+    return follower;
+  }
+}
+
+/** The answers in a history from an index on; also those that the run remembers, if that is 0. */
+function answersIn(history: readonly WorkflowEvent[], from: number): AnswerEvent[] {
+  const answers: AnswerEvent[] = [];
+  const [started] = history;
+  if (from === 0 && started?.type === "workflow_started") answers.push(...started.remembered?.updates ?? []);
+  for (let i = from; i < history.length; i++) {
+    const event = history[i];
+    if (isAnswer(event)) answers.push(event);
+  }
+  return answers;
+}
+
+/** Looks for answers in the history of a workflow, after each change. */
+class Follower {
+  readonly #parts: Parts;
+  readonly #id: string;
+  /** By the ID of the update. */
+  readonly #waiting = new Map<string, Set<Waiting>>();
+  #watch: ChangeWatch | undefined;
+  #runId: string | undefined;
+  /** How many events of the run were looked at. */
+  #length = 0;
+  /** Whether it does not look any more: nobody waits, or the store failed. */
+  stopped = false;
+
+  constructor(parts: Parts, id: string) {
+    this.#parts = parts;
+    this.#id = id;
+    void this.#follow();
+  }
+
+  add(updateId: string): Waiting {
+    const waiting: Waiting = new Deferred();
+    this.#waiting.set(updateId, (this.#waiting.get(updateId) ?? new Set()).add(waiting));
+    return waiting;
+  }
+
+  remove(updateId: string, waiting: Waiting): void {
+    const all = this.#waiting.get(updateId)!;
+    all.delete(waiting);
+    if (all.size === 0) this.#waiting.delete(updateId);
+    if (this.#waiting.size === 0) this.#stop();
+  }
+
+  #stop(): void {
+    this.stopped = true;
+    this.#watch?.stop();
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      while (!this.stopped) {
+        this.#watch = this.#parts.liveRuns.watch(this.#id); // before the state is read, so that no change is missed
+        this.#look(await this.#parts.store.load(this.#id));
+        await this.#watch.changed();
+      }
+    } catch (error) {
+      this.#stop();
+      this.#settle((waiting) => waiting.reject(error));
+    }
+  }
+
+  #look(state: WorkflowState | null): void {
+    const { runId, history = [], status } = state ?? {};
+    const isNext = runId !== this.#runId;
+    for (const answer of answersIn(history, isNext ? 0 : this.#length)) {
+      for (const waiting of this.#waiting.get(answer.updateId) ?? []) waiting.resolve(answer);
+    }
+    if ((isNext && this.#runId !== undefined) || status !== "running" || this.#parts.liveRuns.get(this.#id)) {
+      this.#settle((waiting) => waiting.resolve(undefined)); // each update decides for itself
+    }
+    this.#runId = runId;
+    this.#length = history.length;
+  }
+
+  #settle(settle: (waiting: Waiting) => void): void {
+    for (const all of this.#waiting.values()) for (const waiting of all) settle(waiting);
+  }
+}
