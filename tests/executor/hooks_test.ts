@@ -1,6 +1,6 @@
 /** Hooks are called once for each event of a run, whichever executor runs it. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Executor, type Hooks, type RunInfo, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { hookNames } from "../../hooks.ts";
 import { FaultyStore } from "@rockpool/workflow/testing";
@@ -21,7 +21,11 @@ async function child(_: Ctx, fails: boolean) {
 
 /** Causes every kind of event when a test sends it an update, a signal and a cancellation. */
 async function everything(ctx: Ctx) {
-  ctx.handleUpdate("add", (n: number) => n + 1);
+  ctx.handleUpdate("add", (n: number) => n + 1, {
+    validate(n) {
+      if (n < 0) throw new RangeError("Too small");
+    },
+  });
   ctx.addCompensation(() => {});
   ctx.patched("new");
   await ctx.sideEffect(() => 1);
@@ -47,6 +51,8 @@ Deno.test("ExecutorOptions.hooks are called once for each kind of event, with th
   const handle = await executor.execute(everything, { id: "a" });
   await settle();
   await executor.update("a", "add", 1);
+  await using other = new Executor({ store, hooks: recordingHooks(calls) });
+  await assertRejects(() => other.update("a", "add", -1), RangeError);
   await executor.signal("a", "go");
   await executor.cancel("a");
   await handle.result().catch(() => {});
