@@ -25,7 +25,7 @@ import { checkNumber } from "./util/check.ts";
  * | code | meaning |
  * |---|---|
  * | `activity_interrupted` | an at-most-once activity had started when its process died; it does not run again |
- * | `already_finished` | `execute` got the ID of a finished workflow, with `reuse: "reject"` |
+ * | `already_finished` | `execute` got the ID of a finished workflow, with `reuse: "reject"` or `"replace-failed"` |
  * | `already_running` | `execute` got the ID of a running workflow, with `onConflict: "reject"` |
  * | `canceled` | the workflow was cancelled |
  * | `capacity_exceeded` | a limit of the store is reached; nothing was changed |

@@ -30,7 +30,6 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
-import { WorkflowError } from "./errors.ts";
 import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
 import type {
   CloseOptions,
@@ -41,11 +40,12 @@ import type {
   ExecutorOptions,
   OpenRun,
   SignalOptions,
+  StartSignal,
   UpdateOptions,
   WorkflowDescription,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type { DeepReadonly, Labels, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
+import type { DeepReadonly, Labels, SignalReceivedEvent, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
@@ -134,20 +134,21 @@ export class Executor {
    * @param args The options.
    * @returns A handle, once the start is stored.
    * @throws {WorkflowError} With code `already_running` if a workflow of the ID is running and `onConflict` is `"reject"`,
-   * `already_finished` if one has finished and `reuse` is `"reject"`, `store_failed` if the store keeps failing, `closed` if
-   * the executor was closed.
+   * `already_finished` if one has finished and `reuse` does not allow a new run, `not_found` if it joins a finished one that
+   * takes no `signals`, `store_failed` if the store keeps failing, `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If a time among the options is out of its range, or the input is larger than `maxPayloadBytes`.
    */
-  execute<Input, Returned>(
+  // deno-lint-ignore no-explicit-any -- signals of any payload
+  execute<Input, Returned, Signals extends readonly unknown[] = readonly any[]>(
     workflow: WorkflowFunction<Input, Returned>,
-    ...args: ExecuteArgs<Input>
+    ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     try {
       const options = args[0] ?? {};
       if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
       const { id = randomId() } = options;
-      const start = () => this.#execute(workflow as Workflow<never>, id, options);
+      const start = () => this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions);
       return this.#call("execute", id, start) as Promise<never>;
     } catch (error) {
       return Promise.reject(error); // a bad argument
@@ -375,7 +376,7 @@ export class Executor {
     const supervisor = this.#supervisor;
     if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
     validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal, startAfterMs, labels } = options;
+    const { input, timeoutMs, signal, signals = [], startAfterMs, labels } = options;
     signal?.throwIfAborted();
     const at = this.#settings.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
@@ -386,10 +387,23 @@ export class Executor {
       ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     };
-    const run = await supervisor.start(workflow, id, init, options);
+    const run = await supervisor.start(workflow, id, init, this.#startSignals(signals, at, id), options);
     if (!("chain" in run)) return supervisor.handle(run); // joined
     if (signal !== undefined) this.#cancelOnAbort(run, signal);
     return supervisor.handle(run, run.chain);
+  }
+
+  /** The signals that a workflow is started with. */
+  #startSignals(signals: readonly StartSignal[], at: number, id: string): WorkflowEvent[] {
+    const action = "execute workflow";
+    const events = signals.map((signal, i) => {
+      const what = `signals[${i}]`;
+      checkOptions(signal, { name: true, payload: true, signalId: true, senderId: true }, action, id, what);
+      const name = definedName("signal", signal.name, action, id, `${what}.name`);
+      return this.#signalEvent(name, signal.payload, signal, at, action, id);
+    });
+    const ids = new Set<string>();
+    return events.filter(({ signalId }) => ids.size < ids.add(signalId).size);
   }
 
   /** Cancels a workflow when a signal is aborted, until no run of its chain is live here. */
@@ -424,18 +438,28 @@ export class Executor {
       checkText("id", id, action);
       const name = definedName("signal", definition, action, id);
       checkOptions(options, { signalId: true, senderId: true }, action, id);
-      const { senderId } = options;
-      checkOptionalString("senderId", senderId, action, id);
-      const event: WorkflowEvent = Object.freeze({
-        type: "signal_received",
-        at: this.#settings.clock.now(),
-        name,
-        payload: toStored(given, "payload of signal", name, this.#settings.runs.stamp.maxPayloadBytes),
-        ...(senderId === undefined ? {} : { senderId }),
-        signalId: this.#messageId("signalId", options.signalId, action, id),
-      });
+      const event = this.#signalEvent(name, given, options, this.#settings.clock.now(), action, id);
       return this.#supervisor.delivery.post("signal", target, event);
     }) as Promise<void>;
+  }
+
+  #signalEvent(
+    name: string,
+    given: unknown,
+    { senderId, signalId }: SignalOptions,
+    at: number,
+    action: string,
+    id: string,
+  ): SignalReceivedEvent {
+    checkOptionalString("senderId", senderId, action, id);
+    return Object.freeze({
+      type: "signal_received",
+      at,
+      name,
+      payload: toStored(given, "payload of signal", name, this.#settings.runs.stamp.maxPayloadBytes),
+      ...(senderId === undefined ? {} : { senderId }),
+      signalId: this.#messageId("signalId", signalId, action, id),
+    });
   }
 
   /** The ID that the caller chose, or a new one. */

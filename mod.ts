@@ -33,6 +33,7 @@ export type {
   ReplaceActivity,
   ResultOptions,
   SignalOptions,
+  StartSignal,
   UpdateOptions,
   Wait,
   WorkflowDescription,

@@ -22,7 +22,8 @@ import type { Hooks, Middleware } from "./hooks.ts";
 import type { ActivityContext } from "./activity.ts";
 import type { Defined, WorkflowContext, WorkflowLogger } from "./context.ts";
 import type { RetryPolicy } from "./retry.ts";
-import type { ErrorRecord, Labels, WorkflowEvent, WorkflowStatus, WorkflowStore } from "./types.ts";
+import type { SignalDefinition } from "./definitions.ts";
+import type { DeepReadonly, ErrorRecord, Labels, WorkflowEvent, WorkflowStatus, WorkflowStore } from "./types.ts";
 
 /**
  * Chooses the function that runs in place of an activity. Returns `undefined` if the activity itself runs.
@@ -182,7 +183,8 @@ export interface ExecutorOptions {
  *
  * @category Executor
  */
-export interface ExecuteOptions<Input = unknown> {
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export interface ExecuteOptions<Input = unknown, Signals extends readonly unknown[] = readonly any[]> {
   /**
    * The workflow's ID; a non-empty string.
    *
@@ -233,15 +235,25 @@ export interface ExecuteOptions<Input = unknown> {
    */
   readonly onConflict?: "reject" | "join" | "replace" | undefined;
   /**
+   * Signals to the workflow. A new run is stored together with them. With `onConflict: "join"`, a workflow that is running gets
+   * them; if it ends before that, the new run gets them. A finished workflow that `reuse: "join"` finds takes no signals: the
+   * call rejects with code `not_found`.
+   *
+   * @default {none}
+   */
+  readonly signals?: readonly [...{ [Key in keyof Signals]: StartSignal<Signals[Key]> }] | undefined;
+  /**
    * What happens if a workflow of this ID has finished:
    *
    * - `"replace"`: the new run starts and replaces it.
+   * - `"replace-failed"`: the same if it has failed or was canceled. If it has completed, the call rejects with code
+   *   `already_finished`.
    * - `"reject"`: the call rejects with code `already_finished`.
    * - `"join"`: the call returns a handle to the finished workflow, and the other options are ignored.
    *
    * @default {"replace"}
    */
-  readonly reuse?: "replace" | "reject" | "join" | undefined;
+  readonly reuse?: "replace" | "replace-failed" | "reject" | "join" | undefined;
   /**
    * Cancels the workflow when it is aborted.
    *
@@ -251,13 +263,31 @@ export interface ExecuteOptions<Input = unknown> {
 }
 
 /**
- * The arguments of {@linkcode Executor.execute} after the function. The options can be left out where the workflow needs no
- * input.
+ * A signal that {@linkcode Executor.execute} sends with the start of a workflow. The payload can be left out if the definition
+ * allows it.
  *
  * @category Executor
  */
-export type ExecuteArgs<Input> = undefined extends Input ? [options?: ExecuteOptions<Input & Defined>]
-  : [options: ExecuteOptions<Input & Defined> & { readonly input: Input & Defined }];
+// deno-lint-ignore no-explicit-any -- a signal of any payload
+export type StartSignal<Payload = any> =
+  & SignalOptions
+  & {
+    /** The signal's name or definition. */
+    readonly name: string | SignalDefinition<Payload>;
+  }
+  & (undefined extends Payload ? { readonly payload?: NoInfer<DeepReadonly<Payload>> | undefined }
+    : { readonly payload: NoInfer<DeepReadonly<Payload>> });
+
+/**
+ * The arguments of {@linkcode Executor.execute} after the function. The options can be left out where the workflow needs no
+ * input. `Signals` are the types of the payloads of its signals, one by one.
+ *
+ * @category Executor
+ */
+// deno-lint-ignore no-explicit-any -- signals of any payload
+export type ExecuteArgs<Input, Signals extends readonly unknown[] = readonly any[]> = undefined extends Input
+  ? [options?: ExecuteOptions<Input & Defined, Signals>]
+  : [options: ExecuteOptions<Input & Defined, Signals> & { readonly input: Input & Defined }];
 
 /**
  * Options of {@linkcode Executor.close}.

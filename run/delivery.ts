@@ -19,7 +19,7 @@ import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
-import { FrozenBatch } from "../history/history.ts";
+import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./context.ts";
 import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
 import { cancelEvent, terminationEvent } from "./events.ts";
@@ -31,6 +31,10 @@ export { notFound, type Target };
 /** The error for a call of an executor that was closed. */
 export function executorClosed(verb: string, id?: string): WorkflowError {
   return new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
+}
+
+function isNotFound(error: unknown): boolean {
+  return isA(error, WorkflowError) && error.code === "not_found";
 }
 
 /** Whether a workflow was started by a certain command. */
@@ -83,14 +87,15 @@ export class Delivery {
   // New runs
 
   /**
-   * Stores the first event of a run. A finished run of the same ID is replaced, if the options allow it.
+   * Stores the first events of a run. A finished run of the same ID is replaced, if the options allow it. A running one that is
+   * joined gets the signals among the events.
    *
    * @param isSame Whether a stored run is the one to be started: then it is joined.
    * @returns The ID of the new run, or the state of the run that is joined.
    */
   async create(
     id: string,
-    event: WorkflowEvent,
+    events: readonly WorkflowEvent[],
     { onConflict, reuse }: ExecuteOptions,
     isSame: (state: WorkflowState) => boolean = () => false,
   ): Promise<string | WorkflowState> {
@@ -101,7 +106,7 @@ export class Delivery {
     for (let attempt = 1;; attempt++) {
       let failure: unknown;
       try {
-        await store.append(new FrozenBatch(id, runId, 0, [event], replaces, store.listener));
+        await store.append(new FrozenBatch(id, runId, 0, events, replaces, store.listener));
         return runId;
       } catch (error) {
         failure = error;
@@ -110,7 +115,12 @@ export class Delivery {
         const state = await store.load(id);
         if (state?.runId === runId) return runId; // it is stored, only the answer was lost
         const running = state?.status === "running";
-        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) return state;
+        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) {
+          const left = await this.#deliverAll(events.slice(1), state);
+          if (left.length === 0) return state;
+          events = [events[0], ...left];
+          continue; // it has ended
+        }
         if (running && onConflict !== "replace") {
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
@@ -124,10 +134,11 @@ export class Delivery {
           if (!await this.#terminateReplaced(id)) continue; // it finished by itself: `reuse` decides
           terminated = true;
         }
-        if (state && !running && !terminated && reuse === "reject") {
+        const refused = reuse === "reject" || reuse === "replace-failed" && state?.status === "completed";
+        if (state && !running && !terminated && refused) {
           throw new WorkflowError(
             "already_finished",
-            `${cannot("execute workflow", id)}: its status is ${show(state.status)}, and "reuse" is "reject"`,
+            `${cannot("execute workflow", id)}: its status is ${show(state.status)}, and "reuse" is ${show(reuse)}`,
           );
         }
         if (replaces !== state?.runId) {
@@ -140,13 +151,25 @@ export class Delivery {
     }
   }
 
+  /** Sends signals to a workflow that is joined. Returns those that it does not take because it has ended meanwhile. */
+  async #deliverAll(signals: readonly WorkflowEvent[], state: WorkflowState): Promise<readonly WorkflowEvent[]> {
+    const target = { id: state.workflowId, firstRunId: firstRunOf(state) };
+    const sent = await Promise.allSettled(signals.map((event) => this.post("signal", target, event)));
+    return signals.filter((_, i) => {
+      const outcome = sent[i];
+      if (outcome.status === "fulfilled") return false;
+      if (state.status === "running" && isNotFound(outcome.reason)) return true;
+      throw outcome.reason;
+    });
+  }
+
   /** Terminates the run that a new one replaces. Returns whether it was still running. */
   async #terminateReplaced(id: string): Promise<boolean> {
     try {
       await this.terminate({ id }, "a new run replaces it");
       return true;
     } catch (error) {
-      if (isA(error, WorkflowError) && error.code === "not_found") return false;
+      if (isNotFound(error)) return false;
       throw error;
     }
   }
@@ -198,7 +221,7 @@ export class Delivery {
       const reason = `its parent ${show(parent.workflowId)} is over`;
       await (closePolicy === "terminate" ? this.terminate({ id }, reason) : this.cancel({ id }, reason));
     } catch (error) {
-      if (isA(error, WorkflowError) && (error.code === "closed" || error.code === "not_found")) return;
+      if (isNotFound(error) || isA(error, WorkflowError) && error.code === "closed") return;
       this.#parts.runs.report(error); // recover() tries again
     }
   }

@@ -74,9 +74,9 @@ export interface StartableRun extends LiveRun {
   /**
    * Starts a new run, or resumes a stored one.
    *
-   * @param started The first event, if it was stored just now.
+   * @param stored The first events, if they were stored just now: hooks are called with them.
    */
-  start(started?: WorkflowEvent): void;
+  start(stored?: readonly WorkflowEvent[]): void;
   /**
    * Leaves memory if nothing is in flight for the run.
    *

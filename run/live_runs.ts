@@ -70,11 +70,11 @@ export class LiveRuns {
   /**
    * Adds a run and starts it. It gets the changes that were reported since its history was read.
    *
-   * @param started The first event, if it was stored just now.
+   * @param stored The first events, if they were stored just now.
    */
-  start(run: StartableRun, started?: WorkflowEvent): void {
+  start(run: StartableRun, stored?: readonly WorkflowEvent[]): void {
     this.#runs.set(run.workflowId, run);
-    run.start(started);
+    run.start(stored);
     const change = this.#changes?.get(run.workflowId);
     if (change !== undefined) run.changed(change);
     if (this.#watches.size > 0) this.#notify(run.workflowId);

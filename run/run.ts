@@ -221,10 +221,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /**
    * Starts a new run, or resumes a stored one.
    *
-   * @param started The first event, if it was stored just now.
+   * @param stored The first events, if they were stored just now.
    */
-  start(started?: WorkflowEvent): void {
-    if (started !== undefined) this.#callHook(started);
+  start(stored: readonly WorkflowEvent[] = none): void {
+    for (const event of stored) this.#callHook(event);
     const { startAt } = this.started;
     const { clock, timers } = this.environment.timing;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();

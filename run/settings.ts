@@ -145,6 +145,7 @@ const executeOptions: Record<keyof ExecuteOptions, true> = {
   onConflict: true,
   reuse: true,
   signal: true,
+  signals: true,
 };
 
 /** Checks the arguments of `execute`. */
@@ -153,7 +154,8 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   checkText("id", id, action);
   checkFunction("workflow", workflow, action, id);
   checkOptions(options, executeOptions, action, id);
-  const { timeoutMs, signal, onConflict, reuse, startAfterMs, startAt } = options;
+  const { timeoutMs, signal, signals, onConflict, reuse, startAfterMs, startAt } = options;
+  if (signals !== undefined && !Array.isArray(signals)) throw invalid("signals", signals, "an array", action, id);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
   if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
   if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
@@ -161,7 +163,7 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
     throw new TypeError(`${cannot(action, id)}: "startAfterMs" and "startAt" exclude each other`);
   }
   checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
-  checkChoice("reuse", reuse, ["replace", "reject", "join"], action, id);
+  checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalid("signal", signal, "an AbortSignal", action, id);
   }

@@ -100,7 +100,7 @@ export class Supervisor {
           if (run.chain.latest === run) this.#notifyParent(run);
         },
         continued: (run, started) => {
-          this.#begin(run, started);
+          this.#begin(run, [started]);
           run.changed(null); // others may have written to it already
         },
       },
@@ -137,9 +137,10 @@ export class Supervisor {
   // Runs that become live
 
   /**
-   * Stores the first event of a run and makes the run live.
+   * Stores the first events of a run and makes the run live.
    *
-   * @param init The event, apart from what every run of this executor records.
+   * @param init The first event, apart from what every run of this executor records.
+   * @param signals The events that follow it.
    * @param isSame Whether a stored run is the one to be started: then it is returned.
    * @returns The run, or the state of a stored run that is joined.
    */
@@ -147,19 +148,21 @@ export class Supervisor {
     workflow: Workflow<never>,
     workflowId: string,
     init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
+    signals: readonly WorkflowEvent[],
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
   ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
     const workflowName = this.nameOf(workflow);
     const { at, ...rest } = init;
-    const event: WorkflowStartedEvent = Object.freeze({
+    const started: WorkflowStartedEvent = Object.freeze({
       type: "workflow_started",
       at,
       workflowName,
       ...environment.runs.stamp,
       ...rest,
     });
+    const events = [started, ...signals];
     liveRuns.beginStarting();
     try {
       const room = this.timing.turns.room();
@@ -167,26 +170,27 @@ export class Supervisor {
         await room;
         if (liveRuns.closed) throw executorClosed("execute", workflowId);
       }
-      const runId = await this.delivery.create(workflowId, event, options, isSame);
+      const runId = await this.delivery.create(workflowId, events, options, isSame);
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       if (typeof runId !== "string") return runId;
       const live = liveRuns.get(workflowId);
       if (live?.runId === runId) { // recover() found it while the store was still answering
-        callHook(environment.runs, hookNames[event.type], event, live);
+        for (const event of events) callHook(environment.runs, hookNames[event.type], event, live);
         return live;
       }
-      const run = new Run(environment, workflow, { workflowId, runId, workflowName }, [event], false);
-      this.#begin(run, event);
+      const run = new Run(environment, workflow, { workflowId, runId, workflowName }, events, false);
+      this.#begin(run, events);
       return run;
     } finally {
       liveRuns.endStarting();
     }
   }
 
-  #begin(run: StartableRun, started?: WorkflowEvent): void {
+  /** @param stored Its first events, if they were stored just now. */
+  #begin(run: StartableRun, stored?: readonly WorkflowEvent[]): void {
     if (this.liveRuns.closed) return run.suspend(closedError()); // close() was called while a run was being continued
-    this.liveRuns.start(run, started);
+    this.liveRuns.start(run, stored);
   }
 
   /** Makes a stored run live, or returns why it cannot be. */
@@ -266,7 +270,8 @@ export class Supervisor {
     const find = async () => {
       this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
-        const run = await this.start(workflow, workflowId, init, {}, (stored) => isChildOf(stored, parent, seq));
+        const isSame = (stored: WorkflowState) => isChildOf(stored, parent, seq);
+        const run = await this.start(workflow, workflowId, init, [], {}, isSame);
         if ("chain" in run) return this.handle(run, run.chain);
         const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
         // If its code is not known here, another executor may run it.

@@ -202,9 +202,10 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   }
 
   /** Starts a workflow; see {@linkcode Executor.execute}. */
-  override async execute<Input, Returned>(
+  // deno-lint-ignore no-explicit-any -- signals of any payload
+  override async execute<Input, Returned, Signals extends readonly unknown[] = readonly any[]>(
     workflow: WorkflowFunction<Input, Returned>,
-    ...args: ExecuteArgs<Input>
+    ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     return this.#watch.guard(await super.execute(workflow, ...args));
   }

@@ -17,6 +17,7 @@ import type {
   QueryDefinition,
   SignalDefinition,
   SignalOptions,
+  StartSignal,
   UpdateDefinition,
   Workflow,
   WorkflowContext,
@@ -25,7 +26,7 @@ import type {
   WorkflowFunction,
   WorkflowHandle,
 } from "@rockpool/workflow";
-import { activity, defineUpdate } from "@rockpool/workflow";
+import { activity, defineSignal, defineUpdate } from "@rockpool/workflow";
 import { type Occurrence, schedule, type ScheduleInfo, type ScheduleRule } from "@rockpool/workflow/schedule";
 import { crashTest, simulate } from "@rockpool/workflow/testing";
 import { assertType, compiles, type Same } from "./support/compile_time.ts";
@@ -38,6 +39,34 @@ interface MutableOrder {
   id: string;
   items: string[];
 }
+
+Deno.test("Executor.execute() checks the payloads of its signals against their definitions", () => {
+  compiles((executor: Executor) => {
+    const order = (_ctx: WorkflowContext, order: Order) => order.id;
+    const none = (_ctx: WorkflowContext) => {};
+    const input = { id: "a", items: [] };
+    const paid = defineSignal<{ by: string }>("paid");
+    const note = defineSignal<string | undefined>("note");
+    executor.execute(order, {
+      input,
+      signals: [{ name: paid, payload: { by: "card" }, signalId: "1", senderId: "me" }],
+    });
+    executor.execute(none, { signals: [{ name: note }, { name: "any", payload: 7 }, { name: "any" }] });
+    const signals: StartSignal[] = [];
+    executor.execute(none, { onConflict: "join", signals });
+    const options: ExecuteOptions<Order> = { input, signals: [{ name: paid, payload: { by: "card" } }] };
+    executor.executeMany(order, [{ input, signals: [{ name: note, payload: "x" }] }, {
+      input,
+      signals: options.signals,
+    }]);
+    // @ts-expect-error -- the payload is required
+    executor.execute(none, { signals: [{ name: paid }] });
+    // @ts-expect-error -- of another type
+    executor.execute(none, { signals: [{ name: note }, { name: paid, payload: { by: 7 } }] });
+    // @ts-expect-error -- no option of a signal
+    executor.execute(none, { signals: [{ name: note, id: "1" }] });
+  });
+});
 
 Deno.test("Executor.execute() checks the input against the workflow's parameter", () => {
   compiles((executor: Executor) => {

@@ -212,7 +212,7 @@ Deno.test("Executor.execute() refuses bad values of onConflict and reuse", async
   const { executor } = setUp();
   const cases: [object, string][] = [
     [{ onConflict: "terminate" }, '"onConflict" must be one of "reject", "join", "replace", got "terminate"'],
-    [{ reuse: true }, '"reuse" must be one of "replace", "reject", "join", got true'],
+    [{ reuse: true }, '"reuse" must be one of "replace", "replace-failed", "reject", "join", got true'],
   ];
   for (const [options, message] of cases) {
     await assertRejects(() => executor.execute(echo, { id: "a", input: "", ...options }), TypeError, message);
