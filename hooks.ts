@@ -74,8 +74,20 @@ export interface WorkflowReplay {
 }
 
 /**
- * Functions that are called with stored events: one for every type of event, and one for replays. Each is optional. Nothing
- * waits for what they return.
+ * Messages that a workflow got and did not handle before its end.
+ *
+ * @category Observability
+ */
+export interface UnhandledMessages {
+  /** The signals that its code did not read, in order of arrival. */
+  readonly signals: readonly SignalReceivedEvent[];
+  /** The updates that have no answer: their acceptances, or their requests if they were not accepted. */
+  readonly updates: readonly (UpdateAcceptedEvent | UpdateRequestedEvent)[];
+}
+
+/**
+ * Functions that are called with stored events: one for every type of event, one for replays, and one for messages that a
+ * workflow did not handle. Each is optional. Nothing waits for what they return.
  *
  * @category Observability
  */
@@ -128,6 +140,12 @@ export interface Hooks {
   readonly patched?: ((event: PatchedEvent, run: RunInfo) => unknown) | undefined;
   /** A stored run was resumed here: its history was replayed. */
   readonly workflowReplayed?: ((replay: WorkflowReplay, run: RunInfo) => unknown) | undefined;
+  /**
+   * A run has ended with messages that it had got and not handled. Called once, by the executor that has stored the end of the
+   * run, or that ran it when it was terminated from elsewhere. The executor's logger gets a warning too. Not called for what
+   * the next run of a chain gets, nor for a run that was terminated while it was dormant or being replayed.
+   */
+  readonly messagesUnhandled?: ((messages: UnhandledMessages, run: RunInfo) => unknown) | undefined;
 }
 
 /**
@@ -167,7 +185,7 @@ export const hookNames = {
  * @internal
  */
 export const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<keyof Hooks>(hookNames)
-  .concat("workflowReplayed");
+  .concat("workflowReplayed", "messagesUnhandled");
 
 /**
  * A call that middleware wraps.

@@ -62,6 +62,7 @@ Deno.test("composeHooks() knows every hook", () => {
     compensationStarted: true,
     patched: true,
     workflowReplayed: true,
+    messagesUnhandled: true,
   };
   const set = Object.fromEntries(Object.keys(names).map((name) => [name, () => {}]));
   assertEquals(Object.keys(composeHooks(set)).sort(), Object.keys(names).sort());

@@ -96,6 +96,7 @@ export {
   type Middleware,
   type MiddlewareCall,
   type RunInfo,
+  type UnhandledMessages,
   type WorkflowReplay,
 } from "./hooks.ts";
 

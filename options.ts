@@ -104,7 +104,8 @@ export interface ExecutorOptions {
    */
   readonly onError?: ((error: unknown) => void) | undefined;
   /**
-   * Gets the lines that workflows write to `ctx.log`.
+   * Gets the lines that workflows write to `ctx.log`, and a warning when a workflow has ended with unhandled messages
+   * ({@linkcode Hooks.messagesUnhandled}).
    *
    * @default {console}
    */

@@ -23,7 +23,7 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
-import { isRemembered } from "./events.ts";
+import { isRemembered, isTermination } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
@@ -223,8 +223,7 @@ export class DeliveryQueue {
       const key = keyOf(event);
       if (key !== undefined) return (known[key] ??= idsIn(history, key)).has(event[key as never]);
       return history.some((stored) =>
-        stored.type === event.type &&
-        (stored.type !== "workflow_canceled" || stored.error.data?.code === "terminated")
+        stored.type === event.type && (stored.type !== "workflow_canceled" || isTermination(stored))
       );
     };
     return batch.filter((waiting) => {

@@ -59,6 +59,11 @@ export function terminationEvent(at: number, id: string, reason: string | undefi
   return Object.freeze({ type: "workflow_canceled", at, error: toErrorRecord(error) });
 }
 
+/** Whether an event is the last one of a workflow that was terminated. */
+export function isTermination(event: WorkflowEvent): boolean {
+  return event.type === "workflow_canceled" && event.error.data?.code === "terminated";
+}
+
 /** An update that is sent through the store, or the acceptance of one that is valid. */
 export function updateEvent(
   type: "update_requested" | "update_accepted",

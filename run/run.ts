@@ -54,7 +54,7 @@ import type {
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
-import { Deferred, quiet } from "../util/deferred.ts";
+import { callUser, Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
@@ -72,6 +72,7 @@ import {
   finalEvent,
   isDelivered,
   isRemembered,
+  isTermination,
   MAX_REMEMBERED,
   type Outcome,
   rejectionEvent,
@@ -101,6 +102,13 @@ const none: readonly never[] = [];
 /** When the time of a chain is up. */
 function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
   return deadlineAt ?? (timeoutMs === undefined ? undefined : startAt + timeoutMs);
+}
+
+/** How many messages there are of each name. */
+function countNames(messages: readonly { readonly name: string }[]): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { name } of messages) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }
 
 export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun, ParentRun {
@@ -281,7 +289,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     for (const event of events) this.#note(event, own === undefined || own.has(event));
     for (const event of ours) this.#callHook(event);
     const last = events.at(-1);
-    if (last !== undefined && finalStatus(last) !== undefined) return this.#finish(last);
+    if (last !== undefined && finalStatus(last) !== undefined) {
+      return this.#finish(last, own === undefined || own.has(last));
+    }
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
     for (const event of ours) if (isCommand(event)) this.#perform(event);
     if (this.begun) this.#applyNext();
@@ -667,10 +677,14 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     };
     return [
       Object.freeze(started),
-      ...this.#replay.unread(),
-      ...this.#queue.toArray().filter(isDelivered),
+      ...this.#delivered(),
       ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
     ];
+  }
+
+  /** The delivered events that workflow code has not seen, in order. */
+  #delivered(): WorkflowEvent[] {
+    return [...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
   }
 
   /** The messages that the next run remembers; `undefined` if there are none. */
@@ -684,6 +698,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The next run is stored. */
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
+    this.#reportUnhandled(events);
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
@@ -696,9 +711,30 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.environment.lifecycle.continued(next, events[0]);
   }
 
+  /**
+   * Tells the hook and the log which messages the run has not handled.
+   *
+   * @param next The first events of the next run, which handles the others; absent if there is none.
+   */
+  #reportUnhandled(next?: readonly WorkflowEvent[]): void {
+    const updates = this.#replay.openUpdates.filter(({ updateId }) =>
+      next === undefined || !next.some((event) => "updateId" in event && event.updateId === updateId)
+    );
+    const signals = next === undefined ? this.#delivered().filter((event) => event.type === "signal_received") : none;
+    if (signals.length + updates.length === 0) return;
+    const { runs, context } = this.environment;
+    const { workflowId, runId, workflowName } = this;
+    callHook(runs, "messagesUnhandled", Object.freeze({ signals, updates }), this);
+    const fields = { workflowId, runId, workflowName, signals: countNames(signals), updates: countNames(updates) };
+    const message = `Workflow ${show(workflowId)} has ended with unhandled messages`;
+    callUser(() => context.logger.warn(message, fields), context.report);
+  }
+
   /** The last event is stored, by this executor or another one. */
-  #finish(event: WorkflowEvent): void {
+  #finish(event: WorkflowEvent, isOurs: boolean): void {
     this.status = finalStatus(event)!;
+    // Only the executor whose code has ended knows what it has read, or all of them if nobody's code has.
+    if ((isOurs || isTermination(event)) && !this.#replay.replaying) this.#reportUnhandled();
     this.#closeChildren();
     const { error, result } = event as { readonly error?: ErrorRecord; readonly result?: unknown };
     const reason = () => error ? fromErrorRecord(error) : new CanceledError("The workflow has ended: completed");
