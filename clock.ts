@@ -35,10 +35,13 @@ import { macrotask } from "./util/macrotask.ts";
 /**
  * The time and the timers of an executor.
  *
+ * A clock can be set back or forward. Timers follow the clock: after a step back they wait until it has reached their time
+ * again, after a step forward they fire early. `ctx.now()` never goes back. Recorded times (`at`, `updatedAt`) can.
+ *
  * @category Time
  */
 export interface Clock {
-  /** Returns the time, in milliseconds since the epoch. */
+  /** Returns the time, in milliseconds since the epoch; a finite number. */
   now(): number;
   /**
    * Calls `callback` once, not before `dueAt` and not before this call has returned.
@@ -61,7 +64,8 @@ export interface Clock {
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
 /**
- * The clock of the system. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work.
+ * The clock of the system. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work. When the
+ * system's clock is set forward, a timer that is set already keeps its delay.
  *
  * @category Time
  */

@@ -188,7 +188,10 @@ export interface WorkflowContext<Input = never> {
    * @throws {RangeError} If `ms` is not a finite number from 0.
    */
   sleep(ms: number): Promise<void>;
-  /** The time of the last event that the workflow has seen, in milliseconds since the epoch. The same on replay. */
+  /**
+   * The time of the last event that the workflow has seen, in milliseconds since the epoch. The same on replay. It never
+   * decreases, also over `continueAsNew`, although the clock can be set back.
+   */
   now(): number;
   /** A number from 0 to below 1, like `Math.random()`. The same on replay. */
   random(): number;

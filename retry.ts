@@ -99,6 +99,9 @@ export interface FailedAttempt {
   readonly random: number;
 }
 
+/** The longest delay: 285,000 years. With a longer one, the time of the next attempt could be infinite. */
+const MAX_DELAY_MS = Number.MAX_SAFE_INTEGER;
+
 /**
  * Decides whether another attempt follows a failed one, and when. A `NonRetryableError` is never retried, whatever the
  * policy says. A `RetryAfterError` brings its own delay.
@@ -121,14 +124,14 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
   if (!again) return null;
   if (isA(error, RetryAfterError)) {
     checkNumber("delayMs", error.delayMs, 0, "use a RetryAfterError"); // it may have been changed
-    return error.delayMs;
+    return Math.min(error.delayMs, MAX_DELAY_MS);
   }
-  // The limits keep the product finite: 0 times Infinity is NaN, and an infinite delay never ends.
+  // The limits keep the products finite: 0 times Infinity is NaN, and an infinite delay never ends.
   const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);
-  const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, Number.MAX_SAFE_INTEGER);
+  const delayMs = Math.min(initialIntervalMs * factor, maxIntervalMs, MAX_DELAY_MS);
   if (jitter === false) return delayMs;
   const [min, max] = jitter;
-  return delayMs * (min + random * (max - min));
+  return Math.min(delayMs * (min + random * (max - min)), MAX_DELAY_MS);
 }
 
 /** The names of a policy's properties. */

@@ -586,7 +586,7 @@ export interface WorkflowState {
   readonly history: readonly WorkflowEvent[];
   /** When the run was created. */
   readonly createdAt: number;
-  /** When the state last changed. */
+  /** When the state last changed: the time of the last event. It is earlier than before if the clock was set back. */
   readonly updatedAt: number;
 }
 

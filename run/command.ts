@@ -211,7 +211,7 @@ export class TimerCommand extends Command {
   }
 
   toEvent(at: number, from: number): TimerStartedEvent {
-    return { type: "timer_started", at, seq: this.seq, dueAt: from + this.delayMs };
+    return { type: "timer_started", at, seq: this.seq, dueAt: Math.min(from + this.delayMs, Number.MAX_VALUE) };
   }
 
   override seen(event: WorkflowEvent): void {

@@ -62,6 +62,7 @@ export class Heartbeat {
   #recordDetails(): void {
     const { clock, timers } = this.#timing;
     const at = clock.now();
+    this.#recordedAt = Math.min(this.#recordedAt, at); // the clock may have been set back
     let dueAt = this.#recordedAt + this.#timeoutMs / 2;
     if (this.#waiting && at >= dueAt) dueAt = at + this.#timeoutMs / 2;
     if (at < dueAt) {

@@ -146,7 +146,7 @@ export class Replay implements ScopeOwner {
   random: (() => number) | undefined;
   readonly #owner: ReplayOwner;
   readonly #workflowId: string;
-  #now = 0;
+  #now = -Infinity;
   /** How many events were applied. */
   applied = 0;
   /** The position of the next command. */
@@ -216,13 +216,13 @@ export class Replay implements ScopeOwner {
     }
   }
 
-  /** The time of the event that was applied last, and never before the start time of the run. */
+  /** The latest time of the events that were applied: a clock can be set back. Never before the start time of the run. */
   get now(): number {
     return this.#now;
   }
 
   set #time(at: number) {
-    this.#now = Math.max(at, this.started?.startAt ?? at);
+    this.#now = Math.max(this.#now, at, this.started?.startAt ?? at);
   }
 
   /** When the run started. */
@@ -446,7 +446,8 @@ export class Replay implements ScopeOwner {
 
   /** Calls the workflow function, unless the run was cancelled before. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
-    if (this.#canceledBeforeStart !== undefined) {
+    // A command in the history shows that the code began: the clock of the canceller was behind.
+    if (this.#canceledBeforeStart !== undefined && !this.#expected?.size) {
       this.apply(this.#canceledBeforeStart);
       return this.#end({ ok: false, error: this.canceled });
     }

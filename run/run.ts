@@ -669,7 +669,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const started: WorkflowStartedEvent = {
       ...first,
       ...this.environment.runs.stamp,
-      at: this.environment.timing.clock.now(),
+      at: Math.max(this.environment.timing.clock.now(), this.#replay.now), // the clock may have been set back
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
       ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNumber, checkOptions } from "../util/check.ts";
+import { checkInteger, checkOptions, invalid } from "../util/check.ts";
 
 /**
  * Gives the times of a schedule. A `Cron` of the package `croner` is one:
@@ -24,7 +24,7 @@ export interface ScheduleRule {
  */
 export interface EveryOptions {
   /**
-   * By how much the times are later than whole multiples of the interval since the epoch, in milliseconds; a finite number.
+   * By how much the times are later than whole multiples of the interval since the epoch, in milliseconds; an integer.
    *
    * @default {0}
    */
@@ -38,9 +38,9 @@ const optionNames: Readonly<Record<keyof EveryOptions, true>> = { offsetMs: true
  * Makes a rule of equal intervals. They are counted from the epoch, not from the start of the schedule: a schedule of one
  * hour is due on the hour (UTC), and a restart changes nothing.
  *
- * @param ms The interval, in milliseconds, above 0.
+ * @param ms The interval, in milliseconds; a positive integer. A `Date` has no fractions of milliseconds.
  * @param options Where the intervals begin.
- * @throws {RangeError} If a number is not finite, or `ms` is not above 0.
+ * @throws {RangeError} If a number is not an integer, or `ms` is not above 0.
  * @throws {TypeError} If `options` is no object or has an unknown option.
  *
  * @category Schedules
@@ -56,11 +56,17 @@ const optionNames: Readonly<Record<keyof EveryOptions, true>> = { offsetMs: true
  */
 export function every(ms: number, options: EveryOptions = {}): ScheduleRule {
   const action = "make a rule";
-  checkNumber("ms", ms, Number.MIN_VALUE, action);
+  checkInteger("ms", ms, 1, action);
   checkOptions(options, optionNames, action);
   const { offsetMs = 0 } = options;
-  checkNumber("offsetMs", offsetMs, -Infinity, action);
+  if (!Number.isInteger(offsetMs)) {
+    throw invalid("offsetMs", offsetMs, "an integer", action, undefined, RangeError);
+  }
+  const offset = offsetMs % ms;
   return Object.freeze({
-    nextRun: (after: Date) => new Date((Math.floor((after.getTime() - offsetMs) / ms) + 1) * ms + offsetMs),
+    nextRun(after: Date) {
+      const next = new Date((Math.floor((after.getTime() - offset) / ms) + 1) * ms + offset);
+      return Number.isNaN(next.getTime()) ? null : next; // later than any Date
+    },
   });
 }

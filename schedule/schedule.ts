@@ -392,13 +392,14 @@ function ask(
 
 /** Waits for a point in time. Resolves to whether it was reached; `wake` ends the wait earlier. */
 async function waitFor(ctx: WorkflowContext, time: number, wake: () => boolean): Promise<boolean> {
-  const timeoutMs = time - ctx.now();
-  if (timeoutMs <= 0) return true;
-  try {
-    await ctx.waitUntil(wake, { timeoutMs });
-    return false;
-  } catch (error) {
-    if (error instanceof TimeoutError && !ctx.signal.aborted) return true;
-    throw error;
+  for (;;) {
+    const timeoutMs = time - ctx.now();
+    if (timeoutMs <= 0) return true;
+    try {
+      await ctx.waitUntil(wake, { timeoutMs });
+      return false;
+    } catch (error) {
+      if (!(error instanceof TimeoutError) || ctx.signal.aborted) throw error;
+    } // the time was not reached if the clock was set back since `ctx.now()`: wait for the rest
   }
 }
