@@ -57,7 +57,7 @@ export class Supervisor {
       this.#names.set(workflow, name);
     }
     this.#calls = calls;
-    const turns = new Turns(clock);
+    const turns = new Turns(clock, runs.report);
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
     const store = this.store = new RetryingStore(
       settings.store,

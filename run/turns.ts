@@ -10,12 +10,15 @@
  *    work ended, so that the callers who waited for that work run first. Work that waits for a later macrotask counts, and each
  *    call of the executor: what it asks for is on its way before the clock moves.
  * 4. Without work, nothing is pending: an idle executor does not keep the process alive.
+ * 5. A piece of work that throws is reported, and keeps nothing else from running.
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
+import type { ErrorReporter } from "../hooks.ts";
 import { Fifo } from "../util/fifo.ts";
+import { logError } from "../util/log_error.ts";
 import { macrotask } from "../util/macrotask.ts";
 
 /** A count and no time limit: most of the time passes in the microtasks that follow, where nobody looks at a clock. */
@@ -26,6 +29,7 @@ type Waiting = { endTurn(): void } | (() => void);
 
 export class Turns {
   readonly #clock: Clock;
+  readonly #report: ErrorReporter;
   /** What waits for the next macrotasks, in order: a batch for each of them, full but for the last one. */
   readonly #full = new Fifo<Waiting[]>();
   #last: Waiting[] = [];
@@ -37,8 +41,9 @@ export class Turns {
   #held = false;
   #releasing = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, report: ErrorReporter = logError) {
     this.#clock = clock;
+    this.#report = report;
   }
 
   /** Asks to begin a piece of work now. If this macrotask has no room for it, the caller begins it by `later()`. */
@@ -65,8 +70,18 @@ export class Turns {
 
   /** Calls `step`, a piece of work, until it returns false: now and in later macrotasks. */
   repeat(step: () => boolean): void {
-    while (this.take()) if (!step()) return;
-    this.later(() => step() && this.repeat(step));
+    while (this.take()) if (!this.#do(step)) return;
+    this.later(() => this.#do(step) && this.repeat(step));
+  }
+
+  /** Begins a piece of work. Returns what it returns, or true if it throws. */
+  #do(work: Waiting): unknown {
+    try {
+      return typeof work === "function" ? work() : work.endTurn();
+    } catch (error) {
+      this.#report(error);
+      return true;
+    }
   }
 
   #request(): void {
@@ -121,10 +136,7 @@ export class Turns {
     else if (batch.length > 0) this.#last = [];
     this.#room = PER_MACROTASK - batch.length;
     if (batch.length === 0) return;
-    for (const work of batch) {
-      if (typeof work === "function") work();
-      else work.endTurn();
-    }
+    for (const work of batch) this.#do(work);
     if (this.#full.size > 0 || this.#last.length > 0) this.#request();
     this.leave();
   };

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
+import { VirtualClock } from "../clock.ts";
+import { Timers } from "./timers.ts";
 import { Turns } from "./turns.ts";
 
 /** A clock that records the calls of `hold` and `release`. */
@@ -11,7 +13,7 @@ function setUp() {
     hold: () => void log.push("hold"),
     release: () => void log.push("release"),
   };
-  return { log, clock, turns: new Turns(clock) };
+  return { log, clock, turns: new Turns(clock, (error) => log.push(`reported ${error}`)) };
 }
 
 /** Lets some macrotasks pass. */
@@ -239,4 +241,46 @@ Deno.test("Turns.later() ends turns of one macrotask without draining microtasks
   for (let i = 0; i < 100; i++) turns.later({ endTurn });
   await passMacrotasks();
   assertEquals(log, [...Array(100).fill("end"), ...Array(100).fill("the macrotask is over")]);
+});
+
+const fail = () => {
+  throw "bad";
+};
+
+Deno.test("Turns.later() reports work that throws, and goes on with the next", async () => {
+  const { turns, log } = setUp();
+  turns.later({ endTurn: fail });
+  turns.later(fail);
+  turns.later(() => log.push("next"));
+  await passMacrotasks();
+  assertEquals(log, ["hold", "reported bad", "reported bad", "next", "release"]);
+});
+
+Deno.test("Turns.repeat() reports a step that throws, and goes on with the next", async () => {
+  const { turns, log } = setUp();
+  const steps = [fail, () => log.push("next"), fail, () => false, () => log.push("too far")];
+  turns.repeat(() => Boolean(steps.shift()!()));
+  for (let i = 0; i < 256; i++) turns.take();
+  const later = [fail, () => log.push("later"), () => false];
+  turns.repeat(() => Boolean(later.shift()!()));
+  await passMacrotasks();
+  assertEquals(log, ["reported bad", "next", "reported bad", "hold", "reported bad", "later", "release"]);
+});
+
+Deno.test("Timers fire, and are set, although a callback throws", async () => {
+  const reported: unknown[] = [];
+  const log: string[] = [];
+  const clock = new VirtualClock();
+  const turns = new Turns(clock, (error) => reported.push(error));
+  const timers = new Timers(clock, turns);
+  timers.set(1, fail);
+  for (const at of [1, 2]) timers.set(at, () => log.push(`at ${clock.now()}`));
+  clock.hold();
+  clock.release(); // the clock jumps
+  await passMacrotasks();
+  timers.set(3, () => log.push(`at ${clock.now()}`));
+  clock.hold();
+  clock.release();
+  await passMacrotasks();
+  assertEquals([reported, log, clock.idle], [["bad"], ["at 1", "at 2", "at 3"], true]);
 });
