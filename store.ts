@@ -26,7 +26,6 @@
  * @module
  */
 
-import type { Clock } from "./clock.ts";
 import { type Permit, RWLock } from "./lock.ts";
 import type {
   AppendBatch,
@@ -80,7 +79,6 @@ export interface WorkflowPage {
 export class InMemoryStore implements WorkflowStore {
   readonly #lock = new RWLock();
   readonly #limits: Limits;
-  readonly #clock: Clock;
   readonly #entries: Entries;
   readonly #listeners = new Listeners();
   readonly #watches = new Watches((workflowId) => this.#stored(workflowId));
@@ -94,9 +92,7 @@ export class InMemoryStore implements WorkflowStore {
    */
   constructor(options: InMemoryStoreOptions = {}) {
     this.#limits = new Limits(options);
-    const { clock } = this.#limits;
-    this.#clock = clock;
-    this.#entries = new Entries(() => clock.now());
+    this.#entries = new Entries(this.#limits.clock);
   }
 
   /** The number of stored workflows. */
@@ -107,7 +103,7 @@ export class InMemoryStore implements WorkflowStore {
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
   save(state: WorkflowStateInit): Promise<void> {
-    return this.#enter(true, () => toDraft(state, this.#entries, this.#clock), (draft) => this.#commit(draft));
+    return this.#enter(true, () => toDraft(state, this.#entries), (draft) => this.#commit(draft));
   }
 
   /**
@@ -151,7 +147,8 @@ export class InMemoryStore implements WorkflowStore {
    * workflow is deleted, and in a restored store.
    *
    * @param options Which workflows, how many, and where the page starts.
-   * @throws {TypeError | RangeError} As `list` does; also if `limit` is not an integer from 1 or `cursor` is no cursor.
+   * @throws {TypeError | RangeError} As `list` does; also if `limit` is not an integer from 1, or `cursor` is not that of
+   * a page with the same `order`.
    *
    * @example
    * ```ts
@@ -173,7 +170,7 @@ export class InMemoryStore implements WorkflowStore {
       let cursor: string | undefined;
       let place = 0;
       this.#entries.visit(query, after, (entry) => {
-        if (states.length === query.limit) cursor = `${place}`; // there is a next page
+        if (states.length === query.limit) cursor = place + query.order; // there is a next page
         else states.push(entry.state);
         place = entry.place;
         return cursor === undefined;
@@ -257,7 +254,7 @@ export class InMemoryStore implements WorkflowStore {
     const action = "update workflow";
     const save = (state: WorkflowStateInit | null | undefined) => {
       if (state !== null && state !== undefined) {
-        const draft = toDraft(state, this.#entries, this.#clock);
+        const draft = toDraft(state, this.#entries);
         if (draft.fields.workflowId !== workflowId) {
           throw invalid("workflowId", draft.fields.workflowId, "the ID of the workflow", action, workflowId);
         }

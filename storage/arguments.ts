@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
 import type { AppendBatch, ErrorRecord, Labels, WorkflowEvent, WorkflowStateInit } from "../types.ts";
 import { checkObject } from "../util/check.ts";
 import { Copier } from "../history/copier.ts";
@@ -30,12 +29,12 @@ export interface Draft {
  * @param entries What is stored.
  * @throws {TypeError} If the state is malformed or a value cannot be stored.
  */
-export function toDraft(state: WorkflowStateInit, entries: Entries, clock: Clock): Draft {
+export function toDraft(state: WorkflowStateInit, entries: Entries): Draft {
   const action = "save workflow";
   checkObject("state", state, action);
   const { workflowId, status, runId = "", workflowName = "", history = [], input, labels, result, error } = state;
   const { createdAt, updatedAt } = state;
-  const time = createdAt === undefined || updatedAt === undefined ? clock.now() : NaN;
+  const time = createdAt === undefined || updatedAt === undefined ? entries.clock.now() : NaN;
   const fields: StateFields = {
     workflowId,
     runId,

@@ -4,11 +4,13 @@
  * 1. A workflow has a place: a number that grows with every creation and is never used twice. An overwrite keeps it.
  * 2. A workflow has a slot in an array in order of creation. A removed workflow leaves a gap. When there are more gaps than
  *    workflows, the array is rebuilt. A set of slots for each status finds the next workflow of a status without a scan.
- * 3. Finished workflows are a linked list in the order in which they finished.
+ * 3. Finished workflows are a linked list in the order in which they finished. Their times never decrease: if the clock was
+ *    set back, those that finished before count from then on. So the first to finish is the first to expire.
  *
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import type { WorkflowEvent, WorkflowStatus } from "../types.ts";
 import { BitSet } from "../util/bit_set.ts";
 import { Entry } from "./entry.ts";
@@ -21,7 +23,7 @@ export class Entries {
   /** The workflow that finished first, and the one that finished last. */
   firstFinished: Entry | null = null;
   #lastFinished: Entry | null = null;
-  readonly #now: () => number;
+  readonly clock: Clock;
   readonly #byId = new Map<string, Entry>();
   #slots: (Entry | undefined)[] = [];
   #taken = new BitSet();
@@ -30,9 +32,8 @@ export class Entries {
   #ascending = true;
   #newest = -Infinity;
 
-  /** @param now Returns the time. */
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(clock: Clock) {
+    this.clock = clock;
   }
 
   get size(): number {
@@ -108,7 +109,8 @@ export class Entries {
    * @param after Only workflows after this place.
    */
   visit(query: Query, after: number | undefined, visit: (entry: Entry) => boolean): void {
-    const { statuses, matches, createdAfter, createdBefore, descending } = query;
+    const { statuses, matches, createdAfter, createdBefore, order } = query;
+    const descending = order === "desc";
     let low = 0;
     let high = this.#slots.length - 1;
     if (after !== undefined) {
@@ -176,12 +178,15 @@ export class Entries {
   }
 
   #finish(entry: Entry): void {
-    entry.finishedAt = this.#now();
+    entry.finishedAt = this.clock.now();
     this.#link(entry);
   }
 
   #link(entry: Entry): void {
     entry.earlier = this.#lastFinished;
+    for (let one = entry.earlier; one !== null && one.finishedAt > entry.finishedAt; one = one.earlier) {
+      one.finishedAt = entry.finishedAt;
+    }
     if (entry.earlier === null) this.firstFinished = entry;
     else entry.earlier.later = entry;
     this.#lastFinished = entry;

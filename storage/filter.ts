@@ -22,7 +22,7 @@ export interface PageOptions extends WorkflowFilter {
    */
   readonly limit?: number | undefined;
   /**
-   * The `cursor` of the previous page.
+   * The `cursor` of the previous page, which had the same `order`.
    *
    * @default {undefined}: the first page
    */
@@ -37,7 +37,7 @@ export interface Query {
   readonly matches: ((fields: StateFields) => boolean) | undefined;
   readonly createdAfter: number;
   readonly createdBefore: number;
-  readonly descending: boolean;
+  readonly order: "asc" | "desc";
   readonly limit: number;
 }
 
@@ -65,7 +65,8 @@ export function toQuery(filter: WorkflowFilter, action: string): Query {
 /** @throws {TypeError | RangeError} If the options are malformed. */
 export function toPage(options: PageOptions, action: string): { query: Query; after: number | undefined } {
   checkOptions(options, PAGE, action);
-  return { query: read(options, action, 1, 100), after: toPlace(options.cursor, action) };
+  const query = read(options, action, 1, 100);
+  return { query, after: toPlace(options.cursor, query.order, action) };
 }
 
 function read(filter: WorkflowFilter, action: string, minLimit: number, defaultLimit: number): Query {
@@ -93,7 +94,7 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
     matches: any ? undefined : matches,
     createdAfter: after,
     createdBefore: before,
-    descending: order === "desc",
+    order,
     limit,
   };
 }
@@ -107,10 +108,10 @@ function toStatuses(status: WorkflowStatus | readonly WorkflowStatus[], action: 
   return statuses;
 }
 
-function toPlace(cursor: string | undefined, action: string): number | undefined {
+/** A cursor is a place and the order of its page. */
+function toPlace(cursor: string | undefined, order: string, action: string): number | undefined {
   if (cursor === undefined) return undefined;
-  if (typeof cursor !== "string" || !/^\d{1,15}$/.test(cursor)) {
-    throw invalid("cursor", cursor, "the cursor of a page", action);
-  }
-  return Number(cursor);
+  const place = typeof cursor === "string" ? parseInt(cursor) : NaN;
+  if (place >= 0 && cursor === place + order) return place;
+  throw invalid("cursor", cursor, `the cursor of a page with "order" "${order}"`, action);
 }

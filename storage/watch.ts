@@ -11,8 +11,8 @@
  */
 
 import type { WorkflowState } from "../types.ts";
+import { onAbort } from "../util/abortable.ts";
 import { checkOptions, checkText, invalid } from "../util/check.ts";
-import { Fifo } from "../util/fifo.ts";
 
 /**
  * A change of a workflow in an `InMemoryStore`.
@@ -88,28 +88,27 @@ export class Watches {
       throw invalid("signal", signal, "an AbortSignal", "watch");
     }
     const group = this.#watches.get(id) ?? new Set();
+    let forget: (() => void) | undefined;
     const watch = new Watch(this.#read, () => {
-      signal?.removeEventListener("abort", abort);
+      forget?.();
       group.delete(watch);
       if (group.size === 0 && this.#watches.get(id) === group) this.#watches.delete(id);
     });
-    const abort = () => watch.drop();
     this.#watches.set(id, group.add(watch));
-    if (signal?.aborted) abort();
-    else signal?.addEventListener("abort", abort);
+    if (signal?.aborted) watch.drop();
+    else forget = signal && onAbort(signal, () => watch.drop());
     return handleOf(watch);
   }
 
   changed(workflowId: string): void {
     if (this.#watches.size === 0) return;
     for (const key of [undefined, workflowId]) {
-      const group = this.#watches.get(key);
-      if (group !== undefined) { for (const watch of group) watch.changed(workflowId); }
+      for (const watch of this.#watches.get(key) ?? []) watch.changed(workflowId);
     }
   }
 
   close(): void {
-    for (const group of [...this.#watches.values()]) for (const watch of group) watch.close();
+    for (const group of this.#watches.values()) for (const watch of group) watch.close();
   }
 }
 
@@ -131,18 +130,14 @@ function done(): Result {
   return { done: true, value: undefined };
 }
 
-/** A change that was not handed out yet. */
-interface Pending {
-  readonly workflowId: string;
-  skipped: number;
-}
-
 class Watch {
   readonly #read: Read;
   #end: (() => void) | undefined;
-  readonly #queue = new Fifo<Pending>();
-  readonly #byId = new Map<string, Pending>();
-  readonly #readers = new Fifo<(result: Result) => void>();
+  /** The workflows that have changed, in order, and how many of their changes are skipped. */
+  readonly #changed = new Map<string, number>();
+  /** One iterator for the whole life of the map: a new one would skip all deleted entries at each step. */
+  readonly #next = this.#changed.entries();
+  readonly #readers: ((result: Result) => void)[] = [];
 
   constructor(read: Read, end: () => void) {
     this.#read = read;
@@ -150,24 +145,20 @@ class Watch {
   }
 
   changed(workflowId: string): void {
-    const pending = this.#byId.get(workflowId);
-    if (pending !== undefined) return void pending.skipped++;
-    const change = { workflowId, skipped: 0 };
-    this.#byId.set(workflowId, change);
-    this.#queue.push(change);
-    if (this.#queue.size === 1 && this.#readers.size > 0) queueMicrotask(this.#serve);
+    const skipped = this.#changed.get(workflowId) ?? -1;
+    this.#changed.set(workflowId, skipped + 1); // it keeps its place
+    if (skipped < 0 && this.#changed.size === 1 && this.#readers.length > 0) queueMicrotask(this.#serve);
   }
 
   next(): Promise<Result> {
-    if (this.#readers.size === 0 && this.#queue.size > 0) return Promise.resolve(this.#take());
+    if (this.#readers.length === 0 && this.#changed.size > 0) return Promise.resolve(this.#take());
     if (this.#end === undefined) return Promise.resolve(done());
     return new Promise((resolve) => this.#readers.push(resolve));
   }
 
   /** Ends the watch and drops the changes that were not read. */
   drop(): void {
-    this.#queue.clear();
-    this.#byId.clear();
+    this.#changed.clear();
     this.close();
   }
 
@@ -175,16 +166,16 @@ class Watch {
     this.#end?.();
     this.#end = undefined;
     this.#serve();
-    while (this.#readers.size > 0) this.#readers.shift()(done());
+    for (const resolve of this.#readers.splice(0)) resolve(done());
   }
 
   readonly #serve = (): void => {
-    while (this.#readers.size > 0 && this.#queue.size > 0) this.#readers.shift()(this.#take());
+    while (this.#readers.length > 0 && this.#changed.size > 0) this.#readers.shift()!(this.#take());
   };
 
   #take(): Result {
-    const { workflowId, skipped } = this.#queue.shift();
-    this.#byId.delete(workflowId);
+    const [workflowId, skipped] = this.#next.next().value!;
+    this.#changed.delete(workflowId);
     return { done: false, value: { workflowId, state: this.#read(workflowId), skipped } };
   }
 }

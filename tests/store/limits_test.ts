@@ -12,6 +12,7 @@ import {
   type WorkflowStatus,
 } from "@rockpool/workflow";
 import { setUp, typesOf } from "../support/executors.ts";
+import { SettableClock } from "../support/settable_clock.ts";
 
 const save = (store: InMemoryStore, status: WorkflowStatus, ...ids: string[]) =>
   Promise.all(ids.map((workflowId) => store.save({ workflowId, status })));
@@ -181,6 +182,22 @@ Deno.test("InMemoryStore removes a finished workflow when it expires, and not be
   assertEquals([await idsIn(store), store.size], ["a b", 2]);
   clock.advance(1);
   assertEquals([store.size, await idsIn(store), await store.load("a")], [1, "b", null]);
+});
+
+Deno.test("InMemoryStore removes finished workflows after finishedTtlMs although the clock was set back meanwhile", async () => {
+  const clock = new SettableClock(1000);
+  const store = new InMemoryStore({ clock, finishedTtlMs: 100 });
+  await save(store, "completed", "a", "b");
+  clock.step(-500);
+  await save(store, "completed", "c");
+  clock.elapsed.advance(50);
+  await save(store, "completed", "d");
+  clock.elapsed.advance(49);
+  assertEquals(await idsIn(store), "a b c d");
+  clock.elapsed.advance(1);
+  assertEquals(await idsIn(store), "d");
+  clock.elapsed.advance(50);
+  assertEquals(store.size, 0);
 });
 
 const methods: [name: string, call: (store: InMemoryStore) => unknown][] = [

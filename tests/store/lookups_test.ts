@@ -48,6 +48,7 @@ const SEARCH = 20;
 Deno.test("InMemoryStore finds a few of 100,000 workflows with few lookups", async () => {
   const store = await large();
   const { cursor } = await store.page({ limit: 50_000 });
+  const { cursor: downwards } = await store.page({ limit: 50_001, order: "desc" });
   const searches: [
     what: string,
     most: number,
@@ -67,7 +68,7 @@ Deno.test("InMemoryStore finds a few of 100,000 workflows with few lookups", asy
     }],
     ["a rare status since", SEARCH + 3, "w74999 w99999", { createdAfter: 50_000, status: "failed" }],
     ["a page in the middle", SEARCH + 4, "w50000 w50001 w50002", { limit: 3, cursor }],
-    ["a page in the middle, backwards", SEARCH + 4, "w49998 w49997", { limit: 2, cursor, order: "desc" }],
+    ["a page in the middle, backwards", SEARCH + 4, "w49998 w49997", { limit: 2, cursor: downwards, order: "desc" }],
     ["a page of a rare status", SEARCH + 3, "w74999 w99999", { limit: 2, cursor, status: "failed" }],
   ];
   for (const [what, most, ids, filter] of searches) {

@@ -237,34 +237,43 @@ for (const [limit, shown] of [[0, "0"], [-0, "0"], [-1, "-1"], [0.5, "0.5"], [nu
 const noCursors: [cursor: unknown, shown: string][] = [
   ["", '""'],
   ["x", '"x"'],
-  ["-1", '"-1"'],
-  ["1.5", '"1.5"'],
-  ["1e3", '"1e3"'],
-  [" 1", '" 1"'],
-  ["1\n", '"1\\n"'],
-  ["0x1", '"0x1"'],
-  ["NaN", '"NaN"'],
-  ["Infinity", '"Infinity"'],
-  ["9".repeat(16), `"${"9".repeat(16)}"`],
-  ["\u0661", '"\u0661"'],
+  ["1", '"1"'],
+  ["asc", '"asc"'],
+  ["1desc", '"1desc"'],
+  ["1ascending", '"1ascending"'],
+  ["-1asc", '"-1asc"'],
+  ["NaNasc", '"NaNasc"'],
+  ["1.5asc", '"1.5asc"'],
+  ["1e3asc", '"1e3asc"'],
+  [" 1asc", '" 1asc"'],
+  ["1asc\n", '"1asc\\n"'],
+  ["01asc", '"01asc"'],
+  ["0x1asc", '"0x1asc"'],
+  ["Infinityasc", '"Infinityasc"'],
+  [`${"9".repeat(16)}asc`, `"${"9".repeat(16)}asc"`],
+  ["\u0661asc", '"\u0661asc"'],
   [1, "1"],
   [null, "null"],
-  [["1"], "an Array"],
-  [new String("1"), "a String"],
+  [["1asc"], "an Array"],
+  [new String("1asc"), "a String"],
+  [Symbol("1asc"), "Symbol(1asc)"],
 ];
 for (const [cursor, shown] of noCursors) {
   Deno.test(`InMemoryStore.page() refuses the cursor ${shown}`, async () => {
     const store = await storeOf("a");
     const error = await assertRejects(() => store.page({ cursor: cursor as string }));
     assertInstanceOf(error, TypeError);
-    assertEquals(error.message, `Cannot list workflows: "cursor" must be the cursor of a page, got ${shown}`);
+    assertEquals(
+      error.message,
+      `Cannot list workflows: "cursor" must be the cursor of a page with "order" "asc", got ${shown}`,
+    );
   });
 }
 
 Deno.test("InMemoryStore.page() returns an empty page for a cursor beyond the end", async () => {
   const store = await storeOf("a", "b");
-  assertEquals(await turn(store, { cursor: "9".repeat(15) }), ["", undefined]);
-  assertEquals(await turn(store, { cursor: "9".repeat(15), order: "desc" }), ["b a", undefined]);
+  assertEquals(await turn(store, { cursor: `${"9".repeat(15)}asc` }), ["", undefined]);
+  assertEquals(await turn(store, { cursor: `${"9".repeat(15)}desc`, order: "desc" }), ["b a", undefined]);
 });
 
 Deno.test("InMemoryStore.page() reads its cursor at the call", async () => {
@@ -401,4 +410,14 @@ Deno.test("InMemoryStore.walk() hands out states that nobody can change when the
   for await (const { input } of store.walk()) (input as Date).setTime(9);
   for (const { input } of (await store.page()).states) (input as Date).setTime(9);
   assertEquals((await store.load("a"))?.input, new Date(5));
+});
+
+Deno.test("InMemoryStore.page() refuses the cursor of a page with the other order", async () => {
+  const store = await storeOf("a", "b", "c");
+  for (const [order, other] of [["asc", "desc"], ["desc", "asc"]] as const) {
+    const { cursor } = await store.page({ limit: 1, order });
+    const rule = `"cursor" must be the cursor of a page with "order" "${other}", got "${cursor}"`;
+    await assertRejects(() => store.page({ cursor, order: other }), TypeError, rule);
+    assertEquals((await store.page({ cursor, order })).states.length, 2);
+  }
 });

@@ -160,6 +160,22 @@ Deno.test("InMemoryStore.watch() removes its listener from the signal when it en
   assertEquals(listeners, 0);
 });
 
+Deno.test("InMemoryStore.watch() adds one listener to a signal, however many watches share it", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const { addEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    listeners++;
+    addEventListener.apply(signal, args as never);
+  };
+  const stores = [new InMemoryStore(), new InMemoryStore()];
+  const watches = Array.from({ length: 1000 }, (_, i) => stores[i % 2].watch({ signal }));
+  assertEquals(listeners, 1);
+  controller.abort();
+  for (const watch of watches) assertEquals(await watch.next(), { done: true, value: undefined });
+});
+
 Deno.test("StoreWatch.close() lets earlier changes be read", async () => {
   const store = new InMemoryStore();
   const watch = store.watch();
