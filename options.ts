@@ -141,7 +141,8 @@ export interface ExecutorOptions {
    * A replay takes time in proportion to the history.
    *
    * A run is idle while its code waits only for its context, and not for an activity or an update in progress. A dormant
-   * run still counts for `maxConcurrentWorkflows`. No timer is set: idle runs are checked when a run becomes idle.
+   * run still counts for `maxConcurrentWorkflows`. No timer is set, because it would move a virtual clock and keep the process
+   * alive: idle runs are checked when a run becomes idle. So after a burst they stay in memory until something happens again.
    *
    * @default {never}
    */

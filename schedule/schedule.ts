@@ -92,6 +92,11 @@ export interface ScheduleInfo {
   readonly paused: boolean;
   /** How many runs it has started. */
   readonly runs: number;
+  /**
+   * How many runs did not begin although they were due: the previous run was in flight, the schedule was paused, or they were
+   * too late (`catchUpMs`). At most 1,000 are counted between two runs. Each number is also written to the run's log.
+   */
+  readonly skipped: number;
   /** The last ten runs, newest first. */
   readonly recent: readonly ScheduledRun[];
 }
@@ -146,6 +151,9 @@ export interface ScheduleOptions<Input = unknown> extends Pick<ChildOptions, "ti
   readonly maxRuns?: number | undefined;
 }
 
+/** Maximum number of skipped runs that are counted at a time: a rule can have very many times. */
+const MAX_SKIPPED = 1000;
+
 /** Maximum number of runs in one history. */
 const RUNS_PER_HISTORY = 100;
 
@@ -161,11 +169,14 @@ type Due = Pick<Occurrence, "dueAt" | "triggered">;
 /** The state that the next history takes over. `nextAt` is absent until the rule was asked. */
 interface Progress {
   nextAt?: number | null;
-  /** The rule is asked for times later than this. */
+  /** The last time of the rule that was decided: a run began, or was skipped. */
   after: number;
+  /** Runs that were due until then are skipped. */
+  passed: number;
   paused: boolean;
   triggers: number;
   runs: number;
+  skipped: number;
   recent: readonly ScheduledRun[];
 }
 
@@ -262,14 +273,18 @@ async function follow(
   const waits = overlap === "skip" || overlap === "queue";
   const { progress, input, due: first } = carriedOver(given);
   // A run can be due at the moment at which the schedule begins.
-  const now: Progress = { after: ctx.now() - 1, paused: false, triggers: 0, runs: 0, recent: [], ...progress };
+  const before = ctx.now() - 1;
+  const now: Progress = {
+    ...{ after: before, passed: before, paused: false, triggers: 0, runs: 0, skipped: 0, recent: [] },
+    ...progress,
+  };
   const until = now.runs + RUNS_PER_HISTORY;
   /** The run in flight that the schedule waits for. */
   let current: { readonly child: ChildHandle; readonly ended: Promise<unknown> } | undefined;
 
   const info = (): ScheduleInfo => {
-    const { nextAt = null, paused, runs, recent } = now;
-    return { nextAt, paused, runs, recent };
+    const { nextAt = null, paused, runs, skipped, recent } = now;
+    return { nextAt, paused, runs, skipped, recent };
   };
   ctx.handleQuery(scheduleInfo, info);
   const listen = async (signal: SignalDefinition<undefined>, then: () => void) => {
@@ -282,8 +297,13 @@ async function follow(
 
   /** Skips the runs that were due until now. */
   const pass = () => {
-    now.after = Math.max(now.after, ctx.now());
-    if ((now.nextAt ?? Infinity) <= now.after) delete now.nextAt;
+    now.passed = ctx.now();
+    if ((now.nextAt ?? Infinity) <= now.passed) delete now.nextAt;
+  };
+  const noteSkipped = (count: number) => {
+    if (count === 0) return;
+    now.skipped += count;
+    ctx.log.info(`Skipped ${count} of the runs that were due`, { skipped: now.skipped });
   };
 
   /** Waits until a run is due; returns `undefined` if there is no further run. */
@@ -300,9 +320,14 @@ async function follow(
         continue;
       }
       if (now.nextAt === undefined) {
-        const after = Math.max(now.after, ctx.now() - catchUpMs - 1);
-        const lastUntil = overlap === "cancel-previous" ? ctx.now() : after;
-        now.nextAt = await ctx.sideEffect(() => ask(ctx.workflowId, options, input, after, lastUntil));
+        const passed = Math.max(now.passed, ctx.now() - catchUpMs - 1);
+        const lastUntil = overlap === "cancel-previous" ? ctx.now() : passed;
+        const { nextAt, skipped } = await ctx.sideEffect(() =>
+          ask(ctx.workflowId, options, input, now.after, passed, lastUntil)
+        );
+        now.nextAt = nextAt;
+        noteSkipped(skipped);
+        now.after = Math.max(now.after, passed); // what was skipped is counted once
       }
       const { nextAt } = now;
       if (nextAt === null) return undefined;
@@ -310,6 +335,7 @@ async function follow(
       delete now.nextAt;
       now.after = nextAt;
       if (ctx.now() - nextAt <= catchUpMs) return { dueAt: nextAt, triggered: false };
+      noteSkipped(1);
     }
   };
 
@@ -339,6 +365,7 @@ async function follow(
     if (waits && current !== undefined) {
       await current.ended;
       if (overlap === "skip") {
+        noteSkipped(now.triggers);
         now.triggers = 0;
         pass();
       }
@@ -362,14 +389,18 @@ function carriedOver(given: unknown): { readonly progress?: Progress; readonly i
   return isCarried ? given[CARRIED] as { input: unknown } : { input: given };
 }
 
-/** Asks the rule for the first time later than `after`, or for the last time until `lastUntil` if that is later. */
+/**
+ * Asks the rule for the first time later than `passed`, or for the last time until `lastUntil` if that is later. Counts the
+ * times between `after` and that time.
+ */
 function ask(
   id: string,
   { rule: given, endAt = Infinity }: ScheduleOptions,
   input: unknown,
   after: number,
+  passed: number,
   lastUntil: number,
-): number | null {
+): { readonly nextAt: number | null; readonly skipped: number } {
   const rule = typeof given === "function" ? given(input) : given;
   if (isStrayPromise(rule)) throw invalid("rule()", rule, "an object with nextRun()", "run schedule", id);
   const nextAfter = (from: number): number | null => {
@@ -385,9 +416,14 @@ function ask(
     }
     return next.getTime() > endAt ? null : next.getTime();
   };
-  let next = nextAfter(after);
-  for (let later = next; later !== null && later <= lastUntil; later = nextAfter(later)) next = later;
-  return next;
+  let skipped = 0;
+  let nextAt = nextAfter(after);
+  while (nextAt !== null && nextAt <= passed) nextAt = nextAfter(++skipped < MAX_SKIPPED ? nextAt : passed);
+  for (let later = nextAt; later !== null && later <= lastUntil; later = nextAfter(later)) {
+    if (later !== nextAt) skipped++;
+    nextAt = later;
+  }
+  return { nextAt, skipped };
 }
 
 /** Waits for a point in time. Resolves to whether it was reached; `wake` ends the wait earlier. */

@@ -15,6 +15,7 @@ import {
   pauseSchedule,
   resumeSchedule,
   schedule,
+  type ScheduleInfo,
   scheduleInfo,
   type ScheduleOptions,
   type ScheduleRule,
@@ -49,8 +50,10 @@ async function play(options: Partial<ScheduleOptions>, ms: number | ((dueAt: num
   const { work, lines } = worker(ms);
   const { executor } = setUp();
   const handle = await executor.execute(schedule(work, { rule: every(1000), endAt: 3000, ...options }), { id: "a" });
-  const { runs, recent, nextAt } = await handle.result();
+  const { runs, recent, nextAt, skipped } = await handle.result();
   assertEquals([runs, recent.length, nextAt], [lines.filter((line) => line.includes("begins")).length, runs, null]);
+  const { rule, maxRuns, endAt = 3000 } = options;
+  if (rule === undefined && maxRuns === undefined) assertEquals(runs + skipped, Math.floor(endAt / 1000) + 1);
   await executor.close();
   return lines;
 }
@@ -189,9 +192,42 @@ Deno.test("schedule() reports its next run, the number of runs and the last ten 
     return { id, dueAt: second * 1000, status: "completed" };
   };
   assertEquals(infos, [
-    { nextAt: 1000, paused: false, runs: 1, recent: [run(0)] },
-    { nextAt: 21_000, paused: false, runs: 21, recent: Array.from({ length: 10 }, (_, i) => run(20 - i)) },
+    { nextAt: 1000, paused: false, runs: 1, skipped: 0, recent: [run(0)] },
+    { nextAt: 21_000, paused: false, runs: 21, skipped: 0, recent: Array.from({ length: 10 }, (_, i) => run(20 - i)) },
   ]);
+  await executor.close();
+});
+
+Deno.test("schedule() counts the runs that it skips, and writes them to the log", async () => {
+  const lines: unknown[] = [];
+  const note = (message: string, fields?: object) => void lines.push([message, fields]);
+  const logger = { debug: note, info: note, warn: note, error: note };
+  const { work } = worker((dueAt) => dueAt === 0 ? 2500 : 10);
+  const { executor, clock } = setUp({ logger, newRunId: (id) => `run of ${id}` });
+  at(clock, 100, () => executor.signal("a", triggerSchedule)); // the first run is in flight
+  at(clock, 3500, () => executor.signal("a", pauseSchedule));
+  at(clock, 6500, () => executor.signal("a", resumeSchedule));
+  const handle = await executor.execute(schedule(work, { rule: every(1000), endAt: 8000 }), { id: "a" });
+  const { runs, skipped } = await handle.result();
+  assertEquals([runs, skipped], [4, 6]); // 0, 3000, 7000, 8000
+  const fields = { workflowId: "a", runId: "run of a", workflowName: "schedule of work" };
+  assertEquals(lines, [
+    ["Skipped 1 of the runs that were due", { ...fields, skipped: 1 }],
+    ["Skipped 2 of the runs that were due", { ...fields, skipped: 3 }],
+    ["Skipped 3 of the runs that were due", { ...fields, skipped: 6 }],
+  ]);
+  await executor.close();
+});
+
+Deno.test("schedule() counts at most 1,000 skipped runs at a time, and does not ask its rule more often", async () => {
+  const { work } = worker(HOUR_MS);
+  const { executor } = setUp();
+  let asked = 0;
+  const everyMs = every(1);
+  const rule = { nextRun: (after: Date) => (asked++, everyMs.nextRun(after)) };
+  const handle = await executor.execute(schedule(work, { rule, maxRuns: 3 }), { id: "a" });
+  const { skipped } = await handle.result();
+  assertEquals([skipped, asked], [2000, 2003]);
   await executor.close();
 });
 
@@ -270,7 +306,9 @@ async function afterDowntime(options: Partial<ScheduleOptions>, backAt: number):
   const next = new Executor({ store, clock, workflows: { "schedule of work": everySecond, work } });
   const [handle] = await next.recover();
   clock.release();
-  await handle.result();
+  const { runs, skipped } = await handle.result() as ScheduleInfo;
+  const { endAt = 0 } = options;
+  if (endAt < 1_000_000) assertEquals(runs + skipped, Math.floor(endAt / 1000) + 1);
   await next.close();
   return lines.filter((line) => line.includes("begins"));
 }
