@@ -92,7 +92,12 @@ export class RetryingStore {
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (isTooLarge(error)) return Promise.reject(error);
-    const delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
+    let delayMs: number | null = null;
+    try {
+      delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
+    } catch (thrown) {
+      this.#report(thrown); // by `isRetryable`
+    }
     if (delayMs === null) {
       const message =
         `The store failed ${attempt} times in a row. What is stored is kept: call recover() when the store works`;

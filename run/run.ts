@@ -53,7 +53,7 @@ import type {
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, isA } from "../util/check.ts";
 import { callUser, Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { LazyMap } from "../util/lazy_map.ts";
@@ -433,6 +433,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   lost(error: unknown): void {
+    // Nobody may wait for the run, and recover() does not help.
+    if (isA(error, WorkflowError) && error.code === "invalid_history") this.environment.runs.report(error);
     this.suspend(error);
   }
 

@@ -43,17 +43,14 @@ export interface WriterOwner extends RunInfo {
  * The reason why a run cannot be resumed from a stored state; `undefined` if it can.
  *
  * @param length How many events of the run are known to be stored.
+ * @throws {WorkflowError} With code `invalid_history` if what follows is not valid.
  */
 export function whyLost(run: RunInfo, state: WorkflowState | null, length: number): WorkflowError | undefined {
   const lost = cannot("resume workflow", run.workflowId);
   if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
   if (state.runId !== run.runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
   if (state.history.length >= length) {
-    try {
-      return void validateHistory(state.history, length, "resume workflow", run.workflowId);
-    } catch (error) {
-      return error as WorkflowError;
-    }
+    return void validateHistory(state.history, length, "resume workflow", run.workflowId);
   }
   const lengths = `the stored history has ${state.history.length} events, ${length} were there before`;
   return new WorkflowError("conflict", `${lost}: ${lengths}`);

@@ -16,6 +16,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { schedule } from "@rockpool/workflow/schedule";
+import { FaultyStore } from "@rockpool/workflow/testing";
 import { settle, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
@@ -518,6 +519,34 @@ for (const [name, isRetryable] of Object.entries(RETRYABLE)) {
   });
 }
 
+for (const [name, isRetryable] of Object.entries(RETRYABLE)) {
+  Deno.test(`ExecutorOptions.storeRetry: an isRetryable that ${name} ends the retries of its call, and is reported once`, async () => {
+    const reported: unknown[] = [];
+    const store = new FaultyStore();
+    const { executor } = setUp({
+      store,
+      storeRetry: { maxAttempts: 9, initialIntervalMs: 0, isRetryable: isRetryable as never },
+      onError: (error) => reported.push(error),
+    });
+    const harm = await harmOf(async () => {
+      let times = 1;
+      store.before.append = ({ workflowId }) => {
+        if (workflowId === "a" && times-- > 0) throw new Error("the disk is full");
+      };
+      const error = await assertRejects(() => executor.execute(good, { id: "a" }), WorkflowError);
+      assertEquals([error.code, (error.cause as Error).message], ["store_failed", "the disk is full"]);
+      times = 0;
+      const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "a" });
+      times = 1;
+      await assertRejects(() => executor.signal("a", "end"), WorkflowError, "The store failed");
+      await assertRejects(() => handle.result(), WorkflowError, "The store failed");
+      await assertHealthy(executor);
+    });
+    await executor.close();
+    assertEquals([harm, reported.length], [[], 2]);
+  });
+}
+
 Deno.test("Executor: a middleware that never answers holds up its call alone", async () => {
   const { executor } = setUp({
     middleware: [(call, next) => call.workflowId === "a" ? new Promise(() => {}) : next()],
@@ -829,6 +858,39 @@ for (const [type, field, value, message] of NONSENSE) {
 async function recovered(ctx: Ctx) {
   await ctx.executeActivity(function pay() {}, null);
   await ctx.waitForSignal("end", { timeoutMs: DAY_MS });
+}
+
+for (const dormantAfterMs of [undefined, 0]) {
+  Deno.test(
+    `Executor: nonsense that another writer appends is reported once, and suspends a run that is ${
+      dormantAfterMs === 0 ? "dormant" : "live"
+    }`,
+    async () => {
+      const reported: unknown[] = [];
+      const { executor, store } = setUp({ dormantAfterMs, onError: (error) => reported.push(error) });
+      const harm = await harmOf(async () => {
+        await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "a" });
+        await settle();
+        const load = store.load.bind(store);
+        store.load = async (id) => {
+          const state = (await load(id))!;
+          if (id !== "a") return state;
+          return {
+            ...state,
+            history: state.history.map((event, i) => i === 0 ? event : { ...event, at: "soon" }) as never,
+          };
+        };
+        const { runId } = (await load("a"))!;
+        const event = { type: "signal_received", at: 0, name: "s", payload: null, signalId: "1" } as const;
+        await store.append({ workflowId: "a", runId, expectedLength: 1, events: [event] });
+        await settle();
+        assertEquals(executor.openRuns(), []);
+        await assertHealthy(executor);
+      });
+      await executor.close();
+      assertEquals([harm, reported.map((error) => (error as WorkflowError).code)], [[], ["invalid_history"]]);
+    },
+  );
 }
 
 Deno.test("Executor.recover() reports what is no state, and resumes the others", async () => {
