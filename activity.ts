@@ -71,6 +71,8 @@ export interface ActivityContext {
    * or the workflow; the `CanceledError` of a cancelled workflow; the error with code `terminated` of a terminated or replaced
    * one; the error of one that failed; a `CanceledError` if the workflow completed or continued as new; the error with code
    * `closed` of a closed executor.
+   *
+   * A listener must not throw: no library can catch that. Deno and Node report it as an uncaught error, which ends the process.
    */
   readonly signal: AbortSignal;
   /** The number of the attempt, counted from 1. */

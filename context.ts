@@ -151,7 +151,12 @@ export interface WorkflowContext<Input = never> {
    * run.
    */
   readonly workflowVersion: string | undefined;
-  /** Is aborted when the workflow is cancelled or its `timeoutMs` is exceeded. */
+  /**
+   * Is aborted when the workflow is cancelled or its `timeoutMs` is exceeded.
+   *
+   * A listener must not throw: no library can catch that. Deno and Node report it as an uncaught error, which ends the process,
+   * again at each recovery. Browsers write it to the console.
+   */
   readonly signal: AbortSignal;
   /** Writes lines to the executor's logger. A line is written once: nothing is written on replay. */
   readonly log: WorkflowLogger;
