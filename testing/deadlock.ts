@@ -6,14 +6,17 @@
  *    timer to which the clock goes by itself.
  * 3. Something may happen that the executor cannot see, such as a request over the network. So a deadlock is reported only
  *    after some real time without any activity.
+ * 4. The time stands still while an activity runs. An activity that waits for it never ends: a fake is taken for that if it
+ *    does nothing for some real time, another activity only if a run waits for a time, and after much longer.
  *
  * @module
  */
 
 import { systemClock, type VirtualClock } from "../clock.ts";
 import type { WorkflowHandle } from "../executor.ts";
-import type { OpenRun, ResultOptions } from "../options.ts";
+import type { OpenRun, ResultOptions, Wait } from "../options.ts";
 import type { WorkflowStatus } from "../types.ts";
+import type { ActivityCall } from "./fakes.ts";
 import { describeOpenRuns } from "./open_runs.ts";
 
 /**
@@ -38,6 +41,10 @@ export class DeadlockError extends Error {
   }
 }
 
+/** How long activities may do nothing, at least, in real time: fakes, and all others if a run waits for a time. */
+const FAKE_PATIENCE_MS = 100;
+const REAL_PATIENCE_MS = 10_000;
+
 /** An awaited result. */
 interface Waiter {
   readonly workflowId: string;
@@ -48,20 +55,45 @@ export class DeadlockWatch {
   readonly #clock: VirtualClock;
   readonly #graceMs: number;
   readonly #openRuns: () => OpenRun[];
+  readonly #calls: () => readonly ActivityCall[];
   readonly #waiters = new Set<Waiter>();
   #watching = false;
-  #endPause: (() => void) | undefined;
+  #watchingActivities = false;
+  readonly #endPauses = new Set<() => void>();
+  /** How many holds of the executor end by themselves, and how many are activities. */
+  #working = 0;
+  #activities = 0;
   /** IDs of the runs that a deadlock error has named. */
   readonly reported = new Set<string>();
   /** Increases whenever the executor has something to do. */
-  activity = 0;
+  #activity = 0;
   /** What a callback of the clock threw while no result was awaited that could reject with it. */
   failure: { readonly error: unknown } | undefined;
 
-  constructor(clock: VirtualClock, graceMs: number, openRuns: () => OpenRun[]) {
+  /** @param calls The attempts of activities. */
+  constructor(
+    clock: VirtualClock,
+    graceMs: number,
+    openRuns: () => OpenRun[],
+    calls: () => readonly ActivityCall[],
+  ) {
     this.#clock = clock;
     this.#graceMs = graceMs;
     this.#openRuns = openRuns;
+    this.#calls = calls;
+  }
+
+  /** The executor holds the clock. */
+  held(working: boolean | undefined): void {
+    this.#activity++;
+    if (working) this.#working++;
+    else this.#activities++;
+  }
+
+  /** The executor ends a hold. */
+  released(working: boolean | undefined): void {
+    if (working) this.#working--;
+    else this.#activities--;
   }
 
   /** Makes a handle whose results are watched. */
@@ -72,10 +104,15 @@ export class DeadlockWatch {
   wait(waiter: Waiter): void {
     this.#waiters.add(waiter);
     if (!this.#watching) void this.#watch();
+    if (!this.#watchingActivities) void this.#watchActivities();
   }
 
   done(waiter: Waiter): void {
-    if (this.#waiters.delete(waiter) && this.#waiters.size === 0) this.#endPause?.();
+    if (this.#waiters.delete(waiter) && this.#waiters.size === 0) this.#endAllPauses();
+  }
+
+  #endAllPauses(): void {
+    for (const end of this.#endPauses) end();
   }
 
   async #watch(): Promise<void> {
@@ -83,9 +120,9 @@ export class DeadlockWatch {
     try {
       while (this.#waiters.size > 0) {
         await (this.#clock.autoAdvance ? this.#clock.runUntilIdle() : this.#clock.whenIdle());
-        const { activity } = this;
-        await this.#pause();
-        if (this.#clock.idle && activity === this.activity) this.#report();
+        const activity = this.#activity;
+        await this.#pause(this.#graceMs);
+        if (this.#clock.idle && activity === this.#activity) this.#report(false);
       }
     } catch (error) { // a callback of the clock threw
       if (this.#waiters.size === 0) this.failure = { error };
@@ -95,52 +132,88 @@ export class DeadlockWatch {
     }
   }
 
+  /** Finds activities that keep the clock from moving, and that may wait for just that. */
+  async #watchActivities(): Promise<void> {
+    this.#watchingActivities = true;
+    const stepMs = Math.max(this.#graceMs, FAKE_PATIENCE_MS);
+    for (let quietMs = 0; this.#waiters.size > 0;) {
+      const activity = this.#activity;
+      await this.#pause(stepMs);
+      quietMs = activity === this.#activity ? quietMs + stepMs : 0;
+      if (quietMs > 0 && this.#working === 0 && this.#activities > 0 && this.#isPatienceOver(quietMs)) {
+        this.#report(true);
+      }
+    }
+    this.#watchingActivities = false;
+  }
+
+  #isPatienceOver(quietMs: number): boolean {
+    const running = this.#calls().filter(({ outcome }) => outcome === undefined);
+    // If there are fewer, a middleware is at work.
+    if (running.length >= this.#activities && running.every(({ replaced }) => replaced)) return true;
+    return quietMs >= REAL_PATIENCE_MS && this.#openRuns().some(({ waitsFor }) => waitsFor.some(isTimed));
+  }
+
   /** Lets real time pass, as long as a result is awaited. */
-  async #pause(): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     if (this.#waiters.size === 0) return;
     await new Promise<void>((resolve) => {
-      const clear = systemClock.setTimer(systemClock.now() + this.#graceMs, resolve);
-      this.#endPause = () => {
+      const end = () => {
         clear();
+        this.#endPauses.delete(end);
         resolve();
       };
+      const clear = systemClock.setTimer(systemClock.now() + ms, end);
+      this.#endPauses.add(end);
     });
-    this.#endPause = undefined;
   }
 
   /**
    * Rejects the awaited results of live runs. A run that another executor drives is not watched any more: nobody here knows
    * what it waits for.
+   *
+   * @param forTime Whether activities run, and nobody knows what they wait for.
    */
-  #report(): void {
+  #report(forTime: boolean): void {
     const runs = this.#openRuns();
     const live = new Set(runs.map(({ workflowId }) => workflowId));
     this.#rejectAll(({ workflowId }) => {
       if (!live.has(workflowId)) return undefined;
       for (const { runId } of runs) this.reported.add(runId);
-      return this.#error(runs);
+      return this.#error(runs, forTime);
     });
   }
 
   #rejectAll(errorOf: (waiter: Waiter) => unknown): void {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
+    this.#endAllPauses();
     for (const waiter of waiters) {
       const error = errorOf(waiter);
       if (error !== undefined) waiter.reject(error);
     }
   }
 
-  #error(runs: readonly OpenRun[]): DeadlockError {
+  #error(runs: readonly OpenRun[], forTime: boolean): DeadlockError {
     const lines = describeOpenRuns(runs, this.#clock.now());
-    const why = this.#clock.autoAdvance ? "no timer is set" : "time passes only by hand";
+    const why = forTime
+      ? "time does not pass while an activity runs"
+      : this.#clock.autoAdvance
+      ? "no timer is set"
+      : "time passes only by hand";
     const waits = lines.length === 1
       ? `${lines[0]}; ${why}`
       : `${runs.length} runs wait, and ${why}\n  ${lines.join("\n  ")}`;
     const byHand = this.#clock.autoAdvance ? "" : ", move the clock with advance() or runUntilIdle()";
-    const way = `Send what they wait for before you await the result${byHand}, or give the wait a "timeoutMs"`;
+    const way = forTime
+      ? "Let the activity end without a wait for the clock or for a run that sleeps, or move the clock with advance()"
+      : `Send what they wait for before you await the result${byHand}, or give the wait a "timeoutMs"`;
     return new DeadlockError(`Deadlock: ${waits}\n${way}`, runs);
   }
+}
+
+function isTimed({ type, ...wait }: Wait): boolean {
+  return type === "timer" || type === "start" || "retryAt" in wait || "wakesAt" in wait;
 }
 
 class WatchedHandle<Result> implements WorkflowHandle<Result> {

@@ -76,6 +76,9 @@ export interface TestExecutorOptions<Store extends WorkflowStore = InMemoryStore
    * {@linkcode DeadlockError}: from 0, or `Infinity` for never. Meanwhile something that the executor cannot see, such as a
    * request over the network, can still send a signal.
    *
+   * While fakes run, the limit is 100 ms at least: the time stands still, and they may wait for it. While other activities run
+   * and a run waits for a time, it is 10 s at least.
+   *
    * @default {100}
    */
   readonly deadlockAfterMs?: number | undefined;
@@ -135,17 +138,21 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     const { clock = new VirtualClock(), activities = [], deadlockAfterMs = 100, ...rest } = options;
     const store = options.store ?? new InMemoryStore({ clock }) as WorkflowStore as Store;
     if (deadlockAfterMs !== Infinity) checkNumber("deadlockAfterMs", deadlockAfterMs, 0, "create an executor");
-    const watch: DeadlockWatch = new DeadlockWatch(clock, deadlockAfterMs, () => this.openRuns());
+    const record = new ActivityRecorder(activities, () => clock.now());
+    const openRuns = () => this.openRuns();
+    const watch: DeadlockWatch = new DeadlockWatch(clock, deadlockAfterMs, openRuns, () => record.calls);
     const watched: Clock = {
       now: () => clock.now(),
       setTimer: (dueAt, callback) => clock.setTimer(dueAt, callback),
       hold(working) {
-        watch.activity++;
+        watch.held(working);
         clock.hold(working);
       },
-      release: (working) => clock.release(working),
+      release(working) {
+        watch.released(working);
+        clock.release(working);
+      },
     };
-    const record = new ActivityRecorder(activities, watched.now);
     const { replaceActivity } = record;
     super({ random: seeded(1), ...rest, store, clock: watched, replaceActivity });
     this.store = store;

@@ -173,6 +173,85 @@ Deno.test("TestExecutor reports no deadlock while an activity, the store or a ca
   assertEquals(await result, "nothing");
 });
 
+/** Lets real time pass in steps, as a test runner would see it. */
+async function pass(time: FakeTime, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 100) {
+    time.tick(100);
+    await settle();
+  }
+}
+
+Deno.test("TestExecutor reports a deadlock when a fake waits for the clock", async () => {
+  const act = () => "done";
+  const executor = new TestExecutor({
+    activities: [
+      replace(
+        act,
+        () =>
+          new Promise<string>((resolve) =>
+            executor.clock.setTimer(executor.clock.now() + DAY_MS, () => resolve("late"))
+          ),
+      ),
+    ],
+    deadlockAfterMs: 0,
+  });
+  const handle = await executor.execute(async function order(ctx: Ctx) {
+    return await ctx.executeActivity(act);
+  }, { id: "x" });
+  const { message } = await assertRejects(() => handle.result(), DeadlockError);
+  assertEquals(
+    message,
+    'Deadlock: run "x" (order) waits for activity "act" (attempt 1 is running); time does not pass while an activity runs\n' +
+      "Let the activity end without a wait for the clock or for a run that sleeps, or move the clock with advance()",
+  );
+  await executor.clock.advance(DAY_MS);
+  assertEquals(await handle.result(), "late");
+  await executor.close();
+});
+
+Deno.test("TestExecutor reports a deadlock when an activity waits for a run that sleeps", async () => {
+  using time = new FakeTime();
+  const executor = new TestExecutor();
+  const asks = async () => await (await executor.execute((ctx: Ctx) => ctx.sleep(DAY_MS), { id: "sleeper" })).result();
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(asks), { id: "x" });
+  let message: string | undefined;
+  const failed = messageOf(handle.result()).then((text) => message = text);
+  await settle();
+  await pass(time, 9_900);
+  assertEquals(message, undefined);
+  await pass(time, 200);
+  await failed;
+  assertStringIncludes(message!, "2 runs wait, and time does not pass while an activity runs");
+  assertStringIncludes(message!, 'run "sleeper" (anonymous) waits for a timer due in 86400000 ms');
+  await executor.close();
+});
+
+Deno.test("TestExecutor reports no deadlock while an activity or a middleware takes real time", async () => {
+  using time = new FakeTime();
+  const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  const act = () => {};
+  await using executor = new TestExecutor({
+    activities: [replace(act, () => after(90))],
+    middleware: [async (call, next) => {
+      if (call.kind === "activity" && call.name === "wrapped") await after(5000);
+      return await next();
+    }],
+  });
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const deadline = ctx.sleep(DAY_MS);
+    await ctx.executeActivity(act);
+    await ctx.executeActivity(() => after(9000), undefined, { name: "slow" });
+    await ctx.executeActivity(() => {}, undefined, { name: "wrapped" });
+    await deadline;
+    return "done";
+  });
+  let result: unknown;
+  const ended = handle.result().then((value) => result = value, (error) => result = error);
+  for (let i = 0; i < 200 && result === undefined; i++) await pass(time, 100);
+  await ended;
+  assertEquals(result, "done");
+});
+
 Deno.test("TestExecutor reports no deadlock of a workflow that another executor runs", async () => {
   using time = new FakeTime();
   const store = new InMemoryStore();

@@ -216,11 +216,13 @@ class CrashTest {
     const lines: string[] = [];
     /** Activities that returned something else for the same input: names by idempotency key. */
     const culprits = new Map<string, string>();
+    let onlyMessages = true;
     for (const workflowId of new Set([...undisturbed, ...now].map((run) => run.workflowId))) {
       const [left, right] = [undisturbed, now].map((runs) => runs.filter((run) => run.workflowId === workflowId));
       for (let i = 0; i < Math.max(left.length, right.length); i++) {
         const [before, after] = [left[i]?.events ?? [], right[i]?.events ?? []];
         const [missing, extra] = differences(before, after);
+        onlyMessages &&= [...missing, ...extra].every(({ type }) => type === "signal_received");
         lines.push(...missing.map((event) => `  undisturbed  ${showEvent(event, before)}`));
         lines.push(...extra.map((event) => `  now          ${showEvent(event, after)}`));
         for (const [seq, name] of otherOutcomes([...missing, ...extra], after)) {
@@ -229,13 +231,27 @@ class CrashTest {
       }
     }
     if (lines.length === 0) return [];
-    return ["The histories differ:", ...lines.slice(0, MAX_LINES), this.#whyHistoriesDiffer(ended, culprits)];
+    return [
+      "The histories differ:",
+      ...lines.slice(0, MAX_LINES),
+      this.#whyHistoriesDiffer(ended, culprits, onlyMessages),
+    ];
   }
 
-  #whyHistoriesDiffer({ world }: Ended, culprits: ReadonlyMap<string, string>): string {
-    if (culprits.size === 0) return adviceOn(this.#scenario.workflows);
-    const names = [...new Set(culprits.values())].map(show).join(", ");
+  /**
+   * @param culprits Activities that returned something else for the same input: names by idempotency key.
+   * @param onlyMessages Whether only signals differ.
+   */
+  #whyHistoriesDiffer({ world }: Ended, culprits: ReadonlyMap<string, string>, onlyMessages: boolean): string {
     const again = repeated(world.calls);
+    if (onlyMessages && again.size > 0) {
+      return `${
+        namesOf(again)
+      } ran again, because its outcome was not stored when the process died: it may have sent a signal ` +
+        "twice\nUse the idempotencyKey to send it once";
+    }
+    if (culprits.size === 0) return adviceOn(this.#scenario.workflows);
+    const names = namesOf(culprits);
     if ([...culprits.keys()].some((key) => again.has(key))) {
       return `${names} ran again, because its outcome was not stored when the process died, and returned something else\n` +
         "Return the same for the same idempotencyKey; a fake must decide by context.attempt, not by the number of its calls";
@@ -249,7 +265,7 @@ class CrashTest {
     const difference = differ(effects, expected.effects);
     if (difference === undefined) return [];
     const { path } = difference;
-    const again = [...new Set(repeated(world.calls).values())].map(show).join(", ");
+    const again = namesOf(repeated(world.calls));
     return [
       path.length === 0 ? "The effects differ:" : `The effects differ at ${showPath(path)}:`,
       `  undisturbed  ${difference.expected}`,
@@ -310,6 +326,11 @@ function otherOutcomes(events: readonly WorkflowEvent[], history: readonly Workf
     if (command !== undefined) names.set(seq!, (command as ActivityStartedEvent).name);
   }
   return names;
+}
+
+/** The names of activities, in words. */
+function namesOf(activities: ReadonlyMap<unknown, string>): string {
+  return [...new Set(activities.values())].map(show).join(", ");
 }
 
 /** The activities of which an attempt began more than once: names by idempotency key. */

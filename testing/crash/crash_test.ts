@@ -14,12 +14,14 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  Executor,
   InMemoryStore,
   NonDeterminismError,
   type WorkflowContext,
   type WorkflowFilter,
 } from "@rockpool/workflow";
 import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
+import { SimulatedProcess } from "./simulated_process.ts";
 import { macrotasks } from "../../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
@@ -492,4 +494,71 @@ Deno.test("crashTest() refuses bad arguments", async () => {
   await assertRejects(() => crashTest(1 as never), TypeError, '"workflow" must be a function, got 1');
   await assertRejects(() => crashTest(ship, 1 as never), TypeError, '"options" must be an object, got 1');
   await assertRejects(() => crashTest(ship, { deaths: 0 }), RangeError, '"deaths" must be an integer from 1, got 0');
+});
+
+/** Crash-tests a workflow whose activity sends it a signal through an executor of its own. */
+function crashNotified(send: (executor: Executor, store: InMemoryStore, key: string) => Promise<unknown>) {
+  let store: InMemoryStore;
+  async function notify(_: unknown, { idempotencyKey }: ActivityContext) {
+    await using executor = new Executor({ store });
+    await send(executor, store, idempotencyKey);
+  }
+  async function waits(ctx: Ctx) {
+    await ctx.executeActivity(notify);
+    return await ctx.waitForSignal("ping");
+  }
+  return crashTest(waits, { store: () => store = new InMemoryStore() });
+}
+
+Deno.test("crashTest() sees a signal that an activity sends through another executor on the store", async () => {
+  const { undisturbed } = await crashNotified(async (executor, store, key) => {
+    const { history } = (await store.load("crash-test"))!;
+    if (!history.some((event) => event.type === "signal_received" && event.payload === key)) {
+      await executor.signal("crash-test", "ping", key);
+    }
+  });
+  assertEquals(undisturbed.result, "crash-test/1:0");
+  assertEquals(undisturbed.state.history.map(({ type }) => type), [
+    "workflow_started",
+    "activity_started",
+    "signal_received",
+    "activity_completed",
+    "workflow_completed",
+  ]);
+});
+
+Deno.test("crashTest() names an activity that sends a signal again when it runs again", async () => {
+  const { message } = await assertRejects(
+    () => crashNotified((executor) => executor.signal("crash-test", "ping", 1)),
+    CrashTestError,
+  );
+  assertEquals(lines(message, 6), [
+    'Workflow "waits" does not survive a crash',
+    '  died before event 4, activity_completed "notify", was stored',
+    "The histories differ:",
+    '  now          signal_received "ping"  1',
+    '"notify" ran again, because its outcome was not stored when the process died: it may have sent a signal twice',
+    "Use the idempotencyKey to send it once",
+  ]);
+});
+
+Deno.test("crashTest() does not spin while it waits for an activity that heeds its signal only", async () => {
+  const { isQuiet } = SimulatedProcess.prototype;
+  let looks = 0;
+  SimulatedProcess.prototype.isQuiet = function (still) {
+    looks++;
+    return isQuiet.call(this, still);
+  };
+  try {
+    const heeds = (_: unknown, { signal }: ActivityContext) =>
+      new Promise<string>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const { points, undisturbed } = await crashTest(
+      (ctx: Ctx) => ctx.executeActivity(charge, 1, { timeoutMs: 10 }).catch((error) => error.name),
+      { activities: [replace(charge, heeds as never)] },
+    );
+    assertEquals(undisturbed.result, "TimeoutError");
+    assert(looks < 100 * points, `${looks} looks at ${points} points`);
+  } finally {
+    SimulatedProcess.prototype.isQuiet = isQuiet;
+  }
 });

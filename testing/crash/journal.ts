@@ -1,6 +1,9 @@
 /**
  * A record of all events that were stored in a simulated world, also of runs that were replaced since.
  *
+ * The processes of the world report what they append, and what they read: somebody else can write to the store as well, such as
+ * an activity that sends a signal through an executor of its own.
+ *
  * @module
  */
 
@@ -28,22 +31,36 @@ export interface EventPlace {
 export class Journal {
   /** All runs in the order in which they began. */
   readonly runs: JournalRun[] = [];
+  readonly #byId = new Map<string, JournalRun>();
   readonly #latest = new Map<string, JournalRun>();
   readonly #begun = new Map<string, number>();
   /** Idempotency keys of the activities whose outcome is stored. */
   readonly #ended = new Set<string>();
 
   /** Records a batch that was appended. */
-  add({ workflowId, runId, events }: AppendBatch): void {
-    let run = this.#latest.get(workflowId);
-    if (events[0].type === "workflow_started") {
+  add({ workflowId, runId, expectedLength, events }: AppendBatch): void {
+    this.#note(workflowId, runId, events, events[0].type === "workflow_started" ? 0 : expectedLength);
+  }
+
+  /** Records what a read shows and nobody has reported. */
+  learn(state: WorkflowState | null): void {
+    if (Array.isArray(state?.history)) this.#note(state.workflowId, state.runId, state.history, 0);
+  }
+
+  /** @param from The position of the first event. */
+  #note(workflowId: string, runId: string, events: readonly WorkflowEvent[], from: number): void {
+    const id = JSON.stringify([workflowId, runId]);
+    let run = this.#byId.get(id);
+    if (run === undefined) {
+      if (events[0]?.type !== "workflow_started") return; // nothing that an executor has stored
       run = { workflowId, runId, events: [] };
       this.runs.push(run);
+      this.#byId.set(id, run);
       this.#latest.set(workflowId, run);
       this.#begun.set(workflowId, this.begun(workflowId) + 1);
     }
-    for (const event of events) {
-      run!.events.push(event);
+    for (const event of events.slice(Math.max(0, run.events.length - from))) {
+      run.events.push(event);
       if (event.type === "activity_completed" || event.type === "activity_failed") {
         this.#ended.add(`${runId}:${event.seq}`);
       }

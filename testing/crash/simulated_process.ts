@@ -5,7 +5,7 @@
  * decides nothing itself.
  *
  * 1. A dead process writes nothing, reads nothing, begins no activity, and none of its timers fires.
- * 2. Every stored event is in the journal, whether the process got the store's answer or not.
+ * 2. Every event that it has stored or read is in the journal, whether it got the store's answer or not.
  *
  * @module
  */
@@ -155,11 +155,19 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#call(() => this.#read(() => this.#world.store.load(workflowId)));
+    return this.#call(async () => {
+      const state = await this.#read(() => this.#world.store.load(workflowId));
+      this.#world.journal.learn(state);
+      return state;
+    });
   }
 
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.#call(() => this.#read(() => this.#world.store.list(filter)));
+    return this.#call(async () => {
+      const states = await this.#read(() => this.#world.store.list(filter));
+      for (const state of states) this.#world.journal.learn(state);
+      return states;
+    });
   }
 
   delete(workflowId: string): Promise<void> {
@@ -184,7 +192,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   /** An activity or a store call has settled. */
   #settled(): void {
     this.#running--;
-    this.#world.clock.steps++;
+    this.#world.clock.step();
   }
 
   #read<T>(body: () => Promise<T>): Promise<T> {

@@ -113,6 +113,7 @@ export class World implements ProcessWorld {
   /** Ends the run. The first trouble counts. */
   fail(kind: Trouble["kind"], error: unknown): void {
     this.trouble ??= { kind, error };
+    this.clock.step();
   }
 
   async #loop(): Promise<void> {
@@ -123,11 +124,14 @@ export class World implements ProcessWorld {
         lastStepAt = systemClock.now();
       } else this.#stillTurns++;
       steps = this.clock.steps;
-      if (this.#replacing > 0) continue;
       const still = this.#stillTurns >= STILL_TURNS;
+      if (this.#replacing > 0) {
+        if (still) await this.clock.nextStep(REAL_PATIENCE_MS);
+        continue;
+      }
       const busy = this.#processes.filter((proc) => !proc.isQuiet(still));
       if (busy.length > 0) {
-        if (still) this.#breakStandstill(busy, systemClock.now() - lastStepAt);
+        if (still) await this.#breakStandstill(busy, lastStepAt);
         continue;
       }
       if (this.clock.next()) continue;
@@ -135,9 +139,14 @@ export class World implements ProcessWorld {
     }
   }
 
-  /** Lets time pass in spite of activities that have done nothing for too long. A store that does so is an error. */
-  #breakStandstill(busy: readonly SimulatedProcess[], stillMs: number): void {
-    if (stillMs < (busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS)) return;
+  /**
+   * Waits for a step. Lets time pass in spite of activities that have done nothing for too long. A store that does so is an
+   * error.
+   */
+  async #breakStandstill(busy: readonly SimulatedProcess[], lastStepAt: number): Promise<void> {
+    const patienceMs = busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS;
+    const restMs = lastStepAt + patienceMs - systemClock.now();
+    if (restMs > 0) return await this.clock.nextStep(restMs);
     const ignored = busy.map((proc) => proc.ignoreActivities());
     if (ignored.includes(true)) return;
     this.fail("endless", new Error(`A call of the store did not settle within ${REAL_PATIENCE_MS} ms`));
@@ -168,8 +177,9 @@ export class World implements ProcessWorld {
     const since = systemClock.now();
     for (let busy = this.#deadProcesses; (busy = busy.filter((proc) => proc.busy)).length > 0;) {
       const patienceMs = busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : LEAK_PATIENCE_MS;
-      if (systemClock.now() - since >= patienceMs) break;
-      await nextMacrotask();
+      const restMs = since + patienceMs - systemClock.now();
+      if (restMs <= 0) break;
+      await this.clock.nextStep(restMs);
     }
   }
 

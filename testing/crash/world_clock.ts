@@ -5,15 +5,37 @@
  * @module
  */
 
-import { type Clock, VirtualClock } from "../../clock.ts";
+import { type Clock, systemClock, VirtualClock } from "../../clock.ts";
 import { macrotask } from "../../util/macrotask.ts";
 
 export class WorldClock extends VirtualClock {
-  /** How many steps the executors have made. If it stays the same, nobody has done anything. */
-  steps = 0;
+  #steps = 0;
+  #stepped: (() => void) | undefined;
 
   constructor() {
     super({ autoAdvance: false });
+  }
+
+  /** How many steps the executors have made. If it stays the same, nobody has done anything. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** An executor makes a step. */
+  step(): void {
+    this.#steps++;
+    this.#stepped?.();
+  }
+
+  /** Resolves at the next step, or after this many milliseconds of real time without one. */
+  async nextStep(ms: number): Promise<void> {
+    let clear!: () => void;
+    await new Promise<void>((resolve) => {
+      this.#stepped = resolve;
+      clear = systemClock.setTimer(systemClock.now() + ms, resolve);
+    });
+    this.#stepped = undefined;
+    clear();
   }
 }
 
@@ -33,12 +55,12 @@ export class ProcessClock implements Clock {
   }
 
   now(): number {
-    this.#clock.steps++;
+    this.#clock.step();
     return this.#clock.now();
   }
 
   setTimer(dueAt: number, callback: () => void): () => void {
-    this.#clock.steps++;
+    this.#clock.step();
     return this.#clock.setTimer(dueAt, () => {
       if (!this.#dead) callback();
     });
@@ -50,6 +72,7 @@ export class ProcessClock implements Clock {
 
   release(): void {
     this.#holds--;
+    this.#clock.step();
   }
 
   /** Stops the view: none of its timers fires any more, and nothing of its process counts as work. */
