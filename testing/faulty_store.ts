@@ -17,6 +17,7 @@ import { FrozenBatch } from "../history/history.ts";
 import { InMemoryStore } from "../store.ts";
 import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
 import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
+import { isStrayPromise } from "../util/deferred.ts";
 import { macrotask } from "../util/macrotask.ts";
 import { hash, seededRandom } from "../util/prng.ts";
 
@@ -286,7 +287,11 @@ export class FaultyStore implements WorkflowStore {
     return (kind) => {
       if (drawn[kind] === 0) return 0;
       const fault: StoreFault = { operation, nth, kind, ...(kind === "delay" ? { delayMs: drawn.delay } : {}) };
-      if (suppress?.(fault)) return 0;
+      const suppressed = suppress?.(fault);
+      if (isStrayPromise(suppressed)) {
+        throw invalid("suppress()", suppressed, "true or false", "decide a fault");
+      }
+      if (suppressed) return 0;
       this.#faults.push(fault);
       return drawn[kind];
     };

@@ -37,6 +37,7 @@ import type { ActivityStartedEvent, WorkflowEvent } from "../../types.ts";
 import type { WorkflowFunction } from "../../context.ts";
 import type { AnyWorkflow } from "../../options.ts";
 import { checkFunction, checkInteger, checkOptions } from "../../util/check.ts";
+import { isStrayPromise } from "../../util/deferred.ts";
 import { show, showPath } from "../../util/show.ts";
 import { checkReplacements, complaintOf } from "../activity_recorder.ts";
 import { differ } from "../assert.ts";
@@ -114,7 +115,7 @@ class CrashTest {
   #undisturbed: Ended | undefined;
 
   constructor(workflow: AnyWorkflow, options: CrashTestOptions) {
-    this.#scenario = resolveScenario(workflow, options, { id: "crash-test", executors: 1 });
+    this.#scenario = resolveScenario(workflow, options, { id: "crash-test", executors: 1 }, "crash-test");
     this.#options = options;
     this.#unused = new Set(options.activities);
   }
@@ -186,7 +187,9 @@ class CrashTest {
 
   /** A copy of the effects, which later runs do not change. */
   #effects(): unknown {
-    return toStored(this.#options.effects?.(), "effects");
+    const effects = this.#options.effects?.();
+    isStrayPromise(effects); // it is refused
+    return toStored(effects, "effects");
   }
 
   /** Throws if a run is not as it should be. */

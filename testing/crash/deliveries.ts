@@ -10,6 +10,8 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 import type { Executor } from "../../executor.ts";
 import type { WorkflowEvent } from "../../types.ts";
+import { isStrayPromise } from "../../util/deferred.ts";
+import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
 import type { Journal } from "./journal.ts";
 
@@ -56,7 +58,7 @@ export interface TimedUpdate extends TimedDelivery {
   readonly name: string | UpdateDefinition<unknown, never>;
   /** The input of the handler. */
   readonly input?: unknown;
-  /** Called with the answer; throws if it is wrong. With it, an update that is refused or fails is an error of the test. */
+  /** Called with the answer; throws if it is wrong, and returns no promise. With it, an update that is refused or fails is an error of the test. */
   readonly check?: ((answer: never) => void) | undefined;
 }
 
@@ -70,7 +72,7 @@ export interface TimedQuery extends TimedDelivery {
   readonly name: string | QueryDefinition<unknown, never>;
   /** The arguments of the handler. */
   readonly args?: readonly unknown[] | undefined;
-  /** Called with the answer; throws if it is wrong. */
+  /** Called with the answer; throws if it is wrong, and returns no promise. */
   readonly check: (answer: never) => void;
 }
 
@@ -144,9 +146,11 @@ export interface Delivery {
 /** Wraps what the `check` of an update or a query threw. */
 export class CheckError extends Error {}
 
-function runCheck(check: () => void): void {
+function runCheck(check: () => unknown, name: string): void {
   try {
-    check();
+    if (isStrayPromise(check())) {
+      throw new TypeError(`The check of the ${name} returned a promise: nobody waits for it, so check without one`);
+    }
   } catch (cause) {
     throw new CheckError("check", { cause });
   }
@@ -196,7 +200,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
     return plan(`update ${nameOf(name)} #${i}`, update, {
       async send(executor) {
         const answer = await executor.update(workflowId, name as string, input, { updateId });
-        runCheck(() => check?.(answer as never));
+        runCheck(() => check?.(answer as never), `update ${show(nameOf(name))}`);
       },
       isStored(journal) {
         const isAnswer = (event: WorkflowEvent) => event.type === "update_completed" && event.updateId === updateId;
@@ -213,7 +217,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
     return plan(`query ${nameOf(name)} #${i}`, query, {
       async send(executor) {
         const answer = await executor.query(workflowId, name as string, ...args);
-        runCheck(() => check(answer as never));
+        runCheck(() => check(answer as never), `query ${show(nameOf(name))}`);
       },
       isStored: never,
       isHarmless: never,

@@ -11,6 +11,8 @@ import type { WorkflowStore } from "../../types.ts";
 import type { Workflow } from "../../context.ts";
 import type { AnyWorkflow } from "../../options.ts";
 import type { Replacement } from "../fakes.ts";
+import { invalid } from "../../util/check.ts";
+import { isStrayPromise } from "../../util/deferred.ts";
 import { type Deliveries, deliveryNames } from "./deliveries.ts";
 
 /**
@@ -97,11 +99,12 @@ export interface ResolvedScenario {
   readonly makeStore: () => WorkflowStore;
 }
 
-/** Adds the defaults to a scenario. */
+/** Adds the defaults to a scenario, and checks what its functions return. */
 export function resolveScenario(
   workflow: AnyWorkflow,
   options: ScenarioOptions & { readonly input?: unknown },
   defaults: { readonly id: string; readonly executors: number; readonly executorOptions?: ScenarioExecutorOptions },
+  action: string,
 ): ResolvedScenario {
   const { id = defaults.id, input, timeoutMs, activities = [], store = () => new InMemoryStore() } = options;
   const name = workflow.name || "workflow";
@@ -116,6 +119,12 @@ export function resolveScenario(
     activities,
     executorOptions: { ...defaults.executorOptions, ...options.executor },
     executors: defaults.executors,
-    makeStore: store,
+    makeStore() {
+      const made = store();
+      if (isStrayPromise(made) || typeof made?.append !== "function" || typeof made.load !== "function") {
+        throw invalid("store()", made, "a WorkflowStore", action);
+      }
+      return made;
+    },
   };
 }

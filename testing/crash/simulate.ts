@@ -134,7 +134,12 @@ async function play<Input>(
   const { always, atEnd, setUp, executors = 1, maxDelayMs = 1000 } = scenario;
   await setUp?.();
   const executorOptions = { storeRetry: { maxAttempts: Infinity, initialIntervalMs: 5 } };
-  const resolved = resolveScenario(scenario.workflow, scenario, { id: "simulation", executors, executorOptions });
+  const resolved = resolveScenario(
+    scenario.workflow,
+    scenario,
+    { id: "simulation", executors, executorOptions },
+    ACTION,
+  );
   const faults = new SeededFaults({ seed, rates, maxDelayMs, executors, allowed });
   const world: World = new World(resolved, faults, { always: () => always?.(view()) });
   const view = (): SimulationView => ({

@@ -99,6 +99,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         const replacement = replacementOf(scenario.activities, activity, name);
         if (replacement !== undefined) world.replaced(replacement);
         const fake = replacement?.fake ?? replaceActivity?.(activity, name);
+        if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
         const run = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
         return recording(about, (input, context, call) => this.#perform(call, () => run(input, context)));

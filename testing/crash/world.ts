@@ -79,6 +79,8 @@ export class World implements ProcessWorld {
   /** How many macrotasks have passed without a step. */
   #stillTurns = 0;
   #writes = 0;
+  /** How many calls of `always` have not settled. */
+  #checking = 0;
 
   constructor(scenario: ResolvedScenario, faults: FaultPlan, callbacks: WorldCallbacks) {
     this.scenario = scenario;
@@ -149,7 +151,8 @@ export class World implements ProcessWorld {
     if (restMs > 0) return await this.clock.nextStep(restMs);
     const ignored = busy.map((proc) => proc.ignoreActivities());
     if (ignored.includes(true)) return;
-    this.fail("endless", new Error(`A call of the store did not settle within ${REAL_PATIENCE_MS} ms`));
+    const what = this.#checking ? '"always"' : "A call of the store";
+    this.fail("endless", new Error(`${what} did not settle within ${REAL_PATIENCE_MS} ms`));
   }
 
   #isOver(): boolean {
@@ -223,10 +226,13 @@ export class World implements ProcessWorld {
 
   async #checkAlways(): Promise<void> {
     if (this.trouble !== undefined) return;
+    this.#checking++;
     try {
       await this.#callbacks.always?.();
     } catch (error) {
       this.fail("always", error);
+    } finally {
+      this.#checking--;
     }
   }
 
