@@ -611,7 +611,9 @@ export interface WorkflowStateInit {
   /** The run's status. */
   readonly status: WorkflowStatus;
   /**
-   * The ID of the run.
+   * The ID of the run. A history belongs to its `workflowId` and `runId`: `ctx.uuid()`, idempotency keys and the default IDs of
+   * children follow from the `runId`. Under another one, a copied history can get other values than the code saw before; under
+   * the same one, outside systems take what the copy does for repetitions. A copy never replaces the children of the original.
    *
    * @default {""}
    */

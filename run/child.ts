@@ -14,7 +14,7 @@ import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import type { ChildOptions, Workflow } from "../context.ts";
-import { isA } from "../util/check.ts";
+import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
@@ -47,6 +47,8 @@ export interface ParentRun extends Performer {
   childReady(): void;
   /** The run may have become idle. */
   reportIdle(): void;
+  /** Writes a line to the log of the run. */
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 export class ChildCommand extends Command {
@@ -139,8 +141,9 @@ export class ChildCommand extends Command {
   }
 
   async #start(run: ParentRun): Promise<void> {
+    const event = this.event as ChildStartedEvent;
     try {
-      const child = await run.environment.children.start(run, this.event as ChildStartedEvent, this.#workflow);
+      const child = await run.environment.children.start(run, event, this.#workflow);
       this.#becomeReady();
       if (this.#closed || this.following !== undefined) this.close();
       if (child.status !== "running" || !run.environment.children.isLive(child.id)) return await this.#recordEnd(child);
@@ -148,7 +151,8 @@ export class ChildCommand extends Command {
       run.reportIdle();
     } catch (error) {
       const canStartLater = isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
-      this.#fail(error, canStartLater); // if so, the child can be started later
+      if (!canStartLater) run.warn(cannot("start child workflow", event.workflowId), { error }); // nobody may await it
+      this.#fail(error, canStartLater);
     }
   }
 

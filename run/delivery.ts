@@ -43,6 +43,24 @@ export function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo
     started.parent.runId === parent.runId && started.parent.seq === seq;
 }
 
+/**
+ * Whether a child that is to be started is stored already. If it is another workflow, the child replaces it once it has finished.
+ *
+ * @throws {WorkflowError} With code `conflict` if it is the child of a run whose history was copied into that of `parent`.
+ */
+export function isStarted(state: WorkflowState, parent: RunInfo, seq: number): boolean {
+  if (isChildOf(state, parent, seq)) return true;
+  const { workflowId, history: [started] } = state;
+  if (started?.type !== "workflow_started" || started.parent === undefined) return false;
+  const owner = started.parent;
+  const isCopied = owner.runId === parent.runId
+    ? owner.workflowId !== parent.workflowId
+    : workflowId === `${owner.runId}:${owner.seq}`; // the default ID
+  if (!isCopied) return false;
+  const why = `it is a child of workflow ${show(owner.workflowId)}, whose history was copied`;
+  throw new WorkflowError("conflict", `${cannot("start child workflow", workflowId)}: ${why}`);
+}
+
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #queue: DeliveryQueue;

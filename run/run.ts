@@ -724,12 +724,14 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     );
     const signals = next === undefined ? this.#delivered().filter((event) => event.type === "signal_received") : none;
     if (signals.length + updates.length === 0) return;
-    const { runs, context } = this.environment;
-    const { workflowId, runId, workflowName } = this;
-    callHook(runs, "messagesUnhandled", Object.freeze({ signals, updates }), this);
-    const fields = { workflowId, runId, workflowName, signals: countNames(signals), updates: countNames(updates) };
-    const message = `Workflow ${show(workflowId)} has ended with unhandled messages`;
-    callUser(() => context.logger.warn(message, fields), context.report);
+    callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this);
+    const fields = { signals: countNames(signals), updates: countNames(updates) };
+    this.warn(`Workflow ${show(this.workflowId)} has ended with unhandled messages`, fields);
+  }
+
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void {
+    const { workflowId, runId, workflowName, environment: { context } } = this;
+    callUser(() => context.logger.warn(message, { workflowId, runId, workflowName, ...fields }), context.report);
   }
 
   /** The last event is stored, by this executor or another one. */

@@ -20,7 +20,7 @@ import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import type { Timing } from "./command.ts";
-import { Delivery, executorClosed, isChildOf } from "./delivery.ts";
+import { Delivery, executorClosed, isStarted } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
@@ -270,7 +270,7 @@ export class Supervisor {
     const find = async () => {
       this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
-        const isSame = (stored: WorkflowState) => isChildOf(stored, parent, seq);
+        const isSame = (stored: WorkflowState) => isStarted(stored, parent, seq);
         const run = await this.start(workflow, workflowId, init, [], {}, isSame);
         if ("chain" in run) return this.handle(run, run.chain);
         const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);

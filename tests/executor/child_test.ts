@@ -100,6 +100,67 @@ Deno.test("WorkflowContext.executeChild() fails when its ID belongs to a running
   await executor.close();
 });
 
+Deno.test("WorkflowContext.startChild() writes to the log when the child cannot start, also if nobody awaits it", async () => {
+  const lines: unknown[] = [];
+  const note = (message: string, fields?: object) => void lines.push([message, fields]);
+  const store = new FaultyStore();
+  const logger = { debug: note, info: note, warn: note, error: note };
+  const { executor, clock } = setUp({ workflows, logger, store });
+  await executor.execute(waitForGo, { id: "taken" });
+  const handle = await executor.execute(async function parent(ctx: Ctx) {
+    ctx.startChild(double, 1, { id: "taken" });
+    ctx.startChild(double, 1, { id: "free" });
+    await ctx.sleep(1000);
+  }, { id: "a" });
+  await handle.result();
+  const [[message, fields]] = lines as [string, Record<string, unknown>][];
+  const { error, ...where } = fields as { error: WorkflowError };
+  assertEquals([lines.length, message, error.code], [1, 'Cannot start child workflow "taken"', "already_running"]);
+  assertEquals(where, { workflowId: "a", runId: handle.runId, workflowName: "parent" });
+  store.before.append = ({ workflowId }) => {
+    if (workflowId === "b child") throw new Error("down");
+  };
+  await executor.execute((ctx: Ctx) => void ctx.startChild(double, 1, { id: "b child" }), { id: "b" });
+  await clock.advance(10_000);
+  await executor.close();
+  assertEquals(lines.length, 1); // it is started after a recovery
+});
+
+/** Lets a parent with a finished child be stored again, with a part of its history and other fields. */
+async function copied(id: string | undefined, fields: { workflowId: string; runId?: string }) {
+  const { executor, store } = setUp({ workflows, newRunId: (id) => `run of ${id}` });
+  const family = async (ctx: Ctx) => {
+    const result = await ctx.executeChild(double, 1, { id });
+    await ctx.waitForSignal("go");
+    return result;
+  };
+  await executor.execute(family, { id: "a" });
+  await settle();
+  const state = (await store.load("a"))!;
+  const childId = id ?? "run of a:0";
+  const child = (await store.load(childId))!;
+  assertEquals([state.history.length, child.status], [3, "completed"]);
+  await executor.close();
+  const { result: _1, error: _2, ...rest } = state;
+  await store.save({ ...rest, ...fields, history: state.history.slice(0, 2) }); // the child's end is left out
+  if (fields.workflowId !== "a") await store.delete("a");
+  const { executor: next } = setUp({ store, workflows: { ...workflows, family } });
+  const [handle] = await next.recover();
+  const error = await assertRejects(() => handle.result(), WorkflowError);
+  assertEquals([error.code, await store.load(childId)], ["conflict", child]);
+  await next.close();
+  return error.message;
+}
+
+Deno.test("WorkflowContext.executeChild() does not replace the finished child of the run whose history was copied", async () => {
+  const why = 'it is a child of workflow "a", whose history was copied';
+  const message = `Cannot start child workflow "run of a:0": ${why}`;
+  assertEquals(await copied(undefined, { workflowId: "b" }), message);
+  assertEquals(await copied(undefined, { workflowId: "b", runId: "new" }), message);
+  assertEquals(await copied(undefined, { workflowId: "a", runId: "new" }), message);
+  assertEquals(await copied("report", { workflowId: "b" }), `Cannot start child workflow "report": ${why}`);
+});
+
 Deno.test("WorkflowContext.executeChild() gives the child its own timeout", async () => {
   const { executor } = setUp({ workflows });
   const handle = await executor.execute(
