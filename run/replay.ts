@@ -124,7 +124,7 @@ const never = () => new Promise<never>(() => {});
 /** The deadline of a scope. */
 class Deadline extends TimerCommand {
   override seen(event: WorkflowEvent): void {
-    super.seen(event);
+    if (event.type !== "timer_fired") return;
     const { name } = this.scope.owner;
     this.scope.cancel(new TimeoutError(`A scope of ${name} did not end within ${this.delayMs} ms`, this.delayMs));
   }

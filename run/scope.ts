@@ -124,7 +124,8 @@ export class Scope {
    * is true for a closed scope, because its compensations have passed to its parent.
    */
   get current(): Scope {
-    if (this.#undo?.shield !== undefined) return this.#undo.shield.current;
+    const shield = this.#undo?.shield;
+    if (shield !== undefined && !shield.closed) return shield.current;
     if (!this.closed || this.parent === undefined) return this;
     const { current } = this.parent;
     return current === this.parent ? this : current;
@@ -215,8 +216,7 @@ export class Scope {
     this.#failure ??= failure;
     this.#phase = "closing";
     this.stopDeadline?.();
-    this.#cancelOpen();
-    if (this.#busy || this.#undoes) return this.#close();
+    if (this.#cancelOpen()) return this.#close();
     this.#closed();
   }
 
@@ -251,10 +251,10 @@ export class Scope {
   }
 
   async #close(): Promise<void> {
-    while (this.#busy) {
+    do {
       await this.#becameQuiet();
       this.#cancelOpen(); // a branch may have failed
-    }
+    } while (this.#busy);
     if (this.#undoes) await this.#compensate(this.#undo!, this.#failure!.error);
     this.#closed();
   }
@@ -267,11 +267,17 @@ export class Scope {
     parent.delete(this);
   }
 
-  /** Cancels what is open. In a run without scopes that has nothing to undo, it ends with the run. */
-  #cancelOpen(): void {
-    if (this.parent === undefined && !this.#undoes && !this.#hasNested) return;
+  /**
+   * Cancels what is open. In a run without scopes that has nothing to undo, it ends with the run.
+   *
+   * @returns Whether there is more to do before the scope is closed: something was cut off, or is to be undone.
+   */
+  #cancelOpen(): boolean {
+    if (this.parent === undefined && !this.#undoes && !this.#hasNested) return false;
     if (this.#open !== undefined || this.parent === undefined) this.cancel(this.owner.scopeEnded);
+    const more = this.canceled !== undefined || this.#undoes;
     this.canceled ??= this.owner.scopeEnded;
+    return more;
   }
 
   get #hasNested(): boolean {

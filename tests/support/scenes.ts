@@ -15,6 +15,7 @@ import {
   InMemoryStore,
   VirtualClock,
   type Workflow,
+  type WorkflowHandle,
   type WorkflowState,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
@@ -131,9 +132,9 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
   const troubles: string[] = [];
   const dying: Promise<void>[] = [];
 
-  const watch = (proc: Process, result: Promise<unknown>) => {
-    result.catch(async (error) => {
-      if (proc.dead || (await inner.load("a"))?.status !== "running") return;
+  const watch = (proc: Process, handle: WorkflowHandle) => {
+    handle.result().catch(async (error) => {
+      if (proc.dead || (await inner.load(handle.id))?.status !== "running") return;
       troubles.push(`suspended: ${error}`);
     });
   };
@@ -142,7 +143,7 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
       if (!proc.dead) troubles.push(`not recovered: ${error}`);
       return [];
     });
-    for (const handle of handles) watch(proc, handle.result());
+    for (const handle of handles) watch(proc, handle);
   };
   const begin = (): Process => {
     const store = new FaultyStore(inner);
