@@ -54,7 +54,7 @@ import { ActivityCommand } from "./activity.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import type { Replay } from "./replay.ts";
-import type { Scope } from "./scope.ts";
+import type { Scope, ScopeKind } from "./scope.ts";
 import type { ReadSignal, Signals } from "./signals.ts";
 
 const childOptions: Readonly<Record<keyof ChildOptions, true>> = { id: true, timeoutMs: true, parentClosePolicy: true };
@@ -431,7 +431,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   scope<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
-    return this.#runScope("run scope", this.scope, false, body, options);
+    return this.#runScope("run scope", this.scope, {}, body, options);
   }
 
   shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
@@ -440,16 +440,17 @@ export class ReplayContext implements WorkflowContext {
       const message = `Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`;
       return this.#replay.refuse(new TypeError(message));
     }
-    return this.#runScope("shield", this.shield, true, body, options);
+    return this.#runScope("shield", this.shield, { isShield: true }, body, options);
   }
 
   spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = {}): void {
     checkScope("spawn", body, options);
     const scope = this.#scope;
     let branch: ScopedContext | undefined;
-    this.#begin(scope, this.spawn, false, options, (inner) => body(branch = this.#within(inner))).catch((error) => {
+    const failed = (error: unknown) => {
       if (error === undefined || error !== branch?.reason) scope.fail(error);
-    });
+    };
+    quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(branch = this.#within(inner))));
   }
 
   handleSignal<Payload>(
@@ -476,13 +477,13 @@ export class ReplayContext implements WorkflowContext {
   #runScope<T>(
     action: string,
     caller: Caller,
-    isShield: boolean,
+    kind: ScopeKind,
     body: (ctx: ScopeContext) => T | PromiseLike<T>,
     options: ScopeOptions,
   ): Promise<T> {
     try {
       checkScope(action, body, options);
-      return quiet(this.#begin(this.#scope, caller, isShield, options, (scope) => body(this.#within(scope))));
+      return quiet(this.#begin(this.#scope, caller, kind, options, (scope) => body(this.#within(scope))));
     } catch (error) {
       return this.#replay.refuse(error);
     }
@@ -491,12 +492,12 @@ export class ReplayContext implements WorkflowContext {
   #begin<T>(
     parent: Scope,
     caller: Caller,
-    isShield: boolean,
+    kind: ScopeKind,
     { timeoutMs, waitForCanceled }: ScopeOptions,
     body: (scope: Scope) => T | PromiseLike<T>,
   ): Promise<T> {
     const deadline = timeoutMs === undefined ? undefined : { caller, timeoutMs };
-    return this.#replay.scope(parent, { isShield, waitForCanceled }, deadline, body);
+    return this.#replay.scope(parent, { ...kind, waitForCanceled }, deadline, body);
   }
 
   /** The context of a nested scope. */

@@ -58,6 +58,8 @@ export interface ScopeKind {
   readonly isShield?: boolean | undefined;
   /** Whether waits for cancelled commands settle with their real outcome. Nested scopes inherit it. */
   readonly waitForCanceled?: boolean | undefined;
+  /** Called with its error when it has failed, before it leaves its parent: the parent cannot end without that error. */
+  readonly failed?: ((error: unknown) => void) | undefined;
 }
 
 const rootKind: ScopeKind = {};
@@ -148,7 +150,8 @@ export class Scope {
   }
 
   addCompensation(compensation: Compensation): void {
-    (this.#undo ??= { compensations: [], followed: [], shield: undefined }).compensations.push(compensation);
+    if (this.closed && this.parent !== undefined) this.parent.addCompensation(compensation);
+    else (this.#undo ??= { compensations: [], followed: [], shield: undefined }).compensations.push(compensation);
   }
 
   /** A command was cancelled whose outcome must be known before something is undone. Only if this is an `undoer`. */
@@ -242,7 +245,8 @@ export class Scope {
     const { compensations, followed } = nested.#undo;
     nested.#undo = undefined;
     for (const one of compensations) this.addCompensation(one);
-    if (this.#undo !== undefined) { for (const one of followed) this.follow(one); }
+    const { undoer } = this;
+    for (const one of followed) undoer?.follow(one);
   }
 
   /** Whether it has something to undo. */
@@ -263,7 +267,8 @@ export class Scope {
     this.#phase = "closed";
     const { parent } = this;
     if (parent === undefined) return;
-    if (this.#failure === undefined) parent.#adopt(this);
+    parent.#adopt(this);
+    if (this.#failure !== undefined) this.kind.failed?.(this.#failure.error);
     parent.delete(this);
   }
 
