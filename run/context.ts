@@ -509,21 +509,21 @@ export class ReplayContext implements WorkflowContext {
 /** The context of a scope that its own code can cancel. */
 class ScopedContext extends ReplayContext implements ScopeContext {
   readonly #canceled: Scope;
-  readonly #name: string;
+  readonly #by: Replay;
   /** The reason with which its code cancelled it. */
   reason: Error | undefined;
 
   constructor(run: RunInfo, replay: Replay, settings: ContextSettings, scope: Scope) {
     super(run, replay, settings, scope);
     this.#canceled = scope;
-    this.#name = replay.name;
+    this.#by = replay;
   }
 
   cancel(reason?: string): void {
     checkOptionalString("reason", reason, "cancel scope");
-    const message = `Canceled a scope of ${this.#name}${reason ? `: ${reason}` : ""}`;
     if (this.#canceled.canceled !== undefined) return;
-    this.#canceled.cancel(this.reason = new CanceledError(message, reason));
+    const message = `Canceled a scope of ${this.#by.name}${reason ? `: ${reason}` : ""}`;
+    this.#by.cancelScope(this.#canceled, this.reason = new CanceledError(message, reason));
   }
 }
 

@@ -51,13 +51,22 @@ export function otherCommand(
   return diverged(workflowId, event.seq, describe(event), describe(command), hint);
 }
 
-/** The code issued a command outside of a turn. It waited for something that no history holds, so no replay can repeat it. */
-export function foreignWait(workflowId: string, position: number, command: Command): NonDeterminismError {
-  const actual = describe(command);
+/**
+ * The code did something outside of a turn. It waited for something that no history holds, so no replay can repeat it.
+ *
+ * @param actual What it did.
+ * @param caller The context method that it called, if it called one.
+ */
+export function foreignWait(
+  workflowId: string,
+  position: number,
+  actual: string,
+  caller: Caller | undefined,
+): NonDeterminismError {
   const message = `Cannot resume workflow ${show(workflowId)}: its code asked for ${
     withArticle(actual)
   } after it waited for something other than its context
-  position ${position}${calledAt(command.caller)}
+  position ${position}${caller === undefined ? "" : calledAt(caller)}
   A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: put it into an activity,
   and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal(). An activity cannot call the context of its workflow
   The stored run is unchanged. Deploy code that waits for its context only and call recover()`;

@@ -43,10 +43,10 @@ import { show } from "../util/show.ts";
 import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
-import { foreignWait, missingCommand, otherCommand } from "./divergence.ts";
+import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
 import type { AnswerEvent, Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
-import { type Compensation, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
+import { type Compensation, type Failure, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
 import type { Wait } from "../options.ts";
 
@@ -106,12 +106,6 @@ class Condition extends Deferred<void> implements Open {
     }
     return true;
   }
-}
-
-/** The error of a run whose time is up: it fails with it, whatever its code returns or throws. */
-function timeUp(reason: TimeoutError, error: unknown): TimeoutError {
-  if (error === undefined || error === reason || isA(error, CanceledError)) return reason;
-  return new TimeoutError(reason.message, reason.timeoutMs, { cause: error });
 }
 
 const none: readonly never[] = [];
@@ -237,7 +231,7 @@ export class Replay implements ScopeOwner {
 
   /** The answer to a wait of a scope that begins now, if it is refused: a promise that rejects, or never settles. */
   refusal(scope: Scope): Promise<never> | undefined {
-    if (this.stopped) return never();
+    if (this.#silent) return never();
     if (scope.canceled !== undefined) return this.#gaveUp ? never() : this.refuse(scope.canceled);
     return scope.bodyEnded ? never() : undefined; // the workflow function has ended
   }
@@ -254,11 +248,10 @@ export class Replay implements ScopeOwner {
     if (this.#refusals <= MAX_REFUSALS) return Deferred.rejected(reason);
     if (this.#refusals < Infinity) {
       this.#refusals = Infinity; // no further one settles in this turn
-      if (this.#gaveUp) this.#end({ ok: false, error: reason }); // a compensation loops too
-      else {
-        this.#gaveUp = true;
-        this.#whenClosed(this.root.giveUp(reason));
-      }
+      this.#gaveUp = true;
+      const { bodyEnded } = this.root;
+      const closing = this.root.giveUp(this.#inTime({ error: reason })!);
+      if (!bodyEnded) this.#whenClosed(closing);
     }
     return never();
   }
@@ -471,16 +464,23 @@ export class Replay implements ScopeOwner {
   #codeEnded(outcome: () => unknown): void {
     if (this.#gaveUp) return;
     let value: unknown;
-    let failure: { readonly error: unknown } | undefined;
+    let failure: Failure | undefined;
     try {
       // At once: branches that still run can change it.
       value = toStored(outcome(), "result of the workflow", undefined, this.started?.maxPayloadBytes);
     } catch (error) {
       failure = { error };
     }
+    this.#whenClosed(this.root.end(this.#inTime(this.root.failure ?? failure)), value);
+  }
+
+  /** A run whose time is up fails with that error, whatever its code returns or throws. */
+  #inTime(failure: Failure | undefined): Failure | undefined {
     const { canceled } = this;
-    if (canceled instanceof TimeoutError) failure = { error: timeUp(canceled, failure?.error) };
-    this.#whenClosed(this.root.end(failure), value);
+    if (!(canceled instanceof TimeoutError)) return failure;
+    const cause = failure?.error;
+    if (failure === undefined || cause === canceled || isA(cause, CanceledError)) return { error: canceled };
+    return { error: new TimeoutError(canceled.message, canceled.timeoutMs, { cause }) };
   }
 
   /** Ends the run, once its scope is closed. */
@@ -532,11 +532,18 @@ export class Replay implements ScopeOwner {
       command.event = event;
       this.#owner.repeated?.(command, event, this.#now);
     }
-    if (!this.inTurn && !this.#ended) return this.#diverge(foreignWait(this.#workflowId, seq, command));
+    if (!this.#mayRun(command)) return false;
     this.commands.set(seq, command);
     if (scope !== this.root) scope.add(command);
     if (event === undefined && !this.#ended) this.#owner.issued(command);
     return true;
+  }
+
+  /** Whether workflow code may run now. If not, it has waited for something that no history holds. */
+  #mayRun(asksFor: Command | string): boolean {
+    if (this.inTurn || this.#silent) return true;
+    const [actual, caller] = typeof asksFor === "string" ? [asksFor] : [describe(asksFor), asksFor.caller];
+    return this.#diverge(foreignWait(this.#workflowId, this.#next, actual, caller));
   }
 
   /**
@@ -640,8 +647,14 @@ export class Replay implements ScopeOwner {
     return this.#scopeEnded ??= new CanceledError(`A scope of ${this.name} has ended`);
   }
 
+  /** Its own code cancels a scope. */
+  cancelScope(scope: Scope, reason: Error): void {
+    this.assertContextFree();
+    if (this.#mayRun("cancellation of a scope")) scope.cancel(reason);
+  }
+
   checkAtEndOfTurn(scope: Scope): void {
-    this.#closing = withMember(this.#closing, scope);
+    if (this.#mayRun("end of a scope")) this.#closing = withMember(this.#closing, scope);
   }
 
   rootCommands(): Command[] {

@@ -33,6 +33,11 @@ export interface Open {
   cancel(reason: Error): void;
 }
 
+/** An error; it can be any value. */
+export interface Failure {
+  readonly error: unknown;
+}
+
 /** Runs the code of a compensation in a shield. */
 export type Compensation = (shield: Scope) => Promise<void>;
 
@@ -72,6 +77,8 @@ interface Undo {
   readonly followed: Open[];
   /** The shield in which a compensation runs. */
   shield: Scope | undefined;
+  /** Settles when that compensation has ended. */
+  ended: Deferred<void> | undefined;
 }
 
 export class Scope {
@@ -86,7 +93,7 @@ export class Scope {
   /** Waits and nested scopes, in the order in which they began; the commands of the outermost scope are not among them. */
   #open: Few<Open | Scope> = undefined;
   #undo: Undo | undefined = undefined;
-  #failure: { readonly error: unknown } | undefined = undefined;
+  #failure: Failure | undefined = undefined;
   /** Resolves when nothing is open; `undefined` while nobody waits for that. */
   #quiet: Deferred<void> | undefined = undefined;
   #controller: AbortController | undefined = undefined;
@@ -151,7 +158,9 @@ export class Scope {
 
   addCompensation(compensation: Compensation): void {
     if (this.closed && this.parent !== undefined) this.parent.addCompensation(compensation);
-    else (this.#undo ??= { compensations: [], followed: [], shield: undefined }).compensations.push(compensation);
+    else {(this.#undo ??= { compensations: [], followed: [], shield: undefined, ended: undefined }).compensations.push(
+        compensation,
+      );}
   }
 
   /** A command was cancelled whose outcome must be known before something is undone. Only if this is an `undoer`. */
@@ -186,7 +195,7 @@ export class Scope {
   }
 
   /** The first error of the body or of a branch; a `CompensationError`. */
-  get failure(): { readonly error: unknown } | undefined {
+  get failure(): Failure | undefined {
     return this.#failure;
   }
 
@@ -212,31 +221,41 @@ export class Scope {
   /**
    * The body has ended: the scope closes.
    *
-   * @param failure The error of the body.
+   * @param failure The error with which it fails, if that is not the one of `failure`.
    * @returns Resolves when it is closed; `undefined` if it is closed already.
    */
-  end(failure?: { readonly error: unknown }): Promise<void> | undefined {
-    this.#failure ??= failure;
+  end(failure: Failure | undefined = this.#failure): Promise<void> | undefined {
+    this.#failure = failure;
     this.#phase = "closing";
     this.stopDeadline?.();
     if (this.#cancelOpen()) return this.#close();
     this.#closed();
   }
 
-  /** Closes the scope although its body never ends, because it is refused again and again. */
-  giveUp(error: unknown): Promise<void> | undefined {
+  /**
+   * Closes the scope although its code never ends, because it is refused again and again. Nested scopes are not waited for. If
+   * it is a compensation that never ends, the next one runs.
+   *
+   * @returns As `end()`, if its body has not ended.
+   */
+  giveUp(failure: Failure): Promise<void> | undefined {
     this.cancel(this.owner.scopeEnded);
     this.#takeFromNested(this);
-    this.#open = undefined;
-    return this.end({ error });
+    this.#failure ??= failure;
+    if (!this.bodyEnded) return this.end();
+    this.#undo?.ended?.reject(failure.error);
+    this.owner.checkAtEndOfTurn(this);
   }
 
-  /** Takes what nested scopes would undo: their bodies may never end either. */
+  /** Cuts off the nested scopes, and takes what they would undo and wait for. */
   #takeFromNested(nested: Scope): void {
     for (const one of members(nested.#open)) {
-      if (!(one instanceof Scope)) continue;
-      this.#adopt(one);
-      this.#takeFromNested(one);
+      if (one instanceof Scope) {
+        this.#adopt(one);
+        one.cancel(this.owner.scopeEnded); // a shield
+        this.#takeFromNested(one);
+        nested.delete(one);
+      } else if (nested !== this && this.#undo !== undefined) this.owner.awaitCanceled(one, this);
     }
   }
 
@@ -318,7 +337,9 @@ export class Scope {
     for (let compensation; (compensation = undo.compensations.pop()) !== undefined;) {
       const body = compensation;
       const shield = undo.shield = new Scope(this.owner, this, { isShield: true });
-      await shield.run(() => body(shield)).catch((failure) => errors.push(failure));
+      const ended = undo.ended = new Deferred();
+      shield.run(() => body(shield)).then(ended.resolve, (failure) => ended.reject(failure));
+      await ended.promise.catch((failure) => errors.push(failure));
     }
     undo.shield = undefined;
     if (errors.length === 0) return;
