@@ -167,7 +167,7 @@ export abstract class Command extends Deferred implements Open {
   release(): void {
     const following = this.following!;
     following.held = false;
-    following.record?.();
+    if (!this.settled) following.record?.(); // else another executor was faster
     following.record = undefined;
   }
 

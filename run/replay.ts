@@ -532,7 +532,7 @@ export class Replay implements ScopeOwner {
       command.event = event;
       this.#owner.repeated?.(command, event, this.#now);
     }
-    if (!this.#mayRun(command)) return false;
+    if (!this.#mayRun(seq, command)) return false;
     this.commands.set(seq, command);
     if (scope !== this.root) scope.add(command);
     if (event === undefined && !this.#ended) this.#owner.issued(command);
@@ -540,10 +540,10 @@ export class Replay implements ScopeOwner {
   }
 
   /** Whether workflow code may run now. If not, it has waited for something that no history holds. */
-  #mayRun(asksFor: Command | string): boolean {
+  #mayRun(position: number, asksFor: Command | string): boolean {
     if (this.inTurn || this.#silent) return true;
     const [actual, caller] = typeof asksFor === "string" ? [asksFor] : [describe(asksFor), asksFor.caller];
-    return this.#diverge(foreignWait(this.#workflowId, this.#next, actual, caller));
+    return this.#diverge(foreignWait(this.#workflowId, position, actual, caller));
   }
 
   /**
@@ -650,11 +650,11 @@ export class Replay implements ScopeOwner {
   /** Its own code cancels a scope. */
   cancelScope(scope: Scope, reason: Error): void {
     this.assertContextFree();
-    if (this.#mayRun("cancellation of a scope")) scope.cancel(reason);
+    if (this.#mayRun(this.#next, "cancellation of a scope")) scope.cancel(reason);
   }
 
   checkAtEndOfTurn(scope: Scope): void {
-    if (this.#mayRun("end of a scope")) this.#closing = withMember(this.#closing, scope);
+    if (this.#mayRun(this.#next, "end of a scope")) this.#closing = withMember(this.#closing, scope);
   }
 
   rootCommands(): Command[] {

@@ -496,7 +496,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   awaited(command: Command): void {
-    if (command.following!.takenOver && !command.performed && this.#isWanted(command)) command.perform(this, true);
+    const isOpen = command.following!.takenOver && !command.performed && !command.settled;
+    if (isOpen && this.#isWanted(command)) command.perform(this, true);
   }
 
   diverged(error: NonDeterminismError): void {
