@@ -58,6 +58,8 @@ class Work {
   failing = 0;
   /** No further attempt starts here. */
   done = false;
+  /** Whether an earlier process may have begun the attempt that starts here next. */
+  interrupted = false;
   lastError: unknown;
   attemptTimer: Timer | undefined = undefined;
   totalTimer: Timer | undefined = undefined;
@@ -121,7 +123,8 @@ export class ActivityCommand extends Command {
     else if (work.failing === 0 && work.attempts < event.attempt) {
       work.attempts = event.attempt;
       this.#endAttempt();
-      this.#retry(event.retryAt);
+      if (this.following === undefined) this.#retry(event.retryAt);
+      else this.#fail(fromErrorRecord(event.error));
     }
   }
 
@@ -167,9 +170,8 @@ export class ActivityCommand extends Command {
       });
     }
     const { following } = this;
-    // A first attempt that an earlier process may have begun runs again although the activity is cancelled: it may have taken
-    // effect.
-    if (following !== undefined && (!again || this.#retryAt !== undefined)) this.#fail(following.reason);
+    work.interrupted = again && (this.#retryAt ?? -Infinity) <= (following?.at ?? this.#now);
+    if (following !== undefined && !work.interrupted) this.#fail(following.reason);
     else if (this.#retryAt !== undefined) this.#retry(this.#retryAt);
     else if (again && atMostOnce) this.#interrupt();
     else this.#start();
@@ -185,6 +187,7 @@ export class ActivityCommand extends Command {
     const { reason } = this.following!;
     if (work.attempt !== undefined) return work.attempt.abort(reason);
     if (work.done) return; // its outcome is on its way
+    if (work.interrupted) return; // it may have taken effect: it runs again, and its signal is aborted from the start
     this.#endAttempt();
     this.#fail(reason);
   }
@@ -204,6 +207,7 @@ export class ActivityCommand extends Command {
   override drain(): Promise<void> | undefined {
     const work = this.#work;
     if (work === undefined) return undefined;
+    if (this.following?.held) this.release();
     work.done = true;
     work.run.environment.timing.timers.clear(work.retryTimer);
     work.ticket?.cancel();
@@ -262,6 +266,7 @@ export class ActivityCommand extends Command {
     const work = this.#work!;
     const { run } = work;
     const attempt = work.attempt = new Attempt(++work.attempts, this, run);
+    work.interrupted = false;
     const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run.environment;
     if (!this.#internal) turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = this.#options;

@@ -116,14 +116,15 @@ export class ChildCommand extends Command {
   }
 
   override get wakesAt(): number {
-    return this.#live === undefined ? -Infinity : Infinity;
+    return this.#live !== undefined || this.following?.held && !this.performed ? Infinity : -Infinity;
   }
 
   override get outlivesRun(): boolean {
     return this.#options.parentClosePolicy === "abandon" && !this.settled;
   }
 
-  override wait(): Wait {
+  override wait(): Wait | undefined {
+    if (this.following?.held && this.#live === undefined) return undefined;
     return { type: "child", workflowId: this.childId, ...(this.following === undefined ? {} : { canceled: true }) };
   }
 

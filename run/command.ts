@@ -64,6 +64,8 @@ export interface Performer extends RunInfo {
 /** A command that was cancelled and whose outcome is still of interest. */
 export interface Following {
   readonly reason: Error;
+  /** The time of the event by which it was cancelled. */
+  readonly at: number;
   /** Whether its outcome is not recorded before somebody waits for it. */
   held: boolean;
   /** Records the outcome that was held. */

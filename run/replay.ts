@@ -667,7 +667,7 @@ export class Replay implements ScopeOwner {
     const undoer = scope.undoer;
     if (whenCanceled === "followed" && (scope.waitForCanceled || undoer !== undefined)) {
       const held = !scope.waitForCanceled;
-      command.following = { reason, held, record: undefined, takenOver: false };
+      command.following = { reason, at: this.#now, held, record: undefined, takenOver: false };
       if (held) {
         scope.delete(command);
         undoer!.follow(command);

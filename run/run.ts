@@ -423,8 +423,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     for (const command of this.#replay.commands.values()) {
       const isOpen = command.event !== undefined && !command.performed && !command.settled;
       if (!isOpen || !this.#isWanted(command)) continue;
-      if (command.following?.held) command.following.takenOver = true; // it is performed when somebody waits for it
-      else command.perform(this, true);
+      const { seq, following } = command;
+      if (!following?.held) command.perform(this, true);
+      else {
+        following.takenOver = true; // it is performed when somebody waits for it
+        const child = this.#children?.get(seq);
+        if (child !== undefined) this.#closeChild(child, command);
+      }
     }
   }
 

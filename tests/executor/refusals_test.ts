@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   CanceledError,
+  CompensationError,
   Executor,
   InMemoryStore,
   TimeoutError,
@@ -243,7 +244,11 @@ Deno.test("a run that fails because of bad arguments compensates, also when a co
     });
     return forEver(() => ctx.sleep(-1));
   });
-  await assertRejects(() => handle.result(), RangeError);
+  const error = await assertRejects(() => handle.result(), CompensationError);
+  assertEquals([error.errors.map(String), String(error.cause)], [
+    ['RangeError: Cannot sleep: "ms" must be a finite number from 0, got -2'],
+    'RangeError: Cannot sleep: "ms" must be a finite number from 0, got -1',
+  ]);
   assertEquals(log, ["undone"]);
   await executor.close();
 });
