@@ -8,6 +8,7 @@ import {
   Executor,
   InMemoryStore,
   NonDeterminismError,
+  type ScopeContext,
   TimeoutError,
   type WorkflowContext,
   WorkflowError,
@@ -720,10 +721,11 @@ Deno.test("a compensation that loops over refusals is given up, and the others r
   const played = await playOnce((world) => ({
     async workflow(ctx: Ctx) {
       ctx.addCompensation((ctx) => ctx.executeActivity(world.work("undo")), { name: "undo" });
-      ctx.addCompensation(async (ctx) => {
+      const loop = async (ctx: ScopeContext) => {
         ctx.cancel();
         for (;;) await ctx.sleep(1).catch(() => {});
-      }, { name: "loops" });
+      };
+      ctx.addCompensation((ctx) => ctx.scope(loop), { name: "loops" });
       await ctx.sleep(10);
       throw new RangeError("no");
     },
