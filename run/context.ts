@@ -195,8 +195,7 @@ export class ReplayContext implements WorkflowContext {
 
   takeSignal<Payload>(signal: string | SignalDefinition<Payload>): ReceivedSignal<Payload> | undefined {
     const name = definedName("signal", signal, "take signal", undefined, "name");
-    this.#replay.assertContextFree();
-    const event = this.#scope.canceled === undefined ? this.#replay.signals.take(name) : undefined;
+    const event = this.#replay.takeSignal(this.#scope, name);
     return event && signalOf(event) as ReceivedSignal<Payload>;
   }
 

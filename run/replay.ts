@@ -29,6 +29,7 @@ import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors
 import type {
   CancelRequestedEvent,
   CommandEvent,
+  SignalReceivedEvent,
   UpdateAcceptedEvent,
   UpdateRequestedEvent,
   WorkflowEvent,
@@ -584,6 +585,12 @@ export class Replay implements ScopeOwner {
     this.commands.delete(command.seq);
     command.scope.delete(command);
     command.stop(reason);
+  }
+
+  /** Takes a signal that has arrived. */
+  takeSignal(scope: Scope, name: string): SignalReceivedEvent | undefined {
+    this.assertContextFree();
+    return this.#silent || scope.bodyEnded || scope.canceled !== undefined ? undefined : this.signals.take(name);
   }
 
   /** Waits for the next signal. */

@@ -225,9 +225,9 @@ class Loop implements AsyncIterator<unknown, undefined>, Open {
   }
 
   next(): Promise<Result> {
-    if (!has(this.#channel.loops, this)) {
-      return (this.#canceled ? this.#signals.gate.refusal(this.#scope) : undefined) ?? Promise.resolve(done);
-    }
+    if (!has(this.#channel.loops, this) && !this.#canceled) return Promise.resolve(done);
+    const refusal = this.#signals.gate.refusal(this.#scope);
+    if (refusal !== undefined) return refusal;
     if (this.unread.size > 0) return Promise.resolve(this.#result(this.unread.shift()));
     const waiter = new Deferred<Result>();
     if (this.#waiters.length === 0) this.#waiters = [waiter]; // a push would reserve memory for 17

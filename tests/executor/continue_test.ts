@@ -7,9 +7,13 @@ import {
   CanceledError,
   Executor,
   InMemoryStore,
+  TimeoutError,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
   type WorkflowEvent,
+  type WorkflowHandle,
+  type WorkflowStartedEvent,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
 import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
@@ -543,5 +547,212 @@ Deno.test("ExecuteOptions.signal cancels a later run of the chain, and is not li
   abort.abort(new Error("enough"));
   const error = await assertRejects(() => first.result(), CanceledError);
   assertEquals(error.reason, "enough");
+  await executor.close();
+});
+
+// The deadline of a chain
+
+/** Continues as new every 30 ms, and never ends by itself. */
+async function rounds(ctx: Ctx<number>, round: number): Promise<never> {
+  await ctx.sleep(30);
+  return await ctx.continueAsNew(round + 1);
+}
+
+Deno.test("WorkflowOptions.timeoutMs covers the whole chain: it ends failed at the first deadline", async () => {
+  const { undisturbed, points } = await crashTest(rounds, { id: "a", input: 0, timeoutMs: 100 });
+  const { state, states, error } = undisturbed;
+  assertEquals([`${error}`, state.status], ['TimeoutError: Timed out workflow "a" after 100 ms', "failed"]);
+  assertEquals([states.length, state.input, state.updatedAt], [4, 3, 100]);
+  const started = states.map(({ history }) => history[0] as WorkflowStartedEvent);
+  assertEquals(started.map(({ timeoutMs, deadlineAt }) => [timeoutMs, deadlineAt]), [
+    [100, undefined],
+    [100, 100],
+    [100, 100],
+    [100, 100],
+  ]);
+  assert(points > 10);
+});
+
+Deno.test("WorkflowOptions.timeoutMs of a chain counts from startAt", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute(rounds, { input: 0, startAt: 1000, timeoutMs: 100 });
+  await assertRejects(() => handle.result(), TimeoutError);
+  assertEquals(clock.now(), 1100);
+  await executor.close();
+});
+
+Deno.test("ChildOptions.timeoutMs covers the whole chain of a child", async () => {
+  const { undisturbed } = await crashTest(async (ctx: WorkflowContext) => {
+    const error = await ctx.executeChild(rounds, 0, { id: "b", timeoutMs: 100 }).catch((error) => error);
+    return [error.name, error.message, error.timeoutMs, ctx.now()];
+  }, { workflows: { rounds } });
+  assertEquals(undisturbed.result, ["TimeoutError", 'Timed out workflow "b" after 100 ms', 100, 100]);
+});
+
+Deno.test("WorkflowOptions.timeoutMs that passes while a run is being continued ends the next run at once", async () => {
+  const clock = new VirtualClock();
+  const store = new FaultyStore(new InMemoryStore(), { latencyMs: [80, 80], clock });
+  await using executor = new Executor({ store, clock });
+  async function late(ctx: Ctx<number>, round: number): Promise<unknown> {
+    if (round === 1) return await ctx.sleep(1000);
+    return await ctx.continueAsNew(1);
+  }
+  const handle = await executor.execute(late, { id: "a", input: 0, timeoutMs: 100 });
+  await assertRejects(() => handle.result(), TimeoutError, 'Timed out workflow "a" after 100 ms');
+  const types = typesOf((await store.inner.load("a"))!.history);
+  assertEquals(types, ["workflow_started", "timer_started", "cancel_requested", "workflow_failed"]);
+});
+
+for (
+  const [what, end, outcome] of [
+    ["returns", () => "swallowed", 'TimeoutError: Timed out workflow "a" after 50 ms'],
+    [
+      "throws another error",
+      () => {
+        throw new RangeError("while it cleaned up");
+      },
+      'TimeoutError: Timed out workflow "a" after 50 ms <- RangeError: while it cleaned up',
+    ],
+    [
+      "throws its own CanceledError",
+      () => {
+        throw new CanceledError("mine");
+      },
+      'TimeoutError: Timed out workflow "a" after 50 ms',
+    ],
+  ] as const
+) {
+  Deno.test(`a workflow that ${what} after its timeout ends failed with that TimeoutError, and is compensated`, async () => {
+    const { undisturbed: { state, error, calls } } = await crashTest(async (ctx: WorkflowContext) => {
+      ctx.addCompensation((ctx) => ctx.executeActivity(function undo() {}), { name: "undo" });
+      await ctx.sleep(100).catch(() => {});
+      await ctx.shield((ctx) => ctx.sleep(20));
+      return end();
+    }, { id: "a", timeoutMs: 50 });
+    const { cause } = error as Error;
+    assertEquals([`${error}${cause === undefined ? "" : ` <- ${cause}`}`, state.status], [outcome, "failed"]);
+    assertEquals([calls.map(({ name }) => name), state.updatedAt], [["undo"], 70]);
+  });
+}
+
+Deno.test("a workflow whose branch fails after its timeout ends failed with that TimeoutError", async () => {
+  const { undisturbed: { state, error } } = await crashTest(async (ctx: WorkflowContext) => {
+    ctx.spawn(async (ctx) => {
+      await ctx.sleep(100).catch(() => {});
+      throw new RangeError("the branch");
+    });
+    await ctx.shield((ctx) => ctx.sleep(80));
+    return "late";
+  }, { id: "a", timeoutMs: 50 });
+  assertEquals([`${error}`, `${(error as Error).cause}`, state.status], [
+    'TimeoutError: Timed out workflow "a" after 50 ms',
+    "RangeError: the branch",
+    "failed",
+  ]);
+});
+
+Deno.test("a workflow that ends in time and cleans up beyond its timeout keeps its result", async () => {
+  const { undisturbed: { state, result } } = await crashTest((ctx: WorkflowContext) => {
+    ctx.shield((ctx) => ctx.sleep(100));
+    return "in time";
+  }, { timeoutMs: 50 });
+  assertEquals([result, state.status, state.updatedAt], ["in time", "completed", 100]);
+});
+
+// continueAsNew and scopes
+
+Deno.test("WorkflowContext.continueAsNew() in a cancelled run rejects with the reason, also in a shield", async () => {
+  const { undisturbed: { state, result, states } } = await crashTest(async (ctx: Ctx<number>, _round: number) => {
+    const again = (ctx: Ctx<number>) => ctx.continueAsNew(1).catch(String);
+    await ctx.sleep(100).catch(() => {});
+    return [await again(ctx), await ctx.shield(again)];
+  }, { id: "a", input: 0, cancel: { atMs: 50, reason: "stop" } });
+  const reason = 'CanceledError: Canceled workflow "a": stop';
+  assertEquals([result, state.status, states.length], [[reason, reason], "completed", 1]);
+});
+
+Deno.test("a cancellation is not lost in a loop that continues as new whatever happens", async () => {
+  const { undisturbed: { state, error } } = await crashTest(async (ctx: Ctx<number>, round: number): Promise<never> => {
+    try {
+      await ctx.sleep(30);
+    } catch {
+      // goes on
+    }
+    return await ctx.continueAsNew(round + 1);
+  }, { id: "a", input: 0, cancel: { atMs: 50, reason: "stop" } });
+  assertEquals([`${error}`, state.status], ['CanceledError: Canceled workflow "a": stop', "canceled"]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() ends the run from any scope, and undoes nothing", async () => {
+  const { undisturbed: { result, states, calls } } = await crashTest(
+    async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+      if (round === 4) return "done";
+      ctx.addCompensation((ctx) => ctx.executeActivity(function undo() {}));
+      const go = (ctx: Ctx<number>) => ctx.continueAsNew(round + 1);
+      ctx.spawn(async (ctx) => {
+        await ctx.sleep(10);
+        if (round === 0) await go(ctx);
+      });
+      await ctx.sleep(20);
+      if (round === 1) {
+        return await ctx.scope((ctx) => {
+          ctx.cancel(); // the run is not cancelled
+          return go(ctx);
+        });
+      }
+      if (round === 2) return await ctx.shield((ctx) => ctx.scope(go));
+      return await ctx.scope((inner) => go(inner), { timeoutMs: 1000 });
+    },
+    { input: 0 },
+  );
+  assertEquals([result, states.length, calls.length], ["done", 5, 0]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() of a scope that has ended rejects", async () => {
+  const { undisturbed: { result } } = await crashTest(async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+    if (round === 1) return "continued";
+    const late = await ctx.scope((ctx) => ctx);
+    return await late.continueAsNew(1).catch(String);
+  }, { id: "a", input: 0 });
+  assertEquals(result, 'CanceledError: A scope of workflow "a" has ended');
+});
+
+Deno.test("WorkflowContext.continueAsNew() ends a run whose shields are waited for", async () => {
+  const { undisturbed: { result, states } } = await crashTest(
+    async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+      if (round === 1) return "continued";
+      ctx.shield(async (ctx) => {
+        await ctx.sleep(20);
+        await ctx.continueAsNew(1);
+      });
+      await ctx.sleep(10);
+      return "returned";
+    },
+    { input: 0 },
+  );
+  assertEquals([result, states.length], ["continued", 2]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() leaves signals to the next run, whatever branches do in the same turn", async () => {
+  const { executor } = setUp();
+  const workflow = async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+    if (round === 2) return [await ctx.waitForSignal("s"), await ctx.waitForSignal("s")];
+    await (round === 0 ? ctx.waitForSignal("go") : ctx.sleep(1));
+    const taken: unknown[] = [];
+    const loop = ctx.receiveSignal("s")[Symbol.asyncIterator]();
+    if (round === 0) loop.return?.(); // else it holds what is unread
+    ctx.continueAsNew(round + 1);
+    taken.push(ctx.takeSignal("s"));
+    void loop.next().then((n) => taken.push(n));
+    for (let i = 0; i < 3; i++) {
+      void ctx.waitForSignal("s").then((n) => taken.push(n));
+      await null;
+    }
+    await ctx.shield((ctx) => ctx.waitForSignal("s"));
+  };
+  const handle = await executor.execute(workflow, { id: "a", input: 0 });
+  for (const n of [1, 2]) await executor.signal("a", "s", n);
+  await executor.signal("a", "go");
+  assertEquals(await handle.result(), [1, 2]);
   await executor.close();
 });
