@@ -1,6 +1,9 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CanceledError, type Executor, type WorkflowContext } from "@rockpool/workflow";
 import { gate, settle, setUp } from "../support/executors.ts";
+import { playEveryWay } from "../support/scenes.ts";
+
+type Ctx = WorkflowContext;
 
 const send = async (executor: Executor, ...payloads: unknown[]) => {
   for (const payload of payloads) await executor.signal("a", "s", payload);
@@ -228,4 +231,157 @@ Deno.test("WorkflowContext.receiveSignal() and sleep() have the same winners of 
     await later.executor.close();
     await assertRejects(() => later.executor.recover());
   }
+});
+
+// Who gets a signal
+
+Deno.test("WorkflowContext.waitForSignal() in a bare Promise.race loop sees every signal", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2, 3, 4, 5, 6].map((payload) => ({ at: payload * 15, signal: "n", payload })),
+    async workflow(ctx: Ctx) {
+      const seen: unknown[] = [];
+      while (ctx.now() < 100) seen.push(await Promise.race([ctx.waitForSignal("n"), ctx.sleep(10).then(() => 0)]));
+      return seen.filter((n) => n !== 0);
+    },
+  }));
+  assertEquals(JSON.parse(outcome), [1, 2, 3, 4, 5, 6]);
+});
+
+Deno.test("WorkflowContext.waitForSignal() in a race in a scope takes nothing after it has lost", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [{ at: 20, signal: "e", payload: 1 }],
+    async workflow(ctx: Ctx) {
+      const race = await ctx.scope((ctx) => Promise.race([ctx.waitForSignal("e"), ctx.sleep(10).then(() => "late")]));
+      return [race, await ctx.waitForSignal("e")];
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["late", 1]);
+});
+
+Deno.test("WorkflowContext.waitForSignal() of several workers shares no job", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2, 3, 4].map((payload) => ({ at: payload * 5, signal: "job", payload })),
+    async workflow(ctx: Ctx) {
+      const done: unknown[] = [];
+      const worker = async (name: string) => {
+        for (let i = 0; i < 2; i++) {
+          const job = await ctx.waitForSignal("job");
+          await ctx.sleep(7);
+          done.push(`${name}${job}`);
+        }
+      };
+      await Promise.all([worker("a"), worker("b")]);
+      return done;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["b1", "a2", "b3", "a4"]);
+});
+
+Deno.test("WorkflowContext.waitForSignal() and a loop both get a signal; of the waits, the newest", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2, 3].map((payload) => ({ at: payload * 5, signal: "n", payload })),
+    async workflow(ctx: Ctx) {
+      const got: string[] = [];
+      ctx.handleSignal("n", (n) => void got.push(`loop ${n}`));
+      for (const by of ["oldest", "newest"]) ctx.waitForSignal("n").then((n) => got.push(`${by} ${n}`));
+      await ctx.sleep(100);
+      return got;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["loop 1", "newest 1", "loop 2", "oldest 2", "loop 3"]);
+});
+
+Deno.test("WorkflowContext.waitForSignal() that is withdrawn from the middle of the waits leaves the others in order", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2].map((payload) => ({ at: 50 + payload, signal: "n", payload })),
+    async workflow(ctx: Ctx) {
+      const got: string[] = [];
+      const wait = (ctx: Ctx, name: string) => ctx.waitForSignal("n").then((n) => got.push(`${name} ${n}`));
+      wait(ctx, "first");
+      const middle = ctx.scope(async (ctx) => {
+        wait(ctx, "withdrawn").catch(() => {});
+        await ctx.sleep(10);
+      });
+      wait(ctx, "last");
+      await middle;
+      await ctx.sleep(100);
+      return got;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["last 1", "first 2"]);
+});
+
+Deno.test("WorkflowContext.takeSignal() takes the oldest unread signal of a name, without a wait and without an event", async () => {
+  const { outcome, state } = await playEveryWay(() => ({
+    sent: [{ at: 1, signal: "n", payload: 1 }, { at: 2, signal: "m", payload: 2 }, { at: 3, signal: "n", payload: 3 }],
+    async workflow(ctx: Ctx) {
+      const before = ctx.takeSignal("n");
+      await ctx.sleep(10);
+      const { signalId, ...first } = ctx.takeSignal<number>("n")!;
+      return [before ?? "none", first, typeof signalId, ctx.takeSignal("n")!.payload, ctx.takeSignal("n") ?? "none"];
+    },
+  }));
+  const first = { name: "n", payload: 1, sentAt: 1 };
+  assertEquals(JSON.parse(outcome), ["none", first, "string", 3, "none"]);
+  assertEquals(state.history.filter(({ type }) => type === "timer_started").length, 1);
+});
+
+Deno.test("WorkflowContext.takeSignal() takes nothing from a loop that is subscribed", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2].map((payload) => ({ at: payload, signal: "n", payload })),
+    async workflow(ctx: Ctx) {
+      const loop = ctx.receiveSignal("n")[Symbol.asyncIterator]();
+      await ctx.sleep(10);
+      const taken = ctx.takeSignal("n") ?? "none";
+      const first = await loop.next();
+      await loop.return?.();
+      return [taken, first.value, ctx.takeSignal("n")?.payload];
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["none", 1, 2]);
+});
+
+Deno.test("WorkflowContext.takeSignal() refuses a bad name", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) => String(assertThrows(() => ctx.takeSignal(1 as never))));
+  assertEquals(
+    await handle.result(),
+    'TypeError: Cannot take signal: "name" must be a non-empty string, got 1',
+  );
+  await executor.close();
+});
+
+Deno.test("withSender gives the sender, the time and the ID of a signal, in every way to receive it", async () => {
+  const { executor, clock, store } = setUp({ startAt: 1000 });
+  const received = async (ctx: Ctx) => {
+    const loop = ctx.receiveSignal<string>("s", { withSender: true })[Symbol.asyncIterator]();
+    const [first, second] = [await loop.next(), await loop.next()];
+    await loop.return?.();
+    const third = await ctx.waitForSignal<string>("s", { withSender: true });
+    const fourth = await ctx.waitForSignal<string>("s", { withSender: true, timeoutMs: 1e6 });
+    return [first.value, second.value, third, fourth, ctx.takeSignal<string>("s")];
+  };
+  clock.hold();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    await ctx.waitForSignal("go");
+    return await received(ctx);
+  }, { id: "a" });
+  for (const payload of ["1", "2", "3", "4", "5"]) {
+    await executor.signal("a", "s", payload, payload === "2" ? {} : { senderId: `sender ${payload}` });
+  }
+  await executor.signal("a", "go");
+  clock.release();
+  const { history } = (await store.load("a"))!;
+  const signalIds = history.flatMap((event) => event.type === "signal_received" ? [event.signalId] : []);
+  assertEquals(
+    await handle.result(),
+    ["1", "2", "3", "4", "5"].map((payload, i) => ({
+      name: "s",
+      payload,
+      senderId: payload === "2" ? undefined : `sender ${payload}`,
+      sentAt: 1000,
+      signalId: signalIds[i],
+    })) as never,
+  );
+  await executor.close();
 });
