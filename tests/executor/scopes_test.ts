@@ -3,17 +3,17 @@
  * every append, from every prefix of its history, dormant, and by two executors.
  */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { type assert, assertEquals, assertRejects, assertStringIncludes, type assertThrows } from "@std/assert";
 import {
   type ActivityContext,
   type ActivityOptions,
   CanceledError,
-  Executor,
-  InMemoryStore,
+  type Executor,
+  type InMemoryStore,
   type ScopeContext,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { macrotasks, setUp, typesOf } from "../support/executors.ts";
+import { type macrotasks, setUp, typesOf } from "../support/executors.ts";
 import { playEveryWay, playOnce, type World } from "../support/scenes.ts";
 
 type Ctx = WorkflowContext;
