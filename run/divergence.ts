@@ -15,7 +15,7 @@ type Described = Pick<Command, "type" | "name"> | CommandEvent;
 
 const nouns = {
   activity_started: "activity",
-  timer_started: "sleep",
+  timer_started: "sleep or timeout",
   child_started: "child workflow",
   side_effect: "side effect",
   compensation_started: "compensation",

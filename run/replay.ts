@@ -38,7 +38,7 @@ import type {
 import type { Workflow, WorkflowContext } from "../context.ts";
 import { cannot, isA } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
-import { type Few, members, withMember } from "../util/few.ts";
+import { type Few, members, withMember, withoutMember } from "../util/few.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
@@ -150,7 +150,7 @@ export class Replay implements ScopeOwner {
   #expected: Map<number, CommandEvent> | undefined;
   #handlers: Handlers | undefined;
   /** Waits until conditions are true, in order. */
-  #conditions: readonly Condition[] = none;
+  #conditions: Few<Condition>;
   /** Scopes that wait until nothing is open in them. */
   #closing: Few<Scope>;
   #scopeEnded: Error | undefined;
@@ -259,7 +259,7 @@ export class Replay implements ScopeOwner {
 
   /** Whether the code waits for something of its context. */
   get waits(): boolean {
-    return this.commands.size > 0 || this.#conditions.length > 0 || this.signals.awaited().length > 0;
+    return this.commands.size > 0 || this.#conditions !== undefined || this.signals.awaited().length > 0;
   }
 
   /** What the code waits for: commands in the order of their issue, then signals and conditions. */
@@ -270,7 +270,7 @@ export class Replay implements ScopeOwner {
       if (wait !== undefined) waits.push(wait);
     }
     for (const name of this.signals.awaited()) waits.push({ type: "signal", name });
-    for (const _ of this.#conditions) waits.push({ type: "condition" });
+    for (const _ of members(this.#conditions)) waits.push({ type: "condition" });
     return waits;
   }
 
@@ -407,7 +407,7 @@ export class Replay implements ScopeOwner {
    */
   settleConditions(): boolean {
     let settled = false;
-    for (const condition of this.#conditions) {
+    for (const condition of [...members(this.#conditions)]) {
       if (this.stopped || !condition.settle()) continue;
       this.#dropCondition(condition);
       settled = true;
@@ -614,14 +614,14 @@ export class Replay implements ScopeOwner {
     const condition = new Condition(check, withdraw);
     const over = condition.settle();
     if (!over) {
-      this.#conditions = [...this.#conditions, condition];
+      this.#conditions = withMember(this.#conditions, condition);
       scope.add(condition);
     }
     return { promise: condition.promise, withdraw, over };
   }
 
   #dropCondition(condition: Condition): void {
-    this.#conditions = this.#conditions.filter((one) => one !== condition);
+    this.#conditions = withoutMember(this.#conditions, condition);
   }
 
   // Scopes

@@ -713,7 +713,7 @@ Deno.test("NonDeterminismError is thrown when the code issues another kind of co
     await go(ctx);
   });
   const error = await assertRejects(() => handle.result(), NonDeterminismError);
-  assertEquals([error.expected, error.actual], ['activity "reserve"', "sleep"]);
+  assertEquals([error.expected, error.actual], ['activity "reserve"', "sleep or timeout"]);
   await executor.close();
 });
 

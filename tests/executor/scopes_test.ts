@@ -3,18 +3,22 @@
  * every append, from every prefix of its history, dormant, and by two executors.
  */
 
-import { type assert, assertEquals, assertRejects, assertStringIncludes, type assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   type ActivityContext,
   type ActivityOptions,
   CanceledError,
-  type Executor,
-  type InMemoryStore,
+  Executor,
+  InMemoryStore,
+  NonDeterminismError,
   type ScopeContext,
+  VirtualClock,
   type WorkflowContext,
+  type WorkflowEvent,
+  type WorkflowState,
 } from "@rockpool/workflow";
-import { type macrotasks, setUp, typesOf } from "../support/executors.ts";
-import { playEveryWay, playOnce, type World } from "../support/scenes.ts";
+import { macrotasks, settle, setUp, typesOf } from "../support/executors.ts";
+import { playEveryWay, playOnce, type Scene, type World } from "../support/scenes.ts";
 
 type Ctx = WorkflowContext;
 
@@ -780,3 +784,179 @@ Deno.test("waitForCanceled: a cancellation of the workflow waits as well", async
   assertEquals(JSON.parse(outcome), ["charge", 'CanceledError: Canceled workflow "a": stop', 30]);
   assertEquals(state.status, "completed");
 });
+
+// The history
+
+/** Resumes every prefix of a history with other code. Returns the outcomes, each once. */
+async function resumedWith(state: WorkflowState, make: (world: World) => Scene, from = 1): Promise<string[]> {
+  const outcomes = new Set<string>();
+  for (let length = from; length < state.history.length; length++) {
+    const { outcome } = await playOnce(make, { from: { ...state, history: state.history.slice(0, length) } });
+    outcomes.add(outcome);
+  }
+  return [...outcomes];
+}
+
+Deno.test("WorkflowContext.scope() without a deadline can be put around code of runs in flight, and taken away", async () => {
+  type Around = (ctx: Ctx, body: (ctx: Ctx) => Promise<unknown>) => Promise<unknown>;
+  const scene = (around: Around) => (world: World) => ({
+    sent: [{ at: 15, signal: "s", payload: 1 }],
+    workflow: (ctx: Ctx) =>
+      around(ctx, async (ctx) => {
+        const work = ctx.executeActivity(world.work("work", { at: 10 }));
+        await ctx.sleep(5);
+        return [await work, await ctx.waitForSignal("s"), await ctx.sideEffect(() => 2), ctx.now()];
+      }),
+  });
+  const bare = scene((ctx, body) => body(ctx));
+  const inScope = scene((ctx, body) => ctx.scope(body));
+  const nested = scene((ctx, body) => ctx.shield((ctx) => ctx.scope(body, { waitForCanceled: true })));
+  const { state, outcome } = await playOnce(bare);
+  for (const other of [inScope, nested]) assertEquals(await resumedWith(state, other), [outcome]);
+  assertEquals(await resumedWith((await playOnce(nested)).state, bare), [outcome]);
+});
+
+Deno.test("a run with a shield that was recorded before there were scopes still replays", async () => {
+  const events: WorkflowEvent[] = [
+    { type: "workflow_started", at: 0, workflowName: "scene" },
+    { type: "timer_started", at: 0, seq: 0, dueAt: 2_000 },
+    { type: "cancel_requested", at: 10, reason: "stop" },
+    { type: "compensation_started", at: 10, seq: 1, name: "undo" },
+    { type: "timer_started", at: 10, seq: 2, dueAt: 20 },
+    { type: "timer_fired", at: 20, seq: 2 },
+    { type: "activity_started", at: 20, seq: 3, name: "release" },
+    { type: "activity_completed", at: 21, seq: 3, attempt: 1, result: "release" },
+    { type: "timer_started", at: 21, seq: 4, dueAt: 30 },
+    { type: "timer_fired", at: 30, seq: 4 },
+    { type: "workflow_canceled", at: 30, error: { name: "CanceledError", message: "" } },
+  ];
+  const scene = (world: World) => ({
+    workflow: async (ctx: Ctx) => {
+      ctx.addCompensation(async () => {
+        await ctx.sleep(10);
+        await ctx.executeActivity(world.work("release"));
+        await ctx.shield((ctx) => ctx.sleep(9));
+      }, { name: "undo" });
+      await ctx.sleep(2_000);
+    },
+  });
+  const state = { workflowId: "a", runId: "run", workflowName: "scene", status: "running", history: events } as const;
+  assertEquals(await resumedWith(state as never, scene, 3), ['CanceledError: Canceled workflow "a": stop']);
+});
+
+/** Resumes the first events of a run with other code. Returns the error with which it diverges. */
+async function divergence(was: (ctx: Ctx) => unknown, is: (ctx: Ctx) => unknown): Promise<NonDeterminismError> {
+  const { state } = await playOnce(() => ({ workflow: was }));
+  const store = new InMemoryStore();
+  const { workflowId, runId, history } = state;
+  await store.append({ workflowId, runId, expectedLength: 0, events: history.slice(0, -1) });
+  await using executor = new Executor({ store, clock: new VirtualClock({ startAt: 100 }), workflows: { scene: is } });
+  const [handle] = await executor.recover();
+  return await assertRejects(() => handle.result(), NonDeterminismError);
+}
+
+Deno.test("NonDeterminismError teaches that a deadline of a scope was added, removed or moved", async () => {
+  const work = function work() {};
+  const bare = (ctx: Ctx) => ctx.scope((ctx) => ctx.executeActivity(work));
+  const late = (ctx: Ctx) => ctx.scope((ctx) => ctx.executeActivity(work), { timeoutMs: 1000 });
+  const added = await divergence(bare, late);
+  assertEquals([added.expected, added.actual, added.position], ['activity "work"', "sleep or timeout", 0]);
+  assertStringIncludes(
+    added.message,
+    'Likely edit: a sleep or timeout was inserted before activity "work", or replaced it',
+  );
+  assertStringIncludes(added.message, "called at late");
+  const removed = await divergence(late, bare);
+  assertEquals([removed.expected, removed.actual, removed.position], ["sleep or timeout", 'activity "work"', 0]);
+  assertStringIncludes(
+    removed.message,
+    'sleep or timeout was removed or moved: the history has activity "work" at position 1',
+  );
+});
+
+Deno.test("WorkflowContext.patched() lets a deadline be added to runs in flight", async () => {
+  const scene = (patched: boolean) => (world: World) => ({
+    async workflow(ctx: Ctx) {
+      const timeoutMs = patched && ctx.patched("deadline") ? 20 : undefined;
+      const run = (ctx: Ctx) => ctx.executeActivity(world.work("work", { at: 10 }));
+      return await ctx.scope(run, { timeoutMs });
+    },
+  });
+  const { state, outcome } = await playOnce(scene(false));
+  assertEquals(await resumedWith(state, scene(true)), [outcome]);
+});
+
+Deno.test("a scope that is cancelled or ends after a wait for something else suspends its run with an error that teaches", async () => {
+  const foreign = () => macrotasks(5);
+  const cases: Record<string, (ctx: Ctx) => unknown> = {
+    "an end of a scope": (ctx) =>
+      ctx.scope(async (ctx) => {
+        void ctx.waitForSignal("never");
+        await foreign();
+      }),
+    "a cancellation of a scope": (ctx) =>
+      ctx.scope(async (ctx) => {
+        foreign().then(() => ctx.cancel());
+        await ctx.waitForSignal("never");
+      }),
+    "a sleep or timeout": (ctx) => foreign().then(() => ctx.scope(nothing, { timeoutMs: 1 })),
+  };
+  for (const [what, workflow] of Object.entries(cases)) {
+    const { executor, store } = setUp();
+    const handle = await executor.execute(workflow, { id: "a" });
+    const error = await assertRejects(() => handle.result(), NonDeterminismError);
+    assertStringIncludes(
+      error.message,
+      `its code asked for ${what} after it waited for something other than its context`,
+    );
+    assertEquals((await store.load("a"))!.status, "running");
+    await executor.close();
+  }
+});
+
+// Many scopes
+
+type Body = (ctx: Ctx, i: number, go: Promise<unknown>) => Promise<unknown>;
+
+/** How long a run takes that opens this many scopes at a time, in milliseconds. */
+async function measure(count: number, scope: Body): Promise<number> {
+  const { executor } = setUp();
+  const begin = performance.now();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const go = ctx.waitForSignal("go");
+    await Promise.all(Array.from({ length: count }, (_, i) => scope(ctx, i, go)));
+  }, { id: "a" });
+  await executor.signal("a", "go");
+  await handle.result();
+  await executor.close();
+  return performance.now() - begin;
+}
+
+const crowds: Record<string, Body> = {
+  "a losing timer": (ctx) => ctx.scope((ctx) => Promise.race([ctx.sideEffect(() => 1), ctx.sleep(1000)])),
+  "a losing wait for a signal": (ctx, i) =>
+    ctx.scope((ctx) => Promise.race([ctx.waitForSignal("n"), ctx.sleep(i % 7)])),
+  "a losing condition": (ctx, _, go) => ctx.scope((ctx) => Promise.race([ctx.waitUntil(() => false), go])),
+  "a deadline": (ctx) => ctx.scope((ctx) => ctx.waitForSignal("n"), { timeoutMs: 5 }).catch(nothing),
+  "a branch": (ctx, i) =>
+    ctx.scope(async (ctx) => {
+      ctx.spawn((ctx) => ctx.waitForSignal("n"));
+      await ctx.sleep(i % 7);
+    }),
+  "a cancellation": (ctx, _, go) =>
+    ctx.scope(async (ctx) => {
+      const open = [ctx.waitForSignal("n"), ctx.sleep(1000)];
+      await go;
+      ctx.cancel();
+      await Promise.allSettled(open);
+    }),
+};
+
+for (const [what, scope] of Object.entries(crowds)) {
+  Deno.test(`WorkflowContext.scope() is linear: 10,000 concurrent scopes with ${what} each`, async () => {
+    await measure(500, scope); // warm up
+    const few = Math.min(await measure(2_500, scope), await measure(2_500, scope));
+    const many = Math.min(await measure(10_000, scope), await measure(10_000, scope));
+    assert(many < Math.max(few, 20) * 12, `${few} ms for 2,500; ${many} ms for 10,000`); // 4 if linear, 16 if quadratic
+  });
+}
