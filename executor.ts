@@ -376,7 +376,7 @@ export class Executor {
     const supervisor = this.#supervisor;
     if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
     validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal, signals = [], startAfterMs, labels } = options;
+    const { input, timeoutMs, signal, signals, startAfterMs, labels } = options;
     signal?.throwIfAborted();
     const at = this.#settings.clock.now();
     const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
@@ -387,7 +387,8 @@ export class Executor {
       ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
       ...(startAt === undefined || startAt <= at ? {} : { startAt }),
     };
-    const run = await supervisor.start(workflow, id, init, this.#startSignals(signals, at, id), options);
+    const messages = signals === undefined ? undefined : this.#startSignals(signals, at, id);
+    const run = await supervisor.start(workflow, id, init, messages, options);
     if (!("chain" in run)) return supervisor.handle(run); // joined
     if (signal !== undefined) this.#cancelOnAbort(run, signal);
     return supervisor.handle(run, run.chain);

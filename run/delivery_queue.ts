@@ -23,7 +23,7 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
-import { isRemembered, isTermination } from "./events.ts";
+import { isRemembered, isTermination, MADE } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
@@ -75,23 +75,27 @@ export function checkTarget(verb: string, { id, firstRunId }: Target, state: Wor
 /** Keeps an append short, and what the executor of the run reads at once. */
 const MAX_BATCH = 1000;
 
-/** The field that identifies a message. */
-type MessageKey = "signalId" | "updateId";
-
-/** The key of a message; `undefined` for a cancellation or a termination. */
-function keyOf(event: WorkflowEvent): MessageKey | undefined {
-  return "signalId" in event ? "signalId" : "updateId" in event ? "updateId" : undefined;
+/** Identifies a message among all of a run; `undefined` for a cancellation or a termination. */
+function messageId(event: WorkflowEvent): string | undefined {
+  if (event.type === "signal_received") return event.signalId;
+  return "updateId" in event ? `${MADE}update ${event.updateId}` : undefined; // no signal has such an ID
 }
 
-/** The IDs of the messages that a run has stored or remembers. */
-function idsIn(history: readonly WorkflowEvent[], key: MessageKey): Set<string> {
-  const ids = new Set<string>();
-  for (const event of history) if (key in event) ids.add(event[key as never]);
+/** The IDs of those messages in a batch that a run has stored or remembers. */
+function storedIds(batch: readonly Waiting[], history: readonly WorkflowEvent[]): Set<string | undefined> {
+  const sent = new Set(batch.map(({ post }) => messageId(post.event)));
+  const stored = new Set<string | undefined>();
+  const note = (id: string | undefined) => void (sent.has(id) && stored.add(id)); // few: that is faster than a set of all
+  for (let i = 0; i < history.length; i++) {
+    const event = history[i];
+    if (event.type === "signal_received") note(event.signalId);
+    else if ("updateId" in event) note(messageId(event));
+  }
   const [started] = history;
-  if (started?.type !== "workflow_started" || started.remembered === undefined) return ids;
-  const { signalIds, updates } = started.remembered;
-  for (const id of key === "signalId" ? signalIds : updates.map(({ updateId }) => updateId)) ids.add(id);
-  return ids;
+  if (started?.type !== "workflow_started" || started.remembered === undefined) return stored;
+  started.remembered.signalIds.forEach(note);
+  for (const answer of started.remembered.updates) note(messageId(answer));
+  return stored;
 }
 
 class Waiting extends Deferred<void> {
@@ -152,7 +156,7 @@ export class DeliveryQueue {
       await this.#parts.timing.turns.room(); // at least a microtask: what is sent together is stored together
       const batch: Waiting[] = [];
       do batch.push(queue.shift()); while (
-        queue.size > 0 && batch.length < MAX_BATCH && keyOf(batch.at(-1)!.post.event)
+        queue.size > 0 && batch.length < MAX_BATCH && messageId(batch.at(-1)!.post.event)
       );
       await this.#deliver(id, batch);
     } while (queue.size > 0);
@@ -217,11 +221,12 @@ export class DeliveryQueue {
 
   /** Ends the deliveries that are stored or that are refused. Returns the others. */
   #decide(batch: readonly Waiting[], loaded: WorkflowState | null): readonly Waiting[] {
-    const known: Partial<Record<MessageKey, Set<string>>> = {};
-    const sent = new Map<string, Waiting>();
+    let stored: Set<string | undefined> | undefined;
+    /** The first of each message that can be sent again. */
+    const firsts = new Map<string, Waiting>();
     const isStored = (event: WorkflowEvent, history: readonly WorkflowEvent[]) => {
-      const key = keyOf(event);
-      if (key !== undefined) return (known[key] ??= idsIn(history, key)).has(event[key as never]);
+      const id = messageId(event);
+      if (id !== undefined) return (stored ??= storedIds(batch, history)).has(id);
       return history.some((stored) =>
         stored.type === event.type && (stored.type !== "workflow_canceled" || isTermination(stored))
       );
@@ -232,9 +237,8 @@ export class DeliveryQueue {
       try {
         const state = checkTarget(verb, target, loaded);
         const { runId, status, history } = state;
-        const key = keyOf(event);
-        const messageId = key && `${key} ${event[key as never]}`;
-        const once = key !== undefined && isRemembered(event[key as never]);
+        const message = messageId(event);
+        const once = message !== undefined && (verb === "update" || isRemembered(message));
         // A cancellation is a no-op on a run that has one already.
         const isRepeated = mayBeStored || once || verb === "cancel" && status === "running";
         if (isRepeated && isStored(event, history)) {
@@ -246,9 +250,9 @@ export class DeliveryQueue {
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        if (messageId === undefined) return true;
-        const first = sent.get(messageId);
-        if (first === undefined) sent.set(messageId, waiting);
+        if (!once) return true;
+        const first = firsts.get(message);
+        if (first === undefined) firsts.set(message, waiting);
         else first.promise.then(waiting.resolve, (error) => waiting.reject(error));
         return first === undefined;
       } catch (error) {

@@ -12,7 +12,7 @@ async function setUp(isLive: boolean) {
   const store = new FaultyStore(new InMemoryStore());
   const supervisor = new Supervisor(completeOptions({ store }, () => store), {} as never);
   const init = { at: 0, workflowName: "waits", input: undefined } as const;
-  if (isLive) await supervisor.start(waits, "a", init, [], {});
+  if (isLive) await supervisor.start(waits, "a", init, undefined, {});
   else {
     const events = [{ type: "workflow_started", ...init } as const];
     await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events });

@@ -40,7 +40,7 @@ export const MADE = "~";
 
 /** Whether the sender of a message chose its ID: a repeated message is not stored again, also in the next runs of the chain. */
 export function isRemembered(id: string): boolean {
-  return !id.startsWith(MADE);
+  return id[0] !== MADE;
 }
 
 /** The ID of a message under which it is remembered. */

@@ -142,6 +142,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * take over.
    */
   #takeOverAt: number | undefined;
+  /** Whether the history holds a signal or an update. Most runs have none. */
+  #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
   #requests: UpdateRequestedEvent[] | undefined;
   /** Children whose end is not stored, by the position of their command. */
@@ -174,7 +176,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
-    for (const signalId of this.started.remembered?.signalIds ?? none) this.#noteSignal(signalId, true);
+    const { remembered } = this.started;
+    if (remembered !== undefined) { for (const signalId of remembered.signalIds) this.#noteSignal(signalId, true); }
     for (const event of history) this.#note(event, false);
     const { timeoutMs } = this.started;
     if (timeoutMs === undefined || this.#cancellation) return;
@@ -304,9 +307,14 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#queue.push(event);
     switch (event.type) {
       case "signal_received":
+        this.#gotMessages = true;
         if (isRemembered(event.signalId)) this.#noteSignal(event.signalId, true);
         return;
+      case "update_accepted":
+        this.#gotMessages = true;
+        return;
       case "update_requested":
+        this.#gotMessages = true;
         (this.#requests ??= []).push(event);
         return;
       case "cancel_requested":
@@ -706,7 +714,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The next run is stored. */
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
-    this.#reportUnhandled(events);
+    if (this.#gotMessages) this.#reportUnhandled(events);
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
@@ -744,7 +752,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #finish(event: WorkflowEvent, isOurs: boolean): void {
     this.status = finalStatus(event)!;
     // Only the executor whose code has ended knows what it has read, or all of them if nobody's code has.
-    if ((isOurs || isTermination(event)) && !this.#replay.replaying) this.#reportUnhandled();
+    const knows = (isOurs || isTermination(event)) && !this.#replay.replaying;
+    if (this.#gotMessages && knows) this.#reportUnhandled();
     this.#closeChildren();
     const { error, result } = event as { readonly error?: ErrorRecord; readonly result?: unknown };
     const reason = () => error ? fromErrorRecord(error) : new CanceledError("The workflow has ended: completed");

@@ -148,7 +148,7 @@ export class Supervisor {
     workflow: Workflow<never>,
     workflowId: string,
     init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
-    signals: readonly WorkflowEvent[],
+    signals: readonly WorkflowEvent[] | undefined,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
   ): Promise<LiveRun | WorkflowState> {
@@ -162,7 +162,7 @@ export class Supervisor {
       ...environment.runs.stamp,
       ...rest,
     });
-    const events = [started, ...signals];
+    const events = signals === undefined ? [started] : [started, ...signals];
     liveRuns.beginStarting();
     try {
       const room = this.timing.turns.room();
@@ -271,7 +271,7 @@ export class Supervisor {
       this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
         const isSame = (stored: WorkflowState) => isStarted(stored, parent, seq);
-        const run = await this.start(workflow, workflowId, init, [], {}, isSame);
+        const run = await this.start(workflow, workflowId, init, undefined, {}, isSame);
         if ("chain" in run) return this.handle(run, run.chain);
         const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
         // If its code is not known here, another executor may run it.

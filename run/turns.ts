@@ -98,6 +98,7 @@ export class Turns {
 
   /** A call of the executor has begun: the clock is held until its microtasks have drained. */
   call(): void {
+    if (this.#clock.hold === undefined) return;
     this.enter();
     this.leave();
   }

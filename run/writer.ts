@@ -310,7 +310,7 @@ export class Writer {
     const news = history.slice(this.#length);
     this.#length = history.length;
     if (status !== "running" && !news.some(finalStatus)) news.push(endOf(state!));
-    const taken = new TakenPlaces(news);
+    const taken = new TakenPlaces(batch || this.#outbox ? news : none); // often there is nothing of our own
     const ours = batch === undefined || !ambiguous ? none : batch.events.flatMap((event) => taken.get(event) ?? []);
     for (const outgoing of [batch, this.#outbox]) {
       if (outgoing !== undefined) outgoing.events = outgoing.events.filter((event) => !taken.supersedes(event));
