@@ -440,7 +440,7 @@ export class Executor {
       const name = definedName("signal", definition, action, id);
       checkOptions(options, { signalId: true, senderId: true }, action, id);
       const event = this.#signalEvent(name, given, options, this.#settings.clock.now(), action, id);
-      return this.#supervisor.delivery.post("signal", target, event);
+      return this.#supervisor.delivery.post("signal", target, event, options.signalId !== undefined);
     }) as Promise<void>;
   }
 

@@ -13,7 +13,7 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
@@ -22,7 +22,7 @@ import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./context.ts";
 import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
-import { cancelEvent, terminationEvent } from "./events.ts";
+import { cancelEvent, isRemembered, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isConflict } from "./retrying_store.ts";
 
@@ -83,8 +83,8 @@ export class Delivery {
   }
 
   /** Asks a workflow to end. */
-  cancel(target: Target, reason: string | undefined, mayBeStored = false): Promise<void> {
-    return this.post("cancel", target, cancelEvent(this.#parts.timing.clock.now(), reason), mayBeStored);
+  cancel(target: Target, reason: string | undefined, once = false): Promise<void> {
+    return this.post("cancel", target, cancelEvent(this.#parts.timing.clock.now(), reason), once);
   }
 
   /** Ends a workflow, whatever its code would do. */
@@ -95,11 +95,11 @@ export class Delivery {
   /**
    * Brings an event into the history of a running workflow.
    *
-   * @param mayBeStored Whether an earlier try may have stored the event.
+   * @param once Whether the event can be sent again, or was sent before: then it is stored once.
    */
-  post(verb: Verb, target: Target, event: WorkflowEvent, mayBeStored = false): Promise<void> {
+  post(verb: Verb, target: Target, event: WorkflowEvent, once = false): Promise<void> {
     if (this.#parts.liveRuns.closed) return Promise.reject(executorClosed(verb, target.id));
-    return this.#queue.send({ verb, target, event, mayBeStored });
+    return this.#queue.send({ verb, target, event, once });
   }
 
   // New runs
@@ -172,7 +172,9 @@ export class Delivery {
   /** Sends signals to a workflow that is joined. Returns those that it does not take because it has ended meanwhile. */
   async #deliverAll(signals: readonly WorkflowEvent[], state: WorkflowState): Promise<readonly WorkflowEvent[]> {
     const target = { id: state.workflowId, firstRunId: firstRunOf(state) };
-    const sent = await Promise.allSettled(signals.map((event) => this.post("signal", target, event)));
+    const sent = await Promise.allSettled(
+      signals.map((event) => this.post("signal", target, event, isRemembered((event as SignalReceivedEvent).signalId))),
+    );
     return signals.filter((_, i) => {
       const outcome = sent[i];
       if (outcome.status === "fulfilled") return false;

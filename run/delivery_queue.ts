@@ -23,7 +23,7 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
-import { isRemembered, isTermination, MADE } from "./events.ts";
+import { isTermination, MADE } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
@@ -50,8 +50,10 @@ export interface Post {
   readonly verb: Verb;
   readonly target: Target;
   readonly event: WorkflowEvent;
+  /** Whether the event can be sent again, or was sent before: then it is stored once. */
+  readonly once: boolean;
   /** Whether an earlier try may have stored the event. */
-  mayBeStored: boolean;
+  mayBeStored?: boolean;
   /** Whether it was tried to append it from here. */
   tried?: boolean;
   /** The run in which the event may be stored: the store gave no answer. */
@@ -129,8 +131,8 @@ export class DeliveryQueue {
 
   /** Gives an event to the live run of its target, unless something sent before is on its way, or else puts it into the queue. */
   send(post: Post): Promise<void> {
-    const { verb, target, mayBeStored } = post;
-    if (!mayBeStored && !this.#queues.has(target.id)) {
+    const { verb, target } = post;
+    if (!this.#queues.has(target.id)) {
       const run = this.live(target);
       // A signal waits in the queue for the end of a run that takes no more: the signals that follow must not overtake it.
       if (run && (verb !== "signal" || run.acceptsEvents)) return this.#give(run, post, () => this.#add(post));
@@ -232,15 +234,13 @@ export class DeliveryQueue {
       );
     };
     return batch.filter((waiting) => {
-      const { verb, target, event, mayBeStored, unsure } = waiting.post;
+      const { verb, target, event, once, mayBeStored, unsure } = waiting.post;
       const { id } = target;
       try {
         const state = checkTarget(verb, target, loaded);
         const { runId, status, history } = state;
-        const message = messageId(event);
-        const once = message !== undefined && (verb === "update" || isRemembered(message));
         // A cancellation is a no-op on a run that has one already.
-        const isRepeated = mayBeStored || once || verb === "cancel" && status === "running";
+        const isRepeated = once || mayBeStored || verb === "cancel" && status === "running";
         if (isRepeated && isStored(event, history)) {
           this.#stored(waiting, state);
           return false;
@@ -250,7 +250,8 @@ export class DeliveryQueue {
           throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
         }
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
-        if (!once) return true;
+        const message = once ? messageId(event) : undefined;
+        if (message === undefined) return true;
         const first = firsts.get(message);
         if (first === undefined) firsts.set(message, waiting);
         else first.promise.then(waiting.resolve, (error) => waiting.reject(error));
@@ -264,8 +265,9 @@ export class DeliveryQueue {
 
   /** Resolves once the run has stored an event; to what `leave` returns once the run has left without it. */
   #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
-    if (post.verb === "update") return Promise.resolve();
-    return run[post.verb === "signal" ? "post" : post.verb](post.event).then((stored) => {
+    const { verb, event, once } = post;
+    if (verb === "update") return Promise.resolve();
+    return (verb === "signal" ? run.post(event, once) : run[verb](event)).then((stored) => {
       if (stored) return;
       post.mayBeStored = true;
       return run.ended.then(leave);

@@ -22,7 +22,7 @@ async function setUp(isLive: boolean) {
     supervisor,
     send: (signalId: string) => {
       const event = { type: "signal_received", at: 0, name: "s", signalId } as const;
-      return supervisor.delivery.post("signal", { id: "a" }, event, !isLive);
+      return supervisor.delivery.post("signal", { id: "a" }, event, true);
     },
     storedIds: async () => {
       const { history } = (await store.inner.load("a"))!;

@@ -131,8 +131,8 @@ export class DormantRun implements LiveRun {
     return this.acceptsEvents ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
   }
 
-  post(event: WorkflowEvent): Promise<boolean> {
-    return this.#call((run) => run.post(event), false);
+  post(event: WorkflowEvent, once?: boolean): Promise<boolean> {
+    return this.#call((run) => run.post(event, once), false);
   }
 
   cancel(event: WorkflowEvent): Promise<boolean> {

@@ -28,9 +28,10 @@ export interface LiveRun extends RunInfo {
   /**
    * Stores a delivered event. Resolves to whether it got into the store before the run ended.
    *
+   * @param once Whether the event is a signal that can be sent again: then it is stored once.
    * @throws The error that suspended the run, if one did.
    */
-  post(event: WorkflowEvent): Promise<boolean>;
+  post(event: WorkflowEvent, once?: boolean): Promise<boolean>;
   /** Stores a request for a cancellation as {@linkcode post} does, unless there is one. */
   cancel(event: WorkflowEvent): Promise<boolean>;
   /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */

@@ -46,6 +46,7 @@ import type {
   CommandEvent,
   ErrorRecord,
   RememberedMessages,
+  SignalReceivedEvent,
   UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
@@ -308,7 +309,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     switch (event.type) {
       case "signal_received":
         this.#gotMessages = true;
-        if (isRemembered(event.signalId)) this.#noteSignal(event.signalId, true);
+        if (!isOurs && isRemembered(event.signalId)) this.#noteSignal(event.signalId, true); // `post` does it for ours
         return;
       case "update_accepted":
         this.#gotMessages = true;
@@ -522,14 +523,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   // Deliveries and questions
 
   /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
-  post(event: WorkflowEvent): Promise<boolean> {
-    const id = event.type === "signal_received" && isRemembered(event.signalId) ? event.signalId : undefined;
+  post(event: WorkflowEvent, once = false): Promise<boolean> {
+    const id = once ? (event as SignalReceivedEvent).signalId : undefined;
     const sent = id && this.#signals?.get(id);
     if (sent) return Promise.resolve(sent);
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
     const posted = new Promise<boolean>((resolve, reject) =>
       this.#writer.post(event, (stored) => {
-        if (id && !stored) this.#signals!.delete(id);
+        if (id && stored) this.#noteSignal(id, true);
+        else if (id) this.#signals!.delete(id);
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws the error that suspended the run

@@ -72,7 +72,7 @@ export class Updates {
           }
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
-          await delivery.post("update", target, event);
+          await delivery.post("update", target, event, true);
           answer = await abortable(waiting.promise, signal);
         }
         if (answer?.error !== undefined) throw fromErrorRecord(answer.error);

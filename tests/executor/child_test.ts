@@ -370,9 +370,9 @@ Deno.test("ChildHandle.signal() and cancel() reach the child on a virtual clock 
     await child.signal("other", 1);
     await child.cancel("enough");
   }, { id: "a" });
-  let loads = 0;
-  store.before.load = () => {
-    if (loads++ % 2 === 0) throw new Error("the store failed");
+  let appends = 0;
+  store.before.append = () => {
+    if (appends++ % 2 === 0) throw new Error("the store failed");
   };
   await handle.result();
   assert(clock.now() > 1000, "it was asked again at once");
