@@ -345,9 +345,9 @@ export interface WorkflowContext<Input = never> {
     handler: (...args: { readonly [Index in keyof Args]: DeepReadonly<Args[Index]> }) => NoInfer<DeepReadonly<Result>>,
   ): void;
   /**
-   * Answers updates of one name from now on. The handler is workflow code: it may change the workflow's variables and use
-   * the context. What it returns or throws is recorded before the caller gets it. A later handler of the same name replaces
-   * it.
+   * Answers updates of one name from now on, and those that wait for this handler. The handler is workflow code: it may change
+   * the workflow's variables and use the context. What it returns or throws is recorded before the caller gets it. A later
+   * handler of the same name replaces it.
    *
    * @param update The update's name or definition.
    * @param handler Gets the input and returns the answer.
@@ -586,8 +586,8 @@ export interface ChildHandle<Result = unknown> {
  */
 export interface UpdateHandlerOptions<Input = unknown> {
   /**
-   * Throws if the input is refused. It is called before anything is recorded. It may read the workflow's variables, but not
-   * change them.
+   * Throws if the input is refused. It is called before the update is accepted, and not on replay. It may read the workflow's
+   * variables, but not change them.
    *
    * @default {only the validation of the definition}
    */

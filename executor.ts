@@ -64,10 +64,10 @@ import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
 import { executorClosed, notFound, type Target } from "./run/delivery.ts";
-import { isRemembered, MADE } from "./run/events.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
+import { isRemembered, MADE } from "./run/remembered.ts";
 import { completeOptions, type Settings, validateExecution } from "./run/settings.ts";
 import { Supervisor } from "./run/supervisor.ts";
 

@@ -22,8 +22,9 @@ import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./context.ts";
 import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
-import { cancelEvent, isRemembered, terminationEvent } from "./events.ts";
+import { cancelEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
+import { isRemembered } from "./remembered.ts";
 import { isConflict } from "./retrying_store.ts";
 
 export { notFound, type Target };

@@ -23,9 +23,10 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
-import { isTermination, MADE } from "./events.ts";
+import { isTermination } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
+import { MADE } from "./remembered.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
 
 /** Which workflow a call is for: any run of the ID, or the runs of one chain only. */

@@ -9,8 +9,8 @@ import { CanceledError, WorkflowError } from "../errors.ts";
 import type { UpdateCompletedEvent, UpdateRejectedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import { isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
-import { toErrorRecord } from "../history/error_record.ts";
-import { toStored } from "../history/value.ts";
+import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { handOut, toStored } from "../history/value.ts";
 
 /** How a function ended. */
 export type Outcome =
@@ -25,27 +25,21 @@ export function isAnswer(event: WorkflowEvent): event is AnswerEvent {
   return event.type === "update_completed" || event.type === "update_rejected";
 }
 
+/**
+ * What the caller of an update gets.
+ *
+ * @throws The error in the answer.
+ */
+export function answerOf(answer: AnswerEvent): unknown {
+  if (answer.error !== undefined) throw fromErrorRecord(answer.error);
+  return handOut((answer as UpdateCompletedEvent).result);
+}
+
 /** An update that somebody asks for. Its input is a stored value. */
 export interface UpdateRequest {
   readonly updateId: string;
   readonly name: string;
   readonly input?: unknown;
-}
-
-/** How many signals, and how many answers, the next run of a chain remembers. */
-export const MAX_REMEMBERED = 1000;
-
-/** Begins the IDs that an executor makes for a message. Nobody can repeat that message, so it need not be remembered. */
-export const MADE = "~";
-
-/** Whether the sender of a message chose its ID: a repeated message is not stored again, also in the next runs of the chain. */
-export function isRemembered(id: string): boolean {
-  return id[0] !== MADE;
-}
-
-/** The ID of a message under which it is remembered. */
-export function repeatable(id: string): string {
-  return isRemembered(id) ? id : id.slice(MADE.length);
 }
 
 /** A request to cancel a workflow. */

@@ -21,7 +21,7 @@ import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import { type AnswerEvent, isAnswer, isRemembered, MAX_REMEMBERED, type Outcome } from "./events.ts";
+import { type AnswerEvent, isAnswer, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never) => unknown;
@@ -219,20 +219,6 @@ export class Handlers {
     if (update?.deferred === undefined) return;
     next.#update(updateId).deferred = update.deferred;
     this.#updates.delete(updateId);
-  }
-
-  /** The run continues one that gave these answers, or an earlier run of its chain did. */
-  remember(answers: readonly AnswerEvent[]): void {
-    for (const answer of answers) this.#update(answer.updateId).completed = answer;
-  }
-
-  /** The answers that the next run of the chain remembers. */
-  get remembered(): AnswerEvent[] {
-    const answers = Array.from(
-      this.#updates,
-      ([updateId, { completed }]) => isRemembered(updateId) ? completed : undefined,
-    );
-    return answers.filter((answer) => answer !== undefined).slice(-MAX_REMEMBERED);
   }
 
   /** There will be no further answers: the callers that wait get an error, and those that wait for a handler look again. */

@@ -10,6 +10,7 @@ import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { UpdateRequest } from "./events.ts";
 import type { Wait } from "../options.ts";
+import type { Remembered } from "./remembered.ts";
 
 /** A run that is live in this executor. */
 export interface LiveRun extends RunInfo {
@@ -98,6 +99,8 @@ export interface Chain {
   hasSlot: boolean;
   /** Resolves to the run that has left, see {@linkcode LiveRun.ended}; `undefined` while nobody waits for that. */
   ended: Deferred<LiveRun> | undefined;
+  /** Messages whose sender chose an ID; `undefined` until it is needed. */
+  remembered?: Remembered | undefined;
   /** Whether a run of it was dormant and has woken. */
   wasDormant: boolean;
 }

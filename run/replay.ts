@@ -45,7 +45,7 @@ import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
-import type { AnswerEvent, Outcome } from "./events.ts";
+import type { Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { type Compensation, type Failure, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
@@ -274,11 +274,6 @@ export class Replay implements ScopeOwner {
     return waits;
   }
 
-  /** The answers of updates that the next run of the chain remembers. */
-  get rememberedAnswers(): readonly AnswerEvent[] {
-    return this.#handlers?.remembered ?? none;
-  }
-
   /** The updates in the history that have no answer. */
   get openUpdates(): readonly (UpdateRequestedEvent | UpdateAcceptedEvent)[] {
     return this.#handlers?.allOpen ?? none;
@@ -312,7 +307,6 @@ export class Replay implements ScopeOwner {
     switch (event.type) {
       case "workflow_started":
         this.started = event;
-        if (event.remembered?.updates.length) this.handlers.remember(event.remembered.updates);
         return;
       case "cancel_requested":
         if (event.at < (this.started?.startAt ?? event.at)) this.cancelBeforeStart(event);

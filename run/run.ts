@@ -45,7 +45,6 @@ import type {
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
-  RememberedMessages,
   SignalReceivedEvent,
   UpdateRequestedEvent,
   WorkflowEvent,
@@ -57,7 +56,6 @@ import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
 import { callUser, Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
-import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
@@ -70,17 +68,17 @@ import { ReplayContext } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
   answerEvent,
+  answerOf,
   finalEvent,
   isDelivered,
-  isRemembered,
   isTermination,
-  MAX_REMEMBERED,
   type Outcome,
   rejectionEvent,
   updateEvent,
   type UpdateRequest,
 } from "./events.ts";
 import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import { isRemembered, Remembered } from "./remembered.ts";
 import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import { isConflict } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
@@ -131,11 +129,6 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /**
-   * Signals whose sender chose the ID: `true` if the run, or an earlier run of the chain, has stored it; while it is on its way,
-   * whether it gets into the store. `Handlers` does it for updates.
-   */
-  #signals: LazyMap<string, true | Promise<boolean>> | undefined;
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
   /**
@@ -177,8 +170,6 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
     this.chain.latest = this;
-    const { remembered } = this.started;
-    if (remembered !== undefined) { for (const signalId of remembered.signalIds) this.#noteSignal(signalId, true); }
     for (const event of history) this.#note(event, false);
     const { timeoutMs } = this.started;
     if (timeoutMs === undefined || this.#cancellation) return;
@@ -309,7 +300,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     switch (event.type) {
       case "signal_received":
         this.#gotMessages = true;
-        if (!isOurs && isRemembered(event.signalId)) this.#noteSignal(event.signalId, true); // `post` does it for ours
+        if (!isOurs && isRemembered(event.signalId)) this.#remembered.signals.set(event.signalId, true); // `post` notes ours
+        return;
+      case "update_rejected":
+      case "update_completed":
+        if (isRemembered(event.updateId)) this.#remembered.answers.set(event.updateId, event);
         return;
       case "update_accepted":
         this.#gotMessages = true;
@@ -329,8 +324,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     }
   }
 
-  #noteSignal(signalId: string, stored: true | Promise<boolean>): void {
-    (this.#signals ??= new LazyMap()).set(signalId, stored);
+  /** The messages whose sender chose an ID: those of this run, and those that are remembered of earlier ones. */
+  get #remembered(): Remembered {
+    return this.chain.remembered ??= new Remembered(this.started.remembered);
   }
 
   /** Performs a command that was stored here. */
@@ -525,13 +521,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
   post(event: WorkflowEvent, once = false): Promise<boolean> {
     const id = once ? (event as SignalReceivedEvent).signalId : undefined;
-    const sent = id && this.#signals?.get(id);
+    const sent = id && this.#remembered.signals.get(id);
     if (sent) return Promise.resolve(sent);
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
     const posted = new Promise<boolean>((resolve, reject) =>
       this.#writer.post(event, (stored) => {
-        if (id && stored) this.#noteSignal(id, true);
-        else if (id) this.#signals!.delete(id);
+        if (id && stored) this.#remembered.signals.set(id, true);
+        else if (id) this.#remembered.signals.delete(id);
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws the error that suspended the run
@@ -544,7 +540,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         }
       })
     );
-    if (id) this.#noteSignal(id, posted);
+    if (id) this.#remembered.signals.set(id, posted);
     return posted;
   }
 
@@ -571,6 +567,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   async update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
     const { updateId, name, input } = request;
     const { handlers } = this.#replay;
+    if (isRemembered(updateId)) {
+      const answer = this.#remembered.answers.get(updateId);
+      if (answer !== undefined) return { value: answerOf(answer) };
+    }
     for (;;) {
       // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
       const isKnown = () => handlers.answer(updateId) !== undefined;
@@ -683,7 +683,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The first events of the next run: its start, and the delivered events that this run has not seen. */
   #successor(): WorkflowEvent[] {
     const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, ...first } = this.started;
-    const remembered = this.#remembered();
+    const remembered = this.chain.remembered === undefined
+      ? this.started.remembered
+      : this.chain.remembered.toMessages();
     const started: WorkflowStartedEvent = {
       ...first,
       ...this.environment.runs.stamp,
@@ -705,18 +707,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return [...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
   }
 
-  /** The messages that the next run remembers; `undefined` if there are none. */
-  #remembered(): RememberedMessages | undefined {
-    const signalIds = [...this.#signals?.keys() ?? none].slice(-MAX_REMEMBERED);
-    const updates = this.#replay.rememberedAnswers;
-    if (signalIds.length + updates.length === 0) return undefined;
-    return Object.freeze({ signalIds: Object.freeze(signalIds), updates: Object.freeze(updates) });
-  }
-
   /** The next run is stored. */
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
     this.#closeChildren();
     if (this.#gotMessages) this.#reportUnhandled(events);
+    this.chain.remembered?.trim();
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
     for (const event of events) {
@@ -871,6 +866,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
     this.#writer.close();
     for (const command of commands) command.stop(undefined);
+    this.chain.remembered = undefined; // the history has it
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
     return {
       workflow: this.#workflow,

@@ -16,13 +16,12 @@ import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
-import { handOut } from "../history/value.ts";
 import { type Delivery, executorClosed } from "./delivery.ts";
 import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
-import { type AnswerEvent, isAnswer, repeatable, updateEvent, type UpdateRequest } from "./events.ts";
+import { type AnswerEvent, answerOf, isAnswer, updateEvent, type UpdateRequest } from "./events.ts";
 import type { ChangeWatch } from "./live_runs.ts";
+import { repeatable } from "./remembered.ts";
 
 type Parts = Pick<DeliveryParts, "store" | "timing" | "liveRuns"> & { readonly delivery: Delivery };
 
@@ -75,8 +74,7 @@ export class Updates {
           await delivery.post("update", target, event, true);
           answer = await abortable(waiting.promise, signal);
         }
-        if (answer?.error !== undefined) throw fromErrorRecord(answer.error);
-        if (answer !== undefined) return handOut(answer.type === "update_completed" ? answer.result : undefined);
+        if (answer !== undefined) return answerOf(answer);
       } finally {
         follower.remove(updateId, waiting);
         if (follower.stopped && this.#followers.get(id) === follower) this.#followers.delete(id);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AppendBatch, WorkflowEvent, WorkflowStatus } from "../../types.ts";
+import type { AppendBatch, UpdateCompletedEvent, WorkflowEvent, WorkflowStatus } from "../../types.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 import {
   type Anything,
@@ -155,7 +155,9 @@ export const appendCases: CaseBody[] = [
     async run(makeStore) {
       const store = await storeWithRun(makeStore, fired(2));
       await saveIds(store, "b");
-      const next: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1" };
+      const answer: UpdateCompletedEvent = { type: "update_completed", at: 1, updateId: "u", result: [1] };
+      const remembered = { signalIds: ["s"], updates: [answer] };
+      const next: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "w", firstRunId: "1", remembered };
       await store.append(batch({ runId: "2", expectedLength: 2, events: [next, signal("carried")], replaces: "1" }));
       assertEquals<unknown>((await store.list())[0], {
         workflowId: "a",
