@@ -19,7 +19,7 @@ import type { Workflow } from "../context.ts";
 import { Deferred } from "../util/deferred.ts";
 import { type Timer, TimerQueue } from "../util/timer_queue.ts";
 import type { RunEnvironment } from "./environment.ts";
-import { endOf, type UpdateRequest } from "./events.ts";
+import { type Answer, endOf, type UpdateRequest } from "./events.ts";
 import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import { isConflict } from "./retrying_store.ts";
 import { Run } from "./run.ts";
@@ -143,11 +143,11 @@ export class DormantRun implements LiveRun {
     return this.#call((run) => run.terminate(event), false);
   }
 
-  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
+  query(name: string, args: readonly unknown[]): Promise<Answer> {
     return this.#call((run) => run.query(name, args), undefined);
   }
 
-  update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
+  update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {
     return this.#call((run) => run.update(request, signal), undefined);
   }
 

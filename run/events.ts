@@ -17,6 +17,9 @@ export type Outcome =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
+/** What a run answers to a query or an update; `undefined` if the caller must look for the run that answers. */
+export type Answer = { readonly value: unknown } | undefined;
+
 /** The answer of an update in the history. */
 export type AnswerEvent = UpdateCompletedEvent | UpdateRejectedEvent;
 

@@ -21,7 +21,7 @@ import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import { type AnswerEvent, isAnswer, type Outcome } from "./events.ts";
+import { type Answer, type AnswerEvent, isAnswer, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never) => unknown;
@@ -37,10 +37,10 @@ class Update {
   /** The answer in the history. */
   completed: AnswerEvent | undefined;
   /** For the callers that wait for the answer. */
-  deferred: Deferred | undefined;
+  deferred: Deferred<Answer> | undefined;
 
   /** The answer. */
-  get promise(): Promise<unknown> {
+  get promise(): Promise<Answer> {
     if (this.deferred === undefined) {
       this.deferred = new Deferred();
       if (this.completed !== undefined) this.settle(this.completed);
@@ -51,7 +51,7 @@ class Update {
   settle(answer: AnswerEvent): void {
     const { deferred } = this;
     if (answer.error !== undefined) deferred?.reject(fromErrorRecord(answer.error));
-    else deferred?.resolve(handOut((answer as UpdateCompletedEvent).result));
+    else deferred?.resolve({ value: handOut((answer as UpdateCompletedEvent).result) });
   }
 }
 
@@ -166,13 +166,13 @@ export class Handlers {
   }
 
   /** The answer to an update, if it is given or a caller waits for it already. */
-  answer(updateId: string): Promise<unknown> | undefined {
+  answer(updateId: string): Promise<Answer> | undefined {
     const update = this.#updates.get(updateId);
     return update?.completed === undefined && update?.deferred === undefined ? undefined : update.promise;
   }
 
   /** A caller waits for the answer to an update. */
-  expect(updateId: string): Promise<unknown> {
+  expect(updateId: string): Promise<Answer> {
     return this.#update(updateId).promise;
   }
 
@@ -221,11 +221,18 @@ export class Handlers {
     this.#updates.delete(updateId);
   }
 
-  /** There will be no further answers: the callers that wait get an error, and those that wait for a handler look again. */
-  end(error: () => unknown): void {
+  /**
+   * There will be no further answers. The callers that wait for a handler look again.
+   *
+   * @param error Makes the error for the other callers of an update, or `undefined` if they look again too.
+   */
+  end(error: (isAccepted: boolean) => unknown): void {
     for (const registration of this.#registrations.values()) registration.resolve();
-    for (const { completed, deferred } of this.#updates.values()) {
-      if (completed === undefined) deferred?.reject(error());
+    for (const { open, completed, deferred } of this.#updates.values()) {
+      if (completed !== undefined || deferred === undefined) continue;
+      const reason = error(open?.type === "update_accepted");
+      if (reason === undefined) deferred.resolve(undefined);
+      else deferred.reject(reason);
     }
   }
 

@@ -8,7 +8,7 @@ import type { RunInfo } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
-import type { UpdateRequest } from "./events.ts";
+import type { Answer, UpdateRequest } from "./events.ts";
 import type { Wait } from "../options.ts";
 import type { Remembered } from "./remembered.ts";
 
@@ -41,7 +41,7 @@ export interface LiveRun extends RunInfo {
    * Calls a query handler, once the code has seen everything that this executor knows to be stored. Returns `undefined` if the
    * run is not live any more.
    */
-  query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined>;
+  query(name: string, args: readonly unknown[]): Promise<Answer>;
   /**
    * Stores an update if it is valid, once it has a handler, and returns what the handler returns. The same `updateId` gets the
    * same answer. Returns `undefined` if the run takes no updates any more.
@@ -49,7 +49,7 @@ export interface LiveRun extends RunInfo {
    * @param signal Ends the wait. What is not stored then is withdrawn.
    * @throws What the validation or the handler throws; the error with which the run ended before the answer.
    */
-  update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined>;
+  update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer>;
   /**
    * The store changed: another executor wrote to the workflow.
    *

@@ -418,9 +418,9 @@ export class Replay implements ScopeOwner {
   /**
    * No wait of the code settles from now on, and no decision is reported.
    *
-   * @param unanswered Makes the error for the callers of updates, if there will be no answer.
+   * @param unanswered Makes the error for the callers of updates, if there will be no answer; see `Handlers.end`.
    */
-  stop(unanswered?: () => unknown): void {
+  stop(unanswered?: (isAccepted: boolean) => unknown): void {
     this.stopped = true;
     if (unanswered !== undefined) this.#handlers?.end(unanswered);
   }

@@ -67,6 +67,7 @@ import type { Command } from "./command.ts";
 import { ReplayContext } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
+  type Answer,
   answerEvent,
   answerOf,
   finalEvent,
@@ -558,13 +559,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return stored;
   }
 
-  async query(name: string, args: readonly unknown[]): Promise<{ readonly value: unknown } | undefined> {
+  async query(name: string, args: readonly unknown[]): Promise<Answer> {
     await this.#settled();
     if (!this.#live) return undefined; // its code may not have seen the end of the history
     return { value: this.#replay.handlers.query(this.workflowId, name, args) };
   }
 
-  async update(request: UpdateRequest, signal?: AbortSignal): Promise<{ readonly value: unknown } | undefined> {
+  async update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {
     const { updateId, name, input } = request;
     const { handlers } = this.#replay;
     if (isRemembered(updateId)) {
@@ -576,7 +577,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       const isKnown = () => handlers.answer(updateId) !== undefined;
       if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(this.#settled(), signal);
       if (isKnown()) break;
-      if (!this.acceptsEvents) return this.#withoutHandler(name);
+      if (!this.acceptsEvents) {
+        const error = this.#live || handlers.hasUpdate(name)
+          ? undefined
+          : this.#unanswered(handlers.without(name), false);
+        if (error !== undefined) throw error;
+        return undefined;
+      }
       if (handlers.isAccepted(updateId)) break;
       if (handlers.hasUpdate(name)) {
         const { clock } = this.environment.timing;
@@ -594,21 +601,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       }
       await handlers.registration(name, signal).finally(() => this.reportIdle());
     }
-    return { value: await abortable(handlers.expect(updateId), signal) };
-  }
-
-  /** No handler can be registered any more. Returns if the next run of the chain may have one. */
-  #withoutHandler(name: string): undefined {
-    const { handlers } = this.#replay;
-    if (this.#live || this.chain.latest !== this || handlers.hasUpdate(name)) return;
-    if (this.status !== "running") {
-      throw new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${handlers.without(name)}`);
-    }
-    try {
-      this.result();
-    } catch (error) {
-      if (!isConflict(error)) throw error; // else another executor has continued it
-    }
+    return await abortable(handlers.expect(updateId), signal);
   }
 
   /** Resolves when the code has seen everything that this executor knows to be stored. */
@@ -777,7 +770,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (!this.#live) return;
     this.#endWait();
     this.#phase = { name: "ended", result };
-    this.#replay.stop(() => this.#unanswered(why));
+    this.#replay.stop((isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
     if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     const { chain } = this;
     if (chain.hasSlot && chain.latest === this) {
@@ -794,17 +787,22 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     ended?.resolve(this);
   }
 
-  /** The error for the callers of updates that have no answer. */
-  #unanswered(why: string): unknown {
-    if (this.status === "running" && this.chain.latest === this) {
+  /**
+   * The error for the callers of an update that has no answer; `undefined` if they look for the run that takes the update.
+   *
+   * @param isAccepted Whether the history holds its acceptance: no other run may accept it then.
+   */
+  #unanswered(why: string, isAccepted: boolean): unknown {
+    if (this.chain.latest !== this) {
+      if (!isAccepted) return undefined;
+    } else if (this.status === "running") {
       try {
         this.result();
-      } catch (suspended) {
-        return suspended;
+      } catch (suspended) { // a conflict: another executor has continued the run
+        return isConflict(suspended) && !isAccepted ? undefined : suspended;
       }
     }
-    const message = `${cannot("update workflow", this.workflowId)}: ${why} before it had answered`;
-    return new WorkflowError("not_found", message);
+    return new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
   }
 
   /**

@@ -175,6 +175,31 @@ Deno.test("Executor.update() through another executor gets its answer when the r
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("Executor.update() with one updateId goes on when another executor continues the run before it is accepted", async () => {
+  const inner = new InMemoryStore();
+  const renewable = async (ctx: WorkflowContext<number>, run: number): Promise<unknown> => {
+    ctx.handleUpdate("run", () => run);
+    await ctx.waitForSignal("next");
+    return run < 1 ? await ctx.continueAsNew(run + 1) : run;
+  };
+  const options = { workflows: { renewable: renewable as unknown as Workflow<never> } };
+  const store = new FaultyStore(inner);
+  const home = new Executor({ ...options, store });
+  await home.execute(renewable, { id: "a", input: 0 });
+  const other = new Executor({ ...options, store: inner });
+  await other.recover();
+  const stopped = gate();
+  store.before.append = () => stopped.promise;
+  const updates = [1, 2, 3].map(() => home.update("a", "run", 0, { updateId: "u" }));
+  await settle();
+  await other.signal("a", "next");
+  await settle();
+  stopped.open();
+  assertEquals(await Promise.all(updates), [1, 1, 1]);
+  assertEquals(ofType((await inner.load("a"))!.history, "update_accepted").length, 1);
+  await Promise.all([home.close(), other.close()]);
+});
+
 Deno.test("Executor.update() through another executor wakes a dormant run", async () => {
   const { executor, store, clock } = setUp({ workflows, dormantAfterMs: 0 });
   await executor.execute(counter, { id: "a" });
