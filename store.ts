@@ -430,6 +430,7 @@ export class InMemoryStore implements WorkflowStore {
     const action = "append to workflow";
     const entry = this.#entries.get(workflowId);
     checkConflict(entry?.fields ?? null, entry?.events.length ?? 0, batch);
+    if (events.length === 0) return;
     const starts = events[0].type === "workflow_started";
     const length = (starts ? 0 : entry!.events.length) + events.length;
     if (length > this.#limits.maxEventsPerWorkflow && !ends(events)) {

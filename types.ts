@@ -740,7 +740,7 @@ export interface AppendBatch {
    * continues a run as a new run: the number of events of the run that `replaces` names.
    */
   readonly expectedLength: number;
-  /** The events to add, in order; at least one. */
+  /** The events to add, in order. A batch without events adds nothing; see {@linkcode WorkflowStore.append}. */
   readonly events: readonly WorkflowEvent[];
   /**
    * The ID of the run that the new run replaces. Allowed only if the first event is `workflow_started`. With an
@@ -824,14 +824,16 @@ export interface WorkflowStore {
    * Compares and appends: adds events to a run if its history has the expected length. If several writers append with the
    * same expected length, one of them succeeds. No event is added twice.
    *
-   * Three kinds of batch:
+   * Four kinds of batch:
    *
    * - A first event `workflow_started` with an `expectedLength` of 0 creates a run. It is the last in the order of creation.
    *   It is a new workflow, or it replaces the finished run that `replaces` names.
    * - A first event `workflow_started` with an `expectedLength` above 0 continues the running run that `replaces` names. The
    *   new history replaces the old one. The workflow keeps its `createdAt` and its place in the order of creation.
-   * - Any other batch adds to the history. A last event `workflow_completed`, `workflow_failed` or `workflow_canceled`
-   *   finishes the run.
+   * - Any other batch of events adds to the history. A last event `workflow_completed`, `workflow_failed` or
+   *   `workflow_canceled` finishes the run.
+   * - A batch without events changes nothing, and is not reported to listeners. It is a conflict or not as any other batch.
+   *   So an executor confirms that what it has read is still what is stored, before it performs anything because of it.
    *
    * Status, input, labels, result, error and times follow from the events; `applyBatch` computes them. The cost depends on
    * the batch, not on the length of the history.

@@ -101,7 +101,7 @@ export function firstRunOf({ runId, history }: Pick<WorkflowState, "runId" | "hi
 
 /** Whether a batch continues a running run as a new run. */
 export function continues(batch: AppendBatch): boolean {
-  return batch.expectedLength > 0 && batch.events[0].type === "workflow_started";
+  return batch.expectedLength > 0 && batch.events[0]?.type === "workflow_started";
 }
 
 /**
@@ -152,7 +152,7 @@ export function checkConflict(
 ): void {
   const { workflowId, runId, expectedLength, replaces } = batch;
   const continued = continues(batch);
-  const starts = !continued && batch.events[0].type === "workflow_started";
+  const starts = !continued && batch.events[0]?.type === "workflow_started";
   if (
     starts && (current === null ? replaces === undefined : replaces === current.runId && current.status !== "running")
   ) {
@@ -178,7 +178,7 @@ function conflict(workflowId: string, why: string): WorkflowError {
  *
  * @param state What is stored, or `null`.
  * @param batch The batch.
- * @returns The new state.
+ * @returns The new state; `state` itself if the batch has no events.
  * @throws {WorkflowError} With code `conflict` if the batch does not fit `state`.
  * @throws {TypeError} If the batch is malformed.
  *
@@ -201,6 +201,7 @@ function conflict(workflowId: string, why: string): WorkflowError {
 export function applyBatch(state: WorkflowState | null, batch: AppendBatch): WorkflowState {
   validateBatch(batch);
   checkConflict(state, state?.history.length ?? 0, batch);
+  if (batch.events.length === 0) return state!;
   const starts = batch.events[0].type === "workflow_started";
   const { history, ...stored } = state ?? { history: [] };
   const fields = starts ? beginRun(batch, continues(batch) ? state!.createdAt : undefined) : stored as StateFields;

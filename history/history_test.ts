@@ -70,6 +70,10 @@ for (const [last, fields] of endings) {
   });
 }
 
+Deno.test("applyBatch() returns the same state after a batch without events", () => {
+  assertStrictEquals(applyBatch(running, batch({ expectedLength: 1, events: [] })), running);
+});
+
 Deno.test("applyBatch() replaces a finished run completely", () => {
   const events: WorkflowEvent[] = [{ type: "workflow_started", at: 20, workflowName: "v" }];
   const next = batch({ runId: "2", events, replaces: "1" });
@@ -107,6 +111,10 @@ const conflicts: [state: WorkflowState | null, part: Partial<AppendBatch>, why: 
   [running, { runId: "2", expectedLength: 1, events: [fired(2)] }, 'the run is "1", the writer expected "2"'],
   [finished, { expectedLength: 2, events: [fired(2)] }, 'its status is "completed"'],
   [running, { expectedLength: 2, events: [fired(2)] }, "it has 1 events, the writer expected 2"],
+  [running, { expectedLength: 2, events: [] }, "it has 1 events, the writer expected 2"],
+  [running, { events: [] }, "it has 1 events, the writer expected 0"],
+  [finished, { expectedLength: 2, events: [] }, 'its status is "completed"'],
+  [null, { events: [] }, "it is not stored"],
 ];
 for (const [state, part, why] of conflicts) {
   Deno.test(`applyBatch() throws a conflict: ${why}, ${JSON.stringify(part)}`, () => {
@@ -121,7 +129,7 @@ Deno.test("applyBatch() throws a TypeError when the batch is malformed, before i
     batch({ workflowId: "" }),
     batch({ runId: "" }),
     batch({ expectedLength: -1 }),
-    batch({ events: [] }),
+    batch({ events: [], replaces: "1" }),
     batch({ events: [null as unknown as WorkflowEvent] }),
     batch({ events: [started, started] }),
     batch({ events: [fired(2)] }),

@@ -144,14 +144,12 @@ export function validateBatch(batch: AppendBatch): void {
   if (!Number.isInteger(expectedLength) || expectedLength < 0) {
     throw invalid("expectedLength", expectedLength, "an integer from 0", action, workflowId);
   }
-  if (!Array.isArray(events) || events.length === 0) {
-    throw invalid("events", events, "a non-empty array", action, workflowId);
-  }
+  if (!Array.isArray(events)) throw invalid("events", events, "an array", action, workflowId);
   const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
   const list: readonly WorkflowEvent[] = events;
   for (let i = 0; i < list.length; i++) validateEvent(list[i], "events", i);
-  const starts = list[0].type === "workflow_started";
-  const mustStart = expectedLength === 0 || starts && replaces !== undefined;
+  const starts = list[0]?.type === "workflow_started";
+  const mustStart = expectedLength === 0 && list.length > 0 || starts && replaces !== undefined;
   if (starts !== mustStart || list.some(({ type }, i) => i > 0 && type === "workflow_started")) {
     throw fail(
       `"workflow_started" must be the first event if "expectedLength" is 0 or the batch "replaces" a run, and no other event`,

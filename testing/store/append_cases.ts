@@ -229,6 +229,32 @@ export const appendCases: CaseBody[] = [
     },
   },
   {
+    name: "append() changes nothing by a batch without events if the run is running and has the expected length",
+    likely: "the store refuses a batch without events, or writes the state anew",
+    async run(makeStore) {
+      for (const length of [1, 3]) {
+        const store = await storeWithRun(makeStore, ...[fired(2), fired(3)].slice(0, length - 1));
+        const before = await store.load("a");
+        for (let i = 0; i < 2; i++) await store.append(batch({ expectedLength: length, events: [] }));
+        assertEquals(await store.load("a"), before);
+        await store.append(batch({ expectedLength: length, events: [completed] }));
+      }
+    },
+  },
+  {
+    name: "append() rejects a batch without events with a conflict as any other batch",
+    async run(makeStore) {
+      const events: WorkflowEvent[] = [];
+      const store = await storeWithRun(makeStore, fired(2));
+      for (const expectedLength of [0, 1, 3]) await rejectsWithConflict(store, { expectedLength, events });
+      await rejectsWithConflict(store, { runId: "2", expectedLength: 2, events });
+      for (const expectedLength of [0, 1]) await rejectsWithConflict(await makeStore(), { expectedLength, events });
+      for (const last of [completed, failed, canceled]) {
+        await rejectsWithConflict(await storeWithRun(makeStore, last), { expectedLength: 2, events });
+      }
+    },
+  },
+  {
     name: "append() rejects a repeated batch with a conflict",
     async run(makeStore) {
       const store = await makeStore();
@@ -266,7 +292,6 @@ export const appendCases: CaseBody[] = [
         { expectedLength: 0.5 },
         { expectedLength: undefined },
         { events: undefined },
-        { events: [] },
         { events: [null] },
         { events: [started, { type: "x", at: 1 }] },
         { events: [{ ...started, at: "1" }] },
@@ -277,6 +302,7 @@ export const appendCases: CaseBody[] = [
         { events: [started, completed, fired(10)] },
         { expectedLength: 1 },
         { expectedLength: 1, events: [fired(2)], replaces: "0" },
+        { expectedLength: 1, events: [], replaces: "0" },
         { replaces: "1" },
         { replaces: null },
       ];

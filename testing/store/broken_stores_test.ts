@@ -205,6 +205,32 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
+  "refuses a batch without events": [
+    "append() changes nothing by a batch without events if the run is running and has the expected length",
+    class extends InMemoryStore {
+      override append(batch: AppendBatch) {
+        if (batch?.events?.length === 0) return Promise.reject(new TypeError("no events"));
+        return super.append(batch);
+      }
+    },
+  ],
+  "takes a batch without events for done": [
+    "append() rejects a batch without events with a conflict as any other batch",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        if (batch?.events?.length !== 0) await super.append(batch);
+      }
+    },
+  ],
+  "reports a batch without events": [
+    "subscribe() does not report calls that change nothing",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        await super.append(batch);
+        if (batch.events.length === 0) await super.save((await super.load(batch.workflowId))!);
+      }
+    },
+  ],
   "treats a repeated batch as done": [
     "append() rejects a repeated batch with a conflict",
     class extends InMemoryStore {

@@ -75,8 +75,10 @@ export const subscribeCases: CaseBody[] = [
     await assertRejects(() => store.append(batch({ expectedLength: 1, events: [completed] })), Error);
     await assertRejects(() => store.append(batch({ events: [] })), Error);
     await assertRejects(() => store.save({ workflowId: "a", status: "running", input: () => {} }), Error);
+    await store.append(batch());
+    await store.append(batch({ expectedLength: 1, events: [] }));
     await store.save({ workflowId: "b", status: "running" });
-    assertEquals(await until(1), [["b", null]]);
+    assertEquals(await until(2), [["a", 1], ["b", null]]);
   }),
   subscribeCase("subscribe() lets the listener call the store, and the change is visible", async (store) => {
     const found = new Promise<unknown>((resolve) => {

@@ -100,9 +100,8 @@ const malformed: [what: string, part: object, message: string][] = [
   ["a fractional length", { expectedLength: 0.5 }, `"expectedLength" must be an integer from 0, got 0.5`],
   ["NaN as length", { expectedLength: NaN }, `"expectedLength" must be an integer from 0, got NaN`],
   ["no length", { expectedLength: undefined }, `"expectedLength" must be an integer from 0, got undefined`],
-  ["no events", { events: undefined }, `"events" must be a non-empty array, got undefined`],
-  ["an empty array of events", { events: [] }, `"events" must be a non-empty array, got an Array`],
-  ["a set of events", { events: new Set([started]) }, `"events" must be a non-empty array, got a Set`],
+  ["no events", { events: undefined }, `"events" must be an array, got undefined`],
+  ["a set of events", { events: new Set([started]) }, `"events" must be an array, got a Set`],
   ["null for an event", { events: [null] }, `Cannot store events[0]: "event" must be an object, got null`],
   ["holes for events", { events: new Array(2) }, `Cannot store events[0]: "event" must be an object, got undefined`],
   [

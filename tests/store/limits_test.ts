@@ -166,6 +166,7 @@ Deno.test("InMemoryStore.append() accepts the end of a run and a request to canc
   const append = (expectedLength: number, event: WorkflowEvent) =>
     store.append({ workflowId: "a", runId: "1", expectedLength, events: [event] });
   await append(2, { type: "cancel_requested", at: 1 });
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 3, events: [] }); // it makes nothing longer
   await append(3, { type: "workflow_canceled", at: 2, error: { name: "CanceledError", message: "" } });
   const state = (await store.load("a"))!;
   assertEquals([state.status, state.history.length], ["canceled", 4]);
