@@ -91,6 +91,8 @@ export abstract class Command extends Deferred implements Open {
   following: Following | undefined = undefined;
   /** The event that asks for it; `undefined` until it is stored. */
   event: CommandEvent | undefined;
+  /** Whether that event was stored here, since the run is in memory. */
+  ours = false;
   /** Whether the outcome is in the history, although workflow code has not seen it. */
   settled = false;
 

@@ -13,7 +13,7 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, ParentRun, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
@@ -26,6 +26,7 @@ import { cancelEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isRemembered } from "./remembered.ts";
 import { isConflict } from "./retrying_store.ts";
+import { isLost, loadRun } from "./writer.ts";
 
 export { notFound, type Target };
 
@@ -40,8 +41,11 @@ function isNotFound(error: unknown): boolean {
 
 /** Whether a workflow was started by a certain command. */
 export function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
-  return started?.type === "workflow_started" && started.parent?.workflowId === parent.workflowId &&
-    started.parent.runId === parent.runId && started.parent.seq === seq;
+  return started?.type === "workflow_started" && startedBy(started.parent, parent, seq);
+}
+
+function startedBy(by: ParentRun | undefined, { workflowId, runId }: RunInfo, seq: number): boolean {
+  return by?.workflowId === workflowId && by.runId === runId && by.seq === seq;
 }
 
 /**
@@ -141,6 +145,8 @@ export class Delivery {
           continue; // it has ended
         }
         if (running && onConflict !== "replace") {
+          const old = liveRuns.get(id)?.runId === state.runId ? undefined : await store.whyOld(state);
+          if (old && await store.readAgain(old, attempt)) continue;
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
             : "wait for handle(id)";
@@ -236,9 +242,12 @@ export class Delivery {
   /** Ends a child for which nobody waits any more, by its policy. */
   async closeChild(parent: RunInfo, { workflowId: id, seq, closePolicy }: ChildStartedEvent): Promise<void> {
     if (closePolicy === "abandon") return;
+    const { store, liveRuns } = this.#parts;
     try {
-      const stored = await this.#parts.store.load(id);
-      if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+      if (!startedBy(liveRuns.get(id)?.parent, parent, seq)) {
+        const stored = await store.load(id);
+        if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+      }
       const reason = `its parent ${show(parent.workflowId)} is over`;
       await (closePolicy === "terminate" ? this.terminate({ id }, reason) : this.cancel({ id }, reason));
     } catch (error) {
@@ -258,8 +267,11 @@ export class Delivery {
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
     await this.#parts.timing.turns.room();
-    const state = await this.#parts.store.load(parent.workflowId).catch(() => undefined);
-    if (state === undefined || state?.status === "running" && state.runId === parent.runId) return;
+    try {
+      if ((await loadRun(this.#parts.store, parent, 0)).status === "running") return;
+    } catch (error) {
+      if (!isLost(error)) return;
+    }
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
     await this.closeChild({ ...parent, workflowName: "" }, event);
   }

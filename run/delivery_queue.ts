@@ -126,7 +126,7 @@ export class DeliveryQueue {
   live({ id, firstRunId }: Target): LiveRun | undefined {
     const run = this.#parts.liveRuns.get(id);
     if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
-    run.changed(null);
+    run.changed(0);
     return undefined;
   }
 
@@ -201,6 +201,7 @@ export class DeliveryQueue {
           // No author: the store reports it to this executor as well, for handles that wait for a change.
           await store.append(new FrozenBatch(id, runId, history.length, open.map(({ post }) => post.event)));
           for (const waiting of open) this.#stored(waiting, state!);
+          liveRuns.get(id)?.changed(history.length + open.length); // it can have become live meanwhile
           return;
         } catch (error) {
           const conflict = isConflict(error);
@@ -237,6 +238,7 @@ export class DeliveryQueue {
     return batch.filter((waiting) => {
       const { verb, target, event, once, mayBeStored, unsure } = waiting.post;
       const { id } = target;
+      if (loaded?.status !== "running" && this.live(target)?.acceptsEvents) return true; // the read is old
       try {
         const state = checkTarget(verb, target, loaded);
         const { runId, status, history } = state;

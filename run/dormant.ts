@@ -6,8 +6,8 @@
  * 2. No timer is set for becoming dormant: it would move a virtual clock and keep a process alive. Idle runs are checked one
  *    macrotask after a run becomes idle.
  * 3. A run that wakes is first replayed up to the events that it knew before. Events that others have stored since are
- *    loaded after that. The executors that stored those commands perform them. The code sees these events live, not in a
- *    replay.
+ *    applied after that, and before the run performs its own commands again. The executors that stored those commands perform
+ *    them. The code sees these events live, not in a replay.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import { isConflict } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Turns } from "./turns.ts";
-import { whyLost } from "./writer.ts";
+import { isLost, loadRun } from "./writer.ts";
 
 /** Finds the runs that have been idle for long enough. */
 export class Dormancy {
@@ -77,13 +77,8 @@ export class Dormancy {
   }
 }
 
-/** A dormant run that is being brought back into memory. */
-interface Waking {
-  /** Whether the history may have events that the run did not know. */
-  changed: boolean;
-  /** The calls that wait for the run. They get `undefined` if it cannot wake. */
-  readonly calls: ((run: Run | undefined) => void)[];
-}
+/** A call that waits for a dormant run to be brought back into memory. It gets `undefined` if the run cannot wake. */
+type Call = (run: Run | undefined) => void;
 
 /** Takes the place of a run until something arrives for it. */
 export class DormantRun implements LiveRun {
@@ -96,11 +91,11 @@ export class DormantRun implements LiveRun {
   readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
   /** How many events the run knew. */
-  #length: number;
+  readonly #length: number;
   readonly #children: readonly number[];
   readonly #timer: Timer | undefined;
-  /** Set once the run is waking. */
-  #waking: Waking | undefined;
+  /** The calls that wait for the run; set once it is waking. */
+  #calls: Call[] | undefined;
   #suspended: { readonly error: unknown } | undefined;
 
   constructor(environment: RunEnvironment, run: LiveRun, state: DormantState) {
@@ -153,7 +148,7 @@ export class DormantRun implements LiveRun {
 
   changed(historyLength: number | null): void {
     if (historyLength === this.#length) return; // the run wrote that itself
-    this.#wake().changed = true;
+    this.#wake().push((run) => run?.changed(historyLength));
   }
 
   childEnded(seq: number, child: LiveRun): void {
@@ -173,9 +168,7 @@ export class DormantRun implements LiveRun {
   }
 
   takeOver(historyLength: number): void {
-    if (historyLength <= this.#length) return;
-    this.#length = historyLength; // events of the replay: at its end, the open commands among them are performed here
-    this.#wake();
+    if (historyLength > this.#length) this.#wake().push((run) => run?.takeOver());
   }
 
   result(): never {
@@ -193,14 +186,14 @@ export class DormantRun implements LiveRun {
     lifecycle.ended(this);
     chain.ended?.resolve(this);
     chain.ended = undefined;
-    for (const call of this.#waking?.calls ?? []) call(undefined);
+    for (const call of this.#calls ?? []) call(undefined);
   }
 
   /** Calls the run once it has woken. Returns `lost` if another executor has continued it. */
   async #call<T>(use: (run: Run) => Promise<T>, lost: T): Promise<T> {
     try {
       return await new Promise((resolve, reject) => {
-        this.#wake().calls.push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
+        this.#wake().push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
       });
     } catch (error) {
       if (this.#suspended?.error === error && isConflict(error)) return lost;
@@ -209,27 +202,24 @@ export class DormantRun implements LiveRun {
   }
 
   /** Begins to bring the run back into memory. */
-  #wake(): Waking {
-    if (this.#waking === undefined) {
-      this.#waking = { changed: false, calls: [] };
+  #wake(): Call[] {
+    if (this.#calls === undefined) {
+      this.#calls = [];
       this.#environment.timing.timers.clear(this.#timer);
       this.#load();
     }
-    return this.#waking;
+    return this.#calls;
   }
 
   async #load(): Promise<void> {
     try {
       await this.#environment.timing.turns.room();
-      const state = await this.#environment.store.load(this.workflowId);
-      if (!this.acceptsEvents) return; // the executor was closed
-      const lost = whyLost(this, state, this.#length);
-      if (lost === undefined) this.#replay(state!);
-      else this.suspend(lost);
+      const state = await loadRun(this.#environment.store, this, this.#length);
+      if (this.acceptsEvents) this.#replay(state); // else the executor was closed
     } catch (error) {
       if (this.#suspended !== undefined) return; // the executor was closed
       this.chain.latest = this; // the stored state is not valid
-      this.#environment.runs.report(error);
+      if (!isLost(error)) this.#environment.runs.report(error);
       this.suspend(error);
     }
   }
@@ -243,8 +233,7 @@ export class DormantRun implements LiveRun {
     this.#environment.lifecycle.woke(run);
     if (status !== "running") run.stored([endOf(state)], []);
     else run.start();
-    const { changed, calls } = this.#waking!;
-    for (const call of calls) call(run);
-    if (changed || history.length > known.length) run.changed(null);
+    for (const call of this.#calls!) call(run);
+    run.changed(history.length);
   }
 }

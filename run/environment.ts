@@ -50,6 +50,8 @@ export interface Lifecycle {
   woke(run: LiveRun): void;
   /** A run is not live any more. */
   ended(run: LiveRun): void;
+  /** A run that was being recovered has ended, because another run has its place. */
+  replaced(workflowId: string): void;
   /** A run that was stored just now takes the place of one that ended. */
   continued(run: StartableRun, started: WorkflowEvent): void;
 }

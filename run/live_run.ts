@@ -53,7 +53,8 @@ export interface LiveRun extends RunInfo {
   /**
    * The store changed: another executor wrote to the workflow.
    *
-   * @param historyLength The length of the history after an append; `null` if anything can have changed.
+   * @param historyLength The length of the history after an append; 0 if it is not known; `null` if the store reports that
+   * the workflow was saved or deleted.
    */
   changed(historyLength: number | null): void;
   /** The child of the command at this position was live here, and has ended or was suspended. */
@@ -61,8 +62,10 @@ export interface LiveRun extends RunInfo {
   /** What it waits for. */
   waitsFor(): Wait[];
   /**
-   * Performs what another executor started and left open, once the code has seen all `historyLength` events: the outcome may
-   * be among them.
+   * Performs what another executor started and left open, once the code has seen every stored event: the outcome may be among
+   * them.
+   *
+   * @param historyLength The length of the stored history, as far as it is known.
    */
   takeOver(historyLength: number): void;
   /** The result of the run, or a throw. Only once it is not live any more. */

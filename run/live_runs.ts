@@ -84,7 +84,6 @@ export class LiveRuns {
   /** Removes a run that is not live any more. */
   delete(run: LiveRun): void {
     if (this.#runs.get(run.workflowId) === run) this.#runs.delete(run.workflowId);
-    this.#changes?.set(run.workflowId, null); // unknown: its own appends were not reported
     this.#listen();
   }
 

@@ -300,8 +300,10 @@ export class Replay implements ScopeOwner {
         else command.stored(event, ours);
       } else if (command === undefined) {
         if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
-      } else if (command.matches(event)) command.event = event;
-      else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
+      } else if (command.matches(event)) {
+        command.event = event;
+        command.ours = ours;
+      } else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
       return;
     }
     switch (event.type) {

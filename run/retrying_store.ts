@@ -7,6 +7,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
+import { FrozenBatch } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
 import { checkObject, isA } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
@@ -15,6 +16,9 @@ import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from ".
 import type { RetryPolicy } from "../retry.ts";
 import type { Timing } from "./command.ts";
 import type { Turns } from "./turns.ts";
+
+/** How often a read contradicts what is known until that counts. */
+const MAX_OLD_READS = 5;
 
 export class RetryingStore {
   readonly #port: WorkflowStore;
@@ -74,6 +78,22 @@ export class RetryingStore {
     } catch (error) {
       return Promise.reject(error); // a store that throws where it should reject
     }
+  }
+
+  /** Why a state is not the stored state of a running run, for example because the read was old; `undefined` if it is. */
+  whyOld({ workflowId, runId, history }: WorkflowState): Promise<unknown> {
+    return this.append(new FrozenBatch(workflowId, runId, history.length, [])).catch((error) => error);
+  }
+
+  /**
+   * Waits, with backoff, until a read is to be repeated.
+   *
+   * @param attempt How often it contradicted what is known, or was found to be old.
+   * @returns Whether it is to be repeated; after a few times the answer counts.
+   */
+  async readAgain(error: unknown, attempt: number): Promise<boolean> {
+    if (attempt >= MAX_OLD_READS) return false;
+    return await this.backOff(error, attempt).then(() => true, () => false);
   }
 
   /** Whether the store reports changes. */

@@ -133,10 +133,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
   /**
-   * Open commands are taken over once this many events are stored and the queue is empty; `undefined` if there is nothing to
-   * take over.
+   * Open commands with a position below this are taken over, once the store has confirmed that the code has seen every event;
+   * `undefined` if there is nothing to take over.
    */
-  #takeOverAt: number | undefined;
+  #takeOverBelow: number | undefined;
   /** Whether the history holds a signal or an update. Most runs have none. */
   #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
@@ -232,6 +232,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const { startAt } = this.started;
     const { clock, timers } = this.environment.timing;
     if (startAt === undefined || startAt <= clock.now() || this.#cancellation) return this.#enter();
+    if (this.#replay.replaying) this.takeOver();
     this.#replay.replaying = false; // no code has run: there is nothing to replay
     this.#phase = { name: "scheduled", timer: timers.set(startAt, () => this.#enter()) };
     this.#writer.resume();
@@ -289,7 +290,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       return this.#finish(last, own === undefined || own.has(last));
     }
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
-    for (const event of ours) if (isCommand(event)) this.#perform(event);
+    // If older commands are to be taken over, they begin first.
+    if (this.#takeOverBelow === undefined) { for (const event of ours) if (isCommand(event)) this.#perform(event); }
     if (this.begun) this.#applyNext();
     else this.reportIdle();
   }
@@ -405,32 +407,33 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#replay.replaying = false;
     this.#phase = running;
     callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this);
-    this.#takeOverAt ??= 0;
-    this.#takeOver();
+    // Nothing else was open when the run became dormant: the executors that stored other commands perform them.
+    this.#takeOverBelow ??= this.chain.wasDormant ? this.#replay.position : Infinity;
     // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
     for (const [seq, event] of this.#children ?? none) {
       if (this.#replay.commands.get(seq) === undefined) this.environment.children.close(this, event);
     }
+    this.#writer.confirm();
     this.#writer.resume();
   }
 
-  takeOver(historyLength: number): void {
-    this.#takeOverAt = historyLength;
-    this.changed(historyLength);
-    this.#takeOver();
+  takeOver(): void {
+    this.#takeOverBelow = Infinity;
+    this.#writer.confirm();
   }
 
-  /** Performs open commands, once `takeOver()` was called or a replay has ended, and the code has caught up. */
+  /** Performs open commands, once the store has confirmed the history and the code has caught up with it. */
   #takeOver(): void {
-    if (this.#takeOverAt === undefined || this.#writer.stored < this.#takeOverAt) return;
+    const below = this.#takeOverBelow;
+    if (below === undefined || this.#writer.behind) return;
     if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
-    this.#takeOverAt = undefined;
+    this.#takeOverBelow = undefined;
     if (!this.acceptsEvents) return;
     for (const command of this.#replay.commands.values()) {
-      const isOpen = command.event !== undefined && !command.performed && !command.settled;
+      const { event, ours, seq, following } = command;
+      const isOpen = event !== undefined && (ours || seq < below) && !command.performed && !command.settled;
       if (!isOpen || !this.#isWanted(command)) continue;
-      const { seq, following } = command;
-      if (!following?.held) command.perform(this, true);
+      if (ours || !following?.held) command.perform(this, !ours);
       else {
         following.takenOver = true; // it is performed when somebody waits for it
         const child = this.#children?.get(seq);
@@ -444,9 +447,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   lost(error: unknown): void {
+    const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
     if (isA(error, WorkflowError) && error.code === "invalid_history") this.environment.runs.report(error);
     this.suspend(error);
+    if (isRecovered && isConflict(error)) this.environment.lifecycle.replaced(this.workflowId);
   }
 
   #callHook(event: WorkflowEvent): void {
@@ -715,6 +720,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${why}`);
     }, why);
     this.environment.lifecycle.continued(next, events[0]);
+    const { behind, reported } = this.#writer; // others may have written to the next run already
+    if (behind && reported !== undefined) next.changed(reported);
   }
 
   /**

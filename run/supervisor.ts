@@ -99,10 +99,8 @@ export class Supervisor {
           liveRuns.delete(run);
           if (run.chain.latest === run) this.#notifyParent(run);
         },
-        continued: (run, started) => {
-          this.#begin(run, [started]);
-          run.changed(null); // others may have written to it already
-        },
+        replaced: (id) => void this.#recoverNext(id),
+        continued: (run, started) => this.#begin(run, [started]),
       },
     };
   }
@@ -214,23 +212,15 @@ export class Supervisor {
     try {
       const states = await this.store.running();
       const handles: Handle[] = [];
-      let old = false; // whether the list was read in an earlier macrotask
-      for (const listed of states) {
+      for (const state of states) {
         const room = this.timing.turns.room();
-        if (room) {
-          old = true;
-          await room;
-        }
+        if (room) await room;
         if (this.liveRuns.closed) throw executorClosed("recover");
         try {
-          const state = old ? await this.store.load(listed.workflowId) : listed;
-          if (old && state?.status !== "running") continue;
-          const handle = await this.#recoverOne(state!);
+          const handle = await this.#recoverOne(state);
           if (handle !== undefined) handles.push(handle);
         } catch (error) {
-          if (this.liveRuns.closed) throw error;
-          this.environment.runs.report(error);
-          await this.store.running(); // throws if the store is down; else only this run is not resumed
+          this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
         }
       }
       for (const state of states) void this.delivery.closeOrphan(state);
@@ -242,19 +232,28 @@ export class Supervisor {
 
   /** Resumes a workflow that the store has listed. Returns a handle if it was not live here. */
   async #recoverOne(state: WorkflowState): Promise<Handle | undefined> {
-    const { workflowId } = state;
-    let older: LiveRun | undefined;
-    for (;;) {
-      const live = this.liveRuns.get(workflowId);
-      if (live?.runId === state.runId) return void live.takeOver(state.history.length);
-      if (live === older) {
-        live?.changed(null); // it loads its state and ends
-        return this.handle(state, this.resume(state));
-      }
-      older = live; // the live run may be the next one of the listed run: load again
-      const newest = await this.store.load(workflowId);
-      if (newest?.status !== "running") return undefined;
-      state = newest;
+    const { workflowId, runId, history } = state;
+    for (let live; (live = this.liveRuns.get(workflowId)) !== undefined;) {
+      // If another run is live here, it is older than the listed run, or the list is older.
+      if (live.runId === runId || await this.store.whyOld(state)) return void live.takeOver(history.length);
+      if (this.liveRuns.get(workflowId) !== live) continue;
+      live.changed(0); // it loads its state and ends
+      break;
+    }
+    return this.handle(state, this.resume(state));
+  }
+
+  /** Resumes the run that has taken the place of one that was being recovered. */
+  async #recoverNext(id: string): Promise<void> {
+    this.liveRuns.beginStarting();
+    try {
+      const state = await this.store.load(id);
+      const isWanted = !this.liveRuns.closed && this.liveRuns.get(id) === undefined;
+      if (isWanted && state?.status === "running") this.resume(state);
+    } catch (error) {
+      if (!this.liveRuns.closed) this.environment.runs.report(error);
+    } finally {
+      this.liveRuns.endStarting();
     }
   }
 

@@ -7,10 +7,13 @@
  * It also calls back for each `post()` and `succeed()`: those are answers to calls of the run.
  *
  * 1. One append at a time, in the order of recording. Events that are recorded together are appended together.
- * 2. On a conflict the writer loads what is new, reports it, drops its own events that are superseded, and tries again.
+ * 2. On a conflict the writer loads what is new, reports it, drops its own events that are superseded, and tries again. A read
+ *    may be old: if it contradicts what is known, it counts only when it is repeated.
  * 3. A failing append is tried again with backoff. The store may have carried it out and lost the answer: then the next try
  *    finds its own events in the history and reports them as its own.
  * 4. While it is paused (a replay), it records, and neither writes nor reads.
+ * 5. After `confirm()`, an append that succeeds confirms that the run is given every stored event: one of its own, or one
+ *    without events. Until then the writer is `behind`.
  *
  * @module
  */
@@ -18,7 +21,7 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunInfo } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { finalStatus, FrozenBatch } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
@@ -40,20 +43,40 @@ export interface WriterOwner extends RunInfo {
 }
 
 /**
- * The reason why a run cannot be resumed from a stored state; `undefined` if it can.
+ * Loads a run that is known to be stored. A read that contradicts this may be old, so it is repeated, with backoff.
  *
  * @param length How many events of the run are known to be stored.
- * @throws {WorkflowError} With code `invalid_history` if what follows is not valid.
+ * @param isExpected Whether the store has reported that the workflow was saved or deleted.
+ * @param nextId The ID of the next run of the chain, if it may be stored.
+ * @throws {WorkflowError} The reason why the run cannot be resumed.
  */
-export function whyLost(run: RunInfo, state: WorkflowState | null, length: number): WorkflowError | undefined {
-  const lost = cannot("resume workflow", run.workflowId);
-  if (state === null) return new WorkflowError("not_found", `${lost}: it was deleted from the store`);
-  if (state.runId !== run.runId) return new WorkflowError("conflict", `${lost}: another run has replaced it`);
-  if (state.history.length >= length) {
-    return void validateHistory(state.history, length, "resume workflow", run.workflowId);
+export async function loadRun(
+  store: RetryingStore,
+  { workflowId, runId }: Pick<RunInfo, "workflowId" | "runId">,
+  length: number,
+  isExpected = false,
+  nextId?: string,
+): Promise<WorkflowState> {
+  for (let attempt = 1;; attempt++) {
+    const state = await store.load(workflowId);
+    const isRun = state?.runId === runId;
+    if (state !== null && (isRun ? state.history.length >= length : state.runId === nextId)) return state;
+    const why = state === null
+      ? "it was deleted from the store"
+      : isRun
+      ? `the stored history has ${state.history.length} events, ${length} were there before`
+      : "another run has replaced it";
+    const lost = new WorkflowError(
+      state === null ? "not_found" : "conflict",
+      `${cannot("resume workflow", workflowId)}: ${why}`,
+    );
+    if (isExpected || state && !await store.whyOld(state) || !await store.readAgain(lost, attempt)) throw lost;
   }
-  const lengths = `the stored history has ${state.history.length} events, ${length} were there before`;
-  return new WorkflowError("conflict", `${lost}: ${lengths}`);
+}
+
+/** Whether `loadRun()` found that the run is not there any more. */
+export function isLost(error: unknown): boolean {
+  return isConflict(error) || isA(error, WorkflowError) && error.code === "not_found";
 }
 
 /** Gets whether the event is stored; `undefined` if unknown. */
@@ -78,8 +101,12 @@ export class Writer {
   readonly #owner: WriterOwner;
   /** How many events of the run are known to be stored. */
   #length: number;
-  /** The length that the store reported last; `null` if anything can have changed. */
-  #reported: number | null | undefined;
+  /** What was reported last, if the store has not confirmed the history since. */
+  reported: number | null | undefined;
+  /** How often it was asked to confirm the length, and how many of these the append in flight and the last one answer. */
+  #asked = 0;
+  #answering = 0;
+  #answered = 0;
   #outbox: Outgoing | undefined;
   /** The append in flight. */
   #sending: Outgoing | undefined;
@@ -144,9 +171,17 @@ export class Writer {
     this.#activate();
   }
 
-  /** The store reports a change: the length of the history after an append, or `null`. */
+  /** The store reports a change; see `LiveRun.changed()`. */
   changed(length: number | null): void {
-    if (this.#reported !== null) this.#reported = length;
+    if (length === this.#length) return;
+    this.reported = length;
+    if (length === null) this.#asked++;
+    this.#activate();
+  }
+
+  /** Makes sure that the run is given every event that is stored by now. */
+  confirm(): void {
+    this.#asked++;
     this.#activate();
   }
 
@@ -159,12 +194,12 @@ export class Writer {
 
   /** Whether the store may hold events that the run was not given. */
   get behind(): boolean {
-    return this.#loading || this.#outdated;
+    return this.#loading || this.#outdated || this.#unconfirmed;
   }
 
   /** Whether something is to be written, or is in flight. */
   get busy(): boolean {
-    return this.#sending !== undefined || this.#loading || this.#outbox !== undefined || this.#succession !== undefined;
+    return this.#sending !== undefined || this.behind || this.#outbox !== undefined || this.#succession !== undefined;
   }
 
   /** Resolves when no event is on its way into the store. */
@@ -173,12 +208,16 @@ export class Writer {
   }
 
   get #outdated(): boolean {
-    return this.#reported !== undefined && this.#reported !== this.#length;
+    return typeof this.reported === "number" && this.reported !== this.#length;
+  }
+
+  get #unconfirmed(): boolean {
+    return this.#answered !== this.#asked;
   }
 
   get #hasWork(): boolean {
     return !this.#closed && !this.#paused &&
-      (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated);
+      (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated || this.#unconfirmed);
   }
 
   /** Begins in a microtask, so that events that are recorded together are appended together; later if there is no room. */
@@ -198,9 +237,9 @@ export class Writer {
       this.#written?.resolve();
       this.#written = undefined;
     } else if (this.#outdated) this.#guard(this.#catchUp(undefined, false));
-    else if (this.#outbox === undefined) this.#guard(this.#replace(this.#succession!));
+    else if (this.#outbox === undefined && this.#succession) this.#guard(this.#replace(this.#succession));
     else {
-      const batch = this.#sending = this.#outbox;
+      const batch = this.#sending = this.#outbox ?? { events: [], posted: undefined };
       this.#outbox = undefined;
       this.#append(batch).then(() => {
         this.#done(batch);
@@ -220,6 +259,7 @@ export class Writer {
 
   #append({ events }: Outgoing): Promise<void> {
     const { workflowId, runId } = this.#owner;
+    this.#answering = this.#asked;
     return this.#store.append(
       new FrozenBatch(workflowId, runId, this.#length, events, undefined, this.#store.listener),
     );
@@ -229,27 +269,30 @@ export class Writer {
   #done(batch: Outgoing): void {
     const { events } = batch;
     this.#length += events.length;
+    this.#answered = this.#answering;
+    if (!this.behind) this.reported = undefined;
     this.#sending = undefined;
     if (batch.posted !== undefined) settle(batch, true);
-    if (this.#closed) this.#reportLate();
+    if (this.#closed) this.#reportLate(0);
     else this.#owner.stored(events, events);
   }
 
   /** An append ended after its run: whoever has taken its place here was not told of it by the store. */
-  #reportLate(): void {
-    this.#store.listener?.(this.#owner.workflowId, null);
+  #reportLate(more: number): void {
+    this.#store.listener?.(this.#owner.workflowId, this.#length + more);
   }
 
   async #retry(batch: Outgoing, error: unknown): Promise<void> {
     let ambiguous = false; // whether the store may hold the events, although it did not answer so
     try {
-      for (let attempt = 1; !this.#closed; attempt++) {
-        // A conflict without new events is a failure of the store.
-        if (!isConflict(error) || !await this.#catchUp(batch, ambiguous)) {
+      for (let failures = 0; !this.#closed;) {
+        // A conflict without new events is a failure of the store, or the read was old.
+        if (isConflict(error) && await this.#catchUp(batch, ambiguous)) failures = 0;
+        else {
           ambiguous ||= !isConflict(error);
-          await this.#store.backOff(error, attempt);
+          await this.#store.backOff(error, ++failures);
         }
-        if (this.#closed || batch.events.length === 0) break;
+        if (this.#closed || batch.events.length === 0 && !(this.#unconfirmed && this.#outbox === undefined)) break;
         try {
           await this.#append(batch);
           return this.#done(batch);
@@ -262,7 +305,7 @@ export class Writer {
     } finally {
       this.#sending = undefined;
       settle(batch, !this.#closed || (ambiguous ? undefined : false)); // what is left of a live run's batch is stored
-      if (this.#closed && ambiguous) this.#reportLate();
+      if (this.#closed && ambiguous) this.#reportLate(batch.events.length);
     }
   }
 
@@ -278,38 +321,50 @@ export class Writer {
         this.#succession = undefined;
         return stored(events);
       } catch (error) {
-        const state = isConflict(error) ? await this.#store.load(workflowId) : null;
+        const state = isConflict(error) ? await this.#load(runId) : undefined;
+        if (this.#closed) return;
         if (state?.runId === runId) { // it is stored, only the answer was lost
           this.#succession = undefined;
           return stored(state.history);
         }
-        if (!isConflict(error) || !await this.#catchUp(undefined, false)) await this.#store.backOff(error, attempt);
+        if (state === undefined || !this.#learn(state, undefined, false)) await this.#store.backOff(error, attempt);
       }
     }
   }
 
+  /** Loads and reports what other executors have stored; see {@linkcode #learn}. */
+  async #catchUp(batch: Outgoing | undefined, ambiguous: boolean): Promise<boolean> {
+    const state = await this.#load();
+    return this.#closed || this.#learn(state, batch, ambiguous);
+  }
+
+  /** @param nextId The ID of the next run of the chain, if it may be stored. */
+  async #load(nextId?: string): Promise<WorkflowState> {
+    const { reported } = this;
+    this.reported = undefined; // what is reported from here on may be newer than the answer
+    this.#loading = true;
+    try {
+      const state = await loadRun(this.#store, this.#owner, this.#length, reported === null, nextId);
+      validateHistory(state.history, this.#length, "resume workflow", state.workflowId);
+      if (state.history.length < (reported ?? 0)) this.#asked++; // the read is old
+      return state;
+    } finally {
+      this.#loading = false;
+    }
+  }
+
   /**
-   * Loads what other executors have stored, and reports it. Takes the events that are superseded out of the outbox and of
-   * `batch`.
+   * Reports what other executors have stored. Takes the events that are superseded out of the outbox and of `batch`.
    *
    * @param batch The append that failed.
    * @param ambiguous Whether the store may hold events of `batch`.
    * @returns Whether there was anything new.
    */
-  async #catchUp(batch: Outgoing | undefined, ambiguous: boolean): Promise<boolean> {
-    this.#reported = undefined; // what is reported from here on may be newer than the answer
-    this.#loading = true;
-    const state = await this.#store.load(this.#owner.workflowId).finally(() => this.#loading = false);
-    if (this.#closed) return true;
-    const lost = whyLost(this.#owner, state, this.#length);
-    if (lost !== undefined) {
-      this.#owner.lost(lost);
-      return true;
-    }
-    const { history, status } = state!;
+  #learn(state: WorkflowState, batch: Outgoing | undefined, ambiguous: boolean): boolean {
+    const { history, status } = state;
     const news = history.slice(this.#length);
     this.#length = history.length;
-    if (status !== "running" && !news.some(finalStatus)) news.push(endOf(state!));
+    if (status !== "running" && !news.some(finalStatus)) news.push(endOf(state));
     const taken = new TakenPlaces(batch || this.#outbox ? news : none); // often there is nothing of our own
     const ours = batch === undefined || !ambiguous ? none : batch.events.flatMap((event) => taken.get(event) ?? []);
     for (const outgoing of [batch, this.#outbox]) {

@@ -176,7 +176,9 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   }
 
   append(batch: AppendBatch): Promise<void> {
-    return this.#call(() => this.#append(batch));
+    // A batch without events writes nothing: it is a read.
+    const appended = () => this.#world.store.append(batch);
+    return this.#call(() => batch.events.length === 0 ? this.#read(appended) : this.#append(batch));
   }
 
   async #call<T>(body: () => Promise<T>): Promise<T> {

@@ -251,7 +251,7 @@ Deno.test("Executor.signal() sends a signal once when the answer of the store is
   const other = new Executor({ store, clock });
   await executor.execute(listens, { id: "a", input: [] });
   store.after.append = async ({ events }) => {
-    if (events[0].type !== "signal_received") return;
+    if (events[0]?.type !== "signal_received") return;
     store.after.append = () => {};
     await settle(); // the signal is read, and the run is continued as new
     throw new Error("the answer is lost");
@@ -313,7 +313,7 @@ Deno.test("WorkflowHandle.result() and Executor.signal() reach the next run when
   await settle();
   const slow = gate();
   store.before.append = async ({ events }) => { // the second executor is slow to store a signal and to continue the run
-    if (events[0].type === "signal_received" && events[0].payload === 4) await slow.promise;
+    if (events[0]?.type === "signal_received" && events[0].payload === 4) await slow.promise;
   };
   const late = second.signal("a", "n", 4);
   await first.signal("a", "n", 1);

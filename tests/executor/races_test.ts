@@ -17,7 +17,7 @@ function slowAnswer(type: string) {
   const held = gate();
   let first = true;
   store.after.append = (batch: AppendBatch) => {
-    if (!first || batch.events[0].type !== type) return;
+    if (!first || batch.events[0]?.type !== type) return;
     first = false;
     return held.promise;
   };
@@ -29,7 +29,7 @@ Deno.test("Executor.execute() answers the run that recover() made live while the
   class Slow extends InMemoryStore {
     override async append(batch: AppendBatch): Promise<void> {
       await super.append(batch);
-      if (batch.events[0].type === "workflow_started") await held.promise;
+      if (batch.events[0]?.type === "workflow_started") await held.promise;
     }
   }
   const store = new Slow();
@@ -74,7 +74,7 @@ Deno.test("Executor.recover() shows a run the signal that its suspended predeces
     return await ctx.waitForSignal("go");
   };
   const held = gate();
-  store.before.append = ({ events }: AppendBatch) => events[0].type === "signal_received" ? held.promise : undefined;
+  store.before.append = ({ events }: AppendBatch) => events[0]?.type === "signal_received" ? held.promise : undefined;
   const { executor } = setUp({ store, workflows: { workflow } });
   const first = await executor.execute(workflow, { id: "a" });
   await settle();

@@ -250,7 +250,7 @@ Deno.test("Executor.recover() continues the count of attempts and keeps the due 
   const first = setUp({ store });
   const failed = gate();
   store.after.append = ({ events }) => {
-    if (events[0].type === "activity_attempt_failed") {
+    if (events[0]?.type === "activity_attempt_failed") {
       first.executor.close().then(() => failed.open());
     }
   };
@@ -283,7 +283,7 @@ Deno.test("Executor.recover() cancels a workflow whose cancellation was recorded
   const first = setUp({ store });
   await first.executor.execute(wait, { id: "a" });
   store.after.append = ({ events }) => {
-    if (events[0].type === "cancel_requested") first.executor.close();
+    if (events[0]?.type === "cancel_requested") first.executor.close();
   };
   await first.executor.cancel("a", "stop").catch(() => {});
   await first.executor.close();
@@ -524,7 +524,7 @@ Deno.test("Executor.signal() stores a signal once when the answer of the store i
     const sender = live ? executor : new Executor({ store, clock });
     let lost = 2;
     store.after.append = ({ events }) => {
-      if (events[0].type === "signal_received" && lost-- > 0) throw new Error("answer lost");
+      if (events[0]?.type === "signal_received" && lost-- > 0) throw new Error("answer lost");
     };
     await sender.signal("a", "s", 1);
     await sender.signal("a", "s", 1);
@@ -752,8 +752,8 @@ Deno.test("Executor.recover() keeps the result at the time of the return when a 
   const store = new FaultyStore();
   const first = setUp({ store });
   store.before.append = async ({ events }) => {
-    if (events[0].type === "workflow_completed") throw new Error("the process is gone");
-    if (events[0].type === "timer_fired") hold.open();
+    if (events[0]?.type === "workflow_completed") throw new Error("the process is gone");
+    if (events[0]?.type === "timer_fired") hold.open();
     await settle();
   };
   await first.executor.execute(workflow, { id: "a" });
@@ -778,7 +778,7 @@ Deno.test("Executor loses no signal that arrives while its run is being created 
   const { clock, executor } = setUp({ store, workflows: { first } });
   const other = new Executor({ store, clock });
   const created = gate();
-  store.after.append = ({ events }) => events[0].type === "workflow_started" ? created.promise : undefined;
+  store.after.append = ({ events }) => events[0]?.type === "workflow_started" ? created.promise : undefined;
   const starting = executor.execute(first, { id: "a" });
   await settle();
   await other.signal("a", "s", 1); // the start is stored, the run is not live yet
@@ -1024,7 +1024,7 @@ Deno.test("Executor.recover() performs only open commands in a live run that is 
     const [first, second] = stores.map((store) => new Executor({ store, clock, workflows: { steps } }));
     const gates = stores.map((store) => {
       const held = gate();
-      store.before.append = ({ events }) => events[0].type === "activity_completed" ? held.promise : undefined;
+      store.before.append = ({ events }) => events[0]?.type === "activity_completed" ? held.promise : undefined;
       return held;
     });
     await first.execute(steps, { id: "x" });

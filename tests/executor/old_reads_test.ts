@@ -1,0 +1,473 @@
+/** Reads that are old when they answer: a slow list, a slow load, and a store that reads from a copy that is behind. */
+
+import { assertEquals } from "@std/assert";
+import {
+  type ActivityContext,
+  InMemoryStore,
+  type WorkflowContext,
+  type WorkflowEvent,
+  type WorkflowState,
+  type WorkflowStore,
+} from "@rockpool/workflow";
+import { FaultyStore } from "@rockpool/workflow/testing";
+import { gate, ofType, settle, setUp, withoutSubscribe } from "../support/executors.ts";
+
+type Ctx = WorkflowContext;
+
+/** A view of a store whose next list answers when `answer()` is called, with the states of the call. */
+function slowList(inner: InMemoryStore = new InMemoryStore(), subscribes = true) {
+  const store = new FaultyStore(subscribes ? inner : withoutSubscribe(inner));
+  const held = gate();
+  store.after.list = () => held.promise;
+  return { store, inner, answer: () => held.open() };
+}
+
+/** A view of a store whose next loads can answer with an earlier state. */
+class Copy {
+  readonly silent: WorkflowStore;
+  readonly reporting: WorkflowStore;
+  /** The answers of the next loads. */
+  earlier: (WorkflowState | null)[] = [];
+
+  constructor(inner: InMemoryStore) {
+    const load = async (id: string) => this.earlier.length > 0 ? this.earlier.shift()! : await inner.load(id);
+    this.silent = { ...withoutSubscribe(inner), load };
+    this.reporting = { ...this.silent, subscribe: (listener) => inner.subscribe(listener) };
+  }
+}
+
+/** An activity that runs until `end()`. */
+function heldActivity() {
+  const held = gate<string>();
+  const calls: unknown[] = [];
+  const charge = (input: unknown) => {
+    calls.push(input);
+    return held.promise;
+  };
+  return { charge, calls, end: () => held.open("charged") };
+}
+
+for (const subscribes of [true, false]) {
+  const how = subscribes ? "reports changes" : "does not report changes";
+
+  Deno.test(`Executor.recover() runs no activity again that ended while the list of a store that ${how} was on its way`, async () => {
+    const { store, answer } = slowList(undefined, subscribes);
+    const { charge, calls, end } = heldActivity();
+    const workflow = async (ctx: Ctx) => {
+      const charged = await ctx.executeActivity(charge);
+      return [charged, await ctx.waitForSignal("go")];
+    };
+    const { executor } = setUp({ store, workflows: { workflow } });
+    const first = await executor.execute(workflow, { id: "a" });
+    await settle();
+    const recovering = executor.recover();
+    await settle();
+    end();
+    await executor.signal("a", "go", 1);
+    assertEquals(await first.result(), ["charged", 1]);
+    answer();
+    const [handle] = await recovering;
+    assertEquals(await handle.result(), ["charged", 1]);
+    assertEquals([handle.status, calls.length], ["completed", 1]);
+    await executor.close();
+  });
+
+  Deno.test(`Executor.recover() runs no activity again that another executor ended meanwhile, in a store that ${how}`, async () => {
+    const { store, inner, answer } = slowList(undefined, subscribes);
+    const { charge, calls, end } = heldActivity();
+    const workflow = async (ctx: Ctx) => {
+      const charged = await ctx.executeActivity(charge);
+      return [charged, await ctx.waitForSignal("go")];
+    };
+    const workflows = { workflow };
+    const first = setUp({ store: inner, workflows }).executor;
+    await first.execute(workflow, { id: "a" });
+    await settle();
+    const { executor } = setUp({ store, workflows });
+    const recovering = executor.recover();
+    await settle();
+    end();
+    await settle();
+    await first.close();
+    answer();
+    const [handle] = await recovering;
+    await executor.signal("a", "go", 1);
+    assertEquals(await handle.result(), ["charged", 1]);
+    assertEquals(calls.length, 1);
+    await executor.close();
+  });
+}
+
+Deno.test("Executor.recover() shows a run the signal that it stored itself while it read the list", async () => {
+  const { store, answer } = slowList(undefined, false);
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("go");
+  const first = setUp({ store, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  await first.close();
+  const { executor } = setUp({ store, workflows: { workflow } });
+  const recovering = executor.recover();
+  await settle();
+  await executor.signal("a", "go", "stored");
+  answer();
+  const [handle] = await recovering;
+  assertEquals(await handle.result(), "stored");
+  await executor.close();
+});
+
+Deno.test("Executor.recover() passes a signal to one call of an activity when the list is older than its end", async () => {
+  const { store, inner, answer } = slowList();
+  const { charge, calls, end } = heldActivity();
+  const workflow = async (ctx: Ctx) => {
+    for await (const n of ctx.receiveSignal<number>("n")) {
+      if (n === 0) return;
+      await ctx.executeActivity(charge, n);
+    }
+  };
+  const workflows = { workflow };
+  const first = setUp({ store: inner, workflows }).executor;
+  await first.execute(workflow, { id: "a" });
+  await first.signal("a", "n", 1);
+  await settle();
+  const { executor } = setUp({ store, workflows });
+  const recovering = executor.recover();
+  await first.signal("a", "n", 2);
+  end();
+  await settle();
+  await first.close();
+  answer();
+  const [handle] = await recovering;
+  await executor.signal("a", "n", 0);
+  await handle.result();
+  assertEquals(calls, [1, 2]);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() starts no child again that has ended and was deleted while it read the list", async () => {
+  const { store, inner, answer } = slowList();
+  const child = (ctx: Ctx) => ctx.waitForSignal("end");
+  const parent = async (ctx: Ctx) => {
+    await ctx.executeChild(child, undefined, { id: "child" });
+    return await ctx.waitForSignal("go");
+  };
+  const workflows = { parent, child };
+  const first = setUp({ store: inner, workflows }).executor;
+  await first.execute(parent, { id: "p" });
+  await settle();
+  const { executor } = setUp({ store, workflows });
+  const recovering = executor.recover();
+  await settle();
+  await first.signal("child", "end");
+  await settle();
+  await first.close();
+  await inner.delete("child");
+  answer();
+  const handles = await recovering;
+  await executor.signal("p", "go", "done");
+  assertEquals(await handles.find(({ id }) => id === "p")!.result(), "done");
+  assertEquals(await inner.load("child"), null);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() waits for the next attempt of an activity whose failure was stored while it read the list", async () => {
+  const { store, inner, answer } = slowList();
+  const held = gate();
+  const attempts: string[] = [];
+  const pay = async (_: unknown, { attempt }: ActivityContext) => {
+    attempts.push(`${attempt} at ${clock.now()}`);
+    if (attempt > 1) return "paid";
+    await held.promise;
+    throw new Error("busy");
+  };
+  const retry = { initialIntervalMs: 1000, jitter: false } as const;
+  const workflow = (ctx: Ctx) => ctx.executeActivity(pay, undefined, { retry });
+  const workflows = { workflow };
+  const first = setUp({ store: inner, workflows });
+  const { executor, clock } = setUp({ store, workflows });
+  await first.executor.execute(workflow, { id: "a" });
+  await settle();
+  const recovering = executor.recover();
+  await settle();
+  first.clock.hold();
+  held.open();
+  await settle();
+  await first.executor.close();
+  answer();
+  const [handle] = await recovering;
+  assertEquals([await handle.result(), attempts], ["paid", ["1 at 0", "2 at 1000"]]);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() interrupts no at-most-once activity whose result was stored while it read the list", async () => {
+  const { store, inner, answer } = slowList();
+  const { charge, calls, end } = heldActivity();
+  const workflow = (ctx: Ctx) => ctx.executeActivity(charge, undefined, { atMostOnce: true });
+  const workflows = { workflow };
+  const first = setUp({ store: inner, workflows }).executor;
+  await first.execute(workflow, { id: "a" });
+  await settle();
+  const { executor } = setUp({ store, workflows });
+  const recovering = executor.recover();
+  await settle();
+  end();
+  await settle();
+  await first.close();
+  answer();
+  const [handle] = await recovering;
+  assertEquals([await handle.result(), calls.length], ["charged", 1]);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() records a timer once that fired while it read the list", async () => {
+  const { store, inner, answer } = slowList();
+  let calls = 0;
+  const workflow = async (ctx: Ctx) => {
+    await ctx.sleep(10);
+    await ctx.executeActivity(() => void calls++);
+    return await ctx.waitForSignal("go");
+  };
+  const workflows = { workflow };
+  const first = setUp({ store: inner, workflows });
+  first.clock.hold();
+  await first.executor.execute(workflow, { id: "a" });
+  await settle();
+  const { executor } = setUp({ store, workflows, startAt: 5 });
+  const recovering = executor.recover();
+  await settle();
+  first.clock.release();
+  await settle();
+  await first.executor.close();
+  answer();
+  const [handle] = await recovering;
+  await settle();
+  await executor.signal("a", "go", 1);
+  assertEquals(await handle.result(), 1);
+  assertEquals([ofType((await inner.load("a"))!.history, "timer_fired").length, calls], [1, 1]);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() resumes the run that continues a listed one", async () => {
+  const { store, inner, answer } = slowList();
+  const workflow = async (ctx: WorkflowContext<number>, n: number) => {
+    await ctx.waitForSignal("next");
+    return n === 2 ? "end" : await ctx.continueAsNew(n + 1);
+  };
+  const workflows = { workflow };
+  const first = setUp({ store: inner, workflows }).executor;
+  await first.execute(workflow, { id: "a", input: 1 });
+  const { executor } = setUp({ store, workflows });
+  const recovering = executor.recover();
+  await settle();
+  await first.signal("a", "next");
+  await settle();
+  await first.close(); // the next run waits
+  answer();
+  const [handle] = await recovering;
+  const result = handle.result();
+  await settle();
+  assertEquals(executor.openRuns().map(({ waitsFor }) => waitsFor), [[{ type: "signal", name: "next" }]]);
+  await executor.signal("a", "next");
+  assertEquals(await result, "end");
+  await executor.close();
+});
+
+Deno.test("Executor.recover() keeps the live run when the list shows the run before", async () => {
+  const store = new FaultyStore(new InMemoryStore());
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("go");
+  const { executor } = setUp({ store, workflows: { workflow } });
+  await executor.execute(workflow, { id: "a" });
+  const [before] = await store.inner.list();
+  const handle = await executor.execute(workflow, { id: "a", onConflict: "replace" });
+  store.list = () => Promise.resolve([before]);
+  store.load = () => Promise.resolve(before);
+  assertEquals(await executor.recover(), []);
+  await executor.signal("a", "go", "live");
+  assertEquals(await handle.result(), "live");
+  await executor.close();
+});
+
+Deno.test("ExecutorOptions.dormantAfterMs starts no child again whose end another executor has stored", async () => {
+  const inner = new InMemoryStore();
+  const store = withoutSubscribe(inner); // the dormant run does not wake at once
+  const child = (ctx: Ctx) => ctx.waitForSignal("end");
+  const parent = async (ctx: Ctx) => {
+    await ctx.executeChild(child, undefined, { id: "child" });
+    return await ctx.waitForSignal("go");
+  };
+  const workflows = { parent, child };
+  const { executor } = setUp({ store, workflows, dormantAfterMs: 0 });
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  assertEquals(executor.openRuns().map(({ waitsFor }) => waitsFor[0].type), ["dormant", "dormant"]);
+  const second = setUp({ store: inner, workflows }).executor;
+  await second.recover();
+  await settle();
+  await second.signal("child", "end");
+  await settle();
+  await second.close();
+  await inner.delete("child");
+  await executor.signal("p", "go", "done");
+  assertEquals(await handle.result(), "done");
+  assertEquals(await inner.load("child"), null);
+  await executor.close();
+});
+
+// Reads of a copy that is behind
+
+/** Takes signals until one of them says "end". */
+async function collect(ctx: Ctx) {
+  const got: unknown[] = [];
+  for await (const one of ctx.receiveSignal("s")) {
+    if (one === "end") break;
+    got.push(one);
+  }
+  return got;
+}
+
+const olds: Record<string, (state: WorkflowState) => WorkflowState | null> = {
+  "the run as it was": (state) => state,
+  "a shorter history than it knows": (state) => ({ ...state, history: state.history.slice(0, 1) }),
+  "nothing": () => null,
+  "an earlier run that was finished": (state) => ({ ...state, runId: "earlier", status: "completed" }),
+  "an earlier run that was running": (state) => ({ ...state, runId: "earlier" }),
+};
+
+/** A signal that another executor stores. */
+async function storeSignal(store: InMemoryStore, state: WorkflowState, payload: unknown): Promise<void> {
+  const { workflowId, runId, history } = state;
+  const event: WorkflowEvent = { type: "signal_received", at: 0, name: "s", payload, signalId: `signal ${payload}` };
+  await store.append({ workflowId, runId, expectedLength: history.length, events: [event] });
+}
+
+for (const [what, make] of Object.entries(olds)) {
+  for (const isReported of [true, false]) {
+    const how = isReported ? "reported" : "noticed by a conflict";
+
+    Deno.test(`Executor sees a signal of another executor, ${how}, although the first loads return ${what}`, async () => {
+      const inner = new InMemoryStore();
+      const copy = new Copy(inner);
+      const { executor } = setUp({ store: isReported ? copy.reporting : copy.silent });
+      const handle = await executor.execute(collect, { id: "a" });
+      await executor.signal("a", "s", 1);
+      const state = (await inner.load("a"))!;
+      copy.earlier = [make(state), make(state), make(state)];
+      await storeSignal(inner, state, 2);
+      await settle();
+      if (isReported) assertEquals(copy.earlier, []);
+      await executor.signal("a", "s", "end");
+      assertEquals([await handle.result(), copy.earlier], [[1, 2], []]);
+      await executor.close();
+    });
+  }
+
+  Deno.test(`ExecutorOptions.dormantAfterMs wakes a run although the first loads return ${what}`, async () => {
+    const inner = new InMemoryStore();
+    const copy = new Copy(inner);
+    const { executor } = setUp({ store: copy.reporting, dormantAfterMs: 0 });
+    const handle = await executor.execute(collect, { id: "a" });
+    await executor.signal("a", "s", 1);
+    await settle();
+    assertEquals(executor.openRuns()[0].waitsFor[0].type, "dormant");
+    const old = make((await inner.load("a"))!);
+    copy.earlier = [old, old, old];
+    await executor.signal("a", "s", "end");
+    assertEquals(await handle.result(), [1]);
+    await executor.close();
+  });
+}
+
+Deno.test("Executor.recover() cancels no child whose parent the first load does not return", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const child = (ctx: Ctx) => ctx.waitForSignal("go");
+  const parent = (ctx: Ctx) => ctx.executeChild(child, undefined, { id: "child" });
+  const workflows = { parent, child };
+  const first = setUp({ store: inner, workflows }).executor;
+  await first.execute(parent, { id: "p" });
+  await settle();
+  await first.close();
+  const { executor } = setUp({ store: copy.reporting, workflows });
+  copy.earlier = [null]; // for the parent of the child
+  const [handle] = await executor.recover();
+  await settle();
+  await executor.signal("child", "go", "done");
+  assertEquals(await handle.result(), "done");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.startChild() replaces a finished child although the first load returns it as running", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const { executor } = setUp({ store: copy.reporting });
+  const child = (ctx: Ctx) => ctx.waitForSignal("go");
+  const parent = async (ctx: Ctx) => [
+    await ctx.executeChild(child, undefined, { id: "child" }),
+    await ctx.executeChild(child, undefined, { id: "child" }),
+  ];
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  copy.earlier = [await inner.load("child")];
+  await executor.signal("child", "go", 1);
+  await settle();
+  assertEquals(copy.earlier, []);
+  await executor.signal("child", "go", 2);
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
+});
+
+Deno.test("Executor closes a live child of a run that ends although the first load does not return it", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const { executor } = setUp({ store: copy.reporting });
+  const child = (ctx: Ctx) => ctx.waitForSignal("never");
+  const parent = async (ctx: Ctx) => {
+    ctx.startChild(child, undefined, { id: "child" });
+    await ctx.waitForSignal("go");
+  };
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  copy.earlier = [null];
+  await executor.signal("p", "go");
+  await handle.result();
+  copy.earlier = [];
+  await settle();
+  assertEquals((await inner.load("child"))!.status, "canceled");
+  await executor.close();
+});
+
+Deno.test("ChildHandle.signal() reaches a live child although the first load does not return it", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const { executor } = setUp({ store: copy.reporting });
+  const child = (ctx: Ctx) => ctx.waitForSignal("m");
+  const parent = async (ctx: Ctx) => {
+    const started = ctx.startChild(child, undefined, { id: "child" });
+    await ctx.waitForSignal("go");
+    await started.signal("m", "hello");
+    return await started.result();
+  };
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  copy.earlier = [null];
+  await executor.signal("p", "go");
+  assertEquals([await handle.result(), copy.earlier], ["hello", []]);
+  await executor.close();
+});
+
+Deno.test("Executor.recover() shows a run the signal that its executor was slow to store", async () => {
+  const store = new FaultyStore(withoutSubscribe());
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("go");
+  const first = setUp({ store, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  await first.close();
+  const { executor } = setUp({ store, workflows: { workflow } });
+  const held = gate();
+  store.before.append = ({ events }) => events.length > 0 ? held.promise : undefined;
+  const sent = executor.signal("a", "go", "slow");
+  await settle();
+  const [handle] = await executor.recover();
+  await settle();
+  held.open();
+  await sent;
+  assertEquals(await handle.result(), "slow");
+  await executor.close();
+});
