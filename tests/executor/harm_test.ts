@@ -110,6 +110,55 @@ const FLOATED: Record<string, (ctx: Ctx) => unknown> = {
   "mapConcurrent(bad limit)": (ctx) => ctx.mapConcurrent([], 0, () => 1),
   "shield()": (ctx) => ctx.shield((_ctx) => Promise.reject(new Error("no"))),
   "shield(no function)": (ctx) => ctx.shield(null!),
+  "shield(no parameter)": (ctx) => ctx.shield(() => 1),
+  "shield(of a wait)": (ctx) => ctx.shield((ctx) => ctx.sleep(5)),
+  "scope()": (ctx) => ctx.scope((ctx) => ctx.sleep(DAY_MS)),
+  "scope(throws)": (ctx) =>
+    ctx.scope(() => {
+      throw new Error("no");
+    }),
+  "scope(no function)": (ctx) => ctx.scope(null!),
+  "scope(timeoutMs)": (ctx) => ctx.scope((ctx) => ctx.waitForSignal("never"), { timeoutMs: 5 }),
+  "scope(long timeoutMs)": (ctx) => ctx.scope((ctx) => ctx.waitForSignal("never"), { timeoutMs: DAY_MS }),
+  "scope(bad timeoutMs)": (ctx) => ctx.scope((ctx) => ctx.sleep(1), { timeoutMs: -1 }),
+  "scope(options that cannot be read)": (ctx) => ctx.scope((ctx) => ctx.sleep(1), hostile() as never),
+  "scope(waitForCanceled)": (ctx) =>
+    ctx.scope((ctx) => ctx.executeActivity((_: unknown, { signal }) => new Promise((_, no) => signal.onabort = no)), {
+      waitForCanceled: true,
+      timeoutMs: 5,
+    }),
+  "scope() of floated waits": (ctx) =>
+    ctx.scope((ctx) => {
+      for (const call of [FLOATED["sleep()"], FLOATED["waitForSignal(timeoutMs)"], FLOATED["receiveSignal()"]]) {
+        void call(ctx);
+      }
+      ctx.spawn((ctx) => ctx.sleep(DAY_MS));
+      void ctx.scope((ctx) => ctx.executeActivity(() => new Promise(() => {})));
+    }),
+  "scope() with a compensation that fails": (ctx) =>
+    ctx.scope((ctx) => {
+      ctx.addCompensation(() => Promise.reject(new Error("stuck")));
+      throw new Error("no");
+    }),
+  "cancel() of a scope": (ctx) =>
+    ctx.scope((ctx) => {
+      void ctx.sleep(5);
+      ctx.cancel();
+      return ctx.sleep(5);
+    }),
+  "spawn()": (ctx) => ctx.spawn((ctx) => ctx.sleep(DAY_MS)),
+  "spawn() of a branch that its own context cancels": (ctx) =>
+    ctx.spawn((ctx) => {
+      ctx.cancel();
+      return ctx.sleep(1);
+    }),
+  "handleSignal()": (ctx) => ctx.handleSignal("never", () => {}),
+  "handleOtherSignals()": (ctx) => ctx.handleOtherSignals(() => {}),
+  "calls of a leaked context": (ctx) =>
+    ctx.scope((ctx) => ctx).then((ctx) => {
+      for (const call of [FLOATED["sleep()"], FLOATED["scope()"], FLOATED["shield()"], FLOATED["spawn()"]]) call(ctx);
+      void (ctx.continueAsNew as () => Promise<never>)();
+    }),
   "executeChild()": (ctx) => ctx.executeChild(child, undefined, { id: "child" }),
   "executeChild(no function)": (ctx) => ctx.executeChild(null!),
   "ChildHandle.result()": (ctx) => ctx.startChild(child, undefined, { id: "child" }).result(),
@@ -249,6 +298,42 @@ for (const [name, make] of Object.entries(THROWN)) {
         await null;
         throw make();
       }),
+    "a scope": (ctx) =>
+      ctx.scope(() => {
+        throw make();
+      }),
+    "an async shield": (ctx) =>
+      ctx.shield(async (ctx) => {
+        await ctx.sleep(1);
+        throw make();
+      }),
+    "a spawned branch": async (ctx) => {
+      ctx.spawn(() => {
+        throw make();
+      });
+      await ctx.sleep(1);
+    },
+    "an async branch of a scope": (ctx) =>
+      ctx.scope(async (ctx) => {
+        ctx.spawn(async (ctx) => {
+          await ctx.sleep(1);
+          throw make();
+        });
+        await ctx.waitForSignal("never");
+      }),
+    "a scope and its compensation": (ctx) =>
+      ctx.scope((ctx) => {
+        ctx.addCompensation(() => {
+          throw make();
+        });
+        throw make();
+      }),
+    "a handler of signals": async (ctx) => {
+      ctx.handleSignal("s", () => {
+        throw make();
+      });
+      await ctx.waitUntil(() => false);
+    },
   };
   for (const [where, workflow] of Object.entries(places)) {
     Deno.test(`Executor: ${name} thrown by ${where} fails that run alone`, async () => {
@@ -257,6 +342,7 @@ for (const [name, make] of Object.entries(THROWN)) {
         const handle = await executor.execute(workflow as (ctx: Ctx) => unknown, { id: "a" });
         const ended = handle.result().then(() => "completed", () => "rejected");
         if (where.includes("cancelled")) await executor.cancel("a");
+        if (where.includes("signals")) await executor.signal("a", "s");
         await clock.runUntilIdle();
         assertEquals([await ended, handle.status], ["rejected", "failed"]);
         await assertHealthy(executor);
@@ -302,6 +388,8 @@ for (const [name, [make, result]] of Object.entries(RETURNED)) {
   const places: Record<string, (ctx: Ctx) => unknown> = {
     "a workflow": () => make(),
     "an activity": (ctx) => ctx.executeActivity(() => make()),
+    "a scope": (ctx) => ctx.scope(() => make()),
+    "a shield": (ctx) => ctx.shield((_ctx) => make()),
     "an update handler": async (ctx) => {
       ctx.handleUpdate("u", () => make());
       return await ctx.waitForSignal("end");
