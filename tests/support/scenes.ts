@@ -114,8 +114,10 @@ export interface Plan {
   readonly from?: WorkflowState;
 }
 
-/** The longest time of a play. */
-const LIMIT_MS = 3_000;
+/** How many timers may fire in a play. */
+const MAX_STEPS = 1_000;
+/** After how many looks in which there was no timer a play counts as endless. */
+const MAX_STILL = 20;
 
 interface Process {
   readonly executor: Executor;
@@ -139,11 +141,14 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
       troubles.push(`suspended: ${error}`);
     });
   };
+  let restarting = 0;
   const recover = async (proc: Process) => {
+    restarting++;
     const handles = await proc.executor.recover().catch((error) => {
       if (!proc.dead) troubles.push(`not recovered: ${error}`);
       return [];
     });
+    restarting--;
     for (const handle of handles) watch(proc, handle);
   };
   const begin = (): Process => {
@@ -162,8 +167,10 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
     const die = (side: "before" | "after") => {
       if (plan.deaths?.some((death) => death.append === appends && death.side === side) && !proc.dead) {
         proc.dead = true;
+        restarting++;
         dying.push(
           executor.close().then(() => {
+            restarting--;
             const living = processes.filter(({ dead }) => !dead);
             for (const proc of living.length > 0 ? living : [begin()]) void recover(proc);
           }),
@@ -183,6 +190,7 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
   };
 
   const pending = [...sent];
+  for (const { at } of sent) clock.setTimer(at, () => {});
   const inFlight = new Set<Sent>();
   const isStored = async (one: Sent) =>
     (await inner.load("a"))?.history.some((event) =>
@@ -235,19 +243,20 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
   void recover(begin());
   if (plan.joins === 0) void recover(begin());
   let ended = false;
-  while (!ended && troubles.length === 0) {
-    for (let before = -1; before !== appends;) { // until nothing more happens at this time
-      before = appends;
-      await macrotasks(3);
+  for (let steps = 0, still = 0; !ended && troubles.length === 0; steps++) {
+    for (let quiet = 0; quiet < 3;) { // until nothing more happens at this time
+      const before = appends + world.log.length;
       for (const one of pending) if (one.at <= clock.now() && !inFlight.has(one)) void send(one);
       await macrotasks(3);
       await clock.advance(0);
+      quiet = restarting > 0 || before !== appends + world.log.length ? 0 : quiet + 1;
     }
     ended = (await inner.load("a"))!.status !== "running";
-    if (!ended && clock.now() >= LIMIT_MS) {
+    if (ended) break;
+    still = clock.next() ? 0 : still + 1;
+    if (still > MAX_STILL || steps > MAX_STEPS) {
       troubles.push(`does not end: ${JSON.stringify(processes.map(({ executor }) => executor.openRuns()))}`);
     }
-    if (!ended) await clock.advance(1);
   }
   await Promise.all(dying);
   let outcome = "";
