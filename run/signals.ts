@@ -33,6 +33,8 @@ export type ReadSignal = (event: SignalReceivedEvent) => unknown;
 interface Arrival {
   readonly event: SignalReceivedEvent;
   readonly order: number;
+  /** Whether a wait for one signal has got it: then no other one gets it from a loop that leaves it unread. */
+  taken: boolean;
 }
 
 /** The signals of one name, and their readers. */
@@ -47,6 +49,7 @@ class Channel {
   give(arrival: Arrival): boolean {
     const { newest, loops } = this;
     if (loops !== undefined) { for (const loop of members(loops)) loop.take(arrival); }
+    arrival.taken = newest !== undefined;
     newest?.take(arrival.event);
     return newest !== undefined || loops !== undefined;
   }
@@ -70,7 +73,7 @@ export class Signals {
 
   /** A signal has arrived. */
   deliver(event: SignalReceivedEvent): void {
-    this.#deliver({ event, order: this.#arrived++ });
+    this.#deliver({ event, order: this.#arrived++, taken: false });
   }
 
   #deliver(arrival: Arrival): void {
@@ -80,9 +83,10 @@ export class Signals {
 
   /** The last loop of a channel has left signals unread. */
   giveBack(channel: Channel, unread: Fifo<Arrival>): void {
-    if (channel === this.#others) return unread.toArray().forEach((arrival) => this.#deliver(arrival));
-    channel.buffer = unread;
-    while (unread.size > 0 && channel.newest !== undefined) channel.newest.take(unread.shift().event);
+    for (const arrival of unread.toArray()) {
+      if (channel === this.#others) this.#deliver(arrival);
+      else if (!arrival.taken && !channel.give(arrival)) channel.buffer.push(arrival);
+    }
   }
 
   /** Signals that are buffered, or that at least one loop has not read, in order of arrival. */
@@ -94,7 +98,7 @@ export class Signals {
     const unread = new Set<Arrival>();
     for (const { buffer, loops } of [...this.#channels.values(), this.#others ?? new Channel()]) {
       for (const one of [buffer, ...Array.from(byLoops ? members(loops) : [], ({ unread }) => unread)]) {
-        for (const arrival of one.toArray()) unread.add(arrival);
+        for (const arrival of one.toArray()) if (!arrival.taken) unread.add(arrival);
       }
     }
     return [...unread].sort((a, b) => a.order - b.order);

@@ -117,6 +117,31 @@ Deno.test("WorkflowContext.receiveSignal() returns unread signals of a subscribe
   await executor.close();
 });
 
+Deno.test("WorkflowContext.receiveSignal() does not return unread signals that a wait for one signal has got", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx) => {
+    const signals = ctx.receiveSignal<number>("s")[Symbol.asyncIterator]();
+    const first = await ctx.waitForSignal<number>("s"); // the loop has it too, and never reads it
+    await signals.return!();
+    return [first, await ctx.waitForSignal<number>("s")];
+  }, { id: "a" });
+  await send(executor, 1, 2);
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() does not pass on a signal that a wait has got and a loop has not read", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: WorkflowContext<number[]>, got: readonly number[]) => {
+    if (got.length > 0) return [...got, await ctx.waitForSignal<number>("s")];
+    ctx.receiveSignal<number>("s")[Symbol.asyncIterator]();
+    return await ctx.continueAsNew([await ctx.waitForSignal<number>("s")]);
+  }, { id: "a", input: [] });
+  await send(executor, 1, 2);
+  assertEquals(await handle.result(), [1, 2]);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.receiveSignal() ends pending reads when the iterator returns", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx) => {
