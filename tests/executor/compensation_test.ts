@@ -10,10 +10,11 @@ import {
   NonDeterminismError,
   type ScopeContext,
   TimeoutError,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
-import { type CrashRun, crashTest, type CrashTestOptions } from "@rockpool/workflow/testing";
+import { type CrashRun, crashTest, type CrashTestOptions, FaultyStore } from "@rockpool/workflow/testing";
 import { play } from "../support/restarts.ts";
 import { gate, settle, setUp } from "../support/executors.ts";
 import { type Played, playEveryWay, playOnce, type World } from "../support/scenes.ts";
@@ -736,4 +737,46 @@ Deno.test("a compensation that loops over refusals is given up, and the others r
   );
   assertStringIncludes(played.outcome, 'Canceled a scope of workflow "a"');
   assertEquals(ended(played), ["undo at 10"]);
+});
+
+Deno.test("WorkflowContext.addCompensation() records the end of a cancelled activity once when two executors lose the same attempt", async () => {
+  const inner = new InMemoryStore();
+  const clock = new VirtualClock({ autoAdvance: false });
+  const retry = { maxAttempts: 5, initialIntervalMs: 1000 };
+  const workflow = async (ctx: Ctx) => {
+    ctx.addCompensation((ctx) => ctx.sleep(1));
+    try {
+      await ctx.executeActivity(fail, undefined, { retry });
+    } finally {
+      await ctx.shield((ctx) => ctx.waitForSignal("go"));
+    }
+  };
+  /** An executor whose appends of the second failure wait: each for one gate. */
+  const start = (...gates: { promise: Promise<void> }[]) => {
+    const store = new FaultyStore(inner);
+    store.before.append = ({ events }) =>
+      events.some((event) => event.type === "activity_attempt_failed" && event.attempt === 2) && gates.shift()?.promise;
+    return new Executor({ store, clock, workflows: { workflow } });
+  };
+  const [first, second, others] = [gate(), gate(), gate()];
+  const executor = start(first, second);
+  const other = start(others);
+  const handle = await executor.execute(workflow, { id: "a" });
+  await settle();
+  await other.recover();
+  await settle();
+  while (clock.now() < 1000 && clock.next()) await settle();
+  await settle();
+  const sender = new Executor({ store: inner, clock });
+  await sender.cancel("a");
+  for (const { open } of [first, others, second]) {
+    open();
+    await settle();
+  }
+  await executor.signal("a", "go");
+  await clock.runUntilIdle();
+  assertEquals(handle.status, "canceled");
+  const ends = (await inner.load("a"))!.history.filter(({ type }) => type === "activity_failed");
+  assertEquals(ends.length, 1);
+  await Promise.all([executor, other, sender].map((one) => one.close()));
 });
