@@ -183,16 +183,16 @@ const edits: [what: string, before: Workflow, after: Workflow, position: number,
     (ctx) => ctx.executeActivity(charge).then(() => ctx.sleep(1000)),
     (ctx) => ctx.executeActivity(charge).then(() => ctx.sleep(2000)),
     1,
-    "sleep, ms: 1000",
-    "sleep, ms: 2000",
+    "sleep or timeout, ms: 1000",
+    "sleep or timeout, ms: 2000",
   ],
   [
     "the deadline of a wait",
     (ctx) => ctx.waitForSignal("go", { timeoutMs: 0.5 }).catch(() => {}),
     (ctx) => ctx.waitForSignal("go", { timeoutMs: 0.25 }).catch(() => {}),
     0,
-    "sleep, ms: 0.5",
-    "sleep, ms: 0.25",
+    "sleep or timeout, ms: 0.5",
+    "sleep or timeout, ms: 0.25",
   ],
   [
     "the input of a child",
@@ -275,7 +275,11 @@ Deno.test("assertReplays() with inputs passes a sleep that an earlier process ha
       { type: "timer_started", at: 500, seq: 1, dueAt: 1100.3 }, // stored after a restart
     ].map((line) => JSON.stringify(line)).join("\n");
   await assertReplays(work, text(1000), { inputs: true });
-  await assertRejects(() => assertReplays(work, text(1001), { inputs: true }), Error, "code     sleep, ms: 1001");
+  await assertRejects(
+    () => assertReplays(work, text(1001), { inputs: true }),
+    Error,
+    "code     sleep or timeout, ms: 1001",
+  );
 });
 
 Deno.test("assertReplays() refuses bad arguments", async () => {
