@@ -530,9 +530,10 @@ export class Replay implements ScopeOwner {
       this.#owner.repeated?.(command, event, this.#now);
     }
     if (!this.#mayRun(seq, command)) return false;
+    if (event === undefined && this.#ended) return false; // it is never performed: the run must not wait for it
     this.commands.set(seq, command);
     if (scope !== this.root) scope.add(command);
-    if (event === undefined && !this.#ended) this.#owner.issued(command);
+    if (event === undefined) this.#owner.issued(command);
     return true;
   }
 

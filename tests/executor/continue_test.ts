@@ -389,6 +389,20 @@ Deno.test("WorkflowHandle.result() waits for the end of the chain when another e
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("WorkflowContext.continueAsNew() does not wait for an abandoned child that a branch starts in the same turn", async () => {
+  const { executor, store } = setUp();
+  const child = (ctx: Ctx) => ctx.sleep(1000);
+  const handle = await executor.execute(async (ctx: Ctx<boolean>, again: boolean) => {
+    if (again) return "continued";
+    const next = ctx.continueAsNew(true);
+    ctx.startChild(child, undefined, { id: "late", parentClosePolicy: "abandon" });
+    return await next;
+  }, { id: "a", input: false });
+  assertEquals(await handle.result(), "continued");
+  assertEquals(await store.load("late"), null);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.continueAsNew() keeps one run of a long chain in the store", async () => {
   async function long(ctx: Ctx<number>, n: number): Promise<number> {
     return n === 2000 ? n : await ctx.continueAsNew(n + 1);
