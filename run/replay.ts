@@ -158,6 +158,8 @@ export class Replay implements ScopeOwner {
   #patches: Map<string, "recorded" | boolean> | undefined;
   /** A cancellation that came before the workflow function was called: the function will not be called. */
   #canceledBeforeStart: CancelRequestedEvent | undefined;
+  /** Whether the workflow function was called, or will be. */
+  #isCalled = true;
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
@@ -371,7 +373,8 @@ export class Replay implements ScopeOwner {
 
   #applyToCommand(event: WorkflowEvent & { readonly seq: number }): boolean {
     if (event.seq >= this.#next) {
-      this.#diverge(missingCommand(this.#workflowId, event));
+      // Without a call there is nothing to compare: another executor has called the function.
+      if (this.#isCalled) this.#diverge(missingCommand(this.#workflowId, event));
       return false;
     }
     const command = this.commands.get(event.seq); // none if a cancellation has ended the wait
@@ -439,6 +442,7 @@ export class Replay implements ScopeOwner {
     // A command in the history shows that the code began: the clock of the canceller was behind.
     if (this.#canceledBeforeStart !== undefined && !this.#expected?.size) {
       this.apply(this.#canceledBeforeStart);
+      this.#isCalled = false;
       return this.#end({ ok: false, error: this.canceled });
     }
     try {

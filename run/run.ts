@@ -345,7 +345,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#deadline = undefined;
     if (this.begun) return;
     // A run that is replayed may have begun in an earlier process: its cleanup runs.
-    if (!this.#replay.replaying) this.#replay.cancelBeforeStart(event);
+    if (this.#phase.name === "queued" && !this.#replay.replaying) this.#replay.cancelBeforeStart(event);
     this.#endWait();
   }
 

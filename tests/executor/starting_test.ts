@@ -7,12 +7,13 @@ import {
   Executor,
   InMemoryStore,
   TimeoutError,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
   type WorkflowHandle,
 } from "@rockpool/workflow";
-import { FaultyStore } from "@rockpool/workflow/testing";
-import { settle, setUp, typesOf } from "../support/executors.ts";
+import { assertReplays, FaultyStore } from "@rockpool/workflow/testing";
+import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
 /** Answers its input and the payload of a signal. */
 const ask = async (ctx: WorkflowContext, input: string) => `${input} ${await ctx.waitForSignal("go")}`;
@@ -399,6 +400,71 @@ Deno.test("Executor.cancel() ends a run before its start time without running it
     await Promise.all([executor.close(), other.close()]);
     clock.release();
   }
+});
+
+Deno.test("Executor.cancel() before the start time that is stored after it is seen by code that has begun, also on replay", async () => {
+  const inner = new InMemoryStore();
+  const clock = new VirtualClock({ autoAdvance: false });
+  const slow = new FaultyStore(inner);
+  const begins = async (ctx: WorkflowContext) => {
+    await ctx.sleep(1000).catch(() => {});
+    return "cleaned up";
+  };
+  const executor = new Executor({ store: inner, clock });
+  const sender = new Executor({ store: slow, clock: new VirtualClock({ startAt: 99 }) });
+  const hold = gate();
+  slow.before.append = () => hold.promise;
+  const handle = await executor.execute(begins, { id: "a", startAfterMs: 100 });
+  const sent = sender.cancel("a");
+  await clock.advance(100);
+  hold.open();
+  await sent;
+  assertEquals(await handle.result(), "cleaned up");
+  const history = (await inner.load("a"))!.history;
+  assertEquals(typesOf(history).slice(1), ["timer_started", "cancel_requested", "workflow_completed"]);
+  await assertReplays(begins, (await inner.load("a"))!);
+  await Promise.all([executor.close(), sender.close()]);
+});
+
+Deno.test("Executor.cancel() at the start time is seen by the code, live as on replay", async () => {
+  const { executor, clock, store } = setUp();
+  clock.at(100, () => executor.cancel("a")); // before the timer of the run
+  const begins = async (ctx: WorkflowContext) => {
+    await ctx.sleep(1000).catch(() => {});
+    return "cleaned up";
+  };
+  const handle = await executor.execute(begins, { id: "a", startAfterMs: 100 });
+  assertEquals(await handle.result(), "cleaned up");
+  await assertReplays(begins, (await store.load("a"))!);
+  await executor.close();
+});
+
+Deno.test("Executor.cancel() before the start time ends a run although another executor, whose clock is ahead, has begun it", async () => {
+  const inner = new InMemoryStore();
+  const slow = new FaultyStore(inner);
+  const clock = new VirtualClock({ autoAdvance: false });
+  const ahead = new VirtualClock({ autoAdvance: false });
+  const begins = async (ctx: WorkflowContext) => {
+    await ctx.sleep(1000).catch(() => {});
+    await ctx.shield((ctx) => ctx.sleep(1000));
+  };
+  const executor = new Executor({ store: slow, clock, workflows: { begins } });
+  const other = new Executor({ store: inner, clock: ahead, workflows: { begins } });
+  const handle = await executor.execute(begins, { id: "a", startAfterMs: 100 });
+  await other.recover();
+  const hold = gate();
+  slow.before.append = ({ events }) => events[0].type === "workflow_canceled" ? hold.promise : undefined;
+  inner.append = ((append) => async (batch) => {
+    const isTimer = batch.events[0]?.type === "timer_started";
+    if (isTimer) await executor.cancel("a");
+    await append.call(inner, batch);
+    if (isTimer) settle().then(hold.open);
+  })(inner.append);
+  await ahead.advance(100); // the timer is stored after the cancellation, and before the end
+  assertEquals(await codeOf(handle.result()), "canceled");
+  const stored = typesOf((await inner.load("a"))!.history);
+  assertEquals(stored.slice(0, 3), ["workflow_started", "cancel_requested", "timer_started"]);
+  await Promise.all([executor.close(), other.close()]);
 });
 
 Deno.test("Executor.terminate() and ExecuteOptions.signal end a run before its start time", async () => {
