@@ -120,12 +120,21 @@ export class ActivityCommand extends Command {
     // Our own failure of this attempt is not stored: the executor that stored it starts the next attempt.
     else if (work.failing === event.attempt) this.#leave();
     // The failure of an attempt of a process that is gone arrived late: the next attempt comes after it.
-    else if (work.failing === 0 && work.attempts < event.attempt) {
-      work.attempts = event.attempt;
-      this.#endAttempt();
-      if (this.following === undefined) this.#retry(event.retryAt);
-      else this.#fail(fromErrorRecord(event.error));
-    }
+    else if (work.failing === 0 && work.attempts < event.attempt) this.#goOn();
+  }
+
+  override takeOver(): void {
+    // The failure of the attempt that runs here is stored, by an executor that starts no further attempt.
+    const work = this.#work!;
+    if (work.attempt !== undefined && work.attempts <= this.#failedAttempts) this.#goOn();
+  }
+
+  /** Drops the running attempt, and goes on after the last failure that is stored. */
+  #goOn(): void {
+    this.#work!.attempts = this.#failedAttempts;
+    this.#endAttempt();
+    if (this.following === undefined) this.#retry(this.#retryAt!);
+    else this.#fail(fromErrorRecord(this.#lastFailure!));
   }
 
   override seen(event: WorkflowEvent): void {

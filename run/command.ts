@@ -145,6 +145,9 @@ export abstract class Command extends Deferred implements Open {
    */
   perform(_run: Performer, _again: boolean): void {}
 
+  /** This executor performs it, and from now on no other one does. */
+  takeOver(): void {}
+
   /** Its scope was cancelled. */
   cancel(reason: Error): void {
     this.scope.owner.cancelCommand(this, reason);

@@ -431,9 +431,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (!this.acceptsEvents) return;
     for (const command of this.#replay.commands.values()) {
       const { event, ours, seq, following } = command;
-      const isOpen = event !== undefined && (ours || seq < below) && !command.performed && !command.settled;
+      const isOpen = event !== undefined && (ours || seq < below) && !command.settled;
       if (!isOpen || !this.#isWanted(command)) continue;
-      if (ours || !following?.held) command.perform(this, !ours);
+      if (command.performed) command.takeOver();
+      else if (ours || !following?.held) command.perform(this, !ours);
       else {
         following.takenOver = true; // it is performed when somebody waits for it
         const child = this.#children?.get(seq);

@@ -25,6 +25,7 @@ import {
   typesOf,
   withoutSubscribe,
 } from "../support/executors.ts";
+import { playOnce, type World } from "../support/scenes.ts";
 
 /**
  * The workflow of the crash tests: activities, retries, a race, concurrent branches, a timer and a signal. `runs` counts
@@ -1088,4 +1089,25 @@ Deno.test("Executor.recover() performs no command whose outcome is stored when t
   }
   assertEquals([await handle.result(), runs], ["by another executor", 0]);
   await executor.close();
+});
+
+Deno.test("Executor.recover() continues an activity that runs here when the failure of this attempt is stored already", async () => {
+  const scene = (world: World) => ({
+    async workflow(ctx: WorkflowContext) {
+      const work = world.work("work", { at: 10, ignores: true });
+      const flaky = async (input: unknown, context: ActivityContext) => {
+        const answer = await work(input, context);
+        if (context.attempt === 1) throw new Error("busy");
+        return answer;
+      };
+      return [await ctx.executeActivity(flaky, undefined, { retry: { initialIntervalMs: 10 } }), ctx.now()];
+    },
+  });
+  // Two executors run the first attempt. One stores its failure and dies. The other one recovers before its own attempt has failed.
+  for (const append of [2, 3]) {
+    for (const side of ["before", "after"] as const) {
+      const { outcome } = await playOnce(scene, { joins: 1, deaths: [{ append, side }] });
+      assertEquals(outcome, '["work",20]');
+    }
+  }
 });
