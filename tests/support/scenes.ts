@@ -252,7 +252,7 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
       await clock.advance(0);
       quiet = restarting > 0 || before !== appends + world.log.length ? 0 : quiet + 1;
     }
-    ended = (await inner.load("a"))!.status !== "running";
+    ended = (await inner.list({ status: "running" })).length === 0; // children that were abandoned end, too
     if (ended) break;
     still = clock.next() ? 0 : still + 1;
     if (still > MAX_STILL || steps > MAX_STEPS) {
