@@ -15,6 +15,7 @@ import {
   VirtualClock,
   type WorkflowContext,
   type WorkflowEvent,
+  type WorkflowLogger,
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
@@ -73,6 +74,9 @@ export function countingSubscriptions(inner: InMemoryStore = new InMemoryStore()
   };
   return store;
 }
+
+/** A logger that writes nothing. */
+export const silent: WorkflowLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The types of a history's events. */
 export const typesOf = (history: readonly WorkflowEvent[]): string[] => history.map(({ type }) => type);

@@ -7,6 +7,7 @@
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
 import type { PicturedRun } from "@rockpool/workflow/pictures";
 import { seeded } from "@rockpool/workflow/testing";
+import { Fakes } from "./fakes.ts";
 import { randomDeliveries, randomProgram, randomStep } from "./random_workflow.ts";
 import { play } from "./restarts.ts";
 
@@ -75,7 +76,7 @@ export async function randomRuns(seeds: number): Promise<PicturedRun[]> {
     const random = seeded(seed);
     const input = { do: "sequence", steps: [1, 2, 3, 4].map(() => randomStep(random)) } as const;
     const { state } = await play({
-      workflow: randomProgram([]),
+      workflow: randomProgram(new Fakes()),
       input,
       timeoutMs: 5000,
       deliveries: randomDeliveries(random),

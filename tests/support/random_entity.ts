@@ -10,15 +10,19 @@ import {
   defineQuery,
   defineUpdate,
   type ParentClosePolicy,
+  type ScopeContext,
+  type ScopeOptions,
   type WorkflowContext,
 } from "@rockpool/workflow";
-import { randomProgram, randomStep, type Step } from "./random_workflow.ts";
+import type { Fakes } from "./fakes.ts";
+import { randomProgram, randomStep, root, type Step } from "./random_workflow.ts";
 
 /** One thing that a workflow does. It does its parts one after the other. */
 export type Part =
   | { readonly do: "step"; readonly step: Step }
   | { readonly do: "renew" }
   | { readonly do: "both"; readonly parts: readonly [Part, Part] }
+  | { readonly do: "scope" | "shield" | "branch"; readonly options: ScopeOptions; readonly parts: readonly Part[] }
   | {
     readonly do: "child";
     readonly input: EntityInput;
@@ -58,21 +62,31 @@ export function randomEntity(random: () => number, depth = 0): EntityInput {
     then: (["wait", "leave", "cancel", "signal"] as const)[integer(4)],
     ms: random() * 300,
   });
-  const part = (nested: boolean): Part => {
+  const part = (nesting = 0, endless = true): Part => {
     const roll = random();
-    if (roll < 0.4 && depth < 2) return child();
-    if (roll < 0.55 && !nested) return { do: "renew" };
-    if (roll < 0.7 && !nested) return { do: "both", parts: [part(true), part(true)] };
-    return { do: "step", step: { do: "sequence", steps: [randomStep(random, 1)] } };
+    const parts = (inShield = false) =>
+      Array.from({ length: 1 + integer(2) }, () => part(nesting + 1, endless && !inShield));
+    if (roll < 0.3 && depth < 2) return child();
+    if (roll < 0.45 && nesting < 2) return { do: "renew" };
+    if (roll < 0.55 && nesting < 1) {
+      return { do: "both", parts: [part(nesting + 1, endless), part(nesting + 1, endless)] };
+    }
+    if (roll < 0.75 && nesting < 2) {
+      const timeoutMs = random() < 0.4 ? random() * 600 : undefined;
+      const options = { timeoutMs, waitForCanceled: random() < 0.3 };
+      const kind = (["scope", "scope", "shield", "branch"] as const)[integer(4)];
+      return { do: kind, options, parts: parts(kind === "shield") };
+    }
+    return { do: "step", step: { do: "sequence", steps: [randomStep(random, { ...root, depth: 2, endless })] } };
   };
-  return { parts: Array.from({ length: 1 + integer(5) }, () => part(false)), runNumber: 0, got: [] };
+  return { parts: Array.from({ length: 1 + integer(5) }, () => part()), runNumber: 0, got: [] };
 }
 
 /** The code of the random workflows. Their children run the same code. */
-export function randomEntityProgram(calls: string[] = []) {
-  const program = randomProgram(calls);
+export function randomEntityProgram(fakes: Fakes) {
+  const program = randomProgram(fakes);
   const count = (n: number, { idempotencyKey }: ActivityContext) => {
-    calls.push(idempotencyKey);
+    fakes.calls.push(idempotencyKey);
     if (n % 5 === 0) throw new RangeError(`${n} cannot be taken`);
   };
 
@@ -82,6 +96,7 @@ export function randomEntityProgram(calls: string[] = []) {
   ): Promise<string> {
     const list = [...got];
     let taken = 0;
+    let programs = 0;
     ctx.handleQuery(gotten, () => list);
     ctx.handleUpdate(take, async (n) => {
       const answer = `${n} taken by ${runNumber} as ${taken++}`;
@@ -89,17 +104,27 @@ export function randomEntityProgram(calls: string[] = []) {
       await ctx.executeActivity(count, n);
       return answer;
     });
-    const listen = async () => {
-      for await (const n of ctx.receiveSignal<number>("n")) list.push(n);
-    };
-    listen().catch(() => {}); // the run was canceled
+    ctx.handleSignal<number>("n", (n) => void list.push(n));
 
-    const run = async (part: Part): Promise<void> => {
+    const run = async (ctx: WorkflowContext<EntityInput>, part: Part, rest: readonly Part[]): Promise<void> => {
       switch (part.do) {
         case "step":
-          return void await program(ctx, part.step);
+          return void await program(ctx, part.step, `${programs++}`);
         case "both":
-          return void await Promise.all(part.parts.map(run));
+          return void await Promise.all(part.parts.map((one) => run(ctx, one, rest)));
+        case "renew":
+          return await ctx.continueAsNew({ parts: rest, runNumber: runNumber + 1, got: list });
+        case "scope":
+        case "shield":
+        case "branch": {
+          const body = async (own: ScopeContext<EntityInput>) => {
+            for (const one of part.parts) await run(own, one, rest);
+          };
+          if (part.do === "branch") return ctx.spawn(body, part.options);
+          return await ctx[part.do](body, part.options).catch((error) => {
+            if (ctx.signal.aborted) throw error;
+          });
+        }
         case "child": {
           const { input, policy: parentClosePolicy, timeoutMs, then, ms } = part;
           const child = ctx.startChild(entity, input, { parentClosePolicy, timeoutMs });
@@ -111,10 +136,7 @@ export function randomEntityProgram(calls: string[] = []) {
         }
       }
     };
-    for (const [i, part] of parts.entries()) {
-      if (part.do !== "renew") await run(part);
-      else return await ctx.continueAsNew({ parts: parts.slice(i + 1), runNumber: runNumber + 1, got: list });
-    }
+    for (const [i, part] of parts.entries()) await run(ctx, part, parts.slice(i + 1));
     return `done by ${runNumber}`;
   };
 }

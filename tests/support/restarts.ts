@@ -18,6 +18,8 @@ import {
   type WorkflowState,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
+import { CountingClock, type Fakes } from "./fakes.ts";
+import { countingSubscriptions, silent } from "./executors.ts";
 
 /** A signal or a cancellation, and when it is delivered. */
 export type Delivery =
@@ -35,6 +37,8 @@ export interface Scene {
   readonly deliveries?: readonly Delivery[];
   /** The calls of activities, collected by {@linkcode noting}. */
   readonly calls?: string[];
+  /** Its activities, if they take virtual time; the same for all executors. */
+  readonly fakes?: Fakes;
 }
 
 /** Where an executor is stopped: at its n-th append, before it is carried out, or after it with the answer lost. */
@@ -113,10 +117,12 @@ export async function play(
   const started = { type: "workflow_started", at: 0, workflowName: "scene", input, ...timeout } as const;
   const { runId, history } = from ?? { runId: "run", history: [started] };
   const clock = new VirtualClock({ startAt: history.at(-1)!.at });
-  const store = new FaultyStore();
+  const counted = countingSubscriptions();
+  const store = new FaultyStore(counted);
   await store.append({ workflowId: "a", runId, expectedLength: 0, events: history });
   for (let stops = 0;;) {
     const outcome = await live(sceneOf(stops), store, clock, stopOf(stops));
+    assertEquals(counted.subscriptions, 0, "subscriptions of closed executors");
     if (outcome === undefined) stops++;
     const state = (await store.load("a"))!;
     if (state.status === "running" && outcome !== undefined) throw new Error(`The run did not end: ${outcome}`);
@@ -142,11 +148,14 @@ async function live(
   clock: VirtualClock,
   stop: Stop | undefined,
 ): Promise<string | undefined> {
-  const { workflow, deliveries = [], calls = [], dormantAfterMs } = scene;
+  const { workflow, deliveries = [], fakes, calls = fakes?.calls ?? [], dormantAfterMs } = scene;
   const before = (await store.load("a"))!;
   calls.length = 0;
   const workflows = { scene: workflow };
-  const executor = new Executor({ store, clock, workflows, random: () => 0.5, dormantAfterMs });
+  const counting = fakes && new CountingClock(clock);
+  if (fakes !== undefined) fakes.clock = clock;
+  const random = () => 0.5;
+  const executor = new Executor({ store, clock: counting ?? clock, workflows, random, dormantAfterMs, logger: silent });
   clock.hold();
 
   let appends = 0;
@@ -182,14 +191,24 @@ async function live(
   clock.release();
   const outcome = await Promise.race([outcomeOf(handle.result()), stopped.promise]);
   for (const cancel of plans) cancel();
+  if (!gone) {
+    assertEquals(executor.openRuns().filter(({ workflowId }) => workflowId === "a"), [], "open runs after the end");
+  }
   await executor.close();
   await Promise.all(sending);
   store.before.append = store.after.append = undefined;
   if (gone) clock.release();
 
+  assertEquals(counting?.timers ?? 0, 0, "timers of a closed executor");
+  assertEquals(
+    new Set(calls).size,
+    fakes === undefined ? new Set(calls).size : calls.length,
+    `an attempt ran twice: ${calls}`,
+  );
   for (const event of before.history) {
     if (event.type !== "activity_completed" && event.type !== "activity_failed") continue;
-    assert(!calls.includes(`${before.runId}:${event.seq}`), `activity ${event.seq} ran again`);
+    const key = `${before.runId}:${event.seq}`;
+    assert(!calls.some((call) => call.split("#", 1)[0] === key), `activity ${event.seq} ran again`);
   }
   return gone ? undefined : outcome;
 }
