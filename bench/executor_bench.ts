@@ -83,6 +83,28 @@ Deno.bench("1,000 activities at once, Executor", { group: "breadth", baseline: t
   await run(fanOut, 1_000);
 });
 
+/** Opens scopes at once. In each of them an activity wins against a timer. */
+async function races(ctx: WorkflowContext, count: number): Promise<void> {
+  const race = (i: number) => ctx.scope((ctx) => Promise.race([ctx.executeActivity(activity, i), ctx.sleep(1000)]));
+  await Promise.all(Array.from({ length: count }, (_, i) => race(i)));
+}
+
+/** The same without scopes: each timer fires. */
+async function bareRaces(ctx: WorkflowContext, count: number): Promise<void> {
+  const race = (i: number) => Promise.race([ctx.executeActivity(activity, i), ctx.sleep(1000)]);
+  await Promise.all(Array.from({ length: count }, (_, i) => race(i)));
+}
+
+for (const count of [1000, 10_000]) {
+  const group = `${count} races of an activity and a timer at once`;
+  Deno.bench(`${group}, in scopes`, { group, baseline: true }, async () => {
+    await run(races, count);
+  });
+  Deno.bench(`${group}, naive: the losers stay`, { group }, async () => {
+    await run(bareRaces, count);
+  });
+}
+
 Deno.bench("365 sleeps of a day on the virtual clock", { group: "breadth" }, async () => {
   await run(sleeper, 365);
 });

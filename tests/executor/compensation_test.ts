@@ -546,7 +546,7 @@ Deno.test("WorkflowContext.addCompensation() gives a context that a cancellation
         await given.sleep(10);
         await given.scope((ctx) => ctx.executeActivity(world.work("in a scope of it")));
       }, { name: "argument" });
-      await ctx.scope(async (inner) => {
+      await ctx.scope((inner) => {
         inner.addCompensation(async () => {
           await inner.executeActivity(world.work("by the context of its ended scope"));
           await ctx.executeActivity(world.work("by the context around it"));

@@ -12,7 +12,6 @@ import {
   type WorkflowContext,
   WorkflowError,
   type WorkflowEvent,
-  type WorkflowHandle,
   type WorkflowStartedEvent,
 } from "@rockpool/workflow";
 import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
