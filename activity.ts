@@ -26,7 +26,7 @@
  */
 
 import { type RetryPolicy, validateRetryPolicy } from "./retry.ts";
-import type { DeepReadonly } from "./types.ts";
+import type { CallHeaders, DeepReadonly } from "./types.ts";
 import { cannot, checkFunction, checkNumber, checkOptions, checkText, invalid } from "./util/check.ts";
 
 /**
@@ -81,6 +81,8 @@ export interface ActivityContext {
   readonly workflowId: string;
   /** The ID of the run that called the activity. */
   readonly runId: string;
+  /** The headers of the run, unless middleware changes them; empty if there are none. */
+  readonly headers: CallHeaders;
   /** The same for every attempt of this call, also after a restart. No other call has it. */
   readonly idempotencyKey: string;
   /**

@@ -28,7 +28,7 @@
 
 import type { ActivityFunction, ActivityOptions } from "./activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
-import type { DeepReadonly, Labels, ParentClosePolicy, ParentRun } from "./types.ts";
+import type { CallHeaders, DeepReadonly, Labels, ParentClosePolicy, ParentRun } from "./types.ts";
 
 /**
  * A workflow: a function of its context and its input. It may return a promise.
@@ -135,6 +135,8 @@ export interface WorkflowContext<Input = never> {
   readonly runId: string;
   /** The run's labels; empty if it has none. They do not change. */
   readonly labels: Labels;
+  /** The run's headers; empty if it has none. They do not change. */
+  readonly headers: CallHeaders;
   /** The workflow and the run that started this one as a child; `undefined` if none did. */
   readonly parent: ParentRun | undefined;
   /** When this run started, in milliseconds since the epoch: its `startAt`, or when it was stored. */
@@ -350,13 +352,14 @@ export interface WorkflowContext<Input = never> {
    * handler of the same name replaces it.
    *
    * @param update The update's name or definition.
-   * @param handler Gets the input and returns the answer.
+   * @param handler Gets the input and the update with its headers, and returns the answer.
    * @param options How an input is validated.
    */
   handleUpdate<Result, UpdateInput>(
     update: string | UpdateDefinition<Result, UpdateInput>,
     handler: (
       input: DeepReadonly<UpdateInput>,
+      update: ReceivedUpdate,
     ) => NoInfer<DeepReadonly<Result>> | PromiseLike<NoInfer<DeepReadonly<Result>>>,
     options?: UpdateHandlerOptions<NoInfer<UpdateInput>>,
   ): void;
@@ -547,6 +550,12 @@ export interface ChildOptions {
    * @default {"cancel"}
    */
   readonly parentClosePolicy?: ParentClosePolicy | undefined;
+  /**
+   * Headers of the child. It also gets the headers of this run; those given here take precedence.
+   *
+   * @default {those of this run}
+   */
+  readonly headers?: CallHeaders | undefined;
 }
 
 /**
@@ -624,6 +633,22 @@ export interface ReceivedSignal<Payload = unknown> {
   readonly sentAt: number;
   /** Identifies the signal. */
   readonly signalId: string;
+  /** The headers; empty if it has none. A signal of another workflow has the headers of that run. */
+  readonly headers: CallHeaders;
+}
+
+/**
+ * An update, as its handler sees it.
+ *
+ * @category Workflow code
+ */
+export interface ReceivedUpdate {
+  /** The update's name. */
+  readonly name: string;
+  /** Identifies the request. */
+  readonly updateId: string;
+  /** The headers; empty if it has none. */
+  readonly headers: CallHeaders;
 }
 
 /**

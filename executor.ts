@@ -30,7 +30,7 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
-import { applyMiddleware, type MiddlewareCall } from "./hooks.ts";
+import type { CallChanges, MiddlewareCall } from "./middleware.ts";
 import type {
   CloseOptions,
   Described,
@@ -45,12 +45,11 @@ import type {
   WorkflowDescription,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type { DeepReadonly, Labels, SignalReceivedEvent, WorkflowEvent, WorkflowStartedEvent } from "./types.ts";
+import type { DeepReadonly, WorkflowStartedEvent } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
-  checkLabels,
   checkNumber,
   checkOptionalString,
   checkOptions,
@@ -64,7 +63,10 @@ import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { handOut, toStored } from "./history/value.ts";
 import { executorClosed, notFound, type Target } from "./run/delivery.ts";
+import { type CallOf, callThrough } from "./run/calls.ts";
+import { signalEvent } from "./run/events.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
+import { copyTexts, mergeHeaders, none, withHeaders } from "./run/headers.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
 import { isRemembered, MADE } from "./run/remembered.ts";
@@ -81,11 +83,15 @@ function withId(id: string, error: unknown): unknown {
   return record.message.includes(show(id)) ? error : fromErrorRecord({ ...record, message });
 }
 
-function copyLabels(labels: Labels, id: string): Labels {
-  const copy = toStored(labels, "labels") as Labels;
-  checkLabels(copy, "execute workflow", id);
-  return copy;
-}
+const signalOptions: Readonly<Record<keyof SignalOptions, true>> = { signalId: true, senderId: true, headers: true };
+const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = {
+  name: true,
+  payload: true,
+  signalId: true,
+  senderId: true,
+  headers: true,
+};
+const updateOptions: Readonly<Record<keyof UpdateOptions, true>> = { updateId: true, signal: true, headers: true };
 
 /** An executor works with `await using`. */
 export interface Executor {
@@ -120,8 +126,8 @@ export class Executor {
       signal: (target, signal, payload, options) => this.#signal(target, signal, payload, options),
       query: (target, query, args) => this.#query(target, query, args),
       update: (target, update, input, options) => this.#update(target, update, input, options),
-      cancel: (target, reason) => this.#cancel(target, reason),
-      terminate: (target, reason) => this.#terminate(target, reason),
+      cancel: (target, reason) => this.#end("cancel", target, reason),
+      terminate: (target, reason) => this.#end("terminate", target, reason),
       describe: (target, options) => this.#describe(target, options),
     };
     this.#supervisor = new Supervisor(this.#settings, calls);
@@ -148,8 +154,7 @@ export class Executor {
       const options = args[0] ?? {};
       if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
       const { id = randomId() } = options;
-      const start = () => this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions);
-      return this.#call("execute", id, start) as Promise<never>;
+      return this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions) as Promise<never>;
     } catch (error) {
       return Promise.reject(error); // a bad argument
     }
@@ -267,7 +272,7 @@ export class Executor {
    * @throws {TypeError} If `reason` is not a string.
    */
   cancel(id: string, reason?: string): Promise<void> {
-    return this.#cancel({ id }, reason);
+    return this.#end("cancel", { id }, reason);
   }
 
   /**
@@ -283,7 +288,7 @@ export class Executor {
    * @throws {TypeError} If `reason` is not a string.
    */
   terminate(id: string, reason?: string): Promise<void> {
-    return this.#terminate({ id }, reason);
+    return this.#end("terminate", { id }, reason);
   }
 
   /**
@@ -372,39 +377,57 @@ export class Executor {
     }
   }
 
-  async #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<WorkflowHandle> {
+  #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
     const supervisor = this.#supervisor;
-    if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
-    validateExecution(workflow, id, options);
-    const { input, timeoutMs, signal, signals, startAfterMs, labels } = options;
-    signal?.throwIfAborted();
-    const at = this.#settings.clock.now();
-    const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
-    const init = {
-      at,
-      input: toStored(input, "input", undefined, this.#settings.runs.stamp.maxPayloadBytes),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(labels === undefined ? {} : { labels: copyLabels(labels, id) }),
-      ...(startAt === undefined || startAt <= at ? {} : { startAt }),
-    };
-    const messages = signals === undefined ? undefined : this.#startSignals(signals, at, id);
-    const run = await supervisor.start(workflow, id, init, messages, options);
-    if (!("chain" in run)) return supervisor.handle(run); // joined
-    if (signal !== undefined) this.#cancelOnAbort(run, signal);
-    return supervisor.handle(run, run.chain);
+    const action = "execute workflow";
+    let signals: CallOf<"signal">[] | undefined;
+    return this.#call((changes): CallOf<"execute"> => {
+      validateExecution(workflow, id, options);
+      const { input = options.input, labels = options.labels, headers = options.headers } = changes;
+      return {
+        kind: "execute",
+        workflowId: id,
+        name: supervisor.nameOf(workflow),
+        input: this.#toStored(input, "input"),
+        labels: copyTexts("labels", labels, action, id),
+        headers: copyTexts("headers", headers, action, id),
+        signals: signals ??= options.signals === undefined ? [] : this.#startSignals(options.signals, id),
+      };
+    }, async ({ input, labels, headers, signals }) => {
+      if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
+      const { timeoutMs, signal, startAfterMs } = options;
+      signal?.throwIfAborted();
+      const at = this.#settings.clock.now();
+      const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
+      const init = {
+        at,
+        input,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...(labels === none ? {} : { labels }),
+        ...withHeaders(headers),
+        ...(startAt === undefined || startAt <= at ? {} : { startAt }),
+      };
+      const events = signals.map((one) => signalEvent({ ...one, headers: mergeHeaders(headers, one.headers) }, at));
+      const run = await supervisor.start(workflow, id, init, events.length > 0 ? events : undefined, options);
+      if (!("chain" in run)) return supervisor.handle(run); // joined
+      if (signal !== undefined) this.#cancelOnAbort(run, signal);
+      return supervisor.handle(run, run.chain);
+    });
   }
 
   /** The signals that a workflow is started with. */
-  #startSignals(signals: readonly StartSignal[], at: number, id: string): WorkflowEvent[] {
+  #startSignals(signals: readonly StartSignal[], id: string): CallOf<"signal">[] {
     const action = "execute workflow";
-    const events = signals.map((signal, i) => {
+    const calls = signals.map((signal, i) => {
       const what = `signals[${i}]`;
-      checkOptions(signal, { name: true, payload: true, signalId: true, senderId: true }, action, id, what);
+      checkOptions(signal, startSignalOptions, action, id, what);
       const name = definedName("signal", signal.name, action, id, `${what}.name`);
-      return this.#signalEvent(name, signal.payload, signal, at, action, id);
+      const signalId = this.#messageId("signalId", signal.signalId, action, id);
+      const { payload, headers, senderId } = signal;
+      return this.#signalCall({ name, payload, headers, signalId, senderId }, action, id);
     });
     const ids = new Set<string>();
-    return events.filter(({ signalId }) => ids.size < ids.add(signalId).size);
+    return calls.filter(({ signalId }) => ids.size < ids.add(signalId).size);
   }
 
   /** Cancels a workflow when a signal is aborted, until no run of its chain is live here. */
@@ -434,33 +457,49 @@ export class Executor {
 
   #signal(target: Target, definition: unknown, given: unknown, options: SignalOptions = {}): Promise<void> {
     const { id } = target;
-    return this.#call("signal", id, () => {
-      const action = "signal workflow";
+    const action = "signal workflow";
+    let signalId: string | undefined;
+    return this.#call(({ name = definition, payload = given, headers }) => {
       checkText("id", id, action);
-      const name = definedName("signal", definition, action, id);
-      checkOptions(options, { signalId: true, senderId: true }, action, id);
-      const event = this.#signalEvent(name, given, options, this.#settings.clock.now(), action, id);
-      return this.#supervisor.delivery.post("signal", target, event, options.signalId !== undefined);
+      const checked = definedName("signal", name, action, id);
+      checkOptions(options, signalOptions, action, id);
+      signalId ??= this.#messageId("signalId", options.signalId, action, id);
+      const { senderId } = options;
+      if (headers === undefined) headers = options.headers;
+      return this.#signalCall({ name: checked, payload, headers, signalId, senderId }, action, id);
+    }, (call) => {
+      return this.#supervisor.delivery.post(
+        "signal",
+        target,
+        signalEvent(call, this.#settings.clock.now()),
+        options.signalId !== undefined,
+      );
     }) as Promise<void>;
   }
 
-  #signalEvent(
-    name: string,
-    given: unknown,
-    { senderId, signalId }: SignalOptions,
-    at: number,
+  #signalCall(
+    { name, payload, headers, signalId, senderId }: SignalOptions & {
+      name: string;
+      payload?: unknown;
+      signalId: string;
+    },
     action: string,
     id: string,
-  ): SignalReceivedEvent {
+  ): CallOf<"signal"> {
     checkOptionalString("senderId", senderId, action, id);
-    return Object.freeze({
-      type: "signal_received",
-      at,
+    return {
+      kind: "signal",
+      workflowId: id,
       name,
-      payload: toStored(given, "payload of signal", name, this.#settings.runs.stamp.maxPayloadBytes),
-      ...(senderId === undefined ? {} : { senderId }),
-      signalId: this.#messageId("signalId", signalId, action, id),
-    });
+      payload: this.#toStored(payload, "payload of signal", name),
+      headers: copyTexts("headers", headers, action, id),
+      signalId,
+      senderId,
+    };
+  }
+
+  #toStored(value: unknown, what: string, whose?: string): unknown {
+    return toStored(value, what, whose, this.#settings.runs.stamp.maxPayloadBytes);
   }
 
   /** The ID that the caller chose, or a new one. */
@@ -471,16 +510,19 @@ export class Executor {
     return chosen;
   }
 
-  #query(target: Target, definition: unknown, args: readonly unknown[]): Promise<unknown> {
+  #query(target: Target, definition: unknown, given: readonly unknown[]): Promise<unknown> {
     const { id } = target;
-    return this.#call("query", id, async () => {
-      const action = "query workflow";
+    const action = "query workflow";
+    return this.#call(({ name = definition, args = given }): CallOf<"query"> => {
       checkText("id", id, action);
-      const name = definedName("query", definition, action, id);
-      const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, name)));
+      const checked = definedName("query", name, action, id);
+      if (!Array.isArray(args)) throw invalid("args", args, "an array", action, id);
+      const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, checked)));
+      return { kind: "query", workflowId: id, name: checked, args: copies };
+    }, async ({ name, args }) => {
       const { delivery, environment, timing } = this.#supervisor;
       const run = delivery.live(target);
-      const answer = run?.begun ? await run.query(name, copies) : undefined;
+      const answer = run?.begun ? await run.query(name, args) : undefined;
       if (answer !== undefined) return answer.value;
       const state = await delivery.load("query", target);
       const workflow = this.#supervisor.codeOf(state, action);
@@ -490,53 +532,61 @@ export class Executor {
       }
       const { turns } = timing;
       const replay = await replayReadOnly(workflow, state, { turns, context: environment.context });
-      return replay.handlers.query(id, name, copies);
+      return replay.handlers.query(id, name, args);
     });
   }
 
   #update(target: Target, definition: unknown, given: unknown, options: UpdateOptions = {}): Promise<unknown> {
     const { id } = target;
-    return this.#call("update", id, async () => {
-      const action = "update workflow";
+    const action = "update workflow";
+    let updateId: string | undefined;
+    return this.#call(({ name = definition, input = given, headers }): CallOf<"update"> => {
       checkText("id", id, action);
-      const name = definedName("update", definition, action, id);
-      checkOptions(options, { updateId: true, signal: true }, action, id);
+      const checked = definedName("update", name, action, id);
+      checkOptions(options, updateOptions, action, id);
       const { signal } = options;
+      if (headers === undefined) headers = options.headers;
       if (signal !== undefined && !(signal instanceof AbortSignal)) {
         throw invalid("signal", signal, "an AbortSignal", action, id);
       }
-      signal?.throwIfAborted();
-      const updateId = this.#messageId("updateId", options.updateId, action, id);
-      const input = toStored(given, "input of update", name, this.#settings.runs.stamp.maxPayloadBytes);
-      if (typeof definition === "object") {
-        const answer: unknown = (definition as UpdateDefinition).validate?.(handOut(input));
+      updateId ??= this.#messageId("updateId", options.updateId, action, id);
+      const stored = this.#toStored(input, "input of update", checked);
+      if (typeof name === "object") {
+        const answer: unknown = (name as UpdateDefinition).validate?.(handOut(stored));
         if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
       }
-      return await abortable(this.#supervisor.updates.send(target, { updateId, name, input }, signal), signal);
+      return {
+        kind: "update",
+        workflowId: id,
+        name: checked,
+        input: stored,
+        headers: copyTexts("headers", headers, action, id),
+        updateId,
+      };
+    }, async (request) => {
+      const { signal } = options;
+      signal?.throwIfAborted();
+      return await abortable(this.#supervisor.updates.send(target, request, signal), signal);
     });
   }
 
-  #cancel(target: Target, reason: string | undefined): Promise<void> {
-    return this.#call("cancel", target.id, async () => {
-      checkText("id", target.id, "cancel workflow");
-      checkOptionalString("reason", reason, "cancel workflow", target.id);
-      await this.#supervisor.delivery.cancel(target, reason);
-    }) as Promise<void>;
-  }
-
-  #terminate(target: Target, reason: string | undefined): Promise<void> {
-    return this.#call("terminate", target.id, async () => {
-      checkText("id", target.id, "terminate workflow");
-      checkOptionalString("reason", reason, "terminate workflow", target.id);
-      await this.#supervisor.delivery.terminate(target, reason);
-    }) as Promise<void>;
+  #end(kind: "cancel" | "terminate", target: Target, given: string | undefined): Promise<void> {
+    const { id } = target;
+    const action = `${kind} workflow`;
+    return this.#call(({ reason = given }) => {
+      checkText("id", id, action);
+      checkOptionalString("reason", reason, action, id);
+      return { kind, workflowId: id, reason };
+    }, ({ reason }) => this.#supervisor.delivery[kind](target, reason)) as Promise<void>;
   }
 
   #describe(target: Target, options: DescribeOptions = {}): Promise<WorkflowDescription> {
     const { id } = target;
-    return this.#call("describe", id, async () => {
+    return this.#call((): CallOf<"describe"> => {
       checkText("id", id, "describe workflow");
       checkOptions(options, { history: true }, "describe workflow", id);
+      return { kind: "describe", workflowId: id, history: Boolean(options.history) };
+    }, async (call) => {
       const state = await this.#supervisor.delivery.load("describe", target);
       const { workflowId: _, history, labels = {}, ...rest } = state;
       const run = this.#supervisor.liveRuns.get(id);
@@ -547,24 +597,19 @@ export class Executor {
         labels,
         historyLength: history.length,
         ...(run?.runId === state.runId ? { waitsFor: run.waitsFor() } : {}),
-        ...(options.history ? { history } : {}),
+        ...(call.history ? { history } : {}),
       };
     }) as Promise<WorkflowDescription>;
   }
 
-  /** Makes a call, wrapped with middleware. */
-  #call(
-    kind: Exclude<MiddlewareCall["kind"], "activity">,
-    workflowId: string,
-    body: () => Promise<unknown>,
+  /** Makes a call, wrapped with middleware; see {@linkcode callThrough}. */
+  #call<Call extends MiddlewareCall>(
+    check: (changes: CallChanges) => Call,
+    make: (call: Call) => Promise<unknown>,
   ): Promise<unknown> {
-    const { middleware, report } = this.#settings.activities;
     this.#supervisor.timing.turns.call();
-    if (middleware.length > 0) {
-      return applyMiddleware(middleware, { kind, workflowId }, async () => await body(), report);
-    }
     try {
-      return body();
+      return callThrough(this.#settings.activities, check, make) as Promise<unknown>;
     } catch (error) {
       return Promise.reject(error); // a bad argument
     }

@@ -1,8 +1,8 @@
 /**
- * Observability: hooks are called with events, and middleware wraps calls.
+ * Hooks: functions that are called with events.
  *
  * 1. A hook is called after its event is stored, by the executor that has stored it. It is not called for replayed events.
- * 2. If a hook or a middleware throws, the error is reported once to `onError`. The run continues as without it.
+ * 2. If a hook throws, the error is reported once to `onError`. The run continues as without it.
  *
  * @example
  * ```ts
@@ -27,11 +27,14 @@ import type {
   ActivityFailedEvent,
   ActivityHeartbeatEvent,
   ActivityStartedEvent,
+  CallHeaders,
   CancelRequestedEvent,
   ChildCompletedEvent,
   ChildFailedEvent,
   ChildStartedEvent,
   CompensationStartedEvent,
+  Labels,
+  ParentRun,
   PatchedEvent,
   SideEffectEvent,
   SignalReceivedEvent,
@@ -47,7 +50,7 @@ import type {
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
-import { adopt, callUser, isThenable, quiet } from "./util/deferred.ts";
+import { adopt, callUser, isThenable } from "./util/deferred.ts";
 
 /**
  * The run whose event a hook is called with.
@@ -61,6 +64,14 @@ export interface RunInfo {
   readonly runId: string;
   /** The name under which the workflow is registered. */
   readonly workflowName: string;
+  /** When the run started, in milliseconds since the epoch; the same as `ctx.startedAt`. */
+  readonly startedAt: number;
+  /** The run's labels; empty if it has none. */
+  readonly labels: Labels;
+  /** The run's headers; empty if it has none. */
+  readonly headers: CallHeaders;
+  /** The workflow and the run that started this one as a child; `undefined` if none did. */
+  readonly parent: ParentRun | undefined;
 }
 
 /**
@@ -188,39 +199,6 @@ export const allHooks: readonly (keyof Hooks)[] = /* @__PURE__ */ Object.values<
   .concat("workflowReplayed", "messagesUnhandled");
 
 /**
- * A call that middleware wraps.
- *
- * @category Observability
- */
-export type MiddlewareCall =
-  | {
-    /** The name of the executor's method that was called. */
-    readonly kind: "execute" | "signal" | "query" | "update" | "cancel" | "terminate" | "describe";
-    /** The ID of the workflow. */
-    readonly workflowId: string;
-  }
-  | {
-    /** An attempt of an activity. */
-    readonly kind: "activity";
-    /** The ID of the workflow that called the activity. */
-    readonly workflowId: string;
-    /** The activity's name. */
-    readonly name: string;
-    /** The activity's input. */
-    readonly input: unknown;
-    /** The attempt, counted from 1. */
-    readonly attempt: number;
-  };
-
-/**
- * Wraps a call: it can do something before and after `next()`, and it returns what `next()` returns, or something else. It
- * may throw the error of `next()` again.
- *
- * @category Observability
- */
-export type Middleware = (call: MiddlewareCall, next: () => Promise<unknown>) => unknown;
-
-/**
  * Takes the errors of hooks and middleware.
  *
  * @category Observability
@@ -280,60 +258,6 @@ export function composeHooks(...sets: readonly Hooks[]): Hooks {
 }
 
 /**
- * Makes a call wrapped by middleware; the first is the outermost. If a middleware throws an error of its own, the error is
- * reported and the middleware is ignored: the call is made once, and its outcome is the result.
- *
- * @param middleware The middleware.
- * @param call The call, as the middleware sees it.
- * @param body Makes the call. It is called at most once.
- * @param report Gets the errors that the middleware itself threw.
- * @returns What the outermost middleware returned.
- *
- * @category Observability
- *
- * @example
- * ```ts
- * import { applyMiddleware, type Middleware } from "@rockpool/workflow/hooks";
- * import { assertEquals } from "@std/assert";
- *
- * const shout: Middleware = async (_call, next) => `${await next()}!`;
- * const call = { kind: "query", workflowId: "a" } as const;
- * assertEquals(await applyMiddleware([shout, shout], call, async () => "hi", console.error), "hi!!");
- * ```
- */
-export async function applyMiddleware(
-  middleware: readonly Middleware[],
-  call: MiddlewareCall,
-  body: () => Promise<unknown>,
-  report: ErrorReporter,
-): Promise<unknown> {
-  if (middleware.length === 0) return await body();
-  const [outermost, ...inner] = middleware;
-  let inside: Promise<unknown> | undefined;
-  const next = () => {
-    if (inside === undefined) {
-      inside = applyMiddleware(inner, call, body, report);
-      quiet(inside); // a middleware may ignore it
-    }
-    return inside;
-  };
-  try {
-    return await outermost(call, next);
-  } catch (error) {
-    const called = inside !== undefined;
-    let answer: unknown;
-    try {
-      answer = await next();
-    } catch (failure) {
-      if (!called || failure !== error) report(error);
-      throw failure;
-    }
-    report(error);
-    return answer;
-  }
-}
-
-/**
  * The hooks, and where their errors go.
  *
  * @internal
@@ -344,12 +268,38 @@ export interface HookHost {
 }
 
 /**
- * Calls a hook if there is one. Its errors are reported.
+ * Says which run it is.
  *
  * @internal
  */
-export function callHook({ hooks, report }: HookHost, name: keyof Hooks, event: unknown, run: RunInfo): void {
+export type RunKey = Pick<RunInfo, "workflowId" | "runId" | "workflowName">;
+
+/**
+ * No labels and no headers.
+ *
+ * @internal
+ */
+export const none: Readonly<Record<string, string>> = /* @__PURE__ */ Object.freeze({});
+
+/**
+ * Calls a hook if there is one. Its errors are reported.
+ *
+ * @param started The first event of the run.
+ *
+ * @internal
+ */
+export function callHook(
+  { hooks, report }: HookHost,
+  name: keyof Hooks,
+  event: unknown,
+  run: RunKey,
+  started: WorkflowStartedEvent,
+): void {
   if (hooks === undefined) return;
-  const { workflowId, runId, workflowName } = run;
-  callUser(() => hooks[name]?.(event as never, { workflowId, runId, workflowName }), report);
+  callUser(() => hooks[name]?.(event as never, infoOf(run, started)), report);
+}
+
+function infoOf({ workflowId, runId, workflowName }: RunKey, started: WorkflowStartedEvent): RunInfo {
+  const { labels = none, headers = none, parent } = started;
+  return { workflowId, runId, workflowName, startedAt: started.startAt ?? started.at, labels, headers, parent };
 }

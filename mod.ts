@@ -46,6 +46,7 @@ export type {
   CompensationOptions,
   InputArgs,
   ReceivedSignal,
+  ReceivedUpdate,
   ScopeContext,
   ScopeOptions,
   UpdateHandlerOptions,
@@ -64,7 +65,7 @@ export {
   type UpdateDefinition,
   type UpdateDefinitionOptions,
 } from "./definitions.ts";
-export type { DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
+export type { CallHeaders, DeepReadonly, Labels, ParentClosePolicy } from "./types.ts";
 
 // Writing activities
 export {
@@ -90,15 +91,8 @@ export {
 } from "./errors.ts";
 
 // Observability
-export {
-  composeHooks,
-  type Hooks,
-  type Middleware,
-  type MiddlewareCall,
-  type RunInfo,
-  type UnhandledMessages,
-  type WorkflowReplay,
-} from "./hooks.ts";
+export { composeHooks, type Hooks, type RunInfo, type UnhandledMessages, type WorkflowReplay } from "./hooks.ts";
+export type { CallChanges, Middleware, MiddlewareCall } from "./middleware.ts";
 
 // Time
 export { type Clock, systemClock, VirtualClock, type VirtualClockOptions } from "./clock.ts";

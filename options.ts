@@ -18,12 +18,21 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { Hooks, Middleware } from "./hooks.ts";
+import type { Hooks } from "./hooks.ts";
+import type { Middleware } from "./middleware.ts";
 import type { ActivityContext } from "./activity.ts";
 import type { Defined, WorkflowContext, WorkflowLogger } from "./context.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { SignalDefinition } from "./definitions.ts";
-import type { DeepReadonly, ErrorRecord, Labels, WorkflowEvent, WorkflowStatus, WorkflowStore } from "./types.ts";
+import type {
+  CallHeaders,
+  DeepReadonly,
+  ErrorRecord,
+  Labels,
+  WorkflowEvent,
+  WorkflowStatus,
+  WorkflowStore,
+} from "./types.ts";
 
 /**
  * Chooses the function that runs in place of an activity. Returns `undefined` if the activity itself runs.
@@ -206,6 +215,14 @@ export interface ExecuteOptions<Input = unknown, Signals extends readonly unknow
    */
   readonly labels?: Labels | undefined;
   /**
+   * Texts by name that travel with the run: workflow code reads them from `ctx.headers`, activities from `context.headers`, hooks
+   * from `run.headers`. Its children, the messages that it sends and the signals of this call get them too. The next runs of the
+   * chain keep them.
+   *
+   * @default {none}
+   */
+  readonly headers?: CallHeaders | undefined;
+  /**
    * How long the workflow may take from its start, in milliseconds, above 0. Then it fails with a `TimeoutError`.
    *
    * @default {no limit}
@@ -326,6 +343,13 @@ export interface SignalOptions {
    * @default {undefined}
    */
   readonly senderId?: string | undefined;
+  /**
+   * Texts by name that travel with the signal; its receiver reads them from `ReceivedSignal.headers`. A signal that
+   * {@linkcode Executor.execute} sends has the headers of the run too; its own take precedence.
+   *
+   * @default {none}
+   */
+  readonly headers?: CallHeaders | undefined;
 }
 
 /**
@@ -343,6 +367,12 @@ export interface UpdateOptions {
    * @default {an ID that nobody can repeat}
    */
   readonly updateId?: string | undefined;
+  /**
+   * Texts by name that travel with the update; its handler reads them from `ReceivedUpdate.headers`.
+   *
+   * @default {none}
+   */
+  readonly headers?: CallHeaders | undefined;
   /**
    * Ends the wait for the answer when it is aborted. An update that is stored by then is handled all the same; one that still
    * waits for its handler in this executor is withdrawn.

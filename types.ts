@@ -69,6 +69,14 @@ export interface FailedActivity {
 export type Labels = Readonly<Record<string, string>>;
 
 /**
+ * Headers of a run, a signal or an update: texts by name that travel with it, such as the `traceparent` of a trace. They are for
+ * programs; people find runs by {@linkcode Labels}.
+ *
+ * @category History
+ */
+export type CallHeaders = Readonly<Record<string, string>>;
+
+/**
  * The run began. Always the first event of a history.
  *
  * @category History
@@ -93,6 +101,8 @@ export interface WorkflowStartedEvent {
   readonly startAt?: number;
   /** The run's labels, if it has any. */
   readonly labels?: Labels;
+  /** The run's headers, if it has any. */
+  readonly headers?: CallHeaders;
   /** The version of the workflow's code, if the executor has one. */
   readonly workflowVersion?: string;
   /** Maximum size of a payload of this run, in bytes (approximately); absent without a limit. */
@@ -316,6 +326,8 @@ export interface SignalReceivedEvent {
   readonly payload?: unknown;
   /** The sender, if it was given. */
   readonly senderId?: string;
+  /** The signal's headers, if it has any. */
+  readonly headers?: CallHeaders;
   /**
    * Identifies the signal. A repeated write of the same signal has the same ID. If it begins with `~`, the executor made it, and
    * the next run of the chain does not remember it.
@@ -416,6 +428,8 @@ export interface ChildStartedEvent {
   readonly timeoutMs?: number;
   /** What happens to the child when this run ends. */
   readonly closePolicy: ParentClosePolicy;
+  /** The child's headers, if it has any. Middleware may have given the child others. */
+  readonly headers?: CallHeaders;
 }
 
 /**
@@ -467,6 +481,8 @@ export interface UpdateRequestedEvent {
   readonly name: string;
   /** The input that the caller sent. */
   readonly input?: unknown;
+  /** The update's headers, if it has any. */
+  readonly headers?: CallHeaders;
 }
 
 /**
@@ -501,6 +517,8 @@ export interface UpdateAcceptedEvent {
   readonly name: string;
   /** The input that the caller sent. */
   readonly input?: unknown;
+  /** The update's headers, if it has any. */
+  readonly headers?: CallHeaders;
 }
 
 /**

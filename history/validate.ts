@@ -8,7 +8,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
-import { cannot, checkLabels, checkObject, checkText, invalid } from "../util/check.ts";
+import { cannot, checkObject, checkText, checkTexts, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
 
 /**
@@ -125,7 +125,7 @@ export function validateState(
   const { workflowId, status, labels } = fields;
   checkText("workflowId", workflowId, action);
   validateStatus(status, action, subject);
-  checkLabels(labels, action, subject);
+  checkTexts("labels", labels, action, subject);
   if (!Array.isArray(history)) throw invalid("history", history, "an array", action, subject);
   checkShape("runId workflowName createdAt updatedAt", fields, action, subject);
 }
@@ -177,7 +177,8 @@ export function validateEvent(event: WorkflowEvent, what: string, index: number,
     throw invalid("type", type, "the type of an event", where);
   }
   checkShape(shapes[type], event, where);
-  if (type === "workflow_started") checkLabels(event.labels, where);
+  if (type === "workflow_started") checkTexts("labels", event.labels, where);
+  if ("headers" in event) checkTexts("headers", event.headers, where);
 }
 
 /**
@@ -217,7 +218,8 @@ function isUsual(event: WorkflowEvent): boolean {
     case "timer_fired":
       return isCount(event.seq);
     case "signal_received":
-      return typeof event.name === "string" && typeof event.signalId === "string" && event.senderId === undefined;
+      return typeof event.name === "string" && typeof event.signalId === "string" && event.senderId === undefined &&
+        event.headers === undefined;
     default:
       return false;
   }

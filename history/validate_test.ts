@@ -5,6 +5,7 @@ import { WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
 import { validateEvent, validateHistory } from "./validate.ts";
 
 const error = { name: "Error", message: "no", cause: { name: "Error", message: "why" } };
+const headers = { traceparent: "00-1" };
 const parent = { workflowId: "p", runId: "r", seq: 0, closePolicy: "cancel" } as const;
 
 /** An event of each type with all its fields, and the fields that it may have. */
@@ -17,13 +18,14 @@ const EVENTS: {
       timeoutMs: 1,
       startAt: 1,
       labels: { a: "b" },
+      headers,
       workflowVersion: "1",
       maxPayloadBytes: 1,
       firstRunId: "f",
       parent,
       remembered: { signalIds: ["s"], updates: [{ type: "update_completed", at: 5, updateId: "u", error }] },
     },
-    "timeoutMs startAt labels workflowVersion maxPayloadBytes firstRunId parent remembered",
+    "timeoutMs startAt labels headers workflowVersion maxPayloadBytes firstRunId parent remembered",
   ],
   workflow_completed: [{}, ""],
   workflow_failed: [{ error }, ""],
@@ -36,15 +38,18 @@ const EVENTS: {
   activity_failed: [{ seq: 0, attempt: 0, error }, ""],
   timer_started: [{ seq: 0, dueAt: 1 }, ""],
   timer_fired: [{ seq: 0 }, ""],
-  signal_received: [{ name: "n", senderId: "s", signalId: "i" }, "senderId"],
+  signal_received: [{ name: "n", senderId: "s", headers, signalId: "i" }, "senderId headers"],
   side_effect: [{ seq: 0, error }, "error"],
   compensation_started: [{ seq: 0, name: "n" }, ""],
   patched: [{ changeId: "c" }, ""],
-  child_started: [{ seq: 0, name: "n", workflowId: "w", timeoutMs: 1, closePolicy: "abandon" }, "timeoutMs"],
+  child_started: [
+    { seq: 0, name: "n", workflowId: "w", timeoutMs: 1, closePolicy: "abandon", headers },
+    "timeoutMs headers",
+  ],
   child_completed: [{ seq: 0 }, ""],
   child_failed: [{ seq: 0, error }, ""],
-  update_requested: [{ updateId: "u", name: "n" }, ""],
-  update_accepted: [{ updateId: "u", name: "n" }, ""],
+  update_requested: [{ updateId: "u", name: "n", headers }, "headers"],
+  update_accepted: [{ updateId: "u", name: "n", headers }, "headers"],
   update_rejected: [{ updateId: "u", error }, ""],
   update_completed: [{ updateId: "u", error }, "error"],
 };
@@ -100,6 +105,18 @@ Deno.test("validateEvent() checks what is inside of errors, parents and remember
     const event = { ...started(parent), remembered: { signalIds, updates } };
     assertThrows(() => check(event), TypeError, '"remembered" must be valid');
   }
+});
+
+Deno.test("validateEvent() and validateHistory() check that headers are texts, also of a signal without a sender", () => {
+  const signal = { type: "signal_received", at: 5, name: "n", signalId: "i" };
+  check({ ...signal, headers });
+  const error = assertThrows(() => validateEvent({ ...signal, headers: { n: 7 } } as never, "history", 0), TypeError);
+  assertStringIncludes(error.message, '"headers.n" must be a string, got 7');
+  assertThrows(() => check({ ...signal, headers: "x" }), TypeError);
+  assertThrows(
+    () => validateHistory([{ ...signal, headers: "x" } as never], 0, "recover workflow", "a"),
+    WorkflowError,
+  );
 });
 
 Deno.test("validateHistory() refuses what is no event, and checks from an index on", () => {

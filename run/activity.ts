@@ -12,10 +12,15 @@
  */
 
 import { TimeoutError, WorkflowError } from "../errors.ts";
-import { applyMiddleware, type ErrorReporter, type Middleware, type MiddlewareCall } from "../hooks.ts";
 import type { ReplaceActivity } from "../options.ts";
 import { defaultRetryPolicy, retryDelayMs } from "../retry.ts";
-import type { ActivityAttemptFailedEvent, ActivityStartedEvent, ErrorRecord, WorkflowEvent } from "../types.ts";
+import type {
+  ActivityAttemptFailedEvent,
+  ActivityStartedEvent,
+  CallHeaders,
+  ErrorRecord,
+  WorkflowEvent,
+} from "../types.ts";
 import type { ActivityContext, ActivityOptions } from "../activity.ts";
 import { cannot, invalid } from "../util/check.ts";
 import { isStrayPromise, isThenable } from "../util/deferred.ts";
@@ -24,18 +29,18 @@ import { show } from "../util/show.ts";
 import type { Slots, Ticket } from "../util/slots.ts";
 import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
+import { attemptCall, callThrough, messageCall, type MiddlewareHost } from "./calls.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
+import { none } from "./headers.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 
 /** How an executor runs activities. */
-export interface ActivitySettings {
-  readonly middleware: readonly Middleware[];
+export interface ActivitySettings extends MiddlewareHost {
   readonly replaceActivity: ReplaceActivity | undefined;
   /** For the jitter of retries. */
   readonly random: () => number;
-  readonly report: ErrorReporter;
   /** Limits the attempts that run at a time; no limit if it is absent. */
   readonly slots: Slots | undefined;
 }
@@ -276,7 +281,8 @@ export class ActivityCommand extends Command {
     const { run } = work;
     const attempt = work.attempt = new Attempt(++work.attempts, this, run);
     work.interrupted = false;
-    const { timing: { clock, timers, turns }, activities: { middleware, replaceActivity, report } } = run.environment;
+    const { timing: { clock, timers, turns }, activities } = run.environment;
+    const { middleware, replaceActivity } = activities;
     if (!this.#internal) turns.beginActivity();
     const { timeoutMs, heartbeatTimeoutMs } = this.#options;
     if (heartbeatTimeoutMs !== undefined) {
@@ -291,21 +297,21 @@ export class ActivityCommand extends Command {
       });
     }
     const { name } = this;
-    const input = handOut((this.event as ActivityStartedEvent).input);
     try {
       const body = (this.#internal ? undefined : replaceActivity?.(this.#body, name)) ?? this.#body;
       if (typeof body !== "function") {
         isStrayPromise(body);
         throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
       }
-      const perform = () => body(input as never, attempt);
-      let answer: unknown;
-      if (middleware.length === 0) answer = run.callActivity(name, perform);
-      else {
-        const { workflowId } = run;
-        const call: MiddlewareCall = { kind: "activity", workflowId, name, input, attempt: attempt.attempt };
-        answer = applyMiddleware(middleware, call, async () => await run.callActivity(name, perform), report);
-      }
+      const perform = (input: unknown) => run.callActivity(name, () => body(input as never, attempt));
+      const event = this.event as ActivityStartedEvent;
+      const toCall = this.#internal ? messageCall : attemptCall;
+      const answer = middleware.length === 0
+        ? perform(handOut(event.input))
+        : callThrough(activities, (changes) => toCall(run, event, attempt, changes), (call) => {
+          if ("headers" in call) attempt.headers = call.headers;
+          return perform(call.kind === "activity" ? handOut(call.input) : call);
+        });
       if (!isThenable(answer)) return this.#completed(attempt, answer);
       Promise.resolve(answer).then(
         (result) => this.#completed(attempt, result),
@@ -458,6 +464,7 @@ export class ActivityCommand extends Command {
 class Attempt extends LazyAbort implements ActivityContext {
   readonly attempt: number;
   readonly heartbeatDetails: unknown;
+  headers: CallHeaders;
   readonly #command: ActivityCommand;
   readonly #run: ActivityRun;
 
@@ -465,6 +472,7 @@ class Attempt extends LazyAbort implements ActivityContext {
     super();
     this.attempt = attempt;
     this.heartbeatDetails = handOut(command.heartbeatDetails);
+    this.headers = run.started.headers ?? none;
     this.#command = command;
     this.#run = run;
   }

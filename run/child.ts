@@ -11,14 +11,15 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
-import type { ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
+import type { RunKey } from "../hooks.ts";
+import type { CallHeaders, ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import type { ChildOptions, Workflow } from "../context.ts";
 import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
+import { withHeaders } from "./headers.ts";
 import type { Wait } from "../options.ts";
 
 /** What a parent uses of the handle of its child. */
@@ -30,12 +31,16 @@ export interface Child {
 
 /** What an executor does for the parents among its runs. */
 export interface Children {
-  /** Starts a child, or finds the one that the same command started before. */
-  start(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Child>;
+  /**
+   * Starts a child, or finds the one that the same command started before.
+   *
+   * @param again Whether it may be stored already.
+   */
+  start(parent: RunKey, event: ChildStartedEvent, workflow: Workflow<never>, again: boolean): Promise<Child>;
   /** Whether a workflow is live here. Then its parent is notified of its end by `childEnded()`. */
   isLive(id: string): boolean;
   /** Ends a child by its policy, when its parent's run has ended or its wait was cancelled. */
-  close(parent: RunInfo, event: ChildStartedEvent): void;
+  close(parent: RunKey, event: ChildStartedEvent): void;
 }
 
 /** The run that performs the command of a child. */
@@ -58,6 +63,7 @@ export class ChildCommand extends Command {
   readonly #workflow: Workflow<never>;
   readonly #input: unknown;
   readonly #options: ChildOptions;
+  readonly #headers: CallHeaders;
   #run: ParentRun | undefined;
   /** Whether the child is stored, or cannot be started. */
   ready = false;
@@ -73,18 +79,29 @@ export class ChildCommand extends Command {
     childId: string,
     input: unknown,
     options: ChildOptions,
+    headers: CallHeaders,
   ) {
     super(caller, name);
     this.#workflow = workflow;
     this.childId = childId;
     this.#input = input;
     this.#options = options;
+    this.#headers = headers;
   }
 
   toEvent(at: number): ChildStartedEvent {
     const { timeoutMs, parentClosePolicy: closePolicy = "cancel" } = this.#options;
     const { type, seq, name, childId: workflowId } = this;
-    const event = { type, at, seq, name, workflowId, input: this.#input, closePolicy } as const;
+    const event = {
+      type,
+      at,
+      seq,
+      name,
+      workflowId,
+      input: this.#input,
+      closePolicy,
+      ...withHeaders(this.#headers),
+    } as const;
     return timeoutMs === undefined ? event : { ...event, timeoutMs };
   }
 
@@ -100,7 +117,7 @@ export class ChildCommand extends Command {
   override perform(run: ParentRun, again: boolean): void {
     this.#run = run;
     if (this.following !== undefined && !again) this.#fail(this.following.reason, false); // it was never started
-    else this.#start(run);
+    else this.#start(run, again);
   }
 
   override get whenCanceled(): "followed" | "kept" {
@@ -141,13 +158,14 @@ export class ChildCommand extends Command {
     if (child !== undefined) this.#recordEnd(child);
   }
 
-  async #start(run: ParentRun): Promise<void> {
+  async #start(run: ParentRun, again: boolean): Promise<void> {
     const event = this.event as ChildStartedEvent;
+    const { children } = run.environment;
     try {
-      const child = await run.environment.children.start(run, event, this.#workflow);
+      const child = await children.start(run, event, this.#workflow, again);
       this.#becomeReady();
       if (this.#closed || this.following !== undefined) this.close();
-      if (child.status !== "running" || !run.environment.children.isLive(child.id)) return await this.#recordEnd(child);
+      if (child.status !== "running" || !children.isLive(child.id)) return await this.#recordEnd(child);
       this.#live = child;
       run.reportIdle();
     } catch (error) {

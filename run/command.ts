@@ -23,7 +23,7 @@
 
 import type { Clock } from "../clock.ts";
 import { CanceledError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import type { RunKey } from "../hooks.ts";
 import type {
   CommandEvent,
   CompensationStartedEvent,
@@ -52,7 +52,7 @@ export interface Timing {
 }
 
 /** What a command uses of the run that performs it. */
-export interface Performer extends RunInfo {
+export interface Performer extends RunKey {
   /** What the runs of its executor share. */
   readonly environment: { readonly timing: Timing };
   /** The first event of the run. */

@@ -10,7 +10,7 @@
  */
 
 import { CanceledError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import type { RunKey } from "../hooks.ts";
 import {
   type ActivityContext,
   type ActivityFunction,
@@ -20,12 +20,13 @@ import {
   validateActivity,
 } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import type { DeepReadonly, Labels, ParentRun } from "../types.ts";
+import type { CallHeaders, DeepReadonly, Labels, ParentRun } from "../types.ts";
 import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
   ReceivedSignal,
+  ReceivedUpdate,
   ScopeContext,
   ScopeOptions,
   UpdateHandlerOptions,
@@ -51,15 +52,20 @@ import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
+import type { ChildRequest } from "./calls.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
+import { copyTexts, mergeHeaders, none } from "./headers.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope, ScopeKind } from "./scope.ts";
 import type { ReadSignal, Signals } from "./signals.ts";
 
-const childOptions: Readonly<Record<keyof ChildOptions, true>> = { id: true, timeoutMs: true, parentClosePolicy: true };
-
-const noLabels: Labels = /* @__PURE__ */ Object.freeze({});
+const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
+  id: true,
+  timeoutMs: true,
+  parentClosePolicy: true,
+  headers: true,
+};
 
 /** What the contexts of an executor use. */
 export interface ContextSettings {
@@ -77,18 +83,6 @@ export interface ContextSettings {
   deliverToChild(request: ChildRequest, attempt: ActivityContext, isStarting: () => boolean): Promise<void>;
 }
 
-/** A message of a workflow to its child: a signal if it has a name, else a cancellation. */
-export interface ChildRequest {
-  /** The child's ID. */
-  readonly workflowId: string;
-  /** The name of the signal. */
-  readonly name?: string;
-  /** The payload of the signal. */
-  readonly payload?: unknown;
-  /** The reason of the cancellation. */
-  readonly reason?: string;
-}
-
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
@@ -99,9 +93,9 @@ export class ReplayContext implements WorkflowContext {
   readonly #settings: ContextSettings;
   readonly #own: Scope;
   #log: WorkflowLogger | undefined;
-  readonly #run: RunInfo;
+  readonly #run: RunKey;
 
-  constructor(run: RunInfo, replay: Replay, settings: ContextSettings, scope: Scope = replay.root) {
+  constructor(run: RunKey, replay: Replay, settings: ContextSettings, scope: Scope = replay.root) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
     this.#run = run;
@@ -116,7 +110,11 @@ export class ReplayContext implements WorkflowContext {
   }
 
   get labels(): Labels {
-    return this.#replay.started?.labels ?? noLabels;
+    return this.#replay.started?.labels ?? none;
+  }
+
+  get headers(): CallHeaders {
+    return this.#replay.started?.headers ?? none;
   }
 
   get parent(): ParentRun | undefined {
@@ -210,7 +208,10 @@ export class ReplayContext implements WorkflowContext {
 
   handleUpdate<Result, Input>(
     update: string | UpdateDefinition<Result, Input>,
-    handler: (input: DeepReadonly<Input>) => DeepReadonly<Result> | PromiseLike<DeepReadonly<Result>>,
+    handler: (
+      input: DeepReadonly<Input>,
+      update: ReceivedUpdate,
+    ) => DeepReadonly<Result> | PromiseLike<DeepReadonly<Result>>,
     options: UpdateHandlerOptions<Input> = {},
   ): void {
     const action = "handle update";
@@ -359,7 +360,8 @@ export class ReplayContext implements WorkflowContext {
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
-    const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options);
+    const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
+    const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
     const result = this.#replay.issue(this.#scope, child);
     const { commands } = this.#replay;
     const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
@@ -512,7 +514,7 @@ class ScopedContext extends ReplayContext implements ScopeContext {
   /** The reason with which its code cancelled it. */
   reason: Error | undefined;
 
-  constructor(run: RunInfo, replay: Replay, settings: ContextSettings, scope: Scope) {
+  constructor(run: RunKey, replay: Replay, settings: ContextSettings, scope: Scope) {
     super(run, replay, settings, scope);
     this.#canceled = scope;
     this.#by = replay;
@@ -527,8 +529,8 @@ class ScopedContext extends ReplayContext implements ScopeContext {
 }
 
 const payloadOf: ReadSignal = ({ payload }) => handOut(payload);
-const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId }) =>
-  Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId });
+const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId, headers = none }) =>
+  Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId, headers });
 const readerOf = (withSender: boolean | undefined) => withSender ? signalOf : payloadOf;
 
 const scopeOptions: Readonly<Record<keyof ScopeOptions, true>> = { timeoutMs: true, waitForCanceled: true };

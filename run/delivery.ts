@@ -11,7 +11,7 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, ParentRun, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
@@ -20,9 +20,9 @@ import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
-import type { ChildRequest } from "./context.ts";
+import type { ChildRequest } from "./calls.ts";
 import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
-import { cancelEvent, terminationEvent } from "./events.ts";
+import { cancelEvent, signalEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isRemembered } from "./remembered.ts";
 import { isConflict } from "./retrying_store.ts";
@@ -40,11 +40,11 @@ function isNotFound(error: unknown): boolean {
 }
 
 /** Whether a workflow was started by a certain command. */
-export function isChildOf({ history: [started] }: WorkflowState, parent: RunInfo, seq: number): boolean {
+export function isChildOf({ history: [started] }: WorkflowState, parent: RunKey, seq: number): boolean {
   return started?.type === "workflow_started" && startedBy(started.parent, parent, seq);
 }
 
-function startedBy(by: ParentRun | undefined, { workflowId, runId }: RunInfo, seq: number): boolean {
+function startedBy(by: ParentRun | undefined, { workflowId, runId }: RunKey, seq: number): boolean {
   return by?.workflowId === workflowId && by.runId === runId && by.seq === seq;
 }
 
@@ -53,7 +53,7 @@ function startedBy(by: ParentRun | undefined, { workflowId, runId }: RunInfo, se
  *
  * @throws {WorkflowError} With code `conflict` if it is the child of a run whose history was copied into that of `parent`.
  */
-export function isStarted(state: WorkflowState, parent: RunInfo, seq: number): boolean {
+export function isStarted(state: WorkflowState, parent: RunKey, seq: number): boolean {
   if (isChildOf(state, parent, seq)) return true;
   const { workflowId, history: [started] } = state;
   if (started?.type !== "workflow_started" || started.parent === undefined) return false;
@@ -220,7 +220,7 @@ export class Delivery {
    */
   async deliverToChild(
     { workflowId: id, name, payload, reason }: ChildRequest,
-    { idempotencyKey: signalId, signal }: ActivityContext,
+    { idempotencyKey: signalId, headers, signal }: ActivityContext,
     isStarting: () => boolean,
   ): Promise<void> {
     const { store, liveRuns, timing } = this.#parts;
@@ -235,12 +235,12 @@ export class Delivery {
     }
     await this.#startingChildren.get(id)?.catch(() => {});
     if (name === undefined) return await this.cancel({ id }, reason, true);
-    const event = { type: "signal_received", at: timing.clock.now(), name, payload, signalId } as const;
-    await this.post("signal", { id }, Object.freeze(event), true);
+    const event = signalEvent({ name, payload, senderId: undefined, headers, signalId }, timing.clock.now());
+    await this.post("signal", { id }, event, true);
   }
 
   /** Ends a child for which nobody waits any more, by its policy. */
-  async closeChild(parent: RunInfo, { workflowId: id, seq, closePolicy }: ChildStartedEvent): Promise<void> {
+  async closeChild(parent: RunKey, { workflowId: id, seq, closePolicy }: ChildStartedEvent): Promise<void> {
     if (closePolicy === "abandon") return;
     const { store, liveRuns } = this.#parts;
     try {

@@ -14,8 +14,8 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import { callHook, hookNames, type RunInfo } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { callHook, hookNames } from "../hooks.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
@@ -277,8 +277,10 @@ export class DeliveryQueue {
     });
   }
 
-  #stored({ post: { event, tried }, resolve }: Waiting, run: RunInfo): void {
-    if (tried) callHook(this.#parts.runs, hookNames[event.type], event, run); // if not, an earlier process stored it
+  #stored({ post: { event, tried }, resolve }: Waiting, state: WorkflowState): void {
+    // If it was not tried, an earlier process stored it. A state can be saved without events.
+    const started = (state.history[0] ?? { at: state.createdAt }) as WorkflowStartedEvent;
+    if (tried) callHook(this.#parts.runs, hookNames[event.type], event, state, started);
     resolve();
   }
 }

@@ -6,11 +6,20 @@
  */
 
 import { CanceledError, WorkflowError } from "../errors.ts";
-import type { UpdateCompletedEvent, UpdateRejectedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type {
+  CallHeaders,
+  SignalReceivedEvent,
+  UpdateCompletedEvent,
+  UpdateRejectedEvent,
+  WorkflowEvent,
+  WorkflowState,
+} from "../types.ts";
 import { isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
+import type { CallOf } from "./calls.ts";
+import { withHeaders } from "./headers.ts";
 
 /** How a function ended. */
 export type Outcome =
@@ -43,6 +52,7 @@ export interface UpdateRequest {
   readonly updateId: string;
   readonly name: string;
   readonly input?: unknown;
+  readonly headers?: CallHeaders;
 }
 
 /** A request to cancel a workflow. */
@@ -61,13 +71,22 @@ export function isTermination(event: WorkflowEvent): boolean {
   return event.type === "workflow_canceled" && event.error.data?.code === "terminated";
 }
 
+/** A signal. */
+export function signalEvent(
+  { name, payload, senderId, headers, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
+  at: number,
+): SignalReceivedEvent {
+  const sender = senderId === undefined ? {} : { senderId };
+  return Object.freeze({ type: "signal_received", at, name, payload, ...sender, ...withHeaders(headers), signalId });
+}
+
 /** An update that is sent through the store, or the acceptance of one that is valid. */
 export function updateEvent(
   type: "update_requested" | "update_accepted",
-  { updateId, name, input }: UpdateRequest,
+  { updateId, name, input, headers }: UpdateRequest,
   at: number,
 ): WorkflowEvent {
-  return Object.freeze({ type, at, updateId, name, input });
+  return Object.freeze({ type, at, updateId, name, input, ...withHeaders(headers) });
 }
 
 /** The validation has refused an update that was sent through the store. */

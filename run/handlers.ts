@@ -13,7 +13,9 @@
  * @module
  */
 
+import type { ReceivedUpdate } from "../context.ts";
 import { WorkflowError } from "../errors.ts";
+import { none } from "../hooks.ts";
 import type { UpdateAcceptedEvent, UpdateCompletedEvent, UpdateRequestedEvent } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot } from "../util/check.ts";
@@ -24,7 +26,7 @@ import { handOut, toStored } from "../history/value.ts";
 import { type Answer, type AnswerEvent, isAnswer, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
-  readonly handle: (input: never) => unknown;
+  readonly handle: (input: never, update: ReceivedUpdate) => unknown;
   readonly validate: ((input: never) => unknown) | undefined;
 }
 
@@ -195,7 +197,7 @@ export class Handlers {
 
   /** The turn of an acceptance has come: the handler runs. */
   seen(event: UpdateAcceptedEvent): void {
-    const { name, input, updateId } = event;
+    const { name, input, updateId, headers = none } = event;
     const handler = this.#updateHandlers.get(name);
     if (handler === undefined) return void this.#early.push(event);
     const end = (outcome: Outcome) => {
@@ -207,7 +209,8 @@ export class Handlers {
     };
     const fail = (error: unknown) => end({ ok: false, error });
     try {
-      Promise.resolve(handler.handle(handOut(input) as never)).then((value) => end({ ok: true, value }), fail);
+      const update = Object.freeze({ name, updateId, headers });
+      Promise.resolve(handler.handle(handOut(input) as never, update)).then((value) => end({ ok: true, value }), fail);
     } catch (error) {
       fail(error);
     }

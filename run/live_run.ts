@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RunInfo } from "../hooks.ts";
+import type { RunKey } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
@@ -13,7 +13,7 @@ import type { Wait } from "../options.ts";
 import type { Remembered } from "./remembered.ts";
 
 /** A run that is live in this executor. */
-export interface LiveRun extends RunInfo {
+export interface LiveRun extends RunKey {
   readonly chain: Chain;
   readonly parent: WorkflowStartedEvent["parent"];
   /** The status of the stored run. */

@@ -40,7 +40,7 @@
  */
 
 import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
-import { callHook, hookNames, type RunInfo } from "../hooks.ts";
+import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
   ChildStartedEvent,
   CommandEvent,
@@ -153,7 +153,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   constructor(
     environment: RunEnvironment,
     workflow: Workflow<never>,
-    run: RunInfo,
+    run: RunKey,
     history: readonly WorkflowEvent[],
     replays: boolean,
     chain?: Chain,
@@ -406,7 +406,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #endReplay(): void {
     this.#replay.replaying = false;
     this.#phase = running;
-    callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this);
+    callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this, this.started);
     // Nothing else was open when the run became dormant: the executors that stored other commands perform them.
     this.#takeOverBelow ??= this.chain.wasDormant ? this.#replay.position : Infinity;
     // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
@@ -457,7 +457,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   #callHook(event: WorkflowEvent): void {
     const { runs } = this.environment;
-    if (runs.hooks !== undefined) callHook(runs, hookNames[event.type], event, this);
+    if (runs.hooks !== undefined) callHook(runs, hookNames[event.type], event, this, this.started);
   }
 
   // Decisions out: from workflow code to the store
@@ -736,7 +736,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     );
     const signals = next === undefined ? this.#delivered().filter((event) => event.type === "signal_received") : none;
     if (signals.length + updates.length === 0) return;
-    callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this);
+    callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this, this.started);
     const fields = { signals: countNames(signals), updates: countNames(updates) };
     this.warn(`Workflow ${show(this.workflowId)} has ended with unhandled messages`, fields);
   }

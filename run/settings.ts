@@ -139,6 +139,7 @@ const executeOptions: Record<keyof ExecuteOptions, true> = {
   id: true,
   input: true,
   labels: true,
+  headers: true,
   timeoutMs: true,
   startAfterMs: true,
   startAt: true,

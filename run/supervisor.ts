@@ -12,18 +12,21 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import { callHook, hookNames, type RunInfo } from "../hooks.ts";
+import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
+import { toStored } from "../history/value.ts";
+import { type CallOf, callThrough } from "./calls.ts";
 import type { Timing } from "./command.ts";
 import { Delivery, executorClosed, isStarted } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
+import { copyTexts, none, withHeaders } from "./headers.ts";
 import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
 import { RetryingStore } from "./retrying_store.ts";
@@ -87,7 +90,7 @@ export class Supervisor {
         deliverToChild: (message, attempt, isStarting) => delivery.deliverToChild(message, attempt, isStarting),
       },
       children: {
-        start: (parent, event, workflow) => this.#startChild(parent, event, workflow),
+        start: (parent, event, workflow, again) => this.#startChild(parent, event, workflow, again),
         isLive: (id) => liveRuns.get(id) !== undefined,
         close: (parent, event) => void delivery.closeChild(parent, event),
       },
@@ -174,7 +177,7 @@ export class Supervisor {
       if (typeof runId !== "string") return runId;
       const live = liveRuns.get(workflowId);
       if (live?.runId === runId) { // recover() found it while the store was still answering
-        for (const event of events) callHook(environment.runs, hookNames[event.type], event, live);
+        for (const event of events) callHook(environment.runs, hookNames[event.type], event, live, started);
         return live;
       }
       const run = new Run(environment, workflow, { workflowId, runId, workflowName }, events, false);
@@ -258,19 +261,19 @@ export class Supervisor {
   }
 
   /** Starts a child, or finds the one that the same command started before, here or in another executor. */
-  #startChild(parent: RunInfo, event: ChildStartedEvent, workflow: Workflow<never>): Promise<Handle> {
-    const { workflowId, input, seq, closePolicy, timeoutMs } = event;
-    const init = {
-      at: this.timing.clock.now(),
-      input,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      parent: Object.freeze({ workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy }),
-    };
+  #startChild(
+    parent: RunKey,
+    event: ChildStartedEvent,
+    workflow: Workflow<never>,
+    again: boolean,
+  ): Promise<Handle> {
+    const { workflowId, seq } = event;
+    const isSame = (stored: WorkflowState) => isStarted(stored, parent, seq);
     const find = async () => {
       this.liveRuns.beginStarting(); // until a stored child is resumed
       try {
-        const isSame = (stored: WorkflowState) => isStarted(stored, parent, seq);
-        const run = await this.start(workflow, workflowId, init, undefined, {}, isSame);
+        const stored = again ? await this.store.load(workflowId) : null;
+        const run = stored !== null && isSame(stored) ? stored : await this.#newChild(parent, event, workflow, isSame);
         if ("chain" in run) return this.handle(run, run.chain);
         const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
         // If its code is not known here, another executor may run it.
@@ -280,6 +283,39 @@ export class Supervisor {
       }
     };
     return this.delivery.startingChild(workflowId, find());
+  }
+
+  /** Starts a child through the middleware. */
+  #newChild(
+    { workflowId: parentId, runId }: RunKey,
+    event: ChildStartedEvent,
+    workflow: Workflow<never>,
+    isSame: (state: WorkflowState) => boolean,
+  ): Promise<LiveRun | WorkflowState> {
+    const { workflowId, name, seq, closePolicy, timeoutMs } = event;
+    const parent = Object.freeze({ workflowId: parentId, runId, seq, closePolicy });
+    const action = "start child workflow";
+    const { activities, runs } = this.environment;
+    let started: Promise<LiveRun | WorkflowState> | undefined;
+    const passed = callThrough(activities, ({ input, headers }) => ({
+      kind: "startChild",
+      workflowId,
+      name,
+      input: input === undefined
+        ? event.input
+        : toStored(input, "input of child workflow", name, runs.stamp.maxPayloadBytes),
+      headers: headers === undefined ? event.headers ?? none : copyTexts("headers", headers, action, name),
+      parent,
+    }), ({ input, headers }: CallOf<"startChild">) => {
+      const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+      const init = { at: this.timing.clock.now(), input, ...timeout, ...withHeaders(headers), parent };
+      return started = this.start(workflow, workflowId, init, undefined, {}, isSame);
+    });
+    if (passed === started) return started!;
+    return (passed as Promise<unknown>).then(() => {
+      if (started === undefined) throw new TypeError(`${cannot(action, name)}: a middleware did not call next()`);
+      return started;
+    });
   }
 
   /** The parent of a run waits for its end. */

@@ -19,7 +19,7 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { RunInfo } from "../hooks.ts";
+import type { RunKey } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
@@ -30,7 +30,7 @@ import { endOf } from "./events.ts";
 import { isConflict, type RetryingStore } from "./retrying_store.ts";
 
 /** The run that a writer writes for. */
-export interface WriterOwner extends RunInfo {
+export interface WriterOwner extends RunKey {
   /**
    * Events are in the history now.
    *
@@ -52,7 +52,7 @@ export interface WriterOwner extends RunInfo {
  */
 export async function loadRun(
   store: RetryingStore,
-  { workflowId, runId }: Pick<RunInfo, "workflowId" | "runId">,
+  { workflowId, runId }: Pick<RunKey, "workflowId" | "runId">,
   length: number,
   isExpected = false,
   nextId?: string,

@@ -5,7 +5,7 @@
  */
 
 import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
-import { checkInteger, checkLabels, checkNumber, checkOptionalString, checkOptions, invalid } from "../util/check.ts";
+import { checkInteger, checkNumber, checkOptionalString, checkOptions, checkTexts, invalid } from "../util/check.ts";
 import type { StateFields } from "../history/history.ts";
 import { validateStatus } from "../history/validate.ts";
 
@@ -75,7 +75,7 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
   const statuses = status === undefined ? undefined : toStatuses(status, action);
   checkOptionalString("workflowName", workflowName, action);
   checkOptionalString("idPrefix", idPrefix, action);
-  const labels = checkLabels(filter.labels, action);
+  const labels = checkTexts("labels", filter.labels, action);
   if (createdAfter !== undefined) checkNumber("createdAfter", createdAfter, -Infinity, action);
   if (createdBefore !== undefined) checkNumber("createdBefore", createdBefore, -Infinity, action);
   if (order !== "asc" && order !== "desc") throw invalid("order", order, `"asc" or "desc"`, action);

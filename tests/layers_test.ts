@@ -33,7 +33,18 @@ const RULES: Record<string, readonly string[]> = {
   schedule: ["public", "vocabulary", "util"],
   testing: ["public", "pictures", "history", "vocabulary", "util"],
 };
-const VOCABULARY = ["activity", "clock", "context", "definitions", "errors", "hooks", "options", "retry", "types"];
+const VOCABULARY = [
+  "activity",
+  "clock",
+  "context",
+  "definitions",
+  "errors",
+  "hooks",
+  "middleware",
+  "options",
+  "retry",
+  "types",
+];
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
 
 /** The part that a module belongs to. */

@@ -8,12 +8,16 @@
 import type {
   ActivityFunction,
   ActivityOptions,
+  CallHeaders,
   DescribeOptions,
   ExecuteArgs,
   ExecuteOptions,
   Executor,
   ExecutorOptions,
   InputArgs,
+  Labels,
+  Middleware,
+  MiddlewareCall,
   QueryDefinition,
   SignalDefinition,
   SignalOptions,
@@ -246,6 +250,59 @@ Deno.test("ExecutorOptions.workflows takes workflows of every input", () => {
   // @ts-expect-error -- no function
   const wrong: ExecutorOptions = { workflows: { a: 7 } };
   compiles(() => [options, wrong]);
+});
+
+Deno.test("MiddlewareCall has what its kind has", () => {
+  compiles((call: MiddlewareCall, next: Parameters<Middleware>[1]) => {
+    switch (call.kind) {
+      case "execute":
+        assertType<Same<typeof call.labels, Labels>>();
+        return next({ input: 1, labels: {}, headers: { ...call.headers, a: "b" } });
+      case "signal":
+        assertType<Same<typeof call.senderId, string | undefined>>();
+        return next({ name: call.name.toUpperCase(), payload: [call.payload] });
+      case "query":
+        return next({ args: call.args.slice(1) });
+      case "update":
+        return next({ input: [call.input], headers: undefined });
+      case "cancel":
+      case "terminate":
+        return next({ reason: call.reason });
+      case "activity":
+        return call.context.signal.aborted ? undefined : next({ headers: call.context.headers });
+      case "startChild":
+        return next({ headers: { ...call.headers, parent: call.parent.workflowId } });
+      default:
+        assertType<Same<typeof call.kind, "describe">>();
+        // @ts-expect-error -- a description has no name
+        return next({ name: call.name });
+    }
+  });
+  compiles((next: Parameters<Middleware>[1]) => {
+    // @ts-expect-error -- not a text
+    next({ headers: { n: 7 } });
+    // @ts-expect-error -- nothing that a middleware can change
+    next({ workflowId: "b" });
+    const middleware: Middleware[] = [(_call: unknown, next: () => Promise<unknown>) => next()];
+    return middleware;
+  });
+});
+
+Deno.test("The option headers takes texts by name, which receivers read", () => {
+  compiles((executor: Executor) => {
+    const headers: CallHeaders = { traceparent: "00-1" };
+    executor.execute(() => {}, { headers, signals: [{ name: "s", headers }] });
+    executor.signal("a", "s", undefined, { headers });
+    executor.update("a", "u", undefined, { headers });
+    // @ts-expect-error -- not a text
+    executor.execute(() => {}, { headers: { n: 7 } });
+    return async (ctx: WorkflowContext) => {
+      ctx.handleUpdate("u", (n: number, { headers, updateId }) => `${n} ${headers.traceparent} ${updateId}`);
+      await ctx.executeChild(() => {}, undefined, { headers: ctx.headers });
+      // @ts-expect-error -- they do not change
+      ctx.headers.a = "b";
+    };
+  });
 });
 
 Deno.test("activity() keeps the type of its function", () => {

@@ -107,15 +107,15 @@ export function checkOptionalString(name: string, value: unknown, action: string
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
 }
 
-/** Checks for `undefined` or labels, and returns them one by one. */
-export function checkLabels(labels: unknown, action: string, subject?: unknown): [name: string, value: string][] {
-  if (labels === undefined) return [];
-  if (typeof labels !== "object" || labels === null || tagOf(labels) !== "Object") {
-    throw invalid("labels", labels, "an object of strings", action, subject);
+/** Checks for `undefined` or texts by name, such as labels, and returns them one by one. */
+export function checkTexts(name: string, value: unknown, action: string, subject?: unknown): [string, string][] {
+  if (value === undefined) return [];
+  if (typeof value !== "object" || value === null || tagOf(value) !== "Object") {
+    throw invalid(name, value, "an object of strings", action, subject);
   }
-  const entries = Object.entries(labels);
-  for (const [name, value] of entries) {
-    if (typeof value !== "string") throw invalid(`labels.${name}`, value, "a string", action, subject);
+  const entries = Object.entries(value);
+  for (const [key, text] of entries) {
+    if (typeof text !== "string") throw invalid(`${name}.${key}`, text, "a string", action, subject);
   }
   return entries;
 }

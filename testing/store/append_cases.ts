@@ -297,6 +297,7 @@ export const appendCases: CaseBody[] = [
         { events: [{ ...started, at: "1" }] },
         { events: [{ type: "workflow_started", at: 1 }] },
         { events: [{ ...started, labels: { customer: 7 } }] },
+        { events: [{ ...started, headers: { customer: 7 } }] },
         { events: [fired(1)] },
         { events: [started, started] },
         { events: [started, completed, fired(10)] },

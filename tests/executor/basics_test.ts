@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertInstanceOf, assertNotEquals, assertRejects } from "@std/assert";
-import { applyMiddleware } from "@rockpool/workflow/hooks";
+import { applyMiddleware } from "@rockpool/workflow/middleware";
 import {
   CanceledError,
   composeHooks,
@@ -188,7 +188,7 @@ Deno.test("basics: middleware wraps calls and activities", async () => {
   assertEquals(calls, ["execute", "one 1", "describe", "cancel", "signal"]);
   const direct = await applyMiddleware(
     [addOne],
-    { kind: "describe", workflowId: "a" },
+    { kind: "describe", workflowId: "a", history: false },
     () => Promise.resolve(1),
     () => {},
   );

@@ -1,0 +1,112 @@
+/**
+ * Calls through the middleware of an executor.
+ *
+ * @module
+ */
+
+import type { ActivityContext } from "../activity.ts";
+import type { ErrorReporter } from "../hooks.ts";
+import { applyMiddleware, type CallChanges, type Middleware, type MiddlewareCall } from "../middleware.ts";
+import type { ActivityStartedEvent } from "../types.ts";
+import { checkOptionalString, checkText } from "../util/check.ts";
+import { handOut, toStored } from "../history/value.ts";
+import type { Performer } from "./command.ts";
+import { copyTexts } from "./headers.ts";
+
+/** The call of one kind. */
+export type CallOf<Kind extends MiddlewareCall["kind"]> = Extract<MiddlewareCall, { readonly kind: Kind }>;
+
+/** A message of a workflow to its child: a signal if it has a name, else a cancellation. */
+export interface ChildRequest {
+  /** The child's ID. */
+  readonly workflowId: string;
+  /** The name of the signal. */
+  readonly name?: string;
+  /** The payload of the signal. */
+  readonly payload?: unknown;
+  /** The reason of the cancellation. */
+  readonly reason?: string | undefined;
+}
+
+/** The middleware of an executor, and what gets its errors. */
+export interface MiddlewareHost {
+  readonly middleware: readonly Middleware[];
+  readonly report: ErrorReporter;
+}
+
+const unchanged: CallChanges = {};
+
+/**
+ * Makes a call, wrapped with middleware.
+ *
+ * @param check Checks and copies the arguments, with the changes of middleware in their places. Called at once, and again after
+ * each change.
+ * @param make Makes the call.
+ * @returns What `make` returns; with middleware, a promise for what the outermost one returns.
+ * @throws What `check` throws at once.
+ */
+export function callThrough<Call extends MiddlewareCall>(
+  { middleware, report }: MiddlewareHost,
+  check: (changes: CallChanges) => Call,
+  make: (call: Call) => unknown,
+): unknown {
+  let call = check(unchanged);
+  if (middleware.length === 0) return make(call);
+  let changes = unchanged;
+  return applyMiddleware(middleware, seen(call), async () => await make(call), report, (_, more) => {
+    const all = { ...changes, ...more };
+    call = check(all);
+    changes = all;
+    return seen(call);
+  });
+}
+
+/** A call with values that middleware can keep: changing them does not change what is stored. */
+function seen<Call extends MiddlewareCall>(call: Call): Call {
+  let copy = call;
+  for (const key of ["input", "payload", "args", "signals"] as unknown as readonly (keyof Call)[]) {
+    const value = call[key];
+    const own = key === "signals" ? value && (value as CallOf<"signal">[]).map(seen) : handOut(value);
+    if (own !== value) copy = { ...copy, [key]: own };
+  }
+  return Object.freeze(copy);
+}
+
+/** An attempt of an activity. */
+export function attemptCall(
+  { workflowId, runId, workflowName, started }: Performer,
+  { seq, name, input }: ActivityStartedEvent,
+  context: ActivityContext,
+  changes: CallChanges,
+): CallOf<"activity"> {
+  const { attempt } = context;
+  if (changes.input !== undefined) {
+    input = toStored(changes.input, "input of activity", name, started.maxPayloadBytes);
+  }
+  const headers = headersOf(changes, context, name);
+  return { kind: "activity", workflowId, runId, workflowName, seq, name, input, headers, attempt, context };
+}
+
+/** A message of a workflow. An attempt of an internal activity delivers it. */
+export function messageCall(
+  { workflowId: senderId, started }: Performer,
+  { name: action, input }: ActivityStartedEvent,
+  context: ActivityContext,
+  changes: CallChanges,
+): CallOf<"signal" | "cancel"> {
+  const { workflowId, name, payload: given, reason } = { ...input as ChildRequest, ...changes };
+  if (name === undefined) {
+    checkOptionalString("reason", reason, action, workflowId);
+    return { kind: "cancel", workflowId, reason };
+  }
+  checkText("name", name, action, workflowId);
+  const payload = changes.payload === undefined
+    ? given
+    : toStored(given, "payload of signal", name, started.maxPayloadBytes);
+  const headers = headersOf(changes, context, action);
+  return { kind: "signal", workflowId, name, payload, headers, signalId: context.idempotencyKey, senderId };
+}
+
+function headersOf({ headers }: CallChanges, context: ActivityContext, name: string): ActivityContext["headers"] {
+  return headers === undefined ? context.headers : copyTexts("headers", headers, "run activity", name);
+}
