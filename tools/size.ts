@@ -11,12 +11,12 @@
 /**
  * What is imported from which entry, and the most that it may take, in kilobytes of 1,024 bytes.
  *
- * The executor may take 48: scopes take 3 (a part of a workflow can be cancelled, shielded and undone on its own), messages
- * that are stored once, with their sender, take 3, and the texts of errors that name the way out take most of the rest.
+ * The executor may take 52. Scopes take 4 of them, messages that are stored once and reach every executor 4, headers and
+ * middleware that changes calls 3, and reads that may be old 1. The texts of errors that name the way out are a part of each.
  */
 const BUDGETS = [
-  { names: "*", entry: ".", gzippedKb: 48 },
-  { names: "{ Executor }", entry: ".", gzippedKb: 48 },
+  { names: "*", entry: ".", gzippedKb: 52 },
+  { names: "{ Executor }", entry: ".", gzippedKb: 52 },
   { names: "{ InMemoryStore }", entry: ".", gzippedKb: 14 },
   { names: "*", entry: "./store", gzippedKb: 14 },
   { names: "{ RWLock }", entry: ".", gzippedKb: 2, minifiedKb: 5 },
