@@ -120,7 +120,7 @@ export class ActivityCommand extends Command {
     if (event.type !== "activity_attempt_failed") return;
     this.#noteFailure(event);
     const work = this.#work;
-    if (work === undefined || work.attempt !== undefined || work.done) return;
+    if (work === undefined || work.attempt !== undefined || work.done) return; // done: its outcome is on its way
     if (ours) this.#retry(event.retryAt);
     // Our own failure of this attempt is not stored: the executor that stored it starts the next attempt.
     else if (work.failing === event.attempt) this.#leave();

@@ -21,7 +21,15 @@ import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { ChildRequest } from "./calls.ts";
-import { checkTarget, type DeliveryParts, DeliveryQueue, notFound, type Target, type Verb } from "./delivery_queue.ts";
+import {
+  checkTarget,
+  type DeliveryParts,
+  DeliveryQueue,
+  isNotFound,
+  notFound,
+  type Target,
+  type Verb,
+} from "./delivery_queue.ts";
 import { cancelEvent, signalEvent, terminationEvent } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isRemembered } from "./remembered.ts";
@@ -33,10 +41,6 @@ export { notFound, type Target };
 /** The error for a call of an executor that was closed. */
 export function executorClosed(verb: string, id?: string): WorkflowError {
   return new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
-}
-
-function isNotFound(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "not_found";
 }
 
 /** Whether a workflow was started by a certain command. */
@@ -126,6 +130,7 @@ export class Delivery {
     let runId = runs.newRunId(id);
     let replaces: string | undefined;
     let terminated = false;
+    const reads = { count: 0 };
     for (let attempt = 1;; attempt++) {
       let failure: unknown;
       try {
@@ -145,8 +150,7 @@ export class Delivery {
           continue; // it has ended
         }
         if (running && onConflict !== "replace") {
-          const old = liveRuns.get(id)?.runId === state.runId ? undefined : await store.whyOld(state);
-          if (old && await store.readAgain(old, attempt)) continue;
+          if (liveRuns.get(id)?.runId !== state.runId && await store.isOld(state, reads)) continue;
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
             : "wait for handle(id)";

@@ -151,6 +151,10 @@ export class DormantRun implements LiveRun {
     this.#wake().push((run) => run?.changed(historyLength));
   }
 
+  isAhead(state: WorkflowState | null): boolean {
+    return state?.runId !== this.runId || state.history.length < this.#length;
+  }
+
   childEnded(seq: number, child: LiveRun): void {
     if (!this.#children.includes(seq)) return;
     if (child.status === "running") {

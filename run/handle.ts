@@ -14,7 +14,6 @@ import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOp
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { quiet } from "../util/deferred.ts";
 import { cannot, checkOptions, invalid } from "../util/check.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -165,7 +164,7 @@ export class Handle implements WorkflowHandle<never> {
       throw invalid("signal", signal, "an AbortSignal", "wait for workflow", this.id);
     }
     const { store, liveRuns } = this.#parts;
-    for (let oldReads = 0;;) {
+    for (const reads = { count: 0 };;) {
       const ended = this.#ended(); // and not the run: the wait must not keep the run in memory
       const run = ended === undefined ? undefined : await abortable(ended, signal);
       if (run !== undefined) {
@@ -193,11 +192,7 @@ export class Handle implements WorkflowHandle<never> {
         if (state.status === "completed") return handOut(state.result);
         if (state.status !== "running") throw state.error ? fromErrorRecord(state.error) : new Error(state.status);
         if (this.#run() !== run) continue;
-        const changed = quiet(watch.changed());
-        const old = await abortable(store.whyOld(state), signal);
-        oldReads = old ? oldReads + 1 : 0;
-        const again = old ? store.readAgain(old, oldReads).then((again) => again ? undefined : changed) : changed;
-        await abortable(Promise.race([changed, again]), signal);
+        await abortable(watch.changedSince(state, reads), signal);
       } finally {
         watch.stop();
       }

@@ -5,7 +5,7 @@
  */
 
 import type { RunKey } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { Answer, UpdateRequest } from "./events.ts";
@@ -57,6 +57,8 @@ export interface LiveRun extends RunKey {
    * the workflow was saved or deleted.
    */
   changed(historyLength: number | null): void;
+  /** Whether the run knows events that a state does not have: the read was old. */
+  isAhead(state: WorkflowState | null): boolean;
   /** The child of the command at this position was live here, and has ended or was suspended. */
   childEnded(seq: number, child: LiveRun): void;
   /** What it waits for. */

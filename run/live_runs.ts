@@ -15,16 +15,22 @@
  */
 
 import { WorkflowError } from "../errors.ts";
-import type { WorkflowEvent } from "../types.ts";
+import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { cannot } from "../util/check.ts";
-import { Deferred } from "../util/deferred.ts";
+import { Deferred, quiet } from "../util/deferred.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
-import type { RetryingStore } from "./retrying_store.ts";
+import type { OldReads, RetryingStore } from "./retrying_store.ts";
 
 /** Waits for changes of a workflow that is not live here. */
 export interface ChangeWatch {
   /** Resolves after the next change. Rejects if the store does not report changes, or once the executor is closed. */
   changed(): Promise<void>;
+  /**
+   * Resolves after the next change, or when the state was found to be old: the change came before.
+   *
+   * @param state What was read of a running run.
+   */
+  changedSince(state: WorkflowState, reads: OldReads): Promise<void>;
   /** Ends the wait. */
   stop(): void;
 }
@@ -106,14 +112,19 @@ export class LiveRuns {
     const watches = this.#watches.get(id) ?? new Set();
     this.#watches.set(id, watches.add(watch));
     this.#listen();
+    const changed = async () => {
+      if (!this.#store.reportsChanges) {
+        const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
+        throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
+      }
+      if (this.#closedError === undefined) await watch.promise;
+      if (this.#closedError !== undefined) throw this.#closedError;
+    };
     return {
-      changed: async () => {
-        if (!this.#store.reportsChanges) {
-          const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
-          throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
-        }
-        if (this.#closedError === undefined) await watch.promise;
-        if (this.#closedError !== undefined) throw this.#closedError;
+      changed,
+      changedSince: (state, reads) => {
+        const change = quiet(changed());
+        return Promise.race([change, this.#store.isOld(state, reads).then((isOld) => isOld ? undefined : change)]);
       },
       stop: () => {
         watches.delete(watch);

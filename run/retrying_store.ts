@@ -20,6 +20,11 @@ import type { Turns } from "./turns.ts";
 /** How often a read contradicts what is known until that counts. */
 const MAX_OLD_READS = 5;
 
+/** Counts the old reads in a row. */
+export interface OldReads {
+  count: number;
+}
+
 export class RetryingStore {
   readonly #port: WorkflowStore;
   readonly #policy: RetryPolicy;
@@ -86,14 +91,18 @@ export class RetryingStore {
   }
 
   /**
-   * Waits, with backoff, until a read is to be repeated.
+   * Whether a read is to be repeated because it is old, or may be. Waits, with backoff, before it says so. A conflict proves that
+   * a running run has changed since; otherwise the answer counts after a few reads.
    *
-   * @param attempt How often it contradicted what is known, or was found to be old.
-   * @returns Whether it is to be repeated; after a few times the answer counts.
+   * @param why The error for a read that contradicts what is known.
    */
-  async readAgain(error: unknown, attempt: number): Promise<boolean> {
-    if (attempt >= MAX_OLD_READS) return false;
-    return await this.backOff(error, attempt).then(() => true, () => false);
+  async isOld(state: WorkflowState | null, reads: OldReads, why?: unknown): Promise<boolean> {
+    const isRunning = state?.status === "running";
+    const old = isRunning ? await this.whyOld(state) : why;
+    const most = isRunning && isConflict(old) ? MAX_OLD_READS - 1 : MAX_OLD_READS;
+    reads.count = old ? Math.min(reads.count + 1, most) : 0;
+    if (!old || reads.count === MAX_OLD_READS) return false;
+    return await this.backOff(old, reads.count).then(() => true, () => false);
   }
 
   /** Whether the store reports changes. */

@@ -49,6 +49,7 @@ import type {
   UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
+  WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
@@ -445,6 +446,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   changed(historyLength: number | null): void {
     this.#writer.changed(historyLength);
+  }
+
+  isAhead(state: WorkflowState | null): boolean {
+    return state?.runId !== this.runId || state.history.length < this.#writer.stored;
   }
 
   lost(error: unknown): void {

@@ -140,10 +140,12 @@ class Follower {
 
   async #follow(): Promise<void> {
     try {
-      while (!this.stopped) {
+      for (const reads = { count: 0 }; !this.stopped;) {
         this.#watch = this.#parts.liveRuns.watch(this.#id); // before the state is read, so that no change is missed
-        this.#look(await this.#parts.store.load(this.#id));
-        await this.#watch.changed();
+        const state = await this.#parts.store.load(this.#id);
+        this.#look(state);
+        if (state?.status === "running") await this.#watch.changedSince(state, reads);
+        else await this.#watch.changed();
       }
     } catch (error) {
       this.#stop();

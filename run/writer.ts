@@ -57,7 +57,7 @@ export async function loadRun(
   isExpected = false,
   nextId?: string,
 ): Promise<WorkflowState> {
-  for (let attempt = 1;; attempt++) {
+  for (const reads = { count: 0 };;) {
     const state = await store.load(workflowId);
     const isRun = state?.runId === runId;
     if (state !== null && (isRun ? state.history.length >= length : state.runId === nextId)) return state;
@@ -70,7 +70,7 @@ export async function loadRun(
       state === null ? "not_found" : "conflict",
       `${cannot("resume workflow", workflowId)}: ${why}`,
     );
-    if (isExpected || state && !await store.whyOld(state) || !await store.readAgain(lost, attempt)) throw lost;
+    if (isExpected || !await store.isOld(state, reads, lost)) throw lost;
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * A store that fails: with probabilities and a seed, by a script, or both.
+ * A store that fails, is slow, or reads what is old: with probabilities and a seed, by a script, or both.
  *
- * Owns only its counts. Everything is stored in the inner store.
+ * Owns only its counts, and the last appends if reads can be old. Everything is stored in the inner store.
  *
  * 1. The faults of a call follow from the seed, the operation, and the number of earlier calls of that operation. So one
  *    fault can be left out without changing the others.
@@ -20,6 +20,7 @@ import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from 
 import { isStrayPromise } from "../util/deferred.ts";
 import { macrotask } from "../util/macrotask.ts";
 import { hash, seededRandom } from "../util/prng.ts";
+import { MAX_LAG, PastStates } from "./past_states.ts";
 
 /**
  * A method of a store that can fail.
@@ -40,11 +41,14 @@ export interface StoreFault {
   readonly nth: number;
   /**
    * `"before"`: the call failed and did nothing. `"after"`: the call was done, and its answer was lost. `"conflict"`: an append
-   * was refused as if another executor had written first. `"delay"`: the call took time.
+   * was refused as if another executor had written first. `"delay"`: the call took time. `"slow"`: a read took time, and
+   * answered with the state at the time of the call. `"stale"`: a read answered with an earlier state.
    */
-  readonly kind: "before" | "after" | "conflict" | "delay";
-  /** How much time the call took, in milliseconds; only for a `"delay"`. */
+  readonly kind: "before" | "after" | "conflict" | "delay" | "slow" | "stale";
+  /** How much time the call took, in milliseconds; only for `"delay"` and `"slow"`. */
   readonly delayMs?: number;
+  /** How many of the last appends the answer did not show; only for `"stale"`. */
+  readonly lag?: number;
 }
 
 /**
@@ -85,8 +89,23 @@ export interface FaultyStoreOptions {
    */
   readonly latencyMs?: readonly [min: number, max: number] | undefined;
   /**
-   * The clock of `latencyMs`: that of the executor. A virtual clock stands still while an executor waits for its store. This
-   * store moves it on, even if it is held.
+   * The shortest and the longest time that the answer of a read takes, in whole milliseconds, from 0. It is the state at the
+   * time of the call, so it can be old when it arrives. Needs `clock`.
+   *
+   * @default {no time}
+   */
+  readonly slowReadMs?: readonly [min: number, max: number] | undefined;
+  /**
+   * The probability that a read answers with an earlier state, as a copy of the store does that is behind: as before the last
+   * append, or before the last two or three. It shows workflows as they were while they were running, and never hides one.
+   * Appends that are not made through a `FaultyStore` with this option are not known.
+   *
+   * @default {0}
+   */
+  readonly staleRead?: number | undefined;
+  /**
+   * The clock of `latencyMs` and `slowReadMs`: that of the executor. A virtual clock stands still while an executor waits for
+   * its store. This store moves it on, even if it is held.
    *
    * @default {none}
    */
@@ -105,6 +124,8 @@ const optionNames: Readonly<Record<keyof FaultyStoreOptions, true>> = {
   failAfter: true,
   conflict: true,
   latencyMs: true,
+  slowReadMs: true,
+  staleRead: true,
   clock: true,
   suppress: true,
 };
@@ -176,6 +197,8 @@ export class FaultyStore implements WorkflowStore {
   readonly subscribe?: NonNullable<WorkflowStore["subscribe"]>;
   readonly #options: FaultyStoreOptions;
   readonly #faults: StoreFault[] = [];
+  /** Shared by all stores with stale reads around the same inner store. */
+  readonly #past: PastStates | undefined;
   readonly #calls: Record<StoreOperation, number> = { save: 0, load: 0, list: 0, delete: 0, append: 0 };
   /** How many delays are in progress. */
   #waiting = 0;
@@ -187,29 +210,32 @@ export class FaultyStore implements WorkflowStore {
    *
    * @param inner The store to wrap; a new {@linkcode InMemoryStore} by default.
    * @param options The probabilities of faults.
-   * @throws {TypeError} If an option is unknown or of the wrong type, or `latencyMs` is given without a clock.
+   * @throws {TypeError} If an option is unknown or of the wrong type, or `latencyMs` or `slowReadMs` is given without a clock.
    * @throws {RangeError} If a number is out of its range.
    */
   constructor(inner: WorkflowStore = new InMemoryStore(), options: FaultyStoreOptions = {}) {
     const action = "create a faulty store";
     checkObject("inner", inner, action);
     checkOptions(options, optionNames, action);
-    const { seed = 0, latencyMs, clock, suppress } = options;
+    const { seed = 0, clock, suppress, staleRead } = options;
     if (!Number.isInteger(seed)) throw invalid("seed", seed, "an integer", action, undefined, RangeError);
-    for (const name of ["failBefore", "failAfter", "conflict"] as const) {
+    for (const name of ["failBefore", "failAfter", "conflict", "staleRead"] as const) {
       const { [name]: chance = 0 } = options;
       if (typeof chance !== "number" || !(chance >= 0 && chance <= 1)) {
         throw invalid(name, chance, "a number from 0 to 1", action, undefined, RangeError);
       }
     }
-    if (latencyMs !== undefined) {
-      checkInteger("latencyMs[0]", latencyMs[0], 0, action);
-      checkInteger("latencyMs[1]", latencyMs[1], latencyMs[0], action);
-      if (clock === undefined) throw invalid("clock", clock, 'a Clock if "latencyMs" is given', action);
+    for (const name of ["latencyMs", "slowReadMs"] as const) {
+      const { [name]: range } = options;
+      if (range === undefined) continue;
+      checkInteger(`${name}[0]`, range[0], 0, action);
+      checkInteger(`${name}[1]`, range[1], range[0], action);
+      if (clock === undefined) throw invalid("clock", clock, `a Clock if "${name}" is given`, action);
     }
     if (suppress !== undefined) checkFunction("suppress", suppress, action);
     this.inner = inner;
     this.#options = options;
+    if (staleRead) pastStates.set(inner, this.#past = pastStates.get(inner) ?? new PastStates());
     if (inner.subscribe !== undefined) this.subscribe = (listener) => inner.subscribe!(listener);
   }
 
@@ -220,34 +246,57 @@ export class FaultyStore implements WorkflowStore {
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
   save(state: WorkflowStateInit): Promise<void> {
-    return this.#call("save", state, (state) => this.inner.save(state));
+    return this.#call("save", state, async (state) => {
+      await this.inner.save(state);
+      this.#past?.forget(state.workflowId);
+    });
   }
 
   /** Returns the stored state or `null`; see {@linkcode WorkflowStore.load}. */
   load(workflowId: string): Promise<WorkflowState | null> {
-    return this.#call("load", workflowId, (workflowId) => this.inner.load(workflowId));
+    const earlier = (lag: number, id: string) => this.#past?.load(lag, id);
+    return this.#call("load", workflowId, (workflowId) => this.inner.load(workflowId), earlier);
   }
 
   /** Returns the states that match; see {@linkcode WorkflowStore.list}. */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
-    return this.#call("list", filter, (filter) => this.inner.list(filter));
+    const earlier = (lag: number, filter?: WorkflowFilter) =>
+      this.#past?.hasChanged(lag) ? this.#past.list(lag, this.inner, filter) : undefined;
+    return this.#call("list", filter, (filter) => this.inner.list(filter), earlier);
   }
 
   /** Deletes a workflow; see {@linkcode WorkflowStore.delete}. */
   delete(workflowId: string): Promise<void> {
-    return this.#call("delete", workflowId, (workflowId) => this.inner.delete(workflowId));
+    return this.#call("delete", workflowId, async (workflowId) => {
+      await this.inner.delete(workflowId);
+      this.#past?.forget(workflowId);
+    });
   }
 
   /** Appends events to a run, or refuses with a conflict; see {@linkcode WorkflowStore.append}. */
   append(batch: AppendBatch): Promise<void> {
-    return this.#call("append", batch, (batch) => this.inner.append(batch));
+    const past = this.#past;
+    return this.#call("append", batch, async (batch) => {
+      const copy = past === undefined ? batch : copyOf(batch);
+      await this.inner.append(batch);
+      past?.add(copy);
+    });
   }
 
-  /** Carries out one call. Without a wait, `body` is called at once: the inner store copies the argument at the call. */
-  async #call<Given, T>(operation: StoreOperation, given: Given, body: (given: Given) => Promise<T>): Promise<T> {
+  /**
+   * Carries out one call. Without a wait, `body` is called at once: the inner store copies the argument at the call.
+   *
+   * @param earlier Returns the earlier answer of a read that does not show the last `lag` appends, if it is another one.
+   */
+  async #call<Given, T>(
+    operation: StoreOperation,
+    given: Given,
+    body: (given: Given) => Promise<T>,
+    earlier?: (lag: number, given: Given) => T | Promise<T> | undefined,
+  ): Promise<T> {
     const nth = ++this.#calls[operation];
     const scripted = runScript(this.before, operation, given);
-    const draw = this.#drawFaults(operation, nth);
+    const { drawn, draw } = this.#drawFaults(operation, nth);
     const delayMs = draw("delay");
     if (scripted !== undefined || delayMs > 0) {
       given = copyOf(given);
@@ -258,7 +307,10 @@ export class FaultyStore implements WorkflowStore {
       throw new WorkflowError("conflict", this.#message(operation, nth, "was refused with a false conflict"));
     }
     if (draw("before")) throw new Error(this.#message(operation, nth, "failed before it was done"));
-    const answer = await body(given);
+    const old = drawn.stale > 0 ? earlier?.(drawn.stale, given) : undefined;
+    const answer = await (old !== undefined && draw("stale") ? old : body(given));
+    const slowMs = draw("slow");
+    if (slowMs > 0) await this.#wait(slowMs);
     if (delayMs > 0) await this.#wait(Math.ceil(delayMs / 2));
     if (draw("after")) throw new Error(this.#message(operation, nth, "was done, and its answer was lost"));
     await runScript(this.after, operation, given);
@@ -272,29 +324,41 @@ export class FaultyStore implements WorkflowStore {
   /**
    * Decides the faults of one call.
    *
-   * @returns A function that says whether a fault happens, and records it. For a delay it returns the milliseconds.
+   * @returns What was drawn; and a function that says whether a fault happens, and records it. For a delay these are the
+   * milliseconds, for a stale read the lag.
    */
-  #drawFaults(operation: StoreOperation, nth: number): (kind: StoreFault["kind"]) => number {
-    const { seed = 0, failBefore = 0, failAfter = 0, conflict = 0, latencyMs = [0, 0], suppress } = this.#options;
+  #drawFaults(operation: StoreOperation, nth: number) {
+    const { seed = 0, failBefore = 0, failAfter = 0, conflict = 0, staleRead = 0, suppress } = this.#options;
+    const { latencyMs = [0, 0], slowReadMs = [0, 0] } = this.#options;
     const random = seededRandom(hash(`${seed} ${operation} ${nth}`));
-    const [min, max] = latencyMs;
+    const within = ([min, max]: readonly [number, number]) => min + Math.floor(random() * (max - min + 1));
+    const isRead = operation === "load" || operation === "list";
     const drawn: Record<StoreFault["kind"], number> = {
       before: Number(random() < failBefore),
       after: Number(random() < failAfter),
       conflict: Number(random() < conflict && operation === "append"),
-      delay: min + Math.floor(random() * (max - min + 1)),
+      delay: within(latencyMs),
+      slow: within(slowReadMs) * Number(isRead),
+      stale: within([1, MAX_LAG]) * Number(random() < staleRead && isRead),
     };
-    return (kind) => {
-      if (drawn[kind] === 0) return 0;
-      const fault: StoreFault = { operation, nth, kind, ...(kind === "delay" ? { delayMs: drawn.delay } : {}) };
+    const draw = (kind: StoreFault["kind"]): number => {
+      const amount = drawn[kind];
+      if (amount === 0) return 0;
+      const detail = kind === "stale"
+        ? { lag: amount }
+        : kind === "delay" || kind === "slow"
+        ? { delayMs: amount }
+        : {};
+      const fault: StoreFault = { operation, nth, kind, ...detail };
       const suppressed = suppress?.(fault);
       if (isStrayPromise(suppressed)) {
         throw invalid("suppress()", suppressed, "true or false", "decide a fault");
       }
       if (suppressed) return 0;
       this.#faults.push(fault);
-      return drawn[kind];
+      return amount;
     };
+    return { drawn, draw };
   }
 
   #wait(ms: number): Promise<void> {
@@ -319,6 +383,9 @@ export class FaultyStore implements WorkflowStore {
     });
   }
 }
+
+/** The appends of each inner store whose reads can be old. */
+const pastStates = /* @__PURE__ */ new WeakMap<WorkflowStore, PastStates>();
 
 /** Calls the script's function for an operation. */
 function runScript(script: StoreScript, operation: StoreOperation, given: unknown): unknown {

@@ -8,6 +8,7 @@ import {
   VirtualClock,
   type WorkflowContext,
   WorkflowError,
+  type WorkflowFilter,
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { FaultyStore, type FaultyStoreOptions, type StoreFault } from "@rockpool/workflow/testing";
@@ -138,6 +139,90 @@ Deno.test("FaultyStore delays calls by different times, so that they overtake ea
   assertEquals([order.toSorted(), order.join() === "1,2,3,4,5"], [[1, 2, 3, 4, 5], false]);
 });
 
+Deno.test("FaultyStore.load() and list() that are slow answer with the state at the time of the call", async () => {
+  const clock = new VirtualClock();
+  const store = new FaultyStore(undefined, { slowReadMs: [20, 20], clock });
+  const reads = [store.load("a"), store.list()];
+  await store.append(batch); // not slow
+  assertEquals(clock.now(), 0);
+  assertEquals([await Promise.all(reads), clock.now()], [[null, []], 20]);
+  assertEquals(store.faults, [
+    { operation: "load", nth: 1, kind: "slow", delayMs: 20 },
+    { operation: "list", nth: 1, kind: "slow", delayMs: 20 },
+  ]);
+});
+
+const fired = (expectedLength: number): AppendBatch => ({
+  ...batch,
+  expectedLength,
+  events: [{ type: "timer_fired", at: expectedLength, seq: 0 }],
+});
+
+/** How many events of workflow "a" 40 loads show. */
+async function lengthsOf(store: WorkflowStore): Promise<(number | undefined)[]> {
+  const lengths = [];
+  for (let i = 0; i < 40; i++) lengths.push((await store.load("a"))?.history.length);
+  return lengths;
+}
+
+Deno.test("FaultyStore.load() and list() that are stale show the store before its last one to three appends", async () => {
+  const store = new FaultyStore(undefined, { seed: 1, staleRead: 0.5 });
+  await store.append(batch);
+  for (let i = 1; i < 8; i++) await store.append(fired(i));
+  const lengths = await lengthsOf(store);
+  assertEquals([...new Set(lengths)].sort(), [5, 6, 7, 8]);
+  assertEquals(store.faults.map(({ nth, lag }) => lengths[nth - 1]! + lag!), Array(store.faults.length).fill(8));
+  assertEquals({ ...await store.inner.load("a"), history: [] }.updatedAt, 7);
+  const lists = await Promise.all(Array.from({ length: 40 }, () => store.list()));
+  assertEquals([...new Set(lists.map(([state]) => state.history.length))].sort(), [5, 6, 7, 8]);
+  const again = new FaultyStore(store.inner, { seed: 1, staleRead: 0.5 });
+  assertEquals(await lengthsOf(again), lengths); // the seed decides, and the stores around an inner store share what they know
+});
+
+Deno.test("FaultyStore.append() is never stale", async () => {
+  const store = new FaultyStore(undefined, { staleRead: 1 });
+  await store.append(batch);
+  await store.append(fired(1));
+  const error = await assertRejects(() => store.append({ ...batch, expectedLength: 1, events: [] }), WorkflowError);
+  assertEquals(error.code, "conflict");
+  await store.append({ ...batch, expectedLength: 2, events: [] });
+  assertEquals(store.faults, []);
+});
+
+Deno.test("FaultyStore.list() that is stale shows finished and continued runs as they were, and hides no workflow", async () => {
+  const store = new FaultyStore(undefined, { seed: 2, staleRead: 1, suppress: ({ lag }) => lag !== 3 });
+  const of = (workflowId: string, part: Partial<AppendBatch> = {}) => store.append({ ...batch, workflowId, ...part });
+  await of("done");
+  await of("continued");
+  await of("gone");
+  await store.delete("gone");
+  await of("done", { expectedLength: 1, events: [{ type: "workflow_completed", at: 9, result: "out" }] });
+  await of("continued", { runId: "2", expectedLength: 1, replaces: "1" });
+  await of("new");
+  const list = async (filter?: WorkflowFilter) => {
+    const seen = store.faults.length;
+    for (;;) {
+      const states = await store.list(filter);
+      if (store.faults.length > seen) {
+        return states.map((state) => `${state.workflowId} ${state.runId} ${state.status}`);
+      }
+    }
+  };
+  assertEquals(await list(), ["done 1 running", "continued 1 running", "new 1 running"]);
+  assertEquals(await list({ status: "completed" }), []);
+  assertEquals(await list({ status: ["running"], limit: 1, order: "desc" }), ["new 1 running"]);
+  assertEquals((await store.inner.load("done"))?.status, "completed");
+});
+
+Deno.test("FaultyStore.load() is not stale after a workflow was saved", async () => {
+  const store = new FaultyStore(undefined, { staleRead: 1 });
+  await store.append(batch);
+  await store.append(fired(1));
+  await store.save((await store.inner.load("a"))!);
+  await store.append(fired(2));
+  assertEquals((await store.load("a"))?.history.length, 3);
+});
+
 Deno.test("FaultyStore takes time although the executor holds its clock while it waits for the store", async () => {
   const clock = new VirtualClock();
   const store = new FaultyStore(undefined, { latencyMs: [20, 20], clock });
@@ -174,6 +259,9 @@ Deno.test("FaultyStore refuses bad options", () => {
       [{ failAfter: -1 }, RangeError, '"failAfter" must be a number from 0 to 1, got -1'],
       [{ conflict: "1" }, RangeError, '"conflict" must be a number from 0 to 1, got "1"'],
       [{ latencyMs: [2, 1], clock }, RangeError, '"latencyMs[1]" must be an integer from 2, got 1'],
+      [{ slowReadMs: [-1, 1], clock }, RangeError, '"slowReadMs[0]" must be an integer from 0, got -1'],
+      [{ slowReadMs: [0, 1] }, TypeError, '"clock" must be a Clock if "slowReadMs" is given, got undefined'],
+      [{ staleRead: 2 }, RangeError, '"staleRead" must be a number from 0 to 1, got 2'],
       [{ latencyMs: [0, 1] }, TypeError, '"clock" must be a Clock if "latencyMs" is given, got undefined'],
       [{ suppress: 1 }, TypeError, '"suppress" must be a function, got 1'],
     ] as const

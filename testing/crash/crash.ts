@@ -293,28 +293,36 @@ class CrashTest {
   }
 
   /** Says where a process died. */
-  #describe({ side, workflowId, number, event }: Death): string {
+  #describe({ side, workflowId, number, event, oldRead }: Death): string {
     const whose = workflowId === this.#scenario.id ? "" : ` of workflow ${show(workflowId)}`;
     const place = `event ${number}${whose}, ${event}, was stored`;
     if (side === "before") return `died before ${place}`;
-    return `died after ${place}, ${side === "after" ? "before the store answered" : "in the next turn"}`;
+    const when = side === "after" ? "before the store answered" : "in the next turn";
+    return `died after ${place}, ${when}${oldRead ? "; the next process listed what was stored before it" : ""}`;
   }
 }
 
-/** Lets the first process die at its n-th write, and each one that follows at some write of its own. */
+/**
+ * Lets the first process die at its n-th write, and each one that follows at some write of its own. After a death whose write
+ * was not answered, the next process lists the runs as they were before that write.
+ */
 function crashAt(nth: number, side: DeathSide, deaths: number): FaultPlan {
   const random = seeded(nth);
   const sides = ["before", "after", "between"] as const;
   let next = nth;
   let life = 0;
+  let died: DeathSide | undefined;
   return {
+    read: ({ proc, nth, differs }) =>
+      proc.life > 0 && nth === 1 && died === "after" && differs(1) ? { lag: 1 } : undefined,
     write(write) {
       if (write.proc.life > life) {
         life = write.proc.life;
         next = 1 + Math.floor(random() ** 2 * MAX_NEXT_WRITE); // more often early: there can be few writes
       }
       if (life >= deaths || write.nth !== next) return undefined;
-      return { die: life === 0 ? side : sides[Math.floor(random() * 3)] };
+      died = life === 0 ? side : sides[Math.floor(random() * 3)];
+      return { die: died };
     },
   };
 }

@@ -23,6 +23,8 @@ export type DeathSide = "before" | "after" | "between";
 /** The death of a process, and the event of its write: the last stored one, or the first one that was not stored. */
 export interface Death extends EventPlace {
   readonly side: DeathSide;
+  /** Whether the next process read the store as it was before the write. */
+  oldRead?: boolean;
 }
 
 /** A write as it begins. */
@@ -48,6 +50,24 @@ export interface WriteFault {
   readonly takeover?: number;
 }
 
+/** A read as it begins. */
+export interface Read {
+  readonly proc: ProcessRef;
+  /** Which read of the process it is, counted from 1. */
+  readonly nth: number;
+  /** Whether its answer is another one if it does not show the last `lag` writes. */
+  readonly differs: (lag: number) => boolean;
+}
+
+/** The faults of one read. */
+export interface ReadFault {
+  readonly fails?: boolean;
+  /** How many of the last writes the answer does not show. */
+  readonly lag?: number;
+  /** How long the answer takes, in milliseconds. It is the state at the time of the call. */
+  readonly delayMs?: number;
+}
+
 /** The faults of one attempt of an activity, before its function runs or after. */
 export interface AttemptFault {
   readonly side: "before" | "after";
@@ -58,8 +78,7 @@ export interface AttemptFault {
 /** Decides the faults of a world. A method that is missing, or returns `undefined`, means no fault. */
 export interface FaultPlan {
   write?(write: Write): WriteFault | undefined;
-  /** @param nth Which read of the process it is, counted from 1. */
-  readFails?(proc: ProcessRef, nth: number): boolean;
+  read?(read: Read): ReadFault | undefined;
   /** @param begun How many runs of the workflow have begun. */
   attempt?(call: ActivityCall, begun: number): AttemptFault | undefined;
   /** How much later than planned a delivery is made, in milliseconds. */

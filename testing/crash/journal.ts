@@ -10,6 +10,7 @@
 import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
 import { applyBatch } from "../../history/history.ts";
 import { show } from "../../util/show.ts";
+import { PastStates } from "../past_states.ts";
 
 /** The events of one run. */
 export interface JournalRun {
@@ -31,6 +32,8 @@ export interface EventPlace {
 export class Journal {
   /** All runs in the order in which they began. */
   readonly runs: JournalRun[] = [];
+  /** For reads that do not show the last writes. */
+  readonly past: PastStates = new PastStates();
   readonly #byId = new Map<string, JournalRun>();
   readonly #latest = new Map<string, JournalRun>();
   readonly #begun = new Map<string, number>();
@@ -38,7 +41,9 @@ export class Journal {
   readonly #ended = new Set<string>();
 
   /** Records a batch that was appended. */
-  add({ workflowId, runId, expectedLength, events }: AppendBatch): void {
+  add(batch: AppendBatch): void {
+    const { workflowId, runId, expectedLength, events } = batch;
+    this.past.add(batch);
     this.#note(workflowId, runId, events, events[0].type === "workflow_started" ? 0 : expectedLength);
   }
 

@@ -12,7 +12,8 @@
 import { hash, seededRandom } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import type { ActivityCall } from "../fakes.ts";
-import type { AttemptFault, FaultPlan, ProcessRef, Write, WriteFault } from "./fault_plan.ts";
+import { MAX_LAG } from "../past_states.ts";
+import type { AttemptFault, FaultPlan, ProcessRef, Read, ReadFault, Write, WriteFault } from "./fault_plan.ts";
 import type { SimulationRates } from "./simulate_options.ts";
 
 /** How many macrotasks a slow write takes at most. */
@@ -55,17 +56,26 @@ export class SeededFaults implements FaultPlan {
     const failed = () =>
       before ? `The store failed at ${at("first")}` : `The answer of the store was lost after ${at("last")}`;
     if (this.#happens("storeFailure", key, failed)) return { fail: before ? "before" : "after" };
-    if (executors === 1) return undefined;
     const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
-    const takenOver = this.#happens("takeover", key, () => `Executor ${other} called recover() at ${at("first")}`);
+    const recovers = () => `${this.#nameOf({ index: other })} called recover() at ${at("first")}`;
+    const takenOver = this.#happens("takeover", key, recovers);
+    if (executors === 1) return takenOver ? { takeover: other } : undefined;
     const turns = 1 + Math.floor(this.#draw(`turns ${key}`) * MAX_WRITE_TURNS);
     const slow = this.#happens("slowWrite", key, () => `${who} was slow to store ${at("first")}`);
     return { ...(takenOver ? { takeover: other } : {}), ...(slow ? { delayTurns: turns } : {}) };
   }
 
-  readFails(proc: ProcessRef, nth: number): boolean {
-    const text = () => `The store failed at a read of ${this.#nameOf(proc).toLowerCase()}`;
-    return this.#happens("storeFailure", `read ${proc.index} ${proc.life} ${nth}`, text);
+  read({ proc, nth, differs }: Read): ReadFault | undefined {
+    const key = `read ${proc.index} ${proc.life} ${nth}`;
+    const who = this.#nameOf(proc).toLowerCase();
+    if (this.#happens("storeFailure", key, () => `The store failed at a read of ${who}`)) return { fails: true };
+    const delayMs = this.#delay(key);
+    const slow = this.#happens("slowRead", key, () => `A read of ${who} took ${delayMs} ms`);
+    const lag = 1 + Math.floor(this.#draw(`lag ${key}`) * MAX_LAG);
+    const writes = lag === 1 ? "write" : `${lag} writes`;
+    const stale = differs(lag) &&
+      this.#happens("staleRead", key, () => `A read of ${who} did not show the last ${writes}`);
+    return { ...(slow ? { delayMs } : {}), ...(stale ? { lag } : {}) };
   }
 
   attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall, begun: number): AttemptFault | undefined {
@@ -89,7 +99,7 @@ export class SeededFaults implements FaultPlan {
     return Math.floor(this.#draw(`choose ${delivery}`) * this.#options.executors);
   }
 
-  #nameOf({ index }: ProcessRef): string {
+  #nameOf({ index }: Pick<ProcessRef, "index">): string {
     return this.#options.executors === 1 ? "The process" : `Executor ${index}`;
   }
 

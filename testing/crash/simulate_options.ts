@@ -52,11 +52,24 @@ export interface SimulationRates {
    */
   readonly slowWrite?: number | undefined;
   /**
-   * Another executor calls `recover()` at a write. Needs several executors.
+   * An executor calls `recover()` at a write: another one if there are several.
    *
    * @default {0.2}
    */
   readonly takeover?: number | undefined;
+  /**
+   * A read takes time. Its answer is the state at the time of the call, so it can be old when it arrives.
+   *
+   * @default {0.1}
+   */
+  readonly slowRead?: number | undefined;
+  /**
+   * A read answers as a copy of the store does that is behind: without the last write, or without the last two or three. It
+   * shows workflows as they were while they were running, and never hides one.
+   *
+   * @default {0.1}
+   */
+  readonly staleRead?: number | undefined;
 }
 
 /** The default of every rate. */
@@ -68,6 +81,8 @@ export const defaultRates: Readonly<Record<keyof SimulationRates, number>> = {
   late: 0.3,
   slowWrite: 0.2,
   takeover: 0.2,
+  slowRead: 0.1,
+  staleRead: 0.1,
 };
 
 /**

@@ -245,7 +245,17 @@ Deno.test("simulate() causes no faults in signals to children and in their cance
 });
 
 Deno.test("simulate() causes no faults if all rates are 0, and checks its arguments", async () => {
-  const rates = { crash: 0, storeFailure: 0, activityFailure: 0, activityDelay: 0, late: 0, slowWrite: 0, takeover: 0 };
+  const rates = {
+    crash: 0,
+    storeFailure: 0,
+    activityFailure: 0,
+    activityDelay: 0,
+    late: 0,
+    slowWrite: 0,
+    takeover: 0,
+    slowRead: 0,
+    staleRead: 0,
+  };
   const workflow = (ctx: Ctx) => ctx.executeActivity(() => 1);
   assertEquals(await simulate({ workflow, rates, executors: 2 }, { seeds: [1, 2] }), { runs: 2, faults: 0 });
   const refused = (scenario: object, options?: object) => () => simulate({ workflow, ...scenario }, options);

@@ -19,7 +19,7 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "../../types.ts";
-import { isThenable } from "../../util/deferred.ts";
+import { Deferred, isThenable } from "../../util/deferred.ts";
 import { recording, replacementOf } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import type { AttemptFault, Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
@@ -46,6 +46,8 @@ export interface ProcessWorld {
   recover(index: number): void;
   /** Called when the process has died. */
   died(proc: SimulatedProcess, death: Death): void;
+  /** Called when a process reads what is older than the last write. */
+  readOld(): void;
 }
 
 const never = new Promise<never>(() => {});
@@ -55,6 +57,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   readonly life: number;
   readonly executor: Executor;
   dead = false;
+  readonly #died = new Deferred<void>();
   /** Activities and store calls in flight, and how many of them wait for a timer of the world. */
   #running = 0;
   #delayed = 0;
@@ -145,6 +148,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   /** Stops the process and closes its executor. */
   async end(): Promise<void> {
     this.dead = true;
+    this.#died.resolve();
     this.#clock.die();
     await this.executor.close();
   }
@@ -156,17 +160,21 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
+    const { store, journal } = this.#world;
+    const earlier = (lag: number) => journal.past.load(lag, workflowId);
     return this.#call(async () => {
-      const state = await this.#read(() => this.#world.store.load(workflowId));
-      this.#world.journal.learn(state);
+      const state = await this.#read(() => store.load(workflowId), earlier, (lag) => earlier(lag) !== undefined);
+      journal.learn(state);
       return state;
     });
   }
 
   list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    const { store, journal } = this.#world;
+    const earlier = (lag: number) => journal.past.list(lag, store, filter);
     return this.#call(async () => {
-      const states = await this.#read(() => this.#world.store.list(filter));
-      for (const state of states) this.#world.journal.learn(state);
+      const states = await this.#read(() => store.list(filter), earlier, (lag) => journal.past.hasChanged(lag));
+      for (const state of states) journal.learn(state);
       return states;
     });
   }
@@ -198,9 +206,21 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.#world.clock.step();
   }
 
-  #read<T>(body: () => Promise<T>): Promise<T> {
-    if (this.#world.faults.readFails?.(this, ++this.#reads)) throw injected("the store failed at a read");
-    return body();
+  /**
+   * @param earlier Answers without the last `lag` writes.
+   * @param differs Whether that is another answer.
+   */
+  async #read<T>(
+    body: () => Promise<T>,
+    earlier?: (lag: number) => Promise<T> | T | undefined,
+    differs: (lag: number) => boolean = () => false,
+  ): Promise<T> {
+    const { fails, lag = 0, delayMs } = this.#world.faults.read?.({ proc: this, nth: ++this.#reads, differs }) ?? {};
+    if (fails) throw injected("the store failed at a read");
+    if (lag > 0) this.#world.readOld();
+    const answer = (lag > 0 ? await earlier?.(lag) : undefined) ?? await body();
+    if (delayMs !== undefined) await Promise.race([this.#delay(delayMs), this.#died.promise]);
+    return answer;
   }
 
   async #append(batch: AppendBatch): Promise<void> {

@@ -219,6 +219,11 @@ export class World implements ProcessWorld {
     });
   }
 
+  readOld(): void {
+    const death = this.deaths.at(-1);
+    if (death !== undefined) death.oldRead = true;
+  }
+
   recover(index: number): void {
     const proc = this.#processes[index];
     if (!proc.dead) this.#recover(proc);

@@ -85,7 +85,8 @@ export async function walkShared(seed: number): Promise<void> {
   const random = seeded(seed * 7919);
   const input = randomRoot(random);
   const clock = new VirtualClock();
-  const faults = { failBefore: 0.1, failAfter: 0.1, conflict: 0.05, latencyMs: [0, 20] } as const;
+  const slow = { latencyMs: [0, 20], slowReadMs: [0, 20], staleRead: 0.1 } as const;
+  const faults = { failBefore: 0.1, failAfter: 0.1, conflict: 0.05, ...slow };
   const store = new FaultyStore(undefined, { seed, clock, ...faults });
   const fakes = new Fakes();
   fakes.clock = clock;
