@@ -1,7 +1,7 @@
 /**
  * The order workflow of a furniture workshop: reserve the pieces, charge the card, wait for the workshop's approval, let the
- * varnish cure for 30 days, ship. If a step fails or the order is cancelled before the parcel leaves, the workflow refunds the
- * payment and releases the stock.
+ * varnish cure for 30 days, ship. If a step fails, if the order is refused, or if it is cancelled before the carrier is called, the
+ * workflow refunds the payment and releases the stock.
  *
  * The workflow is plain code that reaches the outside world only through activities and `ctx`. Therefore it can be stopped at
  * any point, and another process resumes it from its history.
@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { ActivityContext, ActivityOptions, DeepReadonly, WorkflowContext } from "@rockpool/workflow";
+import type { ActivityContext, ActivityOptions, WorkflowContext } from "@rockpool/workflow";
 import { type Address, type Order, type OrderItem, totalCents } from "./order.ts";
 
 /** A request to the payment service. */
@@ -21,8 +21,11 @@ export interface Charge {
 }
 
 /**
- * The services that the activities call. An activity may run more than once, so each service does its work once per order,
- * however often it is called.
+ * The services that the activities call.
+ *
+ * - An activity may run more than once, so each service does its work once per order, however often it is called.
+ * - A service can do its work although its answer is lost. After {@linkcode SERVICE_LIMIT_MS} it has done it, or never will.
+ * - A `NonRetryableError` is an answer: the service has done nothing, and will do nothing.
  */
 export interface Shop {
   reserveStock(orderId: string, items: readonly OrderItem[]): Promise<string>;
@@ -47,17 +50,30 @@ export type OrderResult =
   | { readonly outcome: "shipped"; readonly paymentId: string; readonly trackingNumber: string }
   | { readonly outcome: "refused"; readonly by: string; readonly reason: string };
 
+/** How long a service works on a request at most. */
+export const SERVICE_LIMIT_MS = 30_000;
+
 /** How long varnish cures before a piece can be shipped. */
 export const CURING_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** How many attempts to charge the card are made before the order fails. */
-export const CARD_ATTEMPTS = 5;
+/** How many attempts of a step are made before the order fails. */
+export const STEP_ATTEMPTS = 5;
 
-const cardOptions: ActivityOptions = {
-  retry: { maxAttempts: CARD_ATTEMPTS, initialIntervalMs: 1000 },
-};
-/** For steps that must succeed in the end. */
-const patient: ActivityOptions = { retry: { maxAttempts: 20 } };
+/** The limit of an attempt. It is longer than a service works, so that nothing is in flight after the last attempt. */
+const timeoutMs = SERVICE_LIMIT_MS + 10_000;
+const step: ActivityOptions = { timeoutMs, retry: { maxAttempts: STEP_ATTEMPTS, initialIntervalMs: 1000 } };
+/** For steps that must succeed in the end. Only a `NonRetryableError` ends the attempts. */
+const untilDone: ActivityOptions = { timeoutMs, retry: { maxAttempts: Infinity, maxIntervalMs: 600_000 } };
+
+/** The workshop does not want to make the order. */
+class Refusal extends Error {
+  readonly approval: Approval;
+
+  constructor(approval: Approval) {
+    super(`Refused by ${approval.by}`);
+    this.approval = approval;
+  }
+}
 
 /**
  * Makes the order workflow of a shop.
@@ -77,43 +93,33 @@ export function createOrderWorkflow(
   const voidPayment = ({ id }: Order) => shop.voidPayment(id);
   const bookCarrier = ({ id, address }: Order) => shop.bookCarrier(id, address);
 
-  return async function processOrder(ctx, order) {
-    // The undo step is added before the step itself: an interrupted step may have taken effect.
-    const undo: ((order: Order) => Promise<string>)[] = [];
-    const undoAll = () =>
-      ctx.shield(async (ctx) => {
-        for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
-          await ctx.executeActivity(step, order, patient);
-        }
-      });
+  async function processOrder(ctx: WorkflowContext, order: Order): Promise<OrderResult> {
+    // A compensation is added before the step that it undoes: a step without an answer may have taken effect. If the order is
+    // cancelled during a step, the compensations begin when that step has ended.
+    ctx.addCompensation((ctx) => ctx.executeActivity(releaseStock, order, untilDone), { name: "release the stock" });
+    await ctx.executeActivity(reserveStock, order, step);
 
+    ctx.addCompensation((ctx) => ctx.executeActivity(voidPayment, order, untilDone), { name: "refund the payment" });
+    const paymentId = await ctx.executeActivity(chargeCard, order, step);
+
+    const approval = await ctx.waitForSignal<Approval>("approval");
+    if (!approval.approved) throw new Refusal(approval);
+
+    await ctx.sleep(CURING_MS);
+
+    // Once the carrier is called, it is too late to cancel. The carrier may have the parcel although no answer arrives, so it is
+    // called until it answers: an order with a parcel is not refunded.
+    const trackingNumber = await ctx.shield((ctx) => ctx.executeActivity(bookCarrier, order, untilDone));
+    return { outcome: "shipped", paymentId, trackingNumber };
+  }
+
+  return async function orderWorkflow(ctx, order) {
     try {
-      undo.push(releaseStock);
-      await ctx.executeActivity(reserveStock, order, patient);
-
-      undo.push(voidPayment);
-      const paymentId = await ctx.executeActivity(chargeCard, order, cardOptions);
-
-      const approval = await nextSignal<Approval>(ctx, "approval");
-      if (!approval.approved) {
-        await undoAll();
-        return { outcome: "refused", by: approval.by, reason: approval.reason ?? "no reason" };
-      }
-
-      await ctx.sleep(CURING_MS);
-
-      // Shielded: once the carrier is called, it is too late to cancel.
-      const trackingNumber = await ctx.shield((ctx) => ctx.executeActivity(bookCarrier, order, patient));
-      return { outcome: "shipped", paymentId, trackingNumber };
+      return await ctx.scope((ctx) => processOrder(ctx, order)); // if the scope fails, it is undone
     } catch (error) {
-      await undoAll();
-      throw error;
+      if (!(error instanceof Refusal)) throw error;
+      const { by, reason = "no reason" } = error.approval;
+      return { outcome: "refused", by, reason };
     }
   };
-}
-
-/** Waits for one signal. */
-async function nextSignal<Payload>(ctx: WorkflowContext, name: string): Promise<DeepReadonly<Payload>> {
-  for await (const payload of ctx.receiveSignal<Payload>(name)) return payload;
-  throw new Error(`The signals "${name}" ended`);
 }

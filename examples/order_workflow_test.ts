@@ -1,16 +1,25 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CanceledError, type Executor, InMemoryStore, NonRetryableError } from "@rockpool/workflow";
+import { CanceledError, type Executor, NonRetryableError } from "@rockpool/workflow";
+import {
+  attempts,
+  crashTest,
+  type CrashTestOptions,
+  fails,
+  replace,
+  simulate,
+  TestExecutor,
+} from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "../tests/support/executors.ts";
 import type { Address, Order } from "./order.ts";
 import {
   type Approval,
-  CARD_ATTEMPTS,
   type Charge,
   createOrderWorkflow,
   CURING_MS,
   type OrderResult,
+  SERVICE_LIMIT_MS,
+  STEP_ATTEMPTS,
 } from "./order_workflow.ts";
-import { countAttempts } from "./report.ts";
 import { type CardScript, SimulatedShop } from "./simulated_shop.ts";
 
 const input: Order = {
@@ -34,11 +43,11 @@ const shipped: OrderResult = {
 
 /** A shop, and an executor that can run orders for it. */
 function setUpShop(
-  options: { card?: CardScript; shop?: SimulatedShop; store?: InMemoryStore | undefined } = {},
+  options: { card?: CardScript; shop?: SimulatedShop } = {},
 ) {
   const { card = { failures: 2 }, shop = new SimulatedShop(new Map([["a", card]])) } = options;
   const order = createOrderWorkflow(shop);
-  const { executor, clock } = setUp({ store: options.store, workflows: { order } });
+  const { executor, clock } = setUp({ workflows: { order } });
   const start = () => executor.execute(order, { id: "a", input });
   return { shop, executor, clock, start };
 }
@@ -115,7 +124,7 @@ Deno.test("Order workflow fails and releases the stock when the payment service 
   const handle = await start();
   const error = await assertRejects(() => handle.result(), Error);
   assertEquals(error.name, "GatewayError");
-  assertEquals(shop.runsOf("a").get("chargeCard"), CARD_ATTEMPTS);
+  assertEquals(shop.runsOf("a").get("chargeCard"), STEP_ATTEMPTS);
   assertEquals([shop.payments, shop.reserved], [[], []]);
   await executor.close();
 });
@@ -142,10 +151,10 @@ Deno.test("Order workflow undoes everything when it is cancelled while it sleeps
   const { history, status, updatedAt } = await executor.describe("a", { history: true });
   assertEquals([status, updatedAt], ["canceled", cancelAt]);
   assertEquals(typesOf(history).slice(-7), [
-    "timer_started",
-    "cancel_requested",
+    "compensation_started",
     "activity_started",
     "activity_completed",
+    "compensation_started",
     "activity_started",
     "activity_completed",
     "workflow_canceled",
@@ -155,27 +164,32 @@ Deno.test("Order workflow undoes everything when it is cancelled while it sleeps
   await executor.close();
 });
 
-Deno.test("Order workflow refunds the payment when it is cancelled while the card is being charged", async () => {
-  const charged = gate();
-  const answer = gate();
-  class SlowShop extends SimulatedShop {
-    override async chargeCard(charge: Charge, idempotencyKey: string) {
-      const paymentId = await super.chargeCard(charge, idempotencyKey);
-      charged.open();
-      await answer.promise;
-      return paymentId;
+for (const when of ["before", "after"]) {
+  Deno.test(`Order workflow refunds the payment when it is cancelled just ${when} the bank takes the money`, async () => {
+    const called = gate();
+    const answer = gate();
+    class SlowShop extends SimulatedShop {
+      override async chargeCard(charge: Charge, idempotencyKey: string) {
+        const work = () => super.chargeCard(charge, idempotencyKey);
+        const taken = when === "after" ? work() : undefined;
+        called.open();
+        await answer.promise;
+        return await (taken ?? work());
+      }
     }
-  }
-  const { shop, executor, start } = setUpShop({ shop: new SlowShop(new Map()) });
-  const handle = await start();
-  await charged.promise;
-  await executor.cancel("a");
-  await assertRejects(() => handle.result(), CanceledError);
-  answer.open();
-  assertEquals(shop.payments, [{ orderId: "a", voided: true }]);
-  assertEquals(shop.reserved, []);
-  await executor.close();
-});
+    const { shop, executor, start } = setUpShop({ shop: new SlowShop(new Map()) });
+    const handle = await start();
+    await called.promise;
+    await executor.cancel("a");
+    await settle();
+    answer.open();
+    await assertRejects(() => handle.result(), CanceledError);
+    await settle();
+    assertEquals(shop.payments, [{ orderId: "a", voided: true }]);
+    assertEquals(shop.reserved, []);
+    await executor.close();
+  });
+}
 
 Deno.test("Order workflow still ships when it is cancelled while the carrier is being booked", async () => {
   const called = gate();
@@ -199,42 +213,135 @@ Deno.test("Order workflow still ships when it is cancelled while the carrier is 
   await executor.close();
 });
 
-for (const [how, payload] of [["approved", yes], ["refused", no]] as const) {
-  Deno.test(`Order workflow ends the same when it is ${how} and the executor stops after any event`, async () => {
-    const undisturbed = setUpShop();
-    const handle = await undisturbed.start();
-    await approve(undisturbed.executor, payload);
-    const expected = await handle.result();
-    const { length } = (await undisturbed.executor.describe("a", { history: true })).history;
-    await undisturbed.executor.close();
+// The workflow in a world that crashes
 
-    for (let stopAfter = 1; stopAfter < length; stopAfter++) {
-      const store = new InMemoryStore();
-      const first = setUpShop({ store });
-      const stopped = gate();
-      const unsubscribe = store.subscribe((_id, historyLength) => {
-        if (historyLength === stopAfter) first.executor.close().then(stopped.open);
-      });
-      await first.start().catch(() => {}); // the executor may stop before it reports the start
-      await approve(first.executor, payload).catch(() => {});
-      await stopped.promise;
-      unsubscribe();
+/** The services of a run under test. */
+let shop: SimulatedShop;
+const order = createOrderWorkflow({
+  reserveStock: (...args) => shop.reserveStock(...args),
+  releaseStock: (...args) => shop.releaseStock(...args),
+  chargeCard: (...args) => shop.chargeCard(...args),
+  voidPayment: (...args) => shop.voidPayment(...args),
+  bookCarrier: (...args) => shop.bookCarrier(...args),
+});
+const open = (card?: CardScript) => () => void (shop = new SimulatedShop(new Map(card && [["a", card]])));
+const effects = () => [shop.payments, shop.reserved, shop.shipped];
+const SHIPPED = [[{ orderId: "a", voided: false }], [], ["a"]];
+const REFUNDED = [[{ orderId: "a", voided: true }], [], []];
+const NOTHING_CHARGED = [[], [], []];
+const MINUTE_MS = 60_000;
 
-      const { shop } = first;
-      const second = setUpShop({ store, shop });
-      const [recovered] = await second.executor.recover();
-      const { history } = await second.executor.describe("a", { history: true });
-      if (!typesOf(history).includes("signal_received")) await approve(second.executor, payload);
-      assertEquals(await recovered.result(), expected, `stopped after event ${stopAfter}`);
+/** A bank that is busy at the first two attempts. */
+const busyBank = replace(
+  "chargeCard",
+  attempts<Order, string>(
+    fails("busy"),
+    fails("busy"),
+    ({ id, currency, card }, { idempotencyKey }) =>
+      shop.chargeCard({ orderId: id, cents: 100, currency, cardToken: card.token }, idempotencyKey),
+  ),
+);
+/** A carrier that books at the first call, and whose answer is lost so many times. */
+const losesAnswers = (times: number) =>
+  replace("bookCarrier", async ({ id, address }: Order, { attempt }) => {
+    const trackingNumber = await shop.bookCarrier(id, address);
+    if (attempt <= times) throw new Error("The answer was lost");
+    return trackingNumber;
+  });
 
-      // Each activity ran as often as the history says, except for one in flight.
-      const recorded = countAttempts((await second.executor.describe("a", { history: true })).history);
-      const surplus = [...shop.runsOf("a")].map(([name, runs]) => runs - recorded.get(name)!);
-      const inFlight = surplus.reduce((a, b) => a + b, 0);
-      assert(inFlight === 0 || inFlight === 1, `stopped after event ${stopAfter}`);
-      assertEquals(shop.payments, [{ orderId: "a", voided: how === "refused" }]);
-      assertEquals(shop.reserved, []);
-      await second.executor.close();
-    }
+const approved = [{ atMs: 10 * MINUTE_MS, name: "approval", payload: yes }];
+const refused = [{ atMs: 10 * MINUTE_MS, name: "approval", payload: no }];
+const outcomes: Record<string, CrashTestOptions & { status: string; end: unknown; card?: CardScript }> = {
+  "when it is approved": { signals: approved, activities: [busyBank], status: "completed", end: SHIPPED },
+  "when it is refused": { signals: refused, status: "completed", end: REFUNDED },
+  "when the card is declined": {
+    card: { failures: 0, declined: "the card expired" },
+    status: "failed",
+    end: NOTHING_CHARGED,
+  },
+  "when it is cancelled while the stock is being reserved": {
+    activities: [replace("reserveStock", fails("The warehouse is closed"))],
+    cancel: { atMs: 500 },
+    status: "canceled",
+    end: NOTHING_CHARGED,
+  },
+  "when it is cancelled between two attempts to charge the card": {
+    activities: [busyBank],
+    cancel: { atMs: 500 },
+    status: "canceled",
+    end: NOTHING_CHARGED,
+  },
+  "when it is cancelled while it waits for approval": {
+    cancel: { atMs: 5 * MINUTE_MS },
+    status: "canceled",
+    end: REFUNDED,
+  },
+  "when it is cancelled while the varnish cures": {
+    signals: approved,
+    cancel: { atMs: CURING_MS / 2 },
+    status: "canceled",
+    end: REFUNDED,
+  },
+  "when the carrier refuses the parcel": {
+    signals: approved,
+    activities: [replace("bookCarrier", fails(new NonRetryableError("The address does not exist")))],
+    status: "failed",
+    end: REFUNDED,
+  },
+  "when it is cancelled while the carrier does not answer": {
+    signals: approved,
+    activities: [losesAnswers(25)],
+    cancel: { atMs: 10 * MINUTE_MS + CURING_MS + 50 },
+    status: "completed",
+    end: SHIPPED,
+  },
+  "when it is cancelled while it is being undone": {
+    signals: refused,
+    activities: [replace("voidPayment", attempts<Order, string>(fails("busy"), ({ id }) => shop.voidPayment(id)))],
+    cancel: { atMs: 10 * MINUTE_MS + 50 },
+    status: "completed",
+    end: REFUNDED,
+  },
+};
+
+for (const [when, { status, end, card, ...options }] of Object.entries(outcomes)) {
+  Deno.test(`Order workflow ends the same in a crash at every point ${when}`, async () => {
+    const { points, undisturbed } = await crashTest(order, { ...options, id: "a", input, setUp: open(card), effects });
+    assertEquals([undisturbed.state.status, effects()], [status, end]);
+    assert(points > 10);
   });
 }
+
+Deno.test("Order workflow never refunds an order whose parcel has left, whatever the carrier answers", async () => {
+  open()();
+  await TestExecutor.use(async (executor) => {
+    executor.clock.hold();
+    const handle = await executor.execute(order, { id: "a", input });
+    await executor.signal("a", "approval", yes);
+    await executor.clock.advance(CURING_MS + 60 * MINUTE_MS);
+    await executor.cancel("a");
+    await executor.clock.advance(24 * 60 * MINUTE_MS);
+    assertEquals([handle.status, ...effects()], ["running", ...SHIPPED]);
+    await executor.terminate("a");
+  }, { activities: [losesAnswers(Infinity)] });
+});
+
+Deno.test("Order workflow leaves money and parcel consistent whatever fails, comes late or is cancelled", async () => {
+  for (const cancelAtMs of [0, CURING_MS]) {
+    await simulate({
+      workflow: order,
+      id: "a",
+      input,
+      signals: [{ atMs: 0, name: "approval", payload: yes }],
+      cancel: { atMs: cancelAtMs },
+      setUp: open(),
+      maxDelayMs: SERVICE_LIMIT_MS,
+      rates: { activityDelay: 0.7, late: 1 },
+      atEnd({ state }) {
+        const paid = shop.payments.filter(({ voided }) => !voided).length;
+        const isShipped = state!.status === "completed";
+        assertEquals([paid, shop.shipped.length, shop.reserved.length], isShipped ? [1, 1, 0] : [0, 0, 0]);
+      },
+    }, { seeds: 200 });
+  }
+});

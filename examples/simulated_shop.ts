@@ -31,7 +31,7 @@ interface Payment {
   voided: boolean;
 }
 
-/** Services that do their work once per order, however often they are called. */
+/** Services that do their work once per order, and give the same answer, however often they are called. */
 export class SimulatedShop implements Shop {
   readonly #cards: ReadonlyMap<string, CardScript>;
   readonly #runs = new Map<string, Map<string, number>>();
@@ -40,6 +40,7 @@ export class SimulatedShop implements Shop {
   readonly #payments = new Map<string, Payment>();
   readonly #asked = new Map<string, number>();
   readonly #parcels = new Map<string, string>();
+  readonly #released = new Map<string, readonly OrderItem[]>();
 
   /** @param cards How the cards behave, by order. Other cards always work. */
   constructor(cards: ReadonlyMap<string, CardScript>) {
@@ -77,9 +78,10 @@ export class SimulatedShop implements Shop {
 
   async releaseStock(orderId: string): Promise<string> {
     await this.#ran(orderId, "releaseStock");
-    const items = this.#reserved.get(orderId);
+    const items = this.#reserved.get(orderId) ?? this.#released.get(orderId);
     if (items === undefined) return "nothing was set aside";
     this.#reserved.delete(orderId);
+    this.#released.set(orderId, items);
     return `${pieces(items)} back on the shelf`;
   }
 
@@ -106,8 +108,7 @@ export class SimulatedShop implements Shop {
 
   async voidPayment(orderId: string): Promise<string> {
     await this.#ran(orderId, "voidPayment");
-    const payments = [...this.#payments.values()]
-      .filter(({ charge, voided }) => charge.orderId === orderId && !voided);
+    const payments = [...this.#payments.values()].filter(({ charge }) => charge.orderId === orderId);
     for (const payment of payments) payment.voided = true;
     const amounts = payments.map(({ charge }) => formatMoney(charge.cents, charge.currency));
     return amounts.length > 0 ? `${amounts.join(", ")} given back` : "nothing was charged";

@@ -18,7 +18,7 @@ import {
 } from "@rockpool/workflow";
 import type { TimelineMark } from "@rockpool/workflow/pictures";
 import type { Order } from "./order.ts";
-import { CARD_ATTEMPTS, createOrderWorkflow } from "./order_workflow.ts";
+import { createOrderWorkflow, STEP_ATTEMPTS } from "./order_workflow.ts";
 import type { ScriptedOrder } from "./read_orders.ts";
 import { SimulatedShop } from "./simulated_shop.ts";
 
@@ -206,7 +206,7 @@ function stopInCharge({ order, script }: ScriptedOrder): {
   readonly middleware: Middleware;
 } {
   const { failures, declined } = script.card;
-  const attempt = declined === undefined ? Math.min(failures + 1, CARD_ATTEMPTS) : 1;
+  const attempt = declined === undefined ? Math.min(failures + 1, STEP_ATTEMPTS) : 1;
   const { promise: reached, resolve } = Promise.withResolvers<ActivityCall>();
   const middleware: Middleware = async (call, next) => {
     try {

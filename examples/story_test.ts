@@ -100,7 +100,7 @@ Deno.test("playStory() refunds the payment when the order is cancelled while no 
   assertEquals(order.stateAtStop.history.at(-1)?.type, "activity_attempt_failed");
   assertEquals(Object.fromEntries(order.runs), {
     reserveStock: 1,
-    chargeCard: 3, // its answer was lost, and it was not called again
+    chargeCard: 4, // its answer was lost, so it was called again: the refund waits for its outcome
     voidPayment: 1,
     releaseStock: 1,
   });
