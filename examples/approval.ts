@@ -8,6 +8,8 @@
  */
 
 import {
+  activity,
+  type ActivityContext,
   defineSignal,
   Executor,
   InMemoryStore,
@@ -20,12 +22,17 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const decided = defineSignal<{ approved: boolean; by: string }>("decided");
 
-const outbox: string[] = [];
-const sendMail = (text: string) => void outbox.push(text);
+/** The outside world: a mail service that sends once per key. */
+const outbox = new Map<string, string>();
+const sendMail = activity(
+  (text: string, { idempotencyKey }: ActivityContext) => void outbox.set(idempotencyKey, text),
+  { name: "sendMail", timeoutMs: 10_000, retry: { maxAttempts: 10 } },
+);
 
 export async function expense(ctx: WorkflowContext, { what, euros }: { what: string; euros: number }): Promise<string> {
+  const today = () => 1 + Math.floor((ctx.now() - ctx.startedAt) / DAY_MS);
   const outcome = (decision: { approved: boolean; by: string }) =>
-    `${decision.approved ? "approved" : "refused"} by ${decision.by} on day ${1 + ctx.now() / DAY_MS}`;
+    `${decision.approved ? "approved" : "refused"} by ${decision.by} on day ${today()}`;
   if (euros < 50) return "approved as small";
   await ctx.executeActivity(sendMail, `please decide: ${what} for ${euros} euros`);
   for (const [days, mail] of [[3, `reminder: ${what}`], [4, `too late: ${what}`]] as const) {
@@ -41,7 +48,7 @@ export async function expense(ctx: WorkflowContext, { what, euros }: { what: str
 
 /** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
-  outbox.length = 0;
+  outbox.clear();
   const store = new InMemoryStore();
   const clock = new VirtualClock();
   const first = new Executor({ store, clock });
@@ -66,7 +73,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   clock.release();
   await Promise.all(handles.map((handle) => handle.result()));
   for (const { workflowId, result } of await store.list()) print(`${workflowId}: ${result}`);
-  for (const mail of outbox) print(`  mail, ${mail}`);
+  for (const mail of outbox.values()) print(`  mail, ${mail}`);
 }
 
 if (import.meta.main) await story(console.log);

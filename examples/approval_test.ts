@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { story } from "./approval.ts";
+import { attempts, type CrashTestOptions, fails, replace } from "@rockpool/workflow/testing";
+import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { decided, expense, story } from "./approval.ts";
 
 Deno.test("examples/approval.ts keeps its deadlines when the process dies", async () => {
   const lines: string[] = [];
@@ -18,3 +20,30 @@ Deno.test("examples/approval.ts keeps its deadlines when the process dies", asyn
     "  mail, too late: a boat",
   ]);
 });
+
+const DAY_MS = 86_400_000;
+const mails = new Map<string, string>();
+const options: CrashTestOptions = {
+  input: { what: "a boat", euros: 9000 },
+  activities: [replace(
+    "sendMail",
+    attempts<string, unknown>(fails("busy"), (text, { idempotencyKey }) => mails.set(idempotencyKey, text).size),
+  )],
+  setUp: () => mails.clear(),
+  effects: () => [...mails.values()],
+};
+const onDay = (day: number) => [{ atMs: (day - 1) * DAY_MS, name: decided, payload: { approved: true, by: "Ada" } }];
+
+for (
+  const [when, signals, result] of [
+    ["nobody decides", [], "refused by the calendar on day 8"],
+    ["somebody decides at once", onDay(1), "approved by Ada on day 1"],
+    ["somebody decides after the reminder", onDay(6), "approved by Ada on day 6"],
+  ] as const
+) {
+  Deno.test(`examples/approval.ts ends the same in a crash and a cancellation at every point when ${when}`, async () => {
+    const { undisturbed, canceled } = await crashAndCancelEverywhere(expense, { ...options, signals });
+    assertEquals(undisturbed.result, result);
+    for (const { state } of canceled.slice(0, -1)) assertEquals(state.status, "canceled");
+  });
+}

@@ -6,7 +6,16 @@
  * @module
  */
 
-import { defineQuery, defineUpdate, Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "../mod.ts";
+import {
+  activity,
+  type ActivityContext,
+  defineQuery,
+  defineUpdate,
+  Executor,
+  InMemoryStore,
+  VirtualClock,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 
 /** Moves money: a positive amount in, a negative amount out. Returns the new balance. */
 export const move = defineUpdate<number, number>("move", {
@@ -16,8 +25,12 @@ export const move = defineUpdate<number, number>("move", {
 });
 export const balanceOf = defineQuery<number>("balance");
 
-const audited: string[] = [];
-const audit = (line: string) => void audited.push(line);
+/** The outside world: a list that takes a line once per key. */
+const audited = new Map<string, string>();
+const audit = activity(
+  (line: string, { idempotencyKey }: ActivityContext) => void audited.set(idempotencyKey, line),
+  { name: "audit", timeoutMs: 10_000, retry: { maxAttempts: Infinity, maxIntervalMs: 600_000 } },
+);
 
 /** How many updates one run takes before it continues as a new run. */
 const UPDATES_A_RUN = 3;
@@ -52,7 +65,7 @@ export async function account(ctx: WorkflowContext<Opening>, opening: Opening): 
 
 /** Runs the example, and prints what happens. */
 export async function story(print: (line: string) => void): Promise<void> {
-  audited.length = 0;
+  audited.clear();
   const store = new InMemoryStore();
   const clock = new VirtualClock();
   let executor = new Executor({ store, clock, workflows: { account } });
@@ -72,7 +85,7 @@ export async function story(print: (line: string) => void): Promise<void> {
   for (const amount of [-85, 100]) print(`move ${amount}: balance ${await executor.update("ada", move, amount)}`);
   const { history, input } = (await store.load("ada"))!;
   print(`continued as a new run ${(input as { runs: number }).runs} times; its history has ${history.length} events`);
-  print(`audited once each: ${audited.join(", ")}`);
+  print(`audited once each: ${[...audited.values()].join(", ")}`);
   await executor.close();
 }
 

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { story } from "./entity.ts";
+import type { ActivityContext } from "@rockpool/workflow";
+import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import { account, balanceOf, move, story } from "./entity.ts";
 
 Deno.test("examples/entity.ts keeps the account when the process dies", async () => {
   const lines: string[] = [];
@@ -15,4 +17,20 @@ Deno.test("examples/entity.ts keeps the account when the process dies", async ()
     "move -85: balance 400",
   ]);
   assertEquals(lines.at(-1)!.split(", ").length, 6);
+});
+
+Deno.test("examples/entity.ts moves money once, and audits it once, in a crash at every point", async () => {
+  const audited = new Map<string, string>();
+  const audit = (line: string, { idempotencyKey }: ActivityContext) => void audited.set(idempotencyKey, line);
+  const { undisturbed } = await crashTest(account, {
+    input: { balance: 0, runs: 0 },
+    updates: [500, -120, 75, 30].map((input, i) => ({ atMs: 1000 * (i + 1), name: move, input })),
+    queries: [{ atMs: 9000, name: balanceOf, check: (balance) => assertEquals<number>(balance, 485) }],
+    cancel: { atMs: 10_000 },
+    activities: [replace("audit", attempts<string, void>(fails("busy"), audit))],
+    setUp: () => audited.clear(),
+    effects: () => [...audited.values()],
+  });
+  assertEquals(undisturbed.state.status, "canceled");
+  assertEquals([...audited.values()], ["+500 makes 500", "-120 makes 380", "+75 makes 455", "+30 makes 485"]);
 });

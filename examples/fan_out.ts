@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+import { activity, Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 
 /** The outside world: the pages, how many are being read, and how often each was read. */
 const library = new Map([
@@ -24,7 +24,7 @@ let reading = 0;
 let mostAtOnce = 0;
 let onRead: () => void = () => {};
 
-async function countWords(page: string): Promise<Map<string, number>> {
+const countWords = activity(async (page: string): Promise<Map<string, number>> => {
   mostAtOnce = Math.max(mostAtOnce, ++reading);
   reads.set(page, (reads.get(page) ?? 0) + 1);
   onRead();
@@ -32,10 +32,10 @@ async function countWords(page: string): Promise<Map<string, number>> {
   for await (const word of library.get(page)!.split(" ")) words.set(word, (words.get(word) ?? 0) + 1);
   reading--;
   return words;
-}
+}, { name: "countWords", timeoutMs: 10_000, retry: {} });
 
 export async function wordCount(ctx: WorkflowContext, pages: readonly string[]): Promise<[string, number][]> {
-  const counts = await ctx.mapConcurrent(pages, 3, (page) => ctx.executeActivity(countWords, page, { retry: {} }));
+  const counts = await ctx.mapConcurrent(pages, 3, (page) => ctx.executeActivity(countWords, page));
   const sum = new Map<string, number>();
   for (const words of counts) {
     for (const [word, count] of words) sum.set(word, (sum.get(word) ?? 0) + count);

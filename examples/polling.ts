@@ -7,7 +7,14 @@
  * @module
  */
 
-import { Executor, InMemoryStore, TimeoutError, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+import {
+  activity,
+  Executor,
+  InMemoryStore,
+  TimeoutError,
+  VirtualClock,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 
 const MINUTE_MS = 60 * 1000;
 
@@ -15,12 +22,12 @@ const MINUTE_MS = 60 * 1000;
 const jobs = new Map<string, { doneAt: number; asked: number }>();
 const clock = new VirtualClock();
 
-function statusOf(job: string): "running" | "done" {
+const statusOf = activity((job: string): "running" | "done" => {
   const one = jobs.get(job)!;
   one.asked++;
   if (one.asked === 3) throw new Error("The service is busy"); // the activity's retry policy makes another attempt
   return clock.now() < one.doneAt ? "running" : "done";
-}
+}, { name: "statusOf", timeoutMs: 10_000, retry: { initialIntervalMs: 5000 } });
 
 export interface PollOptions {
   readonly job: string;
@@ -31,7 +38,7 @@ export async function poll(ctx: WorkflowContext, { job, giveUpAfterMs }: PollOpt
   const startedAt = ctx.now();
   const minutes = () => Math.floor((ctx.now() - startedAt) / MINUTE_MS);
   for (let delayMs = MINUTE_MS;; delayMs = Math.min(2 * delayMs, 10 * MINUTE_MS)) {
-    const status = await ctx.executeActivity(statusOf, job, { retry: { initialIntervalMs: 5000 } });
+    const status = await ctx.executeActivity(statusOf, job);
     if (status === "done") return `done, seen after ${minutes()} minutes`;
     if (ctx.now() - startedAt >= giveUpAfterMs) {
       throw new TimeoutError(`${job} was not done after ${minutes()} minutes`, giveUpAfterMs);

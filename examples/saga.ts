@@ -7,29 +7,39 @@
  * @module
  */
 
-import { Executor, InMemoryStore, type Middleware, NonRetryableError, type WorkflowContext } from "@rockpool/workflow";
+import {
+  activity,
+  Executor,
+  InMemoryStore,
+  type Middleware,
+  NonRetryableError,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 
 /** The outside world: what is booked, and what is sold out. */
 const booked = new Set<string>();
 const soldOut = new Set<string>();
 
-function book(what: string): string {
+/** The limit is longer than the service works on a request: after a timeout, no booking can still come. */
+const timeoutMs = 60_000;
+
+const book = activity((what: string): string => {
   if (soldOut.has(what)) throw new NonRetryableError(`The ${what} is sold out`);
   booked.add(what);
   return `${what} booked`;
-}
+}, { name: "book", timeoutMs, retry: {} });
 
-/** Works when it is called twice, as every activity must. */
-function release(what: string): string {
+/** Works when it is called twice, as every activity must. It is repeated until it succeeds. */
+const release = activity((what: string): string => {
   return booked.delete(what) ? `${what} released` : `no ${what} to release`;
-}
+}, { name: "release", timeoutMs, retry: { maxAttempts: Infinity, maxIntervalMs: 600_000 } });
 
 export async function trip(ctx: WorkflowContext, parts: readonly string[]): Promise<readonly string[]> {
   const receipts: string[] = [];
   for (const part of parts) {
-    // Added before the booking: an interrupted booking may have taken effect.
-    ctx.addCompensation(() => ctx.executeActivity(release, part, { retry: {} }), { name: `release ${part}` });
-    receipts.push(await ctx.executeActivity(book, part, { retry: {} }));
+    // Added before the booking: a booking without an answer may have taken effect.
+    ctx.addCompensation((ctx) => ctx.executeActivity(release, part), { name: `release ${part}` });
+    receipts.push(await ctx.executeActivity(book, part));
   }
   return receipts;
 }

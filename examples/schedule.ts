@@ -10,7 +10,7 @@
  * @module
  */
 
-import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
+import { activity, Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
 import {
   every,
   type Occurrence,
@@ -26,10 +26,10 @@ const HOUR_MS = 60 * 60 * 1000;
 const minuteOf = (time: number) => new Date(time).toISOString().slice(0, 16).replace("T", " ");
 
 /** The outside world: the sales of a shop that is closed on Christmas Day. */
-function countSales(day: string): number {
+const countSales = activity((day: string): number => {
   if (day === "2026-12-25") throw new Error("The shop is closed");
   return 100 + Number(day.slice(-2));
-}
+}, { name: "countSales", timeoutMs: 60_000, retry: {} });
 
 export async function report(ctx: WorkflowContext, { dueAt, triggered }: Occurrence): Promise<string> {
   const day = minuteOf(dueAt).slice(0, 10);

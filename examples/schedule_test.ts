@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { story } from "./schedule.ts";
+import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import { scheduleInfo, triggerSchedule } from "@rockpool/workflow/schedule";
+import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { nightly, report, story } from "./schedule.ts";
 
 Deno.test("examples/schedule.ts writes a report every night", async () => {
   const lines: string[] = [];
@@ -17,4 +20,28 @@ Deno.test("examples/schedule.ts writes a report every night", async () => {
     "nightly:2026-12-27T02:00:00.000Z completed: 2026-12-27: 127 sales; written at 2026-12-27 02:00",
     "8 reports; the next one is due at 2026-12-28 02:00",
   ]);
+});
+
+Deno.test("examples/schedule.ts writes each report once in a crash and a cancellation at every point", async () => {
+  const HOUR_MS = 3_600_000;
+  const { undisturbed } = await crashAndCancelEverywhere(report, {
+    input: { scheduleId: "nightly", dueAt: 26 * HOUR_MS, triggered: false, input: undefined },
+    activities: [replace("countSales", attempts<string, number>(fails("busy"), () => 100))],
+  });
+  assertEquals(undisturbed.result, "1970-01-02: 100 sales; written at 1970-01-01 00:00");
+});
+
+Deno.test("examples/schedule.ts starts each report once in a crash at every point", async () => {
+  const HOUR_MS = 3_600_000;
+  const reports = new Map<string, number>();
+  const { undisturbed } = await crashTest(nightly, {
+    signals: [{ atMs: 30 * HOUR_MS, name: triggerSchedule }],
+    queries: [{ atMs: 60 * HOUR_MS, name: scheduleInfo, check: ({ runs }) => assertEquals(runs, 4) }],
+    cancel: { atMs: 70 * HOUR_MS },
+    workflows: { nightly, report },
+    activities: [replace("countSales", attempts<string, number>(fails("busy"), (day) => reports.set(day, 100).size))],
+    setUp: () => reports.clear(),
+    effects: () => [...reports.keys()],
+  });
+  assertEquals(undisturbed.state.status, "canceled");
 });

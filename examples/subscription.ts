@@ -8,6 +8,7 @@
  */
 
 import {
+  activity,
   type ActivityContext,
   Executor,
   InMemoryStore,
@@ -28,11 +29,15 @@ const payments = new Map<string, number>();
 const clock = new VirtualClock({ startAt: Date.UTC(2026, 0, 1) });
 const today = () => new Date(clock.now()).toISOString().slice(0, 10);
 
-function charge(euros: number, { idempotencyKey }: ActivityContext): string {
+const charge = activity((euros: number, { idempotencyKey }: ActivityContext): string => {
   if (["2026-10-01", "2026-10-02"].includes(today())) throw new Error("The bank is closed");
   payments.set(idempotencyKey, euros);
   return today();
-}
+}, {
+  name: "charge",
+  timeoutMs: 60_000,
+  retry: { maxAttempts: 7, initialIntervalMs: DAY_MS, backoffCoefficient: 1, maxIntervalMs: DAY_MS, jitter: false },
+});
 
 export async function subscription(ctx: WorkflowContext, plan: Plan): Promise<string[]> {
   const bills: string[] = [];
@@ -40,9 +45,7 @@ export async function subscription(ctx: WorkflowContext, plan: Plan): Promise<st
   ctx.handleQuery("paid", () => paid);
   const start = new Date(ctx.now());
   for (let month = 1; month <= 12; month++) {
-    const date = await ctx.executeActivity(charge, plan.euros, {
-      retry: { maxAttempts: 7, initialIntervalMs: DAY_MS, backoffCoefficient: 1, maxIntervalMs: DAY_MS, jitter: false },
-    });
+    const date = await ctx.executeActivity(charge, plan.euros);
     paid += plan.euros;
     bills.push(`${date} ${plan.name} ${plan.euros}`);
     const next = Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + month, start.getUTCDate());

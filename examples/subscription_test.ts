@@ -1,23 +1,32 @@
 import { assertEquals } from "@std/assert";
-import { story } from "./subscription.ts";
+import type { ActivityContext } from "@rockpool/workflow";
+import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import { story, subscription } from "./subscription.ts";
 
-Deno.test("examples/subscription.ts bills a year", async () => {
-  const lines: string[] = [];
-  await story((line) => lines.push(line));
-  assertEquals(lines, [
-    "--- the process dies on 2026-07-14, with 100 euros paid; another one recovers",
-    "2026-01-01 small 10",
-    "2026-02-01 small 10",
-    "2026-03-01 small 10",
-    "2026-04-01 small 10",
-    "2026-05-01 small 10",
-    "2026-06-01 large 25",
-    "2026-07-01 large 25",
-    "2026-08-01 large 25",
-    "2026-09-01 large 25",
-    "2026-10-03 large 25",
-    "2026-11-01 large 25",
-    "2026-12-01 large 25",
-    "on 2027-01-01: 12 payments, 225 euros",
-  ]);
-});
+const DAY_MS = 86_400_000;
+const payments = new Map<string, number>();
+const charge = (euros: number, { idempotencyKey }: ActivityContext) => {
+  payments.set(idempotencyKey, euros);
+  return `payment ${payments.size}`;
+};
+
+for (
+  const [when, atMs, paid] of [
+    ["it is not cancelled", undefined, 12],
+    ["it is cancelled while the bank is closed", DAY_MS / 2, 0],
+    ["it is cancelled in the second month", 40 * DAY_MS, 2],
+  ] as const
+) {
+  Deno.test(`examples/subscription.ts charges once a month in a crash at every point when ${when}`, async () => {
+    const { undisturbed } = await crashTest(subscription, {
+      input: { name: "small", euros: 10 },
+      signals: [{ atMs: 100 * DAY_MS, name: "plan", payload: { name: "large", euros: 25 } }],
+      cancel: atMs === undefined ? undefined : { atMs },
+      activities: [replace("charge", attempts<number, string>(fails("The bank is closed"), charge))],
+      setUp: () => payments.clear(),
+      effects: () => [...payments.values()],
+    });
+    assertEquals([undisturbed.state.status, payments.size], [paid === 12 ? "completed" : "canceled", paid]);
+    assertEquals(undisturbed.result?.at(-1), paid === 12 ? "payment 12 large 25" : undefined);
+  });
+}
