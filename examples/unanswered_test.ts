@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Executor, InMemoryStore, VirtualClock } from "@rockpool/workflow";
 import type { AnyWorkflow } from "@rockpool/workflow/options";
+import { createAgent } from "./agent.ts";
 import { expense } from "./approval.ts";
 import { account, move } from "./entity.ts";
 import { wordCount } from "./fan_out.ts";
@@ -21,9 +22,11 @@ const order: Order = {
   card: { token: "tok", last4: "4242" },
 };
 const DAY_MS = 86_400_000;
+const model = () => ({ role: "assistant", text: "", calls: [] }) as const;
 
 /** Each example, and how it ends when no service ever answers; "running" if it tries for ever. */
 const examples: [name: string, workflow: AnyWorkflow, input: unknown, status: string][] = [
+  ["agent.ts", createAgent({ model, tools: {} }), { transcript: [], answersLeft: 5, deadlineAt: DAY_MS }, "failed"],
   ["approval.ts", expense, { what: "a boat", euros: 9000 }, "failed"],
   ["entity.ts", account, { balance: 0, runs: 0 }, "running"],
   ["fan_out.ts", wordCount, ["dawn", "rain"], "failed"],
