@@ -19,7 +19,15 @@ const root = new URL("../", import.meta.url);
 const entries = Object.values(config.exports).map((path) => path.slice("./".length));
 
 /** The files that are published and are no module. `ARCHITECTURE.md` and `CONTRIBUTING.md` are for contributors. */
-const PAPERS = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", "testing/README.md"];
+const PAPERS = [
+  "deno.json",
+  "README.md",
+  "LICENSE",
+  "CHANGELOG.md",
+  "docs/cancellation.md",
+  "docs/messages.md",
+  "testing/README.md",
+];
 
 /** Runs `deno` on the tree and returns what it prints. */
 async function deno(...args: string[]): Promise<string> {
