@@ -107,10 +107,11 @@ export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<V
  * The port that workflow code holds. Everything that can differ between two executions of the code goes through it, so
  * that a run replays from its history exactly as it ran.
  *
- * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild` and the start of a compensation are
- *   commands; so is the `timeoutMs` of a wait. A command gets the next position at the call. Its event is stored before the
- *   command is performed. On replay the same call must be made at the same position; otherwise the run is suspended with a
- *   `NonDeterminismError`. A command whose outcome is in the history is not performed again.
+ * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild`, `signalWorkflow`, `cancelWorkflow`
+ *   and the start of a compensation are commands; so is the `timeoutMs` of a wait. A command gets the next position at the
+ *   call. Its event is stored before the command is performed. On replay the same call must be made at the same position;
+ *   otherwise the run is suspended with a `NonDeterminismError`. A command whose outcome is in the history is not performed
+ *   again.
  * - **Order.** Workflow code sees one event at a time. The order is that of the history, and so the same on replay.
  * - **Values.** An argument is copied at the call. A returned value is the stored value: deeply frozen, without prototypes.
  *   See {@linkcode DeepReadonly}.
@@ -433,6 +434,37 @@ export interface WorkflowContext<Input = never> {
     ...args: InputArgs<ChildInput, ChildOptions>
   ): ChildHandle<DeepReadonly<Awaited<Returned>>>;
   /**
+   * Sends a signal to another workflow. It is a command: the signal is stored once, also over restarts and over
+   * `continueAsNew` of the receiver, with the ID of this workflow as its `senderId`. If the receiver is a child that is being
+   * started, the call waits for the child.
+   *
+   * If the store keeps failing, this run is suspended, as it is for its own events: nobody knows whether the signal is stored.
+   *
+   * @param id The receiver's workflow ID.
+   * @param signal The signal's name or definition.
+   * @param payload The payload. It can be left out if the definition allows it.
+   * @returns When the signal is stored. The receiver may read it later.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
+   * @throws {TypeError} If an argument is bad or the payload cannot be stored.
+   * @throws {RangeError} If the payload is larger than `maxPayloadBytes`.
+   */
+  signalWorkflow<Payload = unknown>(
+    id: string,
+    signal: string | SignalDefinition<Payload>,
+    ...payload: ValueArgs<NoInfer<Payload>>
+  ): Promise<void>;
+  /**
+   * Cancels another workflow. It is a command: the request is stored once, as that of
+   * {@linkcode WorkflowContext.signalWorkflow}.
+   *
+   * @param id The workflow's ID.
+   * @param reason The reason, for the history and the error.
+   * @returns When the request is stored. The workflow may clean up after that.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended without a cancellation.
+   * @throws {TypeError} If an argument is bad.
+   */
+  cancelWorkflow(id: string, reason?: string): Promise<void>;
+  /**
    * Ends this run and starts the workflow again with another input, under the same ID, with a new history. Use it for
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
    * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
@@ -569,7 +601,7 @@ export interface ChildHandle<Result = unknown> {
   /** Waits for the child and returns its result. It can be called any number of times. */
   result(): Promise<Result>;
   /**
-   * Sends a signal to the child. It is sent once, also over a restart.
+   * Sends a signal to the child, as {@linkcode WorkflowContext.signalWorkflow} does, but to no other workflow of its ID.
    *
    * @param signal The signal's name or definition.
    * @param payload The payload. It can be left out if the definition allows it.
@@ -580,10 +612,10 @@ export interface ChildHandle<Result = unknown> {
     ...payload: ValueArgs<NoInfer<Payload>>
   ): Promise<void>;
   /**
-   * Cancels the child.
+   * Cancels the child, as {@linkcode WorkflowContext.cancelWorkflow} does, but no other workflow of its ID.
    *
    * @param reason The reason, for the history and the error.
-   * @throws {WorkflowError} With code `not_found` if the child has ended.
+   * @throws {WorkflowError} With code `not_found` if the child has ended without a cancellation.
    */
   cancel(reason?: string): Promise<void>;
 }

@@ -33,6 +33,7 @@ import { attemptCall, callThrough, messageCall, type MiddlewareHost } from "./ca
 import { type Caller, Command, type Performer } from "./command.ts";
 import { none } from "./headers.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { isUnavailable } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 
@@ -50,6 +51,8 @@ export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
   /** Calls the body of an activity, which cannot call the context of the run. */
   callActivity(name: string, body: () => unknown): unknown;
+  /** The run cannot be resumed here. */
+  suspend(error: unknown): void;
 }
 
 /** What this executor holds while it performs an activity. */
@@ -90,7 +93,10 @@ export class ActivityCommand extends Command {
   readonly input: unknown;
   readonly #body: Body;
   readonly #options: ActivityOptions;
-  /** Whether it delivers a message to a child: it does not hold the clock, and `replaceActivity` is not called. */
+  /**
+   * Whether it delivers a message: it takes no slot and does not hold the clock, and `replaceActivity` is not called. If the
+   * store fails, the run is suspended, because nobody knows whether the message is stored.
+   */
   readonly #internal: boolean;
   /** How many attempts failed, as far as the history is known here. */
   #failedAttempts = 0;
@@ -266,7 +272,7 @@ export class ActivityCommand extends Command {
   #start(): void {
     const work = this.#work!;
     const { environment: { activities: { slots } }, runId } = work.run;
-    if (slots !== undefined) {
+    if (slots !== undefined && !this.#internal) {
       work.ticket = slots.take(runId, () => {
         work.ticket = undefined;
         this.#startAttempt();
@@ -363,6 +369,7 @@ export class ActivityCommand extends Command {
   #failed(attempt: Attempt, error: unknown): void {
     if (attempt !== this.#work?.attempt) return;
     this.#endAttempt();
+    if (this.#internal && isUnavailable(error)) return this.#work!.run.suspend(error);
     this.#failAttempt(error);
   }
 
@@ -444,8 +451,10 @@ export class ActivityCommand extends Command {
     const { attempt } = work;
     if (attempt === undefined) return;
     work.attempt = undefined;
-    slots?.release();
-    if (!this.#internal) turns.endActivity();
+    if (!this.#internal) {
+      slots?.release();
+      turns.endActivity();
+    }
     work.onDrained?.();
     if (abortReason !== undefined) attempt.abort(abortReason);
   }

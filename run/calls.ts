@@ -16,9 +16,9 @@ import { copyTexts } from "./headers.ts";
 /** The call of one kind. */
 export type CallOf<Kind extends MiddlewareCall["kind"]> = Extract<MiddlewareCall, { readonly kind: Kind }>;
 
-/** A message of a workflow to its child: a signal if it has a name, else a cancellation. */
-export interface ChildRequest {
-  /** The child's ID. */
+/** A message of a workflow: a signal if it has a name, else a cancellation. */
+export interface Message {
+  /** The receiver's ID. */
   readonly workflowId: string;
   /** The name of the signal. */
   readonly name?: string;
@@ -94,7 +94,7 @@ export function messageCall(
   context: ActivityContext,
   changes: CallChanges,
 ): CallOf<"signal" | "cancel"> {
-  const { workflowId, name, payload: given, reason } = { ...input as ChildRequest, ...changes };
+  const { workflowId, name, payload: given, reason } = { ...input as Message, ...changes };
   if (name === undefined) {
     checkOptionalString("reason", reason, action, workflowId);
     return { kind: "cancel", workflowId, reason };

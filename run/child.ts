@@ -10,16 +10,16 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { CallHeaders, ChildStartedEvent, WorkflowEvent, WorkflowStatus } from "../types.ts";
 import type { ChildOptions, Workflow } from "../context.ts";
-import { cannot, isA } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import { withHeaders } from "./headers.ts";
+import { isUnavailable } from "./retrying_store.ts";
 import type { Wait } from "../options.ts";
 
 /** What a parent uses of the handle of its child. */
@@ -52,8 +52,6 @@ export interface ParentRun extends Performer {
   childReady(): void;
   /** The run may have become idle. */
   reportIdle(): void;
-  /** Writes a line to the log of the run. */
-  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
 export class ChildCommand extends Command {
@@ -71,6 +69,8 @@ export class ChildCommand extends Command {
   #live: Child | undefined;
   #closed = false;
   #stopped = false;
+  /** Resolves when the child is not pending any more; `undefined` while nobody waits for that. */
+  #decided: Deferred<void> | undefined;
 
   constructor(
     caller: Caller,
@@ -128,8 +128,24 @@ export class ChildCommand extends Command {
     if (this.performed) this.close();
   }
 
+  override settle(): void {
+    super.settle();
+    this.#decided?.resolve();
+  }
+
   override stop(): void {
     this.#stopped = true;
+    this.#decided?.resolve();
+  }
+
+  /** Whether the child may be stored later: it is being started, or another executor is about to do that. */
+  get pending(): boolean {
+    return !(this.ready || this.settled || this.#stopped);
+  }
+
+  /** Resolves when the child is not pending any more, as far as is known here. */
+  get decided(): Promise<void> {
+    return (this.#decided ??= new Deferred()).promise;
   }
 
   override get wakesAt(): number {
@@ -169,14 +185,13 @@ export class ChildCommand extends Command {
       this.#live = child;
       run.reportIdle();
     } catch (error) {
-      const canStartLater = isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
-      if (!canStartLater) run.warn(cannot("start child workflow", event.workflowId), { error }); // nobody may await it
-      this.#fail(error, canStartLater);
+      this.#fail(error, isUnavailable(error)); // then it can be started later
     }
   }
 
   #becomeReady(): void {
     this.ready = true;
+    this.#decided?.resolve();
     this.#run!.childReady();
   }
 

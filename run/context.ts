@@ -52,7 +52,7 @@ import { hash, seededRandom } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
-import type { ChildRequest } from "./calls.ts";
+import type { Message } from "./calls.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import { copyTexts, mergeHeaders, none } from "./headers.ts";
@@ -76,11 +76,12 @@ export interface ContextSettings {
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string;
   /**
-   * Delivers a signal or a cancellation to a child, once for each idempotency key.
+   * Delivers a message of a workflow, once for each idempotency key.
    *
-   * @param isStarting Whether another executor is about to start the child: then the call waits for it.
+   * @param child The child that it is sent to, or that may get the receiver's ID: if it is not stored yet, the call waits.
+   * @param only Whether the message is for that child, and not for another workflow of the ID.
    */
-  deliverToChild(request: ChildRequest, attempt: ActivityContext, isStarting: () => boolean): Promise<void>;
+  deliver(message: Message, attempt: ActivityContext, child: ChildCommand | undefined, only: boolean): Promise<void>;
 }
 
 /** The context of a run, live or replayed. */
@@ -363,39 +364,63 @@ export class ReplayContext implements WorkflowContext {
     const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
     const result = this.#replay.issue(this.#scope, child);
-    const { commands } = this.#replay;
-    const isStarting = () => !child.settled && !child.performed && commands.get(child.seq) === child;
-    const deliver = (verb: string, message: () => Omit<ChildRequest, "workflowId">): Promise<void> => {
-      try {
-        const name = `${verb} child workflow`;
-        const stored = toStored(
-          { workflowId: id, ...message() },
-          "input of activity",
-          name,
-          this.#replay.started?.maxPayloadBytes,
-        );
-        const body = (request: ChildRequest, attempt: ActivityContext) =>
-          this.#settings.deliverToChild(request, attempt, isStarting);
-        const command = new ActivityCommand(this.executeActivity, name, stored, body as never, {}, true);
-        return this.#replay.issue(this.#scope, command) as Promise<void>;
-      } catch (error) {
-        return this.#replay.refuse(error);
-      }
-    };
-    return {
+    const handle: ChildHandle = {
       id,
       result: () => result,
-      signal: (signal, payload?: unknown) =>
-        deliver("signal", () => ({
-          name: definedName("signal", signal, "signal child workflow", undefined, "name"),
-          payload,
-        })),
-      cancel: (reason) =>
-        deliver("cancel", () => {
-          checkOptionalString("reason", reason, "cancel child workflow", id);
-          return reason === undefined ? {} : { reason };
-        }),
+      signal: (signal, payload?: unknown) => this.#signal(handle.signal, id, signal, payload, child),
+      cancel: (reason) => this.#cancel(handle.cancel, id, reason, child),
     };
+    return handle;
+  }
+
+  signalWorkflow(id: string, signal: string | SignalDefinition<never>, payload?: unknown): Promise<void> {
+    return this.#signal(this.signalWorkflow, id, signal, payload);
+  }
+
+  cancelWorkflow(id: string, reason?: string): Promise<void> {
+    return this.#cancel(this.cancelWorkflow, id, reason);
+  }
+
+  #signal(caller: Caller, id: string, signal: unknown, payload: unknown, child?: ChildCommand): Promise<void> {
+    return this.#send(caller, "signal workflow", id, child, (action) => {
+      return { name: definedName("signal", signal, action, id, "name"), payload };
+    });
+  }
+
+  #cancel(caller: Caller, id: string, reason: string | undefined, child?: ChildCommand): Promise<void> {
+    return this.#send(caller, "cancel workflow", id, child, (action) => {
+      checkOptionalString("reason", reason, action, id);
+      return reason === undefined ? {} : { reason };
+    });
+  }
+
+  /** @param child The child whose handle sends the message. */
+  #send(
+    caller: Caller,
+    action: string,
+    id: string,
+    child: ChildCommand | undefined,
+    message: (action: string) => Omit<Message, "workflowId">,
+  ): Promise<void> {
+    try {
+      checkText("id", id, action);
+      const content = { workflowId: id, ...message(action) };
+      const stored = toStored(content, "input of activity", action, this.#replay.started?.maxPayloadBytes);
+      const receiver = child ?? this.#pendingChild(id);
+      const body = (message: Message, attempt: ActivityContext) =>
+        this.#settings.deliver(message, attempt, receiver, child !== undefined);
+      const command = new ActivityCommand(caller, action, stored, body as never, {}, true);
+      return this.#replay.issue(this.#scope, command) as Promise<void>;
+    } catch (error) {
+      return this.#replay.refuse(error);
+    }
+  }
+
+  /** The child of an ID that may not be stored yet. */
+  #pendingChild(id: string): ChildCommand | undefined {
+    for (const command of this.#replay.commands.values()) {
+      if (command instanceof ChildCommand && command.childId === id && command.pending) return command;
+    }
   }
 
   continueAsNew(input?: unknown): Promise<never> {

@@ -13,20 +13,24 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, ParentRun, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
-import type { ChildRequest } from "./calls.ts";
+import type { Message } from "./calls.ts";
+import type { ChildCommand } from "./child.ts";
 import {
   checkTarget,
   type DeliveryParts,
   DeliveryQueue,
+  isChildOf,
   isNotFound,
+  isOrigin,
   notFound,
+  type Origin,
   type Target,
   type Verb,
 } from "./delivery_queue.ts";
@@ -43,22 +47,13 @@ export function executorClosed(verb: string, id?: string): WorkflowError {
   return new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
 }
 
-/** Whether a workflow was started by a certain command. */
-export function isChildOf({ history: [started] }: WorkflowState, parent: RunKey, seq: number): boolean {
-  return started?.type === "workflow_started" && startedBy(started.parent, parent, seq);
-}
-
-function startedBy(by: ParentRun | undefined, { workflowId, runId }: RunKey, seq: number): boolean {
-  return by?.workflowId === workflowId && by.runId === runId && by.seq === seq;
-}
-
 /**
  * Whether a child that is to be started is stored already. If it is another workflow, the child replaces it once it has finished.
  *
  * @throws {WorkflowError} With code `conflict` if it is the child of a run whose history was copied into that of `parent`.
  */
-export function isStarted(state: WorkflowState, parent: RunKey, seq: number): boolean {
-  if (isChildOf(state, parent, seq)) return true;
+export function isStarted(state: WorkflowState, parent: Origin): boolean {
+  if (isChildOf(state, parent)) return true;
   const { workflowId, history: [started] } = state;
   if (started?.type !== "workflow_started" || started.parent === undefined) return false;
   const owner = started.parent;
@@ -73,8 +68,6 @@ export function isStarted(state: WorkflowState, parent: RunKey, seq: number): bo
 export class Delivery {
   readonly #parts: DeliveryParts;
   readonly #queue: DeliveryQueue;
-  /** Children whose first event is in flight, by workflow ID. */
-  readonly #startingChildren = new Map<string, Promise<unknown>>();
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
@@ -207,53 +200,55 @@ export class Delivery {
 
   // Children
 
-  /** Registers the start of a child: messages of its parent wait until the child is stored. */
-  async startingChild<T>(childId: string, starting: Promise<T>): Promise<T> {
-    this.#startingChildren.set(childId, starting);
-    try {
-      return await starting;
-    } finally {
-      if (this.#startingChildren.get(childId) === starting) this.#startingChildren.delete(childId);
-    }
-  }
-
   /**
-   * Delivers a message of a workflow to its child. The idempotency key of the attempt identifies a repetition.
+   * Delivers a message of a workflow. The idempotency key of the attempt identifies a repetition.
    *
-   * @param isStarting Whether another executor is about to start the child: then the call waits for it.
+   * @param child The child that it is sent to, or that may get the receiver's ID: if it is not stored yet, the call waits.
+   * @param only Whether the message is for that child, and not for another workflow of the ID.
    */
-  async deliverToChild(
-    { workflowId: id, name, payload, reason }: ChildRequest,
-    { idempotencyKey: signalId, headers, signal }: ActivityContext,
-    isStarting: () => boolean,
+  async deliver(
+    { workflowId: id, name, payload, reason }: Message,
+    { idempotencyKey: signalId, workflowId: senderId, runId, headers, signal }: ActivityContext,
+    child: ChildCommand | undefined,
+    only: boolean,
   ): Promise<void> {
     const { store, liveRuns, timing } = this.#parts;
-    while (isStarting()) {
+    const origin = child && { workflowId: senderId, runId, seq: child.seq };
+    while (child?.pending) {
+      if (child.performed) {
+        await abortable(child.decided, signal);
+        continue;
+      }
       const watch = liveRuns.watch(id);
       try {
-        if (await store.load(id) !== null) break;
-        if (isStarting()) await abortable(watch.changed(), signal);
+        const state = await store.load(id);
+        if (state !== null && (state.status === "running" || isChildOf(state, origin!))) break;
+        await abortable(Promise.race([watch.changed(), child.decided]), signal);
       } finally {
         watch.stop();
       }
     }
-    await this.#startingChildren.get(id)?.catch(() => {});
-    if (name === undefined) return await this.cancel({ id }, reason, true);
-    const event = signalEvent({ name, payload, senderId: undefined, headers, signalId }, timing.clock.now());
-    await this.post("signal", { id }, event, true);
+    const target = { id, origin: only ? origin : undefined };
+    if (name === undefined) return await this.cancel(target, reason, true);
+    const event = signalEvent({ name, payload, senderId, headers, signalId }, timing.clock.now());
+    await this.post("signal", target, event, true);
   }
 
   /** Ends a child for which nobody waits any more, by its policy. */
-  async closeChild(parent: RunKey, { workflowId: id, seq, closePolicy }: ChildStartedEvent): Promise<void> {
+  async closeChild(
+    { workflowId, runId }: RunKey,
+    { workflowId: id, seq, closePolicy }: ChildStartedEvent,
+  ): Promise<void> {
     if (closePolicy === "abandon") return;
     const { store, liveRuns } = this.#parts;
     try {
-      if (!startedBy(liveRuns.get(id)?.parent, parent, seq)) {
+      const target = { id, origin: { workflowId, runId, seq } };
+      if (!isOrigin(liveRuns.get(id)?.parent, target.origin)) {
         const stored = await store.load(id);
-        if (stored?.status !== "running" || !isChildOf(stored, parent, seq)) return;
+        if (stored?.status !== "running" || !isChildOf(stored, target.origin)) return;
       }
-      const reason = `its parent ${show(parent.workflowId)} is over`;
-      await (closePolicy === "terminate" ? this.terminate({ id }, reason) : this.cancel({ id }, reason));
+      const reason = `its parent ${show(workflowId)} is over`;
+      await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
       if (isNotFound(error) || isA(error, WorkflowError) && error.code === "closed") return;
       this.#parts.runs.report(error); // recover() tries again

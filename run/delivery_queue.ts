@@ -15,7 +15,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
@@ -29,11 +29,25 @@ import type { LiveRuns } from "./live_runs.ts";
 import { MADE } from "./remembered.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
 
-/** Which workflow a call is for: any run of the ID, or the runs of one chain only. */
+/** The command that started a child. */
+export type Origin = Pick<ParentRun, "workflowId" | "runId" | "seq">;
+
+/** Whether a workflow was started by a certain command. */
+export function isChildOf({ history: [started] }: Pick<WorkflowState, "history">, origin: Origin): boolean {
+  return started?.type === "workflow_started" && isOrigin(started.parent, origin);
+}
+
+export function isOrigin(parent: Origin | undefined, { workflowId, runId, seq }: Origin): boolean {
+  return parent?.workflowId === workflowId && parent.runId === runId && parent.seq === seq;
+}
+
+/** Which workflow a call is for: any run of the ID, or the runs of one chain or of one child only. */
 export interface Target {
   readonly id: string;
   /** The first run of the chain. */
   readonly firstRunId?: string | undefined;
+  /** The command that started the child. */
+  readonly origin?: Origin | undefined;
 }
 
 /** The parts of an executor that delivery uses. */
@@ -71,8 +85,13 @@ export function isNotFound(error: unknown): boolean {
 }
 
 /** The state of a target that must exist. */
-export function checkTarget(verb: string, { id, firstRunId }: Target, state: WorkflowState | null): WorkflowState {
+export function checkTarget(
+  verb: string,
+  { id, firstRunId, origin }: Target,
+  state: WorkflowState | null,
+): WorkflowState {
   if (state === null) throw notFound(verb, id, "it does not exist");
+  if (origin !== undefined && !isChildOf(state, origin)) throw notFound(verb, id, "another workflow has its ID");
   if (firstRunId !== undefined && firstRunOf(state) !== firstRunId) {
     throw notFound(verb, id, "another run has replaced it");
   }
@@ -127,9 +146,11 @@ export class DeliveryQueue {
    * The live run of a target. A live run of another chain is older or newer than the target: the stored state decides, and an
    * older one learns from it that it was replaced.
    */
-  live({ id, firstRunId }: Target): LiveRun | undefined {
+  live({ id, firstRunId, origin }: Target): LiveRun | undefined {
     const run = this.#parts.liveRuns.get(id);
-    if (run === undefined || firstRunId === undefined || run.chain.firstRunId === firstRunId) return run;
+    const isTarget = run && (firstRunId === undefined || run.chain.firstRunId === firstRunId) &&
+      (origin === undefined || isOrigin(run.parent, origin));
+    if (run === undefined || isTarget) return run;
     run.changed(0);
     return undefined;
   }

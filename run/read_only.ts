@@ -118,7 +118,7 @@ export async function replayHistory(
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     report: ignore,
     nameOf: (workflow) => names.get(workflow) ?? (workflow.name || "anonymous"),
-    deliverToChild: () => Promise.resolve(),
+    deliver: () => Promise.resolve(),
   };
   let outcome: Outcome | undefined;
   let beyond: string | undefined;

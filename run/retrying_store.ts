@@ -169,6 +169,11 @@ export function isConflict(error: unknown): boolean {
   return isA(error, WorkflowError) && error.code === "conflict";
 }
 
+/** Whether the store or the executor stopped working: what failed can be done after a recovery. */
+export function isUnavailable(error: unknown): boolean {
+  return isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
+}
+
 /** Whether the store refused an append for good, because of its limits. */
 export function isTooLarge(error: unknown): boolean {
   return isA(error, WorkflowError) && error.code === "capacity_exceeded";

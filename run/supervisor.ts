@@ -17,6 +17,7 @@ import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
+import { callUser } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { toStored } from "../history/value.ts";
@@ -29,7 +30,7 @@ import { Handle, type HandleCalls } from "./handle.ts";
 import { copyTexts, none, withHeaders } from "./headers.ts";
 import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
-import { RetryingStore } from "./retrying_store.ts";
+import { isUnavailable, RetryingStore } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Timer, Timers } from "./timers.ts";
@@ -87,7 +88,7 @@ export class Supervisor {
         logger,
         report: runs.report,
         nameOf: (workflow) => this.nameOf(workflow),
-        deliverToChild: (message, attempt, isStarting) => delivery.deliverToChild(message, attempt, isStarting),
+        deliver: (message, attempt, child, only) => delivery.deliver(message, attempt, child, only),
       },
       children: {
         start: (parent, event, workflow, again) => this.#startChild(parent, event, workflow, again),
@@ -261,28 +262,34 @@ export class Supervisor {
   }
 
   /** Starts a child, or finds the one that the same command started before, here or in another executor. */
-  #startChild(
+  async #startChild(
     parent: RunKey,
     event: ChildStartedEvent,
     workflow: Workflow<never>,
     again: boolean,
   ): Promise<Handle> {
     const { workflowId, seq } = event;
-    const isSame = (stored: WorkflowState) => isStarted(stored, parent, seq);
-    const find = async () => {
-      this.liveRuns.beginStarting(); // until a stored child is resumed
-      try {
-        const stored = again ? await this.store.load(workflowId) : null;
-        const run = stored !== null && isSame(stored) ? stored : await this.#newChild(parent, event, workflow, isSame);
-        if ("chain" in run) return this.handle(run, run.chain);
-        const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
-        // If its code is not known here, another executor may run it.
-        return this.handle(run, live instanceof WorkflowError ? undefined : live);
-      } finally {
-        this.liveRuns.endStarting();
+    const origin = { workflowId: parent.workflowId, runId: parent.runId, seq };
+    const isSame = (stored: WorkflowState) => isStarted(stored, origin);
+    this.liveRuns.beginStarting(); // until a stored child is resumed
+    try {
+      const stored = again ? await this.store.load(workflowId) : null;
+      const run = stored !== null && isSame(stored) ? stored : await this.#newChild(parent, event, workflow, isSame);
+      if ("chain" in run) return this.handle(run, run.chain);
+      const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
+      // If its code is not known here, another executor may run it.
+      return this.handle(run, live instanceof WorkflowError ? undefined : live);
+    } catch (error) {
+      if (!isUnavailable(error)) { // nobody may await the result of the child
+        const { logger, report } = this.environment.context;
+        const { workflowId: id, runId, workflowName } = parent;
+        const fields = { workflowId: id, runId, workflowName, error };
+        callUser(() => logger.warn(cannot("start child workflow", workflowId), fields), report);
       }
-    };
-    return this.delivery.startingChild(workflowId, find());
+      throw error;
+    } finally {
+      this.liveRuns.endStarting();
+    }
   }
 
   /** Starts a child through the middleware. */

@@ -9,6 +9,7 @@ import type {
   ActivityFunction,
   ActivityOptions,
   CallHeaders,
+  ChildHandle,
   DescribeOptions,
   ExecuteArgs,
   ExecuteOptions,
@@ -149,6 +150,34 @@ Deno.test("WorkflowHandle.result() returns a deeply readonly value", () => {
     assertType<Same<typeof many, WorkflowHandle<readonly number[]>[]>>();
     const handles: WorkflowHandle[] = [handle, found, ...many];
     return handles;
+  });
+});
+
+Deno.test("WorkflowContext.signalWorkflow() and ChildHandle.signal() need the payload that the definition says", () => {
+  compiles((
+    ctx: WorkflowContext,
+    child: ChildHandle,
+    add: SignalDefinition<string[]>,
+    stop: SignalDefinition<undefined>,
+  ) => {
+    assertType<Same<ReturnType<typeof ctx.signalWorkflow>, Promise<void>>>();
+    ctx.signalWorkflow("a", add, ["shell"]);
+    child.signal(add, ["shell"]);
+    // @ts-expect-error -- the payload is required
+    ctx.signalWorkflow("a", add);
+    // @ts-expect-error -- the payload is required
+    child.signal(add);
+    // @ts-expect-error -- of another type
+    ctx.signalWorkflow("a", add, 7);
+    ctx.signalWorkflow("a", stop);
+    // @ts-expect-error -- it has none
+    ctx.signalWorkflow("a", stop, 7);
+    ctx.signalWorkflow("a", "by name");
+    ctx.signalWorkflow("a", "by name", { any: "payload" });
+    // @ts-expect-error -- the receiver is required
+    ctx.signalWorkflow(add, ["shell"]);
+    ctx.cancelWorkflow("a");
+    ctx.cancelWorkflow("a", "reason");
   });
 });
 

@@ -174,6 +174,11 @@ const FLOATED: Record<string, (ctx: Ctx) => unknown> = {
     return handle.result().then(() => void handle.cancel());
   },
   "ChildHandle.cancel(0)": (ctx) => ctx.startChild(child, undefined, { id: "child" }).cancel(0 as never),
+  "signalWorkflow()": (ctx) => ctx.signalWorkflow("nobody", "a"),
+  "signalWorkflow(0)": (ctx) => ctx.signalWorkflow(0 as never, "a"),
+  "signalWorkflow(unstorable)": (ctx) => ctx.signalWorkflow("nobody", "a", (() => {}) as never),
+  "cancelWorkflow()": (ctx) => ctx.cancelWorkflow("nobody"),
+  "cancelWorkflow(0)": (ctx) => ctx.cancelWorkflow(0 as never),
   "continueAsNew(unstorable)": (ctx) => ctx.continueAsNew((() => {}) as never),
 };
 
@@ -717,6 +722,9 @@ Deno.test("WorkflowContext: the methods reject, and do not throw, when an argume
         () => ctx.waitUntil(() => true, getter("timeoutMs")),
         () => ctx.mapConcurrent(hostile() as never, 1, good),
         () => ctx.continueAsNew(getter("x") as never),
+        () => ctx.signalWorkflow("a", hostile() as never),
+        () => ctx.signalWorkflow(hostile() as never, "a"),
+        () => ctx.cancelWorkflow(hostile() as never),
         () => ctx.startChild(good).signal(hostile() as never),
         () => ctx.startChild(good).cancel(hostile() as never),
       ];

@@ -186,6 +186,8 @@ const badCalls: Record<string, (ctx: Ctx) => Promise<unknown>> = {
   "mapConcurrent()": (ctx) => ctx.mapConcurrent([], 0, nothing),
   "mapConcurrent() with items that cannot be read": (ctx) => ctx.mapConcurrent(null!, 1, nothing),
   "executeChild()": (ctx) => ctx.executeChild(null!),
+  "signalWorkflow()": (ctx) => ctx.signalWorkflow(0 as never, "a"),
+  "cancelWorkflow()": (ctx) => ctx.cancelWorkflow(0 as never),
   "continueAsNew()": (ctx) => ctx.continueAsNew(nothing as never),
   "shield()": (ctx) => ctx.shield(null!),
 };
@@ -208,7 +210,7 @@ for (const method of ["signal", "cancel"] as const) {
       const started = ctx.startChild(child);
       return forEver(() => started[method](0 as never));
     }, { id: "a" });
-    await assertRejects(() => handle.result(), TypeError, `Cannot ${method} child workflow`);
+    await assertRejects(() => handle.result(), TypeError, `Cannot ${method} workflow`);
     await executor.close();
   });
 }

@@ -346,7 +346,7 @@ Deno.test("WorkflowContext.takeSignal() takes the oldest unread signal of a name
       return [before ?? "none", first, typeof signalId, ctx.takeSignal("n")!.payload, ctx.takeSignal("n") ?? "none"];
     },
   }));
-  const first = { name: "n", payload: 1, sentAt: 1 };
+  const first = { name: "n", payload: 1, sentAt: 1, headers: {} };
   assertEquals(JSON.parse(outcome), ["none", first, "string", 3, "none"]);
   assertEquals(state.history.filter(({ type }) => type === "timer_started").length, 1);
 });
@@ -406,6 +406,7 @@ Deno.test("withSender gives the sender, the time and the ID of a signal, in ever
       senderId: payload === "2" ? undefined : `sender ${payload}`,
       sentAt: 1000,
       signalId: signalIds[i],
+      headers: {},
     })) as never,
   );
   await executor.close();
