@@ -471,3 +471,72 @@ Deno.test("Executor.recover() shows a run the signal that its executor was slow 
   assertEquals(await handle.result(), "slow");
   await executor.close();
 });
+
+// Reads of a workflow that runs elsewhere
+
+/** Workflow "a" that runs in one executor, and another executor that reads from a copy. */
+async function elsewhere(workflow: (ctx: Ctx) => Promise<unknown>) {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const home = setUp({ store: inner }).executor;
+  await home.execute(workflow, { id: "a" });
+  await settle();
+  const { executor } = setUp({ store: copy.reporting });
+  return { inner, copy, home, executor };
+}
+
+Deno.test("WorkflowHandle.result() returns the result of a run elsewhere although the loads after its end return it as running", async () => {
+  const { inner, copy, home, executor } = await elsewhere((ctx) => ctx.waitForSignal("go"));
+  const result = (await executor.handle("a")).result();
+  await settle();
+  const state = await inner.load("a");
+  copy.earlier = Array(8).fill(state);
+  await home.signal("a", "go", "done");
+  assertEquals(await result, "done");
+  await Promise.all([home.close(), executor.close()]);
+});
+
+Deno.test("Executor.update() gets the answer of a run elsewhere although the loads after it return an earlier state", async () => {
+  const { inner, copy, home, executor } = await elsewhere(async (ctx) => {
+    ctx.handleUpdate("add", async (n: number) => {
+      await ctx.waitForSignal("go");
+      return n + 1;
+    });
+    await ctx.waitForSignal("never");
+  });
+  const answer = executor.update("a", "add", 1);
+  await settle();
+  const state = await inner.load("a");
+  copy.earlier = Array(8).fill(state);
+  await home.signal("a", "go");
+  assertEquals(await answer, 2);
+  await Promise.all([home.close(), executor.close()]);
+});
+
+Deno.test("Executor.signal() stores a signal once whose answer was lost, although the loads after it do not show it to the run", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const store = new FaultyStore(copy.reporting);
+  const first = setUp({ store: inner, workflows: { collect } }).executor;
+  await first.execute(collect, { id: "a" });
+  await first.close();
+  const { executor } = setUp({ store, workflows: { collect } });
+  const held = gate();
+  store.after.append = async ({ events }) => {
+    if (events.length === 0) return;
+    store.after.append = undefined;
+    await held.promise;
+    throw new Error("The answer is lost");
+  };
+  const old = await inner.load("a");
+  const sent = executor.signal("a", "s", 1);
+  await settle();
+  const [handle] = await executor.recover(); // its run loads the signal
+  await settle();
+  copy.earlier = Array(8).fill(old);
+  held.open();
+  await sent;
+  await executor.signal("a", "s", "end");
+  assertEquals(await handle.result(), [1]);
+  await executor.close();
+});
