@@ -108,10 +108,10 @@ export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<V
  * that a run replays from its history exactly as it ran.
  *
  * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild`, `signalWorkflow`, `cancelWorkflow`
- *   and the start of a compensation are commands; so is the `timeoutMs` of a wait. A command gets the next position at the
- *   call. Its event is stored before the command is performed. On replay the same call must be made at the same position;
- *   otherwise the run is suspended with a `NonDeterminismError`. A command whose outcome is in the history is not performed
- *   again.
+ *   and the start of a compensation are commands; so is the `timeoutMs` of a wait or a scope. A command gets the next position
+ *   at the call. Its event is stored before the command is performed. On replay the same call must be made at the same
+ *   position; otherwise the run is suspended with a `NonDeterminismError`. A command whose outcome is in the history is not
+ *   performed again.
  * - **Order.** Workflow code sees one event at a time. The order is that of the history, and so the same on replay.
  * - **Values.** An argument is copied at the call. A returned value is the stored value: deeply frozen, without prototypes.
  *   See {@linkcode DeepReadonly}.
@@ -207,21 +207,27 @@ export interface WorkflowContext<Input = never> {
   uuid(): string;
   /**
    * Runs `body` with a context of its own. When `body` has ended, what is still open in the scope is cancelled: timers,
-   * waits for signals, activities, children, nested scopes. The scope ends when that has ended.
+   * waits for signals, activities, children, nested scopes. The scope ends when all nested scopes and shields have ended,
+   * including those that the cancelled code opens for its cleanup. It waits for cancelled activities and children only with
+   * `waitForCanceled`, or if it has something to undo.
    *
-   * The calls of the scope's context belong to the scope, not the calls of the context around it. So give the parameter the
-   * same name: then the wrong context cannot be called by mistake.
+   * The calls of the scope's context belong to the scope. Calls of the context around it do not, and a promise of that context
+   * is not rejected by the end of the scope. So give the parameter the same name: then the wrong context cannot be called by
+   * mistake.
    *
    * - **Cancelled** by `ctx.cancel()` of the scope, by its `timeoutMs`, or from outside: open and new waits reject with the
    *   reason. What `body` returns is the result all the same, and what it throws is the error.
-   * - **Compensations** that were added in the scope run when it fails, after everything that was begun in it has ended. If
-   *   the scope succeeds, they pass to the scope around it.
+   * - **Compensations** that were added in the scope run when it fails, after what was cancelled in it has ended. If the scope
+   *   succeeds, they pass to the scope around it, or to the workflow.
    * - **History.** A scope has no events. Its `timeoutMs` is a timer, and so a command.
    *
-   * @param body What to do. It is not called if the scope around it is cancelled already.
+   * Await it: the error of a scope that nobody awaits is lost. A branch that runs beside other code begins with
+   * {@linkcode WorkflowContext.spawn}.
+   *
+   * @param body What to do. It is not called if the scope around it is cancelled or has ended.
    * @param options A deadline, and whether cancelled activities and children are waited for.
    * @returns What `body` returns.
-   * @throws What `body` or a spawned branch throws; a `CompensationError`.
+   * @throws What `body` or a spawned branch throws; a `CompensationError`; the reason, if `body` is not called.
    * @throws {TimeoutError} If `timeoutMs` is exceeded and `body` does not catch it.
    *
    * @example
@@ -239,8 +245,9 @@ export interface WorkflowContext<Input = never> {
    */
   scope<T>(body: (ctx: ScopeContext<Input>) => T | PromiseLike<T>, options?: ScopeOptions): Promise<T>;
   /**
-   * Runs cleanup that a cancellation from outside does not reach. It is a scope in every other way. It runs also if the
-   * workflow is already cancelled.
+   * Runs cleanup that a cancellation from outside does not reach. It is a scope in every other way: its own `cancel()` and
+   * `timeoutMs` reach it. It runs also if the workflow or the scope around it is already cancelled, and that scope waits for
+   * it. In a scope that has ended it rejects.
    *
    * Only calls of its own context are protected, and scopes in it.
    *
@@ -268,10 +275,11 @@ export interface WorkflowContext<Input = never> {
   /**
    * Begins a branch that runs beside the code that follows. It is cancelled when the scope of this context ends, or the
    * workflow function. If it fails, the scope (or the workflow) fails with its error, and everything else in it is cancelled.
-   * A branch that its own `ctx.cancel()` ended has not failed.
+   * A branch that its own `ctx.cancel()` ended has not failed. Other code can call that to end one branch.
    *
-   * @param body The branch. It is called at once, unless the scope is cancelled.
+   * @param body The branch. It is called at once, unless the scope is cancelled or has ended.
    * @param options A deadline, and whether cancelled activities and children are waited for.
+   * @throws {TypeError} If an argument is invalid, or an option is unknown.
    *
    * @example
    * ```ts
@@ -297,15 +305,18 @@ export interface WorkflowContext<Input = never> {
    *
    * @param name The signal's name or definition.
    * @param handler Gets the payload, and the signal with its sender and its time.
+   * @throws {TypeError} If an argument is invalid.
    */
   handleSignal<Payload = unknown>(
     name: string | SignalDefinition<Payload>,
     handler: (payload: DeepReadonly<Payload>, signal: ReceivedSignal<Payload>) => unknown,
   ): void;
   /**
-   * The same for signals of any name: those that nobody else waits for when they arrive, and those that nobody has read.
+   * The same for signals of any name: those that nobody else waits for when they arrive, and those that nobody has read. What
+   * it has not handled when its scope ends stays unread for other readers.
    *
    * @param handler Gets the signal.
+   * @throws {TypeError} If `handler` is not a function.
    */
   handleOtherSignals(handler: (signal: ReceivedSignal) => unknown): void;
   /**
@@ -330,7 +341,8 @@ export interface WorkflowContext<Input = never> {
     options: WaitOptions & { readonly withSender: true },
   ): Promise<ReceivedSignal<Payload>>;
   /**
-   * Takes the oldest signal of one name that has arrived and that nobody has read. Does not wait.
+   * Takes the oldest signal of one name that has arrived and that nobody has read. Does not wait. When the workflow function is
+   * called, no signal has arrived, not even one that was sent before: those arrive during its first waits.
    *
    * @param name The signal's name or definition.
    * @returns The signal; `undefined` if there is none.
@@ -469,7 +481,7 @@ export interface WorkflowContext<Input = never> {
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
    * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
    *
-   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason.
+   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield.
    *
    * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
    * has no input. (A property, because the compiler compares the parameters of a method less strictly.)
@@ -510,9 +522,10 @@ export interface ScopeContext<Input = never> extends WorkflowContext<Input> {
   /** Is aborted when the scope is cancelled. */
   readonly signal: AbortSignal;
   /**
-   * Cancels the scope: its open and new waits reject with a `CanceledError`. Does nothing if it is cancelled already.
+   * Cancels the scope: its open and new waits reject with a `CanceledError`. Does nothing if it is cancelled or has ended.
    *
    * @param reason The reason, for the error.
+   * @throws {TypeError} If `reason` is no text, or in a query handler, a validation or a side effect.
    */
   cancel(reason?: string): void;
 }
@@ -532,8 +545,12 @@ export interface ScopeOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Whether the wait for an activity or a child that is cancelled settles with its real outcome, and the scope ends after it.
-   * Otherwise that wait rejects at once, and the outcome is dropped. An activity that has not begun does not run. An activity
-   * that ignores its `signal` and has no `timeoutMs` holds up the scope.
+   * Otherwise that wait rejects at once, and the outcome is dropped.
+   *
+   * An activity that runs has its `signal` aborted, and no further attempt. One that has not begun, or waits for its next
+   * attempt, fails at once with the reason. If the process ends meanwhile, what may have begun runs again, with its `signal`
+   * aborted from the start. An activity that ignores its `signal` and has no `timeoutMs` holds up the scope:
+   * `Executor.openRuns()` names it.
    *
    * @default {that of the scope around it, else false}
    */

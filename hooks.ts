@@ -123,7 +123,7 @@ export interface Hooks {
   readonly activityAttemptFailed?: ((event: ActivityAttemptFailedEvent, run: RunInfo) => unknown) | undefined;
   /** A heartbeat of an activity was recorded. */
   readonly activityHeartbeat?: ((event: ActivityHeartbeatEvent, run: RunInfo) => unknown) | undefined;
-  /** A timer started, for a sleep or for the timeout of a wait. */
+  /** A timer started, for a sleep or for the `timeoutMs` of a wait or of a scope. */
   readonly timerStarted?: ((event: TimerStartedEvent, run: RunInfo) => unknown) | undefined;
   /** A timer fired. */
   readonly timerFired?: ((event: TimerFiredEvent, run: RunInfo) => unknown) | undefined;

@@ -274,14 +274,17 @@ export interface ActivityFailedEvent {
   readonly at: number;
   /** The command's position in the run. */
   readonly seq: number;
-  /** The last attempt, counted from 1; 0 if `totalTimeoutMs` was exceeded before the first attempt began. */
+  /**
+   * The last attempt, counted from 1; 0 if the activity was cancelled, or its `totalTimeoutMs` was exceeded, before the first
+   * attempt began.
+   */
   readonly attempt: number;
   /** The error. */
   readonly error: ErrorRecord;
 }
 
 /**
- * A command: the workflow started a timer, for a sleep or for the timeout of a wait.
+ * A command: the workflow started a timer, for a sleep or for the `timeoutMs` of a wait or of a scope.
  *
  * @category History
  */
