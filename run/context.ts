@@ -110,6 +110,10 @@ export class ReplayContext implements WorkflowContext {
     return this.#own.current;
   }
 
+  #refuse(error: unknown): Promise<never> {
+    return this.#replay.refuse(this.#scope, error);
+  }
+
   get labels(): Labels {
     return this.#replay.started?.labels ?? none;
   }
@@ -168,7 +172,7 @@ export class ReplayContext implements WorkflowContext {
       const command = new ActivityCommand(this.executeActivity, name, stored, activity as never, options);
       return this.#replay.issue(this.#scope, command) as Promise<DeepReadonly<Awaited<Returned>>>;
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -229,7 +233,7 @@ export class ReplayContext implements WorkflowContext {
       checkNumber("ms", ms, 0, "sleep");
       return this.#replay.issue(this.#scope, new TimerCommand(this.sleep, ms)) as Promise<void>;
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -252,7 +256,7 @@ export class ReplayContext implements WorkflowContext {
         return { promise: once.promise as Promise<never>, withdraw: () => once.withdraw() };
       }));
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -266,7 +270,7 @@ export class ReplayContext implements WorkflowContext {
       const begin = () => replay.condition(scope, condition);
       return quiet(replay.within(scope, timeout, "The condition was not true", begin));
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -279,7 +283,7 @@ export class ReplayContext implements WorkflowContext {
         DeepReadonly<T>
       >;
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -304,7 +308,7 @@ export class ReplayContext implements WorkflowContext {
       checkFunction("body", body, "map items");
       return quiet(this.#mapConcurrent([...items], limit, body));
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -339,7 +343,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<never>;
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -412,7 +416,7 @@ export class ReplayContext implements WorkflowContext {
       const command = new ActivityCommand(caller, action, stored, body as never, {}, true);
       return this.#replay.issue(this.#scope, command) as Promise<void>;
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -430,7 +434,7 @@ export class ReplayContext implements WorkflowContext {
         toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes),
       );
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 
@@ -464,7 +468,7 @@ export class ReplayContext implements WorkflowContext {
     if (typeof body === "function" && body.length === 0) {
       const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
       const message = `Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`;
-      return this.#replay.refuse(new TypeError(message));
+      return this.#refuse(new TypeError(message));
     }
     return this.#runScope("shield", this.shield, { isShield: true }, body, options);
   }
@@ -511,7 +515,7 @@ export class ReplayContext implements WorkflowContext {
       checkScope(action, body, options);
       return quiet(this.#begin(this.#scope, caller, kind, options, (scope) => body(this.#within(scope))));
     } catch (error) {
-      return this.#replay.refuse(error);
+      return this.#refuse(error);
     }
   }
 

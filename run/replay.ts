@@ -14,10 +14,11 @@
  *    of the same kind and name, before the turn of that event comes. Otherwise the run diverges.
  * 3. `apply()` returns whether workflow code may run because of the event: then a turn has begun. It ends when all
  *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
- * 4. After `stop()`, a divergence, or the end of the workflow function, no decision is reported. After the first two, no
- *    wait of the code settles either. After the end of the function, only `withdrawn()` may be called: when a shield ends.
+ * 4. After `stop()`, a divergence, or the end of the code (the outermost scope is closed), no decision is reported, and no wait
+ *    begins. After the first two, no wait settles either.
  * 5. A loop that catches refusals (of a cancellation, of bad arguments) and tries again would never leave its turn. After
- *    `MAX_REFUSALS` in a turn, none settles any more, and the run ends as if the workflow function had thrown the reason.
+ *    `MAX_REFUSALS` in a turn, none settles any more, and the code is given up: its scope fails with the reason, and so do
+ *    those around it, up to the run. Code of a scope whose body has ended is stopped, and nothing fails.
  *
  * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
  * shields and the turn.
@@ -165,8 +166,6 @@ export class Replay implements ScopeOwner {
   /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
   #refusals = 0;
   #inRound = false;
-  /** Whether the run ends because its code was refused too often. */
-  #gaveUp = false;
   /** The activity that is being called. */
   #activity: string | undefined;
   /** Whether the history holds how the run ended. */
@@ -235,12 +234,12 @@ export class Replay implements ScopeOwner {
   /** The answer to a wait of a scope that begins now, if it is refused: a promise that rejects, or never settles. */
   refusal(scope: Scope): Promise<never> | undefined {
     if (this.#silent) return never();
-    if (scope.canceled !== undefined) return this.#gaveUp ? never() : this.refuse(scope.canceled);
+    if (scope.canceled !== undefined) return this.refuse(scope, scope.canceled);
     return scope.bodyEnded ? never() : undefined; // the workflow function has ended
   }
 
   /** The answer to a call that is refused: a promise that rejects, or never settles if the code was refused too often. */
-  refuse(reason: unknown): Promise<never> {
+  refuse(scope: Scope, reason: unknown): Promise<never> {
     if (this.stopped) return never();
     if (!this.#inRound) {
       this.#inRound = true;
@@ -249,13 +248,8 @@ export class Replay implements ScopeOwner {
     }
     this.#refusals++;
     if (this.#refusals <= MAX_REFUSALS) return Deferred.rejected(reason);
-    if (this.#refusals < Infinity) {
-      this.#refusals = Infinity; // no further one settles in this turn
-      this.#gaveUp = true;
-      const { bodyEnded } = this.root;
-      const closing = this.root.giveUp(this.#inTime({ error: reason })!);
-      if (!bodyEnded) this.#whenClosed(closing);
-    }
+    this.#refusals = Infinity; // no further one settles before the microtasks have drained
+    scope.giveUp({ error: reason });
     return never();
   }
 
@@ -341,7 +335,6 @@ export class Replay implements ScopeOwner {
   apply(event: WorkflowEvent): boolean {
     this.inTurn = true;
     this.applied++;
-    this.#refusals = 0;
     return this.inTurn = this.#apply(event);
   }
 
@@ -406,6 +399,7 @@ export class Replay implements ScopeOwner {
    */
   settleConditions(): boolean {
     let settled = false;
+    this.#refusals = 0;
     for (const condition of [...members(this.#conditions)]) {
       if (this.stopped || !condition.settle()) continue;
       this.#dropCondition(condition);
@@ -463,7 +457,6 @@ export class Replay implements ScopeOwner {
 
   /** The workflow function has ended. */
   #codeEnded(outcome: () => unknown): void {
-    if (this.#gaveUp) return;
     let value: unknown;
     let failure: Failure | undefined;
     try {
@@ -472,7 +465,16 @@ export class Replay implements ScopeOwner {
     } catch (error) {
       failure = { error };
     }
-    this.#whenClosed(this.root.end(this.#inTime(this.root.failure ?? failure)), value);
+    this.rootEnded(failure, value);
+  }
+
+  rootEnded(failure: Failure | undefined, value?: unknown): void {
+    const { root } = this;
+    if (root.bodyEnded) return;
+    const closing = root.end(this.#inTime(root.failure ?? failure));
+    const end = () => this.#end(root.failure === undefined ? { ok: true, value } : { ok: false, ...root.failure });
+    if (closing === undefined) end();
+    else closing.then(end);
   }
 
   /** A run whose time is up fails with that error, whatever its code returns or throws. */
@@ -484,16 +486,6 @@ export class Replay implements ScopeOwner {
     return { error: new TimeoutError(canceled.message, canceled.timeoutMs, { cause }) };
   }
 
-  /** Ends the run, once its scope is closed. */
-  #whenClosed(closing: Promise<void> | undefined, value?: unknown): void {
-    const end = () => {
-      const { failure } = this.root;
-      this.#end(failure === undefined ? { ok: true, value } : { ok: false, error: failure.error });
-    };
-    if (closing === undefined) end();
-    else closing.then(end);
-  }
-
   #end(ending: Ending): void {
     if (this.#silent) return;
     this.#ended = true;
@@ -503,8 +495,7 @@ export class Replay implements ScopeOwner {
   /** Ends the run; the next run continues the workflow. The returned promise never settles, unless the run is cancelled. */
   continueAsNew(scope: Scope, input: unknown): Promise<never> {
     this.assertContextFree();
-    if (this.#gaveUp) return never();
-    if (this.canceled !== undefined && !this.#silent) return this.refuse(this.canceled);
+    if (this.canceled !== undefined && !this.#silent) return this.refuse(scope, this.canceled);
     if (scope.bodyEnded) return this.refusal(scope)!;
     if (!this.#silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
@@ -566,7 +557,7 @@ export class Replay implements ScopeOwner {
     const refusal = this.refusal(scope);
     if (refusal !== undefined) return refusal;
     const { promise, withdraw, over } = begin();
-    if (over) return promise.catch((error) => this.refuse(error));
+    if (over) return promise.catch((error) => this.refuse(scope, error));
     if (timer === undefined) return promise.finally(withdraw);
     if (!this.#issue(scope, timer)) return never();
     const timedOut = timer.promise.then(() => {

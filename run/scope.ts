@@ -53,6 +53,8 @@ export interface ScopeOwner {
   rootCommands(): Open[];
   /** A command of the scope was cancelled. */
   cancelCommand(command: Open, reason: Error): void;
+  /** The code of the outermost scope has ended, or is given up. */
+  rootEnded(failure: Failure): void;
   /** A scope waits for the outcome of a command that was cancelled, if it has none yet. */
   awaitCanceled(command: Open, scope: Scope): void;
 }
@@ -212,6 +214,7 @@ export class Scope {
     } catch (error) {
       this.#failure ??= { error };
     }
+    if (this.bodyEnded) return new Promise(() => {}); // it was given up
     const closing = this.end();
     if (closing !== undefined) await closing;
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -233,30 +236,18 @@ export class Scope {
   }
 
   /**
-   * Closes the scope although its code never ends, because it is refused again and again. Nested scopes are not waited for. If
-   * it is a compensation that never ends, the next one runs.
-   *
-   * @returns As `end()`, if its body has not ended.
+   * Its code is refused again and again, and may never end: the scope fails, and those around it whose code waits for it. If
+   * its body has ended, nobody waits for that code.
    */
-  giveUp(failure: Failure): Promise<void> | undefined {
-    this.cancel(this.owner.scopeEnded);
-    this.#takeFromNested(this);
+  giveUp(failure: Failure): void {
+    const { parent } = this;
+    if (this.bodyEnded) return;
+    if (parent === undefined) return this.owner.rootEnded(failure);
     this.#failure ??= failure;
-    if (!this.bodyEnded) return this.end();
-    this.#undo?.ended?.reject(failure.error);
-    this.owner.checkAtEndOfTurn(this);
-  }
-
-  /** Cuts off the nested scopes, and takes what they would undo and wait for. */
-  #takeFromNested(nested: Scope): void {
-    for (const one of members(nested.#open)) {
-      if (one instanceof Scope) {
-        this.#adopt(one);
-        one.cancel(this.owner.scopeEnded); // a shield
-        this.#takeFromNested(one);
-        nested.delete(one);
-      } else if (nested !== this && this.#undo !== undefined) this.owner.awaitCanceled(one, this);
-    }
+    const closing = this.end();
+    const undo = parent.#undo;
+    if (undo?.shield !== this) parent.giveUp(failure);
+    else Promise.resolve(closing).then(() => undo.ended!.reject(this.#failure!.error)); // the next compensation runs
   }
 
   #adopt(nested: Scope): void {
@@ -292,12 +283,12 @@ export class Scope {
   }
 
   /**
-   * Cancels what is open. In a run without scopes that has nothing to undo, it ends with the run.
+   * Cancels what is open. In a run without scopes that was not cancelled and has nothing to undo, it ends with the run.
    *
    * @returns Whether there is more to do before the scope is closed: something was cut off, or is to be undone.
    */
   #cancelOpen(): boolean {
-    if (this.parent === undefined && !this.#undoes && !this.#hasNested) return false;
+    if (this.parent === undefined && this.canceled === undefined && !this.#undoes && !this.#hasNested) return false;
     if (this.#open !== undefined || this.parent === undefined) this.cancel(this.owner.scopeEnded);
     const more = this.canceled !== undefined || this.#undoes;
     this.canceled ??= this.owner.scopeEnded;
@@ -332,7 +323,7 @@ export class Scope {
   /** Runs the compensations, newest first. */
   async #compensate(undo: Undo, error: unknown): Promise<void> {
     for (const command of undo.followed.splice(0)) this.owner.awaitCanceled(command, this);
-    if (this.#busy) await this.#becameQuiet();
+    while (this.#busy) await this.#becameQuiet();
     const errors: unknown[] = [];
     for (let compensation; (compensation = undo.compensations.pop()) !== undefined;) {
       const body = compensation;

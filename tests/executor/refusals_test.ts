@@ -157,6 +157,91 @@ Deno.test("a branch that swallows refusals after the end does not keep the end o
   assertEquals(await handle.result(), "done");
 });
 
+Deno.test("a loser that swallows refusals when its scope has ended is stopped, and the run goes on", async () => {
+  const { executor } = setUp();
+  const log: string[] = [];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    const race = await ctx.scope((ctx) => {
+      const poller = forEver(() => ctx.executeActivity(nothing).then(() => ctx.sleep(10)));
+      return Promise.race([poller, ctx.sleep(100).then(() => "late")]);
+    });
+    log.push(race);
+    await ctx.sleep(1);
+    return "done";
+  }, { id: "a" });
+  assertEquals([await handle.result(), log], ["done", ["late"]]);
+  await executor.close();
+});
+
+Deno.test("a spawned branch that swallows refusals when the function has returned is stopped, and what it did is undone", async () => {
+  const { executor, store } = setUp();
+  const log: string[] = [];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.spawn(async (ctx) => {
+      ctx.addCompensation(() => void log.push("undone"));
+      await forEver(() => ctx.sleep(10));
+    });
+    ctx.spawn(async (ctx) => {
+      await ctx.sleep(1000).catch(nothing);
+      await ctx.shield((ctx) => ctx.sleep(500));
+      log.push("cleaned up");
+    });
+    await ctx.sleep(100);
+    return "done";
+  }, { id: "a" });
+  assertEquals([await handle.result(), log], ["done", ["undone", "cleaned up"]]);
+  assertEquals((await store.load("a"))!.updatedAt, 600);
+  await executor.close();
+});
+
+Deno.test("a loop that swallows refusals ends its run after the cleanup of other branches", async () => {
+  const { executor } = setUp();
+  const log: string[] = [];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.addCompensation(() => void log.push("undone"));
+    ctx.shield(async (ctx) => {
+      await ctx.sleep(500);
+      log.push("cleaned up");
+    });
+    await ctx.scope((ctx) => forEver(() => ctx.sleep(10)), { timeoutMs: 100 });
+  }, { id: "a" });
+  await assertRejects(() => handle.result(), TimeoutError, 'A scope of workflow "a" did not end within 100 ms');
+  assertEquals(log, ["cleaned up", "undone"]);
+  await executor.close();
+});
+
+Deno.test("a thousand branches that swallow refusals end in one turn", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    for (let i = 0; i < 1000; i++) ctx.spawn((ctx) => forEver(() => ctx.sleep(10)));
+    await ctx.sleep(100);
+    return "done";
+  }, { id: "a" });
+  assertEquals(await handle.result(), "done");
+  await executor.close();
+});
+
+Deno.test("a loop that opens a scope for each try ends its run", async () => {
+  const { executor } = setUp();
+  for (const kind of ["scope", "shield"] as const) {
+    const handle = await executor.execute((ctx: Ctx) => forEver(() => ctx[kind]((ctx) => ctx.sleep(-1))), { id: kind });
+    await assertRejects(() => handle.result(), RangeError, "Cannot sleep");
+  }
+  await executor.close();
+});
+
+Deno.test("a loop over continueAsNew() in a shield of a cancelled run ends it", async () => {
+  const { executor } = setUp();
+  const workflow = async (ctx: WorkflowContext<number>, _round: number) => {
+    await ctx.sleep(1000).catch(nothing);
+    await ctx.shield((ctx) => forEver(() => ctx.continueAsNew(1)));
+  };
+  const handle = await executor.execute(workflow, { id: "a", input: 0 });
+  await handle.cancel("enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  await executor.close();
+});
+
 Deno.test("a fan-out that swallows refusals ends after a million of them", async () => {
   const { executor } = setUp();
   let refused = 0;

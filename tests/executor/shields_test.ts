@@ -246,6 +246,25 @@ Deno.test("signals, updates and queries reach a run whose shields are waited for
   assertEquals(outcome, '"returned"');
 });
 
+Deno.test("WorkflowContext.shield() that a branch of a cancelled workflow opens is waited for, however late it comes in the turn", async () => {
+  const { outcome, state, log } = await playEveryWay((world) => ({
+    sent: [{ at: 10, cancel: "stop" }],
+    async workflow(ctx: Ctx) {
+      const deep = async (depth: number): Promise<void> => await (depth === 0 ? ctx.sleep(1000) : deep(depth - 1));
+      const cleansUp = async () => {
+        try {
+          await deep(20);
+        } finally {
+          await ctx.shield((ctx) => ctx.executeActivity(world.work("cleanup", { at: 30 })));
+        }
+      };
+      await Promise.all([cleansUp(), ctx.sleep(1000)]); // the second one rejects first
+    },
+  }));
+  assertEquals([outcome, state.status], [STOP, "canceled"]);
+  assertEquals(log, ["cleanup begins at 10", "cleanup ends at 30"]);
+});
+
 Deno.test("WorkflowContext.shield() opened by a listener of ctx.signal runs and is waited for", async () => {
   const { outcome, state, log } = await playEveryWay((world) => ({
     sent: [{ at: 10, cancel: "stop" }],
