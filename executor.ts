@@ -333,7 +333,8 @@ export class Executor {
   }
 
   /**
-   * Resumes every running workflow of the store that is not live here: replays its history, then performs what is open in it.
+   * Resumes every running workflow of the store that is not live here: replays its history, then performs what is open in it,
+   * once the store has confirmed that nothing was added since it was read.
    * An activity that started and did not finish runs again; an `atMostOnce` activity fails instead. For a workflow that is
    * live here, performs what another executor started: call it when that executor is gone.
    *

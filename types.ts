@@ -789,7 +789,9 @@ export type StoreListener = (workflowId: string, historyLength: number | null) =
  *
  * The following is true for every method that returns a promise:
  *
- * - **Atomic.** A call takes effect in one step. A call that begins after it has settled sees the effect.
+ * - **Atomic.** A call takes effect in one step. A call that begins after it has settled sees the effect. An executor also
+ *   tolerates reads that come from a copy which is behind for a while: it performs nothing before an `append` has confirmed
+ *   what it has read.
  * - **Errors.** A call rejects; it never throws. A rejected call has changed nothing that a reader can see. A store behind a
  *   network may apply a write and lose the answer. An executor handles this, because a repeated `append` is a conflict.
  * - **Copies.** A store copies its arguments at the call. Nobody can change a stored value through an argument or through a

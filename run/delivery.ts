@@ -143,7 +143,7 @@ export class Delivery {
           continue; // it has ended
         }
         if (running && onConflict !== "replace") {
-          if (liveRuns.get(id)?.runId !== state.runId && await store.isOld(state, reads)) continue;
+          if (liveRuns.get(id)?.runId !== state.runId && await store.isOld(state, reads, failure)) continue;
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
             : "wait for handle(id)";

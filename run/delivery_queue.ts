@@ -207,11 +207,12 @@ export class DeliveryQueue {
         // A live run may have what was tried before, although the read does not show it.
         const isHidden = ({ post }: Waiting) =>
           post.verb === "signal" && post.mayBeStored && !post.once && this.live(post.target)?.isAhead(state);
-        if (
-          open.some(isHidden) && (isFirst || await store.isOld(state, reads, notFound("signal", id, "it is not there")))
-        ) {
-          isFirst = false;
-          continue;
+        if (open.some(isHidden)) {
+          const why = state?.status === "running" ? undefined : notFound("signal", id, "it does not run");
+          if (isFirst || await store.isOld(state, reads, why)) {
+            isFirst = false;
+            continue;
+          }
         }
         const given = open.map(({ post }) => {
           const run = this.live(post.target);

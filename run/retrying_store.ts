@@ -87,19 +87,20 @@ export class RetryingStore {
 
   /** Why a state is not the stored state of a running run, for example because the read was old; `undefined` if it is. */
   whyOld({ workflowId, runId, history }: WorkflowState): Promise<unknown> {
-    return this.append(new FrozenBatch(workflowId, runId, history.length, [])).catch((error) => error);
+    const appended = this.append(new FrozenBatch(workflowId, runId, history.length, []));
+    return appended.then(() => undefined, (error) => error ?? new Error("The store failed"));
   }
 
   /**
-   * Whether a read is to be repeated because it is old, or may be. Waits, with backoff, before it says so. A conflict proves that
-   * a running run has changed since; otherwise the answer counts after a few reads.
+   * Whether a read is to be repeated because it is old, or may be. Waits, with backoff, before it says so. A running run is old
+   * if the store refuses its length.
    *
-   * @param why The error for a read that contradicts what is known.
+   * @param why Given if the answer counts after a few reads, although it was not confirmed: why it may be old.
    */
   async isOld(state: WorkflowState | null, reads: OldReads, why?: unknown): Promise<boolean> {
     const isRunning = state?.status === "running";
     const old = isRunning ? await this.whyOld(state) : why;
-    const most = isRunning && isConflict(old) ? MAX_OLD_READS - 1 : MAX_OLD_READS;
+    const most = why === undefined && isConflict(old) ? MAX_OLD_READS - 1 : MAX_OLD_READS;
     reads.count = old ? Math.min(reads.count + 1, most) : 0;
     if (!old || reads.count === MAX_OLD_READS) return false;
     return await this.backOff(old, reads.count).then(() => true, () => false);

@@ -26,7 +26,7 @@
  * 1. An event is applied, and the command it asks for performed, only after it is stored.
  * 2. At most one event that workflow code can notice is applied in a turn.
  * 3. The executor that stored a command performs it. After a replay, the commands that are open in the history are performed
- *    here: they are "taken over".
+ *    here: they are "taken over". Before that, the store confirms that nothing was stored since the history was read.
  * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
  *
  * An event takes this way: `stored()` notes it and queues it; `#applyNext()` applies it when its turn has come; `endTurn()` is

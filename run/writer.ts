@@ -70,7 +70,7 @@ export async function loadRun(
       state === null ? "not_found" : "conflict",
       `${cannot("resume workflow", workflowId)}: ${why}`,
     );
-    if (isExpected || !await store.isOld(state, reads, lost)) throw lost;
+    if (isExpected || !await store.isOld(state, reads, isRun ? undefined : lost)) throw lost;
   }
 }
 

@@ -67,8 +67,8 @@ const MAX_LINES = 12;
 /**
  * Runs a workflow without a crash, in virtual time; then once for every point where its process can die: before each write
  * to the store, after the write but before the store answers, and in the turn after the answer. A new process recovers what
- * is stored. Every run must have the same result or error, and the same history apart from times. No activity whose outcome
- * was stored may run again.
+ * is stored. After a write that the store did not answer, it lists what was stored before that write. Every run must have the
+ * same result or error, and the same history apart from times. No activity whose outcome was stored may run again.
  *
  * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
  * fake, 3 s for any other activity. So an activity that never ends reaches its timeout.

@@ -52,8 +52,8 @@ import { type Trouble, World } from "./world.ts";
 const ACTION = "simulate";
 
 /**
- * Simulates a workflow with faults, in virtual time: processes die, the store fails, activities fail or take time,
- * deliveries come late, and executors interfere with each other. A seed decides the same faults each time, as long as the
+ * Simulates a workflow with faults, in virtual time: processes die, the store fails, reads are slow or old, activities fail or
+ * take time, deliveries come late, and executors interfere with each other. A seed decides the same faults each time, as long as the
  * workflow and its activities use no randomness of their own.
  *
  * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a

@@ -65,7 +65,8 @@ export interface SimulationRates {
   readonly slowRead?: number | undefined;
   /**
    * A read answers as a copy of the store does that is behind: without the last write, or without the last two or three. It
-   * shows workflows as they were while they were running, and never hides one.
+   * shows workflows as they were while they were running, and never hides one. So a query has an old answer if the executor
+   * does not run the workflow.
    *
    * @default {0.1}
    */

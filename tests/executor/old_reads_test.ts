@@ -1,10 +1,12 @@
 /** Reads that are old when they answer: a slow list, a slow load, and a store that reads from a copy that is behind. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   type ActivityContext,
+  type AppendBatch,
   InMemoryStore,
   type WorkflowContext,
+  WorkflowError,
   type WorkflowEvent,
   type WorkflowState,
   type WorkflowStore,
@@ -539,4 +541,26 @@ Deno.test("Executor.signal() stores a signal once whose answer was lost, althoug
   await executor.signal("a", "s", "end");
   assertEquals(await handle.result(), [1]);
   await executor.close();
+});
+
+Deno.test("Executor.execute() refuses an ID that is running elsewhere and busy, and a store that answers appends with nonsense", async () => {
+  const inner = new InMemoryStore();
+  const home = setUp({ store: inner }).executor;
+  await home.execute(collect, { id: "a" });
+  for (
+    const append of [
+      async (batch: AppendBatch) => {
+        if (batch.events.length === 0) await home.signal("a", "s", 1); // the run has changed since
+        await inner.append(batch);
+      },
+      (batch: AppendBatch) => inner.append(batch).then(() => "stored"),
+      (batch: AppendBatch) => batch.events.length > 0 ? inner.append(batch) : Promise.reject(),
+    ]
+  ) {
+    const { executor } = setUp({ store: { ...withoutSubscribe(inner), append } as WorkflowStore });
+    const error = await assertRejects(() => executor.execute(collect, { id: "a" }), WorkflowError);
+    assertEquals(error.code, "already_running");
+    await executor.close();
+  }
+  await home.close();
 });
