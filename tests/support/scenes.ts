@@ -19,7 +19,7 @@ import {
   type WorkflowState,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
-import { macrotasks } from "./executors.ts";
+import { macrotasks, silent } from "./executors.ts";
 import { outcomeOf, textOf } from "./restarts.ts";
 import { assertWellFormed } from "./well_formed.ts";
 
@@ -161,6 +161,7 @@ export async function playOnce(make: (world: World) => Scene, plan: Plan = {}): 
       workflows: { ...workflows, scene: workflow },
       dormantAfterMs: plan.dormantAfterMs,
       maxConcurrentActivities,
+      logger: silent,
       storeRetry: { maxAttempts: 1 },
     });
     const proc: Process = { executor, dead: false };
