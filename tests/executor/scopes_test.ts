@@ -951,3 +951,76 @@ for (const [what, scope] of Object.entries(crowds)) {
     await executor.close();
   });
 }
+
+// Outcomes on their way
+
+for (
+  const [what, options, compensated, expected] of [
+    ["is dropped", {}, false, 'CanceledError: Canceled a scope of workflow "a": enough'],
+    ["settles its wait with waitForCanceled", { waitForCanceled: true }, false, "charged"],
+    [
+      "is recorded once in a run with compensations",
+      {},
+      true,
+      'CanceledError: Canceled a scope of workflow "a": enough',
+    ],
+  ] as const
+) {
+  Deno.test(`ScopeContext.cancel() while the outcome of an activity is on its way: it ${what}`, async () => {
+    const { executor, store } = setUp();
+    const charge = () => {
+      executor.signal("a", "cancel"); // is stored together with the outcome, and before it
+      return "charged";
+    };
+    const log: unknown[] = [];
+    const handle = await executor.execute(async (ctx: Ctx) => {
+      if (compensated) ctx.addCompensation(() => void log.push("undone"));
+      log.push(
+        await ctx.scope(async (ctx) => {
+          const charged = endOf(ctx.executeActivity(charge));
+          await ctx.waitForSignal("cancel");
+          ctx.cancel("enough");
+          return await charged;
+        }, options),
+      );
+      await ctx.sleep(10);
+      throw new RangeError("no");
+    }, { id: "a" });
+    await assertRejects(() => handle.result(), RangeError);
+    assertEquals(log, compensated ? [expected, "undone"] : [expected]);
+    const types = typesOf((await store.load("a"))!.history).filter((type) => /^(signal|activity)/.test(type));
+    assertEquals(types, ["activity_started", "signal_received", "activity_completed"]);
+    await executor.close();
+  });
+}
+
+Deno.test("WorkflowContext.scope() in a handler of signals ends with each call", async () => {
+  const { outcome } = await playEveryWay((world) => ({
+    sent: [1, 2, 3].map((payload) => ({ at: payload * 10, signal: "n", payload })),
+    async workflow(ctx: Ctx) {
+      const ends: unknown[] = [];
+      ctx.handleSignal<number>("n", async (n) => {
+        const work = world.work(`work ${n}`, { at: n === 2 ? 1000 : 10 * n + 3 });
+        ends.push(await endOf(ctx.scope((ctx) => ctx.executeActivity(work), { timeoutMs: 5 })));
+      });
+      await ctx.waitUntil(() => ends.length === 3);
+      return ends;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), [
+    "work 1",
+    'TimeoutError: A scope of workflow "a" did not end within 5 ms',
+    "work 3",
+  ]);
+});
+
+Deno.test("a promise of the scope around it that is awaited in a scope is not reached by a deadline", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    async workflow(ctx: Ctx) {
+      const outer = ctx.sleep(50).then(() => "outer");
+      const end = await ctx.scope(async (_ctx) => await outer, { timeoutMs: 10 });
+      return [end, ctx.now()];
+    },
+  }));
+  assertEquals(JSON.parse(outcome), ["outer", 50]);
+});
