@@ -116,12 +116,22 @@ function once<K, V>(map: Map<K, V>, key: K, value: V): V {
 
 /** The clock of one executor. It counts the timers that are set. Activities do not hold it: {@linkcode Fakes} do. */
 export class CountingClock implements Clock {
-  /** How many timers are set. */
-  timers = 0;
+  /** When the timers that are set are due. */
+  readonly #due = new Map<symbol, number>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.#due.size;
+  }
+
+  /** How long the timers that are set still take, for messages. */
+  get rest(): number[] {
+    return [...this.#due.values()].map((dueAt) => dueAt - this.now());
   }
 
   now(): number {
@@ -129,12 +139,9 @@ export class CountingClock implements Clock {
   }
 
   setTimer(dueAt: number, callback: () => void): () => void {
-    let isSet = true;
-    const end = () => {
-      if (isSet) this.timers--;
-      isSet = false;
-    };
-    this.timers++;
+    const timer = Symbol();
+    const end = () => this.#due.delete(timer);
+    this.#due.set(timer, dueAt);
     const cancel = this.#clock.setTimer(dueAt, () => {
       end();
       callback();
