@@ -57,7 +57,7 @@ const plants: Record<string, { plant: (store: WorkflowStore) => WorkflowStore; m
       }),
   },
   "an answer that changes": {
-    message: /is answered/,
+    message: /(is|was) answered/,
     plant: (store) =>
       changed(store, {
         load: async (id) => {
