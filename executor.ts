@@ -382,7 +382,7 @@ export class Executor {
     const supervisor = this.#supervisor;
     const action = "execute workflow";
     let signals: CallOf<"signal">[] | undefined;
-    return this.#call((changes): CallOf<"execute"> => {
+    return this.#call(action, id, (changes): CallOf<"execute"> => {
       validateExecution(workflow, id, options);
       const { input = options.input, labels = options.labels, headers = options.headers } = changes;
       return {
@@ -460,8 +460,7 @@ export class Executor {
     const { id } = target;
     const action = "signal workflow";
     let signalId: string | undefined;
-    return this.#call(({ name = definition, payload = given, headers }) => {
-      checkText("id", id, action);
+    return this.#call(action, id, ({ name = definition, payload = given, headers }) => {
       const checked = definedName("signal", name, action, id);
       checkOptions(options, signalOptions, action, id);
       signalId ??= this.#messageId("signalId", options.signalId, action, id);
@@ -514,8 +513,7 @@ export class Executor {
   #query(target: Target, definition: unknown, given: readonly unknown[]): Promise<unknown> {
     const { id } = target;
     const action = "query workflow";
-    return this.#call(({ name = definition, args = given }): CallOf<"query"> => {
-      checkText("id", id, action);
+    return this.#call(action, id, ({ name = definition, args = given }): CallOf<"query"> => {
       const checked = definedName("query", name, action, id);
       if (!Array.isArray(args)) throw invalid("args", args, "an array", action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, checked)));
@@ -541,8 +539,7 @@ export class Executor {
     const { id } = target;
     const action = "update workflow";
     let updateId: string | undefined;
-    return this.#call(({ name = definition, input = given, headers }): CallOf<"update"> => {
-      checkText("id", id, action);
+    return this.#call(action, id, ({ name = definition, input = given, headers }): CallOf<"update"> => {
       const checked = definedName("update", name, action, id);
       checkOptions(options, updateOptions, action, id);
       const { signal } = options;
@@ -574,8 +571,7 @@ export class Executor {
   #end(kind: "cancel" | "terminate", target: Target, given: string | undefined): Promise<void> {
     const { id } = target;
     const action = `${kind} workflow`;
-    return this.#call(({ reason = given }) => {
-      checkText("id", id, action);
+    return this.#call(action, id, ({ reason = given }) => {
       checkOptionalString("reason", reason, action, id);
       return { kind, workflowId: id, reason };
     }, ({ reason }) => this.#supervisor.delivery[kind](target, reason)) as Promise<void>;
@@ -583,9 +579,9 @@ export class Executor {
 
   #describe(target: Target, options: DescribeOptions = {}): Promise<WorkflowDescription> {
     const { id } = target;
-    return this.#call((): CallOf<"describe"> => {
-      checkText("id", id, "describe workflow");
-      checkOptions(options, { history: true }, "describe workflow", id);
+    const action = "describe workflow";
+    return this.#call(action, id, (): CallOf<"describe"> => {
+      checkOptions(options, { history: true }, action, id);
       return { kind: "describe", workflowId: id, history: Boolean(options.history) };
     }, async (call) => {
       const state = await this.#supervisor.delivery.load("describe", target);
@@ -605,11 +601,14 @@ export class Executor {
 
   /** Makes a call, wrapped with middleware; see {@linkcode callThrough}. */
   #call<Call extends MiddlewareCall>(
+    action: string,
+    id: string,
     check: (changes: CallChanges) => Call,
     make: (call: Call) => Promise<unknown>,
   ): Promise<unknown> {
     this.#supervisor.timing.turns.call();
     try {
+      checkText("id", id, action);
       return callThrough(this.#settings.activities, check, make) as Promise<unknown>;
     } catch (error) {
       return Promise.reject(error); // a bad argument

@@ -189,18 +189,8 @@ export interface CallChanges {
  */
 export type Middleware = (call: MiddlewareCall, next: (changes?: CallChanges) => Promise<unknown>) => unknown;
 
-/** What middleware can change in a call of each kind. */
-const changeable: Readonly<Record<MiddlewareCall["kind"], readonly (keyof CallChanges)[]>> = {
-  execute: ["input", "labels", "headers"],
-  signal: ["name", "payload", "headers"],
-  query: ["name", "args"],
-  update: ["name", "input", "headers"],
-  cancel: ["reason"],
-  terminate: ["reason"],
-  describe: [],
-  activity: ["input", "headers"],
-  startChild: ["input", "headers"],
-};
+/** What middleware can change, if the call has it. */
+const changeable = ["name", "input", "payload", "args", "headers", "labels", "reason"];
 
 /**
  * Makes a call wrapped by middleware; the first is the outermost. If a middleware throws an error of its own, the error is
@@ -272,17 +262,19 @@ function changedCall<Call extends MiddlewareCall>(
 ): Call {
   const action = `change the ${call.kind} call in middleware[${index}]`;
   checkObject("changes", changes, action);
-  const isChange = ([name, value]: [string, unknown]) => value !== undefined && value !== call[name as keyof Call];
-  const given = Object.entries(changes).filter(isChange);
-  if (given.length === 0) return call;
-  const names: readonly string[] = changeable[call.kind];
-  const wrong = given.find(([name]) => !names.includes(name));
-  if (wrong !== undefined) {
-    const way = names.length === 0 ? "nothing in it can be changed" : `it can change ${names.map(show).join(", ")}`;
-    throw new TypeError(`${cannot(action)}: ${show(wrong[0])} stays as it is; ${way}`);
+  const hasOwnName = call.kind === "signal" || call.kind === "query" || call.kind === "update"; // not that of a function
+  const names = changeable.filter((name) => name in call && (name !== "name" || hasOwnName));
+  const given: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined || value === call[name as keyof Call]) continue;
+    if (!names.includes(name)) {
+      const way = names.map(show).join(", ") || "nothing";
+      throw new TypeError(`${cannot(action)}: ${show(name)} stays as it is; it can change ${way}`);
+    }
+    given[name] = value;
   }
   try {
-    return change(call, Object.fromEntries(given));
+    return Object.keys(given).length === 0 ? call : change(call, given);
   } catch (cause) {
     throw new TypeError(`${cannot(action)}: ${(cause as Error | null)?.message ?? show(cause)}`, { cause });
   }

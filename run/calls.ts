@@ -75,16 +75,22 @@ function seen<Call extends MiddlewareCall>(call: Call): Call {
 /** An attempt of an activity. */
 export function attemptCall(
   { workflowId, runId, workflowName, started }: Performer,
-  { seq, name, input }: ActivityStartedEvent,
+  { seq, name, input: stored }: ActivityStartedEvent,
   context: ActivityContext,
-  changes: CallChanges,
+  { input = stored, headers = context.headers }: CallChanges,
 ): CallOf<"activity"> {
-  const { attempt } = context;
-  if (changes.input !== undefined) {
-    input = toStored(changes.input, "input of activity", name, started.maxPayloadBytes);
-  }
-  const headers = headersOf(changes, context, name);
-  return { kind: "activity", workflowId, runId, workflowName, seq, name, input, headers, attempt, context };
+  return {
+    kind: "activity",
+    workflowId,
+    runId,
+    workflowName,
+    seq,
+    name,
+    input: input === stored ? stored : toStored(input, "input of activity", name, started.maxPayloadBytes),
+    headers: copyTexts("headers", headers, "run activity", name),
+    attempt: context.attempt,
+    context,
+  };
 }
 
 /** A message of a workflow. An attempt of an internal activity delivers it. */
@@ -92,21 +98,22 @@ export function messageCall(
   { workflowId: senderId, started }: Performer,
   { name: action, input }: ActivityStartedEvent,
   context: ActivityContext,
-  changes: CallChanges,
+  { headers = context.headers, ...changes }: CallChanges,
 ): CallOf<"signal" | "cancel"> {
-  const { workflowId, name, payload: given, reason } = { ...input as Message, ...changes };
+  const { payload: stored } = input as Message;
+  const { workflowId, name, payload, reason } = { ...input as Message, ...changes };
   if (name === undefined) {
     checkOptionalString("reason", reason, action, workflowId);
     return { kind: "cancel", workflowId, reason };
   }
   checkText("name", name, action, workflowId);
-  const payload = changes.payload === undefined
-    ? given
-    : toStored(given, "payload of signal", name, started.maxPayloadBytes);
-  const headers = headersOf(changes, context, action);
-  return { kind: "signal", workflowId, name, payload, headers, signalId: context.idempotencyKey, senderId };
-}
-
-function headersOf({ headers }: CallChanges, context: ActivityContext, name: string): ActivityContext["headers"] {
-  return headers === undefined ? context.headers : copyTexts("headers", headers, "run activity", name);
+  return {
+    kind: "signal",
+    workflowId,
+    name,
+    payload: payload === stored ? stored : toStored(payload, "payload of signal", name, started.maxPayloadBytes),
+    headers: copyTexts("headers", headers, action, workflowId),
+    signalId: context.idempotencyKey,
+    senderId,
+  };
 }

@@ -21,7 +21,6 @@ import {
   checkObject,
   checkOptionalString,
   checkOptions,
-  checkText,
   invalid,
 } from "../util/check.ts";
 import { randomId } from "../util/prng.ts";
@@ -149,10 +148,9 @@ const executeOptions: Record<keyof ExecuteOptions, true> = {
   signals: true,
 };
 
-/** Checks the arguments of `execute`. */
+/** Checks the arguments of `execute`, apart from the ID. */
 export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
   const action = "execute workflow";
-  checkText("id", id, action);
   checkFunction("workflow", workflow, action, id);
   checkOptions(options, executeOptions, action, id);
   const { timeoutMs, signal, signals, onConflict, reuse, startAfterMs, startAt } = options;

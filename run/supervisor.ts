@@ -27,7 +27,7 @@ import { Delivery, executorClosed, isStarted } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
-import { copyTexts, none, withHeaders } from "./headers.ts";
+import { copyTexts, withHeaders } from "./headers.ts";
 import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
 import { isUnavailable, RetryingStore } from "./retrying_store.ts";
@@ -299,19 +299,17 @@ export class Supervisor {
     workflow: Workflow<never>,
     isSame: (state: WorkflowState) => boolean,
   ): Promise<LiveRun | WorkflowState> {
-    const { workflowId, name, seq, closePolicy, timeoutMs } = event;
+    const { workflowId, name, input: stored, seq, closePolicy, timeoutMs } = event;
     const parent = Object.freeze({ workflowId: parentId, runId, seq, closePolicy });
     const action = "start child workflow";
     const { activities, runs } = this.environment;
     let started: Promise<LiveRun | WorkflowState> | undefined;
-    const passed = callThrough(activities, ({ input, headers }) => ({
+    const passed = callThrough(activities, ({ input = stored, headers = event.headers }) => ({
       kind: "startChild",
       workflowId,
       name,
-      input: input === undefined
-        ? event.input
-        : toStored(input, "input of child workflow", name, runs.stamp.maxPayloadBytes),
-      headers: headers === undefined ? event.headers ?? none : copyTexts("headers", headers, action, name),
+      input: input === stored ? stored : toStored(input, "input of child workflow", name, runs.stamp.maxPayloadBytes),
+      headers: copyTexts("headers", headers, action, workflowId),
       parent,
     }), ({ input, headers }: CallOf<"startChild">) => {
       const timeout = timeoutMs === undefined ? {} : { timeoutMs };
@@ -320,7 +318,7 @@ export class Supervisor {
     });
     if (passed === started) return started!;
     return (passed as Promise<unknown>).then(() => {
-      if (started === undefined) throw new TypeError(`${cannot(action, name)}: a middleware did not call next()`);
+      if (started === undefined) throw new TypeError(`${cannot(action, workflowId)}: a middleware did not call next()`);
       return started;
     });
   }
