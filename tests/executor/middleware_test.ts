@@ -293,7 +293,7 @@ for (const [kind, changes, message] of refused) {
     const handle = await executor.execute(async (ctx: Ctx) => {
       ctx.handleQuery("find", (n: number) => n);
       const answer = await ctx.waitForSignal("go");
-      return [answer, await ctx.executeChild(child)];
+      return [answer, await ctx.executeChild(child, undefined, { id: "child" })];
     }, { id: "a" });
     await settle();
     const other = await executor.execute(forever, { id: "b" });
