@@ -454,7 +454,7 @@ export interface WorkflowContext<Input = never> {
    *
    * @param id The receiver's workflow ID.
    * @param signal The signal's name or definition.
-   * @param payload The payload. It can be left out if the definition allows it.
+   * @param args The payload, which can be left out if the definition allows it, and the options.
    * @returns When the signal is stored. The receiver may read it later.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended.
    * @throws {TypeError} If an argument is bad or the payload cannot be stored.
@@ -463,7 +463,7 @@ export interface WorkflowContext<Input = never> {
   signalWorkflow<Payload = unknown>(
     id: string,
     signal: string | SignalDefinition<Payload>,
-    ...payload: ValueArgs<NoInfer<Payload>>
+    ...args: InputArgs<NoInfer<DeepReadonly<Payload>>, MessageOptions>
   ): Promise<void>;
   /**
    * Cancels another workflow. It is a command: the request is stored once, as that of
@@ -608,6 +608,20 @@ export interface ChildOptions {
 }
 
 /**
+ * Options of {@linkcode WorkflowContext.signalWorkflow} and {@linkcode ChildHandle.signal}.
+ *
+ * @category Workflow code
+ */
+export interface MessageOptions {
+  /**
+   * Headers of the signal. It also gets the headers of this run; those given here take precedence.
+   *
+   * @default {those of this run}
+   */
+  readonly headers?: CallHeaders | undefined;
+}
+
+/**
  * Gives a parent access to a child workflow.
  *
  * @category Workflow code
@@ -621,12 +635,12 @@ export interface ChildHandle<Result = unknown> {
    * Sends a signal to the child, as {@linkcode WorkflowContext.signalWorkflow} does, but to no other workflow of its ID.
    *
    * @param signal The signal's name or definition.
-   * @param payload The payload. It can be left out if the definition allows it.
+   * @param args The payload, which can be left out if the definition allows it, and the options.
    * @throws {WorkflowError} With code `not_found` if the child has ended.
    */
   signal<Payload = unknown>(
     signal: string | SignalDefinition<Payload>,
-    ...payload: ValueArgs<NoInfer<Payload>>
+    ...args: InputArgs<NoInfer<DeepReadonly<Payload>>, MessageOptions>
   ): Promise<void>;
   /**
    * Cancels the child, as {@linkcode WorkflowContext.cancelWorkflow} does, but no other workflow of its ID.
@@ -682,7 +696,7 @@ export interface ReceivedSignal<Payload = unknown> {
   readonly sentAt: number;
   /** Identifies the signal. */
   readonly signalId: string;
-  /** The headers; empty if it has none. A signal of another workflow has the headers of that run. */
+  /** The headers; empty if it has none. A signal of another workflow has the headers of its run too. */
   readonly headers: CallHeaders;
 }
 

@@ -45,6 +45,7 @@ export type {
   ChildOptions,
   CompensationOptions,
   InputArgs,
+  MessageOptions,
   ReceivedSignal,
   ReceivedUpdate,
   ScopeContext,

@@ -7,11 +7,11 @@
 import type { ActivityContext } from "../activity.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import { applyMiddleware, type CallChanges, type Middleware, type MiddlewareCall } from "../middleware.ts";
-import type { ActivityStartedEvent } from "../types.ts";
+import type { ActivityStartedEvent, CallHeaders } from "../types.ts";
 import { checkOptionalString, checkText } from "../util/check.ts";
 import { handOut, toStored } from "../history/value.ts";
 import type { Performer } from "./command.ts";
-import { copyTexts } from "./headers.ts";
+import { copyTexts, mergeHeaders } from "./headers.ts";
 
 /** The call of one kind. */
 export type CallOf<Kind extends MiddlewareCall["kind"]> = Extract<MiddlewareCall, { readonly kind: Kind }>;
@@ -24,6 +24,8 @@ export interface Message {
   readonly name?: string;
   /** The payload of the signal. */
   readonly payload?: unknown;
+  /** Headers of the signal, apart from those of the run. */
+  readonly headers?: CallHeaders;
   /** The reason of the cancellation. */
   readonly reason?: string | undefined;
 }
@@ -98,10 +100,11 @@ export function messageCall(
   { workflowId: senderId, started }: Performer,
   { name: action, input }: ActivityStartedEvent,
   context: ActivityContext,
-  { headers = context.headers, ...changes }: CallChanges,
+  changes: CallChanges,
 ): CallOf<"signal" | "cancel"> {
-  const { payload: stored } = input as Message;
-  const { workflowId, name, payload, reason } = { ...input as Message, ...changes };
+  const { payload: stored, headers: own } = input as Message;
+  const all = { ...input as Message, headers: mergeHeaders(context.headers, own), ...changes };
+  const { workflowId, name, payload, headers, reason } = all;
   if (name === undefined) {
     checkOptionalString("reason", reason, action, workflowId);
     return { kind: "cancel", workflowId, reason };

@@ -25,6 +25,7 @@ import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  MessageOptions,
   ReceivedSignal,
   ReceivedUpdate,
   ScopeContext,
@@ -55,7 +56,7 @@ import { ActivityCommand } from "./activity.ts";
 import type { Message } from "./calls.ts";
 import { ChildCommand } from "./child.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
-import { copyTexts, mergeHeaders, none } from "./headers.ts";
+import { copyTexts, mergeHeaders, none, withHeaders } from "./headers.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope, ScopeKind } from "./scope.ts";
 import type { ReadSignal, Signals } from "./signals.ts";
@@ -371,23 +372,38 @@ export class ReplayContext implements WorkflowContext {
     const handle: ChildHandle = {
       id,
       result: () => result,
-      signal: (signal, payload?: unknown) => this.#signal(handle.signal, id, signal, payload, child),
+      signal: (signal, ...[payload, options]: [unknown?, (MessageOptions | undefined)?]) =>
+        this.#signal(handle.signal, id, signal, payload, options, child),
       cancel: (reason) => this.#cancel(handle.cancel, id, reason, child),
     };
     return handle;
   }
 
-  signalWorkflow(id: string, signal: string | SignalDefinition<never>, payload?: unknown): Promise<void> {
-    return this.#signal(this.signalWorkflow, id, signal, payload);
+  signalWorkflow(
+    id: string,
+    signal: string | SignalDefinition<never>,
+    payload?: unknown,
+    options?: MessageOptions,
+  ): Promise<void> {
+    return this.#signal(this.signalWorkflow, id, signal, payload, options);
   }
 
   cancelWorkflow(id: string, reason?: string): Promise<void> {
     return this.#cancel(this.cancelWorkflow, id, reason);
   }
 
-  #signal(caller: Caller, id: string, signal: unknown, payload: unknown, child?: ChildCommand): Promise<void> {
+  #signal(
+    caller: Caller,
+    id: string,
+    signal: unknown,
+    payload: unknown,
+    options: MessageOptions = {},
+    child?: ChildCommand,
+  ): Promise<void> {
     return this.#send(caller, "signal workflow", id, child, (action) => {
-      return { name: definedName("signal", signal, action, id, "name"), payload };
+      const name = definedName("signal", signal, action, id, "name");
+      checkOptions(options, { headers: true }, action, id);
+      return { name, payload, ...withHeaders(copyTexts("headers", options.headers, action, id)) };
     });
   }
 

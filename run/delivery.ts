@@ -35,6 +35,7 @@ import {
   type Verb,
 } from "./delivery_queue.ts";
 import { cancelEvent, signalEvent, terminationEvent } from "./events.ts";
+import { mergeHeaders } from "./headers.ts";
 import type { LiveRun } from "./live_run.ts";
 import { isRemembered } from "./remembered.ts";
 import { isConflict } from "./retrying_store.ts";
@@ -207,7 +208,7 @@ export class Delivery {
    * @param only Whether the message is for that child, and not for another workflow of the ID.
    */
   async deliver(
-    { workflowId: id, name, payload, reason }: Message,
+    { workflowId: id, name, payload, headers: own, reason }: Message,
     { idempotencyKey: signalId, workflowId: senderId, runId, headers, signal }: ActivityContext,
     child: ChildCommand | undefined,
     only: boolean,
@@ -230,8 +231,8 @@ export class Delivery {
     }
     const target = { id, origin: only ? origin : undefined };
     if (name === undefined) return await this.cancel(target, reason, true);
-    const event = signalEvent({ name, payload, senderId, headers, signalId }, timing.clock.now());
-    await this.post("signal", target, event, true);
+    const sent = { name, payload, senderId, headers: mergeHeaders(headers, own), signalId };
+    await this.post("signal", target, signalEvent(sent, timing.clock.now()), true);
   }
 
   /** Ends a child for which nobody waits any more, by its policy. */

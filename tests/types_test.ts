@@ -328,6 +328,9 @@ Deno.test("The option headers takes texts by name, which receivers read", () => 
     return async (ctx: WorkflowContext) => {
       ctx.handleUpdate("u", (n: number, { headers, updateId }) => `${n} ${headers.traceparent} ${updateId}`);
       await ctx.executeChild(() => {}, undefined, { headers: ctx.headers });
+      await ctx.signalWorkflow("b", "s", undefined, { headers });
+      // @ts-expect-error -- an option that is misspelt
+      await ctx.signalWorkflow("b", "s", undefined, { header: headers });
       // @ts-expect-error -- they do not change
       ctx.headers.a = "b";
     };

@@ -151,6 +151,37 @@ Deno.test("ChildHandle.signal() passes on the headers of the parent's run", asyn
   await executor.close();
 });
 
+Deno.test("WorkflowContext.signalWorkflow() and ChildHandle.signal() take headers, which complete those of the run", async () => {
+  const { executor, store } = setUp();
+  const child = (ctx: Ctx) => ctx.waitForSignal("go", { withSender: true });
+  const own = { tenant: "acme", traceparent: "own" };
+  const parent = async (ctx: Ctx) => {
+    const handle = ctx.startChild(child);
+    await handle.signal("go", null, { headers: own });
+    for (const headers of [own, {}, undefined]) await ctx.signalWorkflow("b", "go", null, { headers });
+    return (await handle.result()).headers;
+  };
+  await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "b" });
+  const handle = await executor.execute(parent, { id: "a", headers: trace });
+  assertEquals(await handle.result(), own);
+  assertEquals(headersOf((await store.load("b"))!.history, "signal_received"), [own, trace, trace]);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.signalWorkflow() refuses bad options", async () => {
+  const { executor } = setUp();
+  const bad: [unknown, string][] = [
+    [{ headers: { n: 7 } }, '"headers.n" must be a string, got 7'],
+    [{ header: {} }, '"options" has no option "header"; did you mean "headers"?'],
+    [7, '"options" must be an object, got 7'],
+  ];
+  for (const [options, why] of bad as [never, string][]) {
+    const handle = await executor.execute((ctx: Ctx) => ctx.signalWorkflow("b", "go", null, options), { id: "a" });
+    await assertRejects(() => handle.result(), TypeError, `Cannot signal workflow "b": ${why}`);
+  }
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.continueAsNew() keeps the headers of the run and of what nobody has read", async () => {
   const { executor, store } = setUp();
   const again = async (ctx: WorkflowContext<number>, n: number) => {

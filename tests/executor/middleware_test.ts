@@ -238,11 +238,14 @@ Deno.test("Middleware changes the input and the headers of a child, and the hist
 });
 
 Deno.test("Middleware changes the messages of a workflow", async () => {
-  const { executor } = setUpChanging("signal", () => ({ name: "stop", payload: [2], headers: { signal: "1" } }));
+  const { executor } = setUpChanging("signal", (call) => {
+    if (call.kind === "signal") assertEquals(call.headers, { ...trace, own: "1" });
+    return { name: "stop", payload: [2], headers: { signal: "1" } };
+  });
   const child = (ctx: Ctx) => ctx.waitForSignal("stop", { withSender: true });
   const parent = async (ctx: Ctx) => {
     const handle = ctx.startChild(child);
-    await handle.signal("go", [1]);
+    await handle.signal("go", [1], { headers: { own: "1" } });
     const { payload, headers } = await handle.result();
     return [payload, headers];
   };
