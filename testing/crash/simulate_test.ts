@@ -1,6 +1,7 @@
 /** `simulate()`: correct workflows pass with many seeds; planted bugs are found, shrunk, and repeated exactly. */
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
 import { type Scenario, simulate, SimulationError, type SimulationView } from "@rockpool/workflow/testing";
 
@@ -268,4 +269,14 @@ Deno.test("simulate() causes no faults if all rates are 0, and checks its argume
   );
   await assertRejects(refused({}, { seeds: 0 }), RangeError, '"seeds" must be an integer from 1, got 0');
   await assertRejects(refused({}, { seeds: [] }), TypeError, '"seeds" must be a number or an array');
+});
+
+Deno.test("simulate() waits for no real time when calls take virtual time only", async () => {
+  using _time = new FakeTime(); // nobody moves it: a wait for real time would never end
+  async function steps(ctx: Ctx) {
+    for (let i = 0; i < 10; i++) await ctx.sideEffect(() => i); // a replay of this takes a while
+    await ctx.executeActivity(() => "done");
+  }
+  const { runs } = await simulate({ workflow: steps, rates: { crash: 0.2, slowRead: 1 } }, { seeds: 50 });
+  assertEquals(runs, 50);
 });

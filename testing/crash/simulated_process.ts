@@ -296,6 +296,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   async #delay(ms: number): Promise<void> {
     const { clock } = this.#world;
     this.#delayed++;
+    clock.step(); // the world need not wait for this process any more
     await new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve));
     if (this.dead) return await never;
     this.#delayed--;
