@@ -28,6 +28,7 @@
 
 import type { ActivityFunction, ActivityOptions } from "./activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./definitions.ts";
+import type { RetryPolicy } from "./retry.ts";
 import type { CallHeaders, DeepReadonly, Labels, ParentClosePolicy, ParentRun } from "./types.ts";
 
 /**
@@ -545,7 +546,8 @@ export interface ScopeOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Whether the wait for an activity or a child that is cancelled settles with its real outcome, and the scope ends after it.
-   * Otherwise that wait rejects at once, and the outcome is dropped.
+   * Otherwise that wait rejects at once, and the outcome is dropped. A child with the `parentClosePolicy` `"abandon"` is not
+   * waited for.
    *
    * An activity that runs has its `signal` aborted, and no further attempt. One that has not begun, or waits for its next
    * attempt, fails at once with the reason. If the process ends meanwhile, what may have begun runs again, with its `signal`
@@ -587,11 +589,19 @@ export interface ChildOptions {
    */
   readonly id?: string | undefined;
   /**
-   * How long the child may take, in milliseconds, above 0. Then it fails with a `TimeoutError`.
+   * How long an attempt of the child may take, in milliseconds, above 0. Then it fails with a `TimeoutError`.
    *
    * @default {no limit}
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * When and how often the child is started again after it has failed: under the same ID and with the same input, as a new
+   * run, which gets none of the signals of the failed one. It is not started again after a cancellation or a termination, nor
+   * once this run has ended.
+   *
+   * @default {no retry}
+   */
+  readonly retry?: RetryPolicy | undefined;
   /**
    * What happens to the child if it is running when this run ends: `"cancel"`, `"terminate"`, or `"abandon"`, which lets it
    * continue. A cancellation of this workflow does not reach an abandoned child.
@@ -629,6 +639,14 @@ export interface MessageOptions {
 export interface ChildHandle<Result = unknown> {
   /** The child's workflow ID. */
   readonly id: string;
+  /**
+   * Resolves when the child has begun: its first event is stored. A workflow that never reads it pays nothing; the first read
+   * lets the parent record it.
+   *
+   * Rejects if the child does not begin: with a `WorkflowError`, whose code is `already_running` if another workflow has its ID;
+   * with a `CanceledError` if it was cancelled before. If the wait is cancelled, it rejects with the reason.
+   */
+  readonly started: Promise<void>;
   /** Waits for the child and returns its result. It can be called any number of times. */
   result(): Promise<Result>;
   /**

@@ -29,6 +29,8 @@ import type {
   ActivityStartedEvent,
   CallHeaders,
   CancelRequestedEvent,
+  ChildAttemptFailedEvent,
+  ChildBegunEvent,
   ChildCompletedEvent,
   ChildFailedEvent,
   ChildStartedEvent,
@@ -139,6 +141,10 @@ export interface Hooks {
   readonly updateCompleted?: ((event: UpdateCompletedEvent, run: RunInfo) => unknown) | undefined;
   /** A child workflow was started. */
   readonly childStarted?: ((event: ChildStartedEvent, run: RunInfo) => unknown) | undefined;
+  /** The first event of a child workflow is stored, and the parent's code waits for that. */
+  readonly childBegun?: ((event: ChildBegunEvent, run: RunInfo) => unknown) | undefined;
+  /** An attempt of a child workflow failed, and another attempt follows. */
+  readonly childAttemptFailed?: ((event: ChildAttemptFailedEvent, run: RunInfo) => unknown) | undefined;
   /** A child workflow completed. */
   readonly childCompleted?: ((event: ChildCompletedEvent, run: RunInfo) => unknown) | undefined;
   /** A child workflow failed, was cancelled, or could not be started. */
@@ -182,6 +188,8 @@ export const hookNames = {
   compensation_started: "compensationStarted",
   patched: "patched",
   child_started: "childStarted",
+  child_begun: "childBegun",
+  child_attempt_failed: "childAttemptFailed",
   child_completed: "childCompleted",
   child_failed: "childFailed",
   update_requested: "updateRequested",

@@ -56,6 +56,8 @@ Deno.test("composeHooks() knows every hook", () => {
     updateRejected: true,
     updateCompleted: true,
     childStarted: true,
+    childBegun: true,
+    childAttemptFailed: true,
     childCompleted: true,
     childFailed: true,
     sideEffect: true,

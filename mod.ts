@@ -127,6 +127,8 @@ export type {
   ActivityHeartbeatEvent,
   ActivityStartedEvent,
   CancelRequestedEvent,
+  ChildAttemptFailedEvent,
+  ChildBegunEvent,
   ChildCompletedEvent,
   ChildFailedEvent,
   ChildStartedEvent,

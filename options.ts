@@ -515,6 +515,8 @@ export type Wait =
     readonly type: "child";
     /** The child's ID. */
     readonly workflowId: string;
+    /** When the next attempt is due, in milliseconds since the epoch, if the last one failed. */
+    readonly retryAt?: number | undefined;
     /** Present if it was cancelled, and the run waits for its end. */
     readonly canceled?: true | undefined;
   }

@@ -407,6 +407,8 @@ export interface ParentRun {
   readonly seq: number;
   /** What happens to the child when that run ends. */
   readonly closePolicy: ParentClosePolicy;
+  /** The number of the attempt, from 2; absent in the first one. Each attempt is a run of its own. */
+  readonly attempt?: number;
 }
 
 /**
@@ -433,6 +435,41 @@ export interface ChildStartedEvent {
   readonly closePolicy: ParentClosePolicy;
   /** The child's headers, if it has any. Middleware may have given the child others. */
   readonly headers?: CallHeaders;
+}
+
+/**
+ * The first event of a child workflow is stored. Recorded only if the parent's code reads `ChildHandle.started` before
+ * the child has ended.
+ *
+ * @category History
+ */
+export interface ChildBegunEvent {
+  /** The event's type. */
+  readonly type: "child_begun";
+  /** When the event was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+}
+
+/**
+ * An attempt of a child workflow failed, and another attempt follows.
+ *
+ * @category History
+ */
+export interface ChildAttemptFailedEvent {
+  /** The event's type. */
+  readonly type: "child_attempt_failed";
+  /** When the event was recorded. */
+  readonly at: number;
+  /** The command's position in the run. */
+  readonly seq: number;
+  /** The number of the attempt, counted from 1. */
+  readonly attempt: number;
+  /** The error. */
+  readonly error: ErrorRecord;
+  /** When the next attempt is due. */
+  readonly retryAt: number;
 }
 
 /**
@@ -465,6 +502,8 @@ export interface ChildFailedEvent {
   readonly seq: number;
   /** The error. */
   readonly error: ErrorRecord;
+  /** Present if the child was not started, because it was cancelled before or could not be started. */
+  readonly notBegun?: true;
 }
 
 /**
@@ -571,6 +610,8 @@ export type WorkflowEvent =
   | ActivityCompletedEvent
   | ActivityFailedEvent
   | TimerFiredEvent
+  | ChildBegunEvent
+  | ChildAttemptFailedEvent
   | ChildCompletedEvent
   | ChildFailedEvent
   | SignalReceivedEvent

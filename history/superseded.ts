@@ -9,14 +9,11 @@
  */
 
 import type { WorkflowEvent } from "../types.ts";
-import { isCommand } from "./history.ts";
+import { isCommand, isOutcome } from "./history.ts";
 
 /** The place that an event takes. */
 function placeOf(event: WorkflowEvent): string {
   switch (event.type) {
-    case "activity_attempt_failed":
-    case "activity_heartbeat":
-      return `${event.type} ${event.seq} ${event.attempt}`;
     case "signal_received":
       return `signal ${event.signalId}`;
     case "update_accepted":
@@ -29,21 +26,25 @@ function placeOf(event: WorkflowEvent): string {
       return `patched ${event.changeId}`;
     default:
       if (!("seq" in event)) return event.type; // there is one of them in a history
-      return isCommand(event) ? `command ${event.seq}` : `outcome ${event.seq}`;
+      if (isCommand(event)) return `command ${event.seq}`;
+      if (isOutcome(event)) return `outcome ${event.seq}`;
+      return `${event.type} ${event.seq} ${"attempt" in event ? event.attempt : ""}`;
   }
 }
 
 /** The places that stored events have taken. */
 export class TakenPlaces {
   readonly #places = new Map<string, WorkflowEvent>();
-  /** The last attempt of each activity that is known to have failed. */
+  /** The last attempt of each command that is known to have failed. */
   readonly #failedAttempts = new Map<number, number>();
 
   /** @param events The stored events. */
   constructor(events: readonly WorkflowEvent[]) {
     for (const event of events) {
       this.#places.set(placeOf(event), event);
-      if (event.type === "activity_attempt_failed") this.#failedAttempts.set(event.seq, event.attempt);
+      if (event.type === "activity_attempt_failed" || event.type === "child_attempt_failed") {
+        this.#failedAttempts.set(event.seq, event.attempt);
+      }
     }
   }
 
@@ -55,8 +56,8 @@ export class TakenPlaces {
   /** Whether an event that is not stored has become pointless. */
   supersedes(event: WorkflowEvent): boolean {
     if (this.#places.has(placeOf(event))) return true;
-    if (event.type !== "activity_attempt_failed" && event.type !== "activity_heartbeat") return false;
+    if (!("seq" in event) || isCommand(event) || isOutcome(event)) return false;
     const failed = this.#failedAttempts.get(event.seq) ?? 0;
-    return failed >= event.attempt || this.#places.has(`outcome ${event.seq}`);
+    return "attempt" in event && failed >= event.attempt || this.#places.has(`outcome ${event.seq}`);
   }
 }

@@ -46,6 +46,8 @@ const EVENTS: {
     { seq: 0, name: "n", workflowId: "w", timeoutMs: 1, closePolicy: "abandon", headers },
     "timeoutMs headers",
   ],
+  child_begun: [{ seq: 0 }, ""],
+  child_attempt_failed: [{ seq: 0, attempt: 1, error, retryAt: 0 }, ""],
   child_completed: [{ seq: 0 }, ""],
   child_failed: [{ seq: 0, error }, ""],
   update_requested: [{ updateId: "u", name: "n", headers }, "headers"],

@@ -195,7 +195,8 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
         who,
         event.input === undefined ? "starts" : `starts with ${showValue(event.input)}`,
       );
-    case "activity_attempt_failed": {
+    case "activity_attempt_failed":
+    case "child_attempt_failed": {
       const next = formatDuration(event.retryAt - event.at);
       return step(
         who,
@@ -240,6 +241,7 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
       return event.result === undefined ? [] : note(answer(event.result));
     case "workflow_started":
     case "activity_heartbeat":
+    case "child_begun":
       return [];
     default: // an event of a later version
       return note(nameOf((event as { type: string }).type));

@@ -26,7 +26,7 @@ export interface Point {
   readonly index: number;
 }
 
-/** One attempt of an activity. The history shows only the failed ones and the last one. */
+/** One attempt of an activity or a child. The history shows only the failed ones and the last one. */
 export interface Attempt {
   readonly number: number;
   from: Point;
@@ -47,7 +47,7 @@ export interface Span {
   /** The end; without an end of its own, the end of the run. */
   to: Point;
   outcome: SpanOutcome;
-  /** The attempts of an activity; empty for all other kinds. */
+  /** The attempts of an activity or a child; empty for all other kinds. */
   readonly attempts: Attempt[];
   error: ErrorRecord | undefined;
   /** When a timer or a start delay is due. */
@@ -117,7 +117,9 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
 
   const begin = (kind: SpanKind, name: string, from: Point, key: number | string, dueAt?: number): Span => {
     const span: Span = { kind, name, from, to: from, outcome: "open", attempts: [], error: undefined, dueAt };
-    if (kind === "activity") span.attempts.push({ number: 1, from, to: undefined, error: undefined });
+    if (kind === "activity" || kind === "child") {
+      span.attempts.push({ number: 1, from, to: undefined, error: undefined });
+    }
     commands.set(key, span);
     things.push(span);
     return span;
@@ -159,7 +161,8 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
       case "compensation_started":
         end(undoing, point);
         return undoing = begin("compensation", nameOf(event.name), point, event.seq);
-      case "activity_attempt_failed": {
+      case "activity_attempt_failed":
+      case "child_attempt_failed": {
         const span = commands.get(event.seq);
         const attempt = span?.attempts.at(-1);
         if (span && attempt) {
@@ -170,6 +173,7 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
         return span;
       }
       case "activity_heartbeat":
+      case "child_begun":
         return commands.get(event.seq);
       case "activity_failed": {
         const span = commands.get(event.seq);
@@ -178,8 +182,12 @@ export function readRun({ workflowId, workflowName, status, history }: PicturedR
         if (attempt && attempt.number > event.attempt) span!.attempts.pop();
         return end(span, point, event.error);
       }
-      case "child_failed":
-        return end(commands.get(event.seq), point, event.error);
+      case "child_failed": {
+        const span = commands.get(event.seq);
+        const attempt = span?.attempts.at(-1);
+        if (attempt && attempt.number > 1 && attempt.from.at > point.at) span!.attempts.pop(); // cancelled before it began
+        return end(span, point, event.error);
+      }
       case "activity_completed":
       case "child_completed":
       case "timer_fired":
@@ -261,11 +269,11 @@ export function sharesOf({ things, from, to }: ReadRun): Share[] {
   };
   for (const span of things) {
     if (!isSpan(span)) continue;
-    if (span.kind === "activity") {
-      for (const attempt of span.attempts) add(0, attempt.from.at, (attempt.to ?? span.to).at);
+    if (span.kind === "activity" || span.kind === "child") {
+      const share = span.kind === "activity" ? 0 : 1;
+      for (const attempt of span.attempts) add(share, attempt.from.at, (attempt.to ?? span.to).at);
       add(2, span.from.at, span.to.at); // a retry delay where no attempt runs
-    } else if (span.kind === "child") add(1, span.from.at, span.to.at);
-    else if (span.kind === "delay") add(3, span.from.at, span.to.at);
+    } else if (span.kind === "delay") add(3, span.from.at, span.to.at);
     else if (span.kind === "timer" && span.outcome !== "left") add(4, span.from.at, span.to.at);
   }
   steps.sort(([a], [b]) => a - b);

@@ -180,7 +180,9 @@ function rowsOf(run: ReadRun, marks: readonly TimelineMark[]): Row[] {
 
 function labelOf(event: WorkflowEvent): string {
   if (event.type === "compensation_started") return "compensation";
-  if (event.type === "activity_attempt_failed") return `attempt ${event.attempt} failed`;
+  if (event.type === "activity_attempt_failed" || event.type === "child_attempt_failed") {
+    return `attempt ${event.attempt} failed`;
+  }
   return fit(nameOf(event.type).replaceAll("_", " "), LABEL_WIDTH);
 }
 
@@ -225,9 +227,13 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
       return `${name}${id}${given(": ", "input" in event ? event.input : undefined)}${ENDS[unfinished] ?? ""}`;
     }
     case "activity_attempt_failed":
+    case "child_attempt_failed":
       return `${name}: ${showError(event.error)}; next in ${formatDuration(event.retryAt - event.at)}`;
     case "activity_heartbeat":
       return `${name}${given(": ", event.details)}`;
+    case "child_begun":
+    case "patched":
+      return name;
     case "activity_completed":
       return `${ended}${event.attempt === 1 ? "" : `, attempt ${event.attempt}`}${outcome(event.result)}`;
     case "activity_failed":
@@ -251,8 +257,6 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     }
     case "side_effect":
       return event.error ? showError(event.error) : showValue(event.value);
-    case "patched":
-      return name;
     default: { // an event of a later version
       const { type: _type, at: _at, ...details } = event as WorkflowEvent;
       return showValue(details);

@@ -13,7 +13,7 @@
 
 import { TimeoutError, WorkflowError } from "../errors.ts";
 import type { ReplaceActivity } from "../options.ts";
-import { defaultRetryPolicy, retryDelayMs } from "../retry.ts";
+import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../retry.ts";
 import type {
   ActivityAttemptFailedEvent,
   ActivityStartedEvent,
@@ -53,6 +53,28 @@ export interface ActivityRun extends Performer {
   callActivity(name: string, body: () => unknown): unknown;
   /** The run cannot be resumed here. */
   suspend(error: unknown): void;
+}
+
+/** The delay before the next attempt; `null` if there is none. */
+export function nextDelayMs(
+  retry: RetryPolicy | undefined,
+  attempt: number,
+  error: unknown,
+  { random, report }: Pick<ActivitySettings, "random" | "report">,
+): number | null {
+  if (retry === undefined) return null;
+  try {
+    return retryDelayMs(retry, { attempt, error, random: random() });
+  } catch (thrown) {
+    report(thrown); // by `isRetryable`
+    return null;
+  }
+}
+
+/** Names an attempt in an error: `attempt 2 of 3`. */
+export function attemptText(attempt: number, retry: RetryPolicy | undefined): string {
+  const max = retry && (retry.maxAttempts ?? defaultRetryPolicy.maxAttempts);
+  return `attempt ${attempt}${max === undefined || max === Infinity ? "" : ` of ${max}`}`;
 }
 
 /** What this executor holds while it performs an activity. */
@@ -382,7 +404,10 @@ export class ActivityCommand extends Command {
   /** An attempt failed and has ended: another one follows if the retry policy says so. */
   #failAttempt(error: unknown): void {
     this.#work!.lastError = error;
-    const delayMs = this.following === undefined ? this.#delayMs(error) : null;
+    const { retry } = this.#options;
+    const delayMs = this.following === undefined
+      ? nextDelayMs(retry, this.#attempts, error, this.#work!.run.environment.activities)
+      : null;
     if (delayMs === null) return this.#fail(error);
     if (this.#failedAttempts >= this.#attempts) return this.#leave(); // another executor stored this failure
     const at = this.#now;
@@ -405,8 +430,7 @@ export class ActivityCommand extends Command {
     const attempt = this.#attempts;
     const { seq, name } = this;
     const { workflowId } = this.#work!.run;
-    const max = this.#options.retry && (this.#options.retry.maxAttempts ?? defaultRetryPolicy.maxAttempts);
-    const which = `attempt ${attempt}${max === undefined || max === Infinity ? "" : ` of ${max}`}`;
+    const which = attemptText(attempt, this.#options.retry);
     const where = `activity ${show(name)} of workflow ${show(workflowId)}, ${which}`;
     const error = comesFrom(toErrorRecord(thrown), where, { name, attempt, workflowId });
     this.recordEnd(() => this.#record({ type: "activity_failed", at: this.#now, seq, attempt, error }));
@@ -418,19 +442,6 @@ export class ActivityCommand extends Command {
 
   #record(event: WorkflowEvent): void {
     this.#work!.run.record(Object.freeze(event));
-  }
-
-  /** The delay before the next attempt; `null` if there is none. */
-  #delayMs(error: unknown): number | null {
-    const { retry } = this.#options;
-    if (retry === undefined) return null;
-    const { random, report } = this.#work!.run.environment.activities;
-    try {
-      return retryDelayMs(retry, { attempt: this.#attempts, error, random: random() });
-    } catch (thrown) {
-      report(thrown); // by `isRetryable`
-      return null;
-    }
   }
 
   #timeout(timeoutMs: number, where: string): TimeoutError {

@@ -20,6 +20,7 @@ import {
   validateActivity,
 } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
+import { validateRetryPolicy } from "../retry.ts";
 import type { CallHeaders, DeepReadonly, Labels, ParentRun } from "../types.ts";
 import type {
   ChildHandle,
@@ -55,6 +56,7 @@ import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
 import type { Message } from "./calls.ts";
 import { ChildCommand } from "./child.ts";
+import { canceledText } from "./events.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
 import { copyTexts, mergeHeaders, none, withHeaders } from "./headers.ts";
 import type { Replay } from "./replay.ts";
@@ -64,6 +66,7 @@ import type { ReadSignal, Signals } from "./signals.ts";
 const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
   id: true,
   timeoutMs: true,
+  retry: true,
   parentClosePolicy: true,
   headers: true,
 };
@@ -79,7 +82,7 @@ export interface ContextSettings {
   /**
    * Delivers a message of a workflow, once for each idempotency key.
    *
-   * @param child The child that it is sent to, or that may get the receiver's ID: if it is not stored yet, the call waits.
+   * @param child The child that has the receiver's ID or will get it: if no run of it is stored, the call waits.
    * @param only Whether the message is for that child, and not for another workflow of the ID.
    */
   deliver(message: Message, attempt: ActivityContext, child: ChildCommand | undefined, only: boolean): Promise<void>;
@@ -361,16 +364,21 @@ export class ReplayContext implements WorkflowContext {
     checkFunction("workflow", workflow, action);
     const name = this.#settings.nameOf(workflow as Workflow<never>);
     checkOptions(options, childOptions, action, name);
-    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, parentClosePolicy } = options;
+    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, retry, parentClosePolicy } = options;
     checkText("id", id, action, name);
+    if (retry !== undefined) validateRetryPolicy(retry);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
     const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
     const result = this.#replay.issue(this.#scope, child);
+    if (child.seq < 0) result.catch((refusal) => child.reject(refusal)); // it was not issued
     const handle: ChildHandle = {
       id,
+      get started() {
+        return child.started;
+      },
       result: () => result,
       signal: (signal, ...[payload, options]: [unknown?, (MessageOptions | undefined)?]) =>
         this.#signal(handle.signal, id, signal, payload, options, child),
@@ -426,20 +434,22 @@ export class ReplayContext implements WorkflowContext {
       checkText("id", id, action);
       const content = { workflowId: id, ...message(action) };
       const stored = toStored(content, "input of activity", action, this.#replay.started?.maxPayloadBytes);
-      const receiver = child ?? this.#pendingChild(id);
+      const receiver = child ?? this.#openChild(id);
       const body = (message: Message, attempt: ActivityContext) =>
         this.#settings.deliver(message, attempt, receiver, child !== undefined);
       const command = new ActivityCommand(caller, action, stored, body as never, {}, true);
-      return this.#replay.issue(this.#scope, command) as Promise<void>;
+      const sent = this.#replay.issue(this.#scope, command) as Promise<void>;
+      if (child !== undefined && !("name" in content) && command.seq >= 0) child.withdraw(content.reason);
+      return sent;
     } catch (error) {
       return this.#refuse(error);
     }
   }
 
-  /** The child of an ID that may not be stored yet. */
-  #pendingChild(id: string): ChildCommand | undefined {
+  /** The child of an ID that has not ended, as far as the code knows. */
+  #openChild(id: string): ChildCommand | undefined {
     for (const command of this.#replay.commands.values()) {
-      if (command instanceof ChildCommand && command.childId === id && command.pending) return command;
+      if (command instanceof ChildCommand && command.childId === id) return command;
     }
   }
 
@@ -568,7 +578,7 @@ class ScopedContext extends ReplayContext implements ScopeContext {
   cancel(reason?: string): void {
     checkOptionalString("reason", reason, "cancel scope");
     if (this.#canceled.canceled !== undefined) return;
-    const message = `Canceled a scope of ${this.#by.name}${reason ? `: ${reason}` : ""}`;
+    const message = canceledText(`a scope of ${this.#by.name}`, reason);
     this.#by.cancelScope(this.#canceled, this.reason = new CanceledError(message, reason));
   }
 }

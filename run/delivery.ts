@@ -13,15 +13,21 @@
 import { WorkflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, SignalReceivedEvent, WorkflowEvent, WorkflowState } from "../types.ts";
+import type {
+  ChildStartedEvent,
+  SignalReceivedEvent,
+  WorkflowEvent,
+  WorkflowStartedEvent,
+  WorkflowState,
+} from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
-import { firstRunOf, FrozenBatch } from "../history/history.ts";
+import { firstRunOf, FrozenBatch, isOutcome } from "../history/history.ts";
 import type { Message } from "./calls.ts";
-import type { ChildCommand } from "./child.ts";
+import type { ChildCommand, StoredChild } from "./child.ts";
 import {
   checkTarget,
   type DeliveryParts,
@@ -49,20 +55,31 @@ export function executorClosed(verb: string, id?: string): WorkflowError {
 }
 
 /**
- * Whether a child that is to be started is stored already. If it is another workflow, the child replaces it once it has finished.
+ * Whether an attempt of a child that is to be started is stored already. If another workflow has the ID, the first attempt
+ * replaces it once it has finished.
  *
- * @throws {WorkflowError} With code `conflict` if it is the child of a run whose history was copied into that of `parent`.
+ * @param since When the command was recorded, if an earlier process did it.
+ * @throws {WorkflowError} With code `conflict` if the workflow must not be replaced: it has followed a failed attempt; it is the
+ * child of a run whose history was copied into that of the parent; or it may be that, because it is newer than the command.
  */
-export function isStarted(state: WorkflowState, parent: Origin): boolean {
+export function isStarted(state: WorkflowState, parent: Origin, since: number): boolean {
   if (isChildOf(state, parent)) return true;
-  const { workflowId, history: [started] } = state;
-  if (started?.type !== "workflow_started" || started.parent === undefined) return false;
-  const owner = started.parent;
-  const isCopied = owner.runId === parent.runId
-    ? owner.workflowId !== parent.workflowId
-    : workflowId === `${owner.runId}:${owner.seq}`; // the default ID
-  if (!isCopied) return false;
-  const why = `it is a child of workflow ${show(owner.workflowId)}, whose history was copied`;
+  const { workflowId, status, updatedAt, history: [started] } = state;
+  const owner = started?.type === "workflow_started" ? started.parent : undefined;
+  let why: string | undefined;
+  if (parent.attempt !== undefined) {
+    if (!isChildOf(state, { ...parent, attempt: 1 })) why = "another workflow has its ID since an attempt failed";
+  } else if (owner !== undefined) {
+    const isCopied = owner.runId === parent.runId
+      ? owner.workflowId !== parent.workflowId
+      : workflowId === `${owner.runId}:${owner.seq}`; // the default ID
+    const isNewer = status !== "running" && updatedAt > since;
+    if (isCopied || isNewer) {
+      const which = isCopied ? "whose history was copied" : "and ended after the command was recorded";
+      why = `it is a child of workflow ${show(owner.workflowId)}, ${which}`;
+    }
+  }
+  if (why === undefined) return false;
   throw new WorkflowError("conflict", `${cannot("start child workflow", workflowId)}: ${why}`);
 }
 
@@ -112,6 +129,7 @@ export class Delivery {
    * joined gets the signals among the events.
    *
    * @param isSame Whether a stored run is the one to be started: then it is joined.
+   * @param canceled Returns why nothing is to be stored any more; `undefined` if it is.
    * @returns The ID of the new run, or the state of the run that is joined.
    */
   async create(
@@ -119,6 +137,7 @@ export class Delivery {
     events: readonly WorkflowEvent[],
     { onConflict, reuse }: ExecuteOptions,
     isSame: (state: WorkflowState) => boolean = () => false,
+    canceled?: () => unknown,
   ): Promise<string | WorkflowState> {
     const { store, runs, liveRuns } = this.#parts;
     let runId = runs.newRunId(id);
@@ -126,6 +145,14 @@ export class Delivery {
     let terminated = false;
     const reads = { count: 0 };
     for (let attempt = 1;; attempt++) {
+      const reason = canceled?.();
+      if (reason !== undefined) { // but an earlier try or process may have stored the run
+        const state = await store.load(id);
+        if (state?.runId === runId) return runId;
+        if (state !== null && isSame(state)) return state;
+        if (await store.isOld(state, reads, reason)) continue;
+        throw reason;
+      }
       let failure: unknown;
       try {
         await store.append(new FrozenBatch(id, runId, 0, events, replaces, store.listener));
@@ -154,7 +181,7 @@ export class Delivery {
           );
         }
         if (running && replaces !== state.runId) {
-          if (!await this.#terminateReplaced(id)) continue; // it finished by itself: `reuse` decides
+          if (!await this.end({ id }, "a new run replaces it")) continue; // it finished by itself: `reuse` decides
           terminated = true;
         }
         const refused = reuse === "reject" || reuse === "replace-failed" && state?.status === "completed";
@@ -188,10 +215,10 @@ export class Delivery {
     });
   }
 
-  /** Terminates the run that a new one replaces. Returns whether it was still running. */
-  async #terminateReplaced(id: string): Promise<boolean> {
+  /** Terminates a run that may have ended. Returns whether it was still running. */
+  async end(target: Target, reason: string): Promise<boolean> {
     try {
-      await this.terminate({ id }, "a new run replaces it");
+      await this.terminate(target, reason);
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -204,7 +231,7 @@ export class Delivery {
   /**
    * Delivers a message of a workflow. The idempotency key of the attempt identifies a repetition.
    *
-   * @param child The child that it is sent to, or that may get the receiver's ID: if it is not stored yet, the call waits.
+   * @param child The child that has the receiver's ID or will get it: if no run of it is stored, the call waits.
    * @param only Whether the message is for that child, and not for another workflow of the ID.
    */
   async deliver(
@@ -213,26 +240,70 @@ export class Delivery {
     child: ChildCommand | undefined,
     only: boolean,
   ): Promise<void> {
-    const { store, liveRuns, timing } = this.#parts;
     const origin = child && { workflowId: senderId, runId, seq: child.seq };
-    while (child?.pending) {
+    const target = { id, origin: only ? origin : undefined };
+    for (;;) {
+      if (child?.pending) await this.#untilStored(id, child, origin!, signal);
+      const failed = child?.failedAttempt;
+      try {
+        if (name === undefined) return await this.cancel(target, reason, true);
+        const content = { name, payload, senderId, headers: mergeHeaders(headers, own), signalId };
+        return await this.post("signal", target, signalEvent(content, this.#parts.timing.clock.now()), true);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        if (child?.failedAttempt === undefined) {
+          if (name === undefined && only && child?.wasCanceled) return; // before it began
+          throw error;
+        }
+        // An attempt has just failed: another one may follow.
+        if (child.failedAttempt === failed) await abortable(child.change, signal);
+      }
+    }
+  }
+
+  /** Waits until a run of a child is stored, or there will be none. */
+  async #untilStored(id: string, child: ChildCommand, origin: Origin, signal: AbortSignal): Promise<void> {
+    const { store, liveRuns } = this.#parts;
+    while (child.pending) {
       if (child.performed) {
-        await abortable(child.decided, signal);
+        await abortable(child.change, signal);
         continue;
       }
       const watch = liveRuns.watch(id);
       try {
         const state = await store.load(id);
-        if (state !== null && (state.status === "running" || isChildOf(state, origin!))) break;
-        await abortable(Promise.race([watch.changed(), child.decided]), signal);
+        const attempt = (child.failedAttempt ?? 0) + 1;
+        if (state !== null && (state.status === "running" || isChildOf(state, { ...origin, attempt }))) return;
+        await abortable(Promise.race([watch.changed(), child.change]), signal);
       } finally {
         watch.stop();
       }
     }
-    const target = { id, origin: only ? origin : undefined };
-    if (name === undefined) return await this.cancel(target, reason, true);
-    const sent = { name, payload, senderId, headers: mergeHeaders(headers, own), signalId };
-    await this.post("signal", target, signalEvent(sent, timing.clock.now()), true);
+  }
+
+  /** Says what is stored of the child of a command. */
+  async look(
+    { workflowId, runId }: RunKey,
+    { workflowId: id, seq }: ChildStartedEvent,
+  ): Promise<StoredChild | undefined> {
+    const state = await this.#parts.store.load(id);
+    if (state === null || !isChildOf(state, { workflowId, runId, seq })) return undefined;
+    const { history } = state;
+    const { attempt = 1 } = (history[0] as WorkflowStartedEvent).parent!;
+    // Not because its time was up.
+    const isCanceled = history.some((event) => event.type === "cancel_requested" && event.timeoutMs === undefined);
+    return { attempt, isCanceled };
+  }
+
+  /** Whether the store says that a command waits for its outcome. */
+  async isOpen(parent: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
+    try {
+      const { status, history } = await loadRun(this.#parts.store, parent, 0);
+      return status === "running" && !history.some((event) => "seq" in event && event.seq === seq && isOutcome(event));
+    } catch (error) {
+      if (isLost(error)) return false;
+      throw error;
+    }
   }
 
   /** Ends a child for which nobody waits any more, by its policy. */
@@ -248,7 +319,7 @@ export class Delivery {
         const stored = await store.load(id);
         if (stored?.status !== "running" || !isChildOf(stored, target.origin)) return;
       }
-      const reason = `its parent ${show(workflowId)} is over`;
+      const reason = `its parent ${show(workflowId)} does not need it any more`;
       await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
       if (isNotFound(error) || isA(error, WorkflowError) && error.code === "closed") return;
@@ -256,7 +327,7 @@ export class Delivery {
     }
   }
 
-  /** Closes a child whose parent's run has ended, and that the parent's executor did not close. */
+  /** Closes a child whose parent's run has ended or has its outcome, and that the parent's executor did not close. */
   async closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
     const [started] = history;
     if (started?.type !== "workflow_started" || started.parent === undefined) return;
@@ -267,11 +338,7 @@ export class Delivery {
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
     await this.#parts.timing.turns.room();
-    try {
-      if ((await loadRun(this.#parts.store, parent, 0)).status === "running") return;
-    } catch (error) {
-      if (!isLost(error)) return;
-    }
+    if (await this.isOpen(parent, seq).catch(() => true)) return;
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
     await this.closeChild({ ...parent, workflowName: "" }, event);
   }

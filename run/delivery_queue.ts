@@ -29,16 +29,17 @@ import type { LiveRuns } from "./live_runs.ts";
 import { MADE } from "./remembered.ts";
 import { isConflict, isTooLarge, type RetryingStore } from "./retrying_store.ts";
 
-/** The command that started a child. */
-export type Origin = Pick<ParentRun, "workflowId" | "runId" | "seq">;
+/** The command that started a child, and the attempt from which on it counts. */
+export type Origin = Pick<ParentRun, "workflowId" | "runId" | "seq" | "attempt">;
 
-/** Whether a workflow was started by a certain command. */
+/** Whether a workflow was started by a certain command, for that attempt or a later one. */
 export function isChildOf({ history: [started] }: Pick<WorkflowState, "history">, origin: Origin): boolean {
   return started?.type === "workflow_started" && isOrigin(started.parent, origin);
 }
 
-export function isOrigin(parent: Origin | undefined, { workflowId, runId, seq }: Origin): boolean {
-  return parent?.workflowId === workflowId && parent.runId === runId && parent.seq === seq;
+export function isOrigin(parent: Origin | undefined, { workflowId, runId, seq, attempt = 1 }: Origin): boolean {
+  return parent?.workflowId === workflowId && parent.runId === runId && parent.seq === seq &&
+    (parent.attempt ?? 1) >= attempt;
 }
 
 /** Which workflow a call is for: any run of the ID, or the runs of one chain or of one child only. */

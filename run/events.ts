@@ -55,6 +55,11 @@ export interface UpdateRequest {
   readonly headers?: CallHeaders;
 }
 
+/** The message of the error of a cancellation. */
+export function canceledText(what: string, reason: string | undefined): string {
+  return `Canceled ${what}${reason ? `: ${reason}` : ""}`;
+}
+
 /** A request to cancel a workflow. */
 export function cancelEvent(at: number, reason: string | undefined): WorkflowEvent {
   return Object.freeze({ type: "cancel_requested", at, ...(reason === undefined ? {} : { reason }) });

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { RememberedMessages } from "../types.ts";
+import type { RememberedMessages, WorkflowEvent } from "../types.ts";
 import type { AnswerEvent } from "./events.ts";
 
 /** How many signals, and how many answers, are remembered of earlier runs. */
@@ -55,4 +55,15 @@ export class Remembered {
       }
     }
   }
+}
+
+/** What the next attempt of a child remembers: a signal that was sent to this one is not sent to the next one. */
+export function signalsOf(history: readonly WorkflowEvent[]): RememberedMessages | undefined {
+  const [started] = history;
+  const { signalIds = [] } = started?.type === "workflow_started" ? started.remembered ?? {} : {};
+  const all = new Remembered({ signalIds, updates: [] });
+  for (const event of history) {
+    if (event.type === "signal_received" && isRemembered(event.signalId)) all.signals.set(event.signalId, true);
+  }
+  return all.toMessages();
 }

@@ -46,7 +46,7 @@ import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
-import type { Outcome } from "./events.ts";
+import { canceledText, type Outcome } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { type Compensation, type Failure, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
@@ -373,7 +373,9 @@ export class Replay implements ScopeOwner {
     const command = this.commands.get(event.seq); // none if a cancellation has ended the wait
     if (!isOutcome(event)) {
       command?.seen(event);
-      return false;
+      if (event.type !== "child_begun") return false;
+      this.#time = event.at;
+      return true;
     }
     this.#time = event.at;
     if (command !== undefined) {
@@ -387,7 +389,7 @@ export class Replay implements ScopeOwner {
   #cancel({ timeoutMs, reason }: CancelRequestedEvent): void {
     if (this.canceled !== undefined || this.root.bodyEnded) return; // after the end there is nobody to cancel
     this.canceled = timeoutMs === undefined
-      ? new CanceledError(`Canceled ${this.name}${reason ? `: ${reason}` : ""}`, reason)
+      ? new CanceledError(canceledText(this.name, reason), reason)
       : new TimeoutError(`Timed out ${this.name} after ${timeoutMs} ms`, timeoutMs);
     this.root.cancel(this.canceled);
   }

@@ -629,6 +629,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Children
 
+  get unseenCancellation(): Promise<void> | undefined {
+    if (this.#cancellation === undefined || this.#replay.canceled !== undefined) return undefined;
+    const seen = () => this.#settled();
+    return this.#cancellation.then(seen, seen);
+  }
+
   childReady(): void {
     this.#conclude();
   }

@@ -14,15 +14,18 @@
 import { WorkflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { ChildStartedEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
+import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
+import { firstRunOf, isOutcome } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
 import { toStored } from "../history/value.ts";
 import { type CallOf, callThrough } from "./calls.ts";
 import type { Timing } from "./command.ts";
+import type { ChildAttempt } from "./child.ts";
 import { Delivery, executorClosed, isStarted } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
@@ -30,6 +33,7 @@ import { Handle, type HandleCalls } from "./handle.ts";
 import { copyTexts, withHeaders } from "./headers.ts";
 import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
+import { signalsOf } from "./remembered.ts";
 import { isUnavailable, RetryingStore } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Settings } from "./settings.ts";
@@ -39,6 +43,29 @@ import { Updates } from "./updates.ts";
 
 function closedError(): WorkflowError {
   return new WorkflowError("closed", "The executor was closed; recover() resumes what is stored");
+}
+
+/**
+ * Finds children that have not begun although their parent has their outcome: they were stored when their parent had been
+ * recovered from the process that was starting them, and cancelled.
+ *
+ * @param running The running workflows.
+ */
+function unwantedChildren(running: readonly WorkflowState[]): (child: WorkflowState) => boolean {
+  const states = new Map(running.map((state) => [state.workflowId, state]));
+  const ended = new LazyMap<string, Set<number>>();
+  return ({ history: [started, ...more] }) => {
+    if (more.length > 0 || started?.type !== "workflow_started" || started.parent === undefined) return false;
+    const { workflowId, runId, seq } = started.parent;
+    const parent = states.get(workflowId);
+    if (parent?.runId !== runId) return false;
+    let positions = ended.get(workflowId);
+    if (positions === undefined) {
+      positions = new Set(parent.history.flatMap((event) => "seq" in event && isOutcome(event) ? event.seq : []));
+      ended.set(workflowId, positions);
+    }
+    return positions.has(seq);
+  };
 }
 
 export class Supervisor {
@@ -91,7 +118,9 @@ export class Supervisor {
         deliver: (message, attempt, child, only) => delivery.deliver(message, attempt, child, only),
       },
       children: {
-        start: (parent, event, workflow, again) => this.#startChild(parent, event, workflow, again),
+        start: (...args) => this.#startChild(...args),
+        look: (parent, event) => delivery.look(parent, event),
+        isOpen: (parent, seq) => delivery.isOpen(parent, seq),
         isLive: (id) => liveRuns.get(id) !== undefined,
         close: (parent, event) => void delivery.closeChild(parent, event),
       },
@@ -144,6 +173,8 @@ export class Supervisor {
    * @param init The first event, apart from what every run of this executor records.
    * @param signals The events that follow it.
    * @param isSame Whether a stored run is the one to be started: then it is returned.
+   * @param canceled Returns why the run is not to begin any more; `undefined` if it is.
+   * @throws What `canceled` returns, if the code has not begun.
    * @returns The run, or the state of a stored run that is joined.
    */
   async start(
@@ -153,6 +184,7 @@ export class Supervisor {
     signals: readonly WorkflowEvent[] | undefined,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
+    canceled?: () => unknown,
   ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
     const workflowName = this.nameOf(workflow);
@@ -172,7 +204,7 @@ export class Supervisor {
         await room;
         if (liveRuns.closed) throw executorClosed("execute", workflowId);
       }
-      const runId = await this.delivery.create(workflowId, events, options, isSame);
+      const runId = await this.delivery.create(workflowId, events, options, isSame, canceled);
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       if (typeof runId !== "string") return runId;
@@ -181,7 +213,15 @@ export class Supervisor {
         for (const event of events) callHook(environment.runs, hookNames[event.type], event, live, started);
         return live;
       }
-      const run = new Run(environment, workflow, { workflowId, runId, workflowName }, events, false);
+      const info = { workflowId, runId, workflowName };
+      const reason = canceled?.();
+      if (reason !== undefined) {
+        callHook(environment.runs, "workflowStarted", started, info, started);
+        if (await this.#endUnbegun(workflowId, runId)) throw reason;
+        // recover() had found it, and it has ended
+        return await this.delivery.load("start", { id: workflowId, firstRunId: runId });
+      }
+      const run = new Run(environment, workflow, info, events, false);
       this.#begin(run, events);
       return run;
     } finally {
@@ -216,11 +256,16 @@ export class Supervisor {
     try {
       const states = await this.store.running();
       const handles: Handle[] = [];
+      const isUnwanted = unwantedChildren(states);
       for (const state of states) {
         const room = this.timing.turns.room();
         if (room) await room;
         if (this.liveRuns.closed) throw executorClosed("recover");
         try {
+          if (isUnwanted(state) && this.liveRuns.get(state.workflowId) === undefined) {
+            await this.#endUnbegun(state.workflowId, firstRunOf(state));
+            continue;
+          }
           const handle = await this.#recoverOne(state);
           if (handle !== undefined) handles.push(handle);
         } catch (error) {
@@ -261,46 +306,63 @@ export class Supervisor {
     }
   }
 
-  /** Starts a child, or finds the one that the same command started before, here or in another executor. */
+  /** Starts an attempt of a child, or finds the one that the same command started before, here or in another executor. */
   async #startChild(
     parent: RunKey,
     event: ChildStartedEvent,
     workflow: Workflow<never>,
-    again: boolean,
+    attempt: ChildAttempt,
   ): Promise<Handle> {
-    const { workflowId, seq } = event;
-    const origin = { workflowId: parent.workflowId, runId: parent.runId, seq };
-    const isSame = (stored: WorkflowState) => isStarted(stored, origin);
+    const { workflowId, seq, closePolicy } = event;
+    const { number, again, canceled } = attempt;
+    const origin: ParentRun = Object.freeze({
+      workflowId: parent.workflowId,
+      runId: parent.runId,
+      seq,
+      closePolicy,
+      ...(number === 1 ? {} : { attempt: number }),
+    });
+    const isSame = (state: WorkflowState) => isStarted(state, origin, again ? event.at : Infinity);
     this.liveRuns.beginStarting(); // until a stored child is resumed
     try {
       const stored = again ? await this.store.load(workflowId) : null;
-      const run = stored !== null && isSame(stored) ? stored : await this.#newChild(parent, event, workflow, isSame);
+      const run = stored !== null && isSame(stored)
+        ? stored
+        : await this.#newChild(origin, event, workflow, isSame, canceled, number === 1 ? null : stored);
       if ("chain" in run) return this.handle(run, run.chain);
-      const live = this.liveRuns.get(workflowId)?.chain ?? (run.status === "running" ? this.resume(run) : undefined);
+      const live = this.delivery.live({ id: workflowId, firstRunId: firstRunOf(run) })?.chain ??
+        (run.status === "running" ? this.resume(run) : undefined);
       // If its code is not known here, another executor may run it.
       return this.handle(run, live instanceof WorkflowError ? undefined : live);
     } catch (error) {
-      if (!isUnavailable(error)) { // nobody may await the result of the child
-        const { logger, report } = this.environment.context;
-        const { workflowId: id, runId, workflowName } = parent;
-        const fields = { workflowId: id, runId, workflowName, error };
-        callUser(() => logger.warn(cannot("start child workflow", workflowId), fields), report);
-      }
+      if (isUnavailable(error)) throw error;
+      const reason = canceled();
+      if (reason !== undefined) throw reason;
+      const { logger, report } = this.environment.context; // nobody may await the result of the child
+      const { workflowId: id, runId, workflowName } = parent;
+      const fields = { workflowId: id, runId, workflowName, error };
+      callUser(() => logger.warn(cannot("start child workflow", workflowId), fields), report);
       throw error;
     } finally {
       this.liveRuns.endStarting();
     }
   }
 
-  /** Starts a child through the middleware. */
+  /**
+   * Starts a child through the middleware.
+   *
+   * @param failed The run of the attempt that failed before.
+   */
   #newChild(
-    { workflowId: parentId, runId }: RunKey,
+    parent: ParentRun,
     event: ChildStartedEvent,
     workflow: Workflow<never>,
     isSame: (state: WorkflowState) => boolean,
+    canceled: () => unknown,
+    failed: WorkflowState | null,
   ): Promise<LiveRun | WorkflowState> {
-    const { workflowId, name, input: stored, seq, closePolicy, timeoutMs } = event;
-    const parent = Object.freeze({ workflowId: parentId, runId, seq, closePolicy });
+    const { workflowId, name, input: stored, timeoutMs } = event;
+    const remembered = failed === null ? undefined : signalsOf(failed.history);
     const action = "start child workflow";
     const { activities, runs } = this.environment;
     let started: Promise<LiveRun | WorkflowState> | undefined;
@@ -314,13 +376,19 @@ export class Supervisor {
     }), ({ input, headers }: CallOf<"startChild">) => {
       const timeout = timeoutMs === undefined ? {} : { timeoutMs };
       const init = { at: this.timing.clock.now(), input, ...timeout, ...withHeaders(headers), parent };
-      return started = this.start(workflow, workflowId, init, undefined, {}, isSame);
+      const known = remembered === undefined ? init : { ...init, remembered };
+      return started = this.start(workflow, workflowId, known, undefined, {}, isSame, canceled);
     });
     if (passed === started) return started!;
     return (passed as Promise<unknown>).then(() => {
       if (started === undefined) throw new TypeError(`${cannot(action, workflowId)}: a middleware did not call next()`);
       return started;
     });
+  }
+
+  /** Ends a child whose code was not called. Returns whether it was still running. */
+  #endUnbegun(id: string, firstRunId: string): Promise<boolean> {
+    return this.delivery.end({ id, firstRunId }, "it was cancelled before it began");
   }
 
   /** The parent of a run waits for its end. */

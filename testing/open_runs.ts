@@ -36,7 +36,7 @@ function describeWait(wait: Wait, now: number): string {
       return `activity ${show(name)} (attempt ${attempt} ${phases[status]})`;
     }
     case "child":
-      return `child ${show(wait.workflowId)}`;
+      return `child ${show(wait.workflowId)}${wait.retryAt === undefined ? "" : ` (an attempt ${due(wait.retryAt)})`}`;
     case "condition":
       return "a condition";
     case "slot":

@@ -153,7 +153,7 @@ Deno.test("WorkflowHandle.result() returns a deeply readonly value", () => {
   });
 });
 
-Deno.test("WorkflowContext.signalWorkflow() and ChildHandle.signal() need the payload that the definition says", () => {
+Deno.test("WorkflowContext.signalWorkflow() and ChildHandle.signal() need the payload of the definition; children take a retry policy", () => {
   compiles((
     ctx: WorkflowContext,
     child: ChildHandle,
@@ -177,6 +177,11 @@ Deno.test("WorkflowContext.signalWorkflow() and ChildHandle.signal() need the pa
     // @ts-expect-error -- the receiver is required
     ctx.signalWorkflow(add, ["shell"]);
     ctx.cancelWorkflow("a");
+    assertType<Same<typeof child.started, Promise<void>>>();
+    const double = (_ctx: WorkflowContext, n: number) => 2 * n;
+    ctx.executeChild(double, 1, { retry: { maxAttempts: 3, isRetryable: (error) => error instanceof RangeError } });
+    // @ts-expect-error -- a name of a retry policy that is misspelt
+    ctx.executeChild(double, 1, { retry: { attempts: 3 } });
     ctx.cancelWorkflow("a", "reason");
   });
 });

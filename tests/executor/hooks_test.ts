@@ -38,8 +38,10 @@ async function everything(ctx: Ctx) {
     { retry: { maxAttempts: 2 }, heartbeatTimeoutMs: 1000 },
   );
   await ctx.executeActivity(() => Promise.reject(new Error("broken")), null).catch(() => {});
-  await ctx.executeChild(child, false);
-  await ctx.executeChild(child, true).catch(() => {});
+  const found = ctx.startChild(child, false);
+  await found.started;
+  await found.result();
+  await ctx.executeChild(child, true, { retry: { maxAttempts: 2 } }).catch(() => {});
   await ctx.sleep(1000);
   await ctx.waitForSignal("go");
   await ctx.waitForSignal("never"); // until a test cancels it

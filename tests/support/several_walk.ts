@@ -211,10 +211,13 @@ function assertClosed(seed: number, { workflowId, history, error }: WorkflowStat
   const byParent = reasons.some((reason) => reason.startsWith("its parent"));
   assert(!byParent || closePolicy === "cancel", `${message} was cancelled although it is to ${closePolicy}`);
   const terminated = error?.data?.code === "terminated";
+  if (error?.message.endsWith("it was cancelled before it began")) return;
   assert(!terminated || closePolicy === "terminate", `${message} was terminated although it is to ${closePolicy}`);
   if (terminated || reasons.length > 0) return; // then it may have ended before it started its children
   for (const event of history) {
     if (event.type !== "child_started" || event.closePolicy !== "abandon") continue;
+    const { seq } = event;
+    if (history.some((end) => end.type === "child_failed" && end.seq === seq && end.notBegun)) continue; // its handle cancelled it
     assert(
       states.some((state) => state.workflowId === event.workflowId),
       `${message}: ${event.workflowId} is not there`,

@@ -48,11 +48,11 @@ export function assertWellFormed(what: string, { workflowId, status, history }: 
       once(`started ${seq}`, message);
       assert(seq === 0 || seen.has(`started ${seq - 1}`), `${message}: a command is missing`);
     } else {
-      if (event.type === "activity_attempt_failed") {
+      if (event.type === "activity_attempt_failed" || event.type === "child_attempt_failed") {
         const { attempt } = event;
         once(`attempt ${attempt} of ${seq}`, message);
         assert(attempt === 1 || seen.has(`attempt ${attempt - 1} of ${seq}`), `${message}: an attempt is missing`);
-      } else once(`end of ${seq}`, message);
+      } else once(`${event.type === "child_begun" ? "begin" : "end"} of ${seq}`, message);
       assert(seen.has(`started ${seq}`), `${message}: ${seq} was not started`);
     }
   }
