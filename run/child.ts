@@ -96,6 +96,8 @@ export interface ParentRun extends Performer {
   reportIdle(): void;
 }
 
+const begun = {};
+
 /** Nobody sees this error: the run has ended, or does not wait for the child. */
 const closed = /* @__PURE__ */ new CanceledError("The child was closed");
 
@@ -174,18 +176,18 @@ export class ChildCommand extends Command {
   override seen(event: WorkflowEvent): void {
     switch (event.type) {
       case "child_begun":
-        return this.#begin({});
+        return this.#begin(begun);
       case "child_attempt_failed":
         return void this.#noteFailure(event);
       case "child_completed":
         this.settled = true;
-        this.#begin({});
+        this.#begin(begun);
         return this.resolve(handOut(event.result));
       case "child_failed": {
         this.settled = true;
         this.wasCanceled = event.error.name === "CanceledError";
         const error = fromErrorRecord(event.error);
-        this.#begin(event.notBegun ? { error } : {});
+        this.#begin(event.notBegun ? { error } : begun);
         return super.reject(error);
       }
     }

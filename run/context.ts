@@ -345,7 +345,8 @@ export class ReplayContext implements WorkflowContext {
     options: ChildOptions = {},
   ): Promise<DeepReadonly<Awaited<Returned>>> {
     try {
-      return this.#startChild(workflow, input, options, this.executeChild).result() as Promise<never>;
+      const child = this.#childCommand(workflow, input, options, this.executeChild);
+      return this.#replay.issue(this.#scope, child) as Promise<never>;
     } catch (error) {
       return this.#refuse(error);
     }
@@ -356,10 +357,21 @@ export class ReplayContext implements WorkflowContext {
     input?: unknown,
     options: ChildOptions = {},
   ): ChildHandle<DeepReadonly<Awaited<Returned>>> {
-    return this.#startChild(workflow, input, options, this.startChild) as ChildHandle<never>;
+    const child = this.#childCommand(workflow, input, options, this.startChild);
+    const id = child.childId;
+    const result = this.#replay.issue(this.#scope, child);
+    if (child.seq < 0) result.catch((refusal) => child.reject(refusal)); // it was not issued
+    const handle: ChildHandle = new OwnChild(
+      child,
+      () => result,
+      (signal, ...[payload, options]: [unknown?, (MessageOptions | undefined)?]) =>
+        this.#signal(handle.signal, id, signal, payload, options, child),
+      (reason) => this.#cancel(handle.cancel, id, reason, child),
+    );
+    return handle as ChildHandle<never>;
   }
 
-  #startChild(workflow: unknown, input: unknown, options: ChildOptions, caller: Caller): ChildHandle {
+  #childCommand(workflow: unknown, input: unknown, options: ChildOptions, caller: Caller): ChildCommand {
     const action = "start child workflow";
     checkFunction("workflow", workflow, action);
     const name = this.#settings.nameOf(workflow as Workflow<never>);
@@ -371,20 +383,7 @@ export class ReplayContext implements WorkflowContext {
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
     const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
     const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
-    const child = new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
-    const result = this.#replay.issue(this.#scope, child);
-    if (child.seq < 0) result.catch((refusal) => child.reject(refusal)); // it was not issued
-    const handle: ChildHandle = {
-      id,
-      get started() {
-        return child.started;
-      },
-      result: () => result,
-      signal: (signal, ...[payload, options]: [unknown?, (MessageOptions | undefined)?]) =>
-        this.#signal(handle.signal, id, signal, payload, options, child),
-      cancel: (reason) => this.#cancel(handle.cancel, id, reason, child),
-    };
-    return handle;
+    return new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
   }
 
   signalWorkflow(
@@ -559,6 +558,32 @@ export class ReplayContext implements WorkflowContext {
   /** The context of a nested scope. */
   #within(scope: Scope): ScopedContext {
     return new ScopedContext(this.#run, this.#replay, this.#settings, scope);
+  }
+}
+
+/** The handle of a child. A class, because an object literal with a getter is slow; its methods can be taken from it. */
+class OwnChild implements ChildHandle {
+  readonly id: string;
+  readonly #child: ChildCommand;
+  readonly result: ChildHandle["result"];
+  readonly signal: ChildHandle["signal"];
+  readonly cancel: ChildHandle["cancel"];
+
+  constructor(
+    child: ChildCommand,
+    result: ChildHandle["result"],
+    signal: ChildHandle["signal"],
+    cancel: ChildHandle["cancel"],
+  ) {
+    this.id = child.childId;
+    this.#child = child;
+    this.result = result;
+    this.signal = signal;
+    this.cancel = cancel;
+  }
+
+  get started(): Promise<void> {
+    return this.#child.started;
   }
 }
 

@@ -315,13 +315,8 @@ export class Supervisor {
   ): Promise<Handle> {
     const { workflowId, seq, closePolicy } = event;
     const { number, again, canceled } = attempt;
-    const origin: ParentRun = Object.freeze({
-      workflowId: parent.workflowId,
-      runId: parent.runId,
-      seq,
-      closePolicy,
-      ...(number === 1 ? {} : { attempt: number }),
-    });
+    const first = { workflowId: parent.workflowId, runId: parent.runId, seq, closePolicy };
+    const origin: ParentRun = Object.freeze(number === 1 ? first : { ...first, attempt: number });
     const isSame = (state: WorkflowState) => isStarted(state, origin, again ? event.at : Infinity);
     this.liveRuns.beginStarting(); // until a stored child is resumed
     try {

@@ -726,8 +726,8 @@ Deno.test("waitForCanceled: a cancelled activity whose process died runs again w
 
 for (
   const [policy, end] of [
-    ["cancel", 'CanceledError: Canceled workflow "b": its parent "a" is over at 30'],
-    ["terminate", 'WorkflowError: Terminated workflow "b": its parent "a" is over at 10'],
+    ["cancel", 'CanceledError: Canceled workflow "b": its parent "a" does not need it any more at 30'],
+    ["terminate", 'WorkflowError: Terminated workflow "b": its parent "a" does not need it any more at 10'],
     ["abandon", 'TimeoutError: A scope of workflow "a" did not end within 10 ms at 10'],
   ] as const
 ) {
