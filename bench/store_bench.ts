@@ -122,7 +122,7 @@ for (const count of [1_000, 100_000]) {
     map.set(state.workflowId, state);
     await store.save(state);
   }
-  const middle = `${count / 2}`;
+  const { cursor: middle } = await store.page({ limit: count / 2 });
   const finds: [name: string, find: () => Promise<unknown>][] = [
     ["Map", () => Promise.resolve([...map.values()].filter(({ status }) => status === "running"))],
     ["list the running", () => store.list({ status: "running" })],
