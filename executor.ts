@@ -56,6 +56,7 @@ import {
   checkText,
   definedName,
   invalid,
+  noTexts,
 } from "./util/check.ts";
 import { isStrayPromise } from "./util/deferred.ts";
 import { randomId } from "./util/prng.ts";
@@ -66,7 +67,7 @@ import { executorClosed, notFound, type Target } from "./run/delivery.ts";
 import { type CallOf, callThrough } from "./run/calls.ts";
 import { signalEvent } from "./run/events.ts";
 import type { HandleCalls, WorkflowHandle } from "./run/handle.ts";
-import { copyTexts, mergeHeaders, none, withHeaders } from "./run/headers.ts";
+import { copyTexts, mergeHeaders, withHeaders } from "./run/headers.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
 import { isRemembered, MADE } from "./run/remembered.ts";
@@ -404,7 +405,7 @@ export class Executor {
         at,
         input,
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        ...(labels === none ? {} : { labels }),
+        ...(labels === noTexts ? {} : { labels }),
         ...withHeaders(headers),
         ...(startAt === undefined || startAt <= at ? {} : { startAt }),
       };

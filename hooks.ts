@@ -52,6 +52,7 @@ import type {
   WorkflowFailedEvent,
   WorkflowStartedEvent,
 } from "./types.ts";
+import { noTexts } from "./util/check.ts";
 import { adopt, callUser, isThenable } from "./util/deferred.ts";
 
 /**
@@ -283,13 +284,6 @@ export interface HookHost {
 export type RunKey = Pick<RunInfo, "workflowId" | "runId" | "workflowName">;
 
 /**
- * No labels and no headers.
- *
- * @internal
- */
-export const none: Readonly<Record<string, string>> = /* @__PURE__ */ Object.freeze({});
-
-/**
  * Calls a hook if there is one. Its errors are reported.
  *
  * @param started The first event of the run.
@@ -308,6 +302,6 @@ export function callHook(
 }
 
 function infoOf({ workflowId, runId, workflowName }: RunKey, started: WorkflowStartedEvent): RunInfo {
-  const { labels = none, headers = none, parent } = started;
+  const { labels = noTexts, headers = noTexts, parent } = started;
   return { workflowId, runId, workflowName, startedAt: started.startAt ?? started.at, labels, headers, parent };
 }

@@ -22,7 +22,7 @@ import type {
   WorkflowEvent,
 } from "../types.ts";
 import type { ActivityContext, ActivityOptions } from "../activity.ts";
-import { cannot, invalid } from "../util/check.ts";
+import { cannot, invalid, noTexts } from "../util/check.ts";
 import { isStrayPromise, isThenable } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
@@ -31,7 +31,6 @@ import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_reco
 import { handOut, toStored } from "../history/value.ts";
 import { attemptCall, callThrough, messageCall, type MiddlewareHost } from "./calls.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
-import { none } from "./headers.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { isUnavailable } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
@@ -492,7 +491,7 @@ class Attempt extends LazyAbort implements ActivityContext {
     super();
     this.attempt = attempt;
     this.heartbeatDetails = handOut(command.heartbeatDetails);
-    this.headers = run.started.headers ?? none;
+    this.headers = run.started.headers ?? noTexts;
     this.#command = command;
     this.#run = run;
   }

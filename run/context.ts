@@ -48,6 +48,7 @@ import {
   checkText,
   definedName,
   invalid,
+  noTexts,
 } from "../util/check.ts";
 import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom } from "../util/prng.ts";
@@ -58,7 +59,7 @@ import type { Message } from "./calls.ts";
 import { ChildCommand } from "./child.ts";
 import { canceledText } from "./events.ts";
 import { type Caller, SideEffectCommand, TimerCommand } from "./command.ts";
-import { copyTexts, mergeHeaders, none, withHeaders } from "./headers.ts";
+import { copyTexts, mergeHeaders, withHeaders } from "./headers.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope, ScopeKind } from "./scope.ts";
 import type { ReadSignal, Signals } from "./signals.ts";
@@ -119,11 +120,11 @@ export class ReplayContext implements WorkflowContext {
   }
 
   get labels(): Labels {
-    return this.#replay.started?.labels ?? none;
+    return this.#replay.started?.labels ?? noTexts;
   }
 
   get headers(): CallHeaders {
-    return this.#replay.started?.headers ?? none;
+    return this.#replay.started?.headers ?? noTexts;
   }
 
   get parent(): ParentRun | undefined {
@@ -609,7 +610,7 @@ class ScopedContext extends ReplayContext implements ScopeContext {
 }
 
 const payloadOf: ReadSignal = ({ payload }) => handOut(payload);
-const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId, headers = none }) =>
+const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId, headers = noTexts }) =>
   Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId, headers });
 const readerOf = (withSender: boolean | undefined) => withSender ? signalOf : payloadOf;
 

@@ -15,10 +15,9 @@
 
 import type { ReceivedUpdate } from "../context.ts";
 import { WorkflowError } from "../errors.ts";
-import { none } from "../hooks.ts";
 import type { UpdateAcceptedEvent, UpdateCompletedEvent, UpdateRequestedEvent } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
+import { cannot, noTexts } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
@@ -197,7 +196,7 @@ export class Handlers {
 
   /** The turn of an acceptance has come: the handler runs. */
   seen(event: UpdateAcceptedEvent): void {
-    const { name, input, updateId, headers = none } = event;
+    const { name, input, updateId, headers = noTexts } = event;
     const handler = this.#updateHandlers.get(name);
     if (handler === undefined) return void this.#early.push(event);
     const end = (outcome: Outcome) => {

@@ -107,6 +107,9 @@ export function checkOptionalString(name: string, value: unknown, action: string
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
 }
 
+/** Stands for labels or headers of which there are none. */
+export const noTexts: Readonly<Record<string, string>> = /* @__PURE__ */ Object.freeze({});
+
 /** Checks for `undefined` or texts by name, such as labels, and returns them one by one. */
 export function checkTexts(name: string, value: unknown, action: string, subject?: unknown): [string, string][] {
   if (value === undefined) return [];
