@@ -89,6 +89,17 @@ export interface ContextSettings {
   deliver(message: Message, attempt: ActivityContext, child: ChildCommand | undefined, only: boolean): Promise<void>;
 }
 
+/** Writes a line about a run to the executor's logger. */
+export function writeLog(
+  { logger, report }: Pick<ContextSettings, "logger" | "report">,
+  level: keyof WorkflowLogger,
+  { workflowId, runId, workflowName }: RunKey,
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+): void {
+  callUser(() => logger[level](message, { workflowId, runId, workflowName, ...fields }), report);
+}
+
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
@@ -156,11 +167,8 @@ export class ReplayContext implements WorkflowContext {
   }
 
   #logger(): WorkflowLogger {
-    const { workflowId, runId, workflowName } = this.#run;
-    const { logger, report } = this.#settings;
     const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
-      if (this.#replay.replaying) return;
-      callUser(() => logger[level](message, { workflowId, runId, workflowName, ...fields }), report);
+      if (!this.#replay.replaying) writeLog(this.#settings, level, this.#run, message, fields);
     };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
@@ -590,22 +598,22 @@ class OwnChild implements ChildHandle {
 
 /** The context of a scope that its own code can cancel. */
 class ScopedContext extends ReplayContext implements ScopeContext {
-  readonly #canceled: Scope;
-  readonly #by: Replay;
+  readonly #scope: Scope;
+  readonly #replay: Replay;
   /** The reason with which its code cancelled it. */
   reason: Error | undefined;
 
   constructor(run: RunKey, replay: Replay, settings: ContextSettings, scope: Scope) {
     super(run, replay, settings, scope);
-    this.#canceled = scope;
-    this.#by = replay;
+    this.#scope = scope;
+    this.#replay = replay;
   }
 
   cancel(reason?: string): void {
     checkOptionalString("reason", reason, "cancel scope");
-    if (this.#canceled.canceled !== undefined) return;
-    const message = canceledText(`a scope of ${this.#by.name}`, reason);
-    this.#by.cancelScope(this.#canceled, this.reason = new CanceledError(message, reason));
+    if (this.#scope.canceled !== undefined) return;
+    const message = canceledText(`a scope of ${this.#replay.name}`, reason);
+    this.#replay.cancelScope(this.#scope, this.reason = new CanceledError(message, reason));
   }
 }
 

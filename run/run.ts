@@ -55,7 +55,7 @@ import type {
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, isA } from "../util/check.ts";
-import { callUser, Deferred, quiet } from "../util/deferred.ts";
+import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
@@ -65,7 +65,7 @@ import { handOut } from "../history/value.ts";
 import type { ActivityRun } from "./activity.ts";
 import { ChildCommand, type ParentRun } from "./child.ts";
 import type { Command } from "./command.ts";
-import { ReplayContext } from "./context.ts";
+import { ReplayContext, writeLog } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
   type Answer,
@@ -749,12 +749,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (signals.length + updates.length === 0) return;
     callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this, this.started);
     const fields = { signals: countNames(signals), updates: countNames(updates) };
-    this.warn(`Workflow ${show(this.workflowId)} has ended with unhandled messages`, fields);
-  }
-
-  warn(message: string, fields: Readonly<Record<string, unknown>>): void {
-    const { workflowId, runId, workflowName, environment: { context } } = this;
-    callUser(() => context.logger.warn(message, { workflowId, runId, workflowName, ...fields }), context.report);
+    const message = `Workflow ${show(this.workflowId)} has ended with unhandled messages`;
+    writeLog(this.environment.context, "warn", this, message, fields);
   }
 
   /** The last event is stored, by this executor or another one. */

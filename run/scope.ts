@@ -159,10 +159,9 @@ export class Scope {
   }
 
   addCompensation(compensation: Compensation): void {
-    if (this.closed && this.parent !== undefined) this.parent.addCompensation(compensation);
-    else {(this.#undo ??= { compensations: [], followed: [], shield: undefined, ended: undefined }).compensations.push(
-        compensation,
-      );}
+    if (this.closed && this.parent !== undefined) return this.parent.addCompensation(compensation);
+    this.#undo ??= { compensations: [], followed: [], shield: undefined, ended: undefined };
+    this.#undo.compensations.push(compensation);
   }
 
   /** A command was cancelled whose outcome must be known before something is undone. Only if this is an `undoer`. */

@@ -91,17 +91,22 @@ export class Signals {
 
   /** Signals that are buffered, or that at least one loop has not read, in order of arrival. */
   unread(): SignalReceivedEvent[] {
-    return this.#unread(true).map(({ event }) => event);
+    const unread = this.#buffered();
+    for (const { loops } of this.#allChannels()) {
+      for (const loop of members(loops)) addUnread(loop.unread, unread);
+    }
+    return inOrder(unread).map(({ event }) => event);
   }
 
-  #unread(byLoops: boolean): Arrival[] {
+  /** The signals that nobody has read and no loop has. */
+  #buffered(): Set<Arrival> {
     const unread = new Set<Arrival>();
-    for (const { buffer, loops } of [...this.#channels.values(), this.#others ?? new Channel()]) {
-      for (const one of [buffer, ...Array.from(byLoops ? members(loops) : [], ({ unread }) => unread)]) {
-        for (const arrival of one.toArray()) if (!arrival.taken) unread.add(arrival);
-      }
-    }
-    return [...unread].sort((a, b) => a.order - b.order);
+    for (const { buffer } of this.#allChannels()) addUnread(buffer, unread);
+    return unread;
+  }
+
+  #allChannels(): Iterable<Channel> {
+    return this.#others === undefined ? this.#channels.values() : [...this.#channels.values(), this.#others];
   }
 
   /** The names of the signals that somebody waits for. */
@@ -132,7 +137,7 @@ export class Signals {
   subscribeToOthers(scope: Scope, read: ReadSignal): AsyncIterator<unknown, undefined> {
     const others = this.#others ??= new Channel();
     if (scope.canceled === undefined) {
-      for (const arrival of this.#unread(false)) others.buffer.push(arrival);
+      for (const arrival of inOrder(this.#buffered())) others.buffer.push(arrival);
       for (const { buffer } of this.#channels.values()) buffer.clear();
     }
     return new Loop(others, this, scope, read);
@@ -143,6 +148,15 @@ export class Signals {
     if (channel === undefined) this.#channels.set(name, channel = new Channel());
     return channel;
   }
+}
+
+function addUnread(from: Fifo<Arrival>, unread: Set<Arrival>): void {
+  if (from.size === 0) return; // most are: no array is made
+  for (const arrival of from.toArray()) if (!arrival.taken) unread.add(arrival);
+}
+
+function inOrder(arrivals: Set<Arrival>): Arrival[] {
+  return [...arrivals].sort((a, b) => a.order - b.order);
 }
 
 /** A wait for one signal. The waits of a channel are a list. */

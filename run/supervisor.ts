@@ -17,15 +17,15 @@ import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
-import { callUser } from "../util/deferred.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
 import { firstRunOf, isOutcome } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
 import { toStored } from "../history/value.ts";
 import { type CallOf, callThrough } from "./calls.ts";
-import type { Timing } from "./command.ts";
 import type { ChildAttempt } from "./child.ts";
+import type { Timing } from "./command.ts";
+import { writeLog } from "./context.ts";
 import { Delivery, executorClosed, isStarted } from "./delivery.ts";
 import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
@@ -333,10 +333,8 @@ export class Supervisor {
       if (isUnavailable(error)) throw error;
       const reason = canceled();
       if (reason !== undefined) throw reason;
-      const { logger, report } = this.environment.context; // nobody may await the result of the child
-      const { workflowId: id, runId, workflowName } = parent;
-      const fields = { workflowId: id, runId, workflowName, error };
-      callUser(() => logger.warn(cannot("start child workflow", workflowId), fields), report);
+      // Nobody may await the result of the child.
+      writeLog(this.environment.context, "warn", parent, cannot("start child workflow", workflowId), { error });
       throw error;
     } finally {
       this.liveRuns.endStarting();
