@@ -174,14 +174,20 @@ async function twoExecutors() {
   return { store, first, second, handle };
 }
 
-Deno.test("Executor.recover() starts the child of a workflow that was cancelled after its code had ended", async () => {
-  const { store, first, second, handle } = await twoExecutors();
-  const never = gate();
+/** Holds the first append to "child", until the returned gate is opened. */
+function holdStartOfChild(store: FaultyStore) {
+  const held = gate();
   store.before.append = ({ workflowId }) => {
     if (workflowId !== "child") return;
     store.before.append = () => {};
-    return never.promise;
+    return held.promise;
   };
+  return held;
+}
+
+Deno.test("Executor.recover() starts the child of a workflow that was cancelled after its code had ended", async () => {
+  const { store, first, second, handle } = await twoExecutors();
+  const never = holdStartOfChild(store);
   await first.signal("a", "start");
   await first.signal("a", "leave");
   await settle();
@@ -231,12 +237,7 @@ Deno.test("ChildHandle.signal() waits for the child when the executor that was s
   await first.execute(parent, { id: "a" });
   const [handle] = await second.recover();
   await settle();
-  const never = gate();
-  store.before.append = ({ workflowId }) => {
-    if (workflowId !== "child") return;
-    store.before.append = () => {};
-    return never.promise;
-  };
+  const never = holdStartOfChild(store);
   await first.signal("a", "start");
   await settle();
   await second.signal("a", "send");

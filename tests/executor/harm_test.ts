@@ -53,6 +53,15 @@ async function good(ctx: Ctx) {
   return doubled + await ctx.sideEffect(() => 1);
 }
 
+/** Makes calls. Each must return a promise that rejects, and must not throw. */
+async function assertAllReject(calls: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const call of calls) {
+    const promise = call();
+    assert(promise instanceof Promise);
+    await assertRejects(() => promise);
+  }
+}
+
 async function assertHealthy(executor: Executor): Promise<void> {
   const handle = await executor.execute(good, { id: "good" });
   assertEquals(await handle.result(), 5);
@@ -692,11 +701,7 @@ Deno.test("Executor: the methods reject, and do not throw, when an argument cann
       () => handle.result(getter("signal")),
       () => handle.result({ signal: { aborted: false, addEventListener() {} } as never }),
     ];
-    for (const call of calls) {
-      const promise = call();
-      assert(promise instanceof Promise);
-      await assertRejects(() => promise);
-    }
+    await assertAllReject(calls);
     await assertHealthy(executor);
   });
   await executor.close();
@@ -728,11 +733,7 @@ Deno.test("WorkflowContext: the methods reject, and do not throw, when an argume
         () => ctx.startChild(good).signal(hostile() as never),
         () => ctx.startChild(good).cancel(hostile() as never),
       ];
-      for (const call of calls) {
-        const promise = call();
-        assert(promise instanceof Promise);
-        await assertRejects(() => promise);
-      }
+      await assertAllReject(calls);
     });
     await handle.result();
     await assertHealthy(executor);

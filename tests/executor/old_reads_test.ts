@@ -4,6 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import {
   type ActivityContext,
   type AppendBatch,
+  type Executor,
   InMemoryStore,
   type WorkflowContext,
   WorkflowError,
@@ -11,6 +12,7 @@ import {
   type WorkflowState,
   type WorkflowStore,
 } from "@rockpool/workflow";
+import type { AnyWorkflow } from "@rockpool/workflow/options";
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, ofType, settle, setUp, withoutSubscribe } from "../support/executors.ts";
 
@@ -36,6 +38,26 @@ class Copy {
     this.silent = { ...withoutSubscribe(inner), load };
     this.reporting = { ...this.silent, subscribe: (listener) => inner.subscribe(listener) };
   }
+}
+
+/**
+ * Recovers what `first` runs, in a view of its store. The list shows the runs as they are at the call, and is answered after
+ * `meanwhile`, when `first` is closed.
+ */
+async function recoverLate(
+  { store, answer }: { store: WorkflowStore; answer: () => void },
+  first: Executor,
+  options: { workflows: Record<string, AnyWorkflow>; startAt?: number },
+  meanwhile: () => unknown,
+) {
+  const { executor } = setUp({ store, ...options });
+  const recovering = executor.recover();
+  await settle();
+  await meanwhile();
+  await settle();
+  await first.close();
+  answer();
+  return { executor, handles: await recovering };
 }
 
 /** An activity that runs until `end()`. */
@@ -75,24 +97,17 @@ for (const subscribes of [true, false]) {
   });
 
   Deno.test(`Executor.recover() runs no activity again that another executor ended meanwhile, in a store that ${how}`, async () => {
-    const { store, inner, answer } = slowList(undefined, subscribes);
+    const view = slowList(undefined, subscribes);
     const { charge, calls, end } = heldActivity();
     const workflow = async (ctx: Ctx) => {
       const charged = await ctx.executeActivity(charge);
       return [charged, await ctx.waitForSignal("go")];
     };
     const workflows = { workflow };
-    const first = setUp({ store: inner, workflows }).executor;
+    const first = setUp({ store: view.inner, workflows }).executor;
     await first.execute(workflow, { id: "a" });
     await settle();
-    const { executor } = setUp({ store, workflows });
-    const recovering = executor.recover();
-    await settle();
-    end();
-    await settle();
-    await first.close();
-    answer();
-    const [handle] = await recovering;
+    const { executor, handles: [handle] } = await recoverLate(view, first, { workflows }, end);
     await executor.signal("a", "go", 1);
     assertEquals(await handle.result(), ["charged", 1]);
     assertEquals(calls.length, 1);
@@ -200,27 +215,20 @@ Deno.test("Executor.recover() waits for the next attempt of an activity whose fa
 });
 
 Deno.test("Executor.recover() interrupts no at-most-once activity whose result was stored while it read the list", async () => {
-  const { store, inner, answer } = slowList();
+  const view = slowList();
   const { charge, calls, end } = heldActivity();
   const workflow = (ctx: Ctx) => ctx.executeActivity(charge, undefined, { atMostOnce: true });
   const workflows = { workflow };
-  const first = setUp({ store: inner, workflows }).executor;
+  const first = setUp({ store: view.inner, workflows }).executor;
   await first.execute(workflow, { id: "a" });
   await settle();
-  const { executor } = setUp({ store, workflows });
-  const recovering = executor.recover();
-  await settle();
-  end();
-  await settle();
-  await first.close();
-  answer();
-  const [handle] = await recovering;
+  const { executor, handles: [handle] } = await recoverLate(view, first, { workflows }, end);
   assertEquals([await handle.result(), calls.length], ["charged", 1]);
   await executor.close();
 });
 
 Deno.test("Executor.recover() records a timer once that fired while it read the list", async () => {
-  const { store, inner, answer } = slowList();
+  const view = slowList();
   let calls = 0;
   const workflow = async (ctx: Ctx) => {
     await ctx.sleep(10);
@@ -228,42 +236,31 @@ Deno.test("Executor.recover() records a timer once that fired while it read the 
     return await ctx.waitForSignal("go");
   };
   const workflows = { workflow };
-  const first = setUp({ store: inner, workflows });
+  const first = setUp({ store: view.inner, workflows });
   first.clock.hold();
   await first.executor.execute(workflow, { id: "a" });
   await settle();
-  const { executor } = setUp({ store, workflows, startAt: 5 });
-  const recovering = executor.recover();
-  await settle();
-  first.clock.release();
-  await settle();
-  await first.executor.close();
-  answer();
-  const [handle] = await recovering;
+  const fire = () => first.clock.release();
+  const late = await recoverLate(view, first.executor, { workflows, startAt: 5 }, fire);
+  const { executor, handles: [handle] } = late;
   await settle();
   await executor.signal("a", "go", 1);
   assertEquals(await handle.result(), 1);
-  assertEquals([ofType((await inner.load("a"))!.history, "timer_fired").length, calls], [1, 1]);
+  assertEquals([ofType((await view.inner.load("a"))!.history, "timer_fired").length, calls], [1, 1]);
   await executor.close();
 });
 
 Deno.test("Executor.recover() resumes the run that continues a listed one", async () => {
-  const { store, inner, answer } = slowList();
+  const view = slowList();
   const workflow = async (ctx: WorkflowContext<number>, n: number) => {
     await ctx.waitForSignal("next");
     return n === 2 ? "end" : await ctx.continueAsNew(n + 1);
   };
   const workflows = { workflow };
-  const first = setUp({ store: inner, workflows }).executor;
+  const first = setUp({ store: view.inner, workflows }).executor;
   await first.execute(workflow, { id: "a", input: 1 });
-  const { executor } = setUp({ store, workflows });
-  const recovering = executor.recover();
-  await settle();
-  await first.signal("a", "next");
-  await settle();
-  await first.close(); // the next run waits
-  answer();
-  const [handle] = await recovering;
+  const next = () => first.signal("a", "next"); // then the next run waits
+  const { executor, handles: [handle] } = await recoverLate(view, first, { workflows }, next);
   const result = handle.result();
   await settle();
   assertEquals(executor.openRuns().map(({ waitsFor }) => waitsFor), [[{ type: "signal", name: "next" }]]);
