@@ -1,8 +1,9 @@
 /**
  * The port that workflow code holds: the context, its options, and the type of a workflow.
  *
- * This module holds types only; importing it loads no other module. The executor implements {@linkcode WorkflowContext}. An
- * adapter for another engine can implement it too. What an activity receives is in `activity.ts`.
+ * This module holds types only; importing it loads no other module. It is long because its doc comments are the reference of
+ * the port. The executor implements {@linkcode WorkflowContext}. An adapter for another engine can implement it too. What an
+ * activity receives is in `activity.ts`.
  *
  * @example
  * ```ts

@@ -1,7 +1,8 @@
 /**
  * The options of an executor and of its methods, and what an executor reports about a workflow.
  *
- * This module holds types only. The executor checks the values at the call.
+ * This module holds types only. The executor checks the values at the call. It is long because every property has its unit,
+ * its range and its default.
  *
  * @example
  * ```ts

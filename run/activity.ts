@@ -8,6 +8,8 @@
  *    runs again with its number.
  * 4. An attempt takes a slot while it runs, if the executor limits attempts.
  *
+ * The module is a little longer than 500 lines: the timers, the attempt and its slot end together.
+ *
  * @module
  */
 

@@ -3,6 +3,8 @@
  *
  * Owns the checks and the deterministic random numbers. Does not know who performs a command, nor when.
  *
+ * The module is longer than 500 lines: it has a method for each of the port, and most of each is the check of its arguments.
+ *
  * Every promise that it returns is quiet: it may reject while nobody awaits it. That of a command is so by itself (`Deferred`),
  * that of a refused call too (`Replay.refuse`), the others go through `quiet()`.
  *

@@ -20,8 +20,9 @@
  *    `MAX_REFUSALS` in a turn, none settles any more, and the code is given up: its scope fails with the reason, and so do
  *    those around it, up to the run. Code of a scope whose body has ended is stopped, and nothing fails.
  *
- * The module is a little longer than 500 lines: everything that workflow code can wait for shares the cancellation, the
- * shields and the turn.
+ * The module is longer than 500 lines: everything that workflow code can wait for shares the turn, the position and the
+ * cancellation of the run. The sections are: refusals and what is waited for; history in; the workflow function; waits; scopes;
+ * changes of the code.
  *
  * @module
  */
