@@ -456,6 +456,27 @@ Deno.test("WorkflowContext.handleOtherSignals() gives back to a loop and to a wa
   assertEquals(JSON.parse(outcome), [["wait", 1], ["loop", 2]]);
 });
 
+Deno.test("WorkflowContext.handleOtherSignals() gets what the last loop of a name leaves unread, in order of arrival", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2, 3, 4].map((n) => ({ at: n * 10, signal: "s", payload: n })),
+    async workflow(ctx: Ctx) {
+      const others: unknown[] = [];
+      ctx.handleOtherSignals(async ({ payload }) => {
+        others.push(payload);
+        await ctx.sleep(43);
+      });
+      await ctx.sleep(25); // it handles the first, and has not read the second
+      await ctx.scope(async (ctx) => {
+        ctx.receiveSignal("s")[Symbol.asyncIterator](); // gets the third and the fourth, and does not read them
+        await ctx.sleep(25);
+      });
+      await ctx.sleep(200);
+      return others;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), [1, 2, 3, 4]);
+});
+
 Deno.test("signals that a handler has not seen are carried over by continueAsNew", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async function workflow(ctx: WorkflowContext<number>, n: number) {
