@@ -314,8 +314,8 @@ export interface WorkflowContext<Input = never> {
     handler: (payload: DeepReadonly<Payload>, signal: ReceivedSignal<Payload>) => unknown,
   ): void;
   /**
-   * The same for signals of any name: those that nobody else waits for when they arrive, and those that nobody has read. What
-   * it has not handled when its scope ends stays unread for other readers.
+   * The same for signals of any name: those that nobody else waits for when they arrive, and those that nobody has read, also
+   * when a loop ends later and leaves some unread. What it has not handled when its scope ends stays unread for other readers.
    *
    * @param handler Gets the signal.
    * @throws {TypeError} If `handler` is not a function.
@@ -483,13 +483,14 @@ export interface WorkflowContext<Input = never> {
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
    * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
    *
-   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield.
+   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield. It
+   * rejects too once the run has failed: in a compensation of the run, or after a spawned branch has failed.
    *
    * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
    * has no input. (A property, because the compiler compares the parameters of a method less strictly.)
    *
    * @param input The input of the next run.
-   * @returns Never: no code after it runs. It rejects if the run is cancelled.
+   * @returns Never: no code after it runs. It rejects if the run is cancelled or has failed.
    * @throws {TypeError} If the input cannot be stored.
    */
   readonly continueAsNew: (...input: ValueArgs<Input>) => Promise<never>;

@@ -180,8 +180,12 @@ export class ActivityCommand extends Command {
         return;
       case "activity_completed":
         return this.resolve(handOut(event.result));
-      case "activity_failed":
-        return this.reject(fromErrorRecord(event.error));
+      case "activity_failed": {
+        // One that rejects with the reason of its cancellation was cut off: a copy of it would be an error of its own.
+        const reason = this.following?.reason;
+        const { name, message } = event.error;
+        return this.reject(reason?.name === name && reason.message === message ? reason : fromErrorRecord(event.error));
+      }
     }
   }
 

@@ -258,7 +258,7 @@ export class ChildCommand extends Command {
   }
 
   override cancelWork(): void {
-    if (this.#retryTimer !== undefined) this.#start(true); // another executor may have started the next attempt
+    if (this.#retryTimer !== undefined) this.#giveUp();
     else if (this.performed) this.close();
   }
 
@@ -335,7 +335,12 @@ export class ChildCommand extends Command {
   /** Its handle cancels it: no run of it begins from now on. */
   withdraw(reason: string | undefined): void {
     this.#withdrawn ??= new CanceledError(canceledText(`workflow ${show(this.childId)}`, reason), reason);
-    if (this.#retryTimer !== undefined) this.#start(true);
+    if (this.#retryTimer !== undefined) this.#giveUp();
+  }
+
+  /** It is cancelled between two attempts. If the next one was due before that, another executor may have started it. */
+  #giveUp(): void {
+    this.#start(this.#retryAt! <= (this.following?.at ?? this.#now));
   }
 
   /** Why the child is not to be started any more. */
@@ -394,7 +399,7 @@ export class ChildCommand extends Command {
     this.#isStarting = true;
     this.#noteRun();
     this.#changed();
-    if (this.#canceled !== undefined) return void this.#start(true);
+    if (this.#canceled !== undefined) return this.#giveUp();
     const run = this.#run!;
     this.#retryTimer = run.environment.timing.timers.set(this.#retryAt!, () => void this.#start(true));
     run.reportIdle();

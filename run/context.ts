@@ -50,6 +50,7 @@ import {
   checkText,
   definedName,
   invalid,
+  isA,
   noTexts,
 } from "../util/check.ts";
 import { callUser, quiet } from "../util/deferred.ts";
@@ -514,7 +515,8 @@ export class ReplayContext implements WorkflowContext {
     const scope = this.#scope;
     let branch: ScopedContext | undefined;
     const failed = (error: unknown) => {
-      if (error === undefined || error !== branch?.reason) scope.fail(error);
+      // Cut off by its own code. A child that it waits for (`waitForCanceled`) ends with a CanceledError of its own.
+      if (branch?.reason === undefined || !isA(error, CanceledError)) scope.fail(error);
     };
     quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(branch = this.#within(inner))));
   }

@@ -176,17 +176,21 @@ export class Handle implements WorkflowHandle<never> {
       try {
         const state = await abortable(store.load(this.id), signal);
         const same = state !== null && firstRunOf(state) === this.#firstRunId;
+        let failure: unknown;
         if (run !== undefined && !(same && state.status !== "running")) {
           try {
             return run.result(); // throws the error that suspended it
           } catch (error) {
-            // Unless another executor has continued it as new: then the chain still runs.
-            if (!(same && state.runId !== run.runId && isConflict(error))) throw error;
+            if (!isConflict(error)) throw error;
+            // If another executor has continued it as new, the chain still runs.
+            if (!same || state.runId === run.runId) failure = error;
           }
         }
-        if (!same) {
+        if (!same || failure !== undefined) {
           const why = state === null ? "it does not exist" : "another run has replaced it";
-          throw new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
+          failure ??= new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
+          if (await abortable(store.isOld(state, reads, same ? undefined : failure), signal)) continue;
+          throw failure;
         }
         this.#status = state.status;
         if (state.status === "completed") return handOut(state.result);

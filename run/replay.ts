@@ -498,7 +498,9 @@ export class Replay implements ScopeOwner {
   /** Ends the run; the next run continues the workflow. The returned promise never settles, unless the run is cancelled. */
   continueAsNew(scope: Scope, input: unknown): Promise<never> {
     this.assertContextFree();
-    if (this.canceled !== undefined && !this.#silent) return this.refuse(scope, this.canceled);
+    const { root } = this;
+    const reason = root.failure === undefined ? this.canceled : root.canceled; // what has failed is not continued
+    if (reason !== undefined && !this.#silent) return this.refuse(scope, reason);
     if (scope.bodyEnded) return this.refusal(scope)!;
     if (!this.#silent) this.#forNextRun = [];
     this.#end({ continueWith: input });

@@ -7,7 +7,7 @@
  * 1. Every loop gets every signal that arrives while it is subscribed.
  * 2. Of the waits for one signal, one gets it: the newest. An older one may be the loser of a race, for which nobody waits.
  * 3. A signal that arrives while there is no loop and no wait is buffered for the next reader.
- * 4. Signals that the last loop leaves unread go back into the buffer: none is lost between two loops.
+ * 4. Signals that the last loop leaves unread are given to its successors as if they arrived now: none is lost between two loops.
  * 5. A wait or a loop of a scope that has ended takes nothing.
  *
  * @module
@@ -82,11 +82,8 @@ export class Signals {
   }
 
   /** The last loop of a channel has left signals unread. */
-  giveBack(channel: Channel, unread: Fifo<Arrival>): void {
-    for (const arrival of unread.toArray()) {
-      if (channel === this.#others) this.#deliver(arrival);
-      else if (!arrival.taken && !channel.give(arrival)) channel.buffer.push(arrival);
-    }
+  giveBack(unread: Fifo<Arrival>): void {
+    for (const arrival of unread.toArray()) if (!arrival.taken) this.#deliver(arrival);
   }
 
   /** Signals that are buffered, or that at least one loop has not read, in order of arrival. */
@@ -272,6 +269,6 @@ class Loop implements AsyncIterator<unknown, undefined>, Open {
     if (!has(channel.loops, this)) return;
     channel.loops = withoutMember(channel.loops, this);
     this.#scope.delete(this);
-    if (channel.loops === undefined) this.#signals.giveBack(channel, this.unread);
+    if (channel.loops === undefined) this.#signals.giveBack(this.unread);
   }
 }

@@ -23,6 +23,16 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
     'Cannot crash-test: "options" has no option "singals"; did you mean "signals"?',
   ],
   [
+    (option) => crashTest(workflow, { signals: [option as never] }),
+    { at: 5, name: "go" },
+    'Cannot deliver "signal go #0": "signal" has no option "at"; did you mean "atMs"?',
+  ],
+  [
+    (option) => crashTest(workflow, { cancel: option as never }),
+    { atMs: 5, reasn: "stop" },
+    'Cannot deliver "cancel": "cancel" has no option "reasn"; did you mean "reason"?',
+  ],
+  [
     (option) => simulate({ workflow, ...option }),
     { executor: {}, executers: 2 },
     'Cannot simulate: "scenario" has no option "executers"; did you mean "executors"?',
@@ -73,6 +83,13 @@ Deno.test("The kit refuses unknown options, and names the likely one", async () 
   for (const [call, option, message] of REFUSED) {
     await assertRejects(async () => await call(option), TypeError, message);
   }
+});
+
+Deno.test("The kit refuses a delivery without a time", async () => {
+  const deliveries = { queries: [{ name: "q", check() {} } as never] };
+  const message = 'Cannot deliver "query q #0": "atMs" must be a finite number from 0, got undefined';
+  await assertRejects(() => crashTest(workflow, deliveries), RangeError, message);
+  await assertRejects(() => simulate({ workflow, ...deliveries }), RangeError, message);
 });
 
 Deno.test("The kit accepts options that are undefined", async () => {

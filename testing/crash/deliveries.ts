@@ -10,6 +10,7 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 import type { Executor } from "../../executor.ts";
 import type { WorkflowEvent } from "../../types.ts";
+import { checkNumber, checkOptions } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
@@ -127,6 +128,14 @@ export const deliveryNames: Readonly<Record<keyof Deliveries, true>> = {
   cancel: true,
 };
 
+/** The names of what each kind of delivery can have. */
+const names = {
+  signal: { atMs: true, id: true, name: true, payload: true, senderId: true, signalId: true },
+  update: { atMs: true, id: true, name: true, input: true, check: true },
+  query: { atMs: true, id: true, name: true, args: true, check: true },
+  cancel: { atMs: true, id: true, reason: true },
+} as const;
+
 /** One delivery, and how far it is. */
 export interface Delivery {
   /** Such as `signal approval #0`. */
@@ -167,10 +176,17 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
   const nameOf = (definition: string | { readonly name: string }) =>
     typeof definition === "string" ? definition : definition.name;
   const plan = (
-    name: string,
-    { atMs }: TimedDelivery,
+    kind: keyof typeof names,
+    label: string,
+    delivery: TimedDelivery,
     methods: Pick<Delivery, "send" | "isStored" | "isHarmless">,
-  ): Delivery => ({ name, atMs, phase: "planned", wasTried: false, ...methods });
+  ): Delivery => {
+    const name = kind + label;
+    const { atMs } = delivery;
+    checkOptions(delivery, names[kind], "deliver", name, kind);
+    checkNumber("atMs", atMs, 0, "deliver", name);
+    return { name, atMs, phase: "planned", wasTried: false, ...methods };
+  };
 
   const sent: { readonly workflowId: string; readonly content: readonly unknown[]; readonly delivery: Delivery }[] = [];
   signals.forEach((signal, i) => {
@@ -190,14 +206,14 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
       return new Set(ids).size > others.length;
     };
     const send = (executor: Executor) => executor.signal(workflowId, name, payload, { senderId, signalId });
-    const delivery = plan(`signal ${name} #${i}`, signal, { send, isStored, isHarmless: isLate });
+    const delivery = plan("signal", ` ${name} #${i}`, signal, { send, isStored, isHarmless: isLate });
     sent.push({ workflowId, content, delivery });
   });
 
   const asked = updates.map((update, i) => {
     const { id: workflowId = id, name, input, check } = update;
     const updateId = `update-${i}`;
-    return plan(`update ${nameOf(name)} #${i}`, update, {
+    return plan("update", ` ${nameOf(name)} #${i}`, update, {
       async send(executor) {
         const answer = await executor.update(workflowId, name as string, input, { updateId });
         runCheck(() => check?.(answer as never), `update ${show(nameOf(name))}`);
@@ -214,7 +230,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const queried = queries.map((query, i) => {
     const { id: workflowId = id, name, args = [], check } = query;
-    return plan(`query ${nameOf(name)} #${i}`, query, {
+    return plan("query", ` ${nameOf(name)} #${i}`, query, {
       async send(executor) {
         const answer = await executor.query(workflowId, name as string, ...args);
         runCheck(() => check(answer as never), `query ${show(nameOf(name))}`);
@@ -229,7 +245,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
   const { id: workflowId = id, reason } = cancel;
   return [
     ...deliveries,
-    plan("cancel", cancel, {
+    plan("cancel", "", cancel, {
       send: (executor) => executor.cancel(workflowId, reason),
       isStored: (journal) =>
         journal.eventsOf(workflowId).some((event) =>

@@ -241,6 +241,16 @@ for (const [what, parent] of Object.entries(betweenAttempts)) {
   });
 }
 
+for (const [what, parent] of Object.entries(betweenAttempts)) {
+  Deno.test(`ChildOptions.retry: a child that ${what} cancels between two attempts fails at once`, async () => {
+    const { undisturbed: { result } } = await crashTest(async (ctx: Ctx) => {
+      await parent(ctx);
+      return ctx.now() - ctx.startedAt;
+    }, { workflows });
+    assertEquals(result, 50);
+  });
+}
+
 Deno.test("ChildOptions.retry starts no further attempt once the parent has ended", async () => {
   const { executor, store, clock } = setUp({ workflows });
   const handle = await executor.execute(async (ctx: Ctx) => {

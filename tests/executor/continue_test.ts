@@ -696,6 +696,41 @@ Deno.test("a cancellation is not lost in a loop that continues as new whatever h
   assertEquals([`${error}`, state.status], ['CanceledError: Canceled workflow "a": stop', "canceled"]);
 });
 
+for (
+  const [what, fail] of Object.entries({
+    "a branch of which has failed": async (ctx: Ctx<number>) => {
+      ctx.spawn(() => {
+        throw new RangeError("failed");
+      });
+      await ctx.sleep(10).catch(() => {});
+      await ctx.continueAsNew(1);
+    },
+    "that has failed, from a shield": (ctx: Ctx<number>) => {
+      void ctx.shield(async (ctx) => {
+        await ctx.sleep(10);
+        await ctx.continueAsNew(1);
+      });
+      throw new RangeError("failed");
+    },
+    "that has failed, from a compensation": (ctx: Ctx<number>) => {
+      ctx.addCompensation(() => ctx.continueAsNew(1).catch(() => {}));
+      throw new RangeError("failed");
+    },
+  })
+) {
+  Deno.test(`WorkflowContext.continueAsNew() of a run ${what}, rejects: it is undone, and the failure is not lost`, async () => {
+    const { undisturbed: { error, states, calls } } = await crashTest(
+      async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+        if (round === 1) return "continued";
+        ctx.addCompensation((ctx) => ctx.executeActivity(function undo() {}));
+        return await fail(ctx);
+      },
+      { input: 0 },
+    );
+    assertEquals([`${error}`, states.length, calls.length], ["RangeError: failed", 1, 1]);
+  });
+}
+
 Deno.test("WorkflowContext.continueAsNew() ends the run from any scope, and undoes nothing", async () => {
   const { undisturbed: { result, states, calls } } = await crashTest(
     async (ctx: Ctx<number>, round: number): Promise<unknown> => {

@@ -495,6 +495,74 @@ Deno.test("WorkflowHandle.result() returns the result of a run elsewhere althoug
   await Promise.all([home.close(), executor.close()]);
 });
 
+/** Continues as new once. */
+async function continues(ctx: WorkflowContext<number>, round: number): Promise<string> {
+  await ctx.waitForSignal("go");
+  return round === 1 ? "done" : await ctx.continueAsNew(1);
+}
+
+for (
+  const [what, earlier] of Object.entries({
+    "the run before": "same",
+    "nothing": "none",
+    "an earlier workflow": "other",
+  })
+) {
+  Deno.test(`WorkflowHandle.result() waits for the end of a chain that another executor continues although a load shows ${what}`, async () => {
+    for (let nth = 0; nth < 6; nth++) {
+      const inner = new InMemoryStore();
+      const copy = new Copy(inner);
+      const older = setUp({ store: inner }).executor;
+      await (await older.execute(async () => {}, { id: "a" })).result();
+      const other = await inner.load("a");
+      const home = setUp({ store: inner }).executor;
+      await home.execute(continues, { id: "a", input: 0 });
+      await settle();
+      const held = gate();
+      const append = async (batch: AppendBatch) => {
+        await held.promise;
+        await inner.append(batch);
+      };
+      const view = { ...copy.reporting, append };
+      const { executor, clock } = setUp({ store: view, workflows: { continues } });
+      const [handle] = await executor.recover();
+      const result = handle.result();
+      await settle();
+      const state = await inner.load("a");
+      const load = copy.reporting.load;
+      let loads = 0;
+      view.load = (id) =>
+        loads++ === nth ? Promise.resolve({ same: state, none: null, other }[earlier] ?? null) : load(id);
+      await home.signal("a", "go"); // it is the first to continue the workflow
+      await settle();
+      held.open();
+      await clock.advance(10_000);
+      await home.signal("a", "go");
+      assertEquals(await result, "done");
+      await Promise.all([older.close(), home.close(), executor.close()]);
+    }
+  });
+}
+
+for (const [what, state] of [["nothing", null], ["an earlier workflow", "older"]] as const) {
+  Deno.test(`WorkflowHandle.result() waits for a run elsewhere although the first loads show ${what}`, async () => {
+    const inner = new InMemoryStore();
+    const copy = new Copy(inner);
+    const home = setUp({ store: inner }).executor;
+    await (await home.execute(async () => {}, { id: "a" })).result();
+    const older = await inner.load("a");
+    await home.execute((ctx) => ctx.waitForSignal("go"), { id: "a" });
+    const { executor } = setUp({ store: copy.reporting });
+    const handle = await executor.handle("a");
+    copy.earlier = Array(3).fill(state === null ? null : older);
+    const result = handle.result();
+    await settle();
+    await home.signal("a", "go", "done");
+    assertEquals(await result, "done");
+    await Promise.all([home.close(), executor.close()]);
+  });
+}
+
 Deno.test("Executor.update() gets the answer of a run elsewhere although the loads after it return an earlier state", async () => {
   const { inner, copy, home, executor } = await elsewhere(async (ctx) => {
     ctx.handleUpdate("add", async (n: number) => {

@@ -563,6 +563,20 @@ Deno.test("waitForCanceled: an activity that heeds its signal settles with what 
   assertEquals(typesOf(state.history).includes("activity_attempt_failed"), false); // no further attempt
 });
 
+Deno.test("waitForCanceled: a branch whose activity rejects with the reason of its deadline is cut off, and does not fail its scope", async () => {
+  const { outcome } = await playEveryWay((world) => ({
+    async workflow(ctx: Ctx) {
+      const heeds = world.work("heeds", { at: 1000 });
+      return await ctx.scope(async (ctx) => {
+        ctx.spawn((ctx) => ctx.executeActivity(heeds));
+        const error = await ctx.executeActivity(heeds).catch((error) => error);
+        return [error === ctx.signal.reason, await endOf(ctx.sleep(1000))];
+      }, { timeoutMs: 10, waitForCanceled: true });
+    },
+  }));
+  assertEquals(JSON.parse(outcome), [true, 'TimeoutError: A scope of workflow "a" did not end within 10 ms']);
+});
+
 Deno.test("waitForCanceled: an activity that fails after it was cancelled is not retried", async () => {
   const { outcome, state } = await playEveryWay((world) => ({
     async workflow(ctx: Ctx) {

@@ -1,7 +1,14 @@
 /** `ctx.spawn()`, `ctx.handleSignal()` and `ctx.handleOtherSignals()`: branches that end with their scope, and fail it. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { defineSignal, type ReceivedSignal, type ScopeContext, type WorkflowContext } from "@rockpool/workflow";
+import {
+  type ActivityContext,
+  defineSignal,
+  type ReceivedSignal,
+  type ScopeContext,
+  type WorkflowContext,
+} from "@rockpool/workflow";
+import { crashTest } from "@rockpool/workflow/testing";
 import { setUp } from "../support/executors.ts";
 import { playEveryWay } from "../support/scenes.ts";
 
@@ -9,6 +16,10 @@ type Ctx = WorkflowContext;
 
 /** Describes how a promise ends. */
 const endOf = (promise: Promise<unknown>) => promise.then((value) => value, String);
+
+async function child(ctx: Ctx) {
+  await ctx.sleep(1000);
+}
 
 const ENDED = 'CanceledError: A scope of workflow "a" has ended';
 
@@ -150,6 +161,31 @@ Deno.test("WorkflowContext.spawn() whose own context cancels it has not failed; 
     25,
   ]);
 });
+
+for (
+  const [what, wait] of Object.entries({
+    "an activity that rejects with the reason": (ctx: Ctx) =>
+      ctx.executeActivity((_: undefined, { signal }: ActivityContext) =>
+        new Promise((_, reject) => {
+          if (signal.aborted) reject(signal.reason);
+          else signal.addEventListener("abort", () => reject(signal.reason));
+        })
+      ),
+    "a child": (ctx: Ctx) => ctx.executeChild(child),
+  })
+) {
+  Deno.test(`WorkflowContext.spawn() whose own context cancels it has not failed when it waits for ${what}`, async () => {
+    const { undisturbed: { result } } = await crashTest(async (ctx: Ctx) => {
+      let branch!: ScopeContext;
+      ctx.spawn((ctx) => wait(branch = ctx), { waitForCanceled: true });
+      await ctx.sleep(10);
+      branch.cancel("stop this branch");
+      await ctx.sleep(10);
+      return "goes on";
+    }, { workflows: { child } });
+    assertEquals(result, "goes on");
+  });
+}
 
 Deno.test("WorkflowContext.spawn() of two branches: the first error counts", async () => {
   const { outcome } = await playEveryWay(() => ({
@@ -418,6 +454,27 @@ Deno.test("WorkflowContext.handleOtherSignals() gives back to a loop and to a wa
     },
   }));
   assertEquals(JSON.parse(outcome), [["wait", 1], ["loop", 2]]);
+});
+
+Deno.test("WorkflowContext.handleOtherSignals() gets what the last loop of a name leaves unread, in order of arrival", async () => {
+  const { outcome } = await playEveryWay(() => ({
+    sent: [1, 2, 3, 4].map((n) => ({ at: n * 10, signal: "s", payload: n })),
+    async workflow(ctx: Ctx) {
+      const others: unknown[] = [];
+      ctx.handleOtherSignals(async ({ payload }) => {
+        others.push(payload);
+        await ctx.sleep(43);
+      });
+      await ctx.sleep(25); // it handles the first, and has not read the second
+      await ctx.scope(async (ctx) => {
+        ctx.receiveSignal("s")[Symbol.asyncIterator](); // gets the third and the fourth, and does not read them
+        await ctx.sleep(25);
+      });
+      await ctx.sleep(200);
+      return others;
+    },
+  }));
+  assertEquals(JSON.parse(outcome), [1, 2, 3, 4]);
 });
 
 Deno.test("signals that a handler has not seen are carried over by continueAsNew", async () => {
