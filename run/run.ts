@@ -284,13 +284,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
     if (!this.#live) return;
     const own = ours === events ? undefined : new Set(ours);
-    for (const event of events) this.#note(event, own === undefined || own.has(event));
+    const isOurs = (event: WorkflowEvent) => own === undefined || own.has(event);
+    for (const event of events) this.#note(event, isOurs(event));
     for (const event of ours) this.#callHook(event);
     const last = events.at(-1);
     if (last !== undefined && finalStatus(last) !== undefined) {
-      return this.#finish(last, own === undefined || own.has(last));
+      return this.#finish(last, isOurs(last));
     }
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
+    for (const event of events) this.#replay.progressed(event, isOurs(event) && this.acceptsEvents);
     // If older commands are to be taken over, they begin first.
     if (this.#takeOverBelow === undefined) { for (const event of ours) if (isCommand(event)) this.#perform(event); }
     if (this.begun) this.#applyNext();

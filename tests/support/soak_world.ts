@@ -1,6 +1,6 @@
 /**
  * One world of the soak: random workflows on one store, which several executors share. The executors close and come back, the
- * store fails, callers send signals and updates, cancel and look. Invariants:
+ * store fails, is slow and reads what is old, callers send signals and updates, cancel and look. Invariants:
  *
  * 1. Every history is well formed, and replays to the outcome of its run.
  * 2. Every run ends, every call settles, and all executors report the same outcome.
@@ -112,8 +112,10 @@ class World {
     this.#isVirtual = isVirtual ?? decided;
     const clock = this.#clock = this.#isVirtual ? new VirtualClock() : systemClock;
     const latencyMs = maybe(0.3, [0, 6] as const);
+    const slowReadMs = maybe(0.3, [0, 20] as const);
+    const staleRead = maybe(0.3, 0.2);
     this.#faulty = new FaultyStore(this.#journal, {
-      ...{ seed, clock, failBefore: 0.03, failAfter: 0.03, conflict: 0.02, latencyMs },
+      ...{ seed, clock, failBefore: 0.03, failAfter: 0.03, conflict: 0.02, latencyMs, slowReadMs, staleRead },
       suppress: () => !this.#fails,
     });
     this.#store = plant(this.#faulty);
