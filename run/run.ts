@@ -118,6 +118,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   readonly workflowName: string;
   readonly chain: Chain;
   status: WorkflowStatus = "running";
+  nextRunId: string | undefined;
   readonly environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
   readonly started: WorkflowStartedEvent;
@@ -677,7 +678,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if ("final" in this.#ending) return this.#close(this.#ending.final);
     let runId: string;
     try {
-      runId = this.environment.runs.newRunId(this.workflowId);
+      runId = this.nextRunId = this.environment.runs.newRunId(this.workflowId);
     } catch (error) {
       this.environment.runs.report(error); // a run that continues as new may have no caller who would see it
       return this.suspend(error);
@@ -721,6 +722,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** The next run is stored. */
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    if (!this.#live) return; // recover() resumes the next run
     this.#closeChildren();
     if (this.#gotMessages) this.#reportUnhandled(events);
     this.chain.remembered?.trim();

@@ -7,11 +7,13 @@ import {
   Executor,
   InMemoryStore,
   type StoreListener,
+  VirtualClock,
   type WorkflowContext,
   WorkflowError,
 } from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
+import { CountingClock } from "../support/fakes.ts";
 
 const waits = (ctx: WorkflowContext) => ctx.waitForSignal("go");
 async function naps(ctx: WorkflowContext) {
@@ -97,6 +99,26 @@ Deno.test("Executor.recover() shows a run the signal that its suspended predeces
   await sent;
   assertEquals(await handle.result(), "got it");
   await executor.close();
+});
+
+Deno.test("Executor.recover() leaves a run to the one here that continues as it and waits for the answer of the store", async () => {
+  const store = new FaultyStore(new InMemoryStore());
+  const held = gate();
+  store.after.append = ({ replaces }: AppendBatch) => replaces === undefined ? undefined : held.promise;
+  const workflow = (ctx: WorkflowContext<number>, n: number) => n > 0 ? ctx.sleep(60_000) : ctx.continueAsNew(n + 1);
+  const virtual = new VirtualClock();
+  const clock = new CountingClock(virtual);
+  const { executor } = setUp({ store, clock, workflows: { workflow } });
+  await executor.execute(workflow, { id: "a", input: 0 });
+  await settle(); // the next run is stored
+  virtual.hold();
+  assertEquals(await executor.recover(), []);
+  await settle();
+  held.open();
+  await settle();
+  assertEquals(executor.openRuns().map(({ waitsFor }) => waitsFor), [[{ type: "timer", dueAt: 60_000 }]]);
+  await executor.close();
+  assertEquals(clock.timers, 0);
 });
 
 Deno.test("A workflow that fails before it begins leaves the queue for a slot, and clears its start timer", async () => {
