@@ -144,10 +144,13 @@ export class ActivityCommand extends Command {
     return { type: "activity_started", at, seq: this.seq, name: this.name, input: this.input };
   }
 
-  override stored(event: WorkflowEvent, ours: boolean): void {
+  override stored(event: WorkflowEvent): void {
+    if (event.type === "activity_attempt_failed") this.#noteFailure(event);
+  }
+
+  override progressed(event: WorkflowEvent, ours: boolean): void {
     if (event.type === "activity_heartbeat") return this.#work?.heartbeat?.stored();
     if (event.type !== "activity_attempt_failed") return;
-    this.#noteFailure(event);
     const work = this.#work;
     if (work === undefined || work.attempt !== undefined || work.done) return; // done: its outcome is on its way
     if (ours) this.#retry(event.retryAt);

@@ -178,7 +178,7 @@ export class ChildCommand extends Command {
       case "child_begun":
         return this.#begin(begun);
       case "child_attempt_failed":
-        return void this.#noteFailure(event);
+        return this.#noteFailure(event);
       case "child_completed":
         this.settled = true;
         this.#begin(begun);
@@ -195,15 +195,19 @@ export class ChildCommand extends Command {
 
   override stored(event: WorkflowEvent): void {
     if (event.type === "child_begun") this.#begunRecorded = true;
-    else if (event.type === "child_attempt_failed" && this.#noteFailure(event) && this.performed) this.#retry();
+    else if (event.type === "child_attempt_failed") this.#noteFailure(event);
   }
 
-  /** Returns whether the failure is new. */
-  #noteFailure({ attempt, retryAt }: ChildAttemptFailedEvent): boolean {
-    if (this.#failedAttempts >= attempt) return false;
+  override progressed(event: WorkflowEvent): void {
+    if (event.type === "child_attempt_failed" && event.attempt === this.#failedAttempts && this.performed) {
+      this.#retry();
+    }
+  }
+
+  #noteFailure({ attempt, retryAt }: ChildAttemptFailedEvent): void {
+    if (this.#failedAttempts >= attempt) return; // noted before its turn
     this.#failedAttempts = attempt;
     this.#retryAt = retryAt;
-    return true;
   }
 
   /** The wait for the child is cancelled. */

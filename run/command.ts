@@ -6,7 +6,7 @@
  * | step | what happens | who calls |
  * | --- | --- | --- |
  * | issued | workflow code called the context; the command gets its position `seq` | `Replay.issue` |
- * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` for each later event that reports progress |
+ * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` and `progressed()` for each later event that reports progress |
  * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Run`, by `perform()` |
  * | settled | its outcome is in the history; what still runs for it here is stopped | `Replay.stored`, by `settle()` |
  * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Replay.apply`, by `seen()` |
@@ -116,12 +116,15 @@ export abstract class Command extends Deferred implements Open {
     return event.type === this.type && ("name" in event ? event.name : undefined) === this.name;
   }
 
+  /** Notes an event that reports progress: it is in the history now. */
+  stored(_event: WorkflowEvent): void {}
+
   /**
-   * An event that reports progress is in the history now.
+   * Acts on an event that reports progress. All events that were found together are noted: the outcome may be among them.
    *
    * @param _ours Whether this executor stored the event.
    */
-  stored(_event: WorkflowEvent, _ours: boolean): void {}
+  progressed(_event: WorkflowEvent, _ours: boolean): void {}
 
   /** The outcome is in the history now. */
   settle(): void {

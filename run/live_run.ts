@@ -20,6 +20,8 @@ export interface LiveRun extends RunKey {
   readonly status: WorkflowStatus;
   /** Whether the workflow's code has begun, or is about to. */
   readonly begun: boolean;
+  /** The ID of the run that continues it, once that is on its way into the store. */
+  readonly nextRunId?: string | undefined;
   /** Whether events can still be delivered to it. */
   readonly acceptsEvents: boolean;
   /**

@@ -4,7 +4,7 @@
  * An append of another executor is noticed here: the store calls the listener. The listener notifies the live run, whose
  * writer loads what is new. It also notifies the callers that wait for a workflow that is not live here. Nothing is polled.
  *
- * 1. There is at most one live run for a workflow ID.
+ * 1. There is at most one live run for a workflow ID. A new one suspends the older one: nobody would reach that any more.
  * 2. The executor listens only while it needs to: while it has live runs, waits for a workflow, or makes runs live.
  * 3. A change that is reported while a run is being made live is remembered for it. So no event is lost between the reading
  *    of a history and the start of its run.
@@ -20,6 +20,7 @@ import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { OldReads, RetryingStore } from "./retrying_store.ts";
+import { lostError, replaced } from "./writer.ts";
 
 /** Waits for changes of a workflow that is not live here. */
 export interface ChangeWatch {
@@ -74,11 +75,13 @@ export class LiveRuns {
   }
 
   /**
-   * Adds a run and starts it. It gets the changes that were reported since its history was read.
+   * Adds a run and starts it. It gets the changes that were reported since its history was read. An older run that does not
+   * know yet that it was replaced leaves.
    *
    * @param stored The first events, if they were stored just now.
    */
   start(run: StartableRun, stored?: readonly WorkflowEvent[]): void {
+    this.#runs.get(run.workflowId)?.suspend(lostError(run.workflowId, replaced));
     this.#runs.set(run.workflowId, run);
     run.start(stored);
     const change = this.#changes?.get(run.workflowId);

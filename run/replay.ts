@@ -294,7 +294,7 @@ export class Replay implements ScopeOwner {
       if (!isCommand(event)) {
         if (command === undefined) return; // the code has not issued it, or does not wait for it any more
         if (isOutcome(event)) command.settle();
-        else command.stored(event, ours);
+        else command.stored(event);
       } else if (command === undefined) {
         if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
       } else if (command.matches(event)) {
@@ -321,6 +321,12 @@ export class Replay implements ScopeOwner {
       default:
         this.#over ||= finalStatus(event) !== undefined;
     }
+  }
+
+  /** Acts on an event that reports progress, once every event that was found together with it is noted. */
+  progressed(event: WorkflowEvent, ours: boolean): void {
+    if (!("seq" in event) || isOutcome(event) || isCommand(event)) return;
+    this.commands.get(event.seq)?.progressed(event, ours);
   }
 
   /** The workflow is cancelled before its function was called: it will not be called. */

@@ -118,6 +118,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   readonly workflowName: string;
   readonly chain: Chain;
   status: WorkflowStatus = "running";
+  nextRunId: string | undefined;
   readonly environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
   readonly started: WorkflowStartedEvent;
@@ -284,13 +285,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
     if (!this.#live) return;
     const own = ours === events ? undefined : new Set(ours);
-    for (const event of events) this.#note(event, own === undefined || own.has(event));
+    const isOurs = (event: WorkflowEvent) => own === undefined || own.has(event);
+    for (const event of events) this.#note(event, isOurs(event));
     for (const event of ours) this.#callHook(event);
     const last = events.at(-1);
     if (last !== undefined && finalStatus(last) !== undefined) {
-      return this.#finish(last, own === undefined || own.has(last));
+      return this.#finish(last, isOurs(last));
     }
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
+    for (const event of events) this.#replay.progressed(event, isOurs(event) && this.acceptsEvents);
     // If older commands are to be taken over, they begin first.
     if (this.#takeOverBelow === undefined) { for (const event of ours) if (isCommand(event)) this.#perform(event); }
     if (this.begun) this.#applyNext();
@@ -675,7 +678,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if ("final" in this.#ending) return this.#close(this.#ending.final);
     let runId: string;
     try {
-      runId = this.environment.runs.newRunId(this.workflowId);
+      runId = this.nextRunId = this.environment.runs.newRunId(this.workflowId);
     } catch (error) {
       this.environment.runs.report(error); // a run that continues as new may have no caller who would see it
       return this.suspend(error);
@@ -719,6 +722,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** The next run is stored. */
   #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
+    if (!this.#live) return; // recover() resumes the next run
     this.#closeChildren();
     if (this.#gotMessages) this.#reportUnhandled(events);
     this.chain.remembered?.trim();

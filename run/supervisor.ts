@@ -283,11 +283,11 @@ export class Supervisor {
   async #recoverOne(state: WorkflowState): Promise<Handle | undefined> {
     const { workflowId, runId, history } = state;
     for (let live; (live = this.liveRuns.get(workflowId)) !== undefined;) {
-      // If another run is live here, it is older than the listed run, or the list is older.
-      if (live.runId === runId || await this.store.whyOld(state)) return void live.takeOver(history.length);
-      if (this.liveRuns.get(workflowId) !== live) continue;
-      live.changed(0); // it loads its state and ends
-      break;
+      // If another run is live here, it is older than the listed run, or the list is older. Or it waits for the answer of the
+      // store that the listed run continues it.
+      const isKnown = live.runId === runId || live.nextRunId === runId;
+      if (isKnown || await this.store.whyOld(state)) return void live.takeOver(history.length);
+      if (this.liveRuns.get(workflowId) === live) break;
     }
     return this.handle(state, this.resume(state));
   }

@@ -42,6 +42,14 @@ export interface WriterOwner extends RunKey {
   lost(error: unknown): void;
 }
 
+/** Why a run that is not the stored one any more is lost. */
+export const replaced = "another run has replaced it";
+
+/** The error with which a run is lost. */
+export function lostError(workflowId: string, why: string, code: "conflict" | "not_found" = "conflict"): WorkflowError {
+  return new WorkflowError(code, `${cannot("resume workflow", workflowId)}: ${why}`);
+}
+
 /**
  * Loads a run that is known to be stored. A read that contradicts this may be old, so it is repeated, with backoff.
  *
@@ -65,11 +73,8 @@ export async function loadRun(
       ? "it was deleted from the store"
       : isRun
       ? `the stored history has ${state.history.length} events, ${length} were there before`
-      : "another run has replaced it";
-    const lost = new WorkflowError(
-      state === null ? "not_found" : "conflict",
-      `${cannot("resume workflow", workflowId)}: ${why}`,
-    );
+      : replaced;
+    const lost = lostError(workflowId, why, state === null ? "not_found" : "conflict");
     if (isExpected || !await store.isOld(state, reads, isRun ? undefined : lost)) throw lost;
   }
 }

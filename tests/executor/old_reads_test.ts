@@ -269,6 +269,31 @@ Deno.test("Executor.recover() resumes the run that continues a listed one", asyn
   await executor.close();
 });
 
+Deno.test("Executor.recover() ends the run before the listed one although a copy that is behind still shows it", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const workflow = async (ctx: WorkflowContext<number>, n: number) => {
+    await ctx.waitForSignal("next");
+    return n === 2 ? "end" : await ctx.continueAsNew(n + 1);
+  };
+  const workflows = { workflow };
+  const { executor } = setUp({ store: copy.silent, workflows });
+  const result = (await executor.execute(workflow, { id: "a", input: 1 })).result();
+  await settle();
+  const before = await inner.load("a");
+  const second = setUp({ store: inner, workflows }).executor;
+  await second.recover();
+  await second.signal("a", "next"); // the next run waits
+  await settle();
+  await second.close();
+  copy.earlier = [before];
+  await executor.recover();
+  await settle();
+  await executor.signal("a", "next");
+  assertEquals(await result, "end");
+  await executor.close();
+});
+
 Deno.test("Executor.recover() keeps the live run when the list shows the run before", async () => {
   const store = new FaultyStore(new InMemoryStore());
   const workflow = (ctx: Ctx) => ctx.waitForSignal("go");

@@ -1,9 +1,19 @@
 /** What happens at the same time: a start and a recovery, an append that ends after its run, a process that is gone. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { type AppendBatch, Executor, InMemoryStore, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
+import {
+  type ActivityContext,
+  type AppendBatch,
+  Executor,
+  InMemoryStore,
+  type StoreListener,
+  VirtualClock,
+  type WorkflowContext,
+  WorkflowError,
+} from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
+import { CountingClock } from "../support/fakes.ts";
 
 const waits = (ctx: WorkflowContext) => ctx.waitForSignal("go");
 async function naps(ctx: WorkflowContext) {
@@ -91,6 +101,26 @@ Deno.test("Executor.recover() shows a run the signal that its suspended predeces
   await executor.close();
 });
 
+Deno.test("Executor.recover() leaves a run to the one here that continues as it and waits for the answer of the store", async () => {
+  const store = new FaultyStore(new InMemoryStore());
+  const held = gate();
+  store.after.append = ({ replaces }: AppendBatch) => replaces === undefined ? undefined : held.promise;
+  const workflow = (ctx: WorkflowContext<number>, n: number) => n > 0 ? ctx.sleep(60_000) : ctx.continueAsNew(n + 1);
+  const virtual = new VirtualClock();
+  const clock = new CountingClock(virtual);
+  const { executor } = setUp({ store, clock, workflows: { workflow } });
+  await executor.execute(workflow, { id: "a", input: 0 });
+  await settle(); // the next run is stored
+  virtual.hold();
+  assertEquals(await executor.recover(), []);
+  await settle();
+  held.open();
+  await settle();
+  assertEquals(executor.openRuns().map(({ waitsFor }) => waitsFor), [[{ type: "timer", dueAt: 60_000 }]]);
+  await executor.close();
+  assertEquals(clock.timers, 0);
+});
+
 Deno.test("A workflow that fails before it begins leaves the queue for a slot, and clears its start timer", async () => {
   const { executor, clock } = setUp({ maxConcurrentWorkflows: 1, maxHistoryEvents: 2 });
   const first = await executor.execute(waits, { id: "first" });
@@ -113,6 +143,67 @@ Deno.test("A workflow that fails before it begins leaves the queue for a slot, a
   await settle();
   assertEquals(clock.now(), 0); // no timer is left that would move it
   await executor.close();
+});
+
+/** A view of a store that reports changes late while `held`: when `report()` is called. */
+function lateReports(inner: InMemoryStore) {
+  const late: (() => void)[] = [];
+  const view = {
+    ...withoutSubscribe(inner),
+    held: false,
+    subscribe: (listener: StoreListener) =>
+      inner.subscribe((...change) => view.held ? void late.push(() => listener(...change)) : listener(...change)),
+    report() {
+      view.held = false;
+      for (const report of late.splice(0)) report();
+    },
+  };
+  return view;
+}
+
+Deno.test("An activity that was taken over is not ended again when its last failure and its end are found together", async () => {
+  const store = new InMemoryStore();
+  const [first, second] = [lateReports(store), lateReports(store)];
+  const held = gate();
+  const pay = ({ attempt }: ActivityContext) =>
+    (attempt === 1 ? Promise.resolve() : held.promise).then(() => Promise.reject(new Error("no")));
+  const retry = { maxAttempts: 9, initialIntervalMs: 40, jitter: false } as const;
+  const workflow = async (ctx: WorkflowContext) => {
+    const paying = ctx.scope((ctx) => ctx.executeActivity((_, context) => pay(context), 0, { name: "pay", retry }), {
+      waitForCanceled: true,
+    });
+    await paying.catch(() => {});
+    return await ctx.shield((ctx) => ctx.waitForSignal("go"));
+  };
+  const started = setUp({ store: first, workflows: { workflow } });
+  await started.executor.execute(workflow, { id: "a" });
+  await settle(); // the second attempt runs
+  const { executor } = setUp({ store: second, workflows: { workflow }, maxConcurrentActivities: 1, startAt: 100 });
+  const free = gate();
+  const other = await executor.execute((ctx) => ctx.executeActivity(() => free.promise), { id: "other" });
+  const [handle] = await executor.recover();
+  await settle(); // it has taken the activity over, which waits for a slot
+  first.held = true;
+  await executor.cancel("a");
+  await settle();
+  second.held = true;
+  held.open();
+  await settle();
+  assertEquals(typesOf((await store.load("a"))!.history).slice(-3), [
+    "cancel_requested",
+    "activity_attempt_failed",
+    "activity_failed",
+  ]);
+  for (const view of [first, second]) view.report();
+  await settle();
+  free.open();
+  await other.result();
+  await executor.signal("a", "go", "done");
+  assertEquals(await handle.result(), "done");
+  const types = typesOf((await store.load("a"))!.history);
+  assertEquals(types.filter((type) => type === "activity_failed").length, 1);
+  await executor.close();
+  await started.executor.close();
 });
 
 Deno.test("An activity that was taken over is tried again after the late failure of a process that is gone", async () => {

@@ -1,6 +1,6 @@
 /**
  * One world of the soak: random workflows on one store, which several executors share. The executors close and come back, the
- * store fails, callers send signals and updates, cancel and look. Invariants:
+ * store fails, is slow and reads what is old, callers send signals and updates, cancel and look. Invariants:
  *
  * 1. Every history is well formed, and replays to the outcome of its run.
  * 2. Every run ends, every call settles, and all executors report the same outcome.
@@ -99,6 +99,8 @@ class World {
   readonly #answers = new Map<string, Set<string>>();
   readonly #outcomes = new Map<string, Set<string>>();
   readonly #waiting: Promise<unknown>[] = [];
+  /** The calls that have not settled, for messages. */
+  readonly #open = new Set<string>();
   #fails = true;
   #restarts = 0;
   #phase = "begins";
@@ -112,8 +114,10 @@ class World {
     this.#isVirtual = isVirtual ?? decided;
     const clock = this.#clock = this.#isVirtual ? new VirtualClock() : systemClock;
     const latencyMs = maybe(0.3, [0, 6] as const);
+    const slowReadMs = maybe(0.3, [0, 20] as const);
+    const staleRead = maybe(0.3, 0.2);
     this.#faulty = new FaultyStore(this.#journal, {
-      ...{ seed, clock, failBefore: 0.03, failAfter: 0.03, conflict: 0.02, latencyMs },
+      ...{ seed, clock, failBefore: 0.03, failAfter: 0.03, conflict: 0.02, latencyMs, slowReadMs, staleRead },
       suppress: () => !this.#fails,
     });
     this.#store = plant(this.#faulty);
@@ -133,7 +137,8 @@ class World {
   /** What it does, for the message that it takes too long. */
   describe(): string {
     const open = this.#executors.map((executor) => JSON.stringify(executor.openRuns()).slice(0, 500));
-    return `it ${this.#phase}; ${JSON.stringify(this.#settings)}; open runs: ${open.join("; ")}`;
+    const calls = [...this.#open].join("; ");
+    return `it ${this.#phase}; ${JSON.stringify(this.#settings)}; open runs: ${open.join("; ")}; open calls: ${calls}`;
   }
 
   /** The histories of the workflows that a message names. */
@@ -270,13 +275,18 @@ class World {
 
   /** Does something at random. */
   async #act(n: number): Promise<unknown> {
-    const random = this.#random;
     const id = this.#pick(this.#ids);
     const executor = this.#pick(this.#executors);
-    const roll = random();
+    const roll = this.#random();
+    const call = `${n} on ${id}, roll ${roll.toFixed(2)}`;
+    this.#open.add(call);
+    return await this.#actOn(id, executor, roll, n).finally(() => this.#open.delete(call));
+  }
+
+  async #actOn(id: string, executor: Executor, roll: number, n: number): Promise<unknown> {
     if (roll < 0.35) return await this.#signal(id, "n", n);
     if (roll < 0.5) return await this.#signal(id, this.#pick(["s", "t", "u"]), n);
-    if (roll < 0.72) return await this.#update(executor, id, Math.floor(random() * 6));
+    if (roll < 0.72) return await this.#update(executor, id, Math.floor(this.#random() * 6));
     if (roll < 0.76) return await executor.cancel(id, "random");
     if (roll < 0.82) return await this.#restart();
     if (roll < 0.88) return await executor.recover();
