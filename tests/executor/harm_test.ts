@@ -1008,3 +1008,35 @@ Deno.test("Executor.recover() reports what is no state, and resumes the others",
   await executor.close();
   assertEquals([harm, reported.length], [[], 3]);
 });
+
+// What no library can catch
+
+Deno.test("WorkflowContext.signal: a listener that throws is reported by the runtime, and the run ends canceled", async () => {
+  const { executor } = setUp();
+  const error = new Error("no connection");
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.signal.addEventListener("abort", () => {
+      throw error;
+    });
+    await ctx.waitForSignal("done");
+  }, { id: "a" });
+  const harm = await harmOf(async () => {
+    await executor.cancel("a");
+    await assertRejects(() => handle.result(), Error, 'Canceled workflow "a"');
+  });
+  assertEquals([harm, handle.status], [[error], "canceled"]);
+  await assertHealthy(executor);
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.scope() that nobody awaits loses its error, and the run completes", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.scope(() => Promise.reject(new RangeError("no")));
+    await ctx.waitForSignal("done");
+    return "done";
+  }, { id: "a" });
+  const harm = await harmOf(() => executor.signal("a", "done"));
+  assertEquals([harm, await handle.result()], [[], "done"]);
+  await executor.close();
+});

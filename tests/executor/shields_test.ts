@@ -322,3 +322,25 @@ Deno.test("ScopeContext.cancel() refuses a reason that is no text", async () => 
   assertEquals(await handle.result(), ['TypeError: Cannot cancel scope: "reason" must be a string, got 1', false]);
   await executor.close();
 });
+
+Deno.test("WorkflowContext.shield() keeps the work of a signal handler when the function returns", async () => {
+  const { executor, clock } = setUp();
+  const saved: string[] = [];
+  const handle = await executor.execute(async (ctx: Ctx) => {
+    ctx.handleSignal<string>("bare", async (mail) => {
+      await ctx.sleep(1000);
+      saved.push(mail);
+    });
+    ctx.handleSignal<string>("shielded", (mail) =>
+      ctx.shield(async (ctx) => {
+        await ctx.sleep(1000);
+        saved.push(mail);
+      }));
+    await ctx.waitForSignal("close");
+  });
+  await Promise.all(["bare", "shielded", "close"].map((name) => handle.signal(name, name)));
+  await clock.advance(1000);
+  await handle.result();
+  assertEquals(saved, ["shielded"]);
+  await executor.close();
+});
