@@ -101,19 +101,21 @@ async function gzippedBytes(code: string): Promise<number> {
   return (await new Response(gzip).arrayBuffer()).byteLength;
 }
 
-await using project = await pack();
 const bundlers = await loadBundlers(await installed(VERSIONS));
+await using project = await pack();
 const unused = project.entries.map((entry) => `import "@rockpool/workflow${entry.slice(1)}";`).join("\n");
 const source = `${project.folder}/entry.js`;
 for (const [bundler, bundle] of Object.entries(bundlers)) {
+  const sizes: string[] = [];
   for (const { name, minifiedKb, gzippedKb } of BUDGETS) {
     await Deno.writeTextFile(source, `export { ${name} } from "@rockpool/workflow";`);
     const code = await bundle(source, project.folder);
     const [minified, gzipped] = [new Blob([code]).size, await gzippedBytes(code)];
     const isTooMuch = minified > minifiedKb * 1024 || gzipped > gzippedKb * 1024;
-    console.log(`${bundler}, ${name}: ${minified} bytes minified, ${gzipped} gzipped${isTooMuch ? ": too much" : ""}`);
+    sizes.push(`${name} ${minified}, gzipped ${gzipped}${isTooMuch ? " (too much)" : ""}`);
     if (isTooMuch) Deno.exitCode = 1;
   }
+  console.log(`${bundler}: ${sizes.join("; ")}`);
   await Deno.writeTextFile(source, unused);
   const left = (await bundle(source, project.folder)).trim();
   if (left.length <= UNUSED_BYTES) continue;

