@@ -100,7 +100,7 @@ export interface FailedAttempt {
 }
 
 /** The longest delay: 285,000 years. With a longer one, the time of the next attempt could be infinite. */
-const MAX_DELAY_MS = Number.MAX_SAFE_INTEGER;
+const MAX_DELAY_MS = 9_007_199_254_740_991;
 
 /**
  * Decides whether another attempt follows a failed one, and when. A `NonRetryableError` is never retried, whatever the

@@ -251,14 +251,18 @@ function sumOf(spans: readonly Span[], things: readonly (Span | Mark)[]): string
   ].filter((part) => part !== "").join(" · ");
 }
 
-const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000];
-const STEPS = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * SECOND),
-  ...[1, 2, 5, 10, 15, 30].map((count) => count * MINUTE),
-  ...[1, 2, 3, 6, 12].map((count) => count * HOUR),
-  ...[1, 2, 5, 10, 20, 30, 60, 90, 180].map((count) => count * DAY),
-];
+const DAY = 86_400_000;
+
+/** Round durations, up to 180 days. */
+function steps(): number[] {
+  return [
+    ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+    ...[1, 2, 5, 10, 15, 30].map((count) => count * 1000),
+    ...[1, 2, 5, 10, 15, 30].map((count) => count * 60_000),
+    ...[1, 2, 3, 6, 12].map((count) => count * 3_600_000),
+    ...[1, 2, 5, 10, 20, 30, 60, 90, 180].map((count) => count * DAY),
+  ];
+}
 
 /** The smallest step with at most {@linkcode MAX_TICKS} ticks; outside the range of the steps, a round number of units. */
 function stepOf(range: number, steps: readonly number[], unit: number): number {
@@ -273,7 +277,7 @@ function stepOf(range: number, steps: readonly number[], unit: number): number {
 
 function timeTicks({ from, to, startedAt }: ReadRun, x: (point: Point) => number): { x: number; label: string }[] {
   if (!(to > from)) return [];
-  const step = stepOf(to - from, STEPS, DAY);
+  const step = stepOf(to - from, steps(), DAY);
   const first = Math.ceil((from - startedAt) / step);
   const count = Math.floor((to - startedAt) / step) - first + 1;
   return Array.from({ length: Math.min(count, MAX_TICKS + 1) }, (_, i) => {

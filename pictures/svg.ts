@@ -34,11 +34,12 @@ export interface SvgOptions {
 const WIDTH = 960;
 const MARGIN = 16;
 /** The left and the right end of the plot. The names are on its left, the summaries on its right. */
-const [PLOT_FROM, PLOT_TO] = [232, 704];
-const SUM_FROM = PLOT_TO + 12;
+const PLOT_FROM = 232;
+const PLOT_TO = 704;
+const SUM_FROM = 716;
 const HEAD = 60;
 /** The width of one part of a legend. */
-const SLOT = (WIDTH - 2 * MARGIN) / 4;
+const SLOT = 232;
 const MIN_ROW = 22;
 const TICK_WIDTH = 80;
 const MAX_TITLE = 300;

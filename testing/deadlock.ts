@@ -263,11 +263,6 @@ class WatchedHandle<Result> implements WorkflowHandle<Result> {
 class AwaitedPromise<T> extends Promise<T> {
   onAwait: (() => void) | undefined;
 
-  /** The promises of `then`, `catch` and `finally` are plain ones. */
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
-  }
-
   override then<A = T, B = never>(
     onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -113,7 +113,8 @@ const optionNames: Readonly<Record<keyof TestExecutorOptions, true>> = {
  *
  * Disposal closes the executor. It throws if runs are open, unless the test called `close()` or a {@linkcode DeadlockError}
  * has named them. It also throws if an unused replacement is probably a mistake: one by name, if activities ran that were
- * not replaced; one by function, if another function of the same name ran.
+ * not replaced; one by function, if another function of the same name ran. If a callback of the clock threw, and no awaited
+ * result has rejected with that error, disposal throws it.
  *
  * @category Testing
  */
@@ -155,6 +156,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     };
     const { replaceActivity } = record;
     super({ random: seeded(1), ...rest, store, clock: watched, replaceActivity });
+    this[Symbol.asyncDispose] = () => this.#dispose();
     this.store = store;
     this.clock = clock;
     this.#activities = record;
@@ -233,14 +235,8 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     return super.close(options);
   }
 
-  /**
-   * Closes the executor, and reports problems at the end of the test. Waits for what is in flight, without moving the time.
-   *
-   * @throws {Error} If runs are open that no `DeadlockError` has named, unless the test called `close()`; or if an unused
-   * replacement is probably a mistake.
-   * @throws What a callback of the clock threw, if no awaited result has rejected with it.
-   */
-  override async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes the executor, and reports problems at the end of the test. Waits for what is in flight, without moving the time. */
+  async #dispose(): Promise<void> {
     const complaints: string[] = [];
     try {
       if (!this.#closed) {

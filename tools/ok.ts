@@ -20,6 +20,9 @@ function steps(std: Std, reportPath: string): Record<string, string[]> {
     test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
     publish: ["publish", "--dry-run", "--allow-dirty"],
     size: ["task", "size"],
+    package: ["task", "package"],
+    bundlers: ["task", "bundlers"],
+    score: ["task", "score"],
     node: ["run", "--no-prompt", "--allow-run", "tools/node_smoke.ts"],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),

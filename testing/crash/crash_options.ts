@@ -51,14 +51,11 @@ export interface CrashTestOptions<
 }
 
 /** The names of all options in {@linkcode CrashTestOptions}. */
-export const crashTestNames: Readonly<Record<keyof CrashTestOptions, true>> = {
-  input: true,
-  ...scenarioNames,
-  onDeath: true,
-  effects: true,
-  check: true,
-  deaths: true,
-};
+export const crashTestNames: Readonly<Record<keyof CrashTestOptions, true>> = /* @__PURE__ */ Object.assign(
+  { input: true } as const,
+  scenarioNames,
+  { onDeath: true, effects: true, check: true, deaths: true } as const,
+);
 
 /**
  * The arguments of {@linkcode crashTest} after the workflow. They may be left out if the workflow takes no input.

@@ -68,16 +68,11 @@ export interface ScenarioOptions<Signals extends readonly unknown[] = readonly a
 }
 
 /** The names of all options in {@linkcode ScenarioOptions}. */
-export const scenarioNames: Readonly<Record<keyof ScenarioOptions, true>> = {
-  ...deliveryNames,
-  id: true,
-  timeoutMs: true,
-  activities: true,
-  workflows: true,
-  setUp: true,
-  store: true,
-  executor: true,
-};
+export const scenarioNames: Readonly<Record<keyof ScenarioOptions, true>> = /* @__PURE__ */ Object.assign(
+  {},
+  deliveryNames,
+  { id: true, timeoutMs: true, activities: true, workflows: true, setUp: true, store: true, executor: true } as const,
+);
 
 type ScenarioExecutorOptions = NonNullable<ScenarioOptions["executor"]>;
 

@@ -131,16 +131,11 @@ export interface Scenario<Input = unknown, Signals extends readonly unknown[] = 
 }
 
 /** The names of all options in {@linkcode Scenario}. */
-export const simulationNames: Readonly<Record<keyof Scenario, true>> = {
-  workflow: true,
-  input: true,
-  ...scenarioNames,
-  always: true,
-  atEnd: true,
-  executors: true,
-  rates: true,
-  maxDelayMs: true,
-};
+export const simulationNames: Readonly<Record<keyof Scenario, true>> = /* @__PURE__ */ Object.assign(
+  { workflow: true, input: true } as const,
+  scenarioNames,
+  { always: true, atEnd: true, executors: true, rates: true, maxDelayMs: true } as const,
+);
 
 /**
  * What the invariants of a simulation see.

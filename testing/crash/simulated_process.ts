@@ -50,7 +50,7 @@ export interface ProcessWorld {
   readOld(): void;
 }
 
-const never = new Promise<never>(() => {});
+const never = /* @__PURE__ */ new Promise<never>(() => {});
 
 export class SimulatedProcess implements WorkflowStore, ProcessRef {
   readonly index: number;

@@ -33,7 +33,7 @@ const endings: [WorkflowStatus, WorkflowEvent, outcome: object][] = [
 ];
 
 /** The contract of `append()`. */
-export const appendCases: CaseBody[] = [
+export const appendCases = (): CaseBody[] => [
   {
     name: "append() creates the run with a first event workflow_started",
     async run(makeStore) {

@@ -55,23 +55,21 @@ export const batch = (part: Partial<AppendBatch> = {}): AppendBatch => ({
   ...part,
 });
 
-const everyField: WorkflowStateInit = {
-  workflowId: "a",
-  runId: "1",
-  workflowName: "w",
-  status: "failed",
-  input: { list: [{ n: 1 }] },
-  labels: { customer: "7", "": "" },
-  result: [[1]],
-  error,
-  history: [started, signal({ list: [1] })],
-  createdAt: -1,
-  updatedAt: 0.5,
-};
-
 /** A new state with a value in every field, with changes. */
 export const fullState = (part: Partial<WorkflowStateInit> = {}): WorkflowStateInit => ({
-  ...structuredClone(everyField),
+  ...structuredClone<WorkflowStateInit>({
+    workflowId: "a",
+    runId: "1",
+    workflowName: "w",
+    status: "failed",
+    input: { list: [{ n: 1 }] },
+    labels: { customer: "7", "": "" },
+    result: [[1]],
+    error,
+    history: [started, signal({ list: [1] })],
+    createdAt: -1,
+    updatedAt: 0.5,
+  }),
   ...part,
 });
 

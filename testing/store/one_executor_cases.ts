@@ -11,7 +11,7 @@ import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { type ExecutorCase, executorCase, forever, START, typesOf } from "./executor_fixtures.ts";
 
 /** Cases in which one executor at a time runs workflows. */
-export const oneExecutorCases: ExecutorCase[] = [
+export const oneExecutorCases = (): ExecutorCase[] => [
   executorCase(
     "a workflow has the result of its run, and its stored state shows what happened",
     "append() adds all events in order; status, result and times follow from them",

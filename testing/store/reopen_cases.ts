@@ -18,7 +18,7 @@ import {
 } from "./fixtures.ts";
 
 /** The contract of stores that can be opened again. */
-export const reopenCases: CaseBody[] = [
+export const reopenCases = (): CaseBody[] => [
   {
     name: "a store that is opened again holds the same, in the same order",
     async run(makeStore, reopen) {

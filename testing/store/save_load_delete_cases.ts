@@ -20,7 +20,7 @@ import {
 } from "./fixtures.ts";
 
 /** The contract of `save()`. */
-export const saveCases: CaseBody[] = [
+export const saveCases = (): CaseBody[] => [
   {
     name: "save() writes the whole state of a workflow",
     async run(makeStore) {
@@ -143,7 +143,7 @@ export const saveCases: CaseBody[] = [
 ];
 
 /** The contract of `load()` and `delete()`. */
-export const loadAndDeleteCases: CaseBody[] = [
+export const loadAndDeleteCases = (): CaseBody[] => [
   {
     name: "load() returns the stored state",
     async run(makeStore) {

@@ -41,7 +41,7 @@ async function work(ctx: WorkflowContext): Promise<number[]> {
 }
 
 /** Cases in which several executors share a store, or one executor has a store that fails. */
-export const severalExecutorsCases: ExecutorCase[] = [
+export const severalExecutorsCases = (): ExecutorCase[] => [
   executorCase(
     "one of several executors that start the same ID succeeds",
     "append() rejects with a conflict if the run exists, also for concurrent appends",

@@ -135,10 +135,10 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
       tier,
       run: (factory) => runCase(body, factory, reopen, timeoutMs),
     }));
-  const stores = [...everyMethodCases, ...saveCases, ...loadAndDeleteCases, ...listCases, ...appendCases];
-  if (subscribe) stores.push(...subscribeCases);
-  if (reopen !== undefined) stores.push(...reopenCases);
-  const executors = [...oneExecutorCases, ...severalExecutorsCases].filter(({ needs = { subscribe } }) =>
+  const stores = [...everyMethodCases(), ...saveCases(), ...loadAndDeleteCases(), ...listCases(), ...appendCases()];
+  if (subscribe) stores.push(...subscribeCases());
+  if (reopen !== undefined) stores.push(...reopenCases());
+  const executors = [...oneExecutorCases(), ...severalExecutorsCases()].filter(({ needs = { subscribe } }) =>
     needs.subscribe === subscribe
   );
   return [

@@ -35,7 +35,7 @@ function subscribeCase(name: string, run: (store: WorkflowStore) => Promise<void
 }
 
 /** The contract of `subscribe()`, for stores that have it. */
-export const subscribeCases: CaseBody[] = [
+export const subscribeCases = (): CaseBody[] => [
   subscribeCase(
     "subscribe() calls the listener after each change: with the length after an append, else with null",
     async (store) => {

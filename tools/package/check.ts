@@ -1,0 +1,116 @@
+/**
+ * Checks the packed package as its users get it. Fails if a check fails.
+ *
+ * 1. publint and attw (`@arethetypeswrong/cli`) find nothing. The package has no CommonJS: the profile of attw is `esm-only`.
+ * 2. The declarations check in a strict project, without DOM, with every TypeScript since {@linkcode TYPESCRIPT}'s first.
+ * 3. Node strips the types of every source: no syntax needs a transformation.
+ *
+ * `consumer.ts` is the project. The declarations need the library `ES2022`, and two global names: `Symbol.asyncDispose` (library
+ * `ESNext.Disposable`), and `AbortSignal`, which each platform declares in its own types: `DOM`, `WebWorker`, `@types/node`,
+ * `@cloudflare/workers-types`, `@types/bun`. `@types/node` declares both.
+ *
+ * @module
+ */
+
+import { installed, run } from "./npm.ts";
+import { pack, type PackedProject, publishedFiles } from "./packed.ts";
+
+/** The last version of each minor. */
+const TYPESCRIPT = ["5.6.3", "5.7.3", "5.8.3", "5.9.3", "6.0.3", "7.0.2"];
+
+const TOOLS = {
+  "publint": "0.3.25",
+  "@arethetypeswrong/cli": "0.18.5",
+  "amaro": "1.2.1",
+  "@types/node": "22.20.5",
+  ...Object.fromEntries(TYPESCRIPT.map((version) => [`typescript-${version}`, `npm:typescript@${version}`])),
+};
+
+/** The two projects: one that is bundled for browsers or workers, one for Node. */
+const PROJECTS = {
+  bundler: {
+    module: "ESNext",
+    moduleResolution: "bundler",
+    lib: ["ES2022", "ESNext.Disposable", "WebWorker"],
+    types: [],
+  },
+  nodenext: { module: "NodeNext", moduleResolution: "nodenext", lib: ["ES2022"], types: ["node"] },
+};
+
+const STRICT = {
+  target: "ES2022",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: false,
+  noEmit: true,
+};
+
+const modules = await installed(TOOLS);
+await using project = await pack();
+
+/** Runs a program from npm. */
+function npm(path: string, ...args: string[]): Promise<string> {
+  const flags = ["run", "--no-prompt", "--allow-all", "--node-modules-dir=manual"];
+  return run(Deno.execPath(), [...flags, `${modules}/${path}`, ...args], project.folder);
+}
+
+/** Type-checks the consumer. */
+async function typeCheck(name: keyof typeof PROJECTS, version: string): Promise<void> {
+  const config = `tsconfig.${name}.json`;
+  await npm(`typescript-${version}/bin/tsc`, "--project", config);
+}
+
+async function writeProjects({ folder, entries }: PackedProject): Promise<void> {
+  const consumer = await Deno.readTextFile(new URL("consumer.ts", import.meta.url));
+  for (const entry of entries) {
+    if (!consumer.includes(`from "@rockpool/workflow${entry.slice(1)}"`)) {
+      throw new Error(`consumer.ts does not use ${entry}`);
+    }
+  }
+  await Deno.writeTextFile(`${folder}/consumer.ts`, consumer);
+  await Deno.symlink(`${modules}/@types`, `${folder}/node_modules/@types`);
+  for (const [name, options] of Object.entries(PROJECTS)) {
+    const config = { compilerOptions: { ...STRICT, ...options }, files: ["consumer.ts"] };
+    await Deno.writeTextFile(`${folder}/tsconfig.${name}.json`, JSON.stringify(config));
+  }
+}
+
+/** Strips the types of the sources with the code that Node has for it. */
+async function stripTypes(): Promise<void> {
+  const { transformSync } = await import(`file://${modules}/amaro/dist/index.js`);
+  const sources = (await publishedFiles()).filter((url) => url.endsWith(".ts")).map((url) => new URL(url));
+  if (sources.length === 0) throw new Error("Found no sources");
+  for (const source of sources) {
+    try {
+      transformSync(await Deno.readTextFile(source), { mode: "strip-only" });
+    } catch (error) {
+      throw new Error(`Cannot strip the types of ${source.pathname}`, { cause: error });
+    }
+  }
+}
+
+await writeProjects(project);
+const checks: Record<string, () => Promise<unknown>> = {
+  "publint": () => npm("publint/src/cli.js", project.tarball, "--strict"),
+  "attw, ESM only": () => npm("@arethetypeswrong/cli/dist/index.js", project.tarball, "--profile", "esm-only"),
+  "type stripping of Node": stripTypes,
+};
+for (const name of ["bundler", "nodenext"] as const) {
+  for (const version of TYPESCRIPT) checks[`TypeScript ${version}, ${name}`] = () => typeCheck(name, version);
+}
+
+/** Two at a time: most machines have more than one core, and few have much memory. */
+const waiting = Object.entries(checks);
+await Promise.all([1, 2].map(async () => {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const [name, check] = next;
+    try {
+      await check();
+      console.log(`ok: ${name}`);
+    } catch (error) {
+      console.log(`FAILED: ${name}\n${error instanceof Error ? error.message : error}`);
+      Deno.exitCode = 1;
+    }
+  }
+}));
