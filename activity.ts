@@ -120,7 +120,7 @@ export interface ActivityOptions {
   /**
    * When a failed attempt is repeated; `{}` for the default policy.
    *
-   * @default {undefined}: one attempt
+   * @default {one attempt}
    */
   readonly retry?: RetryPolicy | undefined;
   /**

@@ -218,7 +218,7 @@ export interface WorkflowContext<Input = never> {
    * mistake.
    *
    * - **Cancelled** by `ctx.cancel()` of the scope, by its `timeoutMs`, or from outside: open and new waits reject with the
-   *   reason. What `body` returns is the result all the same, and what it throws is the error.
+   *   reason. The scope still returns what `body` returns, or rejects with what it throws.
    * - **Compensations** that were added in the scope run when it fails, after what was cancelled in it has ended. If the scope
    *   succeeds, they pass to the scope around it, or to the workflow.
    * - **History.** A scope has no events. Its `timeoutMs` is a timer, and so a command.
@@ -399,12 +399,13 @@ export interface WorkflowContext<Input = never> {
    */
   sideEffect<T>(body: () => T): Promise<DeepReadonly<T>>;
   /**
-   * Adds an action that undoes completed work if the scope of this context (or the workflow) fails or is cancelled.
+   * Adds an action that undoes work if the scope of this context (or the workflow) fails or is cancelled. Add it before that
+   * work begins.
    *
-   * Everything that is open in the scope is cancelled first. Activities and children that were cancelled in it after the first
-   * compensation was added, have ended and their outcome is recorded before anything is undone. Then the compensations run one
-   * after the other, the newest first, in a shield. If one fails, the others run all the same, and the scope fails with a
-   * `CompensationError` that holds all errors. So add a compensation before the work that it undoes begins.
+   * Everything that is open in the scope is cancelled first. Activities and children that are cancelled after the first
+   * compensation was added are waited for, and their outcomes are recorded. Then the compensations run one after the other, the
+   * newest first, in a shield. If one fails, the others still run, and the scope fails with a `CompensationError` that holds all
+   * errors.
    *
    * @param body Undoes the work, by activities of the context that it gets, or of the one around it.
    * @param options The name in the history.

@@ -50,7 +50,7 @@ export interface LockOptions {
    * Ends the wait when it aborts: the call rejects with `signal.reason`. If it has aborted before the call, the call rejects
    * even if the lock is free.
    *
-   * @default {undefined}: no limit
+   * @default {no limit}
    */
   readonly signal?: AbortSignal | undefined;
 }

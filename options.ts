@@ -248,7 +248,8 @@ export interface ExecuteOptions<Input = unknown, Signals extends readonly unknow
    * What happens if a workflow of this ID is running:
    *
    * - `"reject"`: the call rejects with code `already_running`.
-   * - `"join"`: the call returns a handle to the running workflow, and the other options are ignored.
+   * - `"join"`: the call returns a handle to the running workflow, which gets the `signals`. The other options
+   *   are ignored.
    * - `"replace"`: the running workflow is terminated, and the new run starts.
    *
    * @default {"reject"}
@@ -256,8 +257,8 @@ export interface ExecuteOptions<Input = unknown, Signals extends readonly unknow
   readonly onConflict?: "reject" | "join" | "replace" | undefined;
   /**
    * Signals to the workflow. A new run is stored together with them. With `onConflict: "join"`, a workflow that is running gets
-   * them; if it ends before that, the new run gets them. A finished workflow that `reuse: "join"` finds takes no signals: the
-   * call rejects with code `not_found`.
+   * them; if it ends before that, the new run gets them. A finished workflow that `reuse: "join"` finds takes no new signals:
+   * the call rejects with code `not_found`. A signal that it has by its `signalId` is no error.
    *
    * @default {none}
    */
@@ -269,7 +270,7 @@ export interface ExecuteOptions<Input = unknown, Signals extends readonly unknow
    * - `"replace-failed"`: the same if it has failed or was canceled. If it has completed, the call rejects with code
    *   `already_finished`.
    * - `"reject"`: the call rejects with code `already_finished`.
-   * - `"join"`: the call returns a handle to the finished workflow, and the other options are ignored.
+   * - `"join"`: the call returns a handle to the finished workflow, and the other options except `signals` are ignored.
    *
    * @default {"replace"}
    */
@@ -375,7 +376,7 @@ export interface UpdateOptions {
    */
   readonly headers?: CallHeaders | undefined;
   /**
-   * Ends the wait for the answer when it is aborted. An update that is stored by then is handled all the same; one that still
+   * Ends the wait for the answer when it is aborted. An update that is stored by then is still handled; one that still
    * waits for its handler in this executor is withdrawn.
    *
    * @default {none}

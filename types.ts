@@ -809,7 +809,7 @@ export interface AppendBatch {
    * `expectedLength` of 0 the replaced run must be finished. With an `expectedLength` above 0 it must be running, and the
    * new run continues it.
    *
-   * @default {undefined}: no workflow of that ID may exist
+   * @default {no workflow of that ID may exist}
    */
   readonly replaces?: string | undefined;
 }

@@ -133,7 +133,7 @@ export interface ScheduleOptions<Input = unknown> extends Pick<ChildOptions, "ti
    * too long. A run that is later than this is skipped. If several runs are late, `"skip"` runs the first of them, and
    * `"cancel-previous"` runs the last.
    *
-   * @default {3_600_000}: one hour
+   * @default {3_600_000, one hour}
    */
   readonly catchUpMs?: number | undefined;
   /**

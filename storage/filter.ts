@@ -24,7 +24,7 @@ export interface PageOptions extends WorkflowFilter {
   /**
    * The `cursor` of the previous page, which had the same `order`.
    *
-   * @default {undefined}: the first page
+   * @default {the first page}
    */
   readonly cursor?: string | undefined;
 }
