@@ -15,8 +15,6 @@ export const ROOT: string = new URL("../../", import.meta.url).pathname;
 export interface PackedProject extends AsyncDisposable {
   /** The folder of the project. */
   readonly folder: string;
-  /** The folder of the package. */
-  readonly packageFolder: string;
   /** The path of the tarball. */
   readonly tarball: string;
   /** The names of the entries: `.`, `./lock` … */
@@ -41,7 +39,6 @@ export async function pack(): Promise<PackedProject> {
   const { exports } = JSON.parse(await Deno.readTextFile(`${packageFolder}/package.json`));
   return {
     folder,
-    packageFolder,
     tarball,
     entries: Object.keys(exports),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
