@@ -1,7 +1,16 @@
 /** Golden histories: code that replays passes, code that would break runs is reported, and the texts are stable. */
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
+import {
+  CanceledError,
+  type ExecuteOptions,
+  Executor,
+  InMemoryStore,
+  NonDeterminismError,
+  VirtualClock,
+  type Workflow,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
 import { macrotasks, setUp } from "../tests/support/executors.ts";
 
@@ -83,6 +92,24 @@ Deno.test("assertReplays() passes a run that continued as new, and one that was 
   await handle.result().catch(() => {});
   await assertReplays(wait, (await store.load("a"))!);
   await executor.close();
+});
+
+Deno.test("assertReplays() passes a run that was cancelled in the queue, before its code was called", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store, clock: new VirtualClock(), maxConcurrentWorkflows: 1 });
+  const waits = (ctx: WorkflowContext) => ctx.waitForSignal("go");
+  const tidy = async (ctx: WorkflowContext) => {
+    try {
+      await waits(ctx);
+    } finally {
+      await ctx.shield((ctx) => ctx.executeActivity(charge));
+    }
+  };
+  await executor.execute(waits, { id: "busy" });
+  const handle = await executor.execute(tidy, { id: "a" });
+  await handle.cancel();
+  await assertRejects(() => handle.result(), CanceledError);
+  await assertReplays(tidy, (await store.load("a"))!);
 });
 
 Deno.test("assertReplays() reports an edit that would break runs in flight, and names it", async () => {
