@@ -131,9 +131,7 @@ export async function replay(
   const { error, result } = last as { readonly error?: ErrorRecord; readonly result?: unknown };
   // These ends are not made by the code.
   if (error?.data?.code === "terminated" || error?.data?.code === "history_too_long") return;
-  // The run may have been cancelled before its code was called: while it waited for its start time or for a slot.
-  const isReason = canceled !== undefined && error?.message === canceled.message;
-  if (isReason && !state.history.some(isOfCode)) return;
+  if (mayBeUncalled(state.history, error)) return;
   const recorded = error === undefined ? `the result ${showValue(result)}` : showError(error);
   if (outcome === undefined) {
     throw divergence(state, recorded, beyond ?? "a wait for more than the history holds");
@@ -143,8 +141,15 @@ export async function replay(
     if (error !== undefined && equals(withoutStack(thrown), withoutStack(error))) return;
   } else if (error === undefined && equals(outcome.value, result)) return;
   // A run whose timeout has passed fails with it, whatever the code does.
-  if (isReason) return;
+  if (canceled !== undefined && error !== undefined && error.message === canceled.message) return;
   throw divergence(state, recorded, outcome.ok ? `the result ${showValue(outcome.value)}` : showError(outcome.error));
+}
+
+/** Whether a run may have been cancelled before its code was called: while it waited for its start time or for a slot. */
+function mayBeUncalled(history: readonly WorkflowEvent[], error: ErrorRecord | undefined): boolean {
+  const request = history.find((event) => event.type === "cancel_requested");
+  if (request === undefined || history.some(isOfCode)) return false;
+  return error?.name === (request.timeoutMs === undefined ? "CanceledError" : "TimeoutError");
 }
 
 /** @throws {NonDeterminismError} If the code passes something else than the history says. */

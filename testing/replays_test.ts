@@ -7,6 +7,7 @@ import {
   Executor,
   InMemoryStore,
   NonDeterminismError,
+  TimeoutError,
   VirtualClock,
   type Workflow,
   type WorkflowContext,
@@ -105,11 +106,17 @@ Deno.test("assertReplays() passes a run that was cancelled in the queue, before 
       await ctx.shield((ctx) => ctx.executeActivity(charge));
     }
   };
+  const renews = (ctx: WorkflowContext<number>) => ctx.continueAsNew(1);
   await executor.execute(waits, { id: "busy" });
-  const handle = await executor.execute(tidy, { id: "a" });
-  await handle.cancel();
-  await assertRejects(() => handle.result(), CanceledError);
-  await assertReplays(tidy, (await store.load("a"))!);
+  for (const workflow of [tidy, renews as Workflow]) {
+    const canceled = await executor.execute(workflow, { id: "canceled" });
+    await canceled.cancel();
+    await assertRejects(() => canceled.result(), CanceledError);
+    await assertReplays(workflow, (await store.load("canceled"))!);
+    const late = await executor.execute(workflow, { id: "late", timeoutMs: 10 });
+    await assertRejects(() => late.result(), TimeoutError);
+    await assertReplays(workflow, (await store.load("late"))!);
+  }
 });
 
 Deno.test("assertReplays() reports an edit that would break runs in flight, and names it", async () => {
@@ -146,7 +153,7 @@ Deno.test("assertReplays() reports when a finished run would end differently, co
   assertStringIncludes(waits, "code     a wait for more than the history holds");
   const again = await complaint(before, async (ctx) => {
     await ctx.executeActivity(charge);
-    await ctx.continueAsNew();
+    await ctx.continueAsNew(undefined);
   });
   assertStringIncludes(again, "code     a new run");
   const failing = (ctx: Ctx) => ctx.executeActivity(fail);
