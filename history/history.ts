@@ -93,6 +93,12 @@ export function isOutcome(event: WorkflowEvent): boolean {
   }
 }
 
+/** Whether an event shows that the code of the run was called: only the code and its handlers lead to it. */
+export function isOfCode(event: WorkflowEvent): boolean {
+  return "seq" in event || event.type === "patched" || event.type === "update_accepted" ||
+    event.type === "update_rejected" || event.type === "update_completed";
+}
+
 /** The ID of the first run of a run's chain; its own ID if it continues no other run. */
 export function firstRunOf({ runId, history }: Pick<WorkflowState, "runId" | "history">): string {
   const started = history[0];

@@ -11,7 +11,7 @@ import type { ActivitySettings } from "./activity.ts";
 import type { Children } from "./child.ts";
 import type { Timing } from "./command.ts";
 import type { ContextSettings } from "./context.ts";
-import type { LiveRun, StartableRun } from "./live_run.ts";
+import type { DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import type { RetryingStore } from "./retrying_store.ts";
 
 /** What every run that begins in an executor records. */
@@ -46,6 +46,8 @@ export interface RunEnvironment {
 export interface Lifecycle {
   /** Nothing is in flight in a run for now. Absent if idle runs stay in memory. */
   readonly idle: ((run: StartableRun) => void) | undefined;
+  /** A run has left memory: a dormant run takes its place. */
+  dormant(run: LiveRun, state: DormantState): LiveRun;
   /** A dormant run has woken: its code is in memory again. */
   woke(run: LiveRun): void;
   /** A run is not live any more. */

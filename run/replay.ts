@@ -43,7 +43,7 @@ import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { type Few, members, withMember, withoutMember } from "../util/few.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
-import { finalStatus, isCommand, isOutcome } from "../history/history.ts";
+import { finalStatus, isCommand, isOfCode, isOutcome } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
@@ -161,7 +161,9 @@ export class Replay implements ScopeOwner {
   /** A cancellation that came before the workflow function was called: the function will not be called. */
   #canceledBeforeStart: CancelRequestedEvent | undefined;
   /** Whether the workflow function was called, or will be. */
-  #isCalled = true;
+  isCalled = true;
+  /** Whether the history shows that some executor has called the function. */
+  wasCalled = false;
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
   /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
@@ -289,6 +291,7 @@ export class Replay implements ScopeOwner {
    * @param ours Whether this executor stored it just now.
    */
   stored(event: WorkflowEvent, ours = false): void {
+    this.wasCalled ||= isOfCode(event);
     if ("seq" in event) {
       const command = this.commands.get(event.seq);
       if (!isCommand(event)) {
@@ -374,7 +377,7 @@ export class Replay implements ScopeOwner {
   #applyToCommand(event: WorkflowEvent & { readonly seq: number }): boolean {
     if (event.seq >= this.#next) {
       // Without a call there is nothing to compare: another executor has called the function.
-      if (this.#isCalled) this.#diverge(missingCommand(this.#workflowId, event));
+      if (this.isCalled) this.#diverge(missingCommand(this.#workflowId, event));
       return false;
     }
     const command = this.commands.get(event.seq); // none if a cancellation has ended the wait
@@ -442,10 +445,10 @@ export class Replay implements ScopeOwner {
 
   /** Calls the workflow function, unless the run was cancelled before. */
   start(workflow: Workflow<never>, ctx: WorkflowContext, input: unknown): void {
-    // A command in the history shows that the code began: the clock of the canceller was behind.
-    if (this.#canceledBeforeStart !== undefined && !this.#expected?.size) {
+    // Another executor may have called it: its clock was ahead of that of the canceller, or it had a slot.
+    if (this.#canceledBeforeStart !== undefined && !this.wasCalled) {
       this.apply(this.#canceledBeforeStart);
-      this.#isCalled = false;
+      this.isCalled = false;
       return this.#end({ ok: false, error: this.canceled });
     }
     try {

@@ -267,6 +267,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#applyNext();
   }
 
+  /** It was to end without a call of its code, but another executor has called that: it is called here as well. */
+  #beginAgain(): void {
+    const { dormant } = this.environment.lifecycle;
+    dormant(this, this.#leave(Infinity, false)).changed(0); // it wakes
+  }
+
   /** Ends the wait for the start time or for a slot: the next phase is the one in which the code runs. */
   #endWait(): void {
     const phase = this.#phase;
@@ -292,6 +298,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (last !== undefined && finalStatus(last) !== undefined) {
       return this.#finish(last, isOurs(last));
     }
+    if (this.#replay.wasCalled && !this.#replay.isCalled) return this.#beginAgain();
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
     for (const event of events) this.#replay.progressed(event, isOurs(event) && this.acceptsEvents);
     // If older commands are to be taken over, they begin first.
@@ -872,13 +879,17 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   becomeDormant(): DormantState | undefined {
     const scheduled = this.#phase.name === "scheduled" ? this.#phase.timer.dueAt : undefined;
     if (!this.#isIdle || this.#replay.unansweredUpdates > 0 || !(scheduled !== undefined || this.#replay.waits)) return;
-    const { clock, timers } = this.environment.timing;
-    const commands = [...this.#replay.commands.values()];
     let wakesAt = Math.min(this.#deadline?.dueAt ?? Infinity, scheduled ?? Infinity);
-    for (const command of commands) wakesAt = Math.min(wakesAt, command.wakesAt);
-    if (wakesAt <= clock.now()) return; // something is in flight, or due
+    for (const command of this.#replay.commands.values()) wakesAt = Math.min(wakesAt, command.wakesAt);
+    if (wakesAt <= this.environment.timing.clock.now()) return; // something is in flight, or due
+    return this.#leave(wakesAt, scheduled === undefined);
+  }
+
+  /** Leaves memory: a dormant run takes its place. */
+  #leave(wakesAt: number, begun: boolean): DormantState {
+    const commands = [...this.#replay.commands.values()];
     this.#replay.stop();
-    if (this.#deadline !== undefined) timers.clear(this.#deadline);
+    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     this.#endWait();
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
     this.#writer.close();
@@ -887,8 +898,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
     return {
       workflow: this.#workflow,
-      begun: scheduled === undefined,
-      historyLength: this.#writer.length,
+      begun,
+      historyLength: this.#writer.stored,
       wakesAt,
       children: children.length > 0 ? children : none,
     };

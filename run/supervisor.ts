@@ -31,7 +31,7 @@ import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
 import { copyTexts, withHeaders } from "./headers.ts";
-import type { Chain, LiveRun, StartableRun } from "./live_run.ts";
+import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
 import { signalsOf } from "./remembered.ts";
 import { isUnavailable, RetryingStore } from "./retrying_store.ts";
@@ -100,12 +100,12 @@ export class Supervisor {
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     this.updates = new Updates({ store, timing, liveRuns, delivery });
-    const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(
-      clock,
-      turns,
-      dormantAfterMs,
-      (run, state) => liveRuns.set(new DormantRun(this.environment, run, state)),
-    );
+    const dormant = (run: LiveRun, state: DormantState) => {
+      const next = new DormantRun(this.environment, run, state);
+      liveRuns.set(next);
+      return next;
+    };
+    const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(clock, turns, dormantAfterMs, dormant);
     this.environment = {
       store,
       timing,
@@ -126,6 +126,7 @@ export class Supervisor {
       },
       lifecycle: {
         idle: dormancy && ((run) => dormancy.idle(run)),
+        dormant,
         woke: (run) => liveRuns.set(run),
         ended: (run) => {
           dormancy?.forget(run);

@@ -107,11 +107,13 @@ class Follower {
   readonly #id: string;
   /** By the ID of the update. */
   readonly #waiting = new Map<string, Set<Waiting>>();
+  /** What it has seen, by the ID of the update. */
+  readonly #answers = new Map<string, AnswerEvent>();
   #watch: ChangeWatch | undefined;
   #runId: string | undefined;
   /** How many events of the run were looked at. */
   #length = 0;
-  /** Whether it does not look any more: nobody waits, or the store failed. */
+  /** Whether it does not look any more: nobody waits, the run has ended, or the store failed. */
   stopped = false;
 
   constructor(parts: Parts, id: string) {
@@ -123,6 +125,8 @@ class Follower {
   add(updateId: string): Waiting {
     const waiting: Waiting = new Deferred();
     this.#waiting.set(updateId, (this.#waiting.get(updateId) ?? new Set()).add(waiting));
+    const answer = this.#answers.get(updateId); // the update may be sent again, and the read of its caller may be old
+    if (answer !== undefined) waiting.resolve(answer);
     return waiting;
   }
 
@@ -144,8 +148,7 @@ class Follower {
         this.#watch = this.#parts.liveRuns.watch(this.#id); // before the state is read, so that no change is missed
         const state = await this.#parts.store.load(this.#id);
         this.#look(state);
-        if (state?.status === "running") await this.#watch.changedSince(state, reads);
-        else await this.#watch.changed();
+        if (!this.stopped) await this.#watch.changedSince(state!, reads);
       }
     } catch (error) {
       this.#stop();
@@ -157,9 +160,11 @@ class Follower {
     const { runId, history = [], status } = state ?? {};
     const isNext = runId !== this.#runId;
     for (const answer of answersIn(history, isNext ? 0 : this.#length)) {
+      this.#answers.set(answer.updateId, answer);
       for (const waiting of this.#waiting.get(answer.updateId) ?? []) waiting.resolve(answer);
     }
-    if ((isNext && this.#runId !== undefined) || status !== "running" || this.#parts.liveRuns.get(this.#id)) {
+    if (status !== "running") this.#stop(); // there may be no further change
+    if ((isNext && this.#runId !== undefined) || this.stopped || this.#parts.liveRuns.get(this.#id)) {
       this.#settle((waiting) => waiting.resolve(undefined)); // each update decides for itself
     }
     this.#runId = runId;

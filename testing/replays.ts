@@ -35,7 +35,7 @@ import { type RepeatedCommand, replayHistory } from "../executor.ts";
 import { decode, encode } from "../history/codec.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { validateEvent } from "../history/validate.ts";
-import { applyBatch, finalStatus } from "../history/history.ts";
+import { applyBatch, finalStatus, isOfCode } from "../history/history.ts";
 import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
@@ -131,6 +131,7 @@ export async function replay(
   const { error, result } = last as { readonly error?: ErrorRecord; readonly result?: unknown };
   // These ends are not made by the code.
   if (error?.data?.code === "terminated" || error?.data?.code === "history_too_long") return;
+  if (mayBeUncalled(state.history, error)) return;
   const recorded = error === undefined ? `the result ${showValue(result)}` : showError(error);
   if (outcome === undefined) {
     throw divergence(state, recorded, beyond ?? "a wait for more than the history holds");
@@ -142,6 +143,13 @@ export async function replay(
   // A run whose timeout has passed fails with it, whatever the code does.
   if (canceled !== undefined && error !== undefined && error.message === canceled.message) return;
   throw divergence(state, recorded, outcome.ok ? `the result ${showValue(outcome.value)}` : showError(outcome.error));
+}
+
+/** Whether a run may have been cancelled before its code was called: while it waited for its start time or for a slot. */
+function mayBeUncalled(history: readonly WorkflowEvent[], error: ErrorRecord | undefined): boolean {
+  const request = history.find((event) => event.type === "cancel_requested");
+  if (request === undefined || history.some(isOfCode)) return false;
+  return error?.name === (request.timeoutMs === undefined ? "CanceledError" : "TimeoutError");
 }
 
 /** @throws {NonDeterminismError} If the code passes something else than the history says. */

@@ -1,7 +1,17 @@
 /** Golden histories: code that replays passes, code that would break runs is reported, and the texts are stable. */
 
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { type ExecuteOptions, NonDeterminismError, type Workflow, type WorkflowContext } from "@rockpool/workflow";
+import {
+  CanceledError,
+  type ExecuteOptions,
+  Executor,
+  InMemoryStore,
+  NonDeterminismError,
+  TimeoutError,
+  VirtualClock,
+  type Workflow,
+  type WorkflowContext,
+} from "@rockpool/workflow";
 import { assertReplays, historyFromText, historyToText } from "@rockpool/workflow/testing";
 import { macrotasks, setUp } from "../tests/support/executors.ts";
 
@@ -85,6 +95,30 @@ Deno.test("assertReplays() passes a run that continued as new, and one that was 
   await executor.close();
 });
 
+Deno.test("assertReplays() passes a run that was cancelled in the queue, before its code was called", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store, clock: new VirtualClock(), maxConcurrentWorkflows: 1 });
+  const waits = (ctx: WorkflowContext) => ctx.waitForSignal("go");
+  const tidy = async (ctx: WorkflowContext) => {
+    try {
+      await waits(ctx);
+    } finally {
+      await ctx.shield((ctx) => ctx.executeActivity(charge));
+    }
+  };
+  const renews = (ctx: WorkflowContext<number>) => ctx.continueAsNew(1);
+  await executor.execute(waits, { id: "busy" });
+  for (const workflow of [tidy, renews as Workflow]) {
+    const canceled = await executor.execute(workflow, { id: "canceled" });
+    await canceled.cancel();
+    await assertRejects(() => canceled.result(), CanceledError);
+    await assertReplays(workflow, (await store.load("canceled"))!);
+    const late = await executor.execute(workflow, { id: "late", timeoutMs: 10 });
+    await assertRejects(() => late.result(), TimeoutError);
+    await assertReplays(workflow, (await store.load("late"))!);
+  }
+});
+
 Deno.test("assertReplays() reports an edit that would break runs in flight, and names it", async () => {
   const before = (ctx: Ctx) => ctx.executeActivity(charge);
   const message = await complaint(before, async function order(ctx) {
@@ -119,7 +153,7 @@ Deno.test("assertReplays() reports when a finished run would end differently, co
   assertStringIncludes(waits, "code     a wait for more than the history holds");
   const again = await complaint(before, async (ctx) => {
     await ctx.executeActivity(charge);
-    await ctx.continueAsNew();
+    await ctx.continueAsNew(undefined);
   });
   assertStringIncludes(again, "code     a new run");
   const failing = (ctx: Ctx) => ctx.executeActivity(fail);

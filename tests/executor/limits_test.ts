@@ -1,7 +1,13 @@
 /** Limits on concurrent workflows, histories and payloads. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type WorkflowContext, WorkflowError, type WorkflowHandle } from "@rockpool/workflow";
+import {
+  CanceledError,
+  InMemoryStore,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowHandle,
+} from "@rockpool/workflow";
 import { FaultyStore } from "@rockpool/workflow/testing";
 import { gate, settle, setUp, typesOf } from "../support/executors.ts";
 
@@ -106,6 +112,51 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a cancelled run clean up 
   assertEquals(cleaned.sort(), ["b", "c"]);
   assertEquals(handles[0].status, "running");
   await later.close();
+});
+
+Deno.test("A queued run that is cancelled is cleaned up by the executor that has called its code without a slot", async () => {
+  const store = new InMemoryStore();
+  const ending = gate();
+  const first = new FaultyStore(store);
+  first.before.append = ({ events }) => events.some(({ type }) => type === "workflow_canceled") && ending.promise;
+  const [cleaned, cleaning] = [[] as string[], gate()];
+  const clean = async () => {
+    cleaned.push("begins");
+    await cleaning.promise;
+    cleaned.push("ends");
+  };
+  const tidy = async (ctx: WorkflowContext) => {
+    try {
+      await ctx.waitForSignal("never");
+    } finally {
+      await ctx.shield((ctx) => ctx.executeActivity(clean));
+    }
+  };
+  const workflows = { tidy };
+  const { executor } = setUp({ store: first, workflows, maxConcurrentWorkflows: 1 });
+  const busy = await executor.execute((ctx) => ctx.waitForSignal("end"), { id: "busy" });
+  const handle = await executor.execute(tidy, { id: "a" });
+  const other = setUp({ store, workflows }).executor;
+  const recovered = (await other.recover()).find(({ id }) => id === "a")!;
+  await settle();
+  await executor.cancel("a");
+  await settle();
+  assertEquals(cleaned, ["begins"]); // the end by the executor that has not called the code is on its way
+  ending.open();
+  await settle();
+  cleaning.open();
+  for (const one of [recovered, handle]) await assertRejects(() => one.result(), CanceledError);
+  assertEquals(cleaned, ["begins", "ends"]);
+  assertEquals(typesOf((await store.load("a"))!.history), [
+    "workflow_started",
+    "cancel_requested",
+    "activity_started",
+    "activity_completed",
+    "workflow_canceled",
+  ]);
+  await busy.signal("end");
+  await busy.result();
+  await Promise.all([executor.close(), other.close()]);
 });
 
 Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a run to be terminated when it gets its slot", async () => {

@@ -337,6 +337,59 @@ Deno.test("ExecutorOptions.dormantAfterMs starts no child again whose end anothe
 
 // Reads of a copy that is behind
 
+Deno.test("Executor.update() elsewhere gives a repeated update its answer although the copy does not show it yet", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const held = gate();
+  const workflow = async (ctx: Ctx) => {
+    ctx.handleUpdate("n", async (n: number) => {
+      if (n === 0) await ctx.executeActivity(() => held.promise);
+      return n;
+    });
+    await ctx.waitForSignal("end");
+  };
+  const first = setUp({ store: inner, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  await settle();
+  const before = await inner.load("a");
+  const { executor } = setUp({ store: copy.reporting });
+  const slow = executor.update("a", "n", 0, { updateId: "slow" });
+  assertEquals(await executor.update("a", "n", 1, { updateId: "one" }), 1);
+  await settle();
+  copy.earlier = [before];
+  assertEquals(await executor.update("a", "n", 1, { updateId: "one" }), 1);
+  held.open();
+  assertEquals(await slow, 0);
+  await Promise.all([executor.close(), first.close()]);
+});
+
+Deno.test("Executor.update() elsewhere rejects when the run ends although the copy still shows it running", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("end");
+  let before: WorkflowState | undefined;
+  const first = setUp({ store: inner, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  const load = async (id: string) => {
+    const state = await copy.reporting.load(id);
+    if (state?.status === "completed" && before !== undefined) {
+      copy.earlier = [before, before]; // for the next two reads
+      before = undefined;
+    }
+    return state;
+  };
+  const { executor } = setUp({ store: { ...copy.reporting, load } });
+  const updates = [1, 2].map((n) => executor.update("a", "n", n, { updateId: `${n}` }));
+  for (const update of updates) update.catch(() => {});
+  await settle();
+  before = (await inner.load("a"))!;
+  await first.signal("a", "end");
+  for (const update of updates) {
+    assertEquals((await assertRejects(() => update, WorkflowError)).code, "not_found");
+  }
+  await Promise.all([executor.close(), first.close()]);
+});
+
 /** Takes signals until one of them says "end". */
 async function collect(ctx: Ctx) {
   const got: unknown[] = [];
