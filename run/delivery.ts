@@ -162,7 +162,8 @@ export class Delivery {
       }
       if (isConflict(failure)) {
         const state = await store.load(id);
-        if (state?.runId === runId) return runId; // it is stored, only the answer was lost
+        // It is stored, only the answer was lost. Another executor may have continued it since.
+        if (state !== null && firstRunOf(state) === runId) return state.runId === runId ? runId : state;
         const running = state?.status === "running";
         if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) {
           const left = await this.#deliverAll(events.slice(1), state);

@@ -1,7 +1,8 @@
 /**
  * Deliveries to the workflows of a simulated world: signals, updates, queries and a cancellation, each at its time.
  *
- * 1. A delivery whose process dies before it got an answer is made again, unless the journal shows that it was stored.
+ * 1. A delivery whose process dies before it got an answer is made again, unless the journal shows that it was stored. So is one
+ *    whose answer the store has lost, if nobody can know whether it is stored.
  * 2. A signal or a cancellation that finds its workflow finished or unknown is dropped without an error.
  *
  * @module

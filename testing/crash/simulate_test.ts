@@ -281,3 +281,23 @@ Deno.test("simulate() waits for no real time when calls take virtual time only",
   const { runs } = await simulate({ workflow: steps, rates: { crash: 0.2, slowRead: 1 } }, { seeds: 50 });
   assertEquals(runs, 50);
 });
+
+Deno.test("simulate() delivers each signal once to a chain although nobody knows whether a signal is stored", async () => {
+  const sum = async (
+    ctx: WorkflowContext<readonly number[]>,
+    before: readonly number[],
+  ): Promise<readonly number[]> => {
+    const got = [...before];
+    ctx.handleSignal<number>("n", (n) => void got.push(n));
+    await ctx.sleep(10);
+    return got.length === 6 ? got.toSorted() : await ctx.continueAsNew(got);
+  };
+  await simulate({
+    workflow: sum,
+    input: [],
+    executors: 3,
+    signals: [0, 1, 2, 3, 4, 5].map((n) => ({ atMs: n * 8, name: "n", payload: n })),
+    rates: { storeFailure: 0.3 },
+    atEnd: ({ state }) => assertEquals(state!.result, [0, 1, 2, 3, 4, 5]),
+  }, { seeds: 30 });
+});

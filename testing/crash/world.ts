@@ -294,6 +294,8 @@ export class World implements ProcessWorld {
       const { code } = error as { code?: unknown };
       if (proc.dead) {
         if (!this.#processes[proc.index].dead) this.#deliver(delivery);
+      } else if (code === "conflict") {
+        this.#deliver(delivery); // the run was continued before the store answered: the journal shows whether it is stored
       } else if (code === "unsupported") { // another executor drives the run, or it is being recovered
         this.#deliverIn(10, delivery);
         if (executors > 1) this.recover(proc.index);

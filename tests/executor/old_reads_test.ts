@@ -686,6 +686,30 @@ Deno.test("Executor.signal() stores a signal once whose answer was lost, althoug
   await executor.close();
 });
 
+Deno.test("Executor.execute() returns a handle to its own run although its answer was lost and another executor has continued it", async () => {
+  const inner = new InMemoryStore();
+  const other = setUp({ store: inner, workflows: { continues } }).executor;
+  let isFirst = true;
+  async function append(batch: AppendBatch) {
+    await inner.append(batch);
+    if (!isFirst) return;
+    isFirst = false;
+    await other.recover();
+    await other.signal("a", "go");
+    await settle();
+    throw new Error("the answer was lost");
+  }
+  const { executor, clock } = setUp({ store: { ...new Copy(inner).reporting, append } });
+  const starting = executor.execute(continues, { id: "a", input: 0 });
+  await settle();
+  await clock.advance(1000);
+  const handle = await starting;
+  await other.signal("a", "go");
+  assertEquals(await handle.result(), "done");
+  assertEquals((await inner.list()).length, 1);
+  await Promise.all([other.close(), executor.close()]);
+});
+
 Deno.test("Executor.execute() refuses an ID that is running elsewhere and busy, and a store that answers appends with nonsense", async () => {
   const inner = new InMemoryStore();
   const home = setUp({ store: inner }).executor;
