@@ -179,7 +179,7 @@ export class Copier {
   }
 
   #clone(object: object, tag: string): object {
-    const Class = classOf(tag);
+    const Class = classOf(tag === "Object" ? object.constructor?.name : tag); // some runtimes give their classes no tag
     const isBuiltIn = typeof Class === "function" && object instanceof Class;
     let clone: object;
     try {
@@ -190,7 +190,7 @@ export class Copier {
       this.#refuse(`${tag === "Object" ? "an object that looks like " : ""}${show(object)} cannot be stored`, error);
     }
     // Some runtimes turn an instance of a built-in class into an empty object.
-    if (isPlain(clone) && tag !== "Object" && isBuiltIn) this.#refuse(`${show(object)} cannot be stored`);
+    if (isPlain(clone) && isBuiltIn) this.#refuse(`${show(object)} cannot be stored`);
     return isPlain(clone) || isCollection(clone) ? this.#copy(clone) as object : clone;
   }
 

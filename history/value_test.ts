@@ -106,6 +106,16 @@ Deno.test("toStored() copies a Date and a RegExp, also if structured clone retur
   }
 });
 
+Deno.test("toStored() refuses an instance of a global class that has no tag and shows nothing", () => {
+  const Key = (globalThis as Anything).Key = class Key {};
+  try {
+    assertThrows(() => store([new Key()]), TypeError, "Cannot store input[0]: a Key cannot be stored");
+    assertEquals(store([new (class Key {})()]), [{}]); // a class of the user with that name
+  } finally {
+    delete (globalThis as Anything).Key;
+  }
+});
+
 for (
   const tag of ["Map", "Set", "Date", "Error", "Array", "Uint8Array", "ArrayBuffer", "SharedArrayBuffer", "Object"]
 ) {
