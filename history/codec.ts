@@ -13,7 +13,7 @@
 
 import { MAX_HOLES } from "./copier.ts";
 import { define, errorKinds, newError, partsOf } from "./native_error.ts";
-import { show, showPath, tagOf } from "../util/show.ts";
+import { isPlain, show, showPath, tagOf } from "../util/show.ts";
 
 /** How deep a text may be nested: deeper than any stored value, but not too deep for the stack. */
 const MAX_DEPTH = 1500;
@@ -197,8 +197,9 @@ function tagFor(value: unknown): string | undefined {
   if (type === "number") return Number.isFinite(value) && !Object.is(value, -0) ? undefined : type;
   if (type === "string" || type === "boolean" || value === null) return undefined;
   if (type !== "object") return type;
+  if (isPlain(value as object)) return Object.hasOwn(value as object, "$") ? "Object" : "";
   const tag = tagOf(value as object);
-  if (tag === "Object") return Object.hasOwn(value as object, "$") ? tag : "";
+  if (tag === "Object") return "opaque"; // a runtime's own object without a tag: no codec knows what it holds
   if (tag === "Array") return isDense(value as unknown[]) ? "" : tag;
   return tag === "Error" ? (value as Error).name : tag;
 }

@@ -280,6 +280,12 @@ for (const [value, message] of unwritable) {
   });
 }
 
+Deno.test("encode() throws on an object that is not plain and has no tag, as a Blob on old dates of workerd", () => {
+  const untagged = new (class NoTag {})();
+  const error = assertThrows(() => encode({ file: untagged }, "write"), TypeError);
+  assertEquals(error.message, "Cannot write: a NoTag at file cannot be written as text");
+});
+
 const deep = (open: string, close: string, depth: number) => open.repeat(depth) + "0" + close.repeat(depth);
 const refused: [text: string, message: string][] = [
   ['{"a":[{"$":"Nope"}]}', ', a[0]: the tag "Nope" is not known'],

@@ -179,18 +179,18 @@ export class Copier {
   }
 
   #clone(object: object, tag: string): object {
+    const Class = classOf(tag === "Object" ? object.constructor?.name : tag); // some runtimes give their classes no tag
+    const isBuiltIn = typeof Class === "function" && object instanceof Class;
     let clone: object;
     try {
-      clone = structuredClone(object);
+      // Structured clone can return a Date or a RegExp of another realm, as on Vercel's edge runtime.
+      clone = isBuiltIn && (tag === "Date" || tag === "RegExp") ? new Class(object as never) : structuredClone(object);
     } catch (error) {
       this.#copyObject(object); // refuses with the whole path if a property is the reason
       this.#refuse(`${tag === "Object" ? "an object that looks like " : ""}${show(object)} cannot be stored`, error);
     }
-    if (isPlain(clone) && tag !== "Object") {
-      // An instance of a built-in class that structured clone turned into an empty object, as some runtimes do.
-      const Class = classOf(tag);
-      if (typeof Class === "function" && object instanceof Class) this.#refuse(`${show(object)} cannot be stored`);
-    }
+    // Some runtimes turn an instance of a built-in class into an empty object.
+    if (isPlain(clone) && isBuiltIn) this.#refuse(`${show(object)} cannot be stored`);
     return isPlain(clone) || isCollection(clone) ? this.#copy(clone) as object : clone;
   }
 
@@ -213,6 +213,6 @@ function copyView(view: ArrayBufferView): ArrayBufferView {
 }
 
 /** The built-in class of this name, if there is one. */
-function classOf(tag: string): (new (...args: never) => object) | undefined {
+function classOf(tag: string): (new (...args: never[]) => object) | undefined {
   return (globalThis as never)[tag];
 }

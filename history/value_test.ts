@@ -93,6 +93,29 @@ Deno.test("toStored() accepts arrays, maps and dates of another realm and of a s
   assertEquals(stored.map((item: object) => item.constructor), [Array, Map, Set, Date, Array, Map]);
 });
 
+Deno.test("toStored() copies a Date and a RegExp, also if structured clone returns those of another realm", () => {
+  const { structuredClone } = globalThis;
+  globalThis.structuredClone = (value: unknown) =>
+    runInNewContext(value instanceof RegExp ? `${value}` : `new Date(${Number(value)})`);
+  try {
+    const [date, pattern] = store([new Date(5), Object.assign(/a/gi, { lastIndex: 1 })]);
+    assertEquals([date instanceof Date, +date, pattern instanceof RegExp, `${pattern}`], [true, 5, true, "/a/gi"]);
+    assertEquals([+store([new Date(NaN)])[0], pattern.lastIndex], [NaN, 0]);
+  } finally {
+    globalThis.structuredClone = structuredClone;
+  }
+});
+
+Deno.test("toStored() refuses an instance of a global class that has no tag and shows nothing", () => {
+  const Key = (globalThis as Anything).Key = class Key {};
+  try {
+    assertThrows(() => store([new Key()]), TypeError, "Cannot store input[0]: a Key cannot be stored");
+    assertEquals(store([new (class Key {})()]), [{}]); // a class of the user with that name
+  } finally {
+    delete (globalThis as Anything).Key;
+  }
+});
+
 for (
   const tag of ["Map", "Set", "Date", "Error", "Array", "Uint8Array", "ArrayBuffer", "SharedArrayBuffer", "Object"]
 ) {

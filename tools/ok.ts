@@ -11,7 +11,7 @@ import config from "../deno.json" with { type: "json" };
 import { chooseStd, type Std, withStd } from "./with_std.ts";
 
 /** The `deno` command line of every step. */
-function steps(std: Std, reportPath: string): Record<string, string[]> {
+function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<string, string[]> {
   return {
     format: ["fmt", "--check"],
     lint: ["lint"],
@@ -23,7 +23,7 @@ function steps(std: Std, reportPath: string): Record<string, string[]> {
     package: ["task", "package"],
     bundlers: ["task", "bundlers"],
     score: ["task", "score"],
-    node: ["run", "--no-prompt", "--allow-run", "tools/node_smoke.ts"],
+    matrix: ["task", "matrix", ...matrixArgs],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
   };
@@ -60,15 +60,17 @@ async function readReport(path: string): Promise<string | undefined> {
   }
 }
 
-async function main(): Promise<void> {
+/** @param args Arguments of the matrix: `--install` installs its runtimes. */
+async function main(args: string[]): Promise<void> {
   const std = await chooseStd();
   const folder = await Deno.makeTempDir({ prefix: "rockpool-ok-" });
   const failures: string[] = [];
   let tests = countTests(undefined, false);
   try {
-    for (const [name, args] of Object.entries(steps(std, `${folder}/report.xml`))) {
-      console.log(`\n--- ${name}: deno ${args.join(" ")}`);
-      const { success } = await new Deno.Command(Deno.execPath(), { args, env: { ROCKPOOL_STD: std } }).spawn().status;
+    for (const [name, command] of Object.entries(steps(std, `${folder}/report.xml`, args))) {
+      console.log(`\n--- ${name}: deno ${command.join(" ")}`);
+      const { success } = await new Deno.Command(Deno.execPath(), { args: command, env: { ROCKPOOL_STD: std } }).spawn()
+        .status;
       if (!success) failures.push(name);
       if (name === "test") tests = countTests(await readReport(`${folder}/report.xml`), success);
     }
@@ -81,4 +83,4 @@ async function main(): Promise<void> {
   if (failures.length > 0 || tests.failed > 0) Deno.exit(1);
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await main(Deno.args);

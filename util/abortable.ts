@@ -11,8 +11,8 @@
 /** What is called when a signal is aborted. */
 const callbacksOf = /* @__PURE__ */ new WeakMap<AbortSignal, Set<() => void>>();
 
-function abort(this: AbortSignal): void {
-  callAll(callbacksOf.get(this)!);
+function abort({ currentTarget }: Event): void { // not `this`: workerd sets it from compatibility date 2024-08-01 on
+  callAll(callbacksOf.get(currentTarget as AbortSignal)!);
 }
 
 function callAll(callbacks: ReadonlySet<() => void>): void {

@@ -103,3 +103,16 @@ Deno.test("abortable() adds one listener to a signal that 16,000 waits share", a
   const reasons = await waits;
   assertEquals(new Set(reasons.map((one) => one.status === "rejected" && one.reason)), new Set(["enough"]));
 });
+
+Deno.test("onAbort() does not need `this` of a listener, which old dates of workerd do not set", () => {
+  const { controller, signal } = counted();
+  const { addEventListener } = signal;
+  signal.addEventListener = (type: string, listener: unknown) => {
+    const call = listener as (this: unknown, event: Event) => void;
+    addEventListener.call(signal, type, (event) => call.call(undefined, event));
+  };
+  const log: number[] = [];
+  onAbort(signal, () => log.push(1));
+  controller.abort();
+  assertEquals(log, [1]);
+});

@@ -1,0 +1,12 @@
+/**
+ * Runs everything in a process, and prints an outcome a line. At the end an executor stays open; the process must end by itself.
+ *
+ * @module
+ */
+
+import { leaveOpen } from "../cases.ts";
+import { EXIT, perform, performAll } from "../scenario.ts";
+
+for await (const outcome of performAll(perform)) console.log(JSON.stringify(outcome));
+await leaveOpen();
+console.log(JSON.stringify({ name: EXIT }));

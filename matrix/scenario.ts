@@ -1,0 +1,78 @@
+/**
+ * Everything that runs on a runtime: the contract of a store, the scenario, and the values. The runtime loads this module.
+ *
+ * @module
+ */
+
+import { InMemoryStore } from "@rockpool/workflow";
+import { storeCases } from "@rockpool/workflow/testing/store";
+import { type Case, scenario } from "./cases.ts";
+import { type Fate, fatesOfValues } from "./values.ts";
+
+/** The name of the case that tries every value. */
+export const VALUES = "values of the platform";
+
+/** The name of the case that the runtimes have which are a process. */
+export const EXIT = "the process ends by itself";
+
+/** How long one request of a case may take. The store contract has limits of its own. */
+const TIMEOUT_MS = 20_000;
+
+/** What one request of a case came to. */
+export interface Outcome {
+  /** The name of the case. */
+  readonly name: string;
+  /** Why it failed. */
+  readonly error?: string;
+  /** What became of each value, if the case tries them. */
+  readonly values?: Record<string, Fate>;
+}
+
+/** Every case: first those of the store contract, whose names begin with `store contract: `. */
+export const cases: readonly Case[] = [
+  ...storeCases().map(({ name, run }) => ({
+    name: `store contract: ${name}`,
+    requests: [() => run(() => new InMemoryStore())],
+  })),
+  ...scenario,
+  { name: VALUES, requests: [fatesOfValues] },
+];
+
+/** Calls one request of a case, on this runtime. Never rejects. */
+export async function perform(caseIndex: number, request: number): Promise<Outcome> {
+  const { name, requests } = cases[caseIndex];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`It did not end within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  });
+  try {
+    const answer = await Promise.race([requests[request](), late]);
+    return name === VALUES ? { name, values: answer as Record<string, Fate> } : { name };
+  } catch (error) {
+    return { name, error: textOf(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Performs every request of every case, in order.
+ *
+ * @param perform Calls one request, on this runtime or on another one.
+ */
+export async function* performAll(
+  perform: (caseIndex: number, request: number) => Promise<Outcome>,
+): AsyncGenerator<Outcome> {
+  for (const [index, { name, requests }] of cases.entries()) {
+    for (const request of requests.keys()) {
+      yield await perform(index, request).catch((error) => ({ name, error: textOf(error) }));
+    }
+  }
+}
+
+/** The message and the stack of an error. Not every runtime has the message in the stack. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, stack = "" } = error;
+  return stack.includes(message) ? stack : `${error.name}: ${message}\n${stack}`;
+}
