@@ -22,8 +22,6 @@ import {
   VirtualClock,
   type WorkflowContext,
   WorkflowError,
-  type WorkflowEvent,
-  type WorkflowStartedEvent,
   type WorkflowState,
   type WorkflowStore,
 } from "@rockpool/workflow";
