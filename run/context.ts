@@ -513,12 +513,12 @@ export class ReplayContext implements WorkflowContext {
   spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = {}): void {
     checkScope("spawn", body, options);
     const scope = this.#scope;
-    let branch: ScopedContext | undefined;
+    let branch: Scope | undefined;
     const failed = (error: unknown) => {
       // Cut off by its own code. A child that it waits for (`waitForCanceled`) ends with a CanceledError of its own.
-      if (branch?.reason === undefined || !isA(error, CanceledError)) scope.fail(error);
+      if (branch?.ownReason === undefined || !isA(error, CanceledError)) scope.fail(error);
     };
-    quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(branch = this.#within(inner))));
+    quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(this.#within(branch = inner))));
   }
 
   handleSignal<Payload>(
@@ -604,8 +604,6 @@ class OwnChild implements ChildHandle {
 class ScopedContext extends ReplayContext implements ScopeContext {
   readonly #scope: Scope;
   readonly #replay: Replay;
-  /** The reason with which its code cancelled it. */
-  reason: Error | undefined;
 
   constructor(run: RunKey, replay: Replay, settings: ContextSettings, scope: Scope) {
     super(run, replay, settings, scope);
@@ -617,7 +615,7 @@ class ScopedContext extends ReplayContext implements ScopeContext {
     checkOptionalString("reason", reason, "cancel scope");
     if (this.#scope.canceled !== undefined) return;
     const message = canceledText(`a scope of ${this.#replay.name}`, reason);
-    this.#replay.cancelScope(this.#scope, this.reason = new CanceledError(message, reason));
+    this.#replay.cancelScope(this.#scope, this.#scope.ownReason = new CanceledError(message, reason));
   }
 }
 

@@ -89,6 +89,8 @@ export class Scope {
   readonly kind: ScopeKind;
   /** Why new waits are refused: it was cancelled, or its body has ended. */
   canceled: Error | undefined = undefined;
+  /** The reason with which its own code cancelled it. */
+  ownReason: Error | undefined = undefined;
   #phase: "open" | "closing" | "closed" = "open";
   /** Ends the deadline. */
   stopDeadline: (() => void) | undefined = undefined;
@@ -203,9 +205,9 @@ export class Scope {
       else if (!(one instanceof Scope)) one.cancel(reason);
       else if (!one.kind.isShield) enter(one);
     }
+    for (const scope of reached) scope.#controller?.abort(reason); // only now: listeners can call the context
   }
 
-    for (const scope of reached) scope.#controller?.abort(reason); // only now: listeners can call the context
   /** A branch of the scope has failed: the scope fails with its error. */
   fail(error: unknown): void {
     if (this.canceled !== undefined && (error === this.canceled || isA(error, CanceledError))) return; // cut off
