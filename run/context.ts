@@ -393,8 +393,9 @@ export class ReplayContext implements WorkflowContext {
     if (retry !== undefined) validateRetryPolicy(retry);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
-    const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
-    const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
+    const max = this.#replay.started?.maxPayloadBytes;
+    const stored = toStored(input, "input of child workflow", name, max);
+    const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name, max), max);
     return new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
   }
 
@@ -422,7 +423,9 @@ export class ReplayContext implements WorkflowContext {
     return this.#send(caller, "signal workflow", id, child, (action) => {
       const name = definedName("signal", signal, action, id, "name");
       checkOptions(options, { headers: true }, action, id);
-      return { name, payload, ...withHeaders(copyTexts("headers", options.headers, action, id)) };
+      const own = copyTexts("headers", options.headers, action, id);
+      mergeHeaders(this.headers, own, this.#replay.started?.maxPayloadBytes); // refused if they are too large together
+      return { name, payload, ...withHeaders(own) };
     });
   }
 
