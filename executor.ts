@@ -50,7 +50,9 @@ import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
+  checkBoolean,
   checkNumber,
+  checkObject,
   checkOptionalString,
   checkOptions,
   checkText,
@@ -103,6 +105,9 @@ export interface Executor {
 /**
  * Runs workflows.
  *
+ * A call that rejects while nobody handles it is an unhandled rejection, as in code of your own: await every call. The promise of
+ * {@linkcode WorkflowHandle.result} can be awaited later or never.
+ *
  * @category Executor
  */
 export class Executor {
@@ -152,8 +157,8 @@ export class Executor {
     ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     try {
-      const options = args[0] ?? {};
-      if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
+      const [options = {}] = args;
+      checkObject("options", options, "execute workflow");
       const { id = randomId() } = options;
       return this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions) as Promise<never>;
     } catch (error) {
@@ -593,7 +598,9 @@ export class Executor {
     const action = "describe workflow";
     return this.#call(action, id, (): CallOf<"describe"> => {
       checkOptions(options, { history: true }, action, id);
-      return { kind: "describe", workflowId: id, history: Boolean(options.history) };
+      const { history = false } = options;
+      checkBoolean("history", history, action, id);
+      return { kind: "describe", workflowId: id, history };
     }, async (call) => {
       const state = await this.#supervisor.delivery.load("describe", target);
       const { workflowId: _, history, labels = {}, ...rest } = state;

@@ -41,6 +41,7 @@ import type {
   WorkflowLogger,
 } from "../context.ts";
 import {
+  checkBoolean,
   checkChoice,
   checkFunction,
   checkInteger,
@@ -49,7 +50,6 @@ import {
   checkOptions,
   checkText,
   definedName,
-  invalid,
   isA,
   noTexts,
 } from "../util/check.ts";
@@ -198,7 +198,7 @@ export class ReplayContext implements WorkflowContext {
   ): AsyncIterable<never> {
     const name = definedName("signal", signal, "receive signal", undefined, "name");
     checkOptions(options, { withSender: true }, "receive signal", name);
-    const read = readerOf(options.withSender);
+    const read = readerOf(options, "receive signal", name);
     return this.#iterate((signals, scope) => signals.subscribe(name, scope, read));
   }
 
@@ -261,7 +261,7 @@ export class ReplayContext implements WorkflowContext {
       const name = definedName("signal", signal, "wait for signal", undefined, "name");
       checkOptions(options, { timeoutMs: true, withSender: true }, "wait for signal", name);
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-      const read = readerOf(options.withSender);
+      const read = readerOf(options, "wait for signal", name);
       const replay = this.#replay;
       const scope = this.#scope;
       if (timeout === undefined || replay.signals.has(name)) {
@@ -505,11 +505,6 @@ export class ReplayContext implements WorkflowContext {
   }
 
   shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
-    if (typeof body === "function" && body.length === 0) {
-      const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
-      const message = `Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`;
-      return this.#refuse(new TypeError(message));
-    }
     return this.#runScope("shield", this.shield, { isShield: true }, body, options);
   }
 
@@ -554,6 +549,10 @@ export class ReplayContext implements WorkflowContext {
   ): Promise<T> {
     try {
       checkScope(action, body, options);
+      if (kind.isShield && body.length === 0) {
+        const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
+        throw new TypeError(`Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`);
+      }
       return quiet(this.#begin(this.#scope, caller, kind, options, (scope) => body(this.#within(scope))));
     } catch (error) {
       return this.#refuse(error);
@@ -625,7 +624,10 @@ class ScopedContext extends ReplayContext implements ScopeContext {
 const payloadOf: ReadSignal = ({ payload }) => handOut(payload);
 const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId, headers = noTexts }) =>
   Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId, headers });
-const readerOf = (withSender: boolean | undefined) => withSender ? signalOf : payloadOf;
+const readerOf = ({ withSender }: { withSender?: boolean }, action: string, name: string): ReadSignal => {
+  checkBoolean("withSender", withSender, action, name);
+  return withSender ? signalOf : payloadOf;
+};
 
 const scopeOptions: Readonly<Record<keyof ScopeOptions, true>> = { timeoutMs: true, waitForCanceled: true };
 
@@ -634,9 +636,7 @@ function checkScope(action: string, body: unknown, options: ScopeOptions): void 
   checkOptions(options, scopeOptions, action);
   const { timeoutMs, waitForCanceled } = options;
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, 0, action);
-  if (waitForCanceled !== undefined && typeof waitForCanceled !== "boolean") {
-    throw invalid("waitForCanceled", waitForCanceled, "a boolean", action);
-  }
+  checkBoolean("waitForCanceled", waitForCanceled, action);
 }
 
 /** The timer of a wait with a deadline; `undefined` for a wait without one. */
