@@ -281,7 +281,6 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
 /** Methods that are walked under another name. */
 export const SAME_METHODS: Readonly<Record<string, string>> = {
   "ExecutorOptions.middleware(next)": "applyMiddleware(middleware)(next)",
-  "TestExecutor.[Symbol.asyncDispose]": "TestExecutor.close",
   "WorkflowStore.save": "FaultyStore.save",
   "WorkflowStore.load": "FaultyStore.load",
   "WorkflowStore.list": "FaultyStore.list",
