@@ -27,7 +27,7 @@
 
 import { type RetryPolicy, validateRetryPolicy } from "./retry.ts";
 import type { CallHeaders, DeepReadonly } from "./types.ts";
-import { cannot, checkFunction, checkNumber, checkOptions, checkText, invalid } from "./util/check.ts";
+import { cannot, checkBoolean, checkFunction, checkNumber, checkOptions, checkText } from "./util/check.ts";
 
 /**
  * An activity: a function with side effects. Its input and its result are values that structured clone accepts. It may
@@ -231,7 +231,7 @@ export function validateActivity(activity: AnyFunction, options: ActivityOptions
   checkText("name", name, action);
   if (options === noOptions) return name;
   if (retry !== undefined) validateRetryPolicy(retry);
-  if (typeof atMostOnce !== "boolean") throw invalid("atMostOnce", atMostOnce, "a boolean", action, name);
+  checkBoolean("atMostOnce", atMostOnce, action, name);
   if (atMostOnce && retry) throw new TypeError(`${cannot(action, name)}: "atMostOnce" and "retry" exclude each other`);
   const { timeoutMs, totalTimeoutMs, heartbeatTimeoutMs } = options;
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);

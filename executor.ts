@@ -45,12 +45,14 @@ import type {
   WorkflowDescription,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type { DeepReadonly, WorkflowStartedEvent } from "./types.ts";
+import type { CallHeaders, DeepReadonly, WorkflowStartedEvent } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
+  checkBoolean,
   checkNumber,
+  checkObject,
   checkOptionalString,
   checkOptions,
   checkText,
@@ -103,6 +105,9 @@ export interface Executor {
 /**
  * Runs workflows.
  *
+ * A call that rejects while nobody handles it is an unhandled rejection, as in code of your own: await every call. The promise of
+ * {@linkcode WorkflowHandle.result} can be awaited later or never.
+ *
  * @category Executor
  */
 export class Executor {
@@ -152,8 +157,8 @@ export class Executor {
     ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
     try {
-      const options = args[0] ?? {};
-      if (typeof options !== "object") throw invalid("options", options, "an object", "execute workflow");
+      const [options = {}] = args;
+      checkObject("options", options, "execute workflow");
       const { id = randomId() } = options;
       return this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions) as Promise<never>;
     } catch (error) {
@@ -391,8 +396,8 @@ export class Executor {
         workflowId: id,
         name: supervisor.nameOf(workflow),
         input: this.#toStored(input, "input"),
-        labels: copyTexts("labels", labels, action, id),
-        headers: copyTexts("headers", headers, action, id),
+        labels: this.#texts("labels", labels, action, id),
+        headers: this.#texts("headers", headers, action, id),
         signals: signals ??= options.signals === undefined ? [] : this.#startSignals(options.signals, id),
       };
     }, async ({ input, labels, headers, signals }) => {
@@ -409,7 +414,9 @@ export class Executor {
         ...withHeaders(headers),
         ...(startAt === undefined || startAt <= at ? {} : { startAt }),
       };
-      const events = signals.map((one) => signalEvent({ ...one, headers: mergeHeaders(headers, one.headers) }, at));
+      const events = signals.map((one) =>
+        signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at)
+      );
       const run = await supervisor.start(workflow, id, init, events.length > 0 ? events : undefined, options);
       if (!("chain" in run)) return supervisor.handle(run); // joined
       if (signal !== undefined) this.#cancelOnAbort(run, signal);
@@ -493,14 +500,22 @@ export class Executor {
       workflowId: id,
       name,
       payload: this.#toStored(payload, "payload of signal", name),
-      headers: copyTexts("headers", headers, action, id),
+      headers: this.#texts("headers", headers, action, id),
       signalId,
       senderId,
     };
   }
 
   #toStored(value: unknown, what: string, whose?: string): unknown {
-    return toStored(value, what, whose, this.#settings.runs.stamp.maxPayloadBytes);
+    return toStored(value, what, whose, this.#maxBytes);
+  }
+
+  #texts(name: string, texts: unknown, action: string, id: string): CallHeaders {
+    return copyTexts(name, texts, action, id, this.#maxBytes);
+  }
+
+  get #maxBytes(): number | undefined {
+    return this.#settings.runs.stamp.maxPayloadBytes;
   }
 
   /** The ID that the caller chose, or a new one. */
@@ -559,7 +574,7 @@ export class Executor {
         workflowId: id,
         name: checked,
         input: stored,
-        headers: copyTexts("headers", headers, action, id),
+        headers: this.#texts("headers", headers, action, id),
         updateId,
       };
     }, async (request) => {
@@ -583,7 +598,9 @@ export class Executor {
     const action = "describe workflow";
     return this.#call(action, id, (): CallOf<"describe"> => {
       checkOptions(options, { history: true }, action, id);
-      return { kind: "describe", workflowId: id, history: Boolean(options.history) };
+      const { history = false } = options;
+      checkBoolean("history", history, action, id);
+      return { kind: "describe", workflowId: id, history };
     }, async (call) => {
       const state = await this.#supervisor.delivery.load("describe", target);
       const { workflowId: _, history, labels = {}, ...rest } = state;

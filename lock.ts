@@ -457,6 +457,7 @@ const OPTIONS: Readonly<Record<keyof LockOptions, true>> = { signal: true };
 /** Returns the signal of the options. Throws its reason if it has aborted. */
 function liveSignal(action: string, options: LockOptions): AbortSignal | undefined {
   checkObject("options", options, action);
+  if (Array.isArray(options)) throw invalid("options", options, "an object", action);
   for (const key in options) if (key !== "signal") checkOptions(options, OPTIONS, action); // rare: it takes 15 ns of 50
   const { signal } = options;
   if (signal === undefined) return undefined;

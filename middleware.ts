@@ -28,8 +28,8 @@
 import type { ActivityContext } from "./activity.ts";
 import type { ErrorReporter } from "./hooks.ts";
 import type { CallHeaders, Labels, ParentRun } from "./types.ts";
-import { cannot, checkObject } from "./util/check.ts";
-import { Deferred, quiet } from "./util/deferred.ts";
+import { cannot, checkObject, invalid } from "./util/check.ts";
+import { Deferred, isStrayPromise, quiet } from "./util/deferred.ts";
 import { show } from "./util/show.ts";
 
 /**
@@ -222,6 +222,7 @@ export function applyMiddleware<Call extends MiddlewareCall>(
   report: ErrorReporter,
   change: (call: Call, changes: CallChanges) => Call = (call, changes) => ({ ...call, ...changes }),
 ): Promise<unknown> {
+  const tell = (error: unknown) => void isStrayPromise(report(error));
   const pass = async (call: Call, index: number): Promise<unknown> => {
     if (index === middleware.length) return await body(call);
     let inside: Promise<unknown> | undefined;
@@ -243,10 +244,10 @@ export function applyMiddleware<Call extends MiddlewareCall>(
       try {
         answer = await next();
       } catch (failure) {
-        if (!called || failure !== error) report(error);
+        if (!called || failure !== error) tell(error);
         throw failure;
       }
-      report(error);
+      tell(error);
       return answer;
     }
   };
@@ -274,7 +275,10 @@ function changedCall<Call extends MiddlewareCall>(
     given[name] = value;
   }
   try {
-    return Object.keys(given).length === 0 ? call : change(call, given);
+    if (Object.keys(given).length === 0) return call;
+    const changed = change(call, given);
+    if (isStrayPromise(changed)) throw invalid("change()", changed, "no promise", action);
+    return changed;
   } catch (cause) {
     throw new TypeError(`${cannot(action)}: ${(cause as Error | null)?.message ?? show(cause)}`, { cause });
   }

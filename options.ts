@@ -167,8 +167,8 @@ export interface ExecutorOptions {
    */
   readonly maxHistoryEvents?: number | undefined;
   /**
-   * Maximum size of an input, a payload or a result, in bytes (approximately, as JSON in UTF-8); a positive integer. A
-   * larger value is refused with a `RangeError`: at the call, or as the failure of the activity or workflow that returned
+   * Maximum size of an input, a payload, a result, all headers or all labels, in bytes (approximately, as JSON in UTF-8); a
+   * positive integer. Headers count together with those that they complete: those of the run. A larger value is refused with a `RangeError`: at the call, or as the failure of the activity or workflow that returned
    * it. A run keeps the limit that it began with.
    *
    * @default {no limit}

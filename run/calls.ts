@@ -89,7 +89,7 @@ export function attemptCall(
     seq,
     name,
     input: input === stored ? stored : toStored(input, "input of activity", name, started.maxPayloadBytes),
-    headers: copyTexts("headers", headers, "run activity", name),
+    headers: copyTexts("headers", headers, "run activity", name, started.maxPayloadBytes),
     attempt: context.attempt,
     context,
   };
@@ -103,7 +103,7 @@ export function messageCall(
   changes: CallChanges,
 ): CallOf<"signal" | "cancel"> {
   const { payload: stored, headers: own } = input as Message;
-  const all = { ...input as Message, headers: mergeHeaders(context.headers, own), ...changes };
+  const all = { ...input as Message, headers: mergeHeaders(context.headers, own, started.maxPayloadBytes), ...changes };
   const { workflowId, name, payload, headers, reason } = all;
   if (name === undefined) {
     checkOptionalString("reason", reason, action, workflowId);
@@ -115,7 +115,7 @@ export function messageCall(
     workflowId,
     name,
     payload: payload === stored ? stored : toStored(payload, "payload of signal", name, started.maxPayloadBytes),
-    headers: copyTexts("headers", headers, action, workflowId),
+    headers: copyTexts("headers", headers, action, workflowId, started.maxPayloadBytes),
     signalId: context.idempotencyKey,
     senderId,
   };

@@ -41,6 +41,7 @@ import type {
   WorkflowLogger,
 } from "../context.ts";
 import {
+  checkBoolean,
   checkChoice,
   checkFunction,
   checkInteger,
@@ -49,7 +50,6 @@ import {
   checkOptions,
   checkText,
   definedName,
-  invalid,
   isA,
   noTexts,
 } from "../util/check.ts";
@@ -198,7 +198,7 @@ export class ReplayContext implements WorkflowContext {
   ): AsyncIterable<never> {
     const name = definedName("signal", signal, "receive signal", undefined, "name");
     checkOptions(options, { withSender: true }, "receive signal", name);
-    const read = readerOf(options.withSender);
+    const read = readerOf(options, "receive signal", name);
     return this.#iterate((signals, scope) => signals.subscribe(name, scope, read));
   }
 
@@ -261,7 +261,7 @@ export class ReplayContext implements WorkflowContext {
       const name = definedName("signal", signal, "wait for signal", undefined, "name");
       checkOptions(options, { timeoutMs: true, withSender: true }, "wait for signal", name);
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
-      const read = readerOf(options.withSender);
+      const read = readerOf(options, "wait for signal", name);
       const replay = this.#replay;
       const scope = this.#scope;
       if (timeout === undefined || replay.signals.has(name)) {
@@ -393,8 +393,9 @@ export class ReplayContext implements WorkflowContext {
     if (retry !== undefined) validateRetryPolicy(retry);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
     checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
-    const stored = toStored(input, "input of child workflow", name, this.#replay.started?.maxPayloadBytes);
-    const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name));
+    const max = this.#replay.started?.maxPayloadBytes;
+    const stored = toStored(input, "input of child workflow", name, max);
+    const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name, max), max);
     return new ChildCommand(caller, name, workflow as Workflow<never>, id, stored, options, headers);
   }
 
@@ -422,7 +423,9 @@ export class ReplayContext implements WorkflowContext {
     return this.#send(caller, "signal workflow", id, child, (action) => {
       const name = definedName("signal", signal, action, id, "name");
       checkOptions(options, { headers: true }, action, id);
-      return { name, payload, ...withHeaders(copyTexts("headers", options.headers, action, id)) };
+      const own = copyTexts("headers", options.headers, action, id);
+      mergeHeaders(this.headers, own, this.#replay.started?.maxPayloadBytes); // refused if they are too large together
+      return { name, payload, ...withHeaders(own) };
     });
   }
 
@@ -502,23 +505,18 @@ export class ReplayContext implements WorkflowContext {
   }
 
   shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
-    if (typeof body === "function" && body.length === 0) {
-      const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
-      const message = `Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`;
-      return this.#refuse(new TypeError(message));
-    }
     return this.#runScope("shield", this.shield, { isShield: true }, body, options);
   }
 
   spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = {}): void {
     checkScope("spawn", body, options);
     const scope = this.#scope;
-    let branch: ScopedContext | undefined;
+    let branch: Scope | undefined;
     const failed = (error: unknown) => {
       // Cut off by its own code. A child that it waits for (`waitForCanceled`) ends with a CanceledError of its own.
-      if (branch?.reason === undefined || !isA(error, CanceledError)) scope.fail(error);
+      if (branch?.ownReason === undefined || !isA(error, CanceledError)) scope.fail(error);
     };
-    quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(branch = this.#within(inner))));
+    quiet(this.#begin(scope, this.spawn, { failed }, options, (inner) => body(this.#within(branch = inner))));
   }
 
   handleSignal<Payload>(
@@ -551,6 +549,10 @@ export class ReplayContext implements WorkflowContext {
   ): Promise<T> {
     try {
       checkScope(action, body, options);
+      if (kind.isShield && body.length === 0) {
+        const form = "ctx.shield(async (ctx) => { … }) and the calls of that ctx";
+        throw new TypeError(`Cannot shield: "body" takes no context, so its calls would not be protected; use ${form}`);
+      }
       return quiet(this.#begin(this.#scope, caller, kind, options, (scope) => body(this.#within(scope))));
     } catch (error) {
       return this.#refuse(error);
@@ -604,8 +606,6 @@ class OwnChild implements ChildHandle {
 class ScopedContext extends ReplayContext implements ScopeContext {
   readonly #scope: Scope;
   readonly #replay: Replay;
-  /** The reason with which its code cancelled it. */
-  reason: Error | undefined;
 
   constructor(run: RunKey, replay: Replay, settings: ContextSettings, scope: Scope) {
     super(run, replay, settings, scope);
@@ -617,14 +617,17 @@ class ScopedContext extends ReplayContext implements ScopeContext {
     checkOptionalString("reason", reason, "cancel scope");
     if (this.#scope.canceled !== undefined) return;
     const message = canceledText(`a scope of ${this.#replay.name}`, reason);
-    this.#replay.cancelScope(this.#scope, this.reason = new CanceledError(message, reason));
+    this.#replay.cancelScope(this.#scope, this.#scope.ownReason = new CanceledError(message, reason));
   }
 }
 
 const payloadOf: ReadSignal = ({ payload }) => handOut(payload);
 const signalOf: ReadSignal = ({ name, payload, senderId, at: sentAt, signalId, headers = noTexts }) =>
   Object.freeze({ name, payload: handOut(payload), senderId, sentAt, signalId, headers });
-const readerOf = (withSender: boolean | undefined) => withSender ? signalOf : payloadOf;
+const readerOf = ({ withSender }: { withSender?: boolean }, action: string, name: string): ReadSignal => {
+  checkBoolean("withSender", withSender, action, name);
+  return withSender ? signalOf : payloadOf;
+};
 
 const scopeOptions: Readonly<Record<keyof ScopeOptions, true>> = { timeoutMs: true, waitForCanceled: true };
 
@@ -633,9 +636,7 @@ function checkScope(action: string, body: unknown, options: ScopeOptions): void 
   checkOptions(options, scopeOptions, action);
   const { timeoutMs, waitForCanceled } = options;
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, 0, action);
-  if (waitForCanceled !== undefined && typeof waitForCanceled !== "boolean") {
-    throw invalid("waitForCanceled", waitForCanceled, "a boolean", action);
-  }
+  checkBoolean("waitForCanceled", waitForCanceled, action);
 }
 
 /** The timer of a wait with a deadline; `undefined` for a wait without one. */

@@ -15,6 +15,7 @@ import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
 import { cannot, checkOptions, invalid } from "../util/check.ts";
+import { quiet } from "../util/deferred.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
@@ -36,7 +37,8 @@ export interface WorkflowHandle<Result = unknown> {
   /** The status of the run, as far as this executor knows. */
   readonly status: WorkflowStatus;
   /**
-   * Waits for the end of the run. Can be called any number of times.
+   * Waits for the end of the run. Can be called any number of times. The promise may be awaited later or never: its rejection
+   * does not end the process.
    *
    * @param options `signal`: ends the wait, not the workflow.
    * @returns What the workflow returned, as it is stored.
@@ -140,7 +142,7 @@ export class Handle implements WorkflowHandle<never> {
   }
 
   result(options: ResultOptions = {}): Promise<never> {
-    return this.#result(options) as Promise<never>;
+    return quiet(this.#result(options)) as Promise<never>; // it can be awaited later
   }
 
   /** The run that is live here, or was. */

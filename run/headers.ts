@@ -11,21 +11,31 @@ import { toStored } from "../history/value.ts";
 /**
  * Copies texts by name that a caller gives.
  *
+ * @param maxBytes The maximum size of all of them.
  * @throws {TypeError} If they are not texts by name.
+ * @throws {RangeError} If they are too large.
  */
-export function copyTexts(name: string, texts: unknown, action: string, subject?: unknown): CallHeaders {
+export function copyTexts(
+  name: string,
+  texts: unknown,
+  action: string,
+  subject?: unknown,
+  maxBytes?: number,
+): CallHeaders {
   if (texts === undefined || texts === noTexts) return noTexts;
-  const copy = toStored(texts, name);
+  const copy = toStored(texts, name, undefined, maxBytes);
   return checkTexts(name, copy, action, subject).length === 0 ? noTexts : copy as CallHeaders;
 }
 
-/** Headers that are passed on, and what replaces or completes them. */
+/** Headers that are passed on, and what replaces or completes them. Throws a `RangeError` if they are too large together. */
 export function mergeHeaders(
   inherited: CallHeaders | undefined = noTexts,
   own: CallHeaders | undefined = noTexts,
+  maxBytes?: number,
 ): CallHeaders {
   if (own === noTexts) return inherited;
-  return inherited === noTexts ? own : Object.freeze({ ...inherited, ...own });
+  if (inherited === noTexts) return own;
+  return toStored({ ...inherited, ...own }, "headers", undefined, maxBytes) as CallHeaders;
 }
 
 /** The field of an event that has headers. */

@@ -114,7 +114,7 @@ export class RetryingStore {
   /** Calls {@linkcode listener} after each change, until the returned function is called. */
   subscribe(): (() => void) | undefined {
     let end: (() => void) | undefined;
-    callUser(() => void (end = this.#port.subscribe?.(this.listener!)), this.#report);
+    callUser(() => end = this.#port.subscribe?.(this.listener!), this.#report); // it may answer with a promise
     return () => end && callUser(end, this.#report);
   }
 

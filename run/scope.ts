@@ -89,6 +89,8 @@ export class Scope {
   readonly kind: ScopeKind;
   /** Why new waits are refused: it was cancelled, or its body has ended. */
   canceled: Error | undefined = undefined;
+  /** The reason with which its own code cancelled it. */
+  ownReason: Error | undefined = undefined;
   #phase: "open" | "closing" | "closed" = "open";
   /** Ends the deadline. */
   stopDeadline: (() => void) | undefined = undefined;
@@ -127,7 +129,8 @@ export class Scope {
 
   /** Whether waits for cancelled commands settle with their real outcome. */
   get waitForCanceled(): boolean {
-    return this.kind.waitForCanceled ?? this.parent?.waitForCanceled ?? false;
+    for (const { kind } of this.#outwards()) if (kind.waitForCanceled !== undefined) return kind.waitForCanceled;
+    return false;
   }
 
   /**
@@ -135,16 +138,27 @@ export class Scope {
    * is true for a closed scope, because its compensations have passed to its parent.
    */
   get current(): Scope {
-    const shield = this.#undo?.shield;
-    if (shield !== undefined && !shield.closed) return shield.current;
-    if (!this.closed || this.parent === undefined) return this;
-    const { current } = this.parent;
-    return current === this.parent ? this : current;
+    // deno-lint-ignore no-this-alias -- a walk
+    let inner: Scope = this;
+    // deno-lint-ignore no-this-alias -- a walk
+    for (let scope: Scope | undefined = this; scope !== undefined;) {
+      const shield: Scope | undefined = scope.#undo?.shield;
+      if (shield !== undefined && !shield.closed) inner = scope = shield;
+      else scope = scope.closed ? scope.parent : undefined;
+    }
+    return inner;
   }
 
   /** The scope that undoes something if this one fails: itself or the nearest one around it that has compensations. */
   get undoer(): Scope | undefined {
-    return this.#undo === undefined ? this.parent?.undoer : this;
+    for (const scope of this.#outwards()) if (scope.#undo !== undefined) return scope;
+    return undefined;
+  }
+
+  /** The scope, and those around it. Walks are not recursive: scopes can be nested deeper than the stack. */
+  *#outwards(): Generator<Scope> {
+    // deno-lint-ignore no-this-alias -- a walk
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) yield scope;
   }
 
   /** Something begins in the scope. */
@@ -159,9 +173,12 @@ export class Scope {
   }
 
   addCompensation(compensation: Compensation): void {
-    if (this.closed && this.parent !== undefined) return this.parent.addCompensation(compensation);
-    this.#undo ??= { compensations: [], followed: [], shield: undefined, ended: undefined };
-    this.#undo.compensations.push(compensation);
+    for (const scope of this.#outwards()) {
+      if (scope.closed && scope.parent !== undefined) continue;
+      scope.#undo ??= { compensations: [], followed: [], shield: undefined, ended: undefined };
+      scope.#undo.compensations.push(compensation);
+      return;
+    }
   }
 
   /** A command was cancelled whose outcome must be known before something is undone. Only if this is an `undoer`. */
@@ -172,20 +189,23 @@ export class Scope {
   /** Cancels the scope, and the nested scopes that are no shields. */
   cancel(reason: Error): void {
     const reached: Scope[] = [];
-    this.#cancel(reason, reached);
-    for (const scope of reached) scope.#controller?.abort(reason); // only now: listeners can call the context
-  }
-
-  #cancel(reason: Error, reached: Scope[]): void {
-    if (this.canceled !== undefined) return;
-    this.canceled = reason;
-    reached.push(this);
-    this.stopDeadline?.();
-    if (this.parent === undefined) { for (const command of this.owner.rootCommands()) command.cancel(reason); }
-    for (const one of members(this.#open)) {
-      if (!(one instanceof Scope)) one.cancel(reason);
-      else if (!one.kind.isShield) one.#cancel(reason, reached);
+    const walks: Iterator<Open | Scope>[] = [];
+    const enter = (scope: Scope): void => {
+      if (scope.canceled !== undefined) return;
+      scope.canceled = reason;
+      reached.push(scope);
+      scope.stopDeadline?.();
+      if (scope.parent === undefined) { for (const command of this.owner.rootCommands()) command.cancel(reason); }
+      walks.push(members(scope.#open)[Symbol.iterator]());
+    };
+    enter(this);
+    for (let walk; (walk = walks.at(-1)) !== undefined;) {
+      const { done, value: one } = walk.next();
+      if (done) walks.pop();
+      else if (!(one instanceof Scope)) one.cancel(reason);
+      else if (!one.kind.isShield) enter(one);
     }
+    for (const scope of reached) scope.#controller?.abort(reason); // only now: listeners can call the context
   }
 
   /** A branch of the scope has failed: the scope fails with its error. */
@@ -239,14 +259,18 @@ export class Scope {
    * its body has ended, nobody waits for that code.
    */
   giveUp(failure: Failure): void {
-    const { parent } = this;
-    if (this.bodyEnded) return;
-    if (parent === undefined) return this.owner.rootEnded(failure);
-    this.#failure ??= failure;
-    const closing = this.end();
-    const undo = parent.#undo;
-    if (undo?.shield !== this) parent.giveUp(failure);
-    else Promise.resolve(closing).then(() => undo.ended!.reject(this.#failure!.error)); // the next compensation runs
+    for (const scope of this.#outwards()) {
+      const { parent } = scope;
+      if (scope.bodyEnded) return;
+      if (parent === undefined) return this.owner.rootEnded(failure);
+      scope.#failure ??= failure;
+      const closing = scope.end();
+      const undo = parent.#undo;
+      if (undo?.shield === scope) {
+        Promise.resolve(closing).then(() => undo.ended!.reject(scope.#failure!.error)); // the next compensation runs
+        return;
+      }
+    }
   }
 
   #adopt(nested: Scope): void {

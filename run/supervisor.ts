@@ -365,7 +365,7 @@ export class Supervisor {
       workflowId,
       name,
       input: input === stored ? stored : toStored(input, "input of child workflow", name, runs.stamp.maxPayloadBytes),
-      headers: copyTexts("headers", headers, action, workflowId),
+      headers: copyTexts("headers", headers, action, workflowId, runs.stamp.maxPayloadBytes),
       parent,
     }), ({ input, headers }: CallOf<"startChild">) => {
       const timeout = timeoutMs === undefined ? {} : { timeoutMs };

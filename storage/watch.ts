@@ -84,7 +84,7 @@ export class Watches {
     checkOptions(options, WATCH, "watch");
     const { id, signal } = options;
     if (id !== undefined) checkText("id", id, "watch");
-    if (signal !== undefined && typeof signal?.aborted !== "boolean") {
+    if (signal !== undefined && typeof signal?.addEventListener !== "function") {
       throw invalid("signal", signal, "an AbortSignal", "watch");
     }
     const group = this.#watches.get(id) ?? new Set();

@@ -39,7 +39,7 @@ import { applyBatch, finalStatus, isOfCode } from "../history/history.ts";
 import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
-import { checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
+import { checkBoolean, checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
 import { show, showPath } from "../util/show.ts";
 import { showError, showValue } from "../util/show_value.ts";
 import { differ, equals } from "./assert.ts";
@@ -93,7 +93,7 @@ export async function assertReplays<Input>(
   checkFunction("workflow", workflow, "replay histories");
   checkOptions(options, { workflows: true, inputs: true }, "replay histories");
   const { workflows = {}, inputs = false } = options;
-  if (typeof inputs !== "boolean") throw invalid("inputs", inputs, "a boolean", "replay histories");
+  checkBoolean("inputs", inputs, "replay histories");
   const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
   if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
   const states = list.map((history) => typeof history === "string" ? historyFromText(history) : history);

@@ -107,6 +107,11 @@ export function checkOptionalString(name: string, value: unknown, action: string
   if (value !== undefined && typeof value !== "string") throw invalid(name, value, "a string", action, subject);
 }
 
+/** Checks for `undefined` or a boolean. */
+export function checkBoolean(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") throw invalid(name, value, "a boolean", action, subject);
+}
+
 /** Stands for labels or headers of which there are none. */
 export const noTexts: Readonly<Record<string, string>> = /* @__PURE__ */ Object.freeze({});
 

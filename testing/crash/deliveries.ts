@@ -9,9 +9,10 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
+import { WorkflowError, type WorkflowErrorCode } from "../../errors.ts";
 import type { Executor } from "../../executor.ts";
 import type { WorkflowEvent } from "../../types.ts";
-import { checkNumber, checkOptions } from "../../util/check.ts";
+import { checkNumber, checkOptions, isA } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
@@ -166,6 +167,10 @@ function runCheck(check: () => unknown, name: string): void {
   }
 }
 
+/** The code of an error of the library; `undefined` for any other value, because user code can throw `null`. */
+export const codeOf = (error: unknown): WorkflowErrorCode | undefined =>
+  isA(error, WorkflowError) ? error.code : undefined;
+
 /**
  * Prepares all deliveries of a world.
  *
@@ -173,7 +178,7 @@ function runCheck(check: () => unknown, name: string): void {
  */
 export function deliveriesOf(id: string, { signals = [], updates = [], queries = [], cancel }: Deliveries): Delivery[] {
   const never = () => false;
-  const isLate = (error: unknown) => (error as { code?: unknown }).code === "not_found";
+  const isLate = (error: unknown) => codeOf(error) === "not_found";
   const nameOf = (definition: string | { readonly name: string }) =>
     typeof definition === "string" ? definition : definition.name;
   const plan = (

@@ -22,6 +22,7 @@ import type {
 import { Deferred, isThenable } from "../../util/deferred.ts";
 import { recording, replacementOf } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
+import { codeOf } from "./deliveries.ts";
 import type { AttemptFault, Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
 import type { ResolvedScenario } from "./scenario.ts";
@@ -109,7 +110,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
       },
       onError: (error) => {
         if (this.dead) return;
-        if ((error as { code?: unknown })?.code === "unknown_workflow") world.suspended(error);
+        if (codeOf(error) === "unknown_workflow") world.suspended(error);
         else onError(error);
       },
     });

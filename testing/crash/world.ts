@@ -19,7 +19,7 @@ import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import type { Workflow } from "../../context.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { describeOpenRuns } from "../open_runs.ts";
-import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
+import { CheckError, codeOf, deliveriesOf, type Delivery } from "./deliveries.ts";
 import type { Death, FaultPlan } from "./fault_plan.ts";
 import { Journal } from "./journal.ts";
 import type { ResolvedScenario } from "./scenario.ts";
@@ -56,7 +56,7 @@ const FAKE_PATIENCE_MS = 50;
 const REAL_PATIENCE_MS = 3_000;
 
 /** With one of these codes a run is suspended for good. */
-const SUSPENDING_CODES = ["non_deterministic", "unknown_workflow", "store_failed"];
+const SUSPENDING_CODES: readonly unknown[] = ["non_deterministic", "unknown_workflow", "store_failed"];
 
 export class World implements ProcessWorld {
   readonly scenario: ResolvedScenario;
@@ -269,8 +269,8 @@ export class World implements ProcessWorld {
     try {
       await handle.result();
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (!proc.dead && handle.status === "running" && SUSPENDING_CODES.includes(code as string)) this.suspended(error);
+      const code = codeOf(error);
+      if (!proc.dead && handle.status === "running" && SUSPENDING_CODES.includes(code)) this.suspended(error);
     }
   }
 
@@ -291,7 +291,7 @@ export class World implements ProcessWorld {
       delivery.phase = "done";
     }, (error) => {
       delivery.phase = "due";
-      const { code } = error as { code?: unknown };
+      const code = codeOf(error);
       if (proc.dead) {
         if (!this.#processes[proc.index].dead) this.#deliver(delivery);
       } else if (code === "conflict") {

@@ -14,7 +14,7 @@
 
 import { systemClock } from "../../clock.ts";
 import type { WorkflowStore } from "../../types.ts";
-import { checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
+import { checkBoolean, checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
 import type { CaseBody } from "./fixtures.ts";
 import { appendCases } from "./append_cases.ts";
 import { everyMethodCases } from "./every_method_cases.ts";
@@ -127,6 +127,7 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   checkOptions(options, optionNames, action);
   const { tier, subscribe = true, reopen, timeoutMs = 4_000 } = options;
   checkChoice("tier", tier, ["store", "executor"], action);
+  checkBoolean("subscribe", subscribe, action);
   if (reopen !== undefined) checkFunction("reopen", reopen, action);
   checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action);
   const casesOf = (tier: StoreCase["tier"], bodies: readonly CaseBody[]) =>

@@ -498,6 +498,43 @@ Deno.test("ExecutorOptions.maxPayloadBytes decides the same on replay when the e
   }
 });
 
+Deno.test("ExecutorOptions.maxPayloadBytes refuses larger headers and labels at the call", async () => {
+  const { store, executor } = setUp({ maxPayloadBytes: 100 });
+  const large = { trace: "x".repeat(100) };
+  const half = { trace: "x".repeat(50) };
+  const other = { span: "x".repeat(50) };
+  const attempt: string[] = [];
+  await executor.execute(async (ctx: WorkflowContext) => {
+    const calls = [
+      () => ctx.executeChild(() => {}, undefined, { headers: large }),
+      () => ctx.executeChild(() => {}, undefined, { headers: other }), // with those of the run
+      () => ctx.signalWorkflow("a", "s", 1, { headers: other }),
+    ];
+    for (const call of calls) await call().catch((error) => attempt.push(error.message));
+    await ctx.waitForSignal("end");
+  }, { id: "a", headers: half });
+  await settle();
+  assertEquals(attempt, [
+    'Cannot store headers: it has about 113 bytes, "maxPayloadBytes" is 100',
+    'Cannot store headers: it has about 123 bytes, "maxPayloadBytes" is 100',
+    'Cannot store headers: it has about 123 bytes, "maxPayloadBytes" is 100',
+  ]);
+  const before = await store.list();
+  const calls = {
+    execute: () => executor.execute(() => {}, { headers: large }),
+    "execute with labels": () => executor.execute(() => {}, { labels: large }),
+    "execute with a signal": () =>
+      executor.execute(() => {}, { headers: half, signals: [{ name: "s", headers: other }] }),
+    signal: () => executor.signal("a", "s", 1, { headers: large }),
+    update: () => executor.update("a", "u", 1, { headers: large }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    await assertRejects(call, RangeError, '"maxPayloadBytes" is 100', name);
+  }
+  assertEquals(await store.list(), before);
+  await executor.close();
+});
+
 Deno.test("ExecutorOptions.maxPayloadBytes estimates the size of each kind of value", async () => {
   const { executor } = setUp({ maxPayloadBytes: 1 });
   const shared = { n: 1 };

@@ -1038,3 +1038,17 @@ Deno.test("a promise of the scope around it that is awaited in a scope is not re
   }));
   assertEquals(JSON.parse(outcome), ["outer", 50]);
 });
+
+Deno.test("ScopeContext.cancel() adds no property to the context", async () => {
+  const { executor } = setUp();
+  const handle = await executor.execute((ctx: Ctx) =>
+    ctx.scope((ctx) => {
+      const before = Object.keys(ctx);
+      ctx.cancel("enough");
+      return { before, after: Object.keys(ctx), isHidden: !("reason" in ctx) };
+    })
+  );
+  const { before, after, isHidden } = await handle.result();
+  assertEquals([after, isHidden], [before, true]);
+  await executor.close();
+});

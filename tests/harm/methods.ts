@@ -1,0 +1,304 @@
+/**
+ * Every method that hands out a promise: its arguments, and which values of `KINDS` each takes.
+ *
+ * @module
+ */
+
+import {
+  type AppendBatch,
+  InMemoryStore,
+  RWLock,
+  VirtualClock,
+  type WorkflowContext,
+  type WorkflowHandle,
+} from "@rockpool/workflow";
+import { replayHistory } from "@rockpool/workflow/executor";
+import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
+import { hostile, type World } from "./misbehaviours.ts";
+
+/** Values of every kind. */
+export const KINDS: Readonly<Record<string, () => unknown>> = {
+  undefined: () => undefined,
+  null: () => null,
+  true: () => true,
+  five: () => 5,
+  half: () => 0.5,
+  minus: () => -1,
+  nan: () => NaN,
+  bigint: () => 5n,
+  empty: () => "",
+  text: () => "x",
+  symbol: () => Symbol("bad"),
+  function: () => () => {},
+  array: () => [],
+  unknown: () => ({ unknown: 1 }),
+  bare: () => Object.create(null),
+  hostile,
+  promise: () => new Promise(() => {}),
+  date: () => new Date(NaN),
+  signal: () => new AbortController().signal,
+  fakeSignal: () => ({ aborted: false }),
+};
+
+/** The kinds that an argument takes. */
+type Takes = string;
+
+/** An argument: its name in errors, a good value, the kinds that it takes, and its properties. */
+export interface Argument {
+  readonly name: string;
+  readonly good?: unknown;
+  readonly takes: Takes;
+  /** By name: the kinds that each option takes. */
+  readonly options?: Readonly<Record<string, Takes>>;
+}
+
+/** What a method belongs to. */
+export interface Target extends World {
+  readonly ctx: WorkflowContext;
+  readonly handle: WorkflowHandle;
+}
+
+/** One method. */
+export interface MethodRow {
+  readonly args: readonly Argument[];
+  /** Where the method is found; by default the executor. */
+  readonly of?: (target: Target) => unknown;
+  /** Calls the function, if it is no method. */
+  readonly call?: (...args: never[]) => unknown;
+  /** A rejection that nobody handles does not end the process. */
+  readonly quiet?: true;
+  /** The test kit: it reports what is wrong in its own errors. */
+  readonly reports?: true;
+  /** Bad arguments throw: it returns something that holds promises. */
+  readonly throws?: true;
+}
+
+// What structured clone accepts.
+const storable = "undefined null true five half minus nan bigint empty text array unknown bare date fakeSignal";
+const object = "bare promise"; // an object without own properties is one without options
+const options = (known: Record<string, Takes>): Argument => ({
+  name: "options",
+  good: {},
+  takes: `undefined ${object} signal date`,
+  options: known,
+});
+const id: Argument = { name: "id", good: "a", takes: "text" };
+const named = (name: string): Argument => ({ name, good: "x", takes: "text" });
+const payload: Argument = { name: "payload", takes: storable };
+const reason: Argument = { name: "reason", takes: "undefined empty text" };
+const text = "undefined text";
+const optional = "undefined empty text";
+const headers = "undefined bare";
+const positive = "undefined five half";
+const natural = "undefined five half";
+const workflow: Argument = { name: "workflow", good: () => 1, takes: "function" };
+const signalOptions = options({ signalId: text, senderId: optional, headers });
+const updateOptions = options({ updateId: text, headers, signal: "undefined signal" });
+const retry = "undefined bare promise date signal";
+const activityOptions = options({
+  name: text,
+  retry,
+  timeoutMs: positive,
+  totalTimeoutMs: positive,
+  heartbeatTimeoutMs: positive,
+  atMostOnce: "undefined true",
+});
+const childOptions = options({ id: text, timeoutMs: positive, retry, parentClosePolicy: "undefined", headers });
+const scopeOptions = options({ timeoutMs: natural, waitForCanceled: "undefined true" });
+const waitOptions = options({ timeoutMs: natural, withSender: "undefined true" });
+const executeOptions = options({
+  id: text,
+  input: storable,
+  labels: headers,
+  headers,
+  timeoutMs: positive,
+  startAt: "undefined five half minus",
+  startAfterMs: natural,
+  onConflict: "undefined",
+  signals: "undefined array",
+  reuse: "undefined",
+  signal: "undefined signal",
+});
+
+const ofHandle = ({ handle }: Target) => handle;
+const ofContext = ({ ctx }: Target) => ctx;
+const ofChild = ({ ctx }: Target) => ctx.startChild((ctx) => ctx.waitForSignal("never"));
+const ofStore = ({ store }: Target) => store;
+const ofFaulty = ({ store }: Target) => new FaultyStore(store);
+const ofClock = () => new VirtualClock({ autoAdvance: false });
+const ofLock = () => new RWLock();
+const ofWatch = ({ store }: Target) => store.watch();
+
+const context = (...args: Argument[]): MethodRow => ({ args, of: ofContext, quiet: true });
+const state: Argument = { name: "state or workflowId", good: { workflowId: "b", status: "running" }, takes: "" };
+const filter: Argument = { name: "filter", takes: `undefined ${object} signal date` };
+const batch: Argument = { name: "batch or workflowId", good: {} as AppendBatch, takes: "" };
+const lockOptions = options({ signal: "undefined signal" });
+const ms: Argument = { name: "ms", good: 1, takes: "five half" };
+const body: Argument = { name: "body", good: (_ctx: unknown) => 1, takes: "function" };
+
+const stores = (of: (target: Target) => unknown, name: string): Record<string, MethodRow> => ({
+  [`${name}.save`]: { args: [state], of },
+  [`${name}.load`]: { args: [{ name: "workflowId", good: "a", takes: "text" }], of },
+  [`${name}.list`]: { args: [filter], of },
+  [`${name}.delete`]: { args: [{ name: "workflowId", good: "b", takes: "text" }], of },
+  [`${name}.append`]: { args: [batch], of },
+});
+
+export const METHODS: Readonly<Record<string, MethodRow>> = {
+  "Executor.execute": { args: [workflow, executeOptions] },
+  "Executor.executeMany": { args: [workflow, { name: "options", good: [{}], takes: "array" }] },
+  "Executor.signal": { args: [id, named("signal"), payload, signalOptions] },
+  "Executor.query": { args: [id, named("query"), { name: "args", takes: storable }] },
+  "Executor.update": { args: [id, named("update"), { name: "input", takes: storable }, updateOptions] },
+  "Executor.cancel": { args: [id, reason] },
+  "Executor.terminate": { args: [id, reason] },
+  "Executor.describe": { args: [id, options({ history: "undefined true" })] },
+  "Executor.handle": { args: [id] },
+  "Executor.recover": { args: [] },
+  "Executor.close": { args: [options({ drainMs: natural })] },
+  "Executor.[Symbol.asyncDispose]": { args: [] },
+  "WorkflowHandle.result": { args: [options({ signal: "undefined signal" })], of: ofHandle, quiet: true },
+  "WorkflowHandle.signal": { args: [named("signal"), payload, signalOptions], of: ofHandle },
+  "WorkflowHandle.query": { args: [named("query"), { name: "args", takes: storable }], of: ofHandle },
+  "WorkflowHandle.update": { args: [named("update"), { name: "input", takes: storable }, updateOptions], of: ofHandle },
+  "WorkflowHandle.cancel": { args: [reason], of: ofHandle },
+  "WorkflowHandle.terminate": { args: [reason], of: ofHandle },
+  "WorkflowHandle.describe": { args: [options({ history: "undefined true" })], of: ofHandle },
+
+  "WorkflowContext.executeActivity": context(
+    { name: "activity", good: () => 1, takes: "function" },
+    { name: "input", takes: storable },
+    activityOptions,
+  ),
+  "WorkflowContext.receiveSignal": {
+    ...context(named("name"), options({ withSender: "undefined true" })),
+    throws: true,
+  },
+  "WorkflowContext.sleep": context({ name: "ms", good: 1, takes: "five half" }),
+  "WorkflowContext.scope": context(body, scopeOptions),
+  "WorkflowContext.shield": context({ ...body, takes: "" }, scopeOptions),
+  "WorkflowContext.waitForSignal": context(named("name"), waitOptions),
+  "WorkflowContext.waitUntil": context(
+    { name: "condition", good: () => true, takes: "function" },
+    options({
+      timeoutMs: natural,
+    }),
+  ),
+  "WorkflowContext.sideEffect": context({ name: "body", good: () => 1, takes: "function" }),
+  "WorkflowContext.mapConcurrent": context(
+    { name: "items", good: [1], takes: "empty text array" },
+    { name: "limit", good: 1, takes: "five" },
+    { name: "body", good: () => 1, takes: "function" },
+  ),
+  "WorkflowContext.executeChild": context(workflow, { name: "input", takes: storable }, childOptions),
+  "WorkflowContext.startChild": {
+    ...context(workflow, { name: "input", takes: storable }, childOptions),
+    throws: true,
+  },
+  "WorkflowContext.signalWorkflow": context(id, named("name"), payload, options({ headers })),
+  "WorkflowContext.cancelWorkflow": context(id, reason),
+  "WorkflowContext.continueAsNew": context({ name: "input", takes: storable }),
+  // A handle is not awaited either: its promises are quiet.
+  "ChildHandle.started": { args: [], of: ofChild, quiet: true },
+  "ChildHandle.result": { args: [], of: ofChild, quiet: true },
+  "ChildHandle.signal": { args: [named("name"), payload, options({ headers })], of: ofChild, quiet: true },
+  "ChildHandle.cancel": { args: [reason], of: ofChild, quiet: true },
+
+  ...stores(ofStore, "InMemoryStore"),
+  ...stores(ofFaulty, "FaultyStore"),
+  "InMemoryStore.page": { args: [{ ...filter, name: "options" }], of: ofStore },
+  "InMemoryStore.walk": { args: [filter], of: ofStore, throws: true },
+  "InMemoryStore.count": { args: [filter], of: ofStore },
+  "InMemoryStore.update": {
+    args: [{ name: "workflowId", good: "b", takes: "text" }, { name: "change", good: () => null, takes: "function" }],
+    of: ofStore,
+  },
+  "InMemoryStore.snapshot": { args: [], of: ofStore },
+  "InMemoryStore.restore": {
+    args: [{ name: "text", good: "", takes: "" }],
+    of: () => InMemoryStore,
+    throws: true,
+  },
+  "InMemoryStore.watch": { args: [options({ id: text, signal: "undefined signal" })], of: ofStore, throws: true },
+  "StoreWatch.next": { args: [], of: ofWatch },
+  "StoreWatch.return": { args: [], of: ofWatch },
+  "StoreWatch.[Symbol.asyncIterator]": { args: [], of: ofWatch },
+  "RWLock.read": { args: [body, lockOptions], of: ofLock },
+  "RWLock.write": { args: [body, lockOptions], of: ofLock },
+  "RWLock.acquireRead": { args: [lockOptions], of: ofLock },
+  "RWLock.acquireWrite": { args: [lockOptions], of: ofLock },
+  "VirtualClock.advance": { args: [ms], of: ofClock },
+  "VirtualClock.advanceTo": { args: [{ name: "time", good: 1, takes: "five half" }], of: ofClock },
+  "VirtualClock.runUntilIdle": { args: [], of: ofClock },
+  "VirtualClock.whenIdle": { args: [], of: ofClock },
+
+  "applyMiddleware": { args: [], call: () => applyMiddleware([], query, () => Promise.resolve(1), () => {}) },
+  "applyMiddleware(middleware)(next)": {
+    args: [{ name: "changes or unknown or aborted", takes: "undefined bare promise signal date array" }],
+    quiet: true,
+    call: (changes: never) => {
+      let inside: Promise<unknown>;
+      const outer = applyMiddleware([(_, next) => inside = next(changes)], query, () => Promise.resolve(1), () => {});
+      outer.catch(() => {});
+      return inside!;
+    },
+  },
+  "assertReplays": {
+    args: [
+      workflow,
+      { name: "histories", good: [], takes: "" },
+      options({ workflows: "undefined bare", inputs: "undefined true" }),
+    ],
+    call: assertReplays,
+    reports: true,
+  },
+  "crashTest": { args: [workflow, options({ id: text, timeoutMs: positive })], call: crashTest, reports: true },
+  "simulate": {
+    args: [{ name: "scenario", good: { workflow: () => 1 }, takes: "" }, options({ seeds: "undefined five" })],
+    call: simulate,
+    reports: true,
+  },
+  "replayHistory": { args: [], call: () => replayHistory(() => 1, stored, {}) },
+  "storeCases": {
+    args: [{ ...options({ timeoutMs: positive, subscribe: "undefined true" }) }],
+    call: storeCases,
+    throws: true,
+  },
+  "StoreCase.run": {
+    args: [{ name: "factory", good: () => new InMemoryStore(), takes: "function" }],
+    call: storeCases()[0].run,
+    reports: true,
+  },
+  "TestExecutor.execute": { args: [workflow], of: () => new TestExecutor() },
+  "TestExecutor.handle": { args: [id], of: () => new TestExecutor() },
+  "TestExecutor.recover": { args: [], of: () => new TestExecutor() },
+  "TestExecutor.close": { args: [options({ drainMs: natural })], of: () => new TestExecutor() },
+  "TestExecutor.use": { args: [{ name: "body", good: () => 1, takes: "function" }], of: () => TestExecutor },
+};
+
+/** Methods that are walked under another name. */
+export const SAME_METHODS: Readonly<Record<string, string>> = {
+  "ExecutorOptions.middleware(next)": "applyMiddleware(middleware)(next)",
+  "WorkflowStore.save": "FaultyStore.save",
+  "WorkflowStore.load": "FaultyStore.load",
+  "WorkflowStore.list": "FaultyStore.list",
+  "WorkflowStore.delete": "FaultyStore.delete",
+  "WorkflowStore.append": "FaultyStore.append",
+  "schedule()": "Executor.execute",
+  "attempts()": "WorkflowContext.executeActivity",
+  "StoreCase.run(factory)": "StoreCase.run",
+  "testStore(test)(body)": "StoreCase.run",
+};
+
+const query = { kind: "query", workflowId: "a", name: "q", args: [] } as const;
+const stored = {
+  workflowId: "a",
+  runId: "1",
+  workflowName: "w",
+  status: "running",
+  createdAt: 0,
+  updatedAt: 0,
+  history: [{ type: "workflow_started", at: 0, workflowName: "w", input: 1 }],
+} as never;
