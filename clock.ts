@@ -74,13 +74,15 @@ export const systemClock: Clock = {
   setTimer(dueAt, callback) {
     checkDueAt(dueAt);
     let id: ReturnType<typeof setTimeout>;
+    let clear: typeof clearTimeout;
     const wait = () => {
+      clear = clearTimeout; // of the same kind as the timer: fake timers do not clear a real one
       id = setTimeout(fire, Math.min(Math.max(0, Math.ceil(dueAt - Date.now())), MAX_TIMEOUT_MS));
     };
     // A timeout can be too early: it ends one part of a long wait, or the runtime's timer is ahead of `Date.now`.
     const fire = () => Date.now() < dueAt ? wait() : callback();
     wait();
-    return () => clearTimeout(id);
+    return () => clear(id);
   },
 };
 

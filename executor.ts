@@ -113,8 +113,8 @@ export interface Executor {
 export class Executor {
   readonly #settings: Settings;
   readonly #supervisor: Supervisor;
-  /** Begins the IDs of messages for which the caller chose none. */
-  readonly #messagePrefix: string = MADE + randomId();
+  /** Begins the IDs of messages for which the caller chose none. Made late: no module of a worker may draw a random number. */
+  #messagePrefix: string | undefined;
   #messages = 0;
 
   /**
@@ -335,6 +335,7 @@ export class Executor {
    */
   async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
     checkText("id", id, "find workflow");
+    this.#supervisor.timing.turns.call();
     return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
   }
 
@@ -349,6 +350,7 @@ export class Executor {
    * @throws {WorkflowError} With code `closed` or `store_failed`.
    */
   recover(): Promise<WorkflowHandle[]> {
+    this.#supervisor.timing.turns.call();
     return this.#supervisor.recover();
   }
 
@@ -520,7 +522,7 @@ export class Executor {
 
   /** The ID that the caller chose, or a new one. */
   #messageId(name: string, chosen: string | undefined, action: string, id: string): string {
-    if (chosen === undefined) return `${this.#messagePrefix}:${this.#messages++}`;
+    if (chosen === undefined) return `${this.#messagePrefix ??= MADE + randomId()}:${this.#messages++}`;
     checkText(name, chosen, action, id);
     if (!isRemembered(chosen)) throw invalid(name, chosen, `a string that does not begin with "${MADE}"`, action, id);
     return chosen;

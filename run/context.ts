@@ -54,7 +54,7 @@ import {
   noTexts,
 } from "../util/check.ts";
 import { callUser, quiet } from "../util/deferred.ts";
-import { hash, seededRandom } from "../util/prng.ts";
+import { hash, seededRandom, uuid } from "../util/prng.ts";
 import { show } from "../util/show.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
@@ -494,10 +494,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   uuid(): string {
-    return "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(/[xy]/g, (place) => {
-      const digit = Math.floor(this.random() * 16);
-      return (place === "x" ? digit : digit & 3 | 8).toString(16);
-    });
+    return uuid(() => this.random());
   }
 
   scope<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {

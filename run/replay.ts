@@ -246,7 +246,7 @@ export class Replay implements ScopeOwner {
     if (this.stopped) return never();
     if (!this.#inRound) {
       this.#inRound = true;
-      queueMicrotask(() => this.#inRound = false);
+      Promise.resolve().then(() => this.#inRound = false);
       this.#refusals += ROUND - 1;
     }
     this.#refusals++;

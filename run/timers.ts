@@ -3,6 +3,9 @@
  * virtual clock does not move on before that work has ended. Timers that are due together fire in order, as many in one
  * macrotask as the turn scheduler allows.
  *
+ * The clock's timer may be lost: workerd drops it when the request ends in which it was set. So after a call of the executor it is
+ * set again by the next timer that is set or cleared. A clock that can be held loses no timer.
+ *
  * @module
  */
 
@@ -16,7 +19,7 @@ export class Timers {
   readonly #clock: Clock;
   readonly #turns: Turns;
   readonly #queue = new TimerQueue();
-  #armed: { readonly dueAt: number; readonly clear: () => void } | undefined;
+  #armed: { readonly dueAt: number; readonly calls: number; readonly clear: () => void } | undefined;
   /** The time at which the clock's timer fired, until all timers that were due then have fired. */
   #firing: number | undefined;
 
@@ -41,9 +44,10 @@ export class Timers {
   #arm(): void {
     if (this.#firing !== undefined) return;
     const dueAt = this.#queue.peek()?.dueAt;
-    if (dueAt === this.#armed?.dueAt) return;
+    const calls = this.#clock.hold === undefined ? this.#turns.calls : 0;
+    if (dueAt === this.#armed?.dueAt && calls === (this.#armed?.calls ?? calls)) return;
     this.#armed?.clear();
-    this.#armed = dueAt === undefined ? undefined : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
+    this.#armed = dueAt === undefined ? undefined : { dueAt, calls, clear: this.#clock.setTimer(dueAt, this.#fire) };
   }
 
   readonly #fire = (): void => {

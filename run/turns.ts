@@ -2,7 +2,7 @@
  * The turn scheduler of an executor: when the next event may be applied, how much begins in one macrotask, and whether the
  * executor works at all.
  *
- * 1. A turn ends in a later macrotask than it began, when all microtasks have drained. Runs share macrotasks.
+ * 1. A turn ends in a later macrotask than it began, when all microtasks have drained. Runs share macrotasks: any later one will do.
  * 2. The event loop is shared with the rest of the process: at most `PER_MACROTASK` pieces of work begin in one macrotask. A
  *    piece of work is the end of a turn, or what asks by `take()`, `room()` or `repeat()`: a run that becomes live or wakes, a writer
  *    that begins, a timer that is due. What is left continues in the next macrotask, in order.
@@ -11,6 +11,8 @@
  *    call of the executor: what it asks for is on its way before the clock moves.
  * 4. Without work, nothing is pending: an idle executor does not keep the process alive.
  * 5. A piece of work that throws is reported, and keeps nothing else from running.
+ * 6. A macrotask that never comes blocks nobody: workerd drops it when the request ends in which it was requested. Each call of the
+ *    executor requests it again. Of the requests for one macrotask, only the first that comes does anything.
  *
  * @module
  */
@@ -24,6 +26,31 @@ import { macrotask } from "../util/macrotask.ts";
 /** A count and no time limit: most of the time passes in the microtasks that follow, where nobody looks at a clock. */
 const PER_MACROTASK = 256;
 
+/** A macrotask that is requested once at a time. It can be requested again: only the first that comes calls `work`. */
+class Macrotask {
+  readonly #work: () => void;
+  #pending: (() => void) | undefined;
+
+  constructor(work: () => void) {
+    this.#work = work;
+  }
+
+  request(): void {
+    if (this.#pending !== undefined) return;
+    const come = () => {
+      if (this.#pending !== come) return;
+      this.#pending = undefined;
+      this.#work();
+    };
+    macrotask(this.#pending = come);
+  }
+
+  /** The one that is requested, if any, may be lost. */
+  requestAgain(): void {
+    if (this.#pending !== undefined) macrotask(this.#pending);
+  }
+}
+
 /** An open turn, or work for which there was no room. */
 type Waiting = { endTurn(): void } | (() => void);
 
@@ -35,11 +62,16 @@ export class Turns {
   #last: Waiting[] = [];
   /** How many pieces of work may still begin in this macrotask. */
   #room = PER_MACROTASK;
-  /** Whether the next macrotask is requested. */
-  #requested = false;
+  readonly #next = new Macrotask(() => this.#begin());
+  readonly #release = new Macrotask(() => {
+    if (this.#work > 0) return;
+    this.#held = false;
+    this.#clock.release!(true);
+  });
+  /** How many calls of the executor have begun. */
+  calls = 0;
   #work = 0;
   #held = false;
-  #releasing = false;
 
   constructor(clock: Clock, report: ErrorReporter = logError) {
     this.#clock = clock;
@@ -49,7 +81,7 @@ export class Turns {
   /** Asks to begin a piece of work now. If this macrotask has no room for it, the caller begins it by `later()`. */
   take(): boolean {
     if (this.#room === 0) return false;
-    if (--this.#room === PER_MACROTASK / 2) this.#request(); // not before: a little work needs no macrotask of its own
+    if (--this.#room === PER_MACROTASK / 2) this.#next.request(); // not before: a little work needs no macrotask of its own
     return true;
   }
 
@@ -57,7 +89,7 @@ export class Turns {
   later(work: Waiting): void {
     const size = this.#last.push(work);
     if (size === 1) this.enter();
-    this.#request();
+    this.#next.request();
     if (size < PER_MACROTASK) return;
     this.#full.push(this.#last);
     this.#last = [];
@@ -84,11 +116,6 @@ export class Turns {
     }
   }
 
-  #request(): void {
-    if (!this.#requested) macrotask(this.#next);
-    this.#requested = true;
-  }
-
   /** The executor works until `promise` settles. */
   during<T>(promise: Promise<T>): Promise<T> {
     if (this.#clock.hold === undefined) return promise;
@@ -98,7 +125,10 @@ export class Turns {
 
   /** A call of the executor has begun: the clock is held until its microtasks have drained. */
   call(): void {
+    this.calls++;
+    this.#next.requestAgain();
     if (this.#clock.hold === undefined) return;
+    this.#release.requestAgain();
     this.enter();
     this.leave();
   }
@@ -112,9 +142,7 @@ export class Turns {
 
   /** That work has ended. */
   leave(): void {
-    if (--this.#work > 0 || this.#releasing || this.#clock.release === undefined) return;
-    this.#releasing = true;
-    macrotask(this.#release);
+    if (--this.#work === 0 && this.#clock.release !== undefined) this.#release.request();
   }
 
   /** An activity begins. That is no work of the executor: the activity may wait for the clock. */
@@ -130,22 +158,14 @@ export class Turns {
   }
 
   /** A new macrotask. */
-  readonly #next = (): void => {
-    this.#requested = false;
+  #begin(): void {
     let batch = this.#last;
     if (this.#full.size > 0) batch = this.#full.shift();
     else if (batch.length > 0) this.#last = [];
     this.#room = PER_MACROTASK - batch.length;
     if (batch.length === 0) return;
     for (const work of batch) this.#do(work);
-    if (this.#full.size > 0 || this.#last.length > 0) this.#request();
+    if (this.#full.size > 0 || this.#last.length > 0) this.#next.request();
     this.leave();
-  };
-
-  readonly #release = (): void => {
-    this.#releasing = false;
-    if (this.#work > 0) return;
-    this.#held = false;
-    this.#clock.release!(true);
-  };
+  }
 }

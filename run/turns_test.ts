@@ -284,3 +284,18 @@ Deno.test("Timers fire, and are set, although a callback throws", async () => {
   await passMacrotasks();
   assertEquals([reported, log, clock.idle], [["bad"], ["at 1", "at 2", "at 3"], true]);
 });
+
+Deno.test("Turns.call() requests the next macrotask again, and only the first that comes does anything", async () => {
+  const { turns, log } = setUp();
+  const endTurn = (name: string) => ({
+    endTurn() {
+      log.push(name);
+      if (name === "first") turns.later(endTurn("second"));
+      queueMicrotask(() => log.push(`after ${name}`));
+    },
+  });
+  turns.later(endTurn("first"));
+  for (let i = 0; i < 5; i++) turns.call();
+  await passMacrotasks();
+  assertEquals(log, ["hold", "first", "after first", "second", "after second", "release"]);
+});

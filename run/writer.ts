@@ -229,7 +229,7 @@ export class Writer {
   #activate(): void {
     if (this.#active || !this.#hasWork) return;
     this.#active = true;
-    queueMicrotask(() => {
+    Promise.resolve().then(() => {
       const { turns } = this.#store;
       if (turns.take()) this.#next();
       else turns.later(() => this.#next());

@@ -147,7 +147,7 @@ class Watch {
   changed(workflowId: string): void {
     const skipped = this.#changed.get(workflowId) ?? -1;
     this.#changed.set(workflowId, skipped + 1); // it keeps its place
-    if (skipped < 0 && this.#changed.size === 1 && this.#readers.length > 0) queueMicrotask(this.#serve);
+    if (skipped < 0 && this.#changed.size === 1 && this.#readers.length > 0) Promise.resolve().then(this.#serve);
   }
 
   next(): Promise<Result> {

@@ -27,10 +27,23 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** A random UUID of version 4 from random numbers. */
+export function uuid(random: () => number): string {
+  return "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(/[xy]/g, (place) => {
+    const digit = Math.floor(random() * 16);
+    return (place === "x" ? digit : digit & 3 | 8).toString(16);
+  });
+}
+
+let last: string | undefined;
+let repeats = 0;
+
 /**
- * A random UUID that holds no other text in memory. `crypto.randomUUID()` of Deno returns a slice of a text of 128 UUIDs,
- * and a slice keeps the whole text. `toLowerCase()` of V8 makes a new text.
+ * A random ID, a UUID, that holds no other text in memory. `crypto.randomUUID()` of Deno returns a slice of a text of 128 UUIDs,
+ * and a slice keeps the whole text. `toLowerCase()` of V8 makes a new text. It is another ID each time, also where a test replaces
+ * `crypto.randomUUID()` by a constant, and where there is none, as in a page that is not from HTTPS.
  */
 export function randomId(): string {
-  return crypto.randomUUID().toLowerCase();
+  const id = (globalThis.crypto?.randomUUID?.() ?? uuid(Math.random)).toLowerCase();
+  return id === last ? `${id}-${++repeats}` : last = id;
 }

@@ -51,7 +51,7 @@ export class Slots {
   /** Frees a slot. */
   release(): void {
     this.#free++;
-    if (this.#lanes.size > 0) queueMicrotask(this.#serve); // not here: the started work can end at once, which would recurse
+    if (this.#lanes.size > 0) Promise.resolve().then(this.#serve); // not here: the started work can end at once, which would recurse
   }
 
   readonly #serve = (): void => {

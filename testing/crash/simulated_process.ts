@@ -230,7 +230,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     const place = (which: "first" | "last") => journal.place(batch, which);
     const write = { proc: this, nth: ++this.#writes, batch, begun: journal.begun(batch.workflowId), place };
     const { die, fail, delayTurns = 0, takeover } = faults.write?.(write) ?? {};
-    if (takeover !== undefined) queueMicrotask(() => this.#world.recover(takeover));
+    if (takeover !== undefined) Promise.resolve().then(() => this.#world.recover(takeover));
     for (let i = 0; i < delayTurns; i++) await nextMacrotask();
     this.#assertAlive();
     const death = die && { side: die, ...place(die === "before" ? "first" : "last") };
