@@ -1,8 +1,8 @@
 /**
  * Time as a parameter: the clock of the system, and a virtual clock that jumps.
  *
- * Owns the only calls of `Date.now`, `setTimeout`, `clearTimeout` and `Math.random` in the package. Does not know who waits for a
- * timer.
+ * Owns the only calls of `Date.now`, `setTimeout`, `clearTimeout` and `Math.random` in the package, apart from the macrotask and
+ * the IDs of `util`. Does not know who waits for a timer.
  *
  * 1. A timer never fires before it is due, even after a very long wait.
  * 2. A virtual clock fires timers in the order of their due times, then in the order in which they were set.
@@ -64,8 +64,14 @@ export interface Clock {
 const MAX_TIMEOUT_MS = 0x7fff_ffff;
 
 /**
- * The clock of the system. Reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so that fake timers work. When the
- * system's clock is set forward, a timer that is set already keeps its delay.
+ * The clock of the system. When the system's clock is set forward, a timer that is set already keeps its delay.
+ *
+ * It reads `Date.now`, `setTimeout` and `clearTimeout` at each call, so the fake timers of a test runner drive it: with
+ * `vi.advanceTimersByTimeAsync(30 * 86_400_000)`, a workflow that sleeps for 30 days wakes. A long wait is several timeouts of at
+ * most 24.8 days. Nothing else of the engine follows fake timers: a workflow runs in real microtasks and macrotasks, whether the
+ * fakes are installed before or after the import. So wait for the result of a workflow, or for what it has done, and not for a number
+ * of ticks. Between two sleeps of a workflow real macrotasks pass; where a test moves over several of them, a
+ * {@linkcode VirtualClock} is exact.
  *
  * @category Time
  */

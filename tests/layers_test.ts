@@ -82,7 +82,7 @@ const CLOCK_ONLY = [
 ];
 
 /** The folders that are not part of the package. */
-const BESIDE = ["bench", "coverage", "examples", "node_modules", "tests", "tools"];
+const BESIDE = ["bench", "coverage", "examples", "matrix", "node_modules", "tests", "tools"];
 
 const root = new URL("../", import.meta.url);
 

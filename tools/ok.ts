@@ -23,6 +23,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     package: ["task", "package"],
     bundlers: ["task", "bundlers"],
     score: ["task", "score"],
+    "fake timers": ["task", "fake-timers"],
     matrix: ["task", "matrix", ...matrixArgs],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
