@@ -28,6 +28,7 @@ const PAPERS = [
   "CHANGELOG.md",
   "docs/cancellation.md",
   "docs/messages.md",
+  "docs/runtimes.md",
   "testing/README.md",
 ];
 
