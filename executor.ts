@@ -60,7 +60,7 @@ import {
   invalid,
   noTexts,
 } from "./util/check.ts";
-import { isStrayPromise } from "./util/deferred.ts";
+import { isStrayPromise, quiet } from "./util/deferred.ts";
 import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
@@ -102,11 +102,19 @@ export interface Executor {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a caller gets: it rejects for bad arguments as well, and a rejection that nobody handles does not end the process. */
+function answer<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return quiet(call());
+  } catch (error) {
+    return quiet(Promise.reject(error));
+  }
+}
+
 /**
  * Runs workflows.
  *
- * A call that rejects while nobody handles it is an unhandled rejection, as in code of your own: await every call. The promise of
- * {@linkcode WorkflowHandle.result} can be awaited later or never.
+ * Await every call: the error of a call that nobody awaits is lost. It does not end the process.
  *
  * @category Executor
  */
@@ -156,14 +164,12 @@ export class Executor {
     workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
-    try {
+    return answer(() => {
       const [options = {}] = args;
       checkObject("options", options, "execute workflow");
       const { id = randomId() } = options;
       return this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions) as Promise<never>;
-    } catch (error) {
-      return Promise.reject(error); // a bad argument
-    }
+    });
   }
 
   /**
@@ -176,24 +182,26 @@ export class Executor {
    * name the IDs.
    * @throws {TypeError} If `options` is no array.
    */
-  async executeMany<Input, Returned>(
+  executeMany<Input, Returned>(
     workflow: WorkflowFunction<Input, Returned>,
     options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>[]> {
-    if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
-    const errors: unknown[] = [];
-    const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
-      let id = `options[${i}]`; // if they cannot be read
-      try {
-        id = one?.id ?? randomId();
-        return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
-      } catch (error) {
-        errors[i] = withId(id, error);
-      }
-    }));
-    const failed = errors.flat(); // without the holes
-    if (failed.length === 0) return handles as WorkflowHandle<DeepReadonly<Awaited<Returned>>>[];
-    throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
+    return answer(async () => {
+      if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
+      const errors: unknown[] = [];
+      const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
+        let id = `options[${i}]`; // if they cannot be read
+        try {
+          id = one?.id ?? randomId();
+          return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
+        } catch (error) {
+          errors[i] = withId(id, error);
+        }
+      }));
+      const failed = errors.flat(); // without the holes
+      if (failed.length === 0) return handles as WorkflowHandle<DeepReadonly<Awaited<Returned>>>[];
+      throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
+    });
   }
 
   /**
@@ -333,10 +341,12 @@ export class Executor {
    * be read.
    * @throws {TypeError} If `id` is not a string, or empty.
    */
-  async handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
-    checkText("id", id, "find workflow");
-    this.#supervisor.timing.turns.call();
-    return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
+  handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
+    return answer(async () => {
+      checkText("id", id, "find workflow");
+      this.#supervisor.timing.turns.call();
+      return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
+    });
   }
 
   /**
@@ -351,7 +361,7 @@ export class Executor {
    */
   recover(): Promise<WorkflowHandle[]> {
     this.#supervisor.timing.turns.call();
-    return this.#supervisor.recover();
+    return quiet(this.#supervisor.recover());
   }
 
   /**
@@ -376,14 +386,12 @@ export class Executor {
    * @throws {RangeError} If `drainMs` is not a finite number from 0; then the executor stays open.
    */
   close(options: CloseOptions = {}): Promise<void> {
-    try {
+    return answer(() => {
       checkOptions(options, { drainMs: true }, "close executor");
       const { drainMs = 0 } = options;
       checkNumber("drainMs", drainMs, 0, "close executor");
       return this.#supervisor.close(drainMs);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
@@ -626,12 +634,10 @@ export class Executor {
     check: (changes: CallChanges) => Call,
     make: (call: Call) => Promise<unknown>,
   ): Promise<unknown> {
-    this.#supervisor.timing.turns.call();
-    try {
+    return answer(() => {
       checkText("id", id, action);
+      this.#supervisor.timing.turns.call();
       return callThrough(this.#settings.activities, check, make) as Promise<unknown>;
-    } catch (error) {
-      return Promise.reject(error); // a bad argument
-    }
+    });
   }
 }
