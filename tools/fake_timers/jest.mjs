@@ -1,3 +1,4 @@
+// @ts-ignore -- main.ts installs it
 import { jest, test } from "@jest/globals";
 import { sleep } from "./sleep.mjs";
 

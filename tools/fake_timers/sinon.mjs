@@ -1,3 +1,4 @@
+// @ts-ignore -- main.ts installs it
 import fakeTimers from "@sinonjs/fake-timers";
 import { test } from "node:test";
 import { sleep } from "./sleep.mjs";

@@ -1,3 +1,4 @@
+// @ts-ignore -- main.ts installs it
 import { test, vi } from "vitest";
 import { sleep } from "./sleep.mjs";
 
