@@ -1,4 +1,4 @@
-/** What random IDs hold in memory. The random numbers are tested by what uses them. */
+/** Random IDs: that each is another one, and what they hold in memory. The random numbers are tested by what uses them. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { collectGarbage } from "../tests/support/executors.ts";
