@@ -645,6 +645,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.#cancellation.then(seen, seen);
   }
 
+  confirmed(): Promise<void> {
+    this.#writer.confirm();
+    return this.#settled();
+  }
+
   childReady(): void {
     this.#conclude();
   }
