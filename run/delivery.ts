@@ -35,6 +35,7 @@ import {
   isChildOf,
   isNotFound,
   isOrigin,
+  mayBeOld,
   notFound,
   type Origin,
   type Target,
@@ -94,7 +95,12 @@ export class Delivery {
 
   /** The stored state of a target that must exist. */
   async load(verb: string, target: Target): Promise<WorkflowState> {
-    return checkTarget(verb, target, await this.#parts.store.load(target.id));
+    const { store } = this.#parts;
+    for (const reads = { count: 0 };;) {
+      const state = await store.load(target.id);
+      if (mayBeOld(target, state) && await store.isOld(state, reads)) continue;
+      return checkTarget(verb, target, state);
+    }
   }
 
   /** The live run of a target; see {@linkcode DeliveryQueue.live}. */

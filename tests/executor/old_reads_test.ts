@@ -337,6 +337,31 @@ Deno.test("ExecutorOptions.dormantAfterMs starts no child again whose end anothe
 
 // Reads of a copy that is behind
 
+Deno.test("WorkflowHandle reaches its run although the copy shows the run before", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const workflow = async (ctx: Ctx) => {
+    ctx.handleQuery("run", () => ctx.runId);
+    ctx.handleUpdate("run", () => ctx.runId);
+    return await ctx.waitForSignal("go");
+  };
+  const first = setUp({ store: inner, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  const before = await inner.load("a");
+  const { runId } = await first.execute(workflow, { id: "a", onConflict: "replace" });
+  const { executor } = setUp({ store: copy.reporting, workflows: { workflow } });
+  const handle = await executor.handle("a");
+  const calls = [() => handle.query("run"), () => handle.update("run"), async () => (await handle.describe()).runId];
+  for (const call of calls) {
+    copy.earlier = [before];
+    assertEquals(await call(), runId);
+  }
+  copy.earlier = [before];
+  await handle.signal("go", "done");
+  assertEquals(await handle.result(), "done");
+  await Promise.all([executor.close(), first.close()]);
+});
+
 const retry = { maxAttempts: 3, initialIntervalMs: 100, jitter: false } as const;
 
 Deno.test("ChildOptions.retry starts no child again that was cancelled, although the copy does not show it yet", async () => {
