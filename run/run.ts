@@ -893,7 +893,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Leaves memory: a dormant run takes its place. */
   #leave(wakesAt: number, begun: boolean): DormantState {
     const commands = [...this.#replay.commands.values()];
-    this.#replay.stop();
+    this.#replay.stop(() => undefined); // callers look again
+    this.#endSettling();
     if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     this.#endWait();
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
