@@ -470,6 +470,35 @@ Deno.test("Executor.cancel() before the start time lets a run clean up that anot
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("Executor.recover() cleans a run up whose process stored that late, after a cancellation before the start time", async () => {
+  const inner = new InMemoryStore();
+  const [late, slow] = [new FaultyStore(inner), new FaultyStore(inner)];
+  const [landing, ending] = [gate(), gate()];
+  late.before.append = ({ events }) => events[0].type === "activity_started" ? landing.promise : undefined;
+  slow.before.append = ({ events }) => events[0]?.type === "workflow_canceled" ? ending.promise : undefined;
+  let cleaned = 0;
+  const begins = async (ctx: WorkflowContext) => {
+    await ctx.waitForSignal("never").catch(() => {});
+    await ctx.shield((ctx) => ctx.executeActivity(() => void cleaned++, undefined, { name: "clean" }));
+  };
+  const clock = new VirtualClock({ autoAdvance: false });
+  const gone = new Executor({ store: late, clock });
+  const sender = new Executor({ store: inner, clock: new VirtualClock({ startAt: 99 }) });
+  await gone.execute(begins, { id: "a", startAfterMs: 100 });
+  await clock.advance(100);
+  await sender.cancel("a");
+  await settle();
+  const closing = gone.close(); // with an append on its way
+  const { executor } = setUp({ store: slow, startAt: 200, workflows: { begins } });
+  const [handle] = await executor.recover();
+  await settle();
+  landing.open();
+  await closing;
+  ending.open();
+  assertEquals([await handle.result(), cleaned], [undefined, 1]);
+  await Promise.all([executor.close(), sender.close()]);
+});
+
 Deno.test("Executor.terminate() and ExecuteOptions.signal end a run before its start time", async () => {
   const { clock, executor } = setUp();
   clock.hold();
