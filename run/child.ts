@@ -52,10 +52,12 @@ export interface Children {
    * @throws The reason of `canceled`, if the child has not begun.
    */
   start(parent: RunKey, event: ChildStartedEvent, workflow: Workflow<never>, attempt: ChildAttempt): Promise<Child>;
-  /** Says what is stored of the child of a command; `undefined` if its ID belongs to another workflow or to none. */
-  look(parent: RunKey, event: ChildStartedEvent): Promise<StoredChild | undefined>;
-  /** Whether the store says that a command waits for its outcome. */
-  isOpen(parent: RunKey, seq: number): Promise<boolean>;
+  /**
+   * Says what is stored of the child of a command; `undefined` if its ID belongs to another workflow or to none.
+   *
+   * @param ended The number of an attempt that is known to have ended.
+   */
+  look(parent: RunKey, event: ChildStartedEvent, ended: number | undefined): Promise<StoredChild | undefined>;
   /** Whether a workflow is live here. Then its parent is notified of its end by `childEnded()`. */
   isLive(id: string): boolean;
   /** Ends a child by its policy, when its parent's run has ended or its wait was cancelled. */
@@ -88,6 +90,8 @@ export interface ParentRun extends Performer {
   };
   /** Resolves when workflow code has seen a cancellation that is on its way to it; `undefined` if none is. */
   readonly unseenCancellation: Promise<void> | undefined;
+  /** Resolves when workflow code has seen everything that is stored by now, or the run has left. */
+  confirmed(): Promise<void>;
   /** The run cannot be resumed here. */
   suspend(error: unknown): void;
   /** A child is stored, or cannot be started. */
@@ -364,8 +368,10 @@ export class ChildCommand extends Command {
         if (this.#stopped) return;
       }
       const attempt = this.#failedAttempts + 1;
-      // This executor may not know yet that another one has ended the command, or the run.
-      if (attempt > 1 && (!await children.isOpen(run, this.seq) || this.#stopped)) return;
+      if (attempt > 1) {
+        await run.confirmed(); // another executor may have ended the command, or this attempt
+        if (this.#stopped || this.#failedAttempts >= attempt) return;
+      }
       const canceled = () => this.#canceled;
       if (!again && this.#canceled !== undefined) throw this.#canceled;
       const event = this.event as ChildStartedEvent;
@@ -431,7 +437,8 @@ export class ChildCommand extends Command {
     const { status } = child;
     const run = this.#run!;
     if (status === "completed" || status === "canceled") return false;
-    const stored = await run.environment.children.look(run, this.event as ChildStartedEvent);
+    const ended = status === "running" ? undefined : attempt;
+    const stored = await run.environment.children.look(run, this.event as ChildStartedEvent, ended);
     // Another executor has stored the failure, even if the parent does not know it yet.
     if (this.#stopped || this.#failedAttempts >= attempt || stored !== undefined && stored.attempt > attempt) {
       return true;

@@ -35,6 +35,7 @@ import {
   isChildOf,
   isNotFound,
   isOrigin,
+  mayBeOld,
   notFound,
   type Origin,
   type Target,
@@ -94,7 +95,12 @@ export class Delivery {
 
   /** The stored state of a target that must exist. */
   async load(verb: string, target: Target): Promise<WorkflowState> {
-    return checkTarget(verb, target, await this.#parts.store.load(target.id));
+    const { store } = this.#parts;
+    for (const reads = { count: 0 };;) {
+      const state = await store.load(target.id);
+      if (mayBeOld(target, state) && await store.isOld(state, reads)) continue;
+      return checkTarget(verb, target, state);
+    }
   }
 
   /** The live run of a target; see {@linkcode DeliveryQueue.live}. */
@@ -282,24 +288,33 @@ export class Delivery {
     }
   }
 
-  /** Says what is stored of the child of a command. */
+  /**
+   * Says what is stored of the child of a command.
+   *
+   * @param ended The number of an attempt that is known to have ended: a read that shows it running is old.
+   */
   async look(
     { workflowId, runId }: RunKey,
     { workflowId: id, seq }: ChildStartedEvent,
+    ended: number | undefined,
   ): Promise<StoredChild | undefined> {
-    const state = await this.#parts.store.load(id);
-    if (state === null || !isChildOf(state, { workflowId, runId, seq })) return undefined;
-    const { history } = state;
-    const { attempt = 1 } = (history[0] as WorkflowStartedEvent).parent!;
-    // Not because its time was up.
-    const isCanceled = history.some((event) => event.type === "cancel_requested" && event.timeoutMs === undefined);
-    return { attempt, isCanceled };
+    const { store } = this.#parts;
+    for (const reads = { count: 0 };;) {
+      const state = await store.load(id);
+      if (state === null || !isChildOf(state, { workflowId, runId, seq })) return undefined;
+      const { status, history } = state;
+      const { attempt = 1 } = (history[0] as WorkflowStartedEvent).parent!;
+      if (status === "running" && attempt === ended && await store.isOld(state, reads)) continue;
+      // Not because its time was up.
+      const isCanceled = history.some((event) => event.type === "cancel_requested" && event.timeoutMs === undefined);
+      return { attempt, isCanceled };
+    }
   }
 
-  /** Whether the store says that a command waits for its outcome. */
-  async isOpen(parent: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
+  /** Whether the store says that a command of a run waits for its outcome. */
+  async #isOpen(run: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
     try {
-      const { status, history } = await loadRun(this.#parts.store, parent, 0);
+      const { status, history } = await loadRun(this.#parts.store, run, 0);
       return status === "running" && !history.some((event) => "seq" in event && event.seq === seq && isOutcome(event));
     } catch (error) {
       if (isLost(error)) return false;
@@ -339,7 +354,7 @@ export class Delivery {
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
     await this.#parts.timing.turns.room();
-    if (await this.isOpen(parent, seq).catch(() => true)) return;
+    if (await this.#isOpen(parent, seq).catch(() => true)) return;
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
     await this.closeChild({ ...parent, workflowName: "" }, event);
   }

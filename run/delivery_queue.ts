@@ -99,6 +99,17 @@ export function checkTarget(
   return state;
 }
 
+/** Whether a state shows another running run in the place of a target: then the read may be old. */
+export function mayBeOld(target: Target, state: WorkflowState | null): state is WorkflowState {
+  if (state?.status !== "running") return false;
+  try {
+    checkTarget("find", target, state);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** Keeps an append short, and what the executor of the run reads at once. */
 const MAX_BATCH = 1000;
 
@@ -204,6 +215,7 @@ export class DeliveryQueue {
       for (;;) {
         refused = false;
         const state = await store.load(id);
+        if (open.some(({ post }) => mayBeOld(post.target, state)) && await store.isOld(state, reads)) continue;
         open = this.#decide(open, state);
         // A live run may have what was tried before, although the read does not show it.
         const isHidden = ({ post }: Waiting) =>

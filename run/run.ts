@@ -125,6 +125,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   readonly #replay: Replay;
   readonly #writer: Writer;
   #phase: Phase;
+  /** Whether an earlier process may have called the code. */
+  readonly #resumed: boolean;
   /** Stored events whose turn has not come. */
   readonly #queue = new Fifo<WorkflowEvent>();
   /** How the workflow function ended, once it has: the last event, or the input of the next run. */
@@ -166,6 +168,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.environment = environment;
     this.#workflow = workflow;
     this.#phase = replays ? replaying : running;
+    this.#resumed = replays;
     this.#replay = new Replay(run.workflowId, this);
     this.#replay.replaying = replays;
     this.#writer = new Writer(environment.store, this, history.length, replays);
@@ -269,8 +272,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** It was to end without a call of its code, but another executor has called that: it is called here as well. */
   #beginAgain(): void {
-    const { dormant } = this.environment.lifecycle;
-    dormant(this, this.#leave(Infinity, false)).changed(0); // it wakes
+    const next = this.environment.lifecycle.dormant(this, this.#leave(Infinity, false));
+    next.changed(0); // it wakes
+    if (this.#resumed) next.takeOver(Infinity); // the other executor may be gone
   }
 
   /** Ends the wait for the start time or for a slot: the next phase is the one in which the code runs. */
@@ -645,6 +649,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.#cancellation.then(seen, seen);
   }
 
+  confirmed(): Promise<void> {
+    this.#writer.confirm();
+    return this.#settled();
+  }
+
   childReady(): void {
     this.#conclude();
   }
@@ -888,7 +897,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Leaves memory: a dormant run takes its place. */
   #leave(wakesAt: number, begun: boolean): DormantState {
     const commands = [...this.#replay.commands.values()];
-    this.#replay.stop();
+    this.#replay.stop(() => undefined); // callers look again
+    this.#endSettling();
     if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
     this.#endWait();
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place

@@ -119,8 +119,7 @@ export class Supervisor {
       },
       children: {
         start: (...args) => this.#startChild(...args),
-        look: (parent, event) => delivery.look(parent, event),
-        isOpen: (parent, seq) => delivery.isOpen(parent, seq),
+        look: (parent, event, ended) => delivery.look(parent, event, ended),
         isLive: (id) => liveRuns.get(id) !== undefined,
         close: (parent, event) => void delivery.closeChild(parent, event),
       },

@@ -114,38 +114,47 @@ Deno.test("ExecutorOptions.maxConcurrentWorkflows lets a cancelled run clean up 
   await later.close();
 });
 
-Deno.test("A queued run that is cancelled is cleaned up by the executor that has called its code without a slot", async () => {
+/**
+ * A run that is queued in `executor` and whose code `other` has called. The end of it by `executor` waits for `end.open()`, and its
+ * cleanup for `clean.open()`.
+ */
+async function queuedHere() {
   const store = new InMemoryStore();
-  const ending = gate();
-  const first = new FaultyStore(store);
-  first.before.append = ({ events }) => events.some(({ type }) => type === "workflow_canceled") && ending.promise;
-  const [cleaned, cleaning] = [[] as string[], gate()];
-  const clean = async () => {
+  const [end, clean, cleaned] = [gate(), gate(), [] as string[]];
+  const slow = new FaultyStore(store);
+  slow.before.append = ({ events }) => events.some(({ type }) => type === "workflow_canceled") && end.promise;
+  const cleanUp = async () => {
     cleaned.push("begins");
-    await cleaning.promise;
+    await clean.promise;
     cleaned.push("ends");
   };
   const tidy = async (ctx: WorkflowContext) => {
+    ctx.handleUpdate("double", (n: number) => 2 * n);
     try {
       await ctx.waitForSignal("never");
     } finally {
-      await ctx.shield((ctx) => ctx.executeActivity(clean));
+      await ctx.shield((ctx) => ctx.executeActivity(cleanUp));
     }
   };
   const workflows = { tidy };
-  const { executor } = setUp({ store: first, workflows, maxConcurrentWorkflows: 1 });
-  const busy = await executor.execute((ctx) => ctx.waitForSignal("end"), { id: "busy" });
+  const { executor } = setUp({ store: slow, workflows, maxConcurrentWorkflows: 1 });
+  await executor.execute((ctx) => ctx.waitForSignal("end"), { id: "busy" });
   const handle = await executor.execute(tidy, { id: "a" });
   const other = setUp({ store, workflows }).executor;
   const recovered = (await other.recover()).find(({ id }) => id === "a")!;
   await settle();
+  return { store, executor, other, handles: [handle, recovered], end, clean, cleaned };
+}
+
+Deno.test("A queued run that is cancelled is cleaned up by the executor that has called its code without a slot", async () => {
+  const { store, executor, other, handles, end, clean, cleaned } = await queuedHere();
   await executor.cancel("a");
   await settle();
   assertEquals(cleaned, ["begins"]); // the end by the executor that has not called the code is on its way
-  ending.open();
+  end.open();
   await settle();
-  cleaning.open();
-  for (const one of [recovered, handle]) await assertRejects(() => one.result(), CanceledError);
+  clean.open();
+  for (const handle of handles) await assertRejects(() => handle.result(), CanceledError);
   assertEquals(cleaned, ["begins", "ends"]);
   assertEquals(typesOf((await store.load("a"))!.history), [
     "workflow_started",
@@ -154,8 +163,18 @@ Deno.test("A queued run that is cancelled is cleaned up by the executor that has
     "activity_completed",
     "workflow_canceled",
   ]);
-  await busy.signal("end");
-  await busy.result();
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.update() reaches a queued run that is cancelled and cleaned up elsewhere", async () => {
+  const { executor, other, end, clean } = await queuedHere();
+  const update = executor.update("a", "double", 4);
+  await settle();
+  await executor.cancel("a");
+  await settle();
+  end.open();
+  assertEquals(await update, 8);
+  clean.open();
   await Promise.all([executor.close(), other.close()]);
 });
 

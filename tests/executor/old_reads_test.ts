@@ -337,6 +337,89 @@ Deno.test("ExecutorOptions.dormantAfterMs starts no child again whose end anothe
 
 // Reads of a copy that is behind
 
+Deno.test("WorkflowHandle reaches its run although the copy shows the run before", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const workflow = async (ctx: Ctx) => {
+    ctx.handleQuery("run", () => ctx.runId);
+    ctx.handleUpdate("run", () => ctx.runId);
+    return await ctx.waitForSignal("go");
+  };
+  const first = setUp({ store: inner, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  const before = await inner.load("a");
+  const { runId } = await first.execute(workflow, { id: "a", onConflict: "replace" });
+  const { executor } = setUp({ store: copy.reporting, workflows: { workflow } });
+  const handle = await executor.handle("a");
+  const calls = [() => handle.query("run"), () => handle.update("run"), async () => (await handle.describe()).runId];
+  for (const call of calls) {
+    copy.earlier = [before];
+    assertEquals(await call(), runId);
+  }
+  copy.earlier = [before];
+  await handle.signal("go", "done");
+  assertEquals(await handle.result(), "done");
+  await Promise.all([executor.close(), first.close()]);
+});
+
+const retry = { maxAttempts: 3, initialIntervalMs: 100, jitter: false } as const;
+
+Deno.test("ChildOptions.retry starts no child again that was cancelled, although the copy does not show it yet", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const stubborn = async (ctx: Ctx) => {
+    await ctx.waitForSignal("never").catch(() => {});
+    throw new RangeError("no luck");
+  };
+  const parent = (ctx: Ctx) => ctx.executeChild(stubborn, undefined, { id: "child", retry });
+  const { executor } = setUp({ store: copy.reporting });
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  copy.earlier = [await inner.load("child")];
+  await executor.cancel("child");
+  await assertRejects(() => handle.result(), RangeError, "no luck");
+  assertEquals(ofType((await inner.load("p"))!.history, "child_attempt_failed"), []);
+  await executor.close();
+});
+
+Deno.test("ChildOptions.retry starts no child again that has ended and was deleted, although the copy shows the parent before", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const child = async (ctx: Ctx) => {
+    await ctx.waitForSignal("go");
+    if (ctx.parent?.attempt === undefined) throw new RangeError("no luck");
+  };
+  const parent = async (ctx: Ctx) => {
+    await ctx.executeChild(child, undefined, { id: "child", retry });
+    return await ctx.waitForSignal("end");
+  };
+  const workflows = { parent, child };
+  const { executor, clock } = setUp({ store: copy.silent, workflows });
+  clock.hold();
+  const handle = await executor.execute(parent, { id: "p" });
+  await settle();
+  await executor.signal("child", "go");
+  await settle();
+  const before = await inner.load("p");
+  assertEquals(before!.history.at(-1)!.type, "child_attempt_failed");
+  const second = setUp({ store: inner, workflows, startAt: 1000 }).executor;
+  await second.recover();
+  await settle();
+  await second.signal("child", "go");
+  await settle();
+  assertEquals((await inner.load("p"))!.history.at(-1)!.type, "child_completed");
+  await second.close();
+  await inner.delete("child");
+  copy.earlier = [before];
+  await clock.advance(100);
+  await settle();
+  assertEquals(await inner.load("child"), null);
+  clock.release();
+  await executor.signal("p", "end", "done");
+  assertEquals(await handle.result(), "done");
+  await executor.close();
+});
+
 Deno.test("Executor.update() elsewhere gives a repeated update its answer although the copy does not show it yet", async () => {
   const inner = new InMemoryStore();
   const copy = new Copy(inner);

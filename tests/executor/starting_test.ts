@@ -439,7 +439,7 @@ Deno.test("Executor.cancel() at the start time is seen by the code, live as on r
   await executor.close();
 });
 
-Deno.test("Executor.cancel() before the start time ends a run although another executor, whose clock is ahead, has begun it", async () => {
+Deno.test("Executor.cancel() before the start time lets a run clean up that another executor, whose clock is ahead, has begun", async () => {
   const inner = new InMemoryStore();
   const slow = new FaultyStore(inner);
   const clock = new VirtualClock({ autoAdvance: false });
@@ -447,6 +447,7 @@ Deno.test("Executor.cancel() before the start time ends a run although another e
   const begins = async (ctx: WorkflowContext) => {
     await ctx.sleep(1000).catch(() => {});
     await ctx.shield((ctx) => ctx.sleep(1000));
+    return "cleaned up";
   };
   const executor = new Executor({ store: slow, clock, workflows: { begins } });
   const other = new Executor({ store: inner, clock: ahead, workflows: { begins } });
@@ -461,10 +462,41 @@ Deno.test("Executor.cancel() before the start time ends a run although another e
     if (isTimer) settle().then(hold.open);
   })(inner.append);
   await ahead.advance(100); // the timer is stored after the cancellation, and before the end
-  assertEquals(await codeOf(handle.result()), "canceled");
-  const stored = typesOf((await inner.load("a"))!.history);
-  assertEquals(stored.slice(0, 3), ["workflow_started", "cancel_requested", "timer_started"]);
+  await ahead.advance(1000);
+  assertEquals(await handle.result(), "cleaned up");
+  const { history } = (await inner.load("a"))!;
+  assertEquals(typesOf(history).slice(0, 3), ["workflow_started", "cancel_requested", "timer_started"]);
+  await assertReplays(begins, (await inner.load("a"))!);
   await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.recover() cleans a run up whose process stored that late, after a cancellation before the start time", async () => {
+  const inner = new InMemoryStore();
+  const [late, slow] = [new FaultyStore(inner), new FaultyStore(inner)];
+  const [landing, ending] = [gate(), gate()];
+  late.before.append = ({ events }) => events[0].type === "activity_started" ? landing.promise : undefined;
+  slow.before.append = ({ events }) => events[0]?.type === "workflow_canceled" ? ending.promise : undefined;
+  let cleaned = 0;
+  const begins = async (ctx: WorkflowContext) => {
+    await ctx.waitForSignal("never").catch(() => {});
+    await ctx.shield((ctx) => ctx.executeActivity(() => void cleaned++, undefined, { name: "clean" }));
+  };
+  const clock = new VirtualClock({ autoAdvance: false });
+  const gone = new Executor({ store: late, clock });
+  const sender = new Executor({ store: inner, clock: new VirtualClock({ startAt: 99 }) });
+  await gone.execute(begins, { id: "a", startAfterMs: 100 });
+  await clock.advance(100);
+  await sender.cancel("a");
+  await settle();
+  const closing = gone.close(); // with an append on its way
+  const { executor } = setUp({ store: slow, startAt: 200, workflows: { begins } });
+  const [handle] = await executor.recover();
+  await settle();
+  landing.open();
+  await closing;
+  ending.open();
+  assertEquals([await handle.result(), cleaned], [undefined, 1]);
+  await Promise.all([executor.close(), sender.close()]);
 });
 
 Deno.test("Executor.terminate() and ExecuteOptions.signal end a run before its start time", async () => {
