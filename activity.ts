@@ -27,7 +27,7 @@
 
 import { type RetryPolicy, validateRetryPolicy } from "./retry.ts";
 import type { CallHeaders, DeepReadonly } from "./types.ts";
-import { cannot, checkBoolean, checkFunction, checkNumber, checkOptions, checkText } from "./util/check.ts";
+import { cannot, checkBoolean, checkFunction, checkNumber, checkOptions, checkText, noOptions } from "./util/check.ts";
 
 /**
  * An activity: a function with side effects. Its input and its result are values that structured clone accepts. It may
@@ -186,13 +186,6 @@ const ownOptions: unique symbol = /* @__PURE__ */ Symbol("options");
 type AnyFunction = ((...args: never[]) => unknown) & { readonly [ownOptions]?: ActivityOptions };
 
 /**
- * The options of a call that gives none. Such a call, the most frequent one, skips the checks of options.
- *
- * @internal
- */
-export const noOptions: ActivityOptions = /* @__PURE__ */ Object.freeze({});
-
-/**
  * The options that apply to a call: those of the call, and the activity's own for the others.
  *
  * @internal
@@ -225,8 +218,7 @@ const optionNames: Readonly<Record<keyof ActivityOptions, true>> = {
 export function validateActivity(activity: AnyFunction, options: ActivityOptions, action: string): string {
   checkFunction("activity", activity, action);
   // Frozen options were checked before, and their names cannot change.
-  const checked = options === noOptions || options === activity[ownOptions];
-  if (!checked) checkOptions(options, optionNames, action, activity.name || undefined);
+  if (options !== activity[ownOptions]) checkOptions(options, optionNames, action, activity.name || undefined);
   const { name = activity.name || "anonymous", retry, atMostOnce = false } = options;
   checkText("name", name, action);
   if (options === noOptions) return name;

@@ -58,9 +58,10 @@ import {
   checkText,
   definedName,
   invalid,
+  noOptions,
   noTexts,
 } from "./util/check.ts";
-import { isStrayPromise, quiet } from "./util/deferred.ts";
+import { Deferred, isStrayPromise, quiet } from "./util/deferred.ts";
 import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
@@ -86,6 +87,7 @@ function withId(id: string, error: unknown): unknown {
   return record.message.includes(show(id)) ? error : fromErrorRecord({ ...record, message });
 }
 
+const none: readonly never[] = [];
 const signalOptions: Readonly<Record<keyof SignalOptions, true>> = { signalId: true, senderId: true, headers: true };
 const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = {
   name: true,
@@ -164,12 +166,14 @@ export class Executor {
     workflow: WorkflowFunction<Input, Returned>,
     ...args: ExecuteArgs<Input, Signals>
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>> {
-    return answer(() => {
-      const [options = {}] = args;
+    try {
+      const [options = noOptions as ExecuteOptions] = args as [ExecuteOptions?];
       checkObject("options", options, "execute workflow");
       const { id = randomId() } = options;
-      return this.#execute(workflow as Workflow<never>, id, options as ExecuteOptions) as Promise<never>;
-    });
+      return this.#execute(workflow as Workflow<never>, id, options) as Promise<never>;
+    } catch (error) {
+      return Deferred.rejected(error); // a bad argument; `#call` makes the others quiet
+    }
   }
 
   /**
@@ -397,7 +401,7 @@ export class Executor {
   #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
     const supervisor = this.#supervisor;
     const action = "execute workflow";
-    let signals: CallOf<"signal">[] | undefined;
+    let signals: readonly CallOf<"signal">[] | undefined;
     return this.#call(action, id, (changes): CallOf<"execute"> => {
       validateExecution(workflow, id, options);
       const { input = options.input, labels = options.labels, headers = options.headers } = changes;
@@ -408,9 +412,9 @@ export class Executor {
         input: this.#toStored(input, "input"),
         labels: this.#texts("labels", labels, action, id),
         headers: this.#texts("headers", headers, action, id),
-        signals: signals ??= options.signals === undefined ? [] : this.#startSignals(options.signals, id),
+        signals: signals ??= options.signals === undefined ? none : this.#startSignals(options.signals, id),
       };
-    }, async ({ input, labels, headers, signals }) => {
+    }, ({ input, labels, headers, signals }) => {
       if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
       const { timeoutMs, signal, startAfterMs } = options;
       signal?.throwIfAborted();
@@ -419,18 +423,19 @@ export class Executor {
       const init = {
         at,
         input,
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
-        ...(labels === noTexts ? {} : { labels }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(labels !== noTexts && { labels }),
         ...withHeaders(headers),
-        ...(startAt === undefined || startAt <= at ? {} : { startAt }),
+        ...(startAt !== undefined && startAt > at && { startAt }),
       };
-      const events = signals.map((one) =>
-        signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at)
-      );
-      const run = await supervisor.start(workflow, id, init, events.length > 0 ? events : undefined, options);
-      if (!("chain" in run)) return supervisor.handle(run); // joined
-      if (signal !== undefined) this.#cancelOnAbort(run, signal);
-      return supervisor.handle(run, run.chain);
+      const toEvent = (one: CallOf<"signal">) =>
+        signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at);
+      const events = signals.length > 0 ? signals.map(toEvent) : undefined;
+      return supervisor.start(workflow, id, init, events, options).then((run) => {
+        if (!("chain" in run)) return supervisor.handle(run); // joined
+        if (signal !== undefined) this.#cancelOnAbort(run, signal);
+        return supervisor.handle(run, run.chain);
+      });
     });
   }
 
@@ -474,7 +479,7 @@ export class Executor {
     follow(run.ended);
   }
 
-  #signal(target: Target, definition: unknown, given: unknown, options: SignalOptions = {}): Promise<void> {
+  #signal(target: Target, definition: unknown, given: unknown, options: SignalOptions = noOptions): Promise<void> {
     const { id } = target;
     const action = "signal workflow";
     let signalId: string | undefined;
@@ -561,7 +566,7 @@ export class Executor {
     });
   }
 
-  #update(target: Target, definition: unknown, given: unknown, options: UpdateOptions = {}): Promise<unknown> {
+  #update(target: Target, definition: unknown, given: unknown, options: UpdateOptions = noOptions): Promise<unknown> {
     const { id } = target;
     const action = "update workflow";
     let updateId: string | undefined;
@@ -603,7 +608,7 @@ export class Executor {
     }, ({ reason }) => this.#supervisor.delivery[kind](target, reason)) as Promise<void>;
   }
 
-  #describe(target: Target, options: DescribeOptions = {}): Promise<WorkflowDescription> {
+  #describe(target: Target, options: DescribeOptions = noOptions): Promise<WorkflowDescription> {
     const { id } = target;
     const action = "describe workflow";
     return this.#call(action, id, (): CallOf<"describe"> => {

@@ -105,7 +105,7 @@ export function comesFrom(record: ErrorRecord, where: string, activity?: FailedA
   if (record.thrown) return record;
   return Object.freeze({
     ...record,
-    ...(record.stack === undefined ? {} : { stack: `${record.stack}\n    at ${where}` }),
+    ...(record.stack !== undefined && { stack: `${record.stack}\n    at ${where}` }),
     ...(activity && { activity: Object.freeze(activity) }),
   });
 }

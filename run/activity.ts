@@ -51,7 +51,12 @@ export interface ActivitySettings extends MiddlewareHost {
 export interface ActivityRun extends Performer {
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
   /** Calls the body of an activity, which cannot call the context of the run. */
-  callActivity(name: string, body: () => unknown): unknown;
+  callActivity<Input, Context>(
+    name: string,
+    body: (input: Input, context: Context) => unknown,
+    input: Input,
+    context: Context,
+  ): unknown;
   /** The run cannot be resumed here. */
   suspend(error: unknown): void;
 }
@@ -275,7 +280,7 @@ export class ActivityCommand extends Command {
       type: "activity",
       name,
       attempt: this.#failedAttempts + 1,
-      ...(following === undefined ? {} : { canceled: true as const }),
+      ...(following !== undefined && { canceled: true as const }),
     } as const;
     if (this.#work?.attempt !== undefined) return { ...wait, status: "running" };
     const retryAt = this.#retryAt ?? now;
@@ -317,37 +322,11 @@ export class ActivityCommand extends Command {
     const { run } = work;
     const attempt = work.attempt = new Attempt(++work.attempts, this, run);
     work.interrupted = false;
-    const { timing: { clock, timers, turns }, activities } = run.environment;
-    const { middleware, replaceActivity } = activities;
-    if (!this.#internal) turns.beginActivity();
-    const { timeoutMs, heartbeatTimeoutMs } = this.#options;
-    if (heartbeatTimeoutMs !== undefined) {
-      this.#beats.watch(() => {
-        this.#attemptTimedOut(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt.attempt}`);
-      });
-    }
+    if (!this.#internal) run.environment.timing.turns.beginActivity();
+    this.#limit(work, attempt);
     if (this.following !== undefined) attempt.abort(this.following.reason);
-    if (timeoutMs !== undefined) {
-      work.attemptTimer = timers.set(clock.now() + timeoutMs, () => {
-        this.#attemptTimedOut(timeoutMs, `in attempt ${attempt.attempt}`);
-      });
-    }
-    const { name } = this;
     try {
-      const body = (this.#internal ? undefined : replaceActivity?.(this.#body, name)) ?? this.#body;
-      if (typeof body !== "function") {
-        isStrayPromise(body);
-        throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
-      }
-      const perform = (input: unknown) => run.callActivity(name, () => body(input as never, attempt));
-      const event = this.event as ActivityStartedEvent;
-      const toCall = this.#internal ? messageCall : attemptCall;
-      const answer = middleware.length === 0
-        ? perform(handOut(event.input))
-        : callThrough(activities, (changes) => toCall(run, event, attempt, changes), (call) => {
-          if ("headers" in call) attempt.headers = call.headers;
-          return perform(call.kind === "activity" ? handOut(call.input) : call);
-        });
+      const answer = this.#call(run, attempt);
       if (!isThenable(answer)) return this.#completed(attempt, answer);
       Promise.resolve(answer).then(
         (result) => this.#completed(attempt, result),
@@ -356,6 +335,43 @@ export class ActivityCommand extends Command {
     } catch (error) {
       this.#failed(attempt, error);
     }
+  }
+
+  /** Sets the timers that end an attempt. */
+  #limit(work: Work, { attempt }: Attempt): void {
+    const { timeoutMs, heartbeatTimeoutMs } = this.#options;
+    if (heartbeatTimeoutMs !== undefined) {
+      this.#beats.watch(() => this.#attemptTimedOut(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt}`));
+    }
+    if (timeoutMs === undefined) return;
+    const { clock, timers } = work.run.environment.timing;
+    work.attemptTimer = timers.set(clock.now() + timeoutMs, () => {
+      this.#attemptTimedOut(timeoutMs, `in attempt ${attempt}`);
+    });
+  }
+
+  /** Calls the function, through the middleware if there is any. */
+  #call(run: ActivityRun, attempt: Attempt): unknown {
+    const { activities } = run.environment;
+    const { name } = this;
+    const event = this.event as ActivityStartedEvent;
+    const body = (this.#internal ? undefined : activities.replaceActivity?.(this.#body, name)) ?? this.#body;
+    if (typeof body !== "function") {
+      isStrayPromise(body);
+      throw invalid("replaceActivity()", body, "a function or undefined", "run activity", name);
+    }
+    if (activities.middleware.length === 0) return run.callActivity(name, body, handOut(event.input) as never, attempt);
+    return this.#callWrapped(run, attempt, body);
+  }
+
+  #callWrapped(run: ActivityRun, attempt: Attempt, body: Body): unknown {
+    const event = this.event as ActivityStartedEvent;
+    const toCall = this.#internal ? messageCall : attemptCall;
+    return callThrough(run.environment.activities, (changes) => toCall(run, event, attempt, changes), (call) => {
+      if ("headers" in call) attempt.headers = call.headers;
+      const input = call.kind === "activity" ? handOut(call.input) : call;
+      return run.callActivity(this.name, body, input as never, attempt);
+    });
   }
 
   get #beats(): Heartbeat {
@@ -428,7 +444,7 @@ export class ActivityCommand extends Command {
       attempt: this.#attempts,
       error: toErrorRecord(error),
       retryAt: at + Math.ceil(delayMs),
-      ...(heartbeatDetails === undefined ? {} : { heartbeatDetails }),
+      ...(heartbeatDetails !== undefined && { heartbeatDetails }),
     });
   }
 

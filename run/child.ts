@@ -322,8 +322,8 @@ export class ChildCommand extends Command {
     return {
       type: "child",
       workflowId: this.childId,
-      ...(this.#retryTimer === undefined ? {} : { retryAt: this.#retryAt! }),
-      ...(this.following === undefined ? {} : { canceled: true }),
+      ...(this.#retryTimer !== undefined && { retryAt: this.#retryAt! }),
+      ...(this.following !== undefined && { canceled: true }),
     };
   }
 
@@ -466,7 +466,7 @@ export class ChildCommand extends Command {
     const where = `child workflow ${show(this.name)} of ${parent}, ID ${show(this.childId)}${which}`;
     const record = comesFrom(toErrorRecord(error), where);
     this.wasCanceled = record.name === "CanceledError";
-    const notBegun = this.#hasBegun ? {} : { notBegun: true as const };
+    const notBegun = !this.#hasBegun && { notBegun: true as const };
     this.#end(() => ({ type: "child_failed", at: this.#now, seq: this.seq, error: record, ...notBegun }));
     this.#becomeReady();
     this.#changed();

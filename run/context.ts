@@ -17,7 +17,6 @@ import {
   type ActivityContext,
   type ActivityFunction,
   type ActivityOptions,
-  noOptions,
   optionsOf,
   validateActivity,
 } from "../activity.ts";
@@ -51,6 +50,7 @@ import {
   checkText,
   definedName,
   isA,
+  noOptions,
   noTexts,
 } from "../util/check.ts";
 import { callUser, quiet } from "../util/deferred.ts";
@@ -74,6 +74,8 @@ const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
   parentClosePolicy: true,
   headers: true,
 };
+
+const waitOptions = { timeoutMs: true, withSender: true } as const;
 
 /** What the contexts of an executor use. */
 export interface ContextSettings {
@@ -194,7 +196,7 @@ export class ReplayContext implements WorkflowContext {
 
   receiveSignal(
     signal: string | SignalDefinition<never>,
-    options: { withSender?: boolean } = {},
+    options: { withSender?: boolean } = noOptions,
   ): AsyncIterable<never> {
     const name = definedName("signal", signal, "receive signal", undefined, "name");
     checkOptions(options, { withSender: true }, "receive signal", name);
@@ -255,11 +257,11 @@ export class ReplayContext implements WorkflowContext {
 
   waitForSignal(
     signal: string | SignalDefinition<never>,
-    options: WaitOptions & { withSender?: boolean } = {},
+    options: WaitOptions & { withSender?: boolean } = noOptions,
   ): Promise<never> {
     try {
       const name = definedName("signal", signal, "wait for signal", undefined, "name");
-      checkOptions(options, { timeoutMs: true, withSender: true }, "wait for signal", name);
+      checkOptions(options, waitOptions, "wait for signal", name);
       const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
       const read = readerOf(options, "wait for signal", name);
       const replay = this.#replay;
@@ -276,7 +278,7 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  waitUntil(condition: () => boolean, options: WaitOptions = {}): Promise<void> {
+  waitUntil(condition: () => boolean, options: WaitOptions = noOptions): Promise<void> {
     try {
       checkFunction("condition", condition, "wait until");
       checkOptions(options, { timeoutMs: true }, "wait until");
@@ -303,7 +305,7 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  addCompensation(body: (ctx: WorkflowContext) => unknown, options: CompensationOptions = {}): void {
+  addCompensation(body: (ctx: WorkflowContext) => unknown, options: CompensationOptions = noOptions): void {
     const action = "add compensation";
     checkFunction("body", body, action);
     checkOptions(options, { name: true }, action);
@@ -354,7 +356,7 @@ export class ReplayContext implements WorkflowContext {
   executeChild<Input, Returned>(
     workflow: WorkflowFunction<Input, Returned>,
     input?: unknown,
-    options: ChildOptions = {},
+    options: ChildOptions = noOptions,
   ): Promise<DeepReadonly<Awaited<Returned>>> {
     try {
       const child = this.#childCommand(workflow, input, options, this.executeChild);
@@ -367,7 +369,7 @@ export class ReplayContext implements WorkflowContext {
   startChild<Input, Returned>(
     workflow: WorkflowFunction<Input, Returned>,
     input?: unknown,
-    options: ChildOptions = {},
+    options: ChildOptions = noOptions,
   ): ChildHandle<DeepReadonly<Awaited<Returned>>> {
     const child = this.#childCommand(workflow, input, options, this.startChild);
     const id = child.childId;
@@ -417,7 +419,7 @@ export class ReplayContext implements WorkflowContext {
     id: string,
     signal: unknown,
     payload: unknown,
-    options: MessageOptions = {},
+    options: MessageOptions = noOptions,
     child?: ChildCommand,
   ): Promise<void> {
     return this.#send(caller, "signal workflow", id, child, (action) => {
@@ -497,15 +499,15 @@ export class ReplayContext implements WorkflowContext {
     return uuid(() => this.random());
   }
 
-  scope<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
+  scope<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = noOptions): Promise<T> {
     return this.#runScope("run scope", this.scope, {}, body, options);
   }
 
-  shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = {}): Promise<T> {
+  shield<T>(body: (ctx: ScopeContext) => T | PromiseLike<T>, options: ScopeOptions = noOptions): Promise<T> {
     return this.#runScope("shield", this.shield, { isShield: true }, body, options);
   }
 
-  spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = {}): void {
+  spawn(body: (ctx: ScopeContext) => unknown, options: ScopeOptions = noOptions): void {
     checkScope("spawn", body, options);
     const scope = this.#scope;
     let branch: Scope | undefined;

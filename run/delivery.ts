@@ -142,7 +142,7 @@ export class Delivery {
     id: string,
     events: readonly WorkflowEvent[],
     { onConflict, reuse }: ExecuteOptions,
-    isSame: (state: WorkflowState) => boolean = () => false,
+    isSame: ((state: WorkflowState) => boolean) | undefined,
     canceled?: () => unknown,
   ): Promise<string | WorkflowState> {
     const { store, runs, liveRuns } = this.#parts;
@@ -155,7 +155,7 @@ export class Delivery {
       if (reason !== undefined) { // but an earlier try or process may have stored the run
         const state = await store.load(id);
         if (state?.runId === runId) return runId;
-        if (state !== null && isSame(state)) return state;
+        if (state !== null && isSame?.(state)) return state;
         if (await store.isOld(state, reads, reason)) continue;
         throw reason;
       }
@@ -171,7 +171,7 @@ export class Delivery {
         // It is stored, only the answer was lost. Another executor may have continued it since.
         if (state !== null && firstRunOf(state) === runId) return state.runId === runId ? runId : state;
         const running = state?.status === "running";
-        if (state && ((running ? onConflict : reuse) === "join" || isSame(state))) {
+        if (state && ((running ? onConflict : reuse) === "join" || isSame?.(state))) {
           const left = await this.#deliverAll(events.slice(1), state);
           if (left.length === 0) return state;
           events = [events[0], ...left];

@@ -168,7 +168,7 @@ export class DormantRun implements LiveRun {
   }
 
   waitsFor(): Wait[] {
-    return [{ type: "dormant", ...(this.#timer === undefined ? {} : { wakesAt: this.#timer.dueAt }) }];
+    return [{ type: "dormant", ...(this.#timer !== undefined && { wakesAt: this.#timer.dueAt }) }];
   }
 
   takeOver(historyLength: number): void {

@@ -62,7 +62,7 @@ export function canceledText(what: string, reason: string | undefined): string {
 
 /** A request to cancel a workflow. */
 export function cancelEvent(at: number, reason: string | undefined): WorkflowEvent {
-  return Object.freeze({ type: "cancel_requested", at, ...(reason === undefined ? {} : { reason }) });
+  return Object.freeze({ type: "cancel_requested", at, ...(reason !== undefined && { reason }) });
 }
 
 /** The last event of a workflow that is terminated. */
@@ -81,7 +81,7 @@ export function signalEvent(
   { name, payload, senderId, headers, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
   at: number,
 ): SignalReceivedEvent {
-  const sender = senderId === undefined ? {} : { senderId };
+  const sender = senderId !== undefined && { senderId };
   return Object.freeze({ type: "signal_received", at, name, payload, ...sender, ...withHeaders(headers), signalId });
 }
 

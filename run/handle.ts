@@ -14,7 +14,7 @@ import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOp
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, checkOptions, invalid } from "../util/check.ts";
+import { cannot, checkOptions, invalid, noOptions } from "../util/check.ts";
 import { quiet } from "../util/deferred.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -141,7 +141,7 @@ export class Handle implements WorkflowHandle<never> {
     return this.#parts.calls.describe(this.#target, options) as Promise<never>;
   }
 
-  result(options: ResultOptions = {}): Promise<never> {
+  result(options: ResultOptions = noOptions): Promise<never> {
     return quiet(this.#result(options)) as Promise<never>; // it can be awaited later
   }
 

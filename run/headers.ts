@@ -39,6 +39,6 @@ export function mergeHeaders(
 }
 
 /** The field of an event that has headers. */
-export function withHeaders(headers: CallHeaders | undefined = noTexts): { readonly headers?: CallHeaders } {
-  return headers === noTexts ? {} : { headers };
+export function withHeaders(headers: CallHeaders | undefined = noTexts): { readonly headers: CallHeaders } | undefined {
+  return headers === noTexts ? undefined : { headers };
 }

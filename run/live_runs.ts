@@ -55,7 +55,7 @@ export class LiveRuns {
   constructor(store: RetryingStore) {
     this.#store = store;
     store.listener = (id, historyLength) => {
-      this.#changes?.set(id, historyLength);
+      if (this.#starting > 0) (this.#changes ??= new Map()).set(id, historyLength);
       this.#runs.get(id)?.changed(historyLength);
       this.#notify(id);
     };
@@ -99,7 +99,6 @@ export class LiveRuns {
   /** Work begins that makes runs live. Changes that the store reports from now on are remembered for them. */
   beginStarting(): void {
     this.#starting++;
-    this.#changes ??= new Map();
     this.#listen();
   }
 

@@ -136,7 +136,6 @@ export class Replay implements ScopeOwner {
   inTurn = false;
   /** The commands whose outcome workflow code has not seen, by position. */
   readonly commands: LazyMap<number, Command> = new LazyMap();
-  readonly signals: Signals = new Signals(this);
   /** The scope of the workflow function. */
   readonly root: Scope = new Scope(this);
   /** Gives the random numbers of the run. */
@@ -151,6 +150,7 @@ export class Replay implements ScopeOwner {
   /** Commands that the history holds and the code has not issued yet, by position. */
   #expected: Map<number, CommandEvent> | undefined;
   #handlers: Handlers | undefined;
+  #signals: Signals | undefined;
   /** Waits until conditions are true, in order. */
   #conditions: Few<Condition>;
   /** Scopes that wait until nothing is open in them. */
@@ -192,6 +192,16 @@ export class Replay implements ScopeOwner {
     });
   }
 
+  /** Made at first use, too. */
+  get signals(): Signals {
+    return this.#signals ??= new Signals(this);
+  }
+
+  /** The names of the signals that the code waits for. */
+  get #awaited(): readonly string[] {
+    return this.#signals?.awaited() ?? none;
+  }
+
   /** Whether decisions are not reported any more. */
   get #silent(): boolean {
     return this.stopped || this.#ended;
@@ -206,10 +216,15 @@ export class Replay implements ScopeOwner {
   }
 
   /** Calls an activity, which cannot call the context: up to its first `await`, that is noticed here. */
-  callActivity(name: string, body: () => unknown): unknown {
+  callActivity<Input, Context>(
+    name: string,
+    body: (input: Input, context: Context) => unknown,
+    input: Input,
+    context: Context,
+  ): unknown {
     this.#activity = name;
     try {
-      return body();
+      return body(input, context);
     } finally {
       this.#activity = undefined;
     }
@@ -258,7 +273,7 @@ export class Replay implements ScopeOwner {
 
   /** Whether the code waits for something of its context. */
   get waits(): boolean {
-    return this.commands.size > 0 || this.#conditions !== undefined || this.signals.awaited().length > 0;
+    return this.commands.size > 0 || this.#conditions !== undefined || this.#awaited.length > 0;
   }
 
   /** What the code waits for: commands in the order of their issue, then signals and conditions. */
@@ -268,7 +283,7 @@ export class Replay implements ScopeOwner {
       const wait = command.settled ? undefined : command.wait(now);
       if (wait !== undefined) waits.push(wait);
     }
-    for (const name of this.signals.awaited()) waits.push({ type: "signal", name });
+    for (const name of this.#awaited) waits.push({ type: "signal", name });
     for (const _ of members(this.#conditions)) waits.push({ type: "condition" });
     return waits;
   }
@@ -328,7 +343,7 @@ export class Replay implements ScopeOwner {
 
   /** Acts on an event that reports progress, once every event that was found together with it is noted. */
   progressed(event: WorkflowEvent, ours: boolean): void {
-    if (!("seq" in event) || isOutcome(event) || isCommand(event)) return;
+    if (isOutcome(event) || isCommand(event) || !("seq" in event)) return;
     this.commands.get(event.seq)?.progressed(event, ours);
   }
 
@@ -438,7 +453,7 @@ export class Replay implements ScopeOwner {
 
   /** What the next run of the chain gets: delivered events that this run has not seen, in order. */
   unread(): WorkflowEvent[] {
-    return [...this.signals.unread(), ...this.#forNextRun ?? none];
+    return [...this.#signals?.unread() ?? none, ...this.#forNextRun ?? none];
   }
 
   // The workflow function
@@ -453,33 +468,26 @@ export class Replay implements ScopeOwner {
     }
     try {
       Promise.resolve(workflow(ctx, input as never)).then(
-        (result) => this.#codeEnded(() => result),
-        (error) => this.#codeFailed(error),
+        (result) => this.#codeReturned(result),
+        (error) => this.rootEnded({ error }),
       );
     } catch (error) {
-      this.#codeFailed(error);
+      this.rootEnded({ error });
     }
   }
 
-  #codeFailed(error: unknown): void {
-    this.#codeEnded(() => {
-      throw error;
-    });
+  #codeReturned(result: unknown): void {
+    let value: unknown;
+    try {
+      // At once: branches that still run can change it.
+      value = toStored(result, "result of the workflow", undefined, this.started?.maxPayloadBytes);
+    } catch (error) {
+      return this.rootEnded({ error });
+    }
+    this.rootEnded(undefined, value);
   }
 
   /** The workflow function has ended. */
-  #codeEnded(outcome: () => unknown): void {
-    let value: unknown;
-    let failure: Failure | undefined;
-    try {
-      // At once: branches that still run can change it.
-      value = toStored(outcome(), "result of the workflow", undefined, this.started?.maxPayloadBytes);
-    } catch (error) {
-      failure = { error };
-    }
-    this.rootEnded(failure, value);
-  }
-
   rootEnded(failure: Failure | undefined, value?: unknown): void {
     const { root } = this;
     if (root.bodyEnded) return;

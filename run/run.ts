@@ -295,16 +295,15 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
     if (!this.#live) return;
     const own = ours === events ? undefined : new Set(ours);
-    const isOurs = (event: WorkflowEvent) => own === undefined || own.has(event);
-    for (const event of events) this.#note(event, isOurs(event));
+    for (const event of events) this.#note(event, own?.has(event) ?? true);
     for (const event of ours) this.#callHook(event);
     const last = events.at(-1);
     if (last !== undefined && finalStatus(last) !== undefined) {
-      return this.#finish(last, isOurs(last));
+      return this.#finish(last, own?.has(last) ?? true);
     }
     if (this.#replay.wasCalled && !this.#replay.isCalled) return this.#beginAgain();
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
-    for (const event of events) this.#replay.progressed(event, isOurs(event) && this.acceptsEvents);
+    for (const event of events) this.#replay.progressed(event, (own?.has(event) ?? true) && this.acceptsEvents);
     // If older commands are to be taken over, they begin first.
     if (this.#takeOverBelow === undefined) { for (const event of ours) if (isCommand(event)) this.#perform(event); }
     if (this.begun) this.#applyNext();
@@ -514,8 +513,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
   }
 
-  callActivity(name: string, body: () => unknown): unknown {
-    return this.#replay.callActivity(name, body);
+  callActivity<Input, Context>(
+    name: string,
+    body: (input: Input, context: Context) => unknown,
+    input: Input,
+    context: Context,
+  ): unknown {
+    return this.#replay.callActivity(name, body, input, context);
   }
 
   answered(updateId: string, outcome: Outcome): void {
@@ -721,8 +725,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       at: Math.max(this.environment.timing.clock.now(), this.#replay.now), // the clock may have been set back
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
-      ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
-      ...(remembered === undefined ? {} : { remembered }),
+      ...(first.timeoutMs !== undefined && { deadlineAt: deadlineOf(this.started)! }),
+      ...(remembered !== undefined && { remembered }),
     };
     return [
       Object.freeze(started),

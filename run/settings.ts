@@ -118,7 +118,7 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkObject("workflows", workflows, action);
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
-  const stamp: Stamp = { ...(workflowVersion === undefined ? {} : { workflowVersion }), ...maxPayload };
+  const stamp: Stamp = { ...(workflowVersion !== undefined && { workflowVersion }), ...maxPayload };
   const report = guardReporter(onError);
   const safeRandom = guardRandom(random, report);
   return {

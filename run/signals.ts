@@ -96,8 +96,8 @@ export class Signals {
   }
 
   /** The signals that nobody has read and no loop has. */
-  #buffered(): Set<Arrival> {
-    const unread = new Set<Arrival>();
+  #buffered(): Arrival[] {
+    const unread: Arrival[] = [];
     for (const { buffer } of this.#allChannels()) addUnread(buffer, unread);
     return unread;
   }
@@ -147,13 +147,14 @@ export class Signals {
   }
 }
 
-function addUnread(from: Fifo<Arrival>, unread: Set<Arrival>): void {
+function addUnread(from: Fifo<Arrival>, unread: Arrival[]): void {
   if (from.size === 0) return; // most are: no array is made
-  for (const arrival of from.toArray()) if (!arrival.taken) unread.add(arrival);
+  for (const arrival of from.toArray()) if (!arrival.taken) unread.push(arrival);
 }
 
-function inOrder(arrivals: Set<Arrival>): Arrival[] {
-  return [...arrivals].sort((a, b) => a.order - b.order);
+/** In the order of arrival, each once: several loops may not have read it. */
+function inOrder(arrivals: Arrival[]): Arrival[] {
+  return arrivals.sort((a, b) => a.order - b.order).filter((arrival, i) => arrival !== arrivals[i - 1]);
 }
 
 /** A wait for one signal. The waits of a channel are a list. */

@@ -75,7 +75,7 @@ export class Supervisor {
   readonly delivery: Delivery;
   readonly updates: Updates;
   readonly environment: RunEnvironment;
-  readonly #calls: HandleCalls;
+  readonly calls: HandleCalls;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   #closed: Promise<void> | undefined;
@@ -87,7 +87,7 @@ export class Supervisor {
       this.#workflows.set(name, workflow as Workflow<never>);
       this.#names.set(workflow, name);
     }
-    this.#calls = calls;
+    this.calls = calls;
     const turns = new Turns(clock, runs.report);
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
     const store = this.store = new RetryingStore(
@@ -140,7 +140,7 @@ export class Supervisor {
 
   /** @param origin The chain, or the error because of which the run is not live. */
   handle(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): Handle {
-    return new Handle({ store: this.store, liveRuns: this.liveRuns, calls: this.#calls }, run, origin);
+    return new Handle(this, run, origin);
   }
 
   // The code of workflows
@@ -188,13 +188,12 @@ export class Supervisor {
   ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
     const workflowName = this.nameOf(workflow);
-    const { at, ...rest } = init;
     const started: WorkflowStartedEvent = Object.freeze({
       type: "workflow_started",
-      at,
+      at: init.at, // the second field of every event
       workflowName,
       ...environment.runs.stamp,
-      ...rest,
+      ...init as Omit<typeof init, "at">,
     });
     const events = signals === undefined ? [started] : [started, ...signals];
     liveRuns.beginStarting();
@@ -367,7 +366,7 @@ export class Supervisor {
       headers: copyTexts("headers", headers, action, workflowId, runs.stamp.maxPayloadBytes),
       parent,
     }), ({ input, headers }: CallOf<"startChild">) => {
-      const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+      const timeout = timeoutMs !== undefined && { timeoutMs };
       const init = { at: this.timing.clock.now(), input, ...timeout, ...withHeaders(headers), parent };
       const known = remembered === undefined ? init : { ...init, remembered };
       return started = this.start(workflow, workflowId, known, undefined, {}, isSame, canceled);

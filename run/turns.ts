@@ -54,12 +54,15 @@ class Macrotask {
 /** An open turn, or work for which there was no room. */
 type Waiting = { endTurn(): void } | (() => void);
 
+/** Shared by all that is empty. Never changed. */
+const none: never[] = [];
+
 export class Turns {
   readonly #clock: Clock;
   readonly #report: ErrorReporter;
   /** What waits for the next macrotasks, in order: a batch for each of them, full but for the last one. */
   readonly #full = new Fifo<Waiting[]>();
-  #last: Waiting[] = [];
+  #last: Waiting[] = none;
   /** How many pieces of work may still begin in this macrotask. */
   #room = PER_MACROTASK;
   readonly #next = new Macrotask(() => this.#begin());
@@ -87,12 +90,15 @@ export class Turns {
 
   /** Calls `work`, or ends a turn, in a later macrotask that has room for it, when all microtasks have drained. */
   later(work: Waiting): void {
-    const size = this.#last.push(work);
-    if (size === 1) this.enter();
+    if (this.#last.length > 0) this.#last.push(work);
+    else {
+      this.#last = [work]; // a push would reserve memory for 17 pieces
+      this.enter();
+    }
     this.#next.request();
-    if (size < PER_MACROTASK) return;
+    if (this.#last.length < PER_MACROTASK) return;
     this.#full.push(this.#last);
-    this.#last = [];
+    this.#last = none;
   }
 
   /** Asks to begin a piece of work: `undefined` if it may begin now, else a promise that resolves when there is room. */
@@ -161,7 +167,7 @@ export class Turns {
   #begin(): void {
     let batch = this.#last;
     if (this.#full.size > 0) batch = this.#full.shift();
-    else if (batch.length > 0) this.#last = [];
+    else this.#last = none;
     this.#room = PER_MACROTASK - batch.length;
     if (batch.length === 0) return;
     for (const work of batch) this.#do(work);

@@ -49,6 +49,7 @@ export function checkOptions(
   subject?: unknown,
   name = "options",
 ): void {
+  if (options === noOptions) return;
   checkObject(name, options, action, subject);
   if (Array.isArray(options)) throw invalid(name, options, "an object", action, subject);
   for (const key in options as object) { // without an array of the keys: some calls are short
@@ -61,6 +62,9 @@ export function checkOptions(
     throw new TypeError(`${cannot(action, subject)}: "${name}" has no option ${show(key)}; ${way}`);
   }
 }
+
+/** Stands for options that were not given: no object is made, and nothing is checked. */
+export const noOptions: Readonly<Record<never, never>> = /* @__PURE__ */ Object.freeze({});
 
 /** The name that is most like another one, unless half of it differs. */
 function closest(name: string, names: readonly string[]): string | undefined {

@@ -40,6 +40,14 @@ export function adopt(thenable: PromiseLike<unknown>): Promise<unknown> {
   return new Promise((resolve) => resolve(thenable));
 }
 
+let resolveLast: (value: unknown) => void;
+let rejectLast: (reason: unknown) => void;
+/** One function for all, and not a closure for each. */
+const capture = (resolve: typeof resolveLast, reject: typeof rejectLast): void => {
+  resolveLast = resolve;
+  rejectLast = reject;
+};
+
 /** Whether a function of the user answered with a promise, although it must not. Nobody waits for that promise. */
 export function isStrayPromise(answer: unknown): boolean {
   if (!isThenable(answer)) return false;
@@ -49,14 +57,13 @@ export function isStrayPromise(answer: unknown): boolean {
 
 export class Deferred<T = unknown> {
   readonly promise: Promise<T>;
-  resolve!: (value: T) => void;
-  #reject!: (reason: unknown) => void;
+  readonly resolve: (value: T) => void;
+  readonly #reject: (reason: unknown) => void;
 
   constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.#reject = reject;
-    });
+    this.promise = new Promise(capture as never);
+    this.resolve = resolveLast;
+    this.#reject = rejectLast;
   }
 
   /** A promise that is already rejected, as by {@linkcode reject}. */
