@@ -11,8 +11,8 @@
  *    call of the executor: what it asks for is on its way before the clock moves.
  * 4. Without work, nothing is pending: an idle executor does not keep the process alive.
  * 5. A piece of work that throws is reported, and keeps nothing else from running.
- * 6. A macrotask that never comes blocks nobody: workerd drops it when the request ends in which it was requested. Each call of the
- *    executor requests it again. Of the requests for one macrotask, only the first that comes does anything.
+ * 6. A macrotask that never comes blocks nobody: workerd drops it when the request ends in which it was requested. There, each call
+ *    of the executor requests it again. Of the requests for one macrotask, only the first that comes does anything.
  *
  * @module
  */
@@ -51,6 +51,11 @@ class Macrotask {
   }
 }
 
+/** Whether the runtime may drop a macrotask: not if it is known to have one event loop for the whole process, page or worker. */
+function canLoseMacrotasks(): boolean {
+  return !/^(Deno|Node|Bun|Mozilla)/.test(globalThis.navigator?.userAgent ?? "");
+}
+
 /** An open turn, or work for which there was no room. */
 type Waiting = { endTurn(): void } | (() => void);
 
@@ -71,7 +76,8 @@ export class Turns {
     this.#held = false;
     this.#clock.release!(true);
   });
-  /** How many calls of the executor have begun. */
+  readonly #canLose = canLoseMacrotasks();
+  /** How many calls of the executor have begun, where macrotasks and timers can be lost; otherwise 0. */
   calls = 0;
   #work = 0;
   #held = false;
@@ -131,10 +137,12 @@ export class Turns {
 
   /** A call of the executor has begun: the clock is held until its microtasks have drained. */
   call(): void {
-    this.calls++;
-    this.#next.requestAgain();
+    if (this.#canLose) {
+      this.calls++;
+      this.#next.requestAgain();
+      this.#release.requestAgain();
+    }
     if (this.#clock.hold === undefined) return;
-    this.#release.requestAgain();
     this.enter();
     this.leave();
   }

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
+import { replaceGlobals } from "../tests/support/globals.ts";
 import { VirtualClock } from "../clock.ts";
 import { Timers } from "./timers.ts";
 import { Turns } from "./turns.ts";
@@ -286,6 +287,7 @@ Deno.test("Timers fire, and are set, although a callback throws", async () => {
 });
 
 Deno.test("Turns.call() requests the next macrotask again, and only the first that comes does anything", async () => {
+  using _runtime = replaceGlobals({ navigator: { userAgent: "Cloudflare-Workers" } });
   const { turns, log } = setUp();
   const endTurn = (name: string) => ({
     endTurn() {

@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "../../mod.ts";
+import { replaceGlobals } from "../support/globals.ts";
 
 /** The request in which code runs. What it has requested does not come once it has ended. */
 const current = new AsyncLocalStorage<{ ended: boolean }>();
@@ -24,11 +25,11 @@ function unlessEnded(callback: () => void): () => void {
 function dropping() {
   dropped = 0;
   const immediate = (callback: () => void) => real.setImmediate(unlessEnded(callback));
-  Object.assign(globalThis, {
+  return replaceGlobals({
+    navigator: { userAgent: "Cloudflare-Workers" },
     setImmediate: Object.defineProperty(immediate, "name", { value: "setImmediate" }), // it is the runtime's own
     setTimeout: (callback: () => void, ms?: number) => real.setTimeout(unlessEnded(callback), ms),
   });
-  return { [Symbol.dispose]: () => void Object.assign(globalThis, real) };
 }
 
 /** Runs a request. */
