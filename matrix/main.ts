@@ -18,7 +18,7 @@ import { isUpToDate, write } from "./document.ts";
 import { install } from "./install.ts";
 import { chromiumPage, chromiumWorker } from "./runtimes/chromium.ts";
 import { edgeRuntime } from "./runtimes/edge_runtime.ts";
-import { bun, deno, node20, node22, node24 } from "./runtimes/process.ts";
+import { bunNewest, bunOldest, deno, node20, node22, node24 } from "./runtimes/process.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import { workerdNewest, workerdNode, workerdOldest } from "./runtimes/workerd.ts";
 import type { Outcome } from "./scenario.ts";
@@ -30,7 +30,8 @@ export const RUNTIMES: readonly Runtime[] = [
   node20,
   node22,
   node24,
-  bun,
+  bunOldest,
+  bunNewest,
   workerdOldest,
   workerdNewest,
   workerdNode,
