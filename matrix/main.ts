@@ -65,11 +65,16 @@ function indent(text: string): string {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const names = args.filter((arg) => !arg.startsWith("--"));
+  const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--install" && arg !== "--write");
+  if (unknown !== undefined) throw new RangeError(`Cannot use the option ${unknown}: want --install or --write`);
+  const names = args.filter((arg) => !arg.startsWith("-"));
   if (args.includes("--install")) await install();
   const wanted = RUNTIMES.filter(({ name }) =>
     names.length === 0 || names.some((part) => name.toLowerCase().includes(part.toLowerCase()))
   );
+  if (wanted.length === 0) {
+    throw new RangeError(`No runtime has a name like ${names}: want ${RUNTIMES.map(({ name }) => name).join("; ")}`);
+  }
   const build = await Build.make();
   const results: Result[] = [];
   const leftOut: string[] = [];

@@ -17,7 +17,7 @@ const SILENCE_MS = 30_000;
 
 /** Runs the sources, without any permission. */
 export const deno: Runtime = {
-  name: `Deno ${Deno.version.deno.split(".", 2).join(".")}`,
+  name: "Deno 2",
   version: () => Promise.resolve(Deno.version.deno),
   run() {
     const entry = new URL("../entries/process.ts", import.meta.url).pathname;
