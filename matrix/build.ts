@@ -4,38 +4,31 @@
  * @module
  */
 
+import { pack, type PackedProject } from "../tools/package/packed.ts";
+import { run } from "../tools/package/npm.ts";
+
 /** The modules in `entries/`. */
 const ENTRIES = ["fetch", "fetch_event", "page", "process", "web_worker"] as const;
 
-const ROOT = new URL("../", import.meta.url);
-
-/** Runs `deno`; throws with what it printed if it fails. */
-async function deno(cwd: string | URL, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd }).output();
-  if (!success) throw new Error(`deno ${args.join(" ")}\n${new TextDecoder().decode(stderr)}`);
-}
-
-/** A folder with the package in `node_modules`. It is removed at the end. */
+/** A project with the package in `node_modules`, and with the scenario. It is removed at the end. */
 export class Build {
-  /** The path of the folder. */
-  readonly folder: string;
+  readonly #project: PackedProject;
 
-  private constructor(folder: string) {
-    this.folder = folder;
+  private constructor(project: PackedProject) {
+    this.#project = project;
+  }
+
+  /** The path of the project. */
+  get folder(): string {
+    return this.#project.folder;
   }
 
   /** Packs the package, and installs it. */
   static async make(): Promise<Build> {
-    const build = new Build(await Deno.makeTempDir({ prefix: "rockpool-matrix-" }));
+    const build = new Build(await pack());
     const { folder } = build;
-    await deno(ROOT, "pack", "--quiet", "--allow-dirty", "--output", `${folder}/package.tgz`);
-    await Deno.mkdir(`${folder}/node_modules/@rockpool/workflow`, { recursive: true });
-    const unpack = ["-xzf", "package.tgz", "--strip-components=1", "-C", "node_modules/@rockpool/workflow"];
-    const { success } = await new Deno.Command("tar", { args: unpack, cwd: folder, stderr: "inherit" }).output();
-    if (!success) throw new Error("Cannot unpack the package");
-    // Without the sources' import map, so that the package's own `exports` are used.
+    // Without the import map of the sources, so that the package's own `exports` are used.
     await Deno.writeTextFile(`${folder}/deno.json`, `{ "nodeModulesDir": "manual" }`);
-    await Deno.writeTextFile(`${folder}/package.json`, `{ "type": "module" }`);
     await Deno.mkdir(`${folder}/entries`);
     for (const file of ["cases.ts", "scenario.ts", "values.ts", ...ENTRIES.map((entry) => `entries/${entry}.ts`)]) {
       await Deno.copyFile(new URL(file, import.meta.url), `${folder}/${file}`);
@@ -52,11 +45,11 @@ export class Build {
     const path = `${this.folder}/${entry}.js`;
     const external = bundled ? [] : ["--external=@rockpool/workflow", "--external=@rockpool/workflow/*"];
     const args = ["--quiet", "--platform=browser", `--output=${path}`, ...external, `entries/${entry}.ts`];
-    await deno(this.folder, "bundle", ...args);
+    await run(Deno.execPath(), ["bundle", ...args], this.folder);
     return path;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve(this.#project[Symbol.asyncDispose]());
   }
 }

@@ -11,26 +11,25 @@ import { createRequire } from "node:module";
 
 const { arch, os } = Deno.build;
 const isArm = arch === "aarch64";
+const bunPackage = `@oven/bun-${os}-${isArm ? "aarch64" : "x64"}`;
+const nodePackage = `${os === "darwin" && isArm ? "node-bin" : "node"}-${os}-${isArm ? "arm64" : "x64"}`;
 
 /** The npm packages by the names under which they are installed. `node-20` has the binary that `node@20` installs. */
 const PACKAGES = {
-  "node-20": `npm:${nodePackage()}@20.20.2`,
-  "node-22": `npm:${nodePackage()}@22.23.3`,
-  "node-24": `npm:${nodePackage()}@24.21.0`,
-  "bun": `npm:@oven/bun-${os}-${isArm ? "aarch64" : "x64"}@1.4.5`,
+  "node-20": `npm:${nodePackage}@20.20.2`,
+  "node-22": `npm:${nodePackage}@22.23.3`,
+  "node-24": `npm:${nodePackage}@24.21.0`,
+  "bun-1.2": `npm:${bunPackage}@1.2.5`, // the oldest version that passes: on 1.2.4, cases with repeated writes hang
+  "bun-1.4": `npm:${bunPackage}@1.4.5`,
   "miniflare": "4.20260730.0", // brings workerd
   "edge-runtime": "4.0.1",
   "playwright-core": "1.65.1", // drives Chromium
 };
 
-function nodePackage(): string {
-  return `${os === "darwin" && isArm ? "node-bin" : "node"}-${os}-${isArm ? "arm64" : "x64"}`;
-}
-
 /** Returns the folder of the npm packages. */
 export function cacheFolder(): string {
-  const cache = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || Deno.cwd()}/.cache`;
-  return `${cache}/rockpool/matrix`;
+  const home = Deno.env.get("HOME") || Deno.env.get("TMPDIR") || "/tmp";
+  return `${Deno.env.get("XDG_CACHE_HOME") || `${home}/.cache`}/rockpool/matrix`;
 }
 
 /** Runs a program. Returns what it prints, or `undefined` if it is not there or fails. */
@@ -87,13 +86,15 @@ export function versionOf(name: keyof typeof PACKAGES): string {
   return load(`${name}/package.json` as "workerd").version;
 }
 
-/** Returns the path of a binary: one of the cache, or else one with the right version that users have. */
-export async function findBinary(name: "node-20" | "node-22" | "node-24" | "bun"): Promise<string | undefined> {
-  const [program, major] = name.split("-");
-  const candidates = [`${cacheFolder()}/node_modules/${name}/bin/${program}`, program];
-  for (const candidate of candidates) {
+/** The packages with the binary of a process. */
+export type Binary = "node-20" | "node-22" | "node-24" | "bun-1.2" | "bun-1.4";
+
+/** Returns the path of a binary: that of the cache, or else one of the same version that users have. */
+export async function findBinary(name: Binary): Promise<string | undefined> {
+  const [program, wanted] = name.split("-");
+  for (const candidate of [`${cacheFolder()}/node_modules/${name}/bin/${program}`, program]) {
     const version = await output(candidate, "--version");
-    if (version !== undefined && (major === undefined || version.startsWith(`v${major}.`))) return candidate;
+    if (version?.replace("v", "").startsWith(`${wanted}.`)) return candidate;
   }
 }
 

@@ -18,7 +18,7 @@ import { isUpToDate, write } from "./document.ts";
 import { install } from "./install.ts";
 import { chromiumPage, chromiumWorker } from "./runtimes/chromium.ts";
 import { edgeRuntime } from "./runtimes/edge_runtime.ts";
-import { bun, deno, node20, node22, node24 } from "./runtimes/process.ts";
+import { bunNewest, bunOldest, deno, node20, node22, node24 } from "./runtimes/process.ts";
 import type { Runtime } from "./runtimes/runtime.ts";
 import { workerdNewest, workerdNode, workerdOldest } from "./runtimes/workerd.ts";
 import type { Outcome } from "./scenario.ts";
@@ -30,7 +30,8 @@ export const RUNTIMES: readonly Runtime[] = [
   node20,
   node22,
   node24,
-  bun,
+  bunOldest,
+  bunNewest,
   workerdOldest,
   workerdNewest,
   workerdNode,
@@ -64,11 +65,16 @@ function indent(text: string): string {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const names = args.filter((arg) => !arg.startsWith("--"));
+  const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--install" && arg !== "--write");
+  if (unknown !== undefined) throw new RangeError(`Cannot use the option ${unknown}: want --install or --write`);
+  const names = args.filter((arg) => !arg.startsWith("-"));
   if (args.includes("--install")) await install();
   const wanted = RUNTIMES.filter(({ name }) =>
     names.length === 0 || names.some((part) => name.toLowerCase().includes(part.toLowerCase()))
   );
+  if (wanted.length === 0) {
+    throw new RangeError(`No runtime has a name like ${names}: want ${RUNTIMES.map(({ name }) => name).join("; ")}`);
+  }
   const build = await Build.make();
   const results: Result[] = [];
   const leftOut: string[] = [];

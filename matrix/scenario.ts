@@ -16,7 +16,10 @@ export const VALUES = "values of the platform";
 export const EXIT = "the process ends by itself";
 
 /** How long one request of a case may take. The store contract has limits of its own. */
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 10_000;
+
+/** How long a runtime may take to say so. */
+const SILENCE_MS = 15_000;
 
 /** What one request of a case came to. */
 export interface Outcome {
@@ -41,22 +44,16 @@ export const cases: readonly Case[] = [
 /** Calls one request of a case, on this runtime. Never rejects. */
 export async function perform(caseIndex: number, request: number): Promise<Outcome> {
   const { name, requests } = cases[caseIndex];
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`It did not end within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-  });
   try {
-    const answer = await Promise.race([requests[request](), late]);
+    const answer = await within(TIMEOUT_MS, Promise.resolve(requests[request]()));
     return name === VALUES ? { name, values: answer as Record<string, Fate> } : { name };
   } catch (error) {
     return { name, error: textOf(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 
 /**
- * Performs every request of every case, in order.
+ * Performs every request of every case, in order. Throws if the runtime does not answer any more.
  *
  * @param perform Calls one request, on this runtime or on another one.
  */
@@ -65,8 +62,21 @@ export async function* performAll(
 ): AsyncGenerator<Outcome> {
   for (const [index, { name, requests }] of cases.entries()) {
     for (const request of requests.keys()) {
-      yield await perform(index, request).catch((error) => ({ name, error: textOf(error) }));
+      const failed = (error: unknown): Outcome => ({ name, error: textOf(error) });
+      yield await within(SILENCE_MS, perform(index, request).catch(failed));
     }
+  }
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`It did not end within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

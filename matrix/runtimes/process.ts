@@ -5,7 +5,7 @@
  */
 
 import type { Build } from "../build.ts";
-import { findBinary, output } from "../install.ts";
+import { type Binary, findBinary, output } from "../install.ts";
 import { EXIT, type Outcome } from "../scenario.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -17,7 +17,7 @@ const SILENCE_MS = 30_000;
 
 /** Runs the sources, without any permission. */
 export const deno: Runtime = {
-  name: `Deno ${Deno.version.deno.split(".", 2).join(".")}`,
+  name: "Deno 2",
   version: () => Promise.resolve(Deno.version.deno),
   run() {
     const entry = new URL("../entries/process.ts", import.meta.url).pathname;
@@ -26,7 +26,7 @@ export const deno: Runtime = {
 };
 
 /** Runs the package. */
-function fromNpm(name: string, binary: Parameters<typeof findBinary>[0]): Runtime {
+function fromNpm(name: string, binary: Binary): Runtime {
   return {
     name,
     async version() {
@@ -43,7 +43,8 @@ function fromNpm(name: string, binary: Parameters<typeof findBinary>[0]): Runtim
 export const node20: Runtime = fromNpm("Node 20", "node-20");
 export const node22: Runtime = fromNpm("Node 22", "node-22");
 export const node24: Runtime = fromNpm("Node 24", "node-24");
-export const bun: Runtime = fromNpm("Bun 1", "bun");
+export const bunOldest: Runtime = fromNpm("Bun 1.2", "bun-1.2");
+export const bunNewest: Runtime = fromNpm("Bun 1.4", "bun-1.4");
 
 /** Starts a process, and reads an outcome of each line. The last line says that everything is done. */
 async function* outcomes(program: string, args: string[], cwd: string | URL): AsyncGenerator<Outcome> {
