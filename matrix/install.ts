@@ -24,6 +24,8 @@ const PACKAGES = {
   "miniflare": "4.20260730.0", // brings workerd
   "edge-runtime": "4.0.1",
   "playwright-core": "1.65.1", // drives Chromium
+  "@hono/node-server": "2.1.9", // serves a fetch handler on Node
+  "hono": "4.13.19", // its peer
 };
 
 /** Returns the folder of the npm packages. */
@@ -83,7 +85,7 @@ export function load(name: keyof typeof PACKAGES | "workerd"): any {
 
 /** Returns the version of an installed npm package. */
 export function versionOf(name: keyof typeof PACKAGES): string {
-  return load(`${name}/package.json` as "workerd").version;
+  return JSON.parse(Deno.readTextFileSync(`${cacheFolder()}/node_modules/${name}/package.json`)).version;
 }
 
 /** The packages with the binary of a process. */

@@ -25,6 +25,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     score: ["task", "score"],
     "fake timers": ["task", "fake-timers"],
     matrix: ["task", "matrix", ...matrixArgs],
+    edge: ["task", "edge"],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
   };

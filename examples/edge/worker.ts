@@ -3,7 +3,7 @@
  *
  * A Worker stops everything that a request began when that request has been answered: its timers, and its promises. An executor
  * that two requests share would wait for ever for something of the first one. So each request has an executor of its own, which
- * resumes the runs of the store at module scope, and closes before the answer.
+ * resumes the runs of the store at module scope, and closes before the answer. A deadline is noticed by the next request.
  *
  * The platform may drop the isolate, with the store, at any time, and another request may reach another isolate. Use this to try
  * something out, and `durable_object.ts` for the rest.
@@ -21,6 +21,7 @@ export default {
     const executor = new Executor({ store, workflows: { approval } });
     try {
       await executor.recover();
+      await new Promise((resolve) => setTimeout(resolve, 10)); // deadlines that have passed are noticed now
       return await handle(executor, request);
     } finally {
       await executor.close();
