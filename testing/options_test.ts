@@ -53,6 +53,11 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
     'Cannot make the cases of a store: "options" has no option "timeout"; did you mean "timeoutMs"?',
   ],
   [
+    (option) => storeCases(option),
+    { subscribe: "no" },
+    'Cannot make the cases of a store: "subscribe" must be a boolean, got "no"',
+  ],
+  [
     (option) => testStore(() => {}, factory, option),
     { Name: "x" },
     'Cannot test a store: "options" has no option "Name"; did you mean "name"?',
@@ -79,7 +84,7 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
   ],
 ];
 
-Deno.test("The kit refuses unknown options, and names the likely one", async () => {
+Deno.test("The kit refuses unknown and wrong options, and names the likely one", async () => {
   for (const [call, option, message] of REFUSED) {
     await assertRejects(async () => await call(option), TypeError, message);
   }
