@@ -97,6 +97,23 @@ Deno.test("The kit refuses a delivery without a time", async () => {
   await assertRejects(() => simulate({ workflow, ...deliveries }), RangeError, message);
 });
 
+Deno.test("The kit refuses a list with a hole", async () => {
+  const holes = new Array(2);
+  const calls: Record<string, () => unknown> = {
+    'Cannot deliver: "signals[0]" must be an object, got undefined': () => crashTest(workflow, { signals: holes }),
+    'Cannot deliver: "updates[0]" must be an object, got undefined': () => simulate({ workflow, updates: holes }),
+    'Cannot deliver: "queries" must be an array, got 7': () => crashTest(workflow, { queries: 7 as never }),
+    'Cannot simulate: "seeds[0]" must be an integer from -Infinity, got undefined': () =>
+      simulate({ workflow }, { seeds: holes }),
+    'Cannot replay histories: "histories[0]" must be an object, got undefined': () => assertReplays(workflow, holes),
+    'Cannot create an executor: "activities" must be an array of replacements made by replace(), got an Array': () =>
+      new TestExecutor({ activities: holes }),
+  };
+  for (const [message, call] of Object.entries(calls)) {
+    await assertRejects(async () => await call(), Error, message);
+  }
+});
+
 Deno.test("The kit accepts options that are undefined", async () => {
   const nothing = {
     activities: undefined,

@@ -12,7 +12,7 @@ import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../
 import { WorkflowError, type WorkflowErrorCode } from "../../errors.ts";
 import type { Executor } from "../../executor.ts";
 import type { WorkflowEvent } from "../../types.ts";
-import { checkNumber, checkOptions, isA } from "../../util/check.ts";
+import { checkNumber, checkObject, checkOptions, invalid, isA } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
@@ -177,6 +177,10 @@ export const codeOf = (error: unknown): WorkflowErrorCode | undefined =>
  * @param id The ID of the workflow under test.
  */
 export function deliveriesOf(id: string, { signals = [], updates = [], queries = [], cancel }: Deliveries): Delivery[] {
+  for (const [name, list] of Object.entries({ signals, updates, queries })) {
+    if (!Array.isArray(list)) throw invalid(name, list, "an array", "deliver");
+    for (const [i, one] of list.entries()) checkObject(`${name}[${i}]`, one, "deliver");
+  }
   const never = () => false;
   const isLate = (error: unknown) => codeOf(error) === "not_found";
   const nameOf = (definition: string | { readonly name: string }) =>

@@ -109,7 +109,7 @@ function seedsOf({ seeds = 100 }: SimulateOptions): readonly number[] {
     return Array.from({ length: seeds }, (_, i) => i + 1);
   }
   if (!Array.isArray(seeds) || seeds.length === 0) throw invalid("seeds", seeds, "a number or an array", ACTION);
-  seeds.forEach((seed, i) => checkInteger(`seeds[${i}]`, seed, -Infinity, ACTION));
+  for (const [i, seed] of seeds.entries()) checkInteger(`seeds[${i}]`, seed, -Infinity, ACTION);
   return seeds;
 }
 

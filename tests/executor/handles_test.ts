@@ -140,4 +140,6 @@ Deno.test("Executor() uses a new InMemoryStore when no store is given", async ()
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), [0, 1]);
   await Promise.all(executors.map((executor) => executor.close()));
   assertThrows(() => new Executor({ storee: 1 } as object), TypeError, 'did you mean "store"?');
+  const middleware = new Array(1);
+  assertThrows(() => new Executor({ middleware }), TypeError, '"middleware[0]" must be a function, got undefined');
 });
