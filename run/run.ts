@@ -76,6 +76,7 @@ import {
   isTermination,
   type Outcome,
   rejectionEvent,
+  unsureSignal,
   updateEvent,
   type UpdateRequest,
 } from "./events.ts";
@@ -564,9 +565,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         } catch (error) {
           // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
           // and read already, and the next run does not remember it.
-          const again = isConflict(error) && (stored === false || id || event.type !== "signal_received");
-          if (again) resolve(false);
-          else reject(error);
+          if (!isConflict(error)) reject(error);
+          else if (stored === false || id || event.type !== "signal_received") resolve(false);
+          else reject(unsureSignal(this.workflowId));
         }
       })
     );
