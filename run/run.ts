@@ -364,7 +364,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#endWait();
   }
 
-  /** Whether a command is still to be performed: after the end of the code, only children that outlive the run. */
+  /** Whether a command is still to be performed: after the end of the code, only what outlives the run. */
   #isWanted(command: Command): boolean {
     return this.acceptsEvents && (this.#ending === undefined || command.outlivesRun);
   }
@@ -688,7 +688,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#conclude();
   }
 
-  /** Ends the run if its code has ended, once every child that outlives it is stored. */
+  /** Ends the run if its code has ended, once its messages are sent and every child that outlives it is stored. */
   #conclude(): void {
     if (this.#ending === undefined || this.#replay.replaying || !this.acceptsEvents) return;
     // Its turn ends first: a chain of runs that continue at once would not yield to the event loop, and would stay in memory.
