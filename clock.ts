@@ -193,6 +193,11 @@ export class VirtualClock implements Clock {
       !(this.autoAdvance && (this.#timers.peek()?.dueAt ?? Infinity) < Infinity);
   }
 
+  /** How many timers are set. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
   /** Resolves when the clock is {@linkcode VirtualClock.idle}. Does not move it. */
   async whenIdle(): Promise<void> {
     while (!this.idle) await this.#change();
