@@ -787,7 +787,7 @@ Deno.test("WorkflowContext.continueAsNew() of a scope that has ended rejects", a
     const late = await ctx.scope((ctx) => ctx);
     return await late.continueAsNew(1).catch(String);
   }, { id: "a", input: 0 });
-  assertEquals(result, 'CanceledError: A scope of workflow "a" has ended');
+  assertEquals(result, 'CanceledError: A scope of workflow "a" has ended; use the context around it');
 });
 
 Deno.test("WorkflowContext.continueAsNew() ends a run whose shields are waited for", async () => {
