@@ -28,7 +28,7 @@
  */
 
 import { TimerQueue } from "./util/timer_queue.ts";
-import { checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
+import { checkBoolean, checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
 import { Deferred } from "./util/deferred.ts";
 import { macrotask } from "./util/macrotask.ts";
 
@@ -167,13 +167,14 @@ export class VirtualClock implements Clock {
    * Makes a clock that stands still.
    *
    * @param options The time at the start, and whether the clock jumps.
-   * @throws {TypeError} If `options` is no object or has an unknown option.
+   * @throws {TypeError} If `options` is no object, has an unknown option, or `autoAdvance` is no boolean.
    * @throws {RangeError} If `startAt` is not a finite number.
    */
   constructor(options: VirtualClockOptions = {}) {
     checkOptions(options, OPTIONS, "create a clock");
     const { startAt = 0, autoAdvance = true } = options;
     checkNumber("startAt", startAt, -Infinity, "create a clock");
+    checkBoolean("autoAdvance", autoAdvance, "create a clock");
     this.#now = this.#startAt = startAt;
     this.autoAdvance = autoAdvance;
   }
@@ -190,6 +191,11 @@ export class VirtualClock implements Clock {
   get idle(): boolean {
     return this.#holds === 0 && this.#moves === 0 &&
       !(this.autoAdvance && (this.#timers.peek()?.dueAt ?? Infinity) < Infinity);
+  }
+
+  /** How many timers are set. */
+  get pendingTimers(): number {
+    return this.#timers.size;
   }
 
   /** Resolves when the clock is {@linkcode VirtualClock.idle}. Does not move it. */

@@ -207,6 +207,7 @@ Deno.test("VirtualClock throws when an option is unknown, or the options are no 
     const [options, message] of [
       [{ autoAdvanced: false }, '"options" has no option "autoAdvanced"; did you mean "autoAdvance"?'],
       [{ now: 5 }, '"options" has no option "now"; the options are "startAt", "autoAdvance"'],
+      [{ autoAdvance: "no" }, '"autoAdvance" must be a boolean, got "no"'],
       [null, '"options" must be an object, got null'],
     ] as const
   ) {

@@ -453,6 +453,9 @@ export interface WorkflowContext<Input = never> {
    * `continueAsNew` of the receiver, with the ID of this workflow as its `senderId`. If the receiver is a child that is being
    * started, the call waits for the child.
    *
+   * The run ends, or continues as new, only when its messages are sent, also those that nobody awaits. A message is not sent if
+   * its scope is cancelled first, or if it is for a child that ends with the run.
+   *
    * If the store keeps failing, this run is suspended, as it is for its own events: nobody knows whether the signal is stored.
    *
    * @param id The receiver's workflow ID.

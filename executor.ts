@@ -193,11 +193,12 @@ export class Executor {
     return answer(async () => {
       if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
       const errors: unknown[] = [];
-      const handles = await Promise.all(options.map(async (one: ExecuteOptions, i) => {
+      const handles = await Promise.all(Array.from(options, async (one: ExecuteOptions, i) => { // also at a hole
         let id = `options[${i}]`; // if they cannot be read
         try {
-          id = one?.id ?? randomId();
-          return await this.execute(workflow as Workflow, typeof one === "object" ? { ...one, id } : one);
+          checkObject(id, one, "execute workflow");
+          id = one.id ?? randomId();
+          return await this.execute(workflow as Workflow, { ...one, id });
         } catch (error) {
           errors[i] = withId(id, error);
         }
@@ -442,7 +443,7 @@ export class Executor {
   /** The signals that a workflow is started with. */
   #startSignals(signals: readonly StartSignal[], id: string): CallOf<"signal">[] {
     const action = "execute workflow";
-    const calls = signals.map((signal, i) => {
+    const calls = Array.from(signals, (signal, i) => { // also at a hole
       const what = `signals[${i}]`;
       checkOptions(signal, startSignalOptions, action, id, what);
       const name = definedName("signal", signal.name, action, id, `${what}.name`);

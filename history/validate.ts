@@ -50,7 +50,9 @@ const text: Rule = ["a string", (value) => typeof value === "string"];
 const number: Rule = ["a finite number", (value) => Number.isFinite(value)];
 const isCount = (value: unknown) => Number.isInteger(value) && value as number >= 0;
 const count: Rule = ["an integer from 0", isCount];
-const each = (value: unknown, test: (one: unknown) => boolean) => Array.isArray(value) && value.every(test);
+/** Also at a hole, which `every()` leaves out. */
+const each = (value: unknown, test: (one: unknown) => boolean) =>
+  Array.isArray(value) && value.findIndex((one) => !test(one)) < 0;
 const record: Rule = [
   "valid",
   (value, depth) => fits("name message cause? errors? error? suppressed? activity?", value, depth),

@@ -103,7 +103,12 @@ Deno.test("validateEvent() checks what is inside of errors, parents and remember
     assertThrows(() => check(started(bad)), TypeError, '"parent" must be valid');
   }
   const answer = { type: "update_completed", at: 5, updateId: "u" };
-  for (const [signalIds, updates] of [[["s", 5], []], [[], [{ ...answer, error: {} }]], [[], [null]], ["s", []]]) {
+  for (
+    const [signalIds, updates] of [[["s", 5], []], [[], [{ ...answer, error: {} }]], [[], [null]], ["s", []], [
+      new Array(1),
+      [],
+    ]]
+  ) {
     const event = { ...started(parent), remembered: { signalIds, updates } };
     assertThrows(() => check(event), TypeError, '"remembered" must be valid');
   }

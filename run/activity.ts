@@ -126,6 +126,8 @@ export class ActivityCommand extends Command {
    * store fails, the run is suspended, because nobody knows whether the message is stored.
    */
   readonly #internal: boolean;
+  /** Whether the run ends only after it, although no code waits for it. */
+  readonly #lasts: boolean;
   /** How many attempts failed, as far as the history is known here. */
   #failedAttempts = 0;
   /** How the last of them failed. */
@@ -137,12 +139,21 @@ export class ActivityCommand extends Command {
   /** `undefined` while this executor does not perform the activity. */
   #work: Work | undefined;
 
-  constructor(caller: Caller, name: string, input: unknown, body: Body, options: ActivityOptions, internal = false) {
+  constructor(
+    caller: Caller,
+    name: string,
+    input: unknown,
+    body: Body,
+    options: ActivityOptions,
+    internal = false,
+    lasts = false,
+  ) {
     super(caller, name);
     this.input = input;
     this.#body = body;
     this.#options = options;
     this.#internal = internal;
+    this.#lasts = lasts;
   }
 
   toEvent(at: number): ActivityStartedEvent {
@@ -232,8 +243,13 @@ export class ActivityCommand extends Command {
     else this.#start();
   }
 
-  override get whenCanceled(): "followed" {
-    return "followed";
+  override get whenCanceled(): "followed" | "kept" {
+    const { bodyEnded, failure } = this.scope;
+    return this.#lasts && bodyEnded && failure === undefined ? "kept" : "followed"; // its scope has ended, and is not cut off
+  }
+
+  override get outlivesRun(): boolean {
+    return this.#lasts && !this.settled;
   }
 
   override cancelWork(): void {

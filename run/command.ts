@@ -197,7 +197,7 @@ export abstract class Command extends Deferred implements Open {
     return -Infinity;
   }
 
-  /** Whether it starts a child that continues after the run. */
+  /** Whether the run ends only after it: a message, or the start of a child that continues after the run. */
   get outlivesRun(): boolean {
     return false;
   }

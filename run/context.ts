@@ -453,7 +453,9 @@ export class ReplayContext implements WorkflowContext {
       const receiver = child ?? this.#openChild(id);
       const body = (message: Message, attempt: ActivityContext) =>
         this.#settings.deliver(message, attempt, receiver, child !== undefined);
-      const command = new ActivityCommand(caller, action, stored, body as never, {}, true);
+      // A child that ends with the run may never begin.
+      const lasts = receiver === undefined || receiver.whenCanceled === "kept";
+      const command = new ActivityCommand(caller, action, stored, body as never, {}, true, lasts);
       const sent = this.#replay.issue(this.#scope, command) as Promise<void>;
       if (child !== undefined && !("name" in content) && command.seq >= 0) child.withdraw(content.reason);
       return sent;

@@ -23,7 +23,7 @@ import { show } from "../util/show.ts";
 import { firstRunOf, FrozenBatch } from "../history/history.ts";
 import type { Timing } from "./command.ts";
 import type { RunSettings } from "./environment.ts";
-import { isTermination } from "./events.ts";
+import { isTermination, unsureSignal } from "./events.ts";
 import type { LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import { MADE } from "./remembered.ts";
@@ -298,10 +298,7 @@ export class DeliveryQueue {
           this.#stored(waiting, state);
           return false;
         }
-        if (unsure !== undefined && unsure !== runId && verb === "signal" && !once) {
-          const why = "another run followed before the store said if the signal is there";
-          throw new WorkflowError("conflict", `${cannot("signal workflow", id)}: ${why}`);
-        }
+        if (unsure !== undefined && unsure !== runId && verb === "signal" && !once) throw unsureSignal(id);
         if (status !== "running") throw notFound(verb, id, `its status is ${show(status)}`);
         const message = once ? messageId(event) : undefined;
         if (message === undefined) return true;

@@ -118,6 +118,9 @@ const ROUND = 10;
 /** A new promise at each call: a shared promise would keep all its waiters in memory. */
 const never = () => new Promise<never>(() => {});
 
+/** The error of a call on the context of a scope that is closed. */
+const closedError = ({ message }: Error) => new CanceledError(`${message}; use the context around it`);
+
 /** The deadline of a scope. */
 class Deadline extends TimerCommand {
   override seen(event: WorkflowEvent): void {
@@ -156,6 +159,7 @@ export class Replay implements ScopeOwner {
   /** Scopes that wait until nothing is open in them. */
   #closing: Few<Scope>;
   #scopeEnded: Error | undefined;
+  #scopeClosed: Error | undefined;
   /** Changes of the code: whether the run takes the new path; `recorded` if it does and the history holds that. */
   #patches: Map<string, "recorded" | boolean> | undefined;
   /** A cancellation that came before the workflow function was called: the function will not be called. */
@@ -252,7 +256,11 @@ export class Replay implements ScopeOwner {
   /** The answer to a wait of a scope that begins now, if it is refused: a promise that rejects, or never settles. */
   refusal(scope: Scope): Promise<never> | undefined {
     if (this.#silent) return never();
-    if (scope.canceled !== undefined) return this.refuse(scope, scope.canceled);
+    const { canceled } = scope;
+    if (canceled !== undefined) {
+      const isLate = scope.closed && canceled === this.#scopeEnded;
+      return this.refuse(scope, isLate ? this.#scopeClosed ??= closedError(canceled) : canceled);
+    }
     return scope.bodyEnded ? never() : undefined; // the workflow function has ended
   }
 

@@ -76,6 +76,7 @@ import {
   isTermination,
   type Outcome,
   rejectionEvent,
+  unsureSignal,
   updateEvent,
   type UpdateRequest,
 } from "./events.ts";
@@ -363,7 +364,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#endWait();
   }
 
-  /** Whether a command is still to be performed: after the end of the code, only children that outlive the run. */
+  /** Whether a command is still to be performed: after the end of the code, only what outlives the run. */
   #isWanted(command: Command): boolean {
     return this.acceptsEvents && (this.#ending === undefined || command.outlivesRun);
   }
@@ -564,9 +565,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         } catch (error) {
           // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
           // and read already, and the next run does not remember it.
-          const again = isConflict(error) && (stored === false || id || event.type !== "signal_received");
-          if (again) resolve(false);
-          else reject(error);
+          if (!isConflict(error)) reject(error);
+          else if (stored === false || id || event.type !== "signal_received") resolve(false);
+          else reject(unsureSignal(this.workflowId));
         }
       })
     );
@@ -687,7 +688,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#conclude();
   }
 
-  /** Ends the run if its code has ended, once every child that outlives it is stored. */
+  /** Ends the run if its code has ended, once its messages are sent and every child that outlives it is stored. */
   #conclude(): void {
     if (this.#ending === undefined || this.#replay.replaying || !this.acceptsEvents) return;
     // Its turn ends first: a chain of runs that continue at once would not yield to the event loop, and would stay in memory.

@@ -110,7 +110,7 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkFunction("newRunId", newRunId, action);
   checkFunction("onError", onError, action);
   if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
-  middleware.forEach((one, i) => checkFunction(`middleware[${i}]`, one, action));
+  for (const [i, one] of middleware.entries()) checkFunction(`middleware[${i}]`, one, action);
   if (hooks !== undefined) {
     checkObject("hooks", hooks, action);
     if (isPlain(hooks)) checkOptions(hooks, hookOptions(), action, undefined, "hooks"); // a class may have other members

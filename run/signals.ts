@@ -44,6 +44,20 @@ class Channel {
   loops: Few<Loop> = undefined;
   /** The newest wait for one signal. */
   newest: Once | undefined = undefined;
+  readonly #channels: LazyMap<string, Channel>;
+  readonly #name: string;
+
+  /** @param channels Where it is kept while it has a reader or a signal. */
+  constructor(channels: LazyMap<string, Channel>, name: string) {
+    this.#channels = channels;
+    this.#name = name;
+  }
+
+  /** A reader or a signal has left: a run can use any number of names. */
+  release(): void {
+    if (this.newest !== undefined || this.loops !== undefined || this.buffer.size > 0) return;
+    if (this.#channels.get(this.#name) === this) this.#channels.delete(this.#name);
+  }
 
   /** Gives a signal to its readers. Returns whether there is one. */
   give(arrival: Arrival): boolean {
@@ -77,8 +91,9 @@ export class Signals {
   }
 
   #deliver(arrival: Arrival): void {
-    const channel = this.#channel(arrival.event.name);
-    if (!channel.give(arrival) && !this.#others?.give(arrival)) channel.buffer.push(arrival);
+    const { name } = arrival.event;
+    if (this.#channels.get(name)?.give(arrival) || this.#others?.give(arrival)) return;
+    this.#channel(name).buffer.push(arrival);
   }
 
   /** The last loop of a channel has left signals unread. */
@@ -118,7 +133,11 @@ export class Signals {
 
   /** Takes the oldest signal that nobody has read, if there is one. */
   take(name: string): SignalReceivedEvent | undefined {
-    return this.has(name) ? this.#channels.get(name)!.buffer.shift().event : undefined;
+    if (!this.has(name)) return undefined;
+    const channel = this.#channels.get(name)!;
+    const { event } = channel.buffer.shift();
+    channel.release();
+    return event;
   }
 
   /** Waits for the next signal that arrives. */
@@ -132,17 +151,20 @@ export class Signals {
 
   /** Subscribes to the signals that nobody else waits for when they arrive, and to those that nobody has read. */
   subscribeToOthers(scope: Scope, read: ReadSignal): AsyncIterator<unknown, undefined> {
-    const others = this.#others ??= new Channel();
+    const others = this.#others ??= new Channel(this.#channels, "");
     if (scope.canceled === undefined) {
       for (const arrival of inOrder(this.#buffered())) others.buffer.push(arrival);
-      for (const { buffer } of this.#channels.values()) buffer.clear();
+      for (const channel of this.#channels.values()) {
+        channel.buffer.clear();
+        channel.release();
+      }
     }
     return new Loop(others, this, scope, read);
   }
 
   #channel(name: string): Channel {
     let channel = this.#channels.get(name);
-    if (channel === undefined) this.#channels.set(name, channel = new Channel());
+    if (channel === undefined) this.#channels.set(name, channel = new Channel(this.#channels, name));
     return channel;
   }
 }
@@ -194,6 +216,7 @@ class Once extends Deferred implements Open {
     else if (this.#channel.newest === this) this.#channel.newest = older;
     if (older !== undefined) older.#newer = newer;
     this.#older = this.#newer = undefined;
+    this.#channel.release();
     this.#scope.delete(this);
   }
 }
@@ -220,7 +243,10 @@ class Loop implements AsyncIterator<unknown, undefined>, Open {
     this.#read = read;
     this.#canceled = scope.canceled !== undefined;
     this.unread = this.#canceled ? new Fifo() : channel.buffer;
-    if (this.#canceled) return;
+    if (this.#canceled) {
+      channel.release();
+      return;
+    }
     channel.buffer = new Fifo();
     channel.loops = withMember(channel.loops, this);
     scope.add(this);
@@ -271,5 +297,6 @@ class Loop implements AsyncIterator<unknown, undefined>, Open {
     channel.loops = withoutMember(channel.loops, this);
     this.#scope.delete(this);
     if (channel.loops === undefined) this.#signals.giveBack(this.unread);
+    channel.release();
   }
 }

@@ -63,7 +63,13 @@ export class Updates {
         const state = await delivery.load("update", target);
         let answer = answersIn(state.history, 0).find((answer) => answer.updateId === updateId);
         if (answer === undefined) {
-          if (state.status !== "running") throw notFound("update", id, `its status is ${show(state.status)}`);
+          if (state.status !== "running") {
+            const isAccepted = state.history.some((event) =>
+              event.type === "update_accepted" && event.updateId === updateId
+            );
+            const why = isAccepted ? "it ended before it had answered" : `its status is ${show(state.status)}`;
+            throw notFound("update", id, why);
+          }
           if (!store.reportsChanges) {
             const why = "it is not live in this executor, and the store cannot report changes";
             const way = "ask the executor that runs it, or call recover() if that is gone";

@@ -112,6 +112,6 @@ export function complaintOf(unused: Iterable<Replacement>, calls: readonly Activ
 /** Checks the option `activities`. */
 export function checkReplacements(replacements: unknown, action: string): void {
   const isReplacement = (one: Partial<Replacement> | null) => typeof one?.fake === "function";
-  if (Array.isArray(replacements) && replacements.every(isReplacement)) return;
+  if (Array.isArray(replacements) && Array.from(replacements).every(isReplacement)) return; // without holes
   throw invalid("activities", replacements, "an array of replacements made by replace()", action);
 }

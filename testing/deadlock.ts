@@ -7,7 +7,8 @@
  * 3. Something may happen that the executor cannot see, such as a request over the network. So a deadlock is reported only
  *    after some real time without any activity.
  * 4. The time stands still while an activity runs. An activity that waits for it never ends: a fake is taken for that if it
- *    does nothing for some real time, another activity only if a run waits for a time, and after much longer.
+ *    does nothing for some real time, another activity only if a run or a callback of the clock waits for a time, and after
+ *    much longer.
  *
  * @module
  */
@@ -41,7 +42,7 @@ export class DeadlockError extends Error {
   }
 }
 
-/** How long activities may do nothing, at least, in real time: fakes, and all others if a run waits for a time. */
+/** How long activities may do nothing, at least, in real time: fakes, and all others if something waits for a time. */
 const FAKE_PATIENCE_MS = 100;
 const REAL_PATIENCE_MS = 10_000;
 
@@ -56,6 +57,7 @@ export class DeadlockWatch {
   readonly #graceMs: number;
   readonly #openRuns: () => OpenRun[];
   readonly #calls: () => readonly ActivityCall[];
+  readonly #hasOtherTimers: () => boolean;
   readonly #waiters = new Set<Waiter>();
   #watching = false;
   #watchingActivities = false;
@@ -70,17 +72,22 @@ export class DeadlockWatch {
   /** What a callback of the clock threw while no result was awaited that could reject with it. */
   failure: { readonly error: unknown } | undefined;
 
-  /** @param calls The attempts of activities. */
+  /**
+   * @param calls The attempts of activities.
+   * @param hasOtherTimers Whether the clock has timers that the executor did not set, such as a callback of `clock.at()`.
+   */
   constructor(
     clock: VirtualClock,
     graceMs: number,
     openRuns: () => OpenRun[],
     calls: () => readonly ActivityCall[],
+    hasOtherTimers: () => boolean,
   ) {
     this.#clock = clock;
     this.#graceMs = graceMs;
     this.#openRuns = openRuns;
     this.#calls = calls;
+    this.#hasOtherTimers = hasOtherTimers;
   }
 
   /** The executor holds the clock. */
@@ -147,11 +154,17 @@ export class DeadlockWatch {
     this.#watchingActivities = false;
   }
 
+  /** The attempts that run. */
+  get #running(): ActivityCall[] {
+    return this.#calls().filter(({ outcome }) => outcome === undefined);
+  }
+
   #isPatienceOver(quietMs: number): boolean {
-    const running = this.#calls().filter(({ outcome }) => outcome === undefined);
+    const running = this.#running;
     // If there are fewer, a middleware is at work.
     if (running.length >= this.#activities && running.every(({ replaced }) => replaced)) return true;
-    return quietMs >= REAL_PATIENCE_MS && this.#openRuns().some(({ waitsFor }) => waitsFor.some(isTimed));
+    return quietMs >= REAL_PATIENCE_MS &&
+      (this.#hasOtherTimers() || this.#openRuns().some(({ waitsFor }) => waitsFor.some(isTimed)));
   }
 
   /** Lets real time pass, as long as a result is awaited. */
@@ -205,8 +218,9 @@ export class DeadlockWatch {
       ? `${lines[0]}; ${why}`
       : `${runs.length} runs wait, and ${why}\n  ${lines.join("\n  ")}`;
     const byHand = this.#clock.autoAdvance ? "" : ", move the clock with advance() or runUntilIdle()";
+    const replace = this.#running.every(({ replaced }) => replaced) ? "" : ", replace it with replace()";
     const way = forTime
-      ? "Let the activity end without a wait for the clock or for a run that sleeps, or move the clock with advance()"
+      ? `Let the activity end without a wait for the clock or for a run that sleeps${replace}, or move the clock with advance()`
       : `Send what they wait for before you await the result${byHand}, or give the wait a "timeoutMs"`;
     return new DeadlockError(`Deadlock: ${waits}\n${way}`, runs);
   }

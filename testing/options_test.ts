@@ -53,6 +53,11 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
     'Cannot make the cases of a store: "options" has no option "timeout"; did you mean "timeoutMs"?',
   ],
   [
+    (option) => storeCases(option),
+    { subscribe: "no" },
+    'Cannot make the cases of a store: "subscribe" must be a boolean, got "no"',
+  ],
+  [
     (option) => testStore(() => {}, factory, option),
     { Name: "x" },
     'Cannot test a store: "options" has no option "Name"; did you mean "name"?',
@@ -79,7 +84,7 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
   ],
 ];
 
-Deno.test("The kit refuses unknown options, and names the likely one", async () => {
+Deno.test("The kit refuses unknown and wrong options, and names the likely one", async () => {
   for (const [call, option, message] of REFUSED) {
     await assertRejects(async () => await call(option), TypeError, message);
   }
@@ -90,6 +95,23 @@ Deno.test("The kit refuses a delivery without a time", async () => {
   const message = 'Cannot deliver "query q #0": "atMs" must be a finite number from 0, got undefined';
   await assertRejects(() => crashTest(workflow, deliveries), RangeError, message);
   await assertRejects(() => simulate({ workflow, ...deliveries }), RangeError, message);
+});
+
+Deno.test("The kit refuses a list with a hole", async () => {
+  const holes = new Array(2);
+  const calls: Record<string, () => unknown> = {
+    'Cannot deliver: "signals[0]" must be an object, got undefined': () => crashTest(workflow, { signals: holes }),
+    'Cannot deliver: "updates[0]" must be an object, got undefined': () => simulate({ workflow, updates: holes }),
+    'Cannot deliver: "queries" must be an array, got 7': () => crashTest(workflow, { queries: 7 as never }),
+    'Cannot simulate: "seeds[0]" must be an integer from -Infinity, got undefined': () =>
+      simulate({ workflow }, { seeds: holes }),
+    'Cannot replay histories: "histories[0]" must be an object, got undefined': () => assertReplays(workflow, holes),
+    'Cannot create an executor: "activities" must be an array of replacements made by replace(), got an Array': () =>
+      new TestExecutor({ activities: holes }),
+  };
+  for (const [message, call] of Object.entries(calls)) {
+    await assertRejects(async () => await call(), Error, message);
+  }
 });
 
 Deno.test("The kit accepts options that are undefined", async () => {

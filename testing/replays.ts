@@ -96,7 +96,11 @@ export async function assertReplays<Input>(
   checkBoolean("inputs", inputs, "replay histories");
   const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
   if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
-  const states = list.map((history) => typeof history === "string" ? historyFromText(history) : history);
+  const states = Array.from(list, (history, i) => {
+    if (typeof history === "string") return historyFromText(history);
+    checkObject(`histories[${i}]`, history, "replay histories");
+    return history;
+  });
   const failures: { readonly message: string; readonly error: unknown }[] = [];
   for (const [i, state] of states.entries()) {
     try {

@@ -77,7 +77,7 @@ export interface TestExecutorOptions<Store extends WorkflowStore = InMemoryStore
    * request over the network, can still send a signal.
    *
    * While fakes run, the limit is 100 ms at least: the time stands still, and they may wait for it. While other activities run
-   * and a run waits for a time, it is 10 s at least.
+   * and a run or a callback of the clock waits for a time, it is 10 s at least.
    *
    * @default {100}
    */
@@ -141,10 +141,22 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     if (deadlockAfterMs !== Infinity) checkNumber("deadlockAfterMs", deadlockAfterMs, 0, "create an executor");
     const record = new ActivityRecorder(activities, () => clock.now());
     const openRuns = () => this.openRuns();
-    const watch: DeadlockWatch = new DeadlockWatch(clock, deadlockAfterMs, openRuns, () => record.calls);
+    const own = new Set<() => void>(); // clears each timer that the executor has set
+    const hasOthers = () => clock.pendingTimers > own.size;
+    const watch: DeadlockWatch = new DeadlockWatch(clock, deadlockAfterMs, openRuns, () => record.calls, hasOthers);
     const watched: Clock = {
       now: () => clock.now(),
-      setTimer: (dueAt, callback) => clock.setTimer(dueAt, callback),
+      setTimer(dueAt, callback) {
+        const clear = clock.setTimer(dueAt, () => {
+          own.delete(clear);
+          callback();
+        });
+        own.add(clear);
+        return () => {
+          own.delete(clear);
+          clear();
+        };
+      },
       hold(working) {
         watch.held(working);
         clock.hold(working);

@@ -226,6 +226,45 @@ Deno.test("TestExecutor reports a deadlock when an activity waits for a run that
   await executor.close();
 });
 
+Deno.test("TestExecutor reports a deadlock when an activity waits for a callback of the clock, and says to replace it", async () => {
+  using time = new FakeTime();
+  const executor = new TestExecutor();
+  const listen = (_: undefined, { signal }: ActivityContext) =>
+    new Promise<void>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const handle = await executor.execute(async function call(ctx: Ctx) {
+    ctx.handleSignal("stop", () => {
+      throw new Error("stopped");
+    });
+    await ctx.executeActivity(listen);
+  }, { id: "x" });
+  executor.clock.at(DAY_MS, () => executor.signal("x", "stop"));
+  let message: string | undefined;
+  const failed = messageOf(handle.result()).then((text) => message = text);
+  await settle();
+  await pass(time, 9_900);
+  assertEquals(message, undefined);
+  await pass(time, 200);
+  await failed;
+  assertEquals(message!.split("\n"), [
+    'Deadlock: run "x" (call) waits for activity "listen" (attempt 1 is running), signal "stop"; time does not pass while an ' +
+    "activity runs",
+    "Let the activity end without a wait for the clock or for a run that sleeps, replace it with replace(), or move the " +
+    "clock with advance()",
+  ]);
+  await executor.close();
+});
+
+Deno.test("TestExecutor reports no deadlock while an activity with a timeout takes real time", async () => {
+  using time = new FakeTime();
+  await using executor = new TestExecutor();
+  const slow = () => new Promise<string>((resolve) => setTimeout(() => resolve("done"), 20_000));
+  const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(slow, undefined, { timeoutMs: DAY_MS }));
+  const ended = messageOf(handle.result());
+  await settle();
+  await pass(time, 20_000);
+  assertEquals([await ended, await handle.result()], ["nothing", "done"]);
+});
+
 Deno.test("TestExecutor reports no deadlock while an activity or a middleware takes real time", async () => {
   using time = new FakeTime();
   const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+import { type ActivityContext, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 import { crashTest, type CrashTestOptions, FaultyStore, type Scenario, simulate } from "@rockpool/workflow/testing";
 import { macrotasks, settle } from "../../tests/support/executors.ts";
 
@@ -159,6 +159,43 @@ Deno.test("simulate() reports an always that never answers", async () => {
   const scenario: Scenario = { workflow: order, always, rates: { takeover: 0 } }; // nothing else happens meanwhile
   const [text] = await outcomeOf(() => simulate(scenario, { seeds: [1] }));
   assertStringIncludes(text, '"always" did not settle within 3000 ms');
+});
+
+/** An activity that waits until it times out, while real time passes. */
+const waits = (time: FakeTime) => {
+  const listen = (_: undefined, { signal }: ActivityContext) => {
+    macrotasks(10).then(() => time.tick(3000));
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  };
+  return async function call(ctx: WorkflowContext) {
+    await ctx.executeActivity(listen, undefined, { timeoutMs: 5 }).catch(() => {});
+  };
+};
+const standstill =
+  'Activity "listen" did nothing for 3000 ms of real time in 3 runs in a row, and time passes only after that\n' +
+  "Replace it with replace(): fakes hold it up for 50 ms";
+
+Deno.test("crashTest() names an activity that holds up three runs in a row", async () => {
+  using time = new FakeTime();
+  const [text] = await outcomeOf(() => crashTest(waits(time)));
+  assertStringIncludes(text, `Workflow "call" cannot be crash-tested\n${standstill}`);
+});
+
+Deno.test("simulate() names an activity that holds up three runs in a row", async () => {
+  using time = new FakeTime();
+  const rates = {
+    crash: 0,
+    storeFailure: 0,
+    activityFailure: 0,
+    activityDelay: 0,
+    takeover: 0,
+    slowRead: 0,
+    staleRead: 0,
+  };
+  const scenario: Scenario = { workflow: waits(time), rates };
+  assertEquals((await simulate(scenario, { seeds: 2 })).runs, 2);
+  const [text] = await outcomeOf(() => simulate(scenario, { seeds: 3 }));
+  assertStringIncludes(text, `Workflow "call" cannot be simulated\n${standstill}`);
 });
 
 Deno.test("FaultyStore refuses a suppress that returns a promise", async () => {

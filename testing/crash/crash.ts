@@ -56,6 +56,7 @@ import {
 import type { Death, DeathSide, FaultPlan } from "./fault_plan.ts";
 import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, thrownText } from "./report.ts";
 import { type ResolvedScenario, resolveScenario } from "./scenario.ts";
+import { Standstills } from "./standstills.ts";
 import { World } from "./world.ts";
 
 /** How many writes a recovery makes at most before its process dies, too. */
@@ -71,14 +72,15 @@ const MAX_LINES = 12;
  * same result or error, and the same history apart from times. No activity whose outcome was stored may run again.
  *
  * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
- * fake, 3 s for any other activity. So an activity that never ends reaches its timeout.
+ * fake, 3 s for any other activity. So an activity that never ends reaches its timeout. If the same activity, no fake, takes
+ * that long in three runs in a row, that is an error: replace it.
  *
  * A run in which an `atMostOnce` activity was interrupted may end differently. It is not compared; `check` can judge it.
  *
  * @param workflow The workflow.
  * @param args Its input and the other options.
  * @returns How many points were tried, and the run without a crash.
- * @throws {CrashTestError} If a run ends differently, or `check` throws.
+ * @throws {CrashTestError} If a run ends differently, `check` throws, or an activity that is not replaced holds up the runs.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @category Testing
@@ -113,6 +115,7 @@ class CrashTest {
   /** The replacements that no run has used so far. */
   readonly #unused: Set<Replacement>;
   #undisturbed: Ended | undefined;
+  readonly #standstills = new Standstills();
 
   constructor(workflow: AnyWorkflow, options: CrashTestOptions) {
     this.#scenario = resolveScenario(workflow, options, { id: "crash-test", executors: 1 }, "crash-test");
@@ -201,6 +204,8 @@ class CrashTest {
       const text = kind === "check" ? `A check threw: ${thrownText(error)}` : messageOf(error);
       throw this.#error(failure, ended, [text, ...hintsOn(trouble, this.#scenario.workflows)], error);
     }
+    const standstill = this.#standstills.note(ended.world.held);
+    if (standstill !== undefined) throw this.#error("cannot be crash-tested", undisturbed, [standstill]);
     if (ended !== undisturbed && !wasInterrupted(run!)) {
       const lines = this.#compareHistories(ended);
       if (lines.length === 0) lines.push(...this.#compareEffects(ended, undisturbed));

@@ -564,3 +564,21 @@ Deno.test("crashTest() does not spin while it waits for an activity that heeds i
     SimulatedProcess.prototype.isQuiet = isQuiet;
   }
 });
+
+Deno.test("crashTest() delivers updates with their IDs, and headers", async () => {
+  async function counts(ctx: WorkflowContext) {
+    const traces: (string | undefined)[] = [];
+    ctx.handleUpdate("add", (by: number, { headers }) => (traces.push(headers.trace), by));
+    const { headers } = await ctx.waitForSignal("end", { withSender: true });
+    return [...traces, headers.trace];
+  }
+  const check = (answer: number) => assertEquals(answer, 5);
+  const { undisturbed } = await crashTest(counts, {
+    updates: [
+      { atMs: 10, name: "add", input: 5, updateId: "u", headers: { trace: "1" }, check },
+      { atMs: 20, name: "add", input: 7, updateId: "u", headers: { trace: "2" }, check }, // repeated: the answer of the first
+    ],
+    signals: [{ atMs: 30, name: "end", headers: { trace: "3" } }],
+  });
+  assertEquals(undisturbed.result, ["1", "3"]);
+});

@@ -11,8 +11,8 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
 import { WorkflowError, type WorkflowErrorCode } from "../../errors.ts";
 import type { Executor } from "../../executor.ts";
-import type { WorkflowEvent } from "../../types.ts";
-import { checkNumber, checkOptions, isA } from "../../util/check.ts";
+import type { CallHeaders, WorkflowEvent } from "../../types.ts";
+import { checkNumber, checkObject, checkOptions, invalid, isA } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
@@ -49,6 +49,8 @@ export interface TimedSignal<Payload = any> extends TimedDelivery {
   readonly senderId?: string | undefined;
   /** The ID of the signal, as the option `signalId` of `Executor.signal`. */
   readonly signalId?: string | undefined;
+  /** The headers of the signal, as the option `headers` of `Executor.signal`. */
+  readonly headers?: CallHeaders | undefined;
 }
 
 /**
@@ -61,6 +63,15 @@ export interface TimedUpdate extends TimedDelivery {
   readonly name: string | UpdateDefinition<unknown, never>;
   /** The input of the handler. */
   readonly input?: unknown;
+  /**
+   * The ID of the update, as the option `updateId` of `Executor.update`. Of two updates with the same ID, the handler runs once,
+   * and both get its answer.
+   *
+   * @default {an ID of its own}
+   */
+  readonly updateId?: string | undefined;
+  /** The headers of the update, as the option `headers` of `Executor.update`. */
+  readonly headers?: CallHeaders | undefined;
   /** Called with the answer; throws if it is wrong, and returns no promise. With it, an update that is refused or fails is an error of the test. */
   readonly check?: ((answer: never) => void) | undefined;
 }
@@ -132,8 +143,8 @@ export const deliveryNames: Readonly<Record<keyof Deliveries, true>> = {
 
 /** The names of what each kind of delivery can have. */
 const names = {
-  signal: { atMs: true, id: true, name: true, payload: true, senderId: true, signalId: true },
-  update: { atMs: true, id: true, name: true, input: true, check: true },
+  signal: { atMs: true, id: true, name: true, payload: true, senderId: true, signalId: true, headers: true },
+  update: { atMs: true, id: true, name: true, input: true, updateId: true, headers: true, check: true },
   query: { atMs: true, id: true, name: true, args: true, check: true },
   cancel: { atMs: true, id: true, reason: true },
 } as const;
@@ -177,6 +188,10 @@ export const codeOf = (error: unknown): WorkflowErrorCode | undefined =>
  * @param id The ID of the workflow under test.
  */
 export function deliveriesOf(id: string, { signals = [], updates = [], queries = [], cancel }: Deliveries): Delivery[] {
+  for (const [name, list] of Object.entries({ signals, updates, queries })) {
+    if (!Array.isArray(list)) throw invalid(name, list, "an array", "deliver");
+    for (const [i, one] of list.entries()) checkObject(`${name}[${i}]`, one, "deliver");
+  }
   const never = () => false;
   const isLate = (error: unknown) => codeOf(error) === "not_found";
   const nameOf = (definition: string | { readonly name: string }) =>
@@ -196,7 +211,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const sent: { readonly workflowId: string; readonly content: readonly unknown[]; readonly delivery: Delivery }[] = [];
   signals.forEach((signal, i) => {
-    const { id: workflowId = id, payload, senderId, signalId } = signal;
+    const { id: workflowId = id, payload, senderId, signalId, headers } = signal;
     const name = nameOf(signal.name);
     const content = [name, payload, senderId];
     const isStored = (journal: Journal) => {
@@ -211,17 +226,16 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
       );
       return new Set(ids).size > others.length;
     };
-    const send = (executor: Executor) => executor.signal(workflowId, name, payload, { senderId, signalId });
+    const send = (executor: Executor) => executor.signal(workflowId, name, payload, { senderId, signalId, headers });
     const delivery = plan("signal", ` ${name} #${i}`, signal, { send, isStored, isHarmless: isLate });
     sent.push({ workflowId, content, delivery });
   });
 
   const asked = updates.map((update, i) => {
-    const { id: workflowId = id, name, input, check } = update;
-    const updateId = `update-${i}`;
+    const { id: workflowId = id, name, input, updateId = `update-${i}`, headers, check } = update;
     return plan("update", ` ${nameOf(name)} #${i}`, update, {
       async send(executor) {
-        const answer = await executor.update(workflowId, name as string, input, { updateId });
+        const answer = await executor.update(workflowId, name as string, input, { updateId, headers });
         runCheck(() => check?.(answer as never), `update ${show(nameOf(name))}`);
       },
       isStored(journal) {

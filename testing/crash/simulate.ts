@@ -47,6 +47,7 @@ import {
   type SimulationReport,
   type SimulationView,
 } from "./simulate_options.ts";
+import { Standstills } from "./standstills.ts";
 import { type Trouble, World } from "./world.ts";
 
 const ACTION = "simulate";
@@ -57,13 +58,15 @@ const ACTION = "simulate";
  * workflow and its activities use no randomness of their own.
  *
  * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
- * fake, 3 s for any other activity. So an activity that never ends reaches its timeout.
+ * fake, 3 s for any other activity. So an activity that never ends reaches its timeout. If the same activity, no fake, takes
+ * that long with three seeds in a row, that is an error: replace it.
  *
  * A failing seed is shrunk: faults are left out as long as the run still goes wrong in the same way.
  *
  * @param scenario What to simulate, and what must hold.
  * @param options The seeds.
- * @throws {SimulationError} If an invariant does not hold, the workflow waits forever, or its code is not deterministic.
+ * @throws {SimulationError} If an invariant does not hold, the workflow waits forever, its code is not deterministic, or an
+ * activity that is not replaced holds up the runs.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @category Testing
@@ -80,10 +83,16 @@ export async function simulate<Input, Signals extends readonly unknown[]>(
   checkReplacements(scenario.activities ?? [], ACTION);
   const rates = ratesOf(scenario.rates);
   const seeds = seedsOf(options);
+  const standstills = new Standstills();
   let faults = 0;
   for (const seed of seeds) {
     const run = await play(scenario, rates, seed);
     if (run.trouble !== undefined) throw await shrink(scenario, rates, seed, run, run.trouble);
+    const standstill = standstills.note(run.held);
+    if (standstill !== undefined) {
+      const what = `Workflow ${show(scenario.workflow.name || "workflow")} cannot be simulated`;
+      throw new SimulationError(`${what}\n${standstill}`, seed, []);
+    }
     faults += run.happened.size;
   }
   return { runs: seeds.length, faults };
@@ -109,7 +118,7 @@ function seedsOf({ seeds = 100 }: SimulateOptions): readonly number[] {
     return Array.from({ length: seeds }, (_, i) => i + 1);
   }
   if (!Array.isArray(seeds) || seeds.length === 0) throw invalid("seeds", seeds, "a number or an array", ACTION);
-  seeds.forEach((seed, i) => checkInteger(`seeds[${i}]`, seed, -Infinity, ACTION));
+  for (const [i, seed] of seeds.entries()) checkInteger(`seeds[${i}]`, seed, -Infinity, ACTION);
   return seeds;
 }
 
@@ -120,6 +129,8 @@ interface Ended {
   readonly happened: ReadonlyMap<string, string>;
   readonly states: readonly WorkflowState[];
   readonly deaths: readonly Death[];
+  /** See {@linkcode World.held}. */
+  readonly held: ReadonlySet<string>;
   /** Hints at the code that may have caused the trouble. */
   readonly hints: readonly string[];
 }
@@ -158,9 +169,9 @@ async function play<Input>(
   } catch (error) {
     world.fail("atEnd", error);
   }
-  const { trouble, deaths, journal } = world;
+  const { trouble, deaths, held, journal } = world;
   const hints = trouble === undefined ? [] : hintsOn(trouble, resolved.workflows);
-  return { trouble, happened: faults.happened, states: journal.states(), deaths, hints };
+  return { trouble, happened: faults.happened, states: journal.states(), deaths, held, hints };
 }
 
 /** Finds the fewest faults with which a run goes wrong in the same way, and makes the error. */

@@ -138,12 +138,12 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
       working.every(({ replaced }) => replaced);
   }
 
-  /** Lets time pass although activities run: they may wait for it, or never end. Returns whether there are any. */
-  ignoreActivities(): boolean {
-    const before = this.#ignored.size;
-    for (const call of this.#working) this.#ignored.add(call);
-    this.#delayed += this.#ignored.size - before;
-    return this.#ignored.size > before;
+  /** Lets time pass although activities run: they may wait for it, or never end. Returns those that are new. */
+  ignoreActivities(): ActivityCall[] {
+    const calls = [...this.#working].filter((call) => !this.#ignored.has(call));
+    for (const call of calls) this.#ignored.add(call);
+    this.#delayed += calls.length;
+    return calls;
   }
 
   /** Stops the process and closes its executor. */

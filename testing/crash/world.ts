@@ -24,6 +24,7 @@ import type { Death, FaultPlan } from "./fault_plan.ts";
 import { Journal } from "./journal.ts";
 import type { ResolvedScenario } from "./scenario.ts";
 import { type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
+import { FAKE_PATIENCE_MS, REAL_PATIENCE_MS } from "./standstills.ts";
 import { nextMacrotask, WorldClock } from "./world_clock.ts";
 
 /** Why a run of the world ended early. */
@@ -48,12 +49,6 @@ const STILL_TURNS = 4;
 const FOREIGN_WAIT_TURNS = 100;
 /** How long the end of a run waits for activities of dead processes, in real time, so that they do not leak into the next. */
 const LEAK_PATIENCE_MS = 100;
-/**
- * How long activities and the store may do nothing, in real time, before they count as waiting for time to pass, or as
- * never ending: fakes, which need no real time, and all others.
- */
-const FAKE_PATIENCE_MS = 50;
-const REAL_PATIENCE_MS = 3_000;
 
 /** With one of these codes a run is suspended for good. */
 const SUSPENDING_CODES: readonly unknown[] = ["non_deterministic", "unknown_workflow", "store_failed"];
@@ -69,6 +64,8 @@ export class World implements ProcessWorld {
   readonly deaths: Death[] = [];
   /** The replacements that were used. */
   readonly used = new Set<Replacement>();
+  /** The names of the activities, fakes apart, that held up the time until it passed in spite of them. */
+  readonly held = new Set<string>();
   trouble: Trouble | undefined;
   readonly #callbacks: WorldCallbacks;
   readonly #deliveries: readonly Delivery[];
@@ -149,8 +146,9 @@ export class World implements ProcessWorld {
     const patienceMs = busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS;
     const restMs = lastStepAt + patienceMs - systemClock.now();
     if (restMs > 0) return await this.clock.nextStep(restMs);
-    const ignored = busy.map((proc) => proc.ignoreActivities());
-    if (ignored.includes(true)) return;
+    const ignored = busy.flatMap((proc) => proc.ignoreActivities());
+    for (const { name, replaced } of ignored) if (!replaced) this.held.add(name);
+    if (ignored.length > 0) return;
     const what = this.#checking ? '"always"' : "A call of the store";
     this.fail("endless", new Error(`${what} did not settle within ${REAL_PATIENCE_MS} ms`));
   }

@@ -40,3 +40,32 @@ Deno.test("WorkflowContext refuses options that it does not know, at the call", 
   ]);
   await executor.close();
 });
+
+Deno.test("WorkflowContext refuses an option that is no boolean but must be one", async () => {
+  const { executor } = setUp();
+  const calls: ((ctx: WorkflowContext) => unknown)[] = [
+    (ctx) => ctx.waitForSignal("s", { withSender: 1 as never }),
+    (ctx) => ctx.receiveSignal("s", { withSender: "yes" as never }),
+    (ctx) => ctx.scope(() => {}, { waitForCanceled: 0 as never }),
+    (ctx) => ctx.executeActivity(() => {}, undefined, { name: "act", atMostOnce: null as never }),
+  ];
+  const handle = await executor.execute(async (ctx: WorkflowContext) => {
+    const messages = [];
+    for (const call of calls) {
+      try {
+        await call(ctx);
+        messages.push("accepted");
+      } catch (error) {
+        messages.push(String(error));
+      }
+    }
+    return messages;
+  });
+  assertEquals(await handle.result(), [
+    'TypeError: Cannot wait for signal "s": "withSender" must be a boolean, got 1',
+    'TypeError: Cannot receive signal "s": "withSender" must be a boolean, got "yes"',
+    'TypeError: Cannot run scope: "waitForCanceled" must be a boolean, got 0',
+    'TypeError: Cannot execute activity "act": "atMostOnce" must be a boolean, got null',
+  ]);
+  await executor.close();
+});

@@ -8,6 +8,9 @@ import { playEveryWay } from "../support/scenes.ts";
 
 type Ctx = WorkflowContext;
 
+/** The error of a call on the context of a scope that has ended. */
+const CLOSED = 'CanceledError: A scope of workflow "a" has ended; use the context around it';
+
 Deno.test("WorkflowContext.parent names the workflow and the run that started a child, in all runs of its chain", async () => {
   async function child(ctx: WorkflowContext<number>, round: number): Promise<unknown> {
     return round === 0 ? await ctx.continueAsNew(1) : await ctx.scope((ctx) => ctx.parent);
@@ -118,7 +121,7 @@ Deno.test("a leaked context of an ended scope still knows the time, random numbe
     assertNotEquals(leaked.uuid(), ctx.uuid());
     return [leaked.now(), leaked.random() < 1, leaked.patched("change"), wait, leaked.takeSignal("s")];
   }, { id: "a" });
-  assertEquals(await handle.result(), [10, true, true, 'CanceledError: A scope of workflow "a" has ended', undefined]);
+  assertEquals(await handle.result(), [10, true, true, CLOSED, undefined]);
   assertEquals(lines, ["hello"]);
   await executor.close();
 });
@@ -140,7 +143,7 @@ Deno.test("handlers that are set through the context of a scope are the run's, a
       return handled;
     },
   }));
-  assertEquals(JSON.parse(outcome), [1, 'CanceledError: A scope of workflow "a" has ended']);
+  assertEquals(JSON.parse(outcome), [1, CLOSED]);
 });
 
 Deno.test("a scope in an update handler that is in flight when the function returns is cancelled and waited for", async () => {

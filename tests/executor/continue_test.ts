@@ -245,6 +245,30 @@ for (
   });
 }
 
+Deno.test("Executor.signal() says that a signal without an ID may be stored when the answer is lost and another executor continues its run", async () => {
+  const inner = withoutSubscribe();
+  const store = new FaultyStore(inner);
+  const home = setUp({ store, workflows: { sums } }).executor;
+  const other = setUp({ store: inner, workflows: { sums } }).executor;
+  const handle = await home.execute(sums, { id: "a", input: { sum: 0, left: 3 } });
+  handle.result().catch(() => {});
+  store.after.append = async () => {
+    store.after.append = undefined;
+    await other.recover(); // reads the signal
+    await other.signal("a", "n", 2);
+    await settle();
+    throw new Error("the answer is lost");
+  };
+  const error = await assertRejects(() => home.signal("a", "n", 1), WorkflowError);
+  assertEquals([error.code, error.message], [
+    "conflict",
+    'Cannot signal workflow "a": another run followed before the store answered, so it may be stored; with a "signalId" it ' +
+    "can be sent again",
+  ]);
+  assertEquals((await store.load("a"))!.input, { sum: 3, left: 1 });
+  await Promise.all([home.close(), other.close()]);
+});
+
 Deno.test("Executor.signal() sends a signal once when the answer of the store is lost and the run is continued as new", async () => {
   const { executor, store, clock } = setUp({ store: new FaultyStore() });
   const other = new Executor({ store, clock });
@@ -258,7 +282,8 @@ Deno.test("Executor.signal() sends a signal once when the answer of the store is
   const error = await assertRejects(() => other.signal("a", "n", 1), WorkflowError);
   assertEquals([error.code, error.message], [
     "conflict",
-    'Cannot signal workflow "a": another run followed before the store said if the signal is there',
+    'Cannot signal workflow "a": another run followed before the store answered, so it may be stored; with a "signalId" it ' +
+    "can be sent again",
   ]);
   await settle();
   assertEquals((await store.load("a"))!.input, [1]);
@@ -762,7 +787,7 @@ Deno.test("WorkflowContext.continueAsNew() of a scope that has ended rejects", a
     const late = await ctx.scope((ctx) => ctx);
     return await late.continueAsNew(1).catch(String);
   }, { id: "a", input: 0 });
-  assertEquals(result, 'CanceledError: A scope of workflow "a" has ended');
+  assertEquals(result, 'CanceledError: A scope of workflow "a" has ended; use the context around it');
 });
 
 Deno.test("WorkflowContext.continueAsNew() ends a run whose shields are waited for", async () => {

@@ -112,7 +112,7 @@ Deno.test("WorkflowHandle follows its run when the run continues as new", async 
   await executor.close();
 });
 
-Deno.test("Executor.signal(), update(), describe(), execute() and close() refuse unknown options", async () => {
+Deno.test("Executor.signal(), update(), describe(), execute() and close() refuse unknown and wrong options", async () => {
   const { executor } = setUp();
   await executor.execute(counter, { id: "a" });
   const messageOf = async (call: () => Promise<unknown>) => (await assertRejects(call, TypeError)).message;
@@ -120,12 +120,14 @@ Deno.test("Executor.signal(), update(), describe(), execute() and close() refuse
     await messageOf(() => executor.signal("a", "x", 1, { sender: "Ada" } as object)),
     await messageOf(() => executor.update("a", take, 1, { updateID: "u" } as object)),
     await messageOf(() => executor.describe("a", { historyy: true } as object)),
+    await messageOf(() => executor.describe("a", { history: "yes" } as object)),
     await messageOf(() => executor.execute(counter, { id: "b", timeout: 3 } as object)),
     await messageOf(() => executor.close({ drain: 3 } as object)),
   ], [
     'Cannot signal workflow "a": "options" has no option "sender"; did you mean "senderId"?',
     'Cannot update workflow "a": "options" has no option "updateID"; did you mean "updateId"?',
     'Cannot describe workflow "a": "options" has no option "historyy"; did you mean "history"?',
+    'Cannot describe workflow "a": "history" must be a boolean, got "yes"',
     'Cannot execute workflow "b": "options" has no option "timeout"; did you mean "timeoutMs"?',
     'Cannot close executor: "options" has no option "drain"; did you mean "drainMs"?',
   ]);
@@ -138,4 +140,6 @@ Deno.test("Executor() uses a new InMemoryStore when no store is given", async ()
   assertEquals(await Promise.all(handles.map((handle) => handle.result())), [0, 1]);
   await Promise.all(executors.map((executor) => executor.close()));
   assertThrows(() => new Executor({ storee: 1 } as object), TypeError, 'did you mean "store"?');
+  const middleware = new Array(1);
+  assertThrows(() => new Executor({ middleware }), TypeError, '"middleware[0]" must be a function, got undefined');
 });

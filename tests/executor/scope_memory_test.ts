@@ -31,6 +31,14 @@ const rounds: Record<string, (ctx: Ctx) => Promise<unknown>> = {
       ctx.cancel();
       return wait;
     }),
+  "signals of many names": (() => {
+    let names = 0;
+    return (ctx) =>
+      ctx.scope((ctx) => {
+        ctx.waitForSignal(`wait ${names}`);
+        ctx.handleSignal(`handler ${names++}`, () => {});
+      });
+  })(),
   "overlapping waits": (() => {
     let older: Promise<unknown> = Promise.resolve();
     let endOlder: (value: unknown) => void = () => {};

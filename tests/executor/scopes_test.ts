@@ -351,7 +351,7 @@ for (const [how, wait] of Object.entries(waits)) {
     await executor.signal("a", "s", "unread");
     await executor.signal("a", "go");
     const canceled = 'CanceledError: Canceled a scope of workflow "a": enough';
-    assertEquals(await handle.result(), [canceled, ENDED, "unread"]);
+    assertEquals(await handle.result(), [canceled, `${ENDED}; use the context around it`, "unread"]);
     assertEquals(typesOf((await store.load("a"))!.history).length, 4);
     await executor.close();
   });
@@ -511,7 +511,7 @@ Deno.test("WorkflowContext.scope() opened in a cancelled scope or in an ended on
     },
   }));
   const reason = 'CanceledError: Canceled a scope of workflow "a": enough';
-  assertEquals(JSON.parse(outcome), [reason, reason, ENDED, []]);
+  assertEquals(JSON.parse(outcome), [reason, reason, `${ENDED}; use the context around it`, []]);
 });
 
 // waitForCanceled

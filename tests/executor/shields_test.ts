@@ -52,7 +52,7 @@ Deno.test("WorkflowContext.shield() runs in a cancelled scope, and rejects in an
   assertEquals(JSON.parse(outcome), [
     "ran",
     ENOUGH,
-    'CanceledError: A scope of workflow "a" has ended',
+    'CanceledError: A scope of workflow "a" has ended; use the context around it',
     0,
     10,
   ]);

@@ -162,6 +162,7 @@ Deno.test("Executor.execute() refuses bad signals at the call", async () => {
   const { executor, store } = setUp();
   const bad: [signals: unknown, message: string][] = [
     [{}, 'Cannot execute workflow "a": "signals" must be an array, got an Object'],
+    [new Array(3), 'Cannot execute workflow "a": "signals[0]" must be an object, got undefined'],
     [[7], 'Cannot execute workflow "a": "signals[0]" must be an object, got 7'],
     [[{ name: "x" }, {}], 'Cannot execute workflow "a": "signals[1].name" must be a non-empty string, got undefined'],
     [[{ name: "x", id: "1" }], 'Cannot execute workflow "a": "signals[0]" has no option "id"'],

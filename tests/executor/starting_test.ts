@@ -600,6 +600,18 @@ Deno.test("Executor.executeMany() starts all workflows and answers handles in or
   await executor.close();
 });
 
+Deno.test("Executor.executeMany() refuses a hole in its list, and starts the others", async () => {
+  const { executor, store } = setUp();
+  const options = [{ id: "a", input: "in" }, { id: "b", input: "in" }, { id: "c", input: "in" }];
+  delete options[1];
+  const { errors } = await assertRejects(() => executor.executeMany(echo, options), AggregateError);
+  assertEquals(errors.map(String), [
+    'TypeError: Cannot execute workflow: "options[1]" must be an object, got undefined',
+  ]);
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["a", "c"]);
+  await executor.close();
+});
+
 Deno.test("Executor.executeMany() starts the others when some fail, and its error names those", async () => {
   const { executor } = setUp();
   await executor.execute(ask, { id: "taken", input: "" });

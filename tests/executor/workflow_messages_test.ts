@@ -185,6 +185,64 @@ Deno.test("WorkflowContext.signalWorkflow() and cancelWorkflow() that nobody awa
   await executor.close();
 });
 
+const unawaited: [what: string, end: (ctx: WorkflowContext<number>, n: number) => unknown][] = [
+  ["returns", () => {}],
+  ["throws", () => {
+    throw new Error("failed");
+  }],
+  ["continues as new", (ctx, n) => n < 2 ? ctx.continueAsNew(n + 1) : undefined],
+  ["returns while a handler of signals is open", (ctx) => ctx.handleSignal("s", () => {})],
+  ["has sent them in a scope that has ended", (ctx) => ctx.sleep(10)],
+];
+
+for (const [what, end] of unawaited) {
+  Deno.test(`WorkflowContext.signalWorkflow() and cancelWorkflow() that nobody awaits are sent when the run ${what}`, async () => {
+    const root = async (ctx: WorkflowContext<number>, n: number) => {
+      if (n === 1) ctx.startChild(waitForGo, undefined, { id: "b", parentClosePolicy: "abandon" });
+      await ctx.scope((inner) => {
+        const sender = what.includes("scope") ? inner : ctx;
+        if (n === 1) void sender.cancelWorkflow("b", "by a");
+        void sender.signalWorkflow("receiver", job, n);
+      });
+      return await end(ctx, n);
+    };
+    const { executor } = setUp({ workflows });
+    const count = what.startsWith("continues") ? 2 : 1;
+    const receiver = await executor.execute(collect, { id: "receiver", input: { jobs: [], count } });
+    const sender = await executor.execute(root as never, { id: "a", input: 1 as never });
+    await sender.result().catch(() => {});
+    assertEquals(await receiver.result(), [1, 2].slice(0, count));
+    await assertRejects(() => executor.handle("b").then((handle) => handle.result()), CanceledError, "by a");
+    await executor.close();
+  });
+}
+
+Deno.test("WorkflowContext.signalWorkflow() that nobody awaits is sent once over continueAsNew and a process crash at any step", async () => {
+  const sender = async (ctx: WorkflowContext<number>, n: number) => {
+    void ctx.signalWorkflow("receiver", job, n);
+    if (n < 3) await ctx.continueAsNew(n + 1);
+  };
+  const root = async (ctx: Ctx) => {
+    const receiver = ctx.startChild(collect, { jobs: [], count: 3 }, { id: "receiver" });
+    await receiver.started;
+    await ctx.executeChild(sender as never, 1, { id: "sender" });
+    return await receiver.result();
+  };
+  const { undisturbed } = await crashTest(root, { workflows: { ...workflows, sender: sender as never } });
+  assertEquals(undisturbed.result, [1, 2, 3]);
+});
+
+Deno.test("WorkflowContext.signalWorkflow() to a child that ends with the run does not keep the run from its end", async () => {
+  const { executor, store } = setUp({ workflows });
+  const handle = await executor.execute((ctx: Ctx) => {
+    void ctx.startChild(waitForGo, undefined, { id: "b" }).signal("go", "x");
+    void ctx.signalWorkflow("b", "go", "y");
+    return "done";
+  });
+  assertEquals([await handle.result(), await store.load("b")], ["done", null]);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.signalWorkflow() needs no slot of maxConcurrentActivities", async () => {
   const { executor } = setUp({ workflows, maxConcurrentActivities: 1 });
   const answered = gate<unknown>();
