@@ -104,7 +104,7 @@ export function updateEvent(
 }
 
 /** The validation has refused an update that was sent through the store. */
-export function rejectionEvent(updateId: string, error: unknown, at: number): WorkflowEvent {
+export function rejectionEvent(updateId: string, error: unknown, at: number): UpdateRejectedEvent {
   return Object.freeze({ type: "update_rejected", at, updateId, error: toErrorRecord(error) });
 }
 

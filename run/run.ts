@@ -46,6 +46,7 @@ import type {
   CommandEvent,
   ErrorRecord,
   SignalReceivedEvent,
+  UpdateAcceptedEvent,
   UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
@@ -100,6 +101,9 @@ const closing: Phase = { name: "closing" };
 const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
+
+/** Why a run that was continued answers nothing. */
+const continued = "it was continued as new";
 
 /** When the time of a chain is up. */
 function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
@@ -716,6 +720,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** The first events of the next run: its start, and the delivered events that this run has not seen. */
   #successor(): WorkflowEvent[] {
+    const at = Math.max(this.environment.timing.clock.now(), this.#replay.now); // the clock may have been set back
+    const delivered = [
+      ...this.#delivered(),
+      ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
+    ];
+    this.#rememberUnanswered(delivered, at);
     const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, ...first } = this.started;
     const remembered = this.chain.remembered === undefined
       ? this.started.remembered
@@ -723,17 +733,30 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const started: WorkflowStartedEvent = {
       ...first,
       ...this.environment.runs.stamp,
-      at: Math.max(this.environment.timing.clock.now(), this.#replay.now), // the clock may have been set back
+      at,
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
-      ...(first.timeoutMs !== undefined && { deadlineAt: deadlineOf(this.started)! }),
-      ...(remembered !== undefined && { remembered }),
+      ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
+      ...(remembered === undefined ? {} : { remembered }),
     };
-    return [
-      Object.freeze(started),
-      ...this.#delivered(),
-      ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
-    ];
+    return [Object.freeze(started), ...delivered];
+  }
+
+  /** An update that this run has accepted and not answered is over: the next run does not accept it again. */
+  #rememberUnanswered(delivered: readonly WorkflowEvent[], at: number): void {
+    for (const { updateId } of this.#unhandledUpdates(delivered)) {
+      if (!isRemembered(updateId)) continue;
+      const why = `${cannot("update workflow", this.workflowId)}: ${continued} before it had answered`;
+      const error = new WorkflowError("not_found", why);
+      this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
+    }
+  }
+
+  /** The updates without an answer that the next run does not handle. */
+  #unhandledUpdates(next: readonly WorkflowEvent[] = none): (UpdateAcceptedEvent | UpdateRequestedEvent)[] {
+    return this.#replay.openUpdates.filter(({ updateId }) =>
+      !next.some((event) => "updateId" in event && event.updateId === updateId)
+    );
   }
 
   /** The delivered events that workflow code has not seen, in order. */
@@ -752,10 +775,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     for (const event of events) {
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
-    const why = "it was continued as new";
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
-      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${why}`);
-    }, why);
+      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${continued}`);
+    }, continued);
     this.environment.lifecycle.continued(next, events[0]);
     const { behind, reported } = this.#writer; // others may have written to the next run already
     if (behind && reported !== undefined) next.changed(reported);
@@ -767,9 +789,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * @param next The first events of the next run, which handles the others; absent if there is none.
    */
   #reportUnhandled(next?: readonly WorkflowEvent[]): void {
-    const updates = this.#replay.openUpdates.filter(({ updateId }) =>
-      next === undefined || !next.some((event) => "updateId" in event && event.updateId === updateId)
-    );
+    const updates = this.#unhandledUpdates(next);
     const signals = next === undefined ? this.#delivered().filter((event) => event.type === "signal_received") : none;
     if (signals.length + updates.length === 0) return;
     callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this, this.started);

@@ -455,3 +455,31 @@ Deno.test("updates of a simulated world are answered once, whichever executor th
     atEnd: ({ state }) => assertEquals((state!.result as number[]).toSorted((a, b) => a - b), [1, 2, 4, 8]),
   });
 });
+
+Deno.test("Executor.update() through another executor rejects, and is not handled again, when the run continues before the handler has ended", async () => {
+  let calls = 0;
+  async function continuesEarly(ctx: WorkflowContext<number>, round: number): Promise<number> {
+    ctx.handleUpdate("slow", async () => {
+      calls++;
+      if (round === 0) await ctx.waitForSignal("never");
+      return round;
+    });
+    await ctx.waitForSignal("go");
+    return round === 1 ? round : await ctx.continueAsNew(1);
+  }
+  const { executor: home, store, clock } = setUp();
+  const other = new Executor({ store, clock });
+  const handle = await home.execute(continuesEarly, { id: "a", input: 0 });
+  const why = 'Cannot update workflow "a": it was continued as new before it had answered';
+  const update = assertRejects(() => other.update("a", "slow", undefined, { updateId: "u" }), WorkflowError, why);
+  await settle();
+  await home.signal("a", "go");
+  assertEquals((await update).code, "not_found");
+  for (const executor of [home, other]) {
+    await assertRejects(() => executor.update("a", "slow", undefined, { updateId: "u" }), WorkflowError, why);
+  }
+  assertEquals([calls, await other.update("a", "slow", undefined, { updateId: "v" })], [1, 1]);
+  await home.signal("a", "go");
+  await handle.result();
+  await Promise.all([home.close(), other.close()]);
+});
