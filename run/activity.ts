@@ -249,7 +249,7 @@ export class ActivityCommand extends Command {
   }
 
   override get outlivesRun(): boolean {
-    return this.#lasts && !this.settled;
+    return this.#lasts && !this.settled && !this.following?.held;
   }
 
   override cancelWork(): void {

@@ -23,6 +23,8 @@ const MAX_OLD_READS = 5;
 /** Counts the old reads in a row. */
 export interface OldReads {
   count: number;
+  /** How many of the last ones may be current: the store did not say. */
+  unproven?: number;
 }
 
 export class RetryingStore {
@@ -100,9 +102,10 @@ export class RetryingStore {
   async isOld(state: WorkflowState | null, reads: OldReads, why?: unknown): Promise<boolean> {
     const isRunning = state?.status === "running";
     const old = isRunning ? await this.whyOld(state) : why;
-    const most = why === undefined && isConflict(old) ? MAX_OLD_READS - 1 : MAX_OLD_READS;
-    reads.count = old ? Math.min(reads.count + 1, most) : 0;
-    if (!old || reads.count === MAX_OLD_READS) return false;
+    const isProven = why === undefined && isConflict(old);
+    reads.unproven = !old || isProven ? 0 : (reads.unproven ?? 0) + 1;
+    reads.count = old ? Math.min(reads.count + 1, MAX_OLD_READS - 1) : 0;
+    if (!old || reads.unproven === MAX_OLD_READS) return false;
     return await this.backOff(old, reads.count).then(() => true, () => false);
   }
 

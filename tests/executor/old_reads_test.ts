@@ -337,6 +337,28 @@ Deno.test("ExecutorOptions.dormantAfterMs starts no child again whose end anothe
 
 // Reads of a copy that is behind
 
+Deno.test("Executor.update() elsewhere does not believe a read that was old because the store then fails once", async () => {
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const workflow = (ctx: Ctx) => ctx.waitForSignal("end");
+  const first = setUp({ store: inner, workflows: { workflow } }).executor;
+  await first.execute(workflow, { id: "a" });
+  let asked = 0;
+  const append = (batch: AppendBatch) => {
+    if (batch.events.length === 0 && ++asked === 5) return Promise.reject(new Error("down"));
+    return inner.append(batch);
+  };
+  const { executor } = setUp({ store: { ...copy.reporting, append } });
+  const update = assertRejects(() => executor.update("a", "n", 1), WorkflowError, 'its status is "completed"');
+  await settle();
+  const before = await inner.load("a");
+  asked = 0;
+  copy.earlier = Array(7).fill(before);
+  await first.signal("a", "end");
+  await update;
+  await Promise.all([executor.close(), first.close()]);
+});
+
 Deno.test("WorkflowHandle reaches its run although the copy shows the run before", async () => {
   const inner = new InMemoryStore();
   const copy = new Copy(inner);

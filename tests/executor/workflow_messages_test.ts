@@ -334,3 +334,19 @@ Deno.test("WorkflowContext.signalWorkflow() and cancelWorkflow() refuse bad argu
   }
   await executor.close();
 });
+
+Deno.test("A message that was cancelled and that no compensation waits for does not hold up the end of its run", async () => {
+  const { executor } = setUp();
+  await executor.execute(async (ctx) => void await ctx.waitForSignal("never"), { id: "receiver" });
+  const handle = await executor.execute(async (ctx) => {
+    ctx.addCompensation(() => {}, { name: "undo" });
+    const sending = ctx.scope((ctx) => {
+      ctx.signalWorkflow("receiver", "s").catch(() => {});
+      ctx.cancel();
+    });
+    await sending.catch(() => {});
+    return "done";
+  }, { id: "a" });
+  assertEquals(await handle.result(), "done");
+  await executor.close();
+});
