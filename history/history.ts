@@ -95,8 +95,18 @@ export function isOutcome(event: WorkflowEvent): boolean {
 
 /** Whether an event shows that the code of the run was called: only the code and its handlers lead to it. */
 export function isOfCode(event: WorkflowEvent): boolean {
-  return "seq" in event || event.type === "patched" || event.type === "update_accepted" ||
-    event.type === "update_rejected" || event.type === "update_completed";
+  switch (event.type) {
+    case "patched":
+    case "update_accepted":
+    case "update_rejected":
+    case "update_completed":
+    case "workflow_completed":
+      return true;
+    case "workflow_failed": // or by the end of its time, terminate(), or a history that is full
+      return event.error.name !== "TimeoutError" && event.error.data?.code === undefined;
+    default:
+      return "seq" in event;
+  }
 }
 
 /** The ID of the first run of a run's chain; its own ID if it continues no other run. */

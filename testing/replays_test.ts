@@ -119,6 +119,30 @@ Deno.test("assertReplays() passes a run that was cancelled in the queue, before 
   }
 });
 
+Deno.test("assertReplays() passes a run that another executor has ended, although it was cancelled before its start time", async () => {
+  const store = new InMemoryStore();
+  const [started, canceled] = [
+    { type: "workflow_started", at: 0, workflowName: "w", input: 1, startAt: 100 },
+    { type: "cancel_requested", at: 99 }, // stored late, or the clock of the canceller was behind
+  ] as const;
+  const returns = () => "done";
+  const throws = () => {
+    throw new RangeError("no funds");
+  };
+  const error = { name: "RangeError", message: "no funds" };
+  for (
+    const [workflow, end] of [
+      [returns, { type: "workflow_completed", at: 101, result: "done" }],
+      [throws, { type: "workflow_failed", at: 101, error }],
+    ] as const
+  ) {
+    await store.delete("a");
+    const batch = { workflowId: "a", runId: "r", expectedLength: 0 };
+    await store.append({ ...batch, events: [started, canceled, end] });
+    await assertReplays(workflow, (await store.load("a"))!);
+  }
+});
+
 Deno.test("assertReplays() reports an edit that would break runs in flight, and names it", async () => {
   const before = (ctx: Ctx) => ctx.executeActivity(charge);
   const message = await complaint(before, async function order(ctx) {
