@@ -23,7 +23,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     package: ["task", "package"],
     bundlers: ["task", "bundlers"],
     score: ["task", "score"],
-    "fake timers": ["task", "fake-timers"],
+    runners: ["task", "runners"],
     matrix: ["task", "matrix", ...matrixArgs],
     edge: ["task", "edge"],
     demo: ["task", "demo"],

@@ -1,8 +1,11 @@
 /**
- * A workflow sleeps for 30 days in the time of Jest's, Sinon's, Vitest's and `node:test`'s fake timers: fakes that are installed
- * before the package is imported, and after. `FakeTime` of `@std/testing` is tested in `executor_test.ts`.
+ * The package in the test runners of Node: Jest, Vitest and `node:test`.
  *
- * The package is packed, and runs on Node. Without Node, the check is left out.
+ * - A workflow sleeps for 30 days in the time of their fake timers, and of Sinon's: fakes that are installed before the package is
+ *   imported, and after. `FakeTime` of `@std/testing` is tested in `tests/fake_time_test.ts`.
+ * - The contract of a store is tested by `testStore`.
+ *
+ * The package is packed. Without Node, the check fails.
  *
  * @module
  */
@@ -17,33 +20,41 @@ const modules = await installed({
   "vitest": "4.1.12",
 });
 
-const COMMANDS: Record<string, string[]> = {
-  jest: ["--experimental-vm-modules", "node_modules/jest/bin/jest.js"],
-  sinon: ["--test", "sinon.mjs"],
-  vitest: ["node_modules/vitest/vitest.mjs", "run"],
-  "node:test": ["--test", "node.mjs"],
-};
+const jest = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js"];
+const vitest = ["node_modules/vitest/vitest.mjs", "run"];
+
+/** The command line of each check, and the values of `IMPORT` with which it runs. */
+const CHECKS: [name: string, args: string[], imports: ("before" | "after")[]][] = [
+  ["jest, fake timers", [...jest, "jest_sleep.mjs"], ["before", "after"]],
+  ["sinon, fake timers", ["--test", "sinon_sleep.mjs"], ["before", "after"]],
+  ["vitest, fake timers", [...vitest, "vitest_sleep.mjs"], ["before", "after"]],
+  ["node:test, fake timers", ["--test", "node_sleep.mjs"], ["before", "after"]],
+  ["jest, store contract", [...jest, "jest_contract.mjs"], ["before"]],
+  ["vitest, store contract", [...vitest, "vitest_contract.mjs"], ["before"]],
+  ["node:test, store contract", ["--test", "node_contract.mjs"], ["before"]],
+];
 
 await using project = await pack();
 const { folder } = project;
 for (const name of ["@jest", "@sinonjs", "jest", "vitest"]) {
   await Deno.symlink(`${modules}/${name}`, `${folder}/node_modules/${name}`);
 }
-for (const name of ["jest", "node", "sinon", "sleep", "vitest"]) {
-  await Deno.copyFile(`${import.meta.dirname}/${name}.mjs`, `${folder}/${name}.mjs`);
+for await (const { name } of Deno.readDir(import.meta.dirname!)) {
+  if (name.endsWith(".mjs")) await Deno.copyFile(`${import.meta.dirname}/${name}`, `${folder}/${name}`);
 }
-const jest = { testMatch: ["<rootDir>/jest.mjs"], transform: {} };
-await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module", jest }));
-await Deno.writeTextFile(`${folder}/vitest.config.mjs`, 'export default { test: { include: ["vitest.mjs"] } };');
+const settings = { testMatch: ["<rootDir>/jest_*.mjs"], transform: {} };
+await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module", jest: settings }));
+await Deno.writeTextFile(`${folder}/vitest.config.mjs`, 'export default { test: { include: ["vitest_*.mjs"] } };');
 
-for (const [name, args] of Object.entries(COMMANDS)) {
-  for (const time of ["before", "after"]) {
+for (const [check, args, imports] of CHECKS) {
+  for (const time of imports) {
+    const name = imports.length > 1 ? `${check}, imported ${time} them` : check;
     try {
       await run("env", [`IMPORT=${time}`, "node", ...args], folder);
-      console.log(`${name}: ok, imported ${time} the fakes`);
+      console.log(`ok: ${name}`);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) throw error;
-      console.log(`${name}: FAILED, imported ${time} the fakes\n${error instanceof Error ? error.message : error}`);
+      console.log(`FAILED: ${name}\n${error instanceof Error ? error.message : error}`);
       Deno.exitCode = 1;
     }
   }

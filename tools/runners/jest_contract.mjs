@@ -1,0 +1,6 @@
+// @ts-ignore -- main.ts installs it
+import { test } from "@jest/globals";
+import { InMemoryStore } from "@rockpool/workflow";
+import { testStore } from "@rockpool/workflow/testing";
+
+testStore(test, () => new InMemoryStore(), { name: "InMemoryStore" });
