@@ -58,6 +58,20 @@ Deno.test("WorkflowContext.continueAsNew() passes unread signals to the next run
   await executor.close();
 });
 
+Deno.test("WorkflowContext.continueAsNew() passes on a signal that came after a wait for it had lost a race", async () => {
+  const { executor, clock } = setUp();
+  const workflow = async (ctx: Ctx<number>, round: number): Promise<unknown> => {
+    if (round === 1) return await ctx.waitForSignal("e", { timeoutMs: 1000 });
+    await ctx.scope((ctx) => Promise.race([ctx.waitForSignal("e"), ctx.sleep(10)]));
+    await ctx.sleep(10); // the signal comes now
+    return await ctx.continueAsNew(1);
+  };
+  clock.at(15, () => executor.signal("a", "e", 7));
+  const handle = await executor.execute(workflow, { id: "a", input: 0 });
+  assertEquals([await handle.result(), clock.now()], [7, 20]);
+  await executor.close();
+});
+
 Deno.test("WorkflowContext.continueAsNew() keeps the order of unread signals of several names", async () => {
   async function reads(ctx: Ctx<number>, round: number): Promise<unknown> {
     if (round === 1) {

@@ -86,14 +86,16 @@ for (const [name, call] of Object.entries(calls)) {
 }
 
 Deno.test("Executor suspends a run and says why when an activity calls its context after a wait", async () => {
-  const { executor } = setUp();
-  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
-    return await ctx.executeActivity(async () => {
-      await macrotasks(3);
-      return await ctx.executeActivity(charge);
-    });
-  }, { id: "a" });
-  const { message } = await assertRejects(() => handle.result(), NonDeterminismError);
-  assertStringIncludes(message, "An activity cannot call the context of its workflow");
-  await executor.close();
+  for (const maxConcurrentActivities of [undefined, 1]) { // with one slot, the inner activity could never begin
+    const { executor } = setUp({ maxConcurrentActivities });
+    const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+      return await ctx.executeActivity(async () => {
+        await macrotasks(3);
+        return await ctx.executeActivity(charge);
+      });
+    }, { id: "a" });
+    const { message } = await assertRejects(() => handle.result(), NonDeterminismError);
+    assertStringIncludes(message, "An activity cannot call the context of its workflow");
+    await executor.close();
+  }
 });

@@ -39,6 +39,21 @@ Deno.test("WorkflowContext.mapConcurrent() starts the next item as soon as one h
   assertEquals(log, ["0 at 0", "1 at 0", "2 at 10", "3 at 20"]);
 });
 
+Deno.test("WorkflowContext.mapConcurrent() gives each item that waits for a signal one of its own, buffered or not", async () => {
+  for (const isBuffered of [false, true]) {
+    const { executor, clock } = setUp();
+    const handle = await executor.execute(async (ctx: Ctx) => {
+      if (isBuffered) await ctx.sleep(10);
+      return await ctx.mapConcurrent([1, 2], 2, () => ctx.waitForSignal<string>("job"));
+    }, { id: "a" });
+    clock.hold(); // the signals come before the sleep ends
+    for (const job of ["paint", "saw"]) await executor.signal("a", "job", job);
+    clock.release();
+    assertEquals((await handle.result()).toSorted(), ["paint", "saw"]);
+    await executor.close();
+  }
+});
+
 Deno.test("WorkflowContext.mapConcurrent() accepts any iterable, an empty one too, and bodies that return no promise", async () => {
   const { executor } = setUp();
   const handle = await executor.execute(async (ctx) => [
