@@ -487,8 +487,9 @@ export interface WorkflowContext<Input = never> {
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
    * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
    *
-   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield. It
-   * rejects too once the run has failed: in a compensation of the run, or after a spawned branch has failed.
+   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield. If the
+   * run has not seen the cancellation yet, the next run begins cancelled. It rejects too once the run has failed: in a
+   * compensation of the run, or after a spawned branch has failed.
    *
    * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
    * has no input. (A property, because the compiler compares the parameters of a method less strictly.)

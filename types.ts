@@ -111,6 +111,8 @@ export interface WorkflowStartedEvent {
   readonly firstRunId?: string;
   /** Present if another workflow started this one as a child. */
   readonly parent?: ParentRun;
+  /** Present if the run continues a run that was cancelled and did not see it: the code begins cancelled. */
+  readonly canceled?: true;
   /** Present if the run continues another run, and senders chose IDs for their messages. */
   readonly remembered?: RememberedMessages;
 }

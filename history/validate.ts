@@ -17,7 +17,7 @@ import { show } from "../util/show.ts";
  */
 const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   workflow_started:
-    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent? remembered?",
+    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent? remembered? canceled?",
   workflow_completed: "at",
   workflow_failed: "at error",
   workflow_canceled: "at error",
@@ -69,6 +69,7 @@ const rules: Readonly<Record<string, Rule>> = {
   suppressed: record,
   activity: ["valid", (value, depth) => fits("name attempt workflowId", value, depth)],
   errors: ["valid", (value, depth) => each(value, (one) => record[1](one, depth))],
+  canceled: ["true", (value) => value === true],
   remembered: ["valid", (value, depth) => fits("signalIds updates", value, depth)],
   signalIds: ["valid", (value) => each(value, (one) => typeof one === "string")],
   updates: ["valid", (value, depth) => each(value, (one) => fits(shapes.update_completed, one, depth))],

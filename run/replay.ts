@@ -164,6 +164,8 @@ export class Replay implements ScopeOwner {
   #patches: Map<string, "recorded" | boolean> | undefined;
   /** A cancellation that came before the workflow function was called: the function will not be called. */
   #canceledBeforeStart: CancelRequestedEvent | undefined;
+  /** The cancellation of an earlier run of the chain, which that run has not seen. */
+  #canceledEarlier: CancelRequestedEvent | undefined;
   /** Whether the workflow function was called, or will be. */
   isCalled = true;
   /** Whether the history shows that some executor has called the function. */
@@ -335,6 +337,7 @@ export class Replay implements ScopeOwner {
         return;
       case "cancel_requested":
         if (event.at < (this.started?.startAt ?? event.at)) this.cancelBeforeStart(event);
+        if (this.started?.canceled) this.#canceledEarlier ??= event;
         return;
       case "patched":
         (this.#patches ??= new Map()).set(event.changeId, "recorded");
@@ -474,6 +477,8 @@ export class Replay implements ScopeOwner {
       this.isCalled = false;
       return this.#end({ ok: false, error: this.canceled });
     }
+    // Not in its turn: code that continues as new at once would never see it.
+    if (this.#canceledEarlier !== undefined) this.#cancel(this.#canceledEarlier);
     try {
       Promise.resolve(workflow(ctx, input as never)).then(
         (result) => this.#codeReturned(result),

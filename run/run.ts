@@ -726,7 +726,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
     ];
     this.#rememberUnanswered(delivered, at);
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, ...first } = this.started;
+    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, canceled: _5, ...first } =
+      this.started;
     const remembered = this.chain.remembered === undefined
       ? this.started.remembered
       : this.chain.remembered.toMessages();
@@ -737,6 +738,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       input: (this.#ending as { continueWith: unknown }).continueWith,
       firstRunId: this.chain.firstRunId,
       ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
+      ...(delivered.some(({ type }) => type === "cancel_requested") && { canceled: true }),
       ...(remembered === undefined ? {} : { remembered }),
     };
     return [Object.freeze(started), ...delivered];

@@ -14,8 +14,8 @@ import {
   type WorkflowEvent,
   type WorkflowStartedEvent,
 } from "@rockpool/workflow";
-import { crashTest, FaultyStore } from "@rockpool/workflow/testing";
-import { collectGarbage, gate, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
+import { assertReplays, crashTest, FaultyStore } from "@rockpool/workflow/testing";
+import { collectGarbage, gate, macrotasks, settle, setUp, typesOf, withoutSubscribe } from "../support/executors.ts";
 
 type Ctx<Input = never> = WorkflowContext<Input>;
 
@@ -842,4 +842,39 @@ Deno.test("WorkflowContext.continueAsNew() leaves signals to the next run, whate
   await executor.signal("a", "go");
   assertEquals(await handle.result(), [1, 2]);
   await executor.close();
+});
+
+/** Continues as new at once, for ever. */
+async function circle(ctx: Ctx<number>, round: number): Promise<void> {
+  try {
+    return await ctx.continueAsNew(round + 1);
+  } finally {
+    await ctx.shield((ctx) => ctx.executeActivity(() => "tidied", undefined, { name: "tidy" }));
+  }
+}
+
+Deno.test("Executor.cancel() ends a chain that continues as new at once, and lets it clean up", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store });
+  const handle = await executor.execute(circle, { id: "a", input: 0 });
+  await macrotasks(20);
+  await handle.cancel("enough");
+  await assertRejects(() => handle.result(), CanceledError, "enough");
+  const state = (await store.load("a"))!;
+  const types = typesOf(state.history).slice(-4);
+  assertEquals(types, ["cancel_requested", "activity_started", "activity_completed", "workflow_canceled"]);
+  assertEquals((state.history[0] as WorkflowStartedEvent).canceled, true);
+  await assertReplays(circle, state);
+});
+
+Deno.test("ExecuteOptions.timeoutMs ends a chain that continues as new at once, and one that then returns", async () => {
+  async function thenReturns(ctx: Ctx<number>, round: number): Promise<number> {
+    return ctx.signal.aborted ? round : await ctx.continueAsNew(round + 1);
+  }
+  await using executor = new Executor();
+  for (const workflow of [circle, thenReturns]) {
+    const handle = await executor.execute(workflow as typeof thenReturns, { input: 0, timeoutMs: 5 });
+    await assertRejects(() => handle.result(), TimeoutError);
+    assertEquals(handle.status, "failed");
+  }
 });
