@@ -8,7 +8,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import type {
   AppendBatch,
   CommandEvent,
@@ -18,7 +18,6 @@ import type {
   WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
-import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateBatch } from "./validate.ts";
 
@@ -176,7 +175,7 @@ export function checkConflict(
 }
 
 function conflict(workflowId: string, why: string): WorkflowError {
-  return new WorkflowError("conflict", `${cannot("append to workflow", workflowId)}: ${why}`);
+  return workflowError("conflict", "append to workflow", workflowId, why);
 }
 
 /**

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { workflowError } from "../errors.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
 import { cannot, checkObject, checkText, checkTexts, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
@@ -203,9 +203,7 @@ export function validateHistory(
     }
   } catch (cause) {
     const why = (cause as Error).message;
-    throw new WorkflowError("invalid_history", `${cannot(action, workflowId)}: its history is not valid: ${why}`, {
-      cause,
-    });
+    throw workflowError("invalid_history", action, workflowId, `its history is not valid: ${why}`, { cause });
   }
 }
 

@@ -13,10 +13,9 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
 import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -78,11 +77,11 @@ export interface Post {
 
 /** The error for a target that does not exist. */
 export function notFound(verb: string, id: string, why: string): WorkflowError {
-  return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
+  return workflowError("not_found", `${verb} workflow`, id, why);
 }
 
 export function isNotFound(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "not_found";
+  return hasCode(error, "not_found");
 }
 
 /** The state of a target that must exist. */

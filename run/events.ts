@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CanceledError, WorkflowError } from "../errors.ts";
+import { CanceledError, WorkflowError, workflowError } from "../errors.ts";
 import type {
   CallHeaders,
   SignalReceivedEvent,
@@ -14,7 +14,7 @@ import type {
   WorkflowEvent,
   WorkflowState,
 } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
+import { isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
@@ -35,10 +35,7 @@ export type AnswerEvent = UpdateCompletedEvent | UpdateRejectedEvent;
 /** The error for a signal of which nobody knows whether it is stored. */
 export function unsureSignal(id: string): WorkflowError {
   const why = "another run followed before the store answered, so it may be stored";
-  return new WorkflowError(
-    "conflict",
-    `${cannot("signal workflow", id)}: ${why}; with a "signalId" it can be sent again`,
-  );
+  return workflowError("conflict", "signal workflow", id, `${why}; with a "signalId" it can be sent again`);
 }
 
 /** Whether an event is the answer of an update. */

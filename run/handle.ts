@@ -9,12 +9,12 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import { WorkflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOptions } from "../options.ts";
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, checkOptions, invalid, noOptions } from "../util/check.ts";
+import { checkOptions, invalid, noOptions } from "../util/check.ts";
 import { quiet } from "../util/deferred.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -190,7 +190,7 @@ export class Handle implements WorkflowHandle<never> {
         }
         if (!same || failure !== undefined) {
           const why = state === null ? "it does not exist" : "another run has replaced it";
-          failure ??= new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
+          failure ??= workflowError("not_found", "wait for workflow", this.id, why);
           if (await abortable(store.isOld(state, reads, same ? undefined : failure), signal)) continue;
           throw failure;
         }

@@ -14,10 +14,10 @@
  */
 
 import type { ReceivedUpdate } from "../context.ts";
-import { WorkflowError } from "../errors.ts";
+import { workflowError } from "../errors.ts";
 import type { UpdateAcceptedEvent, UpdateCompletedEvent, UpdateRequestedEvent } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, noTexts } from "../util/check.ts";
+import { noTexts } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
@@ -137,10 +137,7 @@ export class Handlers {
   query(workflowId: string, name: string, args: readonly unknown[]): unknown {
     const handler = this.#queries.get(name);
     if (handler === undefined) {
-      throw new WorkflowError(
-        "not_found",
-        `${cannot("query workflow", workflowId)}: ${noHandler(name, this.#queries)}`,
-      );
+      throw workflowError("not_found", "query workflow", workflowId, noHandler(name, this.#queries));
     }
     return handOut(toStored(this.readOnly("handler", () => handler(...args as never[])), "answer of query", name));
   }

@@ -14,9 +14,8 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { OldReads, RetryingStore } from "./retrying_store.ts";
@@ -117,7 +116,7 @@ export class LiveRuns {
     const changed = async () => {
       if (!this.#store.reportsChanges) {
         const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
-        throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
+        throw workflowError("unsupported", "wait for workflow", id, why);
       }
       if (this.#closedError === undefined) await watch.promise;
       if (this.#closedError !== undefined) throw this.#closedError;

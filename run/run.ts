@@ -39,7 +39,7 @@
  * @module
  */
 
-import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
+import { CanceledError, hasCode, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
   ChildStartedEvent,
@@ -55,7 +55,6 @@ import type {
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, isA } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -473,7 +472,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   lost(error: unknown): void {
     const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
-    if (isA(error, WorkflowError) && error.code === "invalid_history") this.environment.runs.report(error);
+    if (hasCode(error, "invalid_history")) this.environment.runs.report(error);
     this.suspend(error);
     if (isRecovered && isConflict(error)) this.environment.lifecycle.replaced(this.workflowId);
   }
@@ -746,8 +745,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #rememberUnanswered(delivered: readonly WorkflowEvent[], at: number): void {
     for (const { updateId } of this.#unhandledUpdates(delivered)) {
       if (!isRemembered(updateId)) continue;
-      const why = `${cannot("update workflow", this.workflowId)}: ${continued} before it had answered`;
-      const error = new WorkflowError("not_found", why);
+      const error = workflowError(
+        "not_found",
+        "update workflow",
+        this.workflowId,
+        `${continued} before it had answered`,
+      );
       this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
     }
   }
@@ -776,7 +779,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
-      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${continued}`);
+      throw workflowError("not_found", "wait for workflow", this.workflowId, continued);
     }, continued);
     this.environment.lifecycle.continued(next, events[0]);
     const { behind, reported } = this.#writer; // others may have written to the next run already
@@ -862,7 +865,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         return isConflict(suspended) && !isAccepted ? undefined : suspended;
       }
     }
-    return new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
+    return workflowError("not_found", "update workflow", this.workflowId, why);
   }
 
   /**

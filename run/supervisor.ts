@@ -11,7 +11,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
@@ -162,7 +162,7 @@ export class Supervisor {
     const why = workflow === undefined
       ? `no workflow is registered as ${show(name)}; ${way}pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";
-    throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
+    throw workflowError("unknown_workflow", action, state.workflowId, why);
   }
 
   // Runs that become live

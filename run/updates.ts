@@ -10,10 +10,9 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { workflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -73,7 +72,7 @@ export class Updates {
           if (!store.reportsChanges) {
             const why = "it is not live in this executor, and the store cannot report changes";
             const way = "ask the executor that runs it, or call recover() if that is gone";
-            throw new WorkflowError("unsupported", `${cannot("update workflow", id)}: ${why}; ${way}`);
+            throw workflowError("unsupported", "update workflow", id, `${why}; ${way}`);
           }
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
