@@ -24,7 +24,7 @@ import { validateBatch } from "./validate.ts";
 /** A state without its history. A store may keep it and change it in place. */
 export type StateFields = Mutable<Omit<WorkflowState, "history">>;
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A batch whose events are deeply frozen: a store need not copy them. Only the executor makes it. */
 export class FrozenBatch implements AppendBatch {

@@ -14,9 +14,10 @@ import type {
   WorkflowEvent,
   WorkflowState,
 } from "../types.ts";
-import { isA } from "../util/check.ts";
+import { isA, noTexts } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import type { Mutable } from "../history/history.ts";
 import { handOut, toStored } from "../history/value.ts";
 import type { CallOf } from "./calls.ts";
 import { withHeaders } from "./headers.ts";
@@ -84,11 +85,13 @@ export function isTermination(event: WorkflowEvent): boolean {
 
 /** A signal. */
 export function signalEvent(
-  { name, payload, senderId, headers, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
+  { name, payload, senderId, headers = noTexts, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
   at: number,
 ): SignalReceivedEvent {
-  const sender = senderId !== undefined && { senderId };
-  return Object.freeze({ type: "signal_received", at, name, payload, ...sender, ...withHeaders(headers), signalId });
+  const event: Mutable<SignalReceivedEvent> = { type: "signal_received", at, name, payload, signalId };
+  if (senderId !== undefined) event.senderId = senderId;
+  if (headers !== noTexts) event.headers = headers;
+  return Object.freeze(event);
 }
 
 /** An update that is sent through the store, or the acceptance of one that is valid. */

@@ -9,7 +9,7 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import { type WorkflowError, workflowError } from "../errors.ts";
+import { WorkflowError, workflowError } from "../errors.ts";
 import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOptions } from "../options.ts";
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";

@@ -170,7 +170,7 @@ export class Supervisor {
   /**
    * Stores the first events of a run and makes the run live.
    *
-   * @param init The first event, apart from what every run of this executor records.
+   * @param started The first event.
    * @param signals The events that follow it.
    * @param isSame Whether a stored run is the one to be started: then it is returned.
    * @param canceled Returns why the run is not to begin any more; `undefined` if it is.
@@ -180,21 +180,14 @@ export class Supervisor {
   async start(
     workflow: Workflow<never>,
     workflowId: string,
-    init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
+    started: WorkflowStartedEvent,
     signals: readonly WorkflowEvent[] | undefined,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
     canceled?: () => unknown,
   ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
-    const workflowName = this.nameOf(workflow);
-    const started: WorkflowStartedEvent = Object.freeze({
-      type: "workflow_started",
-      at: init.at, // the second field of every event
-      workflowName,
-      ...environment.runs.stamp,
-      ...init as Omit<typeof init, "at">,
-    });
+    const { workflowName } = started;
     const events = signals === undefined ? [started] : [started, ...signals];
     liveRuns.beginStarting();
     try {
@@ -366,10 +359,18 @@ export class Supervisor {
       headers: copyTexts("headers", headers, action, workflowId, runs.stamp.maxPayloadBytes),
       parent,
     }), ({ input, headers }: CallOf<"startChild">) => {
-      const timeout = timeoutMs !== undefined && { timeoutMs };
-      const init = { at: this.timing.clock.now(), input, ...timeout, ...withHeaders(headers), parent };
-      const known = remembered === undefined ? init : { ...init, remembered };
-      return started = this.start(workflow, workflowId, known, undefined, {}, isSame, canceled);
+      const first: WorkflowStartedEvent = Object.freeze({
+        type: "workflow_started",
+        at: this.timing.clock.now(),
+        workflowName: name,
+        ...runs.stamp,
+        input,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...withHeaders(headers),
+        parent,
+        ...(remembered !== undefined && { remembered }),
+      });
+      return started = this.start(workflow, workflowId, first, undefined, {}, isSame, canceled);
     });
     if (passed === started) return started!;
     return (passed as Promise<unknown>).then(() => {
