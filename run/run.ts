@@ -359,7 +359,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
     this.#cancellation ??= Promise.resolve(true);
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
+    this.environment.timing.timers.clear(this.#deadline);
     this.#deadline = undefined;
     if (this.begun) return;
     // A run that is replayed may have begun in an earlier process: its cleanup runs.
@@ -834,7 +834,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#endWait();
     this.#phase = { name: "ended", result };
     this.#replay.stop((isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
+    this.environment.timing.timers.clear(this.#deadline);
     const { chain } = this;
     if (chain.hasSlot && chain.latest === this) {
       chain.hasSlot = false;
@@ -927,7 +927,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const commands = [...this.#replay.commands.values()];
     this.#replay.stop(() => undefined); // callers look again
     this.#endSettling();
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
+    this.environment.timing.timers.clear(this.#deadline);
     this.#endWait();
     this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
     this.#writer.close();

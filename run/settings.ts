@@ -35,7 +35,6 @@ export interface Settings {
   readonly store: WorkflowStore;
   readonly storeRetry: RetryPolicy;
   readonly clock: Clock;
-  readonly random: () => number;
   readonly workflows: NonNullable<ExecutorOptions["workflows"]>;
   readonly dormantAfterMs: number | undefined;
   readonly logger: WorkflowLogger;
@@ -120,17 +119,15 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   validateRetryPolicy(storeRetry);
   const stamp: Stamp = { ...(workflowVersion !== undefined && { workflowVersion }), ...maxPayload };
   const report = guardReporter(onError);
-  const safeRandom = guardRandom(random, report);
   return {
     store,
     storeRetry,
     clock: guardClock(clock, report),
-    random: safeRandom,
     workflows,
     dormantAfterMs,
     logger,
     runs: { hooks, report, slots: runSlots, stamp, newRunId: guardRunId(newRunId), maxHistoryEvents },
-    activities: { middleware, replaceActivity, random: safeRandom, report, slots: activitySlots },
+    activities: { middleware, replaceActivity, random: guardRandom(random, report), report, slots: activitySlots },
   };
 }
 

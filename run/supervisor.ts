@@ -90,13 +90,7 @@ export class Supervisor {
     this.calls = calls;
     const turns = new Turns(clock, runs.report);
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
-    const store = this.store = new RetryingStore(
-      settings.store,
-      settings.storeRetry,
-      timing,
-      settings.random,
-      runs.report,
-    );
+    const store = this.store = new RetryingStore(settings.store, settings.storeRetry, timing, activities);
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     this.updates = new Updates({ store, timing, liveRuns, delivery });
