@@ -217,8 +217,10 @@ export class DeliveryQueue {
         if (open.some(({ post }) => mayBeOld(post.target, state)) && await store.isOld(state, reads)) continue;
         open = this.#decide(open, state);
         // A live run may have what was tried before, although the read does not show it.
-        const isHidden = ({ post }: Waiting) =>
-          post.verb === "signal" && post.mayBeStored && !post.once && this.live(post.target)?.isAhead(state);
+        const isHidden = ({ post }: Waiting) => {
+          const run = post.verb === "signal" && post.mayBeStored && !post.once ? this.live(post.target) : undefined;
+          return run && (state?.runId !== run.runId || state.history.length < run.historyLength);
+        };
         if (open.some(isHidden)) {
           const why = state?.status === "running" ? undefined : notFound("signal", id, "it does not run");
           if (isFirst || await store.isOld(state, reads, why)) {

@@ -5,7 +5,7 @@
  */
 
 import type { RunKey } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { Answer, UpdateRequest } from "./events.ts";
@@ -59,8 +59,8 @@ export interface LiveRun extends RunKey {
    * the workflow was saved or deleted.
    */
   changed(historyLength: number | null): void;
-  /** Whether the run knows events that a state does not have: the read was old. */
-  isAhead(state: WorkflowState | null): boolean;
+  /** How many events the run knows to be stored. */
+  readonly historyLength: number;
   /** The child of the command at this position was live here, and has ended or was suspended. */
   childEnded(seq: number, child: LiveRun): void;
   /** What it waits for. */
@@ -117,8 +117,6 @@ export interface DormantState {
   readonly workflow: Workflow<never>;
   /** Whether its code has begun. */
   readonly begun: boolean;
-  /** How many events the run knows. */
-  readonly historyLength: number;
   /** When it wakes by itself; `Infinity` if never. */
   readonly wakesAt: number;
   /** The positions of the commands whose children it waits for. */

@@ -50,7 +50,6 @@ import type {
   UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
-  WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
@@ -59,7 +58,7 @@ import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { fromErrorRecord } from "../history/error_record.ts";
 import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
 import type { ActivityRun } from "./activity.ts";
@@ -465,8 +464,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#writer.changed(historyLength);
   }
 
-  isAhead(state: WorkflowState | null): boolean {
-    return state?.runId !== this.runId || state.history.length < this.#writer.stored;
+  get historyLength(): number {
+    return this.#writer.stored;
   }
 
   lost(error: unknown): void {
@@ -496,12 +495,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
     const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
       'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
-    const error = toErrorRecord(new WorkflowError("history_too_long", message));
-    const final: WorkflowEvent = Object.freeze({
-      type: "workflow_failed",
-      at: this.environment.timing.clock.now(),
-      error,
-    });
+    const error = new WorkflowError("history_too_long", message);
+    const final = finalEvent({ ok: false, error }, undefined, this.environment.timing.clock.now());
     if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
     if (!this.#replay.replaying) {
       this.#replay.stop();
@@ -831,23 +826,20 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
     if (!this.#live) return;
+    this.#stop(abortReason, result, (isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
+    this.environment.lifecycle.ended(this);
+  }
+
+  /** Nothing of the run happens in this object any more. */
+  #stop(abortReason: () => unknown, result: () => unknown, unanswered: (isAccepted: boolean) => unknown): void {
     this.#endWait();
     this.#phase = { name: "ended", result };
-    this.#replay.stop((isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
+    this.#replay.stop(unanswered);
     this.environment.timing.timers.clear(this.#deadline);
-    const { chain } = this;
-    if (chain.hasSlot && chain.latest === this) {
-      chain.hasSlot = false;
-      this.environment.runs.slots!.release();
-    }
     for (const command of this.#replay.commands.values()) command.stop(abortReason());
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    this.environment.lifecycle.ended(this);
-    const { ended } = chain;
-    chain.ended = undefined;
-    ended?.resolve(this);
   }
 
   /**
@@ -924,22 +916,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Leaves memory: a dormant run takes its place. */
   #leave(wakesAt: number, begun: boolean): DormantState {
-    const commands = [...this.#replay.commands.values()];
-    this.#replay.stop(() => undefined); // callers look again
-    this.#endSettling();
-    this.environment.timing.timers.clear(this.#deadline);
-    this.#endWait();
-    this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
-    this.#writer.close();
-    for (const command of commands) command.stop(undefined);
+    const nothing = () => undefined; // callers look again, and find the dormant run in the place of this one
+    this.#stop(nothing, nothing, nothing);
     this.chain.remembered = undefined; // the history has it
+    const commands = [...this.#replay.commands.values()];
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
-    return {
-      workflow: this.#workflow,
-      begun,
-      historyLength: this.#writer.stored,
-      wakesAt,
-      children: children.length > 0 ? children : none,
-    };
+    return { workflow: this.#workflow, begun, wakesAt, children };
   }
 }

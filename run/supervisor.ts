@@ -122,9 +122,17 @@ export class Supervisor {
         dormant,
         woke: (run) => liveRuns.set(run),
         ended: (run) => {
+          const { chain } = run;
+          const { ended } = chain;
+          if (chain.latest === run && chain.hasSlot) {
+            chain.hasSlot = false;
+            runs.slots!.release();
+          }
           dormancy?.forget(run);
           liveRuns.delete(run);
-          if (run.chain.latest === run) this.#notifyParent(run);
+          if (chain.latest === run) this.#notifyParent(run);
+          chain.ended = undefined;
+          ended?.resolve(run);
         },
         replaced: (id) => void this.#recoverNext(id),
         continued: (run, started) => this.#begin(run, [started]),
