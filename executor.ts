@@ -50,11 +50,13 @@ import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
+  checkArray,
   checkBoolean,
   checkNumber,
   checkObject,
   checkOptionalString,
   checkOptions,
+  checkSignal,
   checkText,
   definedName,
   invalid,
@@ -176,7 +178,7 @@ export class Executor {
     options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>[]> {
     return quiet((async () => {
-      if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
+      checkArray("options", options, "execute workflows");
       const errors: unknown[] = [];
       const handles = await Promise.all(Array.from(options, async (one: ExecuteOptions, i) => { // also at a hole
         let id = `options[${i}]`; // if they cannot be read
@@ -533,7 +535,7 @@ export class Executor {
     const action = "query workflow";
     return this.#call(action, id, ({ name = definition, args = given }): CallOf<"query"> => {
       const checked = definedName("query", name, action, id);
-      if (!Array.isArray(args)) throw invalid("args", args, "an array", action, id);
+      checkArray("args", args, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, checked)));
       return { kind: "query", workflowId: id, name: checked, args: copies };
     }, async ({ name, args }) => {
@@ -560,11 +562,8 @@ export class Executor {
     return this.#call(action, id, ({ name = definition, input = given, headers }): CallOf<"update"> => {
       const checked = definedName("update", name, action, id);
       checkOptions(options, updateOptions, action, id);
-      const { signal } = options;
       if (headers === undefined) headers = options.headers;
-      if (signal !== undefined && !(signal instanceof AbortSignal)) {
-        throw invalid("signal", signal, "an AbortSignal", action, id);
-      }
+      checkSignal(options.signal, action, id);
       updateId ??= this.#messageId("updateId", options.updateId, action, id);
       const stored = this.#toStored(input, "input of update", checked);
       if (typeof name === "object") {

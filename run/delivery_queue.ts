@@ -319,7 +319,7 @@ export class DeliveryQueue {
   #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
     const { verb, event, once } = post;
     if (verb === "update") return Promise.resolve();
-    return (verb === "signal" ? run.post(event, once) : run[verb](event)).then((stored) => {
+    return run.post(event, once).then((stored) => {
       if (stored) return;
       post.mayBeStored = true;
       return run.ended.then(leave);

@@ -129,14 +129,6 @@ export class DormantRun implements LiveRun {
     return this.#call((run) => run.post(event, once), false);
   }
 
-  cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#call((run) => run.cancel(event), false);
-  }
-
-  terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#call((run) => run.terminate(event), false);
-  }
-
   query(name: string, args: readonly unknown[]): Promise<Answer> {
     return this.#call((run) => run.query(name, args), undefined);
   }

@@ -14,7 +14,7 @@ import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOp
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { checkOptions, invalid, noOptions } from "../util/check.ts";
+import { checkOptions, checkSignal, noOptions } from "../util/check.ts";
 import { quiet } from "../util/deferred.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -162,9 +162,7 @@ export class Handle implements WorkflowHandle<never> {
   async #result(options: ResultOptions): Promise<unknown> {
     checkOptions(options, { signal: true }, "wait for workflow", this.id);
     const { signal } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw invalid("signal", signal, "an AbortSignal", "wait for workflow", this.id);
-    }
+    checkSignal(signal, "wait for workflow", this.id);
     const { store, liveRuns } = this.#parts;
     for (const reads = { count: 0 };;) {
       const ended = this.#ended(); // and not the run: the wait must not keep the run in memory

@@ -29,16 +29,13 @@ export interface LiveRun extends RunKey {
    */
   readonly ended: Promise<LiveRun>;
   /**
-   * Stores a delivered event. Resolves to whether it got into the store before the run ended.
+   * Stores a delivered event. Resolves to whether it got into the store before the run ended. A cancellation is stored unless
+   * there is one. From a termination on, workflow code sees no event.
    *
    * @param once Whether the event is a signal that can be sent again: then it is stored once.
    * @throws The error that suspended the run, if one did.
    */
   post(event: WorkflowEvent, once?: boolean): Promise<boolean>;
-  /** Stores a request for a cancellation as {@linkcode post} does, unless there is one. */
-  cancel(event: WorkflowEvent): Promise<boolean>;
-  /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */
-  terminate(event: WorkflowEvent): Promise<boolean>;
   /**
    * Calls a query handler, once the code has seen everything that this executor knows to be stored. Returns `undefined` if the
    * run is not live any more.

@@ -185,7 +185,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const { clock, timers } = environment.timing;
     this.#deadline = timers.set(deadlineOf(this.started)!, () => {
       const event = { type: "cancel_requested", at: clock.now(), timeoutMs } as const;
-      this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
+      this.post(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
   }
 
@@ -547,8 +547,20 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Deliveries and questions
 
-  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
   post(event: WorkflowEvent, once = false): Promise<boolean> {
+    if (event.type === "cancel_requested") return this.#cancellation ??= this.#post(event, false);
+    if (!isTermination(event)) return this.#post(event, once);
+    if (!this.acceptsEvents) return Promise.resolve(false);
+    this.#replay.stop();
+    this.#writer.resume(); // a replay would do so at its end
+    const stored = this.#post(event, false);
+    this.#endWait();
+    this.#phase = closing;
+    return stored;
+  }
+
+  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
+  #post(event: WorkflowEvent, once: boolean): Promise<boolean> {
     const id = once ? (event as SignalReceivedEvent).signalId : undefined;
     const sent = id && this.#remembered.signals.get(id);
     if (sent) return Promise.resolve(sent);
@@ -571,20 +583,6 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     );
     if (id) this.#remembered.signals.set(id, posted);
     return posted;
-  }
-
-  cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#cancellation ??= this.post(event);
-  }
-
-  terminate(event: WorkflowEvent): Promise<boolean> {
-    if (!this.acceptsEvents) return Promise.resolve(false);
-    this.#replay.stop();
-    this.#writer.resume(); // a replay would do so at its end
-    const stored = this.post(event);
-    this.#endWait();
-    this.#phase = closing;
-    return stored;
   }
 
   async query(name: string, args: readonly unknown[]): Promise<Answer> {

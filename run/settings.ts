@@ -14,6 +14,7 @@ import type { WorkflowLogger } from "../context.ts";
 import type { RetryPolicy } from "../retry.ts";
 import {
   cannot,
+  checkArray,
   checkChoice,
   checkFunction,
   checkInteger,
@@ -21,6 +22,7 @@ import {
   checkObject,
   checkOptionalString,
   checkOptions,
+  checkSignal,
   invalid,
 } from "../util/check.ts";
 import { randomId } from "../util/prng.ts";
@@ -108,7 +110,7 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkFunction("random", random, action);
   checkFunction("newRunId", newRunId, action);
   checkFunction("onError", onError, action);
-  if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
+  checkArray("middleware", middleware, action);
   for (const [i, one] of middleware.entries()) checkFunction(`middleware[${i}]`, one, action);
   if (hooks !== undefined) {
     checkObject("hooks", hooks, action);
@@ -151,7 +153,7 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   checkFunction("workflow", workflow, action, id);
   checkOptions(options, executeOptions, action, id);
   const { timeoutMs, signal, signals, onConflict, reuse, startAfterMs, startAt } = options;
-  if (signals !== undefined && !Array.isArray(signals)) throw invalid("signals", signals, "an array", action, id);
+  if (signals !== undefined) checkArray("signals", signals, action, id);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
   if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
   if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
@@ -160,7 +162,5 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   }
   checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
   checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid("signal", signal, "an AbortSignal", action, id);
-  }
+  checkSignal(signal, action, id);
 }

@@ -34,6 +34,16 @@ export function checkObject(name: string, value: unknown, action: string, subjec
   if (typeof value !== "object" || value === null) throw invalid(name, value, "an object", action, subject);
 }
 
+export function checkArray(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (!Array.isArray(value)) throw invalid(name, value, "an array", action, subject);
+}
+
+/** Checks the option `signal` for `undefined` or an abort signal. */
+export function checkSignal(signal: unknown, action: string, subject?: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw invalid("signal", signal, "an AbortSignal", action, subject);
+}
+
 /**
  * Checks for an object of options: every property must be the name of an option. Names the option that was likely meant.
  *
