@@ -419,9 +419,11 @@ export class Executor {
         ...withHeaders(headers),
         ...(startAt !== undefined && startAt > at && { startAt }),
       });
-      const toEvent = (one: CallOf<"signal">) =>
-        signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at);
-      const events = signals.length > 0 ? signals.map(toEvent) : undefined;
+      const events = signals.length === 0
+        ? undefined
+        : signals.map((one) =>
+          signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at)
+        );
       return supervisor.start(workflow, id, started, events, options).then((run) => {
         if (!("chain" in run)) return supervisor.handle(run); // joined
         if (signal !== undefined) this.#cancelOnAbort(run, signal);

@@ -10,9 +10,16 @@
 
 import { type WorkflowError, workflowError } from "../errors.ts";
 import type {
+  ActivityAttemptFailedEvent,
+  ActivityHeartbeatEvent,
+  ActivityStartedEvent,
   AppendBatch,
+  ChildAttemptFailedEvent,
+  ChildBegunEvent,
+  ChildStartedEvent,
   CommandEvent,
   StoreListener,
+  TimerStartedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowState,
@@ -70,6 +77,10 @@ export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "runn
   }
 }
 
+type Progress = ActivityAttemptFailedEvent | ActivityHeartbeatEvent | ChildAttemptFailedEvent | ChildBegunEvent;
+type EventOfCommand = Extract<WorkflowEvent, { readonly seq: number }>;
+type Outcome = Exclude<EventOfCommand, Progress | ActivityStartedEvent | TimerStartedEvent | ChildStartedEvent>;
+
 /** Whether an event is a command of workflow code. Commands have a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {
   return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
@@ -77,7 +88,7 @@ export function isCommand(event: WorkflowEvent): event is CommandEvent {
 }
 
 /** Whether an event settles its command, so that workflow code continues. */
-export function isOutcome(event: WorkflowEvent): boolean {
+export function isOutcome(event: WorkflowEvent): event is Outcome {
   switch (event.type) {
     case "activity_completed":
     case "activity_failed":
@@ -86,6 +97,19 @@ export function isOutcome(event: WorkflowEvent): boolean {
     case "timer_fired":
     case "side_effect":
     case "compensation_started":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether an event reports progress of a command: it is neither the command nor its outcome. */
+export function isProgress(event: WorkflowEvent): event is Progress {
+  switch (event.type) {
+    case "activity_attempt_failed":
+    case "activity_heartbeat":
+    case "child_attempt_failed":
+    case "child_begun":
       return true;
     default:
       return false;

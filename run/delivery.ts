@@ -309,7 +309,7 @@ export class Delivery {
   async #isOpen(run: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
     try {
       const { status, history } = await loadRun(this.#parts.store, run, 0);
-      return status === "running" && !history.some((event) => "seq" in event && event.seq === seq && isOutcome(event));
+      return status === "running" && !history.some((event) => isOutcome(event) && event.seq === seq);
     } catch (error) {
       if (isLost(error)) return false;
       throw error;

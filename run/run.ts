@@ -565,24 +565,23 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const sent = id && this.#remembered.signals.get(id);
     if (sent) return Promise.resolve(sent);
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
-    const posted = new Promise<boolean>((resolve, reject) =>
-      this.#writer.post(event, (stored) => {
-        if (id && stored) this.#remembered.signals.set(id, true);
-        else if (id) this.#remembered.signals.delete(id);
-        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
-        try {
-          this.result(); // throws the error that suspended the run
-        } catch (error) {
-          // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
-          // and read already, and the next run does not remember it.
-          if (!isConflict(error)) reject(error);
-          else if (stored === false || id || event.type !== "signal_received") resolve(false);
-          else reject(unsureSignal(this.workflowId));
-        }
-      })
-    );
-    if (id) this.#remembered.signals.set(id, posted);
-    return posted;
+    const posted = new Deferred<boolean>();
+    this.#writer.post(event, (stored) => {
+      if (id && stored) this.#remembered.signals.set(id, true);
+      else if (id) this.#remembered.signals.delete(id);
+      if (stored || this.status !== "running" || this.chain.latest !== this) return posted.resolve(stored === true);
+      try {
+        this.result(); // throws the error that suspended the run
+      } catch (error) {
+        // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
+        // and read already, and the next run does not remember it.
+        if (!isConflict(error)) posted.reject(error);
+        else if (stored === false || id || event.type !== "signal_received") posted.resolve(false);
+        else posted.reject(unsureSignal(this.workflowId));
+      }
+    });
+    if (id) this.#remembered.signals.set(id, posted.promise);
+    return posted.promise;
   }
 
   async query(name: string, args: readonly unknown[]): Promise<Answer> {

@@ -61,7 +61,7 @@ function unwantedChildren(running: readonly WorkflowState[]): (child: WorkflowSt
     if (parent?.runId !== runId) return false;
     let positions = ended.get(workflowId);
     if (positions === undefined) {
-      positions = new Set(parent.history.flatMap((event) => "seq" in event && isOutcome(event) ? event.seq : []));
+      positions = new Set(parent.history.flatMap((event) => isOutcome(event) ? event.seq : []));
       ended.set(workflowId, positions);
     }
     return positions.has(seq);
