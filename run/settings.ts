@@ -86,20 +86,18 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
-  const limit = <T>(
+  const limit = (
     name: "maxConcurrentActivities" | "maxConcurrentWorkflows" | "maxHistoryEvents" | "maxPayloadBytes",
-    use: (value: number) => T,
-  ): T | undefined => {
+  ): number | undefined => {
     const value = options[name];
-    if (value === undefined) return undefined;
-    checkInteger(name, value, 1, action);
-    return use(value);
+    if (value !== undefined) checkInteger(name, value, 1, action);
+    return value;
   };
-  const slotsOf = (count: number) => new Slots(count);
-  const activitySlots = limit("maxConcurrentActivities", slotsOf);
-  const runSlots = limit("maxConcurrentWorkflows", slotsOf);
-  const maxHistoryEvents = limit("maxHistoryEvents", (value) => value);
-  const maxPayload = limit("maxPayloadBytes", (maxPayloadBytes) => ({ maxPayloadBytes }));
+  const slotsOf = (count: number | undefined) => count === undefined ? undefined : new Slots(count);
+  const activitySlots = slotsOf(limit("maxConcurrentActivities"));
+  const runSlots = slotsOf(limit("maxConcurrentWorkflows"));
+  const maxHistoryEvents = limit("maxHistoryEvents");
+  const maxPayloadBytes = limit("maxPayloadBytes");
   if (dormantAfterMs !== undefined) checkNumber("dormantAfterMs", dormantAfterMs, 0, action);
   checkOptionalString("workflowVersion", workflowVersion, action);
   for (const level of ["debug", "info", "warn", "error"] as const) {
@@ -119,7 +117,10 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkObject("workflows", workflows, action);
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
-  const stamp: Stamp = { ...(workflowVersion !== undefined && { workflowVersion }), ...maxPayload };
+  const stamp: Stamp = {
+    ...(workflowVersion !== undefined && { workflowVersion }),
+    ...(maxPayloadBytes !== undefined && { maxPayloadBytes }),
+  };
   const report = guardReporter(onError);
   return {
     store,

@@ -10,7 +10,6 @@
  * @module
  */
 
-import { workflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { Deferred } from "../util/deferred.ts";
@@ -19,7 +18,7 @@ import { firstRunOf } from "../history/history.ts";
 import { type Delivery, executorClosed } from "./delivery.ts";
 import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
 import { type AnswerEvent, answerOf, isAnswer, updateEvent, type UpdateRequest } from "./events.ts";
-import type { ChangeWatch } from "./live_runs.ts";
+import { type ChangeWatch, unsupported } from "./live_runs.ts";
 import { repeatable } from "./remembered.ts";
 
 type Parts = Pick<DeliveryParts, "store" | "timing" | "liveRuns"> & { readonly delivery: Delivery };
@@ -69,11 +68,7 @@ export class Updates {
             const why = isAccepted ? "it ended before it had answered" : `its status is ${show(state.status)}`;
             throw notFound("update", id, why);
           }
-          if (!store.reportsChanges) {
-            const why = "it is not live in this executor, and the store cannot report changes";
-            const way = "ask the executor that runs it, or call recover() if that is gone";
-            throw workflowError("unsupported", "update workflow", id, `${why}; ${way}`);
-          }
+          if (!store.reportsChanges) throw unsupported("update", id);
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
           await delivery.post("update", target, event, true);
