@@ -17,7 +17,7 @@
  */
 
 import type { FailedActivity } from "./types.ts";
-import { checkNumber } from "./util/check.ts";
+import { cannot, checkNumber, isA } from "./util/check.ts";
 
 /**
  * The condition that a {@linkcode WorkflowError} reports.
@@ -300,6 +300,30 @@ export function failedActivity(error: unknown): FailedActivity | undefined {
  */
 export function setFailedActivity(error: object, activity: FailedActivity): void {
   failedActivities.set(error, activity);
+}
+
+/**
+ * The error for what an action cannot do, and why.
+ *
+ * @internal
+ */
+export function workflowError(
+  code: WorkflowErrorCode,
+  action: string,
+  subject: unknown,
+  why: string,
+  options?: ErrorOptions,
+): WorkflowError {
+  return new WorkflowError(code, `${cannot(action, subject)}: ${why}`, options);
+}
+
+/**
+ * Whether a thrown value is an error of this package with a certain code.
+ *
+ * @internal
+ */
+export function hasCode(error: unknown, code: WorkflowErrorCode): boolean {
+  return isA(error, WorkflowError) && error.code === code;
 }
 
 /** The name is a literal because a minifier renames classes. It is not enumerable because it is not the error's data. */

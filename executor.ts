@@ -50,11 +50,13 @@ import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
   cannot,
+  checkArray,
   checkBoolean,
   checkNumber,
   checkObject,
   checkOptionalString,
   checkOptions,
+  checkSignal,
   checkText,
   definedName,
   invalid,
@@ -89,28 +91,13 @@ function withId(id: string, error: unknown): unknown {
 
 const none: readonly never[] = [];
 const signalOptions: Readonly<Record<keyof SignalOptions, true>> = { signalId: true, senderId: true, headers: true };
-const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = {
-  name: true,
-  payload: true,
-  signalId: true,
-  senderId: true,
-  headers: true,
-};
+const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = { name: true, payload: true, ...signalOptions };
 const updateOptions: Readonly<Record<keyof UpdateOptions, true>> = { updateId: true, signal: true, headers: true };
 
 /** An executor works with `await using`. */
 export interface Executor {
   /** The same as {@linkcode Executor.close}. */
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** What a caller gets: it rejects for bad arguments as well, and a rejection that nobody handles does not end the process. */
-function answer<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return quiet(call());
-  } catch (error) {
-    return quiet(Promise.reject(error));
-  }
 }
 
 /**
@@ -190,8 +177,8 @@ export class Executor {
     workflow: WorkflowFunction<Input, Returned>,
     options: readonly NonNullable<ExecuteArgs<Input>[0]>[],
   ): Promise<WorkflowHandle<DeepReadonly<Awaited<Returned>>>[]> {
-    return answer(async () => {
-      if (!Array.isArray(options)) throw invalid("options", options, "an array", "execute workflows");
+    return quiet((async () => {
+      checkArray("options", options, "execute workflows");
       const errors: unknown[] = [];
       const handles = await Promise.all(Array.from(options, async (one: ExecuteOptions, i) => { // also at a hole
         let id = `options[${i}]`; // if they cannot be read
@@ -206,7 +193,7 @@ export class Executor {
       const failed = errors.flat(); // without the holes
       if (failed.length === 0) return handles as WorkflowHandle<DeepReadonly<Awaited<Returned>>>[];
       throw new AggregateError(failed, `Cannot execute ${failed.length} of ${options.length} workflows; see "errors"`);
-    });
+    })());
   }
 
   /**
@@ -347,11 +334,11 @@ export class Executor {
    * @throws {TypeError} If `id` is not a string, or empty.
    */
   handle<Result = unknown>(id: string): Promise<WorkflowHandle<DeepReadonly<Result>>> {
-    return answer(async () => {
+    return quiet((async () => {
       checkText("id", id, "find workflow");
       this.#supervisor.timing.turns.call();
       return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
-    });
+    })());
   }
 
   /**
@@ -391,12 +378,12 @@ export class Executor {
    * @throws {RangeError} If `drainMs` is not a finite number from 0; then the executor stays open.
    */
   close(options: CloseOptions = {}): Promise<void> {
-    return answer(() => {
+    return quiet((async () => {
       checkOptions(options, { drainMs: true }, "close executor");
       const { drainMs = 0 } = options;
       checkNumber("drainMs", drainMs, 0, "close executor");
-      return this.#supervisor.close(drainMs);
-    });
+      await this.#supervisor.close(drainMs);
+    })());
   }
 
   #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
@@ -415,24 +402,29 @@ export class Executor {
         headers: this.#texts("headers", headers, action, id),
         signals: signals ??= options.signals === undefined ? none : this.#startSignals(options.signals, id),
       };
-    }, ({ input, labels, headers, signals }) => {
+    }, ({ name, input, labels, headers, signals }) => {
       if (supervisor.liveRuns.closed) throw executorClosed("execute", id);
       const { timeoutMs, signal, startAfterMs } = options;
       signal?.throwIfAborted();
       const at = this.#settings.clock.now();
       const startAt = startAfterMs === undefined ? options.startAt : at + startAfterMs;
-      const init = {
+      const started: WorkflowStartedEvent = Object.freeze({
+        type: "workflow_started",
         at,
+        workflowName: name,
+        ...this.#settings.runs.stamp,
         input,
         ...(timeoutMs !== undefined && { timeoutMs }),
         ...(labels !== noTexts && { labels }),
         ...withHeaders(headers),
         ...(startAt !== undefined && startAt > at && { startAt }),
-      };
-      const toEvent = (one: CallOf<"signal">) =>
-        signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at);
-      const events = signals.length > 0 ? signals.map(toEvent) : undefined;
-      return supervisor.start(workflow, id, init, events, options).then((run) => {
+      });
+      const events = signals.length === 0
+        ? undefined
+        : signals.map((one) =>
+          signalEvent({ ...one, headers: mergeHeaders(headers, one.headers, this.#maxBytes) }, at)
+        );
+      return supervisor.start(workflow, id, started, events, options).then((run) => {
         if (!("chain" in run)) return supervisor.handle(run); // joined
         if (signal !== undefined) this.#cancelOnAbort(run, signal);
         return supervisor.handle(run, run.chain);
@@ -448,8 +440,7 @@ export class Executor {
       checkOptions(signal, startSignalOptions, action, id, what);
       const name = definedName("signal", signal.name, action, id, `${what}.name`);
       const signalId = this.#messageId("signalId", signal.signalId, action, id);
-      const { payload, headers, senderId } = signal;
-      return this.#signalCall({ name, payload, headers, signalId, senderId }, action, id);
+      return this.#signalCall(action, id, name, signal.payload, signal.headers, signalId, signal.senderId);
     });
     const ids = new Set<string>();
     return calls.filter(({ signalId }) => ids.size < ids.add(signalId).size);
@@ -488,9 +479,8 @@ export class Executor {
       const checked = definedName("signal", name, action, id);
       checkOptions(options, signalOptions, action, id);
       signalId ??= this.#messageId("signalId", options.signalId, action, id);
-      const { senderId } = options;
       if (headers === undefined) headers = options.headers;
-      return this.#signalCall({ name: checked, payload, headers, signalId, senderId }, action, id);
+      return this.#signalCall(action, id, checked, payload, headers, signalId, options.senderId);
     }, (call) => {
       return this.#supervisor.delivery.post(
         "signal",
@@ -502,13 +492,13 @@ export class Executor {
   }
 
   #signalCall(
-    { name, payload, headers, signalId, senderId }: SignalOptions & {
-      name: string;
-      payload?: unknown;
-      signalId: string;
-    },
     action: string,
     id: string,
+    name: string,
+    payload: unknown,
+    headers: CallHeaders | undefined,
+    signalId: string,
+    senderId: string | undefined,
   ): CallOf<"signal"> {
     checkOptionalString("senderId", senderId, action, id);
     return {
@@ -547,7 +537,7 @@ export class Executor {
     const action = "query workflow";
     return this.#call(action, id, ({ name = definition, args = given }): CallOf<"query"> => {
       const checked = definedName("query", name, action, id);
-      if (!Array.isArray(args)) throw invalid("args", args, "an array", action, id);
+      checkArray("args", args, action, id);
       const copies = args.map((arg, i) => handOut(toStored(arg, `args[${i}] of query`, checked)));
       return { kind: "query", workflowId: id, name: checked, args: copies };
     }, async ({ name, args }) => {
@@ -574,11 +564,8 @@ export class Executor {
     return this.#call(action, id, ({ name = definition, input = given, headers }): CallOf<"update"> => {
       const checked = definedName("update", name, action, id);
       checkOptions(options, updateOptions, action, id);
-      const { signal } = options;
       if (headers === undefined) headers = options.headers;
-      if (signal !== undefined && !(signal instanceof AbortSignal)) {
-        throw invalid("signal", signal, "an AbortSignal", action, id);
-      }
+      checkSignal(options.signal, action, id);
       updateId ??= this.#messageId("updateId", options.updateId, action, id);
       const stored = this.#toStored(input, "input of update", checked);
       if (typeof name === "object") {
@@ -640,10 +627,12 @@ export class Executor {
     check: (changes: CallChanges) => Call,
     make: (call: Call) => Promise<unknown>,
   ): Promise<unknown> {
-    return answer(() => {
+    try {
       checkText("id", id, action);
       this.#supervisor.timing.turns.call();
-      return callThrough(this.#settings.activities, check, make) as Promise<unknown>;
-    });
+      return quiet(callThrough(this.#settings.activities, check, make) as Promise<unknown>);
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
   }
 }

@@ -134,16 +134,6 @@ export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number
   return Math.min(delayMs * (min + random * (max - min)), MAX_DELAY_MS);
 }
 
-/** The names of a policy's properties. */
-const policyNames: Readonly<Record<keyof RetryPolicy, true>> = {
-  maxAttempts: true,
-  initialIntervalMs: true,
-  backoffCoefficient: true,
-  maxIntervalMs: true,
-  jitter: true,
-  isRetryable: true,
-};
-
 /**
  * Checks a policy at the call that takes it.
  *
@@ -155,7 +145,7 @@ const policyNames: Readonly<Record<keyof RetryPolicy, true>> = {
  */
 export function validateRetryPolicy(policy: RetryPolicy): void {
   const action = "use retry policy";
-  checkOptions(policy, policyNames, action, undefined, "retry");
+  checkOptions(policy, defaultRetryPolicy, action, undefined, "retry");
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
   if (!(maxAttempts === Infinity || (Number.isInteger(maxAttempts) && maxAttempts >= 1))) {
     throw invalid("maxAttempts", maxAttempts, "an integer from 1, or Infinity", action, undefined, RangeError);
@@ -176,13 +166,10 @@ export function validateRetryPolicy(policy: RetryPolicy): void {
 
 /** A property that is `undefined` has its default, as an omitted argument does. */
 function complete(policy: RetryPolicy): CompleteRetryPolicy {
-  const {
-    maxAttempts = defaultRetryPolicy.maxAttempts,
-    initialIntervalMs = defaultRetryPolicy.initialIntervalMs,
-    backoffCoefficient = defaultRetryPolicy.backoffCoefficient,
-    maxIntervalMs = defaultRetryPolicy.maxIntervalMs,
-    jitter = defaultRetryPolicy.jitter,
-    isRetryable = defaultRetryPolicy.isRetryable,
-  } = policy;
-  return { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable };
+  const all: Record<string, unknown> = { ...defaultRetryPolicy };
+  for (const name in all) {
+    const value = policy[name as keyof RetryPolicy];
+    if (value !== undefined) all[name] = value;
+  }
+  return all as unknown as CompleteRetryPolicy;
 }

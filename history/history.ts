@@ -8,24 +8,30 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import type {
+  ActivityAttemptFailedEvent,
+  ActivityHeartbeatEvent,
+  ActivityStartedEvent,
   AppendBatch,
+  ChildAttemptFailedEvent,
+  ChildBegunEvent,
+  ChildStartedEvent,
   CommandEvent,
   StoreListener,
+  TimerStartedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
   WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
-import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateBatch } from "./validate.ts";
 
 /** A state without its history. A store may keep it and change it in place. */
 export type StateFields = Mutable<Omit<WorkflowState, "history">>;
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A batch whose events are deeply frozen: a store need not copy them. Only the executor makes it. */
 export class FrozenBatch implements AppendBatch {
@@ -71,6 +77,10 @@ export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "runn
   }
 }
 
+type Progress = ActivityAttemptFailedEvent | ActivityHeartbeatEvent | ChildAttemptFailedEvent | ChildBegunEvent;
+type EventOfCommand = Extract<WorkflowEvent, { readonly seq: number }>;
+type Outcome = Exclude<EventOfCommand, Progress | ActivityStartedEvent | TimerStartedEvent | ChildStartedEvent>;
+
 /** Whether an event is a command of workflow code. Commands have a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {
   return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
@@ -78,7 +88,7 @@ export function isCommand(event: WorkflowEvent): event is CommandEvent {
 }
 
 /** Whether an event settles its command, so that workflow code continues. */
-export function isOutcome(event: WorkflowEvent): boolean {
+export function isOutcome(event: WorkflowEvent): event is Outcome {
   switch (event.type) {
     case "activity_completed":
     case "activity_failed":
@@ -87,6 +97,19 @@ export function isOutcome(event: WorkflowEvent): boolean {
     case "timer_fired":
     case "side_effect":
     case "compensation_started":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether an event reports progress of a command: it is neither the command nor its outcome. */
+export function isProgress(event: WorkflowEvent): event is Progress {
+  switch (event.type) {
+    case "activity_attempt_failed":
+    case "activity_heartbeat":
+    case "child_attempt_failed":
+    case "child_begun":
       return true;
     default:
       return false;
@@ -186,7 +209,7 @@ export function checkConflict(
 }
 
 function conflict(workflowId: string, why: string): WorkflowError {
-  return new WorkflowError("conflict", `${cannot("append to workflow", workflowId)}: ${why}`);
+  return workflowError("conflict", "append to workflow", workflowId, why);
 }
 
 /**

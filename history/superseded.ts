@@ -9,7 +9,7 @@
  */
 
 import type { WorkflowEvent } from "../types.ts";
-import { isCommand, isOutcome } from "./history.ts";
+import { isCommand, isOutcome, isProgress } from "./history.ts";
 
 /** The place that an event takes. */
 function placeOf(event: WorkflowEvent): string {
@@ -56,7 +56,7 @@ export class TakenPlaces {
   /** Whether an event that is not stored has become pointless. */
   supersedes(event: WorkflowEvent): boolean {
     if (this.#places.has(placeOf(event))) return true;
-    if (!("seq" in event) || isCommand(event) || isOutcome(event)) return false;
+    if (!isProgress(event)) return false;
     const failed = this.#failedAttempts.get(event.seq) ?? 0;
     return "attempt" in event && failed >= event.attempt || this.#places.has(`outcome ${event.seq}`);
   }

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { workflowError } from "../errors.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
-import { cannot, checkObject, checkText, checkTexts, invalid } from "../util/check.ts";
+import { cannot, checkArray, checkObject, checkText, checkTexts, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
 
 /**
@@ -131,7 +131,7 @@ export function validateState(
   checkText("workflowId", workflowId, action);
   validateStatus(status, action, subject);
   checkTexts("labels", labels, action, subject);
-  if (!Array.isArray(history)) throw invalid("history", history, "an array", action, subject);
+  checkArray("history", history, action, subject);
   checkShape("runId workflowName createdAt updatedAt", fields, action, subject);
 }
 
@@ -149,7 +149,7 @@ export function validateBatch(batch: AppendBatch): void {
   if (!Number.isInteger(expectedLength) || expectedLength < 0) {
     throw invalid("expectedLength", expectedLength, "an integer from 0", action, workflowId);
   }
-  if (!Array.isArray(events)) throw invalid("events", events, "an array", action, workflowId);
+  checkArray("events", events, action, workflowId);
   const fail = (why: string) => new TypeError(`${cannot(action, workflowId)}: ${why}`);
   const list: readonly WorkflowEvent[] = events;
   for (let i = 0; i < list.length; i++) validateEvent(list[i], "events", i);
@@ -204,9 +204,7 @@ export function validateHistory(
     }
   } catch (cause) {
     const why = (cause as Error).message;
-    throw new WorkflowError("invalid_history", `${cannot(action, workflowId)}: its history is not valid: ${why}`, {
-      cause,
-    });
+    throw workflowError("invalid_history", action, workflowId, `its history is not valid: ${why}`, { cause });
   }
 }
 

@@ -15,7 +15,7 @@
 
 import { TimeoutError, WorkflowError } from "../errors.ts";
 import type { ReplaceActivity } from "../options.ts";
-import { defaultRetryPolicy, retryDelayMs, type RetryPolicy } from "../retry.ts";
+import { defaultRetryPolicy, type RetryPolicy } from "../retry.ts";
 import type {
   ActivityAttemptFailedEvent,
   ActivityStartedEvent,
@@ -34,15 +34,13 @@ import { handOut, toStored } from "../history/value.ts";
 import { attemptCall, callThrough, messageCall, type MiddlewareHost } from "./calls.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { isUnavailable } from "./retrying_store.ts";
+import { isUnavailable, nextDelayMs, type RetryHost } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 
 /** How an executor runs activities. */
-export interface ActivitySettings extends MiddlewareHost {
+export interface ActivitySettings extends MiddlewareHost, RetryHost {
   readonly replaceActivity: ReplaceActivity | undefined;
-  /** For the jitter of retries. */
-  readonly random: () => number;
   /** Limits the attempts that run at a time; no limit if it is absent. */
   readonly slots: Slots | undefined;
 }
@@ -59,22 +57,6 @@ export interface ActivityRun extends Performer {
   ): unknown;
   /** The run cannot be resumed here. */
   suspend(error: unknown): void;
-}
-
-/** The delay before the next attempt; `null` if there is none. */
-export function nextDelayMs(
-  retry: RetryPolicy | undefined,
-  attempt: number,
-  error: unknown,
-  { random, report }: Pick<ActivitySettings, "random" | "report">,
-): number | null {
-  if (retry === undefined) return null;
-  try {
-    return retryDelayMs(retry, { attempt, error, random: random() });
-  } catch (thrown) {
-    report(thrown); // by `isRetryable`
-    return null;
-  }
 }
 
 /** Names an attempt in an error: `attempt 2 of 3`. */
@@ -308,7 +290,7 @@ export class ActivityCommand extends Command {
     const work = this.#work;
     if (work === undefined || work.done) return;
     work.failing = 0;
-    if (work.retryTimer !== undefined) work.run.environment.timing.timers.clear(work.retryTimer);
+    work.run.environment.timing.timers.clear(work.retryTimer);
     work.retryTimer = work.run.environment.timing.timers.set(dueAt, () => this.#start());
   }
 
@@ -494,7 +476,7 @@ export class ActivityCommand extends Command {
   #endAttempt(abortReason?: unknown): void {
     const work = this.#work!;
     const { timing: { timers, turns }, activities: { slots } } = work.run.environment;
-    if (work.attemptTimer !== undefined) timers.clear(work.attemptTimer);
+    timers.clear(work.attemptTimer);
     work.attemptTimer = undefined;
     work.heartbeat?.end();
     work.ticket?.cancel();
@@ -515,8 +497,8 @@ export class ActivityCommand extends Command {
     const work = this.#work!;
     work.done = true;
     const { timers } = work.run.environment.timing;
-    if (work.totalTimer !== undefined) timers.clear(work.totalTimer);
-    if (work.retryTimer !== undefined) timers.clear(work.retryTimer);
+    timers.clear(work.totalTimer);
+    timers.clear(work.retryTimer);
   }
 }
 

@@ -48,12 +48,21 @@ const unchanged: CallChanges = {};
  * @throws What `check` throws at once.
  */
 export function callThrough<Call extends MiddlewareCall>(
-  { middleware, report }: MiddlewareHost,
+  host: MiddlewareHost,
   check: (changes: CallChanges) => Call,
   make: (call: Call) => unknown,
 ): unknown {
-  let call = check(unchanged);
-  if (middleware.length === 0) return make(call);
+  const call = check(unchanged);
+  return host.middleware.length === 0 ? make(call) : callWrapped(host, call, check, make);
+}
+
+/** A function of its own: without middleware, no variables for its closures are made. */
+function callWrapped<Call extends MiddlewareCall>(
+  { middleware, report }: MiddlewareHost,
+  call: Call,
+  check: (changes: CallChanges) => Call,
+  make: (call: Call) => unknown,
+): Promise<unknown> {
   let changes = unchanged;
   return applyMiddleware(middleware, seen(call), async () => await make(call), report, (_, more) => {
     const all = { ...changes, ...more };

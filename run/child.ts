@@ -29,11 +29,11 @@ import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { comesFrom, fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import { type ActivitySettings, attemptText, nextDelayMs } from "./activity.ts";
+import { attemptText } from "./activity.ts";
 import { type Caller, Command, type Performer } from "./command.ts";
 import { canceledText } from "./events.ts";
 import { withHeaders } from "./headers.ts";
-import { isUnavailable } from "./retrying_store.ts";
+import { isUnavailable, nextDelayMs, type RetryHost } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 
@@ -86,7 +86,7 @@ export interface StoredChild {
 export interface ParentRun extends Performer {
   readonly environment: Performer["environment"] & {
     readonly children: Children;
-    readonly activities: Pick<ActivitySettings, "random" | "report">;
+    readonly activities: RetryHost;
   };
   /** Resolves when workflow code has seen a cancellation that is on its way to it; `undefined` if none is. */
   readonly unseenCancellation: Promise<void> | undefined;

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type {
@@ -22,7 +22,6 @@ import type {
 } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, isA } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch, isOutcome } from "../history/history.ts";
@@ -52,7 +51,7 @@ export { notFound, type Target };
 
 /** The error for a call of an executor that was closed. */
 export function executorClosed(verb: string, id?: string): WorkflowError {
-  return new WorkflowError("closed", `${cannot(`${verb} workflow`, id)}: the executor was closed`);
+  return workflowError("closed", `${verb} workflow`, id, "the executor was closed");
 }
 
 /**
@@ -81,7 +80,7 @@ export function isStarted(state: WorkflowState, parent: Origin, since: number): 
     }
   }
   if (why === undefined) return false;
-  throw new WorkflowError("conflict", `${cannot("start child workflow", workflowId)}: ${why}`);
+  throw workflowError("conflict", "start child workflow", workflowId, why);
 }
 
 export class Delivery {
@@ -182,10 +181,7 @@ export class Delivery {
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
             : "wait for handle(id)";
-          throw new WorkflowError(
-            "already_running",
-            `${cannot("execute workflow", id)}: it is running already; ${way}`,
-          );
+          throw workflowError("already_running", "execute workflow", id, `it is running already; ${way}`);
         }
         if (running && replaces !== state.runId) {
           if (!await this.end({ id }, "a new run replaces it")) continue; // it finished by itself: `reuse` decides
@@ -193,10 +189,8 @@ export class Delivery {
         }
         const refused = reuse === "reject" || reuse === "replace-failed" && state?.status === "completed";
         if (state && !running && !terminated && refused) {
-          throw new WorkflowError(
-            "already_finished",
-            `${cannot("execute workflow", id)}: its status is ${show(state.status)}, and "reuse" is ${show(reuse)}`,
-          );
+          const why = `its status is ${show(state.status)}, and "reuse" is ${show(reuse)}`;
+          throw workflowError("already_finished", "execute workflow", id, why);
         }
         if (replaces !== state?.runId) {
           replaces = state?.runId;
@@ -315,7 +309,7 @@ export class Delivery {
   async #isOpen(run: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
     try {
       const { status, history } = await loadRun(this.#parts.store, run, 0);
-      return status === "running" && !history.some((event) => "seq" in event && event.seq === seq && isOutcome(event));
+      return status === "running" && !history.some((event) => isOutcome(event) && event.seq === seq);
     } catch (error) {
       if (isLost(error)) return false;
       throw error;
@@ -338,7 +332,7 @@ export class Delivery {
       const reason = `its parent ${show(workflowId)} does not need it any more`;
       await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
-      if (isNotFound(error) || isA(error, WorkflowError) && error.code === "closed") return;
+      if (isNotFound(error) || hasCode(error, "closed")) return;
       this.#parts.runs.report(error); // recover() tries again
     }
   }

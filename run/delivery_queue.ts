@@ -13,10 +13,9 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
 import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -78,11 +77,11 @@ export interface Post {
 
 /** The error for a target that does not exist. */
 export function notFound(verb: string, id: string, why: string): WorkflowError {
-  return new WorkflowError("not_found", `${cannot(`${verb} workflow`, id)}: ${why}`);
+  return workflowError("not_found", `${verb} workflow`, id, why);
 }
 
 export function isNotFound(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "not_found";
+  return hasCode(error, "not_found");
 }
 
 /** The state of a target that must exist. */
@@ -218,8 +217,10 @@ export class DeliveryQueue {
         if (open.some(({ post }) => mayBeOld(post.target, state)) && await store.isOld(state, reads)) continue;
         open = this.#decide(open, state);
         // A live run may have what was tried before, although the read does not show it.
-        const isHidden = ({ post }: Waiting) =>
-          post.verb === "signal" && post.mayBeStored && !post.once && this.live(post.target)?.isAhead(state);
+        const isHidden = ({ post }: Waiting) => {
+          const run = post.verb === "signal" && post.mayBeStored && !post.once ? this.live(post.target) : undefined;
+          return run && (state?.runId !== run.runId || state.history.length < run.historyLength);
+        };
         if (open.some(isHidden)) {
           const why = state?.status === "running" ? undefined : notFound("signal", id, "it does not run");
           if (isFirst || await store.isOld(state, reads, why)) {
@@ -318,7 +319,7 @@ export class DeliveryQueue {
   #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
     const { verb, event, once } = post;
     if (verb === "update") return Promise.resolve();
-    return (verb === "signal" ? run.post(event, once) : run[verb](event)).then((stored) => {
+    return run.post(event, once).then((stored) => {
       if (stored) return;
       post.mayBeStored = true;
       return run.ended.then(leave);

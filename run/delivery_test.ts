@@ -11,12 +11,9 @@ const waits = (ctx: WorkflowContext) => ctx.waitForSignal("s");
 async function setUp(isLive: boolean) {
   const store = new FaultyStore(new InMemoryStore());
   const supervisor = new Supervisor(completeOptions({ store }, () => store), {} as never);
-  const init = { at: 0, workflowName: "waits", input: undefined } as const;
-  if (isLive) await supervisor.start(waits, "a", init, undefined, {});
-  else {
-    const events = [{ type: "workflow_started", ...init } as const];
-    await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events });
-  }
+  const started = Object.freeze({ type: "workflow_started", at: 0, workflowName: "waits", input: undefined });
+  if (isLive) await supervisor.start(waits, "a", started, undefined, {});
+  else await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [started] });
   return {
     store,
     supervisor,

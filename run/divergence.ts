@@ -69,7 +69,7 @@ export function foreignWait(
   position ${position}${caller === undefined ? "" : calledAt(caller)}
   A fetch, a timer or a promise of another library is in no history, so it cannot be replayed: put it into an activity,
   and wait with ctx.sleep(), ctx.waitUntil() or ctx.waitForSignal(). An activity cannot call the context of its workflow
-  The stored run is unchanged. Deploy code that waits for its context only and call recover()`;
+  ${unchanged("waits for its context only")}`;
   return new NonDeterminismError(message, { expected: "a wait for the context", actual, position });
 }
 
@@ -85,8 +85,13 @@ function diverged(
   history  ${expected}
   code     ${actual}
   ${hint}
-  The stored run is unchanged. Deploy code that agrees with the history and call recover()`;
+  ${unchanged("agrees with the history")}`;
   return new NonDeterminismError(message, { expected, actual, position });
+}
+
+/** @param does What the code must do. */
+function unchanged(does: string): string {
+  return `The stored run is unchanged. Deploy code that ${does} and call recover()`;
 }
 
 /** Names a command: `activity "charge"`. */

@@ -90,8 +90,7 @@ export class DormantRun implements LiveRun {
   readonly begun: boolean;
   readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  /** How many events the run knew. */
-  readonly #length: number;
+  readonly historyLength: number;
   readonly #children: readonly number[];
   readonly #timer: Timer | undefined;
   /** The calls that wait for the run; set once it is waking. */
@@ -107,7 +106,7 @@ export class DormantRun implements LiveRun {
     this.begun = state.begun;
     this.#environment = environment;
     this.#workflow = state.workflow;
-    this.#length = state.historyLength;
+    this.historyLength = run.historyLength;
     this.#children = state.children;
     const { wakesAt } = state;
     if (wakesAt !== Infinity) this.#timer = environment.timing.timers.set(wakesAt, () => void this.#wake());
@@ -130,14 +129,6 @@ export class DormantRun implements LiveRun {
     return this.#call((run) => run.post(event, once), false);
   }
 
-  cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#call((run) => run.cancel(event), false);
-  }
-
-  terminate(event: WorkflowEvent): Promise<boolean> {
-    return this.#call((run) => run.terminate(event), false);
-  }
-
   query(name: string, args: readonly unknown[]): Promise<Answer> {
     return this.#call((run) => run.query(name, args), undefined);
   }
@@ -147,12 +138,8 @@ export class DormantRun implements LiveRun {
   }
 
   changed(historyLength: number | null): void {
-    if (historyLength === this.#length) return; // the run wrote that itself
+    if (historyLength === this.historyLength) return; // the run wrote that itself
     this.#wake().push((run) => run?.changed(historyLength));
-  }
-
-  isAhead(state: WorkflowState | null): boolean {
-    return state?.runId !== this.runId || state.history.length < this.#length;
   }
 
   childEnded(seq: number, child: LiveRun): void {
@@ -172,7 +159,7 @@ export class DormantRun implements LiveRun {
   }
 
   takeOver(historyLength: number): void {
-    if (historyLength > this.#length) this.#wake().push((run) => run?.takeOver());
+    if (historyLength > this.historyLength) this.#wake().push((run) => run?.takeOver());
   }
 
   result(): never {
@@ -182,14 +169,9 @@ export class DormantRun implements LiveRun {
   suspend(error: unknown): void {
     if (!this.acceptsEvents) return;
     this.#suspended = { error };
-    const { chain } = this;
-    const { timing, runs, lifecycle } = this.#environment;
+    const { timing, lifecycle } = this.#environment;
     timing.timers.clear(this.#timer);
-    if (chain.hasSlot) runs.slots!.release();
-    chain.hasSlot = false;
     lifecycle.ended(this);
-    chain.ended?.resolve(this);
-    chain.ended = undefined;
     for (const call of this.#calls ?? []) call(undefined);
   }
 
@@ -218,7 +200,7 @@ export class DormantRun implements LiveRun {
   async #load(): Promise<void> {
     try {
       await this.#environment.timing.turns.room();
-      const state = await loadRun(this.#environment.store, this, this.#length);
+      const state = await loadRun(this.#environment.store, this, this.historyLength);
       if (this.acceptsEvents) this.#replay(state); // else the executor was closed
     } catch (error) {
       if (this.#suspended !== undefined) return; // the executor was closed
@@ -231,7 +213,7 @@ export class DormantRun implements LiveRun {
   #replay(state: WorkflowState): void {
     const { history, status } = state;
     this.chain.wasDormant = true;
-    const known = status === "running" ? history.slice(0, this.#length) : history;
+    const known = status === "running" ? history.slice(0, this.historyLength) : history;
     // Without a start of its code there is nothing to replay.
     const run = new Run(this.#environment, this.#workflow, this, known, this.begun, this.chain);
     this.#environment.lifecycle.woke(run);

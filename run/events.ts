@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CanceledError, WorkflowError } from "../errors.ts";
+import { CanceledError, WorkflowError, workflowError } from "../errors.ts";
 import type {
   CallHeaders,
   SignalReceivedEvent,
@@ -14,9 +14,10 @@ import type {
   WorkflowEvent,
   WorkflowState,
 } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
+import { isA, noTexts } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import type { Mutable } from "../history/history.ts";
 import { handOut, toStored } from "../history/value.ts";
 import type { CallOf } from "./calls.ts";
 import { withHeaders } from "./headers.ts";
@@ -35,10 +36,7 @@ export type AnswerEvent = UpdateCompletedEvent | UpdateRejectedEvent;
 /** The error for a signal of which nobody knows whether it is stored. */
 export function unsureSignal(id: string): WorkflowError {
   const why = "another run followed before the store answered, so it may be stored";
-  return new WorkflowError(
-    "conflict",
-    `${cannot("signal workflow", id)}: ${why}; with a "signalId" it can be sent again`,
-  );
+  return workflowError("conflict", "signal workflow", id, `${why}; with a "signalId" it can be sent again`);
 }
 
 /** Whether an event is the answer of an update. */
@@ -87,11 +85,13 @@ export function isTermination(event: WorkflowEvent): boolean {
 
 /** A signal. */
 export function signalEvent(
-  { name, payload, senderId, headers, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
+  { name, payload, senderId, headers = noTexts, signalId }: Omit<CallOf<"signal">, "kind" | "workflowId">,
   at: number,
 ): SignalReceivedEvent {
-  const sender = senderId !== undefined && { senderId };
-  return Object.freeze({ type: "signal_received", at, name, payload, ...sender, ...withHeaders(headers), signalId });
+  const event: Mutable<SignalReceivedEvent> = { type: "signal_received", at, name, payload, signalId };
+  if (senderId !== undefined) event.senderId = senderId;
+  if (headers !== noTexts) event.headers = headers;
+  return Object.freeze(event);
 }
 
 /** An update that is sent through the store, or the acceptance of one that is valid. */

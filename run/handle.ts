@@ -9,12 +9,12 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import { WorkflowError } from "../errors.ts";
+import { WorkflowError, workflowError } from "../errors.ts";
 import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOptions } from "../options.ts";
 import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, checkOptions, invalid, noOptions } from "../util/check.ts";
+import { checkOptions, checkSignal, noOptions } from "../util/check.ts";
 import { quiet } from "../util/deferred.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
@@ -162,9 +162,7 @@ export class Handle implements WorkflowHandle<never> {
   async #result(options: ResultOptions): Promise<unknown> {
     checkOptions(options, { signal: true }, "wait for workflow", this.id);
     const { signal } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw invalid("signal", signal, "an AbortSignal", "wait for workflow", this.id);
-    }
+    checkSignal(signal, "wait for workflow", this.id);
     const { store, liveRuns } = this.#parts;
     for (const reads = { count: 0 };;) {
       const ended = this.#ended(); // and not the run: the wait must not keep the run in memory
@@ -190,7 +188,7 @@ export class Handle implements WorkflowHandle<never> {
         }
         if (!same || failure !== undefined) {
           const why = state === null ? "it does not exist" : "another run has replaced it";
-          failure ??= new WorkflowError("not_found", `${cannot("wait for workflow", this.id)}: ${why}`);
+          failure ??= workflowError("not_found", "wait for workflow", this.id, why);
           if (await abortable(store.isOld(state, reads, same ? undefined : failure), signal)) continue;
           throw failure;
         }

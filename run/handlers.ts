@@ -14,15 +14,14 @@
  */
 
 import type { ReceivedUpdate } from "../context.ts";
-import { WorkflowError } from "../errors.ts";
-import type { UpdateAcceptedEvent, UpdateCompletedEvent, UpdateRequestedEvent } from "../types.ts";
+import { workflowError } from "../errors.ts";
+import type { UpdateAcceptedEvent, UpdateRequestedEvent } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, noTexts } from "../util/check.ts";
+import { noTexts } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-import { fromErrorRecord } from "../history/error_record.ts";
 import { handOut, toStored } from "../history/value.ts";
-import { type Answer, type AnswerEvent, isAnswer, type Outcome } from "./events.ts";
+import { type Answer, type AnswerEvent, answerOf, isAnswer, type Outcome } from "./events.ts";
 
 interface UpdateHandler {
   readonly handle: (input: never, update: ReceivedUpdate) => unknown;
@@ -50,9 +49,11 @@ class Update {
   }
 
   settle(answer: AnswerEvent): void {
-    const { deferred } = this;
-    if (answer.error !== undefined) deferred?.reject(fromErrorRecord(answer.error));
-    else deferred?.resolve({ value: handOut((answer as UpdateCompletedEvent).result) });
+    try {
+      this.deferred?.resolve({ value: answerOf(answer) });
+    } catch (error) {
+      this.deferred!.reject(error);
+    }
   }
 }
 
@@ -137,10 +138,7 @@ export class Handlers {
   query(workflowId: string, name: string, args: readonly unknown[]): unknown {
     const handler = this.#queries.get(name);
     if (handler === undefined) {
-      throw new WorkflowError(
-        "not_found",
-        `${cannot("query workflow", workflowId)}: ${noHandler(name, this.#queries)}`,
-      );
+      throw workflowError("not_found", "query workflow", workflowId, noHandler(name, this.#queries));
     }
     return handOut(toStored(this.readOnly("handler", () => handler(...args as never[])), "answer of query", name));
   }

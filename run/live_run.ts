@@ -5,7 +5,7 @@
  */
 
 import type { RunKey } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowStartedEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import type { Deferred } from "../util/deferred.ts";
 import type { Answer, UpdateRequest } from "./events.ts";
@@ -29,16 +29,13 @@ export interface LiveRun extends RunKey {
    */
   readonly ended: Promise<LiveRun>;
   /**
-   * Stores a delivered event. Resolves to whether it got into the store before the run ended.
+   * Stores a delivered event. Resolves to whether it got into the store before the run ended. A cancellation is stored unless
+   * there is one. From a termination on, workflow code sees no event.
    *
    * @param once Whether the event is a signal that can be sent again: then it is stored once.
    * @throws The error that suspended the run, if one did.
    */
   post(event: WorkflowEvent, once?: boolean): Promise<boolean>;
-  /** Stores a request for a cancellation as {@linkcode post} does, unless there is one. */
-  cancel(event: WorkflowEvent): Promise<boolean>;
-  /** Stores a termination as {@linkcode post} does. From now on workflow code sees no event. */
-  terminate(event: WorkflowEvent): Promise<boolean>;
   /**
    * Calls a query handler, once the code has seen everything that this executor knows to be stored. Returns `undefined` if the
    * run is not live any more.
@@ -59,8 +56,8 @@ export interface LiveRun extends RunKey {
    * the workflow was saved or deleted.
    */
   changed(historyLength: number | null): void;
-  /** Whether the run knows events that a state does not have: the read was old. */
-  isAhead(state: WorkflowState | null): boolean;
+  /** How many events the run knows to be stored. */
+  readonly historyLength: number;
   /** The child of the command at this position was live here, and has ended or was suspended. */
   childEnded(seq: number, child: LiveRun): void;
   /** What it waits for. */
@@ -117,8 +114,6 @@ export interface DormantState {
   readonly workflow: Workflow<never>;
   /** Whether its code has begun. */
   readonly begun: boolean;
-  /** How many events the run knows. */
-  readonly historyLength: number;
   /** When it wakes by itself; `Infinity` if never. */
   readonly wakesAt: number;
   /** The positions of the commands whose children it waits for. */

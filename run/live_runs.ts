@@ -14,13 +14,19 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { OldReads, RetryingStore } from "./retrying_store.ts";
 import { lostError, replaced } from "./writer.ts";
+
+/** The error for a call that needs the reports of the store. */
+export function unsupported(verb: string, id: string): WorkflowError {
+  const why = "it is not live in this executor, and the store cannot report changes";
+  const way = "ask the executor that runs it, or call recover() if that is gone";
+  return workflowError("unsupported", `${verb} workflow`, id, `${why}; ${way}`);
+}
 
 /** Waits for changes of a workflow that is not live here. */
 export interface ChangeWatch {
@@ -115,10 +121,7 @@ export class LiveRuns {
     this.#watches.set(id, watches.add(watch));
     this.#listen();
     const changed = async () => {
-      if (!this.#store.reportsChanges) {
-        const why = "it is not running in this executor, and the store cannot report changes; call recover() first";
-        throw new WorkflowError("unsupported", `${cannot("wait for workflow", id)}: ${why}`);
-      }
+      if (!this.#store.reportsChanges) throw unsupported("wait for", id);
       if (this.#closedError === undefined) await watch.promise;
       if (this.#closedError !== undefined) throw this.#closedError;
     };

@@ -43,7 +43,7 @@ import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { type Few, members, withMember, withoutMember } from "../util/few.ts";
 import { LazyMap } from "../util/lazy_map.ts";
 import { show } from "../util/show.ts";
-import { finalStatus, isCommand, isOfCode, isOutcome } from "../history/history.ts";
+import { finalStatus, isCommand, isOfCode, isOutcome, isProgress } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
@@ -316,8 +316,8 @@ export class Replay implements ScopeOwner {
    * @param ours Whether this executor stored it just now.
    */
   stored(event: WorkflowEvent, ours = false): void {
-    this.wasCalled ||= isOfCode(event);
     if ("seq" in event) {
+      this.wasCalled = true;
       const command = this.commands.get(event.seq);
       if (!isCommand(event)) {
         if (command === undefined) return; // the code has not issued it, or does not wait for it any more
@@ -331,6 +331,7 @@ export class Replay implements ScopeOwner {
       } else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
       return;
     }
+    this.wasCalled ||= isOfCode(event);
     switch (event.type) {
       case "workflow_started":
         this.started = event;
@@ -354,8 +355,7 @@ export class Replay implements ScopeOwner {
 
   /** Acts on an event that reports progress, once every event that was found together with it is noted. */
   progressed(event: WorkflowEvent, ours: boolean): void {
-    if (isOutcome(event) || isCommand(event) || !("seq" in event)) return;
-    this.commands.get(event.seq)?.progressed(event, ours);
+    if (isProgress(event)) this.commands.get(event.seq)?.progressed(event, ours);
   }
 
   /** The workflow is cancelled before its function was called: it will not be called. */
@@ -463,8 +463,9 @@ export class Replay implements ScopeOwner {
   }
 
   /** What the next run of the chain gets: delivered events that this run has not seen, in order. */
-  unread(): WorkflowEvent[] {
-    return [...this.#signals?.unread() ?? none, ...this.#forNextRun ?? none];
+  unread(): readonly WorkflowEvent[] {
+    const signals = this.#signals?.unread() ?? none;
+    return this.#forNextRun === undefined ? signals : [...signals, ...this.#forNextRun];
   }
 
   // The workflow function

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { hasCode, WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
 import { FrozenBatch } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
-import { checkObject, isA } from "../util/check.ts";
+import { checkObject } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
@@ -19,6 +19,30 @@ import type { Turns } from "./turns.ts";
 
 /** How often a read contradicts what is known until that counts. */
 const MAX_OLD_READS = 5;
+
+/** What decides on retries. */
+export interface RetryHost {
+  /** For the jitter. */
+  readonly random: () => number;
+  /** Gets the errors of `isRetryable`, and of calls that have no caller. */
+  readonly report: ErrorReporter;
+}
+
+/** The delay before the next attempt; `null` if there is none. */
+export function nextDelayMs(
+  retry: RetryPolicy | undefined,
+  attempt: number,
+  error: unknown,
+  { random, report }: RetryHost,
+): number | null {
+  if (retry === undefined) return null;
+  try {
+    return retryDelayMs(retry, { attempt, error, random: random() });
+  } catch (thrown) {
+    report(thrown); // by `isRetryable`
+    return null;
+  }
+}
 
 /** Counts the old reads in a row. */
 export interface OldReads {
@@ -33,28 +57,19 @@ export class RetryingStore {
   readonly #timing: Timing;
   /** They decide when a writer begins. */
   readonly turns: Turns;
-  readonly #random: () => number;
-  readonly #report: ErrorReporter;
+  readonly #host: RetryHost;
   /** Calls that wait for their next try. */
   readonly #waiting = new Set<(error: WorkflowError) => void>();
   #closed: WorkflowError | undefined;
   /** The executor's own listener: a store of this process does not call it for the appends of the executor's runs. */
   listener: StoreListener | undefined;
 
-  /** @param report Gets the errors of calls that have no caller. */
-  constructor(
-    port: WorkflowStore,
-    policy: RetryPolicy,
-    timing: Timing,
-    random: () => number,
-    report: ErrorReporter,
-  ) {
+  constructor(port: WorkflowStore, policy: RetryPolicy, timing: Timing, host: RetryHost) {
     this.#port = port;
     this.#policy = policy;
     this.#timing = timing;
     this.turns = timing.turns;
-    this.#random = random;
-    this.#report = report;
+    this.#host = host;
   }
 
   load(workflowId: string): Promise<WorkflowState | null> {
@@ -71,7 +86,7 @@ export class RetryingStore {
         validateState(state, state.history, action);
         return true;
       } catch (error) {
-        this.#report(error);
+        this.#host.report(error);
         return false;
       }
     });
@@ -117,20 +132,15 @@ export class RetryingStore {
   /** Calls {@linkcode listener} after each change, until the returned function is called. */
   subscribe(): (() => void) | undefined {
     let end: (() => void) | undefined;
-    callUser(() => end = this.#port.subscribe?.(this.listener!), this.#report); // it may answer with a promise
-    return () => end && callUser(end, this.#report);
+    callUser(() => end = this.#port.subscribe?.(this.listener!), this.#host.report); // it may answer with a promise
+    return () => end && callUser(end, this.#host.report);
   }
 
   /** Waits before the next try. Rejects with code `store_failed` after the last one; `capacity_exceeded` is not retried. */
   backOff(error: unknown, attempt: number): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (isTooLarge(error)) return Promise.reject(error);
-    let delayMs: number | null = null;
-    try {
-      delayMs = retryDelayMs(this.#policy, { attempt, error, random: this.#random() });
-    } catch (thrown) {
-      this.#report(thrown); // by `isRetryable`
-    }
+    const delayMs = nextDelayMs(this.#policy, attempt, error, this.#host);
     if (delayMs === null) {
       const message =
         `The store failed ${attempt} times in a row. What is stored is kept: call recover() when the store works`;
@@ -170,15 +180,15 @@ export class RetryingStore {
 
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "conflict";
+  return hasCode(error, "conflict");
 }
 
 /** Whether the store or the executor stopped working: what failed can be done after a recovery. */
 export function isUnavailable(error: unknown): boolean {
-  return isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
+  return hasCode(error, "closed") || hasCode(error, "store_failed");
 }
 
 /** Whether the store refused an append for good, because of its limits. */
 export function isTooLarge(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "capacity_exceeded";
+  return hasCode(error, "capacity_exceeded");
 }

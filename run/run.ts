@@ -39,7 +39,7 @@
  * @module
  */
 
-import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
+import { CanceledError, hasCode, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
   ChildStartedEvent,
@@ -50,17 +50,15 @@ import type {
   UpdateRequestedEvent,
   WorkflowEvent,
   WorkflowStartedEvent,
-  WorkflowState,
   WorkflowStatus,
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, isA } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
-import { fromErrorRecord, toErrorRecord } from "../history/error_record.ts";
+import { fromErrorRecord } from "../history/error_record.ts";
 import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
 import type { ActivityRun } from "./activity.ts";
@@ -187,7 +185,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     const { clock, timers } = environment.timing;
     this.#deadline = timers.set(deadlineOf(this.started)!, () => {
       const event = { type: "cancel_requested", at: clock.now(), timeoutMs } as const;
-      this.cancel(Object.freeze(event)).catch(() => {}); // the run was suspended
+      this.post(Object.freeze(event)).catch(() => {}); // the run was suspended
     });
   }
 
@@ -360,7 +358,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
     this.#cancellation ??= Promise.resolve(true);
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
+    this.environment.timing.timers.clear(this.#deadline);
     this.#deadline = undefined;
     if (this.begun) return;
     // A run that is replayed may have begun in an earlier process: its cleanup runs.
@@ -466,14 +464,14 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#writer.changed(historyLength);
   }
 
-  isAhead(state: WorkflowState | null): boolean {
-    return state?.runId !== this.runId || state.history.length < this.#writer.stored;
+  get historyLength(): number {
+    return this.#writer.stored;
   }
 
   lost(error: unknown): void {
     const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
-    if (isA(error, WorkflowError) && error.code === "invalid_history") this.environment.runs.report(error);
+    if (hasCode(error, "invalid_history")) this.environment.runs.report(error);
     this.suspend(error);
     if (isRecovered && isConflict(error)) this.environment.lifecycle.replaced(this.workflowId);
   }
@@ -497,12 +495,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
     const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
       'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
-    const error = toErrorRecord(new WorkflowError("history_too_long", message));
-    const final: WorkflowEvent = Object.freeze({
-      type: "workflow_failed",
-      at: this.environment.timing.clock.now(),
-      error,
-    });
+    const error = new WorkflowError("history_too_long", message);
+    const final = finalEvent({ ok: false, error }, undefined, this.environment.timing.clock.now());
     if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
     if (!this.#replay.replaying) {
       this.#replay.stop();
@@ -553,44 +547,41 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   // Deliveries and questions
 
-  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
   post(event: WorkflowEvent, once = false): Promise<boolean> {
+    if (event.type === "cancel_requested") return this.#cancellation ??= this.#post(event, false);
+    if (!isTermination(event)) return this.#post(event, once);
+    if (!this.acceptsEvents) return Promise.resolve(false);
+    this.#replay.stop();
+    this.#writer.resume(); // a replay would do so at its end
+    const stored = this.#post(event, false);
+    this.#endWait();
+    this.#phase = closing;
+    return stored;
+  }
+
+  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
+  #post(event: WorkflowEvent, once: boolean): Promise<boolean> {
     const id = once ? (event as SignalReceivedEvent).signalId : undefined;
     const sent = id && this.#remembered.signals.get(id);
     if (sent) return Promise.resolve(sent);
     if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
-    const posted = new Promise<boolean>((resolve, reject) =>
-      this.#writer.post(event, (stored) => {
-        if (id && stored) this.#remembered.signals.set(id, true);
-        else if (id) this.#remembered.signals.delete(id);
-        if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
-        try {
-          this.result(); // throws the error that suspended the run
-        } catch (error) {
-          // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
-          // and read already, and the next run does not remember it.
-          if (!isConflict(error)) reject(error);
-          else if (stored === false || id || event.type !== "signal_received") resolve(false);
-          else reject(unsureSignal(this.workflowId));
-        }
-      })
-    );
-    if (id) this.#remembered.signals.set(id, posted);
-    return posted;
-  }
-
-  cancel(event: WorkflowEvent): Promise<boolean> {
-    return this.#cancellation ??= this.post(event);
-  }
-
-  terminate(event: WorkflowEvent): Promise<boolean> {
-    if (!this.acceptsEvents) return Promise.resolve(false);
-    this.#replay.stop();
-    this.#writer.resume(); // a replay would do so at its end
-    const stored = this.post(event);
-    this.#endWait();
-    this.#phase = closing;
-    return stored;
+    const posted = new Deferred<boolean>();
+    this.#writer.post(event, (stored) => {
+      if (id && stored) this.#remembered.signals.set(id, true);
+      else if (id) this.#remembered.signals.delete(id);
+      if (stored || this.status !== "running" || this.chain.latest !== this) return posted.resolve(stored === true);
+      try {
+        this.result(); // throws the error that suspended the run
+      } catch (error) {
+        // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
+        // and read already, and the next run does not remember it.
+        if (!isConflict(error)) posted.reject(error);
+        else if (stored === false || id || event.type !== "signal_received") posted.resolve(false);
+        else posted.reject(unsureSignal(this.workflowId));
+      }
+    });
+    if (id) this.#remembered.signals.set(id, posted.promise);
+    return posted.promise;
   }
 
   async query(name: string, args: readonly unknown[]): Promise<Answer> {
@@ -748,8 +739,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #rememberUnanswered(delivered: readonly WorkflowEvent[], at: number): void {
     for (const { updateId } of this.#unhandledUpdates(delivered)) {
       if (!isRemembered(updateId)) continue;
-      const why = `${cannot("update workflow", this.workflowId)}: ${continued} before it had answered`;
-      const error = new WorkflowError("not_found", why);
+      const error = workflowError(
+        "not_found",
+        "update workflow",
+        this.workflowId,
+        `${continued} before it had answered`,
+      );
       this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
     }
   }
@@ -778,7 +773,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
     this.#end(() => new CanceledError("The workflow was continued as new"), () => {
-      throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${continued}`);
+      throw workflowError("not_found", "wait for workflow", this.workflowId, continued);
     }, continued);
     this.environment.lifecycle.continued(next, events[0]);
     const { behind, reported } = this.#writer; // others may have written to the next run already
@@ -830,23 +825,20 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
     if (!this.#live) return;
+    this.#stop(abortReason, result, (isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
+    this.environment.lifecycle.ended(this);
+  }
+
+  /** Nothing of the run happens in this object any more. */
+  #stop(abortReason: () => unknown, result: () => unknown, unanswered: (isAccepted: boolean) => unknown): void {
     this.#endWait();
     this.#phase = { name: "ended", result };
-    this.#replay.stop((isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
-    const { chain } = this;
-    if (chain.hasSlot && chain.latest === this) {
-      chain.hasSlot = false;
-      this.environment.runs.slots!.release();
-    }
+    this.#replay.stop(unanswered);
+    this.environment.timing.timers.clear(this.#deadline);
     for (const command of this.#replay.commands.values()) command.stop(abortReason());
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-    this.environment.lifecycle.ended(this);
-    const { ended } = chain;
-    chain.ended = undefined;
-    ended?.resolve(this);
   }
 
   /**
@@ -864,7 +856,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         return isConflict(suspended) && !isAccepted ? undefined : suspended;
       }
     }
-    return new WorkflowError("not_found", `${cannot("update workflow", this.workflowId)}: ${why}`);
+    return workflowError("not_found", "update workflow", this.workflowId, why);
   }
 
   /**
@@ -923,22 +915,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   /** Leaves memory: a dormant run takes its place. */
   #leave(wakesAt: number, begun: boolean): DormantState {
-    const commands = [...this.#replay.commands.values()];
-    this.#replay.stop(() => undefined); // callers look again
-    this.#endSettling();
-    if (this.#deadline !== undefined) this.environment.timing.timers.clear(this.#deadline);
-    this.#endWait();
-    this.#phase = { name: "ended", result: () => undefined }; // nobody asks: the dormant run takes its place
-    this.#writer.close();
-    for (const command of commands) command.stop(undefined);
+    const nothing = () => undefined; // callers look again, and find the dormant run in the place of this one
+    this.#stop(nothing, nothing, nothing);
     this.chain.remembered = undefined; // the history has it
+    const commands = [...this.#replay.commands.values()];
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);
-    return {
-      workflow: this.#workflow,
-      begun,
-      historyLength: this.#writer.stored,
-      wakesAt,
-      children: children.length > 0 ? children : none,
-    };
+    return { workflow: this.#workflow, begun, wakesAt, children };
   }
 }

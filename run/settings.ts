@@ -14,6 +14,7 @@ import type { WorkflowLogger } from "../context.ts";
 import type { RetryPolicy } from "../retry.ts";
 import {
   cannot,
+  checkArray,
   checkChoice,
   checkFunction,
   checkInteger,
@@ -21,6 +22,7 @@ import {
   checkObject,
   checkOptionalString,
   checkOptions,
+  checkSignal,
   invalid,
 } from "../util/check.ts";
 import { randomId } from "../util/prng.ts";
@@ -35,7 +37,6 @@ export interface Settings {
   readonly store: WorkflowStore;
   readonly storeRetry: RetryPolicy;
   readonly clock: Clock;
-  readonly random: () => number;
   readonly workflows: NonNullable<ExecutorOptions["workflows"]>;
   readonly dormantAfterMs: number | undefined;
   readonly logger: WorkflowLogger;
@@ -85,20 +86,18 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
-  const limit = <T>(
+  const limit = (
     name: "maxConcurrentActivities" | "maxConcurrentWorkflows" | "maxHistoryEvents" | "maxPayloadBytes",
-    use: (value: number) => T,
-  ): T | undefined => {
+  ): number | undefined => {
     const value = options[name];
-    if (value === undefined) return undefined;
-    checkInteger(name, value, 1, action);
-    return use(value);
+    if (value !== undefined) checkInteger(name, value, 1, action);
+    return value;
   };
-  const slotsOf = (count: number) => new Slots(count);
-  const activitySlots = limit("maxConcurrentActivities", slotsOf);
-  const runSlots = limit("maxConcurrentWorkflows", slotsOf);
-  const maxHistoryEvents = limit("maxHistoryEvents", (value) => value);
-  const maxPayload = limit("maxPayloadBytes", (maxPayloadBytes) => ({ maxPayloadBytes }));
+  const slotsOf = (count: number | undefined) => count === undefined ? undefined : new Slots(count);
+  const activitySlots = slotsOf(limit("maxConcurrentActivities"));
+  const runSlots = slotsOf(limit("maxConcurrentWorkflows"));
+  const maxHistoryEvents = limit("maxHistoryEvents");
+  const maxPayloadBytes = limit("maxPayloadBytes");
   if (dormantAfterMs !== undefined) checkNumber("dormantAfterMs", dormantAfterMs, 0, action);
   checkOptionalString("workflowVersion", workflowVersion, action);
   for (const level of ["debug", "info", "warn", "error"] as const) {
@@ -109,7 +108,7 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkFunction("random", random, action);
   checkFunction("newRunId", newRunId, action);
   checkFunction("onError", onError, action);
-  if (!Array.isArray(middleware)) throw invalid("middleware", middleware, "an array", action);
+  checkArray("middleware", middleware, action);
   for (const [i, one] of middleware.entries()) checkFunction(`middleware[${i}]`, one, action);
   if (hooks !== undefined) {
     checkObject("hooks", hooks, action);
@@ -118,19 +117,20 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   checkObject("workflows", workflows, action);
   for (const [name, workflow] of Object.entries(workflows)) checkFunction(`workflows.${name}`, workflow, action);
   validateRetryPolicy(storeRetry);
-  const stamp: Stamp = { ...(workflowVersion !== undefined && { workflowVersion }), ...maxPayload };
+  const stamp: Stamp = {
+    ...(workflowVersion !== undefined && { workflowVersion }),
+    ...(maxPayloadBytes !== undefined && { maxPayloadBytes }),
+  };
   const report = guardReporter(onError);
-  const safeRandom = guardRandom(random, report);
   return {
     store,
     storeRetry,
     clock: guardClock(clock, report),
-    random: safeRandom,
     workflows,
     dormantAfterMs,
     logger,
     runs: { hooks, report, slots: runSlots, stamp, newRunId: guardRunId(newRunId), maxHistoryEvents },
-    activities: { middleware, replaceActivity, random: safeRandom, report, slots: activitySlots },
+    activities: { middleware, replaceActivity, random: guardRandom(random, report), report, slots: activitySlots },
   };
 }
 
@@ -154,7 +154,7 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   checkFunction("workflow", workflow, action, id);
   checkOptions(options, executeOptions, action, id);
   const { timeoutMs, signal, signals, onConflict, reuse, startAfterMs, startAt } = options;
-  if (signals !== undefined && !Array.isArray(signals)) throw invalid("signals", signals, "an array", action, id);
+  if (signals !== undefined) checkArray("signals", signals, action, id);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
   if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
   if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
@@ -163,7 +163,5 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   }
   checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
   checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalid("signal", signal, "an AbortSignal", action, id);
-  }
+  checkSignal(signal, action, id);
 }

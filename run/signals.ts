@@ -102,7 +102,8 @@ export class Signals {
   }
 
   /** Signals that are buffered, or that at least one loop has not read, in order of arrival. */
-  unread(): SignalReceivedEvent[] {
+  unread(): readonly SignalReceivedEvent[] {
+    if (this.#channels.size === 0 && this.#others === undefined) return none;
     const unread = this.#buffered();
     for (const { loops } of this.#allChannels()) {
       for (const loop of members(loops)) addUnread(loop.unread, unread);
@@ -220,6 +221,8 @@ class Once extends Deferred implements Open {
     this.#scope.delete(this);
   }
 }
+
+const none: readonly never[] = [];
 
 type Result = IteratorResult<unknown, undefined>;
 

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type { ChildStartedEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
@@ -61,7 +61,7 @@ function unwantedChildren(running: readonly WorkflowState[]): (child: WorkflowSt
     if (parent?.runId !== runId) return false;
     let positions = ended.get(workflowId);
     if (positions === undefined) {
-      positions = new Set(parent.history.flatMap((event) => "seq" in event && isOutcome(event) ? event.seq : []));
+      positions = new Set(parent.history.flatMap((event) => isOutcome(event) ? event.seq : []));
       ended.set(workflowId, positions);
     }
     return positions.has(seq);
@@ -90,13 +90,7 @@ export class Supervisor {
     this.calls = calls;
     const turns = new Turns(clock, runs.report);
     const timing = this.timing = { clock, turns, timers: new Timers(clock, turns) };
-    const store = this.store = new RetryingStore(
-      settings.store,
-      settings.storeRetry,
-      timing,
-      settings.random,
-      runs.report,
-    );
+    const store = this.store = new RetryingStore(settings.store, settings.storeRetry, timing, activities);
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     this.updates = new Updates({ store, timing, liveRuns, delivery });
@@ -128,9 +122,17 @@ export class Supervisor {
         dormant,
         woke: (run) => liveRuns.set(run),
         ended: (run) => {
+          const { chain } = run;
+          const { ended } = chain;
+          if (chain.latest === run && chain.hasSlot) {
+            chain.hasSlot = false;
+            runs.slots!.release();
+          }
           dormancy?.forget(run);
           liveRuns.delete(run);
-          if (run.chain.latest === run) this.#notifyParent(run);
+          if (chain.latest === run) this.#notifyParent(run);
+          chain.ended = undefined;
+          ended?.resolve(run);
         },
         replaced: (id) => void this.#recoverNext(id),
         continued: (run, started) => this.#begin(run, [started]),
@@ -162,7 +164,7 @@ export class Supervisor {
     const why = workflow === undefined
       ? `no workflow is registered as ${show(name)}; ${way}pass it to the executor in "workflows"`
       : "its history does not begin with workflow_started";
-    throw new WorkflowError("unknown_workflow", `${cannot(action, state.workflowId)}: ${why}`);
+    throw workflowError("unknown_workflow", action, state.workflowId, why);
   }
 
   // Runs that become live
@@ -170,7 +172,7 @@ export class Supervisor {
   /**
    * Stores the first events of a run and makes the run live.
    *
-   * @param init The first event, apart from what every run of this executor records.
+   * @param started The first event.
    * @param signals The events that follow it.
    * @param isSame Whether a stored run is the one to be started: then it is returned.
    * @param canceled Returns why the run is not to begin any more; `undefined` if it is.
@@ -180,21 +182,14 @@ export class Supervisor {
   async start(
     workflow: Workflow<never>,
     workflowId: string,
-    init: Omit<WorkflowStartedEvent, "type" | "workflowName">,
+    started: WorkflowStartedEvent,
     signals: readonly WorkflowEvent[] | undefined,
     options: ExecuteOptions,
     isSame?: (state: WorkflowState) => boolean,
     canceled?: () => unknown,
   ): Promise<LiveRun | WorkflowState> {
     const { liveRuns, environment } = this;
-    const workflowName = this.nameOf(workflow);
-    const started: WorkflowStartedEvent = Object.freeze({
-      type: "workflow_started",
-      at: init.at, // the second field of every event
-      workflowName,
-      ...environment.runs.stamp,
-      ...init as Omit<typeof init, "at">,
-    });
+    const { workflowName } = started;
     const events = signals === undefined ? [started] : [started, ...signals];
     liveRuns.beginStarting();
     try {
@@ -366,10 +361,18 @@ export class Supervisor {
       headers: copyTexts("headers", headers, action, workflowId, runs.stamp.maxPayloadBytes),
       parent,
     }), ({ input, headers }: CallOf<"startChild">) => {
-      const timeout = timeoutMs !== undefined && { timeoutMs };
-      const init = { at: this.timing.clock.now(), input, ...timeout, ...withHeaders(headers), parent };
-      const known = remembered === undefined ? init : { ...init, remembered };
-      return started = this.start(workflow, workflowId, known, undefined, {}, isSame, canceled);
+      const first: WorkflowStartedEvent = Object.freeze({
+        type: "workflow_started",
+        at: this.timing.clock.now(),
+        workflowName: name,
+        ...runs.stamp,
+        input,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...withHeaders(headers),
+        parent,
+        ...(remembered !== undefined && { remembered }),
+      });
+      return started = this.start(workflow, workflowId, first, undefined, {}, isSame, canceled);
     });
     if (passed === started) return started!;
     return (passed as Promise<unknown>).then(() => {

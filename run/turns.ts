@@ -28,26 +28,25 @@ const PER_MACROTASK = 256;
 
 /** A macrotask that is requested once at a time. It can be requested again: only the first that comes calls `work`. */
 class Macrotask {
-  readonly #work: () => void;
-  #pending: (() => void) | undefined;
+  readonly #come: () => void;
+  #pending = false;
 
   constructor(work: () => void) {
-    this.#work = work;
+    this.#come = () => {
+      if (!this.#pending) return;
+      this.#pending = false;
+      work();
+    };
   }
 
   request(): void {
-    if (this.#pending !== undefined) return;
-    const come = () => {
-      if (this.#pending !== come) return;
-      this.#pending = undefined;
-      this.#work();
-    };
-    macrotask(this.#pending = come);
+    if (!this.#pending) macrotask(this.#come);
+    this.#pending = true;
   }
 
   /** The one that is requested, if any, may be lost. */
   requestAgain(): void {
-    if (this.#pending !== undefined) macrotask(this.#pending);
+    if (this.#pending) macrotask(this.#come);
   }
 }
 

@@ -10,17 +10,15 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { firstRunOf } from "../history/history.ts";
 import { type Delivery, executorClosed } from "./delivery.ts";
 import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
 import { type AnswerEvent, answerOf, isAnswer, updateEvent, type UpdateRequest } from "./events.ts";
-import type { ChangeWatch } from "./live_runs.ts";
+import { type ChangeWatch, unsupported } from "./live_runs.ts";
 import { repeatable } from "./remembered.ts";
 
 type Parts = Pick<DeliveryParts, "store" | "timing" | "liveRuns"> & { readonly delivery: Delivery };
@@ -70,11 +68,7 @@ export class Updates {
             const why = isAccepted ? "it ended before it had answered" : `its status is ${show(state.status)}`;
             throw notFound("update", id, why);
           }
-          if (!store.reportsChanges) {
-            const why = "it is not live in this executor, and the store cannot report changes";
-            const way = "ask the executor that runs it, or call recover() if that is gone";
-            throw new WorkflowError("unsupported", `${cannot("update workflow", id)}: ${why}; ${way}`);
-          }
+          if (!store.reportsChanges) throw unsupported("update", id);
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
           await delivery.post("update", target, event, true);

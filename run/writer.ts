@@ -18,10 +18,9 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { finalStatus, FrozenBatch } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
@@ -47,7 +46,7 @@ export const replaced = "another run has replaced it";
 
 /** The error with which a run is lost. */
 export function lostError(workflowId: string, why: string, code: "conflict" | "not_found" = "conflict"): WorkflowError {
-  return new WorkflowError(code, `${cannot("resume workflow", workflowId)}: ${why}`);
+  return workflowError(code, "resume workflow", workflowId, why);
 }
 
 /**
@@ -81,7 +80,7 @@ export async function loadRun(
 
 /** Whether `loadRun()` found that the run is not there any more. */
 export function isLost(error: unknown): boolean {
-  return isConflict(error) || isA(error, WorkflowError) && error.code === "not_found";
+  return isConflict(error) || hasCode(error, "not_found");
 }
 
 /** Gets whether the event is stored; `undefined` if unknown. */

@@ -10,8 +10,8 @@
  */
 
 import { type Clock, systemClock } from "../clock.ts";
-import { WorkflowError } from "../errors.ts";
-import { cannot, checkInteger, checkNumber, checkOptions, invalid } from "../util/check.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
+import { checkInteger, checkNumber, checkOptions, invalid } from "../util/check.ts";
 import type { Entries } from "./entries.ts";
 import type { Entry } from "./entry.ts";
 
@@ -101,7 +101,7 @@ export class Limits {
       ? ", and all are running; let one finish, delete some, or raise it"
       : '; delete some, raise it, or set "whenFull" to "evict"';
     const why = `the store holds "maxWorkflows" workflows, ${this.#maxWorkflows}${way}`;
-    throw new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
+    throw workflowError("capacity_exceeded", action, workflowId, why);
   }
 
   /** A finished workflow that has expired; `undefined` if there is none. */
@@ -114,6 +114,6 @@ export class Limits {
   /** The error for a history that is longer than `maxEventsPerWorkflow`. */
   tooLong(length: number, action: string, workflowId: string): WorkflowError {
     const why = `its history would have ${length} events, "maxEventsPerWorkflow" is ${this.maxEventsPerWorkflow}`;
-    return new WorkflowError("capacity_exceeded", `${cannot(action, workflowId)}: ${why}`);
+    return workflowError("capacity_exceeded", action, workflowId, why);
   }
 }

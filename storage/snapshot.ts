@@ -13,7 +13,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import type { WorkflowState } from "../types.ts";
-import { checkNumber, checkObject, checkText, invalid } from "../util/check.ts";
+import { checkArray, checkNumber, checkObject, checkText, invalid } from "../util/check.ts";
 import { decode, encode } from "../history/codec.ts";
 import { validateEvent, validateState } from "../history/validate.ts";
 import { hash } from "../util/prng.ts";
@@ -64,10 +64,12 @@ export function readSnapshot(text: string): { workflows: StoredWorkflow[]; nextP
   try {
     const { workflows, nextPlace } = parse(text);
     checkInteger("nextPlace", nextPlace, Infinity, ACTION);
-    if (!Array.isArray(workflows)) throw invalid("workflows", workflows, "an array", ACTION);
+    checkArray("workflows", workflows, ACTION);
     const seen = { place: new Set(), workflowId: new Set(), "finish.rank": new Set() };
     return {
-      workflows: workflows.map((json, i) => readWorkflow(json, i, nextPlace, seen)).sort((a, b) => a.place - b.place),
+      workflows: (workflows as Json[]).map((json, i) => readWorkflow(json, i, nextPlace, seen)).sort((a, b) =>
+        a.place - b.place
+      ),
       nextPlace,
     };
   } catch (error) {

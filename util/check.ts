@@ -34,17 +34,27 @@ export function checkObject(name: string, value: unknown, action: string, subjec
   if (typeof value !== "object" || value === null) throw invalid(name, value, "an object", action, subject);
 }
 
+export function checkArray(name: string, value: unknown, action: string, subject?: unknown): void {
+  if (!Array.isArray(value)) throw invalid(name, value, "an array", action, subject);
+}
+
+/** Checks the option `signal` for `undefined` or an abort signal. */
+export function checkSignal(signal: unknown, action: string, subject?: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw invalid("signal", signal, "an AbortSignal", action, subject);
+}
+
 /**
  * Checks for an object of options: every property must be the name of an option. Names the option that was likely meant.
  *
  * @param options What was given.
- * @param known The names of all options.
+ * @param known Has the names of all options.
  * @param name What the argument is called.
  * @throws {TypeError} If it is no object, or has a property that is no option.
  */
 export function checkOptions(
   options: unknown,
-  known: Readonly<Record<string, true>>,
+  known: object,
   action: string,
   subject?: unknown,
   name = "options",
@@ -53,7 +63,7 @@ export function checkOptions(
   checkObject(name, options, action, subject);
   if (Array.isArray(options)) throw invalid(name, options, "an object", action, subject);
   for (const key in options as object) { // without an array of the keys: some calls are short
-    if (known[key] === true || !Object.hasOwn(options as object, key)) continue;
+    if (Object.hasOwn(known, key) || !Object.hasOwn(options as object, key)) continue;
     const names = Object.keys(known);
     const likely = closest(key, names);
     const way = likely === undefined
