@@ -311,3 +311,18 @@ function setName(error: Error, value: string): void {
     enumerable: false,
   });
 }
+
+/**
+ * Returns the code of an error of this package, also if another copy of the package in the same program made it: that of a store or
+ * of activities from npm, for example. `undefined` for any other value.
+ *
+ * @internal
+ */
+export function codeOf(error: unknown): WorkflowErrorCode | undefined {
+  try {
+    const { name, code } = error as WorkflowError;
+    return error instanceof WorkflowError || /^(NonRetryable|RetryAfter|Workflow)Error$/.test(name) ? code : undefined;
+  } catch { // null, or a proxy that throws
+    return undefined;
+  }
+}

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { codeOf, WorkflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type {
@@ -22,7 +22,7 @@ import type {
 } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, isA } from "../util/check.ts";
+import { cannot } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch, isOutcome } from "../history/history.ts";
@@ -338,7 +338,7 @@ export class Delivery {
       const reason = `its parent ${show(workflowId)} does not need it any more`;
       await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
-      if (isNotFound(error) || isA(error, WorkflowError) && error.code === "closed") return;
+      if (isNotFound(error) || codeOf(error) === "closed") return;
       this.#parts.runs.report(error); // recover() tries again
     }
   }

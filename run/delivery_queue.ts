@@ -13,10 +13,10 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { codeOf, WorkflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
 import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
+import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -82,7 +82,7 @@ export function notFound(verb: string, id: string, why: string): WorkflowError {
 }
 
 export function isNotFound(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "not_found";
+  return codeOf(error) === "not_found";
 }
 
 /** The state of a target that must exist. */

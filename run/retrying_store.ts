@@ -5,11 +5,11 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { codeOf, WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
 import { FrozenBatch } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
-import { checkObject, isA } from "../util/check.ts";
+import { checkObject } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
 import type { ErrorReporter } from "../hooks.ts";
 import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
@@ -170,15 +170,16 @@ export class RetryingStore {
 
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "conflict";
+  return codeOf(error) === "conflict";
 }
 
 /** Whether the store or the executor stopped working: what failed can be done after a recovery. */
 export function isUnavailable(error: unknown): boolean {
-  return isA(error, WorkflowError) && (error.code === "closed" || error.code === "store_failed");
+  const code = codeOf(error);
+  return code === "closed" || code === "store_failed";
 }
 
 /** Whether the store refused an append for good, because of its limits. */
 export function isTooLarge(error: unknown): boolean {
-  return isA(error, WorkflowError) && error.code === "capacity_exceeded";
+  return codeOf(error) === "capacity_exceeded";
 }

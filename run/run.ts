@@ -39,7 +39,7 @@
  * @module
  */
 
-import { CanceledError, type NonDeterminismError, WorkflowError } from "../errors.ts";
+import { CanceledError, codeOf, type NonDeterminismError, WorkflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
   ChildStartedEvent,
@@ -55,7 +55,7 @@ import type {
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
-import { cannot, isA } from "../util/check.ts";
+import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -473,7 +473,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   lost(error: unknown): void {
     const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
-    if (isA(error, WorkflowError) && error.code === "invalid_history") this.environment.runs.report(error);
+    if (codeOf(error) === "invalid_history") this.environment.runs.report(error);
     this.suspend(error);
     if (isRecovered && isConflict(error)) this.environment.lifecycle.replaced(this.workflowId);
   }

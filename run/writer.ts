@@ -18,10 +18,10 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { codeOf, WorkflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { cannot, isA } from "../util/check.ts";
+import { cannot } from "../util/check.ts";
 import { Deferred } from "../util/deferred.ts";
 import { finalStatus, FrozenBatch } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
@@ -81,7 +81,7 @@ export async function loadRun(
 
 /** Whether `loadRun()` found that the run is not there any more. */
 export function isLost(error: unknown): boolean {
-  return isConflict(error) || isA(error, WorkflowError) && error.code === "not_found";
+  return isConflict(error) || codeOf(error) === "not_found";
 }
 
 /** Gets whether the event is stored; `undefined` if unknown. */
