@@ -17,7 +17,7 @@
  */
 
 import type { FailedActivity } from "./types.ts";
-import { cannot, checkNumber, isA } from "./util/check.ts";
+import { cannot, checkNumber } from "./util/check.ts";
 
 /**
  * The condition that a {@linkcode WorkflowError} reports.
@@ -317,15 +317,6 @@ export function workflowError(
   return new WorkflowError(code, `${cannot(action, subject)}: ${why}`, options);
 }
 
-/**
- * Whether a thrown value is an error of this package with a certain code.
- *
- * @internal
- */
-export function hasCode(error: unknown, code: WorkflowErrorCode): boolean {
-  return isA(error, WorkflowError) && error.code === code;
-}
-
 /** The name is a literal because a minifier renames classes. It is not enumerable because it is not the error's data. */
 function setName(error: Error, value: string): void {
   Object.defineProperty(error, "name", {
@@ -334,4 +325,19 @@ function setName(error: Error, value: string): void {
     configurable: true,
     enumerable: false,
   });
+}
+
+/**
+ * Returns the code of an error of this package, also if another copy of the package in the same program made it: that of a store or
+ * of activities from npm, for example. `undefined` for any other value.
+ *
+ * @internal
+ */
+export function codeOf(error: unknown): WorkflowErrorCode | undefined {
+  try {
+    const { name, code } = error as WorkflowError;
+    return error instanceof WorkflowError || /^(NonRetryable|RetryAfter|Workflow)Error$/.test(name) ? code : undefined;
+  } catch { // null, or a proxy that throws
+    return undefined;
+  }
 }

@@ -4,14 +4,19 @@ import { assert, assertEquals, assertInstanceOf, assertNotInstanceOf, assertStri
 import {
   CanceledError,
   CompensationError,
+  Executor,
+  InMemoryStore,
   NonDeterminismError,
   NonRetryableError,
   RetryAfterError,
+  retryDelayMs,
   TimeoutError,
+  VirtualClock,
   WorkflowError,
 } from "@rockpool/workflow";
 import { runInNewContext } from "node:vm";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
+import { codeOf } from "./errors.ts";
 import { toStored } from "./history/value.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -389,3 +394,48 @@ for (const [what, thrown, expected] of nasty) {
     assertInstanceOf(roundTrip(thrown) instanceof Error ? roundTrip(thrown) : new Error(), Error);
   });
 }
+
+/** Another copy of the module: a program has two if a package from npm brings its own. */
+const otherCopy = async (): Promise<typeof import("./errors.ts")> =>
+  await import(`${import.meta.resolve("./errors.ts")}?copy`);
+
+Deno.test("codeOf() knows an error of another copy of the package, and nothing else that has a code", async () => {
+  const other = await otherCopy();
+  const error = new other.WorkflowError("conflict", "no");
+  assertNotInstanceOf(error, WorkflowError);
+  assertEquals([error, new other.NonRetryableError("no"), new WorkflowError("closed", "no")].map(codeOf), [
+    "conflict",
+    "non_retryable",
+    "closed",
+  ]);
+  const hostile = new Proxy({}, { get: () => assert(false) });
+  const foreign = Object.assign(new Error("no"), { code: "conflict" });
+  assertEquals(
+    [foreign, { code: "conflict" }, null, undefined, "conflict", hostile].map(codeOf),
+    Array(6).fill(undefined),
+  );
+});
+
+Deno.test("retryDelayMs() knows the errors of another copy of the package", async () => {
+  const other = await otherCopy();
+  const delayOf = (error: unknown) => retryDelayMs({ jitter: false }, { attempt: 1, error, random: 0 });
+  assertEquals([new Error("no"), new other.NonRetryableError("no"), new other.RetryAfterError("no", 7)].map(delayOf), [
+    100,
+    null,
+    7,
+  ]);
+});
+
+Deno.test("Executor.execute() rejects with the code of a store that another copy of the package made", async () => {
+  const other = await otherCopy();
+  let appends = 0;
+  const store = new class extends InMemoryStore {
+    override append(): never {
+      appends++;
+      throw new other.WorkflowError("capacity_exceeded", "The store is full");
+    }
+  }();
+  await using executor = new Executor({ store, clock: new VirtualClock() });
+  const error = await executor.execute(() => Promise.resolve(1)).catch((error) => error);
+  assertEquals([error.code, appends], ["capacity_exceeded", 1]);
+});

@@ -16,8 +16,8 @@
  * @module
  */
 
-import { NonRetryableError, RetryAfterError } from "./errors.ts";
-import { checkFunction, checkNumber, checkOptions, invalid, isA } from "./util/check.ts";
+import { codeOf, type RetryAfterError } from "./errors.ts";
+import { checkFunction, checkNumber, checkOptions, invalid } from "./util/check.ts";
 import { isStrayPromise } from "./util/deferred.ts";
 
 /**
@@ -82,7 +82,7 @@ export const defaultRetryPolicy: CompleteRetryPolicy = /* @__PURE__ */ Object.fr
   backoffCoefficient: 2,
   maxIntervalMs: 10_000,
   jitter: /* @__PURE__ */ Object.freeze([0.5, 1.5] as const),
-  isRetryable: (error: unknown): boolean => !isA(error, NonRetryableError),
+  isRetryable: (error: unknown): boolean => codeOf(error) !== "non_retryable",
 });
 
 /**
@@ -118,13 +118,14 @@ const MAX_DELAY_MS = 9_007_199_254_740_991;
 export function retryDelayMs(policy: RetryPolicy, failed: FailedAttempt): number | null {
   const { attempt, error, random } = failed;
   const { maxAttempts, initialIntervalMs, backoffCoefficient, maxIntervalMs, jitter, isRetryable } = complete(policy);
-  if (attempt >= maxAttempts || isA(error, NonRetryableError)) return null;
+  if (attempt >= maxAttempts || codeOf(error) === "non_retryable") return null;
   const again = isRetryable(error);
   if (isStrayPromise(again)) throw invalid("isRetryable()", again, "true or false", "use retry policy");
   if (!again) return null;
-  if (isA(error, RetryAfterError)) {
-    checkNumber("delayMs", error.delayMs, 0, "use a RetryAfterError"); // it may have been changed
-    return Math.min(error.delayMs, MAX_DELAY_MS);
+  if (codeOf(error) === "retry_after") {
+    const { delayMs } = error as RetryAfterError;
+    checkNumber("delayMs", delayMs, 0, "use a RetryAfterError"); // it may have been changed
+    return Math.min(delayMs, MAX_DELAY_MS);
   }
   // The limits keep the products finite: 0 times Infinity is NaN, and an infinite delay never ends.
   const factor = Math.min(backoffCoefficient ** (attempt - 1), Number.MAX_VALUE);

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
+import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type {
@@ -332,7 +332,7 @@ export class Delivery {
       const reason = `its parent ${show(workflowId)} does not need it any more`;
       await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
-      if (isNotFound(error) || hasCode(error, "closed")) return;
+      if (isNotFound(error) || codeOf(error) === "closed") return;
       this.#parts.runs.report(error); // recover() tries again
     }
   }

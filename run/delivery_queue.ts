@@ -13,7 +13,7 @@
  * @module
  */
 
-import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
+import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
 import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
@@ -81,7 +81,7 @@ export function notFound(verb: string, id: string, why: string): WorkflowError {
 }
 
 export function isNotFound(error: unknown): boolean {
-  return hasCode(error, "not_found");
+  return codeOf(error) === "not_found";
 }
 
 /** The state of a target that must exist. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { hasCode, WorkflowError } from "../errors.ts";
+import { codeOf, WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
 import { FrozenBatch } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
@@ -180,15 +180,15 @@ export class RetryingStore {
 
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
-  return hasCode(error, "conflict");
+  return codeOf(error) === "conflict";
 }
 
 /** Whether the store or the executor stopped working: what failed can be done after a recovery. */
 export function isUnavailable(error: unknown): boolean {
-  return hasCode(error, "closed") || hasCode(error, "store_failed");
+  return codeOf(error) === "closed" || codeOf(error) === "store_failed";
 }
 
 /** Whether the store refused an append for good, because of its limits. */
 export function isTooLarge(error: unknown): boolean {
-  return hasCode(error, "capacity_exceeded");
+  return codeOf(error) === "capacity_exceeded";
 }

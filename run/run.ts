@@ -39,7 +39,7 @@
  * @module
  */
 
-import { CanceledError, hasCode, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
+import { CanceledError, codeOf, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
   ChildStartedEvent,
@@ -471,7 +471,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   lost(error: unknown): void {
     const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
-    if (hasCode(error, "invalid_history")) this.environment.runs.report(error);
+    if (codeOf(error) === "invalid_history") this.environment.runs.report(error);
     this.suspend(error);
     if (isRecovered && isConflict(error)) this.environment.lifecycle.replaced(this.workflowId);
   }

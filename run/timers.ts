@@ -4,7 +4,8 @@
  * macrotask as the turn scheduler allows.
  *
  * The clock's timer may be lost: workerd drops it when the request ends in which it was set. So after a call of the executor it is
- * set again by the next timer that is set or cleared. A clock that can be held loses no timer.
+ * set again by the next timer that is set or cleared. So it is after fake timers were installed or removed: those that are removed
+ * keep what was set. A clock that can be held loses no timer.
  *
  * @module
  */
@@ -19,7 +20,10 @@ export class Timers {
   readonly #clock: Clock;
   readonly #turns: Turns;
   readonly #queue = new TimerQueue();
-  #armed: { readonly dueAt: number; readonly calls: number; readonly clear: () => void } | undefined;
+  #armed: { readonly dueAt: number; readonly clear: () => void } | undefined;
+  /** How many calls the executor had got when the clock's timer was set, and what sets timers in the runtime. */
+  #calls = 0;
+  #setTimeout = setTimeout;
   /** The time at which the clock's timer fired, until all timers that were due then have fired. */
   #firing: number | undefined;
 
@@ -44,10 +48,13 @@ export class Timers {
   #arm(): void {
     if (this.#firing !== undefined) return;
     const dueAt = this.#queue.peek()?.dueAt;
-    const calls = this.#clock.hold === undefined ? this.#turns.calls : 0;
-    if (dueAt === this.#armed?.dueAt && calls === (this.#armed?.calls ?? calls)) return;
+    const mayBeLost = dueAt !== undefined && this.#clock.hold === undefined &&
+      (this.#calls !== this.#turns.calls || this.#setTimeout !== setTimeout);
+    if (dueAt === this.#armed?.dueAt && !mayBeLost) return;
     this.#armed?.clear();
-    this.#armed = dueAt === undefined ? undefined : { dueAt, calls, clear: this.#clock.setTimer(dueAt, this.#fire) };
+    this.#calls = this.#turns.calls;
+    this.#setTimeout = setTimeout;
+    this.#armed = dueAt === undefined ? undefined : { dueAt, clear: this.#clock.setTimer(dueAt, this.#fire) };
   }
 
   readonly #fire = (): void => {

@@ -18,7 +18,7 @@
  * @module
  */
 
-import { hasCode, type WorkflowError, workflowError } from "../errors.ts";
+import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { WorkflowEvent, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
@@ -80,7 +80,7 @@ export async function loadRun(
 
 /** Whether `loadRun()` found that the run is not there any more. */
 export function isLost(error: unknown): boolean {
-  return isConflict(error) || hasCode(error, "not_found");
+  return isConflict(error) || codeOf(error) === "not_found";
 }
 
 /** Gets whether the event is stored; `undefined` if unknown. */

@@ -35,3 +35,16 @@ Deno.test("FakeTime that is moved until the run has ended drives a run with an a
   }
   assertEquals(await handle.result() >= 1000 + 3 * DAY_MS, true);
 });
+
+Deno.test("WorkflowContext.sleep() works in another run after fake timers were removed in the middle of a run", async () => {
+  const { Executor } = await import("../mod.ts");
+  await using executor = new Executor();
+  const sleep = (ctx: { sleep(ms: number): Promise<void> }, ms: number) => ctx.sleep(ms);
+  {
+    using _time = new FakeTime(1000);
+    await executor.execute(sleep, { input: 60_000 });
+    while (executor.openRuns()[0]?.waitsFor[0]?.type !== "timer") await setImmediate();
+  } // its timer never fires
+  const handle = await executor.execute(sleep, { input: 1 });
+  assertEquals(await handle.result(), undefined);
+});

@@ -20,7 +20,7 @@ export const deno: Runtime = {
   name: "Deno 2",
   version: () => Promise.resolve(Deno.version.deno),
   run() {
-    const entry = new URL("../entries/process.ts", import.meta.url).pathname;
+    const entry = `${import.meta.dirname}/../entries/process.ts`;
     return outcomes(Deno.execPath(), ["run", "--no-prompt", "--quiet", entry], new URL("../../", import.meta.url));
   },
 };

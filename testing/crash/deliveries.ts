@@ -9,10 +9,10 @@
  */
 
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
-import { WorkflowError, type WorkflowErrorCode } from "../../errors.ts";
+import { codeOf } from "../../errors.ts";
 import type { Executor } from "../../executor.ts";
 import type { CallHeaders, WorkflowEvent } from "../../types.ts";
-import { checkNumber, checkObject, checkOptions, invalid, isA } from "../../util/check.ts";
+import { checkNumber, checkObject, checkOptions, invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { equals } from "../assert.ts";
@@ -177,10 +177,6 @@ function runCheck(check: () => unknown, name: string): void {
     throw new CheckError("check", { cause });
   }
 }
-
-/** The code of an error of the library; `undefined` for any other value, because user code can throw `null`. */
-export const codeOf = (error: unknown): WorkflowErrorCode | undefined =>
-  isA(error, WorkflowError) ? error.code : undefined;
 
 /**
  * Prepares all deliveries of a world.

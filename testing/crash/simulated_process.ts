@@ -10,6 +10,7 @@
  * @module
  */
 
+import { codeOf } from "../../errors.ts";
 import { Executor } from "../../executor.ts";
 import type {
   AppendBatch,
@@ -22,7 +23,6 @@ import type {
 import { Deferred, isThenable } from "../../util/deferred.ts";
 import { recording, replacementOf } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
-import { codeOf } from "./deliveries.ts";
 import type { AttemptFault, Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
 import type { ResolvedScenario } from "./scenario.ts";

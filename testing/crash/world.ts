@@ -12,6 +12,7 @@
  */
 
 import { systemClock } from "../../clock.ts";
+import { codeOf } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
 import type { Wait } from "../../options.ts";
 import { finalStatus } from "../../history/history.ts";
@@ -19,7 +20,7 @@ import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import type { Workflow } from "../../context.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { describeOpenRuns } from "../open_runs.ts";
-import { CheckError, codeOf, deliveriesOf, type Delivery } from "./deliveries.ts";
+import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
 import type { Death, FaultPlan } from "./fault_plan.ts";
 import { Journal } from "./journal.ts";
 import type { ResolvedScenario } from "./scenario.ts";

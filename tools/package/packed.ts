@@ -9,7 +9,7 @@
 import { run } from "./npm.ts";
 
 /** The root of the repository. */
-export const ROOT: string = new URL("../../", import.meta.url).pathname;
+export const ROOT: string = `${import.meta.dirname}/../../`; // not the path of the URL, where a space is "%20"
 
 /** The package in a project outside of the checkout. */
 export interface PackedProject extends AsyncDisposable {
@@ -29,7 +29,9 @@ export async function publishedFiles(): Promise<string[]> {
 
 /** Packs the package. The project is removed when it is disposed of. */
 export async function pack(): Promise<PackedProject> {
+  await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "rockpool-package-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
   const tarball = `${folder}/package.tgz`;
   const packageFolder = `${folder}/node_modules/@rockpool/workflow`;
   await run(Deno.execPath(), ["pack", "--allow-dirty", "--output", tarball], ROOT);
@@ -37,10 +39,6 @@ export async function pack(): Promise<PackedProject> {
   await run("tar", ["-xzf", tarball, "-C", packageFolder, "--strip-components=1"]);
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
   const { exports } = JSON.parse(await Deno.readTextFile(`${packageFolder}/package.json`));
-  return {
-    folder,
-    tarball,
-    entries: Object.keys(exports),
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
-  };
+  const made = stack.move();
+  return { folder, tarball, entries: Object.keys(exports), [Symbol.asyncDispose]: () => made.disposeAsync() };
 }

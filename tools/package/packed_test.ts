@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { ROOT } from "./packed.ts";
+
+const root = new URL("../../", import.meta.url);
+
+/** The files of the tools and of the matrix, as URLs. */
+function sources(folder: URL): URL[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const url = new URL(`${encodeURIComponent(name)}${isDirectory ? "/" : ""}`, folder);
+    return isDirectory ? sources(url) : name.endsWith(".ts") ? [url] : [];
+  });
+}
+
+Deno.test("ROOT is the path of the repository", () => {
+  assertEquals(Deno.statSync(`${ROOT}deno.json`).isFile, true);
+});
+
+Deno.test("no tool uses the path of a URL as the path of a file: a space would be %20", () => {
+  const urls = [new URL("tools/", root), new URL("matrix/", root)].flatMap(sources);
+  const wrong = urls.filter((url) => /import\.meta\.url\)\.pathname/.test(Deno.readTextFileSync(url)));
+  assertEquals(wrong.map(String), []);
+});
