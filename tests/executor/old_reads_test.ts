@@ -836,3 +836,49 @@ Deno.test("Executor.execute() refuses an ID that is running elsewhere and busy, 
   }
   await home.close();
 });
+
+/** Workflow "a" is stored. Updates wait for it in an executor in which it is not live. */
+async function storedWorkflow() {
+  const work = async (ctx: Ctx) => {
+    const end = ctx.waitForSignal("end");
+    if (await ctx.waitForSignal("handle") === "add") ctx.handleUpdate("add", (n: number) => n);
+    return await end;
+  };
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const held = gate();
+  let loads = 0;
+  const load = async (id: string) => {
+    const state = await copy.reporting.load(id);
+    if (--loads === 0) await held.promise;
+    return state;
+  };
+  const first = setUp({ store: inner, workflows: { work } }).executor;
+  await first.execute(work, { id: "a" });
+  const { executor } = setUp({ store: { ...copy.reporting, load }, workflows: { work } });
+  const ask = (updateId: string) => executor.update("a", "add", 1, { updateId });
+  return { inner, copy, first, executor, ask, holdLoad: (nth: number) => loads = nth, release: held.open };
+}
+
+Deno.test("Executor.update() rejects when the run has ended in its executor and a read still shows it running", async () => {
+  const { inner, copy, first, executor, ask, holdLoad, release } = await storedWorkflow();
+  await first.close();
+  const refused = (updateId: string) => assertRejects(() => ask(updateId), WorkflowError, 'Cannot update workflow "a"');
+  const asked = [refused("1")];
+  await settle();
+  holdLoad(1);
+  asked.push(refused("2")); // its read takes until the run has become live here and has ended
+  await settle();
+  await executor.recover();
+  await executor.signal("a", "handle", "nothing");
+  await settle();
+  const running = await inner.load("a");
+  await executor.signal("a", "end");
+  await settle();
+  copy.earlier = [running, running];
+  asked.push(refused("1"));
+  await settle();
+  release();
+  for (const { code } of await Promise.all(asked) as WorkflowError[]) assertEquals(code, "not_found");
+  await executor.close();
+});
