@@ -837,48 +837,68 @@ Deno.test("Executor.execute() refuses an ID that is running elsewhere and busy, 
   await home.close();
 });
 
-/** Workflow "a" is stored. Updates wait for it in an executor in which it is not live. */
+/** Workflow "a" is stored. Updates wait for it in `executor`, in which it is not live. */
 async function storedWorkflow() {
-  const work = async (ctx: Ctx) => {
-    const end = ctx.waitForSignal("end");
-    if (await ctx.waitForSignal("handle") === "add") ctx.handleUpdate("add", (n: number) => n);
-    return await end;
+  const work = async (ctx: WorkflowContext<boolean>, isNext: boolean): Promise<void> => {
+    if (isNext) ctx.handleUpdate("add", (n: number) => n + 1);
+    if (await ctx.waitForSignal("go") === "on") await ctx.continueAsNew(true);
   };
   const inner = new InMemoryStore();
   const copy = new Copy(inner);
-  const held = gate();
+  const held: Record<number, Promise<void>> = {};
   let loads = 0;
   const load = async (id: string) => {
-    const state = await copy.reporting.load(id);
-    if (--loads === 0) await held.promise;
-    return state;
+    await held[++loads];
+    return await copy.reporting.load(id);
   };
   const first = setUp({ store: inner, workflows: { work } }).executor;
-  await first.execute(work, { id: "a" });
+  await first.execute(work, { id: "a", input: false });
   const { executor } = setUp({ store: { ...copy.reporting, load }, workflows: { work } });
-  const ask = (updateId: string) => executor.update("a", "add", 1, { updateId });
-  return { inner, copy, first, executor, ask, holdLoad: (nth: number) => loads = nth, release: held.open };
+  const holdLoad = (nth: number) => {
+    const { promise, open } = gate();
+    held[loads + nth] = promise;
+    return open;
+  };
+  return { inner, copy, first, executor, holdLoad };
 }
 
 Deno.test("Executor.update() rejects when the run has ended in its executor and a read still shows it running", async () => {
-  const { inner, copy, first, executor, ask, holdLoad, release } = await storedWorkflow();
+  const { inner, copy, first, executor, holdLoad } = await storedWorkflow();
   await first.close();
-  const refused = (updateId: string) => assertRejects(() => ask(updateId), WorkflowError, 'Cannot update workflow "a"');
-  const asked = [refused("1")];
+  const ask = async (updateId: string) => {
+    const error = await assertRejects(() => executor.update("a", "add", 1, { updateId }), WorkflowError);
+    assertEquals(error.code, "not_found");
+  };
+  const asked = [ask("1")];
   await settle();
-  holdLoad(1);
-  asked.push(refused("2")); // its read takes until the run has become live here and has ended
+  const readSecond = holdLoad(1);
+  asked.push(ask("2")); // its read takes until the run has become live here and has ended
   await settle();
   await executor.recover();
-  await executor.signal("a", "handle", "nothing");
   await settle();
   const running = await inner.load("a");
-  await executor.signal("a", "end");
+  await executor.signal("a", "go");
   await settle();
   copy.earlier = [running, running];
-  asked.push(refused("1"));
+  asked.push(ask("1"));
   await settle();
-  release();
-  for (const { code } of await Promise.all(asked) as WorkflowError[]) assertEquals(code, "not_found");
+  readSecond();
+  await Promise.all(asked);
   await executor.close();
+});
+
+Deno.test("Executor.update() is sent again when the run left its executor before the update was given to it", async () => {
+  const { first, executor, holdLoad } = await storedWorkflow();
+  const [follow, deliver] = [holdLoad(1), holdLoad(3)]; // the second load is that of the call itself
+  const answer = executor.update<number>("a", "add", 1);
+  await settle();
+  await executor.recover();
+  await settle();
+  deliver(); // the run is live here: the update is not stored
+  await first.signal("a", "go", "on"); // the next run is not live here
+  await settle();
+  assertEquals(executor.openRuns(), []);
+  follow();
+  assertEquals(await answer, 2);
+  await Promise.all([first.close(), executor.close()]);
 });
