@@ -29,6 +29,7 @@ import type { Message } from "./calls.ts";
 import type { ChildCommand, StoredChild } from "./child.ts";
 import {
   checkTarget,
+  type Delivered,
   type DeliveryParts,
   DeliveryQueue,
   isChildOf,
@@ -108,12 +109,12 @@ export class Delivery {
   }
 
   /** Asks a workflow to end. */
-  cancel(target: Target, reason: string | undefined, once = false): Promise<void> {
+  cancel(target: Target, reason: string | undefined, once = false): Promise<Delivered> {
     return this.post("cancel", target, cancelEvent(this.#parts.timing.clock.now(), reason), once);
   }
 
   /** Ends a workflow, whatever its code would do. */
-  terminate(target: Target, reason: string | undefined): Promise<void> {
+  terminate(target: Target, reason: string | undefined): Promise<Delivered> {
     return this.post("terminate", target, terminationEvent(this.#parts.timing.clock.now(), target.id, reason));
   }
 
@@ -122,7 +123,7 @@ export class Delivery {
    *
    * @param once Whether the event can be sent again, or was sent before: then it is stored once.
    */
-  post(verb: Verb, target: Target, event: WorkflowEvent, once = false): Promise<void> {
+  post(verb: Verb, target: Target, event: WorkflowEvent, once = false): Promise<Delivered> {
     if (this.#parts.liveRuns.closed) return Promise.reject(executorClosed(verb, target.id));
     return this.#queue.send({ verb, target, event, once });
   }
@@ -247,9 +248,9 @@ export class Delivery {
       if (child?.pending) await this.#untilStored(id, child, origin!, signal);
       const failed = child?.failedAttempt;
       try {
-        if (name === undefined) return await this.cancel(target, reason, true);
+        if (name === undefined) return void await this.cancel(target, reason, true);
         const content = { name, payload, senderId, headers: mergeHeaders(headers, own), signalId };
-        return await this.post("signal", target, signalEvent(content, this.#parts.timing.clock.now()), true);
+        return void await this.post("signal", target, signalEvent(content, this.#parts.timing.clock.now()), true);
       } catch (error) {
         if (!isNotFound(error)) throw error;
         if (child?.failedAttempt === undefined) {

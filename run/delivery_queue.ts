@@ -135,7 +135,10 @@ function storedIds(batch: readonly Waiting[], history: readonly WorkflowEvent[])
   return stored;
 }
 
-class Waiting extends Deferred<void> {
+/** How a delivery ends: it is stored; `false` if it is an update, which its caller gives to the live run. */
+export type Delivered = void | false;
+
+class Waiting extends Deferred<Delivered> {
   readonly post: Post;
 
   constructor(post: Post) {
@@ -167,7 +170,7 @@ export class DeliveryQueue {
   }
 
   /** Gives an event to the live run of its target, unless something sent before is on its way, or else puts it into the queue. */
-  send(post: Post): Promise<void> {
+  send(post: Post): Promise<Delivered> {
     const { verb, target } = post;
     if (!this.#queues.has(target.id)) {
       const run = this.live(target);
@@ -178,7 +181,7 @@ export class DeliveryQueue {
   }
 
   /** Brings an event into the store, after everything that was added before. */
-  #add(post: Post): Promise<void> {
+  #add(post: Post): Promise<Delivered> {
     const { id } = post.target;
     const waiting = new Waiting(post);
     let queue = this.#queues.get(id);
@@ -237,7 +240,7 @@ export class DeliveryQueue {
           const left = await Promise.all(
             open.map((waiting, i) =>
               Promise.resolve(given[i]).then(
-                (left) => left || waiting.resolve(),
+                (left) => left || waiting.resolve(left),
                 (error) => waiting.reject(error),
               )
             ),
@@ -316,9 +319,9 @@ export class DeliveryQueue {
   }
 
   /** Resolves once the run has stored an event; to what `leave` returns once the run has left without it. */
-  #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | void> {
+  #give<T>(run: LiveRun, post: Post, leave: () => T | Promise<T>): Promise<T | Delivered> {
     const { verb, event, once } = post;
-    if (verb === "update") return Promise.resolve();
+    if (verb === "update") return Promise.resolve(false);
     return run.post(event, once).then((stored) => {
       if (stored) return;
       post.mayBeStored = true;

@@ -71,8 +71,8 @@ export class Updates {
           if (!store.reportsChanges) throw unsupported("update", id);
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
-          await delivery.post("update", target, event, true);
-          answer = await abortable(waiting.promise, signal);
+          const stored = await delivery.post("update", target, event, true);
+          if (stored !== false) answer = await abortable(waiting.promise, signal);
         }
         if (answer !== undefined) return answerOf(answer);
       } finally {
@@ -101,7 +101,12 @@ function answersIn(history: readonly WorkflowEvent[], from: number): AnswerEvent
   return answers;
 }
 
-/** Looks for answers in the history of a workflow, after each change. */
+/**
+ * Looks for answers in the history of a workflow, after each change.
+ *
+ * It stops when all waits have ended, or it ends all of them. So whoever waits for it will be told: who comes later gets another
+ * follower, which reads the state first.
+ */
 class Follower {
   readonly #parts: Parts;
   readonly #id: string;
@@ -113,7 +118,7 @@ class Follower {
   #runId: string | undefined;
   /** How many events of the run were looked at. */
   #length = 0;
-  /** Whether it does not look any more: nobody waits, the run has ended, or the store failed. */
+  /** Whether it does not look any more, and nobody may wait for it. */
   stopped = false;
 
   constructor(parts: Parts, id: string) {
@@ -151,8 +156,7 @@ class Follower {
         if (!this.stopped) await this.#watch.changedSince(state!, reads);
       }
     } catch (error) {
-      this.#stop();
-      this.#settle((waiting) => waiting.reject(error));
+      this.#end((waiting) => waiting.reject(error));
     }
   }
 
@@ -163,15 +167,17 @@ class Follower {
       this.#answers.set(answer.updateId, answer);
       for (const waiting of this.#waiting.get(answer.updateId) ?? []) waiting.resolve(answer);
     }
-    if (status !== "running") this.#stop(); // there may be no further change
-    if ((isNext && this.#runId !== undefined) || this.stopped || this.#parts.liveRuns.get(this.#id)) {
-      this.#settle((waiting) => waiting.resolve(undefined)); // each update decides for itself
+    const isReplaced = isNext && this.#runId !== undefined;
+    // A run that has ended may change no more, and the store does not report what a run stores that is live here.
+    if (isReplaced || status !== "running" || this.#parts.liveRuns.get(this.#id)) {
+      this.#end((waiting) => waiting.resolve(undefined)); // each update decides for itself
     }
     this.#runId = runId;
     this.#length = history.length;
   }
 
-  #settle(settle: (waiting: Waiting) => void): void {
+  #end(settle: (waiting: Waiting) => void): void {
+    this.#stop();
     for (const all of this.#waiting.values()) for (const waiting of all) settle(waiting);
   }
 }

@@ -836,3 +836,69 @@ Deno.test("Executor.execute() refuses an ID that is running elsewhere and busy, 
   }
   await home.close();
 });
+
+/** Workflow "a" is stored. Updates wait for it in `executor`, in which it is not live. */
+async function storedWorkflow() {
+  const work = async (ctx: WorkflowContext<boolean>, isNext: boolean): Promise<void> => {
+    if (isNext) ctx.handleUpdate("add", (n: number) => n + 1);
+    if (await ctx.waitForSignal("go") === "on") await ctx.continueAsNew(true);
+  };
+  const inner = new InMemoryStore();
+  const copy = new Copy(inner);
+  const held: Record<number, Promise<void>> = {};
+  let loads = 0;
+  const load = async (id: string) => {
+    await held[++loads];
+    return await copy.reporting.load(id);
+  };
+  const first = setUp({ store: inner, workflows: { work } }).executor;
+  await first.execute(work, { id: "a", input: false });
+  const { executor } = setUp({ store: { ...copy.reporting, load }, workflows: { work } });
+  const holdLoad = (nth: number) => {
+    const { promise, open } = gate();
+    held[loads + nth] = promise;
+    return open;
+  };
+  return { inner, copy, first, executor, holdLoad };
+}
+
+Deno.test("Executor.update() rejects when the run has ended in its executor and a read still shows it running", async () => {
+  const { inner, copy, first, executor, holdLoad } = await storedWorkflow();
+  await first.close();
+  const ask = async (updateId: string) => {
+    const error = await assertRejects(() => executor.update("a", "add", 1, { updateId }), WorkflowError);
+    assertEquals(error.code, "not_found");
+  };
+  const asked = [ask("1")];
+  await settle();
+  const readSecond = holdLoad(1);
+  asked.push(ask("2")); // its read takes until the run has become live here and has ended
+  await settle();
+  await executor.recover();
+  await settle();
+  const running = await inner.load("a");
+  await executor.signal("a", "go");
+  await settle();
+  copy.earlier = [running, running];
+  asked.push(ask("1"));
+  await settle();
+  readSecond();
+  await Promise.all(asked);
+  await executor.close();
+});
+
+Deno.test("Executor.update() is sent again when the run left its executor before the update was given to it", async () => {
+  const { first, executor, holdLoad } = await storedWorkflow();
+  const [follow, deliver] = [holdLoad(1), holdLoad(3)]; // the second load is that of the call itself
+  const answer = executor.update<number>("a", "add", 1);
+  await settle();
+  await executor.recover();
+  await settle();
+  deliver(); // the run is live here: the update is not stored
+  await first.signal("a", "go", "on"); // the next run is not live here
+  await settle();
+  assertEquals(executor.openRuns(), []);
+  follow();
+  assertEquals(await answer, 2);
+  await Promise.all([first.close(), executor.close()]);
+});
