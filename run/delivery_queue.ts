@@ -136,7 +136,7 @@ function storedIds(batch: readonly Waiting[], history: readonly WorkflowEvent[])
 }
 
 class Waiting extends Deferred<void> {
-  readonly post: Post;
+  declare readonly post: Post;
 
   constructor(post: Post) {
     super();
