@@ -166,53 +166,38 @@ export interface Hooks {
   readonly messagesUnhandled?: ((messages: UnhandledMessages, run: RunInfo) => unknown) | undefined;
 }
 
-/** The types of events. Each has a hook. */
-const eventTypes: Readonly<Record<WorkflowEvent["type"], true>> = {
-  workflow_started: true,
-  workflow_completed: true,
-  workflow_failed: true,
-  workflow_canceled: true,
-  cancel_requested: true,
-  activity_started: true,
-  activity_attempt_failed: true,
-  activity_heartbeat: true,
-  activity_completed: true,
-  activity_failed: true,
-  timer_started: true,
-  timer_fired: true,
-  signal_received: true,
-  side_effect: true,
-  compensation_started: true,
-  patched: true,
-  child_started: true,
-  child_begun: true,
-  child_attempt_failed: true,
-  child_completed: true,
-  child_failed: true,
-  update_requested: true,
-  update_accepted: true,
-  update_rejected: true,
-  update_completed: true,
-};
-
-/** `a_b_c` becomes `aBC`. */
-type HookName<Type extends string> = Type extends `${infer First}_${infer Rest}`
-  ? `${First}${Capitalize<HookName<Rest>>}`
-  : Type;
-
-function makeHookNames(): { readonly [Type in WorkflowEvent["type"]]: HookName<Type> } {
-  const nameOf = (type: string) => type.replace(/_./g, (part) => part[1].toUpperCase());
-  return Object.fromEntries(Object.keys(eventTypes).map((type) => [type, nameOf(type)])) as ReturnType<
-    typeof makeHookNames
-  >;
-}
-
 /**
  * The hook of each type of event.
  *
  * @internal
  */
-export const hookNames: ReturnType<typeof makeHookNames> = /* @__PURE__ */ makeHookNames();
+export const hookNames = {
+  workflow_started: "workflowStarted",
+  workflow_completed: "workflowCompleted",
+  workflow_failed: "workflowFailed",
+  workflow_canceled: "workflowCanceled",
+  cancel_requested: "cancelRequested",
+  activity_started: "activityStarted",
+  activity_attempt_failed: "activityAttemptFailed",
+  activity_heartbeat: "activityHeartbeat",
+  activity_completed: "activityCompleted",
+  activity_failed: "activityFailed",
+  timer_started: "timerStarted",
+  timer_fired: "timerFired",
+  signal_received: "signalReceived",
+  side_effect: "sideEffect",
+  compensation_started: "compensationStarted",
+  patched: "patched",
+  child_started: "childStarted",
+  child_begun: "childBegun",
+  child_attempt_failed: "childAttemptFailed",
+  child_completed: "childCompleted",
+  child_failed: "childFailed",
+  update_requested: "updateRequested",
+  update_accepted: "updateAccepted",
+  update_rejected: "updateRejected",
+  update_completed: "updateCompleted",
+} as const satisfies Record<WorkflowEvent["type"], string>;
 
 /**
  * The names of all hooks. The keys of an object do not contain the methods of its class.
