@@ -91,7 +91,13 @@ function withId(id: string, error: unknown): unknown {
 
 const none: readonly never[] = [];
 const signalOptions: Readonly<Record<keyof SignalOptions, true>> = { signalId: true, senderId: true, headers: true };
-const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = { name: true, payload: true, ...signalOptions };
+const startSignalOptions: Readonly<Record<keyof StartSignal, true>> = {
+  name: true,
+  payload: true,
+  signalId: true,
+  senderId: true,
+  headers: true,
+};
 const updateOptions: Readonly<Record<keyof UpdateOptions, true>> = { updateId: true, signal: true, headers: true };
 
 /** An executor works with `await using`. */

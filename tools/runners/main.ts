@@ -50,10 +50,9 @@ for (const [check, args, imports] of CHECKS) {
   for (const time of imports) {
     const name = imports.length > 1 ? `${check}, imported ${time} them` : check;
     try {
-      await run("env", [`IMPORT=${time}`, "node", ...args], folder);
+      await run("timeout", ["60", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
       console.log(`ok: ${name}`);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) throw error;
       console.log(`FAILED: ${name}\n${error instanceof Error ? error.message : error}`);
       Deno.exitCode = 1;
     }
