@@ -148,7 +148,7 @@ const OPTIONS: Readonly<Record<keyof VirtualClockOptions, true>> = { startAt: tr
  */
 export class VirtualClock implements Clock {
   /** Whether the clock jumps to the next timer once nobody holds it. */
-  readonly autoAdvance: boolean;
+  declare readonly autoAdvance: boolean;
   readonly #startAt: number;
   readonly #timers = new TimerQueue();
   #now: number;

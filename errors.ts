@@ -76,7 +76,7 @@ export type WorkflowErrorCode =
  */
 export class WorkflowError extends Error {
   /** The condition, to switch on. */
-  readonly code: WorkflowErrorCode;
+  declare readonly code: WorkflowErrorCode;
 
   /**
    * Makes an error.
@@ -99,7 +99,7 @@ export class WorkflowError extends Error {
  */
 export class CanceledError extends WorkflowError {
   /** The reason that was given to `cancel()`, or `undefined`. */
-  readonly reason: string | undefined;
+  declare readonly reason: string | undefined;
 
   /**
    * Makes an error.
@@ -121,7 +121,7 @@ export class CanceledError extends WorkflowError {
  */
 export class TimeoutError extends WorkflowError {
   /** The time that was allowed, in milliseconds. */
-  readonly timeoutMs: number;
+  declare readonly timeoutMs: number;
 
   /**
    * Makes an error.
@@ -174,7 +174,7 @@ export class NonRetryableError extends WorkflowError {
  */
 export class CompensationError extends WorkflowError {
   /** The errors of the compensations, newest compensation first. */
-  readonly errors: readonly unknown[];
+  declare readonly errors: readonly unknown[];
 
   /**
    * Makes an error.
@@ -212,7 +212,7 @@ export class CompensationError extends WorkflowError {
  */
 export class RetryAfterError extends WorkflowError {
   /** The delay before the next attempt, in milliseconds. */
-  readonly delayMs: number;
+  declare readonly delayMs: number;
 
   /**
    * Makes an error.
@@ -238,11 +238,11 @@ export class RetryAfterError extends WorkflowError {
  */
 export class NonDeterminismError extends WorkflowError {
   /** The command in the history at this position, such as `activity "reserve"`. */
-  readonly expected: string;
+  declare readonly expected: string;
   /** What the workflow code did instead, such as `activity "charge"`. */
-  readonly actual: string;
+  declare readonly actual: string;
   /** The command's position in the run, counted from 0. */
-  readonly position: number;
+  declare readonly position: number;
 
   /**
    * Makes an error.

@@ -35,10 +35,10 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A batch whose events are deeply frozen: a store need not copy them. Only the executor makes it. */
 export class FrozenBatch implements AppendBatch {
-  readonly workflowId: string;
-  readonly runId: string;
-  readonly expectedLength: number;
-  readonly events: readonly WorkflowEvent[];
+  declare readonly workflowId: string;
+  declare readonly runId: string;
+  declare readonly expectedLength: number;
+  declare readonly events: readonly WorkflowEvent[];
   readonly replaces?: string | undefined;
   /** Private, so that a structured clone of the batch works: a function cannot be cloned. */
   readonly #author: StoreListener | undefined;

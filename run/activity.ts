@@ -67,24 +67,24 @@ export function attemptText(attempt: number, retry: RetryPolicy | undefined): st
 
 /** What this executor holds while it performs an activity. */
 class Work {
-  readonly run: ActivityRun;
+  declare readonly run: ActivityRun;
   /** The attempt that runs. */
-  attempt: Attempt | undefined = undefined;
+  attempt: Attempt | undefined;
   /** The number of the attempt that was started last; before the first one here, the number of stored failures. */
-  attempts: number;
+  declare attempts: number;
   /** The attempt whose failure is on its way into the store. */
   failing = 0;
   /** No further attempt starts here. */
   done = false;
   /** Whether an earlier process may have begun the attempt that starts here next. */
   interrupted = false;
-  lastError: unknown;
-  attemptTimer: Timer | undefined = undefined;
-  totalTimer: Timer | undefined = undefined;
-  retryTimer: Timer | undefined = undefined;
-  heartbeat: Heartbeat | undefined = undefined;
+  declare lastError: unknown;
+  attemptTimer: Timer | undefined;
+  totalTimer: Timer | undefined;
+  retryTimer: Timer | undefined;
+  heartbeat: Heartbeat | undefined;
   /** The place in the queue for a slot. */
-  ticket: Ticket | undefined = undefined;
+  ticket: Ticket | undefined;
   onDrained: (() => void) | undefined = undefined;
 
   constructor(run: ActivityRun, attempts: number, lastFailure: ErrorRecord | undefined) {
@@ -100,7 +100,7 @@ type Body = (input: never, context: ActivityContext) => unknown;
 export class ActivityCommand extends Command {
   readonly type = "activity_started";
   declare readonly name: string;
-  readonly input: unknown;
+  declare readonly input: unknown;
   readonly #body: Body;
   readonly #options: ActivityOptions;
   /**
@@ -117,7 +117,7 @@ export class ActivityCommand extends Command {
   /** When the next attempt is due. */
   #retryAt: number | undefined;
   /** The details of the last heartbeat. */
-  heartbeatDetails: unknown = undefined;
+  heartbeatDetails: unknown;
   /** `undefined` while this executor does not perform the activity. */
   #work: Work | undefined;
 
@@ -504,9 +504,9 @@ export class ActivityCommand extends Command {
 
 /** The context of one attempt. */
 class Attempt extends LazyAbort implements ActivityContext {
-  readonly attempt: number;
-  readonly heartbeatDetails: unknown;
-  headers: CallHeaders;
+  declare readonly attempt: number;
+  declare readonly heartbeatDetails: unknown;
+  declare headers: CallHeaders;
   readonly #command: ActivityCommand;
   readonly #run: ActivityRun;
 

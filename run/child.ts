@@ -108,7 +108,7 @@ const closed = /* @__PURE__ */ new CanceledError("The child was closed");
 export class ChildCommand extends Command {
   readonly type = "child_started";
   declare readonly name: string;
-  readonly childId: string;
+  declare readonly childId: string;
   readonly #workflow: Workflow<never>;
   readonly #input: unknown;
   readonly #options: ChildOptions;

@@ -81,14 +81,14 @@ export abstract class Command extends Deferred implements Open {
   /** The type of the event that asks for it. */
   abstract readonly type: CommandEvent["type"];
   /** The name in the history, for the kinds that have one. */
-  readonly name: string | undefined;
-  readonly caller: Caller;
+  declare readonly name: string | undefined;
+  declare readonly caller: Caller;
   /** The position in the run, counted from 0; -1 before it is issued. */
   seq = -1;
   /** The scope that it was issued in, or that waits for its outcome. */
   scope!: Scope;
   /** Set when it was cancelled and its outcome is still of interest. */
-  following: Following | undefined = undefined;
+  following: Following | undefined;
   /** The event that asks for it; `undefined` until it is stored. */
   event: CommandEvent | undefined;
   /** Whether that event was stored here, since the run is in memory. */
@@ -211,7 +211,7 @@ export abstract class Command extends Deferred implements Open {
 /** A sleep or a timeout. */
 export class TimerCommand extends Command {
   readonly type = "timer_started";
-  readonly delayMs: number;
+  declare readonly delayMs: number;
   #timers: Timers | undefined;
   #timer: Timer | undefined;
 

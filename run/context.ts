@@ -108,9 +108,9 @@ export function writeLog(
 /** The context of a run, live or replayed. */
 export class ReplayContext implements WorkflowContext {
   /** The workflow's ID. */
-  readonly workflowId: string;
+  declare readonly workflowId: string;
   /** The ID of this run. */
-  readonly runId: string;
+  declare readonly runId: string;
   readonly #replay: Replay;
   readonly #settings: ContextSettings;
   readonly #own: Scope;
@@ -579,11 +579,11 @@ export class ReplayContext implements WorkflowContext {
 
 /** The handle of a child. A class, because an object literal with a getter is slow; its methods can be taken from it. */
 class OwnChild implements ChildHandle {
-  readonly id: string;
+  declare readonly id: string;
   readonly #child: ChildCommand;
-  readonly result: ChildHandle["result"];
-  readonly signal: ChildHandle["signal"];
-  readonly cancel: ChildHandle["cancel"];
+  declare readonly result: ChildHandle["result"];
+  declare readonly signal: ChildHandle["signal"];
+  declare readonly cancel: ChildHandle["cancel"];
 
   constructor(
     child: ChildCommand,

@@ -139,7 +139,7 @@ function storedIds(batch: readonly Waiting[], history: readonly WorkflowEvent[])
 export type Delivered = void | false;
 
 class Waiting extends Deferred<Delivered> {
-  readonly post: Post;
+  declare readonly post: Post;
 
   constructor(post: Post) {
     super();

@@ -82,15 +82,15 @@ type Call = (run: Run | undefined) => void;
 
 /** Takes the place of a run until something arrives for it. */
 export class DormantRun implements LiveRun {
-  readonly workflowId: string;
-  readonly runId: string;
-  readonly workflowName: string;
-  readonly chain: Chain;
-  readonly parent: WorkflowStartedEvent["parent"];
-  readonly begun: boolean;
+  declare readonly workflowId: string;
+  declare readonly runId: string;
+  declare readonly workflowName: string;
+  declare readonly chain: Chain;
+  declare readonly parent: WorkflowStartedEvent["parent"];
+  declare readonly begun: boolean;
   readonly #environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  readonly historyLength: number;
+  declare readonly historyLength: number;
   readonly #children: readonly number[];
   readonly #timer: Timer | undefined;
   /** The calls that wait for the run; set once it is waking. */

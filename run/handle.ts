@@ -89,8 +89,8 @@ export interface HandleParts {
 }
 
 export class Handle implements WorkflowHandle<never> {
-  readonly id: string;
-  readonly runId: string;
+  declare readonly id: string;
+  declare readonly runId: string;
   readonly #firstRunId: string;
   readonly #parts: HandleParts;
   readonly #origin: Chain | WorkflowError | undefined;

@@ -56,7 +56,7 @@ export class RetryingStore {
   readonly #policy: RetryPolicy;
   readonly #timing: Timing;
   /** They decide when a writer begins. */
-  readonly turns: Turns;
+  declare readonly turns: Turns;
   readonly #host: RetryHost;
   /** Calls that wait for their next try. */
   readonly #waiting = new Set<(error: WorkflowError) => void>();

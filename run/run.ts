@@ -116,15 +116,15 @@ function countNames(messages: readonly { readonly name: string }[]): Readonly<Re
 }
 
 export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun, ParentRun {
-  readonly workflowId: string;
-  readonly runId: string;
-  readonly workflowName: string;
-  readonly chain: Chain;
+  declare readonly workflowId: string;
+  declare readonly runId: string;
+  declare readonly workflowName: string;
+  declare readonly chain: Chain;
   status: WorkflowStatus = "running";
   nextRunId: string | undefined;
-  readonly environment: RunEnvironment;
+  declare readonly environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
-  readonly started: WorkflowStartedEvent;
+  declare readonly started: WorkflowStartedEvent;
   readonly #replay: Replay;
   readonly #writer: Writer;
   #phase: Phase;

@@ -84,23 +84,23 @@ interface Undo {
 }
 
 export class Scope {
-  readonly owner: ScopeOwner;
-  readonly parent: Scope | undefined;
-  readonly kind: ScopeKind;
+  declare readonly owner: ScopeOwner;
+  declare readonly parent: Scope | undefined;
+  declare readonly kind: ScopeKind;
   /** Why new waits are refused: it was cancelled, or its body has ended. */
-  canceled: Error | undefined = undefined;
+  canceled: Error | undefined;
   /** The reason with which its own code cancelled it. */
-  ownReason: Error | undefined = undefined;
+  ownReason: Error | undefined;
   #phase: "open" | "closing" | "closed" = "open";
   /** Ends the deadline. */
   stopDeadline: (() => void) | undefined = undefined;
   /** Waits and nested scopes, in the order in which they began; the commands of the outermost scope are not among them. */
-  #open: Few<Open | Scope> = undefined;
-  #undo: Undo | undefined = undefined;
-  #failure: Failure | undefined = undefined;
+  #open: Few<Open | Scope>;
+  #undo: Undo | undefined;
+  #failure: Failure | undefined;
   /** Resolves when nothing is open; `undefined` while nobody waits for that. */
-  #quiet: Deferred<void> | undefined = undefined;
-  #controller: AbortController | undefined = undefined;
+  #quiet: Deferred<void> | undefined;
+  #controller: AbortController | undefined;
 
   constructor(owner: ScopeOwner, parent?: Scope, kind: ScopeKind = rootKind) {
     this.owner = owner;

@@ -41,9 +41,9 @@ interface Arrival {
 class Channel {
   /** Signals that nobody has read; empty while a loop is subscribed. */
   buffer: Fifo<Arrival> = new Fifo();
-  loops: Few<Loop> = undefined;
+  loops: Few<Loop>;
   /** The newest wait for one signal. */
-  newest: Once | undefined = undefined;
+  newest: Once | undefined;
   readonly #channels: LazyMap<string, Channel>;
   readonly #name: string;
 
@@ -76,7 +76,7 @@ class Channel {
 
 export class Signals {
   readonly #channels = new LazyMap<string, Channel>();
-  readonly gate: SignalGate;
+  declare readonly gate: SignalGate;
   /** For the signals that nobody waits for when they arrive. */
   #others: Channel | undefined;
   #arrived = 0;
@@ -186,7 +186,7 @@ class Once extends Deferred implements Open {
   readonly #scope: Scope;
   readonly #read: ReadSignal;
   #older: Once | undefined;
-  #newer: Once | undefined = undefined;
+  #newer: Once | undefined;
 
   constructor(channel: Channel, scope: Scope, read: ReadSignal) {
     super();
@@ -234,7 +234,7 @@ class Loop implements AsyncIterator<unknown, undefined>, Open {
   readonly #signals: Signals;
   readonly #scope: Scope;
   readonly #read: ReadSignal;
-  readonly unread: Fifo<Arrival>;
+  declare readonly unread: Fifo<Arrival>;
   #waiters: Deferred<Result>[] = [];
   /** Whether its scope was cancelled. */
   #canceled: boolean;

@@ -73,9 +73,9 @@ export class Supervisor {
   readonly timing: Timing;
   readonly liveRuns: LiveRuns;
   readonly delivery: Delivery;
-  readonly updates: Updates;
-  readonly environment: RunEnvironment;
-  readonly calls: HandleCalls;
+  declare readonly updates: Updates;
+  declare readonly environment: RunEnvironment;
+  declare readonly calls: HandleCalls;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   #closed: Promise<void> | undefined;

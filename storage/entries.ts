@@ -23,7 +23,7 @@ export class Entries {
   /** The workflow that finished first, and the one that finished last. */
   firstFinished: Entry | null = null;
   #lastFinished: Entry | null = null;
-  readonly clock: Clock;
+  declare readonly clock: Clock;
   readonly #byId = new Map<string, Entry>();
   #slots: (Entry | undefined)[] = [];
   #taken = new BitSet();

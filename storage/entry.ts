@@ -25,8 +25,8 @@ export class Entry {
   /** Its neighbours in the order in which workflows finished. */
   earlier: Entry | null = null;
   later: Entry | null = null;
-  fields: StateFields;
-  events: WorkflowEvent[];
+  declare fields: StateFields;
+  declare events: WorkflowEvent[];
   /** Whether `events` was handed out and must not be changed. */
   #shared: boolean;
   /** What a read returns, until something changes. */

@@ -64,8 +64,8 @@ const OPTIONS: Readonly<Record<keyof InMemoryStoreOptions, true>> = {
 };
 
 export class Limits {
-  readonly clock: Clock;
-  readonly maxEventsPerWorkflow: number;
+  declare readonly clock: Clock;
+  declare readonly maxEventsPerWorkflow: number;
   readonly #maxWorkflows: number;
   readonly #finishedTtlMs: number;
   readonly #evicts: boolean;

@@ -56,8 +56,8 @@ export function isStrayPromise(answer: unknown): boolean {
 }
 
 export class Deferred<T = unknown> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
+  declare readonly promise: Promise<T>;
+  declare readonly resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
 
   constructor() {
