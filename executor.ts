@@ -110,6 +110,7 @@ export interface Executor {
 export class Executor {
   readonly #settings: Settings;
   readonly #supervisor: Supervisor;
+  readonly #maxBytes: number | undefined;
   /** Begins the IDs of messages for which the caller chose none. Made late: no module of a worker may draw a random number. */
   #messagePrefix: string | undefined;
   #messages = 0;
@@ -125,6 +126,7 @@ export class Executor {
     // Assigned, not a method: with a computed method name, bundlers cannot drop the class. A subclass may have the method.
     this[Symbol.asyncDispose] ??= () => this.close();
     this.#settings = completeOptions(options, () => new InMemoryStore());
+    this.#maxBytes = this.#settings.runs.stamp.maxPayloadBytes;
     const calls: HandleCalls = {
       signal: (target, signal, payload, options) => this.#signal(target, signal, payload, options),
       query: (target, query, args) => this.#query(target, query, args),
@@ -397,9 +399,9 @@ export class Executor {
         kind: "execute",
         workflowId: id,
         name: supervisor.nameOf(workflow),
-        input: this.#toStored(input, "input"),
-        labels: this.#texts("labels", labels, action, id),
-        headers: this.#texts("headers", headers, action, id),
+        input: toStored(input, "input", undefined, this.#maxBytes),
+        labels: copyTexts("labels", labels, action, id, this.#maxBytes),
+        headers: copyTexts("headers", headers, action, id, this.#maxBytes),
         signals: signals ??= options.signals === undefined ? none : this.#startSignals(options.signals, id),
       };
     }, ({ name, input, labels, headers, signals }) => {
@@ -505,23 +507,11 @@ export class Executor {
       kind: "signal",
       workflowId: id,
       name,
-      payload: this.#toStored(payload, "payload of signal", name),
-      headers: this.#texts("headers", headers, action, id),
+      payload: toStored(payload, "payload of signal", name, this.#maxBytes),
+      headers: copyTexts("headers", headers, action, id, this.#maxBytes),
       signalId,
       senderId,
     };
-  }
-
-  #toStored(value: unknown, what: string, whose?: string): unknown {
-    return toStored(value, what, whose, this.#maxBytes);
-  }
-
-  #texts(name: string, texts: unknown, action: string, id: string): CallHeaders {
-    return copyTexts(name, texts, action, id, this.#maxBytes);
-  }
-
-  get #maxBytes(): number | undefined {
-    return this.#settings.runs.stamp.maxPayloadBytes;
   }
 
   /** The ID that the caller chose, or a new one. */
@@ -567,7 +557,7 @@ export class Executor {
       if (headers === undefined) headers = options.headers;
       checkSignal(options.signal, action, id);
       updateId ??= this.#messageId("updateId", options.updateId, action, id);
-      const stored = this.#toStored(input, "input of update", checked);
+      const stored = toStored(input, "input of update", checked, this.#maxBytes);
       if (typeof name === "object") {
         const answer: unknown = (name as UpdateDefinition).validate?.(handOut(stored));
         if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
@@ -577,7 +567,7 @@ export class Executor {
         workflowId: id,
         name: checked,
         input: stored,
-        headers: this.#texts("headers", headers, action, id),
+        headers: copyTexts("headers", headers, action, id, this.#maxBytes),
         updateId,
       };
     }, async (request) => {

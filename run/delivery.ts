@@ -10,7 +10,7 @@
  * @module
  */
 
-import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
+import { codeOf, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { ExecuteOptions } from "../options.ts";
 import type {
@@ -30,8 +30,8 @@ import type { ChildCommand, StoredChild } from "./child.ts";
 import {
   checkTarget,
   type Delivered,
-  type DeliveryParts,
   DeliveryQueue,
+  executorClosed,
   isChildOf,
   isNotFound,
   isOrigin,
@@ -39,21 +39,14 @@ import {
   notFound,
   type Origin,
   type Target,
-  type Verb,
 } from "./delivery_queue.ts";
 import { cancelEvent, signalEvent, terminationEvent } from "./events.ts";
 import { mergeHeaders } from "./headers.ts";
-import type { LiveRun } from "./live_run.ts";
 import { isRemembered } from "./remembered.ts";
 import { isConflict } from "./retrying_store.ts";
 import { isLost, loadRun } from "./writer.ts";
 
-export { notFound, type Target };
-
-/** The error for a call of an executor that was closed. */
-export function executorClosed(verb: string, id?: string): WorkflowError {
-  return workflowError("closed", `${verb} workflow`, id, "the executor was closed");
-}
+export { executorClosed, notFound, type Target };
 
 /**
  * Whether an attempt of a child that is to be started is stored already. If another workflow has the ID, the first attempt
@@ -84,18 +77,10 @@ export function isStarted(state: WorkflowState, parent: Origin, since: number): 
   throw workflowError("conflict", "start child workflow", workflowId, why);
 }
 
-export class Delivery {
-  readonly #parts: DeliveryParts;
-  readonly #queue: DeliveryQueue;
-
-  constructor(parts: DeliveryParts) {
-    this.#parts = parts;
-    this.#queue = new DeliveryQueue(parts);
-  }
-
+export class Delivery extends DeliveryQueue {
   /** The stored state of a target that must exist. */
   async load(verb: string, target: Target): Promise<WorkflowState> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     for (const reads = { count: 0 };;) {
       const state = await store.load(target.id);
       if (mayBeOld(target, state) && await store.isOld(state, reads)) continue;
@@ -103,29 +88,14 @@ export class Delivery {
     }
   }
 
-  /** The live run of a target; see {@linkcode DeliveryQueue.live}. */
-  live(target: Target): LiveRun | undefined {
-    return this.#queue.live(target);
-  }
-
   /** Asks a workflow to end. */
   cancel(target: Target, reason: string | undefined, once = false): Promise<Delivered> {
-    return this.post("cancel", target, cancelEvent(this.#parts.timing.clock.now(), reason), once);
+    return this.post("cancel", target, cancelEvent(this.parts.timing.clock.now(), reason), once);
   }
 
   /** Ends a workflow, whatever its code would do. */
   terminate(target: Target, reason: string | undefined): Promise<Delivered> {
-    return this.post("terminate", target, terminationEvent(this.#parts.timing.clock.now(), target.id, reason));
-  }
-
-  /**
-   * Brings an event into the history of a running workflow.
-   *
-   * @param once Whether the event can be sent again, or was sent before: then it is stored once.
-   */
-  post(verb: Verb, target: Target, event: WorkflowEvent, once = false): Promise<Delivered> {
-    if (this.#parts.liveRuns.closed) return Promise.reject(executorClosed(verb, target.id));
-    return this.#queue.send({ verb, target, event, once });
+    return this.post("terminate", target, terminationEvent(this.parts.timing.clock.now(), target.id, reason));
   }
 
   // New runs
@@ -145,7 +115,7 @@ export class Delivery {
     isSame: ((state: WorkflowState) => boolean) | undefined,
     canceled?: () => unknown,
   ): Promise<string | WorkflowState> {
-    const { store, runs, liveRuns } = this.#parts;
+    const { store, runs, liveRuns } = this.parts;
     let runId = runs.newRunId(id);
     let replaces: string | undefined;
     let terminated = false;
@@ -250,7 +220,7 @@ export class Delivery {
       try {
         if (name === undefined) return void await this.cancel(target, reason, true);
         const content = { name, payload, senderId, headers: mergeHeaders(headers, own), signalId };
-        return void await this.post("signal", target, signalEvent(content, this.#parts.timing.clock.now()), true);
+        return void await this.post("signal", target, signalEvent(content, this.parts.timing.clock.now()), true);
       } catch (error) {
         if (!isNotFound(error)) throw error;
         if (child?.failedAttempt === undefined) {
@@ -265,7 +235,7 @@ export class Delivery {
 
   /** Waits until a run of a child is stored, or there will be none. */
   async #untilStored(id: string, child: ChildCommand, origin: Origin, signal: AbortSignal): Promise<void> {
-    const { store, liveRuns } = this.#parts;
+    const { store, liveRuns } = this.parts;
     while (child.pending) {
       if (child.performed) {
         await abortable(child.change, signal);
@@ -293,7 +263,7 @@ export class Delivery {
     { workflowId: id, seq }: ChildStartedEvent,
     ended: number | undefined,
   ): Promise<StoredChild | undefined> {
-    const { store } = this.#parts;
+    const { store } = this.parts;
     for (const reads = { count: 0 };;) {
       const state = await store.load(id);
       if (state === null || !isChildOf(state, { workflowId, runId, seq })) return undefined;
@@ -309,7 +279,7 @@ export class Delivery {
   /** Whether the store says that a command of a run waits for its outcome. */
   async #isOpen(run: Pick<RunKey, "workflowId" | "runId">, seq: number): Promise<boolean> {
     try {
-      const { status, history } = await loadRun(this.#parts.store, run, 0);
+      const { status, history } = await loadRun(this.parts.store, run, 0);
       return status === "running" && !history.some((event) => isOutcome(event) && event.seq === seq);
     } catch (error) {
       if (isLost(error)) return false;
@@ -323,7 +293,7 @@ export class Delivery {
     { workflowId: id, seq, closePolicy }: ChildStartedEvent,
   ): Promise<void> {
     if (closePolicy === "abandon") return;
-    const { store, liveRuns } = this.#parts;
+    const { store, liveRuns } = this.parts;
     try {
       const target = { id, origin: { workflowId, runId, seq } };
       if (!isOrigin(liveRuns.get(id)?.parent, target.origin)) {
@@ -334,7 +304,7 @@ export class Delivery {
       await (closePolicy === "terminate" ? this.terminate(target, reason) : this.cancel(target, reason));
     } catch (error) {
       if (isNotFound(error) || codeOf(error) === "closed") return;
-      this.#parts.runs.report(error); // recover() tries again
+      this.parts.runs.report(error); // recover() tries again
     }
   }
 
@@ -348,7 +318,7 @@ export class Delivery {
       return; // it was reported when it was not resumed
     }
     const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
-    await this.#parts.timing.turns.room();
+    await this.parts.timing.turns.room();
     if (await this.#isOpen(parent, seq).catch(() => true)) return;
     const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
     await this.closeChild({ ...parent, workflowName: "" }, event);

@@ -75,6 +75,11 @@ export interface Post {
   unsure?: string;
 }
 
+/** The error for a call of an executor that was closed. */
+export function executorClosed(verb: string, id?: string): WorkflowError {
+  return workflowError("closed", `${verb} workflow`, id, "the executor was closed");
+}
+
 /** The error for a target that does not exist. */
 export function notFound(verb: string, id: string, why: string): WorkflowError {
   return workflowError("not_found", `${verb} workflow`, id, why);
@@ -148,12 +153,12 @@ class Waiting extends Deferred<Delivered> {
 }
 
 export class DeliveryQueue {
-  readonly #parts: DeliveryParts;
+  declare protected readonly parts: DeliveryParts;
   /** By workflow ID, while something waits or is in flight. */
   readonly #queues = new Map<string, Fifo<Waiting>>();
 
   constructor(parts: DeliveryParts) {
-    this.#parts = parts;
+    this.parts = parts;
   }
 
   /**
@@ -161,7 +166,7 @@ export class DeliveryQueue {
    * older one learns from it that it was replaced.
    */
   live({ id, firstRunId, origin }: Target): LiveRun | undefined {
-    const run = this.#parts.liveRuns.get(id);
+    const run = this.parts.liveRuns.get(id);
     const isTarget = run && (firstRunId === undefined || run.chain.firstRunId === firstRunId) &&
       (origin === undefined || isOrigin(run.parent, origin));
     if (run === undefined || isTarget) return run;
@@ -169,9 +174,15 @@ export class DeliveryQueue {
     return undefined;
   }
 
-  /** Gives an event to the live run of its target, unless something sent before is on its way, or else puts it into the queue. */
-  send(post: Post): Promise<Delivered> {
-    const { verb, target } = post;
+  /**
+   * Brings an event into the history of a running workflow: gives it to the live run of its target, unless something sent before is
+   * on its way, or else puts it into the queue.
+   *
+   * @param once Whether the event can be sent again, or was sent before: then it is stored once.
+   */
+  post(verb: Verb, target: Target, event: WorkflowEvent, once = false): Promise<Delivered> {
+    if (this.parts.liveRuns.closed) return Promise.reject(executorClosed(verb, target.id));
+    const post: Post = { verb, target, event, once };
     if (!this.#queues.has(target.id)) {
       const run = this.live(target);
       // A signal waits in the queue for the end of a run that takes no more: the signals that follow must not overtake it.
@@ -195,7 +206,7 @@ export class DeliveryQueue {
 
   async #empty(id: string, queue: Fifo<Waiting>): Promise<void> {
     do {
-      await this.#parts.timing.turns.room(); // at least a microtask: what is sent together is stored together
+      await this.parts.timing.turns.room(); // at least a microtask: what is sent together is stored together
       const batch: Waiting[] = [];
       do batch.push(queue.shift()); while (
         queue.size > 0 && batch.length < MAX_BATCH && messageId(batch.at(-1)!.post.event)
@@ -207,7 +218,7 @@ export class DeliveryQueue {
 
   /** Resolves or rejects all of a batch. */
   async #deliver(id: string, batch: readonly Waiting[], attempt = 1): Promise<void> {
-    const { store, liveRuns } = this.#parts;
+    const { store, liveRuns } = this.parts;
     let open = batch;
     let triedAt: number | undefined; // the length of the history at the last append
     let refused = false; // whether the store refused an append for good
@@ -332,7 +343,7 @@ export class DeliveryQueue {
   #stored({ post: { event, tried }, resolve }: Waiting, state: WorkflowState): void {
     // If it was not tried, an earlier process stored it. A state can be saved without events.
     const started = (state.history[0] ?? { at: state.createdAt }) as WorkflowStartedEvent;
-    if (tried) callHook(this.#parts.runs, hookNames[event.type], event, state, started);
+    if (tried) callHook(this.parts.runs, hookNames[event.type], event, state, started);
     resolve();
   }
 }
