@@ -76,6 +76,8 @@ class Work {
   failing = 0;
   /** No further attempt starts here. */
   done = false;
+  /** Nothing runs here any more. */
+  ended = false;
   /** Whether an earlier process may have begun the attempt that starts here next. */
   interrupted = false;
   declare lastError: unknown;
@@ -246,7 +248,7 @@ export class ActivityCommand extends Command {
   }
 
   override stop(reason: unknown): void {
-    if (this.#work === undefined) return;
+    if (this.#work === undefined || this.#work.ended) return;
     this.#endAttempt(reason);
     this.#finish();
   }
@@ -495,7 +497,7 @@ export class ActivityCommand extends Command {
   /** No further attempt starts. */
   #finish(): void {
     const work = this.#work!;
-    work.done = true;
+    work.done = work.ended = true;
     const { timers } = work.run.environment.timing;
     timers.clear(work.totalTimer);
     timers.clear(work.retryTimer);
