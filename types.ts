@@ -655,6 +655,17 @@ export interface WorkflowState {
 }
 
 /**
+ * A state without its history: what lists and comparisons need. A store can read it at a cost that does not depend on the
+ * length of the history.
+ *
+ * @category Store
+ */
+export interface WorkflowHead extends Omit<WorkflowState, "history"> {
+  /** The number of events of the history. */
+  readonly historyLength: number;
+}
+
+/**
  * The argument of {@linkcode WorkflowStore.save}: a state of which only the ID and the status are required.
  *
  * @category Store

@@ -14,6 +14,7 @@ import {
 } from "@rockpool/workflow";
 import { replayHistory } from "@rockpool/workflow/executor";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
 import { hostile, type World } from "./misbehaviours.ts";
 
@@ -229,6 +230,11 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "StoreWatch.next": { args: [], of: ofWatch },
   "StoreWatch.return": { args: [], of: ofWatch },
   "StoreWatch.[Symbol.asyncIterator]": { args: [], of: ofWatch },
+  "Payloads.write": {
+    args: [{ name: "value or written", takes: storable }, { name: "workflowId", good: "a", takes: "text" }],
+    of: () => new Payloads(),
+    throws: true,
+  },
   "RWLock.read": { args: [body, lockOptions], of: ofLock },
   "RWLock.write": { args: [body, lockOptions], of: ofLock },
   "RWLock.acquireRead": { args: [lockOptions], of: ofLock },
