@@ -650,6 +650,7 @@ export const NOT_CALLED: readonly string[] = [
 export const SAME: Readonly<Record<string, string>> = {
   "Clock.setTimer(callback)": "VirtualClock.setTimer(callback)",
   "WorkflowStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "SqliteStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",
 };
