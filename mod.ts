@@ -113,6 +113,7 @@ export type {
   AppendBatch,
   StoreListener,
   WorkflowFilter,
+  WorkflowHead,
   WorkflowState,
   WorkflowStateInit,
   WorkflowStatus,

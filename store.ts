@@ -36,21 +36,13 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "./types.ts";
-import {
-  advanceRun,
-  applyBatch,
-  beginRun,
-  checkConflict,
-  continues,
-  finalStatus,
-  type FrozenBatch,
-} from "./history/history.ts";
+import { advanceRun, applyBatch, batchKind, beginRun, checkConflict, finalStatus } from "./history/history.ts";
 import { Entries } from "./storage/entries.ts";
 import { Entry } from "./storage/entry.ts";
-import { type Draft, toBatch, toDraft } from "./storage/arguments.ts";
+import { type Draft, readBatch, toDraft } from "./storage/arguments.ts";
 import { type InMemoryStoreOptions, Limits } from "./storage/limits.ts";
 import { Listeners } from "./storage/listeners.ts";
-import { type PageOptions, toPage, toQuery } from "./storage/filter.ts";
+import { type PageOptions, readFilter, readPage, toCursor } from "./storage/filter.ts";
 import { readSnapshot, writeSnapshot } from "./storage/snapshot.ts";
 import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./storage/watch.ts";
 import { checkFunction, checkText, invalid } from "./util/check.ts";
@@ -134,7 +126,7 @@ export class InMemoryStore implements WorkflowStore {
    * @throws {TypeError} Also if the filter has an unknown property: it would match everything.
    */
   list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
-    return this.#enter(false, () => toQuery(filter, "list workflows"), (query) => {
+    return this.#enter(false, () => readFilter(filter, "list workflows"), (query) => {
       const states: WorkflowState[] = [];
       if (query.limit > 0) this.#entries.visit(query, undefined, ({ state }) => states.push(state) < query.limit);
       return states;
@@ -165,12 +157,12 @@ export class InMemoryStore implements WorkflowStore {
    * ```
    */
   page(options: PageOptions = {}): Promise<WorkflowPage> {
-    return this.#enter(false, () => toPage(options, "list workflows"), ({ query, after }) => {
+    return this.#enter(false, () => readPage(options, "list workflows"), ({ query, after }) => {
       const states: WorkflowState[] = [];
       let cursor: string | undefined;
       let place = 0;
       this.#entries.visit(query, after, (entry) => {
-        if (states.length === query.limit) cursor = place + query.order; // there is a next page
+        if (states.length === query.limit) cursor = toCursor(place, query.order); // there is a next page
         else states.push(entry.state);
         place = entry.place;
         return cursor === undefined;
@@ -187,7 +179,7 @@ export class InMemoryStore implements WorkflowStore {
    * @throws {TypeError | RangeError} As `list` does, at the call.
    */
   walk(filter: WorkflowFilter = {}): AsyncIterableIterator<WorkflowState> {
-    const query = toQuery(filter, "walk workflows");
+    const query = readFilter(filter, "walk workflows");
     let after: number | undefined;
     const next = () => {
       let found: WorkflowState | undefined;
@@ -215,7 +207,7 @@ export class InMemoryStore implements WorkflowStore {
    * @throws {TypeError | RangeError} As `list` does.
    */
   count(filter: WorkflowFilter = {}): Promise<number> {
-    return this.#enter(false, () => toQuery(filter, "count workflows"), (query) => this.#entries.count(query));
+    return this.#enter(false, () => readFilter(filter, "count workflows"), (query) => this.#entries.count(query));
   }
 
   /**
@@ -287,7 +279,7 @@ export class InMemoryStore implements WorkflowStore {
   append(batch: AppendBatch): Promise<void> {
     let permit: Permit | null = null;
     try { // #enter by hand, as in load
-      const copy = toBatch(batch);
+      const copy = readBatch(batch);
       permit = this.#lock.tryAcquireWrite();
       if (permit === null) return this.#wait(true, () => this.#append(copy));
       this.#expire();
@@ -301,7 +293,6 @@ export class InMemoryStore implements WorkflowStore {
 
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
   subscribe(listener: StoreListener): () => void {
-    checkFunction("listener", listener, "subscribe");
     return this.#listeners.add(listener);
   }
 
@@ -425,30 +416,30 @@ export class InMemoryStore implements WorkflowStore {
     this.#changed(workflowId, null);
   }
 
-  #append(batch: FrozenBatch): void {
+  #append(batch: AppendBatch): void {
     const { workflowId, events } = batch;
     const action = "append to workflow";
     const entry = this.#entries.get(workflowId);
     checkConflict(entry?.fields ?? null, entry?.events.length ?? 0, batch);
-    if (events.length === 0) return;
-    const starts = events[0].type === "workflow_started";
-    const length = (starts ? 0 : entry!.events.length) + events.length;
+    const kind = batchKind(batch);
+    if (kind === "confirm") return;
+    const length = (kind === "append" ? entry!.events.length : 0) + events.length;
     if (length > this.#limits.maxEventsPerWorkflow && !ends(events)) {
       throw this.#limits.tooLong(length, action, workflowId);
     }
-    if (continues(batch)) {
+    if (kind === "continue") {
       this.#entries.change(entry!, () => {
         entry!.reset(beginRun(batch, entry!.fields.createdAt), [], false);
         entry!.append(events);
       });
-    } else if (starts) {
+    } else if (kind === "create") {
       const fields = beginRun(batch);
       advanceRun(fields, events);
       const run = new Entry(fields, [...events]); // an array of the exact length: many workflows wait with one event
       if (entry !== undefined) this.#entries.remove(entry);
       this.#add(run, action);
     } else this.#entries.change(entry!, () => entry!.append(events));
-    this.#changed(workflowId, length, batch.author);
+    this.#changed(workflowId, length, batch);
   }
 
   #add(entry: Entry, action: string): void {
@@ -472,10 +463,9 @@ export class InMemoryStore implements WorkflowStore {
     this.#changed(entry.fields.workflowId, null);
   }
 
-  /** @param author The listener of the writer, which is not called. */
-  #changed(workflowId: string, historyLength: number | null, author?: StoreListener): void {
+  #changed(workflowId: string, historyLength: number | null, batch?: AppendBatch): void {
     this.#watches.changed(workflowId);
-    this.#listeners.call(workflowId, historyLength, author);
+    this.#listeners.call(workflowId, historyLength, batch);
   }
 }
 

@@ -655,6 +655,17 @@ export interface WorkflowState {
 }
 
 /**
+ * A state without its history: what lists and comparisons need. A store can read it at a cost that does not depend on the
+ * length of the history.
+ *
+ * @category Store
+ */
+export interface WorkflowHead extends Omit<WorkflowState, "history"> {
+  /** The number of events of the history. */
+  readonly historyLength: number;
+}
+
+/**
  * The argument of {@linkcode WorkflowStore.save}: a state of which only the ID and the status are required.
  *
  * @category Store
@@ -782,7 +793,7 @@ export interface WorkflowFilter {
    */
   readonly order?: "asc" | "desc" | undefined;
   /**
-   * Maximum number of results; a non-negative integer.
+   * Maximum number of results; a non-negative integer, or `Infinity` for no limit.
    *
    * @default {no limit}
    */
@@ -855,8 +866,9 @@ export interface WorkflowStore {
    * Idempotency: saving the same state again changes nothing except `updatedAt`, if that is omitted.
    *
    * @param state The state.
-   * @throws {TypeError} If `workflowId` is not a string or is empty, the status is unknown, a label is not a string, or a
-   * value cannot be stored.
+   * @throws {TypeError} If `workflowId` is not a string or is empty, the status is unknown, another field is not of its type (a
+   * label is a string, a time is a finite number, and `undefined` is an omitted property), an event of the history is malformed,
+   * or a value cannot be stored.
    */
   save(state: WorkflowStateInit): Promise<void>;
   /**
@@ -874,7 +886,7 @@ export interface WorkflowStore {
    *
    * @param filter Which workflows; all by default.
    * @throws {TypeError} If a status or the order is unknown, or a text or a label is not a string.
-   * @throws {RangeError} If `limit` is not a non-negative integer, or a time is not a finite number.
+   * @throws {RangeError} If `limit` is not a non-negative integer or `Infinity`, or a time is not a finite number.
    */
   list(filter?: WorkflowFilter): Promise<WorkflowState[]>;
   /**
@@ -907,7 +919,9 @@ export interface WorkflowStore {
    * @param batch The events, and where they belong.
    * @throws {WorkflowError} With code `conflict` if the run does not exist, is finished, is another run, or has another
    * length. The caller loads the state and decides again.
-   * @throws {TypeError} If the batch is malformed or a value cannot be stored.
+   * @throws {TypeError} If the batch is malformed or a value cannot be stored. A batch is malformed if a field is not of its type,
+   * an event is of an unknown type or lacks a field, an ID is empty, `workflow_started` is missing from a new history or is not its
+   * first event, or a final event is not the last one. This is checked before the comparison.
    */
   append(batch: AppendBatch): Promise<void>;
   /**

@@ -145,7 +145,10 @@ export function encode(value: unknown, action: string): unknown {
     if (tag === "Object") return { $: tag, value: walk(value as Container, path, visit, false) };
     if (tag === "undefined") return { $: tag };
     const codec = codecFor(tag);
-    if (!codec) throw new TypeError(`Cannot ${action}: ${show(value)} at ${place(path)} cannot be written as text`);
+    if (!codec) {
+      const where = path.length > 0 ? ` at ${place(path)}` : "";
+      throw new TypeError(`Cannot ${action}: ${show(value)}${where} cannot be written as text`);
+    }
     return { $: tag, value: visit(codec.parts(value)) };
   };
   return visit(value);

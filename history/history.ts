@@ -21,6 +21,7 @@ import type {
   StoreListener,
   TimerStartedEvent,
   WorkflowEvent,
+  WorkflowHead,
   WorkflowStartedEvent,
   WorkflowState,
   WorkflowStatus,
@@ -28,7 +29,7 @@ import type {
 import { show } from "../util/show.ts";
 import { validateBatch } from "./validate.ts";
 
-/** A state without its history. A store may keep it and change it in place. */
+/** The fields of a state without its history. A store may keep them and change them in place. */
 export type StateFields = Mutable<Omit<WorkflowState, "history">>;
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -138,9 +139,25 @@ export function firstRunOf({ runId, history }: Pick<WorkflowState, "runId" | "hi
   return started?.type === "workflow_started" && started.firstRunId || runId;
 }
 
-/** Whether a batch continues a running run as a new run. */
-export function continues(batch: AppendBatch): boolean {
-  return batch.expectedLength > 0 && batch.events[0]?.type === "workflow_started";
+/**
+ * What a batch does to what is stored: it creates a run, continues a run as a new one, appends to a history, or confirms its
+ * length without a change.
+ *
+ * @category Storage
+ */
+export type BatchKind = "create" | "continue" | "append" | "confirm";
+
+/**
+ * Returns which of the four kinds a batch has; see {@linkcode WorkflowStore.append}.
+ *
+ * @param batch The batch, as `readBatch` returns it.
+ *
+ * @category Storage
+ */
+export function batchKind({ events, expectedLength }: AppendBatch): BatchKind {
+  if (events.length === 0) return "confirm";
+  if (events[0].type !== "workflow_started") return "append";
+  return expectedLength > 0 ? "continue" : "create";
 }
 
 /**
@@ -190,15 +207,15 @@ export function checkConflict(
   batch: AppendBatch,
 ): void {
   const { workflowId, runId, expectedLength, replaces } = batch;
-  const continued = continues(batch);
-  const starts = !continued && batch.events[0]?.type === "workflow_started";
+  const kind = batchKind(batch);
+  const starts = kind === "create";
   if (
     starts && (current === null ? replaces === undefined : replaces === current.runId && current.status !== "running")
   ) {
     return;
   }
   if (current === null) throw conflict(workflowId, "it is not stored");
-  const expected = starts || continued ? replaces : runId;
+  const expected = starts || kind === "continue" ? replaces : runId;
   if (expected !== undefined && expected !== current.runId) {
     throw conflict(workflowId, `the run is ${show(current.runId)}, the writer expected ${show(expected)}`);
   }
@@ -238,12 +255,58 @@ function conflict(workflowId: string, why: string): WorkflowError {
  * ```
  */
 export function applyBatch(state: WorkflowState | null, batch: AppendBatch): WorkflowState {
-  validateBatch(batch);
-  checkConflict(state, state?.history.length ?? 0, batch);
-  if (batch.events.length === 0) return state!;
-  const starts = batch.events[0].type === "workflow_started";
-  const { history, ...stored } = state ?? { history: [] };
-  const fields = starts ? beginRun(batch, continues(batch) ? state!.createdAt : undefined) : stored as StateFields;
+  const { history, ...fields } = state ?? { history: [] };
+  const head = applyToHead(state && { ...fields as StateFields, historyLength: history.length }, batch);
+  const kind = batchKind(batch);
+  if (kind === "confirm") return state!;
+  return toState(head, [...(kind === "append" ? history : []), ...batch.events]);
+}
+
+/**
+ * Puts a state together.
+ *
+ * @param head The state without its history.
+ * @param history All of its events, oldest first.
+ *
+ * @category Storage
+ */
+export function toState(
+  { historyLength: _, ...fields }: WorkflowHead,
+  history: readonly WorkflowEvent[],
+): WorkflowState {
+  return { ...fields, history };
+}
+
+/**
+ * Computes the head after an append, for stores that keep heads and events apart. Does not change its arguments. The cost
+ * depends on the batch, not on the length of the history.
+ *
+ * @param head What is stored, or `null`.
+ * @param batch The batch.
+ * @returns The new head; `head` itself if the batch has no events.
+ * @throws {WorkflowError} With code `conflict` if the batch does not fit `head`.
+ * @throws {TypeError} If the batch is malformed.
+ *
+ * @category Storage
+ *
+ * @example
+ * ```ts
+ * import { applyToHead } from "@rockpool/workflow/storage";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const batch = { workflowId: "a", runId: "run-1", expectedLength: 0 };
+ * const head = applyToHead(null, { ...batch, events: [{ type: "workflow_started", at: 0, workflowName: "greet" }] });
+ * assertEquals([head.status, head.historyLength], ["running", 1]);
+ * ```
+ */
+export function applyToHead(head: WorkflowHead | null, batch: AppendBatch): WorkflowHead {
+  if (!(batch instanceof FrozenBatch)) validateBatch(batch);
+  checkConflict(head, head?.historyLength ?? 0, batch);
+  const kind = batchKind(batch);
+  if (kind === "confirm") return head!;
+  const { historyLength, ...fields } = kind === "append"
+    ? head!
+    : { ...beginRun(batch, kind === "continue" ? head!.createdAt : undefined), historyLength: 0 };
   advanceRun(fields, batch.events);
-  return { ...fields, history: [...(starts ? [] : history), ...batch.events] };
+  return { ...fields, historyLength: historyLength + batch.events.length };
 }

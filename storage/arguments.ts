@@ -7,12 +7,12 @@
  * @module
  */
 
-import type { AppendBatch, ErrorRecord, Labels, WorkflowEvent, WorkflowStateInit } from "../types.ts";
-import { checkObject } from "../util/check.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { AppendBatch, ErrorRecord, Labels, WorkflowEvent, WorkflowHead, WorkflowStateInit } from "../types.ts";
+import { checkObject, checkText } from "../util/check.ts";
 import { Copier } from "../history/copier.ts";
 import { FrozenBatch, type StateFields } from "../history/history.ts";
 import { listEvents, validateBatch, validateEvent, validateState } from "../history/validate.ts";
-import type { Entries } from "./entries.ts";
 import type { Entry } from "./entry.ts";
 
 /** A state that a caller wants to save, checked and copied. */
@@ -25,11 +25,17 @@ export interface Draft {
   readonly clean: boolean;
 }
 
+/** What a store has in memory. */
+interface Known {
+  readonly clock: Clock;
+  get(workflowId: string): Entry | undefined;
+}
+
 /**
  * @param entries What is stored.
  * @throws {TypeError} If the state is malformed or a value cannot be stored.
  */
-export function toDraft(state: WorkflowStateInit, entries: Entries): Draft {
+export function toDraft(state: WorkflowStateInit, entries: Known): Draft {
   const action = "save workflow";
   checkObject("state", state, action);
   const { workflowId, status, runId = "", workflowName = "", history = [], input, labels, result, error } = state;
@@ -69,8 +75,60 @@ function copyHistory(history: readonly WorkflowEvent[], before: Entry | undefine
   return events;
 }
 
-/** @throws {TypeError} If the batch is malformed or a value cannot be stored. */
-export function toBatch(batch: AppendBatch): FrozenBatch {
+/**
+ * A state that a caller wants to save, checked and copied.
+ *
+ * @category Storage
+ */
+export interface SavedState {
+  /** The state without its history, with the defaults of what was omitted. */
+  readonly head: WorkflowHead;
+  /** The events, deeply frozen. */
+  readonly events: readonly WorkflowEvent[];
+  /** The `createdAt` that the caller gave. If it is `undefined`, a stored workflow keeps its own. */
+  readonly createdAt: number | undefined;
+}
+
+/**
+ * Checks and copies the argument of {@linkcode WorkflowStore.save}. It is read once, so a store calls this before it waits for
+ * anything.
+ *
+ * @param state The argument.
+ * @param clock Returns the times that are omitted; the time of the system by default.
+ * @throws {TypeError} If the state is malformed or a value cannot be stored.
+ *
+ * @category Storage
+ */
+export function readState(state: WorkflowStateInit, clock: Clock = systemClock): SavedState {
+  const { fields, events, createdAt } = toDraft(state, { clock, get: () => undefined });
+  return { head: { ...fields, historyLength: events.length }, events, createdAt };
+}
+
+/**
+ * Checks the argument of {@linkcode WorkflowStore.load} or {@linkcode WorkflowStore.delete}, and returns it.
+ *
+ * @param workflowId The argument.
+ * @param action What is done, for the message: `"load workflow"`.
+ * @throws {TypeError} If it is not a string or is empty.
+ *
+ * @category Storage
+ */
+export function readId(workflowId: string, action: string): string {
+  checkText("workflowId", workflowId, action);
+  return workflowId;
+}
+
+/**
+ * Checks and copies the argument of {@linkcode WorkflowStore.append}. It is read once, so a store calls this before it waits for
+ * anything. The events of an executor are frozen already, and are not copied.
+ *
+ * @param batch The argument.
+ * @returns A batch whose events are deeply frozen.
+ * @throws {TypeError} If the batch is malformed or a value cannot be stored.
+ *
+ * @category Storage
+ */
+export function readBatch(batch: AppendBatch): AppendBatch {
   if (batch instanceof FrozenBatch) return batch;
   checkObject("batch", batch, "append");
   const { workflowId, runId, expectedLength, events, replaces } = batch;

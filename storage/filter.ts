@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
+import type { WorkflowFilter, WorkflowState, WorkflowStatus } from "../types.ts";
 import { checkInteger, checkNumber, checkOptionalString, checkOptions, checkTexts, invalid } from "../util/check.ts";
-import type { StateFields } from "../history/history.ts";
 import { validateStatus } from "../history/validate.ts";
 
 /**
@@ -29,15 +28,28 @@ export interface PageOptions extends WorkflowFilter {
   readonly cursor?: string | undefined;
 }
 
-/** Which workflows a caller wants. */
+/**
+ * Which workflows a caller wants: a filter that was checked.
+ *
+ * @category Storage
+ */
 export interface Query {
-  /** `undefined` for every status. */
+  /** The statuses, each once; `undefined` for every status. */
   readonly statuses: readonly WorkflowStatus[] | undefined;
-  /** The other conditions, those on times included; `undefined` if there are none. */
-  readonly matches: ((fields: StateFields) => boolean) | undefined;
+  /**
+   * Whether a workflow matches all conditions but `statuses`; `undefined` if there are no others. A store may look up some of
+   * the conditions, and leave the rest to this function.
+   */
+  readonly matches: ((head: Omit<WorkflowState, "history">) => boolean) | undefined;
+  /** The name under which the workflow is registered; `undefined` for every name. */
+  readonly workflowName: string | undefined;
+  /** Only workflows created later than this time; `-Infinity` for any time. */
   readonly createdAfter: number;
+  /** Only workflows created earlier than this time; `Infinity` for any time. */
   readonly createdBefore: number;
+  /** In the order of creation, or in the reverse order. */
   readonly order: "asc" | "desc";
+  /** The maximum number of results; `Infinity` if there is no limit. */
   readonly limit: number;
 }
 
@@ -56,17 +68,60 @@ const PAGE: Readonly<Record<keyof PageOptions, true>> = /* @__PURE__ */ Object.a
   FILTER,
 );
 
-/** @throws {TypeError | RangeError} If the filter is malformed. */
-export function toQuery(filter: WorkflowFilter, action: string): Query {
+/**
+ * Checks the argument of {@linkcode WorkflowStore.list}. It is read once.
+ *
+ * @param filter The argument.
+ * @param action What is done, for the message.
+ * @throws {TypeError} If a status or the order is unknown, a text or a label is not a string, or a property is unknown.
+ * @throws {RangeError} If `limit` is not a non-negative integer, or a time is not a finite number.
+ *
+ * @category Storage
+ */
+export function readFilter(filter: WorkflowFilter = {}, action = "list workflows"): Query {
   checkOptions(filter, FILTER, action, undefined, "filter");
   return read(filter, action, 0, Infinity);
 }
 
-/** @throws {TypeError | RangeError} If the options are malformed. */
-export function toPage(options: PageOptions, action: string): { query: Query; after: number | undefined } {
+/**
+ * A page that a caller wants.
+ *
+ * @category Storage
+ */
+export interface PageQuery {
+  /** Which workflows, how many, and in which order. */
+  readonly query: Query;
+  /** The page holds only workflows behind this place; `undefined` for the first page. */
+  readonly after: number | undefined;
+}
+
+/**
+ * Checks the options of a page. A store gives each workflow a place: an integer that grows with every creation. The cursor of a
+ * page is the place of its last workflow and the order, as {@linkcode toCursor} writes them.
+ *
+ * @param options The argument.
+ * @param action What is done, for the message.
+ * @throws {TypeError | RangeError} As `readFilter` does; also if `cursor` is not that of a page with the same `order`, or
+ * `limit` is not an integer from 1.
+ *
+ * @category Storage
+ */
+export function readPage(options: PageOptions = {}, action = "list workflows"): PageQuery {
   checkOptions(options, PAGE, action);
   const query = read(options, action, 1, 100);
   return { query, after: toPlace(options.cursor, query.order, action) };
+}
+
+/**
+ * Returns the cursor of the page that follows.
+ *
+ * @param place The place of the last workflow of this page: an integer from 0.
+ * @param order The order of this page.
+ *
+ * @category Storage
+ */
+export function toCursor(place: number, order: "asc" | "desc"): string {
+  return place + order;
 }
 
 function read(filter: WorkflowFilter, action: string, minLimit: number, defaultLimit: number): Query {
@@ -82,7 +137,7 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
   if (limit !== Infinity) checkInteger("limit", limit, minLimit, action);
   const after = createdAfter ?? -Infinity;
   const before = createdBefore ?? Infinity;
-  const matches = (fields: StateFields) =>
+  const matches = (fields: Omit<WorkflowState, "history">) =>
     fields.createdAt > after && fields.createdAt < before &&
     (workflowName === undefined || fields.workflowName === workflowName) &&
     (idPrefix === undefined || fields.workflowId.startsWith(idPrefix)) &&
@@ -92,6 +147,7 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
   return {
     statuses,
     matches: any ? undefined : matches,
+    workflowName,
     createdAfter: after,
     createdBefore: before,
     order,

@@ -10,7 +10,9 @@
  * @module
  */
 
-import type { StoreListener } from "../types.ts";
+import type { AppendBatch, StoreListener } from "../types.ts";
+import type { FrozenBatch } from "../history/history.ts";
+import { checkFunction } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
 import { logError } from "../util/log_error.ts";
 
@@ -18,18 +20,56 @@ interface Subscription {
   readonly listener: StoreListener;
 }
 
+/**
+ * The listeners of a store, for its `subscribe`. A store calls them after each change that can be seen.
+ *
+ * @category Storage
+ *
+ * @example
+ * ```ts
+ * import { Listeners } from "@rockpool/workflow/storage";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const listeners = new Listeners();
+ * const lengths: (number | null)[] = [];
+ * const end = listeners.add((_workflowId, length) => lengths.push(length));
+ * listeners.call("a", 1);
+ * end();
+ * listeners.call("a", 2);
+ * assertEquals([lengths, listeners.size], [[1], 0]);
+ * ```
+ */
 export class Listeners {
   #subscriptions: readonly Subscription[] = [];
 
-  /** @returns Ends the subscription. */
+  /** The number of subscriptions. */
+  get size(): number {
+    return this.#subscriptions.length;
+  }
+
+  /**
+   * Adds a listener.
+   *
+   * @param listener Is called with every change.
+   * @returns Ends the subscription.
+   * @throws {TypeError} If `listener` is no function.
+   */
   add(listener: StoreListener): () => void {
+    checkFunction("listener", listener, "subscribe");
     const subscription = { listener };
     this.#subscriptions = [...this.#subscriptions, subscription];
     return () => void (this.#subscriptions = this.#subscriptions.filter((one) => one !== subscription));
   }
 
-  /** @param author A listener that is not called, since it made the change. */
-  call(workflowId: string, historyLength: number | null, author: StoreListener | undefined): void {
+  /**
+   * Calls all listeners. It does not throw if one does.
+   *
+   * @param workflowId The workflow's ID.
+   * @param historyLength The length of its history after an append; `null` if it was saved or deleted.
+   * @param batch The batch of the append, as `readBatch` returned it. The listener of the executor that made it is not called.
+   */
+  call(workflowId: string, historyLength: number | null, batch?: AppendBatch): void {
+    const author = (batch as FrozenBatch | undefined)?.author;
     for (const subscription of this.#subscriptions) {
       const { listener } = subscription;
       if (listener === author) continue;

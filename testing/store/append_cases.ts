@@ -5,6 +5,7 @@
  */
 
 import type { AppendBatch, UpdateCompletedEvent, WorkflowEvent, WorkflowStatus } from "../../types.ts";
+import { showValue } from "../../util/show_value.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 import {
   type Anything,
@@ -135,7 +136,7 @@ export const appendCases = (): CaseBody[] => [
         const expected = { ...fields, ...outcome, status, history: [started, fired(2), last] };
         const store = await storeWithRun(makeStore);
         await store.append(batch({ expectedLength: 1, events: [fired(2), last] }));
-        assertEquals<unknown>(await store.load("a"), expected);
+        assertEquals<unknown>(await store.load("a"), expected, `the state after ${showValue(last)}`);
         assertEquals<unknown>(await (await storeWithRun(makeStore, fired(2), last)).load("a"), expected); // in one batch
       }
     },
@@ -277,7 +278,7 @@ export const appendCases = (): CaseBody[] => [
       for (const part of [{}, { expectedLength: 1, events: [fired(2)] }, { expectedLength: 2, events: [completed] }]) {
         const writers = Array.from({ length: 20 }, () => store.append(batch(part)));
         const won = (await Promise.allSettled(writers)).filter(({ status }) => status === "fulfilled");
-        assertEquals(won.length, 1);
+        assertEquals(won.length, 1, `how many of 20 concurrent calls of append(${showValue(batch(part))}) succeeded`);
       }
       assertEquals((await store.load("a"))?.history, [started, fired(2), completed]);
     },
@@ -311,10 +312,11 @@ export const appendCases = (): CaseBody[] => [
         const store of [await makeStore(), await storeWithRun(makeStore), await storeWithRun(makeStore, completed)]
       ) {
         const before = await store.load("a");
-        await assertRejects(() => store.append(null!), TypeError);
+        await assertRejects(() => store.append(null!), TypeError, "append(null)");
         for (const part of parts) {
-          await assertRejects(() => store.append(batch(part)), TypeError);
-          assertEquals(await store.load("a"), before);
+          const call = `append(${showValue(batch(part))})`;
+          await assertRejects(() => store.append(batch(part)), TypeError, call);
+          assertEquals(await store.load("a"), before, `the stored state after ${call} and before it`);
         }
       }
     },

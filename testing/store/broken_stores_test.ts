@@ -10,6 +10,7 @@ import {
   type WorkflowStateInit,
   type WorkflowStore,
 } from "@rockpool/workflow";
+import { macrotasks } from "../../tests/support/executors.ts";
 import { storeCases, type StoreCasesOptions } from "@rockpool/workflow/testing";
 
 const caseOf = (wanted: string, options?: StoreCasesOptions) =>
@@ -331,6 +332,112 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
   ],
 };
 
+/** The content of several instances, and what each of them does wrong. */
+class Shared extends InMemoryStore {
+  readonly inner: InMemoryStore;
+  constructor(inner: InMemoryStore) {
+    super();
+    this.inner = inner;
+  }
+  override save(state: WorkflowStateInit): Promise<void> {
+    return this.inner.save(state);
+  }
+  override load(workflowId: string): Promise<WorkflowState | null> {
+    return this.inner.load(workflowId);
+  }
+  override list(filter?: WorkflowFilter): Promise<WorkflowState[]> {
+    return this.inner.list(filter);
+  }
+  override delete(workflowId: string): Promise<void> {
+    return this.inner.delete(workflowId);
+  }
+  override append(batch: AppendBatch): Promise<void> {
+    return this.inner.append(batch);
+  }
+  override subscribe(listener: StoreListener): () => void {
+    return this.inner.subscribe(listener);
+  }
+}
+
+/** Stores whose instances break one sentence, and the case that must find it. */
+const brokenInstances: Record<string, [caught: string, Other: new (inner: InMemoryStore) => WorkflowStore]> = {
+  "has a cache in each instance": [
+    "another instance sees the effect of every method once it has settled",
+    class extends Shared {
+      #cache = new Map<string, WorkflowState | null>();
+      override async load(workflowId: string) {
+        const state = this.#cache.get(workflowId) ?? await super.load(workflowId);
+        this.#cache.set(workflowId, state);
+        return state;
+      }
+    },
+  ],
+  "compares in each instance": [
+    "another instance refuses what does not fit what was written",
+    class extends Shared {
+      override async append(batch: AppendBatch) {
+        const length = (await this.load(batch.workflowId))?.history.length;
+        await super.append(length && batch.events.length > 0 ? { ...batch, expectedLength: length } : batch);
+      }
+    },
+  ],
+  "compares and appends in two steps in one instance": [
+    "append() lets one of several writers on two instances succeed, and adds no event twice",
+    class extends Shared {
+      override async append(batch: AppendBatch) {
+        const state = await this.load(batch.workflowId);
+        if (state?.history.length !== batch.expectedLength) return super.append(batch);
+        await Promise.resolve();
+        const { history, status } = (await this.load(batch.workflowId))!;
+        if (status === "running") await super.append({ ...batch, expectedLength: history.length });
+      }
+    },
+  ],
+  "keeps an order of creation in each instance": [
+    "the order of creation is the same in all instances, also for concurrent writers",
+    class extends Shared {
+      #own = new Set<string>();
+      override save(state: WorkflowStateInit) {
+        this.#own.add(state.workflowId);
+        return super.save(state);
+      }
+      override async list(filter?: WorkflowFilter) {
+        const isOwn = ({ workflowId }: WorkflowState) => Number(this.#own.has(workflowId));
+        return (await super.list(filter)).sort((a, b) => isOwn(b) - isOwn(a));
+      }
+    },
+  ],
+  "lists one workflow after the other": [
+    "a reader beside a writer of another instance sees whole steps only",
+    class extends Shared {
+      override async list(filter?: WorkflowFilter) {
+        const states: WorkflowState[] = [];
+        for (const { workflowId } of (await super.list(filter)).reverse()) {
+          await macrotasks(3);
+          states.unshift((await this.load(workflowId))!);
+        }
+        return states;
+      }
+    },
+  ],
+  "reports the changes of its own instance only": [
+    "subscribe() calls the listener after each change of another instance, and the change is visible",
+    class extends Shared {
+      override subscribe() {
+        return () => {};
+      }
+    },
+  ],
+  "reports no changes of others to executors": [
+    "executors on two instances notice each other's signals, and the end of each other's runs",
+    class extends Shared {
+      override subscribe() {
+        return () => {};
+      }
+    },
+  ],
+};
+
 /** Changes the states that are loaded and listed, like a store that loses a part of them. */
 function loading(change: (state: WorkflowState) => WorkflowState): new () => WorkflowStore {
   return class extends InMemoryStore {
@@ -483,6 +590,39 @@ for (const [what, [caught, Store]] of Object.entries(broken)) {
     assert(!message.includes("did not end"), message);
   });
 }
+
+for (const [what, [caught, Other]] of Object.entries(brokenInstances)) {
+  Deno.test(`storeCases() catches a store that ${what}`, async () => {
+    const silent = what.startsWith("reports");
+    const connect = (store: WorkflowStore) => new Other(store as InMemoryStore);
+    const { run } = caseOf(caught, { connect, timeoutMs: silent ? 50 : undefined });
+    const { message } = await assertRejects(() => run(() => new InMemoryStore()), Error);
+    assertEquals(message.includes("did not end"), silent, message);
+  });
+}
+
+Deno.test("storeCases() names the bad input that a store accepts", async () => {
+  const lax = class extends InMemoryStore {
+    override save(state: WorkflowStateInit) {
+      return Number.isNaN(state?.createdAt) ? Promise.resolve() : super.save(state);
+    }
+    override append(batch: AppendBatch) {
+      return batch?.replaces === null ? Promise.resolve() : super.append(batch);
+    }
+    override load(workflowId: string) {
+      return workflowId as unknown === 1 ? Promise.resolve(null) : super.load(workflowId);
+    }
+  };
+  const named: Record<string, string> = {
+    "save() rejects a malformed state with a TypeError, and changes nothing": "createdAt: NaN",
+    "append() rejects a malformed batch with a TypeError, and changes nothing": "replaces: null",
+    "every method rejects an ID that is empty or not a string with a TypeError": "load() of the ID 1",
+  };
+  for (const [name, words] of Object.entries(named)) {
+    const { message } = await assertRejects(() => caseOf(name).run(() => new lax()), Error);
+    assert(message.includes(words), message);
+  }
+});
 
 for (const [what, [caught, words, Store]] of Object.entries(brokenForExecutors)) {
   Deno.test(`storeCases() catches a store under executors that ${what}`, async () => {

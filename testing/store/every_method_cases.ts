@@ -5,6 +5,7 @@
  */
 
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
+import { showValue } from "../../util/show_value.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import {
   type Anything,
@@ -154,21 +155,21 @@ export const everyMethodCases = (): CaseBody[] => [
     name: "every method rejects, and does not throw",
     async run(makeStore) {
       const store = await makeStore();
-      const calls = [
-        () => store.save(null!),
-        () => store.load(""),
-        () => store.list({ limit: -1 }),
-        () => store.delete(""),
-        () => store.append(null!),
-      ];
-      for (const call of calls) {
+      const calls = {
+        "save(null)": () => store.save(null!),
+        'load("")': () => store.load(""),
+        "list({ limit: -1 })": () => store.list({ limit: -1 }),
+        'delete("")': () => store.delete(""),
+        "append(null)": () => store.append(null!),
+      };
+      for (const [name, call] of Object.entries(calls)) {
         let answer: Promise<unknown> | undefined;
         try {
           answer = call();
         } catch (error) {
-          throw new Error("Expected the call to return a promise, but it threw", { cause: error });
+          throw new Error(`Expected ${name} to return a promise, but it threw`, { cause: error });
         }
-        await assertRejects(() => answer!, Error);
+        await assertRejects(() => answer!, Error, name);
       }
     },
   },
@@ -176,9 +177,9 @@ export const everyMethodCases = (): CaseBody[] => [
     name: "every method rejects an ID that is empty or not a string with a TypeError",
     async run(makeStore) {
       const store = await saveIds(await makeStore(), "a");
-      for (const call of Object.values(everyMethod)) {
+      for (const [method, call] of Object.entries(everyMethod)) {
         for (const id of ["", undefined, null, 1, ["a"], new String("a")]) {
-          await assertRejects(() => call(store, id as string), TypeError);
+          await assertRejects(() => call(store, id as string), TypeError, `${method}() of the ID ${showValue(id)}`);
         }
       }
       assertEquals(await idsOf(store), ["a"]);
@@ -194,12 +195,12 @@ export const everyMethodCases = (): CaseBody[] => [
         await store.append(batch({ workflowId, events: [{ ...started, input: workflowId }] }));
       }
       assertEquals(await idsOf(store), ids);
-      for (const id of ids) assertEquals((await store.load(id))?.input, id);
+      for (const id of ids) assertEquals((await store.load(id))?.input, id, `the input of workflow ${showValue(id)}`);
       for (const id of ids) await store.save({ workflowId: id, status: "failed", result: id });
       for (const id of ids) {
-        assertEquals((await store.load(id))?.result, id);
+        assertEquals((await store.load(id))?.result, id, `the result of workflow ${showValue(id)}`);
         await store.delete(id);
-        assertEquals(await store.load(id), null);
+        assertEquals(await store.load(id), null, `workflow ${showValue(id)} after it was deleted`);
       }
     },
   },
@@ -212,8 +213,9 @@ export const everyMethodCases = (): CaseBody[] => [
           await store.save(fullState());
           await put(store, value);
           const stored: Anything = take(await store.load("a"));
-          assertEquals(stored, value);
-          if (value instanceof Uint8Array) assertEquals([...stored], [...value]);
+          const what = `the stored ${showValue(value)}`;
+          assertEquals(stored, value, what);
+          if (value instanceof Uint8Array) assertEquals([...stored], [...value], what);
         }
       },
     },
@@ -229,9 +231,10 @@ export const everyMethodCases = (): CaseBody[] => [
           },
         }];
         for (const value of values) {
-          const { message } = await assertRejects(() => put(store, { deep: [1, value] }), TypeError);
-          assert(message.includes(".deep[1]"), message);
-          assertEquals(await store.load("a"), before);
+          const what = `a write of ${value === values[4] ? "an object with a getter that throws" : showValue(value)}`;
+          const { message } = await assertRejects(() => put(store, { deep: [1, value] }), TypeError, what);
+          assert(message.includes(".deep[1]"), `Expected the error of ${what} to name .deep[1], got: ${message}`);
+          assertEquals(await store.load("a"), before, `the stored state after ${what}`);
         }
       },
     },
@@ -245,7 +248,7 @@ export const everyMethodCases = (): CaseBody[] => [
           const written = put(store, given);
           change(given);
           await written;
-          assertEquals(take(await store.load("a")), { value: storable()[i] });
+          assertEquals(take(await store.load("a")), { value: storable()[i] }, `the stored ${showValue(storable()[i])}`);
         }
       },
     },

@@ -13,10 +13,14 @@ import type {
   WorkflowStateInit,
   WorkflowStore,
 } from "../../types.ts";
+import { showValue } from "../../util/show_value.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 
 /** Makes a new, empty store. It is disposed of after the case. */
 export type MakeStore = () => Promise<WorkflowStore>;
+
+/** Opens the content of a store once more. */
+export type OpenAgain = (store: WorkflowStore) => Promise<WorkflowStore>;
 
 /** One sentence of the contract, and a function that checks it. */
 export interface CaseBody {
@@ -24,8 +28,11 @@ export interface CaseBody {
   readonly name: string;
   /** What is probably broken if the sentence is not true, where the name does not say so. */
   readonly likely?: string;
-  /** Rejects if the sentence is not true. `reopen` opens a store again, or returns the same store if it cannot. */
-  readonly run: (makeStore: MakeStore, reopen: (store: WorkflowStore) => Promise<WorkflowStore>) => Promise<void>;
+  /**
+   * Rejects if the sentence is not true. `reopen` opens a store again, `connect` opens another instance; both return the same store
+   * if they cannot.
+   */
+  readonly run: (makeStore: MakeStore, reopen: OpenAgain, connect: OpenAgain) => Promise<void>;
 }
 
 /** A value that may be malformed on purpose. */
@@ -94,7 +101,8 @@ export async function idsOf(store: WorkflowStore, filter?: WorkflowFilter): Prom
 /** Checks that a batch is refused with a conflict, and that nothing has changed. */
 export async function rejectsWithConflict(store: WorkflowStore, part: Partial<AppendBatch>): Promise<void> {
   const before = await store.load("a");
-  const { code } = await assertRejects(() => store.append(batch(part)), WorkflowError, "append()");
-  assertEquals(code, "conflict", "the code of the error");
-  assertEquals(await store.load("a"), before, "the stored state after the conflict and before it");
+  const call = `append(${showValue(batch(part))})`;
+  const { code } = await assertRejects(() => store.append(batch(part)), WorkflowError, call);
+  assertEquals(code, "conflict", `the code of the error of ${call}`);
+  assertEquals(await store.load("a"), before, `the stored state after the conflict of ${call} and before it`);
 }

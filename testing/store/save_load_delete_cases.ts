@@ -5,6 +5,7 @@
  */
 
 import type { WorkflowState, WorkflowStateInit } from "../../types.ts";
+import { showValue } from "../../util/show_value.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import {
   type Anything,
@@ -134,9 +135,13 @@ export const saveCases = (): CaseBody[] => [
         { createdAt: NaN },
         { updatedAt: null },
       ];
-      for (const state of [undefined, "a", ...parts.map((part) => fullState({ status: "running", ...part }))]) {
-        await assertRejects(() => store.save(state as WorkflowStateInit), TypeError);
-        assertEquals(await store.list(), [fullState() as WorkflowState]);
+      const states: [unknown, call: string][] = [[undefined, "save(undefined)"], ["a", 'save("a")']];
+      for (const part of parts) {
+        states.push([fullState({ status: "running", ...part }), `save() of a state with ${showValue(part)}`]);
+      }
+      for (const [state, call] of states) {
+        await assertRejects(() => store.save(state as WorkflowStateInit), TypeError, call);
+        assertEquals(await store.list(), [fullState() as WorkflowState], `the stored states after ${call}`);
       }
     },
   },

@@ -24,6 +24,7 @@ import { reopenCases } from "./reopen_cases.ts";
 import { oneExecutorCases } from "./one_executor_cases.ts";
 import { loadAndDeleteCases, saveCases } from "./save_load_delete_cases.ts";
 import { subscribeCases } from "./subscribe_cases.ts";
+import { twoInstancesCases, twoListenersCases, twoProcessesCases } from "./two_instances_cases.ts";
 
 /**
  * Makes a new, empty store at every call. The store is disposed of after the case, by its `Symbol.asyncDispose` or
@@ -77,6 +78,13 @@ export interface StoreCasesOptions {
    */
   readonly reopen?: ((store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) | undefined;
   /**
+   * Opens another instance on the content of a store, as another process has it: what one writes, the other sees. With it, there
+   * are cases of two instances, and of a reader beside a writer. Both stores are disposed of after the case.
+   *
+   * @default {there is one instance}
+   */
+  readonly connect?: ((store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) | undefined;
+  /**
    * How long a case may take, in milliseconds of real time, above 0. Then it fails.
    *
    * @default {4_000}
@@ -102,6 +110,7 @@ const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
   tier: true,
   subscribe: true,
   reopen: true,
+  connect: true,
   timeoutMs: true,
 };
 
@@ -125,23 +134,26 @@ const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
 export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   const action = "make the cases of a store";
   checkOptions(options, optionNames, action);
-  const { tier, subscribe = true, reopen, timeoutMs = 4_000 } = options;
+  const { tier, subscribe = true, reopen, connect, timeoutMs = 4_000 } = options;
   checkChoice("tier", tier, ["store", "executor"], action);
   checkBoolean("subscribe", subscribe, action);
   if (reopen !== undefined) checkFunction("reopen", reopen, action);
+  if (connect !== undefined) checkFunction("connect", connect, action);
   checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action);
   const casesOf = (tier: StoreCase["tier"], bodies: readonly CaseBody[]) =>
     bodies.map((body): StoreCase => ({
       name: body.name,
       tier,
-      run: (factory) => runCase(body, factory, reopen, timeoutMs),
+      run: (factory) => runCase(body, factory, { reopen, connect, timeoutMs }),
     }));
   const stores = [...everyMethodCases(), ...saveCases(), ...loadAndDeleteCases(), ...listCases(), ...appendCases()];
   if (subscribe) stores.push(...subscribeCases());
   if (reopen !== undefined) stores.push(...reopenCases());
-  const executors = [...oneExecutorCases(), ...severalExecutorsCases()].filter(({ needs = { subscribe } }) =>
-    needs.subscribe === subscribe
-  );
+  if (connect !== undefined) stores.push(...twoInstancesCases(), ...(subscribe ? twoListenersCases() : []));
+  const together = connect === undefined ? [] : twoProcessesCases();
+  const executors = [...oneExecutorCases(), ...severalExecutorsCases(), ...together].filter((
+    { needs = { subscribe } },
+  ) => needs.subscribe === subscribe);
   return [
     ...(tier === "executor" ? [] : casesOf("store", stores)),
     ...(tier === "store" ? [] : casesOf("executor", executors)),
@@ -182,8 +194,7 @@ export function testStore(
 async function runCase(
   { run, likely }: CaseBody,
   factory: StoreFactory,
-  reopen: StoreCasesOptions["reopen"],
-  timeoutMs: number,
+  { reopen, connect, timeoutMs }: Pick<StoreCasesOptions, "reopen" | "connect"> & { readonly timeoutMs: number },
 ): Promise<void> {
   const stores = new Set<WorkflowStore>();
   const keep = (store: WorkflowStore) => {
@@ -191,7 +202,9 @@ async function runCase(
     return store;
   };
   const errors: unknown[] = [];
-  const work = run(async () => keep(await factory()), async (store) => reopen ? keep(await reopen(store)) : store);
+  const again = (open: StoreCasesOptions["reopen"]) => async (store: WorkflowStore) =>
+    open ? keep(await open(store)) : store;
+  const work = run(async () => keep(await factory()), again(reopen), again(connect));
   await within(timeoutMs, work).catch((error) => {
     const explains = likely !== undefined && stores.size > 0; // without a store, the factory has failed
     errors.push(

@@ -7,7 +7,13 @@ import { withoutSubscribe } from "../../tests/support/executors.ts";
 
 const reopen = async (store: WorkflowStore) => InMemoryStore.restore(await (store as InMemoryStore).snapshot());
 
-testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore", reopen });
+/** Another instance: it has the same content, and methods of its own. */
+const connect = (store: WorkflowStore): WorkflowStore => ({
+  ...withoutSubscribe(store as InMemoryStore),
+  subscribe: (listener) => store.subscribe!(listener),
+});
+
+testStore(Deno.test, () => new InMemoryStore(), { name: "InMemoryStore", reopen, connect });
 testStore(Deno.test, () => withoutSubscribe(), { name: "InMemoryStore without subscribe", subscribe: false });
 testStore(Deno.test, () => new FaultyStore(), { name: "FaultyStore" });
 testStore(
@@ -28,7 +34,7 @@ Deno.test("storeCases() has each name once, and the tiers one after the other", 
 });
 
 Deno.test("storeCases() has cases for the optional abilities of a store", () => {
-  const [all, silent, reopened] = [{}, { subscribe: false }, { reopen }].map(namesOf);
+  const [all, silent, reopened, connected] = [{}, { subscribe: false }, { reopen }, { connect }].map(namesOf);
   const missing = all.filter((name) => !silent.includes(name));
   assertEquals(missing.length, 6);
   assert(missing.slice(0, 5).every((name) => name.startsWith("subscribe()")), missing.join());
@@ -36,6 +42,8 @@ Deno.test("storeCases() has cases for the optional abilities of a store", () => 
     "an executor without notifications refuses to wait for runs of another one",
   ]);
   assertEquals(reopened.length, all.length + 2);
+  assertEquals(connected.length, all.length + 7);
+  assertEquals(namesOf({ connect, subscribe: false }).length, silent.length + 5);
 });
 
 Deno.test("storeCases() says which option to pass when a store has no subscribe", async () => {
@@ -118,6 +126,7 @@ Deno.test("storeCases() and testStore() refuse bad arguments", () => {
     TypeError,
     `${beginning}"tier" must be one of "store", "executor", got "x"`,
   );
+  assertThrows(() => storeCases({ connect: any(1) }), TypeError, `${beginning}"connect" must be a function, got 1`);
   assertThrows(() => storeCases({ reopen: any(1) }), TypeError, `${beginning}"reopen" must be a function, got 1`);
   assertThrows(
     () => storeCases({ timeoutMs: 0 }),

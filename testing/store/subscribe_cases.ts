@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { batch, type CaseBody, completed, fired } from "./fixtures.ts";
 
 /** Subscribes, and collects the reported changes. `until` waits for a number of them. */
-function listenTo(store: WorkflowStore) {
+export function listenTo(store: WorkflowStore) {
   const changes: [workflowId: string, historyLength: number | null][] = [];
   let wake = () => {};
   const end = store.subscribe!((...change) => {

@@ -19,6 +19,7 @@ import {
 } from "@rockpool/workflow";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
+import { Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
 import { fail, type World } from "./misbehaviours.ts";
@@ -542,6 +543,16 @@ const table: Record<string, CallbackRow> = {
     },
     stalls: "for ever",
   },
+  "PayloadCodec.encode": {
+    run: (_, bad) => new Payloads({ name: "x", encode: bad, decode: String }).write(1, "harmed"),
+    well: (text) => text,
+    stalls: "for ever",
+  },
+  "PayloadCodec.decode": {
+    run: (_, bad) => new Payloads({ name: "x", encode: String, decode: bad }).read("1", "x", "harmed"),
+    well: (text) => text,
+    stalls: "for ever",
+  },
   "FaultyStoreOptions.suppress": {
     run: ({ store }, suppress) => new FaultyStore(store, { failBefore: 1, suppress }).load("harmed"),
     well: () => false,
@@ -639,6 +650,8 @@ export const NOT_CALLED: readonly string[] = [
 export const SAME: Readonly<Record<string, string>> = {
   "Clock.setTimer(callback)": "VirtualClock.setTimer(callback)",
   "WorkflowStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "SqliteStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",
 };
 

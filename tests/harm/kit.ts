@@ -59,6 +59,11 @@ export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
     const cases = storeCases({ reopen }).filter(({ name }) => !known.has(name));
     for (const { run } of cases) await run(() => new InMemoryStore());
   },
+  "StoreCasesOptions.connect": async (connect) => {
+    const known = new Set(storeCases().map(({ name }) => name));
+    const cases = storeCases({ connect }).filter(({ name }) => !known.has(name));
+    for (const { run } of cases) await run(() => new InMemoryStore());
+  },
   // What a test runner returns is its own matter: a failure must not be lost.
   "testStore(test)": (bad) =>
     testStore((...args) => void Promise.resolve(bad(...args)).catch(() => {}), () => new InMemoryStore()),

@@ -14,6 +14,8 @@ import {
 } from "@rockpool/workflow";
 import { replayHistory } from "@rockpool/workflow/executor";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
 import { hostile, type World } from "./misbehaviours.ts";
 
@@ -125,6 +127,8 @@ const ofHandle = ({ handle }: Target) => handle;
 const ofContext = ({ ctx }: Target) => ctx;
 const ofChild = ({ ctx }: Target) => ctx.startChild((ctx) => ctx.waitForSignal("never"));
 const ofStore = ({ store }: Target) => store;
+const sqlite = await SqliteStore.open(":memory:");
+const ofSqlite = () => sqlite;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store);
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
@@ -212,6 +216,29 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
 
   ...stores(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
+  ...stores(ofSqlite, "SqliteStore"),
+  "SqliteStore.open": {
+    args: [
+      { name: "path", good: ":memory:", takes: "text" },
+      options({
+        durability: "undefined",
+        busyTimeoutMs: "undefined five",
+        pollMs: "undefined five half",
+        codec: "undefined",
+      }),
+    ],
+    of: () => SqliteStore,
+  },
+  "SqliteStore.page": { args: [{ ...filter, name: "options" }], of: ofSqlite },
+  "SqliteStore.heads": { args: [{ ...filter, name: "options" }], of: ofSqlite },
+  "SqliteStore.count": { args: [filter], of: ofSqlite },
+  "SqliteStore.prune": {
+    args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
+    of: ofSqlite,
+  },
+  "SqliteStore.backup": { args: [{ name: "path", takes: "text" }], of: ofSqlite },
+  "SqliteStore.close": { args: [], of: ofSqlite },
+  "SqliteStore.[Symbol.asyncDispose]": { args: [], of: ofSqlite },
   "InMemoryStore.page": { args: [{ ...filter, name: "options" }], of: ofStore },
   "InMemoryStore.walk": { args: [filter], of: ofStore, throws: true },
   "InMemoryStore.count": { args: [filter], of: ofStore },
@@ -229,6 +256,11 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "StoreWatch.next": { args: [], of: ofWatch },
   "StoreWatch.return": { args: [], of: ofWatch },
   "StoreWatch.[Symbol.asyncIterator]": { args: [], of: ofWatch },
+  "Payloads.write": {
+    args: [{ name: "value or written", takes: storable }, { name: "workflowId", good: "a", takes: "text" }],
+    of: () => new Payloads(),
+    throws: true,
+  },
   "RWLock.read": { args: [body, lockOptions], of: ofLock },
   "RWLock.write": { args: [body, lockOptions], of: ofLock },
   "RWLock.acquireRead": { args: [lockOptions], of: ofLock },

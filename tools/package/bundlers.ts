@@ -100,7 +100,10 @@ async function gzippedBytes(code: string): Promise<number> {
 
 const bundlers = await loadBundlers(await installed(VERSIONS));
 await using project = await pack();
-const unused = project.entries.map((entry) => `import "@rockpool/workflow${entry.slice(1)}";`).join("\n");
+// ./sqlite imports node:sqlite, which programs for browsers do not have.
+const unused = project.entries.filter((entry) => entry !== "./sqlite").map((entry) =>
+  `import "@rockpool/workflow${entry.slice(1)}";`
+).join("\n");
 const source = `${project.folder}/entry.js`;
 for (const [bundler, bundle] of Object.entries(bundlers)) {
   const sizes: string[] = [];

@@ -54,6 +54,8 @@ import {
 } from "@rockpool/workflow/pictures";
 import { retryDelayMs } from "@rockpool/workflow/retry";
 import { every, type EveryOptions, type Occurrence, schedule, type ScheduleOptions } from "@rockpool/workflow/schedule";
+import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
+import { type PayloadCodec, Payloads } from "@rockpool/workflow/storage";
 import type { WorkflowPage } from "@rockpool/workflow/store";
 import {
   type AssertReplaysOptions,
@@ -189,6 +191,14 @@ export async function main(signal: AbortSignal | undefined): Promise<readonly un
   ];
 }
 
+export async function stores(codec: PayloadCodec): Promise<unknown> {
+  const options: SqliteStoreOptions = { durability: undefined, busyTimeoutMs: undefined, pollMs: undefined, codec };
+  const store = await SqliteStore.open(":memory:", options);
+  const { heads } = await store.heads({ limit: undefined });
+  await store.close();
+  return [heads[0]?.historyLength, new Payloads(codec).write(heads, "o7")];
+}
+
 export async function tests(): Promise<void> {
   const executor = new TestExecutor({ activities: [replace(charge, () => "paid")], clock: new VirtualClock() });
   await executor[Symbol.asyncDispose]();
@@ -197,5 +207,5 @@ export async function tests(): Promise<void> {
     signals: [{ atMs: 0, name: "approved" }],
     check: undefined,
   });
-  for (const { run } of storeCases({ reopen: undefined })) await run(() => new InMemoryStore());
+  for (const { run } of storeCases({ reopen: undefined, connect: undefined })) await run(() => new InMemoryStore());
 }

@@ -1,0 +1,20 @@
+/**
+ * What a store that outlives its process is made of: checks and copies of arguments, comparison of heads, filters and pages,
+ * payloads, listeners. A store that uses it writes about 100 lines of its own: where heads and events are kept.
+ *
+ * - `readState`, `readBatch`, `readId`, `readFilter` and `readPage` check the arguments of the methods, and copy what is stored.
+ *   They read an argument once. A store calls them first, before it waits for anything.
+ * - `applyToHead` compares a batch with a head and returns the next head; `batchKind` says what becomes of the history.
+ * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs.
+ * - `Listeners` is `subscribe`.
+ *
+ * The contract that a store must fulfil is {@linkcode WorkflowStore}. `@rockpool/workflow/testing/store` tests it.
+ *
+ * @module
+ */
+
+export { readBatch, readId, readState, type SavedState } from "./arguments.ts";
+export { type PageOptions, type PageQuery, type Query, readFilter, readPage, toCursor } from "./filter.ts";
+export { Listeners } from "./listeners.ts";
+export { escapeText, type Payload, type PayloadCodec, Payloads, unescapeText } from "./payloads.ts";
+export { applyBatch, applyToHead, type BatchKind, batchKind, toState } from "../history/history.ts";

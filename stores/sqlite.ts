@@ -1,0 +1,561 @@
+/**
+ * A store in an SQLite file: workflows survive the end of the process, and several processes of one machine can share them.
+ *
+ * It needs the module `node:sqlite`: Deno, Node from version 22.13, Bun 1.4. The process waits for the disk once for all writes of
+ * a macrotask. (This file is long because each method says what it does. What a row means is in `sqlite/rows.ts`.)
+ *
+ * 1. A write is on the disk when its promise settles, also after a loss of power. With `durability: "relaxed"` it survives the end
+ *    of the process, but the last writes before a loss of power may be lost.
+ * 2. Writes of one macrotask share a transaction. A conflict fails its own append only.
+ * 3. An append writes one row, whatever the length of the history is. Lists of heads read no history.
+ * 4. All tables begin with `rockpool_`. The file may hold tables of the user.
+ *
+ * @example
+ * ```ts
+ * import { Executor, type WorkflowContext } from "@rockpool/workflow";
+ * import { SqliteStore } from "@rockpool/workflow/sqlite";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using store = await SqliteStore.open(":memory:"); // or "orders.db"
+ * await using executor = new Executor({ store });
+ * const greet = async (ctx: WorkflowContext<string>, name: string) => await ctx.executeActivity(() => `Hello, ${name}`);
+ * const handle = await executor.execute(greet, { id: "greet-1", input: "Ada" });
+ * assertEquals(await handle.result(), "Hello, Ada");
+ * assertEquals((await store.load("greet-1"))?.status, "completed");
+ * ```
+ *
+ * @module
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+import { systemClock } from "../clock.ts";
+import { WorkflowError } from "../errors.ts";
+import type {
+  AppendBatch,
+  StoreListener,
+  WorkflowEvent,
+  WorkflowFilter,
+  WorkflowHead,
+  WorkflowState,
+  WorkflowStateInit,
+  WorkflowStore,
+} from "../types.ts";
+import type { WorkflowPage } from "../store.ts";
+import {
+  applyToHead,
+  type BatchKind,
+  batchKind,
+  escapeText,
+  Listeners,
+  type PageOptions,
+  type Payload,
+  type PayloadCodec,
+  Payloads,
+  type Query,
+  readBatch,
+  readFilter,
+  readId,
+  readPage,
+  readState,
+  toCursor,
+  toState,
+  unescapeText,
+} from "../storage/mod.ts";
+import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
+import { Commits } from "./sqlite/commits.ts";
+import { backUp, failure, openDatabase } from "./sqlite/database.ts";
+import { Poll } from "./sqlite/poll.ts";
+import {
+  COLUMNS,
+  conditions,
+  type EventsRow,
+  expectedHead,
+  payloadOf,
+  prepare,
+  type Raw,
+  type Row,
+  stubOf,
+  unreadable,
+} from "./sqlite/rows.ts";
+
+/**
+ * Options of {@linkcode SqliteStore.open}.
+ *
+ * @category Store
+ */
+export interface SqliteStoreOptions {
+  /**
+   * When a write counts as stored. `"full"`: it is on the disk, and survives a loss of power. `"relaxed"`: the operating system has
+   * it. It survives the end of the process; a loss of power may take the last writes, but leaves the file whole. It is faster,
+   * because hundreds of writes wait for the disk once.
+   *
+   * @default {"full"}
+   */
+  readonly durability?: "full" | "relaxed" | undefined;
+  /**
+   * For how long a call waits for a lock of another process, in milliseconds: an integer from 0. The process does nothing else
+   * meanwhile.
+   *
+   * @default {1_000}
+   */
+  readonly busyTimeoutMs?: number | undefined;
+  /**
+   * How often the store looks for changes of other processes while it has listeners, in milliseconds, above 0; `Infinity` for
+   * never. A look takes some microseconds.
+   *
+   * @default {50}
+   */
+  readonly pollMs?: number | undefined;
+  /**
+   * Encrypts or compresses inputs, results, errors and events. IDs, names, labels, statuses and times are not changed.
+   *
+   * @default {payloads are JSON texts}
+   */
+  readonly codec?: PayloadCodec | undefined;
+}
+
+/**
+ * A page of {@linkcode SqliteStore.heads}.
+ *
+ * @category Store
+ */
+export interface HeadPage {
+  /** The heads, in the order of the request. */
+  readonly heads: WorkflowHead[];
+  /** Where the next page starts; `undefined` if this is the last page. */
+  readonly cursor: string | undefined;
+}
+
+/**
+ * Options of {@linkcode SqliteStore.prune}.
+ *
+ * @category Store
+ */
+export interface PruneOptions {
+  /** Finished workflows whose last event is earlier than this time are deleted; a finite number. */
+  readonly finishedBefore: number;
+}
+
+const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
+  durability: true,
+  busyTimeoutMs: true,
+  pollMs: true,
+  codec: true,
+};
+
+/** How many workflows `prune` deletes in one transaction. */
+const PRUNED_AT_ONCE = 500;
+/** For how long deletions are remembered for other processes, in milliseconds. */
+const DELETIONS_KEPT_MS = 3_600_000;
+
+/**
+ * Keeps workflows in an SQLite file.
+ *
+ * @category Store
+ */
+export class SqliteStore implements WorkflowStore {
+  readonly #db: DatabaseSync;
+  readonly #payloads: Payloads;
+  /** The name that is stored beside payloads; `null` for JSON texts. */
+  readonly #codec: string | null;
+  readonly #listeners = new Listeners();
+  readonly #commits: Commits;
+  readonly #poll: Poll;
+  readonly #sql: ReturnType<typeof prepare>;
+  #closed = false;
+
+  private constructor(db: DatabaseSync, payloads: Payloads, codec: PayloadCodec | undefined, pollMs: number) {
+    this.#db = db;
+    this.#payloads = payloads;
+    this.#codec = codec === undefined ? null : payloads.codec;
+    this.#poll = new Poll(db, pollMs, (workflowId, length) => this.#listeners.call(workflowId, length));
+    this.#commits = new Commits(db, (version) => this.#poll.wrote(version));
+    this.#sql = prepare(db);
+  }
+
+  /**
+   * Opens a file, or makes it. Earlier schemas are migrated.
+   *
+   * @param path The path of the file; `":memory:"` for a store that ends with the process.
+   * @param options How to open it.
+   * @throws {TypeError | RangeError} If an argument is of the wrong kind, unknown or out of its range.
+   * @throws {Error} If the file cannot be opened, is damaged, or has the schema of a later release. It is left as it is.
+   */
+  static async open(path: string, options: SqliteStoreOptions = {}): Promise<SqliteStore> {
+    await undefined; // an error rejects
+    const action = "open a store";
+    checkText("path", path, action);
+    checkOptions(options, OPTIONS, action);
+    const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, codec } = options;
+    checkChoice("durability", durability, ["full", "relaxed"], action);
+    checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
+    if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
+    const payloads = new Payloads(codec);
+    return new SqliteStore(openDatabase(path, { durability, busyTimeoutMs }), payloads, codec, pollMs);
+  }
+
+  /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
+  async save(state: WorkflowStateInit): Promise<void> {
+    const { head, events, createdAt } = readState(state);
+    const { workflowId, input, result, error } = head;
+    this.#check("save workflow", workflowId);
+    const written = this.#write(workflowId, payloadOf({ input }), payloadOf({ result, error }), events);
+    const [inputs, outcome, history] = written instanceof Promise ? await written : written;
+    const columns = this.#columns(head, inputs, outcome);
+    await this.#commits.add(() => {
+      const { version } = this.#commits;
+      const { place } = this.#sql.save.get(...columns, version, version, createdAt ?? null) as { place: number };
+      this.#sql.deleteEvents.run(place);
+      if (events.length > 0) this.#sql.insertEvents.run(place, 0, history!, this.#codec);
+    }, () => this.#listeners.call(workflowId, null));
+  }
+
+  /** Reads the stored state; `null` if there is none. See {@linkcode WorkflowStore.load}. */
+  async load(workflowId: string): Promise<WorkflowState | null> {
+    const action = "load workflow";
+    const id = escapeText(readId(workflowId, action));
+    this.#check(action, workflowId);
+    const raw = this.#reading(action, () => {
+      const row = this.#sql.row.get(id) as unknown as Row | undefined;
+      return row && this.#raw(row);
+    });
+    return raw === undefined ? null : await this.#state(raw);
+  }
+
+  /**
+   * Lists the states that match, in order of creation; see {@linkcode WorkflowStore.list}. The histories of all of them are read:
+   * `page` and `heads` read less at a time.
+   *
+   * A workflow whose payloads cannot be read (damaged, or of another codec) is listed without input and result, and with a history
+   * that is not valid: `recover()` refuses it alone.
+   */
+  async list(filter: WorkflowFilter = {}): Promise<WorkflowState[]> {
+    const action = "list workflows";
+    const query = readFilter(filter, action);
+    this.#check(action);
+    const raws = this.#reading(
+      action,
+      () => [...this.#rows(query, undefined, query.limit)].map((row) => this.#raw(row)),
+    );
+    const states: WorkflowState[] = [];
+    for (const raw of raws) {
+      try {
+        states.push(await this.#state(raw));
+      } catch (error) {
+        states.push(unreadable(raw.row, error));
+      }
+    }
+    return states;
+  }
+
+  /**
+   * Lists one page of the states that match, as they were at one moment. Writes between two pages do not matter: no workflow is
+   * repeated, and no workflow that was stored all the time is left out.
+   *
+   * @param options Which workflows, how many, and where the page starts.
+   * @throws {TypeError | RangeError} As `list` does; also if `limit` is not an integer from 1, or `cursor` is not that of a page
+   * with the same `order`.
+   */
+  async page(options: PageOptions = {}): Promise<WorkflowPage> {
+    const { raws, cursor } = this.#page(options, true);
+    const states: WorkflowState[] = [];
+    for (const raw of raws) states.push(await this.#state(raw));
+    return { states, cursor };
+  }
+
+  /**
+   * As {@linkcode SqliteStore.page}, but without the histories: the cost depends on the size of the page.
+   *
+   * @param options Which workflows, how many, and where the page starts.
+   * @throws {TypeError | RangeError} As `page` does.
+   */
+  async heads(options: PageOptions = {}): Promise<HeadPage> {
+    const { raws, cursor } = this.#page(options, false);
+    const heads: WorkflowHead[] = [];
+    for (const { row } of raws) heads.push(await this.#head(row));
+    return { heads, cursor };
+  }
+
+  /**
+   * Counts the workflows that match. `limit` and `order` have no effect. Reads no history.
+   *
+   * @param filter Which workflows.
+   * @throws {TypeError | RangeError} As `list` does.
+   */
+  async count(filter: WorkflowFilter = {}): Promise<number> {
+    await undefined; // an error rejects
+    const action = "count workflows";
+    const query = readFilter(filter, action);
+    this.#check(action);
+    return this.#reading(action, () => {
+      if (query.matches === undefined) {
+        const { where, values } = conditions(query, undefined);
+        const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
+        return (counted as { count: number }).count;
+      }
+      let count = 0;
+      for (const _ of this.#rows(query, undefined, Infinity)) count++;
+      return count;
+    });
+  }
+
+  /** Removes a workflow; see {@linkcode WorkflowStore.delete}. */
+  async delete(workflowId: string): Promise<void> {
+    const action = "delete workflow";
+    const id = escapeText(readId(workflowId, action));
+    this.#check(action, workflowId);
+    await this.#commits.add(() => {
+      const row = this.#sql.delete.get(id) as { place: number } | undefined;
+      if (row !== undefined) this.#deleted(row.place, id);
+      return row !== undefined;
+    }, (changed) => changed && this.#listeners.call(workflowId, null));
+  }
+
+  /** Adds events to a run if its history has the expected length; see {@linkcode WorkflowStore.append}. */
+  async append(batch: AppendBatch): Promise<void> {
+    const copy = readBatch(batch);
+    const { workflowId, events } = copy;
+    this.#check("append to workflow", workflowId);
+    const kind = batchKind(copy);
+    const next = applyToHead(expectedHead(copy, kind), copy);
+    const { input, result, error, status } = next;
+    const written = this.#write(
+      workflowId,
+      kind === "create" || kind === "continue" ? payloadOf({ input }) : undefined,
+      status === "running" ? undefined : payloadOf({ result, error }),
+      kind === "confirm" ? undefined : events,
+    );
+    const [inputs, outcome, history] = written instanceof Promise ? await written : written;
+    await this.#commits.add(() => {
+      const place = this.#place(kind, copy, next, inputs, outcome);
+      if (place === undefined) throw this.#conflict(copy);
+      if (kind === "confirm") return;
+      if (kind === "continue") this.#sql.deleteEvents.run(place);
+      this.#sql.insertEvents.run(place, next.historyLength - events.length, history!, this.#codec);
+    }, () => kind !== "confirm" && this.#listeners.call(workflowId, next.historyLength, copy));
+  }
+
+  /**
+   * Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. Changes of other processes are found within
+   * `pollMs`.
+   */
+  subscribe(listener: StoreListener): () => void {
+    this.#check("subscribe");
+    const end = this.#listeners.add(listener);
+    this.#poll.start();
+    return () => {
+      end();
+      if (this.#listeners.size === 0) this.#poll.stop();
+    };
+  }
+
+  /**
+   * Deletes finished workflows, some hundreds at a time, so that others can write meanwhile. The space is used again by later
+   * writes; the file does not shrink.
+   *
+   * @param options Which workflows.
+   * @returns How many were deleted.
+   * @throws {TypeError | RangeError} If an option is unknown, or `finishedBefore` is not a finite number.
+   */
+  async prune(options: PruneOptions): Promise<number> {
+    const action = "prune the store";
+    checkOptions(options, { finishedBefore: true }, action);
+    const { finishedBefore } = options;
+    checkNumber("finishedBefore", finishedBefore, -Infinity, action);
+    let count = 0;
+    for (let last = PRUNED_AT_ONCE; last === PRUNED_AT_ONCE; count += last) {
+      this.#check(action);
+      const deleted = await this.#commits.add(() => {
+        const rows = this.#sql.prune.all(finishedBefore, PRUNED_AT_ONCE) as unknown as Row[];
+        for (const { place, workflow_id: id } of rows) this.#deleted(place, id);
+        this.#sql.forgetDeletions.run(systemClock.now() - DELETIONS_KEPT_MS);
+        return rows.map(({ workflow_id: id }) => unescapeText(id));
+      }, (ids) => ids.forEach((id) => this.#listeners.call(id, null)));
+      last = deleted.length;
+    }
+    return count;
+  }
+
+  /**
+   * Writes a copy of the store to a new file, while this process and others read and write. The copy has everything that was
+   * stored before the call.
+   *
+   * @param path The path of the copy.
+   * @throws {TypeError} If `path` is no text.
+   * @throws {Error} If the file exists and is not empty, or cannot be written.
+   */
+  async backup(path: string): Promise<void> {
+    await undefined; // an error rejects
+    const action = "back up the store";
+    checkText("path", path, action);
+    this.#check(action);
+    await backUp(this.#db, path);
+  }
+
+  /** Writes what was begun, and closes the file. Does nothing if it is closed. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poll.stop();
+    this.#commits.drain();
+    await undefined; // those who wrote hear of it first
+    this.#db.close();
+  }
+
+  /** Closes the store; see {@linkcode SqliteStore.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #check(action: string, workflowId?: string): void {
+    if (this.#closed) throw new Error(`${cannot(action, workflowId)}: the store is closed`);
+  }
+
+  /** Reads in one transaction, so that all is of one moment. */
+  #reading<T>(action: string, read: () => T): T {
+    try {
+      this.#sql.begin.run();
+      try {
+        return read();
+      } finally {
+        this.#sql.commit.run();
+      }
+    } catch (error) {
+      throw failure(action, error);
+    }
+  }
+
+  #page(options: PageOptions, histories: boolean): { raws: Raw[]; cursor: string | undefined } {
+    const action = "list workflows";
+    const { query, after } = readPage(options, action);
+    this.#check(action);
+    return this.#reading(action, () => {
+      const rows = [...this.#rows(query, after, query.limit + 1)];
+      const hasNext = rows.length > query.limit;
+      if (hasNext) rows.pop();
+      const raws = rows.map((row): Raw => histories ? this.#raw(row) : { row, events: undefined });
+      return { raws, cursor: hasNext ? toCursor(rows.at(-1)!.place, query.order) : undefined };
+    });
+  }
+
+  /** The rows of a query, in order. */
+  *#rows(query: Query, after: number | undefined, limit: number): Iterable<Row> {
+    if (limit === 0) return;
+    const { where, values } = conditions(query, after);
+    const sql = `SELECT ${COLUMNS} FROM rockpool_workflows ${where} ORDER BY place ${query.order}`;
+    let count = 0;
+    for (const row of this.#db.prepare(sql).iterate(...values) as Iterable<unknown> as Iterable<Row>) {
+      if (query.matches?.(stubOf(row)) === false) continue;
+      yield row;
+      if (++count >= limit) return;
+    }
+  }
+
+  #raw(row: Row): Raw {
+    return { row, events: this.#sql.events.all(row.place) as unknown as EventsRow[] };
+  }
+
+  async #head(row: Row): Promise<WorkflowHead> {
+    const head = stubOf(row);
+    for (const [payload, codec] of [[row.input, row.input_codec], [row.outcome, row.outcome_codec]] as const) {
+      if (payload !== null) Object.assign(head, await this.#read(payload, codec, head.workflowId));
+    }
+    return head;
+  }
+
+  async #state({ row, events }: Raw): Promise<WorkflowState> {
+    const head = await this.#head(row);
+    const history: WorkflowEvent[] = [];
+    for (const { events: payload, codec } of events!) {
+      const part = this.#read(payload, codec, head.workflowId);
+      history.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
+    }
+    if (history.length !== head.historyLength) {
+      const why = `${history.length} of its ${head.historyLength} events are stored`;
+      throw new WorkflowError("invalid_history", `${cannot("read workflow", head.workflowId)}: ${why}`);
+    }
+    return toState(head, history);
+  }
+
+  #read(payload: Payload, codec: string | null, workflowId: string): unknown {
+    if (codec === null) return this.#payloads.read(payload, "json", workflowId);
+    return this.#payloads.read(typeof payload === "string" ? unescapeText(payload) : payload, codec, workflowId);
+  }
+
+  /** Returns the payloads of values, `null` for `undefined`; a promise only if the codec returns one. */
+  #write(workflowId: string, ...values: unknown[]): (Payload | null)[] | Promise<(Payload | null)[]> {
+    // A codec may return characters that SQLite does not keep.
+    const toColumn = (payload: Payload) => typeof payload === "string" && this.#codec ? escapeText(payload) : payload;
+    const written = values.map((value) => value === undefined ? null : this.#payloads.write(value, workflowId));
+    const columns = written.map((one) =>
+      one instanceof Promise ? one.then(toColumn) : one === null ? null : toColumn(one)
+    );
+    return columns.some((one) => one instanceof Promise) ? Promise.all(columns) : columns as (Payload | null)[];
+  }
+
+  /** The values of the first columns of a row. */
+  #columns(
+    head: WorkflowHead,
+    input: Payload | null,
+    outcome: Payload | null,
+  ): (string | number | Uint8Array | null)[] {
+    const { workflowId, runId, workflowName, status, historyLength, createdAt, updatedAt, labels } = head;
+    const ids = [escapeText(workflowId), escapeText(runId), escapeText(workflowName)];
+    const text = labels === undefined ? null : JSON.stringify(labels);
+    const codec = this.#codec;
+    return [...ids, status, historyLength, createdAt, updatedAt, text, input, codec, outcome, codec];
+  }
+
+  /** Compares and writes the row of a workflow. Returns its place; `undefined` if the batch does not fit. */
+  #place(
+    kind: BatchKind,
+    batch: AppendBatch,
+    next: WorkflowHead,
+    input: Payload | null,
+    outcome: Payload | null,
+  ): number | undefined {
+    const { expectedLength, replaces } = batch;
+    const [id, runId] = [escapeText(batch.workflowId), escapeText(batch.runId)];
+    const { status, historyLength, updatedAt } = next;
+    let row: unknown;
+    if (kind === "confirm") row = this.#sql.confirm.get(id, runId, expectedLength);
+    else if (kind === "append" && status === "running") {
+      row = this.#sql.advance.get(historyLength, updatedAt, this.#commits.version, id, runId, expectedLength);
+    } else if (kind === "append") {
+      const { version } = this.#commits;
+      const ended = [historyLength, updatedAt, version, status, outcome, this.#codec];
+      row = this.#sql.finish.get(...ended, id, runId, expectedLength);
+    } else {
+      const columns = this.#columns(next, input, outcome);
+      const { version } = this.#commits;
+      if (kind === "continue") {
+        row = this.#sql.continue.get(...columns, version, id, escapeText(replaces!), expectedLength);
+      } else {
+        if (replaces !== undefined) {
+          const replaced = this.#sql.replace.get(id, escapeText(replaces)) as { place: number } | undefined;
+          if (replaced === undefined) return undefined;
+          this.#sql.deleteEvents.run(replaced.place);
+        }
+        row = this.#sql.create.get(...columns, version);
+      }
+    }
+    return (row as { place: number } | undefined)?.place;
+  }
+
+  /** Why a batch does not fit. */
+  #conflict(batch: AppendBatch): unknown {
+    const row = this.#sql.row.get(escapeText(batch.workflowId)) as unknown as Row | undefined;
+    try {
+      applyToHead(row === undefined ? null : stubOf(row), batch);
+    } catch (error) {
+      return error;
+    }
+    return new Error(`${cannot("append to workflow", batch.workflowId)}: SQLite and the comparison do not agree`);
+  }
+
+  /** Deletes what belongs to a deleted row, and notes it for other processes. */
+  #deleted(place: number, id: string): void {
+    this.#sql.deleteEvents.run(place);
+    this.#sql.noteDeletion.run(id, this.#commits.version, systemClock.now());
+  }
+}

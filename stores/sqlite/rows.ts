@@ -1,0 +1,140 @@
+/**
+ * The rows of a store, the statements that read and write them, and what follows from a row alone.
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type BatchKind, escapeText, type Payload, type Query, toState, unescapeText } from "../../storage/mod.ts";
+import type { AppendBatch, Labels, WorkflowHead, WorkflowState, WorkflowStatus } from "../../types.ts";
+
+/** A row of `rockpool_workflows`. */
+export interface Row {
+  readonly place: number;
+  readonly workflow_id: string;
+  readonly run_id: string;
+  readonly workflow_name: string;
+  readonly status: WorkflowStatus;
+  readonly length: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly labels: string | null;
+  readonly input: Payload | null;
+  readonly input_codec: string | null;
+  readonly outcome: Payload | null;
+  readonly outcome_codec: string | null;
+}
+
+/** A row of `rockpool_events`. */
+export interface EventsRow {
+  readonly events: Payload;
+  readonly codec: string | null;
+}
+
+/** A workflow as it is stored. */
+export interface Raw {
+  readonly row: Row;
+  /** `undefined` if they were not read. */
+  readonly events: readonly EventsRow[] | undefined;
+}
+
+export const COLUMNS = "place, workflow_id, run_id, workflow_name, status, length, created_at, updated_at, labels, " +
+  "input, input_codec, outcome, outcome_codec";
+
+/** The head of a row, without input and outcome. */
+export function stubOf(row: Row): WorkflowHead {
+  const head = {
+    workflowId: unescapeText(row.workflow_id),
+    runId: unescapeText(row.run_id),
+    workflowName: unescapeText(row.workflow_name),
+    status: row.status,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    historyLength: row.length,
+  };
+  return row.labels === null ? head : { ...head, labels: Object.freeze(JSON.parse(row.labels)) as Labels };
+}
+
+/** A state that stands for one that cannot be read: an executor refuses its history, and says why. */
+export function unreadable(row: Row, error: unknown): WorkflowState {
+  const head = stubOf(row);
+  const { createdAt, updatedAt, workflowName } = head;
+  const why = { type: (error as Error).message.replace(/^Cannot read workflow .*?: /, ""), at: updatedAt };
+  return toState(head, [{ type: "workflow_started", at: createdAt, workflowName }, why as never]);
+}
+
+/** The given fields as one value; `undefined` if there are none. */
+export function payloadOf(fields: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/** The head that a batch fits, as far as it says so. The comparison itself is made by SQLite. */
+export function expectedHead(
+  { workflowId, runId, replaces, expectedLength }: AppendBatch,
+  kind: BatchKind,
+): WorkflowHead | null {
+  if (kind === "create" && replaces === undefined) return null;
+  const status = kind === "create" ? "completed" : "running";
+  const expected = { workflowName: "", createdAt: 0, updatedAt: 0, historyLength: expectedLength, status } as const;
+  return { ...expected, workflowId, runId: replaces ?? runId };
+}
+
+/** The conditions of a query that SQLite can look up. */
+export function conditions(query: Query, after: number | undefined): { where: string; values: (string | number)[] } {
+  const { statuses, workflowName, createdAfter, createdBefore, order } = query;
+  const parts: string[] = [];
+  const values: (string | number)[] = [];
+  const add = (sql: string, ...given: (string | number)[]) => {
+    parts.push(sql);
+    values.push(...given);
+  };
+  if (statuses !== undefined) add(`status IN (${statuses.map(() => "?").join()})`, ...statuses);
+  if (workflowName !== undefined) add("workflow_name = ?", escapeText(workflowName));
+  if (createdAfter > -Infinity) add("created_at > ?", createdAfter);
+  if (createdBefore < Infinity) add("created_at < ?", createdBefore);
+  if (after !== undefined) add(`place ${order === "asc" ? ">" : "<"} ?`, after);
+  return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, values };
+}
+
+/** The statements of a store, prepared once. */
+export function prepare(db: DatabaseSync) {
+  const inserted = "workflow_id, run_id, workflow_name, status, length, created_at, updated_at, labels, " +
+    "input, input_codec, outcome, outcome_codec, version";
+  const marks = Array(13).fill("?").join();
+  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? RETURNING place";
+  const statements = {
+    begin: "BEGIN",
+    commit: "COMMIT",
+    row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
+    events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
+    save: `INSERT INTO rockpool_workflows (${inserted}, saved_version) VALUES (${marks}, ?)
+      ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, workflow_name = excluded.workflow_name,
+      status = excluded.status, length = excluded.length, created_at = coalesce(?, created_at),
+      updated_at = excluded.updated_at, labels = excluded.labels, input = excluded.input, input_codec = excluded.input_codec,
+      outcome = excluded.outcome, outcome_codec = excluded.outcome_codec, version = excluded.version,
+      saved_version = excluded.saved_version RETURNING place`,
+    create: `INSERT INTO rockpool_workflows (${inserted}) VALUES (${marks})
+      ON CONFLICT (workflow_id) DO NOTHING RETURNING place`,
+    replace:
+      `DELETE FROM rockpool_workflows WHERE workflow_id = ? AND run_id = ? AND status <> 'running' RETURNING place`,
+    continue: `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, workflow_name = ?, status = ?, length = ?,
+      created_at = iif(?, created_at, created_at), updated_at = ?, labels = ?, input = ?, input_codec = ?, outcome = ?,
+      outcome_codec = ?, version = ? WHERE ${isExpected}`,
+    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ? WHERE ${isExpected}`,
+    finish:
+      `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, status = ?, outcome = ?, outcome_codec = ?
+      WHERE ${isExpected}`,
+    confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected.replace(" RETURNING place", "")}`,
+    insertEvents: "INSERT INTO rockpool_events (place, first, events, codec) VALUES (?, ?, ?, ?)",
+    deleteEvents: "DELETE FROM rockpool_events WHERE place = ?",
+    delete: "DELETE FROM rockpool_workflows WHERE workflow_id = ? RETURNING place",
+    prune: `DELETE FROM rockpool_workflows WHERE place IN (SELECT place FROM rockpool_workflows
+      WHERE status IN ('completed', 'failed', 'canceled') AND updated_at < ? LIMIT ?) RETURNING place, workflow_id`,
+    noteDeletion: "INSERT OR REPLACE INTO rockpool_deletions VALUES (?, ?, ?)",
+    forgetDeletions: "DELETE FROM rockpool_deletions WHERE deleted_at < ?",
+  };
+  return Object.fromEntries(
+    Object.entries(statements).map(([name, sql]) => [name, db.prepare(sql)]),
+  ) as Record<keyof typeof statements, StatementSync>;
+}

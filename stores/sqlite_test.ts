@@ -1,0 +1,17 @@
+/** `SqliteStore`: the contract, in memory and in a file, alone and beside another instance. */
+
+import type { WorkflowStore } from "@rockpool/workflow";
+import { testStore } from "@rockpool/workflow/testing";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { TempFiles } from "../tests/support/temp_files.ts";
+
+const files = new TempFiles();
+
+testStore(Deno.test, () => SqliteStore.open(":memory:"), { name: "SqliteStore in memory" });
+
+const again = (store: WorkflowStore) => files.again(store);
+testStore(Deno.test, () => files.open({ pollMs: 1 }), {
+  name: "SqliteStore in a file",
+  reopen: again,
+  connect: again,
+});

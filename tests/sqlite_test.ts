@@ -1,0 +1,324 @@
+/** `SqliteStore`: opening, group commit, other processes, pages, codecs, maintenance, executors. The contract: `stores/sqlite_test.ts`. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
+import type { PayloadCodec } from "@rockpool/workflow/storage";
+import { silent } from "./support/executors.ts";
+import { TempFolder } from "./support/temp_files.ts";
+
+const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w", input: "in" };
+const fired: WorkflowEvent = { type: "timer_fired", at: 2, seq: 0 };
+const completed: WorkflowEvent = { type: "workflow_completed", at: 3, result: "out" };
+const start = (store: SqliteStore, workflowId: string) =>
+  store.append({ workflowId, runId: "1", expectedLength: 0, events: [started] });
+const add = (store: SqliteStore, workflowId: string, expectedLength: number, event: WorkflowEvent = fired) =>
+  store.append({ workflowId, runId: "1", expectedLength, events: [event] });
+
+/** Calls `body` with the path of a new file. */
+async function withPath(body: (path: string) => Promise<void>): Promise<void> {
+  await using folder = new TempFolder();
+  await body(`${folder.path}/workflows.db`);
+}
+
+function sqliteTest(name: string, body: (path: string) => Promise<void>): void {
+  Deno.test(`SqliteStore.${name}`, () => withPath(body));
+}
+
+/** Runs SQL beside the store. */
+function sql(path: string, text: string): unknown[] {
+  const db = new DatabaseSync(path);
+  try {
+    return db.prepare(text).all().map((row) => Object.values(row as object)[0]);
+  } finally {
+    db.close();
+  }
+}
+const versionOf = (path: string) => sql(path, "SELECT value FROM rockpool_meta WHERE key = 'version'")[0] as number;
+
+sqliteTest("open() refuses a damaged file with words, and leaves it as it is", async (path) => {
+  const text = "this is no database ".repeat(100);
+  await Deno.writeTextFile(path, text);
+  const { message } = await assertRejects(() => SqliteStore.open(path), Error);
+  assert(
+    message.startsWith(
+      `Cannot open store ${JSON.stringify(path)}: the file is damaged, or no database; it was left as it is`,
+    ),
+    message,
+  );
+  assertEquals(await Deno.readTextFile(path), text);
+});
+
+sqliteTest("open() refuses the schema of a later release, and changes nothing", async (path) => {
+  await (await SqliteStore.open(path)).close();
+  sql(path, "UPDATE rockpool_meta SET value = 99 WHERE key = 'schema'");
+  const { message } = await assertRejects(() => SqliteStore.open(path), Error);
+  assert(message.endsWith("its schema has version 99, this release knows versions up to 1: update @rockpool/workflow"));
+  assertEquals(sql(path, "SELECT value FROM rockpool_meta WHERE key = 'schema'"), [99]);
+});
+
+sqliteTest("open() says that a folder is missing", async (path) => {
+  const { message } = await assertRejects(() => SqliteStore.open(`${path}/no/workflows.db`), Error);
+  assert(message.includes("the file or its folder is missing or cannot be opened"), message);
+});
+
+sqliteTest("open() leaves tables of the user in the file alone", async (path) => {
+  sql(path, "CREATE TABLE orders (id TEXT)");
+  await using store = await SqliteStore.open(path);
+  await start(store, "a");
+  assertEquals(sql(path, "SELECT count(*) FROM orders"), [0]);
+});
+
+sqliteTest("append() shares one transaction with the other writes of a macrotask", async (path) => {
+  await using store = await SqliteStore.open(path);
+  const before = versionOf(path);
+  await Promise.all(Array.from({ length: 100 }, (_, i) => start(store, `${i}`)));
+  assertEquals(versionOf(path), before + 1);
+});
+
+sqliteTest("append() fails alone when it is a conflict among other writes", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await start(store, "a");
+  const before = versionOf(path);
+  const settled = await Promise.allSettled([
+    start(store, "b"),
+    add(store, "a", 7),
+    add(store, "a", 1),
+    start(store, "a"),
+  ]);
+  assertEquals(settled.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled", "rejected"]);
+  assertEquals(versionOf(path), before + 1);
+  assertEquals((await store.list()).map(({ history }) => history.length), [2, 1]);
+});
+
+sqliteTest("append() fails alone when SQLite refuses it among other writes", async (path) => {
+  await using store = await SqliteStore.open(path);
+  sql(
+    path,
+    `CREATE TRIGGER no_b BEFORE INSERT ON rockpool_workflows WHEN new.workflow_id = 'b' BEGIN SELECT RAISE(ABORT, 'no b'); END`,
+  );
+  const settled = await Promise.allSettled(["a", "b", "c"].map((id) => start(store, id)));
+  assertEquals(settled.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertEquals((settled[1] as PromiseRejectedResult).reason.message, "Cannot write to the store: no b");
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["a", "c"]);
+});
+
+sqliteTest("append() takes effect in the order of the calls", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await Promise.all([start(store, "a"), add(store, "a", 1), add(store, "a", 2), store.delete("a"), start(store, "a")]);
+  assertEquals((await store.load("a"))?.history, [started]);
+});
+
+sqliteTest("append() says that another process holds a lock, and works when it is gone", async (path) => {
+  await using store = await SqliteStore.open(path, { busyTimeoutMs: 5 });
+  const db = new DatabaseSync(path);
+  db.exec("BEGIN IMMEDIATE");
+  const settled = await Promise.allSettled(["a", "b"].map((id) => start(store, id)));
+  for (const one of settled as PromiseRejectedResult[]) {
+    assert(one.reason.message.startsWith("Cannot write to the store: another process holds a lock for too long"));
+  }
+  assertEquals(await store.list(), [], "reads do not wait");
+  db.exec("ROLLBACK");
+  db.close();
+  await start(store, "a");
+});
+
+sqliteTest("append() writes one row", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await start(store, "a");
+  await store.append({ workflowId: "a", runId: "1", expectedLength: 1, events: [fired, fired, completed] });
+  assertEquals(sql(path, "SELECT first FROM rockpool_events ORDER BY first"), [0, 1]);
+});
+
+/** Collects changes until there are enough. */
+function listen(store: SqliteStore, count: number): Promise<[string, number | null][]> {
+  const changes: [string, number | null][] = [];
+  return new Promise((resolve) => {
+    const end = store.subscribe((...change) => {
+      if (changes.push(change) < count) return;
+      end();
+      resolve(changes);
+    });
+  });
+}
+
+sqliteTest(
+  "subscribe() reports what other instances write, each change once, and own changes not again",
+  async (path) => {
+    await using store = await SqliteStore.open(path, { pollMs: 1 });
+    await using other = await SqliteStore.open(path);
+    await start(store, "before");
+    const heard = listen(store, 5);
+    await start(store, "own");
+    await start(other, "a");
+    await add(store, "own", 1);
+    await add(other, "own", 2);
+    await other.save({ workflowId: "b", status: "running" });
+    const changes = await heard;
+    assertEquals(changes.map(([id, length]) => `${id} ${length}`).sort(), ["a 1", "b null", "own 1", "own 2", "own 3"]);
+  },
+);
+
+sqliteTest("subscribe() never looks with pollMs Infinity", async (path) => {
+  await using store = await SqliteStore.open(path, { pollMs: Infinity });
+  await using other = await SqliteStore.open(path);
+  const heard = listen(store, 1);
+  await start(other, "a");
+  await start(store, "b");
+  assertEquals(await heard, [["b", 1]]);
+});
+
+sqliteTest(
+  "page() and heads() return all workflows in pages, also beside writes, and heads read no history",
+  async (path) => {
+    await using store = await SqliteStore.open(path);
+    for (const id of ["a", "b", "c", "d"]) await start(store, id);
+    await store.append({ workflowId: "d", runId: "1", expectedLength: 1, events: [completed] });
+    const first = await store.page({ limit: 2, order: "desc" });
+    await store.delete("c");
+    await start(store, "e");
+    const second = await store.page({ limit: 2, order: "desc", cursor: first.cursor });
+    assertEquals(first.states.map(({ workflowId }) => workflowId), ["d", "c"]);
+    assertEquals([second.states.map(({ workflowId }) => workflowId), second.cursor], [["b", "a"], undefined]);
+    assertEquals(first.states[0].history, [started, completed]);
+    sql(path, "DELETE FROM rockpool_events");
+    const { heads } = await store.heads({ status: "completed" });
+    const head = {
+      workflowId: "d",
+      runId: "1",
+      workflowName: "w",
+      status: "completed" as const,
+      input: "in",
+      result: "out",
+    };
+    assertEquals(heads, [{ ...head, createdAt: 1, updatedAt: 3, historyLength: 2 }]);
+  },
+);
+
+sqliteTest("count() counts what matches", async (path) => {
+  await using store = await SqliteStore.open(path);
+  for (const id of ["a1", "a2", "b"]) await start(store, id);
+  await add(store, "b", 1, completed);
+  assertEquals(
+    await Promise.all([{}, { status: "running" as const }, { idPrefix: "a", limit: 1 }].map((one) => store.count(one))),
+    [3, 2, 2],
+  );
+});
+
+sqliteTest("prune() deletes the workflows that finished earlier, and reports them", async (path) => {
+  await using store = await SqliteStore.open(path);
+  for (let i = 0; i < 600; i++) {
+    store.save({ workflowId: `${i}`, status: i % 2 ? "failed" : "running", updatedAt: i, history: [fired] });
+  }
+  await store.save({ workflowId: "last", status: "completed", updatedAt: 600 });
+  const heard = listen(store, 300);
+  assertEquals(await store.prune({ finishedBefore: 600 }), 300);
+  assertEquals((await heard)[0][1], null);
+  assertEquals([await store.count(), await store.count({ status: "failed" })], [301, 0]);
+  assertEquals(sql(path, "SELECT count(*) FROM rockpool_events"), [300]);
+  assertEquals(await store.prune({ finishedBefore: 600 }), 0);
+});
+
+sqliteTest("backup() writes a copy while the store is used, and refuses a file that exists", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await start(store, "a");
+  const writes = Array.from({ length: 10 }, (_, i) => start(store, `${i}`));
+  await store.backup(`${path}.copy`);
+  await Promise.all(writes);
+  await using copy = await SqliteStore.open(`${path}.copy`);
+  assertEquals(await copy.load("a"), await store.load("a"));
+  const { message } = await assertRejects(() => store.backup(`${path}.copy`), Error);
+  assert(message.endsWith('workflows.db.copy": the file exists and is not empty'), message);
+});
+
+sqliteTest("close() writes what was begun, can be repeated, and later calls reject", async (path) => {
+  const store = await SqliteStore.open(path);
+  const written = start(store, "a");
+  await store.close();
+  await store.close();
+  await written;
+  for (const call of [() => store.load("a"), () => store.list(), () => start(store, "b"), () => store.delete("a")]) {
+    const { message } = await assertRejects(call, Error);
+    assert(message.endsWith("the store is closed"), message);
+  }
+  await using again = await SqliteStore.open(path);
+  assertEquals(await again.count(), 1);
+});
+
+/** A codec that hides what it stores; with `late`, in promises. */
+const hiding = (late: boolean): PayloadCodec => {
+  const turn = (bytes: Uint8Array) => bytes.map((byte) => byte ^ 0x55);
+  const encode = (text: string) => turn(new TextEncoder().encode(text));
+  const decode = (payload: unknown) => new TextDecoder().decode(turn(payload as Uint8Array));
+  if (!late) return { name: "hiding", encode, decode };
+  return {
+    name: "hiding",
+    encode: async (text) => await encode(text),
+    decode: async (payload) => await decode(payload),
+  };
+};
+
+for (const late of [false, true]) {
+  sqliteTest(
+    `open() with a codec that returns ${late ? "promises" : "bytes"} stores no payload in the clear`,
+    async (path) => {
+      const options: SqliteStoreOptions = { codec: hiding(late) };
+      const secret = { ...started, input: "secret" } as WorkflowEvent;
+      {
+        await using store = await SqliteStore.open(path, options);
+        await store.append({ workflowId: "a", runId: "1", expectedLength: 0, events: [secret, completed] });
+        assertEquals((await store.load("a"))?.history, [secret, completed]);
+      }
+      assert(!new TextDecoder().decode(await Deno.readFile(path)).includes("secret"));
+      await using plain = await SqliteStore.open(path);
+      const { code, message } = await assertRejects(() => plain.load("a"), WorkflowError);
+      assertEquals(code, "invalid_history");
+      assert(message.includes('was written by the codec "hiding"'), message);
+    },
+  );
+}
+
+sqliteTest("load() refuses a damaged payload, and recover() resumes the other runs", async (path) => {
+  const wait = async (ctx: WorkflowContext) => await ctx.waitForSignal("s");
+  const options = { workflows: { wait }, logger: silent, onError() {} };
+  {
+    await using store = await SqliteStore.open(path);
+    await using executor = new Executor({ store, ...options });
+    for (const id of ["a", "b", "c"]) await executor.execute(wait, { id });
+  }
+  sql(path, "UPDATE rockpool_events SET events = '[{' WHERE place = 1");
+  sql(path, "DELETE FROM rockpool_events WHERE place = 2");
+  await using store = await SqliteStore.open(path);
+  for (const [id, words] of [["a", "a stored payload is damaged"], ["b", "0 of its 1 events are stored"]]) {
+    const { code, message } = await assertRejects(() => store.load(id), WorkflowError);
+    assertEquals(code, "invalid_history");
+    assert(message.includes(words), message);
+  }
+  await using executor = new Executor({ store, ...options });
+  const handles = await executor.recover();
+  await executor.signal("c", "s", "hello");
+  const results = await Promise.allSettled(handles.map((handle) => handle.result()));
+  assertEquals(results.map(({ status }) => status), ["rejected", "rejected", "fulfilled"]);
+  const { reason } = results[0] as PromiseRejectedResult;
+  assert(reason.message.includes("a stored payload is damaged"), reason.message);
+});
+
+sqliteTest("append() lets an executor wait for a lock, and go on by itself", async (path) => {
+  await using store = await SqliteStore.open(path, { busyTimeoutMs: 1 });
+  await using executor = new Executor({ store, storeRetry: { initialIntervalMs: 1 } });
+  const handle = await executor.execute(
+    async (ctx) => [await ctx.waitForSignal("s"), await ctx.executeActivity(() => 2)],
+    {
+      id: "a",
+    },
+  );
+  const db = new DatabaseSync(path);
+  db.exec("BEGIN IMMEDIATE");
+  const sent = handle.signal("s", 1);
+  await store.load("a");
+  db.exec("ROLLBACK");
+  db.close();
+  await sent;
+  assertEquals(await handle.result(), [1, 2]);
+});
