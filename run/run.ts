@@ -566,6 +566,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
         if (stored || this.status !== "running" || this.chain.latest !== this) return resolve(stored === true);
         try {
           this.result(); // throws the error that suspended the run
+          resolve(false); // it begins again
         } catch (error) {
           // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
           // and read already, and the next run does not remember it.
