@@ -780,8 +780,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       throw new WorkflowError("not_found", `${cannot("wait for workflow", this.workflowId)}: ${continued}`);
     }, continued);
     this.environment.lifecycle.continued(next, events[0]);
-    const { behind, reported } = this.#writer; // others may have written to the next run already
-    if (behind && reported !== undefined) next.changed(reported);
+    const { reported, unconfirmed } = this.#writer; // others may have written to the next run already
+    if (reported !== undefined) next.changed(reported);
+    if (unconfirmed) next.confirmed();
   }
 
   /**

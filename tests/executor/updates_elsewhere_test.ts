@@ -533,3 +533,19 @@ Deno.test("Executor.update() is answered when another executor has answered it i
   await handle.result();
   await Promise.all([home.close(), other.close()]);
 });
+
+Deno.test("WorkflowHandle.result() returns when another executor has ended the next run, and the read that shows that run is old", async () => {
+  const { inner, store, home, other, handle, answer, lost } = await continuedElsewhere();
+  const old = await inner.load("a");
+  await other.signal("a", "end");
+  await settle();
+  let isOld = true;
+  const load = store.load.bind(store);
+  store.load = async (id) => {
+    const state = await load(id);
+    return isOld && !(isOld = false) ? old : state;
+  };
+  lost.open();
+  assertEquals([await answer, await handle.result()], [2, undefined]);
+  await Promise.all([home.close(), other.close()]);
+});
