@@ -217,7 +217,9 @@ export class Handlers {
   passOn(updateId: string, next: Handlers): void {
     const update = this.#updates.get(updateId);
     if (update?.deferred === undefined) return;
-    next.#update(updateId).deferred = update.deferred;
+    const passed = next.#update(updateId);
+    passed.deferred = update.deferred;
+    if (passed.completed !== undefined) passed.settle(passed.completed); // another executor has answered it already
     this.#updates.delete(updateId);
   }
 

@@ -572,6 +572,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       if (stored || this.status !== "running" || this.chain.latest !== this) return posted.resolve(stored === true);
       try {
         this.result(); // throws the error that suspended the run
+        posted.resolve(false); // it begins again
       } catch (error) {
         // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
         // and read already, and the next run does not remember it.
@@ -776,8 +777,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       throw workflowError("not_found", "wait for workflow", this.workflowId, continued);
     }, continued);
     this.environment.lifecycle.continued(next, events[0]);
-    const { behind, reported } = this.#writer; // others may have written to the next run already
-    if (behind && reported !== undefined) next.changed(reported);
+    const { reported, unconfirmed } = this.#writer; // others may have written to the next run already
+    if (reported !== undefined) next.changed(reported);
+    if (unconfirmed) next.confirmed();
   }
 
   /**

@@ -177,7 +177,7 @@ export class Writer {
 
   /** The store reports a change; see `LiveRun.changed()`. */
   changed(length: number | null): void {
-    if (length === this.#length) return;
+    if (length === this.#length && this.#succession === undefined) return; // else it may be that of the next run
     this.reported = length;
     if (length === null) this.#asked++;
     this.#activate();
@@ -198,7 +198,7 @@ export class Writer {
 
   /** Whether the store may hold events that the run was not given. */
   get behind(): boolean {
-    return this.#loading || this.#outdated || this.#unconfirmed;
+    return this.#loading || this.#outdated || this.unconfirmed;
   }
 
   /** Whether something is to be written, or is in flight. */
@@ -215,13 +215,14 @@ export class Writer {
     return typeof this.reported === "number" && this.reported !== this.#length;
   }
 
-  get #unconfirmed(): boolean {
+  /** Whether it was asked to confirm the length, and has not done so. */
+  get unconfirmed(): boolean {
     return this.#answered !== this.#asked;
   }
 
   get #hasWork(): boolean {
     return !this.#closed && !this.#paused &&
-      (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated || this.#unconfirmed);
+      (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated || this.unconfirmed);
   }
 
   /** Begins in a microtask, so that events that are recorded together are appended together; later if there is no room. */
@@ -296,7 +297,7 @@ export class Writer {
           ambiguous ||= !isConflict(error);
           await this.#store.backOff(error, ++failures);
         }
-        if (this.#closed || batch.events.length === 0 && !(this.#unconfirmed && this.#outbox === undefined)) break;
+        if (this.#closed || batch.events.length === 0 && !(this.unconfirmed && this.#outbox === undefined)) break;
         try {
           await this.#append(batch);
           return this.#done(batch);
@@ -318,17 +319,20 @@ export class Writer {
     const { workflowId, runId: replaces } = this.#owner;
     for (let attempt = 1; !this.#closed; attempt++) {
       const events = make();
+      this.#answering = this.#asked;
       try {
         await this.#store.append(
           new FrozenBatch(workflowId, runId, this.#length, events, replaces, this.#store.listener),
         );
         this.#succession = undefined;
+        this.#answered = this.#answering;
         return stored(events);
       } catch (error) {
         const state = isConflict(error) ? await this.#load(runId) : undefined;
         if (this.#closed) return;
         if (state?.runId === runId) { // it is stored, only the answer was lost
           this.#succession = undefined;
+          this.#asked++; // others may have written to it, and the read may be old
           return stored(state.history);
         }
         if (state === undefined || !this.#learn(state, undefined, false)) await this.#store.backOff(error, attempt);

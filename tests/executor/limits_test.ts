@@ -143,7 +143,7 @@ async function queuedHere() {
   const other = setUp({ store, workflows }).executor;
   const recovered = (await other.recover()).find(({ id }) => id === "a")!;
   await settle();
-  return { store, executor, other, handles: [handle, recovered], end, clean, cleaned };
+  return { store, slow, executor, other, handles: [handle, recovered], end, clean, cleaned };
 }
 
 Deno.test("A queued run that is cancelled is cleaned up by the executor that has called its code without a slot", async () => {
@@ -174,6 +174,22 @@ Deno.test("Executor.update() reaches a queued run that is cancelled and cleaned 
   await settle();
   end.open();
   assertEquals(await update, 8);
+  clean.open();
+  await Promise.all([executor.close(), other.close()]);
+});
+
+Deno.test("Executor.signal() reaches a queued run that is cancelled and cleaned up elsewhere", async () => {
+  const { store, slow, executor, other, end, clean } = await queuedHere();
+  const answered = gate();
+  slow.after.append = ({ events }) => events.some(({ type }) => type === "cancel_requested") && answered.promise;
+  const canceled = executor.cancel("a");
+  await settle();
+  const signaled = executor.signal("a", "late"); // it waits for the answer of the store
+  await settle();
+  answered.open();
+  end.open();
+  await Promise.all([canceled, signaled]);
+  assertEquals(typesOf((await store.load("a"))!.history).filter((type) => type === "signal_received").length, 1);
   clean.open();
   await Promise.all([executor.close(), other.close()]);
 });

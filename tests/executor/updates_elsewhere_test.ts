@@ -483,3 +483,69 @@ Deno.test("Executor.update() through another executor rejects, and is not handle
   await handle.result();
   await Promise.all([home.close(), other.close()]);
 });
+
+/**
+ * Workflow "a" continues as new at the signal "go". An update of the first run is passed on to the next one. The store loses the
+ * answer of the append that begins that, and `other` recovers it before `home` tries again.
+ */
+async function continuedElsewhere() {
+  async function twice(ctx: WorkflowContext<boolean>, isNext: boolean): Promise<void> {
+    ctx.handleUpdate(add, (n) => n + 1);
+    await ctx.waitForSignal(isNext ? "end" : "go");
+    if (!isNext) await ctx.continueAsNew(true);
+  }
+  const inner = new InMemoryStore();
+  const store = new FaultyStore(inner);
+  const workflows = { twice };
+  const { executor: home, clock } = setUp({ store, workflows });
+  const handle = await home.execute(twice, { id: "a", input: false });
+  await settle();
+  const [signalStored, updateStored, lost] = [gate(), gate(), gate()];
+  store.after.append = async ({ events }) => {
+    const types = typesOf(events);
+    if (types[0] === "signal_received") await signalStored.promise;
+    if (types[0] === "update_accepted") await updateStored.promise;
+    if (types[0] !== "workflow_started") return;
+    await lost.promise;
+    throw new Error("The answer is lost");
+  };
+  const signaled = home.signal("a", "go");
+  await settle();
+  const answer = home.update("a", add, 1, { updateId: "u" });
+  await settle();
+  signalStored.open();
+  await signaled;
+  await settle();
+  updateStored.open();
+  await settle();
+  const other = setUp({ store: inner, workflows }).executor;
+  await other.recover();
+  await settle();
+  return { inner, store, clock, home, other, handle, answer, lost };
+}
+
+Deno.test("Executor.update() is answered when another executor has answered it in the next run first", async () => {
+  const { inner, home, other, handle, answer, lost } = await continuedElsewhere();
+  assertEquals(ofType((await inner.load("a"))!.history, "update_completed").length, 1);
+  lost.open();
+  assertEquals(await answer, 2);
+  await other.signal("a", "end");
+  await handle.result();
+  await Promise.all([home.close(), other.close()]);
+});
+
+Deno.test("WorkflowHandle.result() returns when another executor has ended the next run, and the read that shows that run is old", async () => {
+  const { inner, store, home, other, handle, answer, lost } = await continuedElsewhere();
+  const old = await inner.load("a");
+  await other.signal("a", "end");
+  await settle();
+  let isOld = true;
+  const load = store.load.bind(store);
+  store.load = async (id) => {
+    const state = await load(id);
+    return isOld && !(isOld = false) ? old : state;
+  };
+  lost.open();
+  assertEquals([await answer, await handle.result()], [2, undefined]);
+  await Promise.all([home.close(), other.close()]);
+});
