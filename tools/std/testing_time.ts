@@ -39,6 +39,7 @@ const fake = {
     return timer.id;
   },
   clearTimeout(id?: unknown): void {
+    if (!faked) throw new Error("Cannot clear timeout: time is not faked");
     timers = timers.filter((timer) => timer.id !== id);
   },
 };
