@@ -97,6 +97,7 @@ export class Supervisor {
     const dormant = (run: LiveRun, state: DormantState) => {
       const next = new DormantRun(this.environment, run, state);
       liveRuns.set(next);
+      if (liveRuns.closed) next.suspend(closedError()); // close() was called while it was to end
       return next;
     };
     const dormancy = dormantAfterMs === undefined ? undefined : new Dormancy(clock, turns, dormantAfterMs, dormant);

@@ -177,9 +177,11 @@ export class Writer {
 
   /** The store reports a change; see `LiveRun.changed()`. */
   changed(length: number | null): void {
-    if (length === this.#length && this.#succession === undefined) return; // else it may be that of the next run
+    // While it is continued, the length may be that of the next run.
+    const known = Math.max(this.#succession === undefined ? this.#length : 0, this.reported ?? 0);
+    if (length === known) return;
     this.reported = length;
-    if (length === null) this.#asked++;
+    if (length === null || length < known) this.#asked++; // a smaller one is that of another run, or comes late
     this.#activate();
   }
 

@@ -194,6 +194,21 @@ Deno.test("Executor.signal() reaches a queued run that is cancelled and cleaned 
   await Promise.all([executor.close(), other.close()]);
 });
 
+Deno.test("Executor.close() with drainMs suspends a queued run that begins again meanwhile", async () => {
+  const { executor, other, handles: [handle], end, clean } = await queuedHere();
+  const result = assertRejects(() => handle.result(), WorkflowError);
+  await executor.cancel("a");
+  await settle();
+  const closed = executor.close({ drainMs: 1000 });
+  await settle();
+  end.open();
+  await closed;
+  assertEquals((await result).code, "closed");
+  assertEquals(executor.openRuns(), []);
+  clean.open();
+  await other.close();
+});
+
 Deno.test("ExecutorOptions.maxConcurrentWorkflows allows a run to be terminated when it gets its slot", async () => {
   for (const recovered of [false, true]) {
     const { work } = waitingWorkflow();

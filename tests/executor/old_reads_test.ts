@@ -902,3 +902,30 @@ Deno.test("Executor.update() is sent again when the run left its executor before
   assertEquals(await answer, 2);
   await Promise.all([first.close(), executor.close()]);
 });
+
+Deno.test("WorkflowHandle.result() returns when the next run, elsewhere, has as many events as a late read of the run before", async () => {
+  const work = async (ctx: WorkflowContext<boolean>, isNext: boolean): Promise<void> => {
+    if (isNext) return;
+    while (await ctx.waitForSignal("go") !== "on");
+    await ctx.continueAsNew(true);
+  };
+  const inner = new InMemoryStore();
+  const store = new FaultyStore(inner);
+  const { executor } = setUp({ store, workflows: { work } });
+  const handle = await executor.execute(work, { id: "a", input: false });
+  await settle();
+  const other = setUp({ store: inner, workflows: { work } }).executor;
+  await other.recover();
+  await settle();
+  const read = gate();
+  store.after.load = () => read.promise;
+  await other.signal("a", "go"); // the read that follows shows two events
+  await settle();
+  await other.signal("a", "go", "on");
+  await settle();
+  const { status, history } = (await inner.load("a"))!;
+  assertEquals([status, history.length], ["completed", 2]);
+  read.open();
+  assertEquals(await handle.result(), undefined);
+  await Promise.all([executor.close(), other.close()]);
+});
