@@ -281,7 +281,8 @@ export class Supervisor {
       // If another run is live here, it is older than the listed run, or the list is older. Or it waits for the answer of the
       // store that the listed run continues it.
       const isKnown = live.runId === runId || live.nextRunId === runId;
-      if (isKnown || await this.store.whyOld(state)) return void live.takeOver(history.length);
+      if (isKnown) return void live.takeOver(history.length);
+      if (await this.store.whyOld(state)) return void this.liveRuns.get(workflowId)?.takeOver(history.length); // it may have woken
       if (this.liveRuns.get(workflowId) === live) break;
     }
     return this.handle(state, this.resume(state));
