@@ -17,34 +17,12 @@ import {
 } from "@rockpool/workflow";
 import { schedule } from "@rockpool/workflow/schedule";
 import { FaultyStore } from "@rockpool/workflow/testing";
+import { harmDuring } from "../harm/outcome.ts";
 import { settle, setUp } from "../support/executors.ts";
 
 type Ctx = WorkflowContext;
 
 const DAY_MS = 86_400_000;
-
-/** Calls `body`, and returns what would have ended the process. */
-async function harmOf(body: () => Promise<unknown>): Promise<unknown[]> {
-  const harm: unknown[] = [];
-  const onRejection = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    harm.push(event.reason);
-  };
-  const onError = (event: ErrorEvent) => {
-    event.preventDefault();
-    harm.push(event.error);
-  };
-  addEventListener("unhandledrejection", onRejection);
-  addEventListener("error", onError);
-  try {
-    await body();
-    await settle();
-  } finally {
-    removeEventListener("unhandledrejection", onRejection);
-    removeEventListener("error", onError);
-  }
-  return harm;
-}
 
 /** A run that must complete, whatever happens to the others. */
 async function good(ctx: Ctx) {
@@ -201,7 +179,7 @@ for (const [name, call] of Object.entries(FLOATED)) {
         await ctx.waitForSignal("end");
         return "done";
       }
-      const harm = await harmOf(async () => {
+      const harm = await harmDuring(async () => {
         const handle = await executor.execute(floating, { id: "a" });
         await clock.advance(100);
         if (ends === "is recovered") {
@@ -352,7 +330,7 @@ for (const [name, make] of Object.entries(THROWN)) {
   for (const [where, workflow] of Object.entries(places)) {
     Deno.test(`Executor: ${name} thrown by ${where} fails that run alone`, async () => {
       const { executor, clock } = setUp();
-      const harm = await harmOf(async () => {
+      const harm = await harmDuring(async () => {
         const handle = await executor.execute(workflow as (ctx: Ctx) => unknown, { id: "a" });
         const ended = handle.result().then(() => "completed", () => "rejected");
         if (where.includes("cancelled")) await executor.cancel("a");
@@ -412,7 +390,7 @@ for (const [name, [make, result]] of Object.entries(RETURNED)) {
   for (const [where, workflow] of Object.entries(places)) {
     Deno.test(`Executor: ${name} returned by ${where} is adopted once, and harms nobody`, async () => {
       const { executor } = setUp();
-      const harm = await harmOf(async () => {
+      const harm = await harmDuring(async () => {
         const handle = await executor.execute(workflow as (ctx: Ctx) => unknown, { id: "a" });
         const answer = where === "an update handler" ? executor.update("a", "u") : handle.result();
         assertEquals(await answer.catch(() => "rejected"), result);
@@ -561,7 +539,7 @@ for (const [name, [make, result, reports]] of Object.entries(OPTIONS)) {
             if (onErrorIs === "rejects") return reject() as never;
           },
         });
-        const harm = await harmOf(async () => {
+        const harm = await harmDuring(async () => {
           const run = async () => await (await executor.execute(busy, { id: "a" })).result();
           const outcome = await run().catch((error) => String(error));
           if (result === "done") assertEquals(outcome, "done");
@@ -585,7 +563,7 @@ Deno.test("Executor: a newRunId that fails suspends the run that continues as ne
     newRunId: () => ++calls === 2 ? fail() : `run-${calls}`,
     onError: (error) => reported.push(error),
   });
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     const handle = await executor.execute(async (ctx: Ctx) => {
       await ctx.sleep(1);
       return await ctx.continueAsNew(undefined as never);
@@ -607,7 +585,7 @@ for (const [name, isRetryable] of Object.entries(RETRYABLE)) {
   Deno.test(`RetryPolicy.isRetryable that ${name} ends the retries of its activity, and is reported once`, async () => {
     const reported: unknown[] = [];
     const { executor } = setUp({ onError: (error) => reported.push(error) });
-    const harm = await harmOf(async () => {
+    const harm = await harmDuring(async () => {
       const handle = await executor.execute((ctx: Ctx) =>
         ctx.executeActivity(() => Promise.reject(new Error("busy")), null, {
           retry: { isRetryable: isRetryable as never },
@@ -630,7 +608,7 @@ for (const [name, isRetryable] of Object.entries(RETRYABLE)) {
       storeRetry: { maxAttempts: 9, initialIntervalMs: 0, isRetryable: isRetryable as never },
       onError: (error) => reported.push(error),
     });
-    const harm = await harmOf(async () => {
+    const harm = await harmDuring(async () => {
       let times = 1;
       store.before.append = ({ workflowId }) => {
         if (workflowId === "a" && times-- > 0) throw new Error("the disk is full");
@@ -653,7 +631,7 @@ Deno.test("Executor: a middleware that never answers holds up its call alone", a
   const { executor } = setUp({
     middleware: [(call, next) => call.workflowId === "a" ? new Promise(() => {}) : next()],
   });
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     void executor.execute(good, { id: "a" });
     await assertHealthy(executor);
   });
@@ -666,7 +644,7 @@ Deno.test("Executor: a middleware that never answers holds up its call alone", a
 Deno.test("Executor: the methods reject, and do not throw, when an argument cannot be read", async () => {
   const { executor } = setUp();
   const bad = () => hostile() as never;
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "a" });
     const getter = (name: string) => Object.defineProperty({}, name, { enumerable: true, get: fail }) as never;
     const calls: (() => Promise<unknown>)[] = [
@@ -710,7 +688,7 @@ Deno.test("Executor: the methods reject, and do not throw, when an argument cann
 
 Deno.test("WorkflowContext: the methods reject, and do not throw, when an argument cannot be read", async () => {
   const { executor } = setUp();
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     const getter = (name: string) => Object.defineProperty({}, name, { enumerable: true, get: fail }) as never;
     const handle = await executor.execute(async (ctx: Ctx) => {
       const calls: (() => Promise<unknown>)[] = [
@@ -756,7 +734,7 @@ const REASONS: Record<string, [make: () => unknown, text: string]> = {
 for (const [name, [make, text]] of Object.entries(REASONS)) {
   Deno.test(`Executor.execute() cancels the run when its signal is aborted with ${name}`, async () => {
     const { executor, store } = setUp();
-    const harm = await harmOf(async () => {
+    const harm = await harmDuring(async () => {
       const controller = new AbortController();
       const handle = await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), {
         id: "a",
@@ -777,7 +755,7 @@ for (const [name, [make, text]] of Object.entries(REASONS)) {
 
 Deno.test("Executor: handlers and validations that throw or reject harm their caller alone", async () => {
   const { executor } = setUp();
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     await executor.execute(async (ctx: Ctx) => {
       ctx.handleQuery("throws", fail);
       ctx.handleQuery("rejects", reject as never);
@@ -817,7 +795,7 @@ for (const [name, listener] of Object.entries({ throws: fail, rejects: reject, "
     console.error = (error) => written.push(error);
     try {
       store.subscribe(listener as never);
-      assertEquals(await harmOf(() => assertHealthy(executor)), []);
+      assertEquals(await harmDuring(() => assertHealthy(executor)), []);
     } finally {
       console.error = real;
     }
@@ -843,7 +821,7 @@ for (
       },
     });
     const { executor } = setUp({ store, onError: () => {} });
-    assertEquals(await harmOf(() => assertHealthy(executor)), []);
+    assertEquals(await harmDuring(() => assertHealthy(executor)), []);
     await executor.close();
   });
 }
@@ -861,7 +839,7 @@ const RULES: Record<string, unknown> = {
 for (const [name, rule] of Object.entries(RULES)) {
   Deno.test(`schedule(): a rule that ${name} fails its schedule alone`, async () => {
     const { executor } = setUp();
-    const harm = await harmOf(async () => {
+    const harm = await harmDuring(async () => {
       const handle = await executor.execute(schedule(good, { rule: rule as never }), { id: "a" });
       await assertRejects(() => handle.result());
       await assertHealthy(executor);
@@ -938,7 +916,7 @@ for (const [type, field, value, message] of NONSENSE) {
       workflows: { patient: (ctx: Ctx) => recovered(ctx) },
       onError: (error) => reported.push(error),
     });
-    const harm = await harmOf(async () => {
+    const harm = await harmDuring(async () => {
       const handles = await executor.recover();
       const error = await assertRejects(() => handles.find(({ id }) => isBad(id))!.result(), WorkflowError, message);
       assertEquals([error.code, reported], ["invalid_history", [error]]);
@@ -965,7 +943,7 @@ for (const dormantAfterMs of [undefined, 0]) {
     async () => {
       const reported: unknown[] = [];
       const { executor, store } = setUp({ dormantAfterMs, onError: (error) => reported.push(error) });
-      const harm = await harmOf(async () => {
+      const harm = await harmDuring(async () => {
         await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "a" });
         await settle();
         const load = store.load.bind(store);
@@ -1001,7 +979,7 @@ Deno.test("Executor.recover() reports what is no state, and resumes the others",
     workflows: { patient: (ctx: Ctx) => recovered(ctx) },
     onError: (error) => reported.push(error),
   });
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     assertEquals((await executor.recover()).map(({ id }) => id), ["bad", "fine"]);
     await assertHealthy(executor);
   });
@@ -1020,7 +998,7 @@ Deno.test("WorkflowContext.signal: a listener that throws is reported by the run
     });
     await ctx.waitForSignal("done");
   }, { id: "a" });
-  const harm = await harmOf(async () => {
+  const harm = await harmDuring(async () => {
     await executor.cancel("a");
     await assertRejects(() => handle.result(), Error, 'Canceled workflow "a"');
   });
@@ -1036,7 +1014,7 @@ Deno.test("WorkflowContext.scope() that nobody awaits loses its error, and the r
     await ctx.waitForSignal("done");
     return "done";
   }, { id: "a" });
-  const harm = await harmOf(() => executor.signal("a", "done"));
+  const harm = await harmDuring(() => executor.signal("a", "done"));
   assertEquals([harm, await handle.result()], [[], "done"]);
   await executor.close();
 });

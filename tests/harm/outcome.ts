@@ -4,7 +4,7 @@
  * @module
  */
 
-import { macrotasks } from "../support/executors.ts";
+import { settle } from "../support/executors.ts";
 
 /** Follows a promise without waiting for it. */
 export class Outcome {
@@ -39,7 +39,7 @@ export async function harmDuring(body: () => Promise<unknown>): Promise<unknown[
   addEventListener("error", onError);
   try {
     await body();
-    await macrotasks(5);
+    await settle();
   } finally {
     removeEventListener("unhandledrejection", onRejection);
     removeEventListener("error", onError);
