@@ -386,12 +386,14 @@ export class Executor {
    * @throws {RangeError} If `drainMs` is not a finite number from 0; then the executor stays open.
    */
   close(options: CloseOptions = {}): Promise<void> {
-    return quiet((async () => {
+    try {
       checkOptions(options, { drainMs: true }, "close executor");
       const { drainMs = 0 } = options;
       checkNumber("drainMs", drainMs, 0, "close executor");
-      await this.#supervisor.close(drainMs);
-    })());
+      return quiet(this.#supervisor.close(drainMs));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
   }
 
   #execute(workflow: Workflow<never>, id: string, options: ExecuteOptions): Promise<unknown> {
