@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Executor, InMemoryStore, VirtualClock, type WorkflowContext } from "../../mod.ts";
+import { macrotasks } from "../support/executors.ts";
 import { replaceGlobals } from "../support/globals.ts";
 
 /** The request in which code runs. What it has requested does not come once it has ended. */
@@ -45,7 +46,7 @@ async function request<T>(body: () => Promise<T>): Promise<T> {
 }
 
 /** Lets pass what the last request left: it is dropped. */
-const rest = () => new Promise<void>((resolve) => real.setTimeout(resolve, 5));
+const rest = () => macrotasks(5);
 
 const step = (n: number) => n + 1;
 
