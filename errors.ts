@@ -35,6 +35,7 @@ import { cannot, checkNumber } from "./util/check.ts";
  * | `history_too_long` | a workflow needs more events than the executor's `maxHistoryEvents` allows |
  * | `invalid_history` | the store holds a history with an event that is not valid; the stored run is unchanged |
  * | `invalid_snapshot` | `InMemoryStore.restore()` cannot read the text: it is damaged, from a newer version, or no snapshot |
+ * | `lease_lost` | another executor owns the run: the lease of this one had ended; the other one runs the workflow |
  * | `non_deterministic` | workflow code did not do what the history says |
  * | `non_retryable` | an activity failed and must not be retried |
  * | `not_found` | no workflow, or no running workflow, has that ID; or the workflow has no such handler |
@@ -59,6 +60,7 @@ export type WorkflowErrorCode =
   | "history_too_long"
   | "invalid_history"
   | "invalid_snapshot"
+  | "lease_lost"
   | "non_deterministic"
   | "non_retryable"
   | "not_found"

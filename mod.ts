@@ -103,7 +103,6 @@ export {
   applyBatch,
   InMemoryStore,
   type InMemoryStoreOptions,
-  type PageOptions,
   type StoreChange,
   type StoreWatch,
   type WatchOptions,
@@ -111,6 +110,13 @@ export {
 } from "./store.ts";
 export type {
   AppendBatch,
+  ClaimedRun,
+  ClaimOptions,
+  DeliveredEvent,
+  Delivery,
+  DeliveryReceipt,
+  HeadPage,
+  PageOptions,
   StoreListener,
   WorkflowFilter,
   WorkflowHead,
@@ -118,6 +124,7 @@ export type {
   WorkflowStateInit,
   WorkflowStatus,
   WorkflowStore,
+  WorkflowTail,
 } from "./types.ts";
 
 // The history

@@ -29,6 +29,7 @@
 import { type Permit, RWLock } from "./lock.ts";
 import type {
   AppendBatch,
+  PageOptions,
   StoreListener,
   WorkflowEvent,
   WorkflowFilter,
@@ -42,14 +43,14 @@ import { Entry } from "./storage/entry.ts";
 import { type Draft, readBatch, toDraft } from "./storage/arguments.ts";
 import { type InMemoryStoreOptions, Limits } from "./storage/limits.ts";
 import { Listeners } from "./storage/listeners.ts";
-import { type PageOptions, readFilter, readPage, toCursor } from "./storage/filter.ts";
+import { readFilter, readPage, toCursor } from "./storage/filter.ts";
 import { readSnapshot, writeSnapshot } from "./storage/snapshot.ts";
 import { type StoreChange, type StoreWatch, Watches, type WatchOptions } from "./storage/watch.ts";
 import { checkFunction, checkText, invalid } from "./util/check.ts";
 import { isThenable } from "./util/deferred.ts";
 
 export { applyBatch };
-export type { InMemoryStoreOptions, PageOptions, StoreChange, StoreWatch, WatchOptions };
+export type { InMemoryStoreOptions, StoreChange, StoreWatch, WatchOptions };
 
 /**
  * A page of {@linkcode InMemoryStore.page}.

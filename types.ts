@@ -663,6 +663,54 @@ export interface WorkflowState {
 export interface WorkflowHead extends Omit<WorkflowState, "history"> {
   /** The number of events of the history. */
   readonly historyLength: number;
+  /** The ID of the first run of the chain; the run's own ID if it continues no other run. */
+  readonly firstRunId: string;
+  /** The command that started the run, if another workflow started it as a child. */
+  readonly parent?: ParentRun;
+}
+
+/**
+ * A head, and the last events of its history. See {@linkcode WorkflowStore.loadSince}.
+ *
+ * @category Store
+ */
+export interface WorkflowTail {
+  /** The state without its history. */
+  readonly head: WorkflowHead;
+  /** The events from the requested index on, oldest first. */
+  readonly events: readonly WorkflowEvent[];
+}
+
+/**
+ * Options of {@linkcode WorkflowStore.heads}: which workflows, in which order, and where the page starts.
+ *
+ * @category Store
+ */
+export interface PageOptions extends WorkflowFilter {
+  /**
+   * The maximum number of workflows in the page: an integer from 1.
+   *
+   * @default {100}
+   */
+  readonly limit?: number | undefined;
+  /**
+   * The `cursor` of the previous page, which had the same `order`.
+   *
+   * @default {the first page}
+   */
+  readonly cursor?: string | undefined;
+}
+
+/**
+ * A page of {@linkcode WorkflowStore.heads}.
+ *
+ * @category Store
+ */
+export interface HeadPage {
+  /** The heads, in the order of the request. */
+  readonly heads: WorkflowHead[];
+  /** Where the next page starts; `undefined` if this is the last page. */
+  readonly cursor: string | undefined;
 }
 
 /**
@@ -825,17 +873,111 @@ export interface AppendBatch {
    * @default {no workflow of that ID may exist}
    */
   readonly replaces?: string | undefined;
+  /**
+   * Who writes, if it owns the run by a lease. A new run belongs to the owner. Any other batch is refused if the run belongs to
+   * somebody else by now, or to nobody. A store without {@linkcode WorkflowStore.claim} ignores it.
+   *
+   * @default {nobody: the batch is accepted whoever owns the run, and a new run belongs to nobody}
+   */
+  readonly owner?: string | undefined;
+  /**
+   * When the run continues by itself after these events, in milliseconds since the epoch on the executor's clock: from then on it
+   * is due, and {@linkcode WorkflowStore.claim} finds it if no living owner has it. `null`: not before something is delivered. A
+   * batch without events does not change it. A store without `claim` ignores it.
+   *
+   * @default {the run is due at once}
+   */
+  readonly wakeAt?: number | null | undefined;
+}
+
+/**
+ * The argument of {@linkcode WorkflowStore.deliver}.
+ *
+ * @category Store
+ */
+export interface Delivery {
+  /** The workflow's ID. */
+  readonly workflowId: string;
+  /**
+   * The ID of the first run of a chain: only a run of this chain gets the events.
+   *
+   * @default {any run}
+   */
+  readonly firstRunId?: string | undefined;
+  /** What is delivered, in order; at least one event. A termination (`workflow_canceled`) is the last one. */
+  readonly events: readonly DeliveredEvent[];
+}
+
+/**
+ * What can be sent to a run, whoever runs it: a signal, the request of an update, a cancellation, a termination.
+ *
+ * @category Store
+ */
+export type DeliveredEvent =
+  | SignalReceivedEvent
+  | UpdateRequestedEvent
+  | CancelRequestedEvent
+  | WorkflowCanceledEvent;
+
+/**
+ * The answer of {@linkcode WorkflowStore.deliver}.
+ *
+ * @category Store
+ */
+export interface DeliveryReceipt {
+  /** The ID of the run that has the events. */
+  readonly runId: string;
+  /** The length of its history now. */
+  readonly historyLength: number;
+  /** For each event, in order, whether this call has added it. `false`: the run had it. */
+  readonly added: readonly boolean[];
+}
+
+/**
+ * Options of {@linkcode WorkflowStore.claim}.
+ *
+ * @category Store
+ */
+export interface ClaimOptions {
+  /** Who claims: a non-empty string that nobody has used before, such as a UUID for each start of an executor. */
+  readonly owner: string;
+  /** For how long the owner is known to live from now on, in milliseconds on the store's clock, above 0. */
+  readonly leaseMs: number;
+  /** Maximum number of runs; an integer from 0. With 0 only the lease of the owner begins or is extended. */
+  readonly limit: number;
+  /**
+   * Only runs of workflows that are registered under one of these names.
+   *
+   * @default {every name}
+   */
+  readonly names?: readonly string[] | undefined;
+  /**
+   * Only runs that are due at this time: those whose {@linkcode AppendBatch.wakeAt} is not later; a finite number.
+   *
+   * @default {every run, also one that waits for a delivery only}
+   */
+  readonly dueBefore?: number | undefined;
+}
+
+/**
+ * A run that was claimed. See {@linkcode WorkflowStore.claim}.
+ *
+ * @category Store
+ */
+export interface ClaimedRun extends WorkflowHead {
+  /** How often the run was claimed. An outside system that has seen a fence refuses smaller ones: they are of an earlier owner. */
+  readonly fence: number;
 }
 
 /**
  * Is called when a workflow has changed; see {@linkcode WorkflowStore.subscribe}.
  *
- * @param workflowId The workflow's ID.
- * @param historyLength The length of its history after an append; `null` if it was saved or deleted.
+ * @param workflowId The workflow's ID; `null` if the store may have missed changes of any workflow. The listener looks again then.
+ * @param historyLength The length of its history after an append; `null` if it was saved or deleted, or is not known.
  *
  * @category Store
  */
-export type StoreListener = (workflowId: string, historyLength: number | null) => void;
+export type StoreListener = (workflowId: string | null, historyLength: number | null) => void;
 
 /**
  * The port to a store. An executor reaches its runs through this interface only. The cases of
@@ -919,6 +1061,8 @@ export interface WorkflowStore {
    * @param batch The events, and where they belong.
    * @throws {WorkflowError} With code `conflict` if the run does not exist, is finished, is another run, or has another
    * length. The caller loads the state and decides again.
+   * @throws {WorkflowError} With code `lease_lost` if the batch has an `owner`, and the run is running and does not belong to it,
+   * whatever its length is.
    * @throws {TypeError} If the batch is malformed or a value cannot be stored. A batch is malformed if a field is not of its type,
    * an event is of an unknown type or lacks a field, an ID is empty, `workflow_started` is missing from a new history or is not its
    * first event, or a final event is not the last one. This is checked before the comparison.
@@ -931,11 +1075,98 @@ export interface WorkflowStore {
    * - A call that changes nothing is not reported. Several appends to one workflow may be reported as one.
    * - When the listener is called, the change is visible. The listener may call the store.
    * - A listener must not throw. If one throws, the caller of the method and the other listeners are not affected.
+   * - A store that may have missed changes, because a connection was broken, calls the listener with `null` and `null`.
    *
    * @param listener Is called with each change.
    * @returns A function that ends the subscription.
    */
   subscribe?(listener: StoreListener): () => void;
+  /**
+   * Optional. Returns one page of the heads that match, as they were at one moment. Writes between two pages do not matter: no
+   * workflow is repeated, and no workflow that was stored all the time is left out. With it, `recover()` reads no history of a
+   * run that is live already.
+   *
+   * Ordering: as {@linkcode WorkflowStore.list}. The cost depends on the size of the page, not on histories.
+   *
+   * @param options Which workflows, how many, and where the page starts.
+   * @throws {TypeError | RangeError} As `list` does; also if `limit` is not an integer from 1, or `cursor` is not that of a page
+   * with the same `order`.
+   */
+  heads?(options?: PageOptions): Promise<HeadPage>;
+  /**
+   * Optional. Returns the number of workflows that match. `limit` and `order` of the filter have no effect.
+   *
+   * @param filter Which workflows; all by default.
+   * @throws {TypeError | RangeError} As `list` does.
+   */
+  count?(filter?: WorkflowFilter): Promise<number>;
+  /**
+   * Optional. Returns the head of a workflow and the events of its history from an index on, as they were at one moment; `null`
+   * if there is no such workflow, or it is another run. Changes nothing. With it, an executor that knows a part of a history reads
+   * the rest only.
+   *
+   * The cost depends on the events that are returned, not on the length of the history.
+   *
+   * @param workflowId The workflow's ID.
+   * @param length How many events to leave out: an integer from 0, or `Infinity` for a head without events.
+   * @param runId The run; any run by default.
+   * @throws {TypeError | RangeError} If an argument is not of its type, or out of its range.
+   */
+  loadSince?(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null>;
+  /**
+   * Optional. Adds events to the end of the running run of a workflow, whatever the length of its history is. With it, a signal
+   * from elsewhere reads no history, and never competes with the executor that runs the workflow.
+   *
+   * - Each event is added once. It is not added again if the history of the run holds it, or its first event remembers it
+   *   (`remembered`, `canceled`): a signal of the same `signalId`, an update of the same `updateId` (also if it was accepted or
+   *   answered), any cancellation. The same is true for events of one call.
+   * - If every event was added before, the call changes nothing, is not reported to listeners, and does not reject, also if the
+   *   run has finished.
+   * - A run that gets an event is due at once; see {@linkcode AppendBatch.wakeAt}. Its owner keeps it.
+   *
+   * @param delivery The events, and who gets them.
+   * @returns Which events were added.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, it is finished, or it is a run of another chain.
+   * @throws {TypeError} If the delivery is malformed or a value cannot be stored.
+   */
+  deliver?(delivery: Delivery): Promise<DeliveryReceipt>;
+  /**
+   * For how long an executor on this store owns its runs without renewing its lease, unless its options say otherwise, in
+   * milliseconds, above 0. Without it, executors use no leases: one executor at a time runs a workflow, and the user sees to that.
+   */
+  readonly leaseMs?: number | undefined;
+  /**
+   * Optional, together with {@linkcode WorkflowStore.renew} and {@linkcode WorkflowStore.release}. Takes running runs that no living
+   * owner has, and that are due. Begins the lease of the owner, or extends it.
+   *
+   * An owner lives from the call that begins its lease until the lease ends without being extended, or `release`. A run belongs to
+   * the owner that created or claimed it last; the next run of a chain belongs to the owner of the run that it continues. A run
+   * that is saved belongs to nobody, and is due at once. Of several calls, one gets a run. Claims are not reported to listeners.
+   *
+   * Ordering: the order of creation.
+   *
+   * @param options Who claims what.
+   * @returns The runs that the owner has got by this call.
+   * @throws {TypeError | RangeError} If an option is not of its type, out of its range, or unknown.
+   */
+  claim?(options: ClaimOptions): Promise<ClaimedRun[]>;
+  /**
+   * Optional. Extends the lease of an owner.
+   *
+   * @param owner The owner.
+   * @param leaseMs For how long it is known to live from now on, in milliseconds on the store's clock, above 0.
+   * @throws {WorkflowError} With code `lease_lost` if the lease has ended or never began. The owner's runs may belong to others.
+   * @throws {TypeError | RangeError} If an argument is not of its type, or out of its range.
+   */
+  renew?(owner: string, leaseMs: number): Promise<void>;
+  /**
+   * Optional. Gives runs back: they belong to nobody. Does nothing to a run that belongs to somebody else.
+   *
+   * @param owner The owner.
+   * @param workflowIds Which workflows; by default all, and then the lease of the owner ends as well.
+   * @throws {TypeError} If an argument is not of its type.
+   */
+  release?(owner: string, workflowIds?: readonly string[]): Promise<void>;
 }
 
 /**

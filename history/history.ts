@@ -41,10 +41,15 @@ export class FrozenBatch implements AppendBatch {
   declare readonly expectedLength: number;
   declare readonly events: readonly WorkflowEvent[];
   readonly replaces?: string | undefined;
+  declare readonly owner?: string | undefined;
+  declare readonly wakeAt?: number | null | undefined;
   /** Private, so that a structured clone of the batch works: a function cannot be cloned. */
   readonly #author: StoreListener | undefined;
 
-  /** @param author The writer's own listener. A store of this process does not call it for this append. */
+  /**
+   * @param author The writer's own listener. A store of this process does not call it for this append.
+   * @param lease Who owns the run by a lease, and when it continues by itself.
+   */
   constructor(
     workflowId: string,
     runId: string,
@@ -52,6 +57,7 @@ export class FrozenBatch implements AppendBatch {
     events: readonly WorkflowEvent[],
     replaces?: string,
     author?: StoreListener,
+    lease?: Pick<AppendBatch, "owner" | "wakeAt">,
   ) {
     this.workflowId = workflowId;
     this.runId = runId;
@@ -59,6 +65,10 @@ export class FrozenBatch implements AppendBatch {
     this.events = events;
     this.replaces = replaces;
     this.#author = author;
+    if (lease !== undefined) {
+      this.owner = lease.owner;
+      this.wakeAt = lease.wakeAt;
+    }
   }
 
   get author(): StoreListener | undefined {
@@ -225,6 +235,28 @@ export function checkConflict(
   }
 }
 
+/**
+ * Checks that a batch with an `owner` is of the owner of the run. A store calls it before {@linkcode applyToHead}, in the same step.
+ *
+ * @param head What is stored, or `null`.
+ * @param owner Who owns the stored run; `null` for nobody. The lease need not have lasted until now.
+ * @param batch The batch.
+ * @throws {WorkflowError} With code `lease_lost` if the run is running and belongs to somebody else, or to nobody.
+ *
+ * @category Storage
+ */
+export function checkOwner(
+  head: Pick<WorkflowHead, "runId" | "status"> | null,
+  owner: string | null | undefined,
+  batch: AppendBatch,
+): void {
+  const { workflowId, runId, replaces } = batch;
+  if (batch.owner === undefined || batch.owner === owner || batchKind(batch) === "create") return;
+  if (head === null || head.status !== "running" || head.runId !== (replaces ?? runId)) return; // a conflict
+  const why = owner ? "another executor has claimed it" : "its lease has ended";
+  throw workflowError("lease_lost", "append to workflow", workflowId, why);
+}
+
 function conflict(workflowId: string, why: string): WorkflowError {
   return workflowError("conflict", "append to workflow", workflowId, why);
 }
@@ -256,10 +288,30 @@ function conflict(workflowId: string, why: string): WorkflowError {
  */
 export function applyBatch(state: WorkflowState | null, batch: AppendBatch): WorkflowState {
   const { history, ...fields } = state ?? { history: [] };
-  const head = applyToHead(state && { ...fields as StateFields, historyLength: history.length }, batch);
+  const head = applyToHead(state && toHead(fields as StateFields, history), batch);
   const kind = batchKind(batch);
   if (kind === "confirm") return state!;
   return toState(head, [...(kind === "append" ? history : []), ...batch.events]);
+}
+
+/**
+ * Returns the head of a state.
+ *
+ * @param fields The state without its history.
+ * @param history All of its events, oldest first.
+ *
+ * @category Storage
+ */
+export function toHead(fields: Omit<WorkflowState, "history">, history: readonly WorkflowEvent[]): WorkflowHead {
+  const { runId } = fields;
+  return { ...fields, historyLength: history.length, ...originOf(runId, history[0]) };
+}
+
+/** What a head says of the first event. */
+function originOf(runId: string, started: WorkflowEvent | undefined): Pick<WorkflowHead, "firstRunId" | "parent"> {
+  if (started?.type !== "workflow_started") return { firstRunId: runId };
+  const { firstRunId = runId, parent } = started;
+  return parent === undefined ? { firstRunId } : { firstRunId, parent };
 }
 
 /**
@@ -271,7 +323,7 @@ export function applyBatch(state: WorkflowState | null, batch: AppendBatch): Wor
  * @category Storage
  */
 export function toState(
-  { historyLength: _, ...fields }: WorkflowHead,
+  { historyLength: _1, firstRunId: _2, parent: _3, ...fields }: WorkflowHead,
   history: readonly WorkflowEvent[],
 ): WorkflowState {
   return { ...fields, history };
@@ -304,9 +356,11 @@ export function applyToHead(head: WorkflowHead | null, batch: AppendBatch): Work
   checkConflict(head, head?.historyLength ?? 0, batch);
   const kind = batchKind(batch);
   if (kind === "confirm") return head!;
-  const { historyLength, ...fields } = kind === "append"
-    ? head!
-    : { ...beginRun(batch, kind === "continue" ? head!.createdAt : undefined), historyLength: 0 };
+  const { historyLength, ...fields } = kind === "append" ? head! : {
+    ...beginRun(batch, kind === "continue" ? head!.createdAt : undefined),
+    ...originOf(batch.runId, batch.events[0]),
+    historyLength: 0,
+  };
   advanceRun(fields, batch.events);
   return { ...fields, historyLength: historyLength + batch.events.length };
 }

@@ -7,7 +7,7 @@
  */
 
 import { workflowError } from "../errors.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { AppendBatch, Delivery, WorkflowEvent, WorkflowState, WorkflowStatus } from "../types.ts";
 import { cannot, checkArray, checkObject, checkText, checkTexts, invalid } from "../util/check.ts";
 import { show } from "../util/show.ts";
 
@@ -142,10 +142,14 @@ export function validateState(
  */
 export function validateBatch(batch: AppendBatch): void {
   checkObject("batch", batch, "append");
-  const { workflowId, runId, expectedLength, events, replaces } = batch;
+  const { workflowId, runId, expectedLength, events, replaces, owner, wakeAt } = batch;
   const action = "append to workflow";
   checkText("workflowId", workflowId, action);
   checkText("runId", runId, action, workflowId);
+  if (owner !== undefined) checkText("owner", owner, action, workflowId);
+  if (wakeAt !== undefined && wakeAt !== null && !Number.isFinite(wakeAt)) {
+    throw invalid("wakeAt", wakeAt, "a finite number or null", action, workflowId);
+  }
   if (!Number.isInteger(expectedLength) || expectedLength < 0) {
     throw invalid("expectedLength", expectedLength, "an integer from 0", action, workflowId);
   }
@@ -167,6 +171,31 @@ export function validateBatch(batch: AppendBatch): void {
     if (/^workflow_[cf]/.test(list[i].type)) throw fail(`${show(list[i].type)} must be the last event`);
   }
 }
+
+/**
+ * Checks what is delivered to a run.
+ *
+ * @throws {TypeError} If it is malformed.
+ */
+export function validateDelivery({ workflowId, firstRunId, events }: Delivery): void {
+  const action = "deliver to workflow";
+  checkText("workflowId", workflowId, action);
+  if (firstRunId !== undefined) checkText("firstRunId", firstRunId, action, workflowId);
+  checkArray("events", events, action, workflowId);
+  if (events.length === 0) throw invalid("events", events, "an array with at least one event", action, workflowId);
+  for (let i = 0; i < events.length; i++) {
+    validateEvent(events[i], "events", i);
+    const { type } = events[i];
+    if (!delivered.includes(type)) {
+      throw invalid(`events[${i}].type`, type, `one of ${delivered.join(", ")}`, action, workflowId);
+    }
+    if (type === "workflow_canceled" && i < events.length - 1) {
+      throw new TypeError(`${cannot(action, workflowId)}: ${show(type)} must be the last event`);
+    }
+  }
+}
+
+const delivered: readonly string[] = ["signal_received", "update_requested", "cancel_requested", "workflow_canceled"];
 
 /**
  * Checks one event of a list.

@@ -61,10 +61,17 @@ export class LiveRuns {
   constructor(store: RetryingStore) {
     this.#store = store;
     store.listener = (id, historyLength) => {
+      if (id === null) return this.#changed();
       if (this.#starting > 0) (this.#changes ??= new Map()).set(id, historyLength);
       this.#runs.get(id)?.changed(historyLength);
       this.#notify(id);
     };
+  }
+
+  /** The store may have missed changes: everything is looked at again. */
+  #changed(): void {
+    for (const run of [...this.#runs.values()]) run.changed(0);
+    for (const id of [...this.#watches.keys()]) this.#notify(id);
   }
 
   get(id: string): LiveRun | undefined {

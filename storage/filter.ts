@@ -4,29 +4,9 @@
  * @module
  */
 
-import type { WorkflowFilter, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { PageOptions, WorkflowFilter, WorkflowState, WorkflowStatus } from "../types.ts";
 import { checkInteger, checkNumber, checkOptionalString, checkOptions, checkTexts, invalid } from "../util/check.ts";
 import { validateStatus } from "../history/validate.ts";
-
-/**
- * Options of `InMemoryStore.page()`: which workflows, in which order, and where the page starts.
- *
- * @category Store
- */
-export interface PageOptions extends WorkflowFilter {
-  /**
-   * The maximum number of workflows in the page: an integer from 1.
-   *
-   * @default {100}
-   */
-  readonly limit?: number | undefined;
-  /**
-   * The `cursor` of the previous page, which had the same `order`.
-   *
-   * @default {the first page}
-   */
-  readonly cursor?: string | undefined;
-}
 
 /**
  * Which workflows a caller wants: a filter that was checked.

@@ -64,11 +64,11 @@ export class Listeners {
   /**
    * Calls all listeners. It does not throw if one does.
    *
-   * @param workflowId The workflow's ID.
-   * @param historyLength The length of its history after an append; `null` if it was saved or deleted.
+   * @param workflowId The workflow's ID; `null` if changes of any workflow may have been missed.
+   * @param historyLength The length of its history after an append; `null` if it was saved or deleted, or is not known.
    * @param batch The batch of the append, as `readBatch` returned it. The listener of the executor that made it is not called.
    */
-  call(workflowId: string, historyLength: number | null, batch?: AppendBatch): void {
+  call(workflowId: string | null, historyLength: number | null, batch?: AppendBatch): void {
     const author = (batch as FrozenBatch | undefined)?.author;
     for (const subscription of this.#subscriptions) {
       const { listener } = subscription;

@@ -5,6 +5,8 @@
  * - `readState`, `readBatch`, `readId`, `readFilter` and `readPage` check the arguments of the methods, and copy what is stored.
  *   They read an argument once. A store calls them first, before it waits for anything.
  * - `applyToHead` compares a batch with a head and returns the next head; `batchKind` says what becomes of the history.
+ * - `readDelivery`, `acceptDelivery` and `messageIds` are `deliver`; `readClaim`, `checkLease`, `readRelease`, `checkOwner` and
+ *   `dueAt` are leases. `checkLoadSince` checks for `loadSince`, `toHead` makes heads. These methods are optional.
  * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs.
  * - `Listeners` is `subscribe`.
  *
@@ -13,8 +15,21 @@
  * @module
  */
 
-export { readBatch, readId, readState, type SavedState } from "./arguments.ts";
-export { type PageOptions, type PageQuery, type Query, readFilter, readPage, toCursor } from "./filter.ts";
+export {
+  checkLease,
+  checkLoadSince,
+  dueAt,
+  leaseLost,
+  readBatch,
+  readClaim,
+  readDelivery,
+  readId,
+  readRelease,
+  readState,
+  type SavedState,
+} from "./arguments.ts";
+export { type PageQuery, type Query, readFilter, readPage, toCursor } from "./filter.ts";
 export { Listeners } from "./listeners.ts";
 export { escapeText, type Payload, type PayloadCodec, Payloads, unescapeText } from "./payloads.ts";
-export { applyBatch, applyToHead, type BatchKind, batchKind, toState } from "../history/history.ts";
+export { applyBatch, applyToHead, type BatchKind, batchKind, checkOwner, toHead, toState } from "../history/history.ts";
+export { acceptDelivery, type AcceptedDelivery, messageIds } from "../history/messages.ts";

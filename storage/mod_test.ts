@@ -36,6 +36,7 @@ const batch = (part: Partial<AppendBatch> = {}): AppendBatch => ({
 const running: WorkflowHead = Object.freeze({
   workflowId: "a",
   runId: "1",
+  firstRunId: "1",
   workflowName: "w",
   status: "running",
   input: { n: 1 },
@@ -57,7 +58,7 @@ Deno.test("applyToHead() adds to the length, and finishes a run", () => {
 
 Deno.test("applyToHead() continues a run as a new one, which keeps createdAt", () => {
   const next = applyToHead(running, batch({ runId: "2", expectedLength: 7, replaces: "1", events: [started, fired] }));
-  assertEquals(next, { ...running, runId: "2", updatedAt: 2, historyLength: 2 });
+  assertEquals(next, { ...running, runId: "2", firstRunId: "2", updatedAt: 2, historyLength: 2 });
 });
 
 Deno.test("applyToHead() returns the head itself for a batch without events", () => {
@@ -98,7 +99,7 @@ Deno.test("batchKind() tells the four kinds of batch apart", () => {
 });
 
 Deno.test("toState() puts the history in place of its length", () => {
-  const { historyLength: _, ...fields } = running;
+  const { historyLength: _1, firstRunId: _2, ...fields } = running;
   assertEquals(toState(running, [started]), { ...fields, history: [started] });
 });
 
@@ -108,7 +109,7 @@ Deno.test("readState() copies, freezes and fills in defaults", () => {
   const { head, events, createdAt } = readState(given, new VirtualClock({ startAt: 9 }));
   input.n = 2;
   const times = { createdAt: 9, updatedAt: 9 };
-  assertEquals(head, { ...running, ...times, runId: "", workflowName: "", historyLength: 1 });
+  assertEquals(head, { ...running, ...times, runId: "", firstRunId: "", workflowName: "", historyLength: 1 });
   assertEquals([events, createdAt], [[started], undefined]);
   assert(Object.isFrozen(head.input) && Object.isFrozen(events[0]));
 });

@@ -32,6 +32,8 @@ import { systemClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
+  HeadPage,
+  PageOptions,
   StoreListener,
   WorkflowEvent,
   WorkflowFilter,
@@ -47,7 +49,6 @@ import {
   batchKind,
   escapeText,
   Listeners,
-  type PageOptions,
   type Payload,
   type PayloadCodec,
   Payloads,
@@ -112,18 +113,6 @@ export interface SqliteStoreOptions {
    * @default {payloads are JSON texts}
    */
   readonly codec?: PayloadCodec | undefined;
-}
-
-/**
- * A page of {@linkcode SqliteStore.heads}.
- *
- * @category Store
- */
-export interface HeadPage {
-  /** The heads, in the order of the request. */
-  readonly heads: WorkflowHead[];
-  /** Where the next page starts; `undefined` if this is the last page. */
-  readonly cursor: string | undefined;
 }
 
 /**
@@ -499,9 +488,16 @@ export class SqliteStore implements WorkflowStore {
     input: Payload | null,
     outcome: Payload | null,
   ): (string | number | Uint8Array | null)[] {
-    const { workflowId, runId, workflowName, status, historyLength, createdAt, updatedAt, labels } = head;
-    const ids = [escapeText(workflowId), escapeText(runId), escapeText(workflowName)];
-    const text = labels === undefined ? null : JSON.stringify(labels);
+    const { workflowId, runId, firstRunId, parent, workflowName, status, historyLength, createdAt, updatedAt } = head;
+    const toText = (value: object | undefined) => value === undefined ? null : JSON.stringify(value);
+    const ids = [
+      escapeText(workflowId),
+      escapeText(runId),
+      escapeText(firstRunId),
+      toText(parent),
+      escapeText(workflowName),
+    ];
+    const text = toText(head.labels);
     const codec = this.#codec;
     return [...ids, status, historyLength, createdAt, updatedAt, text, input, codec, outcome, codec];
   }

@@ -132,8 +132,8 @@ sqliteTest("append() writes one row", async (path) => {
 });
 
 /** Collects changes until there are enough. */
-function listen(store: SqliteStore, count: number): Promise<[string, number | null][]> {
-  const changes: [string, number | null][] = [];
+function listen(store: SqliteStore, count: number): Promise<[string | null, number | null][]> {
+  const changes: [string | null, number | null][] = [];
   return new Promise((resolve) => {
     const end = store.subscribe((...change) => {
       if (changes.push(change) < count) return;
@@ -187,6 +187,7 @@ sqliteTest(
     const head = {
       workflowId: "d",
       runId: "1",
+      firstRunId: "1",
       workflowName: "w",
       status: "completed" as const,
       input: "in",

@@ -20,6 +20,8 @@ const MIGRATIONS: readonly string[] = [
     place INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of creation; never used twice
     workflow_id TEXT NOT NULL UNIQUE,
     run_id TEXT NOT NULL,
+    first_run_id TEXT NOT NULL, -- of the chain
+    parent TEXT, -- JSON
     workflow_name TEXT NOT NULL,
     status TEXT NOT NULL,
     length INTEGER NOT NULL, -- of the history

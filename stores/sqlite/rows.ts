@@ -6,13 +6,15 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type BatchKind, escapeText, type Payload, type Query, toState, unescapeText } from "../../storage/mod.ts";
-import type { AppendBatch, Labels, WorkflowHead, WorkflowState, WorkflowStatus } from "../../types.ts";
+import type { AppendBatch, Labels, ParentRun, WorkflowHead, WorkflowState, WorkflowStatus } from "../../types.ts";
 
 /** A row of `rockpool_workflows`. */
 export interface Row {
   readonly place: number;
   readonly workflow_id: string;
   readonly run_id: string;
+  readonly first_run_id: string;
+  readonly parent: string | null;
   readonly workflow_name: string;
   readonly status: WorkflowStatus;
   readonly length: number;
@@ -38,7 +40,8 @@ export interface Raw {
   readonly events: readonly EventsRow[] | undefined;
 }
 
-export const COLUMNS = "place, workflow_id, run_id, workflow_name, status, length, created_at, updated_at, labels, " +
+export const COLUMNS =
+  "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
 
 /** The head of a row, without input and outcome. */
@@ -51,8 +54,13 @@ export function stubOf(row: Row): WorkflowHead {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     historyLength: row.length,
+    firstRunId: unescapeText(row.first_run_id),
   };
-  return row.labels === null ? head : { ...head, labels: Object.freeze(JSON.parse(row.labels)) as Labels };
+  return {
+    ...head,
+    ...(row.labels !== null && { labels: Object.freeze(JSON.parse(row.labels)) as Labels }),
+    ...(row.parent !== null && { parent: Object.freeze(JSON.parse(row.parent)) as ParentRun }),
+  };
 }
 
 /** A state that stands for one that cannot be read: an executor refuses its history, and says why. */
@@ -76,7 +84,14 @@ export function expectedHead(
 ): WorkflowHead | null {
   if (kind === "create" && replaces === undefined) return null;
   const status = kind === "create" ? "completed" : "running";
-  const expected = { workflowName: "", createdAt: 0, updatedAt: 0, historyLength: expectedLength, status } as const;
+  const expected = {
+    workflowName: "",
+    firstRunId: "",
+    createdAt: 0,
+    updatedAt: 0,
+    historyLength: expectedLength,
+    status,
+  } as const;
   return { ...expected, workflowId, runId: replaces ?? runId };
 }
 
@@ -99,9 +114,10 @@ export function conditions(query: Query, after: number | undefined): { where: st
 
 /** The statements of a store, prepared once. */
 export function prepare(db: DatabaseSync) {
-  const inserted = "workflow_id, run_id, workflow_name, status, length, created_at, updated_at, labels, " +
+  const inserted =
+    "workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
     "input, input_codec, outcome, outcome_codec, version";
-  const marks = Array(13).fill("?").join();
+  const marks = Array(15).fill("?").join();
   const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? RETURNING place";
   const statements = {
     begin: "BEGIN",
@@ -109,7 +125,8 @@ export function prepare(db: DatabaseSync) {
     row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
     events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
     save: `INSERT INTO rockpool_workflows (${inserted}, saved_version) VALUES (${marks}, ?)
-      ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, workflow_name = excluded.workflow_name,
+      ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, first_run_id = excluded.first_run_id,
+      parent = excluded.parent, workflow_name = excluded.workflow_name,
       status = excluded.status, length = excluded.length, created_at = coalesce(?, created_at),
       updated_at = excluded.updated_at, labels = excluded.labels, input = excluded.input, input_codec = excluded.input_codec,
       outcome = excluded.outcome, outcome_codec = excluded.outcome_codec, version = excluded.version,
@@ -118,7 +135,9 @@ export function prepare(db: DatabaseSync) {
       ON CONFLICT (workflow_id) DO NOTHING RETURNING place`,
     replace:
       `DELETE FROM rockpool_workflows WHERE workflow_id = ? AND run_id = ? AND status <> 'running' RETURNING place`,
-    continue: `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, workflow_name = ?, status = ?, length = ?,
+    continue:
+      `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, first_run_id = ?, parent = ?, workflow_name = ?,
+      status = ?, length = ?,
       created_at = iif(?, created_at, created_at), updated_at = ?, labels = ?, input = ?, input_codec = ?, outcome = ?,
       outcome_codec = ?, version = ? WHERE ${isExpected}`,
     advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ? WHERE ${isExpected}`,

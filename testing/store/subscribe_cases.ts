@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { WorkflowStore } from "../../types.ts";
+import type { StoreListener, WorkflowStore } from "../../types.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
 import { batch, type CaseBody, completed, fired } from "./fixtures.ts";
 
 /** Subscribes, and collects the reported changes. `until` waits for a number of them. */
 export function listenTo(store: WorkflowStore) {
-  const changes: [workflowId: string, historyLength: number | null][] = [];
+  const changes: Parameters<StoreListener>[] = [];
   let wake = () => {};
   const end = store.subscribe!((...change) => {
     changes.push(change);
@@ -85,7 +85,7 @@ export const subscribeCases = (): CaseBody[] => [
       const end = store.subscribe!((workflowId) => {
         end();
         const look = async () => {
-          const length = (await store.load(workflowId))?.history.length;
+          const length = (await store.load(workflowId!))?.history.length;
           await store.append(batch({ expectedLength: 1, events: [completed] }));
           return length;
         };

@@ -228,7 +228,7 @@ Deno.test("InMemoryStore.load() returns the same object until the state changes"
 /** A store, and the calls of its listeners. */
 function listened() {
   const store = new InMemoryStore({ clock: new VirtualClock() });
-  const changes: [string, number | null][] = [];
+  const changes: Parameters<StoreListener>[] = [];
   const listener: StoreListener = (...change) => changes.push(change);
   return { store, changes, listener };
 }
@@ -265,9 +265,9 @@ Deno.test("InMemoryStore.subscribe() lets a listener call the store", async () =
   const seen: Promise<unknown>[] = [];
   const end = store.subscribe((workflowId) => {
     end();
-    seen.push(store.load(workflowId).then((state) => state?.history.length));
+    seen.push(store.load(workflowId!).then((state) => state?.history.length));
     seen.push(store.append(batch({ expectedLength: 1, events: [completed] })));
-    seen.push(store.load(workflowId).then((state) => state?.status));
+    seen.push(store.load(workflowId!).then((state) => state?.status));
   });
   await store.append(batch());
   assertEquals(await Promise.all(seen), [1, undefined, "completed"]);

@@ -1,23 +1,23 @@
 /** `InMemoryStore.append()` of a batch with an author: every listener is called but the author's own. */
 
 import { assertEquals } from "@std/assert";
-import { InMemoryStore, type WorkflowEvent } from "@rockpool/workflow";
+import { type AppendBatch, InMemoryStore, type StoreListener, type WorkflowEvent } from "@rockpool/workflow";
 import { FrozenBatch } from "../../history/history.ts";
 import { gate } from "../support/executors.ts";
 
 const started: WorkflowEvent = Object.freeze({ type: "workflow_started", at: 0, workflowName: "w" });
 const fired: WorkflowEvent = Object.freeze({ type: "timer_fired", at: 1, seq: 0 });
 
-type Call = [listener: string, workflowId: string, historyLength: number | null];
+type Call = [listener: string, ...change: Parameters<StoreListener>];
 
 /** A store with listeners of these names, the calls that they get, and the listeners themselves. */
 function listened<Name extends string>(store: InMemoryStore, ...names: Name[]) {
   const calls: Call[] = [];
   const listeners = Object.fromEntries(names.map((name) => {
-    const listener = (...change: [string, number | null]) => void calls.push([name, ...change]);
+    const listener = (...change: Parameters<StoreListener>) => void calls.push([name, ...change]);
     store.subscribe(listener);
     return [name, listener];
-  })) as Record<Name, (workflowId: string, historyLength: number | null) => void>;
+  })) as Record<Name, StoreListener>;
   return { calls, ...listeners };
 }
 
@@ -92,7 +92,7 @@ Deno.test("InMemoryStore.append() of the author's batch reaches watches", async 
 
 Deno.test("FrozenBatch can be cloned and spread when it has an author, which is not copied", () => {
   const batch = new FrozenBatch("w", "1", 0, [started], undefined, () => {});
-  const plain = { workflowId: "w", runId: "1", expectedLength: 0, events: [started], replaces: undefined };
+  const plain: AppendBatch = { workflowId: "w", runId: "1", expectedLength: 0, events: [started], replaces: undefined };
   assertEquals(structuredClone(batch) as unknown, plain);
   assertEquals({ ...batch }, plain);
   assertEquals(JSON.stringify(batch), JSON.stringify(plain));

@@ -220,7 +220,7 @@ for (const [name, call] of methods) {
     await save(store, "completed", "a");
     await save(store, "running", "b");
     clock.advance(100);
-    const changes: string[] = [];
+    const changes: unknown[] = [];
     store.subscribe((id) => changes.push(id));
     await call(store);
     assertEquals(changes[0], "a");

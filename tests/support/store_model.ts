@@ -50,7 +50,7 @@ export function isWanted(state: WorkflowState, filter: WorkflowFilter): boolean 
 
 export class StoreModel {
   /** The changes that listeners were called with. */
-  readonly changes: [workflowId: string, historyLength: number | null][] = [];
+  readonly changes: [workflowId: string | null, historyLength: number | null][] = [];
   readonly #clock: Clock;
   readonly #options: InMemoryStoreOptions;
   #kept: Kept[] = [];
