@@ -941,9 +941,9 @@ export interface DeliveryReceipt {
 export interface ClaimOptions {
   /** Who claims: a non-empty string that nobody has used before, such as a UUID for each start of an executor. */
   readonly owner: string;
-  /** For how long the owner is known to live from now on, in milliseconds on the store's clock, above 0. */
+  /** For how long the owner is known to live if its lease begins now, in milliseconds on the store's clock, above 0. */
   readonly leaseMs: number;
-  /** Maximum number of runs; an integer from 0. With 0 only the lease of the owner begins or is extended. */
+  /** Maximum number of runs; an integer from 0. With 0 only the lease of the owner begins. */
   readonly limit: number;
   /**
    * Only runs of workflows that are registered under one of these names.
@@ -1137,11 +1137,15 @@ export interface WorkflowStore {
   readonly leaseMs?: number | undefined;
   /**
    * Optional, together with {@linkcode WorkflowStore.renew} and {@linkcode WorkflowStore.release}. Takes running runs that no living
-   * owner has, and that are due. Begins the lease of the owner, or extends it.
+   * owner has, and that are due. Begins the lease of the owner if it has none; `renew` extends it.
    *
-   * An owner lives from the call that begins its lease until the lease ends without being extended, or `release`. A run belongs to
-   * the owner that created or claimed it last; the next run of a chain belongs to the owner of the run that it continues. A run
-   * that is saved belongs to nobody, and is due at once. Of several calls, one gets a run. Claims are not reported to listeners.
+   * - An owner lives from the call that begins its lease until the lease ends without being extended, or `release`. A claim of
+   *   somebody else with a `limit` above 0 makes an end final: it ends every lease whose time is over, whether or not there is a
+   *   run to take. Before that, `renew` extends the lease as if it had not ended: a machine that slept loses nothing.
+   * - A run belongs to the owner that created or claimed it last; the next run of a chain belongs to the owner of the run that it
+   *   continues. A run that is saved belongs to nobody, and is due at once.
+   * - Of several calls, one gets a run. Claims are not reported to listeners.
+   * - A call that finds nothing to take and no lease to begin or to end should not wait for a disk: executors call it often.
    *
    * Ordering: the order of creation.
    *
@@ -1155,7 +1159,8 @@ export interface WorkflowStore {
    *
    * @param owner The owner.
    * @param leaseMs For how long it is known to live from now on, in milliseconds on the store's clock, above 0.
-   * @throws {WorkflowError} With code `lease_lost` if the lease has ended or never began. The owner's runs may belong to others.
+   * @throws {WorkflowError} With code `lease_lost` if there is no such lease: it never began, was released, or had ended when
+   * somebody else claimed. The owner's runs may belong to others.
    * @throws {TypeError | RangeError} If an argument is not of its type, or out of its range.
    */
   renew?(owner: string, leaseMs: number): Promise<void>;
