@@ -29,6 +29,11 @@
 import { type Permit, RWLock } from "./lock.ts";
 import type {
   AppendBatch,
+  ClaimedRun,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
+  HeadPage,
   PageOptions,
   StoreListener,
   WorkflowEvent,
@@ -36,11 +41,23 @@ import type {
   WorkflowState,
   WorkflowStateInit,
   WorkflowStore,
+  WorkflowTail,
 } from "./types.ts";
-import { advanceRun, applyBatch, batchKind, beginRun, checkConflict, finalStatus } from "./history/history.ts";
+import { advanceRun, applyBatch, batchKind, beginRun, checkConflict, finalStatus, toHead } from "./history/history.ts";
+import { acceptDelivery } from "./history/messages.ts";
 import { Entries } from "./storage/entries.ts";
 import { Entry } from "./storage/entry.ts";
-import { type Draft, readBatch, toDraft } from "./storage/arguments.ts";
+import {
+  checkLease,
+  checkLoadSince,
+  type Draft,
+  readBatch,
+  readClaim,
+  readDelivery,
+  readRelease,
+  toDraft,
+} from "./storage/arguments.ts";
+import { Leases } from "./storage/leases.ts";
 import { type InMemoryStoreOptions, Limits } from "./storage/limits.ts";
 import { Listeners } from "./storage/listeners.ts";
 import { readFilter, readPage, toCursor } from "./storage/filter.ts";
@@ -75,6 +92,8 @@ export class InMemoryStore implements WorkflowStore {
   readonly #entries: Entries;
   readonly #listeners = new Listeners();
   readonly #watches = new Watches((workflowId) => this.#stored(workflowId));
+  /** Made when the first owner comes. */
+  #leases: Leases | undefined;
 
   /**
    * Makes an empty store.
@@ -86,6 +105,11 @@ export class InMemoryStore implements WorkflowStore {
   constructor(options: InMemoryStoreOptions = {}) {
     this.#limits = new Limits(options);
     this.#entries = new Entries(this.#limits.clock);
+  }
+
+  /** For how long executors own their runs, as the option says; see {@linkcode WorkflowStore.leaseMs}. */
+  get leaseMs(): number | undefined {
+    return this.#limits.leaseMs;
   }
 
   /** The number of stored workflows. */
@@ -116,6 +140,14 @@ export class InMemoryStore implements WorkflowStore {
     } finally {
       permit?.release();
     }
+  }
+
+  /** Reads a head, and the events from an index on; see {@linkcode WorkflowStore.loadSince}. */
+  loadSince(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null> {
+    return this.#enter(false, () => checkLoadSince(workflowId, length, runId), () => {
+      const entry = this.#entries.get(workflowId);
+      return entry === undefined || entry.fields.runId !== (runId ?? entry.fields.runId) ? null : entry.tail(length);
+    });
   }
 
   /**
@@ -158,18 +190,12 @@ export class InMemoryStore implements WorkflowStore {
    * ```
    */
   page(options: PageOptions = {}): Promise<WorkflowPage> {
-    return this.#enter(false, () => readPage(options, "list workflows"), ({ query, after }) => {
-      const states: WorkflowState[] = [];
-      let cursor: string | undefined;
-      let place = 0;
-      this.#entries.visit(query, after, (entry) => {
-        if (states.length === query.limit) cursor = toCursor(place, query.order); // there is a next page
-        else states.push(entry.state);
-        place = entry.place;
-        return cursor === undefined;
-      });
-      return { states, cursor };
-    });
+    return this.#page(options, ({ state }) => state, (states, cursor) => ({ states, cursor }));
+  }
+
+  /** As {@linkcode InMemoryStore.page}, without the histories; see {@linkcode WorkflowStore.heads}. */
+  heads(options: PageOptions = {}): Promise<HeadPage> {
+    return this.#page(options, ({ head }) => head, (heads, cursor) => ({ heads, cursor }));
   }
 
   /**
@@ -292,6 +318,59 @@ export class InMemoryStore implements WorkflowStore {
     }
   }
 
+  /** Adds messages to the end of a running run; see {@linkcode WorkflowStore.deliver}. */
+  deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    return this.#enter(true, () => readDelivery(delivery), (copy) => {
+      const entry = this.#entries.get(copy.workflowId);
+      const head = entry === undefined ? null : toHead(entry.fields, entry.events);
+      const { added, batch } = acceptDelivery(head, copy, (messageId) => entry!.has(messageId));
+      if (batch !== undefined) this.#append(batch);
+      return { runId: entry!.fields.runId, historyLength: entry!.events.length, added };
+    });
+  }
+
+  /**
+   * Takes running runs that no living owner has, and that are due; see {@linkcode WorkflowStore.claim}. Looks at each running run.
+   */
+  claim(options: ClaimOptions): Promise<ClaimedRun[]> {
+    return this.#enter(true, () => readClaim(options), ({ owner, leaseMs, limit, names, dueBefore }) => {
+      const leases = this.#leases ??= new Leases(this.#limits.clock);
+      const runs: ClaimedRun[] = [];
+      this.#visitRunning((entry) => {
+        if (runs.length >= limit) return false;
+        const fence = names?.includes(entry.fields.workflowName) === false ? 0 : leases.take(entry, owner, dueBefore);
+        if (fence > 0) runs.push({ ...entry.head, fence });
+        return true;
+      });
+      leases.extend(owner, leaseMs);
+      return runs;
+    });
+  }
+
+  /** Extends the lease of an owner; see {@linkcode WorkflowStore.renew}. */
+  renew(owner: string, leaseMs: number): Promise<void> {
+    const check = () => checkLease(owner, leaseMs);
+    return this.#enter(true, check, () => (this.#leases ?? new Leases(this.#limits.clock)).renew(owner, leaseMs));
+  }
+
+  /** Gives runs back; see {@linkcode WorkflowStore.release}. */
+  release(owner: string, workflowIds?: readonly string[]): Promise<void> {
+    return this.#enter(true, () => readRelease(owner, workflowIds), (ids) => {
+      const leases = this.#leases;
+      if (leases === undefined) return;
+      for (const id of ids ?? []) {
+        const entry = this.#entries.get(id);
+        if (entry !== undefined) leases.release(entry, owner);
+      }
+      if (ids !== undefined) return;
+      leases.end(owner);
+      this.#visitRunning((entry) => {
+        leases.release(entry, owner);
+        return true;
+      });
+    });
+  }
+
   /** Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. */
   subscribe(listener: StoreListener): () => void {
     return this.#listeners.add(listener);
@@ -401,6 +480,29 @@ export class InMemoryStore implements WorkflowStore {
     return write ? this.#lock.write(enter) : this.#lock.read(enter);
   }
 
+  #page<T, Page>(
+    options: PageOptions,
+    pick: (entry: Entry) => T,
+    toPage: (items: T[], cursor: string | undefined) => Page,
+  ): Promise<Page> {
+    return this.#enter(false, () => readPage(options, "list workflows"), ({ query, after }) => {
+      const items: T[] = [];
+      let cursor: string | undefined;
+      let place = 0;
+      this.#entries.visit(query, after, (entry) => {
+        if (items.length === query.limit) cursor = toCursor(place, query.order); // there is a next page
+        else items.push(pick(entry));
+        place = entry.place;
+        return cursor === undefined;
+      });
+      return toPage(items, cursor);
+    });
+  }
+
+  #visitRunning(visit: (entry: Entry) => boolean): void {
+    this.#entries.visit(readFilter({ status: "running" }), undefined, visit);
+  }
+
   #stored(workflowId: string): WorkflowState | null {
     return this.#entries.get(workflowId)?.state ?? null;
   }
@@ -413,14 +515,19 @@ export class InMemoryStore implements WorkflowStore {
     }
     fields.createdAt = createdAt ?? entry?.fields.createdAt ?? fields.createdAt;
     if (entry === undefined) this.#add(new Entry(fields, events, clean), "save workflow");
-    else this.#entries.change(entry, () => entry.reset(fields, events, clean));
+    else {
+      this.#entries.change(entry, () => entry.reset(fields, events, clean));
+      this.#leases?.saved(entry);
+    }
     this.#changed(workflowId, null);
   }
 
   #append(batch: AppendBatch): void {
     const { workflowId, events } = batch;
     const action = "append to workflow";
-    const entry = this.#entries.get(workflowId);
+    let entry = this.#entries.get(workflowId);
+    if (batch.owner !== undefined || batch.wakeAt !== undefined) this.#leases ??= new Leases(this.#limits.clock);
+    this.#leases?.check(entry, batch);
     checkConflict(entry?.fields ?? null, entry?.events.length ?? 0, batch);
     const kind = batchKind(batch);
     if (kind === "confirm") return;
@@ -438,8 +545,9 @@ export class InMemoryStore implements WorkflowStore {
       advanceRun(fields, events);
       const run = new Entry(fields, [...events]); // an array of the exact length: many workflows wait with one event
       if (entry !== undefined) this.#entries.remove(entry);
-      this.#add(run, action);
+      this.#add(entry = run, action);
     } else this.#entries.change(entry!, () => entry!.append(events));
+    this.#leases?.appended(entry!, batch);
     this.#changed(workflowId, length, batch);
   }
 

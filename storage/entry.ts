@@ -3,12 +3,14 @@
  *
  * 1. An append costs as much as the batch. The frozen history is built by the next read, and kept until the next write.
  * 2. An array of events that was handed out is never changed: the next append copies it.
+ * 3. The messages that a run has are looked up in a set. It is made when the first one is looked up, and kept until a reset.
  *
  * @module
  */
 
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
-import { advanceRun, type StateFields } from "../history/history.ts";
+import type { WorkflowEvent, WorkflowHead, WorkflowState, WorkflowTail } from "../types.ts";
+import { advanceRun, type StateFields, toHead } from "../history/history.ts";
+import { messageIds } from "../history/messages.ts";
 import { handOut, needsCopy } from "../history/value.ts";
 
 /**
@@ -35,6 +37,7 @@ export class Entry {
   #opaque = false;
   /** How many events were searched for such values; -1 if not even the fields were. */
   #examined: number;
+  #messages: Set<string> | undefined;
 
   /**
    * @param events If they are frozen, they were handed out as a history before.
@@ -56,6 +59,21 @@ export class Entry {
     return this.#state ?? this.#freeze();
   }
 
+  /** The state without its history. Nobody can change it. */
+  get head(): WorkflowHead {
+    return handOut(Object.freeze(toHead(this.fields, this.events)));
+  }
+
+  /** The head, and the events from an index on. */
+  tail(from: number): WorkflowTail {
+    return { head: this.head, events: this.events.slice(from).map((event) => handOut(event)) };
+  }
+
+  /** Whether the run has a message; see `messageIds`. */
+  has(messageId: string): boolean {
+    return (this.#messages ??= new Set(messageIds(this.events))).has(messageId);
+  }
+
   /** The history that `state` handed out, if nothing was written since. */
   get history(): readonly WorkflowEvent[] | undefined {
     return this.#state?.history;
@@ -73,11 +91,13 @@ export class Entry {
     this.#state = null;
     this.#opaque = false;
     this.#examined = clean ? events.length : -1;
+    this.#messages = undefined;
   }
 
   append(events: readonly WorkflowEvent[]): void {
     advanceRun(this.fields, events);
     this.#state = null;
+    if (this.#messages !== undefined) { for (const id of messageIds(events)) this.#messages.add(id); }
     if (this.#shared || this.events.length < FEW) {
       this.#shared = false;
       this.events = this.events.concat(events);

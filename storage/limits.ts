@@ -53,6 +53,13 @@ export interface InMemoryStoreOptions {
    * @default {"reject"}
    */
   readonly whenFull?: "reject" | "evict" | undefined;
+  /**
+   * For how long executors on this store own their runs without renewing their lease, in milliseconds, above 0. Needed only if
+   * several executors run the same workflows; see {@linkcode InMemoryStore.claim}.
+   *
+   * @default {executors use no leases}
+   */
+  readonly leaseMs?: number | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof InMemoryStoreOptions, true>> = {
@@ -61,11 +68,13 @@ const OPTIONS: Readonly<Record<keyof InMemoryStoreOptions, true>> = {
   maxEventsPerWorkflow: true,
   finishedTtlMs: true,
   whenFull: true,
+  leaseMs: true,
 };
 
 export class Limits {
   declare readonly clock: Clock;
   declare readonly maxEventsPerWorkflow: number;
+  declare readonly leaseMs: number | undefined;
   readonly #maxWorkflows: number;
   readonly #finishedTtlMs: number;
   readonly #evicts: boolean;
@@ -74,14 +83,17 @@ export class Limits {
   constructor(options: InMemoryStoreOptions) {
     const action = "create a store";
     checkOptions(options, OPTIONS, action);
-    const { clock = systemClock, maxWorkflows, maxEventsPerWorkflow, finishedTtlMs, whenFull = "reject" } = options;
+    const { clock = systemClock, maxWorkflows, maxEventsPerWorkflow, finishedTtlMs, whenFull = "reject", leaseMs } =
+      options;
     if (maxWorkflows !== undefined) checkInteger("maxWorkflows", maxWorkflows, 1, action);
     if (maxEventsPerWorkflow !== undefined) checkInteger("maxEventsPerWorkflow", maxEventsPerWorkflow, 1, action);
     if (finishedTtlMs !== undefined) checkNumber("finishedTtlMs", finishedTtlMs, Number.MIN_VALUE, action);
+    if (leaseMs !== undefined) checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
     if (whenFull !== "reject" && whenFull !== "evict") {
       throw invalid("whenFull", whenFull, `"reject" or "evict"`, action);
     }
     this.clock = clock;
+    this.leaseMs = leaseMs;
     this.#maxWorkflows = maxWorkflows ?? Infinity;
     this.maxEventsPerWorkflow = maxEventsPerWorkflow ?? Infinity;
     this.#finishedTtlMs = finishedTtlMs ?? Infinity;

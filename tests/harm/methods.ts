@@ -138,6 +138,7 @@ const context = (...args: Argument[]): MethodRow => ({ args, of: ofContext, quie
 const state: Argument = { name: "state or workflowId", good: { workflowId: "b", status: "running" }, takes: "" };
 const filter: Argument = { name: "filter", takes: `undefined ${object} signal date` };
 const batch: Argument = { name: "batch or workflowId", good: {} as AppendBatch, takes: "" };
+const owner: Argument = { name: "owner", good: "x", takes: "text" };
 const lockOptions = options({ signal: "undefined signal" });
 const ms: Argument = { name: "ms", good: 1, takes: "five half" };
 const body: Argument = { name: "body", good: (_ctx: unknown) => 1, takes: "function" };
@@ -148,6 +149,23 @@ const stores = (of: (target: Target) => unknown, name: string): Record<string, M
   [`${name}.list`]: { args: [filter], of },
   [`${name}.delete`]: { args: [{ name: "workflowId", good: "b", takes: "text" }], of },
   [`${name}.append`]: { args: [batch], of },
+});
+
+/** The optional methods of a store. */
+const members = (of: (target: Target) => unknown, name: string): Record<string, MethodRow> => ({
+  [`${name}.heads`]: { args: [{ ...filter, name: "options" }], of },
+  [`${name}.count`]: { args: [filter], of },
+  [`${name}.loadSince`]: {
+    args: [{ name: "workflowId", good: "a", takes: "text" }, { name: "length", good: 0, takes: "five" }, {
+      name: "runId",
+      takes: optional,
+    }],
+    of,
+  },
+  [`${name}.deliver`]: { args: [{ name: "delivery or workflowId", takes: "" }], of },
+  [`${name}.claim`]: { args: [{ name: "options or owner", takes: "", options: { owner: "text" } }], of },
+  [`${name}.renew`]: { args: [owner, { name: "leaseMs", good: 1, takes: "five half" }], of },
+  [`${name}.release`]: { args: [owner, { name: "workflowIds", takes: "undefined array" }], of },
 });
 
 export const METHODS: Readonly<Record<string, MethodRow>> = {
@@ -215,6 +233,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "ChildHandle.cancel": { args: [reason], of: ofChild, quiet: true },
 
   ...stores(ofStore, "InMemoryStore"),
+  ...members(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
   ...stores(ofSqlite, "SqliteStore"),
   "SqliteStore.open": {
@@ -241,7 +260,6 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "SqliteStore.[Symbol.asyncDispose]": { args: [], of: ofSqlite },
   "InMemoryStore.page": { args: [{ ...filter, name: "options" }], of: ofStore },
   "InMemoryStore.walk": { args: [filter], of: ofStore, throws: true },
-  "InMemoryStore.count": { args: [filter], of: ofStore },
   "InMemoryStore.update": {
     args: [{ name: "workflowId", good: "b", takes: "text" }, { name: "change", good: () => null, takes: "function" }],
     of: ofStore,
@@ -322,6 +340,13 @@ export const SAME_METHODS: Readonly<Record<string, string>> = {
   "WorkflowStore.list": "FaultyStore.list",
   "WorkflowStore.delete": "FaultyStore.delete",
   "WorkflowStore.append": "FaultyStore.append",
+  "WorkflowStore.heads": "InMemoryStore.heads",
+  "WorkflowStore.count": "InMemoryStore.count",
+  "WorkflowStore.loadSince": "InMemoryStore.loadSince",
+  "WorkflowStore.deliver": "InMemoryStore.deliver",
+  "WorkflowStore.claim": "InMemoryStore.claim",
+  "WorkflowStore.renew": "InMemoryStore.renew",
+  "WorkflowStore.release": "InMemoryStore.release",
   "schedule()": "Executor.execute",
   "attempts()": "WorkflowContext.executeActivity",
   "StoreCase.run(factory)": "StoreCase.run",

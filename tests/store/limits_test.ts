@@ -42,11 +42,12 @@ const malformed: [options: Record<string, unknown>, message: string][] = [
   [{ finishedTtlMs: 0 }, `"finishedTtlMs" must be a finite number above 0, got 0`],
   [{ finishedTtlMs: Infinity }, `"finishedTtlMs" must be a finite number above 0, got Infinity`],
   [{ whenFull: "drop" }, `"whenFull" must be "reject" or "evict", got "drop"`],
+  [{ leaseMs: 0 }, '"leaseMs" must be a finite number above 0, got 0'],
   [{ whenful: "evict" }, `"options" has no option "whenful"; did you mean "whenFull"?`],
   [
     { maxHistoryEvents: 5 },
     '"options" has no option "maxHistoryEvents"; the options are "clock", "maxWorkflows", "maxEventsPerWorkflow", ' +
-    '"finishedTtlMs", "whenFull"',
+    '"finishedTtlMs", "whenFull", "leaseMs"',
   ],
 ];
 for (const [options, message] of malformed) {
