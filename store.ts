@@ -336,13 +336,14 @@ export class InMemoryStore implements WorkflowStore {
     return this.#enter(true, () => readClaim(options), ({ owner, leaseMs, limit, names, dueBefore }) => {
       const leases = this.#leases ??= new Leases(this.#limits.clock);
       const runs: ClaimedRun[] = [];
+      if (limit > 0) leases.endOthers(owner);
       this.#visitRunning((entry) => {
         if (runs.length >= limit) return false;
         const fence = names?.includes(entry.fields.workflowName) === false ? 0 : leases.take(entry, owner, dueBefore);
         if (fence > 0) runs.push({ ...entry.head, fence });
         return true;
       });
-      leases.extend(owner, leaseMs);
+      leases.begin(owner, leaseMs);
       return runs;
     });
   }

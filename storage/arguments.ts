@@ -283,5 +283,8 @@ export function dueAt(wakeAt: number | null | undefined): number {
  * @category Storage
  */
 export function leaseLost(owner: string): WorkflowError {
-  return new WorkflowError("lease_lost", `Cannot renew the lease of ${show(owner)}: it has ended and somebody else has claimed, or it never began`);
+  return new WorkflowError(
+    "lease_lost",
+    `Cannot renew the lease of ${show(owner)}: it has ended and somebody else has claimed, or it never began`,
+  );
 }

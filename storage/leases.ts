@@ -3,7 +3,8 @@
  *
  * 1. A run of which nothing is known belongs to nobody, and is due at once.
  * 2. What is known of a run is kept beside its entry, and is gone with it. So a store without leases keeps nothing.
- * 3. An owner keeps a run when its lease ends, until another one claims the run.
+ * 3. A lease whose time is over ends when another owner claims. Until then, its owner can extend it.
+ * 4. An owner keeps a run when its lease ends, until another one claims the run.
  *
  * @module
  */
@@ -23,7 +24,7 @@ interface Hold {
 
 export class Leases {
   readonly #clock: Clock;
-  /** When the leases of owners end. */
+  /** When the leases of the living owners end. One whose time is over lives until another owner claims. */
   readonly #ends = new Map<string, number>();
   readonly #holds = new WeakMap<Entry, Hold>();
 
@@ -49,6 +50,12 @@ export class Leases {
     Object.assign(this.#hold(entry), { owner: null, dueAt: -Infinity });
   }
 
+  /** Ends the leases of others whose time is over. */
+  endOthers(owner: string): void {
+    const now = this.#clock.now();
+    for (const [other, end] of this.#ends) if (end <= now && other !== owner) this.#ends.delete(other);
+  }
+
   /**
    * Gives a run to an owner, if no living owner has it and it is due.
    *
@@ -56,21 +63,20 @@ export class Leases {
    */
   take(entry: Entry, owner: string, dueBefore: number): number {
     const hold = this.#hold(entry);
-    if (hold.dueAt > dueBefore || hold.owner !== null && this.#lives(hold.owner)) return 0;
+    if (hold.dueAt > dueBefore || hold.owner !== null && this.#ends.has(hold.owner)) return 0;
     hold.owner = owner;
     return ++hold.fence;
   }
 
-  /** Begins or extends the lease of an owner. Forgets the owners whose leases have ended. */
-  extend(owner: string, leaseMs: number): void {
-    for (const other of this.#ends.keys()) if (!this.#lives(other)) this.#ends.delete(other);
-    this.#ends.set(owner, this.#clock.now() + leaseMs);
+  /** Begins the lease of an owner, unless it has one. */
+  begin(owner: string, leaseMs: number): void {
+    if (!this.#ends.has(owner)) this.#extend(owner, leaseMs);
   }
 
-  /** @throws {WorkflowError} With code `lease_lost` if the lease has ended. */
+  /** @throws {WorkflowError} With code `lease_lost` if the owner has no lease. */
   renew(owner: string, leaseMs: number): void {
-    if (!this.#lives(owner)) throw leaseLost(owner);
-    this.extend(owner, leaseMs);
+    if (!this.#ends.has(owner)) throw leaseLost(owner);
+    this.#extend(owner, leaseMs);
   }
 
   /** Takes a run from its owner, if that is the given one. */
@@ -89,7 +95,7 @@ export class Leases {
     return hold;
   }
 
-  #lives(owner: string): boolean {
-    return this.#ends.get(owner)! > this.#clock.now();
+  #extend(owner: string, leaseMs: number): void {
+    this.#ends.set(owner, this.#clock.now() + leaseMs);
   }
 }
