@@ -66,6 +66,7 @@ export {
   storeCases,
   type StoreCasesOptions,
   type StoreFactory,
+  type StoreMember,
   testStore,
   type TestStoreOptions,
 } from "./store/mod.ts";

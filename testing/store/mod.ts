@@ -9,6 +9,7 @@ export {
   storeCases,
   type StoreCasesOptions,
   type StoreFactory,
+  type StoreMember,
   testStore,
   type TestStoreOptions,
 } from "./store_cases.ts";

@@ -6,18 +6,23 @@
  *
  * 1. A case does not depend on another one, on a test runner, or on the real time, apart from its own timeout.
  * 2. Nothing is demanded that the doc comments of the port do not say.
- * 3. Two sentences have no case, because a case cannot observe them: the cost of an append, and that a listener that throws
- *    does not affect others.
+ * 3. Some sentences have no case, because a case cannot observe them: what a call costs, that a listener that throws does not
+ *    affect others, and that a store reports with `null` what it may have missed.
  *
  * @module
  */
 
 import { systemClock } from "../../clock.ts";
 import type { WorkflowStore } from "../../types.ts";
-import { checkBoolean, checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
+import { checkArray, checkBoolean, checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
 import type { CaseBody } from "./fixtures.ts";
 import { appendCases } from "./append_cases.ts";
+import { deliverCases } from "./deliver_cases.ts";
 import { everyMethodCases } from "./every_method_cases.ts";
+import { countCases, headsCases } from "./heads_cases.ts";
+import { deliverLeaseCases, leaseCases } from "./lease_cases.ts";
+import { loadSinceCases } from "./load_since_cases.ts";
+import { MEMBERS, type StoreMember } from "./members.ts";
 import { severalExecutorsCases } from "./several_executors_cases.ts";
 import { listCases } from "./list_cases.ts";
 import { reopenCases } from "./reopen_cases.ts";
@@ -33,6 +38,8 @@ import { twoInstancesCases, twoListenersCases, twoProcessesCases } from "./two_i
  * @category Store contract
  */
 export type StoreFactory = () => WorkflowStore | Promise<WorkflowStore>;
+
+export type { StoreMember };
 
 /**
  * One sentence of the contract.
@@ -70,6 +77,13 @@ export interface StoreCasesOptions {
    * @default {true}
    */
   readonly subscribe?: boolean | undefined;
+  /**
+   * Which of the other optional members the store has. `"claim"` stands for `claim`, `renew` and `release`, and for what `append`
+   * does with `owner` and `wakeAt`.
+   *
+   * @default {none}
+   */
+  readonly members?: readonly StoreMember[] | undefined;
   /**
    * Opens the content of a store again, as the next process would, while the given store is still open. With it, there are
    * cases that check what survives. Both stores are disposed of after the case.
@@ -109,9 +123,18 @@ export interface TestStoreOptions extends StoreCasesOptions {
 const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
   tier: true,
   subscribe: true,
+  members: true,
   reopen: true,
   connect: true,
   timeoutMs: true,
+};
+
+const casesOfMember: Readonly<Record<StoreMember, () => CaseBody[]>> = {
+  heads: headsCases,
+  count: countCases,
+  loadSince: loadSinceCases,
+  deliver: deliverCases,
+  claim: leaseCases,
 };
 
 /**
@@ -134,9 +157,11 @@ const optionNames: Readonly<Record<keyof StoreCasesOptions, true>> = {
 export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
   const action = "make the cases of a store";
   checkOptions(options, optionNames, action);
-  const { tier, subscribe = true, reopen, connect, timeoutMs = 4_000 } = options;
+  const { tier, subscribe = true, members = [], reopen, connect, timeoutMs = 4_000 } = options;
   checkChoice("tier", tier, ["store", "executor"], action);
   checkBoolean("subscribe", subscribe, action);
+  checkArray("members", members, action);
+  for (let i = 0; i < members.length; i++) checkChoice(`members[${i}]`, members[i] ?? null, MEMBERS, action);
   if (reopen !== undefined) checkFunction("reopen", reopen, action);
   if (connect !== undefined) checkFunction("connect", connect, action);
   checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action);
@@ -148,6 +173,8 @@ export function storeCases(options: StoreCasesOptions = {}): StoreCase[] {
     }));
   const stores = [...everyMethodCases(), ...saveCases(), ...loadAndDeleteCases(), ...listCases(), ...appendCases()];
   if (subscribe) stores.push(...subscribeCases());
+  for (const member of MEMBERS) if (members.includes(member)) stores.push(...casesOfMember[member]());
+  if (members.includes("claim") && members.includes("deliver")) stores.push(...deliverLeaseCases());
   if (reopen !== undefined) stores.push(...reopenCases());
   if (connect !== undefined) stores.push(...twoInstancesCases(), ...(subscribe ? twoListenersCases() : []));
   const together = connect === undefined ? [] : twoProcessesCases();
