@@ -86,6 +86,12 @@ export interface ActivityContext {
   /** The same for every attempt of this call, also after a restart. No other call has it. */
   readonly idempotencyKey: string;
   /**
+   * How often the run was taken over from an executor that died or lost its lease; 0 without leases. An outside system that keeps
+   * the largest fence of a run and refuses smaller ones is protected from an executor that stood still and does not know yet that
+   * another one has its runs.
+   */
+  readonly fence: number;
+  /**
    * The last details that an earlier attempt gave to {@linkcode ActivityContext.heartbeat}, as they are stored; `undefined`
    * if there are none. After a restart they can be older than the last call: by half of `heartbeatTimeoutMs`, or by one
    * second if that is not given.

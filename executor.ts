@@ -43,6 +43,7 @@ import type {
   StartSignal,
   UpdateOptions,
   WorkflowDescription,
+  WorkOptions,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
 import type { CallHeaders, DeepReadonly, WorkflowStartedEvent } from "./types.ts";
@@ -76,7 +77,7 @@ import { copyTexts, mergeHeaders, withHeaders } from "./run/headers.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
 import { isRemembered, MADE } from "./run/remembered.ts";
-import { completeOptions, type Settings, validateExecution } from "./run/settings.ts";
+import { completeOptions, type Settings, validateExecution, validateWork } from "./run/settings.ts";
 import { Supervisor } from "./run/supervisor.ts";
 
 export type { WorkflowHandle };
@@ -362,6 +363,46 @@ export class Executor {
   recover(): Promise<WorkflowHandle[]> {
     this.#supervisor.timing.turns.call();
     return quiet(this.#supervisor.recover());
+  }
+
+  /**
+   * Takes running workflows of the store that nobody living owns and that are due, and resumes them as {@linkcode recover} does:
+   * at once, and from then on until the executor is closed. So the workflows of a process that died continue in the others. It
+   * takes only workflows whose code is known here. It needs leases, which a store that processes share has.
+   *
+   * @param options How often to look, how many runs to take, when to end.
+   * @returns When the work has ended: the executor is closed, or `signal` is aborted.
+   * @throws {WorkflowError} With code `unsupported` if the executor has no leases; `closed` if it was closed before.
+   * @throws {TypeError | RangeError} If an option is unknown or out of its range, or `work()` is in progress already.
+   *
+   * @example
+   * ```ts
+   * import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const store = new InMemoryStore();
+   * const order = (ctx: WorkflowContext) => ctx.waitForSignal("paid");
+   * const first = new Executor({ store, leaseMs: 10_000 });
+   * await first.execute(order, { id: "order-1" });
+   * await first.close(); // it gives its workflows back
+   *
+   * await using second = new Executor({ store, leaseMs: 10_000, workflows: { order } });
+   * const work = second.work();
+   * await second.signal("order-1", "paid", 12);
+   * assertEquals(await (await second.handle("order-1")).result(), 12);
+   * await second.close();
+   * await work;
+   * ```
+   */
+  work(options: WorkOptions = noOptions): Promise<void> {
+    try {
+      validateWork(options);
+      this.#supervisor.timing.turns.call();
+      const { maxConcurrentWorkflows: maxRuns } = this.#settings;
+      return quiet(this.#supervisor.work(maxRuns === undefined ? options : { maxRuns, ...options }));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
   }
 
   /**

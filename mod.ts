@@ -37,6 +37,7 @@ export type {
   UpdateOptions,
   Wait,
   WorkflowDescription,
+  WorkOptions,
 } from "./options.ts";
 
 // Writing workflows

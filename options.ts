@@ -128,6 +128,14 @@ export interface ExecutorOptions {
    */
   readonly storeRetry?: RetryPolicy | undefined;
   /**
+   * For how long this executor owns its runs without renewing its lease, in milliseconds, from 0. Until then no other executor takes
+   * them; an executor that stands still for longer may lose them. It renews its lease three times as often, while it has live
+   * runs. `0`: no leases, and nobody else may run the workflows of the store.
+   *
+   * @default {what the store says: 10,000 for those that processes share; 0 for `InMemoryStore`}
+   */
+  readonly leaseMs?: number | undefined;
+  /**
    * Maximum number of activity attempts that run at a time; a positive integer. The others wait in a queue, which does not
    * stop a virtual clock. Runs take turns, so that a run with 10,000 activities does not delay the others.
    *
@@ -309,6 +317,33 @@ export type StartSignal<Payload = any> =
 export type ExecuteArgs<Input, Signals extends readonly unknown[] = readonly any[]> = undefined extends Input
   ? [options?: ExecuteOptions<Input & Defined, Signals>]
   : [options: ExecuteOptions<Input & Defined, Signals> & { readonly input: Input & Defined }];
+
+/**
+ * Options of {@linkcode Executor.work}.
+ *
+ * @category Executor
+ */
+export interface WorkOptions {
+  /**
+   * How often the executor looks for runs that are due, in milliseconds, above 0. It also looks when the store reports a change.
+   *
+   * @default {1_000}
+   */
+  readonly pollMs?: number | undefined;
+  /**
+   * How many runs are live here at a time at most, from 1: with more, none is taken. Those that this executor starts count, and are
+   * not limited.
+   *
+   * @default {`maxConcurrentWorkflows`, or no limit}
+   */
+  readonly maxRuns?: number | undefined;
+  /**
+   * Ends the work when it is aborted. Runs that are live stay live.
+   *
+   * @default {it ends with `close()`}
+   */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Options of {@linkcode Executor.close}.

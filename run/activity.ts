@@ -35,6 +35,7 @@ import { attemptCall, callThrough, messageCall, type MiddlewareHost } from "./ca
 import { type Caller, Command, type Performer } from "./command.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { isUnavailable, nextDelayMs, type RetryHost } from "./retrying_store.ts";
+import type { Lease } from "./live_run.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 
@@ -47,6 +48,7 @@ export interface ActivitySettings extends MiddlewareHost, RetryHost {
 
 /** The run that performs an activity. */
 export interface ActivityRun extends Performer {
+  readonly chain: { readonly lease?: Lease | undefined };
   readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
   /** Calls the body of an activity, which cannot call the context of the run. */
   callActivity<Input, Context>(
@@ -531,6 +533,10 @@ class Attempt extends LazyAbort implements ActivityContext {
 
   get idempotencyKey(): string {
     return `${this.#run.runId}:${this.#command.seq}`;
+  }
+
+  get fence(): number {
+    return this.#run.chain.lease?.fence ?? 0;
   }
 
   /** A function of its own, so that an activity may destructure its context. */

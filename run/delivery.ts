@@ -17,13 +17,13 @@ import type {
   ChildStartedEvent,
   SignalReceivedEvent,
   WorkflowEvent,
+  WorkflowHead,
   WorkflowStartedEvent,
   WorkflowState,
 } from "../types.ts";
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { show } from "../util/show.ts";
-import { validateHistory } from "../history/validate.ts";
 import { firstRunOf, FrozenBatch, isOutcome } from "../history/history.ts";
 import type { Message } from "./calls.ts";
 import type { ChildCommand, StoredChild } from "./child.ts";
@@ -43,6 +43,7 @@ import {
 import { cancelEvent, signalEvent, terminationEvent } from "./events.ts";
 import { mergeHeaders } from "./headers.ts";
 import { isRemembered } from "./remembered.ts";
+import type { Lease } from "./live_run.ts";
 import { isConflict } from "./retrying_store.ts";
 import { isLost, loadRun } from "./writer.ts";
 
@@ -106,6 +107,7 @@ export class Delivery extends DeliveryQueue {
    *
    * @param isSame Whether a stored run is the one to be started: then it is joined.
    * @param canceled Returns why nothing is to be stored any more; `undefined` if it is.
+   * @param lease The lease under which the run becomes live.
    * @returns The ID of the new run, or the state of the run that is joined.
    */
   async create(
@@ -114,6 +116,7 @@ export class Delivery extends DeliveryQueue {
     { onConflict, reuse }: ExecuteOptions,
     isSame: ((state: WorkflowState) => boolean) | undefined,
     canceled?: () => unknown,
+    lease?: Lease,
   ): Promise<string | WorkflowState> {
     const { store, runs, liveRuns } = this.parts;
     let runId = runs.newRunId(id);
@@ -131,7 +134,9 @@ export class Delivery extends DeliveryQueue {
       }
       let failure: unknown;
       try {
-        await store.append(new FrozenBatch(id, runId, 0, events, replaces, store.listener));
+        await store.append(
+          new FrozenBatch(id, runId, 0, events, replaces, store.listener, lease && { owner: lease.owner }),
+        );
         return runId;
       } catch (error) {
         failure = error;
@@ -309,18 +314,18 @@ export class Delivery extends DeliveryQueue {
   }
 
   /** Closes a child whose parent's run has ended or has its outcome, and that the parent's executor did not close. */
-  async closeOrphan({ workflowId, history }: WorkflowState): Promise<void> {
-    const [started] = history;
-    if (started?.type !== "workflow_started" || started.parent === undefined) return;
-    try {
-      validateHistory([started], 0, "close workflow", workflowId);
-    } catch {
-      return; // it was reported when it was not resumed
-    }
-    const { parent: { closePolicy, seq, ...parent }, at, workflowName: name } = started;
+  async closeOrphan({ workflowId, workflowName: name, parent }: WorkflowHead): Promise<void> {
+    if (parent === undefined) return;
     await this.parts.timing.turns.room();
-    if (await this.#isOpen(parent, seq).catch(() => true)) return;
-    const event = { type: "child_started", at, seq, name, workflowId, closePolicy } as const;
-    await this.closeChild({ ...parent, workflowName: "" }, event);
+    if (await this.#isOpen(parent, parent.seq).catch(() => true)) return; // also if a stored parent is none
+    const { seq, closePolicy } = parent;
+    await this.closeChild({ ...parent, workflowName: "" }, {
+      type: "child_started",
+      at: 0,
+      seq,
+      name,
+      workflowId,
+      closePolicy,
+    });
   }
 }

@@ -21,7 +21,7 @@ import { type Timer, TimerQueue } from "../util/timer_queue.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { type Answer, endOf, type UpdateRequest } from "./events.ts";
 import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
-import { isConflict } from "./retrying_store.ts";
+import { isElsewhere } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Turns } from "./turns.ts";
 import { isLost, loadRun } from "./writer.ts";
@@ -148,7 +148,7 @@ export class DormantRun implements LiveRun {
       try {
         child.result();
       } catch (error) {
-        if (!isConflict(error)) return this.suspend(error); // as `ChildCommand` does
+        if (!isElsewhere(error)) return this.suspend(error); // as `ChildCommand` does
       }
     }
     this.#wake();
@@ -182,7 +182,7 @@ export class DormantRun implements LiveRun {
         this.#wake().push((run) => run === undefined ? reject(this.#suspended!.error) : resolve(use(run)));
       });
     } catch (error) {
-      if (this.#suspended?.error === error && isConflict(error)) return lost;
+      if (this.#suspended?.error === error && isElsewhere(error)) return lost;
       throw error;
     }
   }

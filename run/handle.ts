@@ -22,7 +22,7 @@ import { handOut } from "../history/value.ts";
 import type { Target } from "./delivery.ts";
 import type { Chain, LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
+import { isElsewhere, isLeaseLost, type RetryingStore } from "./retrying_store.ts";
 
 /**
  * Access to one run, and to the runs that continue it as new.
@@ -181,9 +181,9 @@ export class Handle implements WorkflowHandle<never> {
           try {
             return run.result(); // throws the error that suspended it
           } catch (error) {
-            if (!isConflict(error)) throw error;
-            // If another executor has continued it as new, the chain still runs.
-            if (!same || state.runId === run.runId) failure = error;
+            if (!isElsewhere(error)) throw error;
+            // If another executor has claimed it, or has continued it as new, the chain still runs.
+            if (!isLeaseLost(error) && (!same || state.runId === run.runId)) failure = error;
           }
         }
         if (!same || failure !== undefined) {

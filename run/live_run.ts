@@ -95,6 +95,13 @@ export interface StartableRun extends LiveRun {
   written(): Promise<void>;
 }
 
+/** The lease under which a run is live. */
+export interface Lease {
+  readonly owner: string;
+  /** How often the run was claimed before it became live here. */
+  readonly fence: number;
+}
+
 /** Runs that continue each other as new, as far as they were live here. */
 export interface Chain {
   readonly firstRunId: string;
@@ -103,6 +110,8 @@ export interface Chain {
   hasSlot: boolean;
   /** Resolves to the run that has left, see {@linkcode LiveRun.ended}; `undefined` while nobody waits for that. */
   ended: Deferred<LiveRun> | undefined;
+  /** The lease under which it is live here; absent without leases. */
+  readonly lease?: Lease | undefined;
   /** Messages whose sender chose an ID; `undefined` until it is needed. */
   remembered?: Remembered | undefined;
   /** Whether a run of it was dormant and has woken. */

@@ -50,6 +50,8 @@ export class LiveRuns {
   readonly #watches = new Map<string, Set<Deferred<void>>>();
   /** Changes that the store reported while runs are being made live, by workflow ID. */
   #changes: Map<string, number | null> | undefined;
+  /** Is called when a workflow has changed that is not live here; set while `work()` is in progress. */
+  #changedElsewhere: (() => void) | undefined;
   /** How many calls are making runs live now. */
   #starting = 0;
   #unsubscribe: (() => void) | undefined;
@@ -63,7 +65,9 @@ export class LiveRuns {
     store.listener = (id, historyLength) => {
       if (id === null) return this.#changed();
       if (this.#starting > 0) (this.#changes ??= new Map()).set(id, historyLength);
-      this.#runs.get(id)?.changed(historyLength);
+      const run = this.#runs.get(id);
+      if (run === undefined) this.#changedElsewhere?.();
+      else run.changed(historyLength);
       this.#notify(id);
     };
   }
@@ -72,6 +76,18 @@ export class LiveRuns {
   #changed(): void {
     for (const run of [...this.#runs.values()]) run.changed(0);
     for (const id of [...this.#watches.keys()]) this.#notify(id);
+    this.#changedElsewhere?.();
+  }
+
+  /** Calls `listener` when a workflow changes that is not live here; `undefined` ends that. */
+  listenElsewhere(listener: (() => void) | undefined): void {
+    this.#changedElsewhere = listener;
+    this.#listen();
+  }
+
+  /** How many runs are live. */
+  get size(): number {
+    return this.#runs.size;
   }
 
   get(id: string): LiveRun | undefined {
@@ -163,7 +179,7 @@ export class LiveRuns {
 
   #listen(): void {
     const isNeeded = this.#closedError === undefined &&
-      (this.#runs.size > 0 || this.#watches.size > 0 || this.#starting > 0);
+      (this.#runs.size > 0 || this.#watches.size > 0 || this.#starting > 0 || this.#changedElsewhere !== undefined);
     if (isNeeded === (this.#unsubscribe !== undefined)) return;
     this.#unsubscribe?.();
     this.#unsubscribe = isNeeded ? this.#store.subscribe() : undefined;

@@ -7,14 +7,25 @@
 
 import { codeOf, WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
-import { FrozenBatch } from "../history/history.ts";
+import { FrozenBatch, toHead } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
-import { checkObject } from "../util/check.ts";
+import { checkArray, checkInteger, checkObject } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
 import type { ErrorReporter } from "../hooks.ts";
-import type { AppendBatch, StoreListener, WorkflowState, WorkflowStore } from "../types.ts";
+import type {
+  AppendBatch,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
+  StoreListener,
+  WorkflowHead,
+  WorkflowState,
+  WorkflowStore,
+  WorkflowTail,
+} from "../types.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { Timing } from "./command.ts";
+import type { Lease } from "./live_run.ts";
 import type { Turns } from "./turns.ts";
 
 /** How often a read contradicts what is known until that counts. */
@@ -51,6 +62,15 @@ export interface OldReads {
   unproven?: number;
 }
 
+/** A running workflow that the store has found. */
+export interface Found {
+  readonly head: WorkflowHead;
+  /** The lease under which it was claimed. */
+  readonly lease?: Lease;
+  /** Present if the store has answered with the whole state. */
+  readonly state?: WorkflowState;
+}
+
 export class RetryingStore {
   readonly #port: WorkflowStore;
   readonly #policy: RetryPolicy;
@@ -76,20 +96,84 @@ export class RetryingStore {
     return this.#retry(() => this.#port.load(workflowId));
   }
 
-  /** The running workflows. Reports and leaves out what is no state: it harms no other workflow. */
-  async running(): Promise<WorkflowState[]> {
+  /**
+   * What is stored from an index on, if the store can read that alone.
+   *
+   * @returns `null` if the store answers with the whole state only, or another run is stored, or none: the caller loads it.
+   */
+  async loadSince(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null> {
+    if (this.#port.loadSince === undefined) return null;
+    const tail = await this.#retry(() => this.#port.loadSince!(workflowId, length, runId));
+    if (tail === null) return null;
+    checkObject("head", tail.head, "load workflow", workflowId);
+    checkArray("events", tail.events, "load workflow", workflowId);
+    return tail;
+  }
+
+  /**
+   * The running workflows: their heads if the store has them, else their states. Reports and leaves out what is none: it harms no
+   * other workflow.
+   */
+  async running(): Promise<Found[]> {
+    const port = this.#port;
+    if (port.heads === undefined) {
+      const states = await this.#retry(() => port.list({ status: "running" }));
+      return this.#valid(states, (state) => {
+        const { history, ...fields } = state;
+        checkArray("history", history, "recover workflow");
+        return { head: toHead(fields, history), state };
+      });
+    }
+    const found: Found[] = [];
+    for (let cursor: string | undefined;;) {
+      const page = await this.#retry(() => port.heads!({ status: "running", limit: 1000, cursor }));
+      found.push(...this.#valid(page.heads, (head) => ({ head })));
+      cursor = page.cursor;
+      if (cursor === undefined) return found;
+    }
+  }
+
+  /** What can be resumed of an answer of the store. */
+  #valid<T extends object>(answer: readonly T[], toFound: (one: T) => Found): Found[] {
     const action = "recover workflow";
-    const states = await this.#retry(() => this.#port.list({ status: "running" }));
-    return states.filter((state) => {
+    checkArray("answer of the store", answer, action);
+    return answer.flatMap((one) => {
       try {
-        checkObject("state", state, action);
-        validateState(state, state.history, action);
-        return true;
+        checkObject("state", one, action);
+        const found = toFound(one);
+        validateState(found.head, [], action);
+        checkInteger("historyLength", found.head.historyLength, 0, action);
+        return [found];
       } catch (error) {
         this.#host.report(error);
-        return false;
+        return [];
       }
     });
+  }
+
+  /** Whether an event can be delivered without a read. */
+  get delivers(): boolean {
+    return this.#port.deliver !== undefined;
+  }
+
+  /** Delivers once: before the next try, the caller must find out what became of the first. */
+  async deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    return await this.#timing.turns.during((async () => await this.#port.deliver!(delivery))());
+  }
+
+  /** Claims once: the next look claims what this one has missed. */
+  async claim(options: ClaimOptions): Promise<Found[]> {
+    const { owner } = options;
+    const claimed = await this.#timing.turns.during((async () => await this.#port.claim!(options))());
+    return this.#valid(claimed, (head) => ({ head, lease: { owner, fence: head.fence } }));
+  }
+
+  async renew(owner: string, leaseMs: number): Promise<void> {
+    await this.#timing.turns.during((async () => await this.#port.renew!(owner, leaseMs))());
+  }
+
+  async release(owner: string, workflowIds?: readonly string[]): Promise<void> {
+    await this.#timing.turns.during((async () => await this.#port.release!(owner, workflowIds))());
   }
 
   /** Appends once: before the next try, the caller must find out what became of the first. */
@@ -103,8 +187,8 @@ export class RetryingStore {
   }
 
   /** Why a state is not the stored state of a running run, for example because the read was old; `undefined` if it is. */
-  whyOld({ workflowId, runId, history }: WorkflowState): Promise<unknown> {
-    const appended = this.append(new FrozenBatch(workflowId, runId, history.length, []));
+  whyOld({ workflowId, runId }: WorkflowState | WorkflowHead, length: number): Promise<unknown> {
+    const appended = this.append(new FrozenBatch(workflowId, runId, length, []));
     return appended.then(() => undefined, (error) => error ?? new Error("The store failed"));
   }
 
@@ -116,7 +200,7 @@ export class RetryingStore {
    */
   async isOld(state: WorkflowState | null, reads: OldReads, why?: unknown): Promise<boolean> {
     const isRunning = state?.status === "running";
-    const old = isRunning ? await this.whyOld(state) : why;
+    const old = isRunning ? await this.whyOld(state, state.history.length) : why;
     const isProven = why === undefined && isConflict(old);
     reads.unproven = !old || isProven ? 0 : (reads.unproven ?? 0) + 1;
     reads.count = old ? Math.min(reads.count + 1, MAX_OLD_READS - 1) : 0;
@@ -181,6 +265,16 @@ export class RetryingStore {
 /** Whether an append failed because another executor wrote first. */
 export function isConflict(error: unknown): boolean {
   return codeOf(error) === "conflict";
+}
+
+/** Whether an append failed because the run belongs to another executor by now. */
+export function isLeaseLost(error: unknown): boolean {
+  return codeOf(error) === "lease_lost";
+}
+
+/** Whether a run was suspended because another executor runs the workflow, or may do so. */
+export function isElsewhere(error: unknown): boolean {
+  return isConflict(error) || isLeaseLost(error);
 }
 
 /** Whether the store or the executor stopped working: what failed can be done after a recovery. */

@@ -42,6 +42,7 @@
 import { CanceledError, codeOf, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
+  AppendBatch,
   ChildStartedEvent,
   CommandEvent,
   ErrorRecord,
@@ -79,10 +80,10 @@ import {
   updateEvent,
   type UpdateRequest,
 } from "./events.ts";
-import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import type { Chain, DormantState, Lease, LiveRun, StartableRun } from "./live_run.ts";
 import { isRemembered, Remembered } from "./remembered.ts";
 import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
-import { isConflict } from "./retrying_store.ts";
+import { isConflict, isElsewhere } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 import type { Wait } from "../options.ts";
 import { Writer, type WriterOwner } from "./writer.ts";
@@ -99,6 +100,9 @@ const closing: Phase = { name: "closing" };
 const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
+
+/** With more open commands than this, nobody looks at each of them before an append. */
+const MANY = 32;
 
 /** Why a run that was continued answers nothing. */
 const continued = "it was continued as new";
@@ -156,6 +160,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * @param history What is stored of the run.
    * @param replays Whether the code is to be replayed: an earlier process made the history, or the run was dormant.
    * @param chain The runs that this one continues.
+   * @param lease The lease of a run that continues no other; `undefined` without leases.
    */
   constructor(
     environment: RunEnvironment,
@@ -164,6 +169,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     history: readonly WorkflowEvent[],
     replays: boolean,
     chain?: Chain,
+    lease?: Lease,
   ) {
     this.workflowId = run.workflowId;
     this.runId = run.runId;
@@ -177,7 +183,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#writer = new Writer(environment.store, this, history.length, replays);
     this.started = history[0] as WorkflowStartedEvent;
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
-    this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false };
+    this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false, lease };
     this.chain.latest = this;
     for (const event of history) this.#note(event, false);
     const { timeoutMs } = this.started;
@@ -468,6 +474,39 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.#writer.stored;
   }
 
+  get leased(): boolean {
+    return this.chain.lease !== undefined;
+  }
+
+  lease(events: readonly WorkflowEvent[]): Pick<AppendBatch, "owner" | "wakeAt"> | undefined {
+    const { lease } = this.chain;
+    return lease && { owner: lease.owner, wakeAt: this.#wakesAfter(events) };
+  }
+
+  /**
+   * When the run continues by itself after `events`, if it only waits for timers; `undefined` for at once. A time that is too early
+   * does no harm: if the owner dies, another one takes the run early and waits itself.
+   */
+  #wakesAfter(events: readonly WorkflowEvent[]): number | undefined {
+    const { commands, inTurn, replaying } = this.#replay;
+    if (commands.size > MANY || inTurn || replaying || this.#queue.size > 0 || this.#ending !== undefined) {
+      return undefined;
+    }
+    if (this.#phase.name !== "running" || this.#replay.unansweredUpdates > 0) return undefined;
+    let wakesAt = this.#deadline?.dueAt ?? Infinity;
+    const begins = new Set<number>();
+    for (const event of events) {
+      if (event.type !== "timer_started") return undefined;
+      begins.add(event.seq);
+      wakesAt = Math.min(wakesAt, event.dueAt);
+    }
+    for (const command of commands.values()) {
+      if (command instanceof ChildCommand) return undefined; // nobody tells the next owner that the child has ended
+      if (!begins.has(command.seq)) wakesAt = Math.min(wakesAt, command.wakesAt);
+    }
+    return Number.isFinite(wakesAt) ? wakesAt : undefined;
+  }
+
   lost(error: unknown): void {
     const isRecovered = this.#takeOverBelow === Infinity;
     // Nobody may wait for the run, and recover() does not help.
@@ -576,7 +615,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       } catch (error) {
         // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
         // and read already, and the next run does not remember it.
-        if (!isConflict(error)) posted.reject(error);
+        if (!isElsewhere(error)) posted.reject(error);
         else if (stored === false || id || event.type !== "signal_received") posted.resolve(false);
         else posted.reject(unsureSignal(this.workflowId));
       }
@@ -855,7 +894,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       try {
         this.result();
       } catch (suspended) { // a conflict: another executor has continued the run
-        return isConflict(suspended) && !isAccepted ? undefined : suspended;
+        return isElsewhere(suspended) && !isAccepted ? undefined : suspended;
       }
     }
     return workflowError("not_found", "update workflow", this.workflowId, why);

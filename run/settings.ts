@@ -7,7 +7,7 @@
 
 import { type Clock, systemClock, systemRandom } from "../clock.ts";
 import { allHooks } from "../hooks.ts";
-import type { ExecuteOptions, ExecutorOptions } from "../options.ts";
+import type { ExecuteOptions, ExecutorOptions, WorkOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
 import type { WorkflowStore } from "../types.ts";
 import type { WorkflowLogger } from "../context.ts";
@@ -26,7 +26,7 @@ import {
   invalid,
 } from "../util/check.ts";
 import { randomId } from "../util/prng.ts";
-import { isPlain } from "../util/show.ts";
+import { isPlain, show } from "../util/show.ts";
 import { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
 import type { RunSettings, Stamp } from "./environment.ts";
@@ -36,9 +36,12 @@ import { guardClock, guardRandom, guardReporter, guardRunId } from "./guards.ts"
 export interface Settings {
   readonly store: WorkflowStore;
   readonly storeRetry: RetryPolicy;
+  /** Undefined without leases. */
+  readonly leaseMs: number | undefined;
   readonly clock: Clock;
   readonly workflows: NonNullable<ExecutorOptions["workflows"]>;
   readonly dormantAfterMs: number | undefined;
+  readonly maxConcurrentWorkflows: number | undefined;
   readonly logger: WorkflowLogger;
   readonly runs: RunSettings;
   readonly activities: ActivitySettings;
@@ -55,6 +58,7 @@ const executorOptions: Record<keyof ExecutorOptions, true> = {
   onError: true,
   logger: true,
   storeRetry: true,
+  leaseMs: true,
   maxConcurrentActivities: true,
   maxConcurrentWorkflows: true,
   dormantAfterMs: true,
@@ -86,6 +90,16 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
+  const { leaseMs = store.leaseMs ?? 0 } = options;
+  checkNumber("leaseMs", leaseMs, 0, action);
+  if (leaseMs > 0) {
+    for (const method of ["claim", "renew", "release"] as const) {
+      if (typeof store[method] === "function") continue;
+      throw new TypeError(
+        `${cannot(action)}: "leaseMs" needs a store with the method ${show(method)}; 0 is without leases`,
+      );
+    }
+  }
   const limit = (
     name: "maxConcurrentActivities" | "maxConcurrentWorkflows" | "maxHistoryEvents" | "maxPayloadBytes",
   ): number | undefined => {
@@ -95,7 +109,8 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   };
   const slotsOf = (count: number | undefined) => count === undefined ? undefined : new Slots(count);
   const activitySlots = slotsOf(limit("maxConcurrentActivities"));
-  const runSlots = slotsOf(limit("maxConcurrentWorkflows"));
+  const maxConcurrentWorkflows = limit("maxConcurrentWorkflows");
+  const runSlots = slotsOf(maxConcurrentWorkflows);
   const maxHistoryEvents = limit("maxHistoryEvents");
   const maxPayloadBytes = limit("maxPayloadBytes");
   if (dormantAfterMs !== undefined) checkNumber("dormantAfterMs", dormantAfterMs, 0, action);
@@ -125,9 +140,11 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   return {
     store,
     storeRetry,
+    leaseMs: leaseMs > 0 ? leaseMs : undefined,
     clock: guardClock(clock, report),
     workflows,
     dormantAfterMs,
+    maxConcurrentWorkflows,
     logger,
     runs: { hooks, report, slots: runSlots, stamp, newRunId: guardRunId(newRunId), maxHistoryEvents },
     activities: { middleware, replaceActivity, random: guardRandom(random, report), report, slots: activitySlots },
@@ -164,4 +181,16 @@ export function validateExecution(workflow: unknown, id: unknown, options: Execu
   checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
   checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
   checkSignal(signal, action, id);
+}
+
+const workOptions: Record<keyof WorkOptions, true> = { pollMs: true, maxRuns: true, signal: true };
+
+/** Checks the options of `work`. */
+export function validateWork(options: WorkOptions): void {
+  const action = "work";
+  checkOptions(options, workOptions, action);
+  const { pollMs, maxRuns, signal } = options;
+  if (pollMs !== undefined) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
+  if (maxRuns !== undefined && maxRuns !== Infinity) checkInteger("maxRuns", maxRuns, 1, action);
+  checkSignal(signal, action);
 }

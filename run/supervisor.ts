@@ -13,14 +13,21 @@
 
 import { WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
-import type { ExecuteOptions } from "../options.ts";
-import type { ChildStartedEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { ExecuteOptions, WorkOptions } from "../options.ts";
+import type {
+  ChildStartedEvent,
+  ParentRun,
+  WorkflowEvent,
+  WorkflowHead,
+  WorkflowStartedEvent,
+  WorkflowState,
+} from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
-import { LazyMap } from "../util/lazy_map.ts";
+import { quiet } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { firstRunOf, isOutcome } from "../history/history.ts";
-import { validateHistory } from "../history/validate.ts";
+import { validateHistory, validateState } from "../history/validate.ts";
 import { toStored } from "../history/value.ts";
 import { type CallOf, callThrough } from "./calls.ts";
 import type { ChildAttempt } from "./child.ts";
@@ -31,42 +38,24 @@ import { Dormancy, DormantRun } from "./dormant.ts";
 import type { RunEnvironment } from "./environment.ts";
 import { Handle, type HandleCalls } from "./handle.ts";
 import { copyTexts, withHeaders } from "./headers.ts";
-import type { Chain, DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import { Leases } from "./leases.ts";
+import type { Chain, DormantState, Lease, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
 import { signalsOf } from "./remembered.ts";
-import { isUnavailable, RetryingStore } from "./retrying_store.ts";
+import { type Found, isUnavailable, RetryingStore } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Timer, Timers } from "./timers.ts";
 import { Turns } from "./turns.ts";
 import { Updates } from "./updates.ts";
+import { loadRun } from "./writer.ts";
 
 function closedError(): WorkflowError {
   return new WorkflowError("closed", "The executor was closed; recover() resumes what is stored");
 }
 
-/**
- * Finds children that have not begun although their parent has their outcome: they were stored when their parent had been
- * recovered from the process that was starting them, and cancelled.
- *
- * @param running The running workflows.
- */
-function unwantedChildren(running: readonly WorkflowState[]): (child: WorkflowState) => boolean {
-  const states = new Map(running.map((state) => [state.workflowId, state]));
-  const ended = new LazyMap<string, Set<number>>();
-  return ({ history: [started, ...more] }) => {
-    if (more.length > 0 || started?.type !== "workflow_started" || started.parent === undefined) return false;
-    const { workflowId, runId, seq } = started.parent;
-    const parent = states.get(workflowId);
-    if (parent?.runId !== runId) return false;
-    let positions = ended.get(workflowId);
-    if (positions === undefined) {
-      positions = new Set(parent.history.flatMap((event) => isOutcome(event) ? event.seq : []));
-      ended.set(workflowId, positions);
-    }
-    return positions.has(seq);
-  };
-}
+/** How many states are read ahead of the run that is resumed. */
+const READ_AHEAD = 16;
 
 export class Supervisor {
   readonly store: RetryingStore;
@@ -76,6 +65,8 @@ export class Supervisor {
   declare readonly updates: Updates;
   declare readonly environment: RunEnvironment;
   declare readonly calls: HandleCalls;
+  /** `undefined` without leases. */
+  readonly leases: Leases | undefined;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   #closed: Promise<void> | undefined;
@@ -94,6 +85,12 @@ export class Supervisor {
     const liveRuns = this.liveRuns = new LiveRuns(store);
     const delivery = this.delivery = new Delivery({ store, timing, runs, liveRuns });
     this.updates = new Updates({ store, timing, liveRuns, delivery });
+    this.leases = settings.leaseMs === undefined ? undefined : new Leases(store, timing, settings.leaseMs, {
+      liveRuns,
+      names: () => [...this.#workflows.keys()],
+      resume: (found) => this.#starting(() => this.#resumeAll(found)),
+      report: runs.report,
+    });
     const dormant = (run: LiveRun, state: DormantState) => {
       const next = new DormantRun(this.environment, run, state);
       liveRuns.set(next);
@@ -131,7 +128,10 @@ export class Supervisor {
           }
           dormancy?.forget(run);
           liveRuns.delete(run);
-          if (chain.latest === run) this.#notifyParent(run);
+          if (chain.latest === run) {
+            if (run.status === "running") this.leases?.left(run);
+            this.#notifyParent(run);
+          }
           chain.ended = undefined;
           ended?.resolve(run);
         },
@@ -199,7 +199,10 @@ export class Supervisor {
         await room;
         if (liveRuns.closed) throw executorClosed("execute", workflowId);
       }
-      const runId = await this.delivery.create(workflowId, events, options, isSame, canceled);
+      const owner = this.leases === undefined ? undefined : await this.leases.hold();
+      if (liveRuns.closed) throw executorClosed("execute", workflowId);
+      const lease = owner === undefined ? undefined : { owner, fence: 0 };
+      const runId = await this.delivery.create(workflowId, events, options, isSame, canceled, lease);
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       if (typeof runId !== "string") return runId;
@@ -216,7 +219,7 @@ export class Supervisor {
         // recover() had found it, and it has ended
         return await this.delivery.load("start", { id: workflowId, firstRunId: runId });
       }
-      const run = new Run(environment, workflow, info, events, false);
+      const run = new Run(environment, workflow, info, events, false, undefined, lease);
       this.#begin(run, events);
       return run;
     } finally {
@@ -230,8 +233,12 @@ export class Supervisor {
     this.liveRuns.start(run, stored);
   }
 
-  /** Makes a stored run live, or returns why it cannot be. */
-  resume(state: WorkflowState): Chain | WorkflowError {
+  /**
+   * Makes a stored run live, or returns why it cannot be.
+   *
+   * @param lease The lease under which it was claimed; `undefined` without leases.
+   */
+  resume(state: WorkflowState, lease: Lease | undefined): Chain | WorkflowError {
     let workflow: Workflow<never>;
     try {
       workflow = this.codeOf(state, "recover workflow");
@@ -239,62 +246,148 @@ export class Supervisor {
       this.environment.runs.report(error);
       return error as WorkflowError;
     }
-    const run = new Run(this.environment, workflow, state, state.history, true);
+    const run = new Run(this.environment, workflow, state, state.history, true, undefined, lease);
     this.#begin(run);
     return run.chain;
   }
 
-  /** Resumes every running workflow of the store. Returns a handle for each that was not live here. */
-  async recover(): Promise<Handle[]> {
-    if (this.liveRuns.closed) throw executorClosed("recover");
+  /**
+   * Resumes every running workflow of the store; with leases, those that no living owner has. Returns a handle for each that was not
+   * live here.
+   */
+  recover(): Promise<Handle[]> {
+    if (this.liveRuns.closed) return Promise.reject(executorClosed("recover"));
+    return this.#starting(async () => {
+      const { leases } = this;
+      if (leases === undefined) return await this.#resumeAll(await this.store.running());
+      const handles: Handle[] = [];
+      await leases.retry(true);
+      for (let limit = 256, count = limit; count === limit;) {
+        const claimed = await leases.claim({ limit });
+        count = claimed.length;
+        handles.push(...await this.#resumeAll(claimed));
+      }
+      return handles;
+    });
+  }
+
+  /** Takes runs that are due, until the executor is closed or the signal is aborted. */
+  work(options: WorkOptions): Promise<void> {
+    const { leases } = this;
+    if (leases !== undefined && !this.liveRuns.closed) return leases.work(options);
+    const [code, why] = leases === undefined
+      ? [
+        "unsupported",
+        'the executor has no leases: give it a store that processes share, or the option "leaseMs"',
+      ] as const
+      : ["closed", "the executor was closed"] as const;
+    return Promise.reject(workflowError(code, "work", undefined, why));
+  }
+
+  /** Makes runs live. Changes that the store reports meanwhile are remembered for them. */
+  async #starting<T>(work: () => Promise<T>): Promise<T> {
     this.liveRuns.beginStarting();
     try {
-      const states = await this.store.running();
-      const handles: Handle[] = [];
-      const isUnwanted = unwantedChildren(states);
-      for (const state of states) {
-        const room = this.timing.turns.room();
-        if (room) await room;
-        if (this.liveRuns.closed) throw executorClosed("recover");
-        try {
-          if (isUnwanted(state) && this.liveRuns.get(state.workflowId) === undefined) {
-            await this.#endUnbegun(state.workflowId, firstRunOf(state));
-            continue;
-          }
-          const handle = await this.#recoverOne(state);
-          if (handle !== undefined) handles.push(handle);
-        } catch (error) {
-          this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
-        }
-      }
-      for (const state of states) void this.delivery.closeOrphan(state);
-      return handles;
+      return await work();
     } finally {
       this.liveRuns.endStarting();
     }
   }
 
-  /** Resumes a workflow that the store has listed. Returns a handle if it was not live here. */
-  async #recoverOne(state: WorkflowState): Promise<Handle | undefined> {
-    const { workflowId, runId, history } = state;
+  /** Resumes workflows that the store has found. Returns a handle for each that was not live here. */
+  async #resumeAll(all: readonly Found[]): Promise<Handle[]> {
+    const { liveRuns } = this;
+    const handles: Handle[] = [];
+    const isUnwanted = this.#unwantedChildren();
+    const states: (Promise<WorkflowState | null> | undefined)[] = [];
+    for (const [i, found] of all.entries()) {
+      const { head } = found;
+      const room = this.timing.turns.room();
+      if (room) await room;
+      if (liveRuns.closed) throw executorClosed("recover");
+      for (let next = states.length; next < Math.min(i + READ_AHEAD, all.length); next++) {
+        const isLive = liveRuns.get(all[next].head.workflowId) !== undefined;
+        states[next] = isLive ? undefined : quiet(this.#stateOf(all[next]));
+      }
+      try {
+        if (liveRuns.get(head.workflowId) === undefined && await isUnwanted(head)) {
+          await this.#endUnbegun(head.workflowId, head.firstRunId);
+          continue;
+        }
+        const handle = await this.#recoverOne(found, states[i]);
+        if (handle !== undefined) handles.push(handle);
+      } catch (error) {
+        this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
+      } finally {
+        delete states[i];
+      }
+    }
+    for (const { head } of all) void this.delivery.closeOrphan(head);
+    return handles;
+  }
+
+  /** The state of a workflow that the store has found; `null` if it does not run any more. */
+  async #stateOf({ head, state }: Found): Promise<WorkflowState | null> {
+    if (state !== undefined) return state;
+    let read = await this.store.load(head.workflowId);
+    const isOld = read?.runId === head.runId && read.history.length < head.historyLength;
+    if (isOld) read = await loadRun(this.store, head, head.historyLength);
+    if (read?.status !== "running") return null;
+    validateState(read, read.history, "recover workflow");
+    return read;
+  }
+
+  /**
+   * Finds children that have not begun although their parent has their outcome: they were stored when their parent had been
+   * recovered from the process that was starting them, and cancelled.
+   */
+  #unwantedChildren(): (child: WorkflowHead) => Promise<boolean> {
+    const ended = new Map<string, Promise<ReadonlySet<number>>>();
+    const positionsOf = async ({ workflowId, runId }: ParentRun) => {
+      const parent = await this.store.load(workflowId);
+      const isRunning = parent?.runId === runId && parent.status === "running";
+      return new Set(isRunning ? parent.history.flatMap((event) => isOutcome(event) ? event.seq : []) : []);
+    };
+    return async ({ parent, historyLength }) => {
+      if (parent === undefined || historyLength > 1) return false;
+      const key = JSON.stringify([parent.workflowId, parent.runId]);
+      const positions = ended.get(key) ?? positionsOf(parent);
+      ended.set(key, positions);
+      return (await positions).has(parent.seq);
+    };
+  }
+
+  /**
+   * Resumes a workflow that the store has found. Returns a handle if it was not live here.
+   *
+   * @param read Its state; `undefined` if it was live here.
+   */
+  async #recoverOne(found: Found, read: Promise<WorkflowState | null> | undefined): Promise<Handle | undefined> {
+    const { head, lease } = found;
+    const { workflowId, runId, historyLength: length } = head;
     for (let live; (live = this.liveRuns.get(workflowId)) !== undefined;) {
       // If another run is live here, it is older than the listed run, or the list is older. Or it waits for the answer of the
       // store that the listed run continues it.
       const isKnown = live.runId === runId || live.nextRunId === runId;
-      if (isKnown) return void live.takeOver(history.length);
-      if (await this.store.whyOld(state)) return void this.liveRuns.get(workflowId)?.takeOver(history.length); // it may have woken
+      if (isKnown) return void live.takeOver(length);
+      if (await this.store.whyOld(head, length)) return void this.liveRuns.get(workflowId)?.takeOver(length); // it may have woken
       if (this.liveRuns.get(workflowId) === live) break;
     }
-    return this.handle(state, this.resume(state));
+    const state = await (read ?? this.#stateOf(found));
+    if (state === null || lease !== undefined && !this.leases!.has(lease)) return undefined;
+    const resumed = this.resume(state, lease);
+    if (lease !== undefined && resumed instanceof WorkflowError) this.leases!.refuse(workflowId);
+    return this.handle(state, resumed);
   }
 
   /** Resumes the run that has taken the place of one that was being recovered. */
   async #recoverNext(id: string): Promise<void> {
+    if (this.leases !== undefined) return; // it belongs to whoever has started it
     this.liveRuns.beginStarting();
     try {
       const state = await this.store.load(id);
       const isWanted = !this.liveRuns.closed && this.liveRuns.get(id) === undefined;
-      if (isWanted && state?.status === "running") this.resume(state);
+      if (isWanted && state?.status === "running") this.resume(state, undefined);
     } catch (error) {
       if (!this.liveRuns.closed) this.environment.runs.report(error);
     } finally {
@@ -322,8 +415,8 @@ export class Supervisor {
         : await this.#newChild(origin, event, workflow, isSame, canceled, number === 1 ? null : stored);
       if ("chain" in run) return this.handle(run, run.chain);
       const live = this.delivery.live({ id: workflowId, firstRunId: firstRunOf(run) })?.chain ??
-        (run.status === "running" ? this.resume(run) : undefined);
-      // If its code is not known here, another executor may run it.
+        (run.status === "running" && this.leases === undefined ? this.resume(run, undefined) : undefined);
+      // If its code is not known here, another executor may run it. With leases, whoever has claimed it runs it.
       return this.handle(run, live instanceof WorkflowError ? undefined : live);
     } catch (error) {
       if (isUnavailable(error)) throw error;
@@ -405,6 +498,7 @@ export class Supervisor {
 
   async #close(drainMs: number): Promise<void> {
     this.liveRuns.closed = true;
+    this.leases?.stop();
     await null; // `#closed` is set from here on
     const error = closedError();
     for (const run of this.liveRuns.values()) if (run instanceof DormantRun) run.suspend(error); // it must not wake
@@ -414,6 +508,7 @@ export class Supervisor {
     this.store.close(error);
     this.liveRuns.close(error);
     await Promise.all(runs.map((run) => run.written()));
+    await this.leases?.close();
   }
 
   /** Lets the activities of runs end, unless that takes longer than `ms`. */

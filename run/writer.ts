@@ -20,13 +20,13 @@
 
 import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
 import { finalStatus, FrozenBatch } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
 import { TakenPlaces } from "../history/superseded.ts";
 import { endOf } from "./events.ts";
-import { isConflict, type RetryingStore } from "./retrying_store.ts";
+import { isConflict, isLeaseLost, type RetryingStore } from "./retrying_store.ts";
 
 /** The run that a writer writes for. */
 export interface WriterOwner extends RunKey {
@@ -39,6 +39,10 @@ export interface WriterOwner extends RunKey {
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void;
   /** The run cannot be resumed here. */
   lost(error: unknown): void;
+  /** Whether an owner has the run by a lease. */
+  readonly leased: boolean;
+  /** Who owns the run by a lease, and when it continues by itself after `events`; `undefined` without leases. */
+  lease(events: readonly WorkflowEvent[]): Pick<AppendBatch, "owner" | "wakeAt"> | undefined;
 }
 
 /** Why a run that is not the stored one any more is lost. */
@@ -233,7 +237,8 @@ export class Writer {
     this.#active = true;
     Promise.resolve().then(() => {
       const { turns } = this.#store;
-      if (turns.take()) this.#next();
+      // With a lease, the code comes to rest first: then it is known when it continues.
+      if (!this.#owner.leased && turns.take()) this.#next();
       else turns.later(() => this.#next());
     });
   }
@@ -268,7 +273,15 @@ export class Writer {
     const { workflowId, runId } = this.#owner;
     this.#answering = this.#asked;
     return this.#store.append(
-      new FrozenBatch(workflowId, runId, this.#length, events, undefined, this.#store.listener),
+      new FrozenBatch(
+        workflowId,
+        runId,
+        this.#length,
+        events,
+        undefined,
+        this.#store.listener,
+        this.#owner.lease(events),
+      ),
     );
   }
 
@@ -293,6 +306,7 @@ export class Writer {
     let ambiguous = false; // whether the store may hold the events, although it did not answer so
     try {
       for (let failures = 0; !this.#closed;) {
+        if (isLeaseLost(error)) throw error;
         // A conflict without new events is a failure of the store, or the read was old.
         if (isConflict(error) && await this.#catchUp(batch, ambiguous)) failures = 0;
         else {
@@ -324,12 +338,21 @@ export class Writer {
       this.#answering = this.#asked;
       try {
         await this.#store.append(
-          new FrozenBatch(workflowId, runId, this.#length, events, replaces, this.#store.listener),
+          new FrozenBatch(
+            workflowId,
+            runId,
+            this.#length,
+            events,
+            replaces,
+            this.#store.listener,
+            this.#owner.lease(events),
+          ),
         );
         this.#succession = undefined;
         this.#answered = this.#answering;
         return stored(events);
       } catch (error) {
+        if (isLeaseLost(error)) throw error;
         const state = isConflict(error) ? await this.#load(runId) : undefined;
         if (this.#closed) return;
         if (state?.runId === runId) { // it is stored, only the answer was lost

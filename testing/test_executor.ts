@@ -96,6 +96,7 @@ const optionNames: Readonly<Record<keyof TestExecutorOptions, true>> = {
   onError: true,
   logger: true,
   storeRetry: true,
+  leaseMs: true,
   maxConcurrentActivities: true,
   maxConcurrentWorkflows: true,
   dormantAfterMs: true,

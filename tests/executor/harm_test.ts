@@ -876,6 +876,8 @@ async function storeWith(type: string, field: string, value: unknown): Promise<{
   return { store, text: JSON.stringify(parsed) };
 }
 
+const recoverTest = (name: string, body: () => Promise<void>) => Deno.test(`Executor.recover() leaves ${name}`, body);
+
 const NONSENSE: [type: string, field: string, value: unknown, message: string][] = [
   ["timer_started", "dueAt", "soon", '"dueAt" must be a finite number, got "soon"'],
   ["timer_started", "seq", -1, '"seq" must be an integer from 0, got -1'],
@@ -898,35 +900,42 @@ for (const [type, field, value, message] of NONSENSE) {
     assertStringIncludes(error.message, message);
   });
 
-  Deno.test(`Executor.recover() leaves a run unchanged in which ${field} of ${type} is ${JSON.stringify(value)}`, async () => {
-    const { store } = await storeWith(type, field, value);
-    const isBad = (id: string) => id === "bad";
-    const spoil = (state: { workflowId: string; history: readonly { type: string }[] }) => ({
-      ...state,
-      history: state.history.map((event) => event.type === type ? { ...event, [field]: value } : event),
+  for (const by of ["heads", "list"]) {
+    recoverTest(`a run unchanged in which ${field} of ${type} is ${JSON.stringify(value)}, by ${by}()`, async () => {
+      const { store } = await storeWith(type, field, value);
+      if (by === "list") {
+        Object.assign(store, { heads: undefined });
+      }
+      const isBad = (id: string) => id === "bad";
+      const spoil = (state: { workflowId: string; history: readonly { type: string }[] }) => ({
+        ...state,
+        history: state.history.map((event) => event.type === type ? { ...event, [field]: value } : event),
+      });
+      const list = store.list.bind(store);
+      const load = store.load.bind(store);
+      store.list = async (filter) =>
+        (await list(filter)).map((state) => isBad(state.workflowId) ? spoil(state) as never : state);
+      store.load = async (id) => isBad(id) ? spoil((await load(id))!) as never : await load(id);
+      const reported: unknown[] = [];
+      const before = await load("bad");
+      const { executor } = setUp({
+        store,
+        startAt: 100,
+        workflows: { patient: (ctx: Ctx) => recovered(ctx) },
+        onError: (error) => reported.push(error),
+      });
+      const harm = await harmDuring(async () => {
+        const handles = await executor.recover();
+        const error = await assertRejects(() => handles.find(({ id }) => isBad(id))!.result(), WorkflowError, message);
+        assertEquals([error.code, reported], ["invalid_history", [error]]);
+        await executor.signal("fine", "end");
+        await handles.find(({ id }) => id === "fine")!.result();
+        await assertHealthy(executor);
+      });
+      await executor.close();
+      assertEquals([harm, await load("bad")], [[], before]);
     });
-    const list = store.list.bind(store);
-    store.list = async (filter) =>
-      (await list(filter)).map((state) => isBad(state.workflowId) ? spoil(state) as never : state);
-    const reported: unknown[] = [];
-    const before = await store.load("bad");
-    const { executor } = setUp({
-      store,
-      startAt: 100,
-      workflows: { patient: (ctx: Ctx) => recovered(ctx) },
-      onError: (error) => reported.push(error),
-    });
-    const harm = await harmDuring(async () => {
-      const handles = await executor.recover();
-      const error = await assertRejects(() => handles.find(({ id }) => isBad(id))!.result(), WorkflowError, message);
-      assertEquals([error.code, reported], ["invalid_history", [error]]);
-      await executor.signal("fine", "end");
-      await handles.find(({ id }) => id === "fine")!.result();
-      await assertHealthy(executor);
-    });
-    await executor.close();
-    assertEquals([harm, await store.load("bad")], [[], before]);
-  });
+  }
 }
 
 /** The code of `storeWith`. */
@@ -968,24 +977,33 @@ for (const dormantAfterMs of [undefined, 0]) {
   );
 }
 
-Deno.test("Executor.recover() reports what is no state, and resumes the others", async () => {
-  const { store } = await storeWith("timer_started", "dueAt", 5);
-  const list = store.list.bind(store);
-  store.list = async (filter) => [null, 5, { workflowId: "x" }, ...await list(filter)] as never;
-  const reported: unknown[] = [];
-  const { executor } = setUp({
-    store,
-    startAt: 100,
-    workflows: { patient: (ctx: Ctx) => recovered(ctx) },
-    onError: (error) => reported.push(error),
+for (const by of ["heads", "list"]) {
+  recoverTest(`what is no state unchanged, reports it, and resumes the others, by ${by}()`, async () => {
+    const { store } = await storeWith("timer_started", "dueAt", 5);
+    const list = store.list.bind(store);
+    const heads = store.heads.bind(store);
+    const nothing = [null, 5, { workflowId: "x" }];
+    store.list = async (filter) => [...nothing, ...await list(filter)] as never;
+    store.heads = async (options) => ({
+      heads: [...nothing, ...(await heads(options)).heads] as never,
+      cursor: undefined,
+    });
+    if (by === "list") Object.assign(store, { heads: undefined });
+    const reported: unknown[] = [];
+    const { executor } = setUp({
+      store,
+      startAt: 100,
+      workflows: { patient: (ctx: Ctx) => recovered(ctx) },
+      onError: (error) => reported.push(error),
+    });
+    const harm = await harmDuring(async () => {
+      assertEquals((await executor.recover()).map(({ id }) => id), ["bad", "fine"]);
+      await assertHealthy(executor);
+    });
+    await executor.close();
+    assertEquals([harm, reported.length], [[], 3]);
   });
-  const harm = await harmDuring(async () => {
-    assertEquals((await executor.recover()).map(({ id }) => id), ["bad", "fine"]);
-    await assertHealthy(executor);
-  });
-  await executor.close();
-  assertEquals([harm, reported.length], [[], 3]);
-});
+}
 
 // What no library can catch
 

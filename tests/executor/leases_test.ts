@@ -1,0 +1,405 @@
+/** Executors that share a store by leases: who runs what when one dies, stands still, comes back, or closes. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type AppendBatch,
+  Executor,
+  type ExecutorOptions,
+  InMemoryStore,
+  VirtualClock,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowStore,
+} from "@rockpool/workflow";
+import { gate, settle } from "../support/executors.ts";
+
+type Ctx = WorkflowContext;
+
+const LEASE_MS = 1000;
+
+interface Process extends Executor {
+  /** The process stands still: its calls of the store get no answer before `resume()`. A process that died never resumes. */
+  pause(): void;
+  resume(): void;
+  readonly appends: AppendBatch[];
+}
+
+/** Executors on one store, as processes have them. */
+class World implements AsyncDisposable {
+  readonly clock = new VirtualClock({ autoAdvance: false });
+  readonly store = new InMemoryStore({ clock: this.clock });
+  /** The activities that ran, in order: `process:name`. */
+  readonly ran: string[] = [];
+  readonly errors: unknown[] = [];
+  readonly #all: [process: Process, isPaused: () => boolean][] = [];
+
+  start(name: string, options: ExecutorOptions = {}): Process {
+    const { store, paused, pause, resume, appends } = pausable(this.store);
+    const executor = new Executor({
+      store,
+      clock: { // which nobody holds: a process that stands still does not stop the time
+        now: () => this.clock.now(),
+        setTimer: (dueAt, callback) => this.clock.setTimer(dueAt, callback),
+      },
+      leaseMs: LEASE_MS,
+      random: () => 0.5,
+      onError: (error) => void this.errors.push(error),
+      ...options,
+      workflows: { ...this.code(name), ...options.workflows },
+    });
+    const process = Object.assign(executor, { pause, resume, appends }) as Process;
+    this.#all.push([process, paused]);
+    return process;
+  }
+
+  /** The workflows, as a process has them. */
+  code(name: string) {
+    const note = (step: string) => void this.ran.push(`${name}:${step}`);
+    return {
+      async steps(ctx: Ctx) {
+        await ctx.executeActivity(note, "one");
+        await ctx.waitForSignal("go");
+        await ctx.executeActivity(note, "two");
+        return name;
+      },
+      async asleep(ctx: WorkflowContext<number>, ms: number) {
+        await ctx.sleep(ms);
+        await ctx.executeActivity(note, "awake");
+        return name;
+      },
+    };
+  }
+
+  /** Moves the clock, step by step: timers that follow from each other fire in between. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 50) {
+      await this.clock.advance(Math.min(50, left));
+      await settle();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const [process, isPaused] of this.#all) if (!isPaused()) await process.close();
+  }
+}
+
+/** A store that answers only while its process does not stand still. */
+function pausable(inner: InMemoryStore) {
+  let open: ReturnType<typeof gate<void>> | undefined;
+  const appends: AppendBatch[] = [];
+  const store = new Proxy(inner, {
+    get(_, name: keyof WorkflowStore) {
+      const method = inner[name as "load"];
+      if (typeof method !== "function") return method;
+      if (name === "subscribe") {
+        return (listener: (...change: unknown[]) => void) =>
+          inner.subscribe((...change) => open === undefined ? listener(...change) : undefined);
+      }
+      return async (...args: unknown[]) => {
+        await open?.promise;
+        if (name === "append") appends.push(args[0] as AppendBatch);
+        const answer = await method.apply(inner, args as [string]);
+        await open?.promise;
+        return answer;
+      };
+    },
+  });
+  return {
+    store,
+    appends,
+    paused: () => open !== undefined,
+    pause: () => void (open ??= gate()),
+    resume: () => {
+      open?.open();
+      open = undefined;
+    },
+  };
+}
+
+function leaseTest(name: string, body: (world: World) => Promise<void>): void {
+  Deno.test(`leases: ${name}`, async () => {
+    await using world = new World();
+    await body(world);
+  });
+}
+
+const statusOf = async (world: World, id: string) => (await world.store.load(id))?.status;
+
+leaseTest("recover() leaves the runs of a living executor alone", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  assertEquals(await b.recover(), []);
+  await world.pass(5 * LEASE_MS);
+  assertEquals(await b.recover(), []);
+  await b.signal("w", "go");
+  await settle();
+  assertEquals([world.ran, await statusOf(world, "w")], [["a:one", "a:two"], "completed"]);
+});
+
+leaseTest("recover() takes the runs of an executor that died, once its lease has ended", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  a.pause();
+  await world.pass(LEASE_MS / 2);
+  assertEquals(await b.recover(), []);
+  await world.pass(LEASE_MS);
+  const [handle] = await b.recover();
+  await handle.signal("go");
+  assertEquals([await handle.result(), world.ran], ["b", ["a:one", "b:two"]]);
+});
+
+leaseTest("close() gives the runs back, so that another executor takes them at once", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  await a.close();
+  assertEquals((await b.recover()).map(({ id }) => id), ["w"]);
+});
+
+leaseTest(
+  "work() takes what is due of the dead, and of what is asleep only what has come to its time",
+  async (world) => {
+    const [a, b] = [world.start("a"), world.start("b")];
+    await a.execute(world.code("a").steps, { id: "due" });
+    await a.execute(world.code("a").asleep, { id: "asleep", input: 20_000 });
+    await settle();
+    a.pause();
+    const work = b.work();
+    await world.pass(3 * LEASE_MS);
+    assertEquals(b.openRuns().map(({ workflowId }) => workflowId), ["due"]);
+    await world.pass(20_000);
+    assertEquals([world.ran, await statusOf(world, "asleep")], [["a:one", "b:awake"], "completed"]);
+    await b.close();
+    await work;
+  },
+);
+
+leaseTest("work() takes a run that sleeps when something is delivered to it", async (world) => {
+  const [a, b, client] = [world.start("a"), world.start("b"), world.start("client", { workflows: {} })];
+  await a.execute(world.code("a").asleep, { id: "w", input: 60_000 });
+  await settle();
+  a.pause();
+  const work = b.work();
+  await world.pass(3 * LEASE_MS);
+  assertEquals(b.openRuns(), []);
+  await client.cancel("w");
+  await world.pass(100);
+  assertEquals(await statusOf(world, "w"), "canceled");
+  await b.close();
+  await work;
+});
+
+leaseTest("work() takes no more runs than maxRuns, and none whose code is not known", async (world) => {
+  const a = world.start("a");
+  const other = async function other(ctx: Ctx) {
+    await ctx.waitForSignal("never");
+  };
+  await a.execute(other, { id: "unknown" });
+  for (const id of ["1", "2", "3"]) await a.execute(world.code("a").steps, { id });
+  await settle();
+  await a.close();
+  const [b, c] = [world.start("b"), world.start("c")];
+  const work = [b.work({ maxRuns: 2 }), c.work()];
+  await settle();
+  const live = (one: Executor) => one.openRuns().map(({ workflowId }) => workflowId);
+  assertEquals([live(b), live(c)], [["1", "2"], ["3"]]);
+  await Promise.all([b.close(), c.close()]);
+  await Promise.all(work);
+});
+
+leaseTest("work() ends when its signal is aborted, and live runs stay live", async (world) => {
+  const a = world.start("a");
+  await a.execute(world.code("a").steps, { id: "w" });
+  const abort = new AbortController();
+  const work = a.work({ signal: abort.signal });
+  await settle();
+  abort.abort();
+  await work;
+  assertEquals(a.openRuns().length, 1);
+  const again = a.work(); // it can work again
+  await a.close();
+  await again;
+});
+
+leaseTest(
+  "an executor that stood still for longer than its lease loses its runs, and writes nothing to them",
+  async (world) => {
+    const [a, b] = [world.start("a"), world.start("b")];
+    const handle = await a.execute(world.code("a").steps, { id: "w" });
+    const result = handle.result();
+    await settle();
+    a.pause();
+    await world.pass(2 * LEASE_MS);
+    await b.recover();
+    await settle();
+    a.resume();
+    await world.pass(LEASE_MS);
+    assertEquals(a.openRuns(), []);
+    await a.signal("w", "go");
+    await settle();
+    // The handle of the first executor still gets the result: it is read from the store.
+    assertEquals([await result, world.ran, handle.status], ["b", ["a:one", "b:two"], "completed"]);
+  },
+);
+
+leaseTest("an append of an executor that does not know yet that it has lost a run is refused", async (world) => {
+  const open = gate();
+  const [a, b] = [world.start("a"), world.start("b")];
+  const slow = async (ctx: Ctx) => {
+    await ctx.executeActivity(async function work() {
+      await open.promise;
+    });
+    return "late";
+  };
+  await a.execute(slow, { id: "w" });
+  await settle();
+  a.pause();
+  await world.pass(2 * LEASE_MS);
+  const b2 = world.start("b2", {
+    workflows: { slow: async (ctx: Ctx) => await ctx.executeActivity(function work() {}) },
+  });
+  await b2.recover();
+  open.open(); // the activity of the first one ends as well, and its outcome waits for the store
+  await settle();
+  a.resume();
+  await settle();
+  const events = (await world.store.load("w"))!.history.map(({ type }) => type);
+  assertEquals(events, ["workflow_started", "activity_started", "activity_completed", "workflow_completed"]);
+  await b.close();
+});
+
+leaseTest("an executor whose lease ended keeps its runs if nobody else has claimed meanwhile", async (world) => {
+  const a = world.start("a");
+  const handle = await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  a.pause();
+  await world.pass(10 * LEASE_MS);
+  a.resume();
+  await settle();
+  await handle.signal("go");
+  assertEquals([await handle.result(), world.ran], ["a", ["a:one", "a:two"]]);
+});
+
+leaseTest("of many executors that work, one runs each workflow", async (world) => {
+  const dead = world.start("dead");
+  for (let i = 0; i < 40; i++) await dead.execute(world.code("dead").steps, { id: `${i}` });
+  await settle();
+  dead.pause();
+  const workers = ["b", "c", "d"].map((name) => world.start(name));
+  const works = workers.map((one) => one.work());
+  await world.pass(3 * LEASE_MS);
+  assertEquals(workers.flatMap((one) => one.openRuns()).length, 40);
+  await Promise.all(Array.from({ length: 40 }, (_, i) => workers[i % 3].signal(`${i}`, "go")));
+  await world.pass(100);
+  const ran = world.ran.map((one) => one.split(":")[1]);
+  assertEquals(ran.filter((step) => step === "one").length, 40);
+  assertEquals(ran.filter((step) => step === "two").length, 40);
+  assertEquals((await world.store.list({ status: "completed" })).length, 40);
+  await Promise.all(workers.map((one) => one.close()));
+  await Promise.all(works);
+});
+
+leaseTest("a run that was suspended because the store failed is taken again by work()", async (world) => {
+  const a = world.start("a", { storeRetry: { maxAttempts: 1 } });
+  const work = a.work();
+  await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  const { append } = world.store;
+  world.store.append = () => Promise.reject(new Error("the disk is full"));
+  await assertRejects(() => a.signal("w", "go"), WorkflowError);
+  assertEquals(a.openRuns(), []);
+  world.store.append = append;
+  await world.pass(2000);
+  await a.signal("w", "go");
+  await settle();
+  assertEquals([world.ran, await statusOf(world, "w")], [["a:one", "a:two"], "completed"]);
+  await a.close();
+  await work;
+});
+
+leaseTest(
+  "recover() gives a handle that rejects for a workflow whose code is not known, and releases it at close()",
+  async (world) => {
+    const [a, b] = [world.start("a"), world.start("b")];
+    async function other(ctx: Ctx) {
+      await ctx.waitForSignal("go");
+    }
+    await a.execute(other, { id: "w" });
+    await a.close();
+    const [handle] = await b.recover();
+    const error = await assertRejects(() => handle.result(), WorkflowError);
+    assertEquals(error.code, "unknown_workflow");
+    await b.close();
+    const c = world.start("c", { workflows: { other } });
+    assertEquals((await c.recover()).length, 1);
+  },
+);
+
+leaseTest("an activity gets a fence that grows with each executor that takes its run over", async (world) => {
+  const fences: number[] = [];
+  const workflows = {
+    fenced: async (ctx: Ctx) => {
+      for (;;) {
+        await ctx.executeActivity((_: null, { fence }) => void fences.push(fence), null);
+        await ctx.waitForSignal("go");
+      }
+    },
+  };
+  const a = world.start("a", { workflows });
+  await a.execute(workflows.fenced, { id: "w" });
+  await settle();
+  await a.close();
+  for (const name of ["b", "c"]) {
+    const next = world.start(name, { workflows });
+    await next.recover();
+    await next.signal("w", "go");
+    await settle();
+    await next.close();
+  }
+  assert(fences.length === 3 && fences[0] === 0 && fences[0] < fences[1] && fences[1] < fences[2], `${fences}`);
+});
+
+leaseTest("an idle executor renews no lease and holds no timer", async (world) => {
+  const a = world.start("a");
+  const handle = await a.execute(world.code("a").steps, { id: "w" });
+  await handle.signal("go");
+  await handle.result();
+  await world.pass(3 * LEASE_MS);
+  assertEquals(world.clock.pendingTimers, 0);
+});
+
+Deno.test("leases: an executor alone on an InMemoryStore uses none", async () => {
+  const clock = new VirtualClock();
+  const store = new InMemoryStore({ clock });
+  let claims = 0;
+  store.claim = () => Promise.reject(new Error(`${++claims}`));
+  await using executor = new Executor({ store, clock });
+  const handle = await executor.execute((ctx: Ctx) => ctx.sleep(5));
+  await handle.result();
+  assertEquals(claims, 0);
+});
+
+Deno.test("Executor.work() is unsupported without leases", async () => {
+  await using executor = new Executor();
+  const { code, message } = await assertRejects(() => executor.work(), WorkflowError);
+  assertEquals([code, message], [
+    "unsupported",
+    'Cannot work: the executor has no leases: give it a store that processes share, or the option "leaseMs"',
+  ]);
+});
+
+Deno.test("Executor refuses leaseMs with a store that has no leases", () => {
+  const { save, load, list, delete: remove, append } = new InMemoryStore();
+  const store = { save, load, list, delete: remove, append };
+  try {
+    new Executor({ store, leaseMs: 5 });
+    throw new Error("accepted");
+  } catch (error) {
+    assertEquals(
+      (error as Error).message,
+      'Cannot create an executor: "leaseMs" needs a store with the method "claim"; 0 is without leases',
+    );
+  }
+});
