@@ -46,7 +46,7 @@ import type {
   WorkOptions,
 } from "./options.ts";
 import { InMemoryStore } from "./store.ts";
-import type { CallHeaders, DeepReadonly, WorkflowStartedEvent } from "./types.ts";
+import type { CallHeaders, DeepReadonly, WorkflowHead, WorkflowStartedEvent, WorkflowState } from "./types.ts";
 import type { InputArgs, Workflow, WorkflowFunction } from "./context.ts";
 import { abortable, onAbort } from "./util/abortable.ts";
 import {
@@ -346,7 +346,7 @@ export class Executor {
     return quiet((async () => {
       checkText("id", id, "find workflow");
       this.#supervisor.timing.turns.call();
-      return this.#supervisor.handle(await this.#supervisor.delivery.load("find", { id }));
+      return this.#supervisor.handle(await this.#supervisor.delivery.head("find", { id }));
     })());
   }
 
@@ -644,17 +644,20 @@ export class Executor {
       checkBoolean("history", history, action, id);
       return { kind: "describe", workflowId: id, history };
     }, async (call) => {
-      const state = await this.#supervisor.delivery.load("describe", target);
-      const { workflowId: _, history, labels = {}, ...rest } = state;
-      const run = this.#supervisor.liveRuns.get(id);
+      const { delivery, liveRuns } = this.#supervisor;
+      const state = call.history ? await delivery.load("describe", target) : undefined;
+      const head = state ?? await delivery.head("describe", target);
+      const { workflowId: _1, firstRunId: _2, parent: _3, history: _4, labels = {}, ...rest } = head as
+        & WorkflowHead
+        & Partial<WorkflowState>;
+      const run = liveRuns.get(id);
       return {
         id,
         input: undefined,
         ...rest,
         labels,
-        historyLength: history.length,
-        ...(run?.runId === state.runId ? { waitsFor: run.waitsFor() } : {}),
-        ...(call.history ? { history } : {}),
+        ...(run?.runId === head.runId ? { waitsFor: run.waitsFor() } : {}),
+        ...(state && { history: state.history, historyLength: state.history.length }),
       };
     }) as Promise<WorkflowDescription>;
   }

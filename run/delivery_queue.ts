@@ -15,7 +15,7 @@
 
 import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames } from "../hooks.ts";
-import type { ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { DeliveredEvent, ParentRun, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
 import { show } from "../util/show.ts";
@@ -217,7 +217,41 @@ export class DeliveryQueue {
   }
 
   /** Resolves or rejects all of a batch. */
-  async #deliver(id: string, batch: readonly Waiting[], attempt = 1): Promise<void> {
+  async #deliver(id: string, batch: readonly Waiting[]): Promise<void> {
+    const left = await this.#deliverAtOnce(id, batch);
+    if (left.length > 0) await this.#decideAndAppend(id, left);
+  }
+
+  /**
+   * Delivers a batch without a read, if the store can do that. Whatever the store says against it is decided by what is stored.
+   *
+   * @returns What is left.
+   */
+  async #deliverAtOnce(id: string, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const { store, liveRuns, runs } = this.parts;
+    const [{ post: { target: { firstRunId } } }] = batch;
+    const isSimple = ({ post: { target, verb } }: Waiting) =>
+      target.origin === undefined && target.firstRunId === firstRunId && verb !== "update" && !this.live(target);
+    if (!store.delivers || runs.hooks !== undefined || !batch.every(isSimple)) return batch; // hooks get the run
+    try {
+      const events = batch.map(({ post }) => post.event as DeliveredEvent);
+      const { historyLength, added } = await store.deliver({ workflowId: id, firstRunId, events });
+      liveRuns.get(id)?.changed(historyLength); // it can have become live meanwhile
+      return batch.filter(({ post: { once }, resolve }, i) => {
+        const isDone = added[i] || once;
+        if (isDone) resolve();
+        return !isDone; // a cancellation, and the run had one: it may have ended
+      });
+    } catch (error) {
+      if (!isNotFound(error) && !isTooLarge(error)) {
+        for (const { post } of batch) post.mayBeStored = post.tried = true;
+      }
+      return batch;
+    }
+  }
+
+  /** Decides what becomes of a batch by what is stored, and appends what is to be stored. */
+  async #decideAndAppend(id: string, batch: readonly Waiting[], attempt = 1): Promise<void> {
     const { store, liveRuns } = this.parts;
     let open = batch;
     let triedAt: number | undefined; // the length of the history at the last append
@@ -284,8 +318,8 @@ export class DeliveryQueue {
         return;
       }
       const half = open.length >> 1;
-      await this.#deliver(id, open.slice(0, half), attempt);
-      await this.#deliver(id, open.slice(half), attempt);
+      await this.#decideAndAppend(id, open.slice(0, half), attempt);
+      await this.#decideAndAppend(id, open.slice(half), attempt);
     }
   }
 

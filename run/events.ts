@@ -142,7 +142,7 @@ export function finalEvent(outcome: Outcome, canceled: Error | undefined, at: nu
 }
 
 /** The last event of a run that is stored as finished, made of its state: a state can be saved without one. */
-export function endOf({ status, result, error, updatedAt: at }: WorkflowState): WorkflowEvent {
+export function endOf({ status, result, error, updatedAt: at }: Omit<WorkflowState, "history">): WorkflowEvent {
   if (status === "completed") return { type: "workflow_completed", at, result };
   return { type: `workflow_${status as "failed"}`, at, error: error ?? toErrorRecord(status) };
 }

@@ -11,7 +11,7 @@
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
 import { WorkflowError, workflowError } from "../errors.ts";
 import type { Described, DescribeOptions, ResultOptions, SignalOptions, UpdateOptions } from "../options.ts";
-import type { DeepReadonly, WorkflowState, WorkflowStatus } from "../types.ts";
+import type { DeepReadonly, WorkflowHead, WorkflowState, WorkflowStatus } from "../types.ts";
 import type { InputArgs } from "../context.ts";
 import { abortable } from "../util/abortable.ts";
 import { checkOptions, checkSignal, noOptions } from "../util/check.ts";
@@ -98,10 +98,11 @@ export class Handle implements WorkflowHandle<never> {
   #status: WorkflowStatus;
 
   /** @param origin The chain, or the error because of which the run is not live. */
-  constructor(parts: HandleParts, run: WorkflowState | LiveRun, origin?: Chain | WorkflowError) {
+  constructor(parts: HandleParts, run: WorkflowState | WorkflowHead | LiveRun, origin?: Chain | WorkflowError) {
     this.id = run.workflowId;
     this.runId = run.runId;
-    this.#firstRunId = "chain" in run ? run.chain.firstRunId : firstRunOf(run);
+    if ("chain" in run) this.#firstRunId = run.chain.firstRunId;
+    else this.#firstRunId = "history" in run ? firstRunOf(run) : run.firstRunId;
     this.#parts = parts;
     this.#origin = origin;
     this.#status = run.status;
@@ -174,8 +175,8 @@ export class Handle implements WorkflowHandle<never> {
       }
       const watch = liveRuns.watch(this.id);
       try {
-        const state = await abortable(store.load(this.id), signal);
-        const same = state !== null && firstRunOf(state) === this.#firstRunId;
+        const state = await abortable(store.loadHead(this.id), signal);
+        const same = state?.firstRunId === this.#firstRunId;
         let failure: unknown;
         if (run !== undefined && !(same && state.status !== "running")) {
           try {

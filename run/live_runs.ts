@@ -15,7 +15,7 @@
  */
 
 import { type WorkflowError, workflowError } from "../errors.ts";
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import type { WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import type { LiveRun, StartableRun } from "./live_run.ts";
 import type { OldReads, RetryingStore } from "./retrying_store.ts";
@@ -37,7 +37,7 @@ export interface ChangeWatch {
    *
    * @param state What was read of a running run.
    */
-  changedSince(state: WorkflowState, reads: OldReads): Promise<void>;
+  changedSince(state: WorkflowState | WorkflowHead, reads: OldReads): Promise<void>;
   /** Ends the wait. */
   stop(): void;
 }

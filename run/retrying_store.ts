@@ -110,6 +110,16 @@ export class RetryingStore {
     return tail;
   }
 
+  /** The head of a workflow; `null` if it is not stored. Reads no history if the store can do so. */
+  async loadHead(workflowId: string): Promise<WorkflowHead | null> {
+    const tail = await this.loadSince(workflowId, Infinity);
+    if (tail !== null) return tail.head;
+    const state = await this.load(workflowId);
+    if (state === null) return null;
+    const { history, ...fields } = state;
+    return toHead(fields, history);
+  }
+
   /**
    * The running workflows: their heads if the store has them, else their states. Reports and leaves out what is none: it harms no
    * other workflow.
@@ -187,7 +197,9 @@ export class RetryingStore {
   }
 
   /** Why a state is not the stored state of a running run, for example because the read was old; `undefined` if it is. */
-  whyOld({ workflowId, runId }: WorkflowState | WorkflowHead, length: number): Promise<unknown> {
+  whyOld(state: WorkflowState | WorkflowHead): Promise<unknown> {
+    const { workflowId, runId } = state;
+    const length = "history" in state ? state.history.length : state.historyLength;
     const appended = this.append(new FrozenBatch(workflowId, runId, length, []));
     return appended.then(() => undefined, (error) => error ?? new Error("The store failed"));
   }
@@ -198,9 +210,9 @@ export class RetryingStore {
    *
    * @param why Given if the answer counts after a few reads, although it was not confirmed: why it may be old.
    */
-  async isOld(state: WorkflowState | null, reads: OldReads, why?: unknown): Promise<boolean> {
+  async isOld(state: WorkflowState | WorkflowHead | null, reads: OldReads, why?: unknown): Promise<boolean> {
     const isRunning = state?.status === "running";
-    const old = isRunning ? await this.whyOld(state, state.history.length) : why;
+    const old = isRunning ? await this.whyOld(state) : why;
     const isProven = why === undefined && isConflict(old);
     reads.unproven = !old || isProven ? 0 : (reads.unproven ?? 0) + 1;
     reads.count = old ? Math.min(reads.count + 1, MAX_OLD_READS - 1) : 0;

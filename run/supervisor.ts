@@ -142,7 +142,7 @@ export class Supervisor {
   }
 
   /** @param origin The chain, or the error because of which the run is not live. */
-  handle(run: WorkflowState | LiveRun, origin?: Chain | WorkflowError): Handle {
+  handle(run: WorkflowState | WorkflowHead | LiveRun, origin?: Chain | WorkflowError): Handle {
     return new Handle(this, run, origin);
   }
 
@@ -370,7 +370,7 @@ export class Supervisor {
       // store that the listed run continues it.
       const isKnown = live.runId === runId || live.nextRunId === runId;
       if (isKnown) return void live.takeOver(length);
-      if (await this.store.whyOld(head, length)) return void this.liveRuns.get(workflowId)?.takeOver(length); // it may have woken
+      if (await this.store.whyOld(head)) return void this.liveRuns.get(workflowId)?.takeOver(length); // it may have woken
       if (this.liveRuns.get(workflowId) === live) break;
     }
     const state = await (read ?? this.#stateOf(found));

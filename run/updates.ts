@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import type { WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
@@ -20,6 +20,8 @@ import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
 import { type AnswerEvent, answerOf, isAnswer, updateEvent, type UpdateRequest } from "./events.ts";
 import { type ChangeWatch, unsupported } from "./live_runs.ts";
 import { repeatable } from "./remembered.ts";
+
+const none: readonly never[] = [];
 
 type Parts = Pick<DeliveryParts, "store" | "timing" | "liveRuns"> & { readonly delivery: Delivery };
 
@@ -151,8 +153,10 @@ class Follower {
     try {
       for (const reads = { count: 0 }; !this.stopped;) {
         this.#watch = this.#parts.liveRuns.watch(this.#id); // before the state is read, so that no change is missed
-        const state = await this.#parts.store.load(this.#id);
-        this.#look(state);
+        const { store } = this.#parts;
+        const tail = this.#runId === undefined ? null : await store.loadSince(this.#id, this.#length, this.#runId);
+        const state = tail === null ? await store.load(this.#id) : tail.head;
+        this.#look(state, tail?.events);
         if (!this.stopped) await this.#watch.changedSince(state!, reads);
       }
     } catch (error) {
@@ -160,10 +164,13 @@ class Follower {
     }
   }
 
-  #look(state: WorkflowState | null): void {
-    const { runId, history = [], status } = state ?? {};
+  /** @param news The events from `#length` on; the whole history if they are not given. */
+  #look(state: WorkflowState | WorkflowHead | null, news?: readonly WorkflowEvent[]): void {
+    const { runId, status } = state ?? {};
+    const history = state !== null && "history" in state ? state.history : none;
     const isNext = runId !== this.#runId;
-    for (const answer of answersIn(history, isNext ? 0 : this.#length)) {
+    const answers = news === undefined ? answersIn(history, isNext ? 0 : this.#length) : news.filter(isAnswer);
+    for (const answer of answers) {
       this.#answers.set(answer.updateId, answer);
       for (const waiting of this.#waiting.get(answer.updateId) ?? []) waiting.resolve(answer);
     }
@@ -173,7 +180,7 @@ class Follower {
       this.#end((waiting) => waiting.resolve(undefined)); // each update decides for itself
     }
     this.#runId = runId;
-    this.#length = history.length;
+    this.#length = news === undefined ? history.length : this.#length + news.length;
   }
 
   #end(settle: (waiting: Waiting) => void): void {

@@ -20,9 +20,9 @@
 
 import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
-import { finalStatus, FrozenBatch } from "../history/history.ts";
+import { finalStatus, FrozenBatch, toHead } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
 import { TakenPlaces } from "../history/superseded.ts";
 import { endOf } from "./events.ts";
@@ -100,6 +100,12 @@ interface Succession {
   readonly runId: string;
   readonly events: () => WorkflowEvent[];
   readonly stored: (events: readonly WorkflowEvent[]) => void;
+}
+
+/** What was read: of the run, the events that were not known; of the next run of the chain, all. */
+interface Read {
+  readonly head: WorkflowHead;
+  readonly news: readonly WorkflowEvent[];
 }
 
 const none: readonly never[] = [];
@@ -353,34 +359,43 @@ export class Writer {
         return stored(events);
       } catch (error) {
         if (isLeaseLost(error)) throw error;
-        const state = isConflict(error) ? await this.#load(runId) : undefined;
+        const read = isConflict(error) ? await this.#load(runId) : undefined;
         if (this.#closed) return;
-        if (state?.runId === runId) { // it is stored, only the answer was lost
+        if (read?.head.runId === runId) { // it is stored, only the answer was lost
           this.#succession = undefined;
           this.#asked++; // others may have written to it, and the read may be old
-          return stored(state.history);
+          return stored(read.news);
         }
-        if (state === undefined || !this.#learn(state, undefined, false)) await this.#store.backOff(error, attempt);
+        if (read === undefined || !this.#learn(read, undefined, false)) await this.#store.backOff(error, attempt);
       }
     }
   }
 
   /** Loads and reports what other executors have stored; see {@linkcode #learn}. */
   async #catchUp(batch: Outgoing | undefined, ambiguous: boolean): Promise<boolean> {
-    const state = await this.#load();
-    return this.#closed || this.#learn(state, batch, ambiguous);
+    const read = await this.#load();
+    return this.#closed || this.#learn(read, batch, ambiguous);
   }
 
   /** @param nextId The ID of the next run of the chain, if it may be stored. */
-  async #load(nextId?: string): Promise<WorkflowState> {
+  async #load(nextId?: string): Promise<Read> {
+    const { workflowId, runId } = this.#owner;
     const { reported } = this;
     this.reported = undefined; // what is reported from here on may be newer than the answer
     this.#loading = true;
     try {
-      const state = await loadRun(this.#store, this.#owner, this.#length, reported === null, nextId);
-      validateHistory(state.history, this.#length, "resume workflow", state.workflowId);
-      if (state.history.length < (reported ?? 0)) this.#asked++; // the read is old
-      return state;
+      const known = this.#length;
+      const tail = await this.#store.loadSince(workflowId, known, runId);
+      let read: Read;
+      if (tail?.head.runId === runId && tail.events.length === tail.head.historyLength - known) {
+        read = { head: tail.head, news: tail.events };
+      } else { // the read is old, or the run has left: that is found out
+        const { history, ...fields } = await loadRun(this.#store, this.#owner, known, reported === null, nextId);
+        read = { head: toHead(fields, history), news: fields.runId === runId ? history.slice(known) : history };
+      }
+      validateHistory(read.news, 0, "resume workflow", workflowId);
+      if (read.head.historyLength < (reported ?? 0)) this.#asked++; // the read is old
+      return read;
     } finally {
       this.#loading = false;
     }
@@ -393,11 +408,10 @@ export class Writer {
    * @param ambiguous Whether the store may hold events of `batch`.
    * @returns Whether there was anything new.
    */
-  #learn(state: WorkflowState, batch: Outgoing | undefined, ambiguous: boolean): boolean {
-    const { history, status } = state;
-    const news = history.slice(this.#length);
-    this.#length = history.length;
-    if (status !== "running" && !news.some(finalStatus)) news.push(endOf(state));
+  #learn({ head, news: read }: Read, batch: Outgoing | undefined, ambiguous: boolean): boolean {
+    const news = [...read];
+    this.#length = head.historyLength;
+    if (head.status !== "running" && !news.some(finalStatus)) news.push(endOf(head));
     const taken = new TakenPlaces(batch || this.#outbox ? news : none); // often there is nothing of our own
     const ours = batch === undefined || !ambiguous ? none : batch.events.flatMap((event) => taken.get(event) ?? []);
     for (const outgoing of [batch, this.#outbox]) {

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type AppendBatch,
+  type Delivery,
   Executor,
   InMemoryStore,
   type InMemoryStoreOptions,
@@ -28,11 +29,17 @@ async function collect(ctx: Ctx): Promise<unknown[]> {
 const workflows = { collect: collect as Workflow<never> };
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 
+/** A store as a user writes one: without the optional methods for deliveries. */
 class Counting extends InMemoryStore {
   appends: AppendBatch[] = [];
   reads = 0;
   /** Is called before an append of several events. */
   interfere: ((batch: AppendBatch) => Promise<unknown>) | undefined;
+
+  constructor(options?: InMemoryStoreOptions) {
+    super(options);
+    Object.assign(this, { deliver: undefined, loadSince: undefined });
+  }
 
   override async load(id: string) {
     const state = await super.load(id);
@@ -83,6 +90,105 @@ for (const count of [1000, 10_000]) {
     assertEquals(await handle.result(), numbers(count));
   });
 }
+
+/** A store that can deliver, and counts what is read. */
+class Delivering extends InMemoryStore {
+  deliveries: Delivery[] = [];
+  reads = 0;
+  /** Is called before the next delivery. */
+  interfere: ((delivery: Delivery) => Promise<unknown>) | undefined;
+
+  override async load(id: string) {
+    const state = await super.load(id);
+    this.reads += state?.history.length ?? 0;
+    return state;
+  }
+
+  override async loadSince(id: string, length: number, runId?: string) {
+    const tail = await super.loadSince(id, length, runId);
+    this.reads += tail?.events.length ?? 0;
+    return tail;
+  }
+
+  override async deliver(delivery: Delivery) {
+    this.deliveries.push(delivery);
+    const { interfere } = this;
+    this.interfere = undefined;
+    await interfere?.(delivery);
+    return await super.deliver(delivery);
+  }
+}
+
+/** A workflow "a" that runs in `home`, and an executor on the same store, which can deliver. */
+async function setUpDelivering() {
+  const store = new Delivering();
+  const home = new Executor({ store, workflows });
+  const executor = new Executor({ store, storeRetry: { maxAttempts: 3, initialIntervalMs: 1 } });
+  const handle = await home.execute(collect, { id: "a" });
+  return {
+    store,
+    home,
+    executor,
+    handle,
+    async [Symbol.asyncDispose]() {
+      await home.close();
+      await executor.close();
+    },
+  };
+}
+
+Deno.test("signals are delivered without a read, and the executor of the run reads only them", async () => {
+  await using world = await setUpDelivering();
+  const { executor, store, handle } = world;
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(numbers(1000).map((i) => executor.signal("a", "s", i)));
+  }
+  assertEquals(store.deliveries.map(({ events }) => events.length), Array(5).fill(1000));
+  await executor.signal("a", "s", "end");
+  assertEquals((await handle.result() as unknown[]).length, 5000);
+  assert(store.reads < 5100, `${store.reads} events read`);
+});
+
+Deno.test("signals whose delivery has no answer are stored once, in order", async () => {
+  await using world = await setUpDelivering();
+  const { executor, store, handle } = world;
+  store.interfere = async (delivery) => {
+    await store.deliver(delivery);
+    throw new Error("no answer");
+  };
+  await Promise.all(numbers(100).map((i) => executor.signal("a", "s", i)));
+  await executor.signal("a", "s", "end");
+  assertEquals(await handle.result(), numbers(100));
+});
+
+Deno.test("a delivery for a chain that was replaced is refused, and says so", async () => {
+  await using world = await setUpDelivering();
+  const { executor, home, handle } = world;
+  const older = await executor.handle("a");
+  await handle.terminate();
+  await home.execute(collect, { id: "a" });
+  const { code, message } = await assertRejects(() => older.signal("s", 1), WorkflowError);
+  assertEquals([code, message], ["not_found", 'Cannot signal workflow "a": another run has replaced it']);
+});
+
+Deno.test("cancel() of a finished workflow that was cancelled before is refused, also by delivery", async () => {
+  await using world = await setUpDelivering();
+  const { executor, handle } = world;
+  await executor.cancel("a");
+  await executor.cancel("a");
+  await assertRejects(() => handle.result());
+  const { code } = await assertRejects(() => executor.cancel("a"), WorkflowError);
+  assertEquals(code, "not_found");
+});
+
+Deno.test("a signal with an ID that a finished workflow has is no error, also by delivery", async () => {
+  await using world = await setUpDelivering();
+  const { executor, handle } = world;
+  await executor.signal("a", "s", "end", { signalId: "1" });
+  await handle.result();
+  await executor.signal("a", "s", "end", { signalId: "1" });
+  await assertRejects(() => executor.signal("a", "s", "end", { signalId: "2" }), WorkflowError, "completed");
+});
 
 Deno.test("signals that another append overtakes are stored once, in the order of their calls", async () => {
   await using world = await setUp();

@@ -956,6 +956,7 @@ for (const dormantAfterMs of [undefined, 0]) {
         await executor.execute((ctx: Ctx) => ctx.waitForSignal("end"), { id: "a" });
         await settle();
         const load = store.load.bind(store);
+        Object.assign(store, { loadSince: undefined });
         store.load = async (id) => {
           const state = (await load(id))!;
           if (id !== "a") return state;
