@@ -56,14 +56,18 @@ export async function rejectsWith(
   assertEquals(error.code, code, `the code of the error of ${what}`);
 }
 
-/** Waits until something is true, for at most two seconds of real time. */
+/** Waits until something is true, for at most a second of real time. */
 export async function eventually(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = systemClock.now() + 2_000;
+  const end = systemClock.now() + 1_000;
   while (!await condition()) {
-    assert(systemClock.now() < end, `Expected within 2,000 ms that ${what}`);
-    await new Promise<void>((resolve) => systemClock.setTimer(systemClock.now() + 2, resolve));
+    assert(systemClock.now() < end, `Expected within 1,000 ms that ${what}`);
+    await pass(2);
   }
 }
+
+/** Lets real time pass. */
+export const pass = (ms: number): Promise<void> =>
+  new Promise((resolve) => void systemClock.setTimer(systemClock.now() + ms, resolve));
 
 /** The first event of a run, with changes. */
 export const startedWith = (part: Partial<WorkflowStartedEvent>): WorkflowEvent => ({ ...started, ...part });

@@ -55,6 +55,10 @@ Deno.test("storeCases() has cases for the optional abilities of a store", () => 
   assertEquals(reopened.length, all.length + 2);
   assertEquals(connected.length, all.length + 7);
   assertEquals(namesOf({ connect, subscribe: false }).length, silent.length + 5);
+  const more = members.map((member) => namesOf({ members: [member] }).length - all.length);
+  assertEquals(more.every((count) => count > 1), true, more.join());
+  const both = 1; // about deliver() and leases
+  assertEquals(namesOf({ members }).length, all.length + more.reduce((sum, count) => sum + count) + both);
 });
 
 Deno.test("storeCases() says which option to pass when a store has no subscribe", async () => {
@@ -136,6 +140,16 @@ Deno.test("storeCases() and testStore() refuse bad arguments", () => {
     () => storeCases({ tier: any("x") }),
     TypeError,
     `${beginning}"tier" must be one of "store", "executor", got "x"`,
+  );
+  assertThrows(
+    () => storeCases({ members: any(["heads", "page"]) }),
+    TypeError,
+    `${beginning}"members[1]" must be one of "heads", "count", "loadSince", "deliver", "claim", got "page"`,
+  );
+  assertThrows(
+    () => storeCases({ members: any("heads") }),
+    TypeError,
+    `${beginning}"members" must be an array, got "heads"`,
   );
   assertThrows(() => storeCases({ connect: any(1) }), TypeError, `${beginning}"connect" must be a function, got 1`);
   assertThrows(() => storeCases({ reopen: any(1) }), TypeError, `${beginning}"reopen" must be a function, got 1`);
