@@ -24,8 +24,8 @@ const VERSIONS = {
 /** What is imported from the package, and the most that it may take, in kilobytes of 1,024 bytes. */
 const BUDGETS = [
   { name: "RWLock", minifiedKb: 5, gzippedKb: 2.1 },
-  { name: "InMemoryStore", minifiedKb: 40, gzippedKb: 14.5 },
-  { name: "Executor", minifiedKb: 160, gzippedKb: 53 },
+  { name: "InMemoryStore", minifiedKb: 46, gzippedKb: 16.5 },
+  { name: "Executor", minifiedKb: 176, gzippedKb: 58.5 },
 ];
 
 /** What may be left of entries that are imported and not used. webpack reads `Error`, because a dropped class extends it. */
