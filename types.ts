@@ -189,7 +189,8 @@ export interface CancelRequestedEvent {
 }
 
 /**
- * A command: the workflow called an activity. The activity runs only after this event is stored.
+ * A command: the workflow called an activity. The activity runs only after this event is stored. An executor that owns the run by a
+ * lease may store it together with the activity's end, or after a while, unless the activity has `atMostOnce`.
  *
  * @category History
  */

@@ -206,6 +206,10 @@ export class ActivityCommand extends Command {
     return this.#work !== undefined;
   }
 
+  override get deferrable(): boolean {
+    return !this.#options.atMostOnce && !this.#internal && this.following === undefined;
+  }
+
   /** The number of the last attempt that was started, as far as this executor knows. */
   get #attempts(): number {
     return this.#work?.attempts ?? this.#failedAttempts;

@@ -132,6 +132,14 @@ export abstract class Command extends Deferred implements Open {
     if (this.performed) this.stop(settled); // what still runs for it here has lost against another executor
   }
 
+  /**
+   * Whether it may be performed before it is stored, by an executor that owns the run: after a crash, its code asks for the same
+   * again, at the same position.
+   */
+  get deferrable(): boolean {
+    return false;
+  }
+
   /** The turn of an event of the command has come. */
   seen(_event: WorkflowEvent): void {}
 

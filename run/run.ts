@@ -42,6 +42,7 @@
 import { CanceledError, codeOf, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type {
+  ActivityStartedEvent,
   AppendBatch,
   ChildStartedEvent,
   CommandEvent,
@@ -101,6 +102,9 @@ const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
 
+/** For how long the start of an activity may wait for its end, in milliseconds, to be stored with it. */
+const DEFER_MS = 100;
+
 /** With more open commands than this, nobody looks at each of them before an append. */
 const MANY = 32;
 
@@ -141,6 +145,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
+  /** Set while events may wait for another one. */
+  #flush: Timer | undefined;
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
   /**
@@ -358,7 +364,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Performs a command that was stored here. */
   #perform({ seq }: CommandEvent): void {
     const command = this.#replay.commands.get(seq); // none if a cancellation was faster
-    if (command === undefined || command.settled || this.#replay.stopped) return;
+    if (command === undefined || command.settled || command.performed || this.#replay.stopped) return;
     if (this.#isWanted(command)) command.perform(this, false);
   }
 
@@ -476,6 +482,26 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
 
   get leased(): boolean {
     return this.chain.lease !== undefined;
+  }
+
+  defer(events: readonly WorkflowEvent[]): boolean {
+    if (this.#phase.name !== "running" || this.#takeOverBelow !== undefined || this.#replay.stopped) return false;
+    const { commands } = this.#replay;
+    if (!events.every((event) => event.type === "activity_started" && commands.get(event.seq)?.deferrable)) {
+      return false;
+    }
+    const { clock, timers } = this.environment.timing;
+    this.#flush ??= timers.set(clock.now() + DEFER_MS, () => {
+      this.#flush = undefined;
+      this.#writer.flush();
+    });
+    for (const event of events as ActivityStartedEvent[]) {
+      const command = commands.get(event.seq)!;
+      command.event = event;
+      command.ours = true;
+      this.#perform(event);
+    }
+    return true;
   }
 
   lease(events: readonly WorkflowEvent[]): Pick<AppendBatch, "owner" | "wakeAt"> | undefined {
@@ -876,6 +902,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#phase = { name: "ended", result };
     this.#replay.stop(unanswered);
     this.environment.timing.timers.clear(this.#deadline);
+    this.environment.timing.timers.clear(this.#flush);
     for (const command of this.#replay.commands.values()) command.stop(abortReason());
     this.#queue.clear();
     this.#writer.close();

@@ -39,6 +39,13 @@ export interface WriterOwner extends RunKey {
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void;
   /** The run cannot be resumed here. */
   lost(error: unknown): void;
+  /**
+   * Performs the commands that `events` ask for, if they need not be stored before that: then they are stored with what follows, or
+   * by `flush()`.
+   *
+   * @returns Whether all of them can wait; if not, none is performed.
+   */
+  defer(events: readonly WorkflowEvent[]): boolean;
   /** Whether an owner has the run by a lease. */
   readonly leased: boolean;
   /** Who owns the run by a lease, and when it continues by itself after `events`; `undefined` without leases. */
@@ -122,6 +129,8 @@ export class Writer {
   #answering = 0;
   #answered = 0;
   #outbox: Outgoing | undefined;
+  /** How many events at the beginning of the outbox wait until another event follows. */
+  #deferred = 0;
   /** The append in flight. */
   #sending: Outgoing | undefined;
   #succession: Succession | undefined;
@@ -174,6 +183,12 @@ export class Writer {
   /** How many events the run has once everything that is recorded is stored. */
   get length(): number {
     return this.#length + (this.#sending?.events.length ?? 0) + (this.#outbox?.events.length ?? 0);
+  }
+
+  /** Stores what waits for another event. */
+  flush(): void {
+    if (this.#deferred > 0) this.#deferred = -1;
+    this.#activate();
   }
 
   pause(): void {
@@ -234,7 +249,8 @@ export class Writer {
 
   get #hasWork(): boolean {
     return !this.#closed && !this.#paused &&
-      (this.#outbox !== undefined || this.#succession !== undefined || this.#outdated || this.unconfirmed);
+      (this.#outbox !== undefined && this.#outbox.events.length !== this.#deferred || this.#succession !== undefined ||
+        this.#outdated || this.unconfirmed);
   }
 
   /** Begins in a microtask, so that events that are recorded together are appended together; later if there is no room. */
@@ -256,7 +272,9 @@ export class Writer {
       this.#written = undefined;
     } else if (this.#outdated) this.#guard(this.#catchUp(undefined, false));
     else if (this.#outbox === undefined && this.#succession) this.#guard(this.#replace(this.#succession));
+    else if (this.#defer()) this.#next();
     else {
+      this.#deferred = 0;
       const batch = this.#sending = this.#outbox ?? { events: [], posted: undefined };
       this.#outbox = undefined;
       this.#append(batch).then(() => {
@@ -264,6 +282,17 @@ export class Writer {
         this.#next();
       }, (error) => this.#guard(this.#retry(batch, error)));
     }
+  }
+
+  /** Whether everything in the outbox waits for another event. */
+  #defer(): boolean {
+    const outbox = this.#outbox;
+    if (!this.#owner.leased || outbox === undefined || this.#deferred < 0) return false;
+    if (outbox.posted !== undefined || this.#succession !== undefined || this.unconfirmed) return false;
+    const { length } = outbox.events;
+    if (length === this.#deferred || !this.#owner.defer(outbox.events.slice(this.#deferred))) return false;
+    this.#deferred = length; // an activity may have ended meanwhile, and recorded that
+    return true;
   }
 
   async #guard(work: Promise<unknown>): Promise<void> {
@@ -419,6 +448,7 @@ export class Writer {
     }
     if (batch?.events.length === 0) this.#sending = undefined; // nothing of it is left to send
     const outbox = this.#outbox;
+    this.#deferred = 0;
     if (outbox?.events.length === 0) {
       this.#outbox = undefined;
       settle(outbox, true); // another executor stored the same

@@ -361,6 +361,84 @@ leaseTest("an activity gets a fence that grows with each executor that takes its
   assert(fences.length === 3 && fences[0] === 0 && fences[0] < fences[1] && fences[1] < fences[2], `${fences}`);
 });
 
+const appended = (one: Process) =>
+  one.appends.map(({ events }) => events.map(({ type }) => type).join()).filter(Boolean);
+
+leaseTest("an activity that ends soon is stored together with its end", async (world) => {
+  const a = world.start("a");
+  const steps = async (ctx: Ctx) => {
+    await ctx.executeActivity(() => 1);
+    await Promise.all([ctx.executeActivity(() => 2), ctx.executeActivity(() => Promise.resolve(3))]);
+    await ctx.executeActivity(() => Promise.reject(new Error("no"))).catch(() => {});
+  };
+  await (await a.execute(steps, { id: "w" })).result();
+  const [started, completed] = ["activity_started", "activity_completed"];
+  const types = (await world.store.load("w"))!.history.map(({ type }) => type);
+  assertEquals(types.filter((type) => type === started).length, 4);
+  assertEquals(appended(a)[1], [started, completed].join());
+  assert(!appended(a).includes(started), `${appended(a)}`);
+});
+
+leaseTest("an activity that takes long is stored as started after some time", async (world) => {
+  const a = world.start("a");
+  const open = gate();
+  const handle = await a.execute((ctx: Ctx) => ctx.executeActivity(() => open.promise), { id: "w" });
+  await settle();
+  assertEquals(appended(a), ["workflow_started"]);
+  await world.pass(100);
+  assertEquals(appended(a), ["workflow_started", "activity_started"]);
+  open.open();
+  await handle.result();
+  assertEquals(appended(a).length, 4);
+});
+
+leaseTest("an activity with atMostOnce is stored before it runs", async (world) => {
+  const a = world.start("a");
+  const seen: string[] = [];
+  const work = async (ctx: Ctx) =>
+    await ctx.executeActivity(() => void seen.push(...appended(a)), undefined, { atMostOnce: true });
+  await (await a.execute(work, { id: "w" })).result();
+  assertEquals(seen, ["workflow_started", "activity_started"]);
+});
+
+leaseTest("an activity that was not stored runs again with the same key, at the same position", async (world) => {
+  const keys: string[] = [];
+  const open = gate();
+  const workflows = {
+    slow: async (ctx: Ctx) => {
+      await ctx.executeActivity(async function charge(_: null, { idempotencyKey }) {
+        keys.push(idempotencyKey);
+        if (keys.length === 1) await open.promise;
+      }, null);
+      return await ctx.waitForSignal("go");
+    },
+  };
+  const [a, b] = [world.start("a", { workflows }), world.start("b", { workflows })];
+  await a.execute(workflows.slow, { id: "w" });
+  await settle();
+  a.pause(); // it dies
+  await world.pass(2 * LEASE_MS);
+  await b.signal("w", "go", "early"); // the history goes on in another order than the code of the first process saw
+  const [handle] = await b.recover();
+  assertEquals([await handle.result(), keys.length, new Set(keys).size], ["early", 2, 1]);
+  open.open();
+});
+
+leaseTest("a signal stores what waits", async (world) => {
+  const a = world.start("a");
+  const open = gate();
+  const slow = async (ctx: Ctx) => {
+    await ctx.executeActivity(() => open.promise);
+    return await ctx.waitForSignal("go");
+  };
+  const handle = await a.execute(slow, { id: "w" });
+  await settle();
+  await handle.signal("go", 1);
+  assertEquals(appended(a), ["workflow_started", "activity_started,signal_received"]);
+  open.open();
+  assertEquals(await handle.result(), 1);
+});
+
 leaseTest("an idle executor renews no lease and holds no timer", async (world) => {
   const a = world.start("a");
   const handle = await a.execute(world.code("a").steps, { id: "w" });
