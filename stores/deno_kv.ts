@@ -6,8 +6,9 @@
  *
  * 1. A write is stored as Deno KV promises it when its promise settles. Each is one transaction.
  * 2. `list` shows one moment, and ends beside writers that never stop.
- * 3. Deno KV holds values of at most 64 KiB and transactions of at most 800 KiB. Larger inputs, results, errors and batches of events
- *    are cut into pieces, so they have no limit. The ID, the name and the labels of a workflow have: together about 60 KiB.
+ * 3. Deno KV holds values of at most 64 KiB, and transactions of at most 800 KiB and 1,000 writes. Larger inputs, results, errors
+ *    and batches of events are cut into pieces, and may be of any size. The IDs, the name and the labels of a workflow have at most
+ *    14,000 characters together.
  * 4. All keys are below a prefix. The database may hold keys of the user.
  *
  * @example
@@ -27,7 +28,6 @@
  */
 
 import { systemClock } from "../clock.ts";
-import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
   ClaimedRun,
@@ -37,7 +37,6 @@ import type {
   HeadPage,
   PageOptions,
   StoreListener,
-  WorkflowEvent,
   WorkflowFilter,
   WorkflowHead,
   WorkflowState,
@@ -48,17 +47,11 @@ import type {
 import type { WorkflowPage } from "../store.ts";
 import {
   acceptDelivery,
-  applyToHead,
-  batchKind,
   checkLease,
   checkLoadSince,
-  checkOwner,
-  dueAt,
-  leaseLost,
   Listeners,
   messageIds,
   type PayloadCodec,
-  payloadOf,
   Payloads,
   readBatch,
   readClaim,
@@ -68,21 +61,15 @@ import {
   readPage,
   readRelease,
   readState,
-  toState,
   unreadable,
 } from "../storage/mod.ts";
 import { cannot, checkArray, checkFunction, checkNumber, checkObject, checkOptions, invalid } from "../util/check.ts";
-import { addChange, KEPT_MS, Poll, rowsOf } from "./deno_kv/changes.ts";
-import {
-  type DenoKv,
-  type DenoKvAtomic,
-  type DenoKvEntry,
-  type DenoKvKey,
-  Keyspace,
-  partsOf,
-} from "./deno_kv/keyspace.ts";
-import { type Index, indexOf, type Lease, type NewRow, type Row, rowOf } from "./deno_kv/rows.ts";
-import { readValue, type Stored, sweep, ValueWriter } from "./deno_kv/values.ts";
+import { KEPT_MS, Poll, rowsOf } from "./deno_kv/changes.ts";
+import { type DenoKv, type DenoKvKey, Keyspace } from "./deno_kv/keyspace.ts";
+import { claim, release, renew } from "./deno_kv/leases.ts";
+import type { Row } from "./deno_kv/rows.ts";
+import { sweep } from "./deno_kv/values.ts";
+import { appendTo, Workflows } from "./deno_kv/workflows.ts";
 
 export type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey } from "./deno_kv/keyspace.ts";
 
@@ -126,7 +113,7 @@ export interface DenoKvStoreOptions {
  *
  * @category Store
  */
-export interface DenoKvPruneOptions {
+export interface PruneOptions {
   /** Finished workflows whose last event is earlier than this time are deleted; a finite number. */
   readonly finishedBefore: number;
 }
@@ -136,28 +123,8 @@ const OPTIONS: Readonly<Record<keyof DenoKvStoreOptions, true>> = {
   pollMs: true,
   leaseMs: true,
   codec: true,
-};
-/** The largest input, result or error that is stored in the row, in characters or bytes: each append writes the row again. */
-const MAX_IN_ROW = 1_000;
-/** At most so many messages have a key of their own: a transaction writes at most 1,000 keys, of at most 80 KiB. */
-const MAX_MESSAGE_KEYS = 20;
-/** An instance deletes what is not used at most this often, in milliseconds. */
-const SWEEP_MS = 60_000;
-
-/** What a write does to a workflow. */
-interface Edit {
-  /** The next head; `null` if the workflow is deleted. */
-  readonly head: WorkflowHead | null;
-  /** What listeners get. */
-  readonly length: number | null;
-  /** Whether the events are added to the history. Otherwise they are the history. */
-  readonly adds?: boolean;
-  /** Whether the workflow becomes the last in the order of creation. */
-  readonly moves?: boolean;
-  readonly events?: readonly WorkflowEvent[];
-  readonly owner?: string | null;
-  readonly dueAt?: number;
-}
+}; /** How many workflows `prune` deletes at the same time. */
+const PRUNED_AT_ONCE = 50;
 
 /**
  * Keeps workflows in Deno KV. Several instances, in one process or in several, can share a database. The database stays the user's:
@@ -169,14 +136,10 @@ export class DenoKvStore implements WorkflowStore {
   /** For how long executors own their runs; see {@linkcode WorkflowStore.leaseMs}. */
   readonly leaseMs: number | undefined;
   readonly #keys: Keyspace;
-  readonly #payloads: Payloads;
+  readonly #workflows: Workflows;
   readonly #listeners = new Listeners();
   readonly #poll: Poll;
-  readonly #by = crypto.randomUUID();
   #closed = false;
-  #sweptAt = -Infinity;
-  /** Deletes what is not used; it never rejects. */
-  #sweeping: Promise<unknown> = Promise.resolve();
 
   /**
    * Makes a store in an open database. Reads and writes nothing yet.
@@ -200,9 +163,10 @@ export class DenoKvStore implements WorkflowStore {
     if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
     if (leaseMs !== undefined) checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
     this.leaseMs = leaseMs;
-    this.#payloads = new Payloads(codec);
     this.#keys = new Keyspace(kv, structuredClone(prefix));
-    this.#poll = new Poll(this.#keys, this.#by, pollMs, (id, length) => this.#listeners.call(id, length));
+    const by = crypto.randomUUID();
+    this.#workflows = new Workflows(this.#keys, new Payloads(codec), by);
+    this.#poll = new Poll(this.#keys, by, pollMs, (id, length) => this.#listeners.call(id, length));
   }
 
   /** Writes the whole state of a workflow; see {@linkcode WorkflowStore.save}. */
@@ -210,7 +174,7 @@ export class DenoKvStore implements WorkflowStore {
     const { head, events, createdAt } = readState(state);
     const { workflowId } = head;
     this.#check("save workflow", workflowId);
-    await this.#change(workflowId, (row) => {
+    await this.#workflows.change(workflowId, (row) => {
       const saved = { ...head, createdAt: createdAt ?? row?.head.createdAt ?? head.createdAt };
       return { head: saved, length: null, events };
     });
@@ -222,17 +186,17 @@ export class DenoKvStore implements WorkflowStore {
     const action = "load workflow";
     readId(workflowId, action);
     this.#check(action, workflowId);
-    const row = await this.#row(workflowId);
-    return row === undefined ? null : await this.#state(row);
+    const row = await this.#workflows.row(workflowId);
+    return row === undefined ? null : await this.#workflows.state(row);
   }
 
   /** Reads a head and the last events; see {@linkcode WorkflowStore.loadSince}. */
   async loadSince(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null> {
     checkLoadSince(workflowId, length, runId);
     this.#check("load workflow", workflowId);
-    const row = await this.#row(workflowId);
+    const row = await this.#workflows.row(workflowId);
     if (row === undefined || runId !== undefined && runId !== row.head.runId) return null;
-    return { head: await this.#head(row), events: await this.#events(row, length) };
+    return { head: await this.#workflows.head(row), events: await this.#workflows.events(row, length) };
   }
 
   /**
@@ -251,7 +215,7 @@ export class DenoKvStore implements WorkflowStore {
     const states: WorkflowState[] = [];
     if (query.limit === 0) return states;
     for await (const row of rowsOf(this.#keys, query)) {
-      states.push(await this.#state(row).catch((error) => unreadable(row.head, error)));
+      states.push(await this.#workflows.state(row).catch((error) => unreadable(row.head, error)));
       if (states.length >= query.limit) break;
     }
     return states;
@@ -266,13 +230,13 @@ export class DenoKvStore implements WorkflowStore {
    * with the same `order`.
    */
   async page(options: PageOptions = {}): Promise<WorkflowPage> {
-    const { items, cursor } = await this.#page(options, (row) => this.#state(row));
+    const { items, cursor } = await this.#page(options, (row) => this.#workflows.state(row));
     return { states: items, cursor };
   }
 
   /**
-   * As {@linkcode DenoKvStore.page}, but without the histories; see {@linkcode WorkflowStore.heads}. With a filter, all workflows up
-   * to the end of the page are read.
+   * As {@linkcode DenoKvStore.page}, but without the histories; see {@linkcode WorkflowStore.heads}. With a filter, all heads up to
+   * the end of the page are read. A payload that cannot be read is left out.
    *
    * @param options Which workflows, how many, and where the page starts.
    * @throws {TypeError | RangeError} As `page` does.
@@ -310,7 +274,7 @@ export class DenoKvStore implements WorkflowStore {
     const copy = readBatch(batch);
     const { workflowId } = copy;
     this.#check("append to workflow", workflowId);
-    const edit = await this.#change(workflowId, (row) => appendTo(row, copy));
+    const edit = await this.#workflows.change(workflowId, (row) => appendTo(row, copy));
     if (edit !== undefined) this.#listeners.call(workflowId, edit.length, copy);
   }
 
@@ -320,9 +284,9 @@ export class DenoKvStore implements WorkflowStore {
     const { workflowId, events } = copy;
     this.#check("deliver to workflow", workflowId);
     let receipt: DeliveryReceipt | undefined;
-    const edit = await this.#change(workflowId, async (row) => {
-      const known = row === undefined ? [] : await this.#messages(row, messageIds(events));
-      const { added, batch } = acceptDelivery(row?.head ?? null, copy, (id) => known.includes(id));
+    const edit = await this.#workflows.change(workflowId, async (row) => {
+      const known = row === undefined ? undefined : await this.#workflows.messages(row, messageIds(events));
+      const { added, batch } = acceptDelivery(row?.head ?? null, copy, (id) => known!.has(id));
       const edit = batch && appendTo(row, batch);
       const { runId, historyLength } = edit?.head ?? row!.head;
       receipt = { runId, historyLength, added };
@@ -337,59 +301,24 @@ export class DenoKvStore implements WorkflowStore {
    * 200 with one read.
    */
   async claim(options: ClaimOptions): Promise<ClaimedRun[]> {
-    const { owner, leaseMs, limit, names, dueBefore } = readClaim(options);
+    const copy = readClaim(options);
     this.#check("claim workflows");
-    const keys = this.#keys;
-    const lease = await this.#lease(owner);
-    const value: Lease = { owner, endsAt: systemClock.now() + leaseMs };
-    if (lease.value === null) await keys.commit(keys.atomic().check(lease).set(lease.key, value));
-    const runs: ClaimedRun[] = [];
-    if (limit === 0) return runs;
-    const living = new Set<string | null>([owner]);
-    for await (const entry of keys.list(["lease"])) {
-      const other = entry.value as Lease;
-      const isOver = other.endsAt <= systemClock.now() && other.owner !== owner;
-      if (!isOver || !await keys.commit(keys.atomic().check(entry).delete(entry.key))) living.add(other.owner);
-    }
-    const matches = (run: Omit<Index, "id">) =>
-      !living.has(run.owner) && run.dueAt <= dueBefore && names?.includes(run.name) !== false;
-    for await (const { value } of keys.list(["running"])) {
-      const run = value as Index;
-      if (!matches(run)) continue;
-      const row = await this.#edit(run.id, async (row, atomic) => {
-        if (row?.head.status !== "running" || !matches(indexOf(row))) return undefined;
-        if (row.owner !== null) atomic.check({ ...await this.#lease(row.owner), versionstamp: null }); // it has not begun again
-        return this.#put(atomic, { ...row, owner, fence: row.fence + 1 });
-      });
-      if (row !== undefined) runs.push({ ...await this.#head(row), fence: row.fence });
-      if (runs.length >= limit) break;
-    }
-    return runs;
+    const rows = await claim(this.#keys, this.#workflows, copy);
+    return await Promise.all(rows.map(async (row) => ({ ...await this.#head(row), fence: row.fence })));
   }
 
   /** Extends the lease of an owner; see {@linkcode WorkflowStore.renew}. */
   async renew(owner: string, leaseMs: number): Promise<void> {
     checkLease(owner, leaseMs);
     this.#check("renew a lease");
-    for (;;) {
-      const lease = await this.#lease(owner);
-      if (lease.value === null) throw leaseLost(owner);
-      const value: Lease = { owner, endsAt: systemClock.now() + leaseMs };
-      if (await this.#keys.commit(this.#keys.atomic().check(lease).set(lease.key, value))) return;
-    }
+    await renew(this.#keys, owner, leaseMs);
   }
 
   /** Gives runs back; see {@linkcode WorkflowStore.release}. */
   async release(owner: string, workflowIds?: readonly string[]): Promise<void> {
     const ids = readRelease(owner, workflowIds);
     this.#check("release workflows");
-    const give = (id: string) =>
-      this.#edit(id, (row, atomic) => row?.owner === owner ? this.#put(atomic, { ...row, owner: null }) : undefined);
-    if (ids !== undefined) return void await Promise.all(ids.map(give));
-    await this.#keys.commit(this.#keys.atomic().delete((await this.#lease(owner)).key));
-    for await (const { value } of this.#keys.list(["running"])) {
-      if ((value as Index).owner === owner) await give((value as Index).id);
-    }
+    await release(this.#keys, this.#workflows, owner, ids);
   }
 
   /**
@@ -413,7 +342,7 @@ export class DenoKvStore implements WorkflowStore {
    * @returns How many were deleted.
    * @throws {TypeError | RangeError} If an option is unknown, or `finishedBefore` is not a finite number.
    */
-  async prune(options: DenoKvPruneOptions): Promise<number> {
+  async prune(options: PruneOptions): Promise<number> {
     const action = "prune the store";
     checkOptions(options, { finishedBefore: true }, action);
     const { finishedBefore } = options;
@@ -421,9 +350,15 @@ export class DenoKvStore implements WorkflowStore {
     this.#check(action);
     const isOld = ({ head }: Row) => head.status !== "running" && head.updatedAt < finishedBefore;
     let count = 0;
+    let deleting: Promise<boolean>[] = [];
+    const settle = async () => {
+      for (const deleted of await Promise.all(deleting)) if (deleted) count++;
+      deleting = [];
+    };
     for await (const row of rowsOf(this.#keys, readFilter())) {
-      if (isOld(row) && await this.#delete(row.head.workflowId, isOld)) count++;
+      if (isOld(row) && deleting.push(this.#delete(row.head.workflowId, isOld)) === PRUNED_AT_ONCE) await settle();
     }
+    await settle();
     return count;
   }
 
@@ -442,7 +377,7 @@ export class DenoKvStore implements WorkflowStore {
   /** Ends the poll, and waits until nothing is read any more. Does nothing if it is closed. The database stays open. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#poll.stop(), this.#sweeping]);
+    await Promise.all([this.#poll.stop(), this.#workflows.sweeping]);
   }
 
   /** Closes the store; see {@linkcode DenoKvStore.close}. */
@@ -454,104 +389,14 @@ export class DenoKvStore implements WorkflowStore {
     if (this.#closed) throw new Error(`${cannot(action, workflowId)}: the store is closed`);
   }
 
-  async #row(workflowId: string): Promise<Row | undefined> {
-    return rowOf(await this.#keys.get("workflow", ...await partsOf(workflowId)));
-  }
-
-  async #lease(owner: string): Promise<DenoKvEntry> {
-    return await this.#keys.get("lease", ...await partsOf(owner));
-  }
-
-  /**
-   * Compares and writes: calls `edit` with the row, and again if another write was faster.
-   *
-   * @param edit Adds to the transaction, and returns what is returned; `undefined` if there is nothing to do.
-   */
-  async #edit<T>(
-    workflowId: string,
-    edit: (row: Row | undefined, atomic: DenoKvAtomic) => T | undefined | Promise<T | undefined>,
-  ): Promise<T | undefined> {
-    for (;;) {
-      const entry = await this.#keys.get("workflow", ...await partsOf(workflowId));
-      const atomic = this.#keys.atomic().check(entry);
-      const edited = await edit(rowOf(entry), atomic);
-      if (edited === undefined || await this.#keys.commit(atomic)) return edited;
-    }
-  }
-
-  /** As {@linkcode #edit}, for a change that others see. */
-  async #change(
-    workflowId: string,
-    edit: (row: Row | undefined) => Edit | undefined | Promise<Edit | undefined>,
-  ): Promise<Edit | undefined> {
-    const keys = this.#keys;
-    const changed = await this.#edit(workflowId, async (row, atomic) => {
-      const change = await edit(row);
-      if (change === undefined) return undefined;
-      const { head, length, moves } = change;
-      if (row !== undefined && !change.adds) atomic.set(keys.key("unused", row.data), systemClock.now());
-      if (row !== undefined && (head === null || moves)) {
-        for (const index of ["order", "running"]) atomic.delete(keys.key(index, row.place));
-      }
-      if (head === null) atomic.delete(keys.key("workflow", ...await partsOf(workflowId)));
-      else await this.#put(atomic, await this.#write(atomic, row, head, change));
-      addChange(keys, atomic, { id: workflowId, length, by: this.#by, before: row });
-      return change;
-    });
-    const now = systemClock.now();
-    if (now - this.#sweptAt > SWEEP_MS) {
-      this.#sweptAt = now;
-      this.#sweeping = sweep(keys, now - KEPT_MS).catch(() => {}); // the next one repeats it
-    }
-    return changed;
-  }
-
-  /** Writes events and payloads. Returns the next row. */
-  async #write(
-    atomic: DenoKvAtomic,
-    row: Row | undefined,
-    { input, result, error, ...head }: WorkflowHead,
-    { adds, moves, events = [], owner = null, dueAt = -Infinity }: Edit,
-  ): Promise<NewRow> {
-    const keys = this.#keys;
-    const data = adds ? row!.data : crypto.randomUUID();
-    const first = adds ? row!.head.historyLength : 0;
-    const values = new ValueWriter(keys, this.#payloads, head.workflowId, data);
-    if (events.length > 0) atomic.set(keys.key("data", data, first), await values.write(events));
-    const messages = [...new Set(messageIds(events))];
-    if (messages.length > MAX_MESSAGE_KEYS) {
-      atomic.set(keys.key("data", data, "messages", first), await values.write(messages));
-    } else {
-      for (const id of messages) atomic.set(keys.key("data", data, "message", ...await partsOf(id)), 1);
-    }
-    const outcome = payloadOf({ result, error });
-    const next = {
-      head,
-      input: adds ? row!.input : input === undefined ? undefined : await values.write(input, MAX_IN_ROW),
-      outcome: adds && head.status === "running" ? row!.outcome : outcome && await values.write(outcome, MAX_IN_ROW),
-      data,
-      place: moves ? undefined : row?.place,
-      owner,
-      fence: moves ? 0 : row?.fence ?? 0,
-      dueAt,
-    };
-    await values.finish(atomic);
-    return next;
-  }
-
-  /** Writes a row, and what it is looked up by. */
-  async #put<T extends NewRow>(atomic: DenoKvAtomic, row: T): Promise<T> {
-    const { head: { workflowId, status }, place = this.#keys.stamp() } = row;
-    atomic.set(this.#keys.key("workflow", ...await partsOf(workflowId)), row);
-    if (row.place === undefined) atomic.set(this.#keys.key("order", place), workflowId);
-    if (status === "running") atomic.set(this.#keys.key("running", place), indexOf(row));
-    else if (row.place !== undefined) atomic.delete(this.#keys.key("running", place));
-    return row;
+  /** A head for a list: without input and result if they cannot be read. */
+  #head(row: Row): Promise<WorkflowHead> {
+    return this.#workflows.head(row).catch(() => row.head);
   }
 
   /** @param isMeant Whether it is deleted; always by default. */
   async #delete(workflowId: string, isMeant: (row: Row) => boolean = () => true): Promise<boolean> {
-    const edit = await this.#change(
+    const edit = await this.#workflows.change(
       workflowId,
       (row) => row !== undefined && isMeant(row) ? { head: null, length: null } : undefined,
     );
@@ -579,73 +424,4 @@ export class DenoKvStore implements WorkflowStore {
     if (hasNext) rows.pop();
     return { items: await Promise.all(rows.map(read)), cursor: hasNext ? rows.at(-1)!.place + order : undefined };
   }
-
-  #read({ head, data }: Row, stored: Stored): Promise<unknown> {
-    return readValue(this.#keys, this.#payloads, head.workflowId, data, stored);
-  }
-
-  async #head(row: Row): Promise<WorkflowHead> {
-    const head = { ...row.head };
-    if (row.input !== undefined) Object.assign(head, { input: await this.#read(row, row.input) });
-    if (row.outcome !== undefined) Object.assign(head, await this.#read(row, row.outcome));
-    return head;
-  }
-
-  async #state(row: Row): Promise<WorkflowState> {
-    const [head, history] = await Promise.all([this.#head(row), this.#events(row, 0)]);
-    return toState(head, history);
-  }
-
-  /** The events from an index on. */
-  async #events(row: Row, from: number): Promise<WorkflowEvent[]> {
-    const { workflowId, historyLength } = row.head;
-    if (from >= historyLength) return [];
-    const parts = ["data", row.data];
-    let first = from; // of an append
-    for await (const { key } of this.#keys.list(parts, { from: 0, to: from + 1, reverse: true, limit: 1 })) {
-      first = key.at(-1) as number;
-    }
-    const events: WorkflowEvent[] = [];
-    for await (const { value } of this.#keys.list(parts, { from: first, to: historyLength })) {
-      events.push(...await this.#read(row, value as Stored) as WorkflowEvent[]);
-    }
-    if (first + events.length === historyLength) return first === from ? events : events.slice(from - first);
-    const why = `${events.length} of its ${historyLength - first} events are stored`;
-    throw new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
-  }
-
-  /** Which of some messages a run has. */
-  async #messages(row: Row, ids: readonly string[]): Promise<string[]> {
-    const keys = this.#keys;
-    const parts = ["data", row.data] as const;
-    const entries = await keys.getMany(
-      await Promise.all(ids.map(async (id) => keys.key(...parts, "message", ...await partsOf(id)))),
-    );
-    const known = ids.filter((_, i) => entries[i].value !== null);
-    for await (const { value } of keys.list([...parts, "messages"])) {
-      known.push(...await this.#read(row, value as Stored) as string[]);
-    }
-    return known;
-  }
-}
-
-/** What an append does to a workflow; `undefined` for nothing. */
-function appendTo(row: Row | undefined, batch: AppendBatch): Edit | undefined {
-  const head = row?.head ?? null;
-  checkOwner(head, row?.owner, batch);
-  const next = applyToHead(head, batch);
-  const kind = batchKind(batch);
-  if (kind === "confirm") return undefined;
-  const moves = kind === "create";
-  const owner = moves ? batch.owner ?? null : row!.owner;
-  const { events } = batch;
-  return {
-    head: next,
-    length: next.historyLength,
-    adds: kind === "append",
-    moves,
-    events,
-    owner,
-    dueAt: dueAt(batch.wakeAt),
-  };
 }

@@ -12,7 +12,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Query } from "../../storage/mod.ts";
 import { cannot } from "../../util/check.ts";
-import { type DenoKvAtomic, type Keyspace, partsOf } from "./keyspace.ts";
+import { type DenoKvAtomic, type DenoKvEntry, type Keyspace, partsOf } from "./keyspace.ts";
 import { type Row, rowOf } from "./rows.ts";
 
 /** An entry of the log. */
@@ -27,6 +27,8 @@ interface Change {
   readonly before: Row | undefined;
 }
 
+/** The version of all that the store keeps. */
+const SCHEMA = 1;
 /** For how long what is not used any more is kept, in milliseconds. */
 export const KEPT_MS = 600_000;
 /** How many workflows are read at once. */
@@ -38,12 +40,18 @@ const CLOCKS_DIFFER_MS = 1_000;
 export function addChange(keys: Keyspace, atomic: DenoKvAtomic, change: Omit<Change, "at">): void {
   atomic
     .set(keys.key("log", keys.stamp()), { ...change, at: systemClock.now() }, { expireIn: KEPT_MS })
-    .set(keys.key("last"), 1);
+    .set(keys.key("last"), SCHEMA);
 }
 
-/** The versionstamp of the last write; an empty string if there is none. */
-async function momentOf(keys: Keyspace): Promise<string> {
-  return (await keys.get("last")).versionstamp ?? "";
+/**
+ * The versionstamp of the last write; an empty string if there is none.
+ *
+ * @throws {Error} If a later release has written.
+ */
+export function momentOf({ value, versionstamp }: DenoKvEntry): string {
+  if (value as number <= SCHEMA) return versionstamp ?? "";
+  const known = `this release knows versions up to ${SCHEMA}: update @rockpool/workflow`;
+  throw new Error(`${cannot("use Deno KV")}: the schema of the store has version ${value}, ${known}`);
 }
 
 /** The first text behind a versionstamp. */
@@ -66,7 +74,7 @@ export async function* rowsOf(
   { statuses, matches, order }: Query,
   after?: string,
 ): AsyncIterable<Row> {
-  const moment = await momentOf(keys);
+  const moment = momentOf(await keys.get("last"));
   const index = statuses?.join() === "running" ? "running" : "order";
   const reverse = order === "desc";
   const before = new Map<string, Row>();
@@ -88,19 +96,21 @@ export async function* rowsOf(
       );
     }
     const found = new Map<string, Row>();
-    const isIn = (place: string) => from <= place && place < to;
     const [start, end] = [from, to];
+    const isAhead = (place: string) => start <= place && place < end;
+    const isIn = (place: string) => from <= place && place < to;
     if (count === ROWS_AT_ONCE) [from, to] = reverse ? [last, to] : [from, behind(last)];
     const rowKeys = await Promise.all(ids.map(async (id) => keys.key("workflow", ...await partsOf(id))));
     const rows = (await keys.getMany(rowKeys)).map(rowOf);
-    const now = await momentOf(keys); // after the rows were read: their changes are known
+    const now = momentOf(await keys.get("last")); // after the rows were read: their changes are known
     for await (const { before: row } of changesSince(keys, seen, now)) {
-      if (row !== undefined && !before.has(row.place)) before.set(row.place, row);
+      if (row !== undefined && !before.has(row.place) && isAhead(row.place)) before.set(row.place, row);
     }
     seen = now > seen ? now : seen;
     for (const row of [...rows, ...before.values()]) {
       if (row !== undefined && isIn(row.place)) found.set(row.place, row);
     }
+    for (const place of found.keys()) before.delete(place);
     const places = [...found.keys()].sort();
     for (const place of reverse ? places.reverse() : places) {
       const row = found.get(place)!;
@@ -120,8 +130,8 @@ export class Poll {
   readonly #intervalMs: number;
   readonly #report: Report;
   #stop: (() => void) | undefined;
-  /** The last look; it never rejects. */
-  #looking: Promise<void> = Promise.resolve();
+  /** All looks; it never rejects. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(keys: Keyspace, by: string, intervalMs: number, report: Report) {
     this.#keys = keys;
@@ -144,7 +154,7 @@ export class Poll {
     let seen = "";
     const look = async () => {
       const [changes, isFirst]: [Change[], boolean] = [[], seen === ""];
-      const now = await momentOf(this.#keys);
+      const now = momentOf(await this.#keys.get("last"));
       for await (const change of changesSince(this.#keys, seen, now, true)) { // the newest first: the log may be long
         if (isFirst && change.at < since) break;
         changes.push(change);
@@ -156,9 +166,10 @@ export class Poll {
       for (const { id, length, by } of changes.reverse()) if (by !== this.#by && !stopped) this.#report(id, length);
     };
     const again = () => {
-      this.#looking = look().catch(() => {}).then(() => { // the next look finds it; a call of the store says what is wrong
+      const looked = look().catch(() => {}).then(() => { // the next look finds it; a call of the store says what is wrong
         if (!stopped) clear = systemClock.setTimer(systemClock.now() + this.#intervalMs, again);
       });
+      this.#looking = Promise.all([this.#looking, looked]); // a subscription before may still look
     };
     again();
   }

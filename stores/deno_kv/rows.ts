@@ -15,7 +15,7 @@
  * | `unused`, data (, `piece`, set) | since when what is below the same parts of `data` is not used, or not yet      |
  * | `log`, versionstamp             | a {@linkcode Change}, for some minutes                                         |
  * | `last`                          | its versionstamp is that of the last write                                     |
- * | `lease`, owner                  | a {@linkcode Lease}                                                            |
+ * | `lease`, owner                  | who it is, and when the lease ends                                             |
  *
  * 1. The place of a workflow is the versionstamp of the transaction that created it: the order of creation of all processes.
  * 2. What is below `data` is written once. A new history has a new `data`. So a row that was read is enough to read the history
@@ -49,12 +49,6 @@ export interface Row {
 
 /** A row before it is written. */
 export type NewRow = Omit<Row, "place"> & { readonly place: string | undefined };
-
-/** The lease of an owner. */
-export interface Lease {
-  readonly owner: string;
-  readonly endsAt: number;
-}
 
 /** What is looked up of a running workflow. */
 export interface Index extends Pick<Row, "owner" | "dueAt"> {

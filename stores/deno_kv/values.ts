@@ -27,8 +27,8 @@ export interface Stored {
 /** The largest parts of a payload, in characters and in bytes: a value of Deno KV has at most 65,536 bytes, a character two. */
 const MAX_CHARACTERS = 32_000;
 const MAX_BYTES = 64_000;
-/** How many pieces a transaction writes: it has at most 800 KiB. */
-const PIECES_AT_ONCE = 8;
+/** How many pieces a transaction writes beside other values: it has at most 800 KiB. */
+const PIECES_AT_ONCE = 6;
 /** How many entries a transaction deletes: its keys have at most 80 KiB, one at most 2. */
 const DELETED_AT_ONCE = 40;
 
@@ -55,7 +55,8 @@ export class ValueWriter {
    */
   async write(value: unknown, inPlace: number = Infinity): Promise<Stored> {
     const { codec } = this.#payloads;
-    const payload = await this.#payloads.write(value, this.#workflowId);
+    const written = await this.#payloads.write(value, this.#workflowId);
+    const payload = typeof written === "string" ? written : new Uint8Array(written); // not a view of a large buffer
     const size = typeof payload === "string" ? MAX_CHARACTERS : MAX_BYTES;
     if (payload.length <= Math.min(size, inPlace)) return { codec, payload };
     const from = this.#pieces.length;
