@@ -7,7 +7,8 @@
  * - `applyToHead` compares a batch with a head and returns the next head; `batchKind` says what becomes of the history.
  * - `readDelivery`, `acceptDelivery` and `messageIds` are `deliver`; `readClaim`, `checkLease`, `readRelease`, `checkOwner` and
  *   `dueAt` are leases. `checkLoadSince` checks for `loadSince`, `toHead` makes heads. These methods are optional.
- * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs.
+ * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs. `unreadable` is what a
+ *   list says of a damaged workflow.
  * - `Listeners` is `subscribe`.
  *
  * The contract that a store must fulfil is {@linkcode WorkflowStore}. `@rockpool/workflow/testing/store` tests it.
@@ -30,6 +31,14 @@ export {
 } from "./arguments.ts";
 export { type PageQuery, type Query, readFilter, readPage, toCursor } from "./filter.ts";
 export { Listeners } from "./listeners.ts";
-export { escapeText, type Payload, type PayloadCodec, Payloads, unescapeText } from "./payloads.ts";
+export {
+  escapeText,
+  type Payload,
+  type PayloadCodec,
+  payloadOf,
+  Payloads,
+  unescapeText,
+  unreadable,
+} from "./payloads.ts";
 export { applyBatch, applyToHead, type BatchKind, batchKind, checkOwner, toHead, toState } from "../history/history.ts";
 export { acceptDelivery, type AcceptedDelivery, messageIds } from "../history/messages.ts";

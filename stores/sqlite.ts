@@ -51,6 +51,7 @@ import {
   Listeners,
   type Payload,
   type PayloadCodec,
+  payloadOf,
   Payloads,
   type Query,
   readBatch,
@@ -61,6 +62,7 @@ import {
   toCursor,
   toState,
   unescapeText,
+  unreadable,
 } from "../storage/mod.ts";
 import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
@@ -71,12 +73,10 @@ import {
   conditions,
   type EventsRow,
   expectedHead,
-  payloadOf,
   prepare,
   type Raw,
   type Row,
   stubOf,
-  unreadable,
 } from "./sqlite/rows.ts";
 
 /**
@@ -231,7 +231,7 @@ export class SqliteStore implements WorkflowStore {
       try {
         states.push(await this.#state(raw));
       } catch (error) {
-        states.push(unreadable(raw.row, error));
+        states.push(unreadable(stubOf(raw.row), error));
       }
     }
     return states;
