@@ -12,6 +12,8 @@
 
 import { WorkflowError } from "../errors.ts";
 import { decode, encode } from "../history/codec.ts";
+import { toState } from "../history/history.ts";
+import type { WorkflowHead, WorkflowState } from "../types.ts";
 import { cannot, checkFunction, checkObject, checkText } from "../util/check.ts";
 import { adopt, isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
@@ -147,6 +149,34 @@ export class Payloads {
     }
     return isThenable(text) ? adopt(text).then(undefined, failed).then(parse) : parse(text);
   }
+}
+
+/**
+ * The given fields as one value, for a store that writes result and error as one payload.
+ *
+ * @param fields The fields.
+ * @returns The fields that are not `undefined`; `undefined` if there are none.
+ *
+ * @category Storage
+ */
+export function payloadOf(fields: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/**
+ * A state that stands for one whose payloads cannot be read, in a list: an executor refuses its history, and says why. So one
+ * damaged workflow does not keep `recover()` from the others.
+ *
+ * @param head The head without its payloads.
+ * @param error Why they cannot be read.
+ *
+ * @category Storage
+ */
+export function unreadable(head: WorkflowHead, error: unknown): WorkflowState {
+  const { createdAt, updatedAt, workflowName } = head;
+  const why = { type: (error as Error).message.replace(/^Cannot read workflow .*?: /, ""), at: updatedAt };
+  return toState(head, [{ type: "workflow_started", at: createdAt, workflowName }, why as never]);
 }
 
 /**

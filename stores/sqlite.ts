@@ -48,9 +48,11 @@ import {
   type BatchKind,
   batchKind,
   escapeText,
+  expectedHead,
   Listeners,
   type Payload,
   type PayloadCodec,
+  payloadOf,
   Payloads,
   type Query,
   readBatch,
@@ -61,23 +63,13 @@ import {
   toCursor,
   toState,
   unescapeText,
+  unreadable,
 } from "../storage/mod.ts";
 import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
 import { backUp, failure, openDatabase } from "./sqlite/database.ts";
 import { Poll } from "./sqlite/poll.ts";
-import {
-  COLUMNS,
-  conditions,
-  type EventsRow,
-  expectedHead,
-  payloadOf,
-  prepare,
-  type Raw,
-  type Row,
-  stubOf,
-  unreadable,
-} from "./sqlite/rows.ts";
+import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
 
 /**
  * Options of {@linkcode SqliteStore.open}.
@@ -231,7 +223,7 @@ export class SqliteStore implements WorkflowStore {
       try {
         states.push(await this.#state(raw));
       } catch (error) {
-        states.push(unreadable(raw.row, error));
+        states.push(unreadable(stubOf(raw.row), error));
       }
     }
     return states;
