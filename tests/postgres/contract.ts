@@ -5,6 +5,7 @@ import { clientName, openAgain, openStore } from "./clients.ts";
 
 testStore(Deno.test, () => openStore(), {
   name: `PostgresStore on ${clientName}`,
+  members: ["heads", "count", "loadSince", "deliver", "claim"],
   reopen: (store) => openAgain(store),
   connect: (store) => openAgain(store),
 });
