@@ -13,6 +13,7 @@
 
 import { MAX_HOLES } from "./copier.ts";
 import { define, errorKinds, newError, partsOf } from "./native_error.ts";
+import { fromBase64, toBase64 } from "../util/base64.ts";
 import { isPlain, show, showPath, tagOf } from "../util/show.ts";
 
 /** How deep a text may be nested: deeper than any stored value, but not too deep for the stack. */
@@ -258,21 +259,4 @@ function same(a: Anything, b: Anything): boolean {
 
 function isObject(value: unknown): value is Anything {
   return typeof value === "object" && value !== null;
-}
-
-function toBase64(bytes: Anything): string {
-  if (bytes.toBase64) return bytes.toBase64();
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += 0x8000) {
-    binary += String.fromCharCode.apply(null, bytes.subarray(i, i + 0x8000)); // a call takes a limited number of arguments
-  }
-  return btoa(binary);
-}
-
-function fromBase64(text: string): Uint8Array {
-  if ((Uint8Array as Anything).fromBase64) return (Uint8Array as Anything).fromBase64(text);
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }

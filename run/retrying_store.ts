@@ -268,6 +268,7 @@ export class RetryingStore {
       try {
         return await this.#timing.turns.during(Promise.resolve(call()));
       } catch (error) {
+        if (codeOf(error) === "invalid_history") throw error; // what is stored is damaged
         await this.backOff(error, attempt);
       }
     }

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { WorkflowError, workflowError } from "../errors.ts";
+import { codeOf, WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions, WorkOptions } from "../options.ts";
 import type {
@@ -318,6 +318,7 @@ export class Supervisor {
         if (handle !== undefined) handles.push(handle);
       } catch (error) {
         this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
+        if (codeOf(error) === "invalid_history") handles.push(this.#refused(found, error as WorkflowError));
       } finally {
         delete states[i];
       }
@@ -376,8 +377,13 @@ export class Supervisor {
     const state = await (read ?? this.#stateOf(found));
     if (state === null || lease !== undefined && !this.leases!.has(lease)) return undefined;
     const resumed = this.resume(state, lease);
-    if (lease !== undefined && resumed instanceof WorkflowError) this.leases!.refuse(workflowId);
-    return this.handle(state, resumed);
+    return resumed instanceof WorkflowError ? this.#refused(found, resumed) : this.handle(state, resumed);
+  }
+
+  /** A handle to a run that cannot be resumed here. */
+  #refused({ head, lease }: Found, error: WorkflowError): Handle {
+    if (lease !== undefined) this.leases!.refuse(head.workflowId);
+    return this.handle(head, error);
   }
 
   /** Resumes the run that has taken the place of one that was being recovered. */

@@ -23,6 +23,10 @@ export interface Query {
   readonly matches: ((head: Omit<WorkflowState, "history">) => boolean) | undefined;
   /** The name under which the workflow is registered; `undefined` for every name. */
   readonly workflowName: string | undefined;
+  /** The beginning of the ID; empty for every ID. */
+  readonly idPrefix: string;
+  /** The labels that the run has, by name; none for any labels. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
   /** Only workflows created later than this time; `-Infinity` for any time. */
   readonly createdAfter: number;
   /** Only workflows created earlier than this time; `Infinity` for any time. */
@@ -128,6 +132,8 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
     statuses,
     matches: any ? undefined : matches,
     workflowName,
+    idPrefix: idPrefix ?? "",
+    labels,
     createdAfter: after,
     createdBefore: before,
     order,

@@ -4,7 +4,8 @@
  *
  * - `readState`, `readBatch`, `readId`, `readFilter` and `readPage` check the arguments of the methods, and copy what is stored.
  *   They read an argument once. A store calls them first, before it waits for anything.
- * - `applyToHead` compares a batch with a head and returns the next head; `batchKind` says what becomes of the history.
+ * - `applyToHead` compares a batch with a head and returns the next head; `batchKind` says what becomes of the history. A store whose
+ *   database compares passes `expectedHead`.
  * - `readDelivery`, `acceptDelivery` and `messageIds` are `deliver`; `readClaim`, `checkLease`, `readRelease`, `checkOwner` and
  *   `dueAt` are leases. `checkLoadSince` checks for `loadSince`, `toHead` makes heads. These methods are optional.
  * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs. `unreadable` is what a
@@ -29,6 +30,7 @@ export {
   readState,
   type SavedState,
 } from "./arguments.ts";
+export { expectedHead } from "./expected_head.ts";
 export { type PageQuery, type Query, readFilter, readPage, toCursor } from "./filter.ts";
 export { Listeners } from "./listeners.ts";
 export {

@@ -153,6 +153,8 @@ Deno.test("readFilter() returns all workflows by default", () => {
     statuses: undefined,
     matches: undefined,
     workflowName: undefined,
+    idPrefix: "",
+    labels: [],
     createdAfter: -Infinity,
     createdBefore: Infinity,
     order: "asc",

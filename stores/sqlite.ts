@@ -48,6 +48,7 @@ import {
   type BatchKind,
   batchKind,
   escapeText,
+  expectedHead,
   Listeners,
   type Payload,
   type PayloadCodec,
@@ -68,16 +69,7 @@ import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText
 import { Commits } from "./sqlite/commits.ts";
 import { backUp, failure, openDatabase } from "./sqlite/database.ts";
 import { Poll } from "./sqlite/poll.ts";
-import {
-  COLUMNS,
-  conditions,
-  type EventsRow,
-  expectedHead,
-  prepare,
-  type Raw,
-  type Row,
-  stubOf,
-} from "./sqlite/rows.ts";
+import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
 
 /**
  * Options of {@linkcode SqliteStore.open}.

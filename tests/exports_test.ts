@@ -86,7 +86,7 @@ function publicFolders(folder = ""): string[] {
 Deno.test("exports: each top-level module, store and folder with a mod.ts is a subpath of its name", () => {
   const stores = [...Deno.readDirSync(new URL("stores", root))].map(({ name }) => name)
     .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"))
-    .map((name) => [`./${name.replace(/\.ts$/, "")}`, `./stores/${name}`]);
+    .map((name) => [`./${name.replace(/\.ts$/, "").replaceAll("_", "-")}`, `./stores/${name}`]);
   const modules = topLevel.map((name) => [name === "mod.ts" ? "." : `./${name.replace(/\.ts$/, "")}`, `./${name}`]);
   const folders = publicFolders().map((folder) => [`./${folder}`, `./${folder}/mod.ts`]);
   assertEquals(Object.entries<string>(config.exports).toSorted(), [...modules, ...folders, ...stores].toSorted());

@@ -5,8 +5,8 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { type BatchKind, escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
-import type { AppendBatch, Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../../types.ts";
+import { escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
+import type { Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../../types.ts";
 
 /** A row of `rockpool_workflows`. */
 export interface Row {
@@ -61,24 +61,6 @@ export function stubOf(row: Row): WorkflowHead {
     ...(row.labels !== null && { labels: Object.freeze(JSON.parse(row.labels)) as Labels }),
     ...(row.parent !== null && { parent: Object.freeze(JSON.parse(row.parent)) as ParentRun }),
   };
-}
-
-/** The head that a batch fits, as far as it says so. The comparison itself is made by SQLite. */
-export function expectedHead(
-  { workflowId, runId, replaces, expectedLength }: AppendBatch,
-  kind: BatchKind,
-): WorkflowHead | null {
-  if (kind === "create" && replaces === undefined) return null;
-  const status = kind === "create" ? "completed" : "running";
-  const expected = {
-    workflowName: "",
-    firstRunId: "",
-    createdAt: 0,
-    updatedAt: 0,
-    historyLength: expectedLength,
-    status,
-  } as const;
-  return { ...expected, workflowId, runId: replaces ?? runId };
 }
 
 /** The conditions of a query that SQLite can look up. */

@@ -21,6 +21,14 @@ export async function run(program: string, args: string[], cwd?: string): Promis
  * @returns The path of their `node_modules`.
  */
 export async function installed(dependencies: Readonly<Record<string, string>>): Promise<string> {
+  const modules = await tryInstalled(dependencies);
+  if (modules !== undefined) return modules;
+  console.log("npm does not answer: left out");
+  Deno.exit();
+}
+
+/** As {@linkcode installed}, but returns `undefined` if npm does not answer. */
+export async function tryInstalled(dependencies: Readonly<Record<string, string>>): Promise<string | undefined> {
   const manifest = JSON.stringify({ private: true, type: "module", dependencies });
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(manifest)));
   const { denoDir } = JSON.parse(await run(Deno.execPath(), ["info", "--json", "--no-config"]));
@@ -39,8 +47,7 @@ export async function installed(dependencies: Readonly<Record<string, string>>):
     await Deno.remove(temporary, { recursive: true });
     if (await exists(folder)) return modules;
     if (await npmAnswers()) throw error;
-    console.log("npm does not answer: left out");
-    Deno.exit();
+    return undefined;
   }
   return modules;
 }

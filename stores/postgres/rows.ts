@@ -1,0 +1,123 @@
+/**
+ * The rows of a store: how they are read, and what follows from a row alone.
+ *
+ * Each row is read as one JSON text; see `client.ts`.
+ *
+ * @module
+ */
+
+import { escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
+import type { Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../../types.ts";
+import { fromBase64, toBase64 } from "../../util/base64.ts";
+import type { Names } from "./schema.ts";
+
+/** A row of `rockpool_workflows`, and the rows of its events if they were asked for. */
+export interface Row {
+  readonly place: number;
+  readonly workflow_id: string;
+  readonly run_id: string;
+  readonly first_run_id: string;
+  readonly parent: string | null;
+  readonly workflow_name: string;
+  readonly status: WorkflowStatus;
+  readonly length: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly labels: string | null;
+  readonly input: string | null;
+  readonly input_codec: string | null;
+  readonly outcome: string | null;
+  readonly outcome_codec: string | null;
+  readonly mail: number;
+  readonly owner: string | null;
+  readonly fence: number;
+  /** In order; `null` for none. Each is a payload, its codec, and the index of its first event. */
+  readonly events?: readonly (readonly [events: string, codec: string | null, first: number])[] | null;
+}
+
+const COLUMNS = [
+  ...["place", "workflow_id", "run_id", "first_run_id", "parent", "workflow_name", "status", "length", "created_at"],
+  ...["updated_at", "labels", "input", "input_codec", "outcome", "outcome_codec", "mail", "owner", "fence"],
+];
+
+/**
+ * The expression of a row of the table `w`.
+ *
+ * @param more More properties, as `'name', expression`.
+ */
+export function rowExpression(...more: string[]): string {
+  return `json_build_object(${[...COLUMNS.map((name) => `'${name}', w.${name}`), ...more].join()})::text AS row`;
+}
+
+/**
+ * The events of a row, for {@linkcode rowExpression}.
+ *
+ * @param since Only those from this index on, and some before it.
+ */
+export function eventsExpression({ of }: Names, since?: string): string {
+  const events = `SELECT json_agg(json_build_array(e.events, e.codec, e.first) ORDER BY e.first)
+    FROM ${of("events")} e WHERE e.history = w.history`;
+  if (since === undefined) return `'events', (${events})`;
+  const first = `SELECT max(b.first) FROM ${of("events")} b WHERE b.history = w.history AND b.first <= ${since}`;
+  return `'events', CASE WHEN w.length > ${since} THEN (${events} AND e.first >= (${first})) END`;
+}
+
+/** The head of a row, without input and outcome. */
+export function stubOf(row: Row): WorkflowHead {
+  const head = {
+    workflowId: unescapeText(row.workflow_id),
+    runId: unescapeText(row.run_id),
+    workflowName: unescapeText(row.workflow_name),
+    status: row.status,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    historyLength: row.length,
+    firstRunId: unescapeText(row.first_run_id),
+  };
+  return {
+    ...head,
+    ...(row.labels !== null && { labels: Object.freeze(fromTexts(row.labels)) as Labels }),
+    ...(row.parent !== null && { parent: Object.freeze(JSON.parse(row.parent)) as ParentRun }),
+  };
+}
+
+/** Writes names and texts, so that Postgres can look them up in the JSON text. */
+export function toTexts(texts: Iterable<readonly [string, string]>): string {
+  return JSON.stringify(Object.fromEntries(Array.from(texts, (pair) => pair.map(escapeText))));
+}
+
+function fromTexts(json: string): Labels {
+  return Object.fromEntries(Object.entries<string>(JSON.parse(json)).map((pair) => pair.map(unescapeText)));
+}
+
+/** What is stored of a payload of a codec: a text or bytes. Plain JSON texts are stored as they are. */
+export function ofCodec(payload: Payload): string {
+  return typeof payload === "string" ? `t${escapeText(payload)}` : `b${toBase64(payload)}`;
+}
+
+/** What {@linkcode ofCodec} has written. */
+export function toCodec(stored: string): Payload {
+  return stored.startsWith("b") ? fromBase64(stored.slice(1)) : unescapeText(stored.slice(1));
+}
+
+/** The conditions of a query, and whether rows that fit them must be compared once more. */
+export function conditions(
+  query: Query,
+  after: number | undefined,
+): { readonly where: string; readonly params: string[]; readonly exact: boolean } {
+  const { statuses, workflowName, createdAfter, createdBefore, order, idPrefix, labels } = query;
+  const parts: string[] = [];
+  const params: string[] = [];
+  const add = (before: string, value: string | number, behind = "") =>
+    void parts.push(`${before} $${params.push(String(value))}::text${behind}`);
+  if (statuses !== undefined) parts.push(`w.status IN (${["", ...statuses].map((status) => `'${status}'`).join()})`);
+  if (workflowName !== undefined) add("w.workflow_name =", escapeText(workflowName));
+  if (createdAfter > -Infinity) add("w.created_at >", createdAfter, "::float8");
+  if (createdBefore < Infinity) add("w.created_at <", createdBefore, "::float8");
+  if (labels.length > 0) add("w.labels::jsonb @>", toTexts(labels), "::jsonb");
+  if (after !== undefined) add(`w.place ${order === "asc" ? ">" : "<"}`, after, "::bigint");
+  // A prefix can end between the halves of a pair.
+  const whole = idPrefix.replace(/[\ud800-\udbff]$/, "");
+  if (whole !== "") add("starts_with(w.workflow_id,", escapeText(whole), ")");
+  return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, params, exact: whole === idPrefix };
+}

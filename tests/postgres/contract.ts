@@ -1,0 +1,11 @@
+/** `PostgresStore`: the contract, alone and beside another instance. Run by `tools/postgres.ts`. */
+
+import { testStore } from "@rockpool/workflow/testing";
+import { clientName, openAgain, openStore } from "./clients.ts";
+
+testStore(Deno.test, () => openStore(), {
+  name: `PostgresStore on ${clientName}`,
+  members: ["heads", "count", "loadSince", "deliver", "claim"],
+  reopen: (store) => openAgain(store),
+  connect: (store) => openAgain(store),
+});

