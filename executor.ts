@@ -352,9 +352,10 @@ export class Executor {
 
   /**
    * Resumes every running workflow of the store that is not live here: replays its history, then performs what is open in it,
-   * once the store has confirmed that nothing was added since it was read.
-   * An activity that started and did not finish runs again; an `atMostOnce` activity fails instead. For a workflow that is
-   * live here, performs what another executor started: call it when that executor is gone.
+   * once the store has confirmed that nothing was added since it was read. With leases (`leaseMs`), those that no living executor
+   * owns; {@linkcode work} continues to take them.
+   * An activity that started and did not finish runs again; an `atMostOnce` activity fails instead. Without leases, for a workflow
+   * that is live here, performs what another executor started: call it when that executor is gone.
    *
    * @returns A handle for each workflow that was not live here, in order of creation. A workflow that cannot be resumed is
    * left unchanged: its handle rejects with code `unknown_workflow` or `invalid_history`, and `onError` is called.

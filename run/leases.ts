@@ -14,7 +14,7 @@
  * @module
  */
 
-import { codeOf, WorkflowError } from "../errors.ts";
+import { WorkflowError } from "../errors.ts";
 import type { WorkOptions } from "../options.ts";
 import type { ClaimOptions } from "../types.ts";
 import { onAbort } from "../util/abortable.ts";

@@ -135,12 +135,13 @@ export class RetryingStore {
       });
     }
     const found: Found[] = [];
-    for (let cursor: string | undefined;;) {
+    let cursor: string | undefined;
+    do {
       const page = await this.#retry(() => port.heads!({ status: "running", limit: 1000, cursor }));
       found.push(...this.#valid(page.heads, (head) => ({ head })));
       cursor = page.cursor;
-      if (cursor === undefined) return found;
-    }
+    } while (cursor !== undefined);
+    return found;
   }
 
   /** What can be resumed of an answer of the store. */
