@@ -20,17 +20,17 @@ import { show } from "../../util/show.ts";
  * import type { PostgresClient } from "@rockpool/workflow/postgres";
  *
  * // As the pools of `@db/postgres` on JSR work.
- * declare const pool: {
+ * interface Pool {
  *   connect(): Promise<
  *     Disposable & { queryObject(text: string, args: unknown[]): Promise<{ rows: Record<string, unknown>[] }> }
  *   >;
- * };
- * const client: PostgresClient = {
+ * }
+ * const toClient = (pool: Pool): PostgresClient => ({
  *   async query(text, params) {
  *     using connection = await pool.connect();
  *     return (await connection.queryObject(text, [...params])).rows;
  *   },
- * };
+ * });
  * ```
  */
 export interface PostgresClient {
