@@ -5,7 +5,6 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { DatabaseSync } from "node:sqlite";
 import {
   Executor,
   type WorkflowContext,
@@ -465,13 +464,25 @@ kvTest("prune() deletes the workflows that finished earlier, and reports them", 
 });
 
 kvTest("append() waits for a lock of another process", async (store, { path }) => {
-  const db = new DatabaseSync(path);
-  db.exec("BEGIN IMMEDIATE");
-  const written = start(store, "a");
-  assertEquals(await store.list(), [], "reads do not wait");
-  db.exec("ROLLBACK");
-  db.close();
+  await start(store, "a");
+  const program = `import { DatabaseSync } from "node:sqlite";
+    const db = new DatabaseSync(${JSON.stringify(path)});
+    db.exec("BEGIN IMMEDIATE");
+    await Deno.stdout.write(new Uint8Array(1));
+    await Deno.stdin.read(new Uint8Array(1));
+    db.exec("ROLLBACK");
+    db.close();`;
+  const args = ["eval", program];
+  const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }).spawn();
+  const output = child.stdout.getReader();
+  await output.read(); // it has the lock
+  await output.cancel();
+  const written = add(store, "a", 1);
+  const input = child.stdin.getWriter();
+  await input.write(new Uint8Array(1));
+  await input.close();
   await written;
+  assertEquals((await child.status).code, 0);
 });
 
 Deno.test("DenoKvStore.append() says that another process holds a lock for too long", async () => {
