@@ -67,7 +67,7 @@ import {
 } from "../storage/mod.ts";
 import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
-import { backUp, failure, openDatabase } from "./sqlite/database.ts";
+import { backUp, failure, openDatabase, watchFiles } from "./sqlite/database.ts";
 import { Poll } from "./sqlite/poll.ts";
 import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
 
@@ -140,6 +140,7 @@ export class SqliteStore implements WorkflowStore {
   /** The name that is stored beside payloads; `null` for JSON texts. */
   readonly #codec: string | null;
   readonly #listeners = new Listeners();
+  readonly #checkFiles: () => void;
   readonly #commits: Commits;
   readonly #poll: Poll;
   readonly #sql: ReturnType<typeof prepare>;
@@ -150,7 +151,8 @@ export class SqliteStore implements WorkflowStore {
     this.#payloads = payloads;
     this.#codec = codec === undefined ? null : payloads.codec;
     this.#poll = new Poll(db, pollMs, (workflowId, length) => this.#listeners.call(workflowId, length));
-    this.#commits = new Commits(db, (version) => this.#poll.wrote(version));
+    this.#checkFiles = watchFiles(db);
+    this.#commits = new Commits(db, this.#checkFiles, (version) => this.#poll.wrote(version));
     this.#sql = prepare(db);
   }
 
@@ -395,6 +397,7 @@ export class SqliteStore implements WorkflowStore {
   /** Reads in one transaction, so that all is of one moment. */
   #reading<T>(action: string, read: () => T): T {
     try {
+      this.#checkFiles();
       this.#sql.begin.run();
       try {
         return read();

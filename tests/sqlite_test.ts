@@ -60,7 +60,7 @@ sqliteTest("open() refuses the schema of a later release, and changes nothing", 
 
 sqliteTest("open() says that a folder is missing", async (path) => {
   const { message } = await assertRejects(() => SqliteStore.open(`${path}/no/workflows.db`), Error);
-  assert(message.includes("the file or its folder is missing or cannot be opened"), message);
+  assert(message.includes("the file or its folder is missing, or cannot be opened or written"), message);
 });
 
 sqliteTest("open() leaves tables of the user in the file alone", async (path) => {

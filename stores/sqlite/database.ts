@@ -4,11 +4,14 @@
  * 1. A file is changed only when it is known to be a database with a schema of this release or an earlier one. What is damaged or
  *    newer is left as it is.
  * 2. A migration is a list of statements that never changes once it was released. All that are missing run in one transaction.
- * 3. All tables begin with `rockpool_`, so that a file can also hold tables of the user.
+ * 3. A file that is deleted, moved or replaced while it is open gets no writes. SQLite itself would write on, to a file without a
+ *    name, and lose them.
+ * 4. All tables begin with `rockpool_`, so that a file can also hold tables of the user.
  *
  * @module
  */
 
+import { statSync } from "node:fs";
 import * as sqlite from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { cannot } from "../../util/check.ts";
@@ -89,6 +92,34 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
   }
 }
 
+/**
+ * Returns a function that throws if a file of the database has been deleted, moved or replaced since.
+ *
+ * Files that the process may not look at are not checked.
+ */
+export function watchFiles(db: DatabaseSync): () => void {
+  const [main] = db.prepare("PRAGMA database_list").all() as unknown as readonly { readonly file: string | null }[];
+  const files = main.file ? [main.file, `${main.file}-wal`] : []; // none in memory
+  const found = files.map((file) => [file, identityOf(file)] as const).filter(([, identity]) => identity !== undefined);
+  return () => {
+    for (const [file, identity] of found) {
+      if (identityOf(file) === identity) continue;
+      const what = `the file ${show(file)} was deleted, moved or replaced while the store was open`;
+      throw new Error(`${what}; put it back, or open the store again`);
+    }
+  };
+}
+
+/** What stays the same as long as a path leads to the same file; `undefined` if there is none. */
+function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The version of the schema; 0 if there is none yet. */
 function schemaOf(db: DatabaseSync): number {
   const has = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'rockpool_meta'").get();
@@ -152,7 +183,7 @@ const reasons: Readonly<Record<number, string>> = {
   10: "the disk failed",
   11: "the file is damaged; it was left as it is",
   13: "the disk is full",
-  14: "the file or its folder is missing or cannot be opened",
+  14: "the file or its folder is missing, or cannot be opened or written",
   26: "the file is damaged, or no database; it was left as it is",
 };
 
