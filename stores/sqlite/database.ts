@@ -16,6 +16,7 @@ import * as sqlite from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { cannot } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
+import { endLeasesOfTheDead } from "./leases.ts";
 
 const MIGRATIONS: readonly string[] = [
   `
@@ -35,17 +36,32 @@ const MIGRATIONS: readonly string[] = [
     input_codec TEXT,
     outcome ANY, -- the result and the error
     outcome_codec TEXT,
+    owner TEXT, -- who created or claimed it last
+    free INTEGER NOT NULL DEFAULT 1, -- whether that one has no lease any more
+    wake_at REAL NOT NULL DEFAULT -9e999, -- from then on it is due
+    fence INTEGER NOT NULL DEFAULT 0, -- how often it was claimed
     version INTEGER NOT NULL, -- of the transaction that wrote it last
     saved_version INTEGER -- of the transaction that saved the whole state last
   ) STRICT;
   CREATE INDEX rockpool_workflows_status ON rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
+  CREATE INDEX rockpool_workflows_free ON rockpool_workflows (wake_at) WHERE status = 'running' AND free;
+  CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE owner IS NOT NULL;
   CREATE TABLE rockpool_events ( -- one row for each append
     place INTEGER NOT NULL,
     first INTEGER NOT NULL, -- the index of its first event
     events ANY NOT NULL,
     codec TEXT,
     PRIMARY KEY (place, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_messages ( -- what was delivered to a run, so that it is delivered once
+    place INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (place, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_owners ( -- the leases
+    owner TEXT PRIMARY KEY,
+    ends_at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE rockpool_deletions ( -- for other processes that listen; kept for a while
     workflow_id TEXT PRIMARY KEY,
@@ -84,6 +100,7 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
     db.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     if (durability === "full") db.exec("PRAGMA fullfsync = ON"); // on macOS fsync alone does not reach the disk
     if (found < MIGRATIONS.length) migrate(db);
+    endLeasesOfTheDead(db, busyTimeoutMs);
     return db;
   } catch (error) {
     db?.close();

@@ -86,7 +86,8 @@ export function prepare(db: DatabaseSync) {
     "workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
     "input, input_codec, outcome, outcome_codec, version";
   const marks = Array(15).fill("?").join();
-  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? RETURNING place";
+  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? " +
+    "AND coalesce(?, owner) IS owner RETURNING place";
   const statements = {
     begin: "BEGIN",
     commit: "COMMIT",
@@ -98,8 +99,9 @@ export function prepare(db: DatabaseSync) {
       status = excluded.status, length = excluded.length, created_at = coalesce(?, created_at),
       updated_at = excluded.updated_at, labels = excluded.labels, input = excluded.input, input_codec = excluded.input_codec,
       outcome = excluded.outcome, outcome_codec = excluded.outcome_codec, version = excluded.version,
-      saved_version = excluded.saved_version RETURNING place`,
-    create: `INSERT INTO rockpool_workflows (${inserted}) VALUES (${marks})
+      saved_version = excluded.saved_version, owner = NULL, free = 1, wake_at = -9e999 RETURNING place`,
+    create: `INSERT INTO rockpool_workflows (${inserted}, wake_at, owner, free)
+      VALUES (${marks}, ?, ?17, ?17 IS NULL OR ?17 NOT IN (SELECT owner FROM rockpool_owners))
       ON CONFLICT (workflow_id) DO NOTHING RETURNING place`,
     replace:
       `DELETE FROM rockpool_workflows WHERE workflow_id = ? AND run_id = ? AND status <> 'running' RETURNING place`,
@@ -107,12 +109,18 @@ export function prepare(db: DatabaseSync) {
       `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, first_run_id = ?, parent = ?, workflow_name = ?,
       status = ?, length = ?,
       created_at = iif(?, created_at, created_at), updated_at = ?, labels = ?, input = ?, input_codec = ?, outcome = ?,
-      outcome_codec = ?, version = ? WHERE ${isExpected}`,
-    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ? WHERE ${isExpected}`,
+      outcome_codec = ?, version = ?, wake_at = ? WHERE ${isExpected}`,
+    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, wake_at = ? WHERE ${isExpected}`,
     finish:
       `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, status = ?, outcome = ?, outcome_codec = ?
       WHERE ${isExpected}`,
     confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected.replace(" RETURNING place", "")}`,
+    eventsSince: `SELECT events, codec FROM rockpool_events WHERE place = ?1 AND first >=
+      (SELECT max(first) FROM rockpool_events WHERE place = ?1 AND first <= ?2) ORDER BY first`,
+    hasMessage: "SELECT 1 FROM rockpool_messages WHERE place = ? AND id = ?",
+    insertMessage: "INSERT OR IGNORE INTO rockpool_messages VALUES (?, ?)",
+    deleteMessages: "DELETE FROM rockpool_messages WHERE place = ?",
+    ownerOf: "SELECT owner FROM rockpool_workflows WHERE workflow_id = ?",
     insertEvents: "INSERT INTO rockpool_events (place, first, events, codec) VALUES (?, ?, ?, ?)",
     deleteEvents: "DELETE FROM rockpool_events WHERE place = ?",
     delete: "DELETE FROM rockpool_workflows WHERE workflow_id = ? RETURNING place",
