@@ -32,6 +32,10 @@ import { systemClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
+  ClaimedRun,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
   HeadPage,
   PageOptions,
   StoreListener,
@@ -41,24 +45,34 @@ import type {
   WorkflowState,
   WorkflowStateInit,
   WorkflowStore,
+  WorkflowTail,
 } from "../types.ts";
 import type { WorkflowPage } from "../store.ts";
 import {
+  acceptDelivery,
   applyToHead,
   type BatchKind,
   batchKind,
+  checkLease,
+  checkLoadSince,
+  checkOwner,
+  dueAt,
   escapeText,
   expectedHead,
   Listeners,
+  messageIds,
   type Payload,
   type PayloadCodec,
   payloadOf,
   Payloads,
   type Query,
   readBatch,
+  readClaim,
+  readDelivery,
   readFilter,
   readId,
   readPage,
+  readRelease,
   readState,
   toCursor,
   toState,
@@ -68,6 +82,7 @@ import {
 import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
 import { backUp, failure, openDatabase } from "./sqlite/database.ts";
+import { Leases } from "./sqlite/leases.ts";
 import { Poll } from "./sqlite/poll.ts";
 import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
 
@@ -100,6 +115,14 @@ export interface SqliteStoreOptions {
    */
   readonly pollMs?: number | undefined;
   /**
+   * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0. After that time
+   * another process continues the runs of one that was killed. `null`: executors use no leases, and one at a time runs a workflow.
+   * A process that opens the file alone waits for nobody. See {@linkcode WorkflowStore.leaseMs}.
+   *
+   * @default {10_000}
+   */
+  readonly leaseMs?: number | null | undefined;
+  /**
    * Encrypts or compresses inputs, results, errors and events. IDs, names, labels, statuses and times are not changed.
    *
    * @default {payloads are JSON texts}
@@ -121,6 +144,7 @@ const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
   durability: true,
   busyTimeoutMs: true,
   pollMs: true,
+  leaseMs: true,
   codec: true,
 };
 
@@ -143,15 +167,24 @@ export class SqliteStore implements WorkflowStore {
   readonly #commits: Commits;
   readonly #poll: Poll;
   readonly #sql: ReturnType<typeof prepare>;
+  readonly #leases: Leases;
+  /** For how long executors own their runs; see {@linkcode WorkflowStore.leaseMs}. */
+  readonly leaseMs: number | undefined;
   #closed = false;
 
-  private constructor(db: DatabaseSync, payloads: Payloads, codec: PayloadCodec | undefined, pollMs: number) {
+  private constructor(
+    db: DatabaseSync,
+    payloads: Payloads,
+    { codec, pollMs, leaseMs }: { codec: PayloadCodec | undefined; pollMs: number; leaseMs: number | null },
+  ) {
     this.#db = db;
+    this.leaseMs = leaseMs ?? undefined;
     this.#payloads = payloads;
     this.#codec = codec === undefined ? null : payloads.codec;
     this.#poll = new Poll(db, pollMs, (workflowId, length) => this.#listeners.call(workflowId, length));
     this.#commits = new Commits(db, (version) => this.#poll.wrote(version));
     this.#sql = prepare(db);
+    this.#leases = new Leases(this.#sql, this.#commits);
   }
 
   /**
@@ -167,12 +200,14 @@ export class SqliteStore implements WorkflowStore {
     const action = "open a store";
     checkText("path", path, action);
     checkOptions(options, OPTIONS, action);
-    const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, codec } = options;
+    const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec } = options;
     checkChoice("durability", durability, ["full", "relaxed"], action);
     checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
     if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
+    if (leaseMs !== null) checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
     const payloads = new Payloads(codec);
-    return new SqliteStore(openDatabase(path, { durability, busyTimeoutMs }), payloads, codec, pollMs);
+    const db = openDatabase(path, { durability, busyTimeoutMs });
+    return new SqliteStore(db, payloads, { codec, pollMs, leaseMs });
   }
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
@@ -185,9 +220,10 @@ export class SqliteStore implements WorkflowStore {
     const columns = this.#columns(head, inputs, outcome);
     await this.#commits.add(() => {
       const { version } = this.#commits;
-      const { place } = this.#sql.save.get(...columns, version, version, createdAt ?? null) as { place: number };
-      this.#sql.deleteEvents.run(place);
-      if (events.length > 0) this.#sql.insertEvents.run(place, 0, history!, this.#codec);
+      const values = [...columns, version, null, dueAt(undefined), version, createdAt ?? null];
+      const { place } = this.#sql.save.get(...values) as { place: number };
+      this.#forget(place);
+      if (events.length > 0) this.#insert(place, 0, events, history!);
     }, () => this.#listeners.call(workflowId, null));
   }
 
@@ -201,6 +237,28 @@ export class SqliteStore implements WorkflowStore {
       return row && this.#raw(row);
     });
     return raw === undefined ? null : await this.#state(raw);
+  }
+
+  /** Reads a head, and the events from an index on; see {@linkcode WorkflowStore.loadSince}. */
+  async loadSince(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null> {
+    const action = "load workflow";
+    checkLoadSince(workflowId, length, runId);
+    this.#check(action, workflowId);
+    const found = this.#reading(action, () => {
+      const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
+      if (row === undefined || runId !== undefined && unescapeText(row.run_id) !== runId) return undefined;
+      const rows = length >= row.length ? [] : this.#sql.eventsSince.all(row.place, length);
+      return { row, rows: rows as unknown as (EventsRow & { readonly first: number })[] };
+    });
+    if (found === undefined) return null;
+    const { row, rows } = found;
+    const first = rows[0]?.first ?? 0;
+    const read = await this.#events(rows, workflowId);
+    const since = Math.min(length, row.length);
+    if (rows.length > 0 && first + read.length !== row.length) {
+      throw this.#torn(workflowId, first + read.length, row.length);
+    }
+    return { head: await this.#head(row), events: rows.length > 0 ? read.slice(since - first) : [] };
   }
 
   /**
@@ -311,9 +369,58 @@ export class SqliteStore implements WorkflowStore {
       const place = this.#place(kind, copy, next, inputs, outcome);
       if (place === undefined) throw this.#conflict(copy);
       if (kind === "confirm") return;
-      if (kind === "continue") this.#sql.deleteEvents.run(place);
-      this.#sql.insertEvents.run(place, next.historyLength - events.length, history!, this.#codec);
+      if (kind === "continue") this.#forget(place);
+      this.#insert(place, next.historyLength - events.length, events, history!);
     }, () => kind !== "confirm" && this.#listeners.call(workflowId, next.historyLength, copy));
+  }
+
+  /** Adds messages to the end of a running run; see {@linkcode WorkflowStore.deliver}. */
+  async deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    const copy = readDelivery(delivery);
+    const { workflowId, events } = copy;
+    this.#check("deliver to workflow", workflowId);
+    const last = events[events.length - 1];
+    const outcome = last.type === "workflow_canceled" ? payloadOf({ error: last.error }) : undefined;
+    const written = this.#write(workflowId, outcome, ...events.map((event) => [event])); // who knows which will be added
+    const [ended, ...payloads] = written instanceof Promise ? await written : written;
+    return await this.#commits.add(() => {
+      const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
+      const head = row === undefined ? null : stubOf(row);
+      const has = (message: string) => this.#sql.hasMessage.get(row!.place, escapeText(message)) !== undefined;
+      const { added, batch } = acceptDelivery(head, copy, has);
+      const { runId, historyLength } = head!;
+      if (batch === undefined) return { runId, historyLength, added };
+      const next = applyToHead(head, batch);
+      const place = this.#place("append", batch, next, null, ended)!;
+      let index = historyLength;
+      events.forEach((event, i) => added[i] && this.#insert(place, index++, [event], payloads[i]!));
+      return { runId, historyLength: index, added };
+    }, ({ historyLength, added }) => added.includes(true) && this.#listeners.call(workflowId, historyLength));
+  }
+
+  /** Takes running runs that no living owner has, and that are due; see {@linkcode WorkflowStore.claim}. */
+  async claim(options: ClaimOptions): Promise<ClaimedRun[]> {
+    const claim = readClaim(options);
+    this.#check("claim workflows");
+    if (!this.#reading("claim workflows", () => this.#leases.hasWork(claim))) return [];
+    const rows = await this.#leases.claim(claim);
+    const runs: ClaimedRun[] = [];
+    for (const row of rows) runs.push({ ...await this.#head(row), fence: row.fence + 1 });
+    return runs;
+  }
+
+  /** Extends the lease of an owner; see {@linkcode WorkflowStore.renew}. */
+  async renew(owner: string, leaseMs: number): Promise<void> {
+    checkLease(owner, leaseMs);
+    this.#check("renew a lease");
+    await this.#leases.renew(owner, leaseMs);
+  }
+
+  /** Gives runs back; see {@linkcode WorkflowStore.release}. */
+  async release(owner: string, workflowIds?: readonly string[]): Promise<void> {
+    const ids = readRelease(owner, workflowIds);
+    this.#check("release workflows");
+    await this.#leases.release(owner, ids);
   }
 
   /**
@@ -446,16 +553,23 @@ export class SqliteStore implements WorkflowStore {
 
   async #state({ row, events }: Raw): Promise<WorkflowState> {
     const head = await this.#head(row);
-    const history: WorkflowEvent[] = [];
-    for (const { events: payload, codec } of events!) {
-      const part = this.#read(payload, codec, head.workflowId);
-      history.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
-    }
-    if (history.length !== head.historyLength) {
-      const why = `${history.length} of its ${head.historyLength} events are stored`;
-      throw new WorkflowError("invalid_history", `${cannot("read workflow", head.workflowId)}: ${why}`);
-    }
+    const history = await this.#events(events!, head.workflowId);
+    if (history.length !== head.historyLength) throw this.#torn(head.workflowId, history.length, head.historyLength);
     return toState(head, history);
+  }
+
+  async #events(rows: readonly EventsRow[], workflowId: string): Promise<WorkflowEvent[]> {
+    const events: WorkflowEvent[] = [];
+    for (const { events: payload, codec } of rows) {
+      const part = this.#read(payload, codec, workflowId);
+      events.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
+    }
+    return events;
+  }
+
+  #torn(workflowId: string, found: number, length: number): WorkflowError {
+    const why = `${found} of its ${length} events are stored`;
+    return new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
   }
 
   #read(payload: Payload, codec: string | null, workflowId: string): unknown {
@@ -505,26 +619,37 @@ export class SqliteStore implements WorkflowStore {
     const { expectedLength, replaces } = batch;
     const [id, runId] = [escapeText(batch.workflowId), escapeText(batch.runId)];
     const { status, historyLength, updatedAt } = next;
+    const owner = batch.owner === undefined ? null : escapeText(batch.owner);
+    const due = dueAt(batch.wakeAt);
     let row: unknown;
-    if (kind === "confirm") row = this.#sql.confirm.get(id, runId, expectedLength);
+    if (kind === "confirm") row = this.#sql.confirm.get(id, runId, expectedLength, owner);
     else if (kind === "append" && status === "running") {
-      row = this.#sql.advance.get(historyLength, updatedAt, this.#commits.version, id, runId, expectedLength);
+      row = this.#sql.advance.get(
+        historyLength,
+        updatedAt,
+        this.#commits.version,
+        due,
+        id,
+        runId,
+        expectedLength,
+        owner,
+      );
     } else if (kind === "append") {
       const { version } = this.#commits;
-      const ended = [historyLength, updatedAt, version, status, outcome, this.#codec];
-      row = this.#sql.finish.get(...ended, id, runId, expectedLength);
+      const ended = [historyLength, updatedAt, version, due, status, outcome, this.#codec];
+      row = this.#sql.finish.get(...ended, id, runId, expectedLength, owner);
     } else {
       const columns = this.#columns(next, input, outcome);
       const { version } = this.#commits;
       if (kind === "continue") {
-        row = this.#sql.continue.get(...columns, version, id, escapeText(replaces!), expectedLength);
+        row = this.#sql.continue.get(...columns, version, due, id, escapeText(replaces!), expectedLength, owner);
       } else {
         if (replaces !== undefined) {
           const replaced = this.#sql.replace.get(id, escapeText(replaces)) as { place: number } | undefined;
           if (replaced === undefined) return undefined;
-          this.#sql.deleteEvents.run(replaced.place);
+          this.#forget(replaced.place);
         }
-        row = this.#sql.create.get(...columns, version);
+        row = this.#sql.create.get(...columns, version, owner, due);
       }
     }
     return (row as { place: number } | undefined)?.place;
@@ -534,16 +659,30 @@ export class SqliteStore implements WorkflowStore {
   #conflict(batch: AppendBatch): unknown {
     const row = this.#sql.row.get(escapeText(batch.workflowId)) as unknown as Row | undefined;
     try {
-      applyToHead(row === undefined ? null : stubOf(row), batch);
+      const head = row === undefined ? null : stubOf(row);
+      checkOwner(head, row?.owner == null ? null : unescapeText(row.owner), batch);
+      applyToHead(head, batch);
     } catch (error) {
       return error;
     }
     return new Error(`${cannot("append to workflow", batch.workflowId)}: SQLite and the comparison do not agree`);
   }
 
+  /** Writes events, and what they deliver. */
+  #insert(place: number, first: number, events: readonly WorkflowEvent[], payload: Payload): void {
+    this.#sql.insertEvents.run(place, first, payload, this.#codec);
+    for (const message of messageIds(events)) this.#sql.insertMessage.run(place, escapeText(message));
+  }
+
+  /** Deletes the events and messages of a run. */
+  #forget(place: number): void {
+    this.#sql.deleteEvents.run(place);
+    this.#sql.deleteMessages.run(place);
+  }
+
   /** Deletes what belongs to a deleted row, and notes it for other processes. */
   #deleted(place: number, id: string): void {
-    this.#sql.deleteEvents.run(place);
+    this.#forget(place);
     this.#sql.noteDeletion.run(id, this.#commits.version, systemClock.now());
   }
 }

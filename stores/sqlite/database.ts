@@ -5,6 +5,7 @@
  *    newer is left as it is.
  * 2. A migration is a list of statements that never changes once it was released. All that are missing run in one transaction.
  * 3. All tables begin with `rockpool_`, so that a file can also hold tables of the user.
+ * 4. Who opens a file alone ends the leases of those who had it open before: they are dead, and nobody need wait for their leases.
  *
  * @module
  */
@@ -33,16 +34,29 @@ const MIGRATIONS: readonly string[] = [
     outcome ANY, -- the result and the error
     outcome_codec TEXT,
     version INTEGER NOT NULL, -- of the transaction that wrote it last
-    saved_version INTEGER -- of the transaction that saved the whole state last
+    saved_version INTEGER, -- of the transaction that saved the whole state last
+    owner TEXT, -- who has claimed or created it last
+    due_at REAL NOT NULL, -- an infinity stands for at once, or for never by itself
+    fence INTEGER NOT NULL DEFAULT 0 -- how often it was claimed
   ) STRICT;
   CREATE INDEX rockpool_workflows_status ON rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
+  CREATE INDEX rockpool_workflows_due ON rockpool_workflows (owner, due_at) WHERE status = 'running';
   CREATE TABLE rockpool_events ( -- one row for each append
     place INTEGER NOT NULL,
     first INTEGER NOT NULL, -- the index of its first event
     events ANY NOT NULL,
     codec TEXT,
     PRIMARY KEY (place, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_messages ( -- what each run was sent, to store it once
+    place INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (place, message)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_owners ( -- who lives
+    owner TEXT PRIMARY KEY,
+    ends_at REAL NOT NULL -- from then on the next claim ends the lease
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE rockpool_deletions ( -- for other processes that listen; kept for a while
     workflow_id TEXT PRIMARY KEY,
@@ -81,6 +95,7 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
     db.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     if (durability === "full") db.exec("PRAGMA fullfsync = ON"); // on macOS fsync alone does not reach the disk
     if (found < MIGRATIONS.length) migrate(db);
+    if (path !== ":memory:") endDeadLeases(db, busyTimeoutMs);
     return db;
   } catch (error) {
     db?.close();
@@ -111,6 +126,29 @@ function migrate(db: DatabaseSync): void {
     db.exec("ROLLBACK");
     throw error;
   }
+}
+
+/**
+ * Ends the leases of the dead, if nobody else has the file open.
+ *
+ * Each connection to a write-ahead log holds a lock, which the operating system takes from a process that dies, and not from one
+ * that is stopped. So SQLite can leave the log only if there is no other connection. Owners that were there before that are of
+ * connections that are gone.
+ */
+function endDeadLeases(db: DatabaseSync, busyTimeoutMs: number): void {
+  const owners = db.prepare("SELECT owner FROM rockpool_owners").all() as { owner: string }[];
+  if (owners.length === 0) return;
+  db.exec("PRAGMA busy_timeout = 0");
+  try {
+    db.exec("PRAGMA journal_mode = DELETE");
+  } catch {
+    return; // others have it open
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    db.exec("PRAGMA journal_mode = WAL");
+  }
+  const end = db.prepare("DELETE FROM rockpool_owners WHERE owner = ?");
+  for (const { owner } of owners) end.run(owner);
 }
 
 /**

@@ -25,6 +25,8 @@ export interface Row {
   readonly input_codec: string | null;
   readonly outcome: Payload | null;
   readonly outcome_codec: string | null;
+  readonly owner: string | null;
+  readonly fence: number;
 }
 
 /** A row of `rockpool_events`. */
@@ -42,7 +44,7 @@ export interface Raw {
 
 export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
-  "input, input_codec, outcome, outcome_codec";
+  "input, input_codec, outcome, outcome_codec, owner, fence";
 
 /** The head of a row, without input and outcome. */
 export function stubOf(row: Row): WorkflowHead {
@@ -84,21 +86,27 @@ export function conditions(query: Query, after: number | undefined): { where: st
 export function prepare(db: DatabaseSync) {
   const inserted =
     "workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
-    "input, input_codec, outcome, outcome_codec, version";
-  const marks = Array(15).fill("?").join();
-  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? RETURNING place";
+    "input, input_codec, outcome, outcome_codec, version, owner, due_at";
+  const marks = Array(17).fill("?").join();
+  // An owner that is NULL is not compared.
+  const isExpected =
+    "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? AND owner IS coalesce(?, owner)";
+  const nextOwner = "SELECT owner FROM rockpool_workflows WHERE status = 'running' AND owner >";
   const statements = {
     begin: "BEGIN",
     commit: "COMMIT",
     row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
     events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
+    // From the row on that holds the index.
+    eventsSince: `SELECT first, events, codec FROM rockpool_events WHERE place = ?1 AND first >= coalesce(
+      (SELECT max(first) FROM rockpool_events WHERE place = ?1 AND first <= ?2), 0) ORDER BY first`,
     save: `INSERT INTO rockpool_workflows (${inserted}, saved_version) VALUES (${marks}, ?)
       ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, first_run_id = excluded.first_run_id,
       parent = excluded.parent, workflow_name = excluded.workflow_name,
       status = excluded.status, length = excluded.length, created_at = coalesce(?, created_at),
       updated_at = excluded.updated_at, labels = excluded.labels, input = excluded.input, input_codec = excluded.input_codec,
       outcome = excluded.outcome, outcome_codec = excluded.outcome_codec, version = excluded.version,
-      saved_version = excluded.saved_version RETURNING place`,
+      saved_version = excluded.saved_version, owner = excluded.owner, due_at = excluded.due_at RETURNING place`,
     create: `INSERT INTO rockpool_workflows (${inserted}) VALUES (${marks})
       ON CONFLICT (workflow_id) DO NOTHING RETURNING place`,
     replace:
@@ -107,14 +115,38 @@ export function prepare(db: DatabaseSync) {
       `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, first_run_id = ?, parent = ?, workflow_name = ?,
       status = ?, length = ?,
       created_at = iif(?, created_at, created_at), updated_at = ?, labels = ?, input = ?, input_codec = ?, outcome = ?,
-      outcome_codec = ?, version = ? WHERE ${isExpected}`,
-    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ? WHERE ${isExpected}`,
+      outcome_codec = ?, version = ?, due_at = ? WHERE ${isExpected} RETURNING place`,
+    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, due_at = ?
+      WHERE ${isExpected} RETURNING place`,
     finish:
-      `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, status = ?, outcome = ?, outcome_codec = ?
-      WHERE ${isExpected}`,
-    confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected.replace(" RETURNING place", "")}`,
+      `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, due_at = ?, status = ?, outcome = ?, outcome_codec = ?
+      WHERE ${isExpected} RETURNING place`,
+    confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected}`,
     insertEvents: "INSERT INTO rockpool_events (place, first, events, codec) VALUES (?, ?, ?, ?)",
     deleteEvents: "DELETE FROM rockpool_events WHERE place = ?",
+    insertMessage: "INSERT OR IGNORE INTO rockpool_messages VALUES (?, ?)",
+    hasMessage: "SELECT 1 FROM rockpool_messages WHERE place = ? AND message = ?",
+    deleteMessages: "DELETE FROM rockpool_messages WHERE place = ?",
+    // Runs of nobody, and of each owner that does not live: owners are few, and each is looked up.
+    free: `WITH RECURSIVE owners (owner) AS (
+        SELECT (${nextOwner} '' ORDER BY owner LIMIT 1)
+        UNION ALL SELECT (${nextOwner} owners.owner ORDER BY owner LIMIT 1) FROM owners WHERE owner IS NOT NULL
+      ), places (place) AS (
+        SELECT place FROM rockpool_workflows WHERE status = 'running' AND owner IS NULL AND due_at <= ?1
+        UNION ALL SELECT place FROM owners CROSS JOIN rockpool_workflows w USING (owner)
+        WHERE w.status = 'running' AND w.due_at <= ?1 AND owner NOT IN (SELECT owner FROM rockpool_owners)
+      )
+      SELECT ${COLUMNS} FROM rockpool_workflows WHERE place IN (SELECT place FROM places)
+      AND (?2 IS NULL OR workflow_name IN (SELECT value FROM json_each(?2))) ORDER BY place LIMIT ?3`,
+    take: "UPDATE rockpool_workflows SET owner = ?, fence = fence + 1 WHERE place = ?",
+    give: "UPDATE rockpool_workflows SET owner = NULL WHERE workflow_id = ? AND owner = ?",
+    giveAll: "UPDATE rockpool_workflows SET owner = NULL WHERE status = 'running' AND owner = ?",
+    lease: "SELECT 1 FROM rockpool_owners WHERE owner = ?",
+    overdue: "SELECT 1 FROM rockpool_owners WHERE ends_at <= ? AND owner <> ?",
+    endOthers: "DELETE FROM rockpool_owners WHERE ends_at <= ? AND owner <> ?",
+    beginLease: "INSERT OR IGNORE INTO rockpool_owners VALUES (?, ?)",
+    renewLease: "UPDATE rockpool_owners SET ends_at = ? WHERE owner = ? RETURNING 1",
+    endLease: "DELETE FROM rockpool_owners WHERE owner = ?",
     delete: "DELETE FROM rockpool_workflows WHERE workflow_id = ? RETURNING place",
     prune: `DELETE FROM rockpool_workflows WHERE place IN (SELECT place FROM rockpool_workflows
       WHERE status IN ('completed', 'failed', 'canceled') AND updated_at < ? LIMIT ?) RETURNING place, workflow_id`,
