@@ -324,35 +324,6 @@ sqliteTest("append() lets an executor wait for a lock, and go on by itself", asy
   assertEquals(await handle.result(), [1, 2]);
 });
 
-sqliteTest("open() ends the leases of a process that was killed, if nobody else has the file open", async (path) => {
-  const importMap = new URL("../tools/std/import_map.json", import.meta.url).pathname;
-  const program = new URL("support/sqlite_holder.ts", import.meta.url).pathname;
-  await using child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--import-map", importMap, "-A", program, path],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const output = child.stdout.getReader();
-  await output.read();
-  const claimed = async (owner: string) => {
-    await using store = await SqliteStore.open(path);
-    return (await store.claim({ owner, leaseMs: 1, limit: 5 })).map(({ workflowId, fence }) => [workflowId, fence]);
-  };
-  assertEquals(await claimed("x"), [], "while it lives");
-  child.kill("SIGSTOP");
-  assertEquals(await claimed("y"), [], "while it stands still");
-  {
-    await using other = await SqliteStore.open(path); // another connection
-    child.kill("SIGKILL");
-    await child.status;
-    await output.cancel();
-    await child.stdin.close().catch(() => {});
-    assertEquals(await claimed("z"), [], "beside another connection");
-    assertEquals(await other.count(), 1);
-  }
-  assertEquals(await claimed("z"), [["a", 1]], "alone");
-});
-
 sqliteTest("claim() that finds nothing writes nothing", async (path) => {
   await using store = await SqliteStore.open(path);
   await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 });

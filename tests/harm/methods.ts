@@ -236,6 +236,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   ...members(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
   ...stores(ofSqlite, "SqliteStore"),
+  ...members(ofSqlite, "SqliteStore"),
   "SqliteStore.open": {
     args: [
       { name: "path", good: ":memory:", takes: "text" },
@@ -243,14 +244,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
         durability: "undefined",
         busyTimeoutMs: "undefined five",
         pollMs: "undefined five half",
+        leaseMs: "undefined null five half",
         codec: "undefined",
       }),
     ],
     of: () => SqliteStore,
   },
   "SqliteStore.page": { args: [{ ...filter, name: "options" }], of: ofSqlite },
-  "SqliteStore.heads": { args: [{ ...filter, name: "options" }], of: ofSqlite },
-  "SqliteStore.count": { args: [filter], of: ofSqlite },
   "SqliteStore.prune": {
     args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
     of: ofSqlite,
