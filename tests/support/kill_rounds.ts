@@ -40,7 +40,7 @@ export async function killRounds({ program, places, open, rounds = 50 }: Killing
 async function killed(program: URL, args: readonly string[], after: number): Promise<string[]> {
   const importMap = new URL("../../tools/std/import_map.json", import.meta.url).pathname;
   await using child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--import-map", importMap, "-A", program.href, ...args],
+    args: ["run", "--no-check", "--unstable-kv", "--import-map", importMap, "-A", program.href, ...args],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
