@@ -247,10 +247,10 @@ export class SqliteStore implements WorkflowStore {
     const action = "list workflows";
     const query = readFilter(filter, action);
     this.#check(action);
-    const raws = this.#reading(
-      action,
-      () => [...this.#rows(query, undefined, query.limit)].map((row) => this.#raw(row)),
-    );
+    const raws = this.#reading(action, () => {
+      this.#checkFiles();
+      return [...this.#rows(query, undefined, query.limit)].map((row) => this.#raw(row));
+    });
     const states: WorkflowState[] = [];
     for (const raw of raws) {
       try {
@@ -302,6 +302,7 @@ export class SqliteStore implements WorkflowStore {
     const query = readFilter(filter, action);
     this.#check(action);
     return this.#reading(action, () => {
+      this.#checkFiles();
       if (query.matches === undefined) {
         const { where, values } = conditions(query, undefined);
         const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
@@ -357,6 +358,7 @@ export class SqliteStore implements WorkflowStore {
     const raw = this.#reading(action, (): Raw | undefined => {
       const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
       if (row === undefined || runId !== undefined && row.run_id !== escapeText(runId)) return undefined;
+      if (length <= 0) return this.#raw(row);
       const events = length < row.length ? this.#sql.eventsSince.all(row.place, length) as unknown as EventsRow[] : [];
       return { row, events };
     });
@@ -504,7 +506,6 @@ export class SqliteStore implements WorkflowStore {
   /** Reads in one transaction, so that all is of one moment. */
   #reading<T>(action: string, read: () => T): T {
     try {
-      this.#checkFiles();
       this.#sql.begin.run();
       try {
         return read();
@@ -521,6 +522,7 @@ export class SqliteStore implements WorkflowStore {
     const { query, after } = readPage(options, action);
     this.#check(action);
     return this.#reading(action, () => {
+      this.#checkFiles();
       const rows = [...this.#rows(query, after, query.limit + 1)];
       const hasNext = rows.length > query.limit;
       if (hasNext) rows.pop();
@@ -543,6 +545,10 @@ export class SqliteStore implements WorkflowStore {
   }
 
   #raw(row: Row): Raw {
+    if (this.#codec === null) { // one text for the whole history: half the time of a row each
+      const { events, coded } = this.#sql.history.get(row.place) as { events: string | null; coded: number };
+      if (coded === 0) return { row, events: events === null ? [] : [{ events, codec: null, isWhole: true }] };
+    }
     return { row, events: this.#sql.events.all(row.place) as unknown as EventsRow[] };
   }
 
@@ -572,9 +578,11 @@ export class SqliteStore implements WorkflowStore {
 
   async #events(rows: readonly EventsRow[], workflowId: string): Promise<WorkflowEvent[]> {
     const events: WorkflowEvent[] = [];
-    for (const { events: payload, codec } of rows) {
-      const part = this.#read(payload, codec, workflowId);
-      events.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
+    for (const { events: payload, codec, isWhole } of rows) {
+      const read = isWhole
+        ? this.#payloads.readJoined(payload as string, workflowId).flat()
+        : this.#read(payload, codec, workflowId);
+      for (const event of (read instanceof Promise ? await read : read) as WorkflowEvent[]) events.push(event);
     }
     return events;
   }

@@ -346,3 +346,17 @@ sqliteTest("claims and renewals are not reported as changes to another instance"
   await start(store, "b");
   assertEquals(await heard, [["b", 1]]);
 });
+
+sqliteTest("load() reads a history that was written without a codec and with one, in order", async (path) => {
+  {
+    await using plain = await SqliteStore.open(path);
+    await start(plain, "a");
+    await add(plain, "a", 1);
+  }
+  await using store = await SqliteStore.open(path, { codec: hiding(false) });
+  await add(store, "a", 2, completed);
+  assertEquals((await store.load("a"))?.history, [started, fired, completed]);
+  await using plain = await SqliteStore.open(path);
+  const { message } = await assertRejects(() => plain.load("a"), WorkflowError);
+  assert(message.includes('was written by the codec "hiding"'), message);
+});

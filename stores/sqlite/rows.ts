@@ -27,10 +27,12 @@ export interface Row {
   readonly outcome_codec: string | null;
 }
 
-/** A row of `rockpool_events`. */
+/** A row of `rockpool_events`, or all rows of a workflow. */
 export interface EventsRow {
   readonly events: Payload;
   readonly codec: string | null;
+  /** Whether these are all rows: a list of the lists of events. */
+  readonly isWhole?: boolean;
 }
 
 /** A workflow as it is stored. */
@@ -93,6 +95,8 @@ export function prepare(db: DatabaseSync) {
     commit: "COMMIT",
     row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
     events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
+    history: `SELECT '[' || group_concat(events) || ']' AS events, count(codec) AS coded
+      FROM (SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first)`,
     save: `INSERT INTO rockpool_workflows (${inserted}, saved_version) VALUES (${marks}, ?)
       ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, first_run_id = excluded.first_run_id,
       parent = excluded.parent, workflow_name = excluded.workflow_name,
