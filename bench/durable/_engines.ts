@@ -276,7 +276,9 @@ async function dbos({ url }: Place): Promise<Engine> {
       await until(() => seen.waits === ids.length);
       const sql = postgres(url, { ...quiet, max: 1 });
       while (true) { // the deadline of each wait is stored before it listens
-        const [{ count }] = await sql`SELECT count(*)::int AS count FROM dbos.operation_outputs`;
+        const [{ count }] = await sql`
+          SELECT count(*)::int AS count FROM dbos.operation_outputs o JOIN dbos.workflow_status USING (workflow_uuid)
+          WHERE status = 'PENDING'`;
         if (count === ids.length) break;
         await setTimeout(20);
       }

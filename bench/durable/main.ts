@@ -7,10 +7,11 @@
  * @module
  */
 
-import { cleanUp, PostgresServer, releases } from "../../tools/postgres/server.ts";
+import { PostgresServer, releases } from "../../tools/postgres/server.ts";
 
 const [runtime, ...questions] = ["deno", "node"].includes(Deno.args[0]) ? Deno.args : ["deno", ...Deno.args];
-const [release] = await releases(undefined);
+await using found = await releases(undefined);
+const [release] = found.list;
 if (release === undefined) throw new Error("Cannot measure: Postgres is not installed");
 
 const folder = await Deno.makeTempDir({ prefix: "rockpool_durable_" });
@@ -23,5 +24,4 @@ try {
   Deno.exitCode = (await child.status).code;
 } finally {
   await Deno.remove(folder, { recursive: true });
-  await cleanUp();
 }

@@ -45,7 +45,7 @@ function want(actual: number, expected: number, what: string): void {
 
 const sumTo = (count: number) => count * (count - 1) / 2;
 const inWords = (count: number) => count.toLocaleString("en");
-const idsOf = (count: number) => Array.from({ length: count }, (_, n) => `workflow-${n}`);
+const idsOf = (count: number, name = "workflow") => Array.from({ length: count }, (_, n) => `${name}-${n}`);
 const IN_A_ROW = 20;
 
 const runs = (atOnce: number, operations: number, rounds: number, polled?: number): Question => ({
@@ -99,28 +99,40 @@ const questions: Question[] = [
   },
 ];
 
-// The floors: one connection, one row of 200 characters a transaction.
+// The floors: one connection to the database of the engine, one row of 200 characters a transaction.
 
 const FLOOR_ROWS = 40;
 const text = "x".repeat(200);
-const db = new DatabaseSync(`${folder}/floor.db`);
-db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE floor (text TEXT)");
-const insert = db.prepare("INSERT INTO floor VALUES (?)");
-await server`CREATE TABLE floor (text text)`;
 
-const floors = {
-  SQLite() {
-    db.exec("BEGIN");
-    insert.run(text);
-    db.exec("COMMIT");
+interface Floor {
+  /** Commits one row. */
+  readonly insert: () => unknown;
+  readonly close: () => unknown;
+}
+
+const floors: Record<Entry["database"], (place: Place) => Floor | Promise<Floor>> = {
+  SQLite({ file }) {
+    const db = new DatabaseSync(file);
+    db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE floor (text TEXT)");
+    const statement = db.prepare("INSERT INTO floor VALUES (?)");
+    const insert = () => {
+      db.exec("BEGIN");
+      statement.run(text);
+      db.exec("COMMIT");
+    };
+    return { insert, close: () => db.close() };
   },
-  Postgres: () => server`INSERT INTO floor VALUES (${text})`,
+  async Postgres({ url }) {
+    const sql = postgres(url, { max: 1 });
+    await sql`CREATE TABLE floor (text text)`;
+    return { insert: () => sql`INSERT INTO floor VALUES (${text})`, close: () => sql.end() };
+  },
 };
 
 /** The milliseconds of one INSERT and COMMIT. */
-async function floor(database: Entry["database"]): Promise<number> {
+async function timeOf({ insert }: Floor): Promise<number> {
   const from = performance.now();
-  for (let i = 0; i < FLOOR_ROWS; i++) await floors[database]();
+  for (let i = 0; i < FLOOR_ROWS; i++) await insert();
   return (performance.now() - from) / FLOOR_ROWS;
 }
 
@@ -154,21 +166,24 @@ function sample(question: Question, entry: Entry): Promise<Sample> {
   return inPlace(async (place) => {
     const operations = operationsOf(question, entry);
     const engine = await entry.open(place, question.atOnce);
-    if (process.env.BENCH_PROGRESS) console.error(`${question.id}: ${entry.name}`);
+    const floor = await floors[entry.database](place);
     try {
+      const warm = Math.min(question.atOnce, 100); // every connection is open, and every statement prepared
+      await Promise.all(idsOf(warm, "warm").map((id) => engine.run(id, 1)));
       await question.prepare?.(engine, operations);
-      await engine.completed(); // every connection that is needed is open
       seen.activities = 0;
-      const before = await floor(entry.database);
+      await floor.insert();
+      const before = await timeOf(floor);
       const from = performance.now();
       await question.run(engine, operations);
       const ms = (performance.now() - from) / operations;
-      const floorMs = (before + await floor(entry.database)) / 2;
+      const floorMs = (before + await timeOf(floor)) / 2;
       const [workflows, activities] = question.expected(operations);
       want(seen.activities, activities, `activities of ${entry.name}`);
-      want(await engine.completed(), workflows, `completed workflows of ${entry.name}`);
+      want(await engine.completed(), warm + workflows, `completed workflows of ${entry.name}`);
       return { ms, floorMs };
     } finally {
+      await floor.close();
       await engine.close();
       await setTimeout(50); // for timers that are left
     }
@@ -198,7 +213,7 @@ function printTable(rows: string[][]): void {
 async function ask(question: Question): Promise<void> {
   const asked = entries.filter((entry) => !entry.polls || question.polled !== undefined);
   const samples = new Map<Entry, Sample[]>(asked.map((entry) => [entry, []]));
-  for (const entry of asked) if (!entry.polls) await sample(question, entry); // code that has run is faster
+  for (const entry of asked) if (!entry.polls) await sample(question, entry); // not counted: code that has run is faster
   for (let round = 0; round < question.rounds; round++) {
     for (const entry of round % 2 ? asked.toReversed() : asked) samples.get(entry)!.push(await sample(question, entry));
   }
@@ -232,7 +247,8 @@ const values: string[] = [];
 for (const name of settings) values.push((await server.unsafe(`SHOW ${name}`))[0][name]);
 const [version, ...set] = values;
 if (set[0] !== "on" || set[1] !== "on") throw new Error("Cannot measure: Postgres does not wait for the disk");
-const { version: sqliteVersion } = db.prepare("SELECT sqlite_version() AS version").get() as { version: string };
+const memory = new DatabaseSync(":memory:");
+const { version: sqliteVersion } = memory.prepare("SELECT sqlite_version() AS version").get() as { version: string };
 const { deno, node, v8 } = process.versions as Record<string, string>;
 
 console.log([
@@ -247,5 +263,4 @@ for (const question of questions) {
   if (asked.length === 0 || asked.includes(question.id)) await ask(question);
 }
 await server.end();
-db.close();
 process.exit(); // DBOS leaves timers
