@@ -5,7 +5,8 @@
  * Node. Prints Markdown.
  *
  * The engines take turns, each in a new database. The floor is measured just before and just after each sample, because the time of
- * the disk varies. A ratio to the floor is that of one sample; a ratio to ours is that of two ratios of one round.
+ * the disk varies. A ratio to the floor is that of one sample; a ratio to ours is that of the times of one round. The tables have
+ * the medians.
  *
  * @module
  */
@@ -234,7 +235,7 @@ async function ask(question: Question): Promise<void> {
         time(median(samples.get(entry)!.map(({ ms }) => ms))),
         digits(median(own)),
         `${digits(sorted[0])} to ${digits(sorted.at(-1)!)}`,
-        digits(median(own.map((ratio, round) => ratio / ratios(ours)[round]))),
+        digits(median(samples.get(entry)!.map(({ ms }, round) => ms / samples.get(ours)![round].ms))),
       ]);
     }
   }
