@@ -1,5 +1,5 @@
 /**
- * A process that writes to an SQLite file until it is killed: workflows with activities, and signals to them.
+ * A process that writes to a store until it is killed: workflows with activities, and signals to them.
  *
  * It prints what has happened, one line at a time, each written at once: `ran WORKFLOW STEP` when an activity runs, and
  * `stored WORKFLOW RUN LENGTH` and `recorded WORKFLOW STEP` when the store has acknowledged it.
@@ -9,9 +9,10 @@
 
 import { type AppendBatch, Executor, type WorkflowContext, type WorkflowStore } from "@rockpool/workflow";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { openSchema } from "../postgres/clients.ts";
 
-const [path, round] = Deno.args;
-const store = await SqliteStore.open(path);
+const [kind, place, round] = Deno.args;
+const store = kind === "sqlite" ? await SqliteStore.open(place) : await openSchema(place);
 const print = (...words: unknown[]) => Deno.stdout.writeSync(new TextEncoder().encode(`${words.join(" ")}\n`));
 
 const told: WorkflowStore = {
