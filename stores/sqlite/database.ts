@@ -46,7 +46,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX rockpool_workflows_status ON rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
   CREATE INDEX rockpool_workflows_free ON rockpool_workflows (wake_at) WHERE status = 'running' AND free;
-  CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE owner IS NOT NULL;
+  CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE status = 'running';
   CREATE TABLE rockpool_events ( -- one row for each append
     place INTEGER NOT NULL,
     first INTEGER NOT NULL, -- the index of its first event

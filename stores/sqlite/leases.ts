@@ -25,31 +25,35 @@ const toList = (texts: readonly string[] | undefined) =>
 
 export class Leases {
   readonly #sql: Record<
-    "find" | "isDue" | "isOver" | "free" | "end" | "begin" | "take" | "renew" | "release",
+    "find" | "isDue" | "isOver" | "free" | "end" | "begin" | "keep" | "take" | "renew" | "release",
     StatementSync
   >;
 
   constructor(db: DatabaseSync) {
-    const isDue = `status = 'running' AND free AND wake_at <= ?
-      AND (?2 IS NULL OR workflow_name IN (SELECT value FROM json_each(?2)))`;
+    // Without the name of an index, SQLite looks at every running run.
+    const due = (most: string) =>
+      `FROM rockpool_workflows INDEXED BY rockpool_workflows_free WHERE status = 'running' AND free AND wake_at <= ?1
+      AND (?2 IS NULL OR workflow_name IN (SELECT value FROM json_each(?2))) ${most}`;
     const isOver = "owner <> ?1 AND ends_at <= ?2";
     this.#sql = {
       find: db.prepare("SELECT 1 FROM rockpool_owners WHERE owner = ?"),
       isOver: db.prepare(`SELECT 1 FROM rockpool_owners WHERE ${isOver}`),
-      isDue: db.prepare(`SELECT 1 FROM rockpool_workflows WHERE ${isDue} LIMIT 1`),
+      isDue: db.prepare(`SELECT 1 ${due("LIMIT 1")}`),
       free: db.prepare(
-        `UPDATE rockpool_workflows SET free = 1 WHERE owner IN (SELECT owner FROM rockpool_owners WHERE ${isOver})`,
+        `UPDATE rockpool_workflows INDEXED BY rockpool_workflows_owner SET free = 1 WHERE status = 'running'
+        AND owner IN (SELECT owner FROM rockpool_owners WHERE ${isOver})`,
       ),
       end: db.prepare(`DELETE FROM rockpool_owners WHERE ${isOver}`),
       begin: db.prepare("INSERT OR IGNORE INTO rockpool_owners VALUES (?, ?)"),
+      keep: db.prepare("UPDATE rockpool_workflows SET free = 0 WHERE status = 'running' AND owner = ?"),
       take: db.prepare(
         `UPDATE rockpool_workflows SET owner = ?4, free = 0, fence = fence + 1 WHERE place IN
-        (SELECT place FROM rockpool_workflows WHERE ${isDue.replace("<= ?", "<= ?1")} ORDER BY place LIMIT ?3)
+        (SELECT place ${due("ORDER BY place LIMIT ?3")})
         RETURNING ${COLUMNS}, fence`,
       ),
       renew: db.prepare("UPDATE rockpool_owners SET ends_at = ? WHERE owner = ? RETURNING owner"),
       release: db.prepare(
-        `UPDATE rockpool_workflows SET owner = NULL, free = 1 WHERE owner = ?1
+        `UPDATE rockpool_workflows SET owner = NULL, free = 1 WHERE status = 'running' AND owner = ?1
         AND (?2 IS NULL OR workflow_id IN (SELECT value FROM json_each(?2)))`,
       ),
     };
@@ -66,15 +70,16 @@ export class Leases {
 
   /** Claims runs, in a transaction of the caller. */
   claim({ owner, leaseMs, limit, names, dueBefore }: Claim): ClaimedRow[] {
-    const { free, end, begin, take } = this.#sql;
+    const { free, end, begin, keep, take } = this.#sql;
     const now = systemClock.now();
     const id = escapeText(owner);
     if (limit > 0) {
       free.run(id, now);
       end.run(id, now);
     }
-    begin.run(id, now + leaseMs);
+    const begins = begin.run(id, now + leaseMs).changes > 0;
     const rows = take.all(dueBefore, toList(names), limit, id) as unknown as ClaimedRow[];
+    if (begins) keep.run(id); // it may have created runs before
     return rows.sort((a, b) => a.place - b.place);
   }
 
@@ -116,7 +121,7 @@ export function endLeasesOfTheDead(db: DatabaseSync, busyTimeoutMs: number): voi
   modeAfter("WAL");
   db.exec("BEGIN IMMEDIATE");
   const forget = db.prepare("DELETE FROM rockpool_owners WHERE owner = ?");
-  const free = db.prepare("UPDATE rockpool_workflows SET free = 1 WHERE owner = ?");
+  const free = db.prepare("UPDATE rockpool_workflows SET free = 1 WHERE status = 'running' AND owner = ?");
   for (const { owner } of owners) {
     free.run(owner);
     forget.run(owner);

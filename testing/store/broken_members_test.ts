@@ -392,6 +392,15 @@ const broken: Record<string, [what: string, change: Break]> = {
       },
     }),
   ],
+  "claim() takes no run of an owner whose lease began after the owner had created the run": [
+    "gives a run to an owner only if its lease has begun",
+    (well) => ({
+      async append(batch: Bad) {
+        const lives = await well.renew(batch.owner ?? "", LONG_MS).then(() => true, () => false);
+        await well.append(lives ? batch : { ...batch, owner: undefined });
+      },
+    }),
+  ],
   "claim() increments the fence of a run each time": [
     "has one fence",
     (well) => ({ claim: async (options: Bad) => (await well.claim(options)).map((run) => ({ ...run, fence: 1 })) }),

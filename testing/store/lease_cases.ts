@@ -122,6 +122,12 @@ const claimCases = (): CaseBody[] => [
     const store = await start(await make(), ["a"], { owner: "x" });
     assertEquals(await claim(store, "y"), ["a"]);
   }),
+  leaseCase("claim() takes no run of an owner whose lease began after the owner had created the run", async (make) => {
+    const store = await start(await make(), ["a"], { owner: "x" });
+    await begin(store, "x");
+    assertEquals(await claim(store, "y"), [], "the runs that another owner gets");
+    await store.append(batch({ expectedLength: 1, events: [fired(2)], owner: "x" }));
+  }),
   leaseCase("claim() increments the fence of a run each time", async (make) => {
     const store = await start(await make(), ["a"]);
     const fences = async (owner: string) => (await claimed(store, owner)).map(({ fence }) => fence);
