@@ -966,7 +966,10 @@ export interface ClaimOptions {
  * @category Store
  */
 export interface ClaimedRun extends WorkflowHead {
-  /** How often the run was claimed. An outside system that has seen a fence refuses smaller ones: they are of an earlier owner. */
+  /**
+   * How often the run was claimed, and the earlier runs of its chain. An outside system that has seen a fence refuses smaller ones:
+   * they are of an earlier owner.
+   */
   readonly fence: number;
 }
 
