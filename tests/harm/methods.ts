@@ -257,7 +257,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
         durability: "undefined",
         busyTimeoutMs: "undefined five",
         pollMs: "undefined five half",
-        leaseMs: "undefined null five half",
+        leaseMs: "undefined five half",
         codec: "undefined",
       }),
     ],
