@@ -102,7 +102,7 @@ export class World implements ProcessWorld {
       this.owners = new Owners(this.journal, () => this.clock.now(), (error) => this.fail("owner", error));
     }
     this.#callbacks = callbacks;
-    this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries);
+    this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries, this.owners !== undefined);
   }
 
   /** Runs the scenario until nothing can happen any more. */
