@@ -7,7 +7,8 @@
  *    refuses an append of who does not own the run, in the same step.
  * 3. The lease begins before the first run becomes live, and is renewed only while there are live runs or `work()` is in progress.
  *    An idle executor holds no timer.
- * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed, and takes it again;
+ * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed or the read was old, and takes it
+ *    again;
  *    `recover()` gives all of them back. Until then no other process repeats what this one could not do.
  * 5. A claim without an answer may have taken runs. Before the next claim, what belongs to this owner and is not live is given back.
  * 6. No attempt of an activity begins here before it is known that the lease lives: another executor may perform it by now.
@@ -27,7 +28,7 @@ import type { Timing } from "./command.ts";
 import type { Lease, LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
 import type { Handle } from "./handle.ts";
-import { type Found, isLeaseLost, isUnavailable, type RetryingStore } from "./retrying_store.ts";
+import { type Found, isConflict, isLeaseLost, isUnavailable, type RetryingStore } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 
 /** What leases use of their executor. */
@@ -230,7 +231,7 @@ export class Leases {
       run.result();
     } catch (error) {
       if (isLeaseLost(error)) void this.#renew(); // another one has claimed it: perhaps all are lost
-      else this.#left.set(run.workflowId, isUnavailable(error));
+      else this.#left.set(run.workflowId, isUnavailable(error) || isConflict(error)); // it was read when it was another run
     }
   }
 

@@ -324,6 +324,7 @@ export class Supervisor {
         const handle = await this.#recoverOne(found, states[i]);
         if (handle !== undefined) handles.push(handle);
       } catch (error) {
+        if (found.lease !== undefined && !this.leases!.has(found.lease)) continue; // it belongs to somebody else by now
         this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
         if (codeOf(error) === "invalid_history") handles.push(this.#refused(found, error as WorkflowError));
       } finally {

@@ -15,8 +15,18 @@ import { type Clock, VirtualClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import { FrozenBatch } from "../history/history.ts";
 import { InMemoryStore } from "../store.ts";
-import type { AppendBatch, WorkflowFilter, WorkflowState, WorkflowStateInit, WorkflowStore } from "../types.ts";
-import { checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
+import type {
+  AppendBatch,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
+  PageOptions,
+  WorkflowFilter,
+  WorkflowState,
+  WorkflowStateInit,
+  WorkflowStore,
+} from "../types.ts";
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { isStrayPromise } from "../util/deferred.ts";
 import { macrotask } from "../util/macrotask.ts";
 import { hash, seededRandom } from "../util/prng.ts";
@@ -27,7 +37,19 @@ import { MAX_LAG, PastStates } from "./past_states.ts";
  *
  * @category Testing
  */
-export type StoreOperation = "save" | "load" | "list" | "delete" | "append";
+export type StoreOperation =
+  | "save"
+  | "load"
+  | "list"
+  | "delete"
+  | "append"
+  | "heads"
+  | "count"
+  | "loadSince"
+  | "deliver"
+  | "claim"
+  | "renew"
+  | "release";
 
 /**
  * A fault that a {@linkcode FaultyStore} caused.
@@ -116,6 +138,13 @@ export interface FaultyStoreOptions {
    * @default {no fault is left out}
    */
   readonly suppress?: ((fault: StoreFault) => boolean) | undefined;
+  /**
+   * Whether this store also has the optional methods and the `leaseMs` that the inner store has: `heads`, `count`, `loadSince`,
+   * `deliver`, `claim`, `renew`, `release`. They fail as the others do.
+   *
+   * @default {false: executors do without them}
+   */
+  readonly members?: boolean | undefined;
 }
 
 const optionNames: Readonly<Record<keyof FaultyStoreOptions, true>> = {
@@ -128,10 +157,11 @@ const optionNames: Readonly<Record<keyof FaultyStoreOptions, true>> = {
   staleRead: true,
   clock: true,
   suppress: true,
+  members: true,
 };
 
 /**
- * Functions that run around the calls of a store, one for each operation. If one throws or rejects, the call fails.
+ * Functions that run around the calls of a store, one for each operation. Each gets the first argument. If one throws or rejects, the call fails.
  *
  * @category Testing
  */
@@ -146,6 +176,20 @@ export interface StoreScript {
   delete?: ((workflowId: string) => unknown) | undefined;
   /** Called with the batch to append. */
   append?: ((batch: AppendBatch) => unknown) | undefined;
+  /** Called with the options. */
+  heads?: ((options?: PageOptions) => unknown) | undefined;
+  /** Called with the filter. */
+  count?: ((filter?: WorkflowFilter) => unknown) | undefined;
+  /** Called with the ID to load. */
+  loadSince?: ((workflowId: string) => unknown) | undefined;
+  /** Called with the delivery. */
+  deliver?: ((delivery: Delivery) => unknown) | undefined;
+  /** Called with the options. */
+  claim?: ((options: ClaimOptions) => unknown) | undefined;
+  /** Called with the owner. */
+  renew?: ((owner: string) => unknown) | undefined;
+  /** Called with the owner. */
+  release?: ((owner: string) => unknown) | undefined;
 }
 
 /**
@@ -195,11 +239,27 @@ export class FaultyStore implements WorkflowStore {
   readonly after: StoreScript = {};
   /** Calls `listener` after each change. Exists only if the inner store has it. See {@linkcode WorkflowStore.subscribe}. */
   readonly subscribe?: NonNullable<WorkflowStore["subscribe"]>;
+  /** Returns a page of heads. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.heads}. */
+  heads?: NonNullable<WorkflowStore["heads"]>;
+  /** Counts workflows. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.count}. */
+  count?: NonNullable<WorkflowStore["count"]>;
+  /** Returns the end of a history. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.loadSince}. */
+  loadSince?: NonNullable<WorkflowStore["loadSince"]>;
+  /** Adds messages to a run. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.deliver}. */
+  deliver?: NonNullable<WorkflowStore["deliver"]>;
+  /** The length of leases of the inner store; with `members`. See {@linkcode WorkflowStore.leaseMs}. */
+  leaseMs?: number | undefined;
+  /** Takes runs. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.claim}. */
+  claim?: NonNullable<WorkflowStore["claim"]>;
+  /** Extends a lease. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.renew}. */
+  renew?: NonNullable<WorkflowStore["renew"]>;
+  /** Gives runs back. Exists with `members`, if the inner store has it. See {@linkcode WorkflowStore.release}. */
+  release?: NonNullable<WorkflowStore["release"]>;
   readonly #options: FaultyStoreOptions;
   readonly #faults: StoreFault[] = [];
   /** Shared by all stores with stale reads around the same inner store. */
   readonly #past: PastStates | undefined;
-  readonly #calls: Record<StoreOperation, number> = { save: 0, load: 0, list: 0, delete: 0, append: 0 };
+  readonly #calls = new Map<StoreOperation, number>();
   /** How many delays are in progress. */
   #waiting = 0;
   /** Whether the virtual clock is being moved. */
@@ -217,7 +277,8 @@ export class FaultyStore implements WorkflowStore {
     const action = "create a faulty store";
     checkObject("inner", inner, action);
     checkOptions(options, optionNames, action);
-    const { seed = 0, clock, suppress, staleRead } = options;
+    const { seed = 0, clock, suppress, staleRead, members = false } = options;
+    checkBoolean("members", members, action);
     if (!Number.isInteger(seed)) throw invalid("seed", seed, "an integer", action, undefined, RangeError);
     for (const name of ["failBefore", "failAfter", "conflict", "staleRead"] as const) {
       const { [name]: chance = 0 } = options;
@@ -237,6 +298,7 @@ export class FaultyStore implements WorkflowStore {
     this.#options = options;
     if (staleRead) pastStates.set(inner, this.#past = pastStates.get(inner) ?? new PastStates());
     if (inner.subscribe !== undefined) this.subscribe = (listener) => inner.subscribe!(listener);
+    if (members) this.#addMembers();
   }
 
   /** The faults so far, oldest first. What the script does is not in the list. */
@@ -283,6 +345,60 @@ export class FaultyStore implements WorkflowStore {
     });
   }
 
+  /** The optional methods that the inner store has. */
+  #addMembers(): void {
+    const { inner } = this;
+    if (inner.leaseMs !== undefined) this.leaseMs = inner.leaseMs;
+    if (inner.heads !== undefined) {
+      this.heads = (options) =>
+        this.#call(
+          "heads",
+          options,
+          (given) => inner.heads!(given),
+          (lag, given) => this.#past?.hasChanged(lag) ? this.#past.heads(lag, inner, given) : undefined,
+        );
+    }
+    if (inner.count !== undefined) this.count = (filter) => this.#call("count", filter, (given) => inner.count!(given));
+    if (inner.loadSince !== undefined) {
+      this.loadSince = (id, ...rest) =>
+        this.#call(
+          "loadSince",
+          id,
+          (id) => inner.loadSince!(id, ...rest),
+          (lag, id) => this.#past?.loadSince(lag, id, ...rest),
+        );
+    }
+    if (inner.deliver !== undefined) {
+      this.deliver = (delivery) => this.#call("deliver", delivery, (given) => this.#deliver(given));
+    }
+    if (inner.claim !== undefined) {
+      this.claim = (options) => this.#call("claim", options, (given) => inner.claim!(given));
+    }
+    if (inner.renew !== undefined) {
+      this.renew = (owner, ...rest) => this.#call("renew", owner, (owner) => inner.renew!(owner, ...rest));
+    }
+    if (inner.release !== undefined) {
+      this.release = (owner, ids) => {
+        const copy = copyOf(ids);
+        return this.#call("release", owner, (owner) => inner.release!(owner, copy));
+      };
+    }
+  }
+
+  async #deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    const events = this.#past === undefined ? [] : copyOf(delivery).events;
+    const receipt = await this.inner.deliver!(delivery);
+    const { runId, historyLength } = receipt;
+    const added = events.filter((_, i) => receipt.added[i]);
+    this.#past?.add({
+      workflowId: delivery.workflowId,
+      runId,
+      expectedLength: historyLength - added.length,
+      events: added,
+    });
+    return receipt;
+  }
+
   /**
    * Carries out one call. Without a wait, `body` is called at once: the inner store copies the argument at the call.
    *
@@ -294,7 +410,8 @@ export class FaultyStore implements WorkflowStore {
     body: (given: Given) => Promise<T>,
     earlier?: (lag: number, given: Given) => T | Promise<T> | undefined,
   ): Promise<T> {
-    const nth = ++this.#calls[operation];
+    const nth = (this.#calls.get(operation) ?? 0) + 1;
+    this.#calls.set(operation, nth);
     const scripted = runScript(this.before, operation, given);
     const { drawn, draw } = this.#drawFaults(operation, nth);
     const delayMs = draw("delay");
@@ -332,7 +449,7 @@ export class FaultyStore implements WorkflowStore {
     const { latencyMs = [0, 0], slowReadMs = [0, 0] } = this.#options;
     const random = seededRandom(hash(`${seed} ${operation} ${nth}`));
     const within = ([min, max]: readonly [number, number]) => min + Math.floor(random() * (max - min + 1));
-    const isRead = operation === "load" || operation === "list";
+    const isRead = READS.has(operation);
     const drawn: Record<StoreFault["kind"], number> = {
       before: Number(random() < failBefore),
       after: Number(random() < failAfter),
@@ -383,6 +500,9 @@ export class FaultyStore implements WorkflowStore {
     });
   }
 }
+
+/** The operations that can be slow or old. */
+const READS: ReadonlySet<StoreOperation> = /* @__PURE__ */ new Set(["load", "list", "heads", "count", "loadSince"]);
 
 /** The appends of each inner store whose reads can be old. */
 const pastStates = /* @__PURE__ */ new WeakMap<WorkflowStore, PastStates>();

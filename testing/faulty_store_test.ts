@@ -269,3 +269,30 @@ Deno.test("FaultyStore refuses bad options", () => {
   // deno-lint-ignore no-explicit-any
   assertThrows(() => new FaultyStore(null as any), TypeError, `${beginning}"inner" must be an object, got null`);
 });
+
+Deno.test("FaultyStore with members has the optional methods of the inner store, which fail as the others do", async () => {
+  const plain = new FaultyStore();
+  assertEquals([plain.heads, plain.claim, plain.deliver], [undefined, undefined, undefined]);
+  const store = new FaultyStore(undefined, { members: true, failAfter: 1, seed: 3 });
+  await assertRejects(
+    () => store.claim!({ owner: "x", leaseMs: 5, limit: 0 }),
+    Error,
+    "claim 1 was done, and its answer was lost",
+  );
+  await store.inner.renew!("x", 5); // the lease has begun
+  store.before.renew = () => {
+    throw new Error("refused");
+  };
+  await assertRejects(() => store.renew!("x", 5), Error, "refused");
+  for (
+    const call of [
+      () => store.heads!(),
+      () => store.count!(),
+      () => store.loadSince!("a", 0),
+      () => store.release!("x"),
+    ]
+  ) {
+    await assertRejects(call, Error, "its answer was lost");
+  }
+  await assertRejects(() => store.inner.renew!("x", 5), Error); // released
+});

@@ -182,8 +182,13 @@ function runCheck(check: () => unknown, name: string): void {
  * Prepares all deliveries of a world.
  *
  * @param id The ID of the workflow under test.
+ * @param named Whether each signal gets an ID of its own, so that it can be sent again although an earlier sender still waits.
  */
-export function deliveriesOf(id: string, { signals = [], updates = [], queries = [], cancel }: Deliveries): Delivery[] {
+export function deliveriesOf(
+  id: string,
+  { signals = [], updates = [], queries = [], cancel }: Deliveries,
+  named = false,
+): Delivery[] {
   for (const [name, list] of Object.entries({ signals, updates, queries })) {
     if (!Array.isArray(list)) throw invalid(name, list, "an array", "deliver");
     for (const [i, one] of list.entries()) checkObject(`${name}[${i}]`, one, "deliver");
@@ -207,7 +212,7 @@ export function deliveriesOf(id: string, { signals = [], updates = [], queries =
 
   const sent: { readonly workflowId: string; readonly content: readonly unknown[]; readonly delivery: Delivery }[] = [];
   signals.forEach((signal, i) => {
-    const { id: workflowId = id, payload, senderId, signalId, headers } = signal;
+    const { id: workflowId = id, payload, senderId, signalId = named ? `signal-${i}` : undefined, headers } = signal;
     const name = nameOf(signal.name);
     const content = [name, payload, senderId];
     const isStored = (journal: Journal) => {

@@ -102,7 +102,7 @@ export class World implements ProcessWorld {
       this.owners = new Owners(this.journal, () => this.clock.now(), (error) => this.fail("owner", error));
     }
     this.#callbacks = callbacks;
-    this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries);
+    this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries, this.owners !== undefined);
   }
 
   /** Runs the scenario until nothing can happen any more. */
@@ -117,8 +117,8 @@ export class World implements ProcessWorld {
     for (let index = 0; index < this.scenario.executors; index++) this.#begin(index, 0);
     await this.#loop();
     await this.#checkAlways();
+    if (this.owners !== undefined) this.#checkEnds();
     if (this.trouble === undefined && this.state?.status === "running") this.fail("endless", this.#endlessError());
-    else if (this.owners !== undefined) this.#checkEnds();
     await Promise.all(this.#processes.map((proc) => proc.end()));
     await this.#waitForLeaks();
   }

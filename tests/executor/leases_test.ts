@@ -439,6 +439,184 @@ leaseTest("a signal stores what waits", async (world) => {
   assertEquals(await handle.result(), 1);
 });
 
+leaseTest("an executor that stood still begins no activity before it knows that its lease lives", async (world) => {
+  const code = (name: string) => ({
+    async flaky(ctx: Ctx) {
+      const retry = { maxAttempts: 2, initialIntervalMs: 1.5 * LEASE_MS };
+      await ctx.executeActivity(
+        function work(_: null, { attempt }) {
+          world.ran.push(`${name}:${attempt}`);
+          if (attempt === 1) throw new Error("busy");
+        },
+        null,
+        { retry },
+      );
+    },
+  });
+  const [a, b] = ["a", "b"].map((name) => world.start(name, { workflows: code(name) }));
+  await a.execute(code("a").flaky, { id: "w" });
+  await settle();
+  a.pause();
+  await world.pass(2 * LEASE_MS);
+  await b.recover();
+  await world.pass(50);
+  a.resume();
+  await world.pass(LEASE_MS);
+  assertEquals([world.ran, a.openRuns()], [["a:1", "b:2"], []]);
+});
+
+leaseTest(
+  "an attempt that waits for the lease begins once it is renewed, if nobody else has claimed",
+  async (world) => {
+    const retry = { maxAttempts: 2, initialIntervalMs: 1.5 * LEASE_MS };
+    const a = world.start("a", { maxConcurrentActivities: 1 });
+    const handle = await a.execute(async (ctx: Ctx) => {
+      return await ctx.executeActivity((_: null, { attempt }) => attempt === 1 ? Promise.reject(1) : attempt, null, {
+        retry,
+      });
+    }, { id: "w" });
+    await settle();
+    a.pause();
+    await world.pass(2 * LEASE_MS);
+    a.resume();
+    await world.pass(LEASE_MS);
+    assertEquals(handle.status, "completed");
+    assertEquals(await (await a.execute((ctx: Ctx) => ctx.executeActivity(() => "next"))).result(), "next");
+  },
+);
+
+/** Replaces a method of the store for its next calls, one function for each. */
+function nextCalls<Name extends "claim" | "renew">(store: InMemoryStore, name: Name, ...calls: InMemoryStore[Name][]) {
+  const real = store[name].bind(store) as (...args: unknown[]) => unknown;
+  store[name] = ((...args: unknown[]) => ((calls.shift() ?? real) as typeof real)(...args)) as InMemoryStore[Name];
+  return real as InMemoryStore[Name];
+}
+
+leaseTest("execute() succeeds although the store fails while the lease begins", async (world) => {
+  nextCalls(world.store, "claim", () => Promise.reject(new Error("the network is down")));
+  const handle = world.start("a").execute(() => 1);
+  await world.pass(LEASE_MS);
+  assertEquals(await (await handle).result(), 1);
+});
+
+leaseTest("work() runs what a claim has taken whose answer was lost", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await b.execute(world.code("b").steps, { id: "other" });
+  await a.close();
+  const claim = nextCalls(world.store, "claim", async (options) => {
+    await claim(options);
+    throw new Error("the answer is lost");
+  });
+  const work = b.work();
+  await world.pass(3 * LEASE_MS);
+  assertEquals(b.openRuns().map(({ workflowId }) => workflowId).sort(), ["other", "w"]);
+  await b.close();
+  await work;
+});
+
+leaseTest("work() takes a run again whose history could not be read when it was claimed", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b", { storeRetry: { maxAttempts: 1 } })];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await a.close();
+  const { load } = world.store;
+  world.store.load = () => Promise.reject(new Error("the network is down"));
+  const work = b.work();
+  await settle();
+  world.store.load = load;
+  await world.pass(3 * LEASE_MS);
+  assertEquals(b.openRuns().length, 1);
+  await b.close();
+  await work;
+});
+
+leaseTest("work() takes a run again that it has read as an earlier run of the chain", async (world) => {
+  const again = {
+    async again(ctx: WorkflowContext<number>, n: number): Promise<void> {
+      await ctx.waitForSignal("go");
+      await ctx.continueAsNew(n + 1);
+    },
+  };
+  const [a, b] = ["a", "b"].map((name) => world.start(name, { workflows: again }));
+  await a.execute(again.again, { id: "w", input: 1 });
+  await settle();
+  const old = await world.store.load("w");
+  await a.signal("w", "go");
+  await settle();
+  await a.close();
+  const load = world.store.load.bind(world.store);
+  let reads = 0;
+  world.store.load = (id) => ++reads === 1 ? Promise.resolve(old) : load(id);
+  const work = b.work();
+  await world.pass(3 * LEASE_MS);
+  assertEquals(b.openRuns().map(({ runId }) => runId), [(await load("w"))!.runId]);
+  await b.close();
+  await work;
+});
+
+leaseTest(
+  "an executor whose late claim began its lost lease again leaves the runs that others have taken",
+  async (world) => {
+    const [a, b] = [world.start("a"), world.start("b")];
+    await a.execute(world.code("a").steps, { id: "w" });
+    const work = a.work({ pollMs: 250 });
+    await world.pass(0.7 * LEASE_MS);
+    a.pause(); // the next claim reaches the store when the process resumes
+    await world.pass(2 * LEASE_MS);
+    assertEquals((await b.recover()).length, 1);
+    a.resume();
+    await world.pass(2 * LEASE_MS);
+    assertEquals([a.openRuns().length, b.openRuns().length], [0, 1]);
+    await a.close();
+    await work;
+  },
+);
+
+leaseTest("a renewal that is never answered stops no later one", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  nextCalls(world.store, "renew", () => new Promise(() => {}));
+  await world.pass(2 * LEASE_MS);
+  await a.execute(world.code("a").steps, { id: "next" });
+  assertEquals([await b.recover(), a.openRuns().length], [[], 2]);
+});
+
+leaseTest("a claim that is never answered stops no later one, and not close()", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await b.execute(world.code("b").steps, { id: "other" });
+  await a.close();
+  const never = () => new Promise<never>(() => {});
+  nextCalls(world.store, "claim", never, never);
+  const work = b.work();
+  await world.pass(6 * LEASE_MS);
+  assertEquals(b.openRuns().length, 2);
+  nextCalls(world.store, "claim", never);
+  await world.pass(LEASE_MS);
+  const closed = b.close();
+  await world.pass(3 * LEASE_MS);
+  await Promise.all([closed, work]);
+});
+
+leaseTest("recover() and work() end their look if the store answers each claim with the same runs", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await a.close();
+  let claims = 0;
+  const claim = world.store.claim.bind(world.store);
+  const head = (await world.store.heads()).heads[0];
+  world.store.claim = (options) =>
+    options.limit === 0 ? claim(options) : Promise.resolve(
+      ++claims > 20 ? [] : Array.from({ length: options.limit }, () => ({ ...head, fence: 1 })),
+    );
+  assertEquals((await b.recover()).length, 1);
+  const work = b.work();
+  await settle();
+  assert(claims <= 4, `${claims} claims`);
+  await b.close();
+  await work;
+});
+
 leaseTest("an idle executor renews no lease and holds no timer", async (world) => {
   const a = world.start("a");
   const handle = await a.execute(world.code("a").steps, { id: "w" });
