@@ -12,16 +12,17 @@
  * 4. All keys are below a prefix. The database may hold keys of the user.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { Executor, type WorkflowContext } from "@rockpool/workflow";
  * import { DenoKvStore } from "@rockpool/workflow/deno-kv";
+ * import { assertEquals } from "@std/assert";
  *
- * using kv = await Deno.openKv(); // or Deno.openKv("orders.db")
+ * using kv = await Deno.openKv(":memory:"); // or Deno.openKv("orders.db")
  * await using store = new DenoKvStore(kv);
  * await using executor = new Executor({ store });
  * const greet = async (ctx: WorkflowContext<string>, name: string) => await ctx.executeActivity(() => `Hello, ${name}`);
  * const handle = await executor.execute(greet, { id: "greet-1", input: "Ada" });
- * console.log(await handle.result()); // Hello, Ada
+ * assertEquals(await handle.result(), "Hello, Ada");
  * ```
  *
  * @module

@@ -54,6 +54,7 @@ import {
 } from "@rockpool/workflow/pictures";
 import { retryDelayMs } from "@rockpool/workflow/retry";
 import { every, type EveryOptions, type Occurrence, schedule, type ScheduleOptions } from "@rockpool/workflow/schedule";
+import { type DenoKv, DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import { type PayloadCodec, Payloads } from "@rockpool/workflow/storage";
 import type { WorkflowPage } from "@rockpool/workflow/store";
@@ -197,6 +198,10 @@ export async function stores(codec: PayloadCodec): Promise<unknown> {
   const { heads } = await store.heads({ limit: undefined });
   await store.close();
   return [heads[0]?.historyLength, new Payloads(codec).write(heads, "o7")];
+}
+
+export function inKv(kv: DenoKv): DenoKvStore {
+  return new DenoKvStore(kv, { prefix: undefined, pollMs: undefined, leaseMs: undefined, codec: undefined });
 }
 
 export async function tests(): Promise<void> {
