@@ -199,17 +199,21 @@ function fromPg(pool: PgPool): PostgresClient {
       const end = () => {
         if (!open) return;
         open = false;
-        connection.release(true);
+        try {
+          connection.release(true);
+        } catch {
+          // it is broken
+        }
       };
       const broken = () => {
         if (!open) return;
         end();
         lost();
       };
-      connection.on("notification", ({ payload = "" }) => notified(payload));
-      connection.on("error", broken);
-      connection.on("end", broken);
       try {
+        connection.on("notification", ({ payload = "" }) => notified(payload));
+        connection.on("error", broken);
+        connection.on("end", broken);
         await connection.query({ text: `LISTEN ${channel}` });
       } catch (error) {
         end();
