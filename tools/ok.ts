@@ -25,6 +25,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     score: ["task", "score"],
     runners: ["task", "runners"],
     matrix: ["task", "matrix", ...matrixArgs],
+    postgres: ["task", "postgres"],
     edge: ["task", "edge"],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),

@@ -19,9 +19,9 @@ const CLIENTS = ["postgres", "pg"];
 const FOLDER = new URL("../tests/postgres/", import.meta.url).pathname;
 
 /** Runs test modules; sets the exit code if one fails. */
-async function test(modules: string, client: string, bin: string, url: string, names: string[]): Promise<void> {
+async function test(modules: string, client: string, bin: string, url: string, names: string[], more = {}) {
   const command = withStd(await chooseStd(), "test", ["--no-check"]).filter((arg) => !/^--(doc|allow)/.test(arg));
-  const env = { POSTGRES_URL: url, POSTGRES_MODULES: modules, POSTGRES_CLIENT: client, POSTGRES_BIN: bin };
+  const env = { POSTGRES_URL: url, POSTGRES_MODULES: modules, POSTGRES_CLIENT: client, POSTGRES_BIN: bin, ...more };
   const args = [...command, "--allow-all", "--reporter=dot", ...names.map((name) => `${FOLDER}${name}.ts`)];
   const { success } = await new Deno.Command(Deno.execPath(), { args, env }).spawn().status;
   if (!success) Deno.exitCode = 1;
@@ -79,6 +79,6 @@ for (const release of found.list.filter(({ id }) => wanted.includes(id))) {
   }
   for (const client of chosen(CLIENTS)) {
     console.log(`\n${release.name}, ${client}, through PgBouncer`);
-    await test(modules, client, release.bin, bouncer.url, ["contract"]);
+    await test(modules, client, release.bin, bouncer.url, ["contract"], { POSTGRES_POOLER: "yes" });
   }
 }

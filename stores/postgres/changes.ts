@@ -108,8 +108,8 @@ export class Changes {
     const changes = this.#names.of("changes");
     const text = `DELETE FROM ${changes} WHERE at < clock_timestamp() - interval '${KEPT_MS} ms'
       AND transaction IN (SELECT transaction FROM ${changes} ORDER BY transaction LIMIT ${TRIMMED_AT_ONCE})`;
-    const done = () => {}; // the next one finds what is left
-    this.#trimming = Promise.resolve(this.#client.query(text, [])).then(done, done);
+    const trim = async () => void await this.#client.query(text, []);
+    this.#trimming = trim().catch(() => {}); // the next one finds what is left
   }
 
   #wait(): void {
@@ -141,6 +141,7 @@ export class Changes {
       this.#listening = undefined; // the next tick listens again
     };
     const begin = async () => {
+      await undefined; // a client may throw at once
       try {
         const end = await this.#client.listen!(this.#names.channel, this.#notified, lost);
         if (this.#active) void this.#look(); // what was written before it listened

@@ -11,6 +11,7 @@ import { cannot } from "../../util/check.ts";
 import { hash } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import { stateOf } from "./failure.ts";
+import { literal } from "./literal.ts";
 
 /**
  * Runs statements in a Postgres database. Two methods, for a client that {@linkcode PostgresStore.open} does not know.
@@ -157,10 +158,14 @@ function named(
 }
 
 function fromPostgresJs(sql: PostgresJs): PostgresClient {
-  const query = named(
-    (text, params, prepare) => params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, params, { prepare }),
-    sql.options?.prepare ?? true,
-  );
+  const query = sql.options?.prepare === false
+    // As literals: postgres.js would ask for the types of parameters first, and a pooler loses the question behind another statement.
+    ? (text: string, params: readonly string[]) =>
+      sql.unsafe(text.replace(/\$(\d+)::text/g, (_, n) => literal(params[n - 1])))
+    : named(
+      (text, params, prepare) => params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, params, { prepare }),
+      true,
+    );
   if (typeof sql.listen !== "function") return { query };
   return {
     query,
@@ -194,17 +199,21 @@ function fromPg(pool: PgPool): PostgresClient {
       const end = () => {
         if (!open) return;
         open = false;
-        connection.release(true);
+        try {
+          connection.release(true);
+        } catch {
+          // it is broken
+        }
       };
       const broken = () => {
         if (!open) return;
         end();
         lost();
       };
-      connection.on("notification", ({ payload = "" }) => notified(payload));
-      connection.on("error", broken);
-      connection.on("end", broken);
       try {
+        connection.on("notification", ({ payload = "" }) => notified(payload));
+        connection.on("error", broken);
+        connection.on("end", broken);
         await connection.query({ text: `LISTEN ${channel}` });
       } catch (error) {
         end();

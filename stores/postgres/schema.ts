@@ -13,6 +13,7 @@ import { cannot, checkText } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import type { PostgresClient } from "./client.ts";
 import { failure } from "./failure.ts";
+import { identifier, literal } from "./literal.ts";
 
 /** The oldest release that has the types of this schema: `xid8` and `pg_snapshot`. */
 const OLDEST = 13;
@@ -96,23 +97,15 @@ export function checkSchema(schema: string, action: string): void {
   const refused = (why: string) => new RangeError(`${cannot(action)}: "schema" must ${why}, got ${show(schema)}`);
   if (/[\0\p{Cs}]/u.test(schema)) throw refused("be a text that Postgres can store");
   if (new TextEncoder().encode(schema).length > LONGEST_NAME) throw refused(`have at most ${LONGEST_NAME} bytes`);
+  if (/\$\d+::/.test(schema)) throw refused("not look like a parameter");
   if (schema.startsWith("pg_")) throw refused(`not begin with "pg_", which Postgres keeps for itself`);
 }
 
 export function namesOf(schema: string): Names {
   return {
-    of: (name) => `${quote(schema)}.rockpool_${name}`,
+    of: (name) => `${identifier(schema)}.rockpool_${name}`,
     channel: `rockpool_${schema.replace(/[^a-zA-Z0-9]/g, "_")}`.slice(0, LONGEST_NAME).toLowerCase(),
   };
-}
-
-function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** As a text in SQL. */
-function literal(text: string): string {
-  return `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
 interface Found {
@@ -171,7 +164,7 @@ async function read<T>(client: PostgresClient, text: string, params: string[], a
 
 /** One statement, so that it is one transaction through every pooler. */
 function script(schema: string): string {
-  const quoted = quote(schema);
+  const quoted = identifier(schema);
   const meta = namesOf(schema).of("meta");
   const steps = MIGRATIONS.map((statements, i) => `
   IF known < ${i + 1} THEN

@@ -133,11 +133,14 @@ export class Writes {
   }
 
   async #send(batch: readonly Call[], attempt: number): Promise<void> {
-    let rows: readonly object[];
+    const lengths: (number | undefined)[] = [];
     try {
       const { text, params } = writeStatement(this.#names, batch.map(({ write }) => write!), this.#writer);
       const plan = Math.floor(Math.log2(++this.#sent) / 2);
-      rows = await this.#client.query(`${text} -- ${plan}`, params);
+      for (const row of await this.#client.query(`${text} -- ${plan}`, params)) {
+        const [ord, length] = JSON.parse(Object.values(row)[0]) as [number, number];
+        lengths[ord] = length;
+      }
     } catch (error) {
       if (isTransient(error) && attempt < MOST_TRIES) {
         await backOff(attempt);
@@ -151,11 +154,6 @@ export class Writes {
       const failed = failure("write to the store", error);
       for (const { reject } of batch) reject(failed);
       return;
-    }
-    const lengths: (number | undefined)[] = [];
-    for (const row of rows) {
-      const [ord, length] = JSON.parse(Object.values(row)[0]) as [number, number];
-      lengths[ord] = length;
     }
     batch.forEach(({ resolve }, i) => resolve(lengths[i]));
   }

@@ -18,11 +18,13 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@rockpool/workflow/deno-kv";
+import { PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
 import { Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
+import { answer, emptyClient, emptyConnection, emptyPool, emptyPostgresJs } from "./empty_postgres.ts";
 import { fail, type World } from "./misbehaviours.ts";
 
 type Ctx = WorkflowContext;
@@ -221,6 +223,24 @@ const kvRow = (
     ),
   stalls: "for ever",
 });
+
+/** A store on a client of Postgres that misbehaves: it is opened, written, and listened to. */
+const postgresRow = (client: (bad: Bad) => Parameters<typeof PostgresStore.open>[0]): CallbackRow => ({
+  run: async (_, bad) => {
+    const store = await PostgresStore.open(client(bad));
+    const end = store.subscribe(() => {});
+    await macrotasks(5);
+    try {
+      await store.save({ workflowId: "harmed", status: "running" });
+      await store.load("harmed");
+    } finally {
+      end();
+      await store.close();
+    }
+  },
+  stalls: "for ever",
+});
+const listening = () => Promise.resolve(() => {});
 
 const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): CallbackRow => {
   let inner: InMemoryStore;
@@ -616,6 +636,40 @@ const table: Record<string, CallbackRow> = {
     ...kvRow((commit) => ({ atomic: () => atomicOf({ commit }) })),
     well: () => Promise.resolve({ ok: true }),
   },
+  "PostgresClient.query": { ...postgresRow((query) => emptyClient({ query })), well: answer },
+  "PostgresClient.listen": { ...postgresRow((listen) => emptyClient({ listen })), well: listening },
+  "PostgresClient.listen()": postgresRow((end) => emptyClient({ listen: () => Promise.resolve(end) })),
+  "PostgresJs.unsafe": { ...postgresRow((unsafe) => emptyPostgresJs({ unsafe })), well: answer },
+  "PostgresJs.listen": {
+    ...postgresRow((listen) => emptyPostgresJs({ listen })),
+    well: () => Promise.resolve({ unlisten() {} }),
+  },
+  "PgPool.query": {
+    ...postgresRow((query) => emptyPool({ query })),
+    well: async ({ text }) => ({ rows: await answer(text) }),
+  },
+  "PgPool.connect": {
+    ...postgresRow((connect) => emptyPool({ connect })),
+    well: () => Promise.resolve(emptyConnection({})),
+  },
+  "PgPool.on": { ...postgresRow((on) => emptyPool({ on })), ownPromises: true },
+  "PgPool.listenerCount": {
+    ...postgresRow((listenerCount) => emptyPool({ listenerCount })),
+    ownPromises: true,
+    well: () => 0,
+  },
+  "PgConnection.query": {
+    ...postgresRow((query) => emptyPool({ connect: () => Promise.resolve(emptyConnection({ query })) })),
+    well: () => Promise.resolve(),
+  },
+  "PgConnection.on": {
+    ...postgresRow((on) => emptyPool({ connect: () => Promise.resolve(emptyConnection({ on })) })),
+    ownPromises: true,
+  },
+  "PgConnection.release": {
+    ...postgresRow((release) => emptyPool({ connect: () => Promise.resolve(emptyConnection({ release })) })),
+    ownPromises: true,
+  },
   "FaultyStoreOptions.suppress": {
     run: ({ store }, suppress) => new FaultyStore(store, { failBefore: 1, suppress }).load("harmed"),
     well: () => false,
@@ -715,6 +769,7 @@ export const SAME: Readonly<Record<string, string>> = {
   "WorkflowStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "DenoKvStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "SqliteStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "PostgresStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",
 };

@@ -15,9 +15,11 @@ import {
 import { replayHistory } from "@rockpool/workflow/executor";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { DenoKvStore } from "@rockpool/workflow/deno-kv";
+import { PostgresStore } from "@rockpool/workflow/postgres";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
+import { emptyClient } from "./empty_postgres.ts";
 import { hostile, type World } from "./misbehaviours.ts";
 
 /** Values of every kind. */
@@ -132,6 +134,8 @@ const sqlite = await SqliteStore.open(":memory:");
 const ofSqlite = () => sqlite;
 const kv = new DenoKvStore(await Deno.openKv(":memory:"));
 const ofKv = () => kv;
+const postgres = await PostgresStore.open(emptyClient());
+const ofPostgres = () => postgres;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store);
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
@@ -248,6 +252,22 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "DenoKvStore.sweep": { args: [], of: ofKv },
   "DenoKvStore.close": { args: [], of: ofKv },
   "DenoKvStore.[Symbol.asyncDispose]": { args: [], of: ofKv },
+  ...stores(ofPostgres, "PostgresStore"),
+  ...members(ofPostgres, "PostgresStore"),
+  "PostgresStore.open": {
+    args: [
+      { name: "client", good: emptyClient(), takes: "" },
+      options({ schema: "undefined text", pollMs: positive, leaseMs: positive, codec: "undefined" }),
+    ],
+    of: () => PostgresStore,
+  },
+  "PostgresStore.page": { args: [{ ...filter, name: "options" }], of: ofPostgres },
+  "PostgresStore.prune": {
+    args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
+    of: ofPostgres,
+  },
+  "PostgresStore.close": { args: [], of: ofPostgres },
+  "PostgresStore.[Symbol.asyncDispose]": { args: [], of: ofPostgres },
   ...stores(ofSqlite, "SqliteStore"),
   ...members(ofSqlite, "SqliteStore"),
   "SqliteStore.open": {

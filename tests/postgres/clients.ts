@@ -5,7 +5,7 @@
  * - `POSTGRES_MODULES`: the `node_modules` with postgres.js and pg.
  * - `POSTGRES_CLIENT`: which of them: `postgres` or `pg`.
  * - `POSTGRES_BIN`: the folder with the programs of Postgres, for tests that stop a server of their own.
- * - `POSTGRES_BOUNCER`: the path of PgBouncer, if it is installed.
+ * - `POSTGRES_POOLER`: present if the server is reached through a pooler.
  *
  * @module
  */
@@ -19,6 +19,7 @@ type Anything = any;
 
 export const url = Deno.env.get("POSTGRES_URL")!;
 export const clientName = Deno.env.get("POSTGRES_CLIENT") as "postgres" | "pg";
+const isPooled = Deno.env.get("POSTGRES_POOLER") !== undefined;
 const installed = Deno.env.get("POSTGRES_MODULES")!;
 
 /** A client, and how to end it. */
@@ -46,7 +47,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const values = (rows: object[]) => rows.map((row) => Object.values(row)[0]);
   if (name === "postgres") {
     const { default: postgres } = await import(`file://${modules}/postgres/src/index.js`);
-    const sql = postgres(to, { max, onnotice() {} });
+    // As its documentation says for a pooler: it does not recover when a pooler does not know the name of a statement.
+    const prepare = !isPooled;
+    const sql = postgres(to, { max, prepare, onnotice() {} });
     return {
       client: sql,
       sql: async (text) => values(await sql.unsafe(text)),

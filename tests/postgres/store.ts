@@ -241,7 +241,9 @@ postgresTest("subscribe() reports a transaction that began earlier and commits l
 });
 
 const listeners = (store: OpenStore) =>
-  store.connection.sql(`SELECT pid::text FROM pg_stat_activity WHERE lower(query) LIKE 'listen%${store.schema}%'`);
+  store.connection.sql(
+    `SELECT pid::text FROM pg_stat_activity WHERE lower(query) LIKE 'listen%${store.schema.replaceAll("-", "_")}%'`,
+  );
 
 postgresTest("subscribe() hears on when the connection that listens is broken, and listens again", async (store) => {
   await using other = await openAgain(store);

@@ -1,0 +1,15 @@
+/**
+ * Texts in SQL.
+ *
+ * @module
+ */
+
+/** Writes a text as a literal, whatever characters it contains and whatever `standard_conforming_strings` is. */
+export function literal(text: string): string {
+  return `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'::text`;
+}
+
+/** Writes the name of a table or a schema. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
