@@ -36,8 +36,10 @@ export interface Engine {
 export interface Place {
   /** The path of an SQLite file that is not there yet. */
   readonly file: string;
-  /** The URL of an empty Postgres database. */
+  /** The URL of a Postgres database. */
   readonly url: string;
+  /** A schema that is not there yet. */
+  readonly schema: string;
 }
 
 /** An engine of the bench. */
@@ -104,9 +106,9 @@ const sqlite = (durability: SqliteStoreOptions["durability"]) => async ({ file }
   return ours(store, () => store.close());
 };
 
-async function oursOnPostgres({ url }: Place): Promise<Engine> {
+async function oursOnPostgres({ url, schema }: Place): Promise<Engine> {
   const sql = postgres(url, { ...quiet, max: CONNECTIONS.ours });
-  const store = await PostgresStore.open(sql);
+  const store = await PostgresStore.open(sql, { schema });
   return ours(store, async () => {
     await store.close();
     await sql.end();
@@ -236,11 +238,11 @@ const openWorkflowSqlite = (engine: OpenWorkflowEngine) => ({ file }: Place, atO
   return Promise.resolve(engine(backend, () => backend.stop(), atOnce));
 };
 
-const openWorkflowPostgres = (engine: OpenWorkflowEngine) => async ({ url }: Place, atOnce: number) => {
-  await (await BackendPostgres.connect(url)).stop(); // makes its tables
+const openWorkflowPostgres = (engine: OpenWorkflowEngine) => async ({ url, schema }: Place, atOnce: number) => {
+  await (await BackendPostgres.connect(url, { schema })).stop(); // makes its tables
   const transform = { column: { from: postgres.toCamel } }; // as its own connections
   const sql = postgres(url, { ...quiet, transform, max: CONNECTIONS.openWorkflow });
-  return engine(BackendPostgres.fromPool(sql as never), () => sql.end(), atOnce);
+  return engine(BackendPostgres.fromPool(sql as never, { schema }), () => sql.end(), atOnce);
 };
 
 // DBOS. It is one per process.
@@ -255,10 +257,11 @@ const dbosWait = DBOS.registerWorkflow(async () => {
   return (await DBOS.recv<number>("go", { timeoutSeconds: 3_600 }))!;
 }, { name: "wait" });
 
-async function dbos({ url }: Place): Promise<Engine> {
+async function dbos({ url, schema }: Place): Promise<Engine> {
   DBOS.setConfig({
     name: "bench",
     systemDatabaseUrl: url,
+    systemDatabaseSchemaName: schema,
     systemDatabasePoolSize: CONNECTIONS.dbos,
     applicationVersion: "1",
     logLevel: "error",
@@ -277,8 +280,8 @@ async function dbos({ url }: Place): Promise<Engine> {
       const sql = postgres(url, { ...quiet, max: 1 });
       while (true) { // the deadline of each wait is stored before it listens
         const [{ count }] = await sql`
-          SELECT count(*)::int AS count FROM dbos.operation_outputs o JOIN dbos.workflow_status USING (workflow_uuid)
-          WHERE status = 'PENDING'`;
+          SELECT count(*)::int AS count FROM ${sql(schema)}.operation_outputs
+          JOIN ${sql(schema)}.workflow_status USING (workflow_uuid) WHERE status = 'PENDING'`;
         if (count === ids.length) break;
         await setTimeout(20);
       }
@@ -289,7 +292,8 @@ async function dbos({ url }: Place): Promise<Engine> {
     result: (id) => handles.get(id)!.getResult(),
     async completed() {
       const sql = postgres(url, { ...quiet, max: 1 });
-      const [{ count }] = await sql`SELECT count(*)::int AS count FROM dbos.workflow_status WHERE status = 'SUCCESS'`;
+      const [{ count }] = await sql`
+        SELECT count(*)::int AS count FROM ${sql(schema)}.workflow_status WHERE status = 'SUCCESS'`;
       await sql.end();
       return count;
     },

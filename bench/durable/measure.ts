@@ -4,14 +4,13 @@
  * Started by `main.ts`, with the URL of a Postgres server, a folder, and the questions to ask (all by default). Runs on Deno and on
  * Node. Prints Markdown.
  *
- * The engines take turns, each in a new database. The floor is measured just before and just after each sample, because the time of
+ * The engines take turns, each in a new SQLite file or Postgres schema. The floor is measured just before and just after each sample, because the time of
  * the disk varies. A ratio to the floor is that of one sample; a ratio to ours is that of the times of one round. The tables have
  * the medians.
  *
  * @module
  */
 
-import { rmSync } from "node:fs";
 import { cpus, platform } from "node:os";
 import { DatabaseSync } from "node:sqlite";
 import process from "node:process";
@@ -67,7 +66,7 @@ const runs = (atOnce: number, operations: number, rounds: number, polled?: numbe
 });
 
 const questions: Question[] = [
-  runs(1, 20, 5, 2),
+  runs(1, 50, 5, 2),
   runs(100, 100, 5, 100),
   runs(1_000, 1_000, 3),
   {
@@ -91,7 +90,7 @@ const questions: Question[] = [
     id: "row",
     title: `${IN_A_ROW} activities in a row, each, with start and end`,
     atOnce: 1,
-    operations: 2 * IN_A_ROW,
+    operations: 5 * IN_A_ROW,
     rounds: 5,
     async run(engine, operations) {
       for (const id of idsOf(operations / IN_A_ROW)) want(await engine.run(id, IN_A_ROW), sumTo(IN_A_ROW), "result");
@@ -123,10 +122,11 @@ const floors: Record<Entry["database"], (place: Place) => Floor | Promise<Floor>
     };
     return { insert, close: () => db.close() };
   },
-  async Postgres({ url }) {
+  async Postgres({ url, schema }) {
     const sql = postgres(url, { max: 1 });
-    await sql`CREATE TABLE floor (text text)`;
-    return { insert: () => sql`INSERT INTO floor VALUES (${text})`, close: () => sql.end() };
+    const table = sql(`floor_${schema}`);
+    await sql`CREATE TABLE ${table} (text text)`;
+    return { insert: () => sql`INSERT INTO ${table} VALUES (${text})`, close: () => sql.end() };
   },
 };
 
@@ -144,51 +144,45 @@ interface Sample {
   readonly floorMs: number;
 }
 
+/** The runs of one activity before a sample. */
+const MOST_WARM = 100;
+
 let places = 0;
 
-/** Calls `body` with a new place, and removes it. */
-async function inPlace<T>(body: (place: Place) => Promise<T>): Promise<T> {
+/** A new place. Nothing is removed before the end: that would keep the disk busy during the next sample. */
+function newPlace(): Place {
   const name = `place_${places++}`;
-  await server.unsafe(`CREATE DATABASE ${name}`);
-  const placeUrl = new URL(url);
-  placeUrl.pathname = name;
-  const file = `${folder}/${name}.db`;
-  try {
-    return await body({ file, url: placeUrl.href });
-  } finally {
-    await server.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
-  }
+  return { file: `${folder}/${name}.db`, url, schema: name };
 }
 
 const operationsOf = (question: Question, entry: Entry) => entry.polls ? question.polled! : question.operations;
 
-function sample(question: Question, entry: Entry): Promise<Sample> {
-  return inPlace(async (place) => {
-    const operations = operationsOf(question, entry);
-    const engine = await entry.open(place, question.atOnce);
-    const floor = await floors[entry.database](place);
-    try {
-      const warm = Math.min(question.atOnce, 100); // every connection is open, and every statement prepared
-      await Promise.all(idsOf(warm, "warm").map((id) => engine.run(id, 1)));
-      await question.prepare?.(engine, operations);
-      seen.activities = 0;
-      await floor.insert();
-      const before = await timeOf(floor);
-      const from = performance.now();
-      await question.run(engine, operations);
-      const ms = (performance.now() - from) / operations;
-      const floorMs = (before + await timeOf(floor)) / 2;
-      const [workflows, activities] = question.expected(operations);
-      want(seen.activities, activities, `activities of ${entry.name}`);
-      want(await engine.completed(), warm + workflows, `completed workflows of ${entry.name}`);
-      return { ms, floorMs };
-    } finally {
-      await floor.close();
-      await engine.close();
-      await setTimeout(50); // for timers that are left
-    }
-  });
+async function sample(question: Question, entry: Entry): Promise<Sample> {
+  const place = newPlace();
+  const operations = operationsOf(question, entry);
+  const engine = await entry.open(place, question.atOnce);
+  const floor = await floors[entry.database](place);
+  try {
+    const warm = entry.polls ? Math.min(question.atOnce, MOST_WARM) : MOST_WARM;
+    const ids = idsOf(warm, "warm"); // then every connection is open, and every statement prepared
+    while (ids.length > 0) await Promise.all(ids.splice(0, question.atOnce).map((id) => engine.run(id, 1)));
+    await question.prepare?.(engine, operations);
+    seen.activities = 0;
+    await floor.insert();
+    const before = await timeOf(floor);
+    const from = performance.now();
+    await question.run(engine, operations);
+    const ms = (performance.now() - from) / operations;
+    const floorMs = (before + await timeOf(floor)) / 2;
+    const [workflows, activities] = question.expected(operations);
+    want(seen.activities, activities, `activities of ${entry.name}`);
+    want(await engine.completed(), warm + workflows, `completed workflows of ${entry.name}`);
+    return { ms, floorMs };
+  } finally {
+    await floor.close();
+    await engine.close();
+    await setTimeout(50); // for timers that are left
+  }
 }
 
 // Tables.
