@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { TempFolder } from "../tests/support/temp_files.ts";
 import config from "../deno.json" with { type: "json" };
 
 /** Runs the demo with the command and the permissions of `deno task demo`. */
@@ -111,3 +112,36 @@ Deno.test("demo exits with 1 when it is given two files", async () => {
     err: "Cannot run the demo with 2 arguments: it takes one file at most\n",
   });
 });
+
+Deno.test("demo --store kills a process, and the next one resumes its orders and runs nothing recorded again", async () => {
+  await using folder = new TempFolder();
+  const file = `${folder.path}/orders.db`;
+  for (let time = 0; time < 2; time++) { // the second time the file has orders
+    const { code, out, err } = await demo("--store", file);
+    assertEquals({ code, err }, { code: 0, err: "" });
+    const [, pid, order] = out.match(/^kill -9 (\d+), while (order-\d+): ship was running\.$/m)!;
+    assertEquals(order, `order-${time * 5 + 3}`);
+    const next = out.match(/^Process (\d+) opens /m)![1];
+    assertMatch(out, new RegExp(`^  ${order} .* ${pid}, then ${next}  finished$`, "m"));
+    assertEquals(out.match(/ finished$/gm)?.length, 5);
+    assertMatch(out, /^[1-9]\d* calls of unfinished orders were recorded before the kill: 0 of them ran again\.$/m);
+  }
+});
+
+Deno.test("demo --store says in one line what is wrong, and exits with 1, when the file is no database", async () => {
+  const { code, err } = await demo("--store", "examples/orders.json");
+  assertEquals(code, 1);
+  assertMatch(err, /^Cannot open store "examples\/orders.json": the file is damaged, or no database; .*\n$/);
+});
+
+const USAGE = "pass the path of a JSON file with orders, --store and the path of an SQLite file, or nothing";
+const MISUSED: [string[], string][] = [
+  [["--store"], `Cannot run the demo with 0 paths after --store: want one; ${USAGE}`],
+  [["--stoer", "a.db"], `Cannot run the demo with the option --stoer: ${USAGE}`],
+];
+
+for (const [args, message] of MISUSED) {
+  Deno.test(`demo exits with 1 when it is given ${args.join(" ")}`, async () => {
+    assertEquals(await demo(...args), { code: 1, out: "", err: `${message}\n` });
+  });
+}

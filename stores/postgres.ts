@@ -76,7 +76,14 @@ import {
 } from "../storage/mod.ts";
 import { cannot, checkNumber, checkOptions } from "../util/check.ts";
 import { Changes } from "./postgres/changes.ts";
-import { type PgConnection, type PgPool, type PostgresClient, type PostgresJs, toClient } from "./postgres/client.ts";
+import {
+  type PgConnection,
+  type PgPool,
+  type PgStatement,
+  type PostgresClient,
+  type PostgresJs,
+  toClient,
+} from "./postgres/client.ts";
 import { failure, isTransient } from "./postgres/failure.ts";
 import { claimStatement, releaseStatement, renewStatement } from "./postgres/leases.ts";
 import {
@@ -93,7 +100,7 @@ import { checkSchema, migrate, type Names, namesOf } from "./postgres/schema.ts"
 import { hash, noteChanges, type Write } from "./postgres/write_statement.ts";
 import { backOff, Writes } from "./postgres/writes.ts";
 
-export type { PgConnection, PgPool, PostgresClient, PostgresJs };
+export type { PgConnection, PgPool, PgStatement, PostgresClient, PostgresJs };
 
 /**
  * Options of {@linkcode PostgresStore.open}.
@@ -153,6 +160,12 @@ const PRUNED_AT_ONCE = 500;
 /** How often a statement is sent again that was rolled back because of others. */
 const MOST_TRIES = 10;
 
+/** A store works with `await using`. */
+export interface PostgresStore {
+  /** The same as {@linkcode PostgresStore.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * Keeps workflows in a Postgres database.
  *
@@ -175,6 +188,8 @@ export class PostgresStore implements WorkflowStore {
   #closed = false;
 
   private constructor(client: PostgresClient, names: Names, payloads: Payloads, options: PostgresStoreOptions) {
+    // Assigned, not a method: with a computed method name, bundlers cannot drop the class.
+    this[Symbol.asyncDispose] = () => this.close();
     this.#client = client;
     this.#names = names;
     this.#payloads = payloads;
@@ -449,11 +464,6 @@ export class PostgresStore implements WorkflowStore {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([this.#changes.close(), this.#writes.drain(), ...this.#deliveries.values()]);
-  }
-
-  /** Closes the store; see {@linkcode PostgresStore.close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #check(action: string, workflowId?: string): void {

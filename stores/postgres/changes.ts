@@ -7,7 +7,7 @@
  * 2. A notification says only that there is something to look for. One that is lost costs time: a look is made every `pollMs`.
  * 3. If a look finds what no notification has announced, the connection that listens is taken for broken, and a new one listens. If
  *    that does not help, the store no longer listens: a pooler does not pass on notifications, for example.
- * 4. Without a listener there is no timer and no connection. What was noted since the last look is reported when there is one again.
+ * 4. A second after the last listener is gone, there is no timer and no connection. What was noted since the last look is reported when there is one again.
  * 5. Notes are kept for some minutes. A store that has not looked for so long reports that anything may have changed.
  *
  * @module
@@ -26,6 +26,9 @@ const KEPT_MS = 600_000;
 const OLDEST_LOOK_MS = KEPT_MS / 2;
 /** How often a writer deletes old notes. */
 const TRIM_MS = 60_000;
+/** For how long the store looks and listens after the last listener is gone. */
+const LINGER_MS = 1_000;
+const TRIMMED_AT_ONCE = 100_000;
 /** How often a new connection is tried in a row that hears nothing. */
 const MOST_DEAF = 3;
 
@@ -37,6 +40,7 @@ export class Changes {
   readonly #report: Report;
   #active = false;
   #stopTimer: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
   /** What the last look has seen, and when it was, on the clock of the database. */
   #snapshot = "";
   #lookedAt = NaN;
@@ -67,6 +71,8 @@ export class Changes {
 
   /** Begins to look, unless it has begun. */
   start(): void {
+    this.#cancelEnd?.();
+    this.#cancelEnd = undefined;
     if (this.#active) return;
     this.#active = true;
     this.#listen();
@@ -74,24 +80,34 @@ export class Changes {
     this.#wait();
   }
 
+  /** Ends after a while: an executor subscribes whenever it has a run, and a new connection each time would be slow. */
   stop(): void {
+    this.#cancelEnd?.();
+    this.#cancelEnd = systemClock.setTimer(systemClock.now() + LINGER_MS, () => this.#end());
+  }
+
+  /** Ends now, and waits for what is on its way. */
+  async close(): Promise<void> {
+    this.#end();
+    await Promise.all([this.#looking, this.#trimming]);
+  }
+
+  #end(): void {
     this.#active = false;
+    this.#cancelEnd?.();
+    this.#cancelEnd = undefined;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#endListening();
-  }
-
-  /** Waits for what is on its way. */
-  async close(): Promise<void> {
-    this.stop();
-    await Promise.all([this.#looking, this.#trimming]);
   }
 
   /** Deletes old notes now and then. A writer calls it. */
   trim(): void {
     if (systemClock.now() - this.#trimmedAt < TRIM_MS) return;
     this.#trimmedAt = systemClock.now();
-    const text = `DELETE FROM ${this.#names.of("changes")} WHERE at < clock_timestamp() - interval '${KEPT_MS} ms'`;
+    const changes = this.#names.of("changes");
+    const text = `DELETE FROM ${changes} WHERE at < clock_timestamp() - interval '${KEPT_MS} ms'
+      AND transaction IN (SELECT transaction FROM ${changes} ORDER BY transaction LIMIT ${TRIMMED_AT_ONCE})`;
     const done = () => {}; // the next one finds what is left
     this.#trimming = Promise.resolve(this.#client.query(text, [])).then(done, done);
   }

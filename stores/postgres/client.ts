@@ -8,7 +8,9 @@
  */
 
 import { cannot } from "../../util/check.ts";
+import { hash } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
+import { stateOf } from "./failure.ts";
 
 /**
  * Runs statements in a Postgres database. Two methods, for a client that {@linkcode PostgresStore.open} does not know.
@@ -20,17 +22,17 @@ import { show } from "../../util/show.ts";
  * import type { PostgresClient } from "@rockpool/workflow/postgres";
  *
  * // As the pools of `@db/postgres` on JSR work.
- * declare const pool: {
+ * interface Pool {
  *   connect(): Promise<
  *     Disposable & { queryObject(text: string, args: unknown[]): Promise<{ rows: Record<string, unknown>[] }> }
  *   >;
- * };
- * const client: PostgresClient = {
+ * }
+ * const toClient = (pool: Pool): PostgresClient => ({
  *   async query(text, params) {
  *     using connection = await pool.connect();
  *     return (await connection.queryObject(text, [...params])).rows;
  *   },
- * };
+ * });
  * ```
  */
 export interface PostgresClient {
@@ -75,13 +77,27 @@ export interface PostgresJs {
 }
 
 /**
+ * A statement of a {@linkcode PgPool}.
+ *
+ * @category Store
+ */
+export interface PgStatement {
+  /** The statement. */
+  text: string;
+  /** Its parameters. */
+  values?: string[];
+  /** The name under which a connection keeps it. */
+  name?: string;
+}
+
+/**
  * What the store needs of a `Pool` of the package `pg`.
  *
  * @category Store
  */
 export interface PgPool {
   /** Runs a statement. */
-  query(text: string, params?: string[]): PromiseLike<{ readonly rows: readonly object[] }>;
+  query(statement: PgStatement): PromiseLike<{ readonly rows: readonly object[] }>;
   /** Takes a connection out of the pool. */
   connect(): PromiseLike<PgConnection>;
   /** Adds a listener for the errors of idle connections. */
@@ -97,7 +113,7 @@ export interface PgPool {
  */
 export interface PgConnection {
   /** Runs a statement. */
-  query(text: string): PromiseLike<unknown>;
+  query(statement: PgStatement): PromiseLike<unknown>;
   /** Adds a listener. */
   on(event: "notification" | "error" | "end", listener: (message: { readonly payload?: string }) => void): unknown;
   /** Gives the connection back; with `true` it is closed. */
@@ -120,10 +136,31 @@ export function toClient(client: PostgresClient | PostgresJs | PgPool, action: s
   throw new TypeError(`${cannot(action)}: ${wanted}, got ${show(client)}`);
 }
 
+/**
+ * Statements have names, so that Postgres plans each once for a connection. A pooler may give every statement another connection,
+ * where the name is not known, or is known already: then nothing was executed, and statements have no names from then on.
+ */
+function named(
+  run: (text: string, params: string[], name: boolean) => PromiseLike<readonly object[]>,
+  name: boolean,
+): PostgresClient["query"] {
+  return async (text, params) => {
+    const tried = name && params.length > 0;
+    try {
+      return await run(text, [...params], tried);
+    } catch (error) {
+      if (!tried || !["26000", "42P05"].includes(stateOf(error)!)) throw error;
+      name = false;
+      return await run(text, [...params], false);
+    }
+  };
+}
+
 function fromPostgresJs(sql: PostgresJs): PostgresClient {
-  const prepare = sql.options?.prepare ?? true;
-  const query: PostgresClient["query"] = (text, params) =>
-    params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, [...params], { prepare });
+  const query = named(
+    (text, params, prepare) => params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, params, { prepare }),
+    sql.options?.prepare ?? true,
+  );
   if (typeof sql.listen !== "function") return { query };
   return {
     query,
@@ -139,12 +176,18 @@ function fromPostgresJs(sql: PostgresJs): PostgresClient {
   };
 }
 
+/** Other processes behind the same pooler may give a name to another text, so it follows from the text. */
+function nameOf(text: string): string {
+  return `rockpool_${[0x811c9dc5, 0x9e3779b9].map((basis) => hash(text, basis).toString(36)).join("_")}`;
+}
+
 function fromPg(pool: PgPool): PostgresClient {
   // Without a listener, an idle connection that breaks ends the process.
   if (pool.listenerCount("error") === 0) pool.on("error", () => {});
+  const run = async (text: string, values: string[], name: boolean) =>
+    (await pool.query({ text, values, ...(name && { name: nameOf(text) }) })).rows;
   return {
-    query: async (text, params) =>
-      (params.length === 0 ? await pool.query(text) : await pool.query(text, [...params])).rows,
+    query: named(run, true),
     async listen(channel, notified, lost) {
       const connection = await pool.connect();
       let open = true;
@@ -162,7 +205,7 @@ function fromPg(pool: PgPool): PostgresClient {
       connection.on("error", broken);
       connection.on("end", broken);
       try {
-        await connection.query(`LISTEN ${channel}`);
+        await connection.query({ text: `LISTEN ${channel}` });
       } catch (error) {
         end();
         throw error;

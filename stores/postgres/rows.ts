@@ -35,10 +35,9 @@ export interface Row {
   readonly events?: readonly (readonly [events: string, codec: string | null, first: number])[] | null;
 }
 
-const COLUMNS = [
-  ...["place", "workflow_id", "run_id", "first_run_id", "parent", "workflow_name", "status", "length", "created_at"],
-  ...["updated_at", "labels", "input", "input_codec", "outcome", "outcome_codec", "mail", "owner", "fence"],
-];
+const COLUMNS =
+  "place workflow_id run_id first_run_id parent workflow_name status length created_at updated_at labels input input_codec outcome " +
+  "outcome_codec mail owner fence";
 
 /**
  * The expression of a row of the table `w`.
@@ -46,7 +45,9 @@ const COLUMNS = [
  * @param more More properties, as `'name', expression`.
  */
 export function rowExpression(...more: string[]): string {
-  return `json_build_object(${[...COLUMNS.map((name) => `'${name}', w.${name}`), ...more].join()})::text AS row`;
+  return `json_build_object(${
+    [...COLUMNS.split(" ").map((name) => `'${name}', w.${name}`), ...more].join()
+  })::text AS row`;
 }
 
 /**

@@ -52,7 +52,6 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   ) WITH (fillfactor = 70); -- an update that finds room in its page changes no index
   CREATE INDEX rockpool_workflows_status ON ${schema}.rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_due ON ${schema}.rockpool_workflows (due_at) WHERE status = 'running';
-  CREATE INDEX rockpool_workflows_owner ON ${schema}.rockpool_workflows (owner) WHERE status = 'running' AND owner IS NOT NULL;
   CREATE TABLE ${schema}.rockpool_events ( -- one row for each append
     history bigint NOT NULL,
     first bigint NOT NULL, -- the index of its first event
@@ -76,7 +75,6 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     at timestamptz NOT NULL
   );
   CREATE INDEX rockpool_changes_transaction ON ${schema}.rockpool_changes (transaction);
-  CREATE INDEX rockpool_changes_at ON ${schema}.rockpool_changes (at);
   `,
 ];
 

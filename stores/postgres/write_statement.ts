@@ -3,7 +3,8 @@
  *
  * 1. It is one statement, so one transaction and one wait for the disk, whatever the size of the batch is.
  * 2. A write that does not fit changes nothing, and does not affect the others. The statement returns those that fit.
- * 3. Rows are locked in the order of their keys, so that two batches seldom wait for each other.
+ * 3. Rows are written in the order of their keys as far as the planner keeps it, so that two batches seldom wait for each other. If
+ *    they do, Postgres rolls one of them back, and it is sent again.
  * 4. A part that a batch does not need is left out: it would be planned each time.
  *
  * @module
@@ -49,34 +50,14 @@ export interface Write {
   readonly saved: boolean;
 }
 
-const FIELDS: Readonly<Record<keyof Omit<Write, "kind">, string>> = {
-  id: "text",
-  expected_run: "text",
-  expected_running: "boolean",
-  expected_length: "bigint",
-  expected_mail: "bigint",
-  expected_owner: "text",
-  fresh: "boolean",
-  moved: "boolean",
-  run_id: "text",
-  first_run_id: "text",
-  parent: "text",
-  workflow_name: "text",
-  created_at: "double precision",
-  labels: "text",
-  input: "text",
-  status: "text",
-  updated_at: "double precision",
-  outcome: "text",
-  codec: "text",
-  owner: "text",
-  claims: "boolean",
-  due_at: "double precision",
-  count: "bigint",
-  events: "text",
-  messages: "text[]",
-  saved: "boolean",
-};
+/** The columns of a write: what a row is compared with, what a history that grows changes, and what a new history changes. */
+const COMPARED =
+  "expected_run text, expected_running boolean, expected_length bigint, expected_mail bigint, expected_owner text";
+const ADDED =
+  "status text, updated_at float8, outcome text, codec text, due_at float8, count bigint, events text, messages text[], saved boolean";
+const BEGUN =
+  "run_id text, first_run_id text, parent text, workflow_name text, created_at float8, labels text, input text, owner text";
+const REPLACED = "fresh boolean, moved boolean, claims boolean";
 
 /** The SHA-256 of a text: an index takes it, however long the text is. */
 export const hash = (text: string): string => `sha256(convert_to(${text}, 'UTF8'))`;
@@ -95,26 +76,21 @@ export function writeStatement(
 ): { text: string; params: string[] } {
   const params: string[] = [];
   const param = (value: string, type: string) => `$${params.push(value)}::text::${type}`;
-  const recordset = (kind: Write["kind"]): string | undefined => {
+  const rowsOf = (kind: Write["kind"], ...lists: string[]): string | undefined => {
     const rows = writes.flatMap((write, ord) => write.kind === kind ? [{ ord, ...write }] : []);
     if (rows.length === 0) return undefined;
-    const columns = Object.entries(FIELDS).map(([name, type]) => `${name} ${type}`);
-    return `SELECT b.*, ${hash("b.id")} AS key FROM json_to_recordset(${
-      param(JSON.stringify(rows), "json")
-    }) AS b (ord int, ${columns.join()})`;
+    const columns = ["ord int", "id text", ...lists].join(", ");
+    const json = JSON.stringify(rows, columns.split(", ").map((column) => column.split(" ")[0]));
+    return `SELECT b.*, ${hash("b.id")} AS key FROM json_to_recordset(${param(json, "json")}) AS b (${columns})`;
   };
+  const number = `nextval('${of("numbers").replaceAll("'", "''")}')`;
   const parts: string[] = [];
   const add = (name: string, text: string) => void parts.push(`${name} AS (${text})`);
   const written: string[] = [];
-  const created = recordset("create");
+  const created = rowsOf("create", ADDED, BEGUN);
   if (created !== undefined) {
     add("creates", created);
-    add(
-      "numbered",
-      `SELECT nextval('${
-        of("numbers").replaceAll("'", "''")
-      }') AS number, c.* FROM (SELECT * FROM creates ORDER BY ord) c`,
-    );
+    add("numbered", `SELECT ${number} AS number, c.* FROM (SELECT * FROM creates ORDER BY ord) c`);
     add(
       "created",
       `INSERT INTO ${
@@ -130,44 +106,43 @@ export function writeStatement(
       FROM created n JOIN creates c USING (key)`,
     );
   }
-  const changed = recordset("change");
   const replaces = writes.some(({ kind, fresh }) => kind === "change" && fresh);
+  const changed = rowsOf("change", COMPARED, ADDED, ...(replaces ? [BEGUN, REPLACED] : []));
   if (changed !== undefined) {
-    add("changes", changed);
-    const fresh = replaces
-      ? `CASE WHEN b.fresh THEN nextval('${of("numbers").replaceAll("'", "''")}') END`
-      : "NULL::bigint";
-    add(
-      "found",
-      `SELECT b.*, w.place, w.history, w.length, ${fresh} AS number FROM changes b JOIN ${of("workflows")} w USING (key)
-      WHERE ${FITS} ORDER BY w.key FOR UPDATE OF w`,
-    );
-    const begun = replaces
-      ? `place = CASE WHEN f.moved THEN f.number ELSE w.place END, history = coalesce(f.number, w.history),
-      run_id = coalesce(f.run_id, w.run_id), first_run_id = coalesce(f.first_run_id, w.first_run_id),
-      parent = CASE WHEN f.fresh THEN f.parent ELSE w.parent END,
-      workflow_name = coalesce(f.workflow_name, w.workflow_name), created_at = coalesce(f.created_at, w.created_at),
-      labels = CASE WHEN f.fresh THEN f.labels ELSE w.labels END, input = CASE WHEN f.fresh THEN f.input ELSE w.input END,
-      input_codec = CASE WHEN f.fresh THEN f.codec ELSE w.input_codec END,
-      owner = CASE WHEN f.claims THEN f.owner ELSE w.owner END, fence = CASE WHEN f.moved THEN 0 ELSE w.fence END,`
-      : "";
-    const ends = "f.fresh OR f.status <> 'running'";
+    add("changes", `${changed} ORDER BY key`);
+    if (replaces) {
+      add(
+        "found",
+        `SELECT b.*, w.place, w.history AS old, CASE WHEN b.fresh THEN ${number} END AS number
+        FROM changes b JOIN ${of("workflows")} w USING (key) WHERE ${FITS} ORDER BY w.key FOR UPDATE OF w`,
+      );
+    }
+    const begun = `place = CASE WHEN b.moved THEN b.number ELSE w.place END, history = coalesce(b.number, w.history),
+      run_id = coalesce(b.run_id, w.run_id), first_run_id = coalesce(b.first_run_id, w.first_run_id),
+      parent = CASE WHEN b.fresh THEN b.parent ELSE w.parent END,
+      workflow_name = coalesce(b.workflow_name, w.workflow_name), created_at = coalesce(b.created_at, w.created_at),
+      labels = CASE WHEN b.fresh THEN b.labels ELSE w.labels END, input = CASE WHEN b.fresh THEN b.input ELSE w.input END,
+      input_codec = CASE WHEN b.fresh THEN b.codec ELSE w.input_codec END,
+      owner = CASE WHEN b.claims THEN b.owner ELSE w.owner END, fence = CASE WHEN b.moved THEN 0 ELSE w.fence END,`;
+    const fresh = replaces ? "b.fresh" : "false";
+    const ends = `${fresh} OR b.status <> 'running'`;
     add(
       "changed",
-      `UPDATE ${of("workflows")} w SET ${begun} status = f.status, updated_at = f.updated_at, due_at = f.due_at,
-      length = CASE WHEN f.fresh THEN f.count ELSE w.length + f.count END,
-      outcome = CASE WHEN ${ends} THEN f.outcome ELSE w.outcome END,
-      outcome_codec = CASE WHEN ${ends} THEN f.codec ELSE w.outcome_codec END,
-      mail = CASE WHEN f.fresh OR f.messages <> '{}' THEN w.mail + 1 ELSE w.mail END
-      FROM found f WHERE w.place = f.place
-      RETURNING f.ord, f.id, w.history, w.length - f.count AS first, w.length, f.events, f.codec, f.messages, f.saved`,
+      `UPDATE ${of("workflows")} w SET ${replaces ? begun : ""}
+      status = b.status, updated_at = b.updated_at, due_at = b.due_at,
+      length = CASE WHEN ${fresh} THEN b.count ELSE w.length + b.count END,
+      outcome = CASE WHEN ${ends} THEN b.outcome ELSE w.outcome END,
+      outcome_codec = CASE WHEN ${ends} THEN b.codec ELSE w.outcome_codec END,
+      mail = CASE WHEN ${fresh} OR b.messages <> '{}' THEN w.mail + 1 ELSE w.mail END
+      FROM ${replaces ? "found b WHERE w.place = b.place" : `changes b WHERE w.key = b.key AND ${FITS}`}
+      RETURNING b.ord, b.id, w.history, w.length - b.count AS first, w.length, b.events, b.codec, b.messages, b.saved`,
     );
     written.push("SELECT ord, id, history, first, length, events, codec, messages, saved FROM changed");
     if (replaces) {
       for (const table of ["events", "messages"] as const) {
         add(
           `old_${table}`,
-          `DELETE FROM ${of(table)} t USING found f WHERE f.number IS NOT NULL AND t.history = f.history`,
+          `DELETE FROM ${of(table)} t USING found f WHERE f.number IS NOT NULL AND t.history = f.old`,
         );
       }
     }
@@ -197,7 +172,7 @@ export function writeStatement(
       ),
     );
   }
-  const confirmed = recordset("confirm");
+  const confirmed = rowsOf("confirm", COMPARED);
   if (confirmed !== undefined) {
     add("confirms", confirmed);
     answers.push(

@@ -44,6 +44,8 @@ export class Writes {
   /** The workflows that are being written. */
   readonly #busy = new Set<string>();
   #statements = 0;
+  /** A statement that Postgres has planned for a small table is bad for a large one, so it gets another name as the table grows. */
+  #sent = 0;
   #scheduled = false;
   #drained: (() => void)[] = [];
 
@@ -134,7 +136,8 @@ export class Writes {
     let rows: readonly object[];
     try {
       const { text, params } = writeStatement(this.#names, batch.map(({ write }) => write!), this.#writer);
-      rows = await this.#client.query(text, params);
+      const plan = Math.floor(Math.log2(++this.#sent) / 2);
+      rows = await this.#client.query(`${text} -- ${plan}`, params);
     } catch (error) {
       if (isTransient(error) && attempt < MOST_TRIES) {
         await backOff(attempt);

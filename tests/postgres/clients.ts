@@ -17,8 +17,7 @@ type Anything = any;
 
 export const url = Deno.env.get("POSTGRES_URL")!;
 export const clientName = Deno.env.get("POSTGRES_CLIENT") as "postgres" | "pg";
-const modules = Deno.env.get("POSTGRES_MODULES")!;
-const require = createRequire(`${modules}/package.json`);
+const installed = Deno.env.get("POSTGRES_MODULES")!;
 
 /** A client, and how to end it. */
 export interface Client extends AsyncDisposable {
@@ -26,11 +25,22 @@ export interface Client extends AsyncDisposable {
   readonly client: Anything;
   /** Runs a statement, and returns the first values of its rows. */
   sql(text: string): Promise<unknown[]>;
+  /** Runs a statement with parameters, as a program with this client does. */
+  insert(text: string, params: string[]): Promise<unknown>;
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  readonly url?: string | undefined;
+  readonly name?: "postgres" | "pg" | undefined;
+  readonly modules?: string | undefined;
+  /** The most connections. */
+  readonly max?: number | undefined;
 }
 
 /** Connects with the client that is tested. */
-export async function connect(options: { url?: string; name?: "postgres" | "pg"; max?: number } = {}): Promise<Client> {
-  const { url: to = url, name = clientName, max = 4 } = options;
+export async function connect(options: ConnectOptions = {}): Promise<Client> {
+  const { url: to = url, name = clientName, modules = installed, max = 4 } = options;
   const values = (rows: object[]) => rows.map((row) => Object.values(row)[0]);
   if (name === "postgres") {
     const { default: postgres } = await import(`file://${modules}/postgres/src/index.js`);
@@ -38,14 +48,16 @@ export async function connect(options: { url?: string; name?: "postgres" | "pg";
     return {
       client: sql,
       sql: async (text) => values(await sql.unsafe(text)),
+      insert: (text, params) => sql.unsafe(text, params, { prepare: true }),
       [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }),
     };
   }
-  const { Pool } = require("pg");
+  const { Pool } = createRequire(`${modules}/package.json`)("pg");
   const pool = new Pool({ connectionString: to, max });
   return {
     client: pool,
     sql: async (text) => values((await pool.query(text)).rows),
+    insert: (text, params) => pool.query({ name: "insert", text, values: params }),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }

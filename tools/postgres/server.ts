@@ -23,6 +23,7 @@ export function installPackages(): Promise<string | undefined> {
 
 /** The programs of a release. */
 export interface Release {
+  readonly id: "debian" | "npm";
   readonly name: string;
   /** The folder with `initdb` and `postgres`. */
   readonly bin: string;
@@ -32,8 +33,12 @@ export interface Release {
 export async function releases(modules: string | undefined): Promise<Release[]> {
   const debian = await debianRelease();
   return [
-    ...(debian === undefined ? [] : [{ name: `Debian's ${debian.split("/").at(-2)}`, bin: debian }]),
-    ...(modules === undefined ? [] : [{ name: "npm's", bin: await linked(`${modules}/${NEWEST}`) }]),
+    ...(debian === undefined
+      ? []
+      : [{ id: "debian" as const, name: `Debian's ${debian.split("/").at(-2)}`, bin: debian }]),
+    ...(modules === undefined
+      ? []
+      : [{ id: "npm" as const, name: "npm's", bin: await linked(`${modules}/${NEWEST}`) }]),
   ];
 }
 

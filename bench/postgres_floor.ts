@@ -1,0 +1,74 @@
+/**
+ * What does a run in a Postgres database cost, compared with a bare INSERT and COMMIT?
+ *
+ * `deno run -A --node-modules-dir=manual bench/postgres_floor.ts [CLIENT] [RELEASE]`. It starts a server of its own, with `fsync` on.
+ * CLIENT is `postgres` (postgres.js, the default) or `pg`; RELEASE is `debian` (the default) or `npm`.
+ *
+ * The floor and the runs alternate, and the ratio is that of the same round. Printed is the median.
+ *
+ * @module
+ */
+
+import { Executor, type WorkflowContext } from "../mod.ts";
+import { PostgresStore } from "../stores/postgres.ts";
+import { connect } from "../tests/postgres/clients.ts";
+import { cleanUp, installPackages, PostgresServer, releases } from "../tools/postgres/server.ts";
+
+const ROUNDS = 5;
+const [name = "postgres", wanted = "debian"] = Deno.args;
+const modules = await installPackages();
+const release = (await releases(modules)).find((one) => one.id === wanted)!;
+
+/** Measures on one server. */
+async function bench(server: PostgresServer): Promise<void> {
+  await using connection = await connect({ url: server.url, modules, name: name as "postgres", max: 4 });
+  await connection.sql("CREATE TABLE floor (text text)");
+
+  /** The time of one INSERT and COMMIT, in ms. */
+  async function floor(): Promise<number> {
+    const count = 200;
+    const from = performance.now();
+    for (let i = 0; i < count; i++) await connection.insert("INSERT INTO floor VALUES ($1)", ["x".repeat(200)]);
+    return (performance.now() - from) / count;
+  }
+
+  async function measure(name: string, count: number, body: () => Promise<void>): Promise<void> {
+    await body();
+    const rounds: { ms: number; ratio: number }[] = [];
+    for (let i = 0; i < ROUNDS; i++) {
+      const floorMs = await floor();
+      const from = performance.now();
+      await body();
+      const ms = (performance.now() - from) / count;
+      rounds.push({ ms, ratio: ms / floorMs });
+    }
+    const { ms, ratio } = rounds.sort((a, b) => a.ratio - b.ratio)[ROUNDS >> 1];
+    console.log(`${name}: ${(1000 * ms).toFixed(0)} µs each, ${ratio.toFixed(2)} of the floor`);
+  }
+
+  await using store = await PostgresStore.open(connection.client);
+  await using executor = new Executor({ store });
+  let runs = 0;
+  const start = <T>(workflow: (ctx: WorkflowContext) => Promise<T>) => executor.execute(workflow, { id: `${runs++}` });
+  const one = (ctx: WorkflowContext) => ctx.executeActivity(() => 1);
+  const many = <T>(count: number, body: () => Promise<T>) => Promise.all(Array.from({ length: count }, body));
+  for (const [atOnce, count] of [[1, 100], [100, 1000], [1000, 2000]]) {
+    await measure(`start, one activity and end, ${atOnce} at once`, count, async () => {
+      for (let i = 0; i < count; i += atOnce) await many(atOnce, async () => await (await start(one)).result());
+    });
+  }
+  const waiting = await many(1000 * (ROUNDS + 1), () => start((ctx) => ctx.waitForSignal("go")));
+  await measure("a signal to each of 1,000 runs, and their end", 1000, async () => {
+    const handles = waiting.splice(0, 1000);
+    await Promise.all(handles.map(async (handle) => {
+      await handle.signal("go");
+      await handle.result();
+    }));
+  });
+}
+
+{
+  await using server = await PostgresServer.start(release, { fsync: true });
+  await bench(server);
+}
+await cleanUp();
