@@ -6,7 +6,7 @@
  * 2. A lease is a promise to others: until it ends, nobody else takes the runs of the owner. What makes it safe is the store: it
  *    refuses an append of who does not own the run, in the same step.
  * 3. The lease begins before the first run becomes live, and is renewed only while there are live runs or `work()` is in progress.
- *    An idle executor holds no timer.
+ *    An idle executor holds no timer. So each run that becomes live sets it: the last look may have found none.
  * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed, and takes it again;
  *    `recover()` gives all of them back. Until then no other process repeats what this one could not do.
  * 5. An executor without leases does not have this object.
@@ -77,6 +77,11 @@ export class Leases {
       return this.#owner;
     }
     return this.#beginning ??= this.#begin().finally(() => this.#beginning = undefined);
+  }
+
+  /** A run became live under the lease. */
+  keep(): void {
+    this.#arm();
   }
 
   async #begin(): Promise<string> {
