@@ -41,66 +41,87 @@ async function insist<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-processCase("a run that is asleep when its process is killed wakes at its time in another one", LEASE_MS, async (fleet) => {
-  const [a, b] = await Promise.all([fleet.worker("a"), fleet.worker("b")]);
-  const begun = performance.timeOrigin + performance.now();
-  await a.call("start", "asleep", "w", 2000);
-  await fleet.until("it sleeps", () => a.log({ log: "stored", id: "w", length: 4 }).length > 0);
-  await a.kill();
-  const [before, after] = await b.call<string[]>("result", "w");
-  assertEquals([before, after], ["a:0", "b:0"]);
-  const [{ at }] = b.log({ log: "ran", step: "after" });
-  assert(at >= begun + 2000, `it slept for ${at - begun} ms`);
-  await fleet.check(1);
-});
+processCase(
+  "a run that is asleep when its process is killed wakes at its time in another one",
+  LEASE_MS,
+  async (fleet) => {
+    const [a, b] = await Promise.all([fleet.worker("a"), fleet.worker("b")]);
+    const begun = performance.timeOrigin + performance.now();
+    await a.call("start", "asleep", "w", 2000);
+    await fleet.until("it sleeps", () => a.log({ log: "stored", id: "w", length: 4 }).length > 0);
+    await a.kill();
+    const [before, after] = await b.call<string[]>("result", "w");
+    assertEquals([before, after], ["a:0", "b:0"]);
+    const [{ at }] = b.log({ log: "ran", step: "after" });
+    assert(at >= begun + 2000, `it slept for ${at - begun} ms`);
+    await fleet.check(1);
+  },
+);
 
-processCase("an activity whose process is killed runs again elsewhere, and what is recorded does not", LEASE_MS, async (fleet) => {
-  const [a, b] = await Promise.all([fleet.worker("a"), fleet.worker("b")]);
-  await a.call("start", "held", "w");
-  await a.call("start", "steps", "recorded", { count: 5 });
-  await fleet.until("it is in the middle", () => a.log({ log: "ran", step: "held" }).length > 0);
-  await fleet.until("5 steps are stored", () => a.log({ log: "ran", id: "recorded", step: "4" }).length > 0);
-  await fleet.poll("all are stored", () => b.call<{ historyLength: number }>("describe", "recorded"), ({ historyLength }) =>
-    historyLength >= 11);
-  await a.kill();
-  await fleet.until("it runs again", () => b.log({ log: "ran", step: "held" }).length > 0);
-  await b.call("open");
-  await b.call("signal", "recorded", "note", "end");
-  assertEquals(await b.call("result", "w"), ["a:0", b.log({ step: "held" })[0].token]);
-  assertEquals((await b.call<{ steps: string[] }>("result", "recorded")).steps.every((token) => token.startsWith("a:")), true);
-  const fences = fleet.find({ log: "ran", step: "held" }).map(({ fence }) => fence!);
-  assert(fences[0] < fences[1], `fences ${fences}`);
-  await fleet.check(2);
-});
+processCase(
+  "an activity whose process is killed runs again elsewhere, and what is recorded does not",
+  LEASE_MS,
+  async (fleet) => {
+    const [a, b] = await Promise.all([fleet.worker("a"), fleet.worker("b")]);
+    await a.call("start", "held", "w");
+    await a.call("start", "steps", "recorded", { count: 5 });
+    await fleet.until("it is in the middle", () => a.log({ log: "ran", step: "held" }).length > 0);
+    await fleet.until("5 steps are stored", () => a.log({ log: "ran", id: "recorded", step: "4" }).length > 0);
+    await fleet.poll(
+      "all are stored",
+      () => b.call<{ historyLength: number }>("describe", "recorded"),
+      ({ historyLength }) => historyLength >= 11,
+    );
+    await a.kill();
+    await fleet.until("it runs again", () => b.log({ log: "ran", step: "held" }).length > 0);
+    await b.call("open");
+    await b.call("signal", "recorded", "note", "end");
+    assertEquals(await b.call("result", "w"), ["a:0", b.log({ step: "held" })[0].token]);
+    assertEquals(
+      (await b.call<{ steps: string[] }>("result", "recorded")).steps.every((token) => token.startsWith("a:")),
+      true,
+    );
+    const fences = fleet.find({ log: "ran", step: "held" }).map(({ fence }) => fence!);
+    assert(fences[0] < fences[1], `fences ${fences}`);
+    await fleet.check(2);
+  },
+);
 
-processCase("a process that stands still for longer than its lease loses its runs, and goes on with others", LEASE_MS, async (fleet) => {
-  const [a, b] = await Promise.all([fleet.worker("a"), fleet.start("b", { workflows: "all" })]);
-  const ids = ["1", "2", "3", "4"];
-  for (const id of ids) await a.call("start", "held", id);
-  await fleet.until("all are in the middle", () => a.log({ log: "ran", step: "held" }).length === ids.length);
-  const results = ids.map((id) => a.call("result", id));
-  await a.pause(b);
-  const opened = a.call("open"); // its activities end as soon as it comes back
-  await fleet.poll("b has all runs", async () => (await b.call("recover"), await b.call<string[]>("live")), (live) =>
-    live.length === ids.length);
-  await fleet.until("they run again", () => b.log({ log: "ran", step: "held" }).length === ids.length);
-  const taken = performance.timeOrigin + performance.now();
-  a.resume();
-  await opened;
-  await fleet.poll("a has none", () => a.call<string[]>("live"), (live) => live.length === 0);
-  await a.call("start", "asleep", "another", 10);
-  await a.call("result", "another");
-  await b.call("open");
-  // The handles of the process that lost the runs still get the results.
-  for (const [i, id] of ids.entries()) {
-    const token = b.log({ log: "ran", step: "held", id })[0].token;
-    assertEquals(await results[i], [a.log({ log: "ran", step: "first", id })[0].token, token]);
-  }
-  assert(a.log({ log: "refused" }).length > 0, "the store has refused nothing");
-  const late = a.log({ log: "stored" }).filter(({ id, at }) => at > taken && ids.includes(id!));
-  assertEquals(late, []);
-  await fleet.check(5);
-});
+processCase(
+  "a process that stands still for longer than its lease loses its runs, and goes on with others",
+  LEASE_MS,
+  async (fleet) => {
+    const [a, b] = await Promise.all([fleet.worker("a"), fleet.start("b", { workflows: "all" })]);
+    const ids = ["1", "2", "3", "4"];
+    for (const id of ids) await a.call("start", "held", id);
+    await fleet.until("all are in the middle", () => a.log({ log: "ran", step: "held" }).length === ids.length);
+    const results = ids.map((id) => a.call("result", id));
+    await a.pause(b);
+    const opened = a.call("open"); // its activities end as soon as it comes back
+    await fleet.poll(
+      "b has all runs",
+      async () => (await b.call("recover"), await b.call<string[]>("live")),
+      (live) => live.length === ids.length,
+    );
+    await fleet.until("they run again", () => b.log({ log: "ran", step: "held" }).length === ids.length);
+    const taken = performance.timeOrigin + performance.now();
+    a.resume();
+    await opened;
+    await fleet.poll("a has none", () => a.call<string[]>("live"), (live) => live.length === 0);
+    await a.call("start", "asleep", "another", 10);
+    await a.call("result", "another");
+    await b.call("open");
+    // The handles of the process that lost the runs still get the results.
+    for (const [i, id] of ids.entries()) {
+      const token = b.log({ log: "ran", step: "held", id })[0].token;
+      assertEquals(await results[i], [a.log({ log: "ran", step: "first", id })[0].token, token]);
+    }
+    assert(a.log({ log: "refused" }).length > 0, "the store has refused nothing");
+    const late = a.log({ log: "stored" }).filter(({ id, at }) => at > taken && ids.includes(id!));
+    assertEquals(late, []);
+    await fleet.check(5);
+  },
+);
 
 processCase("a process that stood still keeps its runs if nobody has claimed meanwhile", LEASE_MS, async (fleet) => {
   const [a, client] = await Promise.all([fleet.worker("a"), fleet.start("client")]);
@@ -113,47 +134,59 @@ processCase("a process that stood still keeps its runs if nobody has claimed mea
   await fleet.check(1);
 });
 
-processCase("a client without workflows signals, updates, queries, cancels and waits through the store", LEASE_MS, async (fleet) => {
-  const [worker, client, reader] = await Promise.all([
-    fleet.worker("worker"),
-    fleet.start("client"),
-    fleet.start("reader", { workflows: "all" }),
-  ]);
-  await worker.call("start", "counter", "w");
-  await worker.call("start", "endless", "e");
-  const result = client.call("result", "w");
-  assertEquals(await client.call("update", "w", "add", 2), 2);
-  assertEquals(await Promise.all([3, 4].map((n) => client.call("update", "w", "add", n, { updateId: `${n}` }))), [5, 9]);
-  assertEquals(await client.call("update", "w", "add", 4, { updateId: "4" }), 9);
-  const refused = await assertRejects(() => client.call("update", "w", "add", -1), RemoteError);
-  assertEquals([refused.name, refused.message], ["RangeError", "Cannot add: want a positive number"]);
-  // A query replays the history, and needs the code.
-  assertEquals(await reader.call("query", "w", "total"), 9);
-  const unknown = await assertRejects(() => client.call("query", "w", "total"), RemoteError);
-  assertEquals(
-    [unknown.code, unknown.message],
-    [
-      "unknown_workflow",
-      'Cannot query workflow "w": no workflow is registered as "counter"; pass it to the executor in "workflows"',
-    ],
-  );
-  await client.call("signal", "w", "end", null);
-  assertEquals(await result, 9);
-  await client.call("cancel", "e", "enough");
-  const canceled = await assertRejects(() => client.call("result", "e"), RemoteError);
-  assertEquals(canceled.name, "CanceledError");
-  assertEquals(worker.log({ log: "ran", step: "cleanup" }).length, 1);
-  assertEquals([await client.call("live"), await reader.call("live")], [[], []]);
-  await fleet.check(2);
-});
+processCase(
+  "a client without workflows signals, updates, queries, cancels and waits through the store",
+  LEASE_MS,
+  async (fleet) => {
+    const [worker, client, reader] = await Promise.all([
+      fleet.worker("worker"),
+      fleet.start("client"),
+      fleet.start("reader", { workflows: "all" }),
+    ]);
+    await worker.call("start", "counter", "w");
+    await worker.call("start", "endless", "e");
+    const result = client.call("result", "w");
+    assertEquals(await client.call("update", "w", "add", 2), 2);
+    assertEquals(await Promise.all([3, 4].map((n) => client.call("update", "w", "add", n, { updateId: `${n}` }))), [
+      5,
+      9,
+    ]);
+    assertEquals(await client.call("update", "w", "add", 4, { updateId: "4" }), 9);
+    const refused = await assertRejects(() => client.call("update", "w", "add", -1), RemoteError);
+    assertEquals([refused.name, refused.message], ["RangeError", "Cannot add: want a positive number"]);
+    // A query replays the history, and needs the code.
+    assertEquals(await reader.call("query", "w", "total"), 9);
+    const unknown = await assertRejects(() => client.call("query", "w", "total"), RemoteError);
+    assertEquals(
+      [unknown.code, unknown.message],
+      [
+        "unknown_workflow",
+        'Cannot query workflow "w": no workflow is registered as "counter"; pass it to the executor in "workflows"',
+      ],
+    );
+    await client.call("signal", "w", "end", null);
+    assertEquals(await result, 9);
+    await client.call("cancel", "e", "enough");
+    const canceled = await assertRejects(() => client.call("result", "e"), RemoteError);
+    assertEquals(canceled.name, "CanceledError");
+    assertEquals(worker.log({ log: "ran", step: "cleanup" }).length, 1);
+    assertEquals([await client.call("live"), await reader.call("live")], [[], []]);
+    await fleet.check(2);
+  },
+);
 
 processCase("a parent and its children end in different processes", LEASE_MS, async (fleet) => {
   const a = await fleet.worker("a");
   await a.call("start", "parent", "p", 2);
   await fleet.until("the children have begun", () => a.log({ log: "ran" }).length === 2);
-  await fleet.poll("all wait", () => a.call<{ historyLength: number }>("describe", "p/1"), ({ historyLength }) =>
-    historyLength >= 3);
-  const others = await Promise.all(["b", "c", "d"].map((name) => fleet.worker(name, { work: { pollMs: 50, maxRuns: 1 } })));
+  await fleet.poll(
+    "all wait",
+    () => a.call<{ historyLength: number }>("describe", "p/1"),
+    ({ historyLength }) => historyLength >= 3,
+  );
+  const others = await Promise.all(
+    ["b", "c", "d"].map((name) => fleet.worker(name, { work: { pollMs: 50, maxRuns: 1 } })),
+  );
   await a.kill();
   const live = () => Promise.all(others.map((one) => one.call<string[]>("live")));
   const all = await fleet.poll("each has one", live, (all) => all.flat().length === 3);
@@ -185,17 +218,23 @@ processCase("a chain of runs moves between processes", LEASE_MS, async (fleet) =
   await fleet.check(1);
 });
 
-processCase("a deadline that passes while no process lives ends the workflow when one does", LEASE_MS, async (fleet) => {
-  const a = await fleet.worker("a");
-  await a.call("start", "endless", "w", null, { timeoutMs: 300 });
-  const deadline = performance.timeOrigin + performance.now() + 300;
-  await a.kill();
-  while (performance.timeOrigin + performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-  const b = await fleet.worker("b");
-  const error = await assertRejects(() => b.call("result", "w"), RemoteError);
-  assertEquals([error.name, b.log({ log: "ran", step: "cleanup" }).length], ["TimeoutError", 1]);
-  await fleet.check(1);
-});
+processCase(
+  "a deadline that passes while no process lives ends the workflow when one does",
+  LEASE_MS,
+  async (fleet) => {
+    const a = await fleet.worker("a");
+    await a.call("start", "endless", "w", null, { timeoutMs: 300 });
+    const deadline = performance.timeOrigin + performance.now() + 300;
+    await a.kill();
+    while (performance.timeOrigin + performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const b = await fleet.worker("b");
+    const error = await assertRejects(() => b.call("result", "w"), RemoteError);
+    assertEquals([error.name, b.log({ log: "ran", step: "cleanup" }).length], ["TimeoutError", 1]);
+    await fleet.check(1);
+  },
+);
 
 /** Starts workflows and signals them, through whichever process lives, and checks that nothing was lost. */
 class Load {
@@ -258,7 +297,9 @@ class Load {
 
 processCase("a rolling deployment under load runs every activity once, and loses no signal", 5000, async (fleet) => {
   const client = await fleet.start("client");
-  let workers = await Promise.all(["1", "2", "3"].map((name) => fleet.worker(`old ${name}`, { work: { pollMs: 100 } })));
+  let workers = await Promise.all(
+    ["1", "2", "3"].map((name) => fleet.worker(`old ${name}`, { work: { pollMs: 100 } })),
+  );
   let turn = 0;
   const load = new Load(fleet, client, () => workers[turn++ % workers.length]);
   await load.add(24);
@@ -277,26 +318,30 @@ processCase("a rolling deployment under load runs every activity once, and loses
 });
 
 for (const seed of [1, 2, 3]) {
-  processCase(`kill -9 at random under load loses nothing and repeats nothing recorded (seed ${seed})`, 600, async (fleet) => {
-    const random = seeded(seed);
-    const client = await fleet.start("client");
-    const workers = await Promise.all(["1", "2", "3"].map((name) => fleet.worker(name)));
-    const load = new Load(fleet, client, () => workers[Math.floor(random() * workers.length)]);
-    let killed = 0;
-    for (let round = 0; round < 4; round++) {
-      const before = fleet.find({ log: "ran" }).length;
-      const after = before + 1 + Math.floor(random() * 30);
-      const added = load.add(12);
-      load.noteAll();
-      await fleet.until("some activities have run", () => fleet.find({ log: "ran" }).length >= after);
-      const i = Math.floor(random() * workers.length);
-      const [victim] = workers.splice(i, 1);
-      const gone = victim.kill();
-      workers.push(await fleet.worker(`${4 + killed++}`));
-      await Promise.all([gone, added]);
-    }
-    await load.finish();
-  });
+  processCase(
+    `kill -9 at random under load loses nothing and repeats nothing recorded (seed ${seed})`,
+    600,
+    async (fleet) => {
+      const random = seeded(seed);
+      const client = await fleet.start("client");
+      const workers = await Promise.all(["1", "2", "3"].map((name) => fleet.worker(name)));
+      const load = new Load(fleet, client, () => workers[Math.floor(random() * workers.length)]);
+      let killed = 0;
+      for (let round = 0; round < 4; round++) {
+        const before = fleet.find({ log: "ran" }).length;
+        const after = before + 1 + Math.floor(random() * 30);
+        const added = load.add(12);
+        load.noteAll();
+        await fleet.until("some activities have run", () => fleet.find({ log: "ran" }).length >= after);
+        const i = Math.floor(random() * workers.length);
+        const [victim] = workers.splice(i, 1);
+        const gone = victim.kill();
+        workers.push(await fleet.worker(`${4 + killed++}`));
+        await Promise.all([gone, added]);
+      }
+      await load.finish();
+    },
+  );
 }
 
 /** The cases, in order. */

@@ -74,7 +74,7 @@ const workflows = {
     for (let step = 0; step < count; step++) steps.push(await ctx.executeActivity(ran(ctx, step), null));
     if (version !== "1" && ctx.patched("also-check")) steps.push(await ctx.executeActivity(ran(ctx, "check"), null));
     for (;;) {
-      const { payload } = await ctx.waitForSignal<string>("note");
+      const payload = await ctx.waitForSignal<string>("note");
       if (payload === "end") return { steps, notes };
       notes.push(payload);
       steps.push(await ctx.executeActivity(ran(ctx, payload), null));
@@ -101,19 +101,28 @@ const workflows = {
     ctx.handleUpdate("add", async (n: number) => {
       await ctx.executeActivity(ran(ctx, `add ${n}`), null);
       return total += n;
-    }, { validate: (n) => { if (!(n > 0)) throw new RangeError("Cannot add: want a positive number"); } });
+    }, {
+      validate: (n) => {
+        if (!(n > 0)) throw new RangeError("Cannot add: want a positive number");
+      },
+    });
     await ctx.waitForSignal("end");
     return total;
   },
-  async chain(ctx: WorkflowContext<{ left: number; steps: string[] }>, { left, steps }: { left: number; steps: string[] }) {
+  async chain(
+    ctx: WorkflowContext<{ left: number; steps: string[] }>,
+    { left, steps }: { left: number; steps: string[] },
+  ) {
     const step = await ctx.executeActivity(ran(ctx, left), null);
     await ctx.sleep(30);
     if (left === 0) return [...steps, step];
     return await ctx.continueAsNew({ left: left - 1, steps: [...steps, step] });
   },
   async parent(ctx: WorkflowContext<number>, children: number) {
-    const handles = Array.from({ length: children }, (_, i) =>
-      ctx.startChild(workflows.steps, { count: 1 }, { id: `${ctx.workflowId}/${i}` }));
+    const handles = Array.from(
+      { length: children },
+      (_, i) => ctx.startChild(workflows.steps, { count: 1 }, { id: `${ctx.workflowId}/${i}` }),
+    );
     return await Promise.all(handles.map((child) => child.result()));
   },
   async endless(ctx: WorkflowContext) {
@@ -145,7 +154,10 @@ const handle = (id: string) => executor.handle(id);
 /** What can be called. */
 const calls = {
   start: async (workflow: WorkflowName, id: string, input?: unknown, options?: ExecuteOptions) => {
-    const { runId } = await executor.execute(workflows[workflow] as Workflow, { ...options, id, input } as ExecuteOptions);
+    const { runId } = await executor.execute(
+      workflows[workflow] as Workflow,
+      { ...options, id, input } as ExecuteOptions,
+    );
     return runId;
   },
   signal: (id: string, signal: string, payload?: unknown, options?: SignalOptions) =>
