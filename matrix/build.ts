@@ -30,7 +30,15 @@ export class Build {
     // Without the import map of the sources, so that the package's own `exports` are used.
     await Deno.writeTextFile(`${folder}/deno.json`, `{ "nodeModulesDir": "manual" }`);
     await Deno.mkdir(`${folder}/entries`);
-    for (const file of ["cases.ts", "scenario.ts", "values.ts", ...ENTRIES.map((entry) => `entries/${entry}.ts`)]) {
+    for (
+      const file of [
+        "cases.ts",
+        "scenario.ts",
+        "sqlite.ts",
+        "values.ts",
+        ...ENTRIES.map((entry) => `entries/${entry}.ts`),
+      ]
+    ) {
       await Deno.copyFile(new URL(file, import.meta.url), `${folder}/${file}`);
     }
     return build;

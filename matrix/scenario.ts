@@ -12,6 +12,12 @@ import { type Fate, fatesOfValues } from "./values.ts";
 /** The name of the case that tries every value. */
 export const VALUES = "values of the platform";
 
+/** What the names of the cases of the store contract begin with. */
+export const CONTRACT = "store contract: ";
+
+/** The same with `SqliteStore`, where the runtime has `node:sqlite`. */
+export const SQLITE_CONTRACT = "SqliteStore contract: ";
+
 /** The name of the case that the runtimes have which are a process. */
 export const EXIT = "the process ends by itself";
 
@@ -31,10 +37,10 @@ export interface Outcome {
   readonly values?: Record<string, Fate>;
 }
 
-/** Every case: first those of the store contract, whose names begin with `store contract: `. */
+/** Every case: first those of the store contract, whose names begin with {@linkcode CONTRACT}. */
 export const cases: readonly Case[] = [
   ...storeCases().map(({ name, run }) => ({
-    name: `store contract: ${name}`,
+    name: CONTRACT + name,
     requests: [() => run(() => new InMemoryStore())],
   })),
   ...scenario,
@@ -81,7 +87,7 @@ async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
 }
 
 /** The message and the stack of an error. Not every runtime has the message in the stack. */
-function textOf(error: unknown): string {
+export function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { message, stack = "" } = error;
   return stack.includes(message) ? stack : `${error.name}: ${message}\n${stack}`;

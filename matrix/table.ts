@@ -5,7 +5,7 @@
  */
 
 import { ABSENT, type Fate, valueNames } from "./values.ts";
-import { cases, EXIT, type Outcome } from "./scenario.ts";
+import { cases, CONTRACT, EXIT, type Outcome, SQLITE_CONTRACT } from "./scenario.ts";
 
 /** What one runtime came to. */
 export interface Result {
@@ -17,18 +17,26 @@ export interface Result {
   readonly outcomes: readonly Outcome[];
 }
 
-const CONTRACT = "store contract: ";
 const contractCases = cases.filter(({ name }) => name.startsWith(CONTRACT)).length;
+
+/** The rows of groups of cases, by what the names of the cases begin with. */
+const GROUPS: Readonly<Record<string, string>> = {
+  [CONTRACT]: `store contract, ${contractCases} cases`,
+  [SQLITE_CONTRACT]: `SqliteStore contract, ${contractCases} cases`,
+};
+
+/** The rows that not every runtime has. */
+const OPTIONAL: readonly string[] = [GROUPS[SQLITE_CONTRACT], EXIT];
 
 /** The rows of the table of results: a group of cases has one row. */
 export const rowNames: readonly string[] = [
-  `store contract, ${contractCases} cases`,
+  ...Object.values(GROUPS),
   ...cases.map(({ name }) => name).filter((name) => !name.startsWith(CONTRACT)),
   EXIT,
 ];
 
 function rowOf(name: string): string {
-  return name.startsWith(CONTRACT) ? rowNames[0] : name;
+  return Object.entries(GROUPS).find(([begin]) => name.startsWith(begin))?.[1] ?? name;
 }
 
 /** A row for each case, a column for each runtime. */
@@ -43,10 +51,10 @@ export function tableOfResults(results: readonly Result[]): string {
 
 function cell(row: string, outcomes: readonly Outcome[]): string {
   const own = outcomes.filter(({ name }) => rowOf(name) === row);
-  if (own.length === 0) return row === EXIT ? "–" : "not run";
+  if (own.length === 0) return OPTIONAL.includes(row) ? "–" : "not run";
   const failed = own.filter(({ error }) => error !== undefined).length;
   if (failed === 0) return "✓";
-  return row === rowNames[0] ? `${failed} fail` : "fails";
+  return Object.values(GROUPS).includes(row) ? `${failed} fail` : "fails";
 }
 
 /** A row for each value: what most runtimes do, and which ones differ. */

@@ -17,11 +17,12 @@ Deno.test("tableOfResults() shows what passed, what failed in any of its request
     result("Bun 1", [{ name: "retry" }, { name: "retry", error: "Error: no" }, {
       name: "store contract: a",
       error: "no",
-    }]),
+    }, { name: "SqliteStore contract: a", error: "no" }]),
   ]);
   assertEquals(row(table, "version"), ["1.2.3", "1.2.3"]);
   assertEquals(row(table, "retry"), ["✓", "fails"]);
   assertEquals(row(table, rowNames[0]), ["✓", "1 fail"]);
+  assertEquals(row(table, rowNames[1]), ["–", "1 fail"]);
   assertEquals(row(table, "signal"), ["not run", "not run"]);
   assertEquals(row(table, "the process ends by itself"), ["–", "–"]);
 });

@@ -49,7 +49,10 @@ export interface ActivitySettings extends MiddlewareHost, RetryHost {
 /** The run that performs an activity. */
 export interface ActivityRun extends Performer {
   readonly chain: { readonly lease?: Lease | undefined };
-  readonly environment: Performer["environment"] & { readonly activities: ActivitySettings };
+  readonly environment: Performer["environment"] & {
+    readonly activities: ActivitySettings;
+    readonly lifecycle: { leaseKnown(lease: Lease): Promise<void> | undefined };
+  };
   /** Calls the body of an activity, which cannot call the context of the run. */
   callActivity<Input, Context>(
     name: string,
@@ -316,11 +319,31 @@ export class ActivityCommand extends Command {
     if (slots !== undefined && !this.#internal) {
       work.ticket = slots.take(runId, () => {
         work.ticket = undefined;
-        this.#startAttempt();
+        this.#startLeased();
       });
       if (work.ticket !== undefined) return;
     }
-    this.#startAttempt();
+    this.#startLeased();
+  }
+
+  /** Starts an attempt once it is known that the run belongs to this executor: a process may have stood still for long. */
+  #startLeased(): void {
+    const work = this.#work!;
+    const { chain: { lease }, environment: { activities: { slots }, lifecycle } } = work.run;
+    const known = lease && !this.#internal ? lifecycle.leaseKnown(lease) : undefined;
+    if (known === undefined) return this.#startAttempt();
+    let isCanceled = false;
+    work.ticket = {
+      cancel() {
+        isCanceled = true;
+        slots?.release();
+      },
+    };
+    known.then(() => {
+      if (isCanceled) return;
+      work.ticket = undefined;
+      this.#startAttempt();
+    });
   }
 
   #startAttempt(): void {

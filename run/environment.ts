@@ -11,7 +11,7 @@ import type { ActivitySettings } from "./activity.ts";
 import type { Children } from "./child.ts";
 import type { Timing } from "./command.ts";
 import type { ContextSettings } from "./context.ts";
-import type { DormantState, LiveRun, StartableRun } from "./live_run.ts";
+import type { DormantState, Lease, LiveRun, StartableRun } from "./live_run.ts";
 import type { RetryingStore } from "./retrying_store.ts";
 
 /** What every run that begins in an executor records. */
@@ -46,6 +46,8 @@ export interface RunEnvironment {
 export interface Lifecycle {
   /** Nothing is in flight in a run for now. Absent if idle runs stay in memory. */
   readonly idle: ((run: StartableRun) => void) | undefined;
+  /** Waits until it is known whether a lease lives; `undefined` if it does. A run whose lease is lost is suspended by then. */
+  leaseKnown(lease: Lease): Promise<void> | undefined;
   /** A run has left memory: a dormant run takes its place. */
   dormant(run: LiveRun, state: DormantState): LiveRun;
   /** A dormant run has woken: its code is in memory again. */

@@ -9,7 +9,10 @@
  *    An idle executor holds no timer. So each run that becomes live sets it: the last look may have found none.
  * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed, and takes it again;
  *    `recover()` gives all of them back. Until then no other process repeats what this one could not do.
- * 5. An executor without leases does not have this object.
+ * 5. A claim without an answer may have taken runs. Before the next claim, what belongs to this owner and is not live is given back.
+ * 6. No attempt of an activity begins here before it is known that the lease lives: another executor may perform it by now.
+ * 7. A store that does not answer for as long as a lease lasts counts as one that has failed.
+ * 8. An executor without leases does not have this object.
  *
  * @module
  */
@@ -23,16 +26,17 @@ import { randomId } from "../util/prng.ts";
 import type { Timing } from "./command.ts";
 import type { Lease, LiveRun } from "./live_run.ts";
 import type { LiveRuns } from "./live_runs.ts";
+import type { Handle } from "./handle.ts";
 import { type Found, isLeaseLost, isUnavailable, type RetryingStore } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
 
 /** What leases use of their executor. */
 export interface LeaseHost {
   readonly liveRuns: LiveRuns;
+  /** Makes claimed runs live. Resolves to handles for those that were not live here. */
+  resume(claimed: readonly Found[]): Promise<Handle[]>;
   /** The names of the workflows that can be resumed here. */
   names(): readonly string[];
-  /** Makes claimed runs live. */
-  resume(claimed: readonly Found[]): Promise<unknown>;
   report(error: unknown): void;
 }
 
@@ -51,6 +55,12 @@ export class Leases {
   #until = -Infinity;
   #beginning: Promise<string> | undefined;
   #renewal: Timer | undefined;
+  /** Whoever waits until it is known that the lease lives, or is lost. */
+  #known: Deferred<void> | undefined;
+  /** New runs on their way into the store, by workflow ID: how many calls of {@linkcode create}. */
+  readonly #creating = new Map<string, number>();
+  /** Whether runs may belong to this owner of which nothing is known here. */
+  #isUnsure = false;
   /** The suspended runs that belong to this owner, by workflow ID; whether `work()` tries them again. */
   readonly #left = new Map<string, boolean>();
   /** The wait of `work()` for its next look. */
@@ -59,8 +69,11 @@ export class Leases {
   /** Whether something has changed since then. */
   #isNew = false;
   #works = false;
-  /** The last claim, and the end of `work()`. */
-  #claiming: Promise<unknown> | undefined;
+  /** How many claims are on their way, and when the last one was answered. */
+  #claims = 0;
+  #claimedAt = -Infinity;
+  /** The last call of {@linkcode take}. */
+  #taking: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(store: RetryingStore, timing: Timing, leaseMs: number, host: LeaseHost) {
@@ -89,14 +102,42 @@ export class Leases {
     if (this.#owner !== undefined) return this.#owner; // nobody has claimed anything meanwhile
     const owner = randomId();
     const now = this.#timing.clock.now();
-    await this.#store.claim({ owner, leaseMs: this.#leaseMs, limit: 0 });
+    await this.#store.beginLease(owner, this.#leaseMs);
     this.#owner = owner;
     this.#extend(now);
     return owner;
   }
 
+  /** Calls `body`, which creates a run under the owner. */
+  async create<T>(workflowId: string, body: (owner: string) => Promise<T>): Promise<T> {
+    const owner = await this.hold();
+    const creating = this.#creating;
+    creating.set(workflowId, (creating.get(workflowId) ?? 0) + 1);
+    try {
+      return await body(owner);
+    } finally {
+      const count = creating.get(workflowId)! - 1;
+      if (count > 0) creating.set(workflowId, count);
+      else creating.delete(workflowId);
+    }
+  }
+
+  /**
+   * Waits until it is known whether a lease lives. If it is lost, its runs are suspended then.
+   *
+   * @returns `undefined` if it lives.
+   */
+  known({ owner }: Lease): Promise<void> | undefined {
+    if (owner !== this.#owner) return new Promise(() => {}); // the store refuses the next append: that suspends the run
+    if (this.#timing.clock.now() < this.#until) return undefined;
+    this.#known ??= new Deferred();
+    void this.#renew();
+    return this.#known.promise;
+  }
+
   #extend(from: number): void {
     this.#until = Math.max(this.#until, from + this.#leaseMs);
+    if (this.#timing.clock.now() < this.#until) this.#resolveKnown();
     this.#timing.timers.clear(this.#renewal);
     this.#renewal = undefined;
     this.#arm();
@@ -119,8 +160,11 @@ export class Leases {
     if (owner === undefined || this.#closed) return;
     const now = this.#timing.clock.now();
     try {
-      await this.#store.renew(owner, this.#leaseMs);
-      if (this.#owner === owner) this.#extend(now);
+      await this.#within(this.#store.renew(owner, this.#leaseMs));
+      if (this.#owner !== owner) return;
+      if (!this.#isBegunAgain()) return this.#extend(now);
+      this.#lose(owner);
+      await this.#store.release(owner).catch(() => {}); // else the lease ends by itself
     } catch (error) {
       if (this.#owner !== owner) return;
       if (isLeaseLost(error)) this.#lose(owner);
@@ -128,16 +172,54 @@ export class Leases {
     }
   }
 
+  /**
+   * Whether the lease may be another one than before: it was over, and a claim of this owner was on its way then, which begins a
+   * lease if there is none. Somebody else may have taken the runs in between.
+   */
+  #isBegunAgain(): boolean {
+    return this.#timing.clock.now() >= this.#until && (this.#claims > 0 || this.#claimedAt >= this.#until);
+  }
+
   #lose(owner: string): void {
     this.#owner = undefined;
-    this.#until = -Infinity;
+    this.#until = this.#claimedAt = -Infinity;
     this.#left.clear();
+    this.#isUnsure = false;
+    for (const run of [...this.#host.liveRuns.values()]) {
+      if (run.chain.lease?.owner === owner) this.check(run);
+    }
+    this.#resolveKnown();
+    this.#wait?.end();
+  }
+
+  #resolveKnown(): void {
+    this.#known?.resolve();
+    this.#known = undefined;
+  }
+
+  /** The answer of the store, unless it takes as long as a lease. */
+  async #within<T>(answer: Promise<T>): Promise<T> {
+    const { clock, timers } = this.#timing;
+    const late = new Deferred<never>();
+    const message = `The store did not answer within ${this.#leaseMs} ms, the time of a lease`;
+    const timer = timers.set(
+      clock.now() + this.#leaseMs,
+      () => late.reject(new WorkflowError("store_failed", message)),
+    );
+    try {
+      return await Promise.race([answer, late.promise]);
+    } finally {
+      timers.clear(timer);
+    }
+  }
+
+  /** Suspends a run whose lease is lost: also one that became live after that. */
+  check(run: LiveRun): void {
+    const { lease } = run.chain;
+    if (lease === undefined || this.has(lease)) return;
     const message = "The lease of this executor has ended, and another one has claimed workflows since. " +
       'Its process stood still, or its store did not answer, for longer than "leaseMs"';
-    for (const run of [...this.#host.liveRuns.values()]) {
-      if (run.chain.lease?.owner === owner) run.suspend(new WorkflowError("lease_lost", message));
-    }
-    this.#wait?.end();
+    run.suspend(new WorkflowError("lease_lost", message));
   }
 
   /** Whether a lease is that of this executor now. */
@@ -164,16 +246,62 @@ export class Leases {
 
   /** Gives back the runs that were suspended here, so that they can be claimed again: all, or those whose store had failed. */
   async retry(all: boolean): Promise<void> {
-    const ids = [...this.#left.keys()].filter((id) => all || this.#left.get(id));
+    const { liveRuns } = this.#host;
+    const ids = [...this.#left.keys()].filter((id) => (all || this.#left.get(id)) && liveRuns.get(id) === undefined);
     if (ids.length === 0 || this.#owner === undefined) return;
-    await this.#store.release(this.#owner, ids);
+    await this.#within(this.#store.release(this.#owner, ids));
     for (const id of ids) this.#left.delete(id);
   }
 
-  /** Claims runs that no living owner has. */
-  async claim(options: Omit<ClaimOptions, "owner" | "leaseMs">): Promise<Found[]> {
+  /** Gives back what belongs to this owner without being known here. */
+  async #giveBackUnknown(owner: string): Promise<void> {
+    const { liveRuns } = this.#host;
+    this.#isUnsure = false;
+    try {
+      const ids = (await this.#store.running()).map(({ head }) => head.workflowId)
+        .filter((id) => liveRuns.get(id) === undefined && !this.#creating.has(id) && !this.#left.has(id));
+      if (ids.length > 0) await this.#within(this.#store.release(owner, ids));
+    } catch (error) {
+      this.#isUnsure = true;
+      throw error;
+    }
+  }
+
+  /** Claims runs that no living owner has, and makes them live. One call after the other: what is claimed is live, or left. */
+  take(options: Omit<ClaimOptions, "owner" | "leaseMs">): Promise<{ claimed: Found[]; handles: Handle[] }> {
+    const taken = this.#taking.then(() => this.#take(options));
+    this.#taking = taken.catch(() => {});
+    return taken;
+  }
+
+  async #take(options: Omit<ClaimOptions, "owner" | "leaseMs">): Promise<{ claimed: Found[]; handles: Handle[] }> {
     const owner = await this.hold();
-    return await (this.#claiming = this.#store.claim({ ...options, owner, leaseMs: this.#leaseMs }));
+    if (this.#isUnsure) await this.#giveBackUnknown(owner);
+    const claim = this.#store.claim({ ...options, owner, leaseMs: this.#leaseMs });
+    const unsure = () => void (this.#isUnsure = true);
+    const settled = () => {
+      this.#claims--;
+      this.#claimedAt = this.#timing.clock.now();
+    };
+    this.#claims++;
+    claim.then(settled, settled);
+    let claimed: Found[];
+    try {
+      claimed = await this.#within(claim);
+    } catch (error) {
+      unsure();
+      claim.then(unsure, unsure); // it can take effect later
+      throw error;
+    }
+    try {
+      return { claimed, handles: await this.#host.resume(claimed) };
+    } finally {
+      for (const { head: { workflowId } } of claimed) {
+        if (this.#host.liveRuns.get(workflowId) === undefined && !this.#left.has(workflowId)) {
+          this.#left.set(workflowId, true);
+        }
+      }
+    }
   }
 
   /** Takes runs that are due until the executor is closed, or `signal` is aborted. */
@@ -193,9 +321,7 @@ export class Leases {
           const limit = Math.max(0, Math.min(maxRuns - this.#host.liveRuns.size, BATCH));
           const options = { limit, names: this.#host.names(), dueBefore: this.#lookedAt };
           await this.retry(false);
-          const claimed = limit === 0 ? [] : await this.claim(options);
-          await this.#host.resume(claimed);
-          isMore = claimed.length === limit && limit > 0;
+          if (limit > 0) isMore = (await this.take(options)).handles.length === limit;
           isFailing = false;
         } catch (error) {
           if (!isFailing && !this.#closed) this.#host.report(error); // once for a store that keeps failing
@@ -240,8 +366,8 @@ export class Leases {
   /** Gives everything back, so that others can take it at once. */
   async close(): Promise<void> {
     try {
-      await Promise.allSettled([this.#beginning, this.#claiming]);
-      if (this.#owner !== undefined) await this.#store.release(this.#owner);
+      await this.#within(Promise.allSettled([this.#beginning, this.#taking]));
+      if (this.#owner !== undefined) await this.#within(this.#store.release(this.#owner));
     } catch {
       // the lease ends by itself
     }

@@ -172,7 +172,12 @@ export class RetryingStore {
     return await this.#timing.turns.during((async () => await this.#port.deliver!(delivery))());
   }
 
-  /** Claims once: the next look claims what this one has missed. */
+  /** Begins the lease of an owner. That it has begun already does no harm. */
+  async beginLease(owner: string, leaseMs: number): Promise<void> {
+    await this.#retry(async () => await this.#port.claim!({ owner, leaseMs, limit: 0 }));
+  }
+
+  /** Claims once: nobody knows what a claim without an answer has taken. */
   async claim(options: ClaimOptions): Promise<Found[]> {
     const { owner } = options;
     const claimed = await this.#timing.turns.during((async () => await this.#port.claim!(options))());

@@ -116,6 +116,7 @@ export class Supervisor {
         close: (parent, event) => void delivery.closeChild(parent, event),
       },
       lifecycle: {
+        leaseKnown: (lease) => this.leases?.known(lease),
         idle: dormancy && ((run) => dormancy.idle(run)),
         dormant,
         woke: (run) => liveRuns.set(run),
@@ -199,10 +200,13 @@ export class Supervisor {
         await room;
         if (liveRuns.closed) throw executorClosed("execute", workflowId);
       }
-      const owner = this.leases === undefined ? undefined : await this.leases.hold();
-      if (liveRuns.closed) throw executorClosed("execute", workflowId);
-      const lease = owner === undefined ? undefined : { owner, fence: 0 };
-      const runId = await this.delivery.create(workflowId, events, options, isSame, canceled, lease);
+      let lease: Lease | undefined;
+      const create = (owner?: string) => {
+        if (liveRuns.closed) throw executorClosed("execute", workflowId);
+        lease = owner === undefined ? undefined : { owner, fence: 0 };
+        return this.delivery.create(workflowId, events, options, isSame, canceled, lease);
+      };
+      const runId = await (this.leases === undefined ? create() : this.leases.create(workflowId, create));
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
       if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
       if (typeof runId !== "string") return runId;
@@ -221,6 +225,7 @@ export class Supervisor {
       }
       const run = new Run(environment, workflow, info, events, false, undefined, lease);
       this.#begin(run, events);
+      this.leases?.check(run);
       return run;
     } finally {
       liveRuns.endStarting();
@@ -263,12 +268,14 @@ export class Supervisor {
       if (leases === undefined) return await this.#resumeAll(await this.store.running());
       const handles: Handle[] = [];
       await leases.retry(true);
-      for (let limit = 256, count = limit; count === limit;) {
-        const claimed = await leases.claim({ limit });
-        count = claimed.length;
-        handles.push(...await this.#resumeAll(claimed));
+      const limit = 256;
+      for (const seen = new Set<string>();;) {
+        const { claimed, handles: more } = await leases.take({ limit });
+        handles.push(...more);
+        const known = seen.size;
+        for (const { head } of claimed) seen.add(head.workflowId);
+        if (claimed.length < limit || seen.size === known) return handles; // a store may answer the same for ever
       }
-      return handles;
     });
   }
 

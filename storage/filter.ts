@@ -75,36 +75,43 @@ export function readFilter(filter: WorkflowFilter = {}, action = "list workflows
 export interface PageQuery {
   /** Which workflows, how many, and in which order. */
   readonly query: Query;
-  /** The page holds only workflows behind this place; `undefined` for the first page. */
+  /** The page holds only workflows behind this place; `undefined` for the first page, `NaN` if places are no numbers. */
   readonly after: number | undefined;
+  /** The same place as it was given to {@linkcode toCursor}, for stores whose places are texts. */
+  readonly place: string | undefined;
 }
 
+/** The text of an integer from 0. */
+const INTEGER = /^(0|[1-9]\d*)$/;
+
 /**
- * Checks the options of a page. A store gives each workflow a place: an integer that grows with every creation. The cursor of a
- * page is the place of its last workflow and the order, as {@linkcode toCursor} writes them.
+ * Checks the options of a page. A store gives each workflow a place: an integer, or a text, that grows with every creation. The
+ * cursor of a page is the place of its last workflow and the order, as {@linkcode toCursor} writes them.
  *
  * @param options The argument.
  * @param action What is done, for the message.
+ * @param places What a place looks like; an integer from 0 by default.
  * @throws {TypeError | RangeError} As `readFilter` does; also if `cursor` is not that of a page with the same `order`, or
  * `limit` is not an integer from 1.
  *
  * @category Storage
  */
-export function readPage(options: PageOptions = {}, action = "list workflows"): PageQuery {
+export function readPage(options: PageOptions = {}, action = "list workflows", places: RegExp = INTEGER): PageQuery {
   checkOptions(options, PAGE, action);
   const query = read(options, action, 1, 100);
-  return { query, after: toPlace(options.cursor, query.order, action) };
+  const place = toPlace(options.cursor, query.order, action, places);
+  return { query, after: place === undefined ? undefined : Number(place), place };
 }
 
 /**
  * Returns the cursor of the page that follows.
  *
- * @param place The place of the last workflow of this page: an integer from 0.
+ * @param place The place of the last workflow of this page: an integer from 0, or a text.
  * @param order The order of this page.
  *
  * @category Storage
  */
-export function toCursor(place: number, order: "asc" | "desc"): string {
+export function toCursor(place: number | string, order: "asc" | "desc"): string {
   return place + order;
 }
 
@@ -151,9 +158,9 @@ function toStatuses(status: WorkflowStatus | readonly WorkflowStatus[], action: 
 }
 
 /** A cursor is a place and the order of its page. */
-function toPlace(cursor: string | undefined, order: string, action: string): number | undefined {
+function toPlace(cursor: string | undefined, order: string, action: string, places: RegExp): string | undefined {
   if (cursor === undefined) return undefined;
-  const place = typeof cursor === "string" ? parseInt(cursor) : NaN;
-  if (place >= 0 && cursor === place + order) return place;
+  const place = typeof cursor === "string" && cursor.endsWith(order) ? cursor.slice(0, -order.length) : "";
+  if (places.test(place)) return place;
   throw invalid("cursor", cursor, `the cursor of a page with "order" "${order}"`, action);
 }

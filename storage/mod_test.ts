@@ -169,6 +169,14 @@ Deno.test("readFilter() returns the statuses once each, and a function for the r
   assertEquals(matches!({ ...running, workflowId: "b", labels: { k: "v" } }), false);
 });
 
+Deno.test("readPage() returns a place that is a text, and refuses what does not look like one", () => {
+  const cursor = toCursor("0a", "desc");
+  assertEquals(readPage({ order: "desc", cursor }, "list workflows", /^[0-9a-f]{2}$/).place, "0a");
+  for (const wrong of [cursor, "0adesc", "xxasc", "asc"]) {
+    assertThrows(() => readPage({ cursor: wrong }, "list workflows", /^[0-9a-f]{2}$/), TypeError, '"cursor" must be');
+  }
+});
+
 Deno.test("readPage() returns the place of a cursor, and refuses one of the other order", () => {
   const { query, after } = readPage({ order: "desc" });
   assertEquals([after, query.limit], [undefined, 100]);

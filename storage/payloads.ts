@@ -149,6 +149,22 @@ export class Payloads {
     }
     return isThenable(text) ? adopt(text).then(undefined, failed).then(parse) : parse(text);
   }
+
+  /**
+   * Returns the values of payloads without a codec that a database has joined to one text: faster than each on its own.
+   *
+   * @param payloads The payloads as a list in JSON: between brackets, with commas.
+   * @param workflowId Whose values they are, for the message of an error.
+   * @throws {WorkflowError} With code `invalid_history` if one of them is damaged.
+   */
+  readJoined(payloads: string, workflowId: string): unknown[] {
+    try {
+      return (JSON.parse(payloads) as unknown[]).map((json) => decode(json, "read it"));
+    } catch (cause) {
+      const why = `a stored payload is damaged: ${(cause as Error).message}`;
+      throw new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`, { cause });
+    }
+  }
 }
 
 /**

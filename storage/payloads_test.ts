@@ -113,3 +113,16 @@ Deno.test("escapeText() returns a text without NUL and halves of pairs, and unes
   }
   assertEquals(escapeText("order-7 \u00e9 \u{1f600}"), "order-7 \u00e9 \u{1f600}");
 });
+
+Deno.test("Payloads.readJoined() returns each value with its own references, and refuses a damaged one", async () => {
+  const payloads = new Payloads();
+  const twice = { a: 1 };
+  const values = [[twice, twice], [[twice], twice]];
+  const texts = values.map((part) => write(payloads, part));
+  const found = payloads.readJoined(`[${texts}]`, "a") as unknown[][];
+  assertEquals(found, values);
+  assert(found[0][0] === found[0][1]);
+  const error = await assertRejects(async () => await payloads.readJoined(`[${texts},[{]`, "a"), WorkflowError);
+  assertEquals(error.code, "invalid_history");
+  assert(error.message.startsWith('Cannot read workflow "a": a stored payload is damaged: '), error.message);
+});

@@ -61,6 +61,7 @@ import {
   readPage,
   readRelease,
   readState,
+  toCursor,
   unreadable,
 } from "../storage/mod.ts";
 import { cannot, checkArray, checkFunction, checkNumber, checkObject, checkOptions, invalid } from "../util/check.ts";
@@ -123,7 +124,9 @@ const OPTIONS: Readonly<Record<keyof DenoKvStoreOptions, true>> = {
   pollMs: true,
   leaseMs: true,
   codec: true,
-}; /** How many workflows `prune` deletes at the same time. */
+}; /** What a place looks like. */
+const VERSIONSTAMP = /^[0-9a-f]{20}$/;
+/** How many workflows `prune` deletes at the same time. */
 const PRUNED_AT_ONCE = 50;
 
 /**
@@ -409,19 +412,16 @@ export class DenoKvStore implements WorkflowStore {
     read: (row: Row) => Promise<T>,
   ): Promise<{ items: T[]; cursor: string | undefined }> {
     const action = "list workflows";
-    checkObject("options", options, action);
-    const { cursor, ...rest } = options; // a place is a text here
-    const { query: { limit, ...query } } = readPage(rest, action);
-    const { order } = query;
-    const [, after, of] = /^([0-9a-f]{20})(asc|desc)$/.exec(cursor ?? "") ?? [];
-    if (cursor !== undefined && order !== of) {
-      throw invalid("cursor", cursor, `the cursor of a page with "order" "${order}"`, action);
-    }
+    const { query, place } = readPage(options, action, VERSIONSTAMP);
+    const { limit, order } = query;
     this.#check(action);
     const rows: Row[] = [];
-    for await (const row of rowsOf(this.#keys, { ...query, limit }, after)) if (rows.push(row) > limit) break;
+    for await (const row of rowsOf(this.#keys, query, place)) if (rows.push(row) > limit) break;
     const hasNext = rows.length > limit;
     if (hasNext) rows.pop();
-    return { items: await Promise.all(rows.map(read)), cursor: hasNext ? rows.at(-1)!.place + order : undefined };
+    return {
+      items: await Promise.all(rows.map(read)),
+      cursor: hasNext ? toCursor(rows.at(-1)!.place, order) : undefined,
+    };
   }
 }

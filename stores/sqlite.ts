@@ -32,6 +32,10 @@ import { systemClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
+  ClaimedRun,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
   HeadPage,
   PageOptions,
   StoreListener,
@@ -41,24 +45,34 @@ import type {
   WorkflowState,
   WorkflowStateInit,
   WorkflowStore,
+  WorkflowTail,
 } from "../types.ts";
 import type { WorkflowPage } from "../store.ts";
 import {
+  acceptDelivery,
   applyToHead,
   type BatchKind,
   batchKind,
+  checkLease,
+  checkLoadSince,
+  checkOwner,
+  dueAt,
   escapeText,
   expectedHead,
   Listeners,
+  messageIds,
   type Payload,
   type PayloadCodec,
   payloadOf,
   Payloads,
   type Query,
   readBatch,
+  readClaim,
+  readDelivery,
   readFilter,
   readId,
   readPage,
+  readRelease,
   readState,
   toCursor,
   toState,
@@ -67,7 +81,8 @@ import {
 } from "../storage/mod.ts";
 import { cannot, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
-import { backUp, failure, openDatabase } from "./sqlite/database.ts";
+import { backUp, failure, openDatabase, watchFiles } from "./sqlite/database.ts";
+import { Leases } from "./sqlite/leases.ts";
 import { Poll } from "./sqlite/poll.ts";
 import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
 
@@ -100,6 +115,13 @@ export interface SqliteStoreOptions {
    */
   readonly pollMs?: number | undefined;
   /**
+   * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
+   * {@linkcode WorkflowStore.leaseMs}. A process that opens the file alone, after another one was killed, need not wait for that.
+   *
+   * @default {10_000}
+   */
+  readonly leaseMs?: number | undefined;
+  /**
    * Encrypts or compresses inputs, results, errors and events. IDs, names, labels, statuses and times are not changed.
    *
    * @default {payloads are JSON texts}
@@ -121,6 +143,7 @@ const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
   durability: true,
   busyTimeoutMs: true,
   pollMs: true,
+  leaseMs: true,
   codec: true,
 };
 
@@ -135,22 +158,30 @@ const DELETIONS_KEPT_MS = 3_600_000;
  * @category Store
  */
 export class SqliteStore implements WorkflowStore {
+  /** For how long an executor on this store owns its runs without renewing its lease, in milliseconds. */
+  declare readonly leaseMs: number;
   readonly #db: DatabaseSync;
   readonly #payloads: Payloads;
   /** The name that is stored beside payloads; `null` for JSON texts. */
   readonly #codec: string | null;
   readonly #listeners = new Listeners();
+  readonly #checkFiles: () => void;
   readonly #commits: Commits;
   readonly #poll: Poll;
+  readonly #leases: Leases;
   readonly #sql: ReturnType<typeof prepare>;
   #closed = false;
 
-  private constructor(db: DatabaseSync, payloads: Payloads, codec: PayloadCodec | undefined, pollMs: number) {
+  private constructor(db: DatabaseSync, payloads: Payloads, options: SqliteStoreOptions) {
+    const { codec, pollMs, leaseMs } = options;
+    this.leaseMs = leaseMs!;
     this.#db = db;
     this.#payloads = payloads;
     this.#codec = codec === undefined ? null : payloads.codec;
-    this.#poll = new Poll(db, pollMs, (workflowId, length) => this.#listeners.call(workflowId, length));
-    this.#commits = new Commits(db, (version) => this.#poll.wrote(version));
+    this.#poll = new Poll(db, pollMs!, (workflowId, length) => this.#listeners.call(workflowId, length));
+    this.#checkFiles = watchFiles(db);
+    this.#commits = new Commits(db, this.#checkFiles, (version) => this.#poll.wrote(version));
+    this.#leases = new Leases(db);
     this.#sql = prepare(db);
   }
 
@@ -167,12 +198,14 @@ export class SqliteStore implements WorkflowStore {
     const action = "open a store";
     checkText("path", path, action);
     checkOptions(options, OPTIONS, action);
-    const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, codec } = options;
+    const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec } = options;
     checkChoice("durability", durability, ["full", "relaxed"], action);
     checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
     if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
+    checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
     const payloads = new Payloads(codec);
-    return new SqliteStore(openDatabase(path, { durability, busyTimeoutMs }), payloads, codec, pollMs);
+    const db = openDatabase(path, { durability, busyTimeoutMs });
+    return new SqliteStore(db, payloads, { codec, pollMs, leaseMs });
   }
 
   /** Writes a whole state; see {@linkcode WorkflowStore.save}. */
@@ -186,8 +219,8 @@ export class SqliteStore implements WorkflowStore {
     await this.#commits.add(() => {
       const { version } = this.#commits;
       const { place } = this.#sql.save.get(...columns, version, version, createdAt ?? null) as { place: number };
-      this.#sql.deleteEvents.run(place);
-      if (events.length > 0) this.#sql.insertEvents.run(place, 0, history!, this.#codec);
+      this.#clear(place);
+      if (events.length > 0) this.#addEvents(place, 0, events, history!);
     }, () => this.#listeners.call(workflowId, null));
   }
 
@@ -214,10 +247,10 @@ export class SqliteStore implements WorkflowStore {
     const action = "list workflows";
     const query = readFilter(filter, action);
     this.#check(action);
-    const raws = this.#reading(
-      action,
-      () => [...this.#rows(query, undefined, query.limit)].map((row) => this.#raw(row)),
-    );
+    const raws = this.#reading(action, () => {
+      this.#checkFiles();
+      return [...this.#rows(query, undefined, query.limit)].map((row) => this.#raw(row));
+    });
     const states: WorkflowState[] = [];
     for (const raw of raws) {
       try {
@@ -269,6 +302,7 @@ export class SqliteStore implements WorkflowStore {
     const query = readFilter(filter, action);
     this.#check(action);
     return this.#reading(action, () => {
+      this.#checkFiles();
       if (query.matches === undefined) {
         const { where, values } = conditions(query, undefined);
         const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
@@ -311,9 +345,86 @@ export class SqliteStore implements WorkflowStore {
       const place = this.#place(kind, copy, next, inputs, outcome);
       if (place === undefined) throw this.#conflict(copy);
       if (kind === "confirm") return;
-      if (kind === "continue") this.#sql.deleteEvents.run(place);
-      this.#sql.insertEvents.run(place, next.historyLength - events.length, history!, this.#codec);
+      if (kind === "continue") this.#clear(place);
+      this.#addEvents(place, next.historyLength - events.length, events, history!);
     }, () => kind !== "confirm" && this.#listeners.call(workflowId, next.historyLength, copy));
+  }
+
+  /** Reads the end of a history; see {@linkcode WorkflowStore.loadSince}. */
+  async loadSince(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null> {
+    checkLoadSince(workflowId, length, runId);
+    const action = "load workflow";
+    this.#check(action, workflowId);
+    const raw = this.#reading(action, (): Raw | undefined => {
+      const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
+      if (row === undefined || runId !== undefined && row.run_id !== escapeText(runId)) return undefined;
+      if (length <= 0) return this.#raw(row);
+      const events = length < row.length ? this.#sql.eventsSince.all(row.place, length) as unknown as EventsRow[] : [];
+      return { row, events };
+    });
+    if (raw === undefined) return null;
+    const head = await this.#head(raw.row);
+    const found = await this.#events(raw.events!, workflowId);
+    const wanted = Math.max(0, head.historyLength - length);
+    if (found.length < wanted) throw incomplete(head, head.historyLength - wanted + found.length);
+    return { head, events: Object.freeze(found.slice(found.length - wanted)) };
+  }
+
+  /** Adds messages to the end of a running run; see {@linkcode WorkflowStore.deliver}. */
+  async deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    const copy = readDelivery(delivery);
+    const { workflowId } = copy;
+    this.#check("deliver to workflow", workflowId);
+    const id = escapeText(workflowId);
+    let events: readonly WorkflowEvent[] = copy.events; // those that are added, if the run has none of them
+    for (;;) {
+      const last = events.at(-1)!;
+      const outcome = last.type === "workflow_canceled" ? payloadOf({ error: last.error }) : undefined;
+      const written = this.#write(workflowId, outcome, events);
+      const [ending, history] = written instanceof Promise ? await written : written;
+      const answer = await this.#commits.add((): DeliveryReceipt | readonly WorkflowEvent[] => {
+        const row = this.#sql.row.get(id) as unknown as Row | undefined;
+        const has = (message: string) => this.#sql.hasMessage.get(row!.place, escapeText(message)) !== undefined;
+        const { added, batch } = acceptDelivery(row === undefined ? null : stubOf(row), copy, has);
+        const { run_id: runId, length, place } = row!;
+        if (batch === undefined) return { runId: unescapeText(runId), historyLength: length, added };
+        if (batch.events.some((event, i) => event !== events[i]) || batch.events.length < events.length) {
+          return batch.events;
+        }
+        const next = applyToHead(stubOf(row!), batch);
+        this.#place("append", batch, next, null, ending);
+        this.#addEvents(place, length, events, history!);
+        return { runId: unescapeText(runId), historyLength: next.historyLength, added };
+      }, (answer) => {
+        if ("added" in answer && answer.added.includes(true)) this.#listeners.call(workflowId, answer.historyLength);
+      });
+      if ("added" in answer) return answer;
+      events = answer;
+    }
+  }
+
+  /** Takes running runs that no living owner has, and that are due; see {@linkcode WorkflowStore.claim}. */
+  async claim(options: ClaimOptions): Promise<ClaimedRun[]> {
+    const claim = readClaim(options);
+    const action = "claim workflows";
+    this.#check(action);
+    if (!this.#reading(action, () => this.#leases.isNeeded(claim))) return [];
+    const rows = await this.#commits.add(() => this.#leases.claim(claim));
+    return await Promise.all(rows.map(async (row) => ({ ...await this.#headOrStub(row), fence: row.fence })));
+  }
+
+  /** Extends the lease of an owner; see {@linkcode WorkflowStore.renew}. */
+  async renew(owner: string, leaseMs: number): Promise<void> {
+    checkLease(owner, leaseMs);
+    this.#check("renew a lease");
+    await this.#commits.add(() => this.#leases.renew(owner, leaseMs));
+  }
+
+  /** Gives runs back; see {@linkcode WorkflowStore.release}. */
+  async release(owner: string, workflowIds?: readonly string[]): Promise<void> {
+    const ids = readRelease(owner, workflowIds);
+    this.#check("release workflows");
+    await this.#commits.add(() => this.#leases.release(this.#db, owner, ids));
   }
 
   /**
@@ -411,6 +522,7 @@ export class SqliteStore implements WorkflowStore {
     const { query, after } = readPage(options, action);
     this.#check(action);
     return this.#reading(action, () => {
+      this.#checkFiles();
       const rows = [...this.#rows(query, after, query.limit + 1)];
       const hasNext = rows.length > query.limit;
       if (hasNext) rows.pop();
@@ -433,6 +545,10 @@ export class SqliteStore implements WorkflowStore {
   }
 
   #raw(row: Row): Raw {
+    if (this.#codec === null) { // one text for the whole history: half the time of a row each
+      const { events, coded } = this.#sql.history.get(row.place) as { events: string | null; coded: number };
+      if (coded === 0) return { row, events: events === null ? [] : [{ events, codec: null, isWhole: true }] };
+    }
     return { row, events: this.#sql.events.all(row.place) as unknown as EventsRow[] };
   }
 
@@ -444,18 +560,43 @@ export class SqliteStore implements WorkflowStore {
     return head;
   }
 
+  /** The head of a row; without input and outcome if they cannot be read: a damaged run must not keep others from being claimed. */
+  async #headOrStub(row: Row): Promise<WorkflowHead> {
+    try {
+      return await this.#head(row);
+    } catch {
+      return stubOf(row);
+    }
+  }
+
   async #state({ row, events }: Raw): Promise<WorkflowState> {
     const head = await this.#head(row);
-    const history: WorkflowEvent[] = [];
-    for (const { events: payload, codec } of events!) {
-      const part = this.#read(payload, codec, head.workflowId);
-      history.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
-    }
-    if (history.length !== head.historyLength) {
-      const why = `${history.length} of its ${head.historyLength} events are stored`;
-      throw new WorkflowError("invalid_history", `${cannot("read workflow", head.workflowId)}: ${why}`);
-    }
+    const history = await this.#events(events!, head.workflowId);
+    if (history.length !== head.historyLength) throw incomplete(head, history.length);
     return toState(head, history);
+  }
+
+  async #events(rows: readonly EventsRow[], workflowId: string): Promise<WorkflowEvent[]> {
+    const events: WorkflowEvent[] = [];
+    for (const { events: payload, codec, isWhole } of rows) {
+      const read = isWhole
+        ? this.#payloads.readJoined(payload as string, workflowId).flat()
+        : this.#read(payload, codec, workflowId);
+      for (const event of (read instanceof Promise ? await read : read) as WorkflowEvent[]) events.push(event);
+    }
+    return events;
+  }
+
+  /** Writes the row of a batch, and notes its messages. */
+  #addEvents(place: number, first: number, events: readonly WorkflowEvent[], payload: Payload): void {
+    this.#sql.insertEvents.run(place, first, payload, this.#codec);
+    for (const id of messageIds(events)) this.#sql.insertMessage.run(place, escapeText(id));
+  }
+
+  /** Deletes what belongs to a run. */
+  #clear(place: number): void {
+    this.#sql.deleteEvents.run(place);
+    this.#sql.deleteMessages.run(place);
   }
 
   #read(payload: Payload, codec: string | null, workflowId: string): unknown {
@@ -503,28 +644,31 @@ export class SqliteStore implements WorkflowStore {
     outcome: Payload | null,
   ): number | undefined {
     const { expectedLength, replaces } = batch;
+    const owner = batch.owner === undefined ? null : escapeText(batch.owner);
+    const wakeAt = dueAt(batch.wakeAt);
     const [id, runId] = [escapeText(batch.workflowId), escapeText(batch.runId)];
     const { status, historyLength, updatedAt } = next;
     let row: unknown;
-    if (kind === "confirm") row = this.#sql.confirm.get(id, runId, expectedLength);
+    if (kind === "confirm") row = this.#sql.confirm.get(id, runId, expectedLength, owner);
     else if (kind === "append" && status === "running") {
-      row = this.#sql.advance.get(historyLength, updatedAt, this.#commits.version, id, runId, expectedLength);
+      const advanced = [historyLength, updatedAt, this.#commits.version, wakeAt];
+      row = this.#sql.advance.get(...advanced, id, runId, expectedLength, owner);
     } else if (kind === "append") {
       const { version } = this.#commits;
       const ended = [historyLength, updatedAt, version, status, outcome, this.#codec];
-      row = this.#sql.finish.get(...ended, id, runId, expectedLength);
+      row = this.#sql.finish.get(...ended, id, runId, expectedLength, owner);
     } else {
       const columns = this.#columns(next, input, outcome);
       const { version } = this.#commits;
       if (kind === "continue") {
-        row = this.#sql.continue.get(...columns, version, id, escapeText(replaces!), expectedLength);
+        row = this.#sql.continue.get(...columns, version, wakeAt, id, escapeText(replaces!), expectedLength, owner);
       } else {
         if (replaces !== undefined) {
           const replaced = this.#sql.replace.get(id, escapeText(replaces)) as { place: number } | undefined;
           if (replaced === undefined) return undefined;
-          this.#sql.deleteEvents.run(replaced.place);
+          this.#clear(replaced.place);
         }
-        row = this.#sql.create.get(...columns, version);
+        row = this.#sql.create.get(...columns, version, wakeAt, owner);
       }
     }
     return (row as { place: number } | undefined)?.place;
@@ -533,8 +677,11 @@ export class SqliteStore implements WorkflowStore {
   /** Why a batch does not fit. */
   #conflict(batch: AppendBatch): unknown {
     const row = this.#sql.row.get(escapeText(batch.workflowId)) as unknown as Row | undefined;
+    const { owner } = (this.#sql.ownerOf.get(escapeText(batch.workflowId)) ?? {}) as { owner?: string };
     try {
-      applyToHead(row === undefined ? null : stubOf(row), batch);
+      const head = row === undefined ? null : stubOf(row);
+      checkOwner(head, owner && unescapeText(owner), batch);
+      applyToHead(head, batch);
     } catch (error) {
       return error;
     }
@@ -543,7 +690,12 @@ export class SqliteStore implements WorkflowStore {
 
   /** Deletes what belongs to a deleted row, and notes it for other processes. */
   #deleted(place: number, id: string): void {
-    this.#sql.deleteEvents.run(place);
+    this.#clear(place);
     this.#sql.noteDeletion.run(id, this.#commits.version, systemClock.now());
   }
+}
+
+function incomplete({ workflowId, historyLength }: WorkflowHead, found: number): WorkflowError {
+  const why = `${found} of its ${historyLength} events are stored`;
+  return new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
 }

@@ -7,11 +7,13 @@ import { TempFiles } from "../tests/support/temp_files.ts";
 
 const files = new TempFiles();
 
-testStore(Deno.test, () => SqliteStore.open(":memory:"), { name: "SqliteStore in memory" });
+const members = ["heads", "count", "loadSince", "deliver", "claim"] as const;
+testStore(Deno.test, () => SqliteStore.open(":memory:"), { name: "SqliteStore in memory", members });
 
 const again = (store: WorkflowStore) => files.again(store);
 testStore(Deno.test, () => files.open({ pollMs: 1 }), {
   name: "SqliteStore in a file",
+  members,
   reopen: again,
   connect: again,
 });

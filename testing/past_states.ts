@@ -9,8 +9,17 @@
  * @module
  */
 
-import { applyBatch, finalStatus } from "../history/history.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowFilter, WorkflowState, WorkflowStore } from "../types.ts";
+import { applyBatch, finalStatus, toHead } from "../history/history.ts";
+import type {
+  AppendBatch,
+  HeadPage,
+  PageOptions,
+  WorkflowEvent,
+  WorkflowFilter,
+  WorkflowState,
+  WorkflowStore,
+  WorkflowTail,
+} from "../types.ts";
 
 /** How many appends a read is behind at most. */
 export const MAX_LAG = 3;
@@ -69,6 +78,23 @@ export class PastStates {
     const statuses = status === undefined ? undefined : [status].flat();
     const states = (await store.list(rest)).map((state) => this.load(lag, state.workflowId) ?? state);
     return states.filter((state) => statuses?.includes(state.status) ?? true).slice(0, limit);
+  }
+
+  /** The end of a history before the last `lag` appends, as {@linkcode WorkflowStore.loadSince} answers. */
+  loadSince(lag: number, workflowId: string, length: number, runId?: string): WorkflowTail | null | undefined {
+    const state = this.load(lag, workflowId);
+    if (state === undefined) return undefined;
+    const { history, ...fields } = state;
+    if (runId !== undefined && fields.runId !== runId) return null;
+    return { head: toHead(fields, history), events: history.slice(length) };
+  }
+
+  /** A page of heads before the last `lag` appends. What did not match then is not looked for. */
+  async heads(lag: number, store: WorkflowStore, options: PageOptions = {}): Promise<HeadPage> {
+    const { heads, ...rest } = await store.heads!(options);
+    const statuses = options.status === undefined ? undefined : [options.status].flat();
+    const earlier = heads.map((head) => this.loadSince(lag, head.workflowId, Infinity)?.head ?? head);
+    return { ...rest, heads: earlier.filter(({ status }) => statuses?.includes(status) ?? true) };
   }
 
   /** Whether a list differs if it does not show the last `lag` appends. */

@@ -47,8 +47,8 @@ const VOCABULARY = [
   "retry",
   "types",
 ];
-/** The databases of the runtime that a store may import. */
-const DATABASES = ["node:sqlite"];
+/** What a store may import of the runtime: its database, and whether the file is still there. */
+const DATABASES = ["node:sqlite", "node:fs"];
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
 
 /** The part that a module belongs to. */

@@ -60,7 +60,7 @@ sqliteTest("open() refuses the schema of a later release, and changes nothing", 
 
 sqliteTest("open() says that a folder is missing", async (path) => {
   const { message } = await assertRejects(() => SqliteStore.open(`${path}/no/workflows.db`), Error);
-  assert(message.includes("the file or its folder is missing or cannot be opened"), message);
+  assert(message.includes("the file or its folder is missing, or cannot be opened or written"), message);
 });
 
 sqliteTest("open() leaves tables of the user in the file alone", async (path) => {
@@ -322,4 +322,41 @@ sqliteTest("append() lets an executor wait for a lock, and go on by itself", asy
   db.close();
   await sent;
   assertEquals(await handle.result(), [1, 2]);
+});
+
+sqliteTest("claim() that finds nothing writes nothing", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 });
+  const db = new DatabaseSync(path);
+  const version = () => Object.values(db.prepare("PRAGMA data_version").get() as object)[0];
+  const seen = version();
+  for (let i = 0; i < 5; i++) assertEquals(await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 }), []);
+  assertEquals(version(), seen);
+  db.close();
+});
+
+sqliteTest("claims and renewals are not reported as changes to another instance", async (path) => {
+  await using store = await SqliteStore.open(path);
+  await using other = await SqliteStore.open(path, { pollMs: 1 });
+  await start(store, "a");
+  const heard = listen(other, 1);
+  await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 });
+  await store.renew("x", 1e9);
+  await store.release("x");
+  await start(store, "b");
+  assertEquals(await heard, [["b", 1]]);
+});
+
+sqliteTest("load() reads a history that was written without a codec and with one, in order", async (path) => {
+  {
+    await using plain = await SqliteStore.open(path);
+    await start(plain, "a");
+    await add(plain, "a", 1);
+  }
+  await using store = await SqliteStore.open(path, { codec: hiding(false) });
+  await add(store, "a", 2, completed);
+  assertEquals((await store.load("a"))?.history, [started, fired, completed]);
+  await using plain = await SqliteStore.open(path);
+  const { message } = await assertRejects(() => plain.load("a"), WorkflowError);
+  assert(message.includes('was written by the codec "hiding"'), message);
 });

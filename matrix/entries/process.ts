@@ -6,7 +6,9 @@
 
 import { leaveOpen } from "../cases.ts";
 import { EXIT, perform, performAll } from "../scenario.ts";
+import { sqliteOutcomes } from "../sqlite.ts";
 
 for await (const outcome of performAll(perform)) console.log(JSON.stringify(outcome));
+for await (const outcome of sqliteOutcomes()) console.log(JSON.stringify(outcome));
 await leaveOpen();
 console.log(JSON.stringify({ name: EXIT }));

@@ -10,6 +10,7 @@
 import { systemClock } from "../../clock.ts";
 import { escapeText } from "../../storage/mod.ts";
 import { cannot } from "../../util/check.ts";
+import { show } from "../../util/show.ts";
 
 /**
  * A key of Deno KV.
@@ -144,7 +145,9 @@ export class Keyspace {
 
   /** Returns whether the transaction was done. */
   async commit(atomic: DenoKvAtomic): Promise<boolean> {
-    return (await call(() => atomic.commit())).ok;
+    const result = await call(() => atomic.commit());
+    if (typeof result?.ok === "boolean") return result.ok; // a write begins again after `false`
+    throw new TypeError(`${cannot("use Deno KV")}: "commit" must return an object with "ok", got ${show(result)}`);
   }
 }
 

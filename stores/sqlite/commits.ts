@@ -29,13 +29,18 @@ const MOST = 512;
 
 export class Commits {
   readonly #nextVersion: StatementSync;
-  /** Is called with the version of each transaction that changed something. */
   readonly #changed: (version: number) => void;
+  readonly #checkFiles: () => void;
   readonly #statements: Record<"begin" | "commit" | "rollback", StatementSync>;
   #queue: Write[] = [];
   #version: number | undefined;
 
-  constructor(db: DatabaseSync, changed: (version: number) => void) {
+  /**
+   * @param checkFiles Throws if the database is no longer where it was.
+   * @param changed Is called with the version of each transaction that changed something.
+   */
+  constructor(db: DatabaseSync, checkFiles: () => void, changed: (version: number) => void) {
+    this.#checkFiles = checkFiles;
     this.#changed = changed;
     this.#nextVersion = db.prepare("UPDATE rockpool_meta SET value = value + 1 WHERE key = 'version' RETURNING value");
     this.#statements = {
@@ -101,6 +106,7 @@ export class Commits {
         }
         running = false;
       }
+      this.#checkFiles();
       this.#statements.commit.run();
     } catch (error) {
       failed = failure("write to the store", error);

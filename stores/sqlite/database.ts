@@ -4,15 +4,19 @@
  * 1. A file is changed only when it is known to be a database with a schema of this release or an earlier one. What is damaged or
  *    newer is left as it is.
  * 2. A migration is a list of statements that never changes once it was released. All that are missing run in one transaction.
- * 3. All tables begin with `rockpool_`, so that a file can also hold tables of the user.
+ * 3. A file that is deleted, moved or replaced while it is open gets no writes. SQLite itself would write on, to a file without a
+ *    name, and lose them.
+ * 4. All tables begin with `rockpool_`, so that a file can also hold tables of the user.
  *
  * @module
  */
 
+import { statSync } from "node:fs";
 import * as sqlite from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { cannot } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
+import { endLeasesOfTheDead } from "./leases.ts";
 
 const MIGRATIONS: readonly string[] = [
   `
@@ -32,17 +36,32 @@ const MIGRATIONS: readonly string[] = [
     input_codec TEXT,
     outcome ANY, -- the result and the error
     outcome_codec TEXT,
+    owner TEXT, -- who created or claimed it last
+    free INTEGER NOT NULL DEFAULT 1, -- whether that one has no lease any more
+    wake_at REAL NOT NULL DEFAULT -9e999, -- from then on it is due
+    fence INTEGER NOT NULL DEFAULT 0, -- how often it was claimed
     version INTEGER NOT NULL, -- of the transaction that wrote it last
     saved_version INTEGER -- of the transaction that saved the whole state last
   ) STRICT;
   CREATE INDEX rockpool_workflows_status ON rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
+  CREATE INDEX rockpool_workflows_free ON rockpool_workflows (wake_at) WHERE status = 'running' AND free;
+  CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE owner IS NOT NULL;
   CREATE TABLE rockpool_events ( -- one row for each append
     place INTEGER NOT NULL,
     first INTEGER NOT NULL, -- the index of its first event
     events ANY NOT NULL,
     codec TEXT,
     PRIMARY KEY (place, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_messages ( -- what was delivered to a run, so that it is delivered once
+    place INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (place, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_owners ( -- the leases
+    owner TEXT PRIMARY KEY,
+    ends_at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE rockpool_deletions ( -- for other processes that listen; kept for a while
     workflow_id TEXT PRIMARY KEY,
@@ -81,11 +100,40 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
     db.exec(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     if (durability === "full") db.exec("PRAGMA fullfsync = ON"); // on macOS fsync alone does not reach the disk
     if (found < MIGRATIONS.length) migrate(db);
+    endLeasesOfTheDead(db, busyTimeoutMs);
     return db;
   } catch (error) {
     db?.close();
     if ((error as Error).message.startsWith("Cannot open store")) throw error;
     throw failure(action, error);
+  }
+}
+
+/**
+ * Returns a function that throws if a file of the database has been deleted, moved or replaced since.
+ *
+ * Files that the process may not look at are not checked.
+ */
+export function watchFiles(db: DatabaseSync): () => void {
+  const [main] = db.prepare("PRAGMA database_list").all() as unknown as readonly { readonly file: string | null }[];
+  const files = main.file ? [main.file, `${main.file}-wal`] : []; // none in memory
+  const found = files.map((file) => [file, identityOf(file)] as const).filter(([, identity]) => identity !== undefined);
+  return () => {
+    for (const [file, identity] of found) {
+      if (identityOf(file) === identity) continue;
+      const what = `the file ${show(file)} was deleted, moved or replaced while the store was open`;
+      throw new Error(`${what}; put it back, or open the store again`);
+    }
+  };
+}
+
+/** What stays the same as long as a path leads to the same file; `undefined` if there is none. */
+function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file, { bigint: true });
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
   }
 }
 
@@ -152,7 +200,7 @@ const reasons: Readonly<Record<number, string>> = {
   10: "the disk failed",
   11: "the file is damaged; it was left as it is",
   13: "the disk is full",
-  14: "the file or its folder is missing or cannot be opened",
+  14: "the file or its folder is missing, or cannot be opened or written",
   26: "the file is damaged, or no database; it was left as it is",
 };
 

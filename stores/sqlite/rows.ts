@@ -27,10 +27,12 @@ export interface Row {
   readonly outcome_codec: string | null;
 }
 
-/** A row of `rockpool_events`. */
+/** A row of `rockpool_events`, or all rows of a workflow. */
 export interface EventsRow {
   readonly events: Payload;
   readonly codec: string | null;
+  /** Whether these are all rows: a list of the lists of events. */
+  readonly isWhole?: boolean;
 }
 
 /** A workflow as it is stored. */
@@ -86,20 +88,24 @@ export function prepare(db: DatabaseSync) {
     "workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
     "input, input_codec, outcome, outcome_codec, version";
   const marks = Array(15).fill("?").join();
-  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? RETURNING place";
+  const isExpected = "workflow_id = ? AND run_id = ? AND status = 'running' AND length = ? " +
+    "AND coalesce(?, owner) IS owner RETURNING place";
   const statements = {
     begin: "BEGIN",
     commit: "COMMIT",
     row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
     events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
+    history: `SELECT '[' || group_concat(events) || ']' AS events, count(codec) AS coded
+      FROM (SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first)`,
     save: `INSERT INTO rockpool_workflows (${inserted}, saved_version) VALUES (${marks}, ?)
       ON CONFLICT (workflow_id) DO UPDATE SET run_id = excluded.run_id, first_run_id = excluded.first_run_id,
       parent = excluded.parent, workflow_name = excluded.workflow_name,
       status = excluded.status, length = excluded.length, created_at = coalesce(?, created_at),
       updated_at = excluded.updated_at, labels = excluded.labels, input = excluded.input, input_codec = excluded.input_codec,
       outcome = excluded.outcome, outcome_codec = excluded.outcome_codec, version = excluded.version,
-      saved_version = excluded.saved_version RETURNING place`,
-    create: `INSERT INTO rockpool_workflows (${inserted}) VALUES (${marks})
+      saved_version = excluded.saved_version, owner = NULL, free = 1, wake_at = -9e999 RETURNING place`,
+    create: `INSERT INTO rockpool_workflows (${inserted}, wake_at, owner, free)
+      VALUES (${marks}, ?, ?17, ?17 IS NULL OR ?17 NOT IN (SELECT owner FROM rockpool_owners))
       ON CONFLICT (workflow_id) DO NOTHING RETURNING place`,
     replace:
       `DELETE FROM rockpool_workflows WHERE workflow_id = ? AND run_id = ? AND status <> 'running' RETURNING place`,
@@ -107,12 +113,18 @@ export function prepare(db: DatabaseSync) {
       `UPDATE rockpool_workflows SET workflow_id = ?, run_id = ?, first_run_id = ?, parent = ?, workflow_name = ?,
       status = ?, length = ?,
       created_at = iif(?, created_at, created_at), updated_at = ?, labels = ?, input = ?, input_codec = ?, outcome = ?,
-      outcome_codec = ?, version = ? WHERE ${isExpected}`,
-    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ? WHERE ${isExpected}`,
+      outcome_codec = ?, version = ?, wake_at = ? WHERE ${isExpected}`,
+    advance: `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, wake_at = ? WHERE ${isExpected}`,
     finish:
       `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, status = ?, outcome = ?, outcome_codec = ?
       WHERE ${isExpected}`,
     confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected.replace(" RETURNING place", "")}`,
+    eventsSince: `SELECT events, codec FROM rockpool_events WHERE place = ?1 AND first >=
+      (SELECT max(first) FROM rockpool_events WHERE place = ?1 AND first <= ?2) ORDER BY first`,
+    hasMessage: "SELECT 1 FROM rockpool_messages WHERE place = ? AND id = ?",
+    insertMessage: "INSERT OR IGNORE INTO rockpool_messages VALUES (?, ?)",
+    deleteMessages: "DELETE FROM rockpool_messages WHERE place = ?",
+    ownerOf: "SELECT owner FROM rockpool_workflows WHERE workflow_id = ?",
     insertEvents: "INSERT INTO rockpool_events (place, first, events, codec) VALUES (?, ?, ?, ?)",
     deleteEvents: "DELETE FROM rockpool_events WHERE place = ?",
     delete: "DELETE FROM rockpool_workflows WHERE workflow_id = ? RETURNING place",

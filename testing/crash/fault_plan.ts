@@ -39,8 +39,18 @@ export interface Write {
   readonly place: (which: "first" | "last") => EventPlace;
 }
 
+/** A process stands still: none of its timers fires, it calls no store, gets no answer, and no activity of it ends. */
+export interface Pause {
+  /** When: before what is in progress takes effect, or after it, but before the process knows. */
+  readonly side: "before" | "after";
+  readonly ms: number;
+  /** Whether its timers fire before it gets answers of the store, when it continues. */
+  readonly timersFirst: boolean;
+}
+
 /** The faults of one write. */
 export interface WriteFault {
+  readonly pause?: Pause;
   readonly die?: DeathSide;
   /** Rejects the write: before it is carried out, or after. */
   readonly fail?: "before" | "after";
@@ -68,8 +78,24 @@ export interface ReadFault {
   readonly delayMs?: number;
 }
 
+/** A call of `claim`, `renew` or `release` as it begins. */
+export interface LeaseCall {
+  readonly proc: ProcessRef;
+  readonly method: "claim" | "renew" | "release";
+  /** Which call of the method in this process it is, counted from 1. */
+  readonly nth: number;
+}
+
+/** The faults of one such call. */
+export interface LeaseFault {
+  readonly pause?: Pause;
+  /** Rejects the call: before it is carried out, or after. */
+  readonly fail?: "before" | "after";
+}
+
 /** The faults of one attempt of an activity, before its function runs or after. */
 export interface AttemptFault {
+  readonly pause?: Pause;
   readonly side: "before" | "after";
   readonly delayMs?: number;
   readonly fails?: boolean;
@@ -79,6 +105,7 @@ export interface AttemptFault {
 export interface FaultPlan {
   write?(write: Write): WriteFault | undefined;
   read?(read: Read): ReadFault | undefined;
+  lease?(call: LeaseCall): LeaseFault | undefined;
   /** @param begun How many runs of the workflow have begun. */
   attempt?(call: ActivityCall, begun: number): AttemptFault | undefined;
   /** How much later than planned a delivery is made, in milliseconds. */

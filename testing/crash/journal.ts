@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowState, WorkflowTail } from "../../types.ts";
 import { applyBatch } from "../../history/history.ts";
 import { show } from "../../util/show.ts";
 import { PastStates } from "../past_states.ts";
@@ -50,6 +50,15 @@ export class Journal {
   /** Records what a read shows and nobody has reported. */
   learn(state: WorkflowState | null): void {
     if (Array.isArray(state?.history)) this.#note(state.workflowId, state.runId, state.history, 0);
+  }
+
+  /** Records what a read of the end of a history shows and nobody has reported. */
+  learnTail(tail: WorkflowTail | null): void {
+    if (!Array.isArray(tail?.events)) return;
+    const { workflowId, runId, historyLength } = tail.head;
+    const from = historyLength - tail.events.length;
+    const known = this.#byId.get(JSON.stringify([workflowId, runId]))?.events.length ?? 0;
+    if (from <= known) this.#note(workflowId, runId, tail.events, from);
   }
 
   /** @param from The position of the first event. */

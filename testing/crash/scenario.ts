@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Clock } from "../../clock.ts";
 import type { ExecutorOptions } from "../../options.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { WorkflowStore } from "../../types.ts";
@@ -54,17 +55,17 @@ export interface ScenarioOptions<Signals extends readonly unknown[] = readonly a
    */
   readonly setUp?: (() => void | Promise<void>) | undefined;
   /**
-   * Makes the store of a run.
+   * Makes the store of a run. It gets the clock of the run, by which leases must end.
    *
-   * @default {a new `InMemoryStore`}
+   * @default {a new `InMemoryStore`, with that clock}
    */
-  readonly store?: (() => WorkflowStore) | undefined;
+  readonly store?: ((clock: Clock) => WorkflowStore) | undefined;
   /**
    * Further options of the executors.
    *
    * @default {none}
    */
-  readonly executor?: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId"> | undefined;
+  readonly executor?: Omit<ExecutorOptions, "store" | "clock" | "workflows" | "newRunId" | "leaseMs"> | undefined;
 }
 
 /** The names of all options in {@linkcode ScenarioOptions}. */
@@ -91,17 +92,25 @@ export interface ResolvedScenario {
   readonly executorOptions: ScenarioExecutorOptions;
   /** How many executors share the store. */
   readonly executors: number;
-  readonly makeStore: () => WorkflowStore;
+  /** `undefined`: without leases. */
+  readonly leaseMs: number | undefined;
+  readonly makeStore: (clock: Clock) => WorkflowStore;
 }
 
 /** Adds the defaults to a scenario, and checks what its functions return. */
 export function resolveScenario(
   workflow: AnyWorkflow,
   options: ScenarioOptions & { readonly input?: unknown },
-  defaults: { readonly id: string; readonly executors: number; readonly executorOptions?: ScenarioExecutorOptions },
+  defaults: {
+    readonly id: string;
+    readonly executors: number;
+    readonly leaseMs?: number | undefined;
+    readonly executorOptions?: ScenarioExecutorOptions;
+  },
   action: string,
 ): ResolvedScenario {
-  const { id = defaults.id, input, timeoutMs, activities = [], store = () => new InMemoryStore() } = options;
+  const { id = defaults.id, input, timeoutMs, activities = [] } = options;
+  const { store = (clock: Clock) => new InMemoryStore({ clock }) } = options;
   const name = workflow.name || "workflow";
   return {
     workflow: workflow as Workflow<never>,
@@ -114,8 +123,9 @@ export function resolveScenario(
     activities,
     executorOptions: { ...defaults.executorOptions, ...options.executor },
     executors: defaults.executors,
-    makeStore() {
-      const made = store();
+    leaseMs: defaults.leaseMs,
+    makeStore(clock) {
+      const made = store(clock);
       if (isStrayPromise(made) || typeof made?.append !== "function" || typeof made.load !== "function") {
         throw invalid("store()", made, "a WorkflowStore", action);
       }

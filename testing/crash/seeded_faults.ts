@@ -13,7 +13,18 @@ import { hash, seededRandom } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import type { ActivityCall } from "../fakes.ts";
 import { MAX_LAG } from "../past_states.ts";
-import type { AttemptFault, FaultPlan, ProcessRef, Read, ReadFault, Write, WriteFault } from "./fault_plan.ts";
+import type {
+  AttemptFault,
+  FaultPlan,
+  LeaseCall,
+  LeaseFault,
+  Pause,
+  ProcessRef,
+  Read,
+  ReadFault,
+  Write,
+  WriteFault,
+} from "./fault_plan.ts";
 import type { SimulationRates } from "./simulate_options.ts";
 
 /** How many macrotasks a slow write takes at most. */
@@ -25,6 +36,8 @@ export interface SeededFaultsOptions {
   readonly rates: Readonly<Record<keyof SimulationRates, number>>;
   readonly maxDelayMs: number;
   readonly executors: number;
+  /** `undefined`: without leases. Processes stand still only with them. */
+  readonly leaseMs: number | undefined;
   /** The keys of the faults that may happen; all may if it is `undefined`. */
   readonly allowed: ReadonlySet<string> | undefined;
 }
@@ -56,6 +69,9 @@ export class SeededFaults implements FaultPlan {
     const failed = () =>
       before ? `The store failed at ${at("first")}` : `The answer of the store was lost after ${at("last")}`;
     if (this.#happens("storeFailure", key, failed)) return { fail: before ? "before" : "after" };
+    const where = () => `${before ? "before" : "after"} ${at(before ? "first" : "last")}`;
+    const pause = this.#pause(key, before, () => `${who} stood still`, where);
+    if (pause !== undefined) return { pause };
     const other = (proc.index + 1 + Math.floor(this.#draw(`other ${key}`) * (executors - 1))) % executors;
     const recovers = () => `${this.#nameOf({ index: other })} called recover() at ${at("first")}`;
     const takenOver = this.#happens("takeover", key, recovers);
@@ -78,6 +94,17 @@ export class SeededFaults implements FaultPlan {
     return { ...(slow ? { delayMs } : {}), ...(stale ? { lag } : {}) };
   }
 
+  lease({ proc, method, nth }: LeaseCall): LeaseFault | undefined {
+    const key = `${method} ${proc.index} ${proc.life} ${nth}`;
+    const before = this.#draw(`side ${key}`) < 0.5;
+    const what = `${method}() ${nth} of ${this.#nameOf(proc).toLowerCase()}`;
+    const failed = () => before ? `The store failed at ${what}` : `The answer of the store was lost after ${what}`;
+    if (this.#happens("storeFailure", key, failed)) return { fail: before ? "before" : "after" };
+    const where = () => `${before ? "before" : "after"} ${what}`;
+    const pause = this.#pause(key, before, () => `${this.#nameOf(proc)} stood still`, where);
+    return pause && { pause };
+  }
+
   attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall, begun: number): AttemptFault | undefined {
     const seq = idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
     const key = this.#count(`${workflowId} ${begun} ${seq} ${attempt}`);
@@ -86,8 +113,19 @@ export class SeededFaults implements FaultPlan {
     const ms = this.#delay(key);
     const late = this.#happens("activityDelay", key, () => `${what} took ${ms} ms ${side} its work`);
     const fails = this.#happens("activityFailure", key, () => `${what} failed ${side} its work`);
-    if (!late && !fails) return undefined;
-    return { side, fails, ...(late ? { delayMs: ms } : {}) };
+    const where = () =>
+      `${side} the work of attempt ${attempt} of activity ${show(name)} of workflow ${show(workflowId)}`;
+    const pause = this.#pause(key, side === "before", () => "Its executor stood still", where);
+    if (!late && !fails && pause === undefined) return undefined;
+    return { side, fails, ...(late ? { delayMs: ms } : {}), ...(pause && { pause }) };
+  }
+
+  #pause(key: string, before: boolean, who: () => string, where: () => string): Pause | undefined {
+    const { leaseMs } = this.#options;
+    if (leaseMs === undefined) return undefined;
+    const ms = 1 + Math.floor((0.5 + 2.5 * this.#draw(`pause ms ${key}`)) * leaseMs);
+    if (!this.#happens("pause", key, () => `${who()} for ${ms} ms ${where()}`)) return undefined;
+    return { side: before ? "before" : "after", ms, timersFirst: this.#draw(`first ${key}`) < 0.5 };
   }
 
   lateMs(delivery: string): number {

@@ -79,6 +79,7 @@ export async function simulate<Input, Signals extends readonly unknown[]>(
   checkFunction("workflow", scenario.workflow, ACTION);
   checkOptions(options, { seeds: true }, ACTION);
   checkInteger("executors", scenario.executors ?? 1, 1, ACTION);
+  if (scenario.leaseMs !== undefined) checkNumber("leaseMs", scenario.leaseMs, 1, ACTION);
   checkNumber("maxDelayMs", scenario.maxDelayMs ?? 1000, 1, ACTION);
   checkReplacements(scenario.activities ?? [], ACTION);
   const rates = ratesOf(scenario.rates);
@@ -142,16 +143,16 @@ async function play<Input>(
   seed: number,
   allowed?: ReadonlySet<string>,
 ): Promise<Ended> {
-  const { always, atEnd, setUp, executors = 1, maxDelayMs = 1000 } = scenario;
+  const { always, atEnd, setUp, executors = 1, leaseMs, maxDelayMs = 1000 } = scenario;
   await setUp?.();
   const executorOptions = { storeRetry: { maxAttempts: Infinity, initialIntervalMs: 5 } };
   const resolved = resolveScenario(
     scenario.workflow,
     scenario,
-    { id: "simulation", executors, executorOptions },
+    { id: "simulation", executors, leaseMs, executorOptions },
     ACTION,
   );
-  const faults = new SeededFaults({ seed, rates, maxDelayMs, executors, allowed });
+  const faults = new SeededFaults({ seed, rates, maxDelayMs, executors, leaseMs, allowed });
   const world: World = new World(resolved, faults, { always: () => always?.(view()) });
   const view = (): SimulationView => ({
     nowMs: world.clock.now(),

@@ -71,6 +71,13 @@ export interface SimulationRates {
    * @default {0.1}
    */
   readonly staleRead?: number | undefined;
+  /**
+   * A process stands still at a write, at a call of `claim`, `renew` or `release`, or at an attempt of an activity: for half a
+   * lease to three of them. Needs `leaseMs`.
+   *
+   * @default {0.05}
+   */
+  readonly pause?: number | undefined;
 }
 
 /** The default of every rate. */
@@ -84,6 +91,7 @@ export const defaultRates: Readonly<Record<keyof SimulationRates, number>> = {
   takeover: 0.2,
   slowRead: 0.1,
   staleRead: 0.1,
+  pause: 0.05,
 };
 
 /**
@@ -117,6 +125,15 @@ export interface Scenario<Input = unknown, Signals extends readonly unknown[] = 
    */
   readonly executors?: number | undefined;
   /**
+   * How long a lease of an executor lasts, in milliseconds, from 1. With it, executors own their runs by leases and take what is due
+   * by `work()`, and processes can also stand still. After each step it is checked that nobody adds an event to a run that he does
+   * not own, that no recorded activity runs again, that one in flight runs again only if its owner has died or lost the run, and
+   * that each run ends once. Each third of a lease is a step of the simulation, so a workflow that sleeps for long needs a long lease.
+   *
+   * @default {no leases: one executor runs a workflow until another one calls `recover()`}
+   */
+  readonly leaseMs?: number | undefined;
+  /**
    * Fault rates. Omitted rates use their defaults.
    *
    * @default {the default of every rate}
@@ -134,7 +151,7 @@ export interface Scenario<Input = unknown, Signals extends readonly unknown[] = 
 export const simulationNames: Readonly<Record<keyof Scenario, true>> = /* @__PURE__ */ Object.assign(
   { workflow: true, input: true } as const,
   scenarioNames,
-  { always: true, atEnd: true, executors: true, rates: true, maxDelayMs: true } as const,
+  { always: true, atEnd: true, executors: true, leaseMs: true, rates: true, maxDelayMs: true } as const,
 );
 
 /**

@@ -1,11 +1,13 @@
 /**
- * One process of a simulated world: an executor, its access to the store, and its death.
+ * One process of a simulated world: an executor, its access to the store, its death, and the times when it stands still.
  *
  * The process wraps the store and the activities of its executor, and carries out the faults that the plan decides. It
  * decides nothing itself.
  *
  * 1. A dead process writes nothing, reads nothing, begins no activity, and none of its timers fires.
- * 2. Every event that it has stored or read is in the journal, whether it got the store's answer or not.
+ * 2. While a process stands still, none of its timers fires, its calls of the store wait and get no answer, and no activity ends.
+ *    What it does in the same instant counts as done before.
+ * 3. Every event that it has stored or read is in the journal, whether it got the store's answer or not.
  *
  * @module
  */
@@ -14,6 +16,10 @@ import { codeOf } from "../../errors.ts";
 import { Executor } from "../../executor.ts";
 import type {
   AppendBatch,
+  ClaimedRun,
+  ClaimOptions,
+  Delivery,
+  DeliveryReceipt,
   StoreListener,
   WorkflowFilter,
   WorkflowState,
@@ -23,8 +29,9 @@ import type {
 import { Deferred, isThenable } from "../../util/deferred.ts";
 import { recording, replacementOf } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
-import type { AttemptFault, Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
+import type { AttemptFault, Death, FaultPlan, LeaseCall, Pause, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
+import type { Owners } from "./owners.ts";
 import type { ResolvedScenario } from "./scenario.ts";
 import { nextMacrotask, ProcessClock, type WorldClock } from "./world_clock.ts";
 
@@ -35,10 +42,14 @@ export interface ProcessWorld {
   readonly store: WorkflowStore;
   readonly journal: Journal;
   readonly clock: WorldClock;
+  /** `undefined` without leases. */
+  readonly owners: Owners | undefined;
+  /** Calls `body` when all earlier writes have settled, if the world has leases. */
+  inOrder<T>(body: () => Promise<T>): Promise<T>;
   /** Called with each replacement that is used. */
   replaced(replacement: Replacement): void;
   /** Called when an attempt of an activity begins. */
-  attemptBegun(call: ActivityCall): void;
+  attemptBegun(proc: ProcessRef, call: ActivityCall): void;
   /** Called after each write; the process waits for it. */
   stored(): Promise<void>;
   /** Called when a run stays as it is stored, because its code is not known. */
@@ -69,6 +80,9 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   readonly #clock: ProcessClock;
   #writes = 0;
   #reads = 0;
+  readonly #leaseCalls = { claim: 0, renew: 0, release: 0 };
+  /** Resolves when the process does not stand still any more. */
+  #paused: Deferred<void> | undefined;
   /** A death that has been decided: it comes with the next write, or at the end of the current turn. */
   #doom: Death | undefined;
 
@@ -85,13 +99,19 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.#clock = new ProcessClock(world.clock);
     const { scenario, journal, store } = world;
     if (store.subscribe !== undefined) {
-      this.subscribe = (listener) => store.subscribe!((...change) => void (this.dead || listener(...change)));
+      this.subscribe = (listener) =>
+        store.subscribe!((...change) => {
+          const call = () => void (this.dead || listener(...change));
+          if (!this.#clock.later(call)) call();
+        });
     }
+    this.#addMembers();
     const { onError = console.error, replaceActivity, ...options } = scenario.executorOptions;
     this.executor = new Executor({
       logger: silent,
       random: () => 0.5,
       ...options,
+      leaseMs: scenario.leaseMs ?? 0,
       store: this,
       clock: this.#clock,
       workflows: scenario.workflows,
@@ -109,7 +129,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         return recording(about, (input, context, call) => this.#perform(call, () => run(input, context)));
       },
       onError: (error) => {
-        if (this.dead) return;
+        if (this.dead || isInjected(error)) return;
         if (codeOf(error) === "unknown_workflow") world.suspended(error);
         else onError(error);
       },
@@ -122,6 +142,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
    * @param still Whether nobody in the world has made a step for a while.
    */
   isQuiet(still: boolean): boolean {
+    if (this.#paused !== undefined && still) return true;
     if (this.dead || (this.#running === 0 && !this.#clock.held)) return true;
     return this.#delayed > 0 && this.#running === this.#delayed && still;
   }
@@ -151,10 +172,111 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.dead = true;
     this.#died.resolve();
     this.#clock.die();
+    this.#paused?.resolve();
+    this.#paused = undefined;
     await this.executor.close();
   }
 
+  /** Whether the process stands still. */
+  get paused(): boolean {
+    return this.#paused !== undefined;
+  }
+
+  /** Lets the process stand still. */
+  #pause({ ms, timersFirst }: Pause): void {
+    if (this.dead || this.#paused !== undefined) return;
+    const { clock } = this.#world;
+    const paused = this.#paused = new Deferred<void>();
+    this.#clock.pause();
+    clock.setTimer(clock.now() + ms, async () => {
+      if (this.#paused !== paused) return; // it has died
+      this.#paused = undefined;
+      clock.step();
+      if (timersFirst) this.#clock.resume();
+      paused.resolve();
+      if (timersFirst) return;
+      await nextMacrotask();
+      if (this.#paused === undefined) this.#clock.resume();
+    });
+  }
+
   readonly subscribe?: (listener: StoreListener) => () => void;
+  heads?: NonNullable<WorkflowStore["heads"]>;
+  count?: NonNullable<WorkflowStore["count"]>;
+  loadSince?: NonNullable<WorkflowStore["loadSince"]>;
+  deliver?: NonNullable<WorkflowStore["deliver"]>;
+  claim?: NonNullable<WorkflowStore["claim"]>;
+  renew?: NonNullable<WorkflowStore["renew"]>;
+  release?: NonNullable<WorkflowStore["release"]>;
+
+  /** The optional methods that the store of the world has. Without leases an executor does without them. */
+  #addMembers(): void {
+    const { store, journal, owners } = this.#world;
+    const { past } = journal;
+    if (owners === undefined) return;
+    if (store.heads !== undefined) {
+      this.heads = (options) =>
+        this.#call(() =>
+          this.#read(
+            () => store.heads!(options),
+            (lag) => past.heads(lag, store, options),
+            (lag) => past.hasChanged(lag),
+          )
+        );
+    }
+    if (store.count !== undefined) this.count = (filter) => this.#call(() => this.#read(() => store.count!(filter)));
+    if (store.loadSince !== undefined) {
+      this.loadSince = (...args) => {
+        const earlier = (lag: number) => past.loadSince(lag, ...args);
+        return this.#call(async () => {
+          const tail = await this.#read(() => store.loadSince!(...args), earlier, (lag) => earlier(lag) !== undefined);
+          journal.learnTail(tail);
+          return tail;
+        });
+      };
+    }
+    if (store.deliver !== undefined) this.deliver = (delivery) => this.#call(() => this.#deliver(delivery));
+    if (store.claim === undefined || store.renew === undefined || store.release === undefined) return;
+    this.claim = (options: ClaimOptions): Promise<ClaimedRun[]> =>
+      this.#lease("claim", async () => {
+        const runs = await store.claim!(options);
+        owners.claimed(this, options, runs);
+        return runs;
+      });
+    this.renew = (owner, leaseMs) =>
+      this.#lease("renew", async () => {
+        await store.renew!(owner, leaseMs);
+        owners.renewed(owner, leaseMs);
+      });
+    this.release = (owner, workflowIds) =>
+      this.#lease("release", async () => {
+        await store.release!(owner, workflowIds);
+        owners.released(owner, workflowIds);
+      });
+  }
+
+  #lease<T>(method: LeaseCall["method"], body: () => Promise<T>): Promise<T> {
+    return this.#call(async () => {
+      const nth = ++this.#leaseCalls[method];
+      const { fail, pause } = this.#world.faults.lease?.({ proc: this, method, nth }) ?? {};
+      if (pause?.side === "before") await this.#standStill(pause);
+      if (fail === "before") throw injected(`the store failed before ${method}()`);
+      const answer = await this.#world.inOrder(body);
+      if (pause?.side === "after") await this.#standStill(pause);
+      if (fail === "after") throw injected(`the answer of ${method}() was lost`);
+      return answer;
+    });
+  }
+
+  async #standStill(pause: Pause): Promise<void> {
+    this.#pause(pause);
+    await this.#resumed();
+    this.#assertAlive();
+  }
+
+  async #resumed(): Promise<void> {
+    while (this.#paused !== undefined) await this.#paused.promise;
+  }
 
   save(state: WorkflowStateInit): Promise<void> {
     return this.#call(() => this.#world.store.save(state));
@@ -194,8 +316,11 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.#assertAlive();
     this.#running++;
     try {
+      if (this.#paused !== undefined) await this.#resumed();
+      this.#assertAlive();
       return await body();
     } finally {
+      if (this.#paused !== undefined) await this.#resumed();
       this.#settled();
       this.#assertAlive();
     }
@@ -224,27 +349,56 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     return answer;
   }
 
-  async #append(batch: AppendBatch): Promise<void> {
-    const { journal, store, faults } = this.#world;
+  #append(batch: AppendBatch): Promise<void> {
+    const { store, journal, owners } = this.#world;
+    return this.#write(batch, async () => {
+      await store.append(batch);
+      owners?.appended(this, batch);
+      journal.add(batch);
+    });
+  }
+
+  async #deliver(delivery: Delivery): Promise<DeliveryReceipt> {
+    const { store, journal, owners } = this.#world;
+    const { workflowId, events } = delivery;
+    const { runId = "", events: { length: expectedLength } = [] } = journal.latest(workflowId) ?? {};
+    const receipt = await this.#write({ workflowId, runId, expectedLength, events }, async () => {
+      const receipt = await store.deliver!(delivery);
+      const { runId, historyLength, added } = receipt;
+      const stored = events.filter((_, i) => added[i]);
+      if (stored.length === 0) return receipt;
+      const batch = { workflowId, runId, expectedLength: historyLength - stored.length, events: stored };
+      owners?.appended(this, batch);
+      journal.add(batch);
+      return receipt;
+    });
+    return receipt!;
+  }
+
+  /** Writes with the faults of the plan. Returns nothing if the process dies. */
+  async #write<T>(batch: AppendBatch, body: () => Promise<T>): Promise<T | undefined> {
+    const { journal, faults } = this.#world;
     if (this.#doom !== undefined) return this.#die(this.#doom);
     const place = (which: "first" | "last") => journal.place(batch, which);
     const write = { proc: this, nth: ++this.#writes, batch, begun: journal.begun(batch.workflowId), place };
-    const { die, fail, delayTurns = 0, takeover } = faults.write?.(write) ?? {};
+    const { die, fail, pause, delayTurns = 0, takeover } = faults.write?.(write) ?? {};
+    if (pause?.side === "before") await this.#standStill(pause);
     if (takeover !== undefined) Promise.resolve().then(() => this.#world.recover(takeover));
     for (let i = 0; i < delayTurns; i++) await nextMacrotask();
     this.#assertAlive();
     const death = die && { side: die, ...place(die === "before" ? "first" : "last") };
     if (die === "before") return this.#die(death!);
     if (fail === "before") throw injected("the store failed before the write");
-    await store.append(batch);
-    journal.add(batch);
+    const answer = await this.#world.inOrder(body);
     await this.#world.stored();
+    if (pause?.side === "after") await this.#standStill(pause);
     if (die === "after") return this.#die(death!);
     if (fail === "after") throw injected("the answer of the store was lost");
     if (die === "between") void this.#dieSoon(death!);
+    return answer;
   }
 
-  #die(death: Death): void {
+  #die(death: Death): undefined {
     if (this.dead) return;
     this.dead = true;
     this.#world.died(this, death);
@@ -264,13 +418,17 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   /** Runs an attempt of an activity with its faults. */
   #perform(call: ActivityCall, body: () => unknown): unknown {
     if (this.dead) return never;
-    this.#world.attemptBegun(call);
+    this.#world.attemptBegun(this, call);
     const fault = this.#world.faults.attempt?.(call, this.#world.journal.begun(call.workflowId));
     const work = () => this.#work(call, body());
     const answer = fault === undefined ? work() : this.#disturb(fault, work);
     if (!isThenable(answer)) return answer;
     this.#running++;
-    return settling(answer, () => this.#settled());
+    return settling(answer, async () => {
+      if (this.#paused !== undefined) await this.#resumed();
+      this.#settled();
+      if (this.dead) await never;
+    });
   }
 
   /** Notes that the function of an attempt is running. */
@@ -283,8 +441,12 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     });
   }
 
-  async #disturb({ side, delayMs, fails }: AttemptFault, body: () => unknown): Promise<unknown> {
+  async #disturb({ side, delayMs, fails, pause }: AttemptFault, body: () => unknown): Promise<unknown> {
     const disturb = async () => {
+      if (pause !== undefined) {
+        this.#pause(pause);
+        await this.#resumed();
+      }
       if (delayMs !== undefined) await this.#delay(delayMs);
       if (fails) throw injected(`the activity failed ${side} its work`);
     };
@@ -299,20 +461,30 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.#delayed++;
     clock.step(); // the world need not wait for this process any more
     await new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve));
+    await this.#resumed();
     if (this.dead) return await never;
     this.#delayed--;
   }
 }
 
-function injected(what: string): Error {
-  return new Error(`Injected fault: ${what}`);
+/** The error of a fault of the plan. */
+class InjectedFault extends Error {}
+
+/** Whether an error comes from a fault of the plan: of the store, or of a process that stood still while it waited for the store. */
+export function isInjected(error: unknown): boolean {
+  return error instanceof InjectedFault || codeOf(error) === "store_failed";
 }
 
-async function settling(answer: PromiseLike<unknown>, settled: () => void): Promise<unknown> {
+function injected(what: string): Error {
+  return new InjectedFault(`Injected fault: ${what}`);
+}
+
+async function settling(answer: PromiseLike<unknown>, settled: () => unknown): Promise<unknown> {
   try {
     return await answer;
   } finally {
-    settled();
+    const waits = settled();
+    if (waits !== undefined) await waits;
   }
 }
 

@@ -5,7 +5,8 @@
  * The world does not decide what goes wrong (see `fault_plan.ts`), and does not judge how the workflow ended.
  *
  * 1. Time moves only when every process waits for timers, and then to the next timer. A death takes no time.
- * 2. A process that dies is replaced at the same time by a new one, which recovers what is stored.
+ * 2. A process that dies is replaced at the same time by a new one, which recovers what is stored. With leases, all processes
+ *    take what is due by `work()`, and the new one waits like the others until the lease of the dead one has ended.
  * 3. Everything runs in the order of one event loop and of one seed: the same plan gives the same run.
  *
  * @module
@@ -18,19 +19,21 @@ import type { Wait } from "../../options.ts";
 import { finalStatus } from "../../history/history.ts";
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import type { Workflow } from "../../context.ts";
+import { show } from "../../util/show.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { describeOpenRuns } from "../open_runs.ts";
 import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
-import type { Death, FaultPlan } from "./fault_plan.ts";
-import { Journal } from "./journal.ts";
+import type { Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
+import { Journal, type JournalRun } from "./journal.ts";
+import { Owners } from "./owners.ts";
 import type { ResolvedScenario } from "./scenario.ts";
-import { type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
+import { isInjected, type ProcessWorld, SimulatedProcess } from "./simulated_process.ts";
 import { FAKE_PATIENCE_MS, REAL_PATIENCE_MS } from "./standstills.ts";
 import { nextMacrotask, WorldClock } from "./world_clock.ts";
 
 /** Why a run of the world ended early. */
 export interface Trouble {
-  readonly kind: "suspended" | "check" | "always" | "twice" | "endless" | "refused" | "atEnd";
+  readonly kind: "suspended" | "check" | "always" | "twice" | "owner" | "endless" | "refused" | "atEnd";
   readonly error: unknown;
 }
 
@@ -44,6 +47,10 @@ export interface WorldCallbacks {
 
 /** How many writes a run may make. */
 const MAX_WRITES = 20_000;
+/** How often the time of a world with leases may move on without a write: executors that wait look for work, and renew leases. */
+const MAX_IDLE_MOVES = 1_000;
+/** The same, if something waits for its time. */
+const MAX_MOVES = 100_000;
 /** After this many macrotasks without a step, all processes count as waiting. */
 const STILL_TURNS = 4;
 /** For this many macrotasks a workflow may wait for something that is not of its context, such as a native promise. */
@@ -60,6 +67,7 @@ export class World implements ProcessWorld {
   readonly store: WorkflowStore;
   readonly journal: Journal = new Journal();
   readonly clock: WorldClock = new WorldClock();
+  readonly owners: Owners | undefined;
   /** All attempts of activities that have begun. */
   readonly calls: ActivityCall[] = [];
   readonly deaths: Death[] = [];
@@ -77,13 +85,22 @@ export class World implements ProcessWorld {
   /** How many macrotasks have passed without a step. */
   #stillTurns = 0;
   #writes = 0;
+  /** How often the time has moved on since the last write. */
+  #moves = 0;
+  /** The last call of {@linkcode inOrder}. */
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  /** When a world with leases came to its end. */
+  #endedAt: number | undefined;
   /** How many calls of `always` have not settled. */
   #checking = 0;
 
   constructor(scenario: ResolvedScenario, faults: FaultPlan, callbacks: WorldCallbacks) {
     this.scenario = scenario;
     this.faults = faults;
-    this.store = scenario.makeStore();
+    this.store = scenario.makeStore(this.clock);
+    if (scenario.leaseMs !== undefined) {
+      this.owners = new Owners(this.journal, () => this.clock.now(), (error) => this.fail("owner", error));
+    }
     this.#callbacks = callbacks;
     this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries);
   }
@@ -101,6 +118,7 @@ export class World implements ProcessWorld {
     await this.#loop();
     await this.#checkAlways();
     if (this.trouble === undefined && this.state?.status === "running") this.fail("endless", this.#endlessError());
+    else if (this.owners !== undefined) this.#checkEnds();
     await Promise.all(this.#processes.map((proc) => proc.end()));
     await this.#waitForLeaks();
   }
@@ -134,7 +152,11 @@ export class World implements ProcessWorld {
         if (still) await this.#breakStandstill(busy, lastStepAt);
         continue;
       }
-      if (this.clock.next()) continue;
+      if (this.owners !== undefined && this.#hasRest()) break;
+      if (this.clock.next()) {
+        if (this.#isStuck()) break;
+        continue;
+      }
       if (this.#isOver() || this.#stillTurns > FOREIGN_WAIT_TURNS) break;
     }
   }
@@ -157,6 +179,43 @@ export class World implements ProcessWorld {
   #isOver(): boolean {
     const last = this.journal.latest(this.scenario.id)?.events.at(-1);
     return last !== undefined && finalStatus(last) !== undefined;
+  }
+
+  /** Whether a world with leases is at its end, and has been for so long that nobody stands still any more. */
+  #hasRest(): boolean {
+    const isDone = this.#isOver() && this.#deliveries.every(({ phase }) => phase === "done") &&
+      this.#processes.every(({ paused }) => !paused) && this.#openRuns().length === 0;
+    if (!isDone) this.#endedAt = undefined;
+    else this.#endedAt ??= this.clock.now();
+    return isDone && this.clock.now() >= this.#endedAt! + 2 * this.scenario.leaseMs!;
+  }
+
+  /** The last runs of all workflows that have not ended. */
+  #openRuns(): JournalRun[] {
+    const { journal } = this;
+    return journal.runs.filter((run) =>
+      run === journal.latest(run.workflowId) && finalStatus(run.events.at(-1)!) === undefined
+    );
+  }
+
+  /** Whether the time of a world with leases moves on and on, although nothing can happen any more. */
+  #isStuck(): boolean {
+    if (this.owners === undefined || ++this.#moves <= MAX_IDLE_MOVES) return false;
+    if (this.#moves > MAX_MOVES) return true;
+    const isPlanned = this.#deliveries.some(({ phase }) => phase === "planned");
+    return !isPlanned &&
+      !this.#processes.some(({ paused, executor }) =>
+        paused ||
+        executor.openRuns().some((run) => run.waitsFor.some(({ type }) => type === "timer" || type === "activity"))
+      );
+  }
+
+  /** With leases, somebody must run what has not ended. */
+  #checkEnds(): void {
+    const live = new Set(this.#processes.flatMap(({ executor }) => executor.openRuns().map(({ runId }) => runId)));
+    const left = this.#openRuns().find(({ runId }) => !live.has(runId));
+    if (left === undefined) return;
+    this.fail("endless", new Error(`Workflow ${show(left.workflowId)} does not end: no executor runs it`));
   }
 
   /** The workflow waits, and nothing can happen any more. */
@@ -191,13 +250,22 @@ export class World implements ProcessWorld {
     this.used.add(replacement);
   }
 
-  attemptBegun(call: ActivityCall): void {
+  inOrder<T>(body: () => Promise<T>): Promise<T> {
+    if (this.owners === undefined) return body();
+    const answer = this.#lastWrite.then(body);
+    this.#lastWrite = answer.catch(() => {});
+    return answer;
+  }
+
+  attemptBegun(proc: ProcessRef, call: ActivityCall): void {
     this.calls.push(call);
-    if (this.scenario.executors > 1 || !this.journal.hasEnded(call.idempotencyKey)) return;
+    this.owners?.attemptBegun(proc, call);
+    if (this.owners === undefined && this.scenario.executors > 1 || !this.journal.hasEnded(call.idempotencyKey)) return;
     this.fail("twice", new Error(`The activity "${call.name}" ran again although its outcome was stored`));
   }
 
   async stored(): Promise<void> {
+    this.#moves = 0;
     if (++this.#writes > MAX_WRITES) {
       this.fail("endless", new Error(`The workflow does not end: it made ${MAX_WRITES} writes`));
     }
@@ -225,7 +293,7 @@ export class World implements ProcessWorld {
 
   recover(index: number): void {
     const proc = this.#processes[index];
-    if (!proc.dead) this.#recover(proc);
+    if (!proc.dead && !proc.paused) this.#recover(proc);
   }
 
   async #checkAlways(): Promise<void> {
@@ -246,7 +314,8 @@ export class World implements ProcessWorld {
     const proc = this.#processes[index] = new SimulatedProcess(this, index, life);
     const { workflow, id, input, timeoutMs } = this.scenario;
     try {
-      if (index > 0 || this.journal.begun(id) > 0) await this.#recover(proc);
+      if (this.owners !== undefined) this.#work(proc);
+      if (index > 0 || this.journal.begun(id) > 0) await (this.owners === undefined ? this.#recover(proc) : undefined);
       else this.#watch(proc, await proc.executor.execute(workflow as unknown as Workflow, { id, input, timeoutMs }));
     } catch (error) {
       if (!proc.dead) this.fail("refused", error);
@@ -255,10 +324,19 @@ export class World implements ProcessWorld {
     for (const delivery of this.#deliveries) this.#deliver(delivery);
   }
 
+  async #work(proc: SimulatedProcess): Promise<void> {
+    try {
+      await proc.executor.work({ pollMs: this.scenario.leaseMs! / 2 });
+    } catch (error) {
+      if (!proc.dead) this.fail("refused", error);
+    }
+  }
+
   async #recover(proc: SimulatedProcess): Promise<void> {
     try {
       for (const handle of await proc.executor.recover()) this.#watch(proc, handle);
     } catch (error) {
+      if (isInjected(error) && this.owners !== undefined) return; // a claim failed: work() claims again
       if (!proc.dead) this.fail("refused", error);
     }
   }
@@ -279,6 +357,7 @@ export class World implements ProcessWorld {
     const { executors } = this.scenario;
     const proc = this.#processes[(this.faults.executorOf?.(delivery.name) ?? 0) % executors];
     if (proc.dead) return; // the process that replaces it makes the delivery
+    if (proc.paused) return this.#deliverIn(1 + this.scenario.leaseMs! / 2, delivery);
     if (this.journal.begun(this.scenario.id) === 0) return this.#deliverIn(1, delivery);
     if (delivery.wasTried && delivery.isStored(this.journal)) {
       delivery.phase = "done";
@@ -297,7 +376,7 @@ export class World implements ProcessWorld {
         this.#deliver(delivery); // the run was continued before the store answered: the journal shows whether it is stored
       } else if (code === "unsupported") { // another executor drives the run, or it is being recovered
         this.#deliverIn(10, delivery);
-        if (executors > 1) this.recover(proc.index);
+        if (executors > 1 && this.owners === undefined) this.recover(proc.index);
       } else {
         delivery.phase = "done";
         if (error instanceof CheckError) this.fail("check", error.cause);

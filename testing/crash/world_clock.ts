@@ -44,6 +44,8 @@ export class ProcessClock implements Clock {
   readonly #clock: WorldClock;
   #holds = 0;
   #dead = false;
+  /** The timers that are due while the process stands still. */
+  #late: (() => void)[] | undefined;
 
   constructor(clock: WorldClock) {
     this.#clock = clock;
@@ -61,9 +63,15 @@ export class ProcessClock implements Clock {
 
   setTimer(dueAt: number, callback: () => void): () => void {
     this.#clock.step();
-    return this.#clock.setTimer(dueAt, () => {
-      if (!this.#dead) callback();
-    });
+    let isCleared = false;
+    const call = () => {
+      if (!this.#dead && !isCleared) callback();
+    };
+    const clear = this.#clock.setTimer(dueAt, () => this.later(call) || call());
+    return () => {
+      isCleared = true;
+      clear();
+    };
   }
 
   hold(): void {
@@ -73,6 +81,24 @@ export class ProcessClock implements Clock {
   release(): void {
     this.#holds--;
     this.#clock.step();
+  }
+
+  /** The process stands still: its timers do not fire before {@linkcode resume}. */
+  pause(): void {
+    this.#late ??= [];
+  }
+
+  /** The timers fire that were due meanwhile. */
+  resume(): void {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const call of late) call();
+  }
+
+  /** Whether the process stands still; then `call` is called when it resumes. */
+  later(call: () => void): boolean {
+    this.#late?.push(call);
+    return this.#late !== undefined;
   }
 
   /** Stops the view: none of its timers fires any more, and nothing of its process counts as work. */

@@ -17,6 +17,7 @@ import {
   type WorkflowContext,
   type WorkflowStore,
 } from "@rockpool/workflow";
+import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
 import { Payloads } from "@rockpool/workflow/storage";
@@ -189,6 +190,37 @@ const spoiledStore = (
 
 const idOf = (arg: unknown): boolean =>
   arg === "harmed" || (arg as { workflowId?: string } | null | undefined)?.workflowId === "harmed";
+
+/** A database of Deno KV that holds nothing. */
+const noEntry = (key: DenoKvKey) => Promise.resolve({ key, value: null, versionstamp: null });
+async function* noEntries(): AsyncGenerator<never> {}
+function atomicOf(part: Partial<DenoKvAtomic>): DenoKvAtomic {
+  const atomic: DenoKvAtomic = {
+    check: () => atomic,
+    set: () => atomic,
+    delete: () => atomic,
+    commit: () => Promise.resolve({ ok: true }),
+    ...part,
+  };
+  return atomic;
+}
+const kvRow = (
+  part: (bad: Bad) => Partial<DenoKv>,
+  call: (store: DenoKvStore) => Promise<unknown> = (store) => store.save({ workflowId: "harmed", status: "running" }),
+): CallbackRow => ({
+  run: (_, bad) =>
+    call(
+      new DenoKvStore({
+        get: noEntry,
+        getMany: (keys) => Promise.all(keys.map(noEntry)),
+        list: noEntries,
+        atomic: () => atomicOf({}),
+        commitVersionstamp: () => Symbol(),
+        ...part(bad),
+      }),
+    ),
+  stalls: "for ever",
+});
 
 const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): CallbackRow => {
   let inner: InMemoryStore;
@@ -553,6 +585,37 @@ const table: Record<string, CallbackRow> = {
     well: (text) => text,
     stalls: "for ever",
   },
+  "DenoKv.get": { ...kvRow((get) => ({ get }), (store) => store.list()), well: noEntry },
+  "DenoKv.getMany": { ...kvRow((getMany) => ({ getMany })), well: (keys) => Promise.resolve(keys.map(noEntry)) },
+  "DenoKv.list": { ownPromises: true, ...kvRow((list) => ({ list }), (store) => store.sweep()), well: noEntries },
+  "DenoKv.atomic": { ownPromises: true, ...kvRow((atomic) => ({ atomic })), well: () => atomicOf({}) },
+  "DenoKv.commitVersionstamp": {
+    ownPromises: true,
+    ...kvRow((commitVersionstamp) => ({ commitVersionstamp })),
+    well: () => Symbol(),
+  },
+  "DenoKvAtomic.check": {
+    ownPromises: true,
+    ...kvRow((check) => ({ atomic: () => atomicOf({ check }) })),
+    well: () => atomicOf({}),
+  },
+  "DenoKvAtomic.set": {
+    ownPromises: true,
+    ...kvRow((set) => ({ atomic: () => atomicOf({ set }) })),
+    well: () => atomicOf({}),
+  },
+  "DenoKvAtomic.delete": {
+    ...kvRow(
+      (bad) => ({ atomic: () => atomicOf({ delete: bad }) }),
+      (store) => store.release("harmed"),
+    ),
+    ownPromises: true,
+    well: () => atomicOf({}),
+  },
+  "DenoKvAtomic.commit": {
+    ...kvRow((commit) => ({ atomic: () => atomicOf({ commit }) })),
+    well: () => Promise.resolve({ ok: true }),
+  },
   "FaultyStoreOptions.suppress": {
     run: ({ store }, suppress) => new FaultyStore(store, { failBefore: 1, suppress }).load("harmed"),
     well: () => false,
@@ -650,6 +713,7 @@ export const NOT_CALLED: readonly string[] = [
 export const SAME: Readonly<Record<string, string>> = {
   "Clock.setTimer(callback)": "VirtualClock.setTimer(callback)",
   "WorkflowStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "DenoKvStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "SqliteStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",

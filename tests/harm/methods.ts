@@ -14,6 +14,7 @@ import {
 } from "@rockpool/workflow";
 import { replayHistory } from "@rockpool/workflow/executor";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
@@ -129,6 +130,8 @@ const ofChild = ({ ctx }: Target) => ctx.startChild((ctx) => ctx.waitForSignal("
 const ofStore = ({ store }: Target) => store;
 const sqlite = await SqliteStore.open(":memory:");
 const ofSqlite = () => sqlite;
+const kv = new DenoKvStore(await Deno.openKv(":memory:"));
+const ofKv = () => kv;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store);
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
@@ -235,7 +238,18 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   ...stores(ofStore, "InMemoryStore"),
   ...members(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
+  ...stores(ofKv, "DenoKvStore"),
+  ...members(ofKv, "DenoKvStore"),
+  "DenoKvStore.page": { args: [{ ...filter, name: "options" }], of: ofKv },
+  "DenoKvStore.prune": {
+    args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
+    of: ofKv,
+  },
+  "DenoKvStore.sweep": { args: [], of: ofKv },
+  "DenoKvStore.close": { args: [], of: ofKv },
+  "DenoKvStore.[Symbol.asyncDispose]": { args: [], of: ofKv },
   ...stores(ofSqlite, "SqliteStore"),
+  ...members(ofSqlite, "SqliteStore"),
   "SqliteStore.open": {
     args: [
       { name: "path", good: ":memory:", takes: "text" },
@@ -243,14 +257,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
         durability: "undefined",
         busyTimeoutMs: "undefined five",
         pollMs: "undefined five half",
+        leaseMs: "undefined null five half",
         codec: "undefined",
       }),
     ],
     of: () => SqliteStore,
   },
   "SqliteStore.page": { args: [{ ...filter, name: "options" }], of: ofSqlite },
-  "SqliteStore.heads": { args: [{ ...filter, name: "options" }], of: ofSqlite },
-  "SqliteStore.count": { args: [filter], of: ofSqlite },
   "SqliteStore.prune": {
     args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
     of: ofSqlite,

@@ -1,0 +1,29 @@
+/**
+ * The contract of a store with `SqliteStore`, for runtimes that are a process. The others do not have `node:sqlite`, and cannot
+ * bundle it.
+ *
+ * @module
+ */
+
+import { storeCases } from "@rockpool/workflow/testing/store";
+import { type Outcome, SQLITE_CONTRACT, textOf } from "./scenario.ts";
+
+/** Runs every case in memory: no permission is needed. Nothing runs where the runtime has no `node:sqlite`. */
+export async function* sqliteOutcomes(): AsyncGenerator<Outcome> {
+  let SqliteStore: typeof import("@rockpool/workflow/sqlite").SqliteStore;
+  try {
+    ({ SqliteStore } = await import("@rockpool/workflow/sqlite"));
+  } catch (error) {
+    if (/node:sqlite/.test(String(error))) return;
+    return yield { name: `${SQLITE_CONTRACT}the import`, error: textOf(error) };
+  }
+  for (const { name: of, run } of storeCases()) {
+    const name = SQLITE_CONTRACT + of;
+    try {
+      await run(() => SqliteStore.open(":memory:"));
+      yield { name };
+    } catch (error) {
+      yield { name, error: textOf(error) };
+    }
+  }
+}

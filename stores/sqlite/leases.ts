@@ -1,0 +1,125 @@
+/**
+ * Who owns the runs of a file: leases of executors, claims of runs, and the end of the leases of dead processes.
+ *
+ * 1. A lease is a row of `rockpool_owners`. A run is free if its owner has none. The column says so: nobody looks at every run.
+ * 2. A call that finds nothing to do reads only, and waits for no disk.
+ * 3. Times are those of the system clock of the processes, which share a machine.
+ *
+ * @module
+ */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { systemClock } from "../../clock.ts";
+import { escapeText, leaseLost, type readClaim } from "../../storage/mod.ts";
+import { COLUMNS, type Row } from "./rows.ts";
+
+/** A row that was claimed. */
+export interface ClaimedRow extends Row {
+  readonly fence: number;
+}
+
+type Claim = ReturnType<typeof readClaim>;
+
+const toList = (texts: readonly string[] | undefined) =>
+  texts === undefined ? null : JSON.stringify(texts.map(escapeText));
+
+export class Leases {
+  readonly #sql: Record<
+    "find" | "isDue" | "isOver" | "free" | "end" | "begin" | "take" | "renew" | "release",
+    StatementSync
+  >;
+
+  constructor(db: DatabaseSync) {
+    const isDue = `status = 'running' AND free AND wake_at <= ?
+      AND (?2 IS NULL OR workflow_name IN (SELECT value FROM json_each(?2)))`;
+    const isOver = "owner <> ?1 AND ends_at <= ?2";
+    this.#sql = {
+      find: db.prepare("SELECT 1 FROM rockpool_owners WHERE owner = ?"),
+      isOver: db.prepare(`SELECT 1 FROM rockpool_owners WHERE ${isOver}`),
+      isDue: db.prepare(`SELECT 1 FROM rockpool_workflows WHERE ${isDue} LIMIT 1`),
+      free: db.prepare(
+        `UPDATE rockpool_workflows SET free = 1 WHERE owner IN (SELECT owner FROM rockpool_owners WHERE ${isOver})`,
+      ),
+      end: db.prepare(`DELETE FROM rockpool_owners WHERE ${isOver}`),
+      begin: db.prepare("INSERT OR IGNORE INTO rockpool_owners VALUES (?, ?)"),
+      take: db.prepare(
+        `UPDATE rockpool_workflows SET owner = ?4, free = 0, fence = fence + 1 WHERE place IN
+        (SELECT place FROM rockpool_workflows WHERE ${isDue.replace("<= ?", "<= ?1")} ORDER BY place LIMIT ?3)
+        RETURNING ${COLUMNS}, fence`,
+      ),
+      renew: db.prepare("UPDATE rockpool_owners SET ends_at = ? WHERE owner = ? RETURNING owner"),
+      release: db.prepare(
+        `UPDATE rockpool_workflows SET owner = NULL, free = 1 WHERE owner = ?1
+        AND (?2 IS NULL OR workflow_id IN (SELECT value FROM json_each(?2)))`,
+      ),
+    };
+  }
+
+  /** Whether a claim has anything to do. */
+  isNeeded({ owner, limit, names, dueBefore }: Claim): boolean {
+    const { find, isOver, isDue } = this.#sql;
+    if (find.get(escapeText(owner)) === undefined) return true;
+    if (limit === 0) return false;
+    return isOver.get(escapeText(owner), systemClock.now()) !== undefined ||
+      isDue.get(dueBefore, toList(names)) !== undefined;
+  }
+
+  /** Claims runs, in a transaction of the caller. */
+  claim({ owner, leaseMs, limit, names, dueBefore }: Claim): ClaimedRow[] {
+    const { free, end, begin, take } = this.#sql;
+    const now = systemClock.now();
+    const id = escapeText(owner);
+    if (limit > 0) {
+      free.run(id, now);
+      end.run(id, now);
+    }
+    begin.run(id, now + leaseMs);
+    const rows = take.all(dueBefore, toList(names), limit, id) as unknown as ClaimedRow[];
+    return rows.sort((a, b) => a.place - b.place);
+  }
+
+  /** @throws {WorkflowError} With code `lease_lost`. */
+  renew(owner: string, leaseMs: number): void {
+    const row = this.#sql.renew.get(systemClock.now() + leaseMs, escapeText(owner));
+    if (row === undefined) throw leaseLost(owner);
+  }
+
+  /** Gives runs back; all, and the lease with them, if no IDs are given. */
+  release(db: DatabaseSync, owner: string, workflowIds: readonly string[] | undefined): void {
+    this.#sql.release.run(escapeText(owner), toList(workflowIds));
+    if (workflowIds === undefined) db.prepare("DELETE FROM rockpool_owners WHERE owner = ?").run(escapeText(owner));
+  }
+}
+
+/**
+ * Ends the leases of owners whose processes are gone, if no other connection to the file is open: the first process after a crash
+ * need not wait for leases that nobody renews. If others have the file open, leases end by their time.
+ *
+ * In write-ahead mode, a connection holds a shared lock on the file as long as it is open, and only the system ends it with the
+ * process. The journal mode can be changed by a connection that has the file alone. So who changes it was alone at that moment, and
+ * every owner that was known before is gone.
+ */
+export function endLeasesOfTheDead(db: DatabaseSync, busyTimeoutMs: number): void {
+  const owners = db.prepare("SELECT owner FROM rockpool_owners").all() as unknown as { owner: string }[];
+  if (owners.length === 0) return;
+  const modeAfter = (mode: string) => {
+    try {
+      return (db.prepare(`PRAGMA journal_mode = ${mode}`).get() as { journal_mode: string }).journal_mode;
+    } catch {
+      return undefined; // another connection is open
+    }
+  };
+  db.exec("PRAGMA busy_timeout = 0");
+  const wasAlone = modeAfter("DELETE") === "delete";
+  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  if (!wasAlone) return;
+  modeAfter("WAL");
+  db.exec("BEGIN IMMEDIATE");
+  const forget = db.prepare("DELETE FROM rockpool_owners WHERE owner = ?");
+  const free = db.prepare("UPDATE rockpool_workflows SET free = 1 WHERE owner = ?");
+  for (const { owner } of owners) {
+    free.run(owner);
+    forget.run(owner);
+  }
+  db.exec("COMMIT");
+}
