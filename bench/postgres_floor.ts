@@ -12,12 +12,13 @@
 import { Executor, type WorkflowContext } from "../mod.ts";
 import { PostgresStore } from "../stores/postgres.ts";
 import { connect } from "../tests/postgres/clients.ts";
-import { cleanUp, installPackages, PostgresServer, releases } from "../tools/postgres/server.ts";
+import { installPackages, PostgresServer, releases } from "../tools/postgres/server.ts";
 
 const ROUNDS = 5;
 const [name = "postgres", wanted = "debian"] = Deno.args;
 const modules = await installPackages();
-const release = (await releases(modules)).find((one) => one.id === wanted)!;
+await using found = await releases(modules);
+const release = found.list.find(({ id }) => id === wanted)!;
 
 /** Measures on one server. */
 async function bench(server: PostgresServer): Promise<void> {
@@ -67,8 +68,5 @@ async function bench(server: PostgresServer): Promise<void> {
   });
 }
 
-{
-  await using server = await PostgresServer.start(release, { fsync: true });
-  await bench(server);
-}
-await cleanUp();
+await using server = await PostgresServer.start(release, { fsync: true });
+await bench(server);

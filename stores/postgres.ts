@@ -346,8 +346,13 @@ export class PostgresStore implements WorkflowStore {
     const action = "delete workflow";
     const id = escapeText(readId(workflowId, action));
     this.#check(action, workflowId);
-    const gone = await this.#writes.alone(id, () => this.#delete(action, `w.key = ${hash("$2::text")}`, [id]));
-    if (gone.length > 0) this.#written(workflowId, null);
+    const deleted = await this.#writes.alone(id, async () => {
+      for (;;) {
+        const [found] = await this.#delete(action, `w.key = ${hash("$2::text")}`, [id]);
+        if (found?.gone !== false) return found !== undefined;
+      }
+    });
+    if (deleted) this.#written(workflowId, null);
   }
 
   /** Adds events to a run if its history has the expected length; see {@linkcode WorkflowStore.append}. */
@@ -451,12 +456,15 @@ export class PostgresStore implements WorkflowStore {
       this.#check(action);
       const finished = `w.place IN (SELECT place FROM ${this.#names.of("workflows")}
         WHERE status IN ('completed', 'failed', 'canceled') AND updated_at < $2::text::float8 AND place > $3::text::bigint
-        ORDER BY place LIMIT ${PRUNED_AT_ONCE}) AND w.status <> 'running'`;
-      const gone = await this.#delete(action, finished, [`${finishedBefore}`, `${last}`]);
-      for (const { id } of gone) this.#written(unescapeText(id), null);
-      count += gone.length;
-      if (gone.length < PRUNED_AT_ONCE) return count;
-      last = Math.max(...gone.map(({ place }) => place));
+        ORDER BY place LIMIT ${PRUNED_AT_ONCE})`;
+      const found = await this.#delete(action, finished, [`${finishedBefore}`, `${last}`]);
+      for (const { id, gone } of found) {
+        if (!gone) continue;
+        count++;
+        this.#written(unescapeText(id), null);
+      }
+      if (found.length < PRUNED_AT_ONCE) return count;
+      last = Math.max(...found.map(({ place }) => place));
     }
   }
 
@@ -666,19 +674,32 @@ export class PostgresStore implements WorkflowStore {
     }
   }
 
-  /** Deletes the workflows of a condition; `$1` is the writer. */
-  #delete(action: string, condition: string, params: readonly string[]): Promise<{ id: string; place: number }[]> {
+  /**
+   * Deletes the workflows of a condition; `$1` is the writer. One that another writer changes meanwhile is not deleted: what belongs
+   * to the change is not seen.
+   */
+  #delete(action: string, condition: string, params: readonly string[]): Promise<Deleted[]> {
     const { of } = this.#names;
     const told = noteChanges(this.#names, "$1::text", "SELECT workflow_id AS id, NULL::bigint AS length FROM gone");
-    const text = `WITH gone AS (DELETE FROM ${
+    const text = `WITH seen AS MATERIALIZED (SELECT place, history, length, workflow_id FROM ${
       of("workflows")
-    } w WHERE ${condition} RETURNING place, history, workflow_id),
+    } w WHERE ${condition}),
+      gone AS (DELETE FROM ${of("workflows")} w USING seen s
+        WHERE w.place = s.place AND w.history = s.history AND w.length = s.length RETURNING w.place, w.history, w.workflow_id),
       events AS (DELETE FROM ${of("events")} e USING gone WHERE e.history = gone.history),
       messages AS (DELETE FROM ${of("messages")} m USING gone WHERE m.history = gone.history),
       told AS (${told})
-      SELECT json_build_object('id', workflow_id, 'place', place)::text AS row FROM gone`;
+      SELECT json_build_object('id', s.workflow_id, 'place', s.place, 'gone', g.place IS NOT NULL)::text AS row
+      FROM seen s LEFT JOIN gone g USING (place)`;
     return this.#query(action, text, [this.#writer, ...params]);
   }
+}
+
+/** A workflow that was to be deleted. */
+interface Deleted {
+  readonly id: string;
+  readonly place: number;
+  readonly gone: boolean;
 }
 
 type KnownRow = Row & { readonly known: readonly string[] | null };

