@@ -243,6 +243,7 @@ class Load {
   readonly #pick: () => Process;
   readonly #notes = new Map<string, string[]>();
   readonly #sent: Promise<void>[] = [];
+  readonly #adding: Promise<void>[] = [];
   count = 0;
 
   /** @param pick Returns a worker that may live. */
@@ -253,7 +254,13 @@ class Load {
   }
 
   /** Starts some workflows, of each kind. Some of them wait for `finish()`. */
-  async add(count: number): Promise<void> {
+  add(count: number): Promise<void> {
+    const added = this.#add(count);
+    this.#adding.push(added);
+    return added;
+  }
+
+  async #add(count: number): Promise<void> {
     const from = this.count;
     this.count += count;
     await Promise.all(Array.from({ length: count }, async (_, i) => {
@@ -284,6 +291,7 @@ class Load {
 
   /** Lets everything end. */
   async finish(): Promise<void> {
+    await Promise.all(this.#adding);
     await Promise.all(this.#sent);
     await Promise.all([...this.#notes.keys()].map((id) => this.#client.call("signal", id, "note", "end")));
     const ids = Array.from({ length: this.count }, (_, i) => `${i}`);
@@ -317,32 +325,51 @@ processCase("a rolling deployment under load runs every activity once, and loses
   assert(ran.some(({ step }) => step === "check"), "the newer code has run");
 });
 
+/** What happens to a process. */
+type Harm = "kill" | "pause" | "close";
+
+/**
+ * Three workers under load. In each round, one of them is killed, stopped for longer than its lease, or closed, at a random moment,
+ * and another one takes its place.
+ */
+export async function harmAtRandom(fleet: Fleet, seed: number, harms: readonly Harm[]): Promise<void> {
+  const random = seeded(seed);
+  const below = (n: number) => Math.floor(random() * n);
+  const client = await fleet.start("client");
+  const workers = await Promise.all(["1", "2", "3"].map((name) => fleet.worker(name)));
+  const load = new Load(fleet, client, () => workers[below(workers.length)]);
+  const paused: Process[] = [];
+  for (let round = 0; round < 4; round++) {
+    const after = fleet.find({ log: "ran" }).length + 1 + below(30);
+    const added = load.add(12);
+    load.noteAll();
+    await fleet.until("some activities have run", () => fleet.find({ log: "ran" }).length >= after);
+    const [victim] = workers.splice(below(workers.length), 1);
+    const harm = harms[below(harms.length)];
+    const harmed = harm === "kill" ? victim.kill() : harm === "close" ? victim.close(1000) : victim.pause(client);
+    workers.push(await fleet.worker(`${4 + round}`));
+    await harmed;
+    for (const one of paused.splice(0)) one.resume();
+    if (harm === "pause") paused.push(victim);
+    else await added;
+  }
+  for (const one of paused) one.resume();
+  await load.finish();
+}
+
 for (const seed of [1, 2, 3]) {
   processCase(
     `kill -9 at random under load loses nothing and repeats nothing recorded (seed ${seed})`,
-    600,
-    async (fleet) => {
-      const random = seeded(seed);
-      const client = await fleet.start("client");
-      const workers = await Promise.all(["1", "2", "3"].map((name) => fleet.worker(name)));
-      const load = new Load(fleet, client, () => workers[Math.floor(random() * workers.length)]);
-      let killed = 0;
-      for (let round = 0; round < 4; round++) {
-        const before = fleet.find({ log: "ran" }).length;
-        const after = before + 1 + Math.floor(random() * 30);
-        const added = load.add(12);
-        load.noteAll();
-        await fleet.until("some activities have run", () => fleet.find({ log: "ran" }).length >= after);
-        const i = Math.floor(random() * workers.length);
-        const [victim] = workers.splice(i, 1);
-        const gone = victim.kill();
-        workers.push(await fleet.worker(`${4 + killed++}`));
-        await Promise.all([gone, added]);
-      }
-      await load.finish();
-    },
+    1000,
+    (fleet) => harmAtRandom(fleet, seed, ["kill"]),
   );
 }
+
+processCase(
+  "processes that are killed, stopped and closed at random under load lose nothing and repeat nothing recorded",
+  1000,
+  (fleet) => harmAtRandom(fleet, 4, ["kill", "pause", "close"]),
+);
 
 /** The cases, in order. */
 export const processCases: readonly ProcessCase[] = cases;
