@@ -6,9 +6,9 @@
  * 2. A lease is a promise to others: until it ends, nobody else takes the runs of the owner. What makes it safe is the store: it
  *    refuses an append of who does not own the run, in the same step.
  * 3. The lease begins before the first run becomes live, and is renewed only while there are live runs or `work()` is in progress.
- *    An idle executor holds no timer.
- * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed or the read was old, and takes it
- *    again;
+ *    An idle executor holds no timer. So each run that becomes live sets it: the last look may have found none.
+ * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed or the read was old,
+ *    and takes it again;
  *    `recover()` gives all of them back. Until then no other process repeats what this one could not do.
  * 5. A claim without an answer may have taken runs. Before the next claim, what belongs to this owner and is not live is given back.
  * 6. No attempt of an activity begins here before it is known that the lease lives: another executor may perform it by now.
@@ -91,6 +91,11 @@ export class Leases {
       return this.#owner;
     }
     return this.#beginning ??= this.#begin().finally(() => this.#beginning = undefined);
+  }
+
+  /** A run became live under the lease. */
+  keep(): void {
+    this.#arm();
   }
 
   async #begin(): Promise<string> {

@@ -236,6 +236,7 @@ export class Supervisor {
   #begin(run: StartableRun, stored?: readonly WorkflowEvent[]): void {
     if (this.liveRuns.closed) return run.suspend(closedError()); // close() was called while a run was being continued
     this.liveRuns.start(run, stored);
+    this.leases?.keep();
   }
 
   /**

@@ -617,6 +617,23 @@ leaseTest("recover() and work() end their look if the store answers each claim w
   await work;
 });
 
+for (const how of ["execute", "recover"] as const) {
+  leaseTest(`an executor renews its lease for a run that becomes live by ${how}() while it is idle`, async (world) => {
+    const [a, b, dead] = ["a", "b", "dead"].map((name) => world.start(name));
+    await (await a.execute(() => 0)).result(); // its lease begins
+    if (how === "recover") await dead.execute(world.code("dead").steps, { id: "w" });
+    await dead.close();
+    await world.pass(LEASE_MS * 3 / 4); // the time of a renewal passes without one
+    a.pause(); // the store is slow: the timer of the renewal comes first, and finds no run
+    const begun = how === "recover" ? a.recover() : a.execute(world.code("a").steps, { id: "w" });
+    await world.pass(50);
+    a.resume();
+    await begun;
+    await world.pass(3 * LEASE_MS);
+    assertEquals([(await b.recover()).length, a.openRuns().length], [0, 1]);
+  });
+}
+
 leaseTest("an idle executor renews no lease and holds no timer", async (world) => {
   const a = world.start("a");
   const handle = await a.execute(world.code("a").steps, { id: "w" });
