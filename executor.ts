@@ -353,7 +353,8 @@ export class Executor {
   /**
    * Resumes every running workflow of the store that is not live here: replays its history, then performs what is open in it,
    * once the store has confirmed that nothing was added since it was read. With leases (`leaseMs`), those that no living executor
-   * owns; {@linkcode work} continues to take them.
+   * owns. If others are running, it looks once more after `leaseMs`, when it is known which owners are dead: these runs have no
+   * handle here. {@linkcode work} looks again and again.
    * An activity that started and did not finish runs again; an `atMostOnce` activity fails instead. Without leases, for a workflow
    * that is live here, performs what another executor started: call it when that executor is gone.
    *

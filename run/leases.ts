@@ -70,6 +70,8 @@ export class Leases {
   /** Whether something has changed since then. */
   #isNew = false;
   #works = false;
+  /** The second look of `recover()`. */
+  #later: Timer | undefined;
   /** How many claims are on their way, and when the last one was answered. */
   #claims = 0;
   #claimedAt = -Infinity;
@@ -357,9 +359,17 @@ export class Leases {
     this.#wait.timer = timers.set(soonest, this.#wait.end);
   }
 
+  /** Calls `look` when every lease of this length has ended or was renewed. */
+  afterALease(look: () => void): void {
+    const { clock, timers } = this.#timing;
+    timers.clear(this.#later);
+    if (!this.#closed) this.#later = timers.set(clock.now() + this.#leaseMs, look);
+  }
+
   /** Nothing is claimed or renewed any more. */
   stop(): void {
     this.#closed = true;
+    this.#timing.timers.clear(this.#later);
     this.#timing.timers.clear(this.#renewal);
     this.#wait?.end();
   }

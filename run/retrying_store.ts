@@ -144,6 +144,12 @@ export class RetryingStore {
     return found;
   }
 
+  /** Whether more workflows run than these, as far as the store can count. */
+  async hasMore(count: number): Promise<boolean> {
+    const port = this.#port;
+    return port.count !== undefined && await this.#retry(() => port.count!({ status: "running" })) > count;
+  }
+
   /** What can be resumed of an answer of the store. */
   #valid<T extends object>(answer: readonly T[], toFound: (one: T) => Found): Found[] {
     const action = "recover workflow";

@@ -258,10 +258,10 @@ export class Supervisor {
   }
 
   /**
-   * Resumes every running workflow of the store; with leases, those that no living owner has. Returns a handle for each that was not
-   * live here.
+   * Resumes every running workflow of the store; with leases, those that no living owner has, and later once more: who died a moment
+   * ago is known to be dead when its lease has ended. Returns a handle for each that was not live here.
    */
-  recover(): Promise<Handle[]> {
+  recover(again = true): Promise<Handle[]> {
     if (this.liveRuns.closed) return Promise.reject(executorClosed("recover"));
     return this.#starting(async () => {
       const { leases } = this;
@@ -274,8 +274,10 @@ export class Supervisor {
         handles.push(...more);
         const known = seen.size;
         for (const { head } of claimed) seen.add(head.workflowId);
-        if (claimed.length < limit || seen.size === known) return handles; // a store may answer the same for ever
+        if (claimed.length < limit || seen.size === known) break; // a store may answer the same for ever
       }
+      if (again && await this.store.hasMore(this.liveRuns.size)) leases.afterALease(() => quiet(this.recover(false)));
+      return handles;
     });
   }
 

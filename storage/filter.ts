@@ -82,7 +82,7 @@ export interface PageQuery {
 }
 
 /** The text of an integer from 0. */
-const INTEGER = /^(0|[1-9]\d*)$/;
+const INTEGER = /^(0|[1-9]\d{0,14})$/; // as exact as a number is
 
 /**
  * Checks the options of a page. A store gives each workflow a place: an integer, or a text, that grows with every creation. The

@@ -96,10 +96,10 @@ export interface DenoKvStoreOptions {
    */
   readonly pollMs?: number | undefined;
   /**
-   * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0. Several processes
-   * need it. See {@linkcode WorkflowStore.leaseMs}.
+   * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
+   * {@linkcode WorkflowStore.leaseMs}.
    *
-   * @default {executors use no leases: one executor at a time runs a workflow}
+   * @default {10_000}
    */
   readonly leaseMs?: number | undefined;
   /**
@@ -138,7 +138,7 @@ const PRUNED_AT_ONCE = 50;
  */
 export class DenoKvStore implements WorkflowStore {
   /** For how long executors own their runs; see {@linkcode WorkflowStore.leaseMs}. */
-  readonly leaseMs: number | undefined;
+  readonly leaseMs: number;
   readonly #keys: Keyspace;
   readonly #workflows: Workflows;
   readonly #listeners = new Listeners();
@@ -158,14 +158,14 @@ export class DenoKvStore implements WorkflowStore {
     checkFunction("kv.atomic", kv.atomic, action);
     checkFunction("kv.commitVersionstamp", kv.commitVersionstamp, action);
     checkOptions(options, OPTIONS, action);
-    const { prefix = ["rockpool"], pollMs = 100, leaseMs, codec } = options;
+    const { prefix = ["rockpool"], pollMs = 100, leaseMs = 10_000, codec } = options;
     checkArray("prefix", prefix, action);
     for (const [i, part] of prefix.entries()) {
       if (["string", "number", "bigint", "boolean"].includes(typeof part) || part instanceof Uint8Array) continue;
       throw invalid(`prefix[${i}]`, part, "a part of a key of Deno KV", action);
     }
     if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
-    if (leaseMs !== undefined) checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
+    checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
     this.leaseMs = leaseMs;
     this.#keys = new Keyspace(kv, structuredClone(prefix));
     const by = crypto.randomUUID();

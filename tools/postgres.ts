@@ -10,13 +10,14 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { run } from "./package/npm.ts";
 import { installPackages, PostgresServer, releases } from "./postgres/server.ts";
 import { startBouncer } from "./postgres/bouncer.ts";
 import { chooseStd, withStd } from "./with_std.ts";
 
 const CLIENTS = ["postgres", "pg"];
-const FOLDER = new URL("../tests/postgres/", import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL("../tests/postgres/", import.meta.url));
 
 /** Runs test modules; sets the exit code if one fails. */
 async function test(modules: string, client: string, bin: string, url: string, names: string[], more = {}) {

@@ -118,7 +118,9 @@ export function endLeasesOfTheDead(db: DatabaseSync, busyTimeoutMs: number): voi
   const wasAlone = modeAfter("DELETE") === "delete";
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   if (!wasAlone) return;
-  modeAfter("WAL");
+  if (modeAfter("WAL") !== "wal") {
+    throw new Error("it cannot use a write-ahead log: another connection has just changed the file");
+  }
   db.exec("BEGIN IMMEDIATE");
   const forget = db.prepare("DELETE FROM rockpool_owners WHERE owner = ?");
   const free = db.prepare("UPDATE rockpool_workflows SET free = 1 WHERE status = 'running' AND owner = ?");

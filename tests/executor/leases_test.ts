@@ -142,12 +142,31 @@ leaseTest("recover() takes the runs of an executor that died, once its lease has
   await a.execute(world.code("a").steps, { id: "w" });
   await settle();
   a.pause();
-  await world.pass(LEASE_MS / 2);
-  assertEquals(await b.recover(), []);
-  await world.pass(LEASE_MS);
+  await world.pass(2 * LEASE_MS);
   const [handle] = await b.recover();
   await handle.signal("go");
   assertEquals([await handle.result(), world.ran], ["b", ["a:one", "b:two"]]);
+});
+
+leaseTest("recover() takes the runs of an executor that died a moment ago when its lease has ended", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await settle();
+  a.pause();
+  assertEquals(await b.recover(), []);
+  await world.pass(2 * LEASE_MS);
+  assertEquals(b.openRuns().map(({ workflowId }) => workflowId), ["w"]);
+  await world.pass(5 * LEASE_MS);
+});
+
+leaseTest("recover() looks no more than twice beside executors that live", async (world) => {
+  const [a, b] = [world.start("a"), world.start("b")];
+  await a.execute(world.code("a").steps, { id: "w" });
+  await b.recover();
+  await world.pass(3 * LEASE_MS);
+  await a.close();
+  await world.pass(3 * LEASE_MS);
+  assertEquals([b.openRuns(), world.clock.pendingTimers], [[], 0]);
 });
 
 leaseTest("close() gives the runs back, so that another executor takes them at once", async (world) => {
