@@ -250,7 +250,7 @@ const memberRow = (method: Exclude<Member, "count" | "release">): CallbackRow =>
   return {
     options: (bad, own) => ({
       store: spoiledStore(inner = own, method, spoil(bad), MEMBERS),
-      ...(method !== "heads" && { leaseMs: method === "renew" ? 1000 : 60_000 }), // the time jumps by seconds
+      ...(method !== "heads" && { leaseMs: method === "renew" ? 1000 : 1e9 }), // the time jumps by seconds
     }),
     well: (...args) => (inner[method] as Bad)(...args),
     run: async (world) => {
