@@ -186,6 +186,7 @@ export class Leases {
   #lose(owner: string): void {
     this.#owner = undefined;
     this.#until = this.#claimedAt = -Infinity;
+    this.#claims = 0;
     this.#left.clear();
     this.#isUnsure = false;
     for (const run of [...this.#host.liveRuns.values()]) {
@@ -283,6 +284,7 @@ export class Leases {
     const claim = this.#store.claim({ ...options, owner, leaseMs: this.#leaseMs });
     const unsure = () => void (this.#isUnsure = true);
     const settled = () => {
+      if (this.#owner !== owner) return;
       this.#claims--;
       this.#claimedAt = this.#timing.clock.now();
     };

@@ -378,9 +378,9 @@ export class FaultyStore implements WorkflowStore {
       this.renew = (owner, ...rest) => this.#call("renew", owner, (owner) => inner.renew!(owner, ...rest));
     }
     if (inner.release !== undefined) {
-      this.release = (owner, ids) => {
+      this.release = async (owner, ids) => {
         const copy = copyOf(ids);
-        return this.#call("release", owner, (owner) => inner.release!(owner, copy));
+        return await this.#call("release", owner, (owner) => inner.release!(owner, copy));
       };
     }
   }

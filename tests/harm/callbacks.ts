@@ -21,7 +21,7 @@ import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@ro
 import { PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
-import { Payloads } from "@rockpool/workflow/storage";
+import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
 import { answer, emptyClient, emptyConnection, emptyPool, emptyPostgresJs } from "./empty_postgres.ts";
@@ -176,14 +176,18 @@ const everyThird = (bad: Bad, well: Bad): Bad => {
   return (...args) => (calls++ % 3 === 1 ? bad : well)(...args);
 };
 
+const MEMBERS = ["heads", "count", "loadSince", "deliver", "claim", "renew", "release"] as const;
+type Member = typeof MEMBERS[number];
+
 /** A store, one of whose methods misbehaves for the workflow "harmed". */
 const spoiledStore = (
   inner: InMemoryStore,
   method: keyof WorkflowStore,
   spoiled: (well: Bad) => Bad,
+  members: readonly Member[] = [],
 ): WorkflowStore => {
   const store: Record<string, Bad> = {};
-  for (const name of ["save", "load", "list", "delete", "append", "subscribe"] as const) {
+  for (const name of ["save", "load", "list", "delete", "append", "subscribe", ...members] as const) {
     store[name] = (...args) => (inner[name] as Bad)(...args);
   }
   store[method] = spoiled(store[method]);
@@ -253,6 +257,40 @@ const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): Callb
       await everything(world);
       await world.executor.execute(() => {}, { id: "harmed" }).catch(() => {});
       await world.executor.recover();
+    },
+    stalls: "for ever",
+  };
+};
+
+/** An optional method of a store, under an executor with leases that works. */
+const memberRow = (method: Exclude<Member, "count" | "release">): CallbackRow => {
+  let inner: InMemoryStore;
+  const spoil = (bad: Bad) => (well: Bad) =>
+    method === "loadSince" || method === "deliver" ? ofHarmed(bad, idOf, well) : bad;
+  return {
+    options: (bad, own) => ({
+      store: spoiledStore(inner = own, method, spoil(bad), MEMBERS),
+      ...(method !== "heads" && { leaseMs: method === "renew" ? 1000 : 1e9 }), // the time jumps by seconds
+    }),
+    well: (...args) => (inner[method] as Bad)(...args),
+    run: async (world) => {
+      const { executor, store, clock } = world;
+      await everything(world);
+      const other = new Executor({ store, clock, onError: () => {} });
+      await other.execute(waiting, { id: "harmed" }).catch(() => {});
+      const ended = new AbortController();
+      const work = executor.work({ pollMs: 50, signal: ended.signal }).catch(() => {});
+      for (let i = 0; i < 3; i++) {
+        await executor.signal("harmed", "x", i).catch(() => {});
+        await executor.describe("harmed").catch(() => {});
+        await executor.recover().catch(() => {});
+        await macrotasks(4);
+        clock.advance(500).catch(() => {});
+      }
+      await other.close();
+      await executor.terminate("harmed").catch(() => {});
+      ended.abort();
+      await work;
     },
     stalls: "for ever",
   };
@@ -565,6 +603,38 @@ const table: Record<string, CallbackRow> = {
       await executor.close();
     },
   },
+  ...Object.fromEntries((["heads", "loadSince", "deliver", "claim", "renew"] as const).map((method) => [
+    `WorkflowStore.${method}`,
+    memberRow(method),
+  ])),
+  "WorkflowStore.count": {
+    run: (_, count) => new FaultyStore({ count } as never, { members: true }).count!(),
+    stalls: "for ever",
+  },
+  "WorkflowStore.release": {
+    run: async ({ store, clock }, bad) => {
+      const spoiled = spoiledStore(store, "release", () => bad, MEMBERS);
+      const free = { now: () => clock.now(), setTimer: (at: number, call: () => void) => clock.setTimer(at, call) };
+      const executor = new Executor({ store: spoiled, clock: free, leaseMs: 1000, onError() {} });
+      await executor.execute(waiting, { id: "harmed" });
+      await executor.close();
+    },
+    stalls: "for ever",
+  },
+  "acceptDelivery(has)": {
+    run: async ({ executor, store }, has) => {
+      const handle = await executor.execute(waiting, { id: "harmed" });
+      const head = (await store.loadSince("harmed", Infinity))!.head;
+      const event = { type: "signal_received", at: 0, signalId: "1", name: "x", payload: 1 } as const;
+      try {
+        acceptDelivery(head, { workflowId: "harmed", events: [event] }, has);
+      } finally {
+        await handle.terminate().catch(() => {});
+      }
+    },
+    ownPromises: true,
+    well: () => false,
+  },
   "InMemoryStore.subscribe(listener)": {
     run: async (world, bad) => {
       const end = world.store.subscribe(bad);
@@ -579,6 +649,14 @@ const table: Record<string, CallbackRow> = {
   "StoreScript.load": scriptRow("load"),
   "StoreScript.list": scriptRow("list"),
   "StoreScript.append": scriptRow("append"),
+  ...Object.fromEntries(MEMBERS.map((method) => [`StoreScript.${method}`, {
+    run: ({ store }: World, bad: Bad) => {
+      const faulty = new FaultyStore(store, { members: true });
+      faulty.before[method] = bad;
+      return (faulty[method] as Bad)("harmed", 1);
+    },
+    stalls: "for ever" as const,
+  }])),
   "StoreScript.save": {
     run: ({ store }, bad) => {
       const faulty = new FaultyStore(store);
@@ -688,6 +766,9 @@ const table: Record<string, CallbackRow> = {
     await executor.execute(waiting, { id: "harmed" });
     await executor.update("harmed", "unknown", 1, { signal });
   }),
+  "WorkOptions.signal": abortRow(({ store, clock }, signal) =>
+    new Executor({ store, clock, leaseMs: 1000, onError() {} }).work({ signal })
+  ),
   "WatchOptions.signal": abortRow(({ store }, signal) => store.watch({ signal }).next()),
   "LockOptions.signal": abortRow(async (_, signal) => {
     const lock = new RWLock();

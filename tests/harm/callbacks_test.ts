@@ -69,6 +69,7 @@ async function cell(time: FakeTime, row: CallbackRow, name: string, misbehave: M
   if (!isNever(name) || row.stalls === undefined) assert(harmed.settled, "its run did not end");
   assertEquals(meanwhile.value, closes ? meanwhile.value : 5, "the run beside it");
   const afterwards = new Outcome(start("afterwards"));
+  await drive(time, clock, afterwards, 4);
   executor.signal("afterwards", "go").catch((error) => assert(closes, error));
   await drive(time, clock, afterwards);
   assertEquals(afterwards.value, closes ? afterwards.value : 5, "the run after it");

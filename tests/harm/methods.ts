@@ -137,6 +137,7 @@ const ofKv = () => kv;
 const postgres = await PostgresStore.open(emptyClient());
 const ofPostgres = () => postgres;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store);
+const ofFaulty = ({ store }: Target) => new FaultyStore(store, { members: true });
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
 const ofWatch = ({ store }: Target) => store.watch();
@@ -186,6 +187,10 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "Executor.describe": { args: [id, options({ history: "undefined true" })], quiet: true },
   "Executor.handle": { args: [id], quiet: true },
   "Executor.recover": { args: [], quiet: true },
+  "Executor.work": {
+    args: [options({ pollMs: positive, maxRuns: "undefined five", signal: "undefined signal" })],
+    quiet: true,
+  },
   "Executor.close": { args: [options({ drainMs: natural })], quiet: true },
   "Executor.[Symbol.asyncDispose]": { args: [], quiet: true },
   "WorkflowHandle.result": { args: [options({ signal: "undefined signal" })], of: ofHandle, quiet: true },
@@ -242,6 +247,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   ...stores(ofStore, "InMemoryStore"),
   ...members(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
+  ...members(ofFaulty, "FaultyStore"),
   ...stores(ofKv, "DenoKvStore"),
   ...members(ofKv, "DenoKvStore"),
   "DenoKvStore.page": { args: [{ ...filter, name: "options" }], of: ofKv },
