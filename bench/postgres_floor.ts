@@ -44,7 +44,10 @@ async function bench(server: PostgresServer): Promise<void> {
       rounds.push({ ms, ratio: ms / floorMs });
     }
     const { ms, ratio } = rounds.sort((a, b) => a.ratio - b.ratio)[ROUNDS >> 1];
-    console.log(`${name}: ${(1000 * ms).toFixed(0)} µs each, ${ratio.toFixed(2)} of the floor`);
+    const floorUs = (1000 * ms) / ratio;
+    console.log(
+      `${name}: ${(1000 * ms).toFixed(0)} µs each, ${ratio.toFixed(2)} of the floor (${floorUs.toFixed(0)} µs)`,
+    );
   }
 
   await using store = await PostgresStore.open(connection.client);

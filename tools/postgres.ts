@@ -23,8 +23,10 @@ const FOLDER = fileURLToPath(new URL("../tests/postgres/", import.meta.url));
 async function test(modules: string, client: string, bin: string, url: string, names: string[], more = {}) {
   const command = withStd(await chooseStd(), "test", ["--no-check"]).filter((arg) => !/^--(doc|allow)/.test(arg));
   const env = { POSTGRES_URL: url, POSTGRES_MODULES: modules, POSTGRES_CLIENT: client, POSTGRES_BIN: bin, ...more };
-  const args = [...command, "--allow-all", "--reporter=dot", ...names.map((name) => `${FOLDER}${name}.ts`)];
-  const { success } = await new Deno.Command(Deno.execPath(), { args, env }).spawn().status;
+  const args = [...command, "--allow-all", ...names.map((name) => `${FOLDER}${name}.ts`)];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, env }).output();
+  const [text, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes).trim());
+  console.log(success ? text.split("\n").at(-1) : `${text}\n${errors}`);
   if (!success) Deno.exitCode = 1;
 }
 

@@ -136,7 +136,6 @@ const kv = new DenoKvStore(await Deno.openKv(":memory:"));
 const ofKv = () => kv;
 const postgres = await PostgresStore.open(emptyClient());
 const ofPostgres = () => postgres;
-const ofFaulty = ({ store }: Target) => new FaultyStore(store);
 const ofFaulty = ({ store }: Target) => new FaultyStore(store, { members: true });
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
