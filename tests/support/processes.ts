@@ -63,7 +63,7 @@ export class RemoteError extends Error {
 export class ProcessGone extends Error {}
 
 /** For how long anything is waited for. */
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 60_000;
 
 const program = new URL("process_program.ts", import.meta.url).href;
 const importMap = new URL("../../tools/std/import_map.json", import.meta.url).pathname;
