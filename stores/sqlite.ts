@@ -28,6 +28,7 @@
  */
 
 import type { DatabaseSync } from "node:sqlite";
+import type { ActivityContext } from "../activity.ts";
 import { systemClock } from "../clock.ts";
 import { WorkflowError } from "../errors.ts";
 import type {
@@ -85,6 +86,14 @@ import { backUp, failure, openDatabase, watchFiles } from "./sqlite/database.ts"
 import { Leases } from "./sqlite/leases.ts";
 import { Poll } from "./sqlite/poll.ts";
 import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, stubOf } from "./sqlite/rows.ts";
+import {
+  type SqliteStatement,
+  type SqliteTransaction,
+  type SqliteValue,
+  Transactional,
+} from "./sqlite/transactional.ts";
+
+export type { SqliteStatement, SqliteTransaction, SqliteValue };
 
 /**
  * Options of {@linkcode SqliteStore.open}.
@@ -169,6 +178,7 @@ export class SqliteStore implements WorkflowStore {
   readonly #commits: Commits;
   readonly #poll: Poll;
   readonly #leases: Leases;
+  readonly #transactional: Transactional;
   readonly #sql: ReturnType<typeof prepare>;
   #closed = false;
 
@@ -182,6 +192,13 @@ export class SqliteStore implements WorkflowStore {
     this.#checkFiles = watchFiles(db);
     this.#commits = new Commits(db, this.#checkFiles, (version) => this.#poll.wrote(version));
     this.#leases = new Leases(db);
+    this.#transactional = new Transactional(db, {
+      check: (action) => this.#check(action),
+      checkFiles: this.#checkFiles,
+      codec: this.#codec,
+      write: (workflowId, value) => this.#write(workflowId, value),
+      read: (payload, codec, workflowId) => this.#read(payload, codec, workflowId),
+    });
     this.#sql = prepare(db);
   }
 
@@ -428,6 +445,47 @@ export class SqliteStore implements WorkflowStore {
   }
 
   /**
+   * Makes an activity of a function that writes to the tables of the user in this file. What it writes and its result are stored in
+   * one transaction, under the idempotency key of the call. An attempt that finds a result returns it, and does not call the function:
+   * a process that dies before the run has recorded the result leaves one row in a ledger, and the next process no second one.
+   *
+   * The function must be synchronous. If it throws, or its run is over by then or belongs to another executor, everything that it
+   * wrote is rolled back. A `codec` that returns promises cannot store its result, unless the result is `undefined`.
+   *
+   * A result is kept as long as its run: until the workflow is deleted, pruned, replaced or saved, or continues as new.
+   *
+   * @param fn The function. Its name is that of the activity. It gets the transaction, and what every activity gets.
+   * @returns The activity, for `executeActivity` in an executor on this store.
+   * @throws {TypeError} If `fn` is no function.
+   *
+   * @example
+   * ```ts
+   * import { Executor, type WorkflowContext } from "@rockpool/workflow";
+   * import { SqliteStore, type SqliteTransaction } from "@rockpool/workflow/sqlite";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using store = await SqliteStore.open(":memory:");
+   * const prepare = store.transactional(function prepare(tx: SqliteTransaction) {
+   *   tx.exec("CREATE TABLE IF NOT EXISTS ledger (cents INTEGER NOT NULL)");
+   * });
+   * const charge = store.transactional(function charge(tx: SqliteTransaction, cents: number) {
+   *   return Number(tx.prepare("INSERT INTO ledger VALUES (?)").run(cents).lastInsertRowid);
+   * });
+   * await using executor = new Executor({ store });
+   * const order = async (ctx: WorkflowContext) => {
+   *   await ctx.executeActivity(prepare);
+   *   return await ctx.executeActivity(charge, 500);
+   * };
+   * assertEquals(await (await executor.execute(order)).result(), 1);
+   * ```
+   */
+  transactional<Input, Output>(
+    fn: (tx: SqliteTransaction, input: Input, context: ActivityContext) => Output,
+  ): (input: Input, context: ActivityContext) => Promise<Output> {
+    return this.#transactional.activity(fn);
+  }
+
+  /**
    * Calls `listener` after each change; see {@linkcode WorkflowStore.subscribe}. Changes of other processes are found within
    * `pollMs`.
    */
@@ -597,6 +655,7 @@ export class SqliteStore implements WorkflowStore {
   #clear(place: number): void {
     this.#sql.deleteEvents.run(place);
     this.#sql.deleteMessages.run(place);
+    this.#sql.deleteResults.run(place);
   }
 
   #read(payload: Payload, codec: string | null, workflowId: string): unknown {

@@ -59,6 +59,13 @@ const MIGRATIONS: readonly string[] = [
     id TEXT NOT NULL,
     PRIMARY KEY (place, id)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE rockpool_results ( -- of transactional activities, as long as their run
+    place INTEGER NOT NULL,
+    key TEXT NOT NULL, -- the idempotency key
+    result ANY, -- a payload; NULL stands for undefined
+    codec TEXT,
+    PRIMARY KEY (place, key)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE rockpool_owners ( -- the leases
     owner TEXT PRIMARY KEY,
     ends_at REAL NOT NULL

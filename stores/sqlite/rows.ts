@@ -124,6 +124,7 @@ export function prepare(db: DatabaseSync) {
     hasMessage: "SELECT 1 FROM rockpool_messages WHERE place = ? AND id = ?",
     insertMessage: "INSERT OR IGNORE INTO rockpool_messages VALUES (?, ?)",
     deleteMessages: "DELETE FROM rockpool_messages WHERE place = ?",
+    deleteResults: "DELETE FROM rockpool_results WHERE place = ?",
     ownerOf: "SELECT owner FROM rockpool_workflows WHERE workflow_id = ?",
     insertEvents: "INSERT INTO rockpool_events (place, first, events, codec) VALUES (?, ?, ?, ?)",
     deleteEvents: "DELETE FROM rockpool_events WHERE place = ?",

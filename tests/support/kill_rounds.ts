@@ -36,8 +36,8 @@ export async function killRounds({ program, places, open, rounds = 50 }: Killing
   }));
 }
 
-/** Runs the program until it has printed this many lines, and kills it. Returns its whole lines. */
-async function killed(program: URL, args: readonly string[], after: number): Promise<string[]> {
+/** Runs the program until it has printed this many lines, and kills it unless it does so itself. Returns its whole lines. */
+export async function killed(program: URL, args: readonly string[], after: number): Promise<string[]> {
   const importMap = new URL("../../tools/std/import_map.json", import.meta.url).pathname;
   await using child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "--unstable-kv", "--import-map", importMap, "-A", program.href, ...args],
