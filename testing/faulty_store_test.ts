@@ -21,7 +21,7 @@ const batch: AppendBatch = {
   events: [{ type: "workflow_started", at: 1, workflowName: "w" }],
 };
 
-const calls = (store: WorkflowStore): Record<StoreFault["operation"], () => Promise<unknown>> => ({
+const calls = (store: WorkflowStore) => ({
   save: () => store.save({ workflowId: "a", status: "running" }),
   load: () => store.load("a"),
   list: () => store.list(),
