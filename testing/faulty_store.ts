@@ -8,6 +8,8 @@
  * 2. A call that fails "before" has done nothing. A call that fails "after" is done, and only its answer is lost.
  * 3. Without options and script, every call goes straight to the inner store.
  *
+ * One long module: a third of it is the documentation of options, and the rest is one class.
+ *
  * @module
  */
 

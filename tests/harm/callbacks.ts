@@ -263,7 +263,7 @@ const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): Callb
 };
 
 /** An optional method of a store, under an executor with leases that works. */
-const memberRow = (method: Exclude<Member, "count" | "release">): CallbackRow => {
+const memberRow = (method: Exclude<Member, "count" | "claim" | "release">): CallbackRow => {
   let inner: InMemoryStore;
   const spoil = (bad: Bad) => (well: Bad) =>
     method === "loadSince" || method === "deliver" ? ofHarmed(bad, idOf, well) : bad;
@@ -603,10 +603,31 @@ const table: Record<string, CallbackRow> = {
       await executor.close();
     },
   },
-  ...Object.fromEntries((["heads", "loadSince", "deliver", "claim", "renew"] as const).map((method) => [
+  ...Object.fromEntries((["heads", "loadSince", "deliver", "renew"] as const).map((method) => [
     `WorkflowStore.${method}`,
     memberRow(method),
   ])),
+  // An executor of its own: a claim that is never answered costs the runs of an executor whose clock jumps over its lease.
+  "WorkflowStore.claim": {
+    run: async ({ store, clock }, bad) => {
+      const spoiled = spoiledStore(
+        store,
+        "claim",
+        (well) => (options) => (options.limit === 0 ? well : bad)(options),
+        MEMBERS,
+      );
+      const free = { now: () => clock.now(), setTimer: (at: number, call: () => void) => clock.setTimer(at, call) };
+      const executor = new Executor({ store: spoiled, clock: free, leaseMs: 1000, onError() {} });
+      await executor.execute(waiting, { id: "harmed" });
+      const work = executor.work({ pollMs: 50 });
+      await executor.recover().catch(() => {});
+      await executor.terminate("harmed").catch(() => {});
+      await executor.close();
+      await work;
+    },
+    well: () => Promise.resolve([]),
+    stalls: "for ever",
+  },
   "WorkflowStore.count": {
     run: (_, count) => new FaultyStore({ count } as never, { members: true }).count!(),
     stalls: "for ever",
