@@ -28,6 +28,7 @@ const PAPERS = [
   "CHANGELOG.md",
   "docs/cancellation.md",
   "docs/messages.md",
+  "docs/processes.md",
   "docs/runtimes.md",
   "docs/stores.md",
   "testing/README.md",
