@@ -130,6 +130,12 @@ const VERSIONSTAMP = /^[0-9a-f]{20}$/;
 /** How many workflows `prune` deletes at the same time. */
 const PRUNED_AT_ONCE = 50;
 
+/** A store works with `await using`. */
+export interface DenoKvStore {
+  /** The same as {@linkcode DenoKvStore.close}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
  * Keeps workflows in Deno KV. Several instances, in one process or in several, can share a database. The database stays the user's:
  * who has opened it closes it, after the store.
@@ -153,6 +159,7 @@ export class DenoKvStore implements WorkflowStore {
    * @throws {TypeError | RangeError} If an argument is of the wrong kind or out of its range, or an option is unknown.
    */
   constructor(kv: DenoKv, options: DenoKvStoreOptions = {}) {
+    this[Symbol.asyncDispose] = () => this.close(); // not a method: with a computed name, bundlers cannot drop the class
     const action = "create a store";
     checkObject("kv", kv, action);
     checkFunction("kv.atomic", kv.atomic, action);
@@ -382,11 +389,6 @@ export class DenoKvStore implements WorkflowStore {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([this.#poll.stop(), this.#workflows.sweeping]);
-  }
-
-  /** Closes the store; see {@linkcode DenoKvStore.close}. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   #check(action: string, workflowId?: string): void {

@@ -1,5 +1,5 @@
 /**
- * Tests `PostgresStore` on real servers: the contract, the store's own tests, restarts of the server and kills of the process, with
+ * Tests `PostgresStore` on real servers: the contract, the store's own tests, restarts of the server, kills of the process, and many processes, with
  * each client on each release of Postgres that can be had; and the contract through PgBouncer in transaction mode.
  *
  * `deno task postgres [CLIENT …] [RELEASE …]`: only these clients (`postgres`, `pg`) and releases (`debian`, `npm`).
@@ -71,7 +71,7 @@ for (const release of found.list.filter(({ id }) => wanted.includes(id))) {
   await using server = await PostgresServer.start(release);
   for (const client of chosen(CLIENTS)) {
     console.log(`\n${release.name}, ${client}`);
-    await test(modules, client, release.bin, server.url, ["contract", "store", "kill", "outage"]);
+    await test(modules, client, release.bin, server.url, ["contract", "store", "kill", "outage", "processes"]);
   }
   if (release.id !== "debian") continue;
   await using bouncer = await startBouncer(server.port);

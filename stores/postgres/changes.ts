@@ -23,7 +23,7 @@ type Report = (workflowId: string | null, historyLength: number | null) => void;
 
 /** For how long notes are kept, and how old the last look may be, in milliseconds. */
 const KEPT_MS = 600_000;
-const OLDEST_LOOK_MS = KEPT_MS / 2;
+const OLDEST_LOOK_MS = 300_000; // half of it
 /** How often a writer deletes old notes. */
 const TRIM_MS = 60_000;
 /** For how long the store looks and listens after the last listener is gone. */

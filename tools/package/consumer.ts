@@ -55,6 +55,7 @@ import {
 import { retryDelayMs } from "@rockpool/workflow/retry";
 import { every, type EveryOptions, type Occurrence, schedule, type ScheduleOptions } from "@rockpool/workflow/schedule";
 import { type DenoKv, DenoKvStore } from "@rockpool/workflow/deno-kv";
+import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import { type PayloadCodec, Payloads } from "@rockpool/workflow/storage";
 import type { WorkflowPage } from "@rockpool/workflow/store";
@@ -202,6 +203,15 @@ export async function stores(codec: PayloadCodec): Promise<unknown> {
 
 export function inKv(kv: DenoKv): DenoKvStore {
   return new DenoKvStore(kv, { prefix: undefined, pollMs: undefined, leaseMs: undefined, codec: undefined });
+}
+
+export async function inPostgres(client: PostgresClient): Promise<PostgresStore> {
+  return await PostgresStore.open(client, {
+    schema: undefined,
+    pollMs: undefined,
+    leaseMs: undefined,
+    codec: undefined,
+  });
 }
 
 export async function tests(): Promise<void> {
