@@ -8,8 +8,7 @@
  * 3. The lease begins before the first run becomes live, and is renewed only while there are live runs or `work()` is in progress.
  *    An idle executor holds no timer. So each run that becomes live sets it: the last look may have found none.
  * 4. A run that was suspended here still belongs to this owner. `work()` gives it back if the store had failed or the read was old,
- *    and takes it again;
- *    `recover()` gives all of them back. Until then no other process repeats what this one could not do.
+ *    and takes it again; `recover()` gives all of them back. Until then no other process repeats what this one could not do.
  * 5. A claim without an answer may have taken runs. Before the next claim, what belongs to this owner and is not live is given back.
  * 6. No attempt of an activity begins here before it is known that the lease lives: another executor may perform it by now.
  * 7. A store that does not answer for as long as a lease lasts counts as one that has failed.
