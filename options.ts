@@ -132,7 +132,7 @@ export interface ExecutorOptions {
    * them; an executor that stands still for longer may lose them. It renews its lease three times as often, while it has live
    * runs. `0`: no leases, and nobody else may run the workflows of the store.
    *
-   * @default {what the store says: 10,000 for those that processes share; 0 for `InMemoryStore`}
+   * @default {what the store says: 10,000 for those that processes share; 0 for `InMemoryStore`, and with a `clock` of your own}
    */
   readonly leaseMs?: number | undefined;
   /**

@@ -90,7 +90,8 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
   if (typeof store?.append !== "function" || typeof store.load !== "function") {
     throw invalid("store", store, "a WorkflowStore", action);
   }
-  const { leaseMs = store.leaseMs ?? 0 } = options;
+  // A store counts real time: an executor with another clock would not renew its lease when it must.
+  const { leaseMs = clock === systemClock && store.leaseMs || 0 } = options;
   checkNumber("leaseMs", leaseMs, 0, action);
   if (leaseMs > 0) {
     for (const method of ["claim", "renew", "release"] as const) {

@@ -695,3 +695,12 @@ Deno.test("Executor refuses leaseMs with a store that has no leases", () => {
     );
   }
 });
+
+Deno.test("leases: an executor with a clock of its own has none by default, so that a virtual clock comes to rest", async () => {
+  const store = new InMemoryStore({ leaseMs: LEASE_MS });
+  const clock = new VirtualClock();
+  await using executor = new Executor({ store, clock });
+  await executor.execute((ctx: Ctx) => ctx.waitForSignal("go"), { id: "w" });
+  await clock.whenIdle();
+  assertEquals([clock.now(), clock.pendingTimers], [0, 0]);
+});
