@@ -8,7 +8,8 @@
  * 1. A write is committed when its promise settles. What that is worth is the setting `synchronous_commit` of the database.
  * 2. A conflict, or a write that Postgres refuses, fails its own append only.
  * 3. An append writes one row, whatever the length of the history is. Lists of heads read no history.
- * 4. Nothing belongs to a connection: every call is one statement, so a pooler such as PgBouncer may give each its own connection.
+ * 4. Nothing belongs to a connection: every call is one statement (a transactional activity: one transaction), so a pooler such as
+ *    PgBouncer may give each its own connection.
  *
  * @example
  * ```ts ignore
@@ -25,6 +26,7 @@
  * @module
  */
 
+import type { ActivityContext } from "../activity.ts";
 import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
@@ -82,6 +84,8 @@ import {
   type PgStatement,
   type PostgresClient,
   type PostgresJs,
+  type PostgresJsTransaction,
+  type PostgresTransaction,
   toClient,
 } from "./postgres/client.ts";
 import { failure, isTransient } from "./postgres/failure.ts";
@@ -97,10 +101,19 @@ import {
   toTexts,
 } from "./postgres/rows.ts";
 import { checkSchema, migrate, type Names, namesOf } from "./postgres/schema.ts";
+import { Transactional } from "./postgres/transactional.ts";
 import { hash, noteChanges, type Write } from "./postgres/write_statement.ts";
 import { backOff, Writes } from "./postgres/writes.ts";
 
-export type { PgConnection, PgPool, PgStatement, PostgresClient, PostgresJs };
+export type {
+  PgConnection,
+  PgPool,
+  PgStatement,
+  PostgresClient,
+  PostgresJs,
+  PostgresJsTransaction,
+  PostgresTransaction,
+};
 
 /**
  * Options of {@linkcode PostgresStore.open}.
@@ -183,6 +196,7 @@ export class PostgresStore implements WorkflowStore {
   readonly #writer: string = crypto.randomUUID();
   readonly #writes: Writes;
   readonly #changes: Changes;
+  readonly #transactional: Transactional;
   /** The last delivery to each workflow that is on its way. */
   readonly #deliveries = new Map<string, Promise<unknown>>();
   #closed = false;
@@ -195,6 +209,12 @@ export class PostgresStore implements WorkflowStore {
     this.#payloads = payloads;
     this.#codec = options.codec === undefined ? null : payloads.codec;
     this.leaseMs = options.leaseMs!;
+    this.#transactional = new Transactional(client, names, {
+      check: (action) => this.#check(action),
+      codec: this.#codec,
+      encode: (workflowId, value) => this.#encode(workflowId, value),
+      decode: (stored, codec, workflowId) => this.#decode(stored, codec, workflowId),
+    });
     this.#writes = new Writes(client, names, this.#writer);
     const report: StoreListener = (workflowId, length) => this.#listeners.call(workflowId, length);
     this.#changes = new Changes(client, names, this.#writer, options.pollMs!, report);
@@ -421,6 +441,38 @@ export class PostgresStore implements WorkflowStore {
     const params = [escapeText(owner)];
     if (ids !== undefined) params.push(JSON.stringify(ids.map(escapeText)));
     await this.#query(action, releaseStatement(this.#names, ids !== undefined), params);
+  }
+
+  /**
+   * Makes an activity of a function that writes to the tables of the user in this database. What it writes and its result are stored
+   * in one transaction, under the idempotency key of the call. An attempt that finds a result returns it, and does not call the
+   * function: a process that dies before the run has recorded the result leaves one row in a ledger, and the next process no second
+   * one. Of two attempts at the same time, one waits for the other.
+   *
+   * If the function throws, its attempt is aborted, or its run is over by then or belongs to another executor, everything that it
+   * wrote is rolled back. The function must not end the transaction. It takes a connection of the client for as long as it runs.
+   *
+   * A result is kept as long as its run: until the workflow is deleted, pruned, replaced or saved, or continues as new.
+   *
+   * @param fn The function. Its name is that of the activity. It gets the transaction as the client has it, and what every activity
+   * gets. Declare the type of the transaction: a `TransactionSql` of postgres.js, a `PoolClient` of pg, or what your own client
+   * passes as {@linkcode PostgresTransaction.tx}.
+   * @returns The activity, for `executeActivity` in an executor on this store.
+   * @throws {TypeError} If `fn` is no function, or the client has no method `transaction`.
+   *
+   * @example
+   * ```ts ignore
+   * const charge = store.transactional(async function charge(tx: TransactionSql, cents: number) {
+   *   const [{ id }] = await tx`INSERT INTO ledger (cents) VALUES (${cents}) RETURNING id`;
+   *   return id;
+   * });
+   * const order = async (ctx: WorkflowContext) => await ctx.executeActivity(charge, 500);
+   * ```
+   */
+  transactional<Tx, Input, Output>(
+    fn: (tx: Tx, input: Input, context: ActivityContext) => Output | PromiseLike<Output>,
+  ): (input: Input, context: ActivityContext) => Promise<Output> {
+    return this.#transactional.activity(fn);
   }
 
   /**
@@ -688,6 +740,7 @@ export class PostgresStore implements WorkflowStore {
         WHERE w.place = s.place AND w.history = s.history AND w.length = s.length RETURNING w.place, w.history, w.workflow_id),
       events AS (DELETE FROM ${of("events")} e USING gone WHERE e.history = gone.history),
       messages AS (DELETE FROM ${of("messages")} m USING gone WHERE m.history = gone.history),
+      results AS (DELETE FROM ${of("results")} r USING gone WHERE r.history = gone.history),
       told AS (${told})
       SELECT json_build_object('id', s.workflow_id, 'place', s.place, 'gone', g.place IS NOT NULL)::text AS row
       FROM seen s LEFT JOIN gone g USING (place)`;

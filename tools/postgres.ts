@@ -71,7 +71,8 @@ for (const release of found.list.filter(({ id }) => wanted.includes(id))) {
   await using server = await PostgresServer.start(release);
   for (const client of chosen(CLIENTS)) {
     console.log(`\n${release.name}, ${client}`);
-    await test(modules, client, release.bin, server.url, ["contract", "store", "kill", "outage", "processes"]);
+    const names = ["contract", "store", "transactional", "kill", "outage", "processes"];
+    await test(modules, client, release.bin, server.url, names);
   }
   if (release.id !== "debian") continue;
   await using bouncer = await startBouncer(server.port);
@@ -82,6 +83,6 @@ for (const release of found.list.filter(({ id }) => wanted.includes(id))) {
   }
   for (const client of chosen(CLIENTS)) {
     console.log(`\n${release.name}, ${client}, through PgBouncer`);
-    await test(modules, client, release.bin, bouncer.url, ["contract"], { POSTGRES_POOLER: "yes" });
+    await test(modules, client, release.bin, bouncer.url, ["contract", "transactional"], { POSTGRES_POOLER: "yes" });
   }
 }

@@ -57,6 +57,26 @@ export interface PostgresClient {
    * @returns Ends it.
    */
   listen?(channel: string, notified: (payload: string) => void, lost: () => void): PromiseLike<() => unknown>;
+  /**
+   * Optional. Runs `body` in a transaction: commits when its promise resolves; rolls back, and rejects with its error, when it
+   * rejects. Without it, there are no {@linkcode PostgresStore.transactional} activities.
+   *
+   * @param body Must be called once, with a connection that nobody else uses meanwhile.
+   * @returns Settles after the commit.
+   */
+  transaction?(body: (transaction: PostgresTransaction) => Promise<void>): PromiseLike<unknown>;
+}
+
+/**
+ * A transaction on one connection.
+ *
+ * @category Store
+ */
+export interface PostgresTransaction {
+  /** Runs a statement in it, as {@linkcode PostgresClient.query} does. */
+  query(text: string, params: readonly string[]): PromiseLike<readonly object[]>;
+  /** What the function of a transactional activity gets: an object or a function of the client. */
+  readonly tx: object;
 }
 
 /**
@@ -73,8 +93,20 @@ export interface PostgresJs {
     notified: (payload: string) => void,
     listening?: () => void,
   ): PromiseLike<{ unlisten(): unknown }>;
+  /** Runs `body` in a transaction. */
+  begin?(body: (sql: PostgresJsTransaction) => Promise<void>): PromiseLike<unknown>;
   /** Its options. With `prepare: false` statements have no names, as a pooler may need it. */
   readonly options?: { readonly prepare?: boolean };
+}
+
+/**
+ * What the store needs of a transaction of a {@linkcode PostgresJs}.
+ *
+ * @category Store
+ */
+export interface PostgresJsTransaction {
+  /** Runs a statement. */
+  unsafe(text: string, params?: string[], options?: { prepare?: boolean }): PromiseLike<readonly object[]>;
 }
 
 /**
@@ -117,6 +149,8 @@ export interface PgConnection {
   query(statement: PgStatement): PromiseLike<unknown>;
   /** Adds a listener. */
   on(event: "notification" | "error" | "end", listener: (message: { readonly payload?: string }) => void): unknown;
+  /** Removes a listener. */
+  removeListener(event: "error", listener: () => void): unknown;
   /** Gives the connection back; with `true` it is closed. */
   release(destroy?: boolean): void;
 }
@@ -166,9 +200,12 @@ function fromPostgresJs(sql: PostgresJs): PostgresClient {
       (text, params, prepare) => params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, params, { prepare }),
       true,
     );
-  if (typeof sql.listen !== "function") return { query };
+  const transaction: PostgresClient["transaction"] = (body) =>
+    sql.begin!((tx) => body({ query: (text, params) => tx.unsafe(text, [...params], { prepare: false }), tx }));
+  const client = typeof sql.begin === "function" ? { query, transaction } : { query };
+  if (typeof sql.listen !== "function") return client;
   return {
-    query,
+    ...client,
     async listen(channel, notified) {
       let first = true;
       const listening = () => {
@@ -193,6 +230,7 @@ function fromPg(pool: PgPool): PostgresClient {
     (await pool.query({ text, values, ...(name && { name: nameOf(text) }) })).rows;
   return {
     query: named(run, true),
+    transaction: (body) => inTransaction(pool, body),
     async listen(channel, notified, lost) {
       const connection = await pool.connect();
       let open = true;
@@ -222,4 +260,28 @@ function fromPg(pool: PgPool): PostgresClient {
       return end;
     },
   };
+}
+
+/** Runs a transaction on a connection of a pool. A connection whose state is not known is closed. */
+async function inTransaction(pool: PgPool, body: (transaction: PostgresTransaction) => Promise<void>): Promise<void> {
+  const connection = await pool.connect();
+  const ignore = () => {}; // statements reject when the connection breaks; without a listener it would end the process
+  connection.on("error", ignore);
+  let isUnknown = true;
+  try {
+    await connection.query({ text: "BEGIN" });
+    try {
+      const query = async (text: string, values: readonly string[]) =>
+        (await connection.query({ text, values: [...values] }) as { readonly rows: readonly object[] }).rows;
+      await body({ query, tx: connection });
+    } catch (error) {
+      await connection.query({ text: "ROLLBACK" }).then(() => isUnknown = false, () => {});
+      throw error;
+    }
+    await connection.query({ text: "COMMIT" });
+    isUnknown = false;
+  } finally {
+    connection.release(isUnknown); // first: whatever happens, the pool gets it back
+    connection.removeListener("error", ignore);
+  }
 }

@@ -41,6 +41,7 @@ export function failure(action: string, cause: unknown): Error {
 /** By the SQLSTATE, or by its class. */
 const reasons: Readonly<Record<string, string>> = {
   "08": "the connection is broken",
+  "25P02": "a statement of the transaction had failed before",
   "25006": "the database is read-only, it may be a copy",
   "28": "Postgres refuses the user",
   "3D000": "the database does not exist",

@@ -65,6 +65,13 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     message bytea NOT NULL, -- SHA-256
     PRIMARY KEY (history, message)
   );
+  CREATE TABLE ${schema}.rockpool_results ( -- of transactional activities, as long as their run
+    history bigint NOT NULL,
+    key bytea NOT NULL, -- SHA-256 of the idempotency key
+    result text, -- a payload; NULL stands for undefined
+    codec text,
+    PRIMARY KEY (history, key)
+  );
   CREATE TABLE ${schema}.rockpool_leases (
     owner text COLLATE "C" PRIMARY KEY,
     ends_at timestamptz NOT NULL -- on the clock of the database
@@ -82,7 +89,9 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
 /** The names of a store in its database. */
 export interface Names {
   /** Returns the quoted name of a table or a sequence. */
-  readonly of: (name: "workflows" | "events" | "messages" | "leases" | "changes" | "meta" | "numbers") => string;
+  readonly of: (
+    name: "workflows" | "events" | "messages" | "results" | "leases" | "changes" | "meta" | "numbers",
+  ) => string;
   /** The channel of notifications. Several schemas may share one: a notification says only that there is something to look for. */
   readonly channel: string;
 }

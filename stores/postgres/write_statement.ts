@@ -142,7 +142,7 @@ export function writeStatement(
     );
     written.push("SELECT ord, id, history, first, length, events, codec, messages, saved FROM changed");
     if (replaces) {
-      for (const table of ["events", "messages"] as const) {
+      for (const table of ["events", "messages", "results"] as const) {
         add(
           `old_${table}`,
           `DELETE FROM ${of(table)} t USING found f WHERE f.number IS NOT NULL AND t.history = f.old`,

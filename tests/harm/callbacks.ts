@@ -18,9 +18,10 @@ import {
   type WorkflowStore,
 } from "@rockpool/workflow";
 import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@rockpool/workflow/deno-kv";
-import { PostgresStore } from "@rockpool/workflow/postgres";
+import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
@@ -245,6 +246,36 @@ const postgresRow = (client: (bad: Bad) => Parameters<typeof PostgresStore.open>
   stalls: "for ever",
 });
 const listening = () => Promise.resolve(() => {});
+
+/** What an executor passes to an activity of a workflow "harmed". */
+const harmedContext = {
+  signal: new AbortController().signal,
+  attempt: 1,
+  workflowId: "harmed",
+  runId: "1",
+  headers: {},
+  idempotencyKey: "1:0",
+  fence: 0,
+  heartbeatDetails: undefined,
+  heartbeat() {},
+};
+
+/** A transactional activity on a client of Postgres, where the client or the function misbehaves. */
+const transactionRow = (
+  client: (bad: Bad) => Parameters<typeof PostgresStore.open>[0],
+  fn: (bad: Bad) => Bad = () => () => 1,
+): CallbackRow => ({
+  run: async (_, bad) => {
+    const store = await PostgresStore.open(client(bad));
+    try {
+      await store.transactional(fn(bad))(null, harmedContext);
+    } finally {
+      await store.close();
+    }
+  },
+  stalls: "for ever",
+});
+const transaction: NonNullable<PostgresClient["transaction"]> = (body) => body({ query: answer, tx: {} });
 
 const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): CallbackRow => {
   let inner: InMemoryStore;
@@ -738,6 +769,47 @@ const table: Record<string, CallbackRow> = {
   "PostgresClient.query": { ...postgresRow((query) => emptyClient({ query })), well: answer },
   "PostgresClient.listen": { ...postgresRow((listen) => emptyClient({ listen })), well: listening },
   "PostgresClient.listen()": postgresRow((end) => emptyClient({ listen: () => Promise.resolve(end) })),
+  "PostgresClient.transaction": {
+    ...transactionRow((bad) => emptyClient({ transaction: bad })),
+    well: transaction,
+  },
+  "PostgresTransaction.query": {
+    ...transactionRow((query) => emptyClient({ transaction: (body) => body({ query, tx: {} }) })),
+    well: answer,
+  },
+  "PostgresJs.begin": {
+    ...transactionRow((begin) => emptyPostgresJs({ begin })),
+    well: (body) => body(emptyPostgresJs({})),
+  },
+  "PostgresJsTransaction.unsafe": {
+    ...transactionRow((unsafe) => emptyPostgresJs({ begin: (body) => body({ unsafe }) })),
+    well: answer,
+  },
+  "PgConnection.removeListener": {
+    ...transactionRow((removeListener) =>
+      emptyPool({
+        connect: () =>
+          Promise.resolve(emptyConnection({
+            query: async ({ text }) => ({ rows: await answer(text) }),
+            removeListener,
+          })),
+      })
+    ),
+    ownPromises: true,
+  },
+  "PostgresStore.transactional(fn)": transactionRow(() => emptyClient({ transaction }), (bad) => bad),
+  "SqliteStore.transactional(fn)": {
+    run: async (_, bad) => {
+      await using store = await SqliteStore.open(":memory:");
+      await store.append({
+        workflowId: "harmed",
+        runId: "1",
+        expectedLength: 0,
+        events: [{ type: "workflow_started", at: 1, workflowName: "w", input: null }],
+      });
+      await store.transactional(bad)(null, harmedContext);
+    },
+  },
   "PostgresJs.unsafe": { ...postgresRow((unsafe) => emptyPostgresJs({ unsafe })), well: answer },
   "PostgresJs.listen": {
     ...postgresRow((listen) => emptyPostgresJs({ listen })),

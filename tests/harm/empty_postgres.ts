@@ -14,6 +14,10 @@ export function answer(text: string): Promise<{ row: string }[]> {
     ? ["1"]
     : text.includes("pg_current_snapshot()")
     ? [`["1:1:",1,null]`]
+    : text.includes("'transaction', pg_current_xact_id()")
+    ? [`{"transaction":"1","status":"running","fence":0,"has":false,"result":null,"codec":null}`]
+    : text.includes("json_build_array(EXISTS")
+    ? ["[true,true,true]"]
     : text.includes("UPDATE") || text.includes("json_to_recordset")
     ? ["[0,1]"]
     : [];
@@ -35,6 +39,7 @@ export const emptyPool = (part: Partial<PgPool>): PgPool => ({
 export const emptyConnection = (part: Partial<PgConnection>): PgConnection => ({
   query: () => Promise.resolve(),
   on() {},
+  removeListener() {},
   release() {},
   ...part,
 });

@@ -387,6 +387,10 @@ export const SAME_METHODS: Readonly<Record<string, string>> = {
   "WorkflowStore.release": "InMemoryStore.release",
   "schedule()": "Executor.execute",
   "attempts()": "WorkflowContext.executeActivity",
+  "SqliteStore.transactional()": "WorkflowContext.executeActivity",
+  "PostgresStore.transactional()": "WorkflowContext.executeActivity",
+  "PostgresClient.transaction(body)": "WorkflowContext.executeActivity",
+  "PostgresJs.begin(body)": "WorkflowContext.executeActivity",
   "StoreCase.run(factory)": "StoreCase.run",
   "testStore(test)(body)": "StoreCase.run",
 };

@@ -21,6 +21,8 @@ export interface Shop extends AsyncDisposable {
 }
 
 const CHARGES = 3;
+/** So short that nobody waits long for the lease of a process that was killed. */
+const LEASE_MS = 1_000;
 
 /** The workflow of a shop. It calls `paid` between the commit of a charge and the append of its result. */
 function orders({ charge }: Shop, paid: () => void) {
@@ -45,7 +47,7 @@ export async function orderUntilKilled(shop: Shop, round: string): Promise<never
   const print = () => void Deno.stdout.writeSync(new TextEncoder().encode("paid\n"));
   const die = () => Deno.kill(Deno.pid, "SIGKILL");
   const order = orders(shop, round === "between" ? die : print);
-  const executor = new Executor({ store: shop.store, workflows: { order }, logger: silent });
+  const executor = new Executor({ store: shop.store, workflows: { order }, logger: silent, leaseMs: LEASE_MS });
   const recovered = await executor.recover();
   await Promise.all(recovered.map((handle) => handle.result()));
   for (let i = 0;; i++) {
@@ -56,8 +58,13 @@ export async function orderUntilKilled(shop: Shop, round: string): Promise<never
 
 /** Finishes the orders that are open. */
 async function finish(shop: Shop): Promise<void> {
-  await using executor = new Executor({ store: shop.store, workflows: { order: orders(shop, () => {}) } });
-  for (const handle of await executor.recover()) await handle.result();
+  const { store } = shop;
+  const workflows = { order: orders(shop, () => {}) };
+  await using executor = new Executor({ store, workflows, logger: silent, leaseMs: LEASE_MS });
+  while ((await store.list({ status: "running" })).length > 0) {
+    for (const handle of await executor.recover()) await handle.result();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** The charges whose results are recorded. */
