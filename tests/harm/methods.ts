@@ -159,20 +159,20 @@ const stores = (of: (target: Target) => unknown, name: string): Record<string, M
 });
 
 /** The optional methods of a store. */
-const members = (of: (target: Target) => unknown, name: string): Record<string, MethodRow> => ({
-  [`${name}.heads`]: { args: [{ ...filter, name: "options" }], of },
-  [`${name}.count`]: { args: [filter], of },
-  [`${name}.loadSince`]: {
+const members = (of: (target: Target) => unknown, name: string, which = ""): Record<string, MethodRow> => ({
+  [`${name}.heads${which}`]: { args: [{ ...filter, name: "options" }], of },
+  [`${name}.count${which}`]: { args: [filter], of },
+  [`${name}.loadSince${which}`]: {
     args: [{ name: "workflowId", good: "a", takes: "text" }, { name: "length", good: 0, takes: "five" }, {
       name: "runId",
       takes: optional,
     }],
     of,
   },
-  [`${name}.deliver`]: { args: [{ name: "delivery or workflowId", takes: "" }], of },
-  [`${name}.claim`]: { args: [{ name: "options or owner", takes: "", options: { owner: "text" } }], of },
-  [`${name}.renew`]: { args: [owner, { name: "leaseMs", good: 1, takes: "five half" }], of },
-  [`${name}.release`]: { args: [owner, { name: "workflowIds", takes: "undefined array" }], of },
+  [`${name}.deliver${which}`]: { args: [{ name: "delivery or workflowId", takes: "" }], of },
+  [`${name}.claim${which}`]: { args: [{ name: "options or owner", takes: "", options: { owner: "text" } }], of },
+  [`${name}.renew${which}`]: { args: [owner, { name: "leaseMs", good: 1, takes: "five half" }], of },
+  [`${name}.release${which}`]: { args: [owner, { name: "workflowIds", takes: "undefined array" }], of },
 });
 
 export const METHODS: Readonly<Record<string, MethodRow>> = {
@@ -246,7 +246,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   ...stores(ofStore, "InMemoryStore"),
   ...members(ofStore, "InMemoryStore"),
   ...stores(ofFaulty, "FaultyStore"),
-  ...members(ofFaulty, "FaultyStore"),
+  ...members(ofFaulty, "WorkflowStore", " of a FaultyStore"),
   ...stores(ofKv, "DenoKvStore"),
   ...members(ofKv, "DenoKvStore"),
   "DenoKvStore.page": { args: [{ ...filter, name: "options" }], of: ofKv },

@@ -57,7 +57,7 @@ function callOf(row: MethodRow, place: string, target: Target, args: unknown[]):
   if (row.call !== undefined) return row.call(...args as never[]);
   // deno-lint-ignore no-explicit-any -- a method by name
   const object = (row.of?.(target) ?? target.executor) as any;
-  const method = place.slice(place.indexOf(".") + 1);
+  const method = place.slice(place.indexOf(".") + 1).split(" of ")[0];
   const key = method.startsWith("[") ? Symbol[method.slice("[Symbol.".length, -1) as "asyncDispose"] : method;
   return typeof object[key] === "function" ? object[key](...args) : object[key];
 }
