@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type AppendBatch,
+  CanceledError,
   Executor,
   type ExecutorOptions,
   InMemoryStore,
@@ -441,6 +442,32 @@ leaseTest("an activity that was not stored runs again with the same key, at the 
   const [handle] = await b.recover();
   assertEquals([await handle.result(), keys.length, new Set(keys).size], ["early", 2, 1]);
   open.open();
+});
+
+leaseTest("an activity that was not stored and is cancelled runs again, so that its outcome is known", async (world) => {
+  const open = gate();
+  const code = (name: string) => ({
+    async saga(ctx: Ctx) {
+      ctx.addCompensation((undo) => undo.executeActivity(() => void world.ran.push(`${name}:undo`)));
+      await ctx.executeActivity(async (_: null, { signal }) => {
+        world.ran.push(`${name}:charge ${signal.aborted ? "canceled" : ""}`);
+        await open.promise;
+      }, null);
+    },
+  });
+  const a = world.start("a", { workflows: code("a") });
+  const b = world.start("b", { workflows: code("b") });
+  await a.execute(code("a").saga, { id: "w" });
+  await settle();
+  a.pause(); // it dies
+  assertEquals(appended(a), ["workflow_started"]);
+  await world.pass(2 * LEASE_MS);
+  await b.cancel("w");
+  const [handle] = await b.recover();
+  await settle();
+  open.open();
+  await assertRejects(() => handle.result(), CanceledError);
+  assertEquals(world.ran, ["a:charge ", "b:charge canceled", "b:undo"]);
 });
 
 leaseTest("a signal stores what waits", async (world) => {
