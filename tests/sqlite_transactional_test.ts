@@ -110,7 +110,7 @@ txTest("writes the result in the transaction of the function", async (world) => 
   assertEquals(history[1].type === "activity_started" && history[1].name, "charge");
 });
 
-txTest("begins only after its start is stored, so that no later code gives its key to another activity", async (world) => {
+txTest("begins only after its start is stored: no later code gives its key to another one", async (world) => {
   const { store } = world;
   const stored: unknown[] = [];
   const note = store.transactional(function note() {

@@ -444,7 +444,7 @@ leaseTest("an activity that was not stored runs again with the same key, at the 
   open.open();
 });
 
-leaseTest("an activity that was not stored and is cancelled runs again, so that its outcome is known", async (world) => {
+leaseTest("an activity that was not stored and is cancelled runs again: its outcome is known", async (world) => {
   const open = gate();
   const code = (name: string) => ({
     async saga(ctx: Ctx) {
@@ -685,7 +685,14 @@ leaseTest("an idle executor renews no lease and holds no timer", async (world) =
   const handle = await a.execute(world.code("a").steps, { id: "w" });
   await handle.signal("go");
   await handle.result();
+  assertEquals(world.clock.pendingTimers, 0); // else a process that is done would not end
   await world.pass(3 * LEASE_MS);
+  assertEquals(world.clock.pendingTimers, 0);
+  const end = new AbortController();
+  const working = a.work({ signal: end.signal });
+  await settle();
+  end.abort();
+  await working;
   assertEquals(world.clock.pendingTimers, 0);
 });
 
