@@ -182,14 +182,40 @@ export function activity<Fn extends (input: never, context: ActivityContext) => 
   const wrapped = (...args: never[]) => (fn as (...args: never[]) => unknown)(...args);
   Object.defineProperty(wrapped, "name", { value });
   Object.defineProperty(wrapped, ownOptions, { value: Object.freeze({ ...options }) });
+  if (isStoredFirst(fn)) storeFirst(wrapped);
   return wrapped as unknown as Fn;
 }
 
 /** The property in which a function keeps its own options. */
 const ownOptions: unique symbol = /* @__PURE__ */ Symbol("options");
 
+/** The property of an activity whose start is always stored before it runs. */
+const storedFirst: unique symbol = /* @__PURE__ */ Symbol("storedFirst");
+
+/**
+ * The start of an activity is always stored before it runs. Without that, a later version of the workflow may ask for another
+ * activity at its position, which gets its idempotency key.
+ *
+ * @internal
+ */
+export function storeFirst(activity: AnyFunction): void {
+  Object.defineProperty(activity, storedFirst, { value: true });
+}
+
+/**
+ * Whether {@linkcode storeFirst} was called for an activity.
+ *
+ * @internal
+ */
+export function isStoredFirst(activity: AnyFunction): boolean {
+  return activity[storedFirst] === true;
+}
+
 /** Any function. It has options of its own if {@linkcode activity} made it. */
-type AnyFunction = ((...args: never[]) => unknown) & { readonly [ownOptions]?: ActivityOptions };
+type AnyFunction = ((...args: never[]) => unknown) & {
+  readonly [ownOptions]?: ActivityOptions;
+  readonly [storedFirst]?: true;
+};
 
 /**
  * The options that apply to a call: those of the call, and the activity's own for the others.

@@ -23,7 +23,7 @@ import type {
   ErrorRecord,
   WorkflowEvent,
 } from "../types.ts";
-import type { ActivityContext, ActivityOptions } from "../activity.ts";
+import { type ActivityContext, type ActivityOptions, isStoredFirst } from "../activity.ts";
 import { cannot, invalid, noTexts } from "../util/check.ts";
 import { isStrayPromise, isThenable } from "../util/deferred.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
@@ -210,7 +210,7 @@ export class ActivityCommand extends Command {
   }
 
   override get deferrable(): boolean {
-    return !this.#options.atMostOnce && !this.#internal && this.following === undefined;
+    return !this.#options.atMostOnce && !this.#internal && !isStoredFirst(this.#body);
   }
 
   /** The number of the last attempt that was started, as far as this executor knows. */

@@ -134,7 +134,7 @@ export abstract class Command extends Deferred implements Open {
 
   /**
    * Whether it may be performed before it is stored, by an executor that owns the run: after a crash, its code asks for the same
-   * again, at the same position.
+   * again, at the same position. So what a replay asks for beyond the history may have begun before.
    */
   get deferrable(): boolean {
     return false;

@@ -147,13 +147,25 @@ export class Leases {
 
   /** Sets the timer of the next renewal. */
   #arm(delayMs = 0): void {
-    if (this.#renewal !== undefined || this.#closed) return;
+    if (this.#renewal !== undefined || this.#closed || this.#isIdle) return;
     const { clock, timers } = this.#timing;
     const dueAt = Math.max(this.#until - this.#leaseMs * 2 / 3, clock.now() + delayMs);
     this.#renewal = timers.set(dueAt, () => {
       this.#renewal = undefined;
-      if (this.#host.liveRuns.size > 0 || this.#works) void this.#renew();
+      if (!this.#isIdle) void this.#renew();
     });
+  }
+
+  /** Whether nothing here needs the lease now. */
+  get #isIdle(): boolean {
+    return this.#host.liveRuns.size === 0 && !this.#works;
+  }
+
+  /** Something that needed the lease has ended: a run that was live, or `work()`. */
+  rest(): void {
+    if (!this.#isIdle) return;
+    this.#timing.timers.clear(this.#renewal);
+    this.#renewal = undefined;
   }
 
   /** Renews the lease. If it is lost, the runs that were live under it are suspended. A store that fails is asked again later. */
@@ -336,6 +348,7 @@ export class Leases {
     } finally {
       forget?.();
       this.#works = false;
+      this.rest();
       this.#host.liveRuns.listenElsewhere(undefined);
     }
   }

@@ -154,6 +154,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * `undefined` if there is nothing to take over.
    */
   #takeOverBelow: number | undefined;
+  /** Commands below this that are stored here may have begun before: an earlier owner need not have stored their start. */
+  #unsureBelow = 0;
   /** Whether the history holds a signal or an update. Most runs have none. */
   #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
@@ -438,6 +440,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this, this.started);
     // Nothing else was open when the run became dormant: the executors that stored other commands perform them.
     this.#takeOverBelow ??= this.chain.wasDormant ? this.#replay.position : Infinity;
+    if (this.leased && !this.chain.wasDormant) this.#unsureBelow = this.#replay.position;
     // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
     for (const [seq, event] of this.#children ?? none) {
       if (this.#replay.commands.get(seq) === undefined) this.environment.children.close(this, event);
@@ -462,8 +465,9 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       const { event, ours, seq, following } = command;
       const isOpen = event !== undefined && (ours || seq < below) && !command.settled;
       if (!isOpen || !this.#isWanted(command)) continue;
+      const isNew = ours && !(seq < this.#unsureBelow && command.deferrable);
       if (command.performed) command.takeOver();
-      else if (ours || !following?.held) command.perform(this, !ours);
+      else if (isNew || !following?.held) command.perform(this, !isNew);
       else {
         following.takenOver = true; // it is performed when somebody waits for it
         const child = this.#children?.get(seq);
@@ -487,9 +491,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   defer(events: readonly WorkflowEvent[]): boolean {
     if (this.#phase.name !== "running" || this.#takeOverBelow !== undefined || this.#replay.stopped) return false;
     const { commands } = this.#replay;
-    if (!events.every((event) => event.type === "activity_started" && commands.get(event.seq)?.deferrable)) {
-      return false;
-    }
+    const canWait = (event: WorkflowEvent) => {
+      const command = event.type === "activity_started" ? commands.get(event.seq) : undefined;
+      return command?.deferrable === true && command.following === undefined;
+    };
+    if (!events.every(canWait)) return false;
     const { clock, timers } = this.environment.timing;
     this.#flush ??= timers.set(clock.now() + DEFER_MS, () => {
       this.#flush = undefined;

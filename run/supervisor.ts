@@ -129,6 +129,7 @@ export class Supervisor {
           }
           dormancy?.forget(run);
           liveRuns.delete(run);
+          this.leases?.rest();
           if (chain.latest === run) {
             if (run.status === "running") this.leases?.left(run);
             this.#notifyParent(run);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ActivityContext } from "../activity.ts";
+import { type ActivityContext, storeFirst } from "../activity.ts";
 import { WorkflowError } from "../errors.ts";
 import { toStored } from "../history/value.ts";
 import type { WorkflowStatus } from "../types.ts";
@@ -40,6 +40,7 @@ export function transactionalActivity<Input, Output>(
     }
     return await run(name, input, context);
   };
+  storeFirst(made); // else another activity could find its result
   return Object.defineProperty(made, "name", { value: fn.name });
 }
 

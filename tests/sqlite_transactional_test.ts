@@ -110,6 +110,21 @@ txTest("writes the result in the transaction of the function", async (world) => 
   assertEquals(history[1].type === "activity_started" && history[1].name, "charge");
 });
 
+txTest("begins only after its start is stored: no later code gives its key to another one", async (world) => {
+  const { store } = world;
+  const stored: unknown[] = [];
+  const note = store.transactional(function note() {
+    stored.push(...world.sql("SELECT length FROM rockpool_workflows WHERE workflow_id = 'order'"));
+  });
+  await using executor = new Executor({ store });
+  const order = async (ctx: WorkflowContext) => {
+    await ctx.executeActivity(note);
+    await ctx.executeActivity(activity(note, { timeoutMs: 60_000 }));
+  };
+  await (await executor.execute(order, { id: "order" })).result();
+  assertEquals(stored, [2, 4]);
+});
+
 txTest("returns the stored result to a later attempt, and does not call the function", async (world) => {
   const charge = world.charge();
   const first = await charge(5, contextOf());

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type AppendBatch,
+  CanceledError,
   Executor,
   type ExecutorOptions,
   InMemoryStore,
@@ -443,6 +444,32 @@ leaseTest("an activity that was not stored runs again with the same key, at the 
   open.open();
 });
 
+leaseTest("an activity that was not stored and is cancelled runs again: its outcome is known", async (world) => {
+  const open = gate();
+  const code = (name: string) => ({
+    async saga(ctx: Ctx) {
+      ctx.addCompensation((undo) => undo.executeActivity(() => void world.ran.push(`${name}:undo`)));
+      await ctx.executeActivity(async (_: null, { signal }) => {
+        world.ran.push(`${name}:charge ${signal.aborted ? "canceled" : ""}`);
+        await open.promise;
+      }, null);
+    },
+  });
+  const a = world.start("a", { workflows: code("a") });
+  const b = world.start("b", { workflows: code("b") });
+  await a.execute(code("a").saga, { id: "w" });
+  await settle();
+  a.pause(); // it dies
+  assertEquals(appended(a), ["workflow_started"]);
+  await world.pass(2 * LEASE_MS);
+  await b.cancel("w");
+  const [handle] = await b.recover();
+  await settle();
+  open.open();
+  await assertRejects(() => handle.result(), CanceledError);
+  assertEquals(world.ran, ["a:charge ", "b:charge canceled", "b:undo"]);
+});
+
 leaseTest("a signal stores what waits", async (world) => {
   const a = world.start("a");
   const open = gate();
@@ -658,7 +685,14 @@ leaseTest("an idle executor renews no lease and holds no timer", async (world) =
   const handle = await a.execute(world.code("a").steps, { id: "w" });
   await handle.signal("go");
   await handle.result();
+  assertEquals(world.clock.pendingTimers, 0); // else a process that is done would not end
   await world.pass(3 * LEASE_MS);
+  assertEquals(world.clock.pendingTimers, 0);
+  const end = new AbortController();
+  const working = a.work({ signal: end.signal });
+  await settle();
+  end.abort();
+  await working;
   assertEquals(world.clock.pendingTimers, 0);
 });
 
