@@ -100,7 +100,7 @@ async function lockElsewhere(path: string): Promise<AsyncDisposable> {
   const program = `
     import { DatabaseSync } from "node:sqlite";
     const db = new DatabaseSync(Deno.args[0]);
-    db.exec("BEGIN IMMEDIATE");
+    db.exec("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE"); // the executor may write just now
     console.log("locked");
     for await (const _ of Deno.stdin.readable);
     db.exec("ROLLBACK");
