@@ -525,6 +525,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
       return undefined;
     }
     if (this.#phase.name !== "running" || this.#replay.unansweredUpdates > 0) return undefined;
+    if (this.#children?.size) return undefined; // perhaps one is not needed any more, and was not closed
     let wakesAt = this.#deadline?.dueAt ?? Infinity;
     const begins = new Set<number>();
     for (const event of events) {

@@ -319,6 +319,33 @@ Deno.test("SqliteStore.open() says what it cannot write when the file can only b
   });
 });
 
+Deno.test("SqliteStore.open() waits for a connection that writes before the file has a write-ahead log", async () => {
+  await using folder = new TempFolder();
+  const path = `${folder.path}/workflows.db`;
+  await (await SqliteStore.open(path)).close();
+  const db = new DatabaseSync(path); // as a process does that opens the file after others have died
+  db.exec("PRAGMA journal_mode = DELETE");
+  db.close();
+  const code = `
+    import { DatabaseSync } from "node:sqlite";
+    const db = new DatabaseSync(${JSON.stringify(path)});
+    db.exec("BEGIN IMMEDIATE");
+    self.postMessage("locked");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50); // the other thread stands still meanwhile
+    db.exec("COMMIT");
+    db.close();
+    self.postMessage("done");`;
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  const next = () => new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+  await next();
+  const done = next();
+  await (await SqliteStore.open(path)).close();
+  await done;
+  worker.terminate();
+  URL.revokeObjectURL(url);
+});
+
 Deno.test("SqliteStore.append() is refused when the file is deleted for good, and the store can be opened again", async () => {
   await withStore(async (store, { path }) => {
     await append(store, "before", "small");

@@ -16,6 +16,7 @@ import * as sqlite from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { cannot } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
+import { enterWal } from "./journal.ts";
 import { endLeasesOfTheDead } from "./leases.ts";
 
 const MIGRATIONS: readonly string[] = [
@@ -100,7 +101,7 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
       const known = `this release knows versions up to ${MIGRATIONS.length}: update @rockpool/workflow`;
       throw new Error(`${cannot(action)}: its schema has version ${found}, ${known}`);
     }
-    const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+    const mode = enterWal(db);
     if (mode !== "wal" && mode !== "memory") {
       throw new Error(`${cannot(action)}: it cannot use a write-ahead log, its journal mode is ${show(mode)}`);
     }

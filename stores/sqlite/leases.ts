@@ -11,6 +11,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { systemClock } from "../../clock.ts";
 import { escapeText, leaseLost, type readClaim } from "../../storage/mod.ts";
+import { enterWal } from "./journal.ts";
 import { COLUMNS, type Row } from "./rows.ts";
 
 /** A row that was claimed. */
@@ -107,18 +108,16 @@ export class Leases {
 export function endLeasesOfTheDead(db: DatabaseSync, busyTimeoutMs: number): void {
   const owners = db.prepare("SELECT owner FROM rockpool_owners").all() as unknown as { owner: string }[];
   if (owners.length === 0) return;
-  const modeAfter = (mode: string) => {
-    try {
-      return (db.prepare(`PRAGMA journal_mode = ${mode}`).get() as { journal_mode: string }).journal_mode;
-    } catch {
-      return undefined; // another connection is open
-    }
-  };
   db.exec("PRAGMA busy_timeout = 0");
-  const wasAlone = modeAfter("DELETE") === "delete";
+  let mode: string | undefined;
+  try {
+    mode = (db.prepare("PRAGMA journal_mode = DELETE").get() as { journal_mode: string }).journal_mode;
+  } catch {
+    // another connection is open
+  }
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  if (!wasAlone) return;
-  if (modeAfter("WAL") !== "wal") {
+  if (mode !== "delete") return;
+  if (enterWal(db) !== "wal") {
     throw new Error("it cannot use a write-ahead log: another connection has just changed the file");
   }
   db.exec("BEGIN IMMEDIATE");

@@ -470,6 +470,23 @@ leaseTest("an activity that was not stored and is cancelled runs again: its outc
   assertEquals(world.ran, ["a:charge ", "b:charge canceled", "b:undo"]);
 });
 
+leaseTest("a run that has given up a child is due at once: its next owner closes the child", async (world) => {
+  const child = (ctx: Ctx) => ctx.waitForSignal("never");
+  const workflows = {
+    child,
+    async parent(ctx: Ctx) {
+      const scope = (inner: Ctx) => inner.startChild(child, undefined, { id: "c" }).result();
+      await ctx.scope(scope, { timeoutMs: 50 }).catch(() => {});
+      await ctx.sleep(1_000_000);
+    },
+  };
+  const a = world.start("a", { workflows });
+  await a.execute(workflows.parent, { id: "w" });
+  await world.pass(100);
+  const { events, wakeAt } = a.appends.findLast(({ workflowId, events }) => workflowId === "w" && events.length > 0)!;
+  assertEquals([events.map(({ type }) => type), wakeAt], [["timer_started"], undefined]);
+});
+
 leaseTest("a signal stores what waits", async (world) => {
   const a = world.start("a");
   const open = gate();

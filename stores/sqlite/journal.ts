@@ -1,0 +1,28 @@
+/**
+ * The journal mode of a database file.
+ *
+ * @module
+ */
+
+import type { DatabaseSync } from "node:sqlite";
+
+/** How often a change of the mode is tried: another connection may be opened between two tries. */
+const MOST_TRIES = 50;
+
+/**
+ * Changes to the write-ahead log. SQLite does not wait for a lock when it changes the mode, so this does: another process may be
+ * opening the file at the same moment.
+ *
+ * @returns The mode after that: it is another one if the file cannot have a write-ahead log.
+ */
+export function enterWal(db: DatabaseSync): string {
+  for (let tries = 1;; tries++) {
+    try {
+      return (db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string }).journal_mode;
+    } catch (error) {
+      if (tries === MOST_TRIES || !/database is locked/.test((error as Error).message)) throw error;
+      db.exec("BEGIN EXCLUSIVE"); // waits until the file is free, up to the busy timeout
+      db.exec("COMMIT");
+    }
+  }
+}
