@@ -164,7 +164,7 @@ export class Delivery extends DeliveryQueue {
           if (liveRuns.get(id)?.runId !== state.runId && await store.isOld(state, reads, failure)) continue;
           const way = liveRuns.get(id) === undefined
             ? "if its process is gone, resume it with recover()"
-            : "wait for handle(id)";
+            : 'pass onConflict "join" for its handle';
           throw workflowError("already_running", "execute workflow", id, `it is running already; ${way}`);
         }
         if (running && replaces !== state.runId) {
