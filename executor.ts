@@ -375,7 +375,8 @@ export class Executor {
    * @param options How often to look, how many runs to take, when to end.
    * @returns When the work has ended: the executor is closed, or `signal` is aborted.
    * @throws {WorkflowError} With code `unsupported` if the executor has no leases; `closed` if it was closed before.
-   * @throws {TypeError | RangeError} If an option is unknown or out of its range, or `work()` is in progress already.
+   * @throws {TypeError | RangeError} If an option is unknown or out of its range, `work()` is in progress already, or the executor
+   * has no workflows.
    *
    * @example
    * ```ts

@@ -93,7 +93,7 @@ Deno.test("Executor.execute() rejects with already_running when the ID is runnin
   assertEquals(error.code, "already_running");
   assertEquals(
     error.message,
-    'Cannot execute workflow "a": it is running already; wait for handle(id)',
+    'Cannot execute workflow "a": it is running already; pass onConflict "join" for its handle',
   );
   assertEquals((await executor.handle("a")).runId, first.runId);
 });

@@ -162,10 +162,9 @@ export class Delivery extends DeliveryQueue {
         }
         if (running && onConflict !== "replace") {
           if (liveRuns.get(id)?.runId !== state.runId && await store.isOld(state, reads, failure)) continue;
-          const way = liveRuns.get(id) === undefined
-            ? "if its process is gone, resume it with recover()"
-            : "wait for handle(id)";
-          throw workflowError("already_running", "execute workflow", id, `it is running already; ${way}`);
+          const gone = liveRuns.get(id) === undefined ? ", or recover() if its process is gone" : "";
+          const why = `it is running already; pass onConflict "join" for its handle${gone}`;
+          throw workflowError("already_running", "execute workflow", id, why);
         }
         if (running && replaces !== state.runId) {
           if (!await this.end({ id }, "a new run replaces it")) continue; // it finished by itself: `reuse` decides

@@ -285,7 +285,11 @@ export class Supervisor {
   /** Takes runs that are due, until the executor is closed or the signal is aborted. */
   work(options: WorkOptions): Promise<void> {
     const { leases } = this;
-    if (leases !== undefined && !this.liveRuns.closed) return leases.work(options);
+    if (leases !== undefined && !this.liveRuns.closed) {
+      if (this.#workflows.size > 0) return leases.work(options);
+      const why = 'the executor knows no workflow; pass those that it takes in "workflows"';
+      return Promise.reject(new TypeError(`${cannot("work")}: ${why}`));
+    }
     const [code, why] = leases === undefined
       ? [
         "unsupported",

@@ -172,7 +172,7 @@ Deno.test("schedule() continues when a run fails, is cancelled, takes too long o
     ["failed", 'Timed out workflow "a:1970-01-01T00:00:03.000Z" after 600 ms'],
     [
       "failed",
-      'Cannot execute workflow "a:1970-01-01T00:00:04.000Z": it is running already; if its process is gone, resume it with recover()',
+      'Cannot execute workflow "a:1970-01-01T00:00:04.000Z": it is running already; pass onConflict "join" for its handle, or recover() if its process is gone',
     ],
   ]);
   await executor.close();

@@ -98,6 +98,7 @@ export interface DenoKvStoreOptions {
   /**
    * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
    * {@linkcode WorkflowStore.leaseMs}.
+   * For an executor without leases, pass `leaseMs: 0` to the executor.
    *
    * @default {10_000}
    */
@@ -116,7 +117,7 @@ export interface DenoKvStoreOptions {
  * @category Store
  */
 export interface PruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; a finite number. */
+  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
   readonly finishedBefore: number;
 }
 

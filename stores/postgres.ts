@@ -138,6 +138,7 @@ export interface PostgresStoreOptions {
   /**
    * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
    * {@linkcode WorkflowStore.leaseMs}.
+   * For an executor without leases, pass `leaseMs: 0` to the executor.
    *
    * @default {10_000}
    */
@@ -157,7 +158,7 @@ export interface PostgresStoreOptions {
  * @category Store
  */
 export interface PostgresPruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; a finite number. */
+  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
   readonly finishedBefore: number;
 }
 
@@ -202,6 +203,9 @@ export class PostgresStore implements WorkflowStore {
   #closed = false;
 
   private constructor(client: PostgresClient, names: Names, payloads: Payloads, options: PostgresStoreOptions) {
+    if (options === undefined) { // from JavaScript
+      throw new TypeError("Cannot create a store by new: call await PostgresStore.open(client)");
+    }
     // Assigned, not a method: with a computed method name, bundlers cannot drop the class.
     this[Symbol.asyncDispose] = () => this.close();
     this.#client = client;

@@ -126,6 +126,7 @@ export interface SqliteStoreOptions {
   /**
    * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
    * {@linkcode WorkflowStore.leaseMs}. A process that opens the file alone, after another one was killed, need not wait for that.
+   * For an executor without leases, pass `leaseMs: 0` to the executor.
    *
    * @default {10_000}
    */
@@ -144,7 +145,7 @@ export interface SqliteStoreOptions {
  * @category Store
  */
 export interface PruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; a finite number. */
+  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
   readonly finishedBefore: number;
 }
 
@@ -183,6 +184,9 @@ export class SqliteStore implements WorkflowStore {
   #closed = false;
 
   private constructor(db: DatabaseSync, payloads: Payloads, options: SqliteStoreOptions) {
+    if (options === undefined) { // from JavaScript
+      throw new TypeError("Cannot create a store by new: call await SqliteStore.open(path)");
+    }
     const { codec, pollMs, leaseMs } = options;
     this.leaseMs = leaseMs!;
     this.#db = db;

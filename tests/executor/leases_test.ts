@@ -733,6 +733,12 @@ Deno.test("Executor.work() is unsupported without leases", async () => {
   ]);
 });
 
+Deno.test("Executor.work() refuses an executor that knows no workflow, and would take none for ever", async () => {
+  await using executor = new Executor({ store: new InMemoryStore({ leaseMs: LEASE_MS }) });
+  const { message } = await assertRejects(() => executor.work(), TypeError);
+  assertEquals(message, 'Cannot work: the executor knows no workflow; pass those that it takes in "workflows"');
+});
+
 Deno.test("Executor refuses leaseMs with a store that has no leases", () => {
   const { save, load, list, delete: remove, append } = new InMemoryStore();
   const store = { save, load, list, delete: remove, append };

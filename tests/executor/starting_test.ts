@@ -627,9 +627,9 @@ Deno.test("Executor.executeMany() starts the others when some fail, and its erro
     ]), AggregateError);
   assertEquals(error.message, 'Cannot execute 4 of 7 workflows; see "errors"');
   assertEquals(error.errors.map(({ name, message }) => `${name}: ${message}`), [
-    'WorkflowError: Cannot execute workflow "taken": it is running already; wait for handle(id)',
+    'WorkflowError: Cannot execute workflow "taken": it is running already; pass onConflict "join" for its handle',
     'TypeError: Cannot execute workflow "bad": Cannot store input.f: a function "f" cannot be stored',
-    'WorkflowError: Cannot execute workflow "twice": it is running already; wait for handle(id)',
+    'WorkflowError: Cannot execute workflow "twice": it is running already; pass onConflict "join" for its handle',
     'RangeError: Cannot execute workflow "late": "timeoutMs" must be a finite number above 0, got -1',
   ]);
   for (const [id, result] of Object.entries({ first: 1, twice: 3, last: 6 })) {
