@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { seeded } from "@rockpool/workflow/testing";
 import { Fleet, type Opening, type Process, ProcessGone, RemoteError } from "./processes.ts";
+import { TempFolder } from "./temp_files.ts";
 
 /** A case: `run` rejects if the store does not do what the name says. */
 export interface ProcessCase {
@@ -133,6 +134,26 @@ processCase("a process that stood still keeps its runs if nobody has claimed mea
   assertEquals(await client.call("result", "w"), ["a:0", "a:1"]);
   await fleet.check(1);
 });
+
+processCase(
+  "a process that stands still just before a claim gives up its runs, although nothing of it is refused",
+  LEASE_MS,
+  async (fleet) => {
+    await using folder = new TempFolder();
+    const file = `${folder.path}/go on`;
+    const [a, b] = await Promise.all([fleet.worker("a"), fleet.worker("b")]);
+    await a.call("start", "held", "w");
+    await fleet.until("it is in the middle", () => a.log({ log: "ran", step: "held" }).length > 0);
+    await a.call("stall", file);
+    await fleet.until("it runs again", () => b.log({ log: "ran", step: "held" }).length > 0);
+    await Deno.writeTextFile(file, "");
+    await fleet.poll("a has none", () => a.call<string[]>("live"), (live) => live.length === 0);
+    await b.call("open");
+    const [, token] = await a.call<string[]>("result", "w");
+    assertEquals(token, b.log({ log: "ran", step: "held" })[0].token);
+    await fleet.check(1);
+  },
+);
 
 processCase(
   "a client without workflows signals, updates, queries, cancels and waits through the store",
