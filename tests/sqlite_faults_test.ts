@@ -10,6 +10,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Executor, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { silent } from "./support/executors.ts";
+import { openWithConnection } from "./support/sqlite_connection.ts";
 import { TempFolder } from "./support/temp_files.ts";
 
 /** Needs more space than a full disk can have left. */
@@ -77,22 +78,6 @@ function makePlace(): Place {
       await folder[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Opens a store, and returns the connection it uses. */
-async function openWithConnection(path: string): Promise<{ store: SqliteStore; db: DatabaseSync }> {
-  const { exec } = DatabaseSync.prototype;
-  let db: DatabaseSync | undefined;
-  DatabaseSync.prototype.exec = function (text) {
-    db = this;
-    exec.call(this, text);
-  };
-  try {
-    const store = await SqliteStore.open(path, { busyTimeoutMs: 1 });
-    return { store, db: db! };
-  } finally {
-    DatabaseSync.prototype.exec = exec;
-  }
 }
 
 /** Another process, which locks the file until it is told to end. */
@@ -211,7 +196,7 @@ async function withReadOnly(body: (path: string) => Promise<void>): Promise<void
 async function withStore(body: (store: SqliteStore, place: Place, db: DatabaseSync) => Promise<void>): Promise<void> {
   await using place = makePlace();
   Deno.mkdirSync(place.path.replace(/\/[^/]*$/, ""));
-  const { store, db } = await openWithConnection(place.path);
+  const { store, db } = await openWithConnection(place.path, { busyTimeoutMs: 1 });
   await using _ = store;
   await body(store, place, db);
 }

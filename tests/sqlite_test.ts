@@ -6,6 +6,7 @@ import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } fro
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "./support/executors.ts";
+import { openWithConnection } from "./support/sqlite_connection.ts";
 import { TempFolder } from "./support/temp_files.ts";
 
 const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w", input: "in" };
@@ -333,6 +334,15 @@ sqliteTest("claim() that finds nothing writes nothing", async (path) => {
   for (let i = 0; i < 5; i++) assertEquals(await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 }), []);
   assertEquals(version(), seen);
   db.close();
+});
+
+sqliteTest('open() lets each commit wait for the disk, unless durability is "relaxed"', async (path) => {
+  for (const [durability, synchronous] of [[undefined, 2], ["full", 2], ["relaxed", 1]] as const) { // FULL and NORMAL
+    const { store, db } = await openWithConnection(path, { durability });
+    await using _ = store;
+    assertEquals({ ...db.prepare("PRAGMA synchronous").get() }, { synchronous });
+    await store.claim({ owner: `${durability}`, leaseMs: 1e9, limit: 0 }); // the next one ends its lease, and changes the journal
+  }
 });
 
 sqliteTest("claims and renewals are not reported as changes to another instance", async (path) => {
