@@ -17,6 +17,9 @@ export interface TransactionRun {
   readonly fence: number;
 }
 
+/** Which transactional function an attempt has called: a second one would find the result of the first. */
+const calledBy = /* @__PURE__ */ new WeakMap<ActivityContext, unknown>();
+
 /** What an activity does in a transaction, for messages. */
 export const inTransaction = (name: string): string => `run activity ${show(name)} in a transaction`;
 
@@ -38,6 +41,12 @@ export function transactionalActivity<Input, Output>(
       const way = "it must be called by an executor; a test of a workflow replaces it";
       throw new TypeError(`${cannot(inTransaction(name))}: it got no context of an activity: ${way}`);
     }
+    const called = calledBy.get(context) ?? fn;
+    if (called !== fn) {
+      const way = "an attempt has one idempotency key, so it can call one: make each of them an activity of its own";
+      throw new TypeError(`${cannot(inTransaction(name))}: its activity has called another one before it; ${way}`);
+    }
+    calledBy.set(context, fn);
     return await run(name, input, context);
   };
   storeFirst(made); // else another activity could find its result

@@ -442,6 +442,26 @@ txTest("reports its name to hooks", async (world) => {
   assertEquals(names, ["charge"]);
 });
 
+txTest("is refused in an activity that has called another one: it would get the result of that", async (world) => {
+  const note = world.store.transactional(function note() {
+    return "noted";
+  });
+  const charge = world.charge();
+  await using executor = new Executor({ store: world.store });
+  const handle = await executor.execute(async (ctx: WorkflowContext) =>
+    await ctx.executeActivity(async function both(_: null, context) {
+      await charge(5, context);
+      return await note(undefined, context);
+    }, null)
+  );
+  await assertRejects(
+    () => handle.result(),
+    Error,
+    'Cannot run activity "note" in a transaction: its activity has called another one before it; ' +
+      "an attempt has one idempotency key, so it can call one: make each of them an activity of its own",
+  );
+});
+
 txTest("gives two calls of one workflow two results", async (world) => {
   await using executor = new Executor({ store: world.store });
   const charge = world.charge();
