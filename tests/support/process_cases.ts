@@ -16,7 +16,7 @@ export interface ProcessCase {
 }
 
 /** Short, so that the cases are fast; long enough for a machine that is busy. */
-const LEASE_MS = 400;
+const LEASE_MS = 800;
 
 const cases: ProcessCase[] = [];
 
