@@ -1,6 +1,6 @@
 /** `SqliteStore`: opening, group commit, other processes, pages, codecs, maintenance, executors. The contract: `stores/sqlite_test.ts`. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
@@ -343,6 +343,26 @@ sqliteTest('open() lets each commit wait for the disk, unless durability is "rel
     assertEquals({ ...db.prepare("PRAGMA synchronous").get() }, { synchronous });
     await store.claim({ owner: `${durability}`, leaseMs: 1e9, limit: 0 }); // the next one ends its lease, and changes the journal
   }
+});
+
+sqliteTest("open() keeps the write-ahead log when another process leaves it at the same moment", async (path) => {
+  const { exec } = DatabaseSync.prototype;
+  let hasTried = false;
+  DatabaseSync.prototype.exec = function (text) {
+    exec.call(this, text);
+    if (!text.startsWith("PRAGMA synchronous")) return;
+    DatabaseSync.prototype.exec = exec;
+    hasTried = true;
+    try {
+      sql(path, "PRAGMA journal_mode = DELETE"); // as a process does that is alone, when it opens the file
+    } catch (error) {
+      assert(/locked/.test(`${error}`), `${error}`);
+    }
+  };
+  await using store = await SqliteStore.open(path).finally(() => DatabaseSync.prototype.exec = exec);
+  assert(hasTried);
+  assertThrows(() => sql(path, "PRAGMA journal_mode = DELETE"), Error, "locked"); // so every other process knows that one has it open
+  await start(store, "a");
 });
 
 sqliteTest("claims and renewals are not reported as changes to another instance", async (path) => {
