@@ -306,6 +306,14 @@ sqliteTest("load() refuses a damaged payload, and recover() resumes the other ru
   assert(reason.message.includes("a stored payload is damaged"), reason.message);
 });
 
+sqliteTest("claim() takes a run whose input is damaged, and the others", async (path) => {
+  await using store = await SqliteStore.open(path);
+  for (const id of ["a", "b"]) await start(store, id);
+  sql(path, "UPDATE rockpool_workflows SET input = '{' WHERE place = 1");
+  const claimed = await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 });
+  assertEquals(claimed.map(({ workflowId }) => workflowId), ["a", "b"]);
+});
+
 sqliteTest("append() lets an executor wait for a lock, and go on by itself", async (path) => {
   await using store = await SqliteStore.open(path, { busyTimeoutMs: 1 });
   await using executor = new Executor({ store, storeRetry: { initialIntervalMs: 1 } });
