@@ -3,7 +3,7 @@
  *
  * `deno run --allow-read --allow-write bench/sqlite_floor.ts [FOLDER]`. The folder must be on the disk that is meant.
  *
- * The floor and the runs alternate, each with `synchronous=FULL`, and the ratio is that of the same round. Printed is the median.
+ * The floor and the runs alternate, each with `synchronous=FULL`, and the ratio is that of the same round. Printed is the round with the median ratio.
  *
  * @module
  */
@@ -33,16 +33,17 @@ function floor(): number {
 
 async function measure(name: string, count: number, body: () => Promise<void>): Promise<void> {
   await body();
-  const rounds: { ms: number; ratio: number }[] = [];
+  const rounds: { ms: number; floorMs: number; ratio: number }[] = [];
   for (let i = 0; i < ROUNDS; i++) {
     const floorMs = floor();
     const from = performance.now();
     await body();
     const ms = (performance.now() - from) / count;
-    rounds.push({ ms, ratio: ms / floorMs });
+    rounds.push({ ms, floorMs, ratio: ms / floorMs });
   }
-  const { ms, ratio } = rounds.sort((a, b) => a.ratio - b.ratio)[ROUNDS >> 1];
-  console.log(`${name}: ${(1000 * ms).toFixed(0)} µs each, ${ratio.toFixed(2)} of the floor`);
+  const { ms, floorMs, ratio } = rounds.sort((a, b) => a.ratio - b.ratio)[ROUNDS >> 1];
+  const [us, floorUs] = [ms, floorMs].map((time) => `${(1000 * time).toFixed(0)} µs`);
+  console.log(`${name}: ${us} each, ${ratio.toFixed(2)} of the floor of ${floorUs}`);
 }
 
 {

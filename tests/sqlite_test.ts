@@ -1,6 +1,6 @@
 /** `SqliteStore`: opening, group commit, other processes, pages, codecs, maintenance, executors. The contract: `stores/sqlite_test.ts`. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
@@ -306,6 +306,14 @@ sqliteTest("load() refuses a damaged payload, and recover() resumes the other ru
   assert(reason.message.includes("a stored payload is damaged"), reason.message);
 });
 
+sqliteTest("claim() takes a run whose input is damaged, and the others", async (path) => {
+  await using store = await SqliteStore.open(path);
+  for (const id of ["a", "b"]) await start(store, id);
+  sql(path, "UPDATE rockpool_workflows SET input = '{' WHERE place = 1");
+  const claimed = await store.claim({ owner: "x", leaseMs: 1e9, limit: 5 });
+  assertEquals(claimed.map(({ workflowId }) => workflowId), ["a", "b"]);
+});
+
 sqliteTest("append() lets an executor wait for a lock, and go on by itself", async (path) => {
   await using store = await SqliteStore.open(path, { busyTimeoutMs: 1 });
   await using executor = new Executor({ store, storeRetry: { initialIntervalMs: 1 } });
@@ -343,6 +351,26 @@ sqliteTest('open() lets each commit wait for the disk, unless durability is "rel
     assertEquals({ ...db.prepare("PRAGMA synchronous").get() }, { synchronous });
     await store.claim({ owner: `${durability}`, leaseMs: 1e9, limit: 0 }); // the next one ends its lease, and changes the journal
   }
+});
+
+sqliteTest("open() keeps the write-ahead log when another process leaves it at the same moment", async (path) => {
+  const { exec } = DatabaseSync.prototype;
+  let hasTried = false;
+  DatabaseSync.prototype.exec = function (text) {
+    exec.call(this, text);
+    if (!text.startsWith("PRAGMA synchronous")) return;
+    DatabaseSync.prototype.exec = exec;
+    hasTried = true;
+    try {
+      sql(path, "PRAGMA journal_mode = DELETE"); // as a process does that is alone, when it opens the file
+    } catch (error) {
+      assert(/locked/.test(`${error}`), `${error}`);
+    }
+  };
+  await using store = await SqliteStore.open(path).finally(() => DatabaseSync.prototype.exec = exec);
+  assert(hasTried);
+  assertThrows(() => sql(path, "PRAGMA journal_mode = DELETE"), Error, "locked"); // so every other process knows that one has it open
+  await start(store, "a");
 });
 
 sqliteTest("claims and renewals are not reported as changes to another instance", async (path) => {
