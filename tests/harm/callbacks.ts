@@ -268,7 +268,7 @@ const transactionRow = (
   run: async (_, bad) => {
     const store = await PostgresStore.open(client(bad));
     try {
-      await store.transactional(fn(bad))(null, harmedContext);
+      await store.transactional(fn(bad))(null, { ...harmedContext });
     } finally {
       await store.close();
     }
@@ -807,7 +807,7 @@ const table: Record<string, CallbackRow> = {
         expectedLength: 0,
         events: [{ type: "workflow_started", at: 1, workflowName: "w", input: null }],
       });
-      await store.transactional(bad)(null, harmedContext);
+      await store.transactional(bad)(null, { ...harmedContext });
     },
   },
   "PostgresJs.unsafe": { ...postgresRow((unsafe) => emptyPostgresJs({ unsafe })), well: answer },
