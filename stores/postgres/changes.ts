@@ -113,9 +113,9 @@ export class Changes {
   }
 
   #wait(): void {
-    this.#stopTimer = systemClock.setTimer(systemClock.now() + this.#pollMs, async () => {
+    const stop = this.#stopTimer = systemClock.setTimer(systemClock.now() + this.#pollMs, async () => {
       await this.#tick();
-      if (this.#active) this.#wait();
+      if (this.#stopTimer === stop) this.#wait(); // else it has ended, and may have begun again
     });
   }
 
