@@ -60,7 +60,7 @@ class Own {
 }
 
 /** Another attempt has stored a result meanwhile. */
-const OVERTAKEN = new Error("another attempt has stored a result");
+const OVERTAKEN = /* @__PURE__ */ new Error("another attempt has stored a result");
 
 export class Transactional {
   readonly #client: PostgresClient;

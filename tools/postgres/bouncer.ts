@@ -38,6 +38,7 @@ export async function startBouncer(serverPort: number): Promise<Bouncer | undefi
   await Deno.writeTextFile(`${folder}/pgbouncer.ini`, lines.join("\n"));
   const child = new Deno.Command(PROGRAM, {
     args: ["-q", `${folder}/pgbouncer.ini`],
+    cwd: "/", // the user may not enter the folder of the project
     stdout: "null",
     stderr: "null",
     ...user(),
