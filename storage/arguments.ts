@@ -253,6 +253,33 @@ export function readRelease(owner: string, workflowIds?: readonly string[]): rea
   return checkNames("workflowIds", workflowIds, action);
 }
 
+/**
+ * Options of the method `prune` of a store.
+ *
+ * @category Storage
+ */
+export interface PruneOptions {
+  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
+  readonly finishedBefore: number;
+}
+
+/**
+ * Checks the argument of `prune`.
+ *
+ * @param options The argument.
+ * @param action What is done, for the message.
+ * @returns Before when a workflow must have finished.
+ * @throws {TypeError | RangeError} If an option is unknown, or `finishedBefore` is not a finite number.
+ *
+ * @category Storage
+ */
+export function readPrune(options: PruneOptions, action = "prune the store"): number {
+  checkOptions(options, { finishedBefore: true }, action);
+  const { finishedBefore } = options;
+  checkNumber("finishedBefore", finishedBefore, -Infinity, action);
+  return finishedBefore;
+}
+
 function checkNames(name: string, texts: readonly string[] | undefined, action: string): readonly string[] | undefined {
   if (texts === undefined) return undefined;
   checkArray(name, texts, action);

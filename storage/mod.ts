@@ -22,10 +22,12 @@ export {
   checkLoadSince,
   dueAt,
   leaseLost,
+  type PruneOptions,
   readBatch,
   readClaim,
   readDelivery,
   readId,
+  readPrune,
   readRelease,
   readState,
   type SavedState,
@@ -35,6 +37,7 @@ export { type PageQuery, type Query, readFilter, readPage, toCursor } from "./fi
 export { Listeners } from "./listeners.ts";
 export {
   escapeText,
+  incompleteHistory,
   type Payload,
   type PayloadCodec,
   payloadOf,

@@ -181,6 +181,20 @@ export function payloadOf(fields: Readonly<Record<string, unknown>>): Record<str
 }
 
 /**
+ * The error for a history of which a part is not stored.
+ *
+ * @param workflowId Whose history it is.
+ * @param found How many events are stored.
+ * @param length How many there should be.
+ *
+ * @category Storage
+ */
+export function incompleteHistory(workflowId: string, found: number, length: number): WorkflowError {
+  const why = `${found} of its ${length} events are stored`;
+  return new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
+}
+
+/**
  * A state that stands for one whose payloads cannot be read, in a list: an executor refuses its history, and says why. So one
  * damaged workflow does not keep `recover()` from the others.
  *

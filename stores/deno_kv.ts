@@ -54,12 +54,14 @@ import {
   messageIds,
   type PayloadCodec,
   Payloads,
+  type PruneOptions,
   readBatch,
   readClaim,
   readDelivery,
   readFilter,
   readId,
   readPage,
+  readPrune,
   readRelease,
   readState,
   toCursor,
@@ -74,6 +76,7 @@ import { sweep } from "./deno_kv/values.ts";
 import { appendTo, Workflows } from "./deno_kv/workflows.ts";
 
 export type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey } from "./deno_kv/keyspace.ts";
+export type { PruneOptions };
 
 /**
  * Options of {@linkcode DenoKvStore}.
@@ -109,16 +112,6 @@ export interface DenoKvStoreOptions {
    * @default {payloads are JSON texts}
    */
   readonly codec?: PayloadCodec | undefined;
-}
-
-/**
- * Options of {@linkcode DenoKvStore.prune}.
- *
- * @category Store
- */
-export interface PruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
-  readonly finishedBefore: number;
 }
 
 const OPTIONS: Readonly<Record<keyof DenoKvStoreOptions, true>> = {
@@ -356,9 +349,7 @@ export class DenoKvStore implements WorkflowStore {
    */
   async prune(options: PruneOptions): Promise<number> {
     const action = "prune the store";
-    checkOptions(options, { finishedBefore: true }, action);
-    const { finishedBefore } = options;
-    checkNumber("finishedBefore", finishedBefore, -Infinity, action);
+    const finishedBefore = readPrune(options, action);
     this.#check(action);
     const isOld = ({ head }: Row) => head.status !== "running" && head.updatedAt < finishedBefore;
     let count = 0;

@@ -27,7 +27,6 @@
  */
 
 import type { ActivityContext } from "../activity.ts";
-import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
   ClaimedRun,
@@ -56,12 +55,14 @@ import {
   dueAt,
   escapeText,
   expectedHead,
+  incompleteHistory,
   leaseLost,
   Listeners,
   messageIds,
   type PayloadCodec,
   payloadOf,
   Payloads,
+  type PruneOptions,
   type Query,
   readBatch,
   readClaim,
@@ -69,6 +70,7 @@ import {
   readFilter,
   readId,
   readPage,
+  readPrune,
   readRelease,
   readState,
   toCursor,
@@ -113,6 +115,7 @@ export type {
   PostgresJs,
   PostgresJsTransaction,
   PostgresTransaction,
+  PruneOptions,
 };
 
 /**
@@ -150,16 +153,6 @@ export interface PostgresStoreOptions {
    * @default {payloads are JSON texts}
    */
   readonly codec?: PayloadCodec | undefined;
-}
-
-/**
- * Options of {@linkcode PostgresStore.prune}.
- *
- * @category Store
- */
-export interface PostgresPruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
-  readonly finishedBefore: number;
 }
 
 const OPTIONS: Readonly<Record<keyof PostgresStoreOptions, true>> = {
@@ -500,12 +493,10 @@ export class PostgresStore implements WorkflowStore {
    * @returns How many were deleted.
    * @throws {TypeError | RangeError} If an option is unknown, or `finishedBefore` is not a finite number.
    */
-  async prune(options: PostgresPruneOptions): Promise<number> {
+  async prune(options: PruneOptions): Promise<number> {
     await undefined; // an error rejects
     const action = "prune the store";
-    checkOptions(options, { finishedBefore: true }, action);
-    const { finishedBefore } = options;
-    checkNumber("finishedBefore", finishedBefore, -Infinity, action);
+    const finishedBefore = readPrune(options, action);
     let count = 0;
     let last = -1;
     for (;;) {
@@ -603,10 +594,7 @@ export class PostgresStore implements WorkflowStore {
       const part = this.#decode(payload, codec, workflowId);
       history.push(...(part instanceof Promise ? await part : part) as WorkflowEvent[]);
     }
-    if (history.length !== row.length - first) {
-      const why = `${first + history.length} of its ${row.length} events are stored`;
-      throw new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
-    }
+    if (history.length !== row.length - first) throw incompleteHistory(workflowId, first + history.length, row.length);
     return history;
   }
 

@@ -30,7 +30,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ActivityContext } from "../activity.ts";
 import { systemClock } from "../clock.ts";
-import { WorkflowError } from "../errors.ts";
 import type {
   AppendBatch,
   ClaimedRun,
@@ -60,12 +59,14 @@ import {
   dueAt,
   escapeText,
   expectedHead,
+  incompleteHistory,
   Listeners,
   messageIds,
   type Payload,
   type PayloadCodec,
   payloadOf,
   Payloads,
+  type PruneOptions,
   type Query,
   readBatch,
   readClaim,
@@ -73,6 +74,7 @@ import {
   readFilter,
   readId,
   readPage,
+  readPrune,
   readRelease,
   readState,
   toCursor,
@@ -93,7 +95,7 @@ import {
   Transactional,
 } from "./sqlite/transactional.ts";
 
-export type { SqliteStatement, SqliteTransaction, SqliteValue };
+export type { PruneOptions, SqliteStatement, SqliteTransaction, SqliteValue };
 
 /**
  * Options of {@linkcode SqliteStore.open}.
@@ -137,16 +139,6 @@ export interface SqliteStoreOptions {
    * @default {payloads are JSON texts}
    */
   readonly codec?: PayloadCodec | undefined;
-}
-
-/**
- * Options of {@linkcode SqliteStore.prune}.
- *
- * @category Store
- */
-export interface PruneOptions {
-  /** Finished workflows whose last event is earlier than this time are deleted; milliseconds since the epoch. */
-  readonly finishedBefore: number;
 }
 
 const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
@@ -387,7 +379,9 @@ export class SqliteStore implements WorkflowStore {
     const head = await this.#head(raw.row);
     const found = await this.#events(raw.events!, workflowId);
     const wanted = Math.max(0, head.historyLength - length);
-    if (found.length < wanted) throw incomplete(head, head.historyLength - wanted + found.length);
+    if (found.length < wanted) {
+      throw incompleteHistory(workflowId, head.historyLength - wanted + found.length, head.historyLength);
+    }
     return { head, events: Object.freeze(found.slice(found.length - wanted)) };
   }
 
@@ -513,9 +507,7 @@ export class SqliteStore implements WorkflowStore {
    */
   async prune(options: PruneOptions): Promise<number> {
     const action = "prune the store";
-    checkOptions(options, { finishedBefore: true }, action);
-    const { finishedBefore } = options;
-    checkNumber("finishedBefore", finishedBefore, -Infinity, action);
+    const finishedBefore = readPrune(options, action);
     let count = 0;
     for (let last = PRUNED_AT_ONCE; last === PRUNED_AT_ONCE; count += last) {
       this.#check(action);
@@ -634,7 +626,9 @@ export class SqliteStore implements WorkflowStore {
   async #state({ row, events }: Raw): Promise<WorkflowState> {
     const head = await this.#head(row);
     const history = await this.#events(events!, head.workflowId);
-    if (history.length !== head.historyLength) throw incomplete(head, history.length);
+    if (history.length !== head.historyLength) {
+      throw incompleteHistory(head.workflowId, history.length, head.historyLength);
+    }
     return toState(head, history);
   }
 
@@ -756,9 +750,4 @@ export class SqliteStore implements WorkflowStore {
     this.#clear(place);
     this.#sql.noteDeletion.run(id, this.#commits.version, systemClock.now());
   }
-}
-
-function incomplete({ workflowId, historyLength }: WorkflowHead, found: number): WorkflowError {
-  const why = `${found} of its ${historyLength} events are stored`;
-  return new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
 }

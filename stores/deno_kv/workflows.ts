@@ -9,12 +9,12 @@
  */
 
 import { systemClock } from "../../clock.ts";
-import { WorkflowError } from "../../errors.ts";
 import {
   applyToHead,
   batchKind,
   checkOwner,
   dueAt,
+  incompleteHistory,
   messageIds,
   payloadOf,
   type Payloads,
@@ -160,8 +160,7 @@ export class Workflows {
       events.push(...await this.#read(row, value as Stored) as WorkflowEvent[]);
     }
     if (first + events.length === historyLength) return first === from ? events : events.slice(from - first);
-    const why = `${events.length} of its ${historyLength - first} events are stored`;
-    throw new WorkflowError("invalid_history", `${cannot("read workflow", workflowId)}: ${why}`);
+    throw incompleteHistory(workflowId, events.length, historyLength - first);
   }
 
   /** Which of some messages a run has. */

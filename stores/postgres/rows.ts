@@ -7,23 +7,14 @@
  */
 
 import { escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
-import type { Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../../types.ts";
+import { type HeadRow, stubOf as readHead } from "../../storage/rows.ts";
+import type { Labels, WorkflowHead } from "../../types.ts";
 import { fromBase64, toBase64 } from "../../util/base64.ts";
 import type { Names } from "./schema.ts";
 
 /** A row of `rockpool_workflows`, and the rows of its events if they were asked for. */
-export interface Row {
+export interface Row extends HeadRow {
   readonly place: number;
-  readonly workflow_id: string;
-  readonly run_id: string;
-  readonly first_run_id: string;
-  readonly parent: string | null;
-  readonly workflow_name: string;
-  readonly status: WorkflowStatus;
-  readonly length: number;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly labels: string | null;
   readonly input: string | null;
   readonly input_codec: string | null;
   readonly outcome: string | null;
@@ -65,21 +56,7 @@ export function eventsExpression({ of }: Names, since?: string): string {
 
 /** The head of a row, without input and outcome. */
 export function stubOf(row: Row): WorkflowHead {
-  const head = {
-    workflowId: unescapeText(row.workflow_id),
-    runId: unescapeText(row.run_id),
-    workflowName: unescapeText(row.workflow_name),
-    status: row.status,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    historyLength: row.length,
-    firstRunId: unescapeText(row.first_run_id),
-  };
-  return {
-    ...head,
-    ...(row.labels !== null && { labels: Object.freeze(fromTexts(row.labels)) as Labels }),
-    ...(row.parent !== null && { parent: Object.freeze(JSON.parse(row.parent)) as ParentRun }),
-  };
+  return readHead(row, fromTexts);
 }
 
 /** Writes names and texts, so that Postgres can look them up in the JSON text. */

@@ -5,22 +5,12 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
-import type { Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../../types.ts";
+import { escapeText, type Payload, type Query } from "../../storage/mod.ts";
+import { type HeadRow, stubOf } from "../../storage/rows.ts";
 
 /** A row of `rockpool_workflows`. */
-export interface Row {
+export interface Row extends HeadRow {
   readonly place: number;
-  readonly workflow_id: string;
-  readonly run_id: string;
-  readonly first_run_id: string;
-  readonly parent: string | null;
-  readonly workflow_name: string;
-  readonly status: WorkflowStatus;
-  readonly length: number;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly labels: string | null;
   readonly input: Payload | null;
   readonly input_codec: string | null;
   readonly outcome: Payload | null;
@@ -46,24 +36,7 @@ export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
 
-/** The head of a row, without input and outcome. */
-export function stubOf(row: Row): WorkflowHead {
-  const head = {
-    workflowId: unescapeText(row.workflow_id),
-    runId: unescapeText(row.run_id),
-    workflowName: unescapeText(row.workflow_name),
-    status: row.status,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    historyLength: row.length,
-    firstRunId: unescapeText(row.first_run_id),
-  };
-  return {
-    ...head,
-    ...(row.labels !== null && { labels: Object.freeze(JSON.parse(row.labels)) as Labels }),
-    ...(row.parent !== null && { parent: Object.freeze(JSON.parse(row.parent)) as ParentRun }),
-  };
-}
+export { stubOf };
 
 /** The conditions of a query that SQLite can look up. */
 export function conditions(query: Query, after: number | undefined): { where: string; values: (string | number)[] } {
