@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Executor, type WorkflowContext } from "../mod.ts";
+import { measureRuns } from "./durable_runs.ts";
 import { PostgresStore } from "../stores/postgres.ts";
 import { connect } from "../tests/postgres/clients.ts";
 import { installPackages, PostgresServer, releases } from "../tools/postgres/server.ts";
@@ -51,24 +51,7 @@ async function bench(server: PostgresServer): Promise<void> {
   }
 
   await using store = await PostgresStore.open(connection.client);
-  await using executor = new Executor({ store });
-  let runs = 0;
-  const start = <T>(workflow: (ctx: WorkflowContext) => Promise<T>) => executor.execute(workflow, { id: `${runs++}` });
-  const one = (ctx: WorkflowContext) => ctx.executeActivity(() => 1);
-  const many = <T>(count: number, body: () => Promise<T>) => Promise.all(Array.from({ length: count }, body));
-  for (const [atOnce, count] of [[1, 100], [100, 1000], [1000, 2000]]) {
-    await measure(`start, one activity and end, ${atOnce} at once`, count, async () => {
-      for (let i = 0; i < count; i += atOnce) await many(atOnce, async () => await (await start(one)).result());
-    });
-  }
-  const waiting = await many(1000 * (ROUNDS + 1), () => start((ctx) => ctx.waitForSignal("go")));
-  await measure("a signal to each of 1,000 runs, and their end", 1000, async () => {
-    const handles = waiting.splice(0, 1000);
-    await Promise.all(handles.map(async (handle) => {
-      await handle.signal("go");
-      await handle.result();
-    }));
-  });
+  await measureRuns(store, ROUNDS, measure);
 }
 
 await using server = await PostgresServer.start(release, { fsync: true });

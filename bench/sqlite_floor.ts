@@ -9,7 +9,7 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
-import { Executor, type WorkflowContext } from "../mod.ts";
+import { measureRuns } from "./durable_runs.ts";
 import { SqliteStore } from "../stores/sqlite.ts";
 
 const ROUNDS = 5;
@@ -48,24 +48,7 @@ async function measure(name: string, count: number, body: () => Promise<void>): 
 
 {
   await using store = await SqliteStore.open(`${folder}/workflows.db`);
-  await using executor = new Executor({ store });
-  let runs = 0;
-  const start = <T>(workflow: (ctx: WorkflowContext) => Promise<T>) => executor.execute(workflow, { id: `${runs++}` });
-  const one = (ctx: WorkflowContext) => ctx.executeActivity(() => 1);
-  const many = <T>(count: number, body: () => Promise<T>) => Promise.all(Array.from({ length: count }, body));
-  for (const [atOnce, count] of [[1, 100], [100, 1000], [1000, 2000]]) {
-    await measure(`start, one activity and end, ${atOnce} at once`, count, async () => {
-      for (let i = 0; i < count; i += atOnce) await many(atOnce, async () => await (await start(one)).result());
-    });
-  }
-  const waiting = await many(1000 * (ROUNDS + 1), () => start((ctx) => ctx.waitForSignal("go")));
-  await measure("a signal to each of 1,000 runs, and their end", 1000, async () => {
-    const handles = waiting.splice(0, 1000);
-    await Promise.all(handles.map(async (handle) => {
-      await handle.signal("go");
-      await handle.result();
-    }));
-  });
+  await measureRuns(store, ROUNDS, measure);
 }
 db.close();
 Deno.removeSync(folder, { recursive: true });

@@ -14,6 +14,7 @@ import {
   type WorkflowStateInit,
 } from "@rockpool/workflow";
 import { type DenoKv, type DenoKvAtomic, DenoKvStore, type DenoKvStoreOptions } from "@rockpool/workflow/deno-kv";
+import { listen } from "./support/durable.ts";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "./support/executors.ts";
 import { TempFolder } from "./support/temp_files.ts";
@@ -345,18 +346,6 @@ kvTest(
     assert(step > 900, `${step} writes`);
   },
 );
-
-/** Collects changes until there are enough. */
-function listen(store: DenoKvStore, count: number): Promise<[string | null, number | null][]> {
-  const changes: [string | null, number | null][] = [];
-  return new Promise((resolve) => {
-    const end = store.subscribe((...change) => {
-      if (changes.push(change) < count) return;
-      end();
-      resolve(changes);
-    });
-  });
-}
 
 kvTest(
   "subscribe() reports what other instances write, each change once, and own changes not again",

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
+import { listen } from "./support/durable.ts";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "./support/executors.ts";
 import { openWithConnection } from "./support/sqlite_connection.ts";
@@ -131,18 +132,6 @@ sqliteTest("append() writes one row", async (path) => {
   await store.append({ workflowId: "a", runId: "1", expectedLength: 1, events: [fired, fired, completed] });
   assertEquals(sql(path, "SELECT first FROM rockpool_events ORDER BY first"), [0, 1]);
 });
-
-/** Collects changes until there are enough. */
-function listen(store: SqliteStore, count: number): Promise<[string | null, number | null][]> {
-  const changes: [string | null, number | null][] = [];
-  return new Promise((resolve) => {
-    const end = store.subscribe((...change) => {
-      if (changes.push(change) < count) return;
-      end();
-      resolve(changes);
-    });
-  });
-}
 
 sqliteTest(
   "subscribe() reports what other instances write, each change once, and own changes not again",

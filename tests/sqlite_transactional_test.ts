@@ -2,9 +2,10 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { activity, type ActivityContext, Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
+import { activity, Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions, type SqliteTransaction } from "@rockpool/workflow/sqlite";
 import { replace, TestExecutor } from "@rockpool/workflow/testing";
+import { contextOf } from "./support/durable.ts";
 import { silent } from "./support/executors.ts";
 import { TempFolder } from "./support/temp_files.ts";
 
@@ -67,22 +68,6 @@ class World implements AsyncDisposable {
     await this.store.close();
     await this.#folder[Symbol.asyncDispose]();
   }
-}
-
-/** What an executor passes to an activity of the run "a". */
-function contextOf(changes: Partial<ActivityContext> = {}): ActivityContext {
-  return {
-    signal: new AbortController().signal,
-    attempt: 1,
-    workflowId: "a",
-    runId: "1",
-    headers: {},
-    idempotencyKey: "1:0",
-    fence: 0,
-    heartbeatDetails: undefined,
-    heartbeat() {},
-    ...changes,
-  };
 }
 
 function txTest(name: string, body: (world: World) => Promise<void>, options?: SqliteStoreOptions): void {

@@ -25,6 +25,7 @@ import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
+import { contextOf } from "../support/durable.ts";
 import { answer, emptyClient, emptyConnection, emptyPool, emptyPostgresJs } from "./empty_postgres.ts";
 import { fail, type World } from "./misbehaviours.ts";
 
@@ -247,19 +248,6 @@ const postgresRow = (client: (bad: Bad) => Parameters<typeof PostgresStore.open>
 });
 const listening = () => Promise.resolve(() => {});
 
-/** What an executor passes to an activity of a workflow "harmed". */
-const harmedContext = {
-  signal: new AbortController().signal,
-  attempt: 1,
-  workflowId: "harmed",
-  runId: "1",
-  headers: {},
-  idempotencyKey: "1:0",
-  fence: 0,
-  heartbeatDetails: undefined,
-  heartbeat() {},
-};
-
 /** A transactional activity on a client of Postgres, where the client or the function misbehaves. */
 const transactionRow = (
   client: (bad: Bad) => Parameters<typeof PostgresStore.open>[0],
@@ -268,7 +256,7 @@ const transactionRow = (
   run: async (_, bad) => {
     const store = await PostgresStore.open(client(bad));
     try {
-      await store.transactional(fn(bad))(null, { ...harmedContext });
+      await store.transactional(fn(bad))(null, contextOf({ workflowId: "harmed" }));
     } finally {
       await store.close();
     }
@@ -807,7 +795,7 @@ const table: Record<string, CallbackRow> = {
         expectedLength: 0,
         events: [{ type: "workflow_started", at: 1, workflowName: "w", input: null }],
       });
-      await store.transactional(bad)(null, { ...harmedContext });
+      await store.transactional(bad)(null, contextOf({ workflowId: "harmed" }));
     },
   },
   "PostgresJs.unsafe": { ...postgresRow((unsafe) => emptyPostgresJs({ unsafe })), well: answer },

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import { listen } from "../support/durable.ts";
 import { type PostgresClient, PostgresStore, type PostgresStoreOptions } from "@rockpool/workflow/postgres";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "../support/executors.ts";
@@ -188,18 +189,6 @@ postgresTest("delete() beside writers of another store leaves nothing of a workf
   }
   assertEquals(await sql(store, "SELECT count(*)::text FROM @.rockpool_events"), ["0"]);
 });
-
-/** Collects changes until there are enough. */
-function listen(store: PostgresStore, count: number): Promise<[string | null, number | null][]> {
-  const changes: [string | null, number | null][] = [];
-  return new Promise((resolve) => {
-    const end = store.subscribe((...change) => {
-      if (changes.push(change) < count) return;
-      end();
-      resolve(changes);
-    });
-  });
-}
 
 postgresTest(
   "subscribe() reports what other instances write, each change once, and own changes not again",

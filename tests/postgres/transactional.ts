@@ -1,8 +1,9 @@
 /** `PostgresStore.transactional()`: one transaction for what an activity writes and its result. Run by `tools/postgres.ts`. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type ActivityContext, Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
+import { Executor, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
 import { type PostgresClient, PostgresStore, type PostgresStoreOptions } from "@rockpool/workflow/postgres";
+import { contextOf } from "../support/durable.ts";
 import { killBetween, ledgerRounds } from "../support/ledger.ts";
 import { clientName, openAgain, type OpenStore, openStore, until } from "./clients.ts";
 import { openShop, run, type Tx } from "./ledger.ts";
@@ -37,21 +38,6 @@ const countResults = async (store: OpenStore) =>
 const insert = (store: OpenStore, tx: Tx, cents: number) =>
   run(tx, `INSERT INTO "${store.schema}".ledger VALUES (${cents})`);
 const broken = (message: string) => `Cannot run activity "charge" in a transaction: ${message}`;
-
-function contextOf(changes: Partial<ActivityContext> = {}): ActivityContext {
-  return {
-    signal: new AbortController().signal,
-    attempt: 1,
-    workflowId: "a",
-    runId: "1",
-    headers: {},
-    idempotencyKey: "1:0",
-    fence: 0,
-    heartbeatDetails: undefined,
-    heartbeat() {},
-    ...changes,
-  };
-}
 
 /** The activity that tests use most, and how often its function was called. */
 function charging(store: OpenStore, meanwhile: (tx: Tx) => unknown = () => {}) {
