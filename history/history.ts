@@ -287,11 +287,10 @@ function conflict(workflowId: string, why: string): WorkflowError {
  * ```
  */
 export function applyBatch(state: WorkflowState | null, batch: AppendBatch): WorkflowState {
-  const { history, ...fields } = state ?? { history: [] };
-  const head = applyToHead(state && toHead(fields as StateFields, history), batch);
+  const head = applyToHead(state && headOf(state), batch);
   const kind = batchKind(batch);
   if (kind === "confirm") return state!;
-  return toState(head, [...(kind === "append" ? history : []), ...batch.events]);
+  return toState(head, [...(kind === "append" ? state!.history : []), ...batch.events]);
 }
 
 /**
@@ -305,6 +304,11 @@ export function applyBatch(state: WorkflowState | null, batch: AppendBatch): Wor
 export function toHead(fields: Omit<WorkflowState, "history">, history: readonly WorkflowEvent[]): WorkflowHead {
   const { runId } = fields;
   return { ...fields, historyLength: history.length, ...originOf(runId, history[0]) };
+}
+
+/** The head of a whole state. */
+export function headOf({ history, ...fields }: WorkflowState): WorkflowHead {
+  return toHead(fields, history);
 }
 
 /** What a head says of the first event. */

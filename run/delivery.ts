@@ -24,7 +24,7 @@ import type {
 import type { ActivityContext } from "../activity.ts";
 import { abortable } from "../util/abortable.ts";
 import { show } from "../util/show.ts";
-import { firstRunOf, FrozenBatch, isOutcome, toHead } from "../history/history.ts";
+import { firstRunOf, FrozenBatch, headOf, isOutcome } from "../history/history.ts";
 import type { Message } from "./calls.ts";
 import type { ChildCommand, StoredChild } from "./child.ts";
 import {
@@ -93,8 +93,7 @@ export class Delivery extends DeliveryQueue {
   async head(verb: string, target: Target): Promise<WorkflowHead> {
     const tail = await this.parts.store.loadSince(target.id, Infinity);
     if (tail !== null && (target.firstRunId ?? tail.head.firstRunId) === tail.head.firstRunId) return tail.head;
-    const { history, ...fields } = await this.load(verb, target); // it says why not, or the read was old
-    return toHead(fields, history);
+    return headOf(await this.load(verb, target)); // it says why not, or the read was old
   }
 
   /** Asks a workflow to end. */

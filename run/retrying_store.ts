@@ -7,7 +7,7 @@
 
 import { codeOf, WorkflowError } from "../errors.ts";
 import { retryDelayMs } from "../retry.ts";
-import { FrozenBatch, toHead } from "../history/history.ts";
+import { FrozenBatch, headOf } from "../history/history.ts";
 import { validateState } from "../history/validate.ts";
 import { checkArray, checkInteger, checkObject } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
@@ -115,9 +115,7 @@ export class RetryingStore {
     const tail = await this.loadSince(workflowId, Infinity);
     if (tail !== null) return tail.head;
     const state = await this.load(workflowId);
-    if (state === null) return null;
-    const { history, ...fields } = state;
-    return toHead(fields, history);
+    return state && headOf(state);
   }
 
   /**
@@ -129,9 +127,8 @@ export class RetryingStore {
     if (port.heads === undefined) {
       const states = await this.#retry(() => port.list({ status: "running" }));
       return this.#valid(states, (state) => {
-        const { history, ...fields } = state;
-        checkArray("history", history, "recover workflow");
-        return { head: toHead(fields, history), state };
+        checkArray("history", state.history, "recover workflow");
+        return { head: headOf(state), state };
       });
     }
     const found: Found[] = [];
@@ -175,7 +172,7 @@ export class RetryingStore {
 
   /** Delivers once: before the next try, the caller must find out what became of the first. */
   async deliver(delivery: Delivery): Promise<DeliveryReceipt> {
-    return await this.#timing.turns.during((async () => await this.#port.deliver!(delivery))());
+    return await this.#once(() => this.#port.deliver!(delivery));
   }
 
   /** Begins the lease of an owner. That it has begun already does no harm. */
@@ -186,16 +183,16 @@ export class RetryingStore {
   /** Claims once: nobody knows what a claim without an answer has taken. */
   async claim(options: ClaimOptions): Promise<Found[]> {
     const { owner } = options;
-    const claimed = await this.#timing.turns.during((async () => await this.#port.claim!(options))());
+    const claimed = await this.#once(() => this.#port.claim!(options));
     return this.#valid(claimed, (head) => ({ head, lease: { owner, fence: head.fence } }));
   }
 
   async renew(owner: string, leaseMs: number): Promise<void> {
-    await this.#timing.turns.during((async () => await this.#port.renew!(owner, leaseMs))());
+    await this.#once(() => this.#port.renew!(owner, leaseMs));
   }
 
   async release(owner: string, workflowIds?: readonly string[]): Promise<void> {
-    await this.#timing.turns.during((async () => await this.#port.release!(owner, workflowIds))());
+    await this.#once(() => this.#port.release!(owner, workflowIds));
   }
 
   /** Appends once: before the next try, the caller must find out what became of the first. */
@@ -273,6 +270,11 @@ export class RetryingStore {
     this.#closed = error;
     for (const giveUp of this.#waiting) giveUp(error);
     this.#waiting.clear();
+  }
+
+  /** Calls once. Rejects also if the store throws where it should reject. */
+  #once<T>(call: () => Promise<T>): Promise<T> {
+    return this.#timing.turns.during((async () => await call())());
   }
 
   async #retry<T>(call: () => Promise<T>): Promise<T> {

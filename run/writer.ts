@@ -22,7 +22,7 @@ import { codeOf, type WorkflowError, workflowError } from "../errors.ts";
 import type { RunKey } from "../hooks.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { Deferred } from "../util/deferred.ts";
-import { finalStatus, FrozenBatch, toHead } from "../history/history.ts";
+import { finalStatus, FrozenBatch, headOf } from "../history/history.ts";
 import { validateHistory } from "../history/validate.ts";
 import { TakenPlaces } from "../history/superseded.ts";
 import { endOf } from "./events.ts";
@@ -419,8 +419,8 @@ export class Writer {
       if (tail?.head.runId === runId && tail.events.length === tail.head.historyLength - known) {
         read = { head: tail.head, news: tail.events };
       } else { // the read is old, or the run has left: that is found out
-        const { history, ...fields } = await loadRun(this.#store, this.#owner, known, reported === null, nextId);
-        read = { head: toHead(fields, history), news: fields.runId === runId ? history.slice(known) : history };
+        const state = await loadRun(this.#store, this.#owner, known, reported === null, nextId);
+        read = { head: headOf(state), news: state.runId === runId ? state.history.slice(known) : state.history };
       }
       validateHistory(read.news, 0, "resume workflow", workflowId);
       if (read.head.historyLength < (reported ?? 0)) this.#asked++; // the read is old

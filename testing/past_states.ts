@@ -9,7 +9,7 @@
  * @module
  */
 
-import { applyBatch, finalStatus, toHead } from "../history/history.ts";
+import { applyBatch, finalStatus, headOf } from "../history/history.ts";
 import type {
   AppendBatch,
   HeadPage,
@@ -84,9 +84,8 @@ export class PastStates {
   loadSince(lag: number, workflowId: string, length: number, runId?: string): WorkflowTail | null | undefined {
     const state = this.load(lag, workflowId);
     if (state === undefined) return undefined;
-    const { history, ...fields } = state;
-    if (runId !== undefined && fields.runId !== runId) return null;
-    return { head: toHead(fields, history), events: history.slice(length) };
+    if (runId !== undefined && state.runId !== runId) return null;
+    return { head: headOf(state), events: state.history.slice(length) };
   }
 
   /** A page of heads before the last `lag` appends. What did not match then is not looked for. */
