@@ -126,26 +126,34 @@ function read(filter: WorkflowFilter, action: string, minLimit: number, defaultL
   if (createdBefore !== undefined) checkNumber("createdBefore", createdBefore, -Infinity, action);
   if (order !== "asc" && order !== "desc") throw invalid("order", order, `"asc" or "desc"`, action);
   if (limit !== Infinity) checkInteger("limit", limit, minLimit, action);
-  const after = createdAfter ?? -Infinity;
-  const before = createdBefore ?? Infinity;
-  const matches = (fields: Omit<WorkflowState, "history">) =>
-    fields.createdAt > after && fields.createdAt < before &&
-    (workflowName === undefined || fields.workflowName === workflowName) &&
-    (idPrefix === undefined || fields.workflowId.startsWith(idPrefix)) &&
-    labels.every(([name, value]) => fields.labels?.[name] === value);
-  const any = workflowName === undefined && idPrefix === undefined && labels.length === 0 && after === -Infinity &&
-    before === Infinity;
-  return {
+  const data = {
     statuses,
-    matches: any ? undefined : matches,
     workflowName,
     idPrefix: idPrefix ?? "",
     labels,
-    createdAfter: after,
-    createdBefore: before,
+    createdAfter: createdAfter ?? -Infinity,
+    createdBefore: createdBefore ?? Infinity,
     order,
     limit,
   };
+  return { ...data, matches: matcherOf(data) };
+}
+
+/** A query as plain data: what can cross threads. */
+export type QueryData = Omit<Query, "matches">;
+
+/** The function `matches` of a query. */
+export function matcherOf(
+  { workflowName, idPrefix, labels, createdAfter, createdBefore }: QueryData,
+): Query["matches"] {
+  const any = workflowName === undefined && idPrefix === "" && labels.length === 0 && createdAfter === -Infinity &&
+    createdBefore === Infinity;
+  if (any) return undefined;
+  return (fields) =>
+    fields.createdAt > createdAfter && fields.createdAt < createdBefore &&
+    (workflowName === undefined || fields.workflowName === workflowName) &&
+    fields.workflowId.startsWith(idPrefix) &&
+    labels.every(([name, value]) => fields.labels?.[name] === value);
 }
 
 function toStatuses(status: WorkflowStatus | readonly WorkflowStatus[], action: string): WorkflowStatus[] {

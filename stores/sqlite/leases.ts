@@ -10,7 +10,7 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { systemClock } from "../../clock.ts";
-import { escapeText, leaseLost, type readClaim } from "../../storage/mod.ts";
+import { escapeText, type readClaim } from "../../storage/mod.ts";
 import { enterWal } from "./journal.ts";
 import { COLUMNS, type Row } from "./rows.ts";
 
@@ -26,7 +26,7 @@ const toList = (texts: readonly string[] | undefined) =>
 
 export class Leases {
   readonly #sql: Record<
-    "find" | "isDue" | "isOver" | "free" | "end" | "begin" | "keep" | "take" | "renew" | "release",
+    "find" | "isDue" | "isOver" | "free" | "end" | "begin" | "keep" | "take" | "renew" | "release" | "forget",
     StatementSync
   >;
 
@@ -57,6 +57,7 @@ export class Leases {
         `UPDATE rockpool_workflows SET owner = NULL, free = 1 WHERE status = 'running' AND owner = ?1
         AND (?2 IS NULL OR workflow_id IN (SELECT value FROM json_each(?2)))`,
       ),
+      forget: db.prepare("DELETE FROM rockpool_owners WHERE owner = ?"),
     };
   }
 
@@ -84,16 +85,15 @@ export class Leases {
     return rows.sort((a, b) => a.place - b.place);
   }
 
-  /** @throws {WorkflowError} With code `lease_lost`. */
-  renew(owner: string, leaseMs: number): void {
-    const row = this.#sql.renew.get(systemClock.now() + leaseMs, escapeText(owner));
-    if (row === undefined) throw leaseLost(owner);
+  /** @returns Whether the owner has a lease. */
+  renew(owner: string, leaseMs: number): boolean {
+    return this.#sql.renew.get(systemClock.now() + leaseMs, escapeText(owner)) !== undefined;
   }
 
   /** Gives runs back; all, and the lease with them, if no IDs are given. */
-  release(db: DatabaseSync, owner: string, workflowIds: readonly string[] | undefined): void {
+  release(owner: string, workflowIds: readonly string[] | undefined): void {
     this.#sql.release.run(escapeText(owner), toList(workflowIds));
-    if (workflowIds === undefined) db.prepare("DELETE FROM rockpool_owners WHERE owner = ?").run(escapeText(owner));
+    if (workflowIds === undefined) this.#sql.forget.run(escapeText(owner));
   }
 }
 

@@ -5,7 +5,8 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { escapeText, type Payload, type Query } from "../../storage/mod.ts";
+import type { QueryData } from "../../storage/filter.ts";
+import { escapeText, type Payload } from "../../storage/mod.ts";
 import { type HeadRow, stubOf } from "../../storage/rows.ts";
 
 /** A row of `rockpool_workflows`. */
@@ -32,6 +33,9 @@ export interface Raw {
   readonly events: readonly EventsRow[] | undefined;
 }
 
+/** The values of the columns of a row that its head, input and outcome have. */
+export type Columns = readonly (string | number | Uint8Array | null)[];
+
 export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
@@ -39,7 +43,10 @@ export const COLUMNS =
 export { stubOf };
 
 /** The conditions of a query that SQLite can look up. */
-export function conditions(query: Query, after: number | undefined): { where: string; values: (string | number)[] } {
+export function conditions(
+  query: QueryData,
+  after: number | undefined,
+): { where: string; values: (string | number)[] } {
   const { statuses, workflowName, createdAfter, createdBefore, order } = query;
   const parts: string[] = [];
   const values: (string | number)[] = [];
@@ -55,6 +62,9 @@ export function conditions(query: Query, after: number | undefined): { where: st
   return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, values };
 }
 
+/** The statements of a store by name. */
+export type Statements = ReturnType<typeof prepare>;
+
 /** The statements of a store, prepared once. */
 export function prepare(db: DatabaseSync) {
   const inserted =
@@ -65,7 +75,10 @@ export function prepare(db: DatabaseSync) {
     "AND coalesce(?, owner) IS owner RETURNING place";
   const statements = {
     begin: "BEGIN",
+    beginWrite: "BEGIN IMMEDIATE",
     commit: "COMMIT",
+    rollback: "ROLLBACK",
+    nextVersion: "UPDATE rockpool_meta SET value = value + 1 WHERE key = 'version' RETURNING value",
     row: `SELECT ${COLUMNS} FROM rockpool_workflows WHERE workflow_id = ?`,
     events: "SELECT events, codec FROM rockpool_events WHERE place = ? ORDER BY first",
     history: `SELECT '[' || group_concat(events) || ']' AS events, count(codec) AS coded

@@ -24,6 +24,7 @@ import { cannot } from "../../util/check.ts";
 import { isStrayPromise, quiet } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { failure } from "./database.ts";
+import type { Values } from "./values.ts";
 
 /**
  * A value of a statement. A record has the values of named parameters.
@@ -59,16 +60,22 @@ export interface SqliteTransaction {
   exec(sql: string): void;
 }
 
+/** A connection of this thread. */
+export interface Connected {
+  readonly db: DatabaseSync;
+  /** Throws if the file is no longer where it was. */
+  readonly checkFiles: () => void;
+}
+
 /** What it needs of the store. */
 export interface StoreParts {
   /** Throws if the store is closed. */
   readonly check: (action: string) => void;
-  /** Throws if the file is no longer where it was. */
-  readonly checkFiles: () => void;
-  /** The name that is stored beside payloads. */
-  readonly codec: string | null;
-  readonly write: (workflowId: string, value: unknown) => (Payload | null)[] | Promise<(Payload | null)[]>;
-  readonly read: (payload: Payload, codec: string | null, workflowId: string) => unknown;
+  /** Returns the connection, the same one each time. */
+  readonly connect: () => Connected | Promise<Connected>;
+  /** Waits until the store has no other transaction open. */
+  readonly idle: () => Promise<void>;
+  readonly values: Values;
 }
 
 interface Found extends TransactionRun {
@@ -81,64 +88,86 @@ interface Found extends TransactionRun {
 /** It is released at the end, which shows that the transaction is still the one that has begun. */
 const SAVEPOINT = "rockpool_transactional";
 
+/** A connection, and its statements. */
+interface Session extends Connected {
+  readonly sql: Readonly<Record<"begin" | "commit" | "rollback" | "find" | "insert", StatementSync>>;
+}
+
 export class Transactional {
-  readonly #db: DatabaseSync;
   readonly #parts: StoreParts;
-  readonly #sql: Record<"begin" | "commit" | "rollback" | "find" | "insert", StatementSync>;
+  #session: Session | undefined;
   #isOpen = false;
 
-  constructor(db: DatabaseSync, parts: StoreParts) {
-    this.#db = db;
+  constructor(parts: StoreParts) {
     this.#parts = parts;
-    this.#sql = {
-      begin: db.prepare("BEGIN IMMEDIATE"),
-      commit: db.prepare("COMMIT"),
-      rollback: db.prepare("ROLLBACK"),
-      find: db.prepare(
-        `SELECT w.place, w.status, w.fence, r.key, r.result, r.codec FROM rockpool_workflows w
-        LEFT JOIN rockpool_results r ON r.place = w.place AND r.key = ? WHERE w.workflow_id = ? AND w.run_id = ?`,
-      ),
-      insert: db.prepare("INSERT INTO rockpool_results VALUES (?, ?, ?, ?)"),
-    };
   }
 
   activity<Input, Output>(
     fn: (tx: SqliteTransaction, input: Input, context: ActivityContext) => Output,
   ): (input: Input, context: ActivityContext) => Promise<Output> {
     return transactionalActivity(fn, async (name, input: Input, context) => {
-      this.#parts.check(inTransaction(name));
-      return await this.#run(name, context, (tx) => fn(tx, input, context)) as Output;
+      const action = inTransaction(name);
+      this.#parts.check(action);
+      if (this.#isOpen) {
+        throw new TypeError(`${cannot(action)}: it is called within the transaction of another activity`);
+      }
+      const session = await this.#connect();
+      await this.#parts.idle();
+      this.#parts.check(action);
+      return await this.#run(session, name, context, (tx) => fn(tx, input, context)) as Output;
     });
   }
 
+  async #connect(): Promise<Session> {
+    const { db, checkFiles } = this.#session ?? await this.#parts.connect();
+    return this.#session ??= {
+      db,
+      checkFiles,
+      sql: {
+        begin: db.prepare("BEGIN IMMEDIATE"),
+        commit: db.prepare("COMMIT"),
+        rollback: db.prepare("ROLLBACK"),
+        find: db.prepare(
+          `SELECT w.place, w.status, w.fence, r.key, r.result, r.codec FROM rockpool_workflows w
+          LEFT JOIN rockpool_results r ON r.place = w.place AND r.key = ? WHERE w.workflow_id = ? AND w.run_id = ?`,
+        ),
+        insert: db.prepare("INSERT INTO rockpool_results VALUES (?, ?, ?, ?)"),
+      },
+    };
+  }
+
   /** Returns the stored result, or calls the function and stores its result. A promise only if a codec returns one to read with. */
-  #run(name: string, context: ActivityContext, call: (tx: SqliteTransaction) => unknown): unknown {
+  #run(
+    { db, checkFiles, sql }: Session,
+    name: string,
+    context: ActivityContext,
+    call: (tx: SqliteTransaction) => unknown,
+  ): unknown {
     const action = inTransaction(name);
-    if (this.#isOpen) throw new TypeError(`${cannot(action)}: it is called within the transaction of another activity`);
     const { idempotencyKey, workflowId, runId, signal } = context;
     const key = escapeText(idempotencyKey);
     this.#sqlite(action, () => {
-      this.#parts.checkFiles();
-      this.#sql.begin.run();
+      checkFiles();
+      sql.begin.run();
     });
     let committed = false;
     this.#isOpen = true;
     try {
-      const row = this.#sqlite(action, () => this.#sql.find.get(key, escapeText(workflowId), escapeText(runId)));
+      const row = this.#sqlite(action, () => sql.find.get(key, escapeText(workflowId), escapeText(runId)));
       const found = row as unknown as Found | undefined;
       if (found !== undefined && found.key !== null) {
-        return found.result === null ? undefined : this.#parts.read(found.result, found.codec, workflowId);
+        return found.result === null ? undefined : this.#parts.values.read(found.result, found.codec, workflowId);
       }
       checkTransactionRun(found, name, context);
       signal.throwIfAborted();
-      this.#db.exec(`SAVEPOINT ${SAVEPOINT}`);
-      const result = this.#call(name, action, call);
+      db.exec(`SAVEPOINT ${SAVEPOINT}`);
+      const result = this.#call(db, name, action, call);
       const stored = storedResult(result, name);
       const payload = this.#payloadOf(stored, workflowId, action);
       this.#sqlite(action, () => {
-        this.#sql.insert.run(found!.place, key, payload, this.#parts.codec);
-        this.#parts.checkFiles();
-        this.#sql.commit.run();
+        sql.insert.run(found!.place, key, payload, this.#parts.values.codec);
+        checkFiles();
+        sql.commit.run();
       });
       committed = true;
       return stored;
@@ -146,7 +175,7 @@ export class Transactional {
       this.#isOpen = false;
       if (!committed) {
         try {
-          this.#sql.rollback.run();
+          sql.rollback.run();
         } catch {
           // SQLite has rolled it back
         }
@@ -155,8 +184,8 @@ export class Transactional {
   }
 
   /** Calls the function. Throws if the transaction did not outlast it. */
-  #call(name: string, action: string, call: (tx: SqliteTransaction) => unknown): unknown {
-    const tx = new Guard(this.#db, action);
+  #call(db: DatabaseSync, name: string, action: string, call: (tx: SqliteTransaction) => unknown): unknown {
+    const tx = new Guard(db, action);
     let result: unknown;
     try {
       result = call({ prepare: (sql) => tx.prepare(sql), exec: (sql) => tx.exec(sql) });
@@ -168,7 +197,7 @@ export class Transactional {
       throw new TypeError(`${cannot(action)}: the function ${show(name)} returned a promise: ${way}`);
     }
     try {
-      this.#db.exec(`RELEASE ${SAVEPOINT}`);
+      db.exec(`RELEASE ${SAVEPOINT}`);
     } catch (cause) {
       const why = "its transaction was rolled back while the function ran, and the function did not throw";
       throw new Error(`${cannot(action)}: ${why}`, { cause });
@@ -177,12 +206,12 @@ export class Transactional {
   }
 
   #payloadOf(value: unknown, workflowId: string, action: string): Payload | null {
-    const written = this.#parts.write(workflowId, value);
+    const written = this.#parts.values.write(workflowId, value);
     if (!(written instanceof Promise)) return written[0];
     quiet(written);
     const way =
       "a transaction of SQLite cannot wait for it; use a codec that returns its payloads, or return no result";
-    throw new TypeError(`${cannot(action)}: the codec ${show(this.#parts.codec)} returns promises: ${way}`);
+    throw new TypeError(`${cannot(action)}: the codec ${show(this.#parts.values.codec)} returns promises: ${way}`);
   }
 
   /** Does what the store itself does in the transaction. */

@@ -1,0 +1,94 @@
+/**
+ * Opens a store: its options, checked, and what they lead to.
+ *
+ * @module
+ */
+
+import { type PayloadCodec, Payloads } from "../../storage/mod.ts";
+import { checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../../util/check.ts";
+import { Connection, type Database } from "./connection.ts";
+import { openDatabase } from "./database.ts";
+import type { StoreParts } from "./transactional.ts";
+import { Values } from "./values.ts";
+
+/**
+ * Options of `SqliteStore.open`.
+ *
+ * @category Store
+ */
+export interface SqliteStoreOptions {
+  /**
+   * When a write counts as stored. `"full"`: it is on the disk, and survives a loss of power. `"relaxed"`: the operating system has
+   * it. It survives the end of the process; a loss of power may take the last writes, but leaves the file whole. It is faster,
+   * because hundreds of writes wait for the disk once.
+   *
+   * @default {"full"}
+   */
+  readonly durability?: "full" | "relaxed" | undefined;
+  /**
+   * For how long a call waits for a lock of another process, in milliseconds: an integer from 0. The process does nothing else
+   * meanwhile.
+   *
+   * @default {1_000}
+   */
+  readonly busyTimeoutMs?: number | undefined;
+  /**
+   * How often the store looks for changes of other processes while it has listeners, in milliseconds, above 0; `Infinity` for
+   * never. A look takes some microseconds.
+   *
+   * @default {50}
+   */
+  readonly pollMs?: number | undefined;
+  /**
+   * For how long an executor on this store owns its runs without renewing its lease, in milliseconds, above 0; see
+   * {@linkcode WorkflowStore.leaseMs}. A process that opens the file alone, after another one was killed, need not wait for that.
+   * For an executor without leases, pass `leaseMs: 0` to the executor.
+   *
+   * @default {10_000}
+   */
+  readonly leaseMs?: number | undefined;
+  /**
+   * Encrypts or compresses inputs, results, errors and events. IDs, names, labels, statuses and times are not changed.
+   *
+   * @default {payloads are JSON texts}
+   */
+  readonly codec?: PayloadCodec | undefined;
+}
+
+const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
+  durability: true,
+  busyTimeoutMs: true,
+  pollMs: true,
+  leaseMs: true,
+  codec: true,
+};
+
+/** A database that is open, and what its store needs. */
+export interface Opened {
+  readonly db: Database;
+  /** Of the last transaction. */
+  readonly version: number;
+  readonly values: Values;
+  readonly pollMs: number;
+  readonly leaseMs: number;
+  readonly connect: StoreParts["connect"];
+}
+
+/** Opens a file, or makes it. See `SqliteStore.open`. */
+export async function open(path: string, options: SqliteStoreOptions): Promise<Opened> {
+  await undefined; // an error rejects
+  const action = "open a store";
+  checkText("path", path, action);
+  checkOptions(options, OPTIONS, action);
+  const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec } = options;
+  checkChoice("durability", durability, ["full", "relaxed"], action);
+  checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
+  if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
+  checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
+  const payloads = new Payloads(codec);
+  const values = new Values(payloads, codec === undefined ? null : payloads.codec);
+  const db = openDatabase(path, { durability, busyTimeoutMs });
+  const connection = new Connection(db, values.codec);
+  const connected = { db, checkFiles: connection.checkFiles };
+  return { db: connection, version: connection.version(), values, pollMs, leaseMs, connect: () => connected };
+}
