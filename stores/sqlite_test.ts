@@ -1,4 +1,4 @@
-/** `SqliteStore`: the contract, in memory and in a file, alone and beside another instance. */
+/** `SqliteStore`: the contract, in memory, in a file and in a worker, alone and beside another instance. */
 
 import type { WorkflowStore } from "@rockpool/workflow";
 import { testStore } from "@rockpool/workflow/testing";
@@ -13,6 +13,12 @@ testStore(Deno.test, () => SqliteStore.open(":memory:"), { name: "SqliteStore in
 const again = (store: WorkflowStore) => files.again(store);
 testStore(Deno.test, () => files.open({ pollMs: 1 }), {
   name: "SqliteStore in a file",
+  members,
+  reopen: again,
+  connect: again,
+});
+testStore(Deno.test, () => files.open({ pollMs: 1, worker: true }), {
+  name: "SqliteStore in a worker",
   members,
   reopen: again,
   connect: again,

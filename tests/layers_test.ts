@@ -47,8 +47,8 @@ const VOCABULARY = [
   "retry",
   "types",
 ];
-/** What a store may import of the runtime: its database, and whether the file is still there. */
-const DATABASES = ["node:sqlite", "node:fs"];
+/** What a store may import of the runtime: its database, a thread for it, and whether the file is still there. */
+const DATABASES = ["node:sqlite", "node:fs", "node:worker_threads"];
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
 
 /** The part that a module belongs to. */

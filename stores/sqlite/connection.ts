@@ -14,7 +14,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { matcherOf, type QueryData } from "../../storage/filter.ts";
 import { escapeText, type readClaim } from "../../storage/mod.ts";
 import { type Change, Changes } from "./changes.ts";
-import { backUp, failure, watchFiles } from "./database.ts";
+import { backUp, failure, fileOf, watchFiles } from "./database.ts";
 import { Leases } from "./leases.ts";
 import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, type Statements, stubOf } from "./rows.ts";
 import { Writes } from "./writes.ts";
@@ -44,8 +44,7 @@ export type Database = {
 
 export class Connection {
   readonly #db: DatabaseSync;
-  /** Throws if the file is no longer where it was. */
-  readonly checkFiles: () => void;
+  readonly #checkFiles: () => void;
   readonly #codec: string | null;
   readonly #changes: Changes;
   readonly #leases: Leases;
@@ -58,11 +57,12 @@ export class Connection {
    * Takes a database that is open.
    *
    * @param codec The name that is stored beside payloads; `null` for JSON texts.
+   * @param checkFiles Throws if the file is no longer where it was.
    */
-  constructor(db: DatabaseSync, codec: string | null) {
+  constructor(db: DatabaseSync, codec: string | null, checkFiles: () => void = watchFiles(db)) {
     this.#db = db;
     this.#codec = codec;
-    this.checkFiles = watchFiles(db);
+    this.#checkFiles = checkFiles;
     this.#changes = new Changes(db);
     this.#leases = new Leases(db);
     this.#sql = prepare(db);
@@ -91,7 +91,7 @@ export class Connection {
   /** Lists rows, at most `limit`, with their histories or without. */
   list(query: QueryData, after: number | undefined, limit: number, histories: boolean): Raw[] {
     return this.#reading("list workflows", () => {
-      this.checkFiles();
+      this.#checkFiles();
       const rows = [...this.#rows(query, after, limit)];
       return rows.map((row) => histories ? this.#raw(row) : { row, events: undefined });
     });
@@ -99,7 +99,7 @@ export class Connection {
 
   count(query: QueryData): number {
     return this.#reading("count workflows", () => {
-      this.checkFiles();
+      this.#checkFiles();
       if (matcherOf(query) === undefined) {
         const { where, values } = conditions(query, undefined);
         const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
@@ -114,6 +114,12 @@ export class Connection {
   /** Whether a claim has anything to do. */
   needsClaim(claim: ReturnType<typeof readClaim>): boolean {
     return this.#reading("claim workflows", () => this.#leases.isNeeded(claim));
+  }
+
+  /** The path of the file; empty if there is none. Throws if the file is no longer there. */
+  locate(): string {
+    this.#checkFiles();
+    return fileOf(this.#db);
   }
 
   /** The version of the last transaction. */
@@ -169,7 +175,7 @@ export class Connection {
         outcomes.push({ answer: write.apply(this.#writes, args) });
         running = false;
       }
-      this.checkFiles();
+      this.#checkFiles();
       this.#sql.commit.run();
       if (this.#version !== undefined) this.#changes.wrote(this.#version);
       return outcomes;

@@ -123,8 +123,8 @@ export function openDatabase(path: string, { durability, busyTimeoutMs }: Settin
  * Files that the process may not look at are not checked.
  */
 export function watchFiles(db: DatabaseSync): () => void {
-  const [main] = db.prepare("PRAGMA database_list").all() as unknown as readonly { readonly file: string | null }[];
-  const files = main.file ? [main.file, `${main.file}-wal`] : []; // none in memory
+  const main = fileOf(db);
+  const files = main ? [main, `${main}-wal`] : [];
   const found = files.map((file) => [file, identityOf(file)] as const).filter(([, identity]) => identity !== undefined);
   return () => {
     for (const [file, identity] of found) {
@@ -133,6 +133,12 @@ export function watchFiles(db: DatabaseSync): () => void {
       throw new Error(`${what}; put it back, or open the store again`);
     }
   };
+}
+
+/** The path of the file; empty in memory. */
+export function fileOf(db: DatabaseSync): string {
+  const [main] = db.prepare("PRAGMA database_list").all() as unknown as readonly { readonly file: string | null }[];
+  return main.file ?? "";
 }
 
 /** What stays the same as long as a path leads to the same file; `undefined` if there is none. */

@@ -5,11 +5,12 @@
  */
 
 import { type PayloadCodec, Payloads } from "../../storage/mod.ts";
-import { checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../../util/check.ts";
+import { checkBoolean, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../../util/check.ts";
 import { Connection, type Database } from "./connection.ts";
-import { openDatabase } from "./database.ts";
-import type { StoreParts } from "./transactional.ts";
+import { openDatabase, type Settings, watchFiles } from "./database.ts";
+import type { Connected, StoreParts } from "./transactional.ts";
 import { Values } from "./values.ts";
+import { WorkerConnection } from "./worker.ts";
 
 /**
  * Options of `SqliteStore.open`.
@@ -53,6 +54,14 @@ export interface SqliteStoreOptions {
    * @default {payloads are JSON texts}
    */
   readonly codec?: PayloadCodec | undefined;
+  /**
+   * Whether a worker thread waits for the disk and for locks, and not the thread of the program: for slow disks. Everything else stays
+   * as it is; each call takes longer by two messages between threads. Only a transactional activity still
+   * waits for the disk in the thread of the program. Has no effect on a store in memory.
+   *
+   * @default {false}
+   */
+  readonly worker?: boolean | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
@@ -61,6 +70,7 @@ const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
   pollMs: true,
   leaseMs: true,
   codec: true,
+  worker: true,
 };
 
 /** A database that is open, and what its store needs. */
@@ -80,15 +90,45 @@ export async function open(path: string, options: SqliteStoreOptions): Promise<O
   const action = "open a store";
   checkText("path", path, action);
   checkOptions(options, OPTIONS, action);
-  const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec } = options;
+  const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec, worker = false } = options;
   checkChoice("durability", durability, ["full", "relaxed"], action);
   checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
   if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
   checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
+  checkBoolean("worker", worker, action);
   const payloads = new Payloads(codec);
   const values = new Values(payloads, codec === undefined ? null : payloads.codec);
-  const db = openDatabase(path, { durability, busyTimeoutMs });
-  const connection = new Connection(db, values.codec);
-  const connected = { db, checkFiles: connection.checkFiles };
-  return { db: connection, version: connection.version(), values, pollMs, leaseMs, connect: () => connected };
+  const settings = { durability, busyTimeoutMs };
+  const opened = worker && path !== ":memory:"
+    ? await openInWorker(path, settings, values.codec)
+    : openHere(path, settings, values.codec);
+  return { ...opened, values, pollMs, leaseMs };
+}
+
+type OpenedDatabase = Pick<Opened, "db" | "version" | "connect">;
+
+function openHere(path: string, settings: Settings, codec: string | null): OpenedDatabase {
+  const db = openDatabase(path, settings);
+  const checkFiles = watchFiles(db);
+  const connection = new Connection(db, codec, checkFiles);
+  return { db: connection, version: connection.version(), connect: () => ({ db, checkFiles }) };
+}
+
+/** Functions of the user run in this thread, so transactional activities have a connection of their own, from the first one on. */
+async function openInWorker(path: string, settings: Settings, codec: string | null): Promise<OpenedDatabase> {
+  const { db, version } = await WorkerConnection.open({ path, settings, codec });
+  let connected: Promise<Connected> | undefined;
+  const connect = async () => {
+    const own = openDatabase(await db.locate(), settings);
+    return { db: own, checkFiles: watchFiles(own) };
+  };
+  const close = async () => {
+    await connected?.then((own) => own.db.close(), () => {});
+    await db.close();
+  };
+  const tryAgain = (error: unknown) => {
+    connected = undefined;
+    throw error;
+  };
+  return { db: { ...db, close }, version, connect: () => connected ??= connect().catch(tryAgain) };
 }
