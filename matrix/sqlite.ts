@@ -5,10 +5,15 @@
  * @module
  */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { storeCases } from "@rockpool/workflow/testing/store";
 import { type Outcome, SQLITE_CONTRACT, textOf } from "./scenario.ts";
 
-/** Runs every case in memory: no permission is needed. Nothing runs where the runtime has no `node:sqlite`. */
+/**
+ * Runs every case in memory, and in a worker on a file where the process may write one: Deno gets no permission. Nothing runs where
+ * the runtime has no `node:sqlite`.
+ */
 export async function* sqliteOutcomes(): AsyncGenerator<Outcome> {
   let SqliteStore: typeof import("@rockpool/workflow/sqlite").SqliteStore;
   try {
@@ -17,13 +22,22 @@ export async function* sqliteOutcomes(): AsyncGenerator<Outcome> {
     if (/node:sqlite/.test(String(error))) return;
     return yield { name: `${SQLITE_CONTRACT}the import`, error: textOf(error) };
   }
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(`${tmpdir()}/rockpool-`);
+  } catch {
+    // it may not write
+  }
+  let count = 0;
   for (const { name: of, run } of storeCases()) {
     const name = SQLITE_CONTRACT + of;
     try {
       await run(() => SqliteStore.open(":memory:"));
+      if (folder !== undefined) await run(() => SqliteStore.open(`${folder}/${count++}.db`, { worker: true }));
       yield { name };
     } catch (error) {
       yield { name, error: textOf(error) };
     }
   }
+  if (folder !== undefined) rmSync(folder, { recursive: true });
 }

@@ -231,6 +231,21 @@ function makeWork() {
 }
 
 for (const { name, words, begin, reads } of FAULTS) {
+  if (name !== "the disk is full") { // without a disk of its own, the test needs the connection
+    Deno.test(`SqliteStore.append() in a worker says why, and works again after it, when ${name}`, async () => {
+      await using place = makePlace();
+      Deno.mkdirSync(place.path.replace(/\/[^/]*$/, ""));
+      await using store = await SqliteStore.open(place.path, { busyTimeoutMs: 1, worker: true });
+      await append(store, "before", "small");
+      const end = await begin(place, undefined as never);
+      assertMatch((await assertRejects(() => append(store, "1", LARGE), Error)).message, words);
+      if (!reads) await assertRejects(() => store.list(), Error, "was deleted, moved or replaced");
+      await end();
+      await append(store, "after", LARGE);
+      assertEquals(await stored(place.path), ["before", "after"]);
+    });
+  }
+
   Deno.test(`SqliteStore.append() says why, keeps what was stored, and works again after it, when ${name}`, async () => {
     await withStore(async (store, place, db) => {
       await append(store, "before", "small");

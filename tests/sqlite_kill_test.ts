@@ -8,7 +8,7 @@ import { TempFolder } from "./support/temp_files.ts";
 
 Deno.test("SqliteStore keeps everything that was acknowledged when its process is killed 50 times, and runs nothing recorded again", async () => {
   await using folder = new TempFolder();
-  const places = ["a", "b", "c"].map((name) => `${folder.path}/${name}.db`);
+  const places = ["a", "b", "worker"].map((name) => `${folder.path}/${name}.db`);
   const program = new URL("support/sqlite_load.ts", import.meta.url);
   await killRounds({ program, places, open: SqliteStore.open });
   for (const place of places) {
