@@ -118,7 +118,9 @@ export function migrate(storage: ObjectStorage, action: string): void {
   }
   if (version === MIGRATIONS.length) return;
   storage.transactionSync(() => {
-    if (!has) sql.exec("CREATE TABLE rockpool_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    if (!has) {
+      sql.exec("CREATE TABLE rockpool_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    }
     for (const statements of MIGRATIONS.slice(version)) sql.exec(statements);
     sql.exec("INSERT OR REPLACE INTO rockpool_meta VALUES ('schema', ?)", MIGRATIONS.length);
   });
