@@ -76,6 +76,9 @@ export interface DurableObjectStoreOptions {
 /** Where the input and the outcome have their pieces, if they are too large for a row. */
 const [INPUT, OUTCOME] = [-2, -1];
 
+/** How many rows are read at once. */
+const READ_AT_ONCE = 256;
+
 /** A workflow as it is stored. */
 interface Raw {
   readonly row: Row;
@@ -396,20 +399,23 @@ export class DurableObjectStore implements WorkflowStore {
     return found && toRow(found);
   }
 
-  /** The rows of a query, in order. */
+  /** The rows of a query, in order. Read some at a time: a cursor that is not read to its end keeps its tables locked. */
   *#rows({ statuses, matches, order }: Query, after: number | undefined, limit: number): Iterable<Row> {
-    if (limit === 0) return;
-    const onlyRunning = statuses?.every((status) => status === "running");
-    const conditions = ["w.place IS NOT NULL"];
-    if (onlyRunning) conditions.push("w.status = 'running'"); // there is an index for this one
-    if (after !== undefined) conditions.push(`w.place ${order === "asc" ? ">" : "<"} ?`);
-    const query = `${SELECT} WHERE ${conditions.join(" AND ")} ORDER BY w.place ${order}`;
-    let count = 0;
-    for (const found of this.#sql.exec(query, ...(after === undefined ? [] : [after]))) {
-      const row = toRow(found);
-      if (statuses?.includes(row.status) === false || matches?.(stubOf(row)) === false) continue;
-      yield row;
-      if (++count >= limit) return;
+    const isRunning = statuses?.every((status) => status === "running") ? "AND w.status = 'running'" : ""; // has an index
+    const query = `${SELECT} WHERE w.place ${
+      order === "asc" ? ">" : "<"
+    } ? ${isRunning} ORDER BY w.place ${order} LIMIT ?`;
+    let last = after ?? (order === "asc" ? 0 : Number.MAX_SAFE_INTEGER);
+    for (let count = 0; count < limit;) {
+      const most = Math.min(limit - count, READ_AT_ONCE);
+      const found = this.#sql.exec(query, last, most).toArray().map(toRow);
+      for (const row of found) {
+        last = row.place;
+        if (statuses?.includes(row.status) === false || matches?.(stubOf(row)) === false) continue;
+        count++;
+        yield row;
+      }
+      if (found.length < most) return;
     }
   }
 

@@ -6,7 +6,7 @@
 
 // @ts-ignore -- a module of workerd
 import { DurableObject } from "cloudflare:workers";
-import type { ActivityContext, WorkflowContext, WorkflowStore } from "@rockpool/workflow";
+import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
 import { DurableObjectStore, type ObjectState, workflowObject } from "@rockpool/workflow/durable-object";
 import { storeCases } from "@rockpool/workflow/testing/store";
 
@@ -14,20 +14,17 @@ import { storeCases } from "@rockpool/workflow/testing/store";
 type Any = any;
 
 const members = ["heads", "count", "loadSince", "deliver"] as const;
-const storeOf = new WeakMap<WorkflowStore, Any>();
 const tables = ["workflows", "events", "pieces", "meta"];
 
 /** Runs one case of the contract, on the object's own database. */
 export class Contract extends (DurableObject as new (...args: Any[]) => Any) {
   async run(index: number): Promise<{ name: string; error?: string } | null> {
     const { storage } = this.ctx as ObjectState;
+    const again = () => new DurableObjectStore(storage);
     const make = () => {
       for (const table of tables) storage.sql.exec(`DROP TABLE IF EXISTS rockpool_${table}`);
-      const store = new DurableObjectStore(storage);
-      storeOf.set(store, storage);
-      return store;
+      return again();
     };
-    const again = (store: WorkflowStore) => new DurableObjectStore(storeOf.get(store));
     const all = storeCases({ members, reopen: again });
     if (index >= all.length) return null;
     const { name, run } = all[index];
@@ -112,7 +109,7 @@ const game = (env: Any) => async (ctx: WorkflowContext, { other, rounds }: { oth
   let last = 0;
   for await (const { payload } of ctx.receiveSignal<number>("ball")) {
     last = payload;
-    if (last < rounds) await ctx.executeActivity(tell, last + 1);
+    if (last < rounds) await ctx.executeActivity(tell, last + 1, { retry: { maxAttempts: 20, initialIntervalMs: 50 } });
     if (last >= rounds - 1) return last;
   }
 };
