@@ -107,8 +107,8 @@ const game = (env: Any) => async (ctx: WorkflowContext, { other, rounds }: { oth
   const tell = (round: number, { idempotencyKey }: ActivityContext) =>
     env.OBJECTS.get(env.OBJECTS.idFromName(other)).signal("game", "ball", round, { signalId: idempotencyKey });
   let last = 0;
-  for await (const { payload } of ctx.receiveSignal<number>("ball")) {
-    last = payload;
+  for await (const round of ctx.receiveSignal<number>("ball")) {
+    last = round;
     if (last < rounds) await ctx.executeActivity(tell, last + 1, { retry: { maxAttempts: 20, initialIntervalMs: 50 } });
     if (last >= rounds - 1) return last;
   }
