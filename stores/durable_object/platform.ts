@@ -19,8 +19,8 @@ export interface ObjectSql {
  *
  * @category Durable Object
  */
-export interface ObjectCursor extends Iterable<Record<string, unknown>> {
-  /** The rows that were not read. */
+export interface ObjectCursor {
+  /** All rows. */
   toArray(): Record<string, unknown>[];
 }
 
