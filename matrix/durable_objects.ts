@@ -5,9 +5,11 @@
  * @module
  */
 
-import { load } from "../../matrix/install.ts";
+import type { Build } from "./build.ts";
+import { load } from "./install.ts";
+import { run as runProgram, tryInstalled } from "../tools/package/npm.ts";
 
-/** workerd with the objects of `worker.ts`, on a folder that outlives it. */
+/** workerd with the objects of `entries/durable_objects.ts`, on a folder that outlives it. */
 class Workerd {
   // deno-lint-ignore no-explicit-any -- its types are not there when this module is checked
   #miniflare: any;
@@ -269,29 +271,79 @@ const CASES: Record<string, (workerd: Workerd) => Promise<void>> = {
   },
 };
 
+/** Checks that the types of the platform fit those that the package has of its own. */
+async function checkTypes({ folder }: Build): Promise<void> {
+  const modules = await tryInstalled({ "@cloudflare/workers-types": "5.20261117.1" });
+  if (modules === undefined) throw new Error("npm does not answer");
+  const project = `${folder}/types`;
+  await Deno.mkdir(`${project}/node_modules`, { recursive: true });
+  await Deno.symlink(`${modules}/@cloudflare`, `${project}/node_modules/@cloudflare`);
+  await Deno.symlink(`${folder}/node_modules/@rockpool`, `${project}/node_modules/@rockpool`);
+  await Deno.writeTextFile(`${project}/package.json`, `{ "type": "module" }`);
+  const compilerOptions = { lib: ["esnext"], types: ["@cloudflare/workers-types/experimental"], strict: true };
+  await Deno.writeTextFile(`${project}/deno.json`, JSON.stringify({ nodeModulesDir: "manual", compilerOptions }));
+  const source = `
+import { DurableObject } from "cloudflare:workers";
+import type { WorkflowContext } from "@rockpool/workflow";
+import { DurableObjectStore, workflowObject } from "@rockpool/workflow/durable-object";
+
+interface Env { readonly ORDERS: DurableObjectNamespace<Orders>; readonly KEY: string }
+const order = async (ctx: WorkflowContext, item: string) => await ctx.executeActivity(() => item);
+export class Orders extends workflowObject(DurableObject<Env>, (env: Env) => ({ workflows: { order }, workflowVersion: env.KEY })) {
+  override async fetch(request: Request): Promise<Response> {
+    new DurableObjectStore(this.ctx.storage);
+    return await super.fetch(request);
+  }
+}
+export default {
+  async fetch(_request: Request, { ORDERS }: Env): Promise<Response> {
+    const stub = ORDERS.getByName("a");
+    const { runId }: { runId: string } = await stub.start("order", { id: "a", input: "shell" });
+    await stub.signal("a", "paid", { cents: 1 }, { signalId: runId });
+    const text: string = await stub.result("a");
+    return new Response(text + (await stub.describe("a")).status);
+  },
+};
+`;
+  await Deno.writeTextFile(`${project}/main.ts`, source);
+  await runProgram(Deno.execPath(), ["check", "--quiet", "main.ts"], project);
+}
+
 /**
- * Runs all cases, each on a workerd that it may end.
+ * Runs all cases, each on a workerd of its own that it may end.
  *
- * @param script The bundle of `worker.ts`.
- * @returns Whether all passed.
+ * @param only A part of the names of the cases to run.
+ * @returns Whether all passed; also if workerd is not installed.
  */
-export async function testObjects(script: string, only?: string): Promise<boolean> {
+export async function testObjects(build: Build, only = ""): Promise<boolean> {
+  if (load("miniflare") === undefined) {
+    console.log("Durable Objects: left out, because not installed (deno task matrix --install installs it)");
+    return true;
+  }
+  const script = await Deno.readTextFile(await build.bundle("durable_objects", true));
   let failed = 0;
-  for (const [name, run] of Object.entries(CASES)) {
-    if (only !== undefined && !name.includes(only)) continue;
-    const folder = await Deno.makeTempDir({ prefix: "rockpool-objects-" });
-    const workerd = new Workerd(script, folder);
+  const test = async (name: string, body: () => Promise<void>) => {
     try {
-      await workerd.start();
-      await run(workerd);
-      console.log(`ok      ${name}`);
+      await body();
+      console.log(`ok: ${name}`);
     } catch (error) {
       failed++;
-      console.log(`FAILED  ${name}: ${error instanceof Error ? error.stack : error}`);
-    } finally {
-      await workerd.stop();
-      await Deno.remove(folder, { recursive: true });
+      console.log(`FAILED: ${name}: ${error instanceof Error ? error.stack : error}`);
     }
+  };
+  if (only === "") await test("the types of @cloudflare/workers-types fit", () => checkTypes(build));
+  for (const [name, run] of Object.entries(CASES).filter(([name]) => name.includes(only))) {
+    await test(name, async () => {
+      const folder = await Deno.makeTempDir({ prefix: "rockpool-objects-" });
+      const workerd = new Workerd(script, folder);
+      try {
+        await workerd.start();
+        await run(workerd);
+      } finally {
+        await workerd.stop();
+        await Deno.remove(folder, { recursive: true });
+      }
+    });
   }
   return failed === 0;
 }
