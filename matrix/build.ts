@@ -8,7 +8,7 @@ import { pack, type PackedProject } from "../tools/package/packed.ts";
 import { run } from "../tools/package/npm.ts";
 
 /** The modules in `entries/`. */
-const ENTRIES = ["fetch", "fetch_event", "page", "process", "web_worker"] as const;
+const ENTRIES = ["durable_objects", "fetch", "fetch_event", "page", "process", "web_worker"] as const;
 
 /** A project with the package in `node_modules`, and with the scenario. It is removed at the end. */
 export class Build {
@@ -52,7 +52,14 @@ export class Build {
   async bundle(entry: (typeof ENTRIES)[number], bundled: boolean): Promise<string> {
     const path = `${this.folder}/${entry}.js`;
     const external = bundled ? [] : ["--external=@rockpool/workflow", "--external=@rockpool/workflow/*"];
-    const args = ["--quiet", "--platform=browser", `--output=${path}`, ...external, `entries/${entry}.ts`];
+    const args = [
+      "--quiet",
+      "--platform=browser",
+      "--external=cloudflare:workers",
+      `--output=${path}`,
+      ...external,
+      `entries/${entry}.ts`,
+    ];
     await run(Deno.execPath(), ["bundle", ...args], this.folder);
     return path;
   }

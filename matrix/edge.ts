@@ -1,5 +1,5 @@
 /**
- * Runs the examples in `examples/edge/` on the platforms that they name: real servers, on loopback.
+ * Runs the examples in `examples/edge/` on the platforms that they name: real servers, on loopback. Then the tests of Durable Objects.
  *
  * `deno task edge`
  *
@@ -10,6 +10,7 @@
 
 import { Build } from "./build.ts";
 import { cacheFolder, findBinary, load, output, versionOf } from "./install.ts";
+import { testObjects } from "./durable_objects.ts";
 
 /** A server that runs. */
 interface Server {
@@ -103,7 +104,14 @@ function workerd(module: string, isDurable: boolean): Platform {
       const [{ name, class_name: className }] = durable_objects.bindings;
       const useSQLite = migrations[0].new_sqlite_classes.includes(className);
       const scriptPath = `${folder}/${module}.js`;
-      const args = ["bundle", "--quiet", "--platform=browser", `--output=${scriptPath}`, `edge/${module}.ts`];
+      const args = [
+        "bundle",
+        "--quiet",
+        "--platform=browser",
+        "--external=cloudflare:workers",
+        `--output=${scriptPath}`,
+        `edge/${module}.ts`,
+      ];
       const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: folder }).output();
       if (!success) throw new Error(new TextDecoder().decode(stderr));
       const worker = new Miniflare({
@@ -126,7 +134,7 @@ const PLATFORMS: readonly Platform[] = [
   node,
   bun("bun-1.4"),
   workerd("worker", false),
-  workerd("durable_object", true),
+  workerd("approval_object", true),
 ];
 
 /** Sends a request, and returns the text of the answer. */
@@ -185,7 +193,7 @@ async function main(): Promise<void> {
   try {
     const { folder } = build;
     await Deno.mkdir(`${folder}/edge`);
-    for (const module of ["approval", "server", "worker", "durable_object"]) {
+    for (const module of ["approval", "server", "worker", "approval_object"]) {
       await Deno.copyFile(new URL(`../examples/edge/${module}.ts`, import.meta.url), `${folder}/edge/${module}.ts`);
     }
     for (const platform of PLATFORMS) {
@@ -203,6 +211,7 @@ async function main(): Promise<void> {
         console.log(`FAILED on ${name}: ${error instanceof Error ? error.stack : error}`);
       }
     }
+    if (!await testObjects(build)) failed = true;
   } finally {
     await build[Symbol.asyncDispose]();
   }

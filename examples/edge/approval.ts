@@ -7,13 +7,13 @@
  * curl         localhost:8000/chair
  * ```
  *
- * The files beside this one run it: `server.ts` on Deno, Bun and Node, `worker.ts` in a Cloudflare Worker, `durable_object.ts` in a
- * Durable Object.
+ * The files beside this one run it: `server.ts` on Deno, Bun and Node, `worker.ts` in a Cloudflare Worker, `approval_object.ts`
+ * in a Durable Object.
  *
  * @module
  */
 
-import { defineSignal, type Executor, TimeoutError, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
+import { defineSignal, type Executor, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -40,7 +40,25 @@ function isDecision(value: unknown): value is Decision {
   return typeof approved === "boolean" && typeof by === "string";
 }
 
-async function answer(executor: Executor, request: Request): Promise<Response> {
+/** Where approvals run: the methods of a Durable Object with workflows, as far as they are used here. */
+export interface Approvals {
+  start(workflow: "approval", options: { id: string; input: unknown; reuse: "reject" }): Promise<unknown>;
+  signal(id: string, name: "decided", decision: Decision, options: { signalId: string | undefined }): Promise<void>;
+  result(id: string): Promise<string>;
+  describe(id: string): Promise<unknown>;
+}
+
+/** The approvals of an executor. */
+export function approvalsOf(executor: Executor): Approvals {
+  return {
+    start: (_, options) => executor.execute(approval, { ...options, onConflict: "join" } as never),
+    signal: (id, _, decision, options) => executor.signal(id, decided, decision, options),
+    result: async (id) => await (await executor.handle<string>(id)).result(),
+    describe: (id) => executor.describe(id),
+  };
+}
+
+async function answer(approvals: Approvals, request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url);
   const [id, action] = pathname.slice(1).split("/");
   if (!id) return new Response("Use PUT /ID, GET /ID or POST /ID/decision\n", { status: 404 });
@@ -50,31 +68,31 @@ async function answer(executor: Executor, request: Request): Promise<Response> {
       if (!(input.days > 0 && input.days < 1000)) {
         return new Response("Use ?days=N, a number above 0 and below 1000\n", { status: 400 });
       }
-      await executor.execute(approval, { id, input, onConflict: "join", reuse: "reject" });
+      await approvals.start("approval", { id, input, reuse: "reject" });
       return new Response(`${id} is waiting\n`, { status: 202 });
     }
     case "POST decision": {
       const decision = await request.json().catch(() => undefined);
       if (!isDecision(decision)) return new Response(`Send { "approved": true, "by": "…" }\n`, { status: 400 });
-      await executor.signal(id, decided, decision, { signalId: request.headers.get("Idempotency-Key") ?? undefined });
-      const run = await executor.handle<string>(id);
-      return new Response(`${await run.result()}\n`);
+      const signalId = request.headers.get("Idempotency-Key") ?? undefined;
+      await approvals.signal(id, "decided", decision, { signalId });
+      return new Response(`${await approvals.result(id)}\n`);
     }
     case "GET ":
-      return Response.json(await executor.describe(id));
+      return Response.json(await approvals.describe(id));
     default:
       return new Response("Use PUT /ID, GET /ID or POST /ID/decision\n", { status: 405 });
   }
 }
 
-const STATUS = new Map([["not_found", 404], ["already_finished", 409]]);
+const STATUS = new Map<unknown, number>([["not_found", 404], ["already_finished", 409]]);
 
 /** Answers a request about an approval. */
-export async function handle(executor: Executor, request: Request): Promise<Response> {
+export async function handle(approvals: Approvals, request: Request): Promise<Response> {
   try {
-    return await answer(executor, request);
+    return await answer(approvals, request);
   } catch (error) {
-    const status = error instanceof WorkflowError ? STATUS.get(error.code) : undefined;
+    const status = STATUS.get((error as { code?: unknown }).code); // also of an object elsewhere, whose errors are copies
     if (status === undefined) throw error;
     return new Response(`${(error as Error).message}\n`, { status });
   }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Executor, InMemoryStore, VirtualClock } from "@rockpool/workflow";
 import { crashTest } from "@rockpool/workflow/testing";
-import { approval, handle } from "./approval.ts";
+import { approval, approvalsOf, handle } from "./approval.ts";
 import server from "./server.ts";
 import worker from "./worker.ts";
 
@@ -44,7 +44,7 @@ for (const [name, fetch] of [["server.ts", server.fetch], ["worker.ts", worker.f
 Deno.test("examples/edge/approval.ts refuses what nobody has decided in time", async () => {
   const clock = new VirtualClock();
   await using executor = new Executor({ store: new InMemoryStore(), clock });
-  await ask((request) => handle(executor, request), "PUT", "/chair?days=30", "a chair");
+  await ask((request) => handle(approvalsOf(executor), request), "PUT", "/chair?days=30", "a chair");
   assertEquals(await (await executor.handle("chair")).result(), "a chair: refused, nobody has decided");
   assertEquals(clock.now() / 86_400_000, 30);
 });

@@ -11,11 +11,11 @@
  */
 
 import { Executor } from "@rockpool/workflow";
-import { approval, handle } from "./approval.ts";
+import { approval, approvalsOf, handle } from "./approval.ts";
 
 const executor = new Executor({ workflows: { approval } });
 
 export default {
   hostname: "127.0.0.1",
-  fetch: (request: Request): Promise<Response> => handle(executor, request),
+  fetch: (request: Request): Promise<Response> => handle(approvalsOf(executor), request),
 };

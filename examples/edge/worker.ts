@@ -6,13 +6,13 @@
  * resumes the runs of the store at module scope, and closes before the answer. A deadline is noticed by the next request.
  *
  * The platform may drop the isolate, with the store, at any time, and another request may reach another isolate. Use this to try
- * something out, and `durable_object.ts` for the rest.
+ * something out, and `approval_object.ts` for the rest.
  *
  * @module
  */
 
 import { Executor, InMemoryStore } from "@rockpool/workflow";
-import { approval, handle } from "./approval.ts";
+import { approval, approvalsOf, handle } from "./approval.ts";
 
 const store = new InMemoryStore();
 
@@ -22,7 +22,7 @@ export default {
     try {
       await executor.recover();
       await new Promise((resolve) => setTimeout(resolve, 10)); // deadlines that have passed are noticed now
-      return await handle(executor, request);
+      return await handle(approvalsOf(executor), request);
     } finally {
       await executor.close();
     }

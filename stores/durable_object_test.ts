@@ -1,0 +1,57 @@
+/** `DurableObjectStore`: the contract on `node:sqlite`. In workerd: `tests/durable_object/`. */
+
+import type { WorkflowStore } from "@rockpool/workflow";
+import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
+import { testStore } from "@rockpool/workflow/testing";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { objectStorage } from "../tests/support/object_storage.ts";
+
+const storages = new WeakMap<WorkflowStore, ObjectStorage>();
+const on = (storage: ObjectStorage) => {
+  const store = new DurableObjectStore(storage);
+  storages.set(store, storage);
+  return store;
+};
+const members = ["heads", "count", "loadSince", "deliver"] as const;
+const reopen = (store: WorkflowStore) => on(storages.get(store)!);
+testStore(Deno.test, () => on(objectStorage()), { name: "DurableObjectStore", members, reopen });
+
+Deno.test("DurableObjectStore() refuses an object without SQLite, and tables of a later release", () => {
+  const none = { ...objectStorage(), sql: undefined as never };
+  assertThrows(
+    () => new DurableObjectStore(none),
+    TypeError,
+    'has no SQLite: declare its class in "new_sqlite_classes"',
+  );
+  const storage = objectStorage();
+  new DurableObjectStore(storage);
+  storage.sql.exec("UPDATE rockpool_meta SET value = 99");
+  assertThrows(() => new DurableObjectStore(storage), Error, "its schema has version 99");
+});
+
+Deno.test("DurableObjectStore keeps bytes and texts of a codec that are larger than a row", async () => {
+  for (const isText of [true, false]) {
+    const store = new DurableObjectStore(objectStorage(), {
+      codec: {
+        name: "own",
+        encode: (text) => isText ? `\0${text}` : new TextEncoder().encode(text),
+        decode: (payload) => typeof payload === "string" ? payload.slice(1) : new TextDecoder().decode(payload),
+      },
+    });
+    const input = "😀é\\".repeat(500_000);
+    await store.save({ workflowId: "a", status: "running", input });
+    assertEquals((await store.load("a"))!.input, input);
+  }
+});
+
+Deno.test("DurableObjectStore.prune() deletes finished workflows only, with everything that belongs to them", async () => {
+  const storage = objectStorage();
+  const store = new DurableObjectStore(storage);
+  await store.save({ workflowId: "old", status: "completed", updatedAt: 1, result: "x".repeat(1_000_000) });
+  await store.save({ workflowId: "new", status: "completed", updatedAt: 5 });
+  await store.save({ workflowId: "runs", status: "running", updatedAt: 1 });
+  assertEquals(await store.prune({ finishedBefore: 5 }), 1);
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["new", "runs"]);
+  assertEquals(storage.sql.exec("SELECT 1 FROM rockpool_pieces").toArray(), []);
+  await assertRejects(() => store.prune({ before: 1 } as never), TypeError, "before");
+});
