@@ -65,7 +65,7 @@ Deno.test("RestateCluster: a workflow that sleeps survives kill -9 of each node,
   using journal = new Journal();
   await using cluster = await RestateCluster.start(modules);
   await using worker = await Worker.start(services, { arg: journal.path });
-  await cluster.nodes[0].registerDeployment(worker.url);
+  await cluster.registerDeployment(worker.url);
   for (const [i, node] of cluster.nodes.entries()) {
     const other = cluster.nodes[(i + 1) % 3];
     const key = `k${i}`;

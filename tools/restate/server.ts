@@ -218,6 +218,17 @@ export class RestateCluster implements AsyncDisposable {
     return new RestateCluster(await RestateServer.startNodes(modules, count, options));
   }
 
+  /** Registers the services of a worker. Every node knows them when the promise settles. */
+  async registerDeployment(url: string): Promise<Deployment> {
+    const deployment = await this.nodes[0].registerDeployment(url);
+    for (const node of this.nodes) {
+      while (!await answers(`${node.adminUrl}/deployments/${deployment.id}`)) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    return deployment;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const node of this.nodes) await node[Symbol.asyncDispose]();
   }
@@ -250,6 +261,7 @@ advertised-address = "http://127.0.0.1:${port}/"
 auto-provision = ${name === "n1"}
 default-num-partitions = ${partitions}
 default-replication = ${Math.min(addresses.length, 2)}
+metadata-update-interval = "200ms"
 disable-telemetry = true
 disable-prometheus = true
 log-disable-ansi-codes = true
