@@ -345,7 +345,7 @@ export class RestateClient {
       checkText("id", id, action);
       const name = definedName("update", update as string, action, id);
       checkOptions(options, { updateId: true, headers: true, signal: true }, action, id);
-      const { updateId = `~${randomId()}`, signal } = options;
+      const { updateId = randomId(), signal } = options;
       if (options.updateId !== undefined) checkMessageId("updateId", updateId, action, id);
       checkSignal(signal, action, id);
       signal?.throwIfAborted();

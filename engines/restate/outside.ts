@@ -6,7 +6,7 @@
 
 import type { ActivityContext } from "../../activity.ts";
 import { systemClock } from "../../clock.ts";
-import { WorkflowError, workflowError } from "../../errors.ts";
+import { type WorkflowError, workflowError } from "../../errors.ts";
 import type { AnyActivity } from "../../options.ts";
 import type { ParentClosePolicy } from "../../types.ts";
 import { fromErrorRecord, toErrorRecord } from "../../history/error_record.ts";

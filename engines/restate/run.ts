@@ -196,7 +196,7 @@ class RunInvocation {
   };
 
   #answer(updateId: string, answer: Answer): void {
-    this.#ctx.promise(answerTo(updateId)).resolve(pack(answer)).then(undefined, () => {}); // a repeated update is answered already
+    this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(pack(answer))); // rejects if it is answered already
   }
 
   /** Brings in one completion after the other, until the run has ended. */
