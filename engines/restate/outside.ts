@@ -39,6 +39,8 @@ export class Outside {
   readonly #json: Serde;
   /** What must be known before the invocation can end. */
   readonly #open = new Set<Promise<unknown>>();
+  /** The stacks of errors that the journal holds. */
+  readonly #stacks = new Set<string>();
   /** Whether the run has ended. */
   ended = false;
 
@@ -48,6 +50,20 @@ export class Outside {
     this.#clock = clock;
     this.#record = record;
     this.#json = json;
+  }
+
+  /**
+   * Writes what the run sends to Restate, which compares it in each replay. So it holds no stack of an error that was made here: it
+   * names the files of this machine. A stack from the journal stays.
+   */
+  pack<T>(value: T): Packed<T> {
+    const packed = pack(value);
+    let own = false;
+    walkStacks(packed, (stack) => own ||= !this.#stacks.has(stack));
+    if (!own) return packed;
+    return JSON.parse(
+      JSON.stringify(packed, (key, part) => key === "stack" && !this.#stacks.has(part) ? undefined : part),
+    );
   }
 
   /** Whether something must be known before the invocation can end. */
@@ -81,6 +97,7 @@ export class Outside {
           return pack({ error: toErrorRecord(error), at: systemClock.now() });
         }
       }));
+      walkStacks(packed, (stack) => this.#stacks.add(stack));
       const answer = unpack(packed);
       this.#clock.reach(answer.at);
       if ("error" in answer) throw fromErrorRecord(answer.error);
@@ -119,7 +136,7 @@ export class Outside {
     const message: Message = { kind, reason: this.ended ? "its parent has ended" : undefined };
     const end = ({ firstRunId }: RunReference) => {
       const request: DeliverRequest = { message, firstRunId };
-      this.#context.genericSend({ ...this.#to(id, "deliver"), parameter: pack(request) });
+      this.#context.genericSend({ ...this.#to(id, "deliver"), parameter: this.pack(request) });
     };
     quiet(this.#keepOpen(begun.then(end, () => {})));
   }
@@ -129,9 +146,17 @@ export class Outside {
   }
 
   async #call<In, Out>(key: string, method: string, request: In): Promise<Out> {
-    const call = { ...this.#to(key, method), parameter: pack(request) };
+    const call = { ...this.#to(key, method), parameter: this.pack(request) };
     return unpack(await this.#pump.add(this.#context.genericCall<Packed<In>, Packed<Out>>(call)));
   }
+}
+
+/** Calls `found` with the stack of each error in JSON. */
+function walkStacks(json: unknown, found: (stack: string) => void): void {
+  if (typeof json !== "object" || json === null) return;
+  const { stack, message } = json as { stack?: unknown; message?: unknown };
+  if (typeof stack === "string" && typeof message === "string") found(stack);
+  for (const part of Object.values(json)) walkStacks(part, found);
 }
 
 /** The error of a message to a workflow that does not run. */

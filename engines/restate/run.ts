@@ -108,7 +108,7 @@ class RunInvocation {
     const pump = this.#pump = new Pump((promises) => sdk.RestatePromise.race(promises));
     const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
     const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json);
-    this.#store = new RunStore(clock, (events) => ctx.set(`${EVENTS}${this.#batches++}`, pack(events)));
+    this.#store = new RunStore(clock, (events) => ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events)));
     this.#executor = new Executor({
       store: this.#store,
       clock,
@@ -137,7 +137,7 @@ class RunInvocation {
       });
       this.#takeMessages();
       this.#takeCancellation();
-      return pack(await this.#pumpUntil(ended));
+      return this.#outside.pack(await this.#pumpUntil(ended));
     } finally {
       attemptCompletedSignal.removeEventListener("abort", abandon);
       code.end(runId);
@@ -149,10 +149,10 @@ class RunInvocation {
   #takeMessages(): void {
     const next = this.#pump.add(this.#ctx.signal<Packed<Numbered>>(`message ${this.#messages}`));
     next.then((packed) => {
-      this.#messages++;
+      const number = this.#messages++;
       const { at, ...message } = unpack(packed);
       this.#clock.reach(at);
-      if (this.#late === undefined) this.#post(message as Message);
+      if (this.#late === undefined) this.#post(message as Message, number);
       else this.#late.push(message as Message);
       this.#takeMessages();
     });
@@ -161,18 +161,19 @@ class RunInvocation {
   /** Whoever cancels the invocation cancels the workflow. */
   #takeCancellation(): void {
     this.#pump.add(this.#ctx.cancellation()).then(() => {
-      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" });
+      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, -1);
       this.#takeCancellation();
     });
   }
 
-  #post(message: Message): void {
+  /** @param number Of the message: a signal without an ID gets the same one in each replay. */
+  #post(message: Message, number: number): void {
     const executor = this.#executor;
     const id = this.#request.workflowId;
-    const { report } = this;
+    const report = (error: unknown) => this.#report(error);
     switch (message.kind) {
       case "signal": {
-        const { name, payload, id: signalId, senderId, headers } = message;
+        const { name, payload, id: signalId = `${this.#ctx.key}:${number}`, senderId, headers } = message;
         return void executor.signal(id, name, payload, { signalId, senderId, headers }).catch(report);
       }
       case "update": {
@@ -190,13 +191,13 @@ class RunInvocation {
   }
 
   /** A message that comes when the run has just ended is no fault. */
-  readonly report = (error: unknown): void => {
+  #report(error: unknown): void {
     const code = codeOf(error);
     if (code !== "not_found" && code !== "closed") this.#parts.onError(error);
-  };
+  }
 
   #answer(updateId: string, answer: Answer): void {
-    this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(pack(answer))); // rejects if it is answered already
+    this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(this.#outside.pack(answer))); // rejects if it is answered already
   }
 
   /** Brings in one completion after the other, until the run has ended. */
