@@ -31,7 +31,7 @@ import {
   invalid,
   noOptions,
 } from "../../util/check.ts";
-import { Deferred, quiet } from "../../util/deferred.ts";
+import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import { checkServiceName, notFound, unsupported } from "./outside.ts";
@@ -228,8 +228,10 @@ export class RestateClient {
     if ("refused" in answer) {
       const { refused: code, status } = answer;
       if (code === "not_found") throw notFound(action, id, answer);
-      const way = code === "already_running" ? 'onConflict: "join" or "replace"' : 'reuse: "join" or "replace"';
-      throw workflowError(code, action, id, `its status is ${show(status)}; another ID, or ${way}, is a way out`);
+      const why = code === "already_running"
+        ? 'it is running already; pass onConflict "join" for its handle'
+        : `its status is ${show(status)}, and "reuse" is ${show(reuse)}`;
+      throw workflowError(code, action, id, why);
     }
     const handle = this.#handle(id, answer);
     const cancel = () => void quiet(handle.cancel(`${signal?.reason?.message ?? signal?.reason}`));
@@ -350,6 +352,10 @@ export class RestateClient {
       checkSignal(signal, action, id);
       signal?.throwIfAborted();
       const input = toStored(given, "input of update", name);
+      if (typeof update === "object") {
+        const answer: unknown = (update as UpdateDefinition).validate?.(handOut(input) as never);
+        if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
+      }
       const headers = headersOf(options.headers, action, id);
       const { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
       const answer = this.#call<string, Answer>("run", runId, "answer", updateId, { asIs: true, signal });
