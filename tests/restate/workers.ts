@@ -128,20 +128,8 @@ function freePort(): number {
 export class Journal implements Disposable {
   readonly path: string = Deno.makeTempFileSync({ prefix: "rockpool_restate_" });
 
-  /** How often each line is there. */
-  counts(): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (const line of this.lines()) counts[line] = (counts[line] ?? 0) + 1;
-    return counts;
-  }
-
   lines(): string[] {
     return Deno.readTextFileSync(this.path).split("\n").slice(0, -1);
-  }
-
-  /** Waits until a line is there. */
-  async until(line: string): Promise<void> {
-    await until(`${line} is in the journal`, () => this.lines().includes(line));
   }
 
   [Symbol.dispose](): void {
