@@ -30,6 +30,7 @@ const RULES: Record<string, readonly string[]> = {
   "store.ts": ["lock.ts", "storage", "history", "vocabulary", "util"],
   "executor.ts": ["store.ts", "run", "history", "vocabulary", "util"],
   "mod.ts": ["executor.ts", "store.ts", "lock.ts", "vocabulary"],
+  engines: ["public", "history", "vocabulary", "util"],
   pictures: ["public", "vocabulary", "util"],
   schedule: ["public", "vocabulary", "util"],
   stores: ["public", "storage", "vocabulary", "util"],

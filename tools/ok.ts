@@ -26,6 +26,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     runners: ["task", "runners"],
     matrix: ["task", "matrix", ...matrixArgs],
     postgres: ["task", "postgres"],
+    restate: ["task", "restate"],
     edge: ["task", "edge"],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),

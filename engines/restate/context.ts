@@ -1,0 +1,337 @@
+/**
+ * The context of workflow code that runs on Restate: that of an executor, with other ways to reach the world outside of the run.
+ *
+ * 1. Side effects, children and messages to other workflows are activities of the run: so each of them is one entry of Restate's
+ *    journal or a call of another service, and an event of the history like any other.
+ * 2. What Restate has no counterpart of is refused at the call, with the code `unsupported`.
+ * 3. A replay of a stored history, for a query, uses the same context. It performs nothing.
+ *
+ * @module
+ */
+
+import {
+  type ActivityContext,
+  type ActivityOptions,
+  isStoredFirst,
+  optionsOf,
+  validateActivity,
+} from "../../activity.ts";
+import type {
+  ChildHandle,
+  ChildOptions,
+  CompensationOptions,
+  ScopeContext,
+  ScopeOptions,
+  Workflow,
+  WorkflowContext,
+} from "../../context.ts";
+import type { AnyActivity } from "../../options.ts";
+import { validateRetryPolicy } from "../../retry.ts";
+import type { CallHeaders } from "../../types.ts";
+import {
+  cannot,
+  checkChoice,
+  checkFunction,
+  checkNumber,
+  checkOptionalString,
+  checkOptions,
+  checkText,
+  checkTexts,
+  definedName,
+  noOptions,
+} from "../../util/check.ts";
+import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
+import { show } from "../../util/show.ts";
+import { toStored } from "../../history/value.ts";
+import { type Outside, unsupported } from "./outside.ts";
+import type { DeliverRequest, Message, RunReference } from "./wire.ts";
+
+type AnyContext = WorkflowContext<never> & Partial<Pick<ScopeContext, "cancel">>;
+type Body = (ctx: AnyContext) => unknown;
+
+const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
+  id: true,
+  timeoutMs: true,
+  retry: true,
+  parentClosePolicy: true,
+  headers: true,
+};
+
+/** The code of the workflows of a service. */
+export class Code {
+  readonly #names = new Map<unknown, string>();
+  /** The activities that this module makes: they are not entries of the journal themselves. */
+  readonly #own = new WeakSet<AnyActivity>();
+  /** The workflows, as an executor runs them. */
+  readonly workflows: Readonly<Record<string, Workflow<never>>>;
+  /** By the ID of the run; absent while a stored history is replayed. */
+  readonly #outside = new Map<string, Outside>();
+
+  constructor(workflows: Readonly<Record<string, Workflow<never>>>) {
+    this.workflows = Object.fromEntries(
+      Object.entries(workflows).map(([name, workflow]) => {
+        this.#names.set(workflow, name);
+        return [
+          name,
+          (ctx: WorkflowContext, input: never) => workflow(this.#wrap(ctx, { children: 0 }) as never, input),
+        ];
+      }),
+    );
+  }
+
+  /** The name under which a workflow is registered. */
+  nameOf(workflow: unknown): string | undefined {
+    return this.#names.get(workflow);
+  }
+
+  /** A run begins: it reaches the world through `outside`. */
+  begin(runId: string, outside: Outside): void {
+    this.#outside.set(runId, outside);
+  }
+
+  end(runId: string): void {
+    this.#outside.delete(runId);
+  }
+
+  /** Whether this module made an activity: then it is called as it is. */
+  isOwn(activity: AnyActivity): boolean {
+    return this.#own.has(activity);
+  }
+
+  #ownActivity<In, Out>(activity: (input: In, context: ActivityContext) => Promise<Out>) {
+    this.#own.add(activity as AnyActivity);
+    return activity;
+  }
+
+  /** The context of a run or of a scope in it. */
+  #wrap(ctx: AnyContext, counts: { children: number }): AnyContext {
+    const outside = () => this.#outside.get(ctx.runId)!; // only performed activities ask for it
+    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, counts));
+    /** Something that is no function is refused by the context itself, and so is a shield without a parameter. */
+    const scoped =
+      <Rest extends unknown[], Result>(method: (body: never, ...rest: Rest) => Result) =>
+      (body: Body, ...rest: Rest): Result => {
+        const usable = typeof body === "function" && body.length > 0;
+        return method.call(ctx, (usable ? within(body) : body) as never, ...rest);
+      };
+    const mayUseOuter = (body: Body) =>
+      typeof body === "function" && body.length === 0 ? () => body(ctx) : within(body);
+    const own: Partial<Record<keyof ScopeContext, unknown>> = {
+      executeActivity: (activity: AnyActivity, input?: unknown, options: ActivityOptions = noOptions) => {
+        try {
+          const all = optionsOf(activity, options);
+          const name = validateActivity(activity, all, "execute activity");
+          refuseOptions(activity, all, name);
+          return ctx.executeActivity(activity as never, input as never, options as never);
+        } catch (error) {
+          return Deferred.rejected(error);
+        }
+      },
+      sideEffect: (body: () => unknown) => {
+        try {
+          checkFunction("body", body, "run side effect");
+          const name = "sideEffect";
+          return ctx.executeActivity(
+            () => {
+              const result = body();
+              if (!isStrayPromise(result)) return result;
+              throw new TypeError(
+                `${cannot("run side effect")}: it returned a promise; use an activity for work that takes time`,
+              );
+            },
+            undefined,
+            { name },
+          );
+        } catch (error) {
+          return Deferred.rejected(error);
+        }
+      },
+      scope: scoped((body: never, options?: ScopeOptions) => ctx.scope(body, options)),
+      shield: scoped((body: never, options?: ScopeOptions) => ctx.shield(body, options)),
+      spawn: scoped((body: never, options?: ScopeOptions) => ctx.spawn(body, options)),
+      addCompensation: (body: Body, options: CompensationOptions = noOptions) => {
+        if (typeof body !== "function") return ctx.addCompensation(body, options);
+        const name = body.name || undefined;
+        const named = typeof options === "object" && options !== null && options.name === undefined &&
+          name !== undefined;
+        ctx.addCompensation(mayUseOuter(body), named ? { ...options, name } : options);
+      },
+      startChild: (workflow: Workflow<never>, input?: unknown, options?: ChildOptions) => {
+        return this.#startChild(ctx, outside, counts, workflow, input, options).handle;
+      },
+      executeChild: (workflow: Workflow<never>, input?: unknown, options?: ChildOptions) => {
+        try {
+          return this.#startChild(ctx, outside, counts, workflow, input, options).result;
+        } catch (error) {
+          return Deferred.rejected(error);
+        }
+      },
+      signalWorkflow: (id: string, signal: unknown, payload?: unknown, options?: { headers?: CallHeaders }) => {
+        return this.#signal(ctx, outside, id, undefined, signal, payload, options);
+      },
+      cancelWorkflow: (id: string, reason?: string) => this.#cancel(ctx, outside, id, undefined, reason),
+      patched: (changeId: string) => {
+        checkText("changeId", changeId, "check for a patch");
+        const way = "it runs each invocation to its end with the code of the deployment that began it";
+        throw unsupported("check for a patch", changeId, way);
+      },
+    };
+    return new Proxy(ctx, {
+      get(target, key) {
+        if (Object.hasOwn(own, key)) return own[key as keyof ScopeContext];
+        const value = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  #startChild(
+    ctx: AnyContext,
+    outside: () => Outside,
+    counts: { children: number },
+    workflow: Workflow<never>,
+    input: unknown,
+    options: ChildOptions = noOptions,
+  ): { handle: ChildHandle; result: Promise<unknown> } {
+    const action = "start child workflow";
+    checkFunction("workflow", workflow, action);
+    const name = this.nameOf(workflow);
+    if (name === undefined) {
+      const why = `its function ${
+        show(workflow.name || "anonymous")
+      } is not among the workflows of the service; add it there`;
+      throw new TypeError(`${cannot(action)}: ${why}`);
+    }
+    checkOptions(options, childOptions, action, name);
+    const { timeoutMs, retry, parentClosePolicy: policy = "cancel" } = options;
+    const { id = `${ctx.runId}:${counts.children}` } = options;
+    checkText("id", id, action, name);
+    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
+    if (retry !== undefined) validateRetryPolicy(retry);
+    checkChoice("parentClosePolicy", policy, ["cancel", "terminate", "abandon"], action, id);
+    const headers = merge(ctx.headers, options.headers, action, id);
+    const request = {
+      name,
+      input: toStored(input, "input of child workflow", name),
+      headers,
+      timeoutMs,
+      parent: { workflowId: ctx.workflowId, runId: ctx.runId, seq: counts.children++, closePolicy: policy },
+    };
+    let begun: Promise<RunReference> | undefined;
+    const begin = () => begun ??= quiet(outside().start(id, request));
+    const started = quiet(ctx.executeActivity(this.#ownActivity(begin), undefined, { name: `start ${name}` }));
+    const result = quiet(ctx.executeActivity(
+      this.#ownActivity(async (_: unknown, context: ActivityContext) => {
+        if (context.attempt > 1) begun = undefined; // the failed child is started again
+        const run = begin();
+        const close = () => outside().close(id, run, policy);
+        if (policy !== "abandon") {
+          if (context.signal.aborted) close();
+          else context.signal.addEventListener("abort", close, { once: true });
+        }
+        try {
+          return await outside().result(await run);
+        } finally {
+          context.signal.removeEventListener("abort", close);
+        }
+      }),
+      undefined,
+      { name, retry },
+    ));
+    const firstRunId = async () => (await (begun ?? started as Promise<RunReference>)).firstRunId;
+    const handle: ChildHandle = {
+      id,
+      get started() {
+        return quiet(started.then(() => {}));
+      },
+      result: () => result as Promise<unknown>,
+      signal: (signal: unknown, ...[payload, options]: [payload?: unknown, options?: { headers?: CallHeaders }]) => {
+        return this.#signal(ctx, outside, id, firstRunId, signal, payload, options);
+      },
+      cancel: (reason?: string) => this.#cancel(ctx, outside, id, firstRunId, reason),
+    } as ChildHandle;
+    return { handle, result };
+  }
+
+  #signal(
+    ctx: AnyContext,
+    outside: () => Outside,
+    id: string,
+    firstRunId: (() => Promise<string>) | undefined,
+    signal: unknown,
+    payload: unknown,
+    options: { headers?: CallHeaders | undefined } = noOptions,
+  ): Promise<void> {
+    const action = "signal workflow";
+    try {
+      checkText("id", id, action);
+      const name = definedName("signal", signal as string, action, id);
+      checkOptions(options, { headers: true }, action, id);
+      const stored = toStored(payload, "payload of signal", name);
+      const headers = merge(ctx.headers, options.headers, action, id);
+      const senderId = ctx.workflowId;
+      return this.#send(ctx, outside, id, action, firstRunId, ({ idempotencyKey }) => (
+        { kind: "signal", name, payload: stored, id: idempotencyKey, senderId, headers }
+      ));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
+  }
+
+  #cancel(
+    ctx: AnyContext,
+    outside: () => Outside,
+    id: string,
+    firstRunId: (() => Promise<string>) | undefined,
+    reason: string | undefined,
+  ): Promise<void> {
+    const action = "cancel workflow";
+    try {
+      checkText("id", id, action);
+      checkOptionalString("reason", reason, action, id);
+      return this.#send(ctx, outside, id, action, firstRunId, () => ({ kind: "cancel", reason }));
+    } catch (error) {
+      return Deferred.rejected(error);
+    }
+  }
+
+  #send(
+    ctx: AnyContext,
+    outside: () => Outside,
+    id: string,
+    action: string,
+    firstRunId: (() => Promise<string>) | undefined,
+    toMessage: (context: ActivityContext) => Message,
+  ): Promise<void> {
+    const send = this.#ownActivity(async (_: unknown, context: ActivityContext) => {
+      const request: DeliverRequest = { message: toMessage(context), firstRunId: await firstRunId?.() };
+      await outside().deliver(id, action, request);
+    });
+    return quiet(ctx.executeActivity(send, undefined, { name: action }) as Promise<void>);
+  }
+}
+
+/** Refuses the options of an activity that Restate has no counterpart of. */
+function refuseOptions(activity: AnyActivity, options: ActivityOptions, name: string): void {
+  const action = "execute activity";
+  if (options.atMostOnce) {
+    const way =
+      "an entry of its journal that has no outcome runs again; make the activity safe to repeat by its idempotencyKey";
+    throw unsupported(`${action} with "atMostOnce":`, name, way);
+  }
+  if (options.heartbeatTimeoutMs !== undefined) {
+    throw unsupported(`${action} with "heartbeatTimeoutMs":`, name, "use timeoutMs, or several activities");
+  }
+  if (isStoredFirst(activity)) {
+    throw unsupported(
+      `${action} with "transactional()":`,
+      name,
+      "write under its idempotencyKey in a transaction of your own",
+    );
+  }
+}
+
+function merge(own: CallHeaders, given: CallHeaders | undefined, action: string, id: string): CallHeaders {
+  if (given === undefined) return own;
+  return { ...own, ...Object.fromEntries(checkTexts("headers", given, action, id)) };
+}

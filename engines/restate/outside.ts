@@ -1,0 +1,183 @@
+/**
+ * What a run asks of the world outside of it, through its invocation: attempts of activities, and calls of other workflows.
+ *
+ * @module
+ */
+
+import type { ActivityContext } from "../../activity.ts";
+import { systemClock } from "../../clock.ts";
+import { type WorkflowError, workflowError } from "../../errors.ts";
+import type { AnyActivity } from "../../options.ts";
+import type { ParentClosePolicy } from "../../types.ts";
+import { fromErrorRecord, toErrorRecord } from "../../history/error_record.ts";
+import { handOut, toStored } from "../../history/value.ts";
+import { checkText, invalid } from "../../util/check.ts";
+import { quiet } from "../../util/deferred.ts";
+import type { Pump, PumpClock } from "./pump.ts";
+import type { RestateContext, Serde } from "./sdk.ts";
+import {
+  type Answer,
+  type DeliverRequest,
+  type Message,
+  pack,
+  type Packed,
+  type Refusal,
+  type RunReference,
+  type RunResult,
+  type StartRequest,
+  unpack,
+} from "./wire.ts";
+
+/** The outcome of an attempt, and when it came. */
+type Attempt = Answer & { readonly at: number };
+
+export class Outside {
+  readonly #context: RestateContext;
+  readonly #pump: Pump;
+  readonly #clock: PumpClock;
+  readonly #record: string;
+  readonly #json: Serde;
+  /** What must be known before the invocation can end. */
+  readonly #open = new Set<Promise<unknown>>();
+  /** The stacks of errors that the journal holds. */
+  readonly #stacks = new Set<string>();
+  /** Whether the run has ended. */
+  ended = false;
+
+  constructor(context: RestateContext, pump: Pump, clock: PumpClock, record: string, json: Serde) {
+    this.#context = context;
+    this.#pump = pump;
+    this.#clock = clock;
+    this.#record = record;
+    this.#json = json;
+  }
+
+  /**
+   * Writes what the run sends to Restate, which compares it in each replay. So it holds no stack of an error that was made here: it
+   * names the files of this machine. A stack from the journal stays.
+   */
+  pack<T>(value: T): Packed<T> {
+    const packed = pack(value);
+    let own = false;
+    walkStacks(packed, (stack) => own ||= !this.#stacks.has(stack));
+    if (!own) return packed;
+    return JSON.parse(
+      JSON.stringify(packed, (key, part) => key === "stack" && !this.#stacks.has(part) ? undefined : part),
+    );
+  }
+
+  /** Whether something must be known before the invocation can end. */
+  get isOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  #keepOpen<T>(promise: Promise<T>): Promise<T> {
+    this.#open.add(promise);
+    const done = () => void this.#open.delete(promise);
+    promise.then(done, done);
+    return promise;
+  }
+
+  /** The activity that makes an attempt of another one in Restate's journal, which records the outcome. */
+  attempt(activity: AnyActivity, name: string): AnyActivity {
+    return async (input: never, context: ActivityContext) => {
+      const { signal, attempt, workflowId, runId, headers, idempotencyKey } = context;
+      const limited: ActivityContext = {
+        ...{ signal, attempt, workflowId, runId, headers, idempotencyKey, fence: 0, heartbeatDetails: undefined },
+        heartbeat() {
+          throw unsupported("report a heartbeat of activity", name, "use a timeoutMs, or several activities");
+        },
+      };
+      const packed = await this.#pump.add(this.#context.run(name, async (): Promise<Packed<Attempt>> => {
+        let answer: Answer;
+        try {
+          answer = { result: toStored(await activity(input, limited), "result of activity", name) };
+          return pack({ ...answer, at: systemClock.now() });
+        } catch (error) {
+          return pack({ error: toErrorRecord(error), at: systemClock.now() });
+        }
+      }));
+      walkStacks(packed, (stack) => this.#stacks.add(stack));
+      const answer = unpack(packed);
+      this.#clock.reach(answer.at);
+      if ("error" in answer) throw fromErrorRecord(answer.error);
+      return handOut(answer.result);
+    };
+  }
+
+  /** Starts another workflow. */
+  async start(id: string, request: StartRequest): Promise<RunReference> {
+    const answer = await this.#keepOpen(this.#call<StartRequest, RunReference | Refusal>(id, "start", request));
+    if (!("refused" in answer)) return answer;
+    const status = answer.refused === "already_running" ? "is running" : "has finished";
+    throw workflowError(answer.refused, "start child workflow", id, `another workflow of this ID ${status}`);
+  }
+
+  /** Waits for the end of another workflow, over all runs of its chain. */
+  async result(run: RunReference): Promise<unknown> {
+    for (let { invocationId } = run;;) {
+      const attached = this.#context.invocation(invocationId as never).attach<Packed<RunResult>>();
+      const result = unpack(await this.#pump.add(attached));
+      if (result.status === "completed") return handOut(result.result);
+      if (result.status !== "continued") throw fromErrorRecord(result.error);
+      ({ invocationId } = result.next);
+    }
+  }
+
+  /** Sends a message to another workflow; resolves when it is accepted. */
+  async deliver(id: string, action: string, request: DeliverRequest): Promise<void> {
+    const answer = await this.#call<DeliverRequest, RunReference | Refusal>(id, "deliver", request);
+    if ("refused" in answer) throw notFound(action, id, answer);
+  }
+
+  /** Ends a child when nobody waits for it any more: once its start is known. */
+  close(id: string, begun: Promise<RunReference>, policy: ParentClosePolicy): void {
+    const kind = policy === "terminate" && this.ended ? "terminate" : "cancel";
+    const message: Message = { kind, reason: this.ended ? "its parent has ended" : undefined };
+    const end = ({ firstRunId }: RunReference) => {
+      const request: DeliverRequest = { message, firstRunId };
+      this.#context.genericSend({ ...this.#to(id, "deliver"), parameter: this.pack(request) });
+    };
+    quiet(this.#keepOpen(begun.then(end, () => {})));
+  }
+
+  #to(key: string, method: string) {
+    return { service: this.#record, method, key, inputSerde: this.#json, outputSerde: this.#json };
+  }
+
+  async #call<In, Out>(key: string, method: string, request: In): Promise<Out> {
+    const call = { ...this.#to(key, method), parameter: this.pack(request) };
+    return unpack(await this.#pump.add(this.#context.genericCall<Packed<In>, Packed<Out>>(call)));
+  }
+}
+
+/** Calls `found` with the stack of each error in JSON. */
+function walkStacks(json: unknown, found: (stack: string) => void): void {
+  if (typeof json !== "object" || json === null) return;
+  const { stack, message } = json as { stack?: unknown; message?: unknown };
+  if (typeof stack === "string" && typeof message === "string") found(stack);
+  for (const part of Object.values(json)) walkStacks(part, found);
+}
+
+/** The error of a message to a workflow that does not run. */
+export function notFound(action: string, id: string, { status }: Pick<Refusal, "status">): WorkflowError {
+  return workflowError(
+    "not_found",
+    action,
+    id,
+    status === undefined ? "it does not exist" : `its status is "${status}"`,
+  );
+}
+
+/** The error of what has no counterpart in Restate. */
+export function unsupported(action: string, subject: unknown, way: string): WorkflowError {
+  return workflowError("unsupported", action, subject, `Restate has no counterpart of it; ${way}`);
+}
+
+/** Checks the name of the services. */
+export function checkServiceName(name: unknown, action: string): void {
+  checkText("name", name, action);
+  if (!/^[\w.-]+$/.test(name as string)) {
+    throw invalid("name", name, 'a name of letters, digits, "_", "-" and "."', action);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The record of a workflow: a virtual object of Restate by the workflow's ID. It says which run is the current one, numbers the messages
+ * to it, and keeps how it ended.
+ *
+ * 1. Its handlers run one after the other for an ID, and each is short: so messages have one order, and each is accepted by a run
+ *    that has not ended.
+ * 2. A message is a signal of Restate to the invocation of the run, under its number. Restate keeps it until the run asks for it.
+ * 3. A run that ends asks how many messages were accepted. It takes those that it has not seen: the next run of the chain gets them.
+ *
+ * @module
+ */
+
+import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
+import type { GenericCall, Handlers, RestateContext, Serde } from "./sdk.ts";
+import {
+  type ContinueRequest,
+  type DeliverRequest,
+  type Described,
+  type EndRequest,
+  type Message,
+  type Numbered,
+  pack,
+  type Packed,
+  type Refusal,
+  type RunReference,
+  type RunRequest,
+  serviceNames,
+  type StartRequest,
+  unpack,
+} from "./wire.ts";
+
+/** What is stored under {@linkcode KEY}. */
+interface Stored extends Described {
+  /** How many messages were accepted for the current run. */
+  readonly messages: number;
+  /** Whether a cancellation is among them. */
+  readonly canceled?: boolean;
+  /** Messages for the next run, while the last one hands over; absent otherwise. */
+  readonly held?: readonly Message[] | undefined;
+}
+
+const KEY = "workflow";
+const RELAYED = "seen ";
+
+/** The handlers; `shared` are those that may run beside others. */
+export function recordHandlers(name: string, json: Serde): { exclusive: Handlers; shared: Handlers } {
+  const { run: runService } = serviceNames(name);
+
+  const read = async (ctx: RestateContext): Promise<Stored | undefined> => {
+    const packed = await ctx.get<Packed<Stored>>(KEY);
+    return packed === null ? undefined : unpack(packed);
+  };
+  const write = (ctx: RestateContext, stored: Stored) => ctx.set(KEY, pack(stored));
+
+  /** Begins the invocation of a run. */
+  const begin = async (
+    ctx: RestateContext,
+    runId: string,
+    request: RunRequest,
+    of: Pick<Stored, "name" | "createdAt"> & Partial<Pick<Stored, "firstRunId">>,
+    messages: readonly Message[],
+  ): Promise<RunReference> => {
+    const call: GenericCall<Packed<RunRequest>> = {
+      ...{ service: runService, method: "run", key: runId, parameter: pack(request) },
+      ...{ inputSerde: json, outputSerde: json },
+    };
+    const invocationId = await ctx.genericSend(call).invocationId;
+    const { name, createdAt, firstRunId = runId } = of;
+    const reference = { runId, firstRunId, invocationId };
+    let stored: Stored = { ...reference, name, status: "running", createdAt, updatedAt: request.at, messages: 0 };
+    for (const message of messages) stored = await accept(ctx, stored, message, request.at);
+    write(ctx, stored);
+    return reference;
+  };
+
+  /** Sends a message to the current run, unless it is a repeated one. */
+  const accept = async (ctx: RestateContext, stored: Stored, message: Message, at: number): Promise<Stored> => {
+    const { kind } = message;
+    if (kind === "cancel") {
+      if (stored.canceled) return stored;
+      stored = { ...stored, canceled: true };
+    }
+    const id = kind === "signal" || kind === "update" ? message.id : undefined;
+    if (id !== undefined) {
+      const key = `${RELAYED}${kind} ${id}`;
+      if (await ctx.get(key) !== null) return stored;
+      ctx.set(key, stored.runId);
+    }
+    return send(ctx, stored, message, at);
+  };
+
+  const send = (ctx: RestateContext, stored: Stored, message: Message, at: number): Stored => {
+    if (stored.held !== undefined) return { ...stored, held: [...stored.held, message] };
+    const numbered: Numbered = { ...message, at };
+    ctx.invocation(stored.invocationId as never).signal(`message ${stored.messages}`).resolve(pack(numbered));
+    return { ...stored, messages: stored.messages + 1, updatedAt: at };
+  };
+
+  const start = async (ctx: RestateContext, json: Packed<StartRequest>): Promise<Packed<RunReference | Refusal>> => {
+    const request = unpack(json);
+    const { onConflict = "reject", reuse = "replace", signals = [] } = request;
+    const at = await ctx.date.now();
+    let stored = await read(ctx);
+    if (stored?.status === "running") {
+      if (onConflict === "reject") return pack({ refused: "already_running", status: stored.status });
+      if (onConflict === "join") {
+        for (const signal of signals) stored = await accept(ctx, stored, signal, at);
+        write(ctx, stored);
+        return pack(referenceOf(stored));
+      }
+      send(ctx, stored, { kind: "terminate", reason: "another run replaces it" }, at);
+    } else if (stored !== undefined) {
+      if (reuse === "join") {
+        for (const { kind, ...signal } of signals) {
+          const known = "id" in signal && signal.id !== undefined &&
+            await ctx.get(`${RELAYED}${kind} ${signal.id}`) !== null;
+          if (!known) return pack({ refused: "not_found", status: stored.status });
+        }
+        return pack(referenceOf(stored));
+      }
+      const allowed = reuse === "replace" || reuse === "replace-failed" && stored.status !== "completed";
+      if (!allowed) return pack({ refused: "already_finished", status: stored.status });
+    }
+    ctx.clearAll();
+    const workflowId = ctx.key;
+    const runId = ctx.rand.uuidv4();
+    const run: RunRequest = { workflowId, events: [firstEvent(request, at)], at };
+    return pack(await begin(ctx, runId, run, { name: request.name, createdAt: at }, signals));
+  };
+
+  const deliver = async (
+    ctx: RestateContext,
+    json: Packed<DeliverRequest>,
+  ): Promise<Packed<RunReference | Refusal>> => {
+    const { message, firstRunId } = unpack(json);
+    const at = await ctx.date.now();
+    const stored = await read(ctx);
+    if (stored === undefined) return pack({ refused: "not_found" });
+    const isOther = firstRunId !== undefined && stored.firstRunId !== firstRunId;
+    if (isOther || stored.status !== "running") {
+      const { kind } = message;
+      const id = kind === "signal" || kind === "update" ? message.id : undefined;
+      const runId = id === undefined || isOther ? null : await ctx.get<string>(`${RELAYED}${kind} ${id}`);
+      if (runId !== null) return pack({ ...referenceOf(stored), runId });
+      if (!isOther && kind === "cancel" && stored.status === "canceled") return pack(referenceOf(stored));
+      return pack({ refused: "not_found", status: isOther ? undefined : stored.status });
+    }
+    write(ctx, await accept(ctx, stored, message, at));
+    return pack(referenceOf(stored));
+  };
+
+  /** A run has ended, or is to be continued. Returns how many messages were sent to it. */
+  const end = async (ctx: RestateContext, json: Packed<EndRequest>): Promise<Packed<number>> => {
+    const { runId, outcome } = unpack(json);
+    const at = await ctx.date.now();
+    const stored = await read(ctx);
+    if (stored === undefined || stored.runId !== runId) return pack(0); // another run has replaced it
+    const status: WorkflowStatus = outcome?.status ?? "running";
+    write(ctx, { ...stored, status, outcome, updatedAt: at, held: outcome === undefined ? [] : undefined });
+    return pack(stored.messages);
+  };
+
+  const next = async (ctx: RestateContext, json: Packed<ContinueRequest>): Promise<Packed<RunReference>> => {
+    const { runId, nextRunId, events, late } = unpack(json);
+    const at = await ctx.date.now();
+    const stored = await read(ctx);
+    if (stored === undefined || stored.runId !== runId) return pack({ runId, firstRunId: runId, invocationId: "" });
+    const { held = [], canceled = false, ...rest } = stored;
+    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at }, rest, []);
+    let current: Stored = { ...rest, ...invocation, canceled, messages: 0, updatedAt: at };
+    for (const message of [...late, ...held]) current = send(ctx, current, message, at); // they were accepted before
+    write(ctx, current);
+    return pack(invocation);
+  };
+
+  const describe = async (ctx: RestateContext): Promise<Packed<Described | undefined>> => {
+    const stored = await read(ctx);
+    if (stored === undefined) return pack(undefined);
+    const { name, status, createdAt, updatedAt, outcome } = stored;
+    return pack({ ...referenceOf(stored), name, status, createdAt, updatedAt, outcome });
+  };
+
+  return { exclusive: { start, deliver, end, next } as Handlers, shared: { describe } as Handlers };
+}
+
+function referenceOf({ runId, firstRunId, invocationId }: RunReference): RunReference {
+  return { runId, firstRunId, invocationId };
+}
+
+function firstEvent(request: StartRequest, at: number): WorkflowEvent {
+  const { name: workflowName, input, headers, timeoutMs, startAfterMs, startAt, parent } = request;
+  const begin = startAfterMs === undefined ? startAt : at + startAfterMs;
+  const event: WorkflowStartedEvent = {
+    type: "workflow_started",
+    at,
+    workflowName,
+    input,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(begin !== undefined && begin > at && { startAt: begin }),
+    ...(headers !== undefined && Object.keys(headers).length > 0 && { headers }),
+    ...(parent !== undefined && { parent }),
+  };
+  return event;
+}

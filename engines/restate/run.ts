@@ -1,0 +1,302 @@
+/**
+ * A run of a workflow in an invocation of Restate.
+ *
+ * An executor of its own, on a store in memory, runs the workflow function. Its clock, its activities and its messages are those of the
+ * invocation. When Restate replays the invocation, the same completions come in the same order, and so the executor does the same again:
+ * Restate's journal is what is durable, and the history of the run follows from it. The history is also written to Restate's state, so
+ * that queries can be answered beside the run and after it.
+ *
+ * @module
+ */
+
+import { Executor } from "../../executor.ts";
+import { codeOf } from "../../errors.ts";
+import { InMemoryStore } from "../../store.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
+import { toErrorRecord } from "../../history/error_record.ts";
+import { batchKind } from "../../history/history.ts";
+import { Deferred, quiet } from "../../util/deferred.ts";
+import { macrotask } from "../../util/macrotask.ts";
+import { hash, seededRandom } from "../../util/prng.ts";
+import type { Code } from "./context.ts";
+import { notFound, Outside } from "./outside.ts";
+import { Pump, PumpClock } from "./pump.ts";
+import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
+import {
+  type Answer,
+  type ContinueRequest,
+  type EndRequest,
+  type Message,
+  type Numbered,
+  type Outcome,
+  pack,
+  type Packed,
+  type QueryRequest,
+  type RunReference,
+  type RunRequest,
+  type RunResult,
+  serviceNames,
+  unpack,
+} from "./wire.ts";
+
+/** What the handlers of a run need. */
+export interface RunParts {
+  readonly sdk: RestateSdk;
+  readonly name: string;
+  readonly code: Code;
+  readonly onError: (error: unknown) => void;
+}
+
+const EVENTS = "events ";
+
+/** The store of the run's executor: writes each append to Restate's state too, and notices the end of the run. */
+class RunStore extends InMemoryStore {
+  readonly #publish: (events: readonly WorkflowEvent[]) => void;
+  /** Resolves with the batch that continues the run by another one. */
+  readonly continued = new Deferred<AppendBatch>();
+
+  constructor(clock: PumpClock, publish: (events: readonly WorkflowEvent[]) => void) {
+    super({ clock });
+    this.#publish = publish;
+  }
+
+  override append(batch: AppendBatch): Promise<void> {
+    if (batchKind(batch) === "continue") { // the next run is an invocation of its own; nothing follows in this one
+      this.continued.resolve(batch);
+      return new Promise(() => {});
+    }
+    if (batch.events.length > 0) this.#publish(batch.events);
+    return super.append(batch);
+  }
+}
+
+/** The handlers of a run; all but `run` are shared. */
+export function runHandlers(parts: RunParts): Handlers {
+  return {
+    run: (ctx: RestateContext, json: Packed<RunRequest>) => new RunInvocation(parts, ctx, unpack(json)).run(),
+    answer: async (ctx: RestateContext, id: string) => await ctx.promise(answerTo(id)).get(),
+    query: async (ctx: RestateContext, json: Packed<QueryRequest>) => await answerQuery(parts, ctx, unpack(json)),
+    history: async (ctx: RestateContext) => pack(await readHistory(ctx)),
+  } as Handlers;
+}
+
+function answerTo(updateId: string): string {
+  return `answer ${updateId}`;
+}
+
+class RunInvocation {
+  readonly #parts: RunParts;
+  readonly #ctx: RestateContext;
+  readonly #request: RunRequest;
+  readonly #pump: Pump;
+  readonly #clock: PumpClock;
+  readonly #outside: Outside;
+  readonly #store: RunStore;
+  readonly #executor: Executor;
+  #batches = 0;
+  /** How many messages were taken. */
+  #messages = 0;
+  #continued: AppendBatch | undefined;
+  /** Messages that came after the end of the run; `undefined` before it. */
+  #late: Message[] | undefined;
+
+  constructor(parts: RunParts, ctx: RestateContext, request: RunRequest) {
+    const { sdk, code, name, onError } = parts;
+    this.#parts = parts;
+    this.#ctx = ctx;
+    this.#request = request;
+    const pump = this.#pump = new Pump((promises) => sdk.RestatePromise.race(promises));
+    const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
+    const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json);
+    this.#store = new RunStore(clock, (events) => ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events)));
+    this.#executor = new Executor({
+      store: this.#store,
+      clock,
+      workflows: code.workflows as never,
+      replaceActivity: (activity, name) => code.isOwn(activity) ? undefined : outside.attempt(activity, name),
+      random: seededRandom(hash(ctx.key)),
+      newRunId: () => ctx.rand.uuidv4(),
+      logger: ctx.console, // silent while Restate replays the invocation
+      onError,
+    });
+  }
+
+  async run(): Promise<Packed<RunResult>> {
+    const { code } = this.#parts;
+    const { workflowId, events } = this.#request;
+    const runId = this.#ctx.key;
+    const { attemptCompletedSignal } = this.#ctx.request();
+    const abandon = () => void quiet(this.#executor.close()); // aborts the signals of the activities
+    attemptCompletedSignal.addEventListener("abort", abandon, { once: true });
+    code.begin(runId, this.#outside);
+    try {
+      await this.#store.append({ workflowId, runId, expectedLength: 0, events });
+      const [handle] = await this.#executor.recover();
+      const ended = quiet(handle.result()).then(() => {}, (error) => {
+        if (handle.status === "running") throw error; // it cannot go on here: the attempt fails, and Restate tries again
+      });
+      this.#takeMessages();
+      this.#takeCancellation();
+      return this.#outside.pack(await this.#pumpUntil(ended));
+    } finally {
+      attemptCompletedSignal.removeEventListener("abort", abandon);
+      code.end(runId);
+      abandon();
+    }
+  }
+
+  /** Takes one message after the other. */
+  #takeMessages(): void {
+    const next = this.#pump.add(this.#ctx.signal<Packed<Numbered>>(`message ${this.#messages}`));
+    next.then((packed) => {
+      const number = this.#messages++;
+      const { at, ...message } = unpack(packed);
+      this.#clock.reach(at);
+      if (this.#late === undefined) this.#post(message as Message, number);
+      else this.#late.push(message as Message);
+      this.#takeMessages();
+    });
+  }
+
+  /** Whoever cancels the invocation cancels the workflow. */
+  #takeCancellation(): void {
+    this.#pump.add(this.#ctx.cancellation()).then(() => {
+      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, -1);
+      this.#takeCancellation();
+    });
+  }
+
+  /** @param number Of the message: a signal without an ID gets the same one in each replay. */
+  #post(message: Message, number: number): void {
+    const executor = this.#executor;
+    const id = this.#request.workflowId;
+    const report = (error: unknown) => this.#report(error);
+    switch (message.kind) {
+      case "signal": {
+        const { name, payload, id: signalId = `${this.#ctx.key}:${number}`, senderId, headers } = message;
+        return void executor.signal(id, name, payload, { signalId, senderId, headers }).catch(report);
+      }
+      case "update": {
+        const { name, input, id: updateId, headers } = message;
+        const answer = executor.update(id, name, input as never, { updateId, headers });
+        return void answer.then((result) => this.#answer(updateId, { result }), (error) => {
+          if (codeOf(error) !== "closed") this.#answer(updateId, { error: toErrorRecord(error) });
+        });
+      }
+      case "cancel":
+        return void executor.cancel(id, message.reason).catch(report);
+      case "terminate":
+        return void executor.terminate(id, message.reason).catch(report);
+    }
+  }
+
+  /** A message that comes when the run has just ended is no fault. */
+  #report(error: unknown): void {
+    const code = codeOf(error);
+    if (code !== "not_found" && code !== "closed") this.#parts.onError(error);
+  }
+
+  #answer(updateId: string, answer: Answer): void {
+    this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(this.#outside.pack(answer))); // rejects if it is answered already
+  }
+
+  /** Brings in one completion after the other, until the run has ended. */
+  async #pumpUntil(ended: Promise<void>): Promise<RunResult> {
+    let failure: { error: unknown } | undefined;
+    let isOver = false;
+    ended.then(() => isOver = true, (error) => failure = { error });
+    quiet(this.#store.continued.promise.then((batch) => this.#continued = batch));
+    for (;;) {
+      await Promise.race([this.#clock.rest(), this.#store.continued.promise]);
+      if (failure !== undefined) throw failure.error;
+      if (this.#continued !== undefined) return await this.#continue(this.#continued);
+      if (isOver) this.#outside.ended = true;
+      if (isOver && !this.#outside.isOpen) return await this.#end();
+      await this.#pump.next();
+    }
+  }
+
+  async #end(): Promise<RunResult> {
+    const { workflowId } = this.#request;
+    const state = (await this.#store.load(workflowId))!;
+    const outcome = outcomeOf(state);
+    for (const message of await this.#close({ runId: state.runId, outcome })) {
+      if (message.kind !== "update") continue; // nobody reads it any more
+      this.#answer(message.id, { error: toErrorRecord(notFound("update workflow", workflowId, state)) });
+    }
+    return outcome;
+  }
+
+  async #continue(batch: AppendBatch): Promise<RunResult> {
+    const { key: runId } = this.#ctx;
+    const late = await this.#close({ runId });
+    const request: ContinueRequest = { runId, nextRunId: batch.runId, events: batch.events, late };
+    const next = unpack(await this.#callRecord<ContinueRequest, RunReference>("next", request));
+    return { status: "continued", next };
+  }
+
+  /** Tells the record that the run takes no more messages. Returns those that came too late. */
+  async #close(request: EndRequest): Promise<readonly Message[]> {
+    const late: Message[] = this.#late = [];
+    const accepted = unpack(await this.#callRecord<EndRequest, number>("end", request));
+    while (this.#messages < accepted) {
+      await this.#pump.next();
+      await new Promise<void>(macrotask);
+    }
+    return late;
+  }
+
+  #callRecord<In, Out>(method: string, request: In): PromiseLike<Packed<Out>> {
+    const { serde: { json } } = this.#parts.sdk;
+    const service = serviceNames(this.#parts.name).record;
+    const { workflowId: key } = this.#request;
+    return this.#ctx.genericCall({
+      service,
+      method,
+      key,
+      parameter: pack(request),
+      inputSerde: json,
+      outputSerde: json,
+    });
+  }
+}
+
+function outcomeOf(state: WorkflowState): Outcome {
+  const { status, result, error } = state;
+  if (status === "completed") return { status, result };
+  return { status: status as "failed", error: error! };
+}
+
+/** The history of a run as far as it is known, in the batches in which it was stored; also beside the run and after it. */
+async function readHistory(ctx: RestateContext): Promise<(readonly WorkflowEvent[])[]> {
+  const batches: (readonly WorkflowEvent[])[] = [];
+  for (;;) {
+    const packed = await ctx.get<Packed<readonly WorkflowEvent[]>>(`${EVENTS}${batches.length}`);
+    if (packed === null) return batches;
+    batches.push(unpack(packed));
+  }
+}
+
+/** Answers a query by a replay of the history. */
+async function answerQuery(
+  { code, onError }: RunParts,
+  ctx: RestateContext,
+  request: QueryRequest,
+): Promise<Packed<Answer>> {
+  const workflowId = "query";
+  const store = new InMemoryStore();
+  let expectedLength = 0;
+  for (const events of await readHistory(ctx)) {
+    await store.append({ workflowId, runId: ctx.key, expectedLength, events });
+    expectedLength += events.length;
+  }
+  await using executor = new Executor({ store, workflows: code.workflows as never, onError, logger: silent });
+  try {
+    return pack({ result: await executor.query(workflowId, request.name, ...request.args) });
+  } catch (error) {
+    return pack({ error: toErrorRecord(error) });
+  }
+}
+
+const nothing = () => {};
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };

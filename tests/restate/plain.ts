@@ -1,0 +1,93 @@
+/** What a Restate server does by itself, with a workflow of its SDK: it is what the engine of this package relies on. */
+
+import { assertEquals } from "@std/assert";
+import { RestateCluster, RestateServer } from "../../tools/restate/server.ts";
+import { Journal, type Mode, modules, until, Worker } from "./workers.ts";
+
+const services = new URL("plain_services.ts", import.meta.url);
+
+/** Starts a workflow, and waits for its result. */
+async function run(server: RestateServer, key: string, ms: number): Promise<string[]> {
+  const response = await fetch(`${server.ingressUrl}/Sleeper/${key}/run`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(ms),
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return await response.json();
+}
+
+/** Starts a workflow whose caller does not wait. */
+async function send(server: RestateServer, key: string, ms: number): Promise<void> {
+  const response = await fetch(`${server.ingressUrl}/Sleeper/${key}/run/send`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(ms),
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  await response.body?.cancel();
+}
+
+/** Waits for the result of a workflow. */
+async function attach(server: RestateServer, key: string): Promise<string[]> {
+  const response = await fetch(`${server.ingressUrl}/restate/workflow/Sleeper/${key}/attach`);
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return await response.json();
+}
+
+/** Waits until the server has stored that a workflow sleeps: then the step before it is finished. */
+function untilAsleep(server: RestateServer, key: string): Promise<void> {
+  const sql = `select j.index from sys_journal j join sys_invocation i on i.id = j.id
+    where i.target_service_key = '${key}' and j.entry_type = 'Command: Sleep'`;
+  // A node that is elected leader while it answers breaks the answer off.
+  const answer = () => server.query(sql).catch(() => []);
+  return until(`${key} sleeps`, async () => (await answer()).length > 0);
+}
+
+for (const mode of ["bidirectional", "request-response"] as Mode[]) {
+  Deno.test(`RestateServer (${mode}): a workflow runs each step once`, async () => {
+    using journal = new Journal();
+    await using server = await RestateServer.start(modules);
+    await using worker = await Worker.start(services, { mode, arg: journal.path });
+    await server.registerDeployment(worker.url);
+    assertEquals(await run(server, "a", 10), ["before", "after"]);
+    assertEquals(journal.lines(), ["before a", "after a"]);
+  });
+
+  Deno.test(`RestateServer (${mode}): a workflow that sleeps survives kill -9 of the worker and of the server`, async () => {
+    using journal = new Journal();
+    await using server = await RestateServer.start(modules, { inactivityMs: 100 });
+    await using worker = await Worker.start(services, { mode, arg: journal.path });
+    await server.registerDeployment(worker.url);
+    await send(server, "a", 1500);
+    await untilAsleep(server, "a");
+    await worker.kill();
+    await server.kill();
+    await server.start();
+    await worker.start();
+    assertEquals(await attach(server, "a"), ["before", "after"]);
+    assertEquals(journal.lines(), ["before a", "after a"]);
+  });
+}
+
+Deno.test("RestateCluster: a workflow that sleeps survives kill -9 of each node, one after the other", async () => {
+  using journal = new Journal();
+  await using cluster = await RestateCluster.start(modules);
+  await using worker = await Worker.start(services, { arg: journal.path });
+  await cluster.registerDeployment(worker.url);
+  for (const [i, node] of cluster.nodes.entries()) {
+    const other = cluster.nodes[(i + 1) % 3];
+    const key = `k${i}`;
+    await until("the node answers", () => send(other, key, 1500).then(() => true, () => false));
+    await untilAsleep(other, key);
+    await node.kill();
+    let result: string[] | undefined;
+    await until("the workflow has ended", async () => {
+      result = await attach(other, key).catch(() => undefined);
+      return result !== undefined;
+    });
+    assertEquals(result, ["before", "after"]);
+    await node.start();
+  }
+  assertEquals(journal.lines(), ["k0", "k1", "k2"].flatMap((key) => [`before ${key}`, `after ${key}`]));
+});

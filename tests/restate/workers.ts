@@ -1,0 +1,151 @@
+/**
+ * Workers for a Restate server: real processes that serve the services of a module, and can be killed and started again.
+ *
+ * `tools/restate.ts` sets the environment: `RESTATE_MODULES` is the `node_modules` with the server and its SDK.
+ *
+ * @module
+ */
+
+// deno-lint-ignore no-explicit-any -- the types of the SDK are not there when this module is checked
+export type Anything = any;
+
+/** The `node_modules` with the server and its SDK. */
+export const modules = Deno.env.get("RESTATE_MODULES")!;
+
+/** A module with services. */
+export interface ServiceModule {
+  /**
+   * Makes the services of a worker.
+   *
+   * @param sdk The module `@restatedev/restate-sdk/fetch`.
+   * @param arg What the test passes.
+   */
+  services(sdk: Anything, arg: string): Promise<Anything[]> | Anything[];
+}
+
+/**
+ * How the server talks to a worker: on a connection that stays open while a handler waits, or by requests that each end at a wait. After
+ * that the handler starts again and replays, so that each step is a replay.
+ */
+export type Mode = "bidirectional" | "request-response";
+
+/** How a worker is started. */
+export interface WorkerOptions {
+  /** The URL of a {@linkcode ServiceModule}. */
+  readonly module: string;
+  readonly modules: string;
+  readonly port: number;
+  readonly mode: Mode;
+  readonly arg: string;
+}
+
+/** For how long a worker may take to start. */
+const READY_MS = 60_000;
+
+/** A worker. It is killed by its `Symbol.asyncDispose`. */
+export class Worker implements AsyncDisposable {
+  readonly #options: WorkerOptions;
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts a worker. It accepts requests when the promise settles.
+   *
+   * @param module The URL of a {@linkcode ServiceModule}.
+   */
+  static async start(module: string | URL, { mode = "bidirectional" as Mode, arg = "" } = {}): Promise<Worker> {
+    const worker = new Worker({ module: `${module}`, modules, port: freePort(), mode, arg });
+    await worker.start();
+    return worker;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#options.port}`;
+  }
+
+  /** Starts it again, under the same URL. */
+  async start(): Promise<void> {
+    const program = new URL("worker_program.ts", import.meta.url).href;
+    const importMap = new URL("../../tools/std/import_map.json", import.meta.url).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--quiet", "--import-map", importMap, "-A", program, JSON.stringify(this.#options)],
+      env: { RESTATE_LOGGING: "ERROR" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#process = child;
+    let output = "";
+    const isReady = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => isReady.resolve(false), READY_MS);
+    const read = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+        output = (output + text).slice(-10_000);
+        if (output.includes("ready\n")) isReady.resolve(true);
+      }
+      isReady.resolve(false); // it has ended
+    };
+    void read(child.stdout);
+    void read(child.stderr);
+    const answer = await isReady.promise;
+    clearTimeout(timer);
+    if (answer) return;
+    await this.kill();
+    throw new Error(`Cannot start the worker of ${this.#options.module}\n${output}`);
+  }
+
+  /** Kills it; its connections break at once. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined) return;
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // it has ended
+    }
+    await child.stdin.close().catch(() => {});
+    await child.status;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+}
+
+/** A port that nobody uses now. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** A file to which processes append lines; it survives the death of each of them. */
+export class Journal implements Disposable {
+  readonly path: string = Deno.makeTempFileSync({ prefix: "rockpool_restate_" });
+
+  lines(): string[] {
+    return Deno.readTextFileSync(this.path).split("\n").slice(0, -1);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path);
+  }
+}
+
+/** Appends a line in one piece. */
+export function append(path: string, line: string): void {
+  Deno.writeTextFileSync(path, `${line}\n`, { append: true });
+}
+
+/** Waits until something is true. Fails after a minute. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 60_000; !await condition();) {
+    if (performance.now() > end) throw new Error(`A minute has passed, and it is not true that ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
