@@ -25,7 +25,7 @@ import type {
   Workflow,
   WorkflowContext,
 } from "../../context.ts";
-import type { AnyActivity } from "../../options.ts";
+import type { AnyActivity, AnyWorkflow } from "../../options.ts";
 import { validateRetryPolicy } from "../../retry.ts";
 import type { CallHeaders } from "../../types.ts";
 import {
@@ -59,24 +59,14 @@ const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
 
 /** The code of the workflows of a service. */
 export class Code {
+  readonly #workflows: Readonly<Record<string, Workflow<never>>>;
   readonly #names = new Map<unknown, string>();
-  /** The activities that this module makes: they are not entries of the journal themselves. */
+  /** The activities that this module makes: they are no entries of the journal themselves. */
   readonly #own = new WeakSet<AnyActivity>();
-  /** The workflows, as an executor runs them. */
-  readonly workflows: Readonly<Record<string, Workflow<never>>>;
-  /** By the ID of the run; absent while a stored history is replayed. */
-  readonly #outside = new Map<string, Outside>();
 
   constructor(workflows: Readonly<Record<string, Workflow<never>>>) {
-    this.workflows = Object.fromEntries(
-      Object.entries(workflows).map(([name, workflow]) => {
-        this.#names.set(workflow, name);
-        return [
-          name,
-          (ctx: WorkflowContext, input: never) => workflow(this.#wrap(ctx, { children: 0 }) as never, input),
-        ];
-      }),
-    );
+    this.#workflows = workflows;
+    for (const [name, workflow] of Object.entries(workflows)) this.#names.set(workflow, name);
   }
 
   /** The name under which a workflow is registered. */
@@ -84,13 +74,16 @@ export class Code {
     return this.#names.get(workflow);
   }
 
-  /** A run begins: it reaches the world through `outside`. */
-  begin(runId: string, outside: Outside): void {
-    this.#outside.set(runId, outside);
-  }
-
-  end(runId: string): void {
-    this.#outside.delete(runId);
+  /**
+   * The workflow of a name, as an executor runs it.
+   *
+   * @param outside What its run reaches; `undefined` where a stored history is replayed, which performs nothing.
+   */
+  workflows(name: string, outside: Outside | undefined): Readonly<Record<string, AnyWorkflow>> {
+    if (!Object.hasOwn(this.#workflows, name)) return {};
+    const workflow = this.#workflows[name];
+    const wrap = (ctx: WorkflowContext) => this.#wrap(ctx, () => outside!, { children: 0 }) as never;
+    return { [name]: (ctx: WorkflowContext, input: never) => workflow(wrap(ctx), input) };
   }
 
   /** Whether this module made an activity: then it is called as it is. */
@@ -104,9 +97,8 @@ export class Code {
   }
 
   /** The context of a run or of a scope in it. */
-  #wrap(ctx: AnyContext, counts: { children: number }): AnyContext {
-    const outside = () => this.#outside.get(ctx.runId)!; // only performed activities ask for it
-    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, counts));
+  #wrap(ctx: AnyContext, outside: () => Outside, counts: { children: number }): AnyContext {
+    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, outside, counts));
     /** Something that is no function is refused by the context itself, and so is a shield without a parameter. */
     const scoped =
       <Rest extends unknown[], Result>(method: (body: never, ...rest: Rest) => Result) =>

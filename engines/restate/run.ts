@@ -112,7 +112,7 @@ class RunInvocation {
     this.#executor = new Executor({
       store: this.#store,
       clock,
-      workflows: code.workflows as never,
+      workflows: code.workflows(nameOf(request.events), outside),
       replaceActivity: (activity, name) => code.isOwn(activity) ? undefined : outside.attempt(activity, name),
       random: seededRandom(hash(ctx.key)),
       newRunId: () => ctx.rand.uuidv4(),
@@ -122,13 +122,11 @@ class RunInvocation {
   }
 
   async run(): Promise<Packed<RunResult>> {
-    const { code } = this.#parts;
     const { workflowId, events } = this.#request;
     const runId = this.#ctx.key;
     const { attemptCompletedSignal } = this.#ctx.request();
     const abandon = () => void quiet(this.#executor.close()); // aborts the signals of the activities
     attemptCompletedSignal.addEventListener("abort", abandon, { once: true });
-    code.begin(runId, this.#outside);
     try {
       await this.#store.append({ workflowId, runId, expectedLength: 0, events });
       const [handle] = await this.#executor.recover();
@@ -140,7 +138,6 @@ class RunInvocation {
       return this.#outside.pack(await this.#pumpUntil(ended));
     } finally {
       attemptCompletedSignal.removeEventListener("abort", abandon);
-      code.end(runId);
       abandon();
     }
   }
@@ -261,6 +258,11 @@ class RunInvocation {
   }
 }
 
+/** The name of the workflow of a run. */
+function nameOf([first]: readonly WorkflowEvent[]): string {
+  return first?.type === "workflow_started" ? first.workflowName : "";
+}
+
 function outcomeOf(state: WorkflowState): Outcome {
   const { status, result, error } = state;
   if (status === "completed") return { status, result };
@@ -285,12 +287,14 @@ async function answerQuery(
 ): Promise<Packed<Answer>> {
   const workflowId = "query";
   const store = new InMemoryStore();
+  const batches = await readHistory(ctx);
   let expectedLength = 0;
-  for (const events of await readHistory(ctx)) {
+  for (const events of batches) {
     await store.append({ workflowId, runId: ctx.key, expectedLength, events });
     expectedLength += events.length;
   }
-  await using executor = new Executor({ store, workflows: code.workflows as never, onError, logger: silent });
+  const workflows = code.workflows(nameOf(batches[0] ?? []), undefined);
+  await using executor = new Executor({ store, workflows, onError, logger: silent });
   try {
     return pack({ result: await executor.query(workflowId, request.name, ...request.args) });
   } catch (error) {
