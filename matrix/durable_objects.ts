@@ -300,8 +300,9 @@ export default {
     const stub = ORDERS.getByName("a");
     const { runId }: { runId: string } = await stub.start("order", { id: "a", input: "shell" });
     await stub.signal("a", "paid", { cents: 1 }, { signalId: runId });
-    const text: string = await stub.result("a");
-    return new Response(text + (await stub.describe("a")).status);
+    const text = await stub.result("a") as string;
+    const { status }: { status: string } = await stub.describe("a");
+    return new Response(text + status);
   },
 };
 `;

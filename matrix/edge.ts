@@ -176,7 +176,8 @@ async function approve({ start, isDurable }: Platform, folder: string): Promise<
     const decision = JSON.stringify({ approved: true, by: "Ada" });
     expect(await ask(server, "POST", "/chair/decision", decision), "200 a chair: approved by Ada");
     expect((await ended(server, "chair")).result, "a chair: approved by Ada");
-    if (isDurable) await new Promise((resolve) => setTimeout(resolve, 3000)); // the alarm comes without a request
+    // The alarm comes without a request: at most `resumeAfterMs` after the deadline.
+    if (isDurable) await new Promise((resolve) => setTimeout(resolve, 13_000));
     const askedAt = Date.now();
     await restart();
     const lamp = await ended(server, "lamp");

@@ -83,7 +83,8 @@ export interface StartedRun {
 
 /**
  * The methods of a Durable Object that runs workflows. A Worker and other objects call them by RPC: arguments and results are copied
- * by structured clone.
+ * by structured clone. Cloudflare's types make `never` of a result that is `unknown`: say which type it has by `as`, or by a method of
+ * your class.
  *
  * A promise resolves when its effect is stored in the object; the platform makes it durable before the answer leaves the object.
  *
@@ -101,11 +102,9 @@ export interface WorkflowObject {
   /** Sends a signal; see {@linkcode Executor.signal}. */
   signal(id: string, name: string, payload?: unknown, options?: SignalOptions): Promise<void>;
   /** Asks a workflow a question; see {@linkcode Executor.query}. */
-  // deno-lint-ignore no-explicit-any -- the types of RPC accept no unknown result
-  query(id: string, name: string, args?: readonly unknown[]): Promise<any>;
+  query(id: string, name: string, args?: readonly unknown[]): Promise<unknown>;
   /** Asks a workflow to do something, and returns its answer; see {@linkcode Executor.update}. */
-  // deno-lint-ignore no-explicit-any -- the types of RPC accept no unknown result
-  update(id: string, name: string, input?: unknown, options?: UpdateOptions): Promise<any>;
+  update(id: string, name: string, input?: unknown, options?: UpdateOptions): Promise<unknown>;
   /** Asks a workflow to end; see {@linkcode Executor.cancel}. */
   cancel(id: string, reason?: string): Promise<void>;
   /** Ends a workflow without its consent; see {@linkcode Executor.terminate}. */
@@ -117,8 +116,7 @@ export interface WorkflowObject {
    * Waits for the result of a workflow; see {@linkcode WorkflowHandle.result}. The call keeps the object in memory: for a workflow
    * that takes long, call `describe` now and then, or let the workflow tell you.
    */
-  // deno-lint-ignore no-explicit-any -- the types of RPC accept no unknown result
-  result(id: string): Promise<any>;
+  result(id: string): Promise<unknown>;
   /** Answers a request in JSON; see `docs/runtimes.md`. Who may send one is up to the Worker that passes it on. */
   fetch(request: Request): Promise<Response>;
   /** The platform calls it when the alarm of the object is due: runs continue that wait for that time. */
