@@ -29,7 +29,7 @@ export async function* sqliteOutcomes(): AsyncGenerator<Outcome> {
     // it may not write
   }
   let count = 0;
-  for (const { name: of, run } of storeCases()) {
+  for (const { name: of, run } of storeCases({ timeoutMs: 20_000 })) { // a thread for each store takes its time
     const name = SQLITE_CONTRACT + of;
     try {
       await run(() => SqliteStore.open(":memory:"));
