@@ -110,7 +110,7 @@ export class SqliteStore implements WorkflowStore {
   #closing: Promise<void> | undefined;
 
   private constructor(opened: Opened) {
-    if (opened === undefined) { // from JavaScript
+    if (opened?.db === undefined) { // from JavaScript
       throw new TypeError("Cannot create a store by new: call await SqliteStore.open(path)");
     }
     const { db, version, values, pollMs, leaseMs, connect } = opened;
