@@ -19,7 +19,17 @@ import type {
   UpdateOptions,
   WorkflowDescription,
 } from "../../options.ts";
-import { cannot, checkFunction, checkInteger, checkNumber, checkObject, checkText } from "../../util/check.ts";
+import {
+  cannot,
+  checkArray,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkText,
+  invalid,
+  isA,
+} from "../../util/check.ts";
 import { callUser } from "../../util/deferred.ts";
 import { logError } from "../../util/log_error.ts";
 import { show } from "../../util/show.ts";
@@ -197,6 +207,7 @@ export function workflowObject<Base extends ObjectClass, Env = unknown>(
 
     async query(id: string, name: string, args: readonly unknown[] = []): Promise<unknown> {
       const { executor } = await this.#engine.open();
+      checkArray("args", args, "query workflow", id);
       return await executor.query(id, name, ...args);
     }
 
@@ -222,6 +233,7 @@ export function workflowObject<Base extends ObjectClass, Env = unknown>(
     }
 
     async fetch(request: Request): Promise<Response> {
+      if (!isA(request, Request)) throw invalid("request", request, "a Request", "answer a request");
       return await answer(request, this, this.#engine.maxRequestBytes, (error) => this.#engine.report(error));
     }
 

@@ -22,6 +22,8 @@ import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres"
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
+import { objectStorage } from "../support/object_storage.ts";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
@@ -228,6 +230,18 @@ const kvRow = (
       }),
     ),
   stalls: "for ever",
+});
+
+/** A Durable Object whose storage misbehaves: a state is saved. */
+const objectRow = (part: (bad: Bad, storage: ObjectStorage) => Partial<ObjectStorage>): CallbackRow => ({
+  run: async (_, bad) => {
+    const storage = objectStorage();
+    await new DurableObjectStore({ ...storage, ...part(bad, storage) }).save({
+      workflowId: "harmed",
+      status: "running",
+    });
+  },
+  ownPromises: true,
 });
 
 /** A store on a client of Postgres that misbehaves: it is opened, written, and listened to. */
@@ -754,6 +768,12 @@ const table: Record<string, CallbackRow> = {
     ...kvRow((commit) => ({ atomic: () => atomicOf({ commit }) })),
     well: () => Promise.resolve({ ok: true }),
   },
+  "ObjectStorage.transactionSync": {
+    ...objectRow((transactionSync) => ({ transactionSync })),
+    well: (closure) => closure(),
+  },
+  "ObjectSql.exec": { ...objectRow((exec) => ({ sql: { exec } })), well: () => ({ toArray: () => [] }) },
+  "ObjectCursor.toArray": { ...objectRow((toArray) => ({ sql: { exec: () => ({ toArray }) } })), well: () => [] },
   "PostgresClient.query": { ...postgresRow((query) => emptyClient({ query })), well: answer },
   "PostgresClient.listen": { ...postgresRow((listen) => emptyClient({ listen })), well: listening },
   "PostgresClient.listen()": postgresRow((end) => emptyClient({ listen: () => Promise.resolve(end) })),
@@ -921,6 +941,8 @@ const table: Record<string, CallbackRow> = {
 /** Functions that are compared, or kept for others, and not called. */
 export const NOT_CALLED: readonly string[] = [
   "Replacement.activity",
+  "workflowObject(base)", // a class
+  "workflowObject(options)", // it is called in workerd only
   "replace(activity)",
   "TestExecutor.callsOf(activity)",
 ];
@@ -931,6 +953,9 @@ export const SAME: Readonly<Record<string, string>> = {
   "WorkflowStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "DenoKvStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "SqliteStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "DurableObjectStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
+  "WorkflowObjectOptions.workflows": "ExecutorOptions.workflows",
+  "WorkflowObjectOptions.now": "Clock.now",
   "PostgresStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",

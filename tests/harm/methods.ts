@@ -17,6 +17,8 @@ import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { PostgresStore } from "@rockpool/workflow/postgres";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { DurableObjectStore } from "@rockpool/workflow/durable-object";
+import { objectStorage } from "../support/object_storage.ts";
 import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
 import { emptyClient } from "./empty_postgres.ts";
@@ -134,6 +136,8 @@ const sqlite = await SqliteStore.open(":memory:");
 const ofSqlite = () => sqlite;
 const kv = new DenoKvStore(await Deno.openKv(":memory:"));
 const ofKv = () => kv;
+const objectStore = new DurableObjectStore(objectStorage());
+const ofObjectStore = () => objectStore;
 const postgres = await PostgresStore.open(emptyClient());
 const ofPostgres = () => postgres;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store, { members: true });
@@ -174,6 +178,10 @@ const members = (of: (target: Target) => unknown, name: string, which = ""): Rec
   [`${name}.renew${which}`]: { args: [owner, { name: "leaseMs", good: 1, takes: "five half" }], of },
   [`${name}.release${which}`]: { args: [owner, { name: "workflowIds", takes: "undefined array" }], of },
 });
+
+/** The rows whose name does not match. */
+const without = (name: RegExp, rows: Record<string, MethodRow>) =>
+  Object.fromEntries(Object.entries(rows).filter(([place]) => !name.test(place)));
 
 export const METHODS: Readonly<Record<string, MethodRow>> = {
   "Executor.execute": { args: [workflow, executeOptions], quiet: true },
@@ -257,6 +265,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "DenoKvStore.sweep": { args: [], of: ofKv },
   "DenoKvStore.close": { args: [], of: ofKv },
   "DenoKvStore.[Symbol.asyncDispose]": { args: [], of: ofKv },
+  ...stores(ofObjectStore, "DurableObjectStore"),
+  ...without(/claim|renew|release/, members(ofObjectStore, "DurableObjectStore")),
+  "DurableObjectStore.page": { args: [{ ...filter, name: "options" }], of: ofObjectStore },
+  "DurableObjectStore.prune": {
+    args: [{ ...options({ finishedBefore: "five half minus" }), name: "options or finishedBefore", takes: "" }],
+    of: ofObjectStore,
+  },
   ...stores(ofPostgres, "PostgresStore"),
   ...members(ofPostgres, "PostgresStore"),
   "PostgresStore.open": {
@@ -386,6 +401,18 @@ export const SAME_METHODS: Readonly<Record<string, string>> = {
   "WorkflowStore.renew": "InMemoryStore.renew",
   "WorkflowStore.release": "InMemoryStore.release",
   "schedule()": "Executor.execute",
+  // An object passes its arguments on; its own checks are tested in workerd.
+  "workflowObject()": "Executor.execute",
+  "WorkflowObject.start": "Executor.execute",
+  "WorkflowObject.signal": "Executor.signal",
+  "WorkflowObject.query": "Executor.query",
+  "WorkflowObject.update": "Executor.update",
+  "WorkflowObject.cancel": "Executor.cancel",
+  "WorkflowObject.terminate": "Executor.terminate",
+  "WorkflowObject.describe": "Executor.describe",
+  "WorkflowObject.result": "Executor.handle",
+  "WorkflowObject.fetch": "Executor.execute",
+  "WorkflowObject.alarm": "Executor.recover",
   "attempts()": "WorkflowContext.executeActivity",
   "SqliteStore.transactional()": "WorkflowContext.executeActivity",
   "PostgresStore.transactional()": "WorkflowContext.executeActivity",

@@ -1,11 +1,11 @@
 /**
- * The storage of a Durable Object on `node:sqlite`, for tests outside of workerd. Alarms are noted, and do not ring.
+ * The storage of a Durable Object on `node:sqlite`, for tests outside of workerd. It has no alarm.
  *
  * @module
  */
 
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import type { ObjectAlarmStorage } from "@rockpool/workflow/durable-object";
+import type { ObjectStorage } from "@rockpool/workflow/durable-object";
 
 /** What the platform gives for a row: bytes are an `ArrayBuffer`. */
 const toPlatform = (row: Record<string, unknown>) =>
@@ -14,9 +14,8 @@ const toPlatform = (row: Record<string, unknown>) =>
   );
 
 /** Makes an empty storage. */
-export function objectStorage(): ObjectAlarmStorage {
+export function objectStorage(): ObjectStorage {
   const db = new DatabaseSync(":memory:");
-  let alarm: number | null = null;
   return {
     sql: {
       exec(query, ...bindings) {
@@ -37,8 +36,5 @@ export function objectStorage(): ObjectAlarmStorage {
         throw error;
       }
     },
-    getAlarm: () => Promise.resolve(alarm),
-    setAlarm: (time) => Promise.resolve(void (alarm = time)),
-    deleteAlarm: () => Promise.resolve(void (alarm = null)),
   };
 }

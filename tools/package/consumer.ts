@@ -55,6 +55,13 @@ import {
 import { retryDelayMs } from "@rockpool/workflow/retry";
 import { every, type EveryOptions, type Occurrence, schedule, type ScheduleOptions } from "@rockpool/workflow/schedule";
 import { type DenoKv, DenoKvStore } from "@rockpool/workflow/deno-kv";
+import {
+  DurableObjectStore,
+  type DurableObjectStoreOptions,
+  type ObjectState,
+  type WorkflowObject,
+  workflowObject,
+} from "@rockpool/workflow/durable-object";
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import { type PayloadCodec, Payloads } from "@rockpool/workflow/storage";
@@ -91,6 +98,7 @@ export function everyOption(): void {
   takesUndefined<CompensationOptions>(true);
   takesUndefined<CrashTestOptions>(true);
   takesUndefined<DescribeOptions>(true);
+  takesUndefined<DurableObjectStoreOptions>(true);
   takesUndefined<EveryOptions>(true);
   takesUndefined<ExecuteOptions>(true);
   takesUndefined<ExecutorOptions>(true);
@@ -199,6 +207,15 @@ export async function stores(codec: PayloadCodec): Promise<unknown> {
   const { heads } = await store.heads({ limit: undefined });
   await store.close();
   return [heads[0]?.historyLength, new Payloads(codec).write(heads, "o7")];
+}
+
+export function inObject(state: ObjectState): WorkflowObject {
+  new DurableObjectStore(state.storage);
+  class Base {
+    constructor(_state: ObjectState) {}
+  }
+  const Orders = workflowObject(Base, { workflows: { orders }, resumeAfterMs: undefined, now: undefined });
+  return new Orders(state);
 }
 
 export function inKv(kv: DenoKv): DenoKvStore {
