@@ -84,13 +84,15 @@ function publicFolders(folder = ""): string[] {
   });
 }
 
-Deno.test("exports: each top-level module, store and folder with a mod.ts is a subpath of its name", () => {
-  const stores = [...Deno.readDirSync(new URL("stores", root))].map(({ name }) => name)
-    .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"))
-    .map((name) => [`./${name.replace(/\.ts$/, "").replaceAll("_", "-")}`, `./stores/${name}`]);
+Deno.test("exports: each top-level module, store, engine and folder with a mod.ts is a subpath of its name", () => {
+  const places = ["stores", "engines"].flatMap((folder) =>
+    [...Deno.readDirSync(new URL(folder, root))].map(({ name }) => name)
+      .filter((name) => name.endsWith(".ts") && !name.endsWith("_test.ts"))
+      .map((name) => [`./${name.replace(/\.ts$/, "").replaceAll("_", "-")}`, `./${folder}/${name}`])
+  );
   const modules = topLevel.map((name) => [name === "mod.ts" ? "." : `./${name.replace(/\.ts$/, "")}`, `./${name}`]);
   const folders = publicFolders().map((folder) => [`./${folder}`, `./${folder}/mod.ts`]);
-  assertEquals(Object.entries<string>(config.exports).toSorted(), [...modules, ...folders, ...stores].toSorted());
+  assertEquals(Object.entries<string>(config.exports).toSorted(), [...modules, ...folders, ...places].toSorted());
 });
 
 Deno.test("exports: mod.ts names its exports, which are exports of other public modules", async () => {

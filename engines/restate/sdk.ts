@@ -90,8 +90,6 @@ export interface RestateSdk {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
   };
-  // deno-lint-ignore no-explicit-any -- its parameters are the SDK's own
-  readonly TerminalError: new (...args: any[]) => Error;
   readonly serde: { readonly json: Serde };
 }
 

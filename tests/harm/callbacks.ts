@@ -21,6 +21,7 @@ import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@ro
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { schedule } from "@rockpool/workflow/schedule";
+import { RestateClient, type RestateSdk, restateServices } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
 import { objectStorage } from "../support/object_storage.ts";
@@ -29,6 +30,7 @@ import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "
 import { macrotasks } from "../support/executors.ts";
 import { contextOf } from "../support/durable.ts";
 import { answer, emptyClient, emptyConnection, emptyPool, emptyPostgresJs } from "./empty_postgres.ts";
+import { fakeSdk, invokeRun } from "./fake_restate.ts";
 import { fail, type World } from "./misbehaviours.ts";
 
 type Ctx = WorkflowContext;
@@ -278,6 +280,16 @@ const transactionRow = (
   stalls: "for ever",
 });
 const transaction: NonNullable<PostgresClient["transaction"]> = (body) => body({ query: answer, tx: {} });
+
+async function harmed(ctx: Ctx): Promise<void> {
+  await ctx.sideEffect(() => 1);
+  ctx.log.info("its logger fails");
+}
+const sdkRow = (part: (bad: Bad) => Partial<RestateSdk>): CallbackRow => ({
+  run: (_, bad) => void restateServices({ ...fakeSdk, ...part(bad) }, { workflows: {} }),
+  well: (definition) => definition,
+  ownPromises: true,
+});
 
 const storeRow = (method: "save" | "load" | "list" | "delete" | "append"): CallbackRow => {
   let inner: InMemoryStore;
@@ -806,6 +818,19 @@ const table: Record<string, CallbackRow> = {
     ownPromises: true,
   },
   "PostgresStore.transactional(fn)": transactionRow(() => emptyClient({ transaction }), (bad) => bad),
+  "RestateServicesOptions.workflows": {
+    run: (_, bad) => invokeRun({ workflows: { harmed: bad }, onError() {} }),
+    stalls: "for ever",
+  },
+  "RestateServicesOptions.onError": {
+    run: (_, onError) => invokeRun({ workflows: { harmed }, onError }),
+  },
+  "RestateSdk.object": sdkRow((object) => ({ object })),
+  "RestateSdk.workflow": sdkRow((workflow) => ({ workflow })),
+  "RestateClientOptions.fetch": {
+    run: (_, fetch) => new RestateClient("http://localhost", { fetch, retryForMs: 0 }).load("harmed"),
+    stalls: "for ever",
+  },
   "SqliteStore.transactional(fn)": {
     run: async (_, bad) => {
       await using store = await SqliteStore.open(":memory:");
@@ -945,6 +970,8 @@ export const NOT_CALLED: readonly string[] = [
   "workflowObject(options)", // it is called in workerd only
   "replace(activity)",
   "TestExecutor.callsOf(activity)",
+  "RestateClient.execute(workflow)",
+  "RestateClientOptions.workflows",
 ];
 
 /** Callbacks that are given in at several places: the name of the row. */

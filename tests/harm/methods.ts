@@ -16,6 +16,7 @@ import { replayHistory } from "@rockpool/workflow/executor";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { PostgresStore } from "@rockpool/workflow/postgres";
+import { RestateClient } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore } from "@rockpool/workflow/durable-object";
 import { objectStorage } from "../support/object_storage.ts";
@@ -140,6 +141,12 @@ const objectStore = new DurableObjectStore(objectStorage());
 const ofObjectStore = () => objectStore;
 const postgres = await PostgresStore.open(emptyClient());
 const ofPostgres = () => postgres;
+/** A client that reaches no server: a bad argument is refused before. */
+const restate = new RestateClient("http://localhost", {
+  retryForMs: 0,
+  fetch: () => Promise.reject(new Error("sent")),
+});
+const ofRestate = () => restate;
 const ofFaulty = ({ store }: Target) => new FaultyStore(store, { members: true });
 const ofClock = () => new VirtualClock({ autoAdvance: false });
 const ofLock = () => new RWLock();
@@ -288,6 +295,23 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   },
   "PostgresStore.close": { args: [], of: ofPostgres },
   "PostgresStore.[Symbol.asyncDispose]": { args: [], of: ofPostgres },
+  "RestateClient.execute": {
+    args: [
+      { ...workflow, takes: "function text" },
+      options({ ...executeOptions.options, labels: Object.keys(KINDS).join(" ") }),
+    ], // refused as "unsupported"
+    of: ofRestate,
+  },
+  "RestateClient.handle": { args: [id], of: ofRestate },
+  "RestateClient.signal": { args: [id, named("signal"), payload, signalOptions], of: ofRestate },
+  "RestateClient.query": { args: [id, named("query"), { name: "arguments", takes: storable }], of: ofRestate },
+  "RestateClient.update": {
+    args: [id, named("update"), { name: "input", takes: storable }, updateOptions],
+    of: ofRestate,
+  },
+  "RestateClient.cancel": { args: [id, reason], of: ofRestate },
+  "RestateClient.terminate": { args: [id, reason], of: ofRestate },
+  "RestateClient.load": { args: [id], of: ofRestate },
   ...stores(ofSqlite, "SqliteStore"),
   ...members(ofSqlite, "SqliteStore"),
   "SqliteStore.open": {
