@@ -78,18 +78,23 @@ type Handler = (context: never, input: never) => Promise<unknown>;
  * @category Restate
  */
 export interface RestateSdk {
+  /** Makes a virtual object. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly object: (definition: any) => unknown;
+  /** Makes a workflow. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly workflow: (definition: any) => unknown;
+  /** Makes handlers. */
   readonly handlers: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
     readonly object: { shared(handler: any): any };
   };
+  /** Waits for several of its promises. */
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
   };
+  /** Writes values as bytes. */
   readonly serde: { readonly json: Serde };
 }
 
