@@ -134,6 +134,12 @@ export interface QueryRequest {
 /** What a call of a user's code answered. */
 export type Answer = { readonly result?: unknown } | { readonly error: ErrorRecord };
 
+/** Instead of an answer: the next run of the chain gives it. */
+export interface Moved {
+  /** The ID of that run. */
+  readonly next: string;
+}
+
 /** The two services: the record of each workflow by its ID, and its runs by theirs. */
 export function serviceNames(name: string): { readonly record: string; readonly run: string } {
   return { record: name, run: `${name}.run` };
