@@ -298,7 +298,7 @@ async function answerQuery(
   ctx: RestateContext,
   request: QueryRequest,
 ): Promise<Packed<Answer>> {
-  const workflowId = "query";
+  const { workflowId } = request; // the code sees its own ID
   const store = new InMemoryStore();
   const batches = await readHistory(ctx);
   let expectedLength = 0;

@@ -127,6 +127,7 @@ export interface ContinueRequest {
 
 /** A question to a run. */
 export interface QueryRequest {
+  readonly workflowId: string;
   readonly name: string;
   readonly args: readonly unknown[];
 }
