@@ -40,6 +40,7 @@ import {
   type DeliverRequest,
   type Described,
   type Message,
+  type Moved,
   pack,
   type Packed,
   type Refusal,
@@ -314,7 +315,11 @@ export class RestateClient {
     const action = "query workflow";
     return quiet((async () => {
       const name = definedName("query", query as string, action, target.id);
-      const request = { name, args: toStored(args, "arguments of query", name) as readonly unknown[] };
+      const request = {
+        workflowId: target.id,
+        name,
+        args: toStored(args, "arguments of query", name) as readonly unknown[],
+      };
       const { runId } = await this.#describe(target, action);
       return settle(await this.#call<typeof request, Answer>("run", runId, "query", request));
     })());
@@ -357,9 +362,13 @@ export class RestateClient {
         if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
       }
       const headers = headersOf(options.headers, action, id);
-      const { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
-      const answer = this.#call<string, Answer>("run", runId, "answer", updateId, { asIs: true, signal });
-      return settle(await abortable(quiet(answer), signal));
+      let { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
+      for (;;) {
+        const call = this.#call<string, Answer | Moved>("run", runId, "answer", updateId, { asIs: true, signal });
+        const answer = await abortable(quiet(call), signal);
+        if (!("next" in answer)) return settle(answer);
+        runId = answer.next;
+      }
     })());
   }
 

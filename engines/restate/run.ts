@@ -27,6 +27,7 @@ import {
   type ContinueRequest,
   type EndRequest,
   type Message,
+  type Moved,
   type Numbered,
   type Outcome,
   pack,
@@ -74,11 +75,18 @@ class RunStore extends InMemoryStore {
 export function runHandlers(parts: RunParts): Handlers {
   return {
     run: (ctx: RestateContext, json: Packed<RunRequest>) => new RunInvocation(parts, ctx, unpack(json)).run(),
-    answer: async (ctx: RestateContext, id: string) => await ctx.promise(answerTo(id)).get(),
+    answer: async (ctx: RestateContext, id: string) => {
+      const answer = ctx.promise(answerTo(id));
+      const first: unknown = await parts.sdk.RestatePromise.race([answer.get(), ctx.promise(NEXT).get()]);
+      return await answer.peek() ?? first; // the answer counts, although the run has also been continued
+    },
     query: async (ctx: RestateContext, json: Packed<QueryRequest>) => await answerQuery(parts, ctx, unpack(json)),
     history: async (ctx: RestateContext) => pack(await readHistory(ctx)),
   } as Handlers;
 }
+
+/** The promise that a continued run resolves: the next run answers the updates that this one has not answered. */
+const NEXT = "next";
 
 function answerTo(updateId: string): string {
   return `answer ${updateId}`;
@@ -229,6 +237,11 @@ class RunInvocation {
     const late = await this.#close({ runId });
     const request: ContinueRequest = { runId, nextRunId: batch.runId, events: batch.events, late };
     const next = unpack(await this.#callRecord<ContinueRequest, RunReference>("next", request));
+    const isReplaced = next.runId === runId; // there is no next run: another workflow has the ID
+    const elsewhere: Answer | Moved = isReplaced
+      ? { error: toErrorRecord(notFound("update workflow", this.#request.workflowId, {})) }
+      : { next: next.runId };
+    this.#pump.add(this.#ctx.promise(NEXT).resolve(this.#outside.pack(elsewhere)));
     return { status: "continued", next };
   }
 
@@ -251,7 +264,7 @@ class RunInvocation {
       service,
       method,
       key,
-      parameter: pack(request),
+      parameter: this.#outside.pack(request),
       inputSerde: json,
       outputSerde: json,
     });
@@ -285,7 +298,7 @@ async function answerQuery(
   ctx: RestateContext,
   request: QueryRequest,
 ): Promise<Packed<Answer>> {
-  const workflowId = "query";
+  const { workflowId } = request; // the code sees its own ID
   const store = new InMemoryStore();
   const batches = await readHistory(ctx);
   let expectedLength = 0;

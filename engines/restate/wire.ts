@@ -127,12 +127,19 @@ export interface ContinueRequest {
 
 /** A question to a run. */
 export interface QueryRequest {
+  readonly workflowId: string;
   readonly name: string;
   readonly args: readonly unknown[];
 }
 
 /** What a call of a user's code answered. */
 export type Answer = { readonly result?: unknown } | { readonly error: ErrorRecord };
+
+/** Instead of an answer: the next run of the chain gives it. */
+export interface Moved {
+  /** The ID of that run. */
+  readonly next: string;
+}
 
 /** The two services: the record of each workflow by its ID, and its runs by theirs. */
 export function serviceNames(name: string): { readonly record: string; readonly run: string } {
