@@ -13,7 +13,7 @@ import { installPackages } from "./restate/server.ts";
 import { chooseStd, withStd } from "./with_std.ts";
 
 const FOLDER = fileURLToPath(new URL("../tests/restate/", import.meta.url));
-const TESTS = ["plain", "engine", "examples"];
+const TESTS = ["plain", "engine", "examples", "engine_faults"];
 
 const modules = await installPackages();
 if (modules === undefined) {

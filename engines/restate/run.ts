@@ -251,7 +251,7 @@ class RunInvocation {
       service,
       method,
       key,
-      parameter: pack(request),
+      parameter: this.#outside.pack(request),
       inputSerde: json,
       outputSerde: json,
     });
