@@ -14,7 +14,7 @@ import { installPackages } from "./restate/server.ts";
 import { chooseStd, withStd } from "./with_std.ts";
 
 const FOLDER = fileURLToPath(new URL("../tests/restate/", import.meta.url));
-const TESTS = ["plain", "context", "client", "examples", "kill"];
+const TESTS = ["plain", "context", "client", "faults", "examples", "kill"];
 
 const modules = await installPackages();
 if (modules === undefined) {

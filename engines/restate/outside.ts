@@ -15,6 +15,7 @@ import { checkText, invalid } from "../../util/check.ts";
 import { quiet } from "../../util/deferred.ts";
 import type { Pump, PumpClock } from "./pump.ts";
 import type { RestateContext, Serde } from "./sdk.ts";
+import { Stacks, withoutStacksOfValues } from "./stacks.ts";
 import {
   type Answer,
   type DeliverRequest,
@@ -39,8 +40,7 @@ export class Outside {
   readonly #json: Serde;
   /** What must be known before the invocation can end. */
   readonly #open = new Set<Promise<unknown>>();
-  /** The stacks of errors that the journal holds. */
-  readonly #stacks = new Set<string>();
+  readonly #stacks = new Stacks();
   /** Whether the run has ended. */
   ended = false;
 
@@ -52,18 +52,9 @@ export class Outside {
     this.#json = json;
   }
 
-  /**
-   * Writes what the run sends to Restate, which compares it in each replay. So it holds no stack of an error that was made here: it
-   * names the files of this machine. A stack from the journal stays.
-   */
+  /** Writes what the run sends to Restate, which compares it in each replay. */
   pack<T>(value: T): Packed<T> {
-    const packed = pack(value);
-    let own = false;
-    walkStacks(packed, (stack) => own ||= !this.#stacks.has(stack));
-    if (!own) return packed;
-    return JSON.parse(
-      JSON.stringify(packed, (key, part) => key === "stack" && !this.#stacks.has(part) ? undefined : part),
-    );
+    return this.#stacks.withoutOwn(pack(value));
   }
 
   /** Whether something must be known before the invocation can end. */
@@ -92,13 +83,12 @@ export class Outside {
         let answer: Answer;
         try {
           answer = { result: toStored(await activity(input, limited), "result of activity", name) };
-          return pack({ ...answer, at: systemClock.now() });
+          return withoutStacksOfValues(pack({ ...answer, at: systemClock.now() }));
         } catch (error) {
-          return pack({ error: toErrorRecord(error), at: systemClock.now() });
+          return withoutStacksOfValues(pack({ error: toErrorRecord(error), at: systemClock.now() }));
         }
       }));
-      walkStacks(packed, (stack) => this.#stacks.add(stack));
-      const answer = unpack(packed);
+      const answer = this.#read(packed);
       this.#clock.reach(answer.at);
       if ("error" in answer) throw fromErrorRecord(answer.error);
       return handOut(answer.result);
@@ -117,7 +107,7 @@ export class Outside {
   async result(run: RunReference): Promise<unknown> {
     for (let { invocationId } = run;;) {
       const attached = this.#context.invocation(invocationId as never).attach<Packed<RunResult>>();
-      const result = unpack(await this.#pump.add(attached));
+      const result = this.#read(await this.#pump.add(attached));
       if (result.status === "completed") return handOut(result.result);
       if (result.status !== "continued") throw fromErrorRecord(result.error);
       ({ invocationId } = result.next);
@@ -141,22 +131,20 @@ export class Outside {
     quiet(this.#keepOpen(begun.then(end, () => {})));
   }
 
+  /** Reads what came from the journal. */
+  #read<T>(packed: Packed<T>): T {
+    this.#stacks.learn(packed);
+    return unpack(packed);
+  }
+
   #to(key: string, method: string) {
     return { service: this.#record, method, key, inputSerde: this.#json, outputSerde: this.#json };
   }
 
   async #call<In, Out>(key: string, method: string, request: In): Promise<Out> {
     const call = { ...this.#to(key, method), parameter: this.pack(request) };
-    return unpack(await this.#pump.add(this.#context.genericCall<Packed<In>, Packed<Out>>(call)));
+    return this.#read(await this.#pump.add(this.#context.genericCall<Packed<In>, Packed<Out>>(call)));
   }
-}
-
-/** Calls `found` with the stack of each error in JSON. */
-function walkStacks(json: unknown, found: (stack: string) => void): void {
-  if (typeof json !== "object" || json === null) return;
-  const { stack, message } = json as { stack?: unknown; message?: unknown };
-  if (typeof stack === "string" && typeof message === "string") found(stack);
-  for (const part of Object.values(json)) walkStacks(part, found);
 }
 
 /** The error of a message to a workflow that does not run. */

@@ -1,0 +1,25 @@
+/** The workflows of `engine_faults.ts`, as services. */
+
+import type { WorkflowContext } from "../../mod.ts";
+import { restateServices } from "../../engines/restate.ts";
+import type { Anything } from "./workers.ts";
+
+export const workflows = {
+  async errorAsValue(ctx: WorkflowContext) {
+    const error = new TypeError("made here");
+    await ctx.sleep(5); // the code runs again after it
+    return { error, data: { message: "no error", stack: "a pile", parts: { stack: 5 } } };
+  },
+  async failedActivity(ctx: WorkflowContext) {
+    function breaks() {
+      throw new TypeError("broken");
+    }
+    const error: Error = await ctx.executeActivity(breaks).catch((error) => error);
+    await ctx.sleep(5);
+    throw new Error("outer", { cause: error });
+  },
+};
+
+export function services(sdk: Anything): Anything[] {
+  return restateServices(sdk, { workflows });
+}

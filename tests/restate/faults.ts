@@ -1,0 +1,41 @@
+/** What once went wrong with workflows on Restate: one test for each kind of fault, in both modes. */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { RestateClient } from "../../engines/restate.ts";
+import { RestateServer } from "../../tools/restate/server.ts";
+import { workflows } from "./fault_services.ts";
+import { type Mode, modules, Worker } from "./workers.ts";
+
+interface Place {
+  readonly server: RestateServer;
+  readonly client: RestateClient;
+}
+
+/** Defines a test in both modes. Whatever it does, no invocation may fail and be tried again. */
+function test(name: string, body: (place: Place) => Promise<void>): void {
+  for (const mode of ["bidirectional", "request-response"] as Mode[]) {
+    Deno.test(`${name} (${mode})`, async () => {
+      await using server = await RestateServer.start(modules);
+      await using worker = await Worker.start(new URL("fault_services.ts", import.meta.url), { mode });
+      await server.registerDeployment(worker.url);
+      await body({ server, client: new RestateClient(server.ingressUrl, { workflows }) });
+      assertEquals(
+        await server.query("select target, last_failure from sys_invocation where last_failure is not null"),
+        [],
+      );
+    });
+  }
+}
+
+test("RestateClient.execute() returns an error that the workflow returns as a value", async ({ client }) => {
+  const handle = await client.execute(workflows.errorAsValue, { id: "a" });
+  const { error, data } = await handle.result();
+  assertEquals([error instanceof TypeError, error.message], [true, "made here"]);
+  assertEquals(data, { message: "no error", stack: "a pile", parts: { stack: 5 } });
+});
+
+test("RestateClient.execute() rejects with the stack of the activity that failed", async ({ client }) => {
+  const handle = await client.execute(workflows.failedActivity, { id: "a" });
+  const { cause } = await assertRejects(() => handle.result(), Error, "outer");
+  assertEquals((cause as Error).stack?.includes("at breaks"), true);
+});
