@@ -78,18 +78,23 @@ type Handler = (context: never, input: never) => Promise<unknown>;
  * @category Restate
  */
 export interface RestateSdk {
+  /** Defines a virtual object. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly object: (definition: any) => unknown;
+  /** Defines a workflow of Restate. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly workflow: (definition: any) => unknown;
+  /** Says how a handler is called: beside others of its object. */
   readonly handlers: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
     readonly object: { shared(handler: any): any };
   };
+  /** Waits for the first of several promises of Restate. */
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
   };
+  /** Writes values as JSON. */
   readonly serde: { readonly json: Serde };
 }
 
