@@ -27,6 +27,7 @@ const PAPERS = [
   "LICENSE",
   "CHANGELOG.md",
   "docs/cancellation.md",
+  "docs/engines.md",
   "docs/messages.md",
   "docs/processes.md",
   "docs/runtimes.md",

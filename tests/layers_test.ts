@@ -16,7 +16,7 @@ import { assert, assertEquals } from "@std/assert";
  * 4. `storage` and `run` import `history` and what it may import, and not each other.
  * 5. The composing modules at the top import everything above: `store.ts` its `storage`, `executor.ts` its `run`. The executor
  *    takes an in-memory store by default; a run knows the port only.
- * 6. The parts outside the core (`testing`, `pictures`, `schedule`, `stores`) import the public modules and at most `storage`,
+ * 6. The parts outside the core (`testing`, `pictures`, `schedule`, `stores`, `engines`) import the public modules and at most `storage`,
  *    `history` and `util`, and never `run`. `testing` also imports `pictures`, `stores` a database. The core never imports these
  *    parts.
  */

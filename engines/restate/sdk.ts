@@ -34,9 +34,7 @@ export interface RestateContext {
     signal<T>(name: string): { resolve(payload?: T): void };
     attach<T>(): RestatePromise<T>;
   };
-  promise<T>(
-    name: string,
-  ): { get(): RestatePromise<T>; peek(): RestatePromise<T | undefined>; resolve(value?: T): RestatePromise<void> };
+  promise<T>(name: string): { get(): RestatePromise<T>; resolve(value?: T): RestatePromise<void> };
   get<T>(name: string): Promise<T | null>;
   set<T>(name: string, value: T): void;
   clearAll(): void;
@@ -80,23 +78,23 @@ type Handler = (context: never, input: never) => Promise<unknown>;
  * @category Restate
  */
 export interface RestateSdk {
-  /** Makes a virtual object. */
+  /** Defines a virtual object. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly object: (definition: any) => unknown;
-  /** Makes a workflow. */
+  /** Defines a workflow of Restate. */
   // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handlers
   readonly workflow: (definition: any) => unknown;
-  /** Makes handlers. */
+  /** Says how a handler is called: beside others of its object. */
   readonly handlers: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
     readonly object: { shared(handler: any): any };
   };
-  /** Waits for several of its promises. */
+  /** Waits for the first of several promises of Restate. */
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
   };
-  /** Writes values as bytes. */
+  /** Writes values as JSON. */
   readonly serde: { readonly json: Serde };
 }
 

@@ -63,6 +63,14 @@ import {
   workflowObject,
 } from "@rockpool/workflow/durable-object";
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
+import {
+  RestateClient,
+  type RestateClientOptions,
+  type RestateHandle,
+  type RestateSdk,
+  restateServices,
+  type RestateServicesOptions,
+} from "@rockpool/workflow/restate";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import { type PayloadCodec, Payloads } from "@rockpool/workflow/storage";
 import type { WorkflowPage } from "@rockpool/workflow/store";
@@ -109,6 +117,8 @@ export function everyOption(): void {
   takesUndefined<MermaidOptions>(true);
   takesUndefined<MessageOptions>(true);
   takesUndefined<PageOptions>(true);
+  takesUndefined<RestateClientOptions>(true);
+  takesUndefined<RestateServicesOptions>(true);
   takesUndefined<ResultOptions>(true);
   takesUndefined<RetryPolicy>(true);
   takesUndefined<ScheduleOptions>(true);
@@ -229,6 +239,14 @@ export async function inPostgres(client: PostgresClient): Promise<PostgresStore>
     leaseMs: undefined,
     codec: undefined,
   });
+}
+
+export async function onRestate(sdk: RestateSdk): Promise<RestateHandle> {
+  restateServices(sdk, { workflows: { orders }, name: undefined, retentionMs: undefined, onError: undefined });
+  const client = new RestateClient("http://localhost:8080", { workflows: { orders }, retryForMs: undefined });
+  const handle = await client.execute(orders, { input: { id: "o7", cents: 1995 }, labels: undefined });
+  await client.signal("o7", "approved", "in time", { signalId: undefined });
+  return handle;
 }
 
 export async function tests(): Promise<void> {

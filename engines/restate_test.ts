@@ -1,0 +1,243 @@
+/** The client, and what is refused at a call: without a server. On real servers: `tests/restate/`. */
+
+import { CanceledError, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
+import { RestateClient, restateServices } from "@rockpool/workflow/restate";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { fakeSdk, invokeRun } from "../tests/harm/fake_restate.ts";
+import { macrotasks } from "../tests/support/executors.ts";
+import { toErrorRecord } from "../history/error_record.ts";
+import { pack, type Packed, unpack } from "./restate/wire.ts";
+
+const order = (_: WorkflowContext<string>, item: string) => item;
+const run = { runId: "r", firstRunId: "r", invocationId: "i" };
+
+interface Request {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: unknown;
+}
+
+/** A server whose answers are given: values are packed, others are as they are, and errors are thrown. The last one is repeated. */
+function server(...answers: readonly unknown[]) {
+  const requests: Request[] = [];
+  const fetch = (url: string, { headers, body }: RequestInit): Promise<Response> => {
+    const answer = answers[Math.min(requests.length, answers.length - 1)];
+    const sent = body === undefined ? undefined : unpack(JSON.parse(body as string) as Packed<unknown>);
+    requests.push({ url, headers: headers as Record<string, string>, body: sent });
+    if (answer instanceof Error) return Promise.reject(answer);
+    return Promise.resolve(answer instanceof Response ? answer.clone() : Response.json(pack(answer)));
+  };
+  const open = (options = {}) => new RestateClient("http://localhost:8080/", { fetch, retryForMs: 0, ...options });
+  return { requests, open };
+}
+
+/** Settles a promise, and lets the time pass that it waits for. */
+async function whileTimePasses<T>(time: FakeTime, promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const done = () => settled = true;
+  promise.then(done, done);
+  for (let i = 0; i < 1_000 && !settled; i++) {
+    await macrotasks(2);
+    time.tick(50);
+  }
+  return await promise;
+}
+
+Deno.test("RestateClient() refuses bad arguments, and names them", () => {
+  const make = (ingress: unknown, options?: unknown) => () => new RestateClient(ingress as string, options as object);
+  assertThrows(make("localhost"), TypeError, 'an address such as "http://localhost:8080"');
+  assertThrows(make("http://a", { name: "a/b" }), TypeError, 'a name of letters, digits, "_", "-" and "."');
+  assertThrows(make("http://a", { retryForMs: -1 }), RangeError, "retryForMs");
+  assertThrows(make("http://a", { headers: { a: 1 } }), TypeError, "headers");
+  assertThrows(make("http://a", { workflows: { order: 1 } }), TypeError, "workflows.order");
+  assertThrows(make("http://a", { retryMs: 1 }), TypeError, "retryForMs");
+});
+
+Deno.test("restateServices() refuses what is no SDK, workflows that are no functions, and unknown options", () => {
+  const make = (sdk: unknown, options: unknown) => () => restateServices(sdk as typeof fakeSdk, options as never);
+  assertThrows(make({}, { workflows: {} }), TypeError, "sdk.object");
+  assertThrows(make(fakeSdk, {}), TypeError, "workflows");
+  assertThrows(make(fakeSdk, { workflows: { order: 1 } }), TypeError, "workflows.order");
+  assertThrows(make(fakeSdk, { workflows: {}, name: "a/b" }), TypeError, "name");
+  assertThrows(make(fakeSdk, { workflows: {}, retention: 1 }), TypeError, "retention");
+});
+
+Deno.test("RestateClient.execute() refuses at the call what Restate has no counterpart of, and what is ambiguous", async () => {
+  const { requests, open } = server(run);
+  const client = open();
+  const error = await assertRejects(() => client.execute(order, { id: "a", input: "x", labels: {} }), WorkflowError);
+  assertEquals(error.code, "unsupported");
+  assertEquals(
+    error.message,
+    'Cannot execute workflow with "labels": "a": Restate has no counterpart of it; find it by its ID',
+  );
+  const twice = { input: "x", startAfterMs: 1, startAt: 2 };
+  await assertRejects(() => client.execute(order, twice), TypeError, '"startAfterMs" and "startAt" exclude each other');
+  const nameless = (() => () => 1)();
+  await assertRejects(() => client.execute(nameless), TypeError, 'has no name; pass it to the client in "workflows"');
+  assertEquals(requests, []);
+});
+
+Deno.test("RestateClient.execute() sends the name of the function among the workflows, the input and the headers", async () => {
+  const { requests, open } = server(run);
+  const client = open({ workflows: { "shop order": order }, name: "shop", headers: { authorization: "secret" } });
+  const handle = await client.execute(order, { id: "a/b", input: "x", headers: { traceparent: "t" } });
+  assertEquals([handle.id, handle.runId], ["a/b", "r"]);
+  const [{ url, headers, body }] = requests;
+  assertEquals(url, "http://localhost:8080/shop/a%2Fb/start");
+  assertEquals(headers.authorization, "secret");
+  const { name, input, headers: sent } = body as Record<string, unknown>;
+  assertEquals([name, input, sent], ["shop order", "x", { traceparent: "t" }]);
+});
+
+Deno.test("RestateClient.execute() rejects as an executor does when the workflow runs or has finished", async () => {
+  const refused = (refused: string, status: string) => server({ refused, status }).open();
+  const running = refused("already_running", "running").execute(order, { id: "a", input: "x" });
+  assertEquals((await assertRejects(() => running, WorkflowError)).code, "already_running");
+  const finished = refused("already_finished", "completed").execute(order, { id: "a", input: "x", reuse: "reject" });
+  const { code, message } = await assertRejects(() => finished, WorkflowError);
+  assertEquals(code, "already_finished");
+  assertEquals(message, 'Cannot execute workflow "a": its status is "completed", and "reuse" is "reject"');
+});
+
+Deno.test("RestateClient repeats a call under one idempotency key while the server does not answer", async () => {
+  using time = new FakeTime();
+  const busy = new Response("busy", { status: 503 });
+  const { requests, open } = server(new TypeError("connection refused"), busy, new Response("", { status: 429 }), run);
+  await whileTimePasses(time, open({ retryForMs: 10_000 }).signal("a", "paid", 5));
+  assertEquals(requests.length, 4);
+  assertEquals(new Set(requests.map(({ headers }) => headers["idempotency-key"])).size, 1);
+});
+
+Deno.test("RestateClient gives a call up after retryForMs, with the last failure as the cause", async () => {
+  using time = new FakeTime();
+  const failure = new TypeError("connection refused");
+  const { requests, open } = server(failure);
+  const call = open({ retryForMs: 1_000 }).signal("a", "paid");
+  const error = await assertRejects(() => whileTimePasses(time, call), WorkflowError);
+  assertEquals(error.code, "store_failed");
+  assertEquals(error.message, 'Cannot call Restate "rockpool/a": connection refused');
+  assertEquals(error.cause, failure);
+  assert(requests.length > 2);
+});
+
+Deno.test("RestateClient repeats no call that the server refuses, and shows its answer", async () => {
+  const { requests, open } = server(new Response("service 'rockpool' not found", { status: 404 }));
+  const error = await assertRejects(() => open({ retryForMs: 10_000 }).signal("a", "paid"), WorkflowError);
+  assertEquals(error.code, "store_failed");
+  const text = `Cannot call Restate "rockpool/a": Restate answered 404: service 'rockpool' not found`;
+  assertEquals(error.message, text);
+  assertEquals(requests.length, 1);
+});
+
+Deno.test("RestateClient says that a workflow does not exist, or has ended", async () => {
+  const none = server({ refused: "not_found" }).open();
+  const missing = await assertRejects(() => none.cancel("a"), WorkflowError);
+  assertEquals([missing.code, missing.message], ["not_found", 'Cannot cancel workflow "a": it does not exist']);
+  const ended = server({ refused: "not_found", status: "failed" }).open();
+  const closed = await assertRejects(() => ended.terminate("a"), WorkflowError);
+  assertEquals([closed.code, closed.message], ["not_found", 'Cannot terminate workflow "a": its status is "failed"']);
+});
+
+Deno.test("RestateHandle.result() returns values and errors of their own kind", async () => {
+  const result = new Map([["at", new Date(5)]]);
+  const completed = await server(run, { ...run, outcome: { status: "completed", result } }).open().execute(order, {
+    input: "x",
+  });
+  assertEquals(await completed.result(), result as never);
+  const endsWith = async (status: string, error: Error) => {
+    const { open } = server(run, { ...run, outcome: { status, error: toErrorRecord(error) } });
+    return (await open().execute(order, { input: "x" })).result();
+  };
+  await assertRejects(() => endsWith("canceled", new CanceledError("enough")), CanceledError, "enough");
+  const failure = new RangeError("above", { cause: new TypeError("why") });
+  const { cause } = await assertRejects(() => endsWith("failed", failure), RangeError, "above");
+  assert(cause instanceof TypeError);
+});
+
+Deno.test("RestateHandle.result() follows the runs of a chain", async () => {
+  const next = { runId: "s", firstRunId: "r", invocationId: "j" };
+  const outcome = { status: "completed", result: 5 };
+  const { requests, open } = server(run, run, { status: "continued", next }, { ...next, outcome });
+  const handle = await open().execute(order, { id: "a", input: "x" });
+  assertEquals(await handle.result(), 5 as never);
+  assertEquals(requests.map(({ url }) => url.replace("http://localhost:8080/", "")), [
+    "rockpool/a/start",
+    "rockpool/a/describe",
+    "restate/workflow/rockpool.run/r/attach",
+    "rockpool/a/describe",
+  ]);
+});
+
+Deno.test("RestateHandle.result() rejects when another run has replaced its own", async () => {
+  const { open } = server(run, { runId: "s", firstRunId: "s", invocationId: "j" });
+  const handle = await open().execute(order, { id: "a", input: "x" });
+  await assertRejects(() => handle.result(), WorkflowError, "another run has replaced it");
+});
+
+Deno.test("RestateHandle.result() stops to wait when its signal aborts", async () => {
+  const { open } = server(run, run, new Response(new ReadableStream())); // the attach is open for ever
+  const handle = await open().execute(order, { id: "a", input: "x" });
+  const controller = new AbortController();
+  const result = handle.result({ signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => result, Error, "enough");
+});
+
+Deno.test("RestateClient.update() rejects with what the validation of its definition throws, and sends nothing", async () => {
+  const { requests, open } = server(run);
+  const validate = (cents: number) => {
+    if (cents < 0) throw new RangeError("below zero");
+  };
+  const pay = { kind: "update", name: "pay", validate } as const;
+  await assertRejects(() => open().update("a", pay as never, -1 as never), RangeError, "below zero");
+  assertEquals(requests, []);
+});
+
+Deno.test("restateServices(): a run returns what its workflow returns, and its error with the class name", async () => {
+  const ends = async (harmed: (ctx: WorkflowContext) => unknown) =>
+    unpack(await invokeRun({ workflows: { harmed } }) as Packed<Record<string, unknown>>);
+  assertEquals(await ends((ctx) => ctx.executeActivity(() => new Set([5]))), {
+    status: "completed",
+    result: new Set([5]),
+  });
+  const failed = await ends(() => Promise.reject(new RangeError("no")));
+  assertEquals(failed.status, "failed");
+  assertEquals((failed.error as { name: string }).name, "RangeError");
+});
+
+const REFUSED: Record<string, [call: (ctx: WorkflowContext) => unknown, words: string]> = {
+  "patched()": [
+    (ctx) => ctx.patched("a"),
+    "it runs each invocation to its end with the code of the deployment that began it",
+  ],
+  "an activity with atMostOnce": [
+    (ctx) => ctx.executeActivity(() => 1, undefined, { atMostOnce: true }),
+    "an entry of its journal that has no outcome runs again; make the activity safe to repeat by its idempotencyKey",
+  ],
+  "an activity with heartbeatTimeoutMs": [
+    (ctx) => ctx.executeActivity(() => 1, undefined, { heartbeatTimeoutMs: 5 }),
+    "use timeoutMs, or several activities",
+  ],
+  "a heartbeat": [
+    (ctx) => ctx.executeActivity((_: unknown, { heartbeat }) => heartbeat(1)),
+    "use a timeoutMs, or several activities",
+  ],
+};
+
+for (const [what, [call, words]] of Object.entries(REFUSED)) {
+  Deno.test(`restateServices(): ${what} is refused at the call, and the workflow can go on`, async () => {
+    const harmed = async (ctx: WorkflowContext) => {
+      try {
+        await call(ctx);
+      } catch (error) {
+        const { code, message } = error as WorkflowError;
+        return `${code}: ${message}`;
+      }
+    };
+    const { result } = unpack(await invokeRun({ workflows: { harmed } }) as Packed<{ result: string }>);
+    assert(result.startsWith("unsupported: Cannot "), result);
+    assert(result.endsWith(`Restate has no counterpart of it; ${words}`), result);
+  });
+}
