@@ -2,6 +2,7 @@
 
 import { CanceledError, type WorkflowContext, WorkflowError } from "@rockpool/workflow";
 import { RestateClient, restateServices } from "@rockpool/workflow/restate";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { fakeSdk, invokeRun } from "../tests/harm/fake_restate.ts";
@@ -219,6 +220,13 @@ const REFUSED: Record<string, [call: (ctx: WorkflowContext) => unknown, words: s
   "an activity with heartbeatTimeoutMs": [
     (ctx) => ctx.executeActivity(() => 1, undefined, { heartbeatTimeoutMs: 5 }),
     "use timeoutMs, or several activities",
+  ],
+  "an activity of store.transactional()": [
+    async (ctx) => {
+      await using store = await SqliteStore.open(":memory:");
+      return await ctx.executeActivity(store.transactional(function charge() {}));
+    },
+    "write under its idempotencyKey in a transaction of your own",
   ],
   "a heartbeat": [
     (ctx) => ctx.executeActivity((_: unknown, { heartbeat }) => heartbeat(1)),

@@ -34,9 +34,11 @@ export interface RestateContext {
     signal<T>(name: string): { resolve(payload?: T): void };
     attach<T>(): RestatePromise<T>;
   };
-  promise<T>(
-    name: string,
-  ): { get(): RestatePromise<T>; peek(): RestatePromise<T | undefined>; resolve(value?: T): RestatePromise<void> };
+  promise<T>(name: string): {
+    get(): RestatePromise<T>;
+    peek(): Promise<T | undefined>;
+    resolve(value?: T): RestatePromise<void>;
+  };
   get<T>(name: string): Promise<T | null>;
   set<T>(name: string, value: T): void;
   clearAll(): void;
