@@ -34,7 +34,9 @@ export interface RestateContext {
     signal<T>(name: string): { resolve(payload?: T): void };
     attach<T>(): RestatePromise<T>;
   };
-  promise<T>(name: string): { get(): RestatePromise<T>; resolve(value?: T): RestatePromise<void> };
+  promise<T>(
+    name: string,
+  ): { get(): RestatePromise<T>; peek(): RestatePromise<T | undefined>; resolve(value?: T): RestatePromise<void> };
   get<T>(name: string): Promise<T | null>;
   set<T>(name: string, value: T): void;
   clearAll(): void;
