@@ -48,6 +48,7 @@ import {
   serviceNames,
   type StartRequest,
   unpack,
+  type UpdateAnswer,
 } from "./wire.ts";
 
 /**
@@ -357,9 +358,13 @@ export class RestateClient {
         if (isStrayPromise(answer)) throw invalid("validate()", answer, "no promise", action, id);
       }
       const headers = headersOf(options.headers, action, id);
-      const { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
-      const answer = this.#call<string, Answer>("run", runId, "answer", updateId, { asIs: true, signal });
-      return settle(await abortable(quiet(answer), signal));
+      let { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
+      for (;;) {
+        const asked = this.#call<string, UpdateAnswer>("run", runId, "answer", updateId, { asIs: true, signal });
+        const answer = await abortable(quiet(asked), signal);
+        if (!("passedTo" in answer)) return settle(answer);
+        runId = answer.passedTo;
+      }
     })());
   }
 

@@ -13,6 +13,7 @@
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
 import type { GenericCall, Handlers, RestateContext, Serde } from "./sdk.ts";
 import {
+  type Continued,
   type ContinueRequest,
   type DeliverRequest,
   type Described,
@@ -41,6 +42,9 @@ interface Stored extends Described {
 
 const KEY = "workflow";
 const RELAYED = "seen ";
+
+/** Why a run was terminated. */
+export const REPLACED = "another run replaces it";
 
 /** The handlers; `shared` are those that may run beside others. */
 export function recordHandlers(name: string, json: Serde): { exclusive: Handlers; shared: Handlers } {
@@ -108,7 +112,9 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
         write(ctx, stored);
         return pack(referenceOf(stored));
       }
-      send(ctx, stored, { kind: "terminate", reason: "another run replaces it" }, at);
+      let last: Stored = { ...stored, held: undefined }; // nobody takes them over
+      const terminate: Message = { kind: "terminate", reason: REPLACED, last: true };
+      for (const message of [...stored.held ?? [], terminate]) last = send(ctx, last, message, at);
     } else if (stored !== undefined) {
       if (reuse === "join") {
         for (const { kind, ...signal } of signals) {
@@ -145,32 +151,39 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
       if (!isOther && kind === "cancel" && stored.status === "canceled") return pack(referenceOf(stored));
       return pack({ refused: "not_found", status: isOther ? undefined : stored.status });
     }
+    const id = message.kind === "update" ? message.id : undefined;
+    const before = id === undefined ? null : await ctx.get<string>(`${RELAYED}update ${id}`);
+    if (before !== null) return pack({ ...referenceOf(stored), runId: before }); // it has the answer
     write(ctx, await accept(ctx, stored, message, at));
     return pack(referenceOf(stored));
   };
 
-  /** A run has ended, or is to be continued. Returns how many messages were sent to it. */
-  const end = async (ctx: RestateContext, json: Packed<EndRequest>): Promise<Packed<number>> => {
+  /** A run has ended, or is to be continued. Returns how many messages were sent to it; `undefined` if another run has replaced it. */
+  const end = async (ctx: RestateContext, json: Packed<EndRequest>): Promise<Packed<number | undefined>> => {
     const { runId, outcome } = unpack(json);
     const at = await ctx.date.now();
     const stored = await read(ctx);
-    if (stored === undefined || stored.runId !== runId) return pack(0); // another run has replaced it
+    if (stored === undefined) return pack(0); // somebody has deleted it
+    if (stored.runId !== runId) return pack(undefined);
     const status: WorkflowStatus = outcome?.status ?? "running";
     write(ctx, { ...stored, status, outcome, updatedAt: at, held: outcome === undefined ? [] : undefined });
     return pack(stored.messages);
   };
 
-  const next = async (ctx: RestateContext, json: Packed<ContinueRequest>): Promise<Packed<RunReference>> => {
+  /** Begins the next run of a chain. Returns `undefined` if another run has replaced the last one. */
+  const next = async (
+    ctx: RestateContext,
+    json: Packed<ContinueRequest>,
+  ): Promise<Packed<Continued | undefined>> => {
     const { runId, nextRunId, events, late } = unpack(json);
     const at = await ctx.date.now();
     const stored = await read(ctx);
-    if (stored === undefined || stored.runId !== runId) return pack({ runId, firstRunId: runId, invocationId: "" });
+    if (stored?.runId !== runId) return pack(undefined);
     const { held = [], canceled = false, ...rest } = stored;
-    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at }, rest, []);
-    let current: Stored = { ...rest, ...invocation, canceled, messages: 0, updatedAt: at };
-    for (const message of [...late, ...held]) current = send(ctx, current, message, at); // they were accepted before
-    write(ctx, current);
-    return pack(invocation);
+    const messages = [...late, ...held]; // they were accepted before
+    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at, messages }, rest, []);
+    write(ctx, { ...rest, ...invocation, canceled, messages: 0, updatedAt: at });
+    return pack({ next: invocation, held });
   };
 
   const describe = async (ctx: RestateContext): Promise<Packed<Described | undefined>> => {

@@ -10,20 +10,23 @@
  */
 
 import { Executor } from "../../executor.ts";
-import { codeOf } from "../../errors.ts";
+import { codeOf, type WorkflowError, workflowError } from "../../errors.ts";
 import { InMemoryStore } from "../../store.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
+import type { AppendBatch, WorkflowCanceledEvent, WorkflowEvent, WorkflowState } from "../../types.ts";
 import { toErrorRecord } from "../../history/error_record.ts";
 import { batchKind } from "../../history/history.ts";
+import { terminationEvent } from "../../run/events.ts";
 import { Deferred, quiet } from "../../util/deferred.ts";
 import { macrotask } from "../../util/macrotask.ts";
 import { hash, seededRandom } from "../../util/prng.ts";
 import type { Code } from "./context.ts";
 import { notFound, Outside } from "./outside.ts";
 import { Pump, PumpClock } from "./pump.ts";
+import { REPLACED } from "./record.ts";
 import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
   type Answer,
+  type Continued,
   type ContinueRequest,
   type EndRequest,
   type Message,
@@ -32,11 +35,11 @@ import {
   pack,
   type Packed,
   type QueryRequest,
-  type RunReference,
   type RunRequest,
   type RunResult,
   serviceNames,
   unpack,
+  type UpdateAnswer,
 } from "./wire.ts";
 
 /** What the handlers of a run need. */
@@ -97,6 +100,10 @@ class RunInvocation {
   /** How many messages were taken. */
   #messages = 0;
   #continued: AppendBatch | undefined;
+  /** The updates that have no answer, by ID. */
+  readonly #unanswered = new Map<string, Message>();
+  /** Whether the last message was taken, because another run has replaced this one. */
+  #isReplaced = false;
   /** Messages that came after the end of the run; `undefined` before it. */
   #late: Message[] | undefined;
 
@@ -133,6 +140,7 @@ class RunInvocation {
       const ended = quiet(handle.result()).then(() => {}, (error) => {
         if (handle.status === "running") throw error; // it cannot go on here: the attempt fails, and Restate tries again
       });
+      this.#request.messages?.forEach((message, i) => this.#post(message, -i - 1)); // also a run that continues at once gets them
       this.#takeMessages();
       this.#takeCancellation();
       return this.#outside.pack(await this.#pumpUntil(ended));
@@ -149,6 +157,7 @@ class RunInvocation {
       const number = this.#messages++;
       const { at, ...message } = unpack(packed);
       this.#clock.reach(at);
+      if ("last" in message && message.last) this.#isReplaced = true;
       if (this.#late === undefined) this.#post(message as Message, number);
       else this.#late.push(message as Message);
       this.#takeMessages();
@@ -158,7 +167,7 @@ class RunInvocation {
   /** Whoever cancels the invocation cancels the workflow. */
   #takeCancellation(): void {
     this.#pump.add(this.#ctx.cancellation()).then(() => {
-      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, -1);
+      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, 0);
       this.#takeCancellation();
     });
   }
@@ -175,6 +184,7 @@ class RunInvocation {
       }
       case "update": {
         const { name, input, id: updateId, headers } = message;
+        this.#unanswered.set(updateId, message);
         const answer = executor.update(id, name, input as never, { updateId, headers });
         return void answer.then((result) => this.#answer(updateId, { result }), (error) => {
           if (codeOf(error) !== "closed") this.#answer(updateId, { error: toErrorRecord(error) });
@@ -193,7 +203,8 @@ class RunInvocation {
     if (code !== "not_found" && code !== "closed") this.#parts.onError(error);
   }
 
-  #answer(updateId: string, answer: Answer): void {
+  #answer(updateId: string, answer: UpdateAnswer): void {
+    this.#unanswered.delete(updateId);
     this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(this.#outside.pack(answer))); // rejects if it is answered already
   }
 
@@ -217,30 +228,55 @@ class RunInvocation {
     const { workflowId } = this.#request;
     const state = (await this.#store.load(workflowId))!;
     const outcome = outcomeOf(state);
-    for (const message of await this.#close({ runId: state.runId, outcome })) {
-      if (message.kind !== "update") continue; // nobody reads it any more
-      this.#answer(message.id, { error: toErrorRecord(notFound("update workflow", workflowId, state)) });
-    }
+    this.#refuse(await this.#close({ runId: state.runId, outcome }), notFound("update workflow", workflowId, state));
     return outcome;
+  }
+
+  /** Nobody answers these updates any more. */
+  #refuse(messages: Iterable<Message>, error: WorkflowError): void {
+    for (const message of messages) {
+      if (message.kind === "update") this.#answer(message.id, { error: toErrorRecord(error) });
+    }
   }
 
   async #continue(batch: AppendBatch): Promise<RunResult> {
     const { key: runId } = this.#ctx;
-    const late = await this.#close({ runId });
+    const { workflowId } = this.#request;
+    const { history } = (await this.#store.load(workflowId))!;
+    for (const event of history) { // an update that was accepted belongs to this run
+      const update = event.type === "update_accepted" && this.#unanswered.get(event.updateId);
+      const why = "it was continued as new before it had answered";
+      if (update) this.#refuse([update], workflowError("not_found", "update workflow", workflowId, why));
+    }
+    const late = [...this.#unanswered.values(), ...await this.#close({ runId })];
     const request: ContinueRequest = { runId, nextRunId: batch.runId, events: batch.events, late };
-    const next = unpack(await this.#callRecord<ContinueRequest, RunReference>("next", request));
+    const continued = unpack(await this.#callRecord<ContinueRequest, Continued | undefined>("next", request));
+    if (continued === undefined) {
+      await this.#takeLate(undefined);
+      this.#refuse([...late, ...this.#late!], notFound("update workflow", workflowId, { status: "canceled" }));
+      const { error } = terminationEvent(batch.events[0].at, workflowId, REPLACED) as WorkflowCanceledEvent;
+      return { status: "canceled", error };
+    }
+    const { next, held } = continued;
+    for (const message of [...late, ...held]) {
+      if (message.kind === "update") this.#answer(message.id, { passedTo: next.runId });
+    }
     return { status: "continued", next };
   }
 
   /** Tells the record that the run takes no more messages. Returns those that came too late. */
   async #close(request: EndRequest): Promise<readonly Message[]> {
     const late: Message[] = this.#late = [];
-    const accepted = unpack(await this.#callRecord<EndRequest, number>("end", request));
-    while (this.#messages < accepted) {
+    await this.#takeLate(unpack(await this.#callRecord<EndRequest, number | undefined>("end", request)));
+    return late;
+  }
+
+  /** @param accepted How many messages the run gets; `undefined` if another run has replaced it. */
+  async #takeLate(accepted: number | undefined): Promise<void> {
+    while (accepted === undefined ? !this.#isReplaced : this.#messages < accepted) {
       await this.#pump.next();
       await new Promise<void>(macrotask);
     }
-    return late;
   }
 
   #callRecord<In, Out>(method: string, request: In): PromiseLike<Packed<Out>> {
