@@ -484,6 +484,9 @@ export class RestateClient {
     request: In,
     { asIs = false, signal }: { asIs?: boolean; signal?: AbortSignal | undefined } = noOptions,
   ): Promise<Out> {
+    if (key === "." || key === ".." || !key.isWellFormed()) { // not possible in the path of a URL
+      throw invalid("id", key, 'a well-formed text other than "." and ".."', `call Restate`);
+    }
     const path = [this.#names[service], key, method].map(encodeURIComponent).join("/");
     const body = request === undefined ? undefined : JSON.stringify(asIs ? request : pack(request));
     const writes = method === "start" || method === "deliver";

@@ -11,7 +11,8 @@
  */
 
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
-import type { GenericCall, Handlers, RestateContext, Serde } from "./sdk.ts";
+import { checkDeliver, checkInner, checkStart, receives } from "./requests.ts";
+import type { GenericCall, Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
   type Continued,
   type ContinueRequest,
@@ -47,7 +48,12 @@ const RELAYED = "seen ";
 export const REPLACED = "another run replaces it";
 
 /** The handlers; `shared` are those that may run beside others. */
-export function recordHandlers(name: string, json: Serde): { exclusive: Handlers; shared: Handlers } {
+export function recordHandlers(
+  sdk: RestateSdk,
+  name: string,
+  workflows: Readonly<Record<string, unknown>>,
+): { exclusive: Handlers; inner: Handlers; shared: Handlers } {
+  const { serde: { json } } = sdk;
   const { run: runService } = serviceNames(name);
 
   const read = async (ctx: RestateContext): Promise<Stored | undefined> => {
@@ -100,8 +106,7 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
     return { ...stored, messages: stored.messages + 1, updatedAt: at };
   };
 
-  const start = async (ctx: RestateContext, json: Packed<StartRequest>): Promise<Packed<RunReference | Refusal>> => {
-    const request = unpack(json);
+  const start = async (ctx: RestateContext, request: StartRequest): Promise<Packed<RunReference | Refusal>> => {
     const { onConflict = "reject", reuse = "replace", signals = [] } = request;
     const at = await ctx.date.now();
     let stored = await read(ctx);
@@ -136,9 +141,8 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
 
   const deliver = async (
     ctx: RestateContext,
-    json: Packed<DeliverRequest>,
+    { message, firstRunId }: DeliverRequest,
   ): Promise<Packed<RunReference | Refusal>> => {
-    const { message, firstRunId } = unpack(json);
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored === undefined) return pack({ refused: "not_found" });
@@ -159,8 +163,7 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
   };
 
   /** A run has ended, or is to be continued. Returns how many messages were sent to it; `undefined` if another run has replaced it. */
-  const end = async (ctx: RestateContext, json: Packed<EndRequest>): Promise<Packed<number | undefined>> => {
-    const { runId, outcome } = unpack(json);
+  const end = async (ctx: RestateContext, { runId, outcome }: EndRequest): Promise<Packed<number | undefined>> => {
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored === undefined) return pack(0); // somebody has deleted it
@@ -173,9 +176,8 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
   /** Begins the next run of a chain. Returns `undefined` if another run has replaced the last one. */
   const next = async (
     ctx: RestateContext,
-    json: Packed<ContinueRequest>,
+    { runId, nextRunId, events, late }: ContinueRequest,
   ): Promise<Packed<Continued | undefined>> => {
-    const { runId, nextRunId, events, late } = unpack(json);
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored?.runId !== runId) return pack(undefined);
@@ -193,7 +195,17 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
     return pack({ ...referenceOf(stored), name, status, createdAt, updatedAt, outcome });
   };
 
-  return { exclusive: { start, deliver, end, next } as Handlers, shared: { describe } as Handlers };
+  return {
+    exclusive: {
+      start: receives<StartRequest>(sdk, (request) => checkStart(request, workflows), start),
+      deliver: receives<DeliverRequest>(sdk, checkDeliver, deliver),
+    },
+    inner: {
+      end: receives<EndRequest>(sdk, checkInner, end),
+      next: receives<ContinueRequest>(sdk, checkInner, next),
+    },
+    shared: { describe } as Handlers,
+  };
 }
 
 function referenceOf({ runId, firstRunId, invocationId }: RunReference): RunReference {

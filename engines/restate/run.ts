@@ -23,6 +23,7 @@ import type { Code } from "./context.ts";
 import { notFound, Outside } from "./outside.ts";
 import { Pump, PumpClock } from "./pump.ts";
 import { REPLACED } from "./record.ts";
+import { checkInner, checkQuery, receives } from "./requests.ts";
 import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
   type Answer,
@@ -75,10 +76,11 @@ class RunStore extends InMemoryStore {
 
 /** The handlers of a run; all but `run` are shared. */
 export function runHandlers(parts: RunParts): Handlers {
+  const { sdk } = parts;
   return {
-    run: (ctx: RestateContext, json: Packed<RunRequest>) => new RunInvocation(parts, ctx, unpack(json)).run(),
+    run: receives<RunRequest>(sdk, checkInner, (ctx, request) => new RunInvocation(parts, ctx, request).run()),
     answer: async (ctx: RestateContext, id: string) => await ctx.promise(answerTo(id)).get(),
-    query: async (ctx: RestateContext, json: Packed<QueryRequest>) => await answerQuery(parts, ctx, unpack(json)),
+    query: receives<QueryRequest>(sdk, checkQuery, (ctx, request) => answerQuery(parts, ctx, request)),
     history: async (ctx: RestateContext) => pack(await readHistory(ctx)),
   } as Handlers;
 }

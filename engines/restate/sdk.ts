@@ -84,7 +84,9 @@ export interface RestateSdk {
   readonly workflow: (definition: any) => unknown;
   readonly handlers: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
-    readonly object: { shared(handler: any): any };
+    readonly object: { shared(handler: any): any; exclusive(options: any, handler: any): any };
+    // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
+    readonly workflow: { workflow(options: any, handler: any): any };
   };
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises

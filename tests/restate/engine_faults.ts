@@ -69,3 +69,33 @@ test("RestateClient.execute() replaces a workflow that continues as new all the 
   const open = "select target from sys_invocation where status != 'completed'";
   await until("no run is left", async () => (await server.query(open)).length === 0);
 });
+
+test("RestateClient.execute() refuses an ID that no URL can hold", async ({ client }) => {
+  for (const id of [".", "..", "\ud800"]) {
+    await assertRejects(() => client.execute(workflows.answersLater, { id, input: 0 }), TypeError, '"id" must be');
+  }
+  const handle = await client.execute(workflows.failedActivity, { id: "%2e%2e/ ?#ü" });
+  await assertRejects(() => handle.result(), Error, "outer");
+});
+
+test("restateServices() refuses a bad request with the status 400", async ({ server, client }) => {
+  const { id, signal } = await client.execute(workflows.answersLater, { id: "a", input: 2 });
+  const requests = [
+    ...["null", "5", "{}", '{"$":"Map"}', '{"name":"unknown"}'].map((body) => ["rockpool/b/start", body]),
+    ...["null", '{"message":{"kind":"other"}}', '{"message":{"kind":"signal","name":5}}'].map((body) => [
+      `rockpool/${id}/deliver`,
+      body,
+    ]),
+    ["rockpool/a/end", '{"runId":"x"}'],
+    ["rockpool/a/next", '{"runId":"x"}'],
+    ["rockpool.run/b/run", '{"workflowId":"b","at":0,"events":[]}'],
+    ["rockpool.run/b/query", "{}"],
+  ];
+  for (const [path, body] of requests) {
+    const init = { method: "POST", headers: { "content-type": "application/json" }, body };
+    const response = await fetch(`${server.ingressUrl}/${path}`, { ...init, signal: AbortSignal.timeout(10_000) });
+    await response.body?.cancel();
+    assertEquals([path, body, response.status], [path, body, 400]);
+  }
+  await signal("next");
+});
