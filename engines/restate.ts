@@ -31,6 +31,8 @@
 
 import type { Workflow } from "../context.ts";
 import { checkFunction, checkObject, checkOptions } from "../util/check.ts";
+import { callUser } from "../util/deferred.ts";
+import { logError } from "../util/log_error.ts";
 import { Code } from "./restate/context.ts";
 import { checkServiceName } from "./restate/outside.ts";
 import { recordHandlers } from "./restate/record.ts";
@@ -105,18 +107,23 @@ export function restateServices<Sdk extends RestateSdk>(
   checkServiceName(name, action);
   checkFunction("onError", onError, action);
   const code = new Code(workflows as Readonly<Record<string, Workflow<never>>>);
-  const { exclusive, shared } = recordHandlers(name, sdk.serde.json);
+  const { exclusive, inner, shared } = recordHandlers(sdk, name, workflows);
   const names = serviceNames(name);
-  const sharedHandlers = Object.entries(shared).map(([key, handler]) => [key, sdk.handlers.object.shared(handler)]);
+  const { object } = sdk.handlers;
+  const inside = { ingressPrivate: true }; // only runs and records call them
+  const innerHandlers = Object.entries(inner).map(([key, handler]) => [key, object.exclusive(inside, handler)]);
+  const sharedHandlers = Object.entries(shared).map(([key, handler]) => [key, object.shared(handler)]);
   const record = sdk.object({
     name: names.record,
-    handlers: { ...exclusive, ...Object.fromEntries(sharedHandlers) },
+    handlers: { ...exclusive, ...Object.fromEntries([...innerHandlers, ...sharedHandlers]) },
     options: { enableLazyState: true, idempotencyRetention: 600_000, journalRetention: 0 },
   });
-  const run = sdk.workflow({
+  const report = (error: unknown) => callUser(() => onError(error), logError);
+  const { run, ...sharedRun } = runHandlers({ sdk, name, code, onError: report });
+  const runs = sdk.workflow({
     name: names.run,
-    handlers: runHandlers({ sdk, name, code, onError }),
+    handlers: { ...sharedRun, run: sdk.handlers.workflow.workflow(inside, run) },
     options: { workflowRetention: retentionMs, explicitCancellation: true },
   });
-  return [record, run] as [ReturnType<Sdk["object"]>, ReturnType<Sdk["workflow"]>];
+  return [record, runs] as [ReturnType<Sdk["object"]>, ReturnType<Sdk["workflow"]>];
 }

@@ -40,7 +40,6 @@ import {
   type DeliverRequest,
   type Described,
   type Message,
-  type Moved,
   pack,
   type Packed,
   type Refusal,
@@ -49,6 +48,7 @@ import {
   serviceNames,
   type StartRequest,
   unpack,
+  type UpdateAnswer,
 } from "./wire.ts";
 
 /**
@@ -364,10 +364,10 @@ export class RestateClient {
       const headers = headersOf(options.headers, action, id);
       let { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
       for (;;) {
-        const call = this.#call<string, Answer | Moved>("run", runId, "answer", updateId, { asIs: true, signal });
-        const answer = await abortable(quiet(call), signal);
-        if (!("next" in answer)) return settle(answer);
-        runId = answer.next;
+        const asked = this.#call<string, UpdateAnswer>("run", runId, "answer", updateId, { asIs: true, signal });
+        const answer = await abortable(quiet(asked), signal);
+        if (!("passedTo" in answer)) return settle(answer);
+        runId = answer.passedTo;
       }
     })());
   }
@@ -488,6 +488,9 @@ export class RestateClient {
     request: In,
     { asIs = false, signal }: { asIs?: boolean; signal?: AbortSignal | undefined } = noOptions,
   ): Promise<Out> {
+    if (key === "." || key === ".." || !key.isWellFormed()) { // not possible in the path of a URL
+      throw invalid("id", key, 'a well-formed text other than "." and ".."', `call Restate`);
+    }
     const path = [this.#names[service], key, method].map(encodeURIComponent).join("/");
     const body = request === undefined ? undefined : JSON.stringify(asIs ? request : pack(request));
     const writes = method === "start" || method === "deliver";

@@ -82,7 +82,7 @@ export class Code {
   workflows(name: string, outside: Outside | undefined): Readonly<Record<string, AnyWorkflow>> {
     if (!Object.hasOwn(this.#workflows, name)) return {};
     const workflow = this.#workflows[name];
-    const wrap = (ctx: WorkflowContext) => this.#wrap(ctx, () => outside!, { children: 0 }) as never;
+    const wrap = (ctx: WorkflowContext) => this.#wrap(ctx, outside, { children: 0 }) as never;
     return { [name]: (ctx: WorkflowContext, input: never) => workflow(wrap(ctx), input) };
   }
 
@@ -97,8 +97,9 @@ export class Code {
   }
 
   /** The context of a run or of a scope in it. */
-  #wrap(ctx: AnyContext, outside: () => Outside, counts: { children: number }): AnyContext {
-    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, outside, counts));
+  #wrap(ctx: AnyContext, reached: Outside | undefined, counts: { children: number }): AnyContext {
+    const outside = () => reached!; // only what is performed asks for it
+    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, reached, counts));
     /** Something that is no function is refused by the context itself, and so is a shield without a parameter. */
     const scoped =
       <Rest extends unknown[], Result>(method: (body: never, ...rest: Rest) => Result) =>
@@ -109,6 +110,8 @@ export class Code {
     const mayUseOuter = (body: Body) =>
       typeof body === "function" && body.length === 0 ? () => body(ctx) : within(body);
     const own: Partial<Record<keyof ScopeContext, unknown>> = {
+      // For the executor, the first turn of each run is a replay: the history has its first event. It knows of no other.
+      ...(reached !== undefined && { isReplaying: false, log: reached.log(ctx) }),
       executeActivity: (activity: AnyActivity, input?: unknown, options: ActivityOptions = noOptions) => {
         try {
           const all = optionsOf(activity, options);

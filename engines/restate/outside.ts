@@ -6,13 +6,14 @@
 
 import type { ActivityContext } from "../../activity.ts";
 import { systemClock } from "../../clock.ts";
+import type { WorkflowLogger } from "../../context.ts";
 import { type WorkflowError, workflowError } from "../../errors.ts";
 import type { AnyActivity } from "../../options.ts";
 import type { ParentClosePolicy } from "../../types.ts";
 import { fromErrorRecord, toErrorRecord } from "../../history/error_record.ts";
 import { handOut, toStored } from "../../history/value.ts";
 import { checkText, invalid } from "../../util/check.ts";
-import { quiet } from "../../util/deferred.ts";
+import { callUser, quiet } from "../../util/deferred.ts";
 import type { Pump, PumpClock } from "./pump.ts";
 import type { RestateContext, Serde } from "./sdk.ts";
 import { Stacks, withoutStacksOfValues } from "./stacks.ts";
@@ -38,18 +39,28 @@ export class Outside {
   readonly #clock: PumpClock;
   readonly #record: string;
   readonly #json: Serde;
+  readonly #report: (error: unknown) => void;
   /** What must be known before the invocation can end. */
   readonly #open = new Set<Promise<unknown>>();
   readonly #stacks = new Stacks();
   /** Whether the run has ended. */
   ended = false;
 
-  constructor(context: RestateContext, pump: Pump, clock: PumpClock, record: string, json: Serde) {
+  /** @param report Gets the errors of the logger. */
+  constructor(
+    context: RestateContext,
+    pump: Pump,
+    clock: PumpClock,
+    record: string,
+    json: Serde,
+    report: (error: unknown) => void,
+  ) {
     this.#context = context;
     this.#pump = pump;
     this.#clock = clock;
     this.#record = record;
     this.#json = json;
+    this.#report = report;
   }
 
   /** Writes what the run sends to Restate, which compares it in each replay. */
@@ -67,6 +78,13 @@ export class Outside {
     const done = () => void this.#open.delete(promise);
     promise.then(done, done);
     return promise;
+  }
+
+  /** Writes the lines of a run; the context of Restate drops those of a replay. */
+  log({ workflowId, runId }: { readonly workflowId: string; readonly runId: string }): WorkflowLogger {
+    const write = (level: keyof WorkflowLogger) => (message: string, fields?: Readonly<Record<string, unknown>>) =>
+      callUser(() => this.#context.console[level](message, { workflowId, runId, ...fields }), this.#report);
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 
   /** The activity that makes an attempt of another one in Restate's journal, which records the outcome. */

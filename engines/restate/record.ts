@@ -11,8 +11,10 @@
  */
 
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
-import type { GenericCall, Handlers, RestateContext, Serde } from "./sdk.ts";
+import { checkDeliver, checkInner, checkStart, receives } from "./requests.ts";
+import type { GenericCall, Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
+  type Continued,
   type ContinueRequest,
   type DeliverRequest,
   type Described,
@@ -42,8 +44,16 @@ interface Stored extends Described {
 const KEY = "workflow";
 const RELAYED = "seen ";
 
+/** Why a run was terminated. */
+export const REPLACED = "another run replaces it";
+
 /** The handlers; `shared` are those that may run beside others. */
-export function recordHandlers(name: string, json: Serde): { exclusive: Handlers; shared: Handlers } {
+export function recordHandlers(
+  sdk: RestateSdk,
+  name: string,
+  workflows: Readonly<Record<string, unknown>>,
+): { exclusive: Handlers; inner: Handlers; shared: Handlers } {
+  const { serde: { json } } = sdk;
   const { run: runService } = serviceNames(name);
 
   const read = async (ctx: RestateContext): Promise<Stored | undefined> => {
@@ -96,8 +106,7 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
     return { ...stored, messages: stored.messages + 1, updatedAt: at };
   };
 
-  const start = async (ctx: RestateContext, json: Packed<StartRequest>): Promise<Packed<RunReference | Refusal>> => {
-    const request = unpack(json);
+  const start = async (ctx: RestateContext, request: StartRequest): Promise<Packed<RunReference | Refusal>> => {
     const { onConflict = "reject", reuse = "replace", signals = [] } = request;
     const at = await ctx.date.now();
     let stored = await read(ctx);
@@ -108,7 +117,9 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
         write(ctx, stored);
         return pack(referenceOf(stored));
       }
-      send(ctx, stored, { kind: "terminate", reason: "another run replaces it" }, at);
+      let last: Stored = { ...stored, held: undefined }; // nobody takes them over
+      const terminate: Message = { kind: "terminate", reason: REPLACED, last: true };
+      for (const message of [...stored.held ?? [], terminate]) last = send(ctx, last, message, at);
     } else if (stored !== undefined) {
       if (reuse === "join") {
         for (const { kind, ...signal } of signals) {
@@ -130,9 +141,8 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
 
   const deliver = async (
     ctx: RestateContext,
-    json: Packed<DeliverRequest>,
+    { message, firstRunId }: DeliverRequest,
   ): Promise<Packed<RunReference | Refusal>> => {
-    const { message, firstRunId } = unpack(json);
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored === undefined) return pack({ refused: "not_found" });
@@ -145,32 +155,37 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
       if (!isOther && kind === "cancel" && stored.status === "canceled") return pack(referenceOf(stored));
       return pack({ refused: "not_found", status: isOther ? undefined : stored.status });
     }
+    const id = message.kind === "update" ? message.id : undefined;
+    const before = id === undefined ? null : await ctx.get<string>(`${RELAYED}update ${id}`);
+    if (before !== null) return pack({ ...referenceOf(stored), runId: before }); // it has the answer
     write(ctx, await accept(ctx, stored, message, at));
     return pack(referenceOf(stored));
   };
 
-  /** A run has ended, or is to be continued. Returns how many messages were sent to it. */
-  const end = async (ctx: RestateContext, json: Packed<EndRequest>): Promise<Packed<number>> => {
-    const { runId, outcome } = unpack(json);
+  /** A run has ended, or is to be continued. Returns how many messages were sent to it; `undefined` if another run has replaced it. */
+  const end = async (ctx: RestateContext, { runId, outcome }: EndRequest): Promise<Packed<number | undefined>> => {
     const at = await ctx.date.now();
     const stored = await read(ctx);
-    if (stored === undefined || stored.runId !== runId) return pack(0); // another run has replaced it
+    if (stored === undefined) return pack(0); // somebody has deleted it
+    if (stored.runId !== runId) return pack(undefined);
     const status: WorkflowStatus = outcome?.status ?? "running";
     write(ctx, { ...stored, status, outcome, updatedAt: at, held: outcome === undefined ? [] : undefined });
     return pack(stored.messages);
   };
 
-  const next = async (ctx: RestateContext, json: Packed<ContinueRequest>): Promise<Packed<RunReference>> => {
-    const { runId, nextRunId, events, late } = unpack(json);
+  /** Begins the next run of a chain. Returns `undefined` if another run has replaced the last one. */
+  const next = async (
+    ctx: RestateContext,
+    { runId, nextRunId, events, late }: ContinueRequest,
+  ): Promise<Packed<Continued | undefined>> => {
     const at = await ctx.date.now();
     const stored = await read(ctx);
-    if (stored === undefined || stored.runId !== runId) return pack({ runId, firstRunId: runId, invocationId: "" });
+    if (stored?.runId !== runId) return pack(undefined);
     const { held = [], canceled = false, ...rest } = stored;
-    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at }, rest, []);
-    let current: Stored = { ...rest, ...invocation, canceled, messages: 0, updatedAt: at };
-    for (const message of [...late, ...held]) current = send(ctx, current, message, at); // they were accepted before
-    write(ctx, current);
-    return pack(invocation);
+    const messages = [...late, ...held]; // they were accepted before
+    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at, messages }, rest, []);
+    write(ctx, { ...rest, ...invocation, canceled, messages: 0, updatedAt: at });
+    return pack({ next: invocation, held });
   };
 
   const describe = async (ctx: RestateContext): Promise<Packed<Described | undefined>> => {
@@ -180,7 +195,17 @@ export function recordHandlers(name: string, json: Serde): { exclusive: Handlers
     return pack({ ...referenceOf(stored), name, status, createdAt, updatedAt, outcome });
   };
 
-  return { exclusive: { start, deliver, end, next } as Handlers, shared: { describe } as Handlers };
+  return {
+    exclusive: {
+      start: receives<StartRequest>(sdk, (request) => checkStart(request, workflows), start),
+      deliver: receives<DeliverRequest>(sdk, checkDeliver, deliver),
+    },
+    inner: {
+      end: receives<EndRequest>(sdk, checkInner, end),
+      next: receives<ContinueRequest>(sdk, checkInner, next),
+    },
+    shared: { describe } as Handlers,
+  };
 }
 
 function referenceOf({ runId, firstRunId, invocationId }: RunReference): RunReference {

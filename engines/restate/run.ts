@@ -10,7 +10,7 @@
  */
 
 import { Executor } from "../../executor.ts";
-import { codeOf } from "../../errors.ts";
+import { codeOf, WorkflowError, workflowError } from "../../errors.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
 import { toErrorRecord } from "../../history/error_record.ts";
@@ -18,26 +18,29 @@ import { batchKind } from "../../history/history.ts";
 import { Deferred, quiet } from "../../util/deferred.ts";
 import { macrotask } from "../../util/macrotask.ts";
 import { hash, seededRandom } from "../../util/prng.ts";
+import { show } from "../../util/show.ts";
 import type { Code } from "./context.ts";
 import { notFound, Outside } from "./outside.ts";
 import { Pump, PumpClock } from "./pump.ts";
+import { REPLACED } from "./record.ts";
+import { checkInner, checkQuery, receives } from "./requests.ts";
 import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
   type Answer,
+  type Continued,
   type ContinueRequest,
   type EndRequest,
   type Message,
-  type Moved,
   type Numbered,
   type Outcome,
   pack,
   type Packed,
   type QueryRequest,
-  type RunReference,
   type RunRequest,
   type RunResult,
   serviceNames,
   unpack,
+  type UpdateAnswer,
 } from "./wire.ts";
 
 /** What the handlers of a run need. */
@@ -73,20 +76,14 @@ class RunStore extends InMemoryStore {
 
 /** The handlers of a run; all but `run` are shared. */
 export function runHandlers(parts: RunParts): Handlers {
+  const { sdk } = parts;
   return {
-    run: (ctx: RestateContext, json: Packed<RunRequest>) => new RunInvocation(parts, ctx, unpack(json)).run(),
-    answer: async (ctx: RestateContext, id: string) => {
-      const answer = ctx.promise(answerTo(id));
-      const first: unknown = await parts.sdk.RestatePromise.race([answer.get(), ctx.promise(NEXT).get()]);
-      return await answer.peek() ?? first; // the answer counts, although the run has also been continued
-    },
-    query: async (ctx: RestateContext, json: Packed<QueryRequest>) => await answerQuery(parts, ctx, unpack(json)),
+    run: receives<RunRequest>(sdk, checkInner, (ctx, request) => new RunInvocation(parts, ctx, request).run()),
+    answer: async (ctx: RestateContext, id: string) => await ctx.promise(answerTo(id)).get(),
+    query: receives<QueryRequest>(sdk, checkQuery, (ctx, request) => answerQuery(parts, ctx, request)),
     history: async (ctx: RestateContext) => pack(await readHistory(ctx)),
   } as Handlers;
 }
-
-/** The promise that a continued run resolves: the next run answers the updates that this one has not answered. */
-const NEXT = "next";
 
 function answerTo(updateId: string): string {
   return `answer ${updateId}`;
@@ -105,6 +102,10 @@ class RunInvocation {
   /** How many messages were taken. */
   #messages = 0;
   #continued: AppendBatch | undefined;
+  /** The updates that have no answer, by ID. */
+  readonly #unanswered = new Map<string, Message>();
+  /** Whether the last message was taken, because another run has replaced this one. */
+  #isReplaced = false;
   /** Messages that came after the end of the run; `undefined` before it. */
   #late: Message[] | undefined;
 
@@ -115,7 +116,7 @@ class RunInvocation {
     this.#request = request;
     const pump = this.#pump = new Pump((promises) => sdk.RestatePromise.race(promises));
     const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
-    const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json);
+    const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json, onError);
     this.#store = new RunStore(clock, (events) => ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events)));
     this.#executor = new Executor({
       store: this.#store,
@@ -141,6 +142,7 @@ class RunInvocation {
       const ended = quiet(handle.result()).then(() => {}, (error) => {
         if (handle.status === "running") throw error; // it cannot go on here: the attempt fails, and Restate tries again
       });
+      this.#request.messages?.forEach((message, i) => this.#post(message, -i - 1)); // also a run that continues at once gets them
       this.#takeMessages();
       this.#takeCancellation();
       return this.#outside.pack(await this.#pumpUntil(ended));
@@ -157,6 +159,7 @@ class RunInvocation {
       const number = this.#messages++;
       const { at, ...message } = unpack(packed);
       this.#clock.reach(at);
+      if ("last" in message && message.last) this.#isReplaced = true;
       if (this.#late === undefined) this.#post(message as Message, number);
       else this.#late.push(message as Message);
       this.#takeMessages();
@@ -166,7 +169,7 @@ class RunInvocation {
   /** Whoever cancels the invocation cancels the workflow. */
   #takeCancellation(): void {
     this.#pump.add(this.#ctx.cancellation()).then(() => {
-      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, -1);
+      this.#post({ kind: "cancel", reason: "its invocation was cancelled in Restate" }, 0);
       this.#takeCancellation();
     });
   }
@@ -183,6 +186,7 @@ class RunInvocation {
       }
       case "update": {
         const { name, input, id: updateId, headers } = message;
+        this.#unanswered.set(updateId, message);
         const answer = executor.update(id, name, input as never, { updateId, headers });
         return void answer.then((result) => this.#answer(updateId, { result }), (error) => {
           if (codeOf(error) !== "closed") this.#answer(updateId, { error: toErrorRecord(error) });
@@ -201,7 +205,8 @@ class RunInvocation {
     if (code !== "not_found" && code !== "closed") this.#parts.onError(error);
   }
 
-  #answer(updateId: string, answer: Answer): void {
+  #answer(updateId: string, answer: UpdateAnswer): void {
+    this.#unanswered.delete(updateId);
     this.#pump.add(this.#ctx.promise(answerTo(updateId)).resolve(this.#outside.pack(answer))); // rejects if it is answered already
   }
 
@@ -225,35 +230,55 @@ class RunInvocation {
     const { workflowId } = this.#request;
     const state = (await this.#store.load(workflowId))!;
     const outcome = outcomeOf(state);
-    for (const message of await this.#close({ runId: state.runId, outcome })) {
-      if (message.kind !== "update") continue; // nobody reads it any more
-      this.#answer(message.id, { error: toErrorRecord(notFound("update workflow", workflowId, state)) });
-    }
+    this.#refuse(await this.#close({ runId: state.runId, outcome }), notFound("update workflow", workflowId, state));
     return outcome;
+  }
+
+  /** Nobody answers these updates any more. */
+  #refuse(messages: Iterable<Message>, error: WorkflowError): void {
+    for (const message of messages) {
+      if (message.kind === "update") this.#answer(message.id, { error: toErrorRecord(error) });
+    }
   }
 
   async #continue(batch: AppendBatch): Promise<RunResult> {
     const { key: runId } = this.#ctx;
-    const late = await this.#close({ runId });
+    const { workflowId } = this.#request;
+    const { history } = (await this.#store.load(workflowId))!;
+    for (const event of history) { // an update that was accepted belongs to this run
+      const update = event.type === "update_accepted" && this.#unanswered.get(event.updateId);
+      const why = "it was continued as new before it had answered";
+      if (update) this.#refuse([update], workflowError("not_found", "update workflow", workflowId, why));
+    }
+    const late = [...this.#unanswered.values(), ...await this.#close({ runId })];
     const request: ContinueRequest = { runId, nextRunId: batch.runId, events: batch.events, late };
-    const next = unpack(await this.#callRecord<ContinueRequest, RunReference>("next", request));
-    const isReplaced = next.runId === runId; // there is no next run: another workflow has the ID
-    const elsewhere: Answer | Moved = isReplaced
-      ? { error: toErrorRecord(notFound("update workflow", this.#request.workflowId, {})) }
-      : { next: next.runId };
-    this.#pump.add(this.#ctx.promise(NEXT).resolve(this.#outside.pack(elsewhere)));
+    const continued = unpack(await this.#callRecord<ContinueRequest, Continued | undefined>("next", request));
+    if (continued === undefined) {
+      await this.#takeLate(undefined);
+      this.#refuse([...late, ...this.#late!], notFound("update workflow", workflowId, { status: "canceled" }));
+      const error = new WorkflowError("terminated", `Terminated workflow ${show(workflowId)}: ${REPLACED}`);
+      return { status: "canceled", error: toErrorRecord(error) };
+    }
+    const { next, held } = continued;
+    for (const message of [...late, ...held]) {
+      if (message.kind === "update") this.#answer(message.id, { passedTo: next.runId });
+    }
     return { status: "continued", next };
   }
 
   /** Tells the record that the run takes no more messages. Returns those that came too late. */
   async #close(request: EndRequest): Promise<readonly Message[]> {
     const late: Message[] = this.#late = [];
-    const accepted = unpack(await this.#callRecord<EndRequest, number>("end", request));
-    while (this.#messages < accepted) {
+    await this.#takeLate(unpack(await this.#callRecord<EndRequest, number | undefined>("end", request)));
+    return late;
+  }
+
+  /** @param accepted How many messages the run gets; `undefined` if another run has replaced it. */
+  async #takeLate(accepted: number | undefined): Promise<void> {
+    while (accepted === undefined ? !this.#isReplaced : this.#messages < accepted) {
       await this.#pump.next();
       await new Promise<void>(macrotask);
     }
-    return late;
   }
 
   #callRecord<In, Out>(method: string, request: In): PromiseLike<Packed<Out>> {

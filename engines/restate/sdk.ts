@@ -36,7 +36,6 @@ export interface RestateContext {
   };
   promise<T>(name: string): {
     get(): RestatePromise<T>;
-    peek(): Promise<T | undefined>;
     resolve(value?: T): RestatePromise<void>;
   };
   get<T>(name: string): Promise<T | null>;
@@ -91,13 +90,18 @@ export interface RestateSdk {
   /** Says how a handler is called: beside others of its object. */
   readonly handlers: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
-    readonly object: { shared(handler: any): any };
+    readonly object: { shared(handler: any): any; exclusive(options: any, handler: any): any };
+    // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
+    readonly workflow: { workflow(options: any, handler: any): any };
   };
   /** Waits for the first of several promises of Restate. */
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
   };
+  /** The error that ends an invocation: Restate does not try again. */
+  // deno-lint-ignore no-explicit-any -- its parameters are the SDK's own
+  readonly TerminalError: new (message: string, options?: any) => Error;
   /** Writes values as JSON. */
   readonly serde: { readonly json: Serde };
 }

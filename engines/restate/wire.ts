@@ -39,7 +39,12 @@ export type Message =
     readonly id: string;
     readonly headers?: CallHeaders | undefined;
   }
-  | { readonly kind: "cancel" | "terminate"; readonly reason?: string | undefined };
+  | {
+    readonly kind: "cancel" | "terminate";
+    readonly reason?: string | undefined;
+    /** Another run replaces this one: it gets no message after this. */
+    readonly last?: boolean | undefined;
+  };
 
 /** A message on its way to a run, with the time when the record accepted it. */
 export type Numbered = Message & { readonly at: number };
@@ -104,6 +109,8 @@ export interface RunRequest {
   readonly events: readonly WorkflowEvent[];
   /** The time when it was begun. */
   readonly at: number;
+  /** What came too late for the run that it continues. */
+  readonly messages?: readonly Message[] | undefined;
 }
 
 /** What the invocation of a run returns. */
@@ -125,6 +132,13 @@ export interface ContinueRequest {
   readonly late: readonly Message[];
 }
 
+/** The next run of a chain has begun. */
+export interface Continued {
+  readonly next: RunReference;
+  /** The messages that came meanwhile: it has them too. */
+  readonly held: readonly Message[];
+}
+
 /** A question to a run. */
 export interface QueryRequest {
   readonly workflowId: string;
@@ -135,11 +149,8 @@ export interface QueryRequest {
 /** What a call of a user's code answered. */
 export type Answer = { readonly result?: unknown } | { readonly error: ErrorRecord };
 
-/** Instead of an answer: the next run of the chain gives it. */
-export interface Moved {
-  /** The ID of that run. */
-  readonly next: string;
-}
+/** The answer to an update, or the ID of the run that has it. */
+export type UpdateAnswer = Answer | { readonly passedTo: string };
 
 /** The two services: the record of each workflow by its ID, and its runs by theirs. */
 export function serviceNames(name: string): { readonly record: string; readonly run: string } {

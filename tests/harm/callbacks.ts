@@ -972,6 +972,7 @@ export const NOT_CALLED: readonly string[] = [
   "TestExecutor.callsOf(activity)",
   "RestateClient.execute(workflow)",
   "RestateClientOptions.workflows",
+  "RestateSdk.TerminalError", // a class
 ];
 
 /** Callbacks that are given in at several places: the name of the row. */

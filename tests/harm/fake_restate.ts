@@ -21,7 +21,11 @@ const done = () => promise(Promise.resolve());
 export const fakeSdk: RestateSdk = {
   object: (definition) => definition,
   workflow: (definition) => definition,
-  handlers: { object: { shared: (handler) => handler } },
+  handlers: {
+    object: { shared: (handler) => handler, exclusive: (_, handler) => handler },
+    workflow: { workflow: (_, handler) => handler },
+  },
+  TerminalError: Error,
   RestatePromise: { race: (promises) => Promise.race(promises) },
   serde: { json: { serialize: () => new Uint8Array(), deserialize: () => {} } },
 };

@@ -34,7 +34,7 @@ export const members = {
     await ctx.sleep(1);
     return ctx.historyLength > before;
   },
-  isReplaying: (ctx) => typeof ctx.isReplaying,
+  isReplaying: (ctx) => ctx.isReplaying,
   workflowVersion: (ctx) => ctx.workflowVersion ?? "none",
   async signal(ctx) {
     await ctx.scope(async (ctx) => {

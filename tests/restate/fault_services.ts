@@ -18,6 +18,16 @@ export const workflows = {
     await ctx.sleep(5);
     throw new Error("outer", { cause: error });
   },
+  async answersLater(ctx: WorkflowContext<number>, run: number): Promise<string> {
+    if (run > 0) ctx.handleUpdate("ask", (question: string) => `${question} in run ${run}`);
+    await ctx.waitForSignal("next");
+    if (run < 2) await ctx.continueAsNew(run + 1);
+    return "done";
+  },
+  async restarts(ctx: WorkflowContext<number>, run: number): Promise<void> {
+    ctx.handleUpdate("run", () => run);
+    await ctx.continueAsNew(run + 1);
+  },
 };
 
 export function services(sdk: Anything): Anything[] {

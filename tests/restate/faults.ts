@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { RestateClient } from "../../engines/restate.ts";
 import { RestateServer } from "../../tools/restate/server.ts";
 import { workflows } from "./fault_services.ts";
-import { type Mode, modules, Worker } from "./workers.ts";
+import { type Anything, type Mode, modules, until, Worker } from "./workers.ts";
 
 interface Place {
   readonly server: RestateServer;
@@ -38,4 +38,64 @@ test("RestateClient.execute() rejects with the stack of the activity that failed
   const handle = await client.execute(workflows.failedActivity, { id: "a" });
   const { cause } = await assertRejects(() => handle.result(), Error, "outer");
   assertEquals((cause as Error).stack?.includes("at breaks"), true);
+});
+
+test("RestateClient.update() returns the answer of a later run of the chain", async ({ client }) => {
+  const handle = await client.execute(workflows.answersLater, { id: "a", input: 0 });
+  const answer = handle.update("ask", "who", { updateId: "u" });
+  await handle.signal("next");
+  assertEquals(await answer, "who in run 1");
+  await handle.signal("next");
+  assertEquals(await handle.update("ask", "who", { updateId: "u" }), "who in run 1");
+  assertEquals(await handle.update("ask", "who"), "who in run 2");
+  await handle.signal("next");
+  assertEquals(await handle.result(), "done");
+  assertEquals(await handle.update("ask", "who", { updateId: "u" }), "who in run 1");
+});
+
+test("RestateClient.execute() replaces a workflow that continues as new all the time", async ({ client, server }) => {
+  const updates: Promise<unknown>[] = [];
+  const handles: Anything[] = [];
+  for (let i = 0; i < 5; i++) {
+    const handle = await client.execute(workflows.restarts, { id: "a", input: 0, onConflict: "replace" });
+    handles.push(handle);
+    updates.push(handle.update("run").then((run) => typeof run, (error) => error.code));
+  }
+  await client.terminate("a");
+  for (const answer of await Promise.all(updates)) {
+    assertEquals(["number", "not_found"].includes(answer as string), true);
+  }
+  await assertRejects(() => handles[4].result(), Error, "Terminated");
+  const open = "select target from sys_invocation where status != 'completed'";
+  await until("no run is left", async () => (await server.query(open)).length === 0);
+});
+
+test("RestateClient.execute() refuses an ID that no URL can hold", async ({ client }) => {
+  for (const id of [".", "..", "\ud800"]) {
+    await assertRejects(() => client.execute(workflows.answersLater, { id, input: 0 }), TypeError, '"id" must be');
+  }
+  const handle = await client.execute(workflows.failedActivity, { id: "%2e%2e/ ?#ü" });
+  await assertRejects(() => handle.result(), Error, "outer");
+});
+
+test("restateServices() refuses a bad request with the status 400", async ({ server, client }) => {
+  const { id, signal } = await client.execute(workflows.answersLater, { id: "a", input: 2 });
+  const requests = [
+    ...["null", "5", "{}", '{"$":"Map"}', '{"name":"unknown"}'].map((body) => ["rockpool/b/start", body]),
+    ...["null", '{"message":{"kind":"other"}}', '{"message":{"kind":"signal","name":5}}'].map((body) => [
+      `rockpool/${id}/deliver`,
+      body,
+    ]),
+    ["rockpool/a/end", '{"runId":"x"}'],
+    ["rockpool/a/next", '{"runId":"x"}'],
+    ["rockpool.run/b/run", '{"workflowId":"b","at":0,"events":[]}'],
+    ["rockpool.run/b/query", "{}"],
+  ];
+  for (const [path, body] of requests) {
+    const init = { method: "POST", headers: { "content-type": "application/json" }, body };
+    const response = await fetch(`${server.ingressUrl}/${path}`, { ...init, signal: AbortSignal.timeout(10_000) });
+    await response.body?.cancel();
+    assertEquals([path, body, response.status], [path, body, 400]);
+  }
+  await signal("next");
 });
