@@ -315,7 +315,11 @@ export class RestateClient {
     const action = "query workflow";
     return quiet((async () => {
       const name = definedName("query", query as string, action, target.id);
-      const request = { name, args: toStored(args, "arguments of query", name) as readonly unknown[] };
+      const request = {
+        workflowId: target.id,
+        name,
+        args: toStored(args, "arguments of query", name) as readonly unknown[],
+      };
       const { runId } = await this.#describe(target, action);
       return settle(await this.#call<typeof request, Answer>("run", runId, "query", request));
     })());

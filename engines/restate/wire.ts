@@ -141,6 +141,7 @@ export interface Continued {
 
 /** A question to a run. */
 export interface QueryRequest {
+  readonly workflowId: string;
   readonly name: string;
   readonly args: readonly unknown[];
 }
