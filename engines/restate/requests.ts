@@ -89,6 +89,7 @@ function checkMessage(message: Message, action: string): void {
 export function checkQuery(request: QueryRequest): void {
   const action = "query workflow";
   checkObject("request", request, action);
+  checkText("workflowId", request.workflowId, action);
   checkText("name", request.name, action);
   checkArray("args", request.args, action);
 }

@@ -117,7 +117,10 @@ class RunInvocation {
     const pump = this.#pump = new Pump((promises) => sdk.RestatePromise.race(promises));
     const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
     const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json, onError);
-    this.#store = new RunStore(clock, (events) => ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events)));
+    this.#store = new RunStore(clock, (events) => {
+      outside.ended ||= events.some(isEnd); // before the executor aborts what is in flight
+      ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events));
+    });
     this.#executor = new Executor({
       store: this.#store,
       clock,
@@ -220,7 +223,6 @@ class RunInvocation {
       await Promise.race([this.#clock.rest(), this.#store.continued.promise]);
       if (failure !== undefined) throw failure.error;
       if (this.#continued !== undefined) return await this.#continue(this.#continued);
-      if (isOver) this.#outside.ended = true;
       if (isOver && !this.#outside.isOpen) return await this.#end();
       await this.#pump.next();
     }
@@ -263,6 +265,13 @@ class RunInvocation {
     for (const message of [...late, ...held]) {
       if (message.kind === "update") this.#answer(message.id, { passedTo: next.runId });
     }
+    this.#outside.ended = true;
+    void quiet(this.#executor.close()); // aborts what is in flight: so children are closed as their policy says
+    await new Promise<void>(macrotask);
+    while (this.#outside.isOpen) {
+      await this.#pump.next();
+      await new Promise<void>(macrotask);
+    }
     return { status: "continued", next };
   }
 
@@ -296,6 +305,10 @@ class RunInvocation {
   }
 }
 
+function isEnd({ type }: WorkflowEvent): boolean {
+  return type === "workflow_completed" || type === "workflow_failed" || type === "workflow_canceled";
+}
+
 /** The name of the workflow of a run. */
 function nameOf([first]: readonly WorkflowEvent[]): string {
   return first?.type === "workflow_started" ? first.workflowName : "";
@@ -323,7 +336,7 @@ async function answerQuery(
   ctx: RestateContext,
   request: QueryRequest,
 ): Promise<Packed<Answer>> {
-  const { workflowId } = request; // the code sees its own ID
+  const { workflowId } = request;
   const store = new InMemoryStore();
   const batches = await readHistory(ctx);
   let expectedLength = 0;

@@ -24,6 +24,16 @@ export const workflows = {
     if (run < 2) await ctx.continueAsNew(run + 1);
     return "done";
   },
+  async waits(ctx: WorkflowContext) {
+    ctx.handleQuery("id", () => ctx.workflowId);
+    await ctx.waitForSignal("go");
+  },
+  async leaves(ctx: WorkflowContext, { policy, again }: { policy?: "cancel" | "terminate"; again: boolean }) {
+    if (policy === undefined) return;
+    const id = `${ctx.workflowId}-child`;
+    await ctx.startChild(workflows.waits, undefined, { id, parentClosePolicy: policy }).started;
+    if (again) await ctx.continueAsNew({ again: false } as never);
+  },
   async restarts(ctx: WorkflowContext<number>, run: number): Promise<void> {
     ctx.handleUpdate("run", () => run);
     await ctx.continueAsNew(run + 1);

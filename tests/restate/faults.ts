@@ -1,10 +1,10 @@
 /** What once went wrong with workflows on Restate: one test for each kind of fault, in both modes. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { RestateClient } from "../../engines/restate.ts";
+import { RestateClient, type RestateHandle } from "../../engines/restate.ts";
 import { RestateServer } from "../../tools/restate/server.ts";
 import { workflows } from "./fault_services.ts";
-import { type Anything, type Mode, modules, until, Worker } from "./workers.ts";
+import { type Mode, modules, until, Worker } from "./workers.ts";
 
 interface Place {
   readonly server: RestateServer;
@@ -55,7 +55,7 @@ test("RestateClient.update() returns the answer of a later run of the chain", as
 
 test("RestateClient.execute() replaces a workflow that continues as new all the time", async ({ client, server }) => {
   const updates: Promise<unknown>[] = [];
-  const handles: Anything[] = [];
+  const handles: RestateHandle[] = [];
   for (let i = 0; i < 5; i++) {
     const handle = await client.execute(workflows.restarts, { id: "a", input: 0, onConflict: "replace" });
     handles.push(handle);
@@ -99,3 +99,23 @@ test("restateServices() refuses a bad request with the status 400", async ({ ser
   }
   await signal("next");
 });
+
+test("RestateClient.query() answers with the ID of the workflow", async ({ client }) => {
+  const handle = await client.execute(workflows.waits, { id: "a" });
+  assertEquals(await handle.query("id"), "a");
+  await handle.signal("go");
+  await handle.result();
+  assertEquals(await handle.query("id"), "a");
+});
+
+for (const [policy, code] of [["cancel", "canceled"], ["terminate", "terminated"]] as const) {
+  test(`WorkflowContext.startChild() with parentClosePolicy "${policy}" ends the child with its parent`, async ({ client }) => {
+    for (const again of [false, true]) {
+      const id = `a-${again}`;
+      await (await client.execute(workflows.leaves, { id, input: { policy, again } })).result();
+      const child = await client.handle(`${id}-child`);
+      const error = await assertRejects(() => child.result(), Error);
+      assertEquals((error as { code?: string }).code, code);
+    }
+  });
+}
