@@ -122,7 +122,7 @@ export function restateServices<Sdk extends RestateSdk>(
   const { run, ...sharedRun } = runHandlers({ sdk, name, code, onError: report });
   const runs = sdk.workflow({
     name: names.run,
-    handlers: { ...sharedRun, run: sdk.handlers.workflow.workflow(inside, run) },
+    handlers: { ...sharedRun, run: sdk.handlers.workflow.workflow({ ...inside, enableLazyState: true }, run) },
     options: { workflowRetention: retentionMs, explicitCancellation: true },
   });
   return [record, runs] as [ReturnType<Sdk["object"]>, ReturnType<Sdk["workflow"]>];

@@ -214,6 +214,8 @@ export class Code {
     };
     let begun: Promise<RunReference> | undefined;
     const begin = () => begun ??= quiet(outside().start(id, request));
+    // A child that nobody waits for is started, also if its parent ends in this turn.
+    if (policy === "abandon" && !ctx.signal.aborted && (outside() as Outside | undefined) !== undefined) begin();
     const started = quiet(ctx.executeActivity(this.#ownActivity(begin), undefined, { name: `start ${name}` }));
     const result = quiet(ctx.executeActivity(
       this.#ownActivity(async (_: unknown, context: ActivityContext) => {

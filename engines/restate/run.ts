@@ -12,7 +12,7 @@
 import { Executor } from "../../executor.ts";
 import { codeOf, WorkflowError, workflowError } from "../../errors.ts";
 import { InMemoryStore } from "../../store.ts";
-import type { AppendBatch, WorkflowEvent, WorkflowState } from "../../types.ts";
+import type { AppendBatch, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../../types.ts";
 import { toErrorRecord } from "../../history/error_record.ts";
 import { batchKind } from "../../history/history.ts";
 import { Deferred, quiet } from "../../util/deferred.ts";
@@ -56,12 +56,28 @@ const EVENTS = "events ";
 /** The store of the run's executor: writes each append to Restate's state too, and notices the end of the run. */
 class RunStore extends InMemoryStore {
   readonly #publish: (events: readonly WorkflowEvent[]) => void;
+  /** The parent of the run, if it is a child. */
+  readonly parent: WorkflowStartedEvent["parent"];
   /** Resolves with the batch that continues the run by another one. */
   readonly continued = new Deferred<AppendBatch>();
 
-  constructor(clock: PumpClock, publish: (events: readonly WorkflowEvent[]) => void) {
+  constructor(
+    clock: PumpClock,
+    [first]: readonly WorkflowEvent[],
+    publish: (events: readonly WorkflowEvent[]) => void,
+  ) {
     super({ clock });
+    this.parent = first?.type === "workflow_started" ? first.parent : undefined;
     this.#publish = publish;
+  }
+
+  /** The parent of the run runs elsewhere. Its own invocation ends its children, so here it runs: else an executor would end the child. */
+  override async load(workflowId: string): Promise<WorkflowState | null> {
+    const state = await super.load(workflowId);
+    const { parent } = this;
+    if (state !== null || parent?.workflowId !== workflowId) return state;
+    const { runId } = parent;
+    return { workflowId, runId, workflowName: "", status: "running", createdAt: 0, updatedAt: 0, history: [] };
   }
 
   override append(batch: AppendBatch): Promise<void> {
@@ -117,7 +133,7 @@ class RunInvocation {
     const pump = this.#pump = new Pump((promises) => sdk.RestatePromise.race(promises));
     const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
     const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json, onError);
-    this.#store = new RunStore(clock, (events) => {
+    this.#store = new RunStore(clock, request.events, (events) => {
       outside.ended ||= events.some(isEnd); // before the executor aborts what is in flight
       ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events));
     });

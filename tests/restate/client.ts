@@ -147,6 +147,11 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
     assertEquals(await (await client.handle("left-child")).result().catch(codeOf), "canceled");
     await appears(journal, "left-child cancelled");
   },
+  async "a child that is abandoned runs on, also if its parent ends at once"({ client }) {
+    const handle = await client.execute(parent, { id: "gone", input: "abandon" });
+    assertEquals(await handle.result(), "gone");
+    assertEquals(await (await client.handle("gone-child")).result(), "gone");
+  },
   async "a scope with waitForCanceled waits for the cleanup of its child"({ client, journal }) {
     const handle = await client.execute(parent, { id: "scoped", input: "scope" });
     assertEquals(await handle.result(), "CanceledError");

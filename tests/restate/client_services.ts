@@ -23,6 +23,10 @@ export const workflows = {
     return ctx.parent?.workflowId ?? "no parent";
   },
   async parent(ctx: WorkflowContext, mode: string) {
+    if (mode === "abandon") {
+      ctx.startChild(workflows.child, 5, { id: `${ctx.workflowId}-child`, parentClosePolicy: "abandon" });
+      return "gone";
+    }
     if (mode === "result") return await ctx.executeChild(workflows.child, 5, { id: `${ctx.workflowId}-child` });
     const child = ctx.startChild(workflows.child, 60_000, { id: `${ctx.workflowId}-child` });
     await child.started;

@@ -28,6 +28,13 @@ export const workflows = {
     ctx.handleQuery("id", () => ctx.workflowId);
     await ctx.waitForSignal("go");
   },
+  async naps(ctx: WorkflowContext, times: number): Promise<number> {
+    for (let i = 0; i < times; i++) await ctx.sleep(100);
+    return times;
+  },
+  async hasNappingChild(ctx: WorkflowContext): Promise<number> {
+    return await ctx.executeChild(workflows.naps, 20);
+  },
   async leaves(ctx: WorkflowContext, { policy, again }: { policy?: "cancel" | "terminate"; again: boolean }) {
     if (policy === undefined) return;
     const id = `${ctx.workflowId}-child`;

@@ -119,3 +119,7 @@ for (const [policy, code] of [["cancel", "canceled"], ["terminate", "terminated"
     }
   });
 }
+
+test("WorkflowContext.executeChild() waits for a child that takes longer than its first looks at its parent", async ({ client }) => {
+  assertEquals(await (await client.execute(workflows.hasNappingChild, { id: "a" })).result(), 20);
+});
