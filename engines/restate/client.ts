@@ -153,8 +153,9 @@ export class RestateClient {
     checkOptions(options, clientOptions, action);
     const { workflows = {}, name = "rockpool", headers = {}, retryForMs = 30_000 } = options;
     const { fetch = (url, init) => globalThis.fetch(url, init) } = options;
-    const url = URL.parse(`${ingress}`);
-    if (url === null) throw invalid("ingress", ingress, 'an address such as "http://localhost:8080"', action);
+    if (!URL.canParse(`${ingress}`)) {
+      throw invalid("ingress", ingress, 'an address such as "http://localhost:8080"', action);
+    }
     checkServiceName(name, action);
     checkObject("workflows", workflows, action);
     for (const [key, workflow] of Object.entries(workflows)) {
@@ -163,7 +164,7 @@ export class RestateClient {
     }
     checkNumber("retryForMs", retryForMs, 0, action);
     checkFunction("fetch", fetch, action);
-    this.#ingress = url.href.replace(/\/$/, "");
+    this.#ingress = new URL(ingress).href.replace(/\/$/, "");
     this.#names = serviceNames(name);
     this.#headers = Object.fromEntries(checkTexts("headers", headers, action));
     this.#retryForMs = retryForMs;
