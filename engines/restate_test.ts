@@ -71,7 +71,7 @@ Deno.test("RestateClient.execute() refuses at the call what Restate has no count
   assertEquals(error.code, "unsupported");
   assertEquals(
     error.message,
-    'Cannot execute workflow with "labels": "a": Restate has no counterpart of it; find it by its ID',
+    'Cannot execute workflow "a": Restate has no counterpart of "labels"; find the workflow by its ID',
   );
   const twice = { input: "x", startAfterMs: 1, startAt: 2 };
   await assertRejects(() => client.execute(order, twice), TypeError, '"startAfterMs" and "startAt" exclude each other');

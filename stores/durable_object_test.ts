@@ -5,6 +5,7 @@ import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durab
 import { testStore } from "@rockpool/workflow/testing";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { objectStorage } from "../tests/support/object_storage.ts";
+import { answer, type Calls } from "./durable_object/http.ts";
 
 const storages = new WeakMap<WorkflowStore, ObjectStorage>();
 const on = (storage: ObjectStorage) => {
@@ -54,4 +55,19 @@ Deno.test("DurableObjectStore.prune() deletes finished workflows only, with ever
   assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["new", "runs"]);
   assertEquals(storage.sql.exec("SELECT 1 FROM rockpool_pieces").toArray(), []);
   await assertRejects(() => store.prune({ before: 1 } as never), TypeError, "before");
+});
+
+Deno.test("WorkflowObject.fetch() reads the body of a request that it refuses, up to a bound", async () => {
+  const send = async (method: string, path: string, body: BodyInit, headers = {}) => {
+    const init = { method, body, headers: { "Content-Type": "application/json", ...headers } };
+    const request = new Request(`http://object${path}`, init);
+    const { status } = await answer(request, {} as Calls, 100, () => {});
+    return [status, request.bodyUsed];
+  };
+  assertEquals(await send("PUT", "/", "{}"), [404, true]);
+  assertEquals(await send("POST", "/a/signal/go", "{}"), [405, true]);
+  assertEquals(await send("POST", "/a/signals/go", "{}", { "Idempotency-Key": "~" }), [400, true]);
+  assertEquals(await send("PUT", "/a", "{}", { "Content-Length": "101" }), [413, true]);
+  const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(50)) });
+  assertEquals(await send("PUT", "/", endless), [404, true]);
 });

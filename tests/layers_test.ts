@@ -86,6 +86,9 @@ const CLOCK_ONLY = [
   "setInterval",
 ];
 
+/** What the oldest runtimes of `docs/runtimes.md` do not have. */
+const NEWER = ["Array.fromAsync", "Promise.try", "Promise.withResolvers", "URL.parse"];
+
 /** The folders that are not part of the package. */
 const BESIDE = ["bench", "coverage", "examples", "matrix", "node_modules", "tests", "tools"];
 
@@ -170,8 +173,13 @@ function complaints(file: string, source: string): string[] {
         const callee = context.sourceCode.getText(node.callee).replace(/^(globalThis|self|window)\./, "");
         if (CLOCK_ONLY.includes(callee) && file !== "clock.ts") report(node, `calls ${callee}`);
       },
+      VariableDeclaration(node) {
+        // npm users get the source as it is, and Node 20 and 22 do not have the syntax
+        if (node.kind.endsWith("using")) report(node, `declares a variable with ${node.kind}`);
+      },
       MemberExpression(node) {
         const text = context.sourceCode.getText(node);
+        if (NEWER.includes(text)) report(node, `uses ${text}`);
         if (text === "Math.random" && node.parent.type !== "CallExpression" && file !== "clock.ts") {
           report(node, "uses Math.random");
         }
@@ -269,6 +277,9 @@ const PLANTED: [string, string, string][] = [
   ["retry.ts", "self.setTimeout(retry, 1);", "calls setTimeout"],
   ["retry.ts", "const random = Math.random;", "uses Math.random"],
   ["retry.ts", "const pid = self.Deno.pid;", "uses Deno"],
+  ["engines/x.ts", "await using executor = new Executor();", "declares a variable with await using"],
+  ["engines/x.ts", "{ using lock = take(); }", "declares a variable with using"],
+  ["engines/x.ts", "const url = URL.parse(text);", "uses URL.parse"],
   ["testing/x.ts", `import { x } from "../tools/ok.ts";`, "not a module of the package"],
   ["testing/x.ts", `import { Run } from "../run/run.ts";`, "which is in run"],
   ["run/x.ts", `import { Executor } from "../executor.ts";`, "which is in executor.ts"],

@@ -34,7 +34,7 @@ import {
 import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
-import { checkServiceName, notFound, unsupported } from "./outside.ts";
+import { checkServiceName, notFound } from "./outside.ts";
 import {
   type Answer,
   type DeliverRequest,
@@ -153,8 +153,9 @@ export class RestateClient {
     checkOptions(options, clientOptions, action);
     const { workflows = {}, name = "rockpool", headers = {}, retryForMs = 30_000 } = options;
     const { fetch = (url, init) => globalThis.fetch(url, init) } = options;
-    const url = URL.parse(`${ingress}`);
-    if (url === null) throw invalid("ingress", ingress, 'an address such as "http://localhost:8080"', action);
+    if (!URL.canParse(`${ingress}`)) {
+      throw invalid("ingress", ingress, 'an address such as "http://localhost:8080"', action);
+    }
     checkServiceName(name, action);
     checkObject("workflows", workflows, action);
     for (const [key, workflow] of Object.entries(workflows)) {
@@ -163,7 +164,7 @@ export class RestateClient {
     }
     checkNumber("retryForMs", retryForMs, 0, action);
     checkFunction("fetch", fetch, action);
-    this.#ingress = url.href.replace(/\/$/, "");
+    this.#ingress = new URL(ingress).href.replace(/\/$/, "");
     this.#names = serviceNames(name);
     this.#headers = Object.fromEntries(checkTexts("headers", headers, action));
     this.#retryForMs = retryForMs;
@@ -177,7 +178,8 @@ export class RestateClient {
    * @param args The options.
    * @returns A handle, once Restate has stored the start.
    * @throws {WorkflowError} With code `already_running` or `already_finished` as `onConflict` and `reuse` say; `not_found` if it joins
-   * a finished workflow that takes no `signals`; `unsupported` with `labels`; `store_failed` if the server does not answer.
+   * a finished workflow that takes no `signals`; `unknown_workflow` if the services have no workflow of that name; `unsupported` with
+   * `labels`; `store_failed` if the server does not answer.
    * @throws {TypeError} If an argument is bad or the input cannot be stored.
    * @throws {RangeError} If a time among the options is out of its range.
    */
@@ -197,7 +199,10 @@ export class RestateClient {
     checkOptions(options, executeOptions, action, id);
     const name = this.#nameOf(workflow, action, id);
     const { timeoutMs, startAfterMs, startAt, onConflict, reuse, signal, signals = [], labels } = options;
-    if (labels !== undefined) throw unsupported(`${action} with "labels":`, id, "find it by its ID");
+    if (labels !== undefined) {
+      const why = 'Restate has no counterpart of "labels"; find the workflow by its ID';
+      throw workflowError("unsupported", action, id, why);
+    }
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
     if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
     if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
@@ -227,8 +232,12 @@ export class RestateClient {
     signal?.throwIfAborted();
     const answer = await this.#call<StartRequest, RunReference | Refusal>("record", id, "start", request);
     if ("refused" in answer) {
-      const { refused: code, status } = answer;
+      const { refused: code, status, known = [] } = answer;
       if (code === "not_found") throw notFound(action, id, answer);
+      if (code === "unknown_workflow") {
+        const names = known.map(show).join(", ") || "none";
+        throw workflowError(code, action, id, `the services have no workflow ${show(name)}; they have ${names}`);
+      }
       const why = code === "already_running"
         ? 'it is running already; pass onConflict "join" for its handle'
         : `its status is ${show(status)}, and "reuse" is ${show(reuse)}`;

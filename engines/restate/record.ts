@@ -47,7 +47,12 @@ const RELAYED = "seen ";
 /** Why a run was terminated. */
 export const REPLACED = "another run replaces it";
 
-/** The handlers; `shared` are those that may run beside others. */
+/**
+ * The handlers; `shared` are those that may run beside others.
+ *
+ * @param workflows By name. A client that starts another one is refused: the run could neither begin nor be terminated. A child is not
+ * refused: its parent may run on an earlier deployment, which has it.
+ */
 export function recordHandlers(
   sdk: RestateSdk,
   name: string,
@@ -108,6 +113,9 @@ export function recordHandlers(
 
   const start = async (ctx: RestateContext, request: StartRequest): Promise<Packed<RunReference | Refusal>> => {
     const { onConflict = "reject", reuse = "replace", signals = [] } = request;
+    if (request.parent === undefined && !Object.hasOwn(workflows, request.name)) {
+      return pack({ refused: "unknown_workflow", known: Object.keys(workflows) });
+    }
     const at = await ctx.date.now();
     let stored = await read(ctx);
     if (stored?.status === "running") {
@@ -197,7 +205,7 @@ export function recordHandlers(
 
   return {
     exclusive: {
-      start: receives<StartRequest>(sdk, (request) => checkStart(request, workflows), start),
+      start: receives<StartRequest>(sdk, checkStart, start),
       deliver: receives<DeliverRequest>(sdk, checkDeliver, deliver),
     },
     inner: {

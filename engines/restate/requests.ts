@@ -49,12 +49,11 @@ export function receives<T>(
   }) as Handlers[string];
 }
 
-export function checkStart(request: StartRequest, workflows: Readonly<Record<string, unknown>>): void {
+export function checkStart(request: StartRequest): void {
   const action = "execute workflow";
   checkObject("request", request, action);
   const { name, timeoutMs, startAfterMs, startAt, onConflict, reuse, signals = [], headers } = request;
   checkText("name", name, action);
-  checkChoice("name", name, Object.keys(workflows), action);
   if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
   if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, name);
   if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, name);

@@ -361,11 +361,13 @@ async function answerQuery(
     expectedLength += events.length;
   }
   const workflows = code.workflows(nameOf(batches[0] ?? []), undefined);
-  await using executor = new Executor({ store, workflows, onError, logger: silent });
+  const executor = new Executor({ store, workflows, onError, logger: silent });
   try {
     return pack({ result: await executor.query(workflowId, request.name, ...request.args) });
   } catch (error) {
     return pack({ error: toErrorRecord(error) });
+  } finally {
+    await executor.close();
   }
 }
 

@@ -75,10 +75,14 @@ export interface RunReference {
   readonly invocationId: string;
 }
 
-/** A call that the record of a workflow has refused. `status` is that of the workflow; absent if there is none. */
+/**
+ * A call that the record of a workflow has refused. `status` is that of the workflow; absent if there is none. `known` are the names of
+ * the workflows that the services have, if the start of another one is refused.
+ */
 export interface Refusal {
-  readonly refused: "already_running" | "already_finished" | "not_found";
+  readonly refused: "already_running" | "already_finished" | "not_found" | "unknown_workflow";
   readonly status?: WorkflowStatus | undefined;
+  readonly known?: readonly string[] | undefined;
 }
 
 /** A message to a workflow. */

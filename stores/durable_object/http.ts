@@ -75,6 +75,7 @@ export async function answer(
     const [status, body] = await perform(request, calls, maxBytes);
     return toResponse(status, body);
   } catch (error) {
+    await discard(request, 2 * maxBytes);
     if (error instanceof Refused) return toResponse(error.status, { error: { message: error.message } });
     const status = error instanceof WorkflowError ? STATUS_OF[error.code] : undefined;
     const { name, message } = error as Error;
@@ -182,6 +183,18 @@ async function bodyOf(request: Request, maxBytes: number): Promise<unknown> {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch {
     throw new Refused(400, "The body is not valid JSON in UTF-8");
+  }
+}
+
+/** Reads a body that nobody has read: otherwise workerd may close the connection before the next request, or before the answer. */
+async function discard(request: Request, maxBytes: number): Promise<void> {
+  if (request.body === null || request.bodyUsed) return;
+  try {
+    const reader = request.body.getReader();
+    for (let size = 0, part; size < maxBytes && !(part = await reader.read()).done;) size += part.value.length;
+    await reader.cancel();
+  } catch {
+    // the sender is gone
   }
 }
 

@@ -26,6 +26,14 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
     await client.execute(approval, { id: "running" });
     assertEquals(await client.execute(approval, { id: "running" }).catch(codeOf), "already_running");
   },
+  async "execute() refuses a workflow that the services do not have, and names those that they have"({ client }) {
+    const error: WorkflowError = await client.execute("approvel", { id: "unknown" }).catch((error) => error);
+    assertEquals(error.code, "unknown_workflow");
+    const names = Object.keys(workflows).map((name) => `"${name}"`).join(", ");
+    const words = `the services have no workflow "approvel"; they have ${names}`;
+    assertEquals(error.message, `Cannot execute workflow "unknown": ${words}`);
+    assertEquals(await client.handle("unknown").catch(codeOf), "not_found");
+  },
   async "execute() joins, and sends its signals, with onConflict join"({ client }) {
     const first = await client.execute(approval, { id: "joined" });
     const signals = [{ name: "approve", payload: "ann" }];

@@ -81,7 +81,7 @@ test("RestateClient.execute() refuses an ID that no URL can hold", async ({ clie
 test("restateServices() refuses a bad request with the status 400", async ({ server, client }) => {
   const { id, signal } = await client.execute(workflows.answersLater, { id: "a", input: 2 });
   const requests = [
-    ...["null", "5", "{}", '{"$":"Map"}', '{"name":"unknown"}'].map((body) => ["rockpool/b/start", body]),
+    ...["null", "5", "{}", '{"$":"Map"}', '{"name":5}'].map((body) => ["rockpool/b/start", body]),
     ...["null", '{"message":{"kind":"other"}}', '{"message":{"kind":"signal","name":5}}'].map((body) => [
       `rockpool/${id}/deliver`,
       body,
