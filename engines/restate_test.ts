@@ -211,26 +211,26 @@ Deno.test("restateServices(): a run returns what its workflow returns, and its e
 const REFUSED: Record<string, [call: (ctx: WorkflowContext) => unknown, words: string]> = {
   "patched()": [
     (ctx) => ctx.patched("a"),
-    "it runs each invocation to its end with the code of the deployment that began it",
+    "it; it runs each invocation to its end with the code of the deployment that began it",
   ],
   "an activity with atMostOnce": [
     (ctx) => ctx.executeActivity(() => 1, undefined, { atMostOnce: true }),
-    "an entry of its journal that has no outcome runs again; make the activity safe to repeat by its idempotencyKey",
+    '"atMostOnce"; an entry of its journal that has no outcome runs again; make the activity safe to repeat by its idempotencyKey',
   ],
   "an activity with heartbeatTimeoutMs": [
     (ctx) => ctx.executeActivity(() => 1, undefined, { heartbeatTimeoutMs: 5 }),
-    "use timeoutMs, or several activities",
+    '"heartbeatTimeoutMs"; use timeoutMs, or several activities',
   ],
   "an activity of store.transactional()": [
     async (ctx) => {
       await using store = await SqliteStore.open(":memory:");
       return await ctx.executeActivity(store.transactional(function charge() {}));
     },
-    "write under its idempotencyKey in a transaction of your own",
+    "transactional(); write under its idempotencyKey in a transaction of your own",
   ],
   "a heartbeat": [
     (ctx) => ctx.executeActivity((_: unknown, { heartbeat }) => heartbeat(1)),
-    "use a timeoutMs, or several activities",
+    "heartbeats; use timeoutMs, or several activities",
   ],
 };
 
@@ -246,6 +246,6 @@ for (const [what, [call, words]] of Object.entries(REFUSED)) {
     };
     const { result } = unpack(await invokeRun({ workflows: { harmed } }) as Packed<{ result: string }>);
     assert(result.startsWith("unsupported: Cannot "), result);
-    assert(result.endsWith(`Restate has no counterpart of it; ${words}`), result);
+    assert(result.endsWith(`Restate has no counterpart of ${words}`), result);
   });
 }

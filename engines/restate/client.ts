@@ -387,8 +387,8 @@ export class RestateClient {
    * @param id The workflow's ID.
    * @param reason Why, for the history and the error.
    * @returns When Restate has stored the request.
-   * @throws {WorkflowError} With code `not_found` if there is no such workflow or it has ended; `store_failed` if the server does not
-   * answer.
+   * @throws {WorkflowError} With code `not_found` if there is no such workflow, or it has ended otherwise than by a cancellation;
+   * `store_failed` if the server does not answer.
    * @throws {TypeError} If `reason` is not a string.
    */
   cancel(id: string, reason?: string): Promise<void> {

@@ -168,7 +168,7 @@ export class Code {
       patched: (changeId: string) => {
         checkText("changeId", changeId, "check for a patch");
         const way = "it runs each invocation to its end with the code of the deployment that began it";
-        throw unsupported("check for a patch", changeId, way);
+        throw unsupported("check for a patch", changeId, "it", way);
       },
     };
     return new Proxy(ctx, {
@@ -314,17 +314,13 @@ function refuseOptions(activity: AnyActivity, options: ActivityOptions, name: st
   if (options.atMostOnce) {
     const way =
       "an entry of its journal that has no outcome runs again; make the activity safe to repeat by its idempotencyKey";
-    throw unsupported(`${action} with "atMostOnce":`, name, way);
+    throw unsupported(action, name, `"atMostOnce"`, way);
   }
   if (options.heartbeatTimeoutMs !== undefined) {
-    throw unsupported(`${action} with "heartbeatTimeoutMs":`, name, "use timeoutMs, or several activities");
+    throw unsupported(action, name, `"heartbeatTimeoutMs"`, "use timeoutMs, or several activities");
   }
   if (isStoredFirst(activity)) {
-    throw unsupported(
-      `${action} with "transactional()":`,
-      name,
-      "write under its idempotencyKey in a transaction of your own",
-    );
+    throw unsupported(action, name, "transactional()", "write under its idempotencyKey in a transaction of your own");
   }
 }
 

@@ -94,7 +94,7 @@ export class Outside {
       const limited: ActivityContext = {
         ...{ signal, attempt, workflowId, runId, headers, idempotencyKey, fence: 0, heartbeatDetails: undefined },
         heartbeat() {
-          throw unsupported("report a heartbeat of activity", name, "use a timeoutMs, or several activities");
+          throw unsupported("run activity", name, "heartbeats", "use timeoutMs, or several activities");
         },
       };
       const packed = await this.#pump.add(this.#context.run(name, async (): Promise<Packed<Attempt>> => {
@@ -176,8 +176,8 @@ export function notFound(action: string, id: string, { status }: Pick<Refusal, "
 }
 
 /** The error of what has no counterpart in Restate. */
-export function unsupported(action: string, subject: unknown, way: string): WorkflowError {
-  return workflowError("unsupported", action, subject, `Restate has no counterpart of it; ${way}`);
+export function unsupported(action: string, subject: unknown, what: string, way: string): WorkflowError {
+  return workflowError("unsupported", action, subject, `Restate has no counterpart of ${what}; ${way}`);
 }
 
 /** Checks the name of the services. */
