@@ -269,6 +269,18 @@ const CASES: Record<string, (workerd: Workerd) => Promise<void>> = {
     );
     await check(/^404 .*not_found/, "POST", "bad/a/signals/go", 1);
   },
+
+  async "WorkflowObject.fetch() stores a signal and an update of one Idempotency-Key once"(workerd) {
+    await workerd.http("PUT", "keys/a", { workflow: "waits" });
+    const key = { "Idempotency-Key": "k" };
+    for (const input of [2, 5]) equal(await workerd.http("POST", "keys/a/updates/add", input, key), '200 {"result":3}');
+    await workerd.http("POST", "keys/a/signals/other", 1, key);
+    const { historyLength } = await workerd.call("keys", "describe", "a");
+    equal(await workerd.http("POST", "keys/a/signals/other", 1, key), "202 {}");
+    equal((await workerd.call("keys", "describe", "a")).historyLength, historyLength);
+    await workerd.http("POST", "keys/a/signals/other", 1);
+    equal((await workerd.call("keys", "describe", "a")).historyLength, historyLength + 1);
+  },
 };
 
 /** Checks that the types of the platform fit those that the package has of its own. */

@@ -71,3 +71,33 @@ Deno.test("WorkflowObject.fetch() reads the body of a request that it refuses, u
   const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(50)) });
   assertEquals(await send("PUT", "/", endless), [404, true]);
 });
+
+Deno.test("DurableObjectStore.append() stores nothing when one of its statements fails", async () => {
+  const storage = objectStorage();
+  const { exec } = storage.sql;
+  let isBroken = false;
+  storage.sql.exec = (query, ...bindings) => {
+    if (isBroken && query.startsWith("INSERT INTO rockpool_events")) throw new Error("disk I/O error");
+    return exec(query, ...bindings);
+  };
+  const store = new DurableObjectStore(storage);
+  const append = (workflowId: string, expectedLength: number, type: "workflow_started" | "workflow_completed") => {
+    const event = type === "workflow_started"
+      ? { type, at: 1, workflowName: "w", input: 1 }
+      : { type, at: 2, result: 2 };
+    return store.append({ workflowId, runId: "r", expectedLength, events: [event] });
+  };
+  await append("a", 0, "workflow_started");
+  const before = await store.load("a");
+  isBroken = true;
+  await assertRejects(
+    () => append("a", 1, "workflow_completed"),
+    Error,
+    'Cannot append to workflow "a": disk I/O error',
+  );
+  await assertRejects(() => append("b", 0, "workflow_started"), Error, "disk I/O error");
+  assertEquals([await store.load("a"), await store.load("b")], [before, null]);
+  isBroken = false;
+  await append("a", 1, "workflow_completed");
+  assertEquals((await store.load("a"))!.status, "completed");
+});

@@ -34,7 +34,7 @@ import {
 import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
-import { checkServiceName, notFound } from "./outside.ts";
+import { checkServiceName, notFound, unsupported } from "./outside.ts";
 import {
   type Answer,
   type DeliverRequest,
@@ -199,10 +199,7 @@ export class RestateClient {
     checkOptions(options, executeOptions, action, id);
     const name = this.#nameOf(workflow, action, id);
     const { timeoutMs, startAfterMs, startAt, onConflict, reuse, signal, signals = [], labels } = options;
-    if (labels !== undefined) {
-      const why = 'Restate has no counterpart of "labels"; find the workflow by its ID';
-      throw workflowError("unsupported", action, id, why);
-    }
+    if (labels !== undefined) throw unsupported(action, id, '"labels"', "find the workflow by its ID");
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
     if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
     if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
