@@ -8,6 +8,7 @@ import { FakeTime } from "@std/testing/time";
 import { fakeSdk, invokeRun } from "../tests/harm/fake_restate.ts";
 import { macrotasks } from "../tests/support/executors.ts";
 import { toErrorRecord } from "../history/error_record.ts";
+import { Pump, PumpClock } from "./restate/pump.ts";
 import { pack, type Packed, unpack } from "./restate/wire.ts";
 
 const order = (_: WorkflowContext<string>, item: string) => item;
@@ -249,3 +250,11 @@ for (const [what, [call, words]] of Object.entries(REFUSED)) {
     assert(result.endsWith(`Restate has no counterpart of ${words}`), result);
   });
 }
+
+Deno.test("PumpClock.reach() does not go back when a message comes from a machine whose clock is behind", () => {
+  const never = () => assert(false) as never;
+  const clock = new PumpClock(10, new Pump(never), never);
+  clock.reach(30);
+  clock.reach(20);
+  assertEquals(clock.now(), 30);
+});

@@ -234,6 +234,13 @@ const CASES: Record<string, (workerd: Workerd) => Promise<void>> = {
     equal((await workerd.call("broken", "describe", "a")).status, "running");
   },
 
+  async "WorkflowObject tries again in the same object when its code has thrown at load once"(workerd) {
+    await workerd.call("flaky", "start", "waits", { id: "a" });
+    await workerd.restart({ FLAKY: true });
+    await workerd.call("flaky", "signal", "a", "go", 1);
+    equal((await workerd.ended("flaky", "a")).result, 1);
+  },
+
   async "WorkflowObject.fetch() serves each path, and refuses bad input with words"(workerd) {
     const check = async (expected: RegExp, ...request: Parameters<Workerd["http"]>) => {
       const found = await workerd.http(...request);

@@ -49,6 +49,7 @@ export class Contract extends (DurableObject as new (...args: Any[]) => Any) {
 let skippedMs = 0;
 let calls: string[] = [];
 let failures = 0;
+let loads = 0;
 
 const slow = async (ms: number, { attempt, idempotencyKey }: ActivityContext) => {
   calls.push(`slow ${attempt} ${idempotencyKey.length > 0}`);
@@ -127,6 +128,7 @@ const Workflows: Any = workflowObject(DurableObject as Any, (env: Any) => ({
     game: game(env),
     ...(env.MISSING ? {} : { missing: waits }),
     ...(env.BROKEN && fail("thrown at load")),
+    ...(env.FLAKY && loads++ === 0 && fail("thrown at the first load")),
   },
   resumeAfterMs: 500,
   now: () => Date.now() + skippedMs,

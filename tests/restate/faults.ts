@@ -100,6 +100,18 @@ test("restateServices() refuses a bad request with the status 400", async ({ ser
   await signal("next");
 });
 
+test("RestateClient.signal() sends one message to a run for one signalId", async ({ server, client }) => {
+  const handle = await client.execute(workflows.waits, { id: "a" });
+  for (let i = 0; i < 3; i++) await handle.signal("other", i, { signalId: "s" });
+  await handle.signal("go");
+  await handle.result();
+  const run = `i.target = 'rockpool.run/${handle.runId}/run' and j.entry_type = 'Notification: Signal'`;
+  const messages = await server.query(
+    `select j.index from sys_journal j join sys_invocation i on i.id = j.id where ${run}`,
+  );
+  assertEquals(messages.length, 2);
+});
+
 test("RestateClient.query() answers with the ID of the workflow", async ({ client }) => {
   const handle = await client.execute(workflows.waits, { id: "a" });
   assertEquals(await handle.query("id"), "a");
