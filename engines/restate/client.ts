@@ -1,13 +1,14 @@
 /**
  * The client: the calls of an executor, over the ingress of a Restate server. It needs `fetch` and nothing of Restate.
  *
+ * The module is longer than 500 lines: most of them are the doc comments of the calls.
+ *
  * @module
  */
 
 import type { InputArgs, Workflow, WorkflowFunction } from "../../context.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
-import { systemClock } from "../../clock.ts";
-import { WorkflowError, workflowError } from "../../errors.ts";
+import { workflowError } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
 import type { ExecuteArgs, ExecuteOptions, ResultOptions, SignalOptions, UpdateOptions } from "../../options.ts";
 import type { CallHeaders, DeepReadonly, WorkflowState } from "../../types.ts";
@@ -31,23 +32,21 @@ import {
   invalid,
   noOptions,
 } from "../../util/check.ts";
-import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
+import { isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
+import { Ingress } from "./ingress.ts";
 import { checkServiceName, notFound, unsupported } from "./outside.ts";
 import {
   type Answer,
   type DeliverRequest,
   type Described,
   type Message,
-  pack,
-  type Packed,
   type Refusal,
   type RunReference,
   type RunResult,
   serviceNames,
   type StartRequest,
-  unpack,
   type UpdateAnswer,
 } from "./wire.ts";
 
@@ -133,11 +132,7 @@ interface Target {
  * @category Restate
  */
 export class RestateClient {
-  readonly #ingress: string;
-  readonly #names: ReturnType<typeof serviceNames>;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #retryForMs: number;
-  readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly #ingress: Ingress;
   readonly #workflows = new Map<unknown, string>();
 
   /**
@@ -164,11 +159,13 @@ export class RestateClient {
     }
     checkNumber("retryForMs", retryForMs, 0, action);
     checkFunction("fetch", fetch, action);
-    this.#ingress = new URL(ingress).href.replace(/\/$/, "");
-    this.#names = serviceNames(name);
-    this.#headers = Object.fromEntries(checkTexts("headers", headers, action));
-    this.#retryForMs = retryForMs;
-    this.#fetch = fetch;
+    this.#ingress = new Ingress({
+      url: new URL(ingress).href.replace(/\/$/, ""),
+      names: serviceNames(name),
+      headers: Object.fromEntries(checkTexts("headers", headers, action)),
+      retryForMs,
+      fetch,
+    });
   }
 
   /**
@@ -227,7 +224,7 @@ export class RestateClient {
       }),
     };
     signal?.throwIfAborted();
-    const answer = await this.#call<StartRequest, RunReference | Refusal>("record", id, "start", request);
+    const answer = await this.#ingress.call<StartRequest, RunReference | Refusal>("record", id, "start", request);
     if ("refused" in answer) {
       const { refused: code, status, known = [] } = answer;
       if (code === "not_found") throw notFound(action, id, answer);
@@ -327,7 +324,7 @@ export class RestateClient {
         args: toStored(args, "arguments of query", name) as readonly unknown[],
       };
       const { runId } = await this.#describe(target, action);
-      return settle(await this.#call<typeof request, Answer>("run", runId, "query", request));
+      return settle(await this.#ingress.call<typeof request, Answer>("run", runId, "query", request));
     })());
   }
 
@@ -370,7 +367,10 @@ export class RestateClient {
       const headers = headersOf(options.headers, action, id);
       let { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
       for (;;) {
-        const asked = this.#call<string, UpdateAnswer>("run", runId, "answer", updateId, { asIs: true, signal });
+        const asked = this.#ingress.call<string, UpdateAnswer>("run", runId, "answer", updateId, {
+          asIs: true,
+          signal,
+        });
         const answer = await abortable(quiet(asked), signal);
         if (!("passedTo" in answer)) return settle(answer);
         runId = answer.passedTo;
@@ -426,10 +426,15 @@ export class RestateClient {
   load(id: string): Promise<WorkflowState | null> {
     return quiet((async () => {
       checkText("id", id, "load workflow");
-      const described = await this.#call<undefined, Described | undefined>("record", id, "describe", undefined);
+      const described = await this.#ingress.call<undefined, Described | undefined>("record", id, "describe", undefined);
       if (described === undefined) return null;
       const { runId } = described;
-      const batches = await this.#call<undefined, WorkflowState["history"][]>("run", runId, "history", undefined);
+      const batches = await this.#ingress.call<undefined, WorkflowState["history"][]>(
+        "run",
+        runId,
+        "history",
+        undefined,
+      );
       let state: WorkflowState | null = null;
       for (const events of batches) {
         state = applyBatch(state, { workflowId: id, runId, expectedLength: state?.history.length ?? 0, events });
@@ -463,8 +468,7 @@ export class RestateClient {
     for (;;) {
       const { runId, outcome } = await abortable(this.#describe(target, action), signal);
       if (outcome !== undefined) return settle("error" in outcome ? outcome : { result: outcome.result });
-      const path = `restate/workflow/${encodeURIComponent(this.#names.run)}/${encodeURIComponent(runId)}/attach`;
-      const attached = this.#request<RunResult>("GET", path, undefined, undefined, signal);
+      const attached = this.#ingress.attach<RunResult>(runId, signal);
       const ended = await abortable(quiet(attached), signal);
       if (ended.status !== "continued") return settle("error" in ended ? ended : { result: ended.result });
     }
@@ -473,7 +477,7 @@ export class RestateClient {
   async #describe(target: Target, action: string): Promise<Described> {
     const { id, firstRunId } = target;
     checkText("id", id, action);
-    const described = await this.#call<undefined, Described | undefined>("record", id, "describe", undefined);
+    const described = await this.#ingress.call<undefined, Described | undefined>("record", id, "describe", undefined);
     if (described === undefined) throw notFound(action, id, {});
     if (firstRunId === undefined || described.firstRunId === firstRunId) return described;
     throw workflowError("not_found", action, id, "another run has replaced it");
@@ -482,72 +486,10 @@ export class RestateClient {
   async #deliver(target: Target, action: string, message: Message): Promise<RunReference> {
     const { id, firstRunId } = target;
     const request: DeliverRequest = { message, firstRunId };
-    const answer = await this.#call<DeliverRequest, RunReference | Refusal>("record", id, "deliver", request);
+    const answer = await this.#ingress.call<DeliverRequest, RunReference | Refusal>("record", id, "deliver", request);
     if ("refused" in answer) throw notFound(action, id, answer);
     return answer;
   }
-
-  #call<In, Out>(
-    service: "record" | "run",
-    key: string,
-    method: string,
-    request: In,
-    { asIs = false, signal }: { asIs?: boolean; signal?: AbortSignal | undefined } = noOptions,
-  ): Promise<Out> {
-    if (key === "." || key === ".." || !key.isWellFormed()) { // not possible in the path of a URL
-      throw invalid("id", key, 'a well-formed text other than "." and ".."', `call Restate`);
-    }
-    const path = [this.#names[service], key, method].map(encodeURIComponent).join("/");
-    const body = request === undefined ? undefined : JSON.stringify(asIs ? request : pack(request));
-    const writes = method === "start" || method === "deliver";
-    return this.#request("POST", path, body, writes ? randomId() : undefined, signal);
-  }
-
-  /** Makes a request, again and again while the server cannot be reached: Restate does the work of one idempotency key once. */
-  async #request<Out>(
-    method: string,
-    path: string,
-    body: string | undefined,
-    key: string | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Out> {
-    const headers = {
-      ...this.#headers,
-      ...(body !== undefined && { "content-type": "application/json" }),
-      ...(key !== undefined && { "idempotency-key": key }),
-    };
-    const init = { method, headers, ...(body !== undefined && { body }), ...(signal !== undefined && { signal }) };
-    let failingSince: number | undefined;
-    for (let delayMs = 50;; delayMs = Math.min(2 * delayMs, 2_000)) {
-      let failure: unknown;
-      try {
-        const response = await this.#fetch(`${this.#ingress}/${path}`, init);
-        const text = await response.text();
-        if (response.ok) return unpack(JSON.parse(text) as Packed<Out>);
-        failure = new Error(`Restate answered ${response.status}: ${text}`);
-        if (response.status < 500 && response.status !== 429) {
-          throw new WorkflowError("store_failed", refusedText(path, failure));
-        }
-      } catch (error) {
-        if (error instanceof WorkflowError) throw error;
-        signal?.throwIfAborted();
-        failure = error;
-      }
-      const now = systemClock.now();
-      failingSince ??= now;
-      if (now + delayMs - failingSince > this.#retryForMs) {
-        throw new WorkflowError("store_failed", refusedText(path, failure), { cause: failure });
-      }
-      const waited = new Deferred<void>();
-      systemClock.setTimer(now + delayMs, () => waited.resolve());
-      await abortable(waited.promise, signal);
-    }
-  }
-}
-
-function refusedText(path: string, failure: unknown): string {
-  const [service, key] = path.split("/").map(decodeURIComponent);
-  return `${cannot("call Restate", `${service}/${key}`)}: ${(failure as Error | null)?.message ?? show(failure)}`;
 }
 
 function settle(answer: Answer): unknown {
