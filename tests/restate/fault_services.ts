@@ -24,6 +24,14 @@ export const workflows = {
     if (run < 2) await ctx.continueAsNew(run + 1);
     return "done";
   },
+  async draws(ctx: WorkflowContext) {
+    const drawn: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      drawn.push([ctx.random(), ctx.uuid()]);
+      await ctx.executeActivity((_: unknown) => {}, drawn);
+    }
+    return drawn;
+  },
   async waits(ctx: WorkflowContext) {
     ctx.handleQuery("id", () => ctx.workflowId);
     await ctx.waitForSignal("go");

@@ -100,6 +100,12 @@ test("restateServices() refuses a bad request with the status 400", async ({ ser
   await signal("next");
 });
 
+test("WorkflowContext.random() and uuid() return the same in a replay", async ({ client }) => {
+  const handle = await client.execute(workflows.draws, { id: "a" });
+  const drawn = await handle.result();
+  assertEquals([drawn.length, new Set((drawn as unknown[][]).flat()).size], [3, 6]);
+});
+
 test("RestateClient.signal() sends one message to a run for one signalId", async ({ server, client }) => {
   const handle = await client.execute(workflows.waits, { id: "a" });
   for (let i = 0; i < 3; i++) await handle.signal("other", i, { signalId: "s" });
