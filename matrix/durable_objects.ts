@@ -338,7 +338,7 @@ export default {
 export async function testObjects(build: Build, only = ""): Promise<boolean> {
   if (load("miniflare") === undefined) {
     console.log("Durable Objects: left out, because not installed (deno task matrix --install installs it)");
-    return true;
+    return !Deno.env.get("CI");
   }
   const script = await Deno.readTextFile(await build.bundle("durable_objects", true));
   let failed = 0;

@@ -155,6 +155,11 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
     assertEquals(await (await client.handle("left-child")).result().catch(codeOf), "canceled");
     await appears(journal, "left-child cancelled");
   },
+  async "a child is cancelled when its parent ends while it is being started"({ client }) {
+    const handle = await client.execute(parent, { id: "hurry", input: "hurry" });
+    await handle.result();
+    assertEquals(await (await client.handle("hurry-child")).result().catch(codeOf), "canceled");
+  },
   async "a child that is abandoned runs on, also if its parent ends at once"({ client }) {
     const handle = await client.execute(parent, { id: "gone", input: "abandon" });
     assertEquals(await handle.result(), "gone");

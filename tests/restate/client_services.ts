@@ -27,6 +27,10 @@ export const workflows = {
       ctx.startChild(workflows.child, 5, { id: `${ctx.workflowId}-child`, parentClosePolicy: "abandon" });
       return "gone";
     }
+    if (mode === "hurry") {
+      ctx.startChild(workflows.child, 60_000, { id: `${ctx.workflowId}-child` });
+      return await ctx.sideEffect(() => "left while the child was being started");
+    }
     if (mode === "result") return await ctx.executeChild(workflows.child, 5, { id: `${ctx.workflowId}-child` });
     const child = ctx.startChild(workflows.child, 60_000, { id: `${ctx.workflowId}-child` });
     await child.started;
