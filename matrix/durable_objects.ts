@@ -333,7 +333,7 @@ export default {
  * Runs all cases, each on a workerd of its own that it may end.
  *
  * @param only A part of the names of the cases to run.
- * @returns Whether all passed; also if workerd is not installed.
+ * @returns Whether all passed. If workerd is not installed: whether this is not CI.
  */
 export async function testObjects(build: Build, only = ""): Promise<boolean> {
   if (load("miniflare") === undefined) {
