@@ -76,7 +76,8 @@ export class Ingress {
         const text = await response.text();
         if (response.ok) return unpack(JSON.parse(text) as Packed<Out>);
         failure = new Error(`Restate answered ${response.status}: ${text}`);
-        if (response.status < 500 && response.status !== 429) {
+        const mayCome = method === "GET" && response.status === 404; // a run that was sent off may not have arrived
+        if (response.status < 500 && response.status !== 429 && !mayCome) {
           throw new WorkflowError("store_failed", refusedText(path, failure));
         }
       } catch (error) {

@@ -14,7 +14,7 @@ import { nativeClass } from "../../history/native_error.ts";
 type Json = Record<string, unknown>;
 
 /** Where events and messages hold values of users. */
-const dataKeys = new Set(
+const dataKeys = /* @__PURE__ */ new Set(
   ["input", "result", "payload", "args", "value", "data", "thrown", "details", "heartbeatDetails", "headers"],
 );
 const FRAME = "\n    at ";

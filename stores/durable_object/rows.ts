@@ -55,13 +55,21 @@ const COLUMNS = [
 ];
 
 /** Selects rows. A condition follows; the workflow is `w`. */
-export const SELECT: string = `SELECT ${COLUMNS.map((column) => `w.${column}`)}, e.ends, e.at FROM rockpool_workflows w
+export const SELECT: string = /* @__PURE__ */ selectText();
+
+function selectText(): string {
+  return `SELECT ${COLUMNS.map((column) => `w.${column}`)}, e.ends, e.at FROM rockpool_workflows w
   LEFT JOIN rockpool_events e ON e.workflow = w.place
   AND e.first = (SELECT max(first) FROM rockpool_events WHERE workflow = w.place)`;
+}
 
 /** Writes a row. A workflow of the same place keeps what does not change. */
-export const UPSERT: string = `INSERT INTO rockpool_workflows (${COLUMNS}) VALUES (${COLUMNS.map(() => "?")})
+export const UPSERT: string = /* @__PURE__ */ upsertText();
+
+function upsertText(): string {
+  return `INSERT INTO rockpool_workflows (${COLUMNS}) VALUES (${COLUMNS.map(() => "?")})
   ON CONFLICT (place) DO UPDATE SET ${COLUMNS.slice(2).map((column) => `${column} = excluded.${column}`)}`;
+}
 
 const MIGRATIONS: readonly string[] = [
   `

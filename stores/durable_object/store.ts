@@ -74,7 +74,8 @@ export interface DurableObjectStoreOptions {
 }
 
 /** Where the input and the outcome have their pieces, if they are too large for a row. */
-const [INPUT, OUTCOME] = [-2, -1];
+const INPUT = -2;
+const OUTCOME = -1;
 
 /** How many rows are read at once. */
 const READ_AT_ONCE = 256;
