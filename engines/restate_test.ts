@@ -112,6 +112,18 @@ Deno.test("RestateClient repeats a call under one idempotency key while the serv
   assertEquals(new Set(requests.map(({ headers }) => headers["idempotency-key"])).size, 1);
 });
 
+Deno.test("RestateHandle.result() waits for a run that has not arrived at the server", async () => {
+  using time = new FakeTime();
+  const described = { ...run, name: "order", status: "running", createdAt: 0, updatedAt: 0 };
+  const { requests, open } = server(
+    ...[run, described, new Response("not found", { status: 404 }), { status: "completed", result: 5 }],
+  );
+  const client = open({ retryForMs: 10_000 });
+  const handle = await client.execute(order, { id: "a", input: "x" });
+  assertEquals(await whileTimePasses(time, handle.result()), 5);
+  assertEquals(requests.length, 4);
+});
+
 Deno.test("RestateClient gives a call up after retryForMs, with the last failure as the cause", async () => {
   using time = new FakeTime();
   const failure = new TypeError("connection refused");
