@@ -116,11 +116,11 @@ Deno.test("RestateHandle.result() waits for a run that has not arrived at the se
   using time = new FakeTime();
   const described = { ...run, name: "order", status: "running", createdAt: 0, updatedAt: 0 };
   const { requests, open } = server(
-    ...[run, described, new Response("not found", { status: 404 }), { status: "completed", result: 5 }],
+    ...[run, described, new Response("not found", { status: 404 }), { status: "completed", result: "sent" }],
   );
   const client = open({ retryForMs: 10_000 });
   const handle = await client.execute(order, { id: "a", input: "x" });
-  assertEquals(await whileTimePasses(time, handle.result()), 5);
+  assertEquals(await whileTimePasses(time, handle.result()), "sent");
   assertEquals(requests.length, 4);
 });
 
