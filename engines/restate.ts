@@ -34,11 +34,10 @@ import { checkFunction, checkObject, checkOptions } from "../util/check.ts";
 import { callUser } from "../util/deferred.ts";
 import { logError } from "../util/log_error.ts";
 import { Code } from "./restate/context.ts";
-import { checkServiceName } from "./restate/outside.ts";
 import { recordHandlers } from "./restate/record.ts";
 import { runHandlers } from "./restate/run.ts";
 import type { RestateSdk } from "./restate/sdk.ts";
-import { serviceNames } from "./restate/wire.ts";
+import { checkServiceName, serviceNames } from "./restate/wire.ts";
 
 export { RestateClient, type RestateClientOptions, type RestateHandle } from "./restate/client.ts";
 export type { RestateSdk } from "./restate/sdk.ts";

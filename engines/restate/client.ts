@@ -12,7 +12,6 @@ import { workflowError } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
 import type { ExecuteArgs, ExecuteOptions, ResultOptions, SignalOptions, UpdateOptions } from "../../options.ts";
 import type { CallHeaders, DeepReadonly, WorkflowState } from "../../types.ts";
-import { fromErrorRecord } from "../../history/error_record.ts";
 import { applyBatch } from "../../history/history.ts";
 import { handOut, toStored } from "../../history/value.ts";
 import { abortable } from "../../util/abortable.ts";
@@ -36,9 +35,10 @@ import { isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import { Ingress } from "./ingress.ts";
-import { checkServiceName, notFound, unsupported } from "./outside.ts";
+import { notFound, unsupported } from "./refusals.ts";
 import {
   type Answer,
+  checkServiceName,
   type DeliverRequest,
   type Described,
   type Message,
@@ -46,6 +46,7 @@ import {
   type RunReference,
   type RunResult,
   serviceNames,
+  settle,
   type StartRequest,
   type UpdateAnswer,
 } from "./wire.ts";
@@ -467,10 +468,10 @@ export class RestateClient {
     checkSignal(signal, action, target.id);
     for (;;) {
       const { runId, outcome } = await abortable(this.#describe(target, action), signal);
-      if (outcome !== undefined) return settle("error" in outcome ? outcome : { result: outcome.result });
+      if (outcome !== undefined) return settle(outcome);
       const attached = this.#ingress.attach<RunResult>(runId, signal);
       const ended = await abortable(quiet(attached), signal);
-      if (ended.status !== "continued") return settle("error" in ended ? ended : { result: ended.result });
+      if (ended.status !== "continued") return settle(ended);
     }
   }
 
@@ -490,11 +491,6 @@ export class RestateClient {
     if ("refused" in answer) throw notFound(action, id, answer);
     return answer;
   }
-}
-
-function settle(answer: Answer): unknown {
-  if ("error" in answer) throw fromErrorRecord(answer.error);
-  return handOut(answer.result);
 }
 
 function headersOf(headers: CallHeaders | undefined, action: string, id: unknown): CallHeaders | undefined {

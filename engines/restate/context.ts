@@ -43,7 +43,8 @@ import {
 import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { toStored } from "../../history/value.ts";
-import { type Outside, unsupported } from "./outside.ts";
+import type { Outside } from "./outside.ts";
+import { unsupported } from "./refusals.ts";
 import type { DeliverRequest, Message, RunReference } from "./wire.ts";
 
 type AnyContext = WorkflowContext<never> & Partial<Pick<ScopeContext, "cancel">>;

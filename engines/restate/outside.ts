@@ -7,15 +7,15 @@
 import type { ActivityContext } from "../../activity.ts";
 import { systemClock } from "../../clock.ts";
 import type { WorkflowLogger } from "../../context.ts";
-import { type WorkflowError, workflowError } from "../../errors.ts";
+import { workflowError } from "../../errors.ts";
 import type { AnyActivity } from "../../options.ts";
 import type { ParentClosePolicy } from "../../types.ts";
-import { fromErrorRecord, toErrorRecord } from "../../history/error_record.ts";
-import { handOut, toStored } from "../../history/value.ts";
-import { checkText, invalid } from "../../util/check.ts";
+import { toErrorRecord } from "../../history/error_record.ts";
+import { toStored } from "../../history/value.ts";
 import { callUser, quiet } from "../../util/deferred.ts";
 import type { Pump, PumpClock } from "./pump.ts";
-import type { RestateContext, Serde } from "./sdk.ts";
+import { notFound, unsupported } from "./refusals.ts";
+import { callOf, type GenericCall, type RestateContext, type Serde } from "./sdk.ts";
 import { Stacks, withoutStacksOfValues } from "./stacks.ts";
 import {
   type Answer,
@@ -26,6 +26,7 @@ import {
   type Refusal,
   type RunReference,
   type RunResult,
+  settle,
   type StartRequest,
   unpack,
 } from "./wire.ts";
@@ -108,8 +109,7 @@ export class Outside {
       }));
       const answer = this.#read(packed);
       this.#clock.reach(answer.at);
-      if ("error" in answer) throw fromErrorRecord(answer.error);
-      return handOut(answer.result);
+      return settle(answer);
     };
   }
 
@@ -126,8 +126,7 @@ export class Outside {
     for (let { invocationId } = run;;) {
       const attached = this.#context.invocation(invocationId as never).attach<Packed<RunResult>>();
       const result = this.#read(await this.#pump.add(attached));
-      if (result.status === "completed") return handOut(result.result);
-      if (result.status !== "continued") throw fromErrorRecord(result.error);
+      if (result.status !== "continued") return settle(result);
       ({ invocationId } = result.next);
     }
   }
@@ -144,7 +143,7 @@ export class Outside {
     const message: Message = { kind, reason: this.ended ? "its parent has ended" : undefined };
     const end = ({ firstRunId }: RunReference) => {
       const request: DeliverRequest = { message, firstRunId };
-      this.#context.genericSend({ ...this.#to(id, "deliver"), parameter: this.pack(request) });
+      this.#context.genericSend(this.recordCall(id, "deliver", request));
     };
     quiet(this.#keepOpen(begun.then(end, () => {})));
   }
@@ -155,35 +154,13 @@ export class Outside {
     return unpack(packed);
   }
 
-  #to(key: string, method: string) {
-    return { service: this.#record, method, key, inputSerde: this.#json, outputSerde: this.#json };
+  /** A call of the record of a workflow. */
+  recordCall<In>(workflowId: string, method: string, request: In): GenericCall<Packed<In>> {
+    return callOf(this.#record, workflowId, method, this.pack(request), this.#json);
   }
 
   async #call<In, Out>(key: string, method: string, request: In): Promise<Out> {
-    const call = { ...this.#to(key, method), parameter: this.pack(request) };
+    const call = this.recordCall(key, method, request);
     return this.#read(await this.#pump.add(this.#context.genericCall<Packed<In>, Packed<Out>>(call)));
-  }
-}
-
-/** The error of a message to a workflow that does not run. */
-export function notFound(action: string, id: string, { status }: Pick<Refusal, "status">): WorkflowError {
-  return workflowError(
-    "not_found",
-    action,
-    id,
-    status === undefined ? "it does not exist" : `its status is "${status}"`,
-  );
-}
-
-/** The error of what has no counterpart in Restate. */
-export function unsupported(action: string, subject: unknown, what: string, way: string): WorkflowError {
-  return workflowError("unsupported", action, subject, `Restate has no counterpart of ${what}; ${way}`);
-}
-
-/** Checks the name of the services. */
-export function checkServiceName(name: unknown, action: string): void {
-  checkText("name", name, action);
-  if (!/^[\w.-]+$/.test(name as string)) {
-    throw invalid("name", name, 'a name of letters, digits, "_", "-" and "."', action);
   }
 }

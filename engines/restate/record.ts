@@ -12,7 +12,7 @@
 
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
 import { checkDeliver, checkInner, checkStart, receives } from "./requests.ts";
-import type { GenericCall, Handlers, RestateContext, RestateSdk } from "./sdk.ts";
+import { callOf, type Handlers, type RestateContext, type RestateSdk } from "./sdk.ts";
 import {
   type Continued,
   type ContinueRequest,
@@ -75,11 +75,7 @@ export function recordHandlers(
     of: Pick<Stored, "name" | "createdAt"> & Partial<Pick<Stored, "firstRunId">>,
     messages: readonly Message[],
   ): Promise<RunReference> => {
-    const call: GenericCall<Packed<RunRequest>> = {
-      ...{ service: runService, method: "run", key: runId, parameter: pack(request) },
-      ...{ inputSerde: json, outputSerde: json },
-    };
-    const invocationId = await ctx.genericSend(call).invocationId;
+    const invocationId = await ctx.genericSend(callOf(runService, runId, "run", pack(request), json)).invocationId;
     const { name, createdAt, firstRunId = runId } = of;
     const reference = { runId, firstRunId, invocationId };
     let stored: Stored = { ...reference, name, status: "running", createdAt, updatedAt: request.at, messages: 0 };

@@ -14,15 +14,16 @@ import { codeOf, WorkflowError, workflowError } from "../../errors.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { AppendBatch, WorkflowEvent, WorkflowStartedEvent, WorkflowState } from "../../types.ts";
 import { toErrorRecord } from "../../history/error_record.ts";
-import { batchKind } from "../../history/history.ts";
+import { batchKind, finalStatus } from "../../history/history.ts";
 import { Deferred, quiet } from "../../util/deferred.ts";
 import { macrotask } from "../../util/macrotask.ts";
 import { hash, seededRandom } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import type { Code } from "./context.ts";
-import { notFound, Outside } from "./outside.ts";
+import { Outside } from "./outside.ts";
 import { Pump, PumpClock } from "./pump.ts";
 import { REPLACED } from "./record.ts";
+import { notFound } from "./refusals.ts";
 import { checkInner, checkQuery, receives } from "./requests.ts";
 import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
@@ -58,8 +59,9 @@ class RunStore extends InMemoryStore {
   readonly #publish: (events: readonly WorkflowEvent[]) => void;
   /** The parent of the run, if it is a child. */
   readonly parent: WorkflowStartedEvent["parent"];
-  /** Resolves with the batch that continues the run by another one. */
-  readonly continued = new Deferred<AppendBatch>();
+  /** The batch that continues the run by another one, and what resolves when it comes. */
+  next: AppendBatch | undefined;
+  readonly continued = new Deferred<void>();
 
   constructor(
     clock: PumpClock,
@@ -82,7 +84,8 @@ class RunStore extends InMemoryStore {
 
   override append(batch: AppendBatch): Promise<void> {
     if (batchKind(batch) === "continue") { // the next run is an invocation of its own; nothing follows in this one
-      this.continued.resolve(batch);
+      this.next = batch;
+      this.continued.resolve();
       return new Promise(() => {});
     }
     if (batch.events.length > 0) this.#publish(batch.events);
@@ -117,7 +120,6 @@ class RunInvocation {
   #batches = 0;
   /** How many messages were taken. */
   #messages = 0;
-  #continued: AppendBatch | undefined;
   /** The updates that have no answer, by ID. */
   readonly #unanswered = new Map<string, Message>();
   /** Whether the last message was taken, because another run has replaced this one. */
@@ -134,7 +136,7 @@ class RunInvocation {
     const clock = this.#clock = new PumpClock(request.at, pump, (ms) => ctx.sleep(ms));
     const outside = this.#outside = new Outside(ctx, pump, clock, serviceNames(name).record, sdk.serde.json, onError);
     this.#store = new RunStore(clock, request.events, (events) => {
-      outside.ended ||= events.some(isEnd); // before the executor aborts what is in flight
+      outside.ended ||= events.some(finalStatus); // before the executor aborts what is in flight
       ctx.set(`${EVENTS}${this.#batches++}`, outside.pack(events));
     });
     this.#executor = new Executor({
@@ -234,11 +236,11 @@ class RunInvocation {
     let failure: { error: unknown } | undefined;
     let isOver = false;
     ended.then(() => isOver = true, (error) => failure = { error });
-    quiet(this.#store.continued.promise.then((batch) => this.#continued = batch));
+    const { continued } = this.#store;
     for (;;) {
-      await Promise.race([this.#clock.rest(), this.#store.continued.promise]);
+      await Promise.race([this.#clock.rest(), continued.promise]);
       if (failure !== undefined) throw failure.error;
-      if (this.#continued !== undefined) return await this.#continue(this.#continued);
+      if (this.#store.next !== undefined) return await this.#continue(this.#store.next);
       if (isOver && !this.#outside.isOpen) return await this.#end();
       await this.#pump.next();
     }
@@ -284,10 +286,7 @@ class RunInvocation {
     this.#outside.ended = true;
     void quiet(this.#executor.close()); // aborts what is in flight: so children are closed as their policy says
     await new Promise<void>(macrotask);
-    while (this.#outside.isOpen) {
-      await this.#pump.next();
-      await new Promise<void>(macrotask);
-    }
+    await this.#pumpWhile(() => this.#outside.isOpen);
     return { status: "continued", next };
   }
 
@@ -300,29 +299,20 @@ class RunInvocation {
 
   /** @param accepted How many messages the run gets; `undefined` if another run has replaced it. */
   async #takeLate(accepted: number | undefined): Promise<void> {
-    while (accepted === undefined ? !this.#isReplaced : this.#messages < accepted) {
+    await this.#pumpWhile(() => accepted === undefined ? !this.#isReplaced : this.#messages < accepted);
+  }
+
+  /** Brings in one completion after the other, after the end of the run. */
+  async #pumpWhile(isNeeded: () => boolean): Promise<void> {
+    while (isNeeded()) {
       await this.#pump.next();
       await new Promise<void>(macrotask);
     }
   }
 
   #callRecord<In, Out>(method: string, request: In): PromiseLike<Packed<Out>> {
-    const { serde: { json } } = this.#parts.sdk;
-    const service = serviceNames(this.#parts.name).record;
-    const { workflowId: key } = this.#request;
-    return this.#ctx.genericCall({
-      service,
-      method,
-      key,
-      parameter: this.#outside.pack(request),
-      inputSerde: json,
-      outputSerde: json,
-    });
+    return this.#ctx.genericCall(this.#outside.recordCall(this.#request.workflowId, method, request));
   }
-}
-
-function isEnd({ type }: WorkflowEvent): boolean {
-  return type === "workflow_completed" || type === "workflow_failed" || type === "workflow_canceled";
 }
 
 /** The name of the workflow of a run. */

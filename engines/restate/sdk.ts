@@ -60,6 +60,15 @@ export interface GenericCall<In> {
 }
 
 /**
+ * Makes a call of a handler.
+ *
+ * @internal
+ */
+export function callOf<In>(service: string, key: string, method: string, parameter: In, json: Serde): GenericCall<In> {
+  return { service, method, key, parameter, inputSerde: json, outputSerde: json };
+}
+
+/**
  * How values become bytes.
  *
  * @internal

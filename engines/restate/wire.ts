@@ -6,7 +6,10 @@
  */
 
 import { decode, encode } from "../../history/codec.ts";
+import { fromErrorRecord } from "../../history/error_record.ts";
+import { handOut } from "../../history/value.ts";
 import type { CallHeaders, ErrorRecord, ParentClosePolicy, WorkflowEvent, WorkflowStatus } from "../../types.ts";
+import { checkText, invalid } from "../../util/check.ts";
 
 /** JSON that holds a value of type `T`, written by {@linkcode pack}. */
 export type Packed<T> = { readonly packed: T };
@@ -153,10 +156,24 @@ export interface QueryRequest {
 /** What a call of a user's code answered. */
 export type Answer = { readonly result?: unknown } | { readonly error: ErrorRecord };
 
+/** The result of an answer; throws its error. */
+export function settle(answer: Answer): unknown {
+  if ("error" in answer) throw fromErrorRecord(answer.error);
+  return handOut(answer.result);
+}
+
 /** The answer to an update, or the ID of the run that has it. */
 export type UpdateAnswer = Answer | { readonly passedTo: string };
 
 /** The two services: the record of each workflow by its ID, and its runs by theirs. */
 export function serviceNames(name: string): { readonly record: string; readonly run: string } {
   return { record: name, run: `${name}.run` };
+}
+
+/** Checks the name of the services. */
+export function checkServiceName(name: unknown, action: string): void {
+  checkText("name", name, action);
+  if (!/^[\w.-]+$/.test(name as string)) {
+    throw invalid("name", name, 'a name of letters, digits, "_", "-" and "."', action);
+  }
 }
