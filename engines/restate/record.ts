@@ -72,31 +72,41 @@ export function recordHandlers(
     ctx: RestateContext,
     runId: string,
     request: RunRequest,
-    of: Pick<Stored, "name" | "createdAt"> & Partial<Pick<Stored, "firstRunId">>,
+    of: Pick<Stored, "name" | "createdAt"> & Partial<Pick<Stored, "firstRunId" | "canceled">>,
     messages: readonly Message[],
   ): Promise<RunReference> => {
     const invocationId = await ctx.genericSend(callOf(runService, runId, "run", pack(request), json)).invocationId;
-    const { name, createdAt, firstRunId = runId } = of;
+    const { name, createdAt, firstRunId = runId, canceled = false } = of;
     const reference = { runId, firstRunId, invocationId };
-    let stored: Stored = { ...reference, name, status: "running", createdAt, updatedAt: request.at, messages: 0 };
-    for (const message of messages) stored = await accept(ctx, stored, message, request.at);
+    const at = { createdAt, updatedAt: request.at };
+    let stored: Stored = { ...reference, ...at, name, status: "running", messages: 0, canceled };
+    stored = await acceptNew(ctx, stored, messages, request.at);
     write(ctx, stored);
     return reference;
   };
 
-  /** Sends a message to the current run, unless it is a repeated one. */
-  const accept = async (ctx: RestateContext, stored: Stored, message: Message, at: number): Promise<Stored> => {
-    const { kind } = message;
-    if (kind === "cancel") {
+  /** The run that has got a message of the same ID; `null` if none has. */
+  const receiverOf = async (ctx: RestateContext, message: Message): Promise<string | null> => {
+    const key = keyOf(message);
+    return key === undefined ? null : await ctx.get<string>(key);
+  };
+
+  /** Sends signals to the current run, but for those that are repeated. */
+  const acceptNew = async (ctx: RestateContext, stored: Stored, signals: readonly Message[], at: number) => {
+    for (const signal of signals) {
+      if (await receiverOf(ctx, signal) === null) stored = accept(ctx, stored, signal, at);
+    }
+    return stored;
+  };
+
+  /** Sends a message to the current run. */
+  const accept = (ctx: RestateContext, stored: Stored, message: Message, at: number): Stored => {
+    if (message.kind === "cancel") {
       if (stored.canceled) return stored;
       stored = { ...stored, canceled: true };
     }
-    const id = kind === "signal" || kind === "update" ? message.id : undefined;
-    if (id !== undefined) {
-      const key = `${RELAYED}${kind} ${id}`;
-      if (await ctx.get(key) !== null) return stored;
-      ctx.set(key, stored.runId);
-    }
+    const key = keyOf(message);
+    if (key !== undefined) ctx.set(key, stored.runId);
     return send(ctx, stored, message, at);
   };
 
@@ -117,7 +127,7 @@ export function recordHandlers(
     if (stored?.status === "running") {
       if (onConflict === "reject") return pack({ refused: "already_running", status: stored.status });
       if (onConflict === "join") {
-        for (const signal of signals) stored = await accept(ctx, stored, signal, at);
+        stored = await acceptNew(ctx, stored, signals, at);
         write(ctx, stored);
         return pack(referenceOf(stored));
       }
@@ -126,10 +136,8 @@ export function recordHandlers(
       for (const message of [...stored.held ?? [], terminate]) last = send(ctx, last, message, at);
     } else if (stored !== undefined) {
       if (reuse === "join") {
-        for (const { kind, ...signal } of signals) {
-          const known = "id" in signal && signal.id !== undefined &&
-            await ctx.get(`${RELAYED}${kind} ${signal.id}`) !== null;
-          if (!known) return pack({ refused: "not_found", status: stored.status });
+        for (const signal of signals) {
+          if (await receiverOf(ctx, signal) === null) return pack({ refused: "not_found", status: stored.status });
         }
         return pack(referenceOf(stored));
       }
@@ -150,19 +158,12 @@ export function recordHandlers(
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored === undefined) return pack({ refused: "not_found" });
-    const isOther = firstRunId !== undefined && stored.firstRunId !== firstRunId;
-    if (isOther || stored.status !== "running") {
-      const { kind } = message;
-      const id = kind === "signal" || kind === "update" ? message.id : undefined;
-      const runId = id === undefined || isOther ? null : await ctx.get<string>(`${RELAYED}${kind} ${id}`);
-      if (runId !== null) return pack({ ...referenceOf(stored), runId });
-      if (!isOther && kind === "cancel" && stored.status === "canceled") return pack(referenceOf(stored));
-      return pack({ refused: "not_found", status: isOther ? undefined : stored.status });
-    }
-    const id = message.kind === "update" ? message.id : undefined;
-    const before = id === undefined ? null : await ctx.get<string>(`${RELAYED}update ${id}`);
-    if (before !== null) return pack({ ...referenceOf(stored), runId: before }); // it has the answer
-    write(ctx, await accept(ctx, stored, message, at));
+    if (firstRunId !== undefined && stored.firstRunId !== firstRunId) return pack({ refused: "not_found" });
+    const runId = await receiverOf(ctx, message);
+    if (runId !== null) return pack({ ...referenceOf(stored), runId }); // it has the answer
+    const { status } = stored;
+    if (status === "running") write(ctx, accept(ctx, stored, message, at));
+    else if (message.kind !== "cancel" || status !== "canceled") return pack({ refused: "not_found", status });
     return pack(referenceOf(stored));
   };
 
@@ -185,10 +186,9 @@ export function recordHandlers(
     const at = await ctx.date.now();
     const stored = await read(ctx);
     if (stored?.runId !== runId) return pack(undefined);
-    const { held = [], canceled = false, ...rest } = stored;
+    const { held = [] } = stored;
     const messages = [...late, ...held]; // they were accepted before
-    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at, messages }, rest, []);
-    write(ctx, { ...rest, ...invocation, canceled, messages: 0, updatedAt: at });
+    const invocation = await begin(ctx, nextRunId, { workflowId: ctx.key, events, at, messages }, stored, []);
     return pack({ next: invocation, held });
   };
 
@@ -210,6 +210,13 @@ export function recordHandlers(
     },
     shared: { describe } as Handlers,
   };
+}
+
+/** Where it is stored which run has got a message with an ID of the sender; `undefined` for a message without one. */
+function keyOf(message: Message): string | undefined {
+  const { kind } = message;
+  if (kind !== "signal" && kind !== "update" || message.id === undefined) return undefined;
+  return `${RELAYED}${kind} ${message.id}`;
 }
 
 function referenceOf({ runId, firstRunId, invocationId }: RunReference): RunReference {
