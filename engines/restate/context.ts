@@ -20,6 +20,7 @@ import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  MessageOptions,
   ScopeContext,
   ScopeOptions,
   Workflow,
@@ -92,15 +93,16 @@ export class Code {
     return this.#own.has(activity);
   }
 
-  #ownActivity<In, Out>(activity: (input: In, context: ActivityContext) => Promise<Out>) {
+  /** Notes an activity that this module makes. */
+  ownActivity<In, Out>(activity: (input: In, context: ActivityContext) => Promise<Out>) {
     this.#own.add(activity as AnyActivity);
     return activity;
   }
 
   /** The context of a run or of a scope in it. */
-  #wrap(ctx: AnyContext, reached: Outside | undefined, counts: { children: number }): AnyContext {
-    const outside = () => reached!; // only what is performed asks for it
-    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, reached, counts));
+  #wrap(ctx: AnyContext, outside: Outside | undefined, counts: { children: number }): AnyContext {
+    const calls = new Calls(this, ctx, outside, counts);
+    const within = (body: Body): Body => (inner) => body(this.#wrap(inner, outside, counts));
     /** Something that is no function is refused by the context itself, and so is a shield without a parameter. */
     const scoped =
       <Rest extends unknown[], Result>(method: (body: never, ...rest: Rest) => Result) =>
@@ -112,7 +114,7 @@ export class Code {
       typeof body === "function" && body.length === 0 ? () => body(ctx) : within(body);
     const own: Partial<Record<keyof ScopeContext, unknown>> = {
       // For the executor, the first turn of each run is a replay: the history has its first event. It knows of no other.
-      ...(reached !== undefined && { isReplaying: false, log: reached.log(ctx) }),
+      ...(outside !== undefined && { isReplaying: false, log: outside.log(ctx) }),
       executeActivity: (activity: AnyActivity, input?: unknown, options: ActivityOptions = noOptions) => {
         try {
           const all = optionsOf(activity, options);
@@ -153,19 +155,19 @@ export class Code {
         ctx.addCompensation(mayUseOuter(body), named ? { ...options, name } : options);
       },
       startChild: (workflow: Workflow<never>, input?: unknown, options?: ChildOptions) => {
-        return this.#startChild(ctx, outside, counts, workflow, input, options).handle;
+        return calls.startChild(workflow, input, options).handle;
       },
       executeChild: (workflow: Workflow<never>, input?: unknown, options?: ChildOptions) => {
         try {
-          return this.#startChild(ctx, outside, counts, workflow, input, options).result;
+          return calls.startChild(workflow, input, options).result;
         } catch (error) {
           return Deferred.rejected(error);
         }
       },
-      signalWorkflow: (id: string, signal: unknown, payload?: unknown, options?: { headers?: CallHeaders }) => {
-        return this.#signal(ctx, outside, id, undefined, signal, payload, options);
+      signalWorkflow: (id: string, signal: unknown, payload?: unknown, options?: MessageOptions) => {
+        return calls.signal(id, undefined, signal, payload, options);
       },
-      cancelWorkflow: (id: string, reason?: string) => this.#cancel(ctx, outside, id, undefined, reason),
+      cancelWorkflow: (id: string, reason?: string) => calls.cancel(id, undefined, reason),
       patched: (changeId: string) => {
         checkText("changeId", changeId, "check for a patch");
         const way = "it runs each invocation to its end with the code of the deployment that began it";
@@ -180,18 +182,35 @@ export class Code {
       },
     });
   }
+}
 
-  #startChild(
-    ctx: AnyContext,
-    outside: () => Outside,
-    counts: { children: number },
+type FirstRunId = () => Promise<string>;
+
+/** The calls of one context that reach other workflows. */
+class Calls {
+  readonly #code: Code;
+  readonly #ctx: AnyContext;
+  /** `undefined` where nothing is performed. */
+  readonly #outside: Outside | undefined;
+  readonly #counts: { children: number };
+
+  constructor(code: Code, ctx: AnyContext, outside: Outside | undefined, counts: { children: number }) {
+    this.#code = code;
+    this.#ctx = ctx;
+    this.#outside = outside;
+    this.#counts = counts;
+  }
+
+  startChild(
     workflow: Workflow<never>,
     input: unknown,
     options: ChildOptions = noOptions,
   ): { handle: ChildHandle; result: Promise<unknown> } {
     const action = "start child workflow";
     checkFunction("workflow", workflow, action);
-    const name = this.nameOf(workflow);
+    const ctx = this.#ctx;
+    const outside = this.#outside;
+    const name = this.#code.nameOf(workflow);
     if (name === undefined) {
       const why = `its function ${
         show(workflow.name || "anonymous")
@@ -200,7 +219,7 @@ export class Code {
     }
     checkOptions(options, childOptions, action, name);
     const { timeoutMs, retry, parentClosePolicy: policy = "cancel" } = options;
-    const { id = `${ctx.runId}:${counts.children}` } = options;
+    const { id = `${ctx.runId}:${this.#counts.children}` } = options;
     checkText("id", id, action, name);
     if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
     if (retry !== undefined) validateRetryPolicy(retry);
@@ -211,24 +230,24 @@ export class Code {
       input: toStored(input, "input of child workflow", name),
       headers,
       timeoutMs,
-      parent: { workflowId: ctx.workflowId, runId: ctx.runId, seq: counts.children++, closePolicy: policy },
+      parent: { workflowId: ctx.workflowId, runId: ctx.runId, seq: this.#counts.children++, closePolicy: policy },
     };
     let begun: Promise<RunReference> | undefined;
-    const begin = () => begun ??= quiet(outside().start(id, request));
+    const begin = () => begun ??= quiet(outside!.start(id, request));
     // A child that nobody waits for is started, also if its parent ends in this turn.
-    if (policy === "abandon" && !ctx.signal.aborted && (outside() as Outside | undefined) !== undefined) begin();
-    const started = quiet(ctx.executeActivity(this.#ownActivity(begin), undefined, { name: `start ${name}` }));
+    if (policy === "abandon" && !ctx.signal.aborted && outside !== undefined) begin();
+    const started = quiet(ctx.executeActivity(this.#code.ownActivity(begin), undefined, { name: `start ${name}` }));
     const result = quiet(ctx.executeActivity(
-      this.#ownActivity(async (_: unknown, context: ActivityContext) => {
+      this.#code.ownActivity(async (_: unknown, context: ActivityContext) => {
         if (context.attempt > 1) begun = undefined; // the failed child is started again
         const run = begin();
-        const close = () => outside().close(id, run, policy);
+        const close = () => outside!.close(id, run, policy);
         if (policy !== "abandon") {
           if (context.signal.aborted) close();
           else context.signal.addEventListener("abort", close, { once: true });
         }
         try {
-          return await outside().result(await run);
+          return await outside!.result(await run);
         } finally {
           context.signal.removeEventListener("abort", close);
         }
@@ -243,22 +262,21 @@ export class Code {
         return quiet(started.then(() => {}));
       },
       result: () => result as Promise<unknown>,
-      signal: (signal: unknown, ...[payload, options]: [payload?: unknown, options?: { headers?: CallHeaders }]) => {
-        return this.#signal(ctx, outside, id, firstRunId, signal, payload, options);
+      signal: (signal: unknown, ...[payload, options]: [payload?: unknown, options?: MessageOptions]) => {
+        return this.signal(id, firstRunId, signal, payload, options);
       },
-      cancel: (reason?: string) => this.#cancel(ctx, outside, id, firstRunId, reason),
+      cancel: (reason?: string) => this.cancel(id, firstRunId, reason),
     } as ChildHandle;
     return { handle, result };
   }
 
-  #signal(
-    ctx: AnyContext,
-    outside: () => Outside,
+  /** @param firstRunId Of the only chain that gets it; `undefined` for any. */
+  signal(
     id: string,
-    firstRunId: (() => Promise<string>) | undefined,
+    firstRunId: FirstRunId | undefined,
     signal: unknown,
     payload: unknown,
-    options: { headers?: CallHeaders | undefined } = noOptions,
+    options: MessageOptions = noOptions,
   ): Promise<void> {
     const action = "signal workflow";
     try {
@@ -266,9 +284,9 @@ export class Code {
       const name = definedName("signal", signal as string, action, id);
       checkOptions(options, { headers: true }, action, id);
       const stored = toStored(payload, "payload of signal", name);
-      const headers = merge(ctx.headers, options.headers, action, id);
-      const senderId = ctx.workflowId;
-      return this.#send(ctx, outside, id, action, firstRunId, ({ idempotencyKey }) => (
+      const headers = merge(this.#ctx.headers, options.headers, action, id);
+      const senderId = this.#ctx.workflowId;
+      return this.#send(id, action, firstRunId, ({ idempotencyKey }) => (
         { kind: "signal", name, payload: stored, id: idempotencyKey, senderId, headers }
       ));
     } catch (error) {
@@ -276,36 +294,28 @@ export class Code {
     }
   }
 
-  #cancel(
-    ctx: AnyContext,
-    outside: () => Outside,
-    id: string,
-    firstRunId: (() => Promise<string>) | undefined,
-    reason: string | undefined,
-  ): Promise<void> {
+  cancel(id: string, firstRunId: FirstRunId | undefined, reason: string | undefined): Promise<void> {
     const action = "cancel workflow";
     try {
       checkText("id", id, action);
       checkOptionalString("reason", reason, action, id);
-      return this.#send(ctx, outside, id, action, firstRunId, () => ({ kind: "cancel", reason }));
+      return this.#send(id, action, firstRunId, () => ({ kind: "cancel", reason }));
     } catch (error) {
       return Deferred.rejected(error);
     }
   }
 
   #send(
-    ctx: AnyContext,
-    outside: () => Outside,
     id: string,
     action: string,
-    firstRunId: (() => Promise<string>) | undefined,
+    firstRunId: FirstRunId | undefined,
     toMessage: (context: ActivityContext) => Message,
   ): Promise<void> {
-    const send = this.#ownActivity(async (_: unknown, context: ActivityContext) => {
+    const send = this.#code.ownActivity(async (_: unknown, context: ActivityContext) => {
       const request: DeliverRequest = { message: toMessage(context), firstRunId: await firstRunId?.() };
-      await outside().deliver(id, action, request);
+      await this.#outside!.deliver(id, action, request);
     });
-    return quiet(ctx.executeActivity(send, undefined, { name: action }) as Promise<void>);
+    return quiet(this.#ctx.executeActivity(send, undefined, { name: action }) as Promise<void>);
   }
 }
 
