@@ -5,7 +5,7 @@
  */
 
 import type { Labels, ParentRun, WorkflowHead, WorkflowStatus } from "../types.ts";
-import { unescapeText } from "./payloads.ts";
+import { type Payload, unescapeText } from "./payloads.ts";
 
 /** The columns of a head. IDs and names are written by `escapeText`; `parent` and `labels` are JSON. */
 export interface HeadRow {
@@ -20,6 +20,32 @@ export interface HeadRow {
   readonly updated_at: number;
   readonly labels: string | null;
 }
+
+/** The columns of a workflow with its input and its outcome. */
+export interface PayloadRow extends HeadRow {
+  readonly input: Payload | null;
+  readonly input_codec: string | null;
+  readonly outcome: Payload | null;
+  readonly outcome_codec: string | null;
+}
+
+/** A row of events, or all rows of a workflow. */
+export interface EventsRow {
+  readonly events: Payload;
+  readonly codec: string | null;
+  /** Whether these are all rows: a list of the lists of events. */
+  readonly isWhole?: boolean;
+}
+
+/** A workflow as it is stored. */
+export interface Raw<Row extends PayloadRow = PayloadRow> {
+  readonly row: Row;
+  /** `undefined` if they were not read. */
+  readonly events: readonly EventsRow[] | undefined;
+}
+
+/** The values of the columns of a row that its head, input and outcome have. */
+export type Columns = readonly (string | number | Uint8Array | null)[];
 
 /**
  * The head of a row, without input and outcome.

@@ -55,7 +55,6 @@ import {
   checkOwner,
   dueAt,
   expectedHead,
-  incompleteHistory,
   leaseLost,
   Listeners,
   messageIds,
@@ -75,20 +74,21 @@ import {
   toCursor,
   unreadable,
 } from "../storage/mod.ts";
+import { type Raw, stubOf } from "../storage/rows.ts";
+import type { Values } from "../storage/values.ts";
 import type { QueryData } from "../storage/filter.ts";
 import { cannot, checkText } from "../util/check.ts";
 import { Commits } from "./sqlite/commits.ts";
 import type { Database } from "./sqlite/connection.ts";
 import { open, type Opened, type SqliteStoreOptions } from "./sqlite/open.ts";
 import { Poll } from "./sqlite/poll.ts";
-import { type Raw, stubOf } from "./sqlite/rows.ts";
+import type { Row } from "./sqlite/rows.ts";
 import {
   type SqliteStatement,
   type SqliteTransaction,
   type SqliteValue,
   Transactional,
 } from "./sqlite/transactional.ts";
-import type { Values } from "./sqlite/values.ts";
 import { type Added, type Found, PRUNED_AT_ONCE } from "./sqlite/writes.ts";
 
 export type { PruneOptions, SqliteStatement, SqliteStoreOptions, SqliteTransaction, SqliteValue };
@@ -278,13 +278,7 @@ export class SqliteStore implements WorkflowStore {
     this.#check(action, workflowId);
     const raw = await this.#db.loadSince(workflowId, length, runId);
     if (raw === undefined) return null;
-    const head = await this.#values.head(raw.row);
-    const found = await this.#values.events(raw.events!, workflowId);
-    const wanted = Math.max(0, head.historyLength - length);
-    if (found.length < wanted) {
-      throw incompleteHistory(workflowId, head.historyLength - wanted + found.length, head.historyLength);
-    }
-    return { head, events: Object.freeze(found.slice(found.length - wanted)) };
+    return await this.#values.tail(raw, length);
   }
 
   /** Adds messages to the end of a running run; see {@linkcode WorkflowStore.deliver}. */
@@ -462,7 +456,7 @@ export class SqliteStore implements WorkflowStore {
     await this.#db.close();
   }
 
-  async #page(options: PageOptions, histories: boolean): Promise<{ raws: Raw[]; cursor: string | undefined }> {
+  async #page(options: PageOptions, histories: boolean): Promise<{ raws: Raw<Row>[]; cursor: string | undefined }> {
     const action = "list workflows";
     const { query, after } = readPage(options, action);
     this.#check(action);

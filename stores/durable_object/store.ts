@@ -18,7 +18,6 @@ import type {
   HeadPage,
   PageOptions,
   StoreListener,
-  WorkflowEvent,
   WorkflowFilter,
   WorkflowHead,
   WorkflowState,
@@ -33,7 +32,6 @@ import {
   checkLoadSince,
   escapeText,
   expectedHead,
-  incompleteHistory,
   Listeners,
   messageIds,
   type Payload,
@@ -50,11 +48,11 @@ import {
   readPrune,
   readState,
   toCursor,
-  toState,
   unescapeText,
   unreadable,
 } from "../../storage/mod.ts";
-import { stubOf } from "../../storage/rows.ts";
+import { type PayloadRow, type Raw, stubOf } from "../../storage/rows.ts";
+import { Values } from "../../storage/values.ts";
 import { cannot, checkFunction, checkObject, checkOptions } from "../../util/check.ts";
 import type { ObjectSql, ObjectStorage } from "./platform.ts";
 import { type Cell, type EventsRow, fromCell, migrate, type Row, SELECT, toCell, toRow, UPSERT } from "./rows.ts";
@@ -80,14 +78,6 @@ const OUTCOME = -1;
 /** How many rows are read at once. */
 const READ_AT_ONCE = 256;
 
-/** A workflow as it is stored. */
-interface Raw {
-  readonly row: Row;
-  readonly input: Payload | null;
-  readonly outcome: Payload | null;
-  readonly batches: readonly { readonly payload: Payload; readonly codec: string | null }[];
-}
-
 /**
  * Keeps workflows in the SQL database of a Durable Object. All tables begin with `rockpool_`; the database may hold tables of the
  * user. One store and one executor at a time work on an object: {@linkcode workflowObject} sees to that.
@@ -97,9 +87,7 @@ interface Raw {
 export class DurableObjectStore implements WorkflowStore {
   readonly #storage: ObjectStorage;
   readonly #sql: ObjectSql;
-  readonly #payloads: Payloads;
-  /** The name that is stored beside payloads; `null` for JSON texts. */
-  readonly #codec: string | null;
+  readonly #values: Values;
   readonly #listeners = new Listeners();
 
   /**
@@ -116,8 +104,8 @@ export class DurableObjectStore implements WorkflowStore {
     checkFunction("storage.transactionSync", storage.transactionSync, action);
     checkOptions(options, { codec: true }, action);
     const { codec } = options;
-    this.#payloads = new Payloads(codec);
-    this.#codec = codec === undefined ? null : this.#payloads.codec;
+    const payloads = new Payloads(codec);
+    this.#values = new Values(payloads, codec === undefined ? null : payloads.codec);
     this.#storage = storage;
     this.#sql = sqlOf(storage, action);
     migrate(storage, action);
@@ -128,7 +116,7 @@ export class DurableObjectStore implements WorkflowStore {
     const { head, events, createdAt } = readState(state);
     const { workflowId, input, result, error } = head;
     const history = events.length === 0 ? undefined : events;
-    const written = this.#write(workflowId, payloadOf({ input }), payloadOf({ result, error }), history);
+    const written = this.#values.write(workflowId, payloadOf({ input }), payloadOf({ result, error }), history);
     const [inputs, outcome, batch] = written instanceof Promise ? await written : written;
     this.#change("save workflow", workflowId, () => {
       const known = this.#row(workflowId);
@@ -145,7 +133,7 @@ export class DurableObjectStore implements WorkflowStore {
   async load(workflowId: string): Promise<WorkflowState | null> {
     await undefined; // an error rejects
     const row = this.#row(readId(workflowId, "load workflow"));
-    return row === undefined ? null : await this.#state(this.#raw(row, 0));
+    return row === undefined ? null : await this.#values.state(this.#raw(row, 0));
   }
 
   /**
@@ -162,7 +150,7 @@ export class DurableObjectStore implements WorkflowStore {
     const states: WorkflowState[] = [];
     for (const raw of raws) {
       try {
-        states.push(await this.#state(raw));
+        states.push(await this.#values.state(raw));
       } catch (error) {
         states.push(unreadable(stubOf(raw.row), error));
       }
@@ -179,7 +167,7 @@ export class DurableObjectStore implements WorkflowStore {
    * with the same `order`.
    */
   async page(options: PageOptions = {}): Promise<WorkflowPage> {
-    const { items, cursor } = await this.#page(options, 0, (raw) => this.#state(raw));
+    const { items, cursor } = await this.#page(options, 0, (raw) => this.#values.state(raw));
     return { states: items, cursor };
   }
 
@@ -190,7 +178,7 @@ export class DurableObjectStore implements WorkflowStore {
    * @throws {TypeError | RangeError} As `page` does.
    */
   async heads(options: PageOptions = {}): Promise<HeadPage> {
-    const { items, cursor } = await this.#page(options, Infinity, (raw) => this.#head(raw));
+    const { items, cursor } = await this.#page(options, Infinity, (raw) => this.#values.head(raw.row));
     return { heads: items, cursor };
   }
 
@@ -227,7 +215,7 @@ export class DurableObjectStore implements WorkflowStore {
     const { workflowId, events } = copy;
     const kind = batchKind(copy);
     const { input, status, result, error } = applyToHead(expectedHead(copy, kind), copy); // also of a head that is not known
-    const written = this.#write(
+    const written = this.#values.write(
       workflowId,
       kind === "create" || kind === "continue" ? payloadOf({ input }) : undefined,
       status === "running" ? undefined : payloadOf({ result, error }),
@@ -251,7 +239,7 @@ export class DurableObjectStore implements WorkflowStore {
           historyLength,
           updatedAt,
           toCell(this.#sql, place, OUTCOME, outcome),
-          this.#codec,
+          this.#values.codec,
           place,
         );
       }
@@ -267,14 +255,7 @@ export class DurableObjectStore implements WorkflowStore {
     checkLoadSince(workflowId, length, runId);
     const row = this.#row(workflowId);
     if (row === undefined || runId !== undefined && row.run_id !== escapeText(runId)) return null;
-    const raw = this.#raw(row, length);
-    const head = await this.#head(raw);
-    const found = await this.#events(raw);
-    const wanted = Math.max(0, head.historyLength - length);
-    if (found.length < wanted) {
-      throw incompleteHistory(workflowId, head.historyLength - wanted + found.length, head.historyLength);
-    }
-    return { head, events: Object.freeze(found.slice(found.length - wanted)) };
+    return await this.#values.tail(this.#raw(row, length), length);
   }
 
   /**
@@ -336,17 +317,6 @@ export class DurableObjectStore implements WorkflowStore {
     }
   }
 
-  /** The payloads of values, `null` for `undefined`; a promise only if the codec returns one. */
-  #write(workflowId: string, ...values: unknown[]): (Payload | null)[] | Promise<(Payload | null)[]> {
-    // A codec may return characters that SQLite does not keep.
-    const toColumn = (payload: Payload) => typeof payload === "string" && this.#codec ? escapeText(payload) : payload;
-    const columns = values.map((value) => {
-      const written = value === undefined ? null : this.#payloads.write(value, workflowId);
-      return written instanceof Promise ? written.then(toColumn) : written && toColumn(written);
-    });
-    return columns.some((one) => one instanceof Promise) ? Promise.all(columns) : columns as (Payload | null)[];
-  }
-
   #newPlace(): number {
     const [{ last }] = this.#sql.exec("SELECT max(place) AS last FROM rockpool_workflows").toArray();
     return Number(last ?? 0) + 1;
@@ -354,32 +324,22 @@ export class DurableObjectStore implements WorkflowStore {
 
   /** Writes the row of a workflow. */
   #put(place: number, head: WorkflowHead, input: Payload | null, outcome: Payload | null): void {
-    const { workflowId, runId, firstRunId, parent, workflowName, status, historyLength, createdAt, updatedAt } = head;
-    const toText = (value: object | undefined) => value === undefined ? null : JSON.stringify(value);
-    this.#sql.exec(
-      UPSERT,
-      place,
-      escapeText(workflowId),
-      escapeText(runId),
-      escapeText(firstRunId),
-      toText(parent),
-      escapeText(workflowName),
-      status,
-      historyLength,
-      createdAt,
-      updatedAt,
-      toText(head.labels),
-      toCell(this.#sql, place, INPUT, input),
-      this.#codec,
-      toCell(this.#sql, place, OUTCOME, outcome),
-      this.#codec,
-    );
+    const cells = [toCell(this.#sql, place, INPUT, input), toCell(this.#sql, place, OUTCOME, outcome)] as const;
+    this.#sql.exec(UPSERT, place, ...this.#values.columns(head, ...cells));
   }
 
   /** Writes the row of a batch of events. */
   #add(place: number, first: number, ends: number, at: number, batch: Payload): void {
     const cell = toCell(this.#sql, place, first, batch);
-    this.#sql.exec("INSERT INTO rockpool_events VALUES (?, ?, ?, ?, ?, ?)", place, first, ends, at, cell, this.#codec);
+    this.#sql.exec(
+      "INSERT INTO rockpool_events VALUES (?, ?, ?, ?, ?, ?)",
+      place,
+      first,
+      ends,
+      at,
+      cell,
+      this.#values.codec,
+    );
   }
 
   /** Deletes what belongs to a run. */
@@ -437,45 +397,13 @@ export class DurableObjectStore implements WorkflowStore {
   }
 
   /** Reads the payloads of a workflow; of its events, the batches that have some of those after `length`. */
-  #raw(row: Row, length: number): Raw {
-    const { place, input, outcome } = row;
+  #raw(row: Row, length: number): Raw<PayloadRow & Pick<Row, "place">> {
+    const { place } = row;
     const payload = (first: number, cell: Cell) => cell === null ? null : fromCell(this.#sql, place, first, cell);
     const query = "SELECT first, events, codec FROM rockpool_events WHERE workflow = ? AND ends > ? ORDER BY first";
     const rows = length < row.length ? this.#sql.exec(query, place, length).toArray() as unknown as EventsRow[] : [];
-    const batches = rows.map(({ first, events, codec }) => ({ payload: payload(first, events)!, codec }));
-    return { row, input: payload(INPUT, input), outcome: payload(OUTCOME, outcome), batches };
-  }
-
-  async #head({ row, input, outcome }: Raw): Promise<WorkflowHead> {
-    const head = stubOf(row);
-    for (const [payload, codec] of [[input, row.input_codec], [outcome, row.outcome_codec]] as const) {
-      if (payload !== null) Object.assign(head, await this.#read(payload, codec, head.workflowId));
-    }
-    return head;
-  }
-
-  async #events({ row, batches }: Raw): Promise<WorkflowEvent[]> {
-    const workflowId = unescapeText(row.workflow_id);
-    const events: WorkflowEvent[] = [];
-    for (const { payload, codec } of batches) {
-      const read = this.#read(payload, codec, workflowId);
-      for (const event of (read instanceof Promise ? await read : read) as WorkflowEvent[]) events.push(event);
-    }
-    return events;
-  }
-
-  async #state(raw: Raw): Promise<WorkflowState> {
-    const head = await this.#head(raw);
-    const history = await this.#events(raw);
-    if (history.length !== head.historyLength) {
-      throw incompleteHistory(head.workflowId, history.length, head.historyLength);
-    }
-    return toState(head, history);
-  }
-
-  #read(payload: Payload, codec: string | null, workflowId: string): unknown {
-    if (codec === null) return this.#payloads.read(payload, "json", workflowId);
-    return this.#payloads.read(typeof payload === "string" ? unescapeText(payload) : payload, codec, workflowId);
+    const events = rows.map(({ first, events, codec }) => ({ events: payload(first, events)!, codec }));
+    return { row: { ...row, input: payload(INPUT, row.input), outcome: payload(OUTCOME, row.outcome) }, events };
   }
 }
 

@@ -13,10 +13,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { matcherOf, type QueryData } from "../../storage/filter.ts";
 import { escapeText, type readClaim } from "../../storage/mod.ts";
+import { type EventsRow, type Raw, stubOf } from "../../storage/rows.ts";
 import { type Change, Changes } from "./changes.ts";
 import { backUp, failure, fileOf, watchFiles } from "./database.ts";
 import { Leases } from "./leases.ts";
-import { COLUMNS, conditions, type EventsRow, prepare, type Raw, type Row, type Statements, stubOf } from "./rows.ts";
+import { COLUMNS, conditions, prepare, type Row, type Statements } from "./rows.ts";
 import { Writes } from "./writes.ts";
 
 /** A method of {@linkcode Writes}, and its arguments. */
@@ -70,7 +71,7 @@ export class Connection {
     this.#writes = new Writes(this.#sql, this.#leases, codec, version);
   }
 
-  load(workflowId: string): Raw | undefined {
+  load(workflowId: string): Raw<Row> | undefined {
     return this.#reading("load workflow", () => {
       const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
       return row && this.#raw(row);
@@ -78,7 +79,7 @@ export class Connection {
   }
 
   /** @returns The events from `length` on, and perhaps some before; `undefined` if another run is stored. */
-  loadSince(workflowId: string, length: number, runId: string | undefined): Raw | undefined {
+  loadSince(workflowId: string, length: number, runId: string | undefined): Raw<Row> | undefined {
     return this.#reading("load workflow", () => {
       const row = this.#sql.row.get(escapeText(workflowId)) as unknown as Row | undefined;
       if (row === undefined || runId !== undefined && row.run_id !== escapeText(runId)) return undefined;
@@ -89,7 +90,7 @@ export class Connection {
   }
 
   /** Lists rows, at most `limit`, with their histories or without. */
-  list(query: QueryData, after: number | undefined, limit: number, histories: boolean): Raw[] {
+  list(query: QueryData, after: number | undefined, limit: number, histories: boolean): Raw<Row>[] {
     return this.#reading("list workflows", () => {
       this.#checkFiles();
       const rows = [...this.#rows(query, after, limit)];
@@ -219,7 +220,7 @@ export class Connection {
     }
   }
 
-  #raw(row: Row): Raw {
+  #raw(row: Row): Raw<Row> {
     if (this.#codec === null) { // one text for the whole history: half the time of a row each
       const { events, coded } = this.#sql.history.get(row.place) as { events: string | null; coded: number };
       if (coded === 0) return { row, events: events === null ? [] : [{ events, codec: null, isWhole: true }] };

@@ -5,11 +5,11 @@
  */
 
 import { type PayloadCodec, Payloads } from "../../storage/mod.ts";
+import { Values } from "../../storage/values.ts";
 import { checkBoolean, checkChoice, checkInteger, checkNumber, checkOptions, checkText } from "../../util/check.ts";
 import { Connection, type Database } from "./connection.ts";
 import { openDatabase, type Settings, watchFiles } from "./database.ts";
 import type { Connected, StoreParts } from "./transactional.ts";
-import { Values } from "./values.ts";
 import { WorkerConnection } from "./worker.ts";
 
 /**

@@ -6,41 +6,17 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { QueryData } from "../../storage/filter.ts";
-import { escapeText, type Payload } from "../../storage/mod.ts";
-import { type HeadRow, stubOf } from "../../storage/rows.ts";
+import { escapeText } from "../../storage/mod.ts";
+import type { PayloadRow } from "../../storage/rows.ts";
 
 /** A row of `rockpool_workflows`. */
-export interface Row extends HeadRow {
+export interface Row extends PayloadRow {
   readonly place: number;
-  readonly input: Payload | null;
-  readonly input_codec: string | null;
-  readonly outcome: Payload | null;
-  readonly outcome_codec: string | null;
 }
-
-/** A row of `rockpool_events`, or all rows of a workflow. */
-export interface EventsRow {
-  readonly events: Payload;
-  readonly codec: string | null;
-  /** Whether these are all rows: a list of the lists of events. */
-  readonly isWhole?: boolean;
-}
-
-/** A workflow as it is stored. */
-export interface Raw {
-  readonly row: Row;
-  /** `undefined` if they were not read. */
-  readonly events: readonly EventsRow[] | undefined;
-}
-
-/** The values of the columns of a row that its head, input and outcome have. */
-export type Columns = readonly (string | number | Uint8Array | null)[];
 
 export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
-
-export { stubOf };
 
 /** The conditions of a query that SQLite can look up. */
 export function conditions(

@@ -13,6 +13,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { ActivityContext } from "../../activity.ts";
 import { escapeText, type Payload } from "../../storage/mod.ts";
+import type { Values } from "../../storage/values.ts";
 import {
   checkTransactionRun,
   inTransaction,
@@ -24,7 +25,6 @@ import { cannot } from "../../util/check.ts";
 import { isStrayPromise, quiet } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
 import { failure } from "./database.ts";
-import type { Values } from "./values.ts";
 
 /**
  * A value of a statement. A record has the values of named parameters.

@@ -9,9 +9,10 @@
 
 import { systemClock } from "../../clock.ts";
 import { type BatchKind, escapeText, type Payload, type readClaim, unescapeText } from "../../storage/mod.ts";
+import type { Columns } from "../../storage/rows.ts";
 import type { WorkflowStatus } from "../../types.ts";
 import type { ClaimedRow, Leases } from "./leases.ts";
-import type { Columns, Row, Statements } from "./rows.ts";
+import type { Row, Statements } from "./rows.ts";
 
 /** For how long deletions are remembered for other processes, in milliseconds. */
 const DELETIONS_KEPT_MS = 3_600_000;

@@ -1,19 +1,13 @@
 /**
- * What rows mean: writes values as the columns of rows, and reads heads, events and states of them. It needs no database.
+ * What the rows of the stores on SQLite mean: writes values as the columns of rows, and reads heads, events and states of them. It needs no database.
  *
  * @module
  */
 
-import {
-  escapeText,
-  incompleteHistory,
-  type Payload,
-  type Payloads,
-  toState,
-  unescapeText,
-} from "../../storage/mod.ts";
-import type { WorkflowEvent, WorkflowHead, WorkflowState } from "../../types.ts";
-import { type Columns, type EventsRow, type Raw, type Row, stubOf } from "./rows.ts";
+import { toState } from "../history/history.ts";
+import type { WorkflowEvent, WorkflowHead, WorkflowState, WorkflowTail } from "../types.ts";
+import { escapeText, incompleteHistory, type Payload, type Payloads, unescapeText } from "./payloads.ts";
+import { type Columns, type EventsRow, type PayloadRow, type Raw, stubOf } from "./rows.ts";
 
 export class Values {
   readonly #payloads: Payloads;
@@ -42,7 +36,7 @@ export class Values {
   }
 
   /** The values of the first columns of a row. */
-  columns(head: WorkflowHead, input: Payload | null, outcome: Payload | null): Columns {
+  columns(head: WorkflowHead, input: Columns[number], outcome: Columns[number]): Columns {
     const { workflowId, runId, firstRunId, parent, workflowName, status, historyLength, createdAt, updatedAt } = head;
     const toText = (value: object | undefined) => value === undefined ? null : JSON.stringify(value);
     const ids = [
@@ -57,7 +51,7 @@ export class Values {
     return [...ids, status, historyLength, createdAt, updatedAt, text, input, codec, outcome, codec];
   }
 
-  async head(row: Row): Promise<WorkflowHead> {
+  async head(row: PayloadRow): Promise<WorkflowHead> {
     const head = stubOf(row);
     for (const [payload, codec] of [[row.input, row.input_codec], [row.outcome, row.outcome_codec]] as const) {
       if (payload !== null) Object.assign(head, await this.read(payload, codec, head.workflowId));
@@ -66,7 +60,7 @@ export class Values {
   }
 
   /** The head of a row; without input and outcome if they cannot be read: a damaged run must not keep others from being claimed. */
-  async headOrStub(row: Row): Promise<WorkflowHead> {
+  async headOrStub(row: PayloadRow): Promise<WorkflowHead> {
     try {
       return await this.head(row);
     } catch {
@@ -81,6 +75,18 @@ export class Values {
       throw incompleteHistory(head.workflowId, history.length, head.historyLength);
     }
     return toState(head, history);
+  }
+
+  /** @param raw With the events from `length` on, and perhaps some before. */
+  async tail({ row, events }: Raw, length: number): Promise<WorkflowTail> {
+    const head = await this.head(row);
+    const found = await this.events(events!, head.workflowId);
+    const wanted = Math.max(0, head.historyLength - length);
+    if (found.length < wanted) {
+      const missing = wanted - found.length;
+      throw incompleteHistory(head.workflowId, head.historyLength - missing, head.historyLength);
+    }
+    return { head, events: Object.freeze(found.slice(found.length - wanted)) };
   }
 
   async events(rows: readonly EventsRow[], workflowId: string): Promise<WorkflowEvent[]> {
