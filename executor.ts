@@ -53,6 +53,7 @@ import {
   cannot,
   checkArray,
   checkBoolean,
+  checkFunction,
   checkNumber,
   checkObject,
   checkOptionalString,
@@ -68,6 +69,7 @@ import { Deferred, isStrayPromise, quiet } from "./util/deferred.ts";
 import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
+import { validateExecuteOptions } from "./history/start.ts";
 import { handOut, toStored } from "./history/value.ts";
 import { executorClosed, notFound, type Target } from "./run/delivery.ts";
 import { type CallOf, callThrough } from "./run/calls.ts";
@@ -77,7 +79,7 @@ import { copyTexts, mergeHeaders, withHeaders } from "./run/headers.ts";
 import type { LiveRun } from "./run/live_run.ts";
 import { replayReadOnly } from "./run/read_only.ts";
 import { isRemembered, MADE } from "./run/remembered.ts";
-import { completeOptions, type Settings, validateExecution, validateWork } from "./run/settings.ts";
+import { completeOptions, type Settings, validateWork } from "./run/settings.ts";
 import { Supervisor } from "./run/supervisor.ts";
 
 export type { WorkflowHandle };
@@ -445,7 +447,8 @@ export class Executor {
     const action = "execute workflow";
     let signals: readonly CallOf<"signal">[] | undefined;
     return this.#call(action, id, (changes): CallOf<"execute"> => {
-      validateExecution(workflow, id, options);
+      checkFunction("workflow", workflow, action, id);
+      validateExecuteOptions(options, action, id);
       const { input = options.input, labels = options.labels, headers = options.headers } = changes;
       return {
         kind: "execute",

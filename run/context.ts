@@ -21,7 +21,6 @@ import {
   validateActivity,
 } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import { validateRetryPolicy } from "../retry.ts";
 import type { CallHeaders, DeepReadonly, Labels, ParentRun } from "../types.ts";
 import type {
   ChildHandle,
@@ -41,7 +40,6 @@ import type {
 } from "../context.ts";
 import {
   checkBoolean,
-  checkChoice,
   checkFunction,
   checkInteger,
   checkNumber,
@@ -56,6 +54,7 @@ import {
 import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom, uuid } from "../util/prng.ts";
 import { show } from "../util/show.ts";
+import { validateChildOptions } from "../history/start.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { ActivityCommand } from "./activity.ts";
 import type { Message } from "./calls.ts";
@@ -66,14 +65,6 @@ import { copyTexts, mergeHeaders, withHeaders } from "./headers.ts";
 import type { Replay } from "./replay.ts";
 import type { Scope, ScopeKind } from "./scope.ts";
 import type { ReadSignal, Signals } from "./signals.ts";
-
-const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
-  id: true,
-  timeoutMs: true,
-  retry: true,
-  parentClosePolicy: true,
-  headers: true,
-};
 
 const waitOptions = { timeoutMs: true, withSender: true } as const;
 
@@ -389,12 +380,8 @@ export class ReplayContext implements WorkflowContext {
     const action = "start child workflow";
     checkFunction("workflow", workflow, action);
     const name = this.#settings.nameOf(workflow as Workflow<never>);
-    checkOptions(options, childOptions, action, name);
-    const { id = `${this.runId}:${this.#replay.position}`, timeoutMs, retry, parentClosePolicy } = options;
-    checkText("id", id, action, name);
-    if (retry !== undefined) validateRetryPolicy(retry);
-    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
-    checkChoice("parentClosePolicy", parentClosePolicy, ["cancel", "terminate", "abandon"], action, name);
+    validateChildOptions(options, action, name);
+    const { id = `${this.runId}:${this.#replay.position}` } = options;
     const max = this.#replay.started?.maxPayloadBytes;
     const stored = toStored(input, "input of child workflow", name, max);
     const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name, max), max);

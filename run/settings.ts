@@ -1,13 +1,13 @@
 /**
- * The settings of an executor: its options, checked, completed, and grouped by who uses them. And the checks of the arguments
- * of `execute()`.
+ * The settings of an executor: its options, checked, completed, and grouped by who uses them. And the checks of the options of
+ * `work()`.
  *
  * @module
  */
 
 import { type Clock, systemClock, systemRandom } from "../clock.ts";
 import { allHooks } from "../hooks.ts";
-import type { ExecuteOptions, ExecutorOptions, WorkOptions } from "../options.ts";
+import type { ExecutorOptions, WorkOptions } from "../options.ts";
 import { validateRetryPolicy } from "../retry.ts";
 import type { WorkflowStore } from "../types.ts";
 import type { WorkflowLogger } from "../context.ts";
@@ -15,7 +15,6 @@ import type { RetryPolicy } from "../retry.ts";
 import {
   cannot,
   checkArray,
-  checkChoice,
   checkFunction,
   checkInteger,
   checkNumber,
@@ -150,38 +149,6 @@ export function completeOptions(options: ExecutorOptions, newStore: () => Workfl
     runs: { hooks, report, slots: runSlots, stamp, newRunId: guardRunId(newRunId), maxHistoryEvents },
     activities: { middleware, replaceActivity, random: guardRandom(random, report), report, slots: activitySlots },
   };
-}
-
-const executeOptions: Record<keyof ExecuteOptions, true> = {
-  id: true,
-  input: true,
-  labels: true,
-  headers: true,
-  timeoutMs: true,
-  startAfterMs: true,
-  startAt: true,
-  onConflict: true,
-  reuse: true,
-  signal: true,
-  signals: true,
-};
-
-/** Checks the arguments of `execute`, apart from the ID. */
-export function validateExecution(workflow: unknown, id: unknown, options: ExecuteOptions): void {
-  const action = "execute workflow";
-  checkFunction("workflow", workflow, action, id);
-  checkOptions(options, executeOptions, action, id);
-  const { timeoutMs, signal, signals, onConflict, reuse, startAfterMs, startAt } = options;
-  if (signals !== undefined) checkArray("signals", signals, action, id);
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
-  if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
-  if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
-  if (startAfterMs !== undefined && startAt !== undefined) {
-    throw new TypeError(`${cannot(action, id)}: "startAfterMs" and "startAt" exclude each other`);
-  }
-  checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
-  checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
-  checkSignal(signal, action, id);
 }
 
 const workOptions: Record<keyof WorkOptions, true> = { pollMs: true, maxRuns: true, signal: true };

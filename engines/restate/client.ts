@@ -13,12 +13,11 @@ import type { WorkflowHandle } from "../../executor.ts";
 import type { ExecuteArgs, ExecuteOptions, ResultOptions, SignalOptions, UpdateOptions } from "../../options.ts";
 import type { CallHeaders, DeepReadonly, WorkflowState } from "../../types.ts";
 import { applyBatch } from "../../history/history.ts";
+import { validateExecuteOptions } from "../../history/start.ts";
 import { handOut, toStored } from "../../history/value.ts";
 import { abortable } from "../../util/abortable.ts";
 import {
   cannot,
-  checkArray,
-  checkChoice,
   checkFunction,
   checkNumber,
   checkObject,
@@ -105,20 +104,6 @@ const clientOptions: Readonly<Record<keyof RestateClientOptions, true>> = {
   fetch: true,
 };
 
-const executeOptions: Readonly<Record<keyof ExecuteOptions, true>> = {
-  id: true,
-  input: true,
-  labels: true,
-  headers: true,
-  timeoutMs: true,
-  startAfterMs: true,
-  startAt: true,
-  onConflict: true,
-  reuse: true,
-  signal: true,
-  signals: true,
-};
-
 /** A chain of runs; without `firstRunId`, the current one of the ID. */
 interface Target {
   readonly id: string;
@@ -194,20 +179,10 @@ export class RestateClient {
     checkObject("options", options, action);
     const { id = randomId() } = options;
     checkText("id", id, action);
-    checkOptions(options, executeOptions, action, id);
+    validateExecuteOptions(options, action, id);
     const name = this.#nameOf(workflow, action, id);
     const { timeoutMs, startAfterMs, startAt, onConflict, reuse, signal, signals = [], labels } = options;
     if (labels !== undefined) throw unsupported(action, id, '"labels"', "find the workflow by its ID");
-    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
-    if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, id);
-    if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, id);
-    if (startAfterMs !== undefined && startAt !== undefined) {
-      throw new TypeError(`${cannot(action, id)}: "startAfterMs" and "startAt" exclude each other`);
-    }
-    checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, id);
-    checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, id);
-    checkSignal(signal, action, id);
-    checkArray("signals", signals, action, id);
     const headers = headersOf(options.headers, action, id);
     const request: StartRequest = {
       name,

@@ -27,13 +27,10 @@ import type {
   WorkflowContext,
 } from "../../context.ts";
 import type { AnyActivity, AnyWorkflow } from "../../options.ts";
-import { validateRetryPolicy } from "../../retry.ts";
 import type { CallHeaders } from "../../types.ts";
 import {
   cannot,
-  checkChoice,
   checkFunction,
-  checkNumber,
   checkOptionalString,
   checkOptions,
   checkText,
@@ -43,6 +40,7 @@ import {
 } from "../../util/check.ts";
 import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { show } from "../../util/show.ts";
+import { validateChildOptions } from "../../history/start.ts";
 import { toStored } from "../../history/value.ts";
 import type { Outside } from "./outside.ts";
 import { unsupported } from "./refusals.ts";
@@ -50,14 +48,6 @@ import type { DeliverRequest, Message, RunReference } from "./wire.ts";
 
 type AnyContext = WorkflowContext<never> & Partial<Pick<ScopeContext, "cancel">>;
 type Body = (ctx: AnyContext) => unknown;
-
-const childOptions: Readonly<Record<keyof ChildOptions, true>> = {
-  id: true,
-  timeoutMs: true,
-  retry: true,
-  parentClosePolicy: true,
-  headers: true,
-};
 
 /** The code of the workflows of a service. */
 export class Code {
@@ -217,13 +207,9 @@ class Calls {
       } is not among the workflows of the service; add it there`;
       throw new TypeError(`${cannot(action)}: ${why}`);
     }
-    checkOptions(options, childOptions, action, name);
+    validateChildOptions(options, action, name);
     const { timeoutMs, retry, parentClosePolicy: policy = "cancel" } = options;
     const { id = `${ctx.runId}:${this.#counts.children}` } = options;
-    checkText("id", id, action, name);
-    if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, id);
-    if (retry !== undefined) validateRetryPolicy(retry);
-    checkChoice("parentClosePolicy", policy, ["cancel", "terminate", "abandon"], action, id);
     const headers = merge(ctx.headers, options.headers, action, id);
     const request = {
       name,

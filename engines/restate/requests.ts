@@ -14,6 +14,7 @@ import {
   checkText,
   checkTexts,
 } from "../../util/check.ts";
+import { validateStart } from "../../history/start.ts";
 import type { Handlers, RestateContext, RestateSdk } from "./sdk.ts";
 import {
   type ContinueRequest,
@@ -52,15 +53,10 @@ export function receives<T>(
 export function checkStart(request: StartRequest): void {
   const action = "execute workflow";
   checkObject("request", request, action);
-  const { name, timeoutMs, startAfterMs, startAt, onConflict, reuse, signals = [], headers } = request;
+  const { name, signals = [], headers } = request;
   checkText("name", name, action);
-  if (timeoutMs !== undefined) checkNumber("timeoutMs", timeoutMs, Number.MIN_VALUE, action, name);
-  if (startAfterMs !== undefined) checkNumber("startAfterMs", startAfterMs, 0, action, name);
-  if (startAt !== undefined) checkNumber("startAt", startAt, -Infinity, action, name);
-  checkChoice("onConflict", onConflict, ["reject", "join", "replace"], action, name);
-  checkChoice("reuse", reuse, ["replace", "replace-failed", "reject", "join"], action, name);
+  validateStart(request, action, name);
   checkTexts("headers", headers, action, name);
-  checkArray("signals", signals, action, name);
   for (const signal of signals) checkMessage(signal, action);
 }
 
