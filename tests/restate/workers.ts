@@ -6,6 +6,8 @@
  * @module
  */
 
+import { freePorts } from "../../tools/free_ports.ts";
+
 // deno-lint-ignore no-explicit-any -- the types of the SDK are not there when this module is checked
 export type Anything = any;
 
@@ -57,7 +59,7 @@ export class Worker implements AsyncDisposable {
    * @param module The URL of a {@linkcode ServiceModule}.
    */
   static async start(module: string | URL, { mode = "bidirectional" as Mode, arg = "" } = {}): Promise<Worker> {
-    const worker = new Worker({ module: `${module}`, modules, port: freePort(), mode, arg });
+    const worker = new Worker({ module: `${module}`, modules, port: freePorts(1)[0], mode, arg });
     await worker.start();
     return worker;
   }
@@ -114,14 +116,6 @@ export class Worker implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
   }
-}
-
-/** A port that nobody uses now. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** A file to which processes append lines; it survives the death of each of them. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { freePort, installFromDebian, user } from "./server.ts";
+import { freePorts } from "../free_ports.ts";
+import { installFromDebian, user } from "./server.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
@@ -18,7 +19,7 @@ export async function startBouncer(serverPort: number): Promise<Bouncer | undefi
   if (!await isThere() && !(await installFromDebian("pgbouncer") && await isThere())) return undefined;
   const folder = await Deno.makeTempDir({ prefix: "rockpool_bouncer_" });
   await Deno.chmod(folder, 0o755);
-  const port = freePort();
+  const [port] = freePorts(1);
   const settings = {
     listen_addr: "127.0.0.1",
     listen_port: port,

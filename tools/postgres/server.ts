@@ -7,6 +7,7 @@
  * @module
  */
 
+import { freePorts } from "../free_ports.ts";
 import { tryInstalled } from "../package/npm.ts";
 
 /** The newest release on npm: the binaries for this machine alone. */
@@ -147,7 +148,7 @@ export class PostgresServer implements AsyncDisposable {
   /** Makes a new, empty server, and starts it. */
   static async start(release: Release, options: ServerOptions = {}): Promise<PostgresServer> {
     const folder = await Deno.makeTempDir({ prefix: "rockpool_postgres_" });
-    const server = new PostgresServer(release, folder, freePort(), options);
+    const server = new PostgresServer(release, folder, freePorts(1)[0], options);
     try {
       const { uid, gid } = user();
       if (uid !== undefined) await Deno.chown(folder, uid, gid);
@@ -206,12 +207,4 @@ export class PostgresServer implements AsyncDisposable {
     await this.stop("SIGQUIT");
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** A port that nobody uses now. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { freePorts } from "../free_ports.ts";
 import { tryInstalled } from "../package/npm.ts";
 
 /** The package with the program for this machine. The main package only chooses among these, and brings a package that counts installs. */
@@ -319,14 +320,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Ports that nobody uses now. */
-function freePorts(count: number): number[] {
-  const listeners = Array.from({ length: count }, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  return listeners.map((listener) => {
-    const { port } = listener.addr;
-    listener.close();
-    return port;
-  });
 }
