@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { countTests } from "./ok.ts";
+import { countTests, summarizeFailure } from "./ok.ts";
 
 /** A report with the given test cases, as `deno test --junit-path` writes it. */
 const report = (...cases: string[]) =>
@@ -42,4 +42,16 @@ Deno.test("countTests() is not misled by the parts of a report in a test's name 
   const { success, stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
   const report = new TextDecoder().decode(stdout);
   assertEquals(countTests(report, success), { passed: 2, failed: 2 }, report);
+});
+
+Deno.test("summarizeFailure() gives the end of the output, and last the lines that name an error", () => {
+  const output = [
+    "a case ... \x1b[31mFAILED\x1b[0m (1s)",
+    "error: AssertionError: no",
+    ...Array(500).fill("a line"),
+    "the last",
+  ];
+  const lines = summarizeFailure(output.join("\n"));
+  assertEquals(lines.slice(-3), ["the last", "a case ... FAILED (1s)", "error: AssertionError: no"]);
+  assertEquals(lines.length, 82);
 });
