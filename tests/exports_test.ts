@@ -20,20 +20,15 @@ const root = new URL("../", import.meta.url);
 /** The modules that users can import. */
 const entries = Object.values(config.exports).map((path) => path.slice("./".length));
 
+/** The documents of a folder and of the folders in it, as paths from the root. */
+function documents(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder, root))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? documents(`${folder}${name}/`) : name.endsWith(".md") ? [`${folder}${name}`] : []
+  );
+}
+
 /** The files that are published and are no module. `ARCHITECTURE.md` and `CONTRIBUTING.md` are for contributors. */
-const PAPERS = [
-  "deno.json",
-  "README.md",
-  "LICENSE",
-  "CHANGELOG.md",
-  "docs/cancellation.md",
-  "docs/engines.md",
-  "docs/messages.md",
-  "docs/processes.md",
-  "docs/runtimes.md",
-  "docs/stores.md",
-  "testing/README.md",
-];
+const PAPERS = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", ...documents("docs/")];
 
 /** Runs `deno` on the tree and returns what it prints. */
 const deno = (...args: string[]): Promise<string> => run(Deno.execPath(), args, root.pathname);
