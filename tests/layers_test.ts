@@ -16,8 +16,8 @@ import { assert, assertEquals } from "@std/assert";
  * 4. `storage` and `run` import `history` and what it may import, and not each other.
  * 5. The composing modules at the top import everything above: `store.ts` its `storage`, `executor.ts` its `run`. The executor
  *    takes an in-memory store by default; a run knows the port only.
- * 6. The parts outside the core (`testing`, `pictures`, `schedule`, `stores`, `engines`) import the public modules and at most `storage`,
- *    `history` and `util`, and never `run`. `testing` also imports `pictures`, `stores` a database. The core never imports these
+ * 6. The parts outside the core (`testing`, `pictures`, `inspector`, `schedule`, `stores`, `engines`) import the public modules and at most `storage`,
+ *    `history` and `util`, and never `run`. `testing` and `inspector` also import `pictures`, `stores` a database. The core never imports these
  *    parts.
  */
 const RULES: Record<string, readonly string[]> = {
@@ -31,6 +31,7 @@ const RULES: Record<string, readonly string[]> = {
   "executor.ts": ["store.ts", "run", "history", "vocabulary", "util"],
   "mod.ts": ["executor.ts", "store.ts", "lock.ts", "vocabulary"],
   engines: ["public", "history", "vocabulary", "util"],
+  inspector: ["public", "pictures", "history", "vocabulary", "util"],
   pictures: ["public", "vocabulary", "util"],
   schedule: ["public", "vocabulary", "util"],
   stores: ["public", "storage", "vocabulary", "util"],

@@ -20,6 +20,7 @@ import {
 import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { schedule } from "@rockpool/workflow/schedule";
 import { RestateClient, type RestateSdk, restateServices } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
@@ -281,6 +282,20 @@ const transactionRow = (
 });
 const transaction: NonNullable<PostgresClient["transaction"]> = (body) => body({ query: answer, tx: {} });
 
+/** The pages of an inspector, one of whose options misbehaves. */
+const inspectorRow = (options: (bad: Bad) => Partial<InspectorOptions>, well: Bad): CallbackRow => ({
+  run: async ({ executor, store }, bad) => {
+    await execute({ executor } as World, () => "done", { input: "secret" });
+    const inspect = inspector({ store, executor, ...options(bad) });
+    for (const query of ["", "?id=harmed", "?id=nobody"]) {
+      const response = await inspect(new Request(`http://localhost/${query}`));
+      await response.text();
+    }
+  },
+  well,
+  stalls: "for ever",
+});
+
 async function harmed(ctx: Ctx): Promise<void> {
   await ctx.sideEffect(() => 1);
   ctx.log.info("its logger fails");
@@ -418,6 +433,9 @@ const table: Record<string, CallbackRow> = {
     },
     stalls: "until closed",
   },
+  "InspectorOptions.authorize": inspectorRow((authorize) => ({ authorize }), () => true),
+  "InspectorOptions.redact": inspectorRow((redact) => ({ redact }), (value) => value),
+  "InspectorOptions.now": inspectorRow((now) => ({ now }), () => 0),
   "ScheduleOptions.rule": {
     run: (world, bad) => execute(world, schedule(() => {}, { rule: bad })),
     well: () => ({ nextRun: () => null }),
@@ -965,6 +983,7 @@ const table: Record<string, CallbackRow> = {
 
 /** Functions that are compared, or kept for others, and not called. */
 export const NOT_CALLED: readonly string[] = [
+  "Executor.[Symbol.asyncDispose]", // the inspector gets an executor and does not close it
   "Replacement.activity",
   "workflowObject(base)", // a class
   "workflowObject(options)", // it is called in workerd only

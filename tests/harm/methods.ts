@@ -20,6 +20,7 @@ import { RestateClient } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore } from "@rockpool/workflow/durable-object";
 import { objectStorage } from "../support/object_storage.ts";
+import { inspector } from "@rockpool/workflow/inspector";
 import { Payloads } from "@rockpool/workflow/storage";
 import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
 import { emptyClient } from "./empty_postgres.ts";
@@ -138,6 +139,7 @@ const ofSqlite = () => sqlite;
 const kv = new DenoKvStore(await Deno.openKv(":memory:"));
 const ofKv = () => kv;
 const objectStore = new DurableObjectStore(objectStorage());
+const inspect = inspector({ store: new InMemoryStore() });
 const ofObjectStore = () => objectStore;
 const postgres = await PostgresStore.open(emptyClient());
 const ofPostgres = () => postgres;
@@ -392,6 +394,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     reports: true,
   },
   "replayHistory": { args: [], call: () => replayHistory(() => 1, stored, {}) },
+  "inspector()": { args: [], call: () => inspect(new Request("http://localhost/")) },
   "storeCases": {
     args: [{ ...options({ timeoutMs: positive, subscribe: "undefined true" }) }],
     call: storeCases,

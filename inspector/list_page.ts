@@ -1,0 +1,26 @@
+/**
+ * The list of runs.
+ *
+ * @module
+ */
+
+import { html } from "./html.ts";
+import { respond } from "./layout.ts";
+import { link } from "./links.ts";
+import type { Settings } from "./settings.ts";
+
+/** The page of the list. */
+export async function listPage(_url: URL, settings: Settings): Promise<Response> {
+  settings.now();
+  const states = await settings.store.list({ order: "desc", limit: 50 });
+  const rows = states.map(({ workflowId, workflowName, status }) =>
+    html`
+      <tr>
+        <td>${status}</td>
+        <td><a data-row href="${link({ id: workflowId })}">${workflowId}</a></td>
+        <td>${workflowName}</td>
+      </tr>
+    `
+  );
+  return respond({ title: "Runs", main: html`<table>${rows}</table>`, events: link({ events: 1 }) }, settings);
+}

@@ -1,0 +1,8 @@
+/**
+ * The styles of the pages.
+ *
+ * @module
+ */
+
+/** The text of the style sheet. */
+export const STYLE = "";
