@@ -6,7 +6,7 @@
 
 import type { WorkflowHead } from "../types.ts";
 import type { Guard } from "./guard.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, markup } from "./html.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a POST to `?id=ID&do=ACTION` wants. The guard has let it through, and `authorize` has not been asked yet. */
@@ -19,5 +19,5 @@ export function handleAction(_request: Request, _settings: Settings, _guard: Gua
  * `<details class="menu"><summary class="button">Signal…</summary><div class="panel">…</div></details>`.
  */
 export function actionMenus(_head: WorkflowHead, _settings: Settings, _guard: Guard): Promise<Html> {
-  return Promise.resolve(html``);
+  return Promise.resolve(markup``);
 }

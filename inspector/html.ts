@@ -21,8 +21,8 @@ export type Content = Html | string | number | boolean | null | undefined | read
 
 const INVISIBLE = /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/gu;
 
-/** The template tag. */
-export function html(strings: TemplateStringsArray, ...contents: Content[]): Html {
+/** The template tag. `deno fmt` would add white space to the content of one with the name `html`. */
+export function markup(strings: TemplateStringsArray, ...contents: Content[]): Html {
   let text = strings[0];
   contents.forEach((content, i) => {
     text += write(content, strings[i].endsWith('="')) + strings[i + 1];

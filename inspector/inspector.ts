@@ -13,7 +13,7 @@
 import { showError } from "../util/show_value.ts";
 import { handleAction } from "./actions.ts";
 import { Guard } from "./guard.ts";
-import { errorPage } from "./layout.ts";
+import { errorPage, ICON } from "./layout.ts";
 import { decodeId } from "./links.ts";
 import { listPage } from "./list_page.ts";
 import { liveResponse } from "./live.ts";
@@ -69,10 +69,11 @@ async function answer(request: Request, settings: Settings, guard: Guard): Promi
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {
   style: ["text/css", STYLE],
   script: ["text/javascript", SCRIPT],
+  icon: ["image/svg+xml", ICON],
 };
 
 function assetResponse(name: string): Response {
   if (!Object.hasOwn(ASSETS, name)) return new Response("Not found", { status: 404 });
   const [type, text] = ASSETS[name];
-  return new Response(text, { headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" } });
+  return new Response(text, { headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "max-age=86400" } });
 }

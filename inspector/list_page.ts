@@ -4,7 +4,7 @@
  * @module
  */
 
-import { html } from "./html.ts";
+import { markup } from "./html.ts";
 import { respond } from "./layout.ts";
 import { link } from "./links.ts";
 import type { Settings } from "./settings.ts";
@@ -14,7 +14,7 @@ export async function listPage(_url: URL, settings: Settings): Promise<Response>
   settings.now();
   const states = await settings.store.list({ order: "desc", limit: 50 });
   const rows = states.map(({ workflowId, workflowName, status }) =>
-    html`
+    markup`
       <tr>
         <td>${status}</td>
         <td><a data-row href="${link({ id: workflowId })}">${workflowId}</a></td>
@@ -22,5 +22,5 @@ export async function listPage(_url: URL, settings: Settings): Promise<Response>
       </tr>
     `
   );
-  return respond({ title: "Runs", main: html`<table>${rows}</table>`, events: link({ events: 1 }) }, settings);
+  return respond({ title: "Runs", main: markup`<table>${rows}</table>`, events: link({ events: 1 }) }, settings);
 }

@@ -7,7 +7,7 @@
 import { showValue } from "../util/show_value.ts";
 import { actionMenus } from "./actions.ts";
 import type { Guard } from "./guard.ts";
-import { html } from "./html.ts";
+import { markup } from "./html.ts";
 import { errorPage, respond } from "./layout.ts";
 import { link } from "./links.ts";
 import { redactState } from "./redact.ts";
@@ -16,11 +16,11 @@ import type { Settings } from "./settings.ts";
 /** The page of a run. */
 export async function runPage(_url: URL, id: string, settings: Settings, guard: Guard): Promise<Response> {
   const stored = await settings.store.load(id);
-  if (stored === null) return errorPage(settings, 404, "Not found", html`There is no workflow ${id}.`);
+  if (stored === null) return errorPage(settings, 404, "Not found", markup`There is no workflow ${id}.`);
   const state = redactState(settings.redact, stored);
   const { history, ...rest } = state;
   const head = { ...rest, historyLength: history.length, firstRunId: state.runId };
-  const main = html`<a data-up href="?">All runs</a><h1>${id}</h1>${await actionMenus(head, settings, guard)}
-<p>${state.status} ${state.workflowName}</p><ol>${history.map((event) => html`<li>${showValue(event)}</li>`)}</ol>`;
+  const main = markup`<a data-up href="?">All runs</a><h1>${id}</h1>${await actionMenus(head, settings, guard)}
+<p>${state.status} ${state.workflowName}</p><ol>${history.map((event) => markup`<li>${showValue(event)}</li>`)}</ol>`;
   return respond({ title: id, main, events: link({ events: 1, id }) }, settings);
 }
