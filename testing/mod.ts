@@ -51,7 +51,8 @@ export type {
 } from "./crash/deliveries.ts";
 
 // Golden histories
-export { assertReplays, type AssertReplaysOptions, historyFromText, historyToText } from "./replays.ts";
+export { historyFromText, historyToText } from "./history_text.ts";
+export { assertReplays, type AssertReplaysOptions } from "./replays.ts";
 
 // Stores
 export {

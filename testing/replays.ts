@@ -2,7 +2,7 @@
  * Golden histories: kept as files beside the tests, they show before a deployment whether changed code would break runs that
  * are in flight.
  *
- * Owns the text format of a history and the replay of a stored run. Reads and writes no file.
+ * Owns the replay of a stored run. Reads and writes no file.
  *
  * @example
  * ```ts
@@ -32,23 +32,17 @@
 
 import { NonDeterminismError } from "../errors.ts";
 import { type RepeatedCommand, replayHistory } from "../executor.ts";
-import { decode, encode } from "../history/codec.ts";
 import { toErrorRecord } from "../history/error_record.ts";
-import { validateEvent } from "../history/validate.ts";
-import { applyBatch, finalStatus, isOfCode } from "../history/history.ts";
+import { finalStatus, isOfCode } from "../history/history.ts";
 import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
-import { checkBoolean, checkFunction, checkObject, checkOptions, checkText, invalid } from "../util/check.ts";
+import { checkBoolean, checkFunction, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { show, showPath } from "../util/show.ts";
 import { showError, showValue } from "../util/show_value.ts";
 import { differ, equals } from "./assert.ts";
-import { withoutStack, withoutStacks } from "./compare_histories.ts";
-
-const FORMAT = "rockpool-history";
-/** Increases when older releases can no longer read the texts of this one. */
-const VERSION = 1;
-const ACTION = "read a history";
+import { withoutStack } from "./compare_histories.ts";
+import { historyFromText } from "./history_text.ts";
 
 /**
  * Options of {@linkcode assertReplays}.
@@ -77,7 +71,7 @@ export interface AssertReplaysOptions {
  * one must also end in the same way.
  *
  * @param workflow The code as it is now.
- * @param histories One history or several: each is a stored state, or a text made by {@linkcode historyToText}.
+ * @param histories One history or several: each is a stored state, or a text made by `historyToText()`.
  * @param options How workflows are registered.
  * @throws {Error} If the code does not fit a history. The message contains that of the `NonDeterminismError` for each history,
  * with the likely edit. The first one is the `cause`.
@@ -191,66 +185,4 @@ function divergence({ workflowId, history }: WorkflowState, expected: string, ac
   code     ${actual}
   Runs that are in flight would end differently: if that is intended, branch on ctx.patched("a-name-for-the-change")`;
   return new NonDeterminismError(message, { expected, actual, position });
-}
-
-/**
- * Writes a history as text for a file. Each event is one line of JSON, so that a diff shows what changed. The stacks of
- * errors are left out, because they are different on every machine.
- *
- * @param state A run as it is stored, finished or not.
- * @throws {TypeError} If it holds a value that cannot be written as text, such as a `Blob`.
- *
- * @category Testing
- */
-export function historyToText(state: WorkflowState): string {
-  checkObject("state", state, "write a history");
-  const { workflowId, runId, history } = state;
-  const action = `write the history of workflow ${show(workflowId)}`;
-  const lines = history.map((event) => encode(withoutStacks(event), action));
-  return [{ format: FORMAT, version: VERSION, workflowId, runId }, ...lines]
-    .map((line) => `${JSON.stringify(line)}\n`).join("");
-}
-
-/**
- * Reads a text that {@linkcode historyToText} wrote. The text may have been edited by hand.
- *
- * @throws {TypeError} If a newer release wrote it, or it is not a history; the message names the line.
- *
- * @category Testing
- */
-export function historyFromText(text: string): WorkflowState {
-  checkText("text", text, ACTION);
-  const [head, ...lines] = text.split("\n")
-    .map((line, i) => ({ line, number: i + 1 }))
-    .filter(({ line }) => line.trim() !== "")
-    .map(({ line, number }) => ({ number, json: parse(line, number) }));
-  const { format, version, workflowId, runId } = Object(head?.json);
-  if (format !== FORMAT) throw invalid("format", format, show(FORMAT), `${ACTION}, line 1`);
-  if (Number.isInteger(version) && version > VERSION) {
-    throw new TypeError(
-      `Cannot ${ACTION}: the text has version ${version}, this release reads up to version ${VERSION}: ` +
-        "update @rockpool/workflow",
-    );
-  }
-  if (version !== VERSION) throw invalid("version", version, `${VERSION}`, `${ACTION}, line 1`);
-  checkText("workflowId", workflowId, `${ACTION}, line 1`);
-  checkText("runId", runId, `${ACTION}, line 1`);
-  const events = lines.map(({ json, number }, i) => {
-    const event = decode(json, `${ACTION}, line ${number}`) as WorkflowEvent;
-    validateEvent(event, "history", i, `${ACTION}, line ${number},`);
-    return event;
-  });
-  if (events[0]?.type !== "workflow_started") {
-    throw new TypeError(`Cannot ${ACTION}: it does not begin with "workflow_started"`);
-  }
-  return Object.freeze(applyBatch(null, { workflowId, runId, expectedLength: 0, events }));
-}
-
-function parse(line: string, number: number): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (cause) {
-    const reason = (cause as Error).message.replace(/\s+/g, " "); // the message can quote the text
-    throw new TypeError(`Cannot ${ACTION}: line ${number} is not JSON: ${reason}`, { cause });
-  }
 }
