@@ -354,7 +354,7 @@ export interface WorkflowContext<Input = never> {
    * Answers queries of one name from now on, also after the workflow has ended. The handler must answer at once, must not
    * change anything, and cannot call the context. A later handler of the same name replaces it.
    *
-   * @param query The query's name or definition.
+   * @param query The query's name or definition. The name `"handlers"` is taken: every workflow answers it with what it handles.
    * @param handler Returns the answer, which is copied.
    */
   handleQuery<Result, Args extends readonly unknown[]>(

@@ -70,6 +70,7 @@ import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
 import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
 import { validateExecuteOptions } from "./history/start.ts";
+import { validateState } from "./history/validate.ts";
 import { handOut, toStored } from "./history/value.ts";
 import { executorClosed, notFound, type Target } from "./run/delivery.ts";
 import { type CallOf, callThrough } from "./run/calls.ts";
@@ -232,8 +233,10 @@ export class Executor {
    * Asks a workflow, running or finished, a question. A live one answers from its variables, once it has seen everything that
    * this executor knows to be stored. Any other is replayed for the answer, which changes nothing.
    *
+   * Every workflow answers the query `"handlers"`: with the names of what its code handles; see `WorkflowHandlers`.
+   *
    * @param id The workflow's ID.
-   * @param query What the workflow handles by `ctx.handleQuery`.
+   * @param query What the workflow handles by `ctx.handleQuery`, or `"handlers"`.
    * @param args The arguments of the handler.
    * @returns A copy of what the handler answered.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow, it has no such handler, or its code has not
@@ -248,6 +251,32 @@ export class Executor {
     ...args: Args
   ): Promise<DeepReadonly<Result>> {
     return this.#query({ id }, query, args) as Promise<DeepReadonly<Result>>;
+  }
+
+  /**
+   * Asks a run a question as {@linkcode query} does, by its state. The state need not be in the store, and may be that of a running
+   * run after any number of its events. The run is replayed for the answer: nothing is performed and nothing is written.
+   *
+   * @param state The state, for example of `stateAt` in `@rockpool/workflow/storage`.
+   * @param query What the workflow handles by `ctx.handleQuery`, or `"handlers"`.
+   * @param args The arguments of the handler.
+   * @returns A copy of what the handler answered.
+   * @throws {WorkflowError} With code `not_found` if the code has no such handler there, or has not begun; `unknown_workflow` if it is
+   * not known here; `invalid_history` if the history is malformed; `non_deterministic` if the code does not do what it says.
+   * @throws {TypeError} If an argument is bad, or an argument of the handler or its answer cannot be stored.
+   * @throws What the handler throws.
+   */
+  queryState<Result = unknown, Args extends readonly unknown[] = readonly unknown[]>(
+    state: WorkflowState,
+    query: string | QueryDefinition<Result, Args>,
+    ...args: Args
+  ): Promise<DeepReadonly<Result>> {
+    return quiet((async () => {
+      checkObject("state", state, "query workflow");
+      const { history, ...fields } = state;
+      validateState(fields, history, "query workflow");
+      return await this.#query({ id: state.workflowId }, query, args, state) as DeepReadonly<Result>;
+    })());
   }
 
   /**
@@ -577,7 +606,12 @@ export class Executor {
     return chosen;
   }
 
-  #query(target: Target, definition: unknown, given: readonly unknown[]): Promise<unknown> {
+  #query(
+    target: Target,
+    definition: unknown,
+    given: readonly unknown[],
+    givenState?: WorkflowState,
+  ): Promise<unknown> {
     const { id } = target;
     const action = "query workflow";
     return this.#call(action, id, ({ name = definition, args = given }): CallOf<"query"> => {
@@ -587,10 +621,10 @@ export class Executor {
       return { kind: "query", workflowId: id, name: checked, args: copies };
     }, async ({ name, args }) => {
       const { delivery, environment, timing } = this.#supervisor;
-      const run = delivery.live(target);
+      const run = givenState === undefined ? delivery.live(target) : undefined;
       const answer = run?.begun ? await run.query(name, args) : undefined;
       if (answer !== undefined) return answer.value;
-      const state = await delivery.load("query", target);
+      const state = givenState ?? await delivery.load("query", target);
       const workflow = this.#supervisor.codeOf(state, action);
       const { startAt } = state.history[0] as WorkflowStartedEvent;
       if (state.status === "running" && startAt !== undefined && startAt > timing.clock.now()) {
@@ -598,7 +632,7 @@ export class Executor {
       }
       const { turns } = timing;
       const replay = await replayReadOnly(workflow, state, { turns, context: environment.context });
-      return replay.handlers.query(id, name, args);
+      return replay.query(name, args);
     });
   }
 

@@ -37,6 +37,7 @@ export type {
   UpdateOptions,
   Wait,
   WorkflowDescription,
+  WorkflowHandlers,
   WorkOptions,
 } from "./options.ts";
 

@@ -482,6 +482,36 @@ export interface WorkflowDescription {
 }
 
 /**
+ * What the code of a run handles: the answer to the query `"handlers"`, which every workflow has. The names are in the order in which
+ * the code began to handle them. After the end of the code, only queries are handled.
+ *
+ * @category Executor
+ *
+ * @example
+ * ```ts
+ * import { Executor, type WorkflowContext, type WorkflowHandlers } from "@rockpool/workflow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * async function order(ctx: WorkflowContext) {
+ *   ctx.handleQuery("total", () => 12);
+ *   await ctx.waitForSignal("paid");
+ * }
+ * await using executor = new Executor();
+ * await executor.execute(order, { id: "order-1" });
+ * const handlers = await executor.query<WorkflowHandlers>("order-1", "handlers");
+ * assertEquals(handlers, { queries: ["total"], updates: [], signals: ["paid"] });
+ * ```
+ */
+export interface WorkflowHandlers {
+  /** The queries that have a handler. */
+  readonly queries: readonly string[];
+  /** The updates that have a handler. */
+  readonly updates: readonly string[];
+  /** The signals that the code waits for, or reads in a loop or a handler. Those of `handleOtherSignals` have no names. */
+  readonly signals: readonly string[];
+}
+
+/**
  * What {@linkcode Executor.describe} returns for the given options: the history is there if the options ask for it.
  *
  * @category Executor

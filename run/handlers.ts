@@ -17,11 +17,14 @@ import type { ReceivedUpdate } from "../context.ts";
 import { workflowError } from "../errors.ts";
 import type { UpdateAcceptedEvent, UpdateRequestedEvent } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
-import { noTexts } from "../util/check.ts";
+import { cannot, noTexts } from "../util/check.ts";
 import { Deferred, isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { handOut, toStored } from "../history/value.ts";
 import { type Answer, type AnswerEvent, answerOf, isAnswer, type Outcome } from "./events.ts";
+
+/** The query that every workflow answers; see `WorkflowHandlers`. */
+export const HANDLERS = "handlers";
 
 interface UpdateHandler {
   readonly handle: (input: never, update: ReceivedUpdate) => unknown;
@@ -101,6 +104,9 @@ export class Handlers {
   }
 
   setQuery(name: string, handler: (...args: never[]) => unknown): void {
+    if (name === HANDLERS) {
+      throw new TypeError(`${cannot("handle query", name)}: every workflow answers it; choose another name`);
+    }
     this.#queries.set(name, handler);
   }
 
@@ -115,6 +121,11 @@ export class Handlers {
 
   hasUpdate(name: string): boolean {
     return this.#updateHandlers.has(name);
+  }
+
+  /** The names of the queries and updates that have a handler. */
+  names(): { queries: string[]; updates: string[] } {
+    return { queries: [...this.#queries.keys()], updates: [...this.#updateHandlers.keys()] };
   }
 
   /** Waits until a handler is registered, or the run has ended. */

@@ -48,7 +48,7 @@ import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
 import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
 import { canceledText, type Outcome } from "./events.ts";
-import { Handlers } from "./handlers.ts";
+import { HANDLERS, Handlers } from "./handlers.ts";
 import { type Compensation, type Failure, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
 import type { Wait } from "../options.ts";
@@ -196,6 +196,16 @@ export class Replay implements ScopeOwner {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
       if (!this.#silent) this.#owner.answered(updateId, outcome);
     });
+  }
+
+  /** Answers a query: `"handlers"` itself, any other one by its handler. */
+  query(name: string, args: readonly unknown[]): unknown {
+    const { handlers } = this;
+    if (name !== HANDLERS) return handlers.query(this.#workflowId, name, args);
+    const { queries, updates } = handlers.names();
+    return this.#ended
+      ? { queries, updates: [], signals: [] }
+      : { queries, updates, signals: this.#signals?.read() ?? [] };
   }
 
   /** Made at first use, too. */

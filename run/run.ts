@@ -660,7 +660,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   async query(name: string, args: readonly unknown[]): Promise<Answer> {
     await this.#settled();
     if (!this.#live) return undefined; // its code may not have seen the end of the history
-    return { value: this.#replay.handlers.query(this.workflowId, name, args) };
+    return { value: this.#replay.query(name, args) };
   }
 
   async update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {

@@ -127,6 +127,12 @@ export class Signals {
     return [...this.#channels.keys()].filter((name) => this.#channels.get(name)!.awaited);
   }
 
+  /** The names of the signals that somebody reads. A loop that is busy reads, too. */
+  read(): string[] {
+    const isRead = ({ newest, loops }: Channel) => newest !== undefined || loops !== undefined;
+    return [...this.#channels.keys()].filter((name) => isRead(this.#channels.get(name)!));
+  }
+
   /** Whether there is a signal that nobody has read. */
   has(name: string): boolean {
     return (this.#channels.get(name)?.buffer.size ?? 0) > 0;

@@ -197,6 +197,10 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "Executor.executeMany": { args: [workflow, { name: "options", good: [{}], takes: "array" }], quiet: true },
   "Executor.signal": { args: [id, named("signal"), payload, signalOptions], quiet: true },
   "Executor.query": { args: [id, named("query"), { name: "args", takes: storable }], quiet: true },
+  "Executor.queryState": {
+    args: [{ ...state, name: "state or workflowId" }, named("query"), { name: "args", takes: storable }],
+    quiet: true,
+  },
   "Executor.update": { args: [id, named("update"), { name: "input", takes: storable }, updateOptions], quiet: true },
   "Executor.cancel": { args: [id, reason], quiet: true },
   "Executor.terminate": { args: [id, reason], quiet: true },
