@@ -155,6 +155,15 @@ const ofLock = () => new RWLock();
 const ofWatch = ({ store }: Target) => store.watch();
 
 const context = (...args: Argument[]): MethodRow => ({ args, of: ofContext, quiet: true });
+const stored = {
+  workflowId: "a",
+  runId: "1",
+  workflowName: "w",
+  status: "running",
+  createdAt: 0,
+  updatedAt: 0,
+  history: [{ type: "workflow_started", at: 0, workflowName: "w", input: 1 }],
+} as never;
 const state: Argument = { name: "state or workflowId", good: { workflowId: "b", status: "running" }, takes: "" };
 const filter: Argument = { name: "filter", takes: `undefined ${object} signal date` };
 const batch: Argument = { name: "batch or workflowId", good: {} as AppendBatch, takes: "" };
@@ -198,7 +207,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   "Executor.signal": { args: [id, named("signal"), payload, signalOptions], quiet: true },
   "Executor.query": { args: [id, named("query"), { name: "args", takes: storable }], quiet: true },
   "Executor.queryState": {
-    args: [{ ...state, name: "state or workflowId" }, named("query"), { name: "args", takes: storable }],
+    args: [{ ...state, good: stored }, named("query"), { name: "args", takes: storable }],
     quiet: true,
   },
   "Executor.update": { args: [id, named("update"), { name: "input", takes: storable }, updateOptions], quiet: true },
@@ -454,12 +463,3 @@ export const SAME_METHODS: Readonly<Record<string, string>> = {
 };
 
 const query = { kind: "query", workflowId: "a", name: "q", args: [] } as const;
-const stored = {
-  workflowId: "a",
-  runId: "1",
-  workflowName: "w",
-  status: "running",
-  createdAt: 0,
-  updatedAt: 0,
-  history: [{ type: "workflow_started", at: 0, workflowName: "w", input: 1 }],
-} as never;
