@@ -49,7 +49,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
     const { default: postgres } = await import(`file://${modules}/postgres/src/index.js`);
     // As its documentation says for a pooler: it does not recover when a pooler does not know the name of a statement.
     const prepare = !isPooled;
-    const sql = postgres(to, { max, prepare, onnotice() {} });
+    const backoff = () => 0.1; // seconds before it connects again; by default up to 20
+    const sql = postgres(to, { max, prepare, backoff, onnotice() {} });
     return {
       client: sql,
       sql: async (text) => values(await sql.unsafe(text)),

@@ -1,7 +1,7 @@
 /** `PostgresStore` and a server that stops: clear errors, nothing is lost, and it goes on by itself. Run by `tools/postgres.ts`. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Executor, type WorkflowContext } from "@rockpool/workflow";
+import { Executor, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
 import { PostgresServer } from "../../tools/postgres/server.ts";
 import { silent } from "../support/executors.ts";
 import { openSchema, until } from "./clients.ts";
@@ -77,5 +77,46 @@ outageTest(
     const listening = `SELECT count(*)::text FROM pg_stat_activity WHERE lower(query) LIKE 'listen%outage%'`;
     await until(async () => (await store.connection.sql(listening))[0] === "1");
     end();
+  },
+);
+
+outageTest(
+  "PostgresStore lets an executor go on by itself when the server was gone for more than a minute",
+  async () => {
+    await using server = await startServer();
+    await using store = await openSchema("outage", { connect: { url: server.url } });
+    const clock = new VirtualClock(); // the minute is that of the executor, which waits between its tries
+    const failed = Promise.withResolvers<void>();
+    let fails = 0;
+    const inner = store.append.bind(store);
+    store.append = (batch) =>
+      inner(batch).catch((error) => {
+        if (++fails >= 5 && clock.now() > 60_000) failed.resolve();
+        throw error;
+      });
+    const called = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<number>();
+    let calls = 0;
+    const wait = (ctx: WorkflowContext) =>
+      ctx.executeActivity(
+        () => {
+          calls++;
+          called.resolve();
+          return answer.promise;
+        },
+        undefined,
+        { name: "wait" },
+      );
+    const quiet = { logger: silent, onError() {} };
+    const storeRetry = { initialIntervalMs: 20_000, maxAttempts: Infinity }; // few tries: postgres.js waits seconds before each
+    await using executor = new Executor({ store, clock, storeRetry, ...quiet });
+    const handle = await executor.execute(wait, { id: "a" });
+    await called.promise;
+    await server.stop("SIGQUIT");
+    answer.resolve(7);
+    await failed.promise;
+    await server.start();
+    assertEquals([await handle.result(), calls], [7, 1]);
+    assertEquals((await store.load("a"))?.status, "completed");
   },
 );
