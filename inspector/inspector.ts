@@ -48,15 +48,14 @@ export function inspector(options: InspectorOptions): (request: Request) => Prom
 }
 
 async function answer(request: Request, settings: Settings, guard: Guard): Promise<Response> {
-  const refused = await guard.refuse(request);
+  const refused = guard.refuse(request);
   if (refused) return refused;
   if (request.method === "POST") return await handleAction(request, settings, guard);
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("Method not allowed", { status: 405, headers: { allow: "GET, HEAD, POST" } });
   }
-  const allowed = await settings.authorize?.(request, "view") ?? true;
-  if (allowed instanceof Response) return allowed;
-  if (allowed !== true) return errorPage(settings, 403, "Not allowed", "You may not look at these workflows.");
+  const forbidden = await guard.authorize(request, "view");
+  if (forbidden) return forbidden;
   const url = new URL(request.url);
   const asset = url.searchParams.get("asset");
   if (asset !== null) return assetResponse(asset);
@@ -75,5 +74,7 @@ const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = 
 function assetResponse(name: string): Response {
   if (!Object.hasOwn(ASSETS, name)) return new Response("Not found", { status: 404 });
   const [type, text] = ASSETS[name];
-  return new Response(text, { headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "max-age=86400" } });
+  return new Response(text, {
+    headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "max-age=86400" },
+  });
 }

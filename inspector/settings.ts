@@ -66,7 +66,8 @@ export interface InspectorOptions {
   readonly actions?: boolean | undefined;
   /**
    * Decides about every request. `true` lets it through, `false` answers 403; a response, such as a login, is the answer. If it
-   * throws, the answer is 500.
+   * throws, the answer is 500. The query of the URL says which workflow: `?id=`. The body must stay unread: read
+   * `request.clone()`.
    *
    * @default {every request is let through}
    */
@@ -74,10 +75,10 @@ export interface InspectorOptions {
     | ((request: Request, action: InspectorAction) => boolean | Response | Promise<boolean | Response>)
     | undefined;
   /**
-   * The hosts under which the inspector is reached, without a port, such as `["localhost", "127.0.0.1"]`. Other requests are
-   * refused, so that a foreign page cannot reach a local inspector by a name of its own (DNS rebinding).
+   * The hosts under which the inspector is reached, without a port, such as `["admin.example.com"]`. Other requests are refused, so
+   * that a foreign page cannot reach a local inspector by a name of its own (DNS rebinding).
    *
-   * @default {every host}
+   * @default {every host with `authorize`; else localhost, names below it, and IP addresses}
    */
   readonly hosts?: readonly string[] | undefined;
   /**
