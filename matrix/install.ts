@@ -15,7 +15,7 @@ const bunPackage = `@oven/bun-${os}-${isArm ? "aarch64" : "x64"}`;
 const nodePackage = `${os === "darwin" && isArm ? "node-bin" : "node"}-${os}-${isArm ? "arm64" : "x64"}`;
 
 /** The npm packages by the names under which they are installed. `node-20` has the binary that `node@20` installs. */
-const PACKAGES = {
+export const PACKAGES = {
   "node-20": `npm:${nodePackage}@20.20.2`,
   "node-22": `npm:${nodePackage}@22.23.3`,
   "node-24": `npm:${nodePackage}@24.21.0`,
@@ -61,12 +61,22 @@ export async function install(): Promise<void> {
     await run("npm", ["install", "--prefix", folder, ...flags]);
     await Deno.writeTextFile(`${folder}/installed.json`, manifest);
   }
-  if (await findBrowser() === undefined && Deno.uid() === 0 && await output("apt-get", "--version") !== undefined) {
-    console.log("Installing chromium from Debian");
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    await run("apt-get", ["-qq", "update"], env);
-    await run("apt-get", ["-qq", "install", "--yes", "--no-install-recommends", "chromium"], env);
-  }
+  await installBrowser();
+}
+
+/**
+ * Returns the path of a browser of the Chromium kind. Installs it from Debian if there is none; only root can do that.
+ *
+ * @returns `undefined` if there is none, and none can be installed.
+ */
+export async function installBrowser(): Promise<string | undefined> {
+  const found = await findBrowser();
+  if (found !== undefined || Deno.uid() !== 0 || await output("apt-get", "--version") === undefined) return found;
+  console.log("Installing chromium from Debian");
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await run("apt-get", ["-qq", "update"], env);
+  await run("apt-get", ["-qq", "install", "--yes", "--no-install-recommends", "chromium"], env);
+  return await findBrowser();
 }
 
 async function readText(path: string): Promise<string | undefined> {
