@@ -326,6 +326,16 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
   assertNotMatch(replayed, /Likely edit|Deploy code/); // the code was not edited
 });
 
+Deno.test("crashTest() names simulate() when a crash changes which of two things comes first", async () => {
+  const note = (name: string) => name;
+  const child = (ctx: Ctx) => ctx.executeActivity(note, "child");
+  const text = await complaint(async function race(ctx) {
+    return await Promise.race([ctx.executeActivity(note, "activity"), ctx.executeChild(child)]);
+  }, { workflows: { child } });
+  assertStringIncludes(text, "or on which of two things comes first, which a crash can change");
+  assertStringIncludes(text, "If both orders are right, use simulate()");
+});
+
 Deno.test("crashTest() finds state that a closure keeps over a restart, and state that is lost", async () => {
   const seen: string[] = [];
   async function collect(ctx: Ctx) {

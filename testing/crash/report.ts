@@ -65,14 +65,14 @@ export function hintsOn({ kind, error }: Trouble, workflows: Readonly<Record<str
   return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [adviceOn(workflows)];
 }
 
-/** What to do about code that makes another decision with the same history. */
+/** What to do about code that makes another decision than in the undisturbed run, or than its history says. */
 export function adviceOn(workflows: Readonly<Record<string, unknown>>): string {
   const hints = sourceHints(workflows);
   if (hints.length > 0) return hints.join("\n");
-  return "The code made another decision with the same history, so it depends on something that is not in the history: " +
-    "a module variable, a closure, the environment\n" +
+  return "The code made another decision, so it depends on something that is not in the history: a module variable, a closure, " +
+    "the environment; or on which of two things comes first, which a crash can change\n" +
     "Keep the workflow's state in variables inside its function, and read everything that can change in an activity or in " +
-    "ctx.sideEffect()";
+    "ctx.sideEffect(). If both orders are right, use simulate(), which checks invariants and compares no histories";
 }
 
 /** What workflow code must not use, and what to use instead. */
