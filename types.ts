@@ -300,6 +300,11 @@ export interface TimerStartedEvent {
   readonly seq: number;
   /** When the timer is due. */
   readonly dueAt: number;
+  /**
+   * What the timer limits: a wait for a signal, a wait for a condition, or a scope (`ctx.scope`, `ctx.shield`, `ctx.spawn`). Absent
+   * if it is a sleep, and in events of releases that did not record it.
+   */
+  readonly waitsFor?: { readonly signal: string } | "condition" | "scope";
 }
 
 /**

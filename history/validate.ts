@@ -27,7 +27,7 @@ const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   activity_heartbeat: "at seq attempt",
   activity_completed: "at seq attempt",
   activity_failed: "at seq attempt error",
-  timer_started: "at seq dueAt",
+  timer_started: "at seq dueAt waitsFor?",
   timer_fired: "at seq",
   signal_received: "at name senderId? signalId",
   side_effect: "at seq error?",
@@ -69,6 +69,7 @@ const rules: Readonly<Record<string, Rule>> = {
   suppressed: record,
   activity: ["valid", (value, depth) => fits("name attempt workflowId", value, depth)],
   errors: ["valid", (value, depth) => each(value, (one) => record[1](one, depth))],
+  waitsFor: ["valid", (value, depth) => value === "condition" || value === "scope" || fits("signal", value, depth)],
   canceled: ["true", (value) => value === true],
   remembered: ["valid", (value, depth) => fits("signalIds updates", value, depth)],
   signalIds: ["valid", (value) => each(value, (one) => typeof one === "string")],
@@ -246,7 +247,7 @@ function isUsual(event: WorkflowEvent): boolean {
     case "activity_completed":
       return isCount(event.seq) && isCount(event.attempt);
     case "timer_started":
-      return isCount(event.seq) && Number.isFinite(event.dueAt);
+      return isCount(event.seq) && Number.isFinite(event.dueAt) && event.waitsFor === undefined;
     case "timer_fired":
       return isCount(event.seq);
     case "signal_received":

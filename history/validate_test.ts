@@ -36,7 +36,7 @@ const EVENTS: {
   activity_heartbeat: [{ seq: 0, attempt: 1 }, ""],
   activity_completed: [{ seq: 0, attempt: 1 }, ""],
   activity_failed: [{ seq: 0, attempt: 0, error }, ""],
-  timer_started: [{ seq: 0, dueAt: 1 }, ""],
+  timer_started: [{ seq: 0, dueAt: 1, waitsFor: { signal: "n" } }, "waitsFor"],
   timer_fired: [{ seq: 0 }, ""],
   signal_received: [{ name: "n", senderId: "s", headers, signalId: "i" }, "senderId headers"],
   side_effect: [{ seq: 0, error }, "error"],
@@ -124,6 +124,16 @@ Deno.test("validateEvent() and validateHistory() check that headers are texts, a
     () => validateHistory([{ ...signal, headers: "x" } as never], 0, "recover workflow", "a"),
     WorkflowError,
   );
+});
+
+Deno.test("validateEvent() and validateHistory() check what a timer is for", () => {
+  const timer = { type: "timer_started", at: 5, seq: 0, dueAt: 6 };
+  for (const waitsFor of [undefined, { signal: "" }, "condition", "scope"]) check({ ...timer, waitsFor });
+  for (const waitsFor of ["signal", "", ["scope"], {}, { signal: 5 }]) {
+    assertThrows(() => check({ ...timer, waitsFor }), TypeError, '"waitsFor" must be valid');
+    const list = [{ ...timer, waitsFor } as never];
+    assertThrows(() => validateHistory(list, 0, "recover workflow", "a"), WorkflowError, '"waitsFor" must be valid');
+  }
 });
 
 Deno.test("validateHistory() refuses what is no event, and checks from an index on", () => {

@@ -220,16 +220,21 @@ export abstract class Command extends Deferred implements Open {
 export class TimerCommand extends Command {
   readonly type = "timer_started";
   declare readonly delayMs: number;
+  readonly #waitsFor: TimerStartedEvent["waitsFor"];
   #timers: Timers | undefined;
   #timer: Timer | undefined;
 
-  constructor(caller: Caller, delayMs: number) {
+  /** @param waitsFor What it limits; `undefined` for a sleep. A replay does not compare it: older histories lack it. */
+  constructor(caller: Caller, delayMs: number, waitsFor?: TimerStartedEvent["waitsFor"]) {
     super(caller);
     this.delayMs = delayMs;
+    this.#waitsFor = waitsFor;
   }
 
   toEvent(at: number, from: number): TimerStartedEvent {
-    return { type: "timer_started", at, seq: this.seq, dueAt: Math.min(from + this.delayMs, Number.MAX_VALUE) };
+    const waitsFor = this.#waitsFor;
+    const dueAt = Math.min(from + this.delayMs, Number.MAX_VALUE);
+    return { type: "timer_started", at, seq: this.seq, dueAt, ...(waitsFor !== undefined && { waitsFor }) };
   }
 
   override seen(event: WorkflowEvent): void {

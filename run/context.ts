@@ -21,7 +21,7 @@ import {
   validateActivity,
 } from "../activity.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../definitions.ts";
-import type { CallHeaders, DeepReadonly, Labels, ParentRun } from "../types.ts";
+import type { CallHeaders, DeepReadonly, Labels, ParentRun, TimerStartedEvent } from "../types.ts";
 import type {
   ChildHandle,
   ChildOptions,
@@ -253,7 +253,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       const name = definedName("signal", signal, "wait for signal", undefined, "name");
       checkOptions(options, waitOptions, "wait for signal", name);
-      const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal);
+      const timeout = timeoutOf(options, "wait for signal", name, this.waitForSignal, { signal: name });
       const read = readerOf(options, "wait for signal", name);
       const replay = this.#replay;
       const scope = this.#scope;
@@ -273,7 +273,7 @@ export class ReplayContext implements WorkflowContext {
     try {
       checkFunction("condition", condition, "wait until");
       checkOptions(options, { timeoutMs: true }, "wait until");
-      const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil);
+      const timeout = timeoutOf(options, "wait until", undefined, this.waitUntil, "condition");
       const replay = this.#replay;
       const scope = this.#scope;
       const begin = () => replay.condition(scope, condition);
@@ -628,9 +628,14 @@ function checkScope(action: string, body: unknown, options: ScopeOptions): void 
 }
 
 /** The timer of a wait with a deadline; `undefined` for a wait without one. */
-function timeoutOf(options: WaitOptions, action: string, subject: unknown, caller: Caller): TimerCommand | undefined {
-  const { timeoutMs } = options;
+function timeoutOf(
+  { timeoutMs }: WaitOptions,
+  action: string,
+  subject: unknown,
+  caller: Caller,
+  waitsFor: TimerStartedEvent["waitsFor"],
+): TimerCommand | undefined {
   if (timeoutMs === undefined) return undefined;
   checkNumber("timeoutMs", timeoutMs, 0, action, subject);
-  return new TimerCommand(caller, timeoutMs);
+  return new TimerCommand(caller, timeoutMs, waitsFor);
 }

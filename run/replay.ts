@@ -680,7 +680,7 @@ export class Replay implements ScopeOwner {
     if (refusal !== undefined) return refusal;
     const scope = new Scope(this, parent, kind);
     if (deadline !== undefined) {
-      const timer = new Deadline(deadline.caller, deadline.timeoutMs);
+      const timer = new Deadline(deadline.caller, deadline.timeoutMs, "scope");
       if (!this.#issue(scope, timer)) return never();
       scope.delete(timer); // the scope does not wait for it
       scope.stopDeadline = () => this.#drop(timer);

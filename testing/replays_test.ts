@@ -340,6 +340,20 @@ Deno.test("assertReplays() with inputs passes a sleep that an earlier process ha
   );
 });
 
+Deno.test("assertReplays() passes timers with and without what they are for, also with inputs", async () => {
+  const work = async (ctx: Ctx) => {
+    const waits = [ctx.waitForSignal("s", { timeoutMs: 9 }), ctx.waitUntil(() => false, { timeoutMs: 9 })];
+    await Promise.allSettled([...waits, ctx.scope((ctx) => ctx.sleep(99), { timeoutMs: 9 })]);
+  };
+  const text = historyToText(await stateOf(work));
+  const [signal, condition] = [',"waitsFor":{"signal":"s"}', ',"waitsFor":"condition"'];
+  assertStringIncludes(text, signal);
+  const old = text.replace(signal, "").replace(condition, "").replace(',"waitsFor":"scope"', "");
+  assertEquals(old.includes("waitsFor"), false);
+  assertEquals(historyToText(historyFromText(text)), text);
+  await assertReplays(work, [text, old, old.replace('dueAt":9', `dueAt":9${condition}`)], { inputs: true });
+});
+
 Deno.test("assertReplays() refuses bad arguments", async () => {
   await assertRejects(
     () => assertReplays(charge, "x", { inputs: 1 as never }),

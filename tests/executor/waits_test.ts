@@ -246,3 +246,51 @@ Deno.test("WorkflowContext.waitUntil() records its timer when it ends before the
   assertEquals(history.flatMap((event) => event.type === "timer_started" ? [event.seq] : []), [0, 1]);
   await executor.close();
 });
+
+/** Waits of each kind with a deadline, all at once. */
+async function deadlines(ctx: Ctx) {
+  const late = (error: Error) => error.name;
+  return await Promise.all([
+    ctx.sleep(5),
+    ctx.waitForSignal("n", { timeoutMs: 5 }).catch(late),
+    ctx.waitUntil(() => false, { timeoutMs: 5 }).catch(late),
+    ctx.scope((ctx) => ctx.waitForSignal("n"), { timeoutMs: 5 }).catch(late),
+    ctx.shield(async (ctx) => await ctx.waitForSignal("n"), { timeoutMs: 5 }).catch(late),
+  ]);
+}
+
+Deno.test("WorkflowContext records what each timer is for", async () => {
+  const { executor, store } = setUp();
+  await (await executor.execute(deadlines, { id: "a" })).result();
+  const { history } = (await store.load("a"))!;
+  assertEquals<unknown>(
+    history.flatMap((event) => event.type === "timer_started" ? [event] : []),
+    [undefined, { signal: "n" }, "condition", "scope", "scope"].map((waitsFor, seq) => {
+      return { type: "timer_started", at: 0, seq, dueAt: 5, ...(waitsFor !== undefined && { waitsFor }) };
+    }),
+  );
+  await executor.close();
+});
+
+for (const recorded of [true, false]) {
+  Deno.test(`a run resumes if its timers were ${recorded ? "" : "not "}recorded with what they are for`, async () => {
+    const first = setUp();
+    const handle = await first.executor.execute(deadlines, { id: "a" });
+    first.clock.hold();
+    await settle();
+    await first.executor.close();
+    await handle.result().catch(() => {});
+    const { runId, history } = (await first.store.load("a"))!;
+    assertEquals(typesOf(history).length, 6);
+    const events = recorded ? history : history.map((event) => {
+      const { waitsFor: _, ...rest } = event as { waitsFor?: unknown };
+      return rest as typeof event;
+    });
+    const { executor, store } = setUp({ workflows: { deadlines } });
+    await store.append({ workflowId: "a", runId, expectedLength: 0, events });
+    const [resumed] = await executor.recover();
+    const late = "TimeoutError";
+    assertEquals<unknown>(await resumed.result(), [undefined, late, late, late, late]);
+    await executor.close();
+  });
+}
