@@ -28,7 +28,7 @@ function documents(folder: string): string[] {
 }
 
 /** The files that are published and are no module. `ARCHITECTURE.md` and `CONTRIBUTING.md` are for contributors. */
-const PAPERS = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", ...documents("docs/")];
+const PAPERS = ["deno.json", "README.md", "LICENSE", "CHANGELOG.md", "llms.txt", ...documents("docs/")];
 
 /** Runs `deno` on the tree and returns what it prints. */
 const deno = (...args: string[]): Promise<string> => run(Deno.execPath(), args, root.pathname);

@@ -5,6 +5,8 @@
  * may name any file of the repository. The other published documents are also read in the package itself, and link only to what is in
  * it; and to examples, which are in the repository only.
  *
+ * `llms.txt` has the form of llmstxt.org: a title, a summary, and links with a sentence each.
+ *
  * @module
  */
 
@@ -57,4 +59,33 @@ Deno.test("links: published documents link to published files or examples; the R
     .flatMap((path) => relativeLinks(path).map((link) => [path, new URL(link.pathname, link).href]))
     .filter(([, file]) => !files.includes(file) && !file.startsWith(new URL("examples/", root).href));
   assertEquals(broken, []);
+});
+
+/** The pages of `docs/`, without its index. */
+const pages = documents("docs/").filter((path) => path !== "docs/README.md");
+
+Deno.test("links: docs/README.md has a line for each page of docs/", () => {
+  const text = Deno.readTextFileSync(new URL("docs/README.md", root));
+  const linked = [...text.matchAll(/^- \[[^\]]+\]\(([^)]+)\): \S/gm)].map(([, link]) => `docs/${link}`);
+  for (const page of pages) {
+    assert(linked.includes(page), `Add a line for ${page} to docs/README.md: - [Title](link): what`);
+  }
+});
+
+Deno.test("links: llms.txt has a title, a summary, and a sentence for each page of docs/", () => {
+  const text = Deno.readTextFileSync(new URL("llms.txt", root));
+  assert(/^# \S.*\n\n> \S/.test(text), "llms.txt begins with a title and a summary");
+  const sections = text.split(/^## .+\n\n/m).slice(1);
+  const links = sections.flatMap((section) =>
+    section.trim().split("\n").map((line) => {
+      const [, link] = line.match(/^- \[[^\]]+\]\(([^)]+)\): [A-Z].*\.$/) ?? [];
+      assert(link !== undefined, `llms.txt has a line that is no link with a sentence: ${line}`);
+      assert(Deno.statSync(new URL(link, root)).isFile);
+      return link;
+    })
+  );
+  assertEquals(links.length, new Set(links).size, "llms.txt has a link twice");
+  for (const page of pages) {
+    assert(links.includes(page), `Add a line for ${page} to llms.txt: - [Title](${page}): A sentence.`);
+  }
 });
