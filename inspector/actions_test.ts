@@ -117,7 +117,7 @@ Deno.test("inspector() redacts the answer of a query", async () => {
   await using page = await open("a", { redact: redact as never });
   const text = await (await page.act("query", { name: "street" })).text();
   assertEquals([text.includes("Rua Nova"), text.includes("hidden")], [false, true]);
-  assertEquals(places, [["street", "order"]]);
+  assertEquals(new Set(places.map(String)), new Set(["street,order"]));
 });
 
 Deno.test("inspector() sends an update once, and lets the next try be another one when it was rejected", async () => {

@@ -12,12 +12,15 @@
 
 import { showError } from "../util/show_value.ts";
 import { handleAction } from "./actions.ts";
+import { exportResponse } from "./exports.ts";
 import { Guard } from "./guard.ts";
 import { errorPage, ICON } from "./layout.ts";
 import { decodeId } from "./links.ts";
 import { listPage } from "./list_page.ts";
 import { liveResponse } from "./live.ts";
-import { runPage } from "./run_page.ts";
+import { Reader } from "./reader.ts";
+import { redactState } from "./redact.ts";
+import { notFound, runPage } from "./run_page.ts";
 import { SCRIPT } from "./script.ts";
 import { completeOptions, type InspectorOptions, type Settings } from "./settings.ts";
 import { STYLE } from "./style.ts";
@@ -34,10 +37,11 @@ import { STYLE } from "./style.ts";
 export function inspector(options: InspectorOptions): (request: Request) => Promise<Response> {
   const settings = completeOptions(options);
   const guard = new Guard(settings);
+  const reader = new Reader(settings);
   return async (request) => {
     let response: Response;
     try {
-      response = await answer(request, settings, guard);
+      response = await answer(request, settings, guard, reader);
     } catch (error) {
       response = errorPage(settings, 500, "Something failed", showError(error));
     }
@@ -47,7 +51,7 @@ export function inspector(options: InspectorOptions): (request: Request) => Prom
   };
 }
 
-async function answer(request: Request, settings: Settings, guard: Guard): Promise<Response> {
+async function answer(request: Request, settings: Settings, guard: Guard, reader: Reader): Promise<Response> {
   const refused = guard.refuse(request);
   if (refused) return refused;
   if (request.method === "POST") return await handleAction(request, settings, guard);
@@ -62,7 +66,15 @@ async function answer(request: Request, settings: Settings, guard: Guard): Promi
   const given = url.searchParams.get("id");
   const id = given === null || given === "" ? undefined : decodeId(given);
   if (url.searchParams.has("events")) return liveResponse(request, settings, id);
-  return id === undefined ? await listPage(url, settings) : await runPage(url, id, settings, guard);
+  if (id !== undefined && url.searchParams.has("export")) return await exportPage(url, id, settings, reader);
+  return id === undefined ? await listPage(url, settings, reader) : await runPage(url, id, settings, guard, reader);
+}
+
+async function exportPage(url: URL, id: string, settings: Settings, reader: Reader): Promise<Response> {
+  const state = await reader.stored(id);
+  if (state === null) return notFound(settings, id);
+  const response = exportResponse(url.searchParams, redactState(settings.redact, state));
+  return response ?? errorPage(settings, 404, "Not found", "There is no such export of a run.");
 }
 
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {

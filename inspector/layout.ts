@@ -109,5 +109,5 @@ const SPRITE = new Html(
     Object.entries(SHAPES).map(([name, shape]) => `<symbol id="i-${name}" viewBox="0 0 20 20">${shape}</symbol>`).join(
       "",
     )
-  }<pattern id="failed" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="f-page" width="5" height="5"/><rect class="f-failed" width="2.5" height="5"/></pattern></svg>`,
+  }<pattern id="failed" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="f-page" width="5" height="5"/><rect class="f-failed" width="2.5" height="5"/></pattern><pattern id="retry" width="4" height="8" patternUnits="userSpaceOnUse"><rect class="f-dash" width="2" height="8"/></pattern></svg>`,
 );

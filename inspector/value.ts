@@ -30,6 +30,7 @@ interface Node {
   readonly type?: string;
   readonly items?: Iterable<readonly [key: string, value: unknown]>;
   readonly size?: number;
+  readonly isClosed?: boolean;
 }
 
 /** A tree, and whether a part of the value is missing in it. */
@@ -56,7 +57,9 @@ class TreeWriter {
   readonly #path: unknown[] = [];
 
   item(key: string | undefined, value: unknown, depth: number): Html {
-    const label = key === undefined ? "" : markup`<span class="key">${shorten(key, 80)}:</span> `;
+    const label = key === undefined || key === "" && value instanceof Lines
+      ? ""
+      : markup`<span class="key">${shorten(key, 80)}:</span> `;
     if (++this.#nodes > MAX_NODES) {
       this.isCut = true;
       return markup``;
@@ -92,7 +95,7 @@ class TreeWriter {
       shown.push(markup`<div class="dim">cannot be read</div>`);
     }
     this.#path.pop();
-    const open = depth < OPEN_DEPTH && markup` open`;
+    const open = depth < OPEN_DEPTH && !node.isClosed && markup` open`;
     return markup`<details${open}><summary>${line}</summary><div class="items">${shown}</div></details>`;
   }
 }
@@ -103,7 +106,7 @@ export function valueText(value: unknown): string {
   const lines: string[] = [];
   const write = (key: string | undefined, value: unknown) => {
     const indent = "  ".repeat(path.length);
-    const label = key === undefined ? "" : `${key}: `;
+    const label = key === undefined || key === "" && value instanceof Lines ? "" : `${key}: `;
     if (path.includes(value)) return void lines.push(`${indent}${label}the value around it`);
     const { head, type, items } = nodeOf(value);
     lines.push(`${indent}${label}${head}${type === undefined ? "" : ` ${type}`}`);
@@ -120,6 +123,11 @@ export function valueText(value: unknown): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** Shows a whole error as a text. */
+export function errorText(error: ErrorRecord): string {
+  return valueText(new Recorded(error));
+}
+
 /** An error record: values and error records are both plain objects. */
 class Recorded {
   readonly record: ErrorRecord;
@@ -128,13 +136,16 @@ class Recorded {
   }
 }
 
-/** A text that is shown as it is, in lines. */
+/** A text that is shown as it is. */
 class Lines {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
   }
 }
+
+/** A text of many lines, which is closed at first. */
+class Folded extends Lines {}
 
 /** A pair of a Map whose key is no simple value. */
 class Pair {
@@ -168,6 +179,9 @@ function read(value: unknown): Node {
   }
   if (typeof value !== "object" || value === null) return { kind: "word", head: String(value) };
   if (value instanceof Recorded) return readError(value.record, fieldsOfRecord(value.record));
+  if (value instanceof Folded) {
+    return { kind: "box", head: "…", items: [["", new Lines(value.text)]], size: 1, isClosed: true };
+  }
   if (value instanceof Lines) return { kind: "word", head: value.text };
   if (value instanceof Pair) return { kind: "box", head: "", items: Object.entries({ ...value }), size: 2 };
   if (value instanceof Date) {
@@ -236,7 +250,7 @@ function fieldsOfRecord(record: ErrorRecord): [string, unknown][] {
     errors: errors?.map((one) => new Recorded(one)),
     error: error && new Recorded(error),
     suppressed: suppressed && new Recorded(suppressed),
-    stack: stack === undefined ? undefined : [new Lines(stack)],
+    stack: stack === undefined ? undefined : new Folded(stack),
   });
 }
 
@@ -250,7 +264,7 @@ function fieldsOfError(
     errors,
     error: last,
     suppressed,
-    stack: stack === undefined ? undefined : [new Lines(stack)],
+    stack: stack === undefined ? undefined : new Folded(stack),
   });
 }
 
