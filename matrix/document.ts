@@ -1,5 +1,5 @@
 /**
- * The page of the documentation that holds the tables.
+ * The pages of the documentation that hold the tables.
  *
  * @module
  */
@@ -7,29 +7,36 @@
 import { type Result, rowNames, tableOfResults, tableOfValues } from "./table.ts";
 import { valueNames } from "./values.ts";
 
-const PAGE = new URL("../docs/runtimes.md", import.meta.url);
+/** The page of each table. */
+const PAGES = {
+  results: new URL("../docs/runtimes.md", import.meta.url),
+  values: new URL("../docs/values.md", import.meta.url),
+};
+
+type Table = keyof typeof PAGES;
 
 /** Finds what is between the two comments of a table. */
-function between(name: string): RegExp {
+function between(name: Table): RegExp {
   return new RegExp(`(?<=<!-- ${name}, made by .*-->\n)[^]*?(?=<!-- end -->)`);
 }
 
-/** Writes both tables into the page. */
+/** Writes both tables into their pages. */
 export async function write(results: readonly Result[]): Promise<void> {
-  let page = await Deno.readTextFile(PAGE);
-  for (const [name, table] of Object.entries(tables(results))) page = page.replace(between(name), () => table);
-  await Deno.writeTextFile(PAGE, page);
+  for (const [name, table] of tables(results)) {
+    const page = await Deno.readTextFile(PAGES[name]);
+    await Deno.writeTextFile(PAGES[name], page.replace(between(name), () => table));
+  }
 }
 
 /**
- * Whether the page has the table of every case and value, and of these runtimes. With the same versions, the tables must be equal.
+ * Whether the pages have the table of every case and value, and of these runtimes. With the same versions, the tables must be equal.
  *
  * @param runtimes The names of all runtimes.
  */
 export async function isUpToDate(runtimes: readonly string[], results: readonly Result[]): Promise<boolean> {
-  const page = await Deno.readTextFile(PAGE);
-  const stored = (name: string) => page.match(between(name))?.[0] ?? "";
-  const rowsOf = (name: string) => stored(name).trim().split("\n").map(cells);
+  const pages = { results: await Deno.readTextFile(PAGES.results), values: await Deno.readTextFile(PAGES.values) };
+  const stored = (name: Table) => pages[name].match(between(name))?.[0] ?? "";
+  const rowsOf = (name: Table) => stored(name).trim().split("\n").map(cells);
   const [names, , versions, ...rows] = rowsOf("results");
   const same = (a: readonly unknown[] = [], b: readonly unknown[]) => JSON.stringify(a) === JSON.stringify(b);
   if (!same(names?.slice(1), runtimes)) return false;
@@ -39,11 +46,11 @@ export async function isUpToDate(runtimes: readonly string[], results: readonly 
     console.log("docs/runtimes.md has other versions: what its tables say was not compared");
     return true;
   }
-  return Object.entries(tables(results)).every(([name, table]) => stored(name) === table);
+  return tables(results).every(([name, table]) => stored(name) === table);
 }
 
-function tables(results: readonly Result[]): Record<string, string> {
-  return { results: `\n${tableOfResults(results)}\n\n`, values: `\n${tableOfValues(results)}\n\n` };
+function tables(results: readonly Result[]): [name: Table, table: string][] {
+  return [["results", `\n${tableOfResults(results)}\n\n`], ["values", `\n${tableOfValues(results)}\n\n`]];
 }
 
 /** The cells of a row of Markdown. */

@@ -4,7 +4,7 @@
  * `deno task matrix [--install] [--write] [RUNTIME …]`
  *
  * - It runs on what is installed, and says what it left out. `--install` installs the rest first.
- * - `--write` writes the tables into `docs/runtimes.md`. Without it, the tables there must name the same runtimes, cases and values.
+ * - `--write` writes the tables into `docs/runtimes.md` and `docs/values.md`. Without it, the tables there must name the same runtimes, cases and values.
  * - With names, such as `bun` or `workerd`, only the runtimes whose names contain one of them.
  *
  * Deno runs the sources. The other runtimes run what npm users get. Each case is in `cases.ts`; a failed one is printed with its
@@ -102,7 +102,7 @@ async function main(args: readonly string[]): Promise<void> {
     if (ran.length < RUNTIMES.length) throw new Error("Cannot write the tables: not every runtime has run");
     await write(ran);
   } else if (!await isUpToDate(RUNTIMES.map(({ name }) => name), ran)) {
-    console.log("FAILED: docs/runtimes.md is out of date; run deno task matrix --write");
+    console.log("FAILED: docs/runtimes.md or docs/values.md is out of date; run deno task matrix --write");
     failed = true;
   }
   Deno.exit(failed ? 1 : 0); // without waiting for the timers of a case that hangs
