@@ -5,8 +5,7 @@
  */
 
 import type { WorkflowEvent, WorkflowState } from "@rockpool/workflow";
-import { formatTimeline } from "@rockpool/workflow/pictures";
-import { formatDuration, formatSince } from "../pictures/text.ts";
+import { formatDuration, formatSince, formatTimeline } from "@rockpool/workflow/pictures";
 import { showError } from "../util/show_value.ts";
 import { formatMoney, totalCents } from "./order.ts";
 import type { OrderResult } from "./order_workflow.ts";

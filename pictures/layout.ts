@@ -10,7 +10,7 @@
  */
 
 import { grouped, showError } from "../util/show_value.ts";
-import { isSpan, labelOf, type Mark, type Point, type ReadRun, type Span } from "./spans.ts";
+import { type Instant, isSpan, labelOf, type Phase, type Point, type ReadRun, type Span } from "./model.ts";
 import { formatDuration, formatSince, plural } from "./text.ts";
 
 /** The last row is for everything that has no row of its own. */
@@ -28,8 +28,8 @@ const MARK_WIDTH = 10;
 const PADDING = 4;
 const MIN_HEIGHT = 22;
 
-/** How a part of a bar looks. `retry` is the delay before the next attempt, `left` a span that never ended. */
-export type Look = "done" | "failed" | "open" | "left" | "retry";
+/** How a part of a bar looks. */
+export type Look = Phase["outcome"];
 
 /** A part of a bar. */
 export interface Part {
@@ -54,7 +54,7 @@ export interface Spot {
 }
 
 export interface Row {
-  readonly kind: (Span | Mark)["kind"] | "other";
+  readonly kind: (Span | Instant)["kind"] | "other";
   readonly label: string;
   /** The summary: how many, how long, how many failed. */
   readonly sum: string;
@@ -78,7 +78,7 @@ export interface Layout {
 interface Group {
   readonly kind: Row["kind"];
   readonly label: string;
-  readonly things: (Span | Mark)[];
+  readonly things: (Span | Instant)[];
 }
 
 /** Lays out a run between two positions of the horizontal axis. */
@@ -100,7 +100,7 @@ export function layOut(run: ReadRun, axis: "time" | "events" | undefined, left: 
     const laneHeight = lanes.length <= 2 ? 14 : lanes.length <= 6 ? 10 : 6;
     const height = Math.max(MIN_HEIGHT, lanes.length * laneHeight + 2 * PADDING);
     const bars = lanes.flatMap((lane, i) => barsOf(lane, i, run, x, right));
-    const spots = spotsOf(things.filter((thing): thing is Mark => !isSpan(thing)), run, x);
+    const spots = spotsOf(things.filter((thing): thing is Instant => !isSpan(thing)), run, x);
     const top = y + (height - lanes.length * laneHeight) / 2;
     const row = { kind, label, sum: sumOf(spans, things), y, height, top, laneHeight, bars, spots };
     y += height;
@@ -198,8 +198,8 @@ function mergedParts(spans: readonly Span[], from: number, to: number): Part[] {
   return [{ from, to: middle, look: "failed" }, { from: middle, to, look: look === "failed" ? "done" : look }];
 }
 
-function spotsOf(marks: readonly Mark[], run: ReadRun, x: (point: Point) => number): Spot[] {
-  const clusters: { x: number; marks: Mark[] }[] = [];
+function spotsOf(marks: readonly Instant[], run: ReadRun, x: (point: Point) => number): Spot[] {
+  const clusters: { x: number; marks: Instant[] }[] = [];
   for (const mark of marks) {
     const at = x(mark.from);
     const before = clusters.at(-1);
@@ -210,7 +210,7 @@ function spotsOf(marks: readonly Mark[], run: ReadRun, x: (point: Point) => numb
 }
 
 /** The text of the tooltip. */
-function titleOf(things: readonly (Span | Mark)[], run: ReadRun): string {
+function titleOf(things: readonly (Span | Instant)[], run: ReadRun): string {
   const [first] = things;
   const label = labelOf(first);
   const since = formatSince(first.from.at - run.startedAt);
@@ -223,7 +223,7 @@ function titleOf(things: readonly (Span | Mark)[], run: ReadRun): string {
   return [
     `${label} at ${since}: ${formatDuration(first.to.at - first.from.at)}`,
     first.attempts.length > 1 ? plural(first.attempts.length, "attempt") : "",
-    ENDS[first.outcome],
+    endOf(first),
     first.outcome === "open" && first.dueAt !== undefined ? `due at ${formatSince(first.dueAt - run.startedAt)}` : "",
     error ? showError(error) : "",
   ].filter((part) => part !== "").join(", ");
@@ -232,21 +232,30 @@ function titleOf(things: readonly (Span | Mark)[], run: ReadRun): string {
 const ENDS: Record<Span["outcome"], string> = {
   done: "",
   failed: "failed",
+  canceled: "canceled",
+  expired: "expired",
   open: "not over yet",
   left: "never ended",
 };
 
-function sumOf(spans: readonly Span[], things: readonly (Span | Mark)[]): string {
+/** How a span ended, in words. A scope or a condition without an end is the usual case: its deadline has not passed. */
+function endOf({ kind, outcome }: Span): string {
+  return outcome === "left" && (kind === "scope" || kind === "condition") ? "not expired" : ENDS[outcome];
+}
+
+function sumOf(spans: readonly Span[], things: readonly (Span | Instant)[]): string {
   const count = (outcome: Span["outcome"]) => spans.filter((span) => span.outcome === outcome).length;
   const ms = spans.reduce((sum, { from, to }) => sum + (to.at - from.at), 0);
   const retries = spans.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0);
   return [
-    things.length === 1 ? "" : `${grouped(things.length)} ×`,
+    // A wait and the signal that it was for are one thing.
+    spans.length > 1 || spans.length === 0 && things.length > 1 ? `${grouped(spans.length || things.length)} ×` : "",
     spans.length === 0 ? "" : formatDuration(ms),
     retries === 0 ? "" : retries === 1 ? "1 retry" : `${grouped(retries)} retries`,
-    ...(["failed", "open", "left"] as const).map((outcome) => {
+    ...(["failed", "canceled", "expired", "open", "left"] as const).map((outcome) => {
       const times = count(outcome);
-      return times === 0 ? "" : things.length === 1 ? ENDS[outcome] : `${grouped(times)} ${ENDS[outcome]}`;
+      const text = times === 0 ? "" : endOf(spans.find((span) => span.outcome === outcome)!);
+      return text === "" || spans.length === 1 ? text : `${grouped(times)} ${text}`;
     }),
   ].filter((part) => part !== "").join(" · ");
 }

@@ -8,30 +8,40 @@
  * @module
  */
 
+import type { TimerStartedEvent } from "../types.ts";
 import { checkChoice, checkOptions } from "../util/check.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
   type Attempt,
   describeStatus,
+  type Instant,
   isSpan,
   labelOf,
-  type Mark,
   type PicturedRun,
+  type ReadOptions,
   type ReadRun,
-  readRun,
   type Span,
-} from "./spans.ts";
+  type TimelineMark,
+} from "./model.ts";
+import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { cellsOf, fit, formatDuration, nameOf } from "./text.ts";
+import { describeWaits } from "./waits.ts";
 
 /**
  * Options of {@linkcode toMermaid}.
  *
  * @category Pictures
  */
-export interface MermaidOptions {
+export interface MermaidOptions extends ReadOptions {
   /** A Gantt chart shows how long everything took. A sequence diagram shows calls and their results. */
   readonly kind: "gantt" | "sequence";
+  /**
+   * Marks between the events, in order: milestones of a Gantt chart, notes of a sequence diagram.
+   *
+   * @default {[]}
+   */
+  readonly marks?: readonly TimelineMark[] | undefined;
 }
 
 const MAX_STEPS = 100;
@@ -45,7 +55,8 @@ const MAX_PARTICIPANTS = 12;
  * @param run The stored state of the run, or the parts of it that a picture needs.
  * @param options The kind of the diagram.
  * @returns Lines, without a newline after the last one.
- * @throws {TypeError} If an option is unknown, or `kind` is neither `"gantt"` nor `"sequence"`.
+ * @throws {TypeError} If an option is unknown, `kind` is neither `"gantt"` nor `"sequence"`, or `waitsFor` is not an array.
+ * @throws {RangeError} If `now` is not a finite number.
  *
  * @example
  * ```ts
@@ -64,18 +75,19 @@ const MAX_PARTICIPANTS = 12;
  *   "  participant p0 as charge",
  *   "  w->>p0: starts",
  *   '  p0-->>w: "paid"',
- *   "  Note over w: running for 900 ms",
+ *   "  Note over w: running for 900 ms at the last event",
  * ]);
  * ```
  *
  * @category Pictures
  */
 export function toMermaid(run: PicturedRun, options: MermaidOptions): string {
-  checkOptions(options, { kind: true }, "draw workflow", run.workflowId);
-  const { kind } = options;
+  checkOptions(options, { ...READ_OPTIONS, kind: true, marks: true }, "draw workflow", run.workflowId);
+  const { kind, marks = [], now, waitsFor } = options;
   checkChoice("kind", kind ?? null, ["gantt", "sequence"], "draw workflow", run.workflowId);
-  const read = readRun(run);
-  return (kind === "gantt" ? ganttOf(read) : sequenceOf(read)).join("\n");
+  checkReadOptions(options, "draw workflow", run.workflowId);
+  const read = readRun(run, { now, waitsFor });
+  return (kind === "gantt" ? ganttOf(read, marks) : sequenceOf(read, marks)).join("\n");
 }
 
 /** A line of a Gantt chart. */
@@ -88,9 +100,14 @@ interface Task {
   readonly height: 1;
 }
 
-function ganttOf(run: ReadRun): string[] {
-  const offset = Math.min(0, run.from); // Mermaid has no times below 0
-  const tasks = run.things.flatMap(tasksOf);
+function ganttOf(run: ReadRun, marks: readonly TimelineMark[]): string[] {
+  const timed = marks.map((mark) => ({ ...mark, at: timeOf(mark, run) }));
+  const offset = timed.reduce((least, { at }) => Math.min(least, at), Math.min(0, run.from)); // Mermaid has no times below 0
+  const rest = [...timed];
+  const tasks = run.things.flatMap((
+    thing,
+  ) => [...marksBefore(rest, thing.from.index).map(markTask), ...tasksOf(thing)]);
+  tasks.push(...rest.map(markTask));
   const taskText = ({ label, tag, from, to }: Task): string => {
     const [start, end] = [Math.floor(from - offset), Math.floor(to - offset)];
     return `  ${safe(label)} :${end > start ? tag : `milestone, ${tag}`}${start}, ${end}`;
@@ -110,10 +127,26 @@ function ganttOf(run: ReadRun): string[] {
   ];
 }
 
-const TAGS = { done: "done, ", failed: "crit, ", open: "active, ", left: "" } as const;
+/** The time of a mark; that of the event before it if it has none. */
+function timeOf({ at, after }: TimelineMark, { history, startedAt }: ReadRun): number {
+  return at ?? history[Math.min(after, history.length) - 1]?.at ?? startedAt;
+}
+
+/** Removes the marks that come before the event at a position, and returns them. */
+function marksBefore<Mark extends TimelineMark>(rest: Mark[], index: number): Mark[] {
+  const later = rest.findIndex(({ after }) => after > index);
+  return rest.splice(0, later < 0 ? rest.length : later);
+}
+
+function markTask({ at, text }: TimelineMark & { readonly at: number }): Task {
+  return { label: `mark ${nameOf(text)}`, tag: "crit, ", from: at, to: at, key: text, height: 1 };
+}
+
+const TAGS = { done: "done, ", failed: "crit, ", open: "active, ", left: "", canceled: "", expired: "done, " } as const;
+const ENDS: Partial<Record<Span["outcome"], string>> = { canceled: ", canceled", expired: ", expired" };
 
 /** A task for each attempt of an activity if it had several; else one task. */
-function tasksOf(thing: Span | Mark): Task[] {
+function tasksOf(thing: Span | Instant): Task[] {
   const { kind, name, from } = thing;
   const label = kind === "activity" ? `activity ${name}` : labelOf(thing); // no line may begin with a user's text
   if (!isSpan(thing)) return [{ label, tag: "", from: from.at, to: from.at, key: label, height: 1 }];
@@ -121,9 +154,10 @@ function tasksOf(thing: Span | Mark): Task[] {
     return { label, tag, from, to, key: label + tag, height: 1 };
   };
   const { attempts, outcome, to } = thing;
-  if (attempts.length < 2) return [task(TAGS[outcome], from.at, to.at, label)];
+  const ended = ENDS[outcome] ?? "";
+  if (attempts.length < 2) return [task(TAGS[outcome], from.at, to.at, label + ended)];
   return attempts.map(({ number, from, to: end, error }: Attempt) =>
-    task(error ? "crit, " : TAGS[outcome], from.at, (end ?? to).at, `${label}, attempt ${number}`)
+    task(error ? "crit, " : TAGS[outcome], from.at, (end ?? to).at, `${label}, attempt ${number}${error ? "" : ended}`)
   );
 }
 
@@ -148,8 +182,13 @@ interface Step {
 /** No activity and no child can have these names. */
 const [WORKFLOW, OUTSIDE] = ["", " "];
 
-function sequenceOf(run: ReadRun): string[] {
-  const steps = run.history.flatMap((_, index) => stepsOf(run, index));
+function sequenceOf(run: ReadRun, marks: readonly TimelineMark[]): string[] {
+  const rest = [...marks];
+  const markStep = ({ text }: TimelineMark): Step => {
+    return { from: WORKFLOW, arrow: "note", to: WORKFLOW, text: nameOf(text), key: text, height: 1 };
+  };
+  const steps = run.history.flatMap((_, index) => [...marksBefore(rest, index).map(markStep), ...stepsOf(run, index)]);
+  steps.push(...rest.map(markStep));
   const ids = new Map([[WORKFLOW, "w"], [OUTSIDE, "o"]]);
   const participants = [`  participant w as ${safe(`${run.name} ${run.id}`)}`];
   const idOf = (who: string): string => {
@@ -173,7 +212,8 @@ function sequenceOf(run: ReadRun): string[] {
     const { from, arrow, to, text } = steps[piece.from];
     return arrow === "note" ? `  Note over w: ${safe(text)}` : `  ${idOf(from)}${arrow}${idOf(to)}: ${safe(text)}`;
   });
-  return ["sequenceDiagram", ...participants, ...lines, `  Note over w: ${safe(describeStatus(run))}`];
+  const ends = [describeStatus(run), describeWaits(run.waits, run.to)].filter((text) => text !== "");
+  return ["sequenceDiagram", ...participants, ...lines, ...ends.map((text) => `  Note over w: ${safe(text)}`)];
 }
 
 function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
@@ -212,8 +252,10 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
     case "child_failed":
       return step(who, "--x", WORKFLOW, showError(event.error));
     case "timer_started":
-      return note(`timer for ${formatDuration(event.dueAt - event.at)}`);
-    case "timer_fired": // right after its start, the note of the start says enough
+      return note(timerText(event));
+    case "timer_fired":
+      if (owner && isSpan(owner) && owner.kind !== "timer") return note(`${labelOf(owner)} expired`);
+      // Right after its start, the note of the start says enough.
       return owner && isSpan(owner) && owner.from.index === index - 1 ? [] : note("timer fired");
     case "signal_received":
       return step(OUTSIDE, "->>", WORKFLOW, `signal ${name}`);
@@ -246,6 +288,13 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
     default: // an event of a later version
       return note(nameOf((event as { type: string }).type));
   }
+}
+
+function timerText({ at, dueAt, waitsFor }: TimerStartedEvent): string {
+  const limit = formatDuration(dueAt - at);
+  if (waitsFor === undefined) return `timer for ${limit}`;
+  const what = typeof waitsFor === "object" ? `wait for signal ${nameOf(waitsFor.signal)}` : waitsFor;
+  return `${what === "condition" ? "wait for a condition" : what} within ${limit}`;
 }
 
 /** Writes a text so that nothing in it has a meaning for Mermaid. */

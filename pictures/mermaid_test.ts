@@ -7,7 +7,7 @@ import { everything, EVIL, evilRuns, longRun, randomRuns, withRequests } from ".
 const TEXT = `(?:[\\p{L}\\p{M}\\p{N} .,()+…×"'/_?!=-]|#\\d+;)+`;
 const LINES = {
   gantt: new RegExp(
-    `^  (?:(?:activity|child|update|undo|timer|start|signal|side|patched|cancel|…) ?${TEXT}|timer) ` +
+    `^  (?:(?:activity|child|update|undo|timer|start|signal|condition|scope|mark|side|patched|cancel|…) ?${TEXT}|timer|condition) ` +
       `:(?:milestone, )?(?:(?:done|crit|active), )?\\d+, \\d+$`,
     "u",
   ),
@@ -39,14 +39,14 @@ gantt
   activity charge, attempt 1 :crit, 1001250, 1001500
   activity charge, attempt 2 :done, 1002500, 1003000
   timer :done, 1003000, 1005000
-  timer :1005000, 1010000
+  timer, canceled :1005000, 1009000
   signal approval :milestone, 1005500, 1005500
   patched carrier-v2 :milestone, 1005500, 1005500
   side effect :milestone, 1005500, 1005500
   child pack :done, 1005500, 1006500
   child weigh :crit, 1005500, 1007500
   update rename :done, 1007000, 1008000
-  activity ship :1008000, 1010000
+  activity ship, canceled :1008000, 1009000
   cancel requested :milestone, 1009000, 1009000
   undo release :done, 1009000, 1010000
   activity release :crit, 1009000, 1010000`.slice(1),

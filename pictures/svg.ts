@@ -12,8 +12,10 @@
 
 import { checkChoice, checkOptions } from "../util/check.ts";
 import { printable, showError } from "../util/show_value.ts";
-import { describeStatus, type PicturedRun, type ReadRun, readRun, type Share, sharesOf } from "./spans.ts";
 import { type Bar, layOut, type Look, type Row } from "./layout.ts";
+import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun } from "./model.ts";
+import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
+import { type Share, sharesOf } from "./shares.ts";
 import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
 
 /**
@@ -21,7 +23,7 @@ import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
  *
  * @category Pictures
  */
-export interface SvgOptions {
+export interface SvgOptions extends ReadOptions {
   /**
    * What the horizontal axis shows: the time, or the events one after the other. With `"events"`, things that happened in the
    * same millisecond are apart; on a virtual clock that is nearly everything.
@@ -57,7 +59,11 @@ const COLORS: Record<string, readonly [light: string, dark: string]> = {
   child: ["#7a3fc0", "#b48cf0"],
   update: ["#0f7f78", "#4cc4bb"],
   timer: ["#a9b2be", "#4d5765"],
+  signal: ["#9a5b00", "#f0b35a"],
+  condition: ["#7d8796", "#78828f"],
+  scope: ["#a9b2be", "#4d5765"],
   delay: ["#cdb892", "#7a6a48"],
+  slot: ["#cdb892", "#7a6a48"],
   compensation: ["#a65b00", "#e9a24a"],
   mark: ["#9a5b00", "#f0b35a"],
   cancel: ["#b3261e", "#ff8a80"],
@@ -70,6 +76,8 @@ const SHARE_COLORS: Record<Share["what"], string> = {
   "children": "child",
   "retry delays": "retry",
   "start delay": "delay",
+  "waits for signals": "signal",
+  "waits for conditions": "condition",
   "timers": "timer",
   "other waits": "other",
 };
@@ -96,9 +104,11 @@ const SHARE_COLORS: Record<Share["what"], string> = {
  * @category Pictures
  */
 export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
-  checkOptions(options, { axis: true }, "draw workflow", run.workflowId);
+  checkOptions(options, { ...READ_OPTIONS, axis: true }, "draw workflow", run.workflowId);
+  checkReadOptions(options, "draw workflow", run.workflowId);
   checkChoice("axis", options.axis, ["time", "events"], "draw workflow", run.workflowId);
-  const read = readRun(run);
+  const { now, waitsFor } = options;
+  const read = readRun(run, { now, waitsFor });
   const layout = layOut(read, options.axis, PLOT_FROM, PLOT_TO);
   const { rows, ticks } = layout;
   const shares = sharesOf(read);
@@ -207,6 +217,7 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
       case "open":
         return `<rect ${box(0.5)} fill-opacity="0.4" stroke-dasharray="4 2" ${fill(color, color)}/>`;
       case "left":
+      case "canceled":
         return `<rect ${box(0.5)} fill="none" ${stroke(color)}/>`;
       default:
         return `<rect ${box(0)} ${fill(color)}/>`;
@@ -222,6 +233,7 @@ function legendOf(rows: readonly Row[]): [look: Look, meaning: string][] {
     ["failed", "failed"],
     ["retry", "delay before the next attempt"],
     ["open", "not over yet"],
+    ["canceled", "canceled"],
     ["left", "never ended"],
   ];
   return meanings.filter(([look]) => looks.has(look));

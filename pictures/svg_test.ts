@@ -74,13 +74,13 @@ const textsOf = (svg: string) => boxesOf(svg).map(({ text }) => text);
 Deno.test("toSvg() shows one row for everything of a kind and name, with a summary", () => {
   assertEquals(textsOf(toSvg(everything)), [
     ...["order", "canceled after 10 s: CanceledError: Canceled, caused by RangeError: No luck", "25 events, ID RP-1"],
-    ...["activities 3 s · 30 %", "children 2 s · 20 %", "timers 2 s · 20 %", "retry delays 1 s · 10 %"],
-    ...["start delay 1 s · 10 %", "other waits 1 s · 10 %"],
+    ...["activities 3 s · 30 %", "timers 3 s · 30 %", "children 2 s · 20 %", "retry delays 1 s · 10 %"],
+    "start delay 1 s · 10 %",
     ...["0", "2 s", "4 s", "6 s", "8 s", "10 s"],
-    ...["start delay", "1 s", "reserve", "250 ms", "charge", "1.8 s · 1 retry", "timer", "2 × · 7 s · 1 never ended"],
+    ...["start delay", "1 s", "reserve", "250 ms", "charge", "1.8 s · 1 retry", "timer", "2 × · 6 s · 1 canceled"],
     ...["signal approval", "patched carrier-v2", "side effect", "child pack", "1 s", "child weigh", "2 s · failed"],
-    ...["update rename", "1 s", "ship", "2 s · never ended", "cancel requested", "undo release", "1 s"],
-    ...["release", "1 s · failed", "failed", "delay before the next attempt", "never ended"],
+    ...["update rename", "1 s", "ship", "1 s · canceled", "cancel requested", "undo release", "1 s"],
+    ...["release", "1 s · failed", "failed", "delay before the next attempt", "canceled"],
   ]);
 });
 

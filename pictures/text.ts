@@ -71,8 +71,15 @@ export function plural(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** Shows a time relative to another one: `+00:00:01.250`, `+30d 00:00:01.250`. */
+/**
+ * Shows a time relative to another one: `+00:00:01.250`, `+30d 00:00:01.250`.
+ *
+ * @param ms The difference, in milliseconds. One that is not finite is shown as `?`.
+ *
+ * @category Pictures
+ */
 export function formatSince(ms: number): string {
+  if (!Number.isFinite(ms)) return "?";
   const rest = Math.abs(Math.round(ms));
   const part = (unitMs: number, count: number, digits = 2) =>
     String(Math.floor(rest / unitMs) % count).padStart(digits, "0");
@@ -81,8 +88,16 @@ export function formatSince(ms: number): string {
   return `${ms < 0 && rest > 0 ? "-" : "+"}${days > 0 ? `${days}d ` : ""}${clock}`;
 }
 
-/** Shows a duration with its two largest units: `250 ms`, `1.5 s`, `20 min`, `30 d 2 h`. */
+/**
+ * Shows a duration with its two largest units: `250 ms`, `1.5 s`, `20 min`, `30 d 2 h`.
+ *
+ * @param ms The duration, in milliseconds. One that is not finite is shown as `?`.
+ *
+ * @category Pictures
+ */
 export function formatDuration(ms: number): string {
+  if (!Number.isFinite(ms)) return "?";
+  if (ms < 0) return `-${formatDuration(-ms)}`;
   if (ms < 999.5) return `${ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms)} ms`;
   if (ms < 59_950) return `${Math.round(ms / 100) / 10} s`;
   const seconds = Math.round(ms / 1000);

@@ -8,21 +8,24 @@
  * @module
  */
 
-import type { WorkflowEvent } from "../types.ts";
+import type { TimerStartedEvent, WorkflowEvent } from "../types.ts";
 import { checkInteger, checkOptions } from "../util/check.ts";
 import { grouped, printable, showError, showValue } from "../util/show_value.ts";
 import { collapse } from "./collapse.ts";
 import {
   describeStatus,
+  type Instant,
   isSpan,
-  type Mark,
   type PicturedRun,
+  type ReadOptions,
   type ReadRun,
-  readRun,
-  sharesOf,
   type Span,
-} from "./spans.ts";
+  type TimelineMark,
+} from "./model.ts";
+import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
+import { sharesOf } from "./shares.ts";
 import { fit, formatDuration, formatSince, nameOf, pad, plural, widthOf, wrap } from "./text.ts";
+import { describeWaits } from "./waits.ts";
 
 const WIDTH = 100;
 const LABEL_WIDTH = "workflow completed".length;
@@ -35,32 +38,13 @@ const MAX_INPUT = 24;
 const MAX_KINDS = 3;
 const MIN_LINES = 10;
 const MARK_WIDTH = 60;
-const ENDS: Record<string, string | undefined> = { open: "; not over yet", left: "; never ended" };
-
-/**
- * A line between two events, such as `the process dies`.
- *
- * @category Pictures
- */
-export interface TimelineMark {
-  /** The number of events before the mark. */
-  readonly after: number;
-  /** The text. */
-  readonly text: string;
-  /**
-   * The time, in milliseconds since the epoch.
-   *
-   * @default {no time is shown}
-   */
-  readonly at?: number | undefined;
-}
 
 /**
  * Options of {@linkcode formatTimeline}.
  *
  * @category Pictures
  */
-export interface TimelineOptions {
+export interface TimelineOptions extends ReadOptions {
   /**
    * Maximum number of lines; an integer from 10.
    *
@@ -91,8 +75,8 @@ interface Row {
  * @param run The stored state of the run, or the parts of it that a picture needs.
  * @param options All are optional.
  * @returns Lines of at most 100 columns, without a newline after the last one.
- * @throws {TypeError} If an option is unknown.
- * @throws {RangeError} If `maxLines` is not an integer from 10.
+ * @throws {TypeError} If an option is unknown, or `waitsFor` is not an array.
+ * @throws {RangeError} If `maxLines` is not an integer from 10, or `now` is not a finite number.
  *
  * @example
  * ```ts
@@ -120,10 +104,11 @@ interface Row {
  */
 export function formatTimeline(run: PicturedRun, options: TimelineOptions = {}): string {
   const action = "format the timeline of workflow";
-  checkOptions(options, { maxLines: true, marks: true }, action, run.workflowId);
-  const { maxLines = 60, marks = [] } = options;
+  checkOptions(options, { ...READ_OPTIONS, maxLines: true, marks: true }, action, run.workflowId);
+  checkReadOptions(options, action, run.workflowId);
+  const { maxLines = 60, marks = [], now, waitsFor } = options;
   checkInteger("maxLines", maxLines, MIN_LINES, action, run.workflowId);
-  const read = readRun(run);
+  const read = readRun(run, { now, waitsFor });
   const { name, id, history } = read;
   const rows = rowsOf(read, marks);
   const widest = (column: "index" | "time") => rows.reduce((width, row) => Math.max(width, row[column].length), 0);
@@ -133,7 +118,9 @@ export function formatTimeline(run: PicturedRun, options: TimelineOptions = {}):
 
   const [shortName, status] = [fit(name, NAME_WIDTH), `${describeStatus(read)}, ${plural(history.length, "event")}`];
   const shortId = fit(id, Math.max(10, WIDTH - widthOf(`${shortName}  "" ${status}`)));
-  const tail = wrap(summaryOf(read), WIDTH, 2).filter((line) => line !== "");
+  // Without the present or the waits of the executor, the lines of what is not over yet say all.
+  const waits = now === undefined && waitsFor === undefined ? "" : describeWaits(read.waits, read.to);
+  const tail = [...wrap(waits, WIDTH, 2), ...wrap(summaryOf(read), WIDTH, 2)].filter((line) => line !== "");
   const blocks = rows.map(({ index, time, label, details }) => {
     const start = `${index.padStart(indexWidth)}  ${time.padStart(timeWidth)}  `;
     if (index === "") {
@@ -165,13 +152,13 @@ function rowsOf(run: ReadRun, marks: readonly TimelineMark[]): Row[] {
     const owner = run.owners[i];
     const { name = "" } = owner ?? {};
     // A begin and an end with nothing between are one line.
-    const folded = owner !== undefined && isSpan(owner) && /done|failed/.test(owner.outcome) &&
+    const folded = owner !== undefined && isSpan(owner) && !/open|left/.test(owner.outcome) &&
       owner.from.index === i && owner.to.index === i + 1 && run.owners[i + 1] === owner &&
       !marks.some(({ after }) => after === i + 1);
     const index = folded ? `${i + 1}-${i + 2}` : `${i + 1}`;
     const shown = folded ? run.history[++i] : event;
     const label = folded && event.type === "timer_started" ? "timer" : labelOf(shown);
-    const details = detailsOf(shown, owner, folded ? event : undefined);
+    const details = detailsOf(run, shown, owner, folded ? event : undefined);
     rows.push({ index, time: since(event.at), label, details, key: `${label} ${name}` });
   }
   addMarks((after) => after >= run.history.length);
@@ -187,7 +174,12 @@ function labelOf(event: WorkflowEvent): string {
 }
 
 /** @param begin The event that began what `event` ends, if both are in one line. */
-function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: WorkflowEvent | undefined): string {
+function detailsOf(
+  run: ReadRun,
+  event: WorkflowEvent,
+  owner: Span | Instant | undefined,
+  begin: WorkflowEvent | undefined,
+): string {
   const name = owner ? fit(owner.name, NAME_WIDTH) : "?";
   const tookMs = owner && isSpan(owner) ? owner.to.at - owner.from.at : 0;
   const took = formatDuration(tookMs);
@@ -223,8 +215,7 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     case "update_accepted":
     case "compensation_started": {
       const id = event.type === "child_started" ? ` ${showValue(event.workflowId)}` : "";
-      const unfinished = owner && isSpan(owner) && event.type !== "compensation_started" ? owner.outcome : "";
-      return `${name}${id}${given(": ", "input" in event ? event.input : undefined)}${ENDS[unfinished] ?? ""}`;
+      return `${name}${id}${given(": ", "input" in event ? event.input : undefined)}${endOf(run, owner)}`;
     }
     case "activity_attempt_failed":
     case "child_attempt_failed":
@@ -239,11 +230,17 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
     case "activity_failed":
       return `${ended}, attempt ${event.attempt}: ${showError(event.error)}`;
     case "timer_started": {
-      const unfinished = owner && isSpan(owner) ? owner.outcome : "";
-      return `for ${formatDuration(event.dueAt - event.at)}${ENDS[unfinished] ?? ""}`;
+      return `${limited(event)} ${formatDuration(event.dueAt - event.at)}${endOf(run, owner)}`;
     }
     case "timer_fired":
-      return begin !== undefined ? took : owner ? `after ${took}` : "";
+      if (begin?.type === "timer_started") {
+        return begin.waitsFor === undefined ? took : `${limited(begin)} ${took}, expired`;
+      }
+      return !owner || !isSpan(owner)
+        ? ""
+        : owner.outcome === "done"
+        ? `after ${took}`
+        : `${nounOf(owner)} expired after ${took}`;
     case "child_completed":
       return `${ended}${outcome(event.result)}`;
     case "child_failed":
@@ -261,6 +258,38 @@ function detailsOf(event: WorkflowEvent, owner: Span | Mark | undefined, begin: 
       const { type: _type, at: _at, ...details } = event as WorkflowEvent;
       return showValue(details);
     }
+  }
+}
+
+/** What a timer limits: `for`, or `signal approval within`. */
+function limited({ waitsFor }: TimerStartedEvent): string {
+  if (waitsFor === undefined) return "for";
+  return `${typeof waitsFor === "object" ? `signal ${fit(nameOf(waitsFor.signal), NAME_WIDTH)}` : waitsFor} within`;
+}
+
+/** The name of a wait with a deadline. */
+function nounOf({ kind, name }: Span): string {
+  return kind === "signal" ? `signal ${fit(name, NAME_WIDTH)}` : kind;
+}
+
+/** How a span ended, if no later line of its own says so. */
+function endOf({ to: present, owners, now }: ReadRun, owner: Span | Instant | undefined): string {
+  if (owner === undefined || !isSpan(owner) || owner.kind === "compensation") return "";
+  const { kind, outcome, from, to, dueAt } = owner;
+  const took = formatDuration(to.at - from.at);
+  switch (outcome) {
+    case "open":
+      if (now === undefined) return "; not over yet";
+      if (dueAt === undefined) return `; not over yet, ${took} so far`;
+      return `; not over yet, due ${dueAt > present ? `in ${formatDuration(dueAt - present)}` : "now"}`;
+    case "left":
+      return kind === "scope" || kind === "condition" ? "; not expired" : "; never ended";
+    case "canceled":
+      return owners[to.index] === owner ? "" : `; canceled after ${took}`;
+    case "done":
+      return kind === "signal" ? `; came after ${took}` : "";
+    default:
+      return "";
   }
 }
 
