@@ -7,7 +7,7 @@
  * @module
  */
 
-import { isSpan, type Point, type ReadRun } from "../pictures/spans.ts";
+import { isSpan, isWait, type Point, type ReadRun } from "../pictures/mod.ts";
 import type { Axis } from "./run_view.ts";
 import { duration } from "./times.ts";
 
@@ -89,7 +89,7 @@ export function layAxis(run: ReadRun, to: number, kind: Axis | undefined): LaidA
 function stretches({ things, from }: ReadRun, to: number): Stretch[] {
   const busy: [from: number, to: number][] = [];
   for (const thing of things) {
-    if (!isSpan(thing) || thing.kind === "timer" || thing.kind === "delay") continue;
+    if (!isSpan(thing) || isWait(thing) || thing.kind === "scope") continue;
     const end = thing.outcome === "open" ? to : thing.to.at;
     busy.push([thing.from.at, end]);
   }

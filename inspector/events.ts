@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ReadRun, readRun, type Span } from "../pictures/spans.ts";
+import { type ReadRun, readRun, type Span } from "../pictures/mod.ts";
 import type {
   CommandEvent,
   ErrorRecord,

@@ -5,7 +5,7 @@
  */
 
 import type { OpenRun } from "../options.ts";
-import { readRun, sharesOf } from "../pictures/spans.ts";
+import { readRun, sharesOf } from "../pictures/mod.ts";
 import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type Content, type Html, markup } from "./html.ts";

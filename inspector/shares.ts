@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Share } from "../pictures/spans.ts";
+import type { Share } from "../pictures/mod.ts";
 import { type Html, markup } from "./html.ts";
 import { duration } from "./times.ts";
 
@@ -13,6 +13,8 @@ const CLASSES: Readonly<Record<Share["what"], string>> = {
   "children": "child",
   "retry delays": "retry",
   "start delay": "delay",
+  "waits for signals": "signal",
+  "waits for conditions": "condition",
   "timers": "timer",
   "other waits": "wait",
 };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isSpan } from "../pictures/spans.ts";
+import { isSpan } from "../pictures/mod.ts";
 import type { WorkflowHead, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import { grouped } from "../util/show_value.ts";
 import { valueBlock } from "./event_panel.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isSpan, labelOf, type Mark, sharesOf, type Span } from "../pictures/spans.ts";
+import { type Instant, isSpan, labelOf, sharesOf, type Span } from "../pictures/mod.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type LaidAxis, layAxis } from "./axis.ts";
 import type { Events } from "./events.ts";
@@ -21,7 +21,7 @@ const MAX_LANES = 60;
 /** The least width of a bar. */
 const MIN_BAR = 0.5;
 
-type Thing = Span | Mark;
+type Thing = Span | Instant;
 
 /** One lane: one thing, or all of one kind and name. */
 interface Lane {

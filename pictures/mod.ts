@@ -13,7 +13,7 @@ export { type MermaidOptions, toMermaid } from "./mermaid.ts";
 
 // What they show
 export { readRun } from "./read.ts";
-export { describeStatus, isSpan, labelOf, phasesOf } from "./model.ts";
+export { describeStatus, isSpan, isWait, labelOf, phasesOf } from "./model.ts";
 export type {
   Attempt,
   Instant,

@@ -230,7 +230,13 @@ export function isSpan(thing: Span | Instant): thing is Span {
   return "to" in thing;
 }
 
-/** Whether a span is a wait of the code, and not work. A scope is neither, because what happens in it has spans of its own. */
+/**
+ * Whether a span is a wait of the code, and not work. A scope is neither, because what happens in it has spans of its own.
+ *
+ * @param span The span.
+ *
+ * @category Pictures
+ */
 export function isWait({ kind }: Span): boolean {
   return waits.includes(kind);
 }

@@ -163,7 +163,7 @@ Deno.test("simulate() finds a race between a signal and a timeout", async () => 
   });
   assertEquals(faults.length, 1);
   assert(/^The signal approval #0 was delivered \d+ ms late$/.test(faults[0]), faults[0]);
-  assertStringIncludes(message, "timer               500 ms");
+  assertStringIncludes(message, "timer               signal approval within 500 ms, expired");
 });
 
 Deno.test("simulate() finds an invariant that breaks during a run, and stops", async () => {
