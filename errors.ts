@@ -140,7 +140,7 @@ export class TimeoutError extends WorkflowError {
 }
 
 /**
- * An activity throws this error if it must not be retried, whatever its retry policy says.
+ * An activity throws this error if it must not be retried. Its retry policy does not count then.
  *
  * @category Errors
  *

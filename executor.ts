@@ -399,7 +399,7 @@ export class Executor {
   }
 
   /**
-   * Takes running workflows of the store that nobody living owns and that are due, and resumes them as {@linkcode recover} does:
+   * Takes running workflows of the store that have no living owner and are due, and resumes them as {@linkcode recover} does:
    * at once, and from then on until the executor is closed. So the workflows of a process that died continue in the others. It
    * takes only workflows whose code is known here. It needs leases, which a store that processes share has.
    *

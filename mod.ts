@@ -1,6 +1,6 @@
 /**
- * Durable workflows in the memory of one process: a store, a readers-writer lock, and an executor that records what it
- * runs, can be stopped at every step, and resumes.
+ * Durable workflows in plain TypeScript, inside your process: an executor that stores each step of a workflow, so that a run that was cut
+ * off continues; a store in memory; a readers-writer lock.
  *
  * @example
  * ```ts

@@ -43,14 +43,14 @@ import type {
 export type ReplaceActivity = (activity: AnyActivity, name: string) => AnyActivity | undefined;
 
 /**
- * A function that an executor can run as an activity, whatever its input is.
+ * A function that an executor can run as an activity, with an input of any type.
  *
  * @category Executor
  */
 export type AnyActivity = (input: never, context: ActivityContext) => unknown;
 
 /**
- * A function that an executor can run as a workflow, whatever its input is.
+ * A function that an executor can run as a workflow, with an input of any type.
  *
  * @category Executor
  */

@@ -103,8 +103,8 @@ export interface FailedAttempt {
 const MAX_DELAY_MS = 9_007_199_254_740_991;
 
 /**
- * Decides whether another attempt follows a failed one, and when. A `NonRetryableError` is never retried, whatever the
- * policy says. A `RetryAfterError` brings its own delay.
+ * Decides whether another attempt follows a failed one, and when. A `NonRetryableError` is never retried: the
+ * policy does not count then. A `RetryAfterError` brings its own delay.
  *
  * @param policy The policy; omitted properties have the defaults of {@linkcode defaultRetryPolicy}.
  * @param failed The attempt.

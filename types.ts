@@ -883,7 +883,7 @@ export interface AppendBatch {
    * Who writes, if it owns the run by a lease. A new run belongs to the owner. Any other batch is refused if the run belongs to
    * somebody else by now, or to nobody. A store without {@linkcode WorkflowStore.claim} ignores it.
    *
-   * @default {nobody: the batch is accepted whoever owns the run, and a new run belongs to nobody}
+   * @default {none: the owner of the run is not compared, and a new run has no owner}
    */
   readonly owner?: string | undefined;
   /**
@@ -915,7 +915,7 @@ export interface Delivery {
 }
 
 /**
- * What can be sent to a run, whoever runs it: a signal, the request of an update, a cancellation, a termination.
+ * What can be sent to a run of any executor: a signal, the request of an update, a cancellation, a termination.
  *
  * @category Store
  */
@@ -1001,9 +1001,8 @@ export type StoreListener = (workflowId: string | null, historyLength: number | 
  *   network may apply a write and lose the answer. An executor handles this, because a repeated `append` is a conflict.
  * - **Copies.** A store copies its arguments at the call. Nobody can change a stored value through an argument or through a
  *   returned value.
- * - **IDs and values.** Two IDs are the same if they are equal strings, whatever characters they contain. A value is
- *   whatever structured clone accepts, in every place where a value is stored. Any other value is refused, and the error
- *   names the path to it.
+ * - **IDs and values.** Two IDs are the same if they are equal strings, of any characters. A value is what structured clone accepts, in
+ *   every place where a value is stored. Any other value is refused, and the error names the path to it.
  *
  * @category Store
  */
@@ -1070,15 +1069,15 @@ export interface WorkflowStore {
    * @param batch The events, and where they belong.
    * @throws {WorkflowError} With code `conflict` if the run does not exist, is finished, is another run, or has another
    * length. The caller loads the state and decides again.
-   * @throws {WorkflowError} With code `lease_lost` if the batch has an `owner`, and the run is running and does not belong to it,
-   * whatever its length is.
+   * @throws {WorkflowError} With code `lease_lost` if the batch has an `owner`, and the run is running and does not belong to it;
+   * the length does not count then.
    * @throws {TypeError} If the batch is malformed or a value cannot be stored. A batch is malformed if a field is not of its type,
    * an event is of an unknown type or lacks a field, an ID is empty, `workflow_started` is missing from a new history or is not its
    * first event, or a final event is not the last one. This is checked before the comparison.
    */
   append(batch: AppendBatch): Promise<void>;
   /**
-   * Optional. Calls `listener` after each change of a workflow, whoever made it, until the returned function is called. With
+   * Optional. Calls `listener` after each change of a workflow by any writer, until the returned function is called. With
    * it, an executor notices at once what another executor has written, and waits for runs that another executor runs.
    *
    * - A call that changes nothing is not reported. Several appends to one workflow may be reported as one.
@@ -1123,7 +1122,7 @@ export interface WorkflowStore {
    */
   loadSince?(workflowId: string, length: number, runId?: string): Promise<WorkflowTail | null>;
   /**
-   * Optional. Adds events to the end of the running run of a workflow, whatever the length of its history is. With it, a signal
+   * Optional. Adds events to the end of the running run of a workflow, to a history of any length. With it, a signal
    * from elsewhere reads no history, and never competes with the executor that runs the workflow.
    *
    * - Each event is added once. It is not added again if the history of the run holds it, or its first event remembers it
