@@ -293,7 +293,7 @@ export class Executor {
    * @param args The input of the handler, and the options.
    * @returns What the handler returned, as it is stored.
    * @throws {WorkflowError} With code `not_found` if there is no such workflow, or it ends without such a handler or before it
-   * has answered; `unsupported` if it is not live here and the store does not report changes; `store_failed` if the store keeps
+   * has answered, with the error of a failed workflow as its `cause`; `unsupported` if it is not live here and the store does not report changes; `store_failed` if the store keeps
    * failing; `closed` if the executor was closed.
    * @throws {TypeError} If an argument is bad or cannot be stored.
    * @throws What the validation or the handler throws; the reason of `signal`.

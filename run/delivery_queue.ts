@@ -80,9 +80,9 @@ export function executorClosed(verb: string, id?: string): WorkflowError {
   return workflowError("closed", `${verb} workflow`, id, "the executor was closed");
 }
 
-/** The error for a target that does not exist. */
-export function notFound(verb: string, id: string, why: string): WorkflowError {
-  return workflowError("not_found", `${verb} workflow`, id, why);
+/** The error for a target that does not exist or has ended. */
+export function notFound(verb: string, id: string, why: string, options?: ErrorOptions): WorkflowError {
+  return workflowError("not_found", `${verb} workflow`, id, why, options);
 }
 
 export function isNotFound(error: unknown): boolean {

@@ -14,6 +14,7 @@ import type { WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { abortable } from "../util/abortable.ts";
 import { Deferred } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
+import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
 import { type Delivery, executorClosed } from "./delivery.ts";
 import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
@@ -68,7 +69,7 @@ export class Updates {
               event.type === "update_accepted" && event.updateId === updateId
             );
             const why = isAccepted ? "it ended before it had answered" : `its status is ${show(state.status)}`;
-            throw notFound("update", id, why);
+            throw notFound("update", id, why, state.error && { cause: fromErrorRecord(state.error) });
           }
           if (!store.reportsChanges) throw unsupported("update", id);
           target = { id, firstRunId: firstRunOf(state) };

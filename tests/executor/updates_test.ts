@@ -179,6 +179,25 @@ Deno.test("Executor.update() rejects when the workflow ends before the answer", 
   await executor.close();
 });
 
+Deno.test("Executor.update() rejects with the error of the workflow as its cause when the workflow fails before the answer", async () => {
+  const bank = Promise.withResolvers<void>();
+  async function pays(ctx: Ctx) {
+    ctx.handleUpdate("receipt", () => ctx.waitForSignal("never"));
+    await ctx.executeActivity(async () => {
+      await bank.promise;
+      throw new RangeError("Declined");
+    });
+  }
+  await using executor = new Executor({ logger: { ...console, warn() {} } });
+  await executor.execute(pays, { id: "a" });
+  const early = executor.update("a", "receipt");
+  bank.resolve();
+  for (const update of [() => early, () => executor.update("a", "receipt")]) {
+    const error = await assertRejects(update, WorkflowError);
+    assertEquals([error.code, `${error.cause}`], ["not_found", "RangeError: Declined"]);
+  }
+});
+
 for (const middleware of [[], [async (_call: unknown, next: () => unknown) => await next()]]) {
   const how = middleware.length > 0 ? " through middleware" : "";
 
