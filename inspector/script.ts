@@ -17,7 +17,7 @@
  * - Links in `<main>` to another view of the same workflow load that view in place.
  *
  * 1. An element of a page stays the same element in its next version, so that focus, scroll position, selection, open menus and what
- *    is typed are kept. `id` or `data-key` says which one it is among its siblings; without them, its place.
+ *    is typed are kept. `id`, `data-id` or `data-key` says which one it is among its siblings; without them, its place.
  * 2. Of several loads that are wanted while one is in progress, only the last one happens.
  * 3. A page that nobody sees has no connection. It is loaded when it is seen again.
  *
@@ -53,7 +53,7 @@ export const SCRIPT = String.raw`"use strict";
   };
 
   /** @param {Node | null} node */
-  const nameOf = (node) => node instanceof Element ? node.id || node.getAttribute("data-key") : null;
+  const nameOf = (node) => node instanceof Element ? node.id || node.getAttribute("data-id") || node.getAttribute("data-key") : null;
 
   /** Makes an element of the page what it is in the next version. @param {Element} now @param {Element} next */
   const become = (now, next) => {

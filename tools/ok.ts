@@ -29,6 +29,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     postgres: ["task", "postgres"],
     restate: ["task", "restate"],
     edge: ["task", "edge"],
+    inspector: ["task", "inspector"],
     demo: ["task", "demo"],
     bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
   };

@@ -29,6 +29,8 @@ export interface View {
   readonly theme?: "light" | "dark" | undefined;
   /** Whether the browser runs scripts. @default {true} */
   readonly scripts?: boolean | undefined;
+  /** Whether the page may request something of another server of this machine. @default {false} */
+  readonly elsewhere?: boolean | undefined;
 }
 
 /** The browser, started once for a module of tests; ended by its `Symbol.asyncDispose`. */
@@ -44,14 +46,17 @@ export class Browser implements AsyncDisposable {
   static async start(): Promise<Browser> {
     const browser = await load("playwright-core").chromium.launch({
       executablePath: Deno.env.get("INSPECTOR_BROWSER"),
-      args: ["--no-sandbox"], // root has none; only pages of the tests are loaded
+      args: [
+        "--no-sandbox", // root has none; only pages of the tests are loaded
+        "--host-resolver-rules=MAP *.test 127.0.0.1",
+      ],
     });
     return new Browser(browser);
   }
 
   /** Opens a window of its own, without cookies and without anything stored. */
   async open(url: string, view: View = {}): Promise<Visit> {
-    const { width = 1280, height = 900, theme = "light", scripts = true } = view;
+    const { width = 1280, height = 900, theme = "light", scripts = true, elsewhere = false } = view;
     const context = await this.#browser.newContext({
       viewport: { width, height },
       colorScheme: theme,
@@ -59,7 +64,7 @@ export class Browser implements AsyncDisposable {
       reducedMotion: "reduce",
       serviceWorkers: "block",
     });
-    const visit = new Visit(context, await context.newPage(), new URL(url).origin);
+    const visit = new Visit(context, await context.newPage(), elsewhere ? undefined : new URL(url).origin);
     await visit.begin();
     await visit.go(url);
     return visit;
@@ -79,10 +84,10 @@ export class Visit implements AsyncDisposable {
   readonly problems: string[] = [];
   // deno-lint-ignore no-explicit-any -- a context of playwright
   readonly #context: any;
-  readonly #origin: string;
+  readonly #origin: string | undefined;
 
   // deno-lint-ignore no-explicit-any -- see above
-  constructor(context: any, page: any, origin: string) {
+  constructor(context: any, page: any, origin: string | undefined) {
     this.#context = context;
     this.page = page;
     this.#origin = origin;
@@ -108,7 +113,7 @@ export class Visit implements AsyncDisposable {
     });
     await this.#context.route("**/*", (route: Any) => {
       const url = route.request().url();
-      if (new URL(url).origin === this.#origin) return route.continue();
+      if (this.#origin === undefined || new URL(url).origin === this.#origin) return route.continue();
       problems.push(`request elsewhere: ${url}`);
       return route.abort();
     });
@@ -125,9 +130,17 @@ export class Visit implements AsyncDisposable {
     return this.page.evaluate(body);
   }
 
-  /** Waits until an expression is true in the page. */
+  /** Waits until an expression is true in the page. Playwright's own wait evaluates it where the policy of the page forbids that. */
   async until(expression: string): Promise<void> {
-    await this.page.waitForFunction(expression, undefined, { timeout: 10_000 });
+    for (const end = Date.now() + 10_000;;) {
+      try {
+        if (await this.page.evaluate(expression)) return;
+      } catch (error) {
+        if (Date.now() > end) throw error; // the page is left just now, or has not what is asked for
+      }
+      if (Date.now() > end) throw new Error(`Waited in vain until ${expression}`);
+      await this.page.waitForTimeout(30);
+    }
   }
 
   /** Keeps a picture, if somebody wants pictures. */
