@@ -5,7 +5,7 @@
  */
 
 const LIGHT =
-  `--bg:#f6f7f9;--page:#fff;--sunk:#f0f2f5;--line:#e2e5ea;--line2:#ced3da;--text:#171b21;--soft:#4c5561;--dim:#69727e;
+  `--bg:#f6f7f9;--page:#fff;--sunk:#f0f2f5;--line:#e2e5ea;--line2:#ced3da;--text:#171b21;--soft:#4c5561;--dim:#5b6470;
 --accent:#0b63c5;--accent-bg:#e6f0fc;--accent-line:#b9d5f5;--ok:#127a46;--ok-bg:#e2f5ea;--bad:#bd2318;--bad-bg:#fdeceb;--bad-line:#f3c3bf;
 --warn:#8a5300;--warn-bg:#fdf3e1;--warn-line:#eed3a4;--stop:#6b5200;--stop-bg:#f6efdb;--activity:#3d76d8;--child:#8550cc;--update:#0e857d;
 --timer:#b0b8c4;--wait:#dfe3e9;--delay:#cdb892;--undo:#c27412;--mark:#a85d00;--str:#0a6b3d;--num:#8a2fa8;--date:#a04a00;
@@ -23,7 +23,7 @@ const MONO = `ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mono
 const BASE = `*{box-sizing:border-box}
 html{color-scheme:light dark;background:var(--bg);-webkit-text-size-adjust:100%}
 body{margin:0;font:13px/1.5 ${SERIF_FREE};color:var(--text);background:var(--bg)}
-h1,h2,h3,p,ul,ol,dl,dd,figure{margin:0;padding:0}ul,ol{list-style:none}
+h1,h2,h3,p,ul,ol,dl,dd,figure{margin:0;padding:0;overflow-wrap:anywhere}ul,ol{list-style:none}
 a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:4px}main:focus-visible{outline:none}
 code,pre,.id,kbd,.tree,.mono{font-family:${MONO};font-size:12px}
@@ -74,7 +74,7 @@ const LIST = `.runs{width:100%;border-collapse:collapse;table-layout:fixed}
 .sub{font-size:12px;color:var(--soft)}.sub.dim{color:var(--dim)}.sub span span{white-space:nowrap}.runs td:nth-child(3) div,.runs .sub{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.now{color:var(--soft)}.now b{color:var(--text)}.now .bad{color:var(--bad)}
 .runs .id{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .shares{display:block;width:100%;border-radius:4px;background:var(--sunk)}.pager{display:flex;justify-content:flex-end;gap:8px;padding:10px 14px;border-top:1px solid var(--line)}
-@media(max-width:820px){.runs thead{position:absolute;clip-path:inset(50%)}.runs,.runs tbody{display:block}
+@media(max-width:820px){.runs thead,.history thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.runs,.runs tbody{display:block}
 .runs tr{display:grid;grid-template-columns:1fr auto;gap:2px 10px;padding:10px 12px;border-bottom:1px solid var(--line)}.runs tbody tr:last-child{border:0}
 .runs td,.runs tr>:first-child,.runs tr>:last-child{display:block;padding:0;border:0;width:auto;min-width:0}.runs td:nth-child(1){grid-area:1/2;align-self:center}.runs td:nth-child(2){grid-area:1/1}.runs td:nth-child(3){grid-area:2/1}
 .runs td:nth-child(6){grid-area:2/2}.runs td:nth-child(4),.runs td:nth-child(5),.runs td:nth-child(7),.runs td:nth-child(3) .sub{display:none}}`;
@@ -84,7 +84,7 @@ const RUN =
 .head{display:flex;align-items:flex-start;gap:12px;margin:6px 0 4px}.head h1{flex:1;min-width:0;font-size:19px;line-height:28px;overflow-wrap:anywhere}
 .menus{display:flex;flex-wrap:wrap;justify-content:flex-end;gap:6px}.menu{position:relative}.menu summary{list-style:none}.menu summary::-webkit-details-marker{display:none}
 .menu[open]>summary{background:var(--sunk);border-color:var(--line2)}.menu .panel{position:absolute;z-index:5;right:0;top:34px;width:max-content;min-width:260px;max-width:min(420px,calc(100vw - 24px));max-height:70vh;overflow:auto;padding:6px;background:var(--page);border:1px solid var(--line2);border-radius:10px;box-shadow:var(--shadow)}
-.panel li a{display:block;padding:5px 10px;border-radius:6px;color:var(--text)}.panel li a:hover{background:var(--sunk);text-decoration:none}.panel li .dim{font-size:12px}
+.menu:not([open]) .panel{display:none}.panel li a{display:block;padding:5px 10px;border-radius:6px;color:var(--text)}.panel li a:hover{background:var(--sunk);text-decoration:none}.panel li .dim{font-size:12px}
 .panel form{display:grid;gap:8px;padding:8px 10px}.panel .compare{border-top:1px solid var(--line);margin-top:6px;grid-template-columns:1fr auto}.compare label{grid-column:1/3}
 label{font-size:12px;color:var(--soft)}input:not([type=range],[type=hidden],[type=search]),textarea,select{width:100%;min-height:30px;padding:4px 9px;border:1px solid var(--line2);border-radius:6px;background:var(--sunk);color:var(--text);font:inherit}textarea{font-family:${MONO};font-size:12px;resize:vertical}
 .facts-line{display:flex;flex-wrap:wrap;align-items:center;gap:4px 18px;margin-bottom:12px}.soft{color:var(--soft)}.soft time,.soft span{color:var(--text)}.facts-line li{display:flex;align-items:center;gap:4px;min-width:0;overflow-wrap:anywhere}
@@ -98,7 +98,7 @@ label{font-size:12px;color:var(--soft)}input:not([type=range],[type=hidden],[typ
 .travel{display:flex;align-items:center;gap:8px;margin-left:auto}.travel input{flex:1 1 90px;width:120px;min-width:60px;accent-color:var(--accent)}.travel output{min-width:56px;text-align:right;color:var(--soft);font-size:12px;font-variant-numeric:tabular-nums;white-space:nowrap}
 .where{padding:12px 14px 4px}.where .shares{height:8px}.legend{display:flex;flex-wrap:wrap;gap:2px 14px;margin-top:6px;font-size:12px;color:var(--soft)}.legend i{display:inline-block;width:9px;height:9px;margin-right:5px;border-radius:2px}
 .b-activity{background:var(--activity)}.b-child{background:var(--child)}.b-retry{background:repeating-linear-gradient(90deg,var(--dim) 0 2px,transparent 2px 4px)}.b-delay{background:var(--delay)}.b-timer,.b-condition{background:var(--timer)}.b-signal{background:var(--mark)}.b-wait{background:var(--wait)}
-.plot{position:relative;padding:4px 0 8px;--label:190px;--sum:78px}.plot .ticks,.plot .grid{margin-left:var(--label);width:calc(100% - var(--label) - var(--sum));overflow:visible}.plot .ticks{display:block}.plot .grid{position:absolute;top:24px;left:0;height:calc(100% - 32px)}
+.plot{position:relative;padding:4px 0 8px;--label:190px;--sum:96px}.plot .ticks,.plot .grid{margin-left:var(--label);width:calc(100% - var(--label) - var(--sum));overflow:visible}.plot .ticks{display:block}.plot .grid{position:absolute;top:24px;left:0;height:calc(100% - 32px)}
 .ticks text{font-size:11px;fill:var(--dim)}.tick{stroke:var(--line)}.fold{stroke:var(--dim);stroke-dasharray:1 3}.plot ol{position:relative;border-top:1px solid var(--line)}
 .plot li{display:grid;grid-template-columns:var(--label) minmax(0,1fr) var(--sum);align-items:center;height:26px}.plot li.dim{display:block;padding:3px 14px}.plot>p{padding:6px 14px}.plot li:hover{background:color-mix(in srgb,var(--sunk) 60%,transparent)}.plot li.chosen{background:var(--accent-bg)}
 .plot .label{padding:0 8px 0 14px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;color:var(--text);font-size:12px}.label code{font-size:11px;color:var(--str)}.label small{color:var(--dim);font-size:11px}.plot .label:focus-visible{outline-offset:-2px}
@@ -115,8 +115,8 @@ label{font-size:12px;color:var(--soft)}input:not([type=range],[type=hidden],[typ
 .tree summary::-webkit-details-marker{display:none}.key{color:var(--text)}.v-text{color:var(--str)}.v-number{color:var(--num)}.v-date{color:var(--date)}.v-word{color:var(--soft)}.v-error{color:var(--bad);font-weight:600}.v-box{color:var(--dim)}.banner .v-error{color:var(--text)}
 .attempts li{padding:2px 0}.children{padding:8px 14px}.children li{padding:2px 0;overflow-wrap:anywhere}.status:has(.hidden){padding:1px 5px}
 @media(max-width:1020px){.columns{grid-template-columns:minmax(0,1fr)}.side{display:grid;grid-template-columns:minmax(0,1fr)}.event{order:-1}.columns:has(.event) .side{order:-1}}
-@media(max-width:820px){.crumbs,.facts-line,.head,.banner{margin-left:12px;margin-right:12px}.head{flex-wrap:wrap}.menus{justify-content:flex-start}.menu{position:static}.menus{position:relative;max-width:100%}.head{position:relative}.menus{position:static}.menu .panel{top:auto;left:0;right:0;width:auto;max-width:none;margin-top:6px}.plot{--label:112px;--sum:70px}.plot .label{padding-left:12px}.travel{margin-left:0;width:100%}.card>header{padding:8px 12px}.card>header .switch{max-width:100%}
-.history tr{display:grid;grid-template-columns:auto 1fr auto;padding:5px 12px;border-top:1px solid var(--line)}.history tr:first-child{border:0}.history td{border:0;padding:0}.history td.num{padding-right:8px;min-width:24px}.history thead{position:absolute;clip-path:inset(50%)}.history .at{grid-column:3;grid-row:1;font-size:11px}.history .what{grid-column:2/4;padding:0}}`;
+@media(max-width:820px){.crumbs,.facts-line,.head,.banner{margin-left:12px;margin-right:12px}.head{flex-wrap:wrap}.menus{justify-content:flex-start}.menu{position:static}.menus{position:relative;max-width:100%}.head{position:relative}.menus{position:static}.menu .panel{top:auto;left:0;right:0;width:auto;max-width:none;margin-top:6px}.plot{--label:104px;--sum:92px}.plot .label{padding-left:12px}.travel{margin-left:0;width:100%}.card>header{padding:8px 12px}.card>header .switch{max-width:100%}
+.history tr{display:grid;grid-template-columns:auto 1fr auto;padding:5px 12px;border-top:1px solid var(--line)}.history tr:first-child{border:0}.history td{border:0;padding:0}.history td.num{padding-right:8px;min-width:24px}.history .at{grid-column:3;grid-row:1;font-size:11px}.history .what{grid-column:2/4;padding:0}}`;
 
 /** The text of the style sheet. */
 export const STYLE = `:root{${LIGHT}}

@@ -28,8 +28,17 @@ export function layoutFaults() {
     }
     return box;
   };
-  const hidden = (element) =>
-    !element.checkVisibility({ visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true });
+  /** Whether nobody sees an element: it is not shown, or it is there for screen readers only. */
+  const hidden = (element) => {
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true })) {
+      return true;
+    }
+    for (let at = element; at; at = at.parentElement) {
+      const { clipPath, clip } = getComputedStyle(at);
+      if (clipPath !== "none" || clip !== "auto") return true;
+    }
+    return false;
+  };
 
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -56,11 +65,12 @@ export function layoutFaults() {
         parent,
       );
       if (box.right - box.left < 1 || box.bottom - box.top < 1) continue;
-      texts.push({ ...box, text: text.slice(0, 40), node, layer });
+      const name = `${parent.tagName.toLowerCase()}.${parent.getAttribute("class") ?? ""}`;
+      texts.push({ ...box, text: `${name} "${text.slice(0, 40)}"`, node, layer });
       if (box.right > width + 0.5) {
-        faults.push(`"${text.slice(0, 40)}" ends ${Math.round(box.right - width)} px outside`);
+        faults.push(`${texts.at(-1).text} ends ${Math.round(box.right - width)} px outside`);
       }
-      if (box.left < -0.5) faults.push(`"${text.slice(0, 40)}" begins ${Math.round(-box.left)} px outside`);
+      if (box.left < -0.5) faults.push(`${texts.at(-1).text} begins ${Math.round(-box.left)} px outside`);
     }
   }
   texts.sort((a, b) => a.top - b.top);
@@ -70,7 +80,7 @@ export function layoutFaults() {
       if (a.node === b.node || a.layer !== b.layer) continue;
       const over = Math.min(a.right, b.right) - Math.max(a.left, b.left);
       if (over > 1.5 && Math.min(a.bottom, b.bottom) - b.top > 1.5) {
-        faults.push(`"${a.text}" and "${b.text}" overlap by ${Math.round(over)} px`);
+        faults.push(`${a.text} and ${b.text} overlap by ${Math.round(over)} px`);
       }
     }
   }
@@ -168,7 +178,7 @@ export function contrastFaults() {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = node.nodeValue.trim();
     const parent = node.parentElement;
-    if (text === "" || parent.closest("script, style, title, desc, [disabled]")) continue;
+    if (text === "" || parent.closest("script, style, title, desc, [disabled], [aria-disabled=true]")) continue;
     if (!parent.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     const style = getComputedStyle(parent);
     check(parent, text, parent instanceof SVGElement ? style.fill : style.color);
@@ -200,7 +210,7 @@ export function foreignMarkup() {
     if (tag === "style") report("inline style");
     for (const { name, value } of element.attributes) {
       if (/^on/i.test(name)) report("handler");
-      if (name === "style") report("inline style");
+      if (name === "style" && value !== "") report("inline style");
       if (name === "autofocus" && tag !== "input") report("focus");
       if (["href", "src", "action", "formaction", "xlink:href"].includes(name)) {
         if (value.startsWith("#")) continue;
