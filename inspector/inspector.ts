@@ -12,6 +12,7 @@
 
 import { showError } from "../util/show_value.ts";
 import { handleAction } from "./actions.ts";
+import { diffPage } from "./diff_page.ts";
 import { exportResponse } from "./exports.ts";
 import { Guard } from "./guard.ts";
 import { errorPage, ICON } from "./layout.ts";
@@ -67,6 +68,8 @@ async function answer(request: Request, settings: Settings, guard: Guard, reader
   const id = given === null || given === "" ? undefined : decodeId(given);
   if (url.searchParams.has("events")) return liveResponse(request, settings, id);
   if (id !== undefined && url.searchParams.has("export")) return await exportPage(url, id, settings, reader);
+  const other = url.searchParams.get("diff");
+  if (id !== undefined && other) return await diffPage([id, decodeId(other.trim())], settings, reader);
   return id === undefined ? await listPage(url, settings, reader) : await runPage(url, id, settings, guard, reader);
 }
 
