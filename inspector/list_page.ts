@@ -19,7 +19,7 @@ import { shareBar } from "./shares.ts";
 import { duration, time, timeText } from "./times.ts";
 import { describeWaits, waitsOf } from "./waits.ts";
 
-const PAGE = 100;
+const PAGE = 50;
 /** Runs are counted under a filter only if there are at most so many: the store may have to look at each. */
 const MAX_FILTERED_COUNT = 2_000;
 const STATUSES: readonly WorkflowStatus[] = ["running", "completed", "failed", "canceled"];

@@ -19,7 +19,7 @@ const MAX_PAGE_EVENTS = 5_000;
 /** How many histories are read at a time. */
 const AT_A_TIME = 16;
 /** A count is kept for this many times as long as it took, so that pages that are loaded often do not keep the store busy. */
-const KEEP_COUNTS = 20;
+const KEEP_COUNTS = 200;
 
 /** A row of the list. */
 export interface Row {

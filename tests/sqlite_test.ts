@@ -387,3 +387,19 @@ sqliteTest("load() reads a history that was written without a codec and with one
   const { message } = await assertRejects(() => plain.load("a"), WorkflowError);
   assert(message.includes('was written by the codec "hiding"'), message);
 });
+
+sqliteTest("heads() finds the beginning of an ID whatever characters it has", async (path) => {
+  await using store = await SqliteStore.open(path);
+  const chars = ["a", "b", "\\", "\0", "%", "_", "\ud7ff", "\ud83d", "\ude00", "\ud83d\ude00", "\ue000", "\u{10ffff}"];
+  const ids = chars.flatMap((one) => ["", ...chars].map((two) => one + two));
+  for (const id of new Set(ids)) await store.save({ workflowId: id, status: "running" });
+  const stored = (await store.heads({ limit: 1000 })).heads.map(({ workflowId }) => workflowId);
+  for (const idPrefix of [...ids, "\u{10ffff}\u{10ffff}\u{10ffff}"]) {
+    const { heads } = await store.heads({ idPrefix, limit: 1000 });
+    const expected = stored.filter((id) => id.startsWith(idPrefix));
+    assertEquals([heads.map(({ workflowId }) => workflowId), await store.count({ idPrefix })], [
+      expected,
+      expected.length,
+    ]);
+  }
+});

@@ -23,7 +23,7 @@ export function conditions(
   query: QueryData,
   after: number | undefined,
 ): { where: string; values: (string | number)[] } {
-  const { statuses, workflowName, createdAfter, createdBefore, order } = query;
+  const { statuses, workflowName, createdAfter, createdBefore, order, idPrefix } = query;
   const parts: string[] = [];
   const values: (string | number)[] = [];
   const add = (sql: string, ...given: (string | number)[]) => {
@@ -32,10 +32,27 @@ export function conditions(
   };
   if (statuses !== undefined) add(`status IN (${statuses.map(() => "?").join()})`, ...statuses);
   if (workflowName !== undefined) add("workflow_name = ?", escapeText(workflowName));
+  // A prefix can end between the halves of a pair.
+  const prefix = escapeText(idPrefix.replace(/[\ud800-\udbff]$/, ""));
+  if (prefix !== "") {
+    const end = behind(prefix);
+    add("workflow_id >= ?", prefix);
+    if (end !== undefined) add("workflow_id < ?", end);
+  }
   if (createdAfter > -Infinity) add("created_at > ?", createdAfter);
   if (createdBefore < Infinity) add("created_at < ?", createdBefore);
   if (after !== undefined) add(`place ${order === "asc" ? ">" : "<"} ?`, after);
   return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, values };
+}
+
+/** The smallest text that is larger than every text that begins with `prefix`, if there is one. SQLite orders texts by code points. */
+function behind(prefix: string): string | undefined {
+  const chars = [...prefix];
+  while (chars.length > 0) {
+    const code = chars.pop()!.codePointAt(0)! + 1;
+    if (code <= 0x10ffff) return chars.join("") + String.fromCodePoint(code === 0xd800 ? 0xe000 : code);
+  }
+  return undefined;
 }
 
 /** The statements of a store by name. */
