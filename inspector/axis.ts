@@ -41,11 +41,11 @@ export interface LaidAxis {
   readonly folds: readonly (readonly [from: number, to: number])[];
 }
 
-/** Lays out the axis of a run that is shown until `to`. Without a kind, the run decides. */
-export function layAxis(run: ReadRun, to: number, kind: Axis | undefined): LaidAxis {
-  const { from, history, startedAt } = run;
+/** Lays out the axis of a run. Without a kind, the run decides. */
+export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
+  const { from, to, history, startedAt } = run;
   const range = to - from;
-  const waits = stretches(run, to);
+  const waits = stretches(run);
   const longest = Math.max(0, ...waits.map((wait) => wait.to - wait.from));
   kind ??= !(range > 0) ? "events" : longest > LONG * range ? "folded" : "time";
   if (kind === "events" || !(range > 0)) {
@@ -86,12 +86,11 @@ export function layAxis(run: ReadRun, to: number, kind: Axis | undefined): LaidA
 }
 
 /** The stretches in which no activity, child, update or compensation is in progress, in order. A retry delay is part of its activity. */
-function stretches({ things, from }: ReadRun, to: number): Stretch[] {
+function stretches({ things, from, to }: ReadRun): Stretch[] {
   const busy: [from: number, to: number][] = [];
   for (const thing of things) {
     if (!isSpan(thing) || isWait(thing) || thing.kind === "scope") continue;
-    const end = thing.outcome === "open" ? to : thing.to.at;
-    busy.push([thing.from.at, end]);
+    busy.push([thing.from.at, thing.to.at]);
   }
   busy.sort(([a], [b]) => a - b);
   const found: Stretch[] = [];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ReadRun, readRun, type Span } from "../pictures/mod.ts";
+import { type ReadOptions, type ReadRun, readRun, type Span } from "../pictures/mod.ts";
 import type {
   CommandEvent,
   ErrorRecord,
@@ -91,9 +91,9 @@ export class Events {
   readonly startedAt: number;
   readonly #asked = new Map<number | string, Asked>();
 
-  constructor(state: WorkflowState) {
+  constructor(state: WorkflowState, options: ReadOptions = {}) {
     this.history = state.history;
-    this.run = readRun(state);
+    this.run = readRun(state, options);
     this.startedAt = this.run.startedAt;
     for (const event of state.history) {
       const key = keyOf(event);

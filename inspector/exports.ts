@@ -8,9 +8,7 @@
 
 import { encode } from "../history/codec.ts";
 import { stateAt } from "../history/state_at.ts";
-import { formatTimeline } from "../pictures/timeline.ts";
-import { toMermaid } from "../pictures/mermaid.ts";
-import { toSvg } from "../pictures/svg.ts";
+import { formatTimeline, type ReadOptions, toMermaid, toSvg } from "../pictures/mod.ts";
 import { historyToText } from "../testing/history_text.ts";
 import type { ErrorRecord, WorkflowState } from "../types.ts";
 import { RunView } from "./run_view.ts";
@@ -23,7 +21,7 @@ interface Export {
   readonly type: string;
   /** The end of the file's name. */
   readonly extension: string;
-  readonly write: (state: WorkflowState) => string;
+  readonly write: (state: WorkflowState, options: ReadOptions) => string;
 }
 
 /** The kinds of files by their names in an address. */
@@ -40,28 +38,28 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
     hint: "the timeline as a picture",
     type: "image/svg+xml",
     extension: ".svg",
-    write: (state) => toSvg(state),
+    write: toSvg,
   },
   mermaid: {
     text: "Mermaid",
     hint: "a sequence diagram for Markdown",
     type: "text/plain",
     extension: ".mmd",
-    write: (state) => toMermaid(state, { kind: "sequence" }),
+    write: (state, options) => toMermaid(state, { ...options, kind: "sequence" }),
   },
   gantt: {
     text: "Mermaid Gantt",
     hint: "the timeline as a Gantt chart",
     type: "text/plain",
     extension: ".gantt.mmd",
-    write: (state) => toMermaid(state, { kind: "gantt" }),
+    write: (state, options) => toMermaid(state, { ...options, kind: "gantt" }),
   },
   text: {
     text: "Text",
     hint: "the timeline for a terminal or an issue",
     type: "text/plain",
     extension: ".txt",
-    write: (state) => formatTimeline(state),
+    write: formatTimeline,
   },
   json: {
     text: "JSON",
@@ -72,15 +70,24 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
   },
 };
 
-/** The answer to `export=NAME`; `undefined` if there is no such export. The state is redacted. */
-export function exportResponse(parameters: URLSearchParams, latest: WorkflowState): Response | undefined {
+/**
+ * The answer to `export=NAME`; `undefined` if there is no such export.
+ *
+ * @param latest The state, redacted.
+ * @param options What pictures need beyond it, if the run is shown as it is.
+ */
+export function exportResponse(
+  parameters: URLSearchParams,
+  latest: WorkflowState,
+  options: ReadOptions,
+): Response | undefined {
   const view = new RunView(parameters, latest);
   const state = view.at === undefined ? latest : stateAt(latest, view.at);
   const name = parameters.get("export") ?? "";
   if (name === "value") return wholeValue(parameters, view, state);
   if (!Object.hasOwn(EXPORTS, name)) return undefined;
   const { type, extension, write } = EXPORTS[name];
-  return file(write(state), type, `${fileName(view)}${extension}`);
+  return file(write(state, view.at === undefined ? options : {}), type, `${fileName(view)}${extension}`);
 }
 
 /** A value of an event or of the run, without limits. */

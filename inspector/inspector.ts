@@ -76,7 +76,10 @@ async function answer(request: Request, settings: Settings, guard: Guard, reader
 async function exportPage(url: URL, id: string, settings: Settings, reader: Reader): Promise<Response> {
   const state = await reader.stored(id);
   if (state === null) return notFound(settings, id);
-  const response = exportResponse(url.searchParams, redactState(settings.redact, state));
+  const response = exportResponse(url.searchParams, redactState(settings.redact, state), {
+    now: settings.now(),
+    waitsFor: reader.waitsFor(state),
+  });
   return response ?? errorPage(settings, 404, "Not found", "There is no such export of a run.");
 }
 

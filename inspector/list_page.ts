@@ -5,8 +5,8 @@
  */
 
 import type { OpenRun } from "../options.ts";
-import { readRun, sharesOf } from "../pictures/mod.ts";
-import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
+import { type OpenWait, readRun, sharesOf } from "../pictures/mod.ts";
+import type { WorkflowFilter, WorkflowHead, WorkflowStatus } from "../types.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type Content, type Html, markup } from "./html.ts";
 import { histogram } from "./histogram.ts";
@@ -17,7 +17,7 @@ import { readSearch, searchFor } from "./search.ts";
 import type { Settings } from "./settings.ts";
 import { shareBar } from "./shares.ts";
 import { duration, time, timeText } from "./times.ts";
-import { describeWaits, waitsOf } from "./waits.ts";
+import { describeWaits } from "./waits.ts";
 
 const PAGE = 50;
 /** Runs are counted under a filter only if there are at most so many: the store may have to look at each. */
@@ -184,8 +184,10 @@ function table(rows: readonly Row[], open: ReadonlyMap<string, OpenRun>, now: nu
 }
 
 function tableRow({ head, state }: Row, open: OpenRun | undefined, now: number): Html {
-  const { workflowId, workflowName, status, labels = {}, createdAt, updatedAt, historyLength } = head;
+  const { workflowId, workflowName, status, labels = {}, createdAt, updatedAt, historyLength, runId } = head;
   const took = (status === "running" ? now : updatedAt) - createdAt;
+  const waitsFor = open?.runId === runId ? open.waitsFor : undefined;
+  const run = state && readRun(state, { now, waitsFor });
   const texts = Object.entries(labels);
   const named = texts.slice(0, 4).map(([key, text]) => markup` <span>${key}:${text}</span>`);
   const more = texts.length > 4 && ` … ${texts.length - 4} more`;
@@ -194,20 +196,19 @@ function tableRow({ head, state }: Row, open: OpenRun | undefined, now: number):
 <div class="sub"><span class="name">${workflowName}</span><span class="dim">${
     texts.length > 0 && " ·"
   }${named}${more}</span></div></td>
-<td>${outcome({ head, state }, open, now)}</td>
-<td>${state !== undefined && shareBar(sharesOf(readRun(state)))}</td>
+<td>${outcome(head, run?.waits ?? waitsFor ?? [], now)}</td>
+<td>${run !== undefined && shareBar(sharesOf(run))}</td>
 <td class="num">${time(createdAt, duration(now - createdAt))}</td><td class="num">${duration(took)}</td>
 <td class="num">${grouped(historyLength)}</td></tr>
 `;
 }
 
 /** What a run waits for or how it ended, and its input. */
-function outcome({ head, state }: Row, open: OpenRun | undefined, now: number): Html {
-  const { status, error, result, input, runId } = head;
+function outcome({ status, error, result, input }: WorkflowHead, waits: readonly OpenWait[], now: number): Html {
   const cut = (text: string) => text.length > 160 ? `${text.slice(0, 160)}…` : text;
   const inputLine = input !== undefined && markup`<div class="sub dim">${cut(showValue(input))}</div>`;
   const line = status === "running"
-    ? describeWaits(waitsOf(state ?? { runId, status, history: [] }, open), now, true)
+    ? describeWaits(waits, now, true)
     : status === "completed"
     ? result !== undefined && markup`→ ${cut(showValue(result))}`
     : error !== undefined && markup`<span class="${status === "failed" ? "bad" : ""}">${cut(showError(error))}</span>`;

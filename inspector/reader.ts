@@ -124,6 +124,12 @@ export class Reader {
     return this.#settings.store.load(id);
   }
 
+  /** What a run waits for, if it is live in the executor. */
+  waitsFor({ workflowId, runId }: Pick<WorkflowState, "workflowId" | "runId">): OpenRun["waitsFor"] | undefined {
+    const open = this.openRuns().get(workflowId);
+    return open?.runId === runId ? open.waitsFor : undefined;
+  }
+
   /** The runs that are live in the executor, by workflow ID. */
   openRuns(): Map<string, OpenRun> {
     const { executor } = this.#settings;

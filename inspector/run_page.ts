@@ -26,7 +26,7 @@ import { childrenCard, runCard, valueCards } from "./side.ts";
 import { timelineCard, travelLink } from "./timeline.ts";
 import { duration, since, time } from "./times.ts";
 import { errorTree } from "./value.ts";
-import { describeWaits, waitsOf } from "./waits.ts";
+import { describeWaits } from "./waits.ts";
 
 /** The page of a run. */
 export async function runPage(
@@ -44,10 +44,10 @@ export async function runPage(
   const head = headOf(redactState(settings.redact, latest));
   const isPast = view.at !== undefined;
   const now = isPast ? state.updatedAt : settings.now();
-  const events = new Events(state);
-  const to = state.status === "running" ? Math.max(now, events.run.to) : events.run.to;
   const open = isPast ? undefined : reader.openRuns().get(id);
-  const waits = describeWaits(waitsOf(state, open), now, false);
+  const waitsFor = open?.runId === state.runId ? open.waitsFor : undefined;
+  const events = new Events(state, { now, waitsFor });
+  const waits = describeWaits(events.run.waits, now, false);
   const banner = isPast
     ? travelBanner(state, events, view, waits)
     : head.status === "running"
@@ -65,7 +65,7 @@ export async function runPage(
 ${factLine(state, now)}
 ${actionNotice(url.searchParams, settings)}
 ${banner}
-<div class="columns"><div class="wide-column">${timelineCard(events, view, to)}${historyTable(events, view)}</div>
+<div class="columns"><div class="wide-column">${timelineCard(events, view)}${historyTable(events, view)}</div>
 <div class="side">${eventPanel(events, view)}${valueCards(state, view)}${queries}${childrenCard(events, id)}${
       runCard(state, head)
     }</div></div>`;

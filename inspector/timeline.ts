@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Instant, isSpan, labelOf, sharesOf, type Span } from "../pictures/mod.ts";
+import { type Instant, isSpan, labelOf, phasesOf, sharesOf, type Span } from "../pictures/mod.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type LaidAxis, layAxis } from "./axis.ts";
 import type { Events } from "./events.ts";
@@ -35,10 +35,10 @@ const AXES: readonly (readonly [axis: Axis, text: string])[] = [["folded", "Idle
   "Events",
 ]];
 
-/** Draws the timeline, with the controls of the axis and of the time travel. `to`: until when the run is shown. */
-export function timelineCard(events: Events, view: RunView, to: number): Html {
+/** Draws the timeline, with the controls of the axis and of the time travel. */
+export function timelineCard(events: Events, view: RunView): Html {
   const { run } = events;
-  const axis = layAxis(run, to, view.axis);
+  const axis = layAxis(run, view.axis);
   const lanes = lanesOf(events);
   const shown = lanes.slice(0, MAX_LANES);
   const chosen = view.event === undefined ? undefined : run.owners[view.event - 1];
@@ -57,7 +57,7 @@ ${shareLegend(sharesOf(run))}
     })
   }</svg><svg class="grid" aria-hidden="true">${axis.ticks.map(({ x }) => line(x, "tick"))}${
     axis.folds.flatMap((fold) => fold.map((x) => line(x, "fold")))
-  }</svg><ol>${shown.map((lane) => laneItem(lane, axis, events, view, to, chosen))}${
+  }</svg><ol>${shown.map((lane) => laneItem(lane, axis, events, view, chosen))}${
     lanes.length > MAX_LANES &&
     markup`<li class="dim">… ${grouped(lanes.length - MAX_LANES)} more lanes: see the history</li>`
   }</ol>
@@ -125,7 +125,6 @@ function laneItem(
   axis: LaidAxis,
   events: Events,
   view: RunView,
-  to: number,
   chosen: Thing | undefined,
 ): Html {
   const [first] = things;
@@ -133,16 +132,16 @@ function laneItem(
     ? markup` <small>${first.attempts.length} attempts</small>`
     : "";
   const bars = things.length > 1
-    ? merged(things, axis, to, view)
+    ? merged(things, axis, view)
     : isSpan(first)
-    ? bar(first, axis, to)
+    ? bar(first, axis)
     : markSvg(axis.x(first.from));
   const isChosen = chosen !== undefined && things.includes(chosen);
   return markup`<li${isChosen && markup` class="chosen"`}><a class="label" href="${eventLink(view, first)}">${label}${
     hint !== "" && markup` <code>${hint}</code>`
   }${attempts}</a><svg class="lane k-${first.kind}" height="26" role="img" aria-label="${
     titleOf(things, events)
-  }"><title>${titleOf(things, events)}</title>${bars}</svg><span class="sum">${sumOf(things, events, to)}</span></li>
+  }"><title>${titleOf(things, events)}</title>${bars}</svg><span class="sum">${sumOf(things, events)}</span></li>
 `;
 }
 
@@ -152,38 +151,30 @@ function eventLink(view: RunView, { from }: Thing): string {
 
 const BAR = markup`y="6" height="14" rx="2"`;
 
-/** A bar with its attempts. */
-function bar(span: Span, axis: LaidAxis, to: number): Html {
-  const begin = axis.x(span.from);
-  const end = span.outcome === "open" ? axis.kind === "events" ? 100 : axis.x({ ...span.to, at: to }) : axis.x(span.to);
-  const { attempts, kind } = span;
-  if (attempts.length === 0 || attempts[0].error === undefined) return rect(begin, end, kind, span.outcome);
-  const parts: Content[] = [];
-  let before = begin;
-  for (const attempt of attempts) {
-    const from = Math.max(before, axis.x(attempt.from));
-    const until = attempt.to === undefined ? end : Math.max(from + MIN_BAR, axis.x(attempt.to));
-    if (from > before) parts.push(delay(before, from));
-    parts.push(rect(from, until, kind, attempt.error === undefined ? span.outcome : "failed"));
-    before = until;
-  }
-  if (span.outcome === "open" && before < end && attempts[attempts.length - 1].error !== undefined) {
-    parts.push(delay(before, end));
-  }
+/** A bar with its attempts, and the delays between them. */
+function bar(span: Span, axis: LaidAxis): Html {
+  const end = endOf(span, axis);
+  let before = axis.x(span.from);
+  const parts = phasesOf(span).map(({ to, outcome }, i, all) => {
+    const from = before;
+    before = i === all.length - 1 ? end : Math.min(100, Math.max(from + MIN_BAR, axis.x(to)));
+    return outcome === "retry" ? delay(from, before) : rect(from, before, span.kind, outcome);
+  });
   return markup`${parts}`;
 }
 
+/** Where a span ends. By events, what is open goes on to the end of the axis. */
+function endOf(span: Span, axis: LaidAxis): number {
+  return span.outcome === "open" && axis.kind === "events" ? 100 : axis.x(span.to);
+}
+
 /** The bars and marks of many things; those that touch are one. */
-function merged(things: readonly Thing[], axis: LaidAxis, to: number, view: RunView): Html {
+function merged(things: readonly Thing[], axis: LaidAxis, view: RunView): Html {
   const groups: { from: number; to: number; things: Thing[] }[] = [];
   for (const thing of things) {
     const from = axis.x(thing.from);
     const isOpen = isSpan(thing) && thing.outcome === "open";
-    const until = !isSpan(thing)
-      ? from
-      : isOpen
-      ? axis.kind === "events" ? 100 : axis.x({ ...thing.to, at: to })
-      : axis.x(thing.to);
+    const until = isSpan(thing) ? endOf(thing, axis) : from;
     const group = groups[groups.length - 1];
     if (group && isSpan(thing) && from <= group.to + 0.1 && !isOpen) {
       group.to = Math.max(group.to, until);
@@ -226,7 +217,7 @@ function place(x: number): string {
 }
 
 /** The text at the end of a lane. */
-function sumOf(things: readonly Thing[], { startedAt }: Events, to: number): Content {
+function sumOf(things: readonly Thing[], { startedAt }: Events): Content {
   const [first] = things;
   const spans = things.filter(isSpan);
   if (spans.length === 0) return things.length === 1 ? shortSince(first.from.at - startedAt) : "";
@@ -236,7 +227,7 @@ function sumOf(things: readonly Thing[], { startedAt }: Events, to: number): Con
     return markup`<span class="bad">${spans.length === 1 ? "failed" : `${grouped(failed)} failed`}</span>`;
   }
   if (spans.length === 1 && spans[0].outcome === "left") return "not over";
-  return duration(spans.reduce((sum, span) => sum + (span.outcome === "open" ? to : span.to.at) - span.from.at, 0));
+  return duration(spans.reduce((sum, span) => sum + span.to.at - span.from.at, 0));
 }
 
 /** `+00:02`, without hours and milliseconds where there are none. */

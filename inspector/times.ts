@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatDuration, formatSince } from "../pictures/text.ts";
+import { formatDuration, formatSince } from "../pictures/mod.ts";
 import { type Html, markup } from "./html.ts";
 
 /** A duration with its two largest units: `1.5 s`, `6 d 23 h`. */
