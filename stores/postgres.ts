@@ -7,7 +7,7 @@
  *
  * 1. A write is committed when its promise settles. What that is worth is the setting `synchronous_commit` of the database.
  * 2. A conflict, or a write that Postgres refuses, fails its own append only.
- * 3. An append writes one row, for a history of any length. Lists of heads read no history.
+ * 3. An append writes one row, whatever the length of the history is. Lists of heads read no history.
  * 4. Nothing belongs to a connection: every call is one statement (a transactional activity: one transaction), so a pooler such as
  *    PgBouncer may give each its own connection.
  *
@@ -133,7 +133,7 @@ export interface PostgresStoreOptions {
   readonly schema?: string | undefined;
   /**
    * How often the store looks for changes of other processes while it has listeners, in milliseconds, above 0. A client that can
-   * `listen` is notified at once; then this is only for notifications that were lost.
+   * listen hears of them at once, and then this is for notifications that were lost.
    *
    * @default {200}
    */
@@ -385,7 +385,7 @@ export class PostgresStore implements WorkflowStore {
     if (kind !== "confirm") this.#written(copy.workflowId, length, copy);
   }
 
-  /** Adds events to the end of the running run, of any length; see {@linkcode WorkflowStore.deliver}. */
+  /** Adds events to the end of the running run, whatever its length is; see {@linkcode WorkflowStore.deliver}. */
   async deliver(delivery: Delivery): Promise<DeliveryReceipt> {
     const copy = readDelivery(delivery);
     const { workflowId } = copy;

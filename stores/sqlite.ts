@@ -7,7 +7,7 @@
  * 1. A write is on the disk when its promise settles, also after a loss of power. With `durability: "relaxed"` it survives the end
  *    of the process, but the last writes before a loss of power may be lost.
  * 2. Writes of one macrotask share a transaction. A conflict fails its own append only.
- * 3. An append writes one row, for a history of any length. Lists of heads read no history.
+ * 3. An append writes one row, whatever the length of the history is. Lists of heads read no history.
  * 4. All tables begin with `rockpool_`. The file may hold tables of the user.
  *
  * @example

@@ -403,3 +403,45 @@ sqliteTest("heads() finds the beginning of an ID whatever characters it has", as
     ]);
   }
 });
+
+Deno.test("SqliteStore.open() with readOnly reads what others write, and writes nothing", async () => {
+  await using folder = new TempFolder();
+  const path = `${folder.path}/workflows.db`;
+  await assertRejects(() => SqliteStore.open(path, { readOnly: true }), Error, "the file or its folder is missing");
+  await using store = await SqliteStore.open(path);
+  await store.save({ workflowId: "a", status: "running" });
+  await using reader = await SqliteStore.open(path, { readOnly: true, pollMs: 5 });
+  assertEquals((await reader.load("a"))?.status, "running");
+  const changed = Promise.withResolvers<string | null>();
+  const unsubscribe = reader.subscribe((id) => changed.resolve(id));
+  await store.save({ workflowId: "b", status: "completed" });
+  assertEquals(await changed.promise, "b");
+  unsubscribe();
+  await assertRejects(() => reader.save({ workflowId: "c", status: "running" }), Error, "cannot be written");
+  await assertRejects(() => reader.delete("a"), Error, "cannot be written");
+  assertEquals((await store.list()).map(({ workflowId }) => workflowId), ["a", "b"]);
+});
+
+Deno.test("SqliteStore.open() with readOnly refuses a file without the tables of a store", async () => {
+  await using folder = new TempFolder();
+  const path = `${folder.path}/other.db`;
+  new DatabaseSync(path).close();
+  await Deno.writeTextFile(path, "");
+  await assertRejects(() => SqliteStore.open(path, { readOnly: true }), Error, "it has no tables of a store");
+});
+
+Deno.test("SqliteStore.open() with readOnly needs no permission to write in Deno", async () => {
+  await using folder = new TempFolder();
+  const path = `${folder.path}/workflows.db`;
+  await using store = await SqliteStore.open(path);
+  await store.save({ workflowId: "a", status: "running" });
+  const source = `import { SqliteStore } from "${new URL("../stores/sqlite.ts", import.meta.url)}";
+    const store = await SqliteStore.open(${JSON.stringify(path)}, { readOnly: true });
+    console.log((await store.load("a")).status);
+    await store.close();`;
+  const program = `${folder.path}/program.ts`;
+  await Deno.writeTextFile(program, source);
+  const args = ["run", "--no-prompt", "--no-check", "--allow-read", program];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, env: { NO_COLOR: "1" } }).output();
+  assertEquals(new TextDecoder().decode(stdout), "running\n", new TextDecoder().decode(stderr));
+});

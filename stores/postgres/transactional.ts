@@ -5,7 +5,7 @@
  *    guarantees it. A lock lets a second attempt wait, so that it does not work in vain.
  * 2. The row of the run is locked after the function, and only until the commit: a function that never ends holds up nothing but
  *    its own call and one connection. With the lock nobody can end, replace or delete the run before the commit.
- * 3. A function that continues after the end of its transaction cannot write: the client that it has throws.
+ * 3. A function that goes on after its transaction is over cannot write: the client that it has throws.
  *
  * @module
  */

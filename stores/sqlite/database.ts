@@ -83,6 +83,7 @@ const MIGRATIONS: readonly string[] = [
 export interface Settings {
   readonly durability: "full" | "relaxed";
   readonly busyTimeoutMs: number;
+  readonly readOnly: boolean;
 }
 
 /**
@@ -90,16 +91,23 @@ export interface Settings {
  *
  * @throws {Error} If it cannot be opened, is damaged, or has a newer schema. The file is left as it is.
  */
-export function openDatabase(path: string, { durability, busyTimeoutMs }: Settings): DatabaseSync {
+export function openDatabase(path: string, { durability, busyTimeoutMs, readOnly }: Settings): DatabaseSync {
   const action = `open store ${show(path)}`;
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(path);
+    db = readOnly ? new DatabaseSync(path, { readOnly }) : new DatabaseSync(path);
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`); // before everything that can wait for a lock
     const found = schemaOf(db);
     if (found > MIGRATIONS.length) {
       const known = `this release knows versions up to ${MIGRATIONS.length}: update @rockpool/workflow`;
       throw new Error(`${cannot(action)}: its schema has version ${found}, ${known}`);
+    }
+    if (readOnly) {
+      if (found === MIGRATIONS.length) return db;
+      const why = found === 0
+        ? "it has no tables of a store"
+        : `its schema has version ${found}, of an earlier release`;
+      throw new Error(`${cannot(action)}: ${why}; open it once without "readOnly"`);
     }
     const mode = enterWal(db);
     if (mode !== "wal" && mode !== "memory") {

@@ -62,6 +62,13 @@ export interface SqliteStoreOptions {
    * @default {false}
    */
   readonly worker?: boolean | undefined;
+  /**
+   * Whether the file is only read: nothing is written, and every write rejects. The file must exist and have the schema of this
+   * release. In Deno it then needs no `--allow-write`.
+   *
+   * @default {false}
+   */
+  readonly readOnly?: boolean | undefined;
 }
 
 const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
@@ -71,6 +78,7 @@ const OPTIONS: Readonly<Record<keyof SqliteStoreOptions, true>> = {
   leaseMs: true,
   codec: true,
   worker: true,
+  readOnly: true,
 };
 
 /** A database that is open, and what its store needs. */
@@ -91,14 +99,16 @@ export async function open(path: string, options: SqliteStoreOptions): Promise<O
   checkText("path", path, action);
   checkOptions(options, OPTIONS, action);
   const { durability = "full", busyTimeoutMs = 1_000, pollMs = 50, leaseMs = 10_000, codec, worker = false } = options;
+  const { readOnly = false } = options;
   checkChoice("durability", durability, ["full", "relaxed"], action);
   checkInteger("busyTimeoutMs", busyTimeoutMs, 0, action);
   if (pollMs !== Infinity) checkNumber("pollMs", pollMs, Number.MIN_VALUE, action);
   checkNumber("leaseMs", leaseMs, Number.MIN_VALUE, action);
   checkBoolean("worker", worker, action);
+  checkBoolean("readOnly", readOnly, action);
   const payloads = new Payloads(codec);
   const values = new Values(payloads, codec === undefined ? null : payloads.codec);
-  const settings = { durability, busyTimeoutMs };
+  const settings = { durability, busyTimeoutMs, readOnly };
   const opened = worker && path !== ":memory:"
     ? await openInWorker(path, settings, values.codec)
     : openHere(path, settings, values.codec);

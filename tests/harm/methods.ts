@@ -338,6 +338,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
         pollMs: "undefined five half",
         leaseMs: "undefined five half",
         codec: "undefined",
+        readOnly: "undefined",
       }),
     ],
     of: () => SqliteStore,
