@@ -54,6 +54,10 @@ export type {
 export { historyFromText, historyToText } from "./history_text.ts";
 export { assertReplays, type AssertReplaysOptions } from "./replays.ts";
 
+// Tests from stored runs
+export { toTest, type ToTestOptions } from "./test_writer.ts";
+export { recorded, type RecordedAttempt } from "./recorded.ts";
+
 // Stores
 export {
   FaultyStore,

@@ -5,6 +5,7 @@
  */
 
 import {
+  type ActivityContext,
   type AppendBatch,
   InMemoryStore,
   RWLock,
@@ -22,7 +23,15 @@ import { DurableObjectStore } from "@rockpool/workflow/durable-object";
 import { objectStorage } from "../support/object_storage.ts";
 import { inspector } from "@rockpool/workflow/inspector";
 import { Payloads } from "@rockpool/workflow/storage";
-import { assertReplays, crashTest, FaultyStore, simulate, storeCases, TestExecutor } from "@rockpool/workflow/testing";
+import {
+  assertReplays,
+  crashTest,
+  FaultyStore,
+  recorded,
+  simulate,
+  storeCases,
+  TestExecutor,
+} from "@rockpool/workflow/testing";
 import { emptyClient } from "./empty_postgres.ts";
 import { hostile, type World } from "./misbehaviours.ts";
 
@@ -406,6 +415,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     args: [{ name: "scenario", good: { workflow: () => 1 }, takes: "" }, options({ seeds: "undefined five" })],
     call: simulate,
     reports: true,
+  },
+  "recorded()": {
+    args: [],
+    call: () => {
+      const attempt = { workflowId: "a", idempotencyKey: "1:0", attempt: 1 } as ActivityContext;
+      return recorded(new VirtualClock(), { a: [[{ result: 1 }]] })(undefined, attempt);
+    },
   },
   "replayHistory": { args: [], call: () => replayHistory(() => 1, stored, {}) },
   "inspector()": { args: [], call: () => inspect(new Request("http://localhost/")) },
