@@ -36,7 +36,7 @@ export function respond(page: Page, settings: Settings, status = 200): Response 
 <title>${page.title} · ${title}</title>
 <link rel="stylesheet" href="?asset=style&amp;v=${VERSION}">
 <link rel="icon" href="?asset=icon" type="image/svg+xml">
-<script src="?asset=script&amp;v=${VERSION}" defer></script>
+<script src="?asset=script&amp;v=${VERSION}"></script>
 </head>
 <body${live}${poll}>
 ${SPRITE}

@@ -10,7 +10,7 @@ import type { WorkflowFilter, WorkflowHead, WorkflowStatus } from "../types.ts";
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type Content, type Html, markup } from "./html.ts";
 import { histogram } from "./histogram.ts";
-import { icon, respond, statusPill } from "./layout.ts";
+import { errorPage, icon, respond, statusPill } from "./layout.ts";
 import { link, type Query } from "./links.ts";
 import type { Reader, Row, RowPage } from "./reader.ts";
 import { readSearch, searchFor } from "./search.ts";
@@ -37,7 +37,11 @@ interface ListView {
 export async function listPage(url: URL, settings: Settings, reader: Reader): Promise<Response> {
   const now = settings.now();
   const view = readView(url.searchParams);
-  const found = await find(view, reader);
+  const found = await find(view, reader).catch((error) => {
+    if (view.cursor !== undefined && (error instanceof TypeError || error instanceof RangeError)) return undefined;
+    throw error;
+  });
+  if (found === undefined) return errorPage(settings, 400, "Not found", "There is no such page of the list.");
   const [counts, exact] = await Promise.all([countsOf(found.filter, reader), found.exact]);
   const open = reader.openRuns();
   const { rows, cursor } = found.page;

@@ -81,7 +81,7 @@ const LIST = `.runs{width:100%;border-collapse:collapse;table-layout:fixed}
 
 const RUN =
   `.crumbs{display:flex;gap:8px;font-size:12px;min-width:0}.crumbs a:last-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.head{display:flex;align-items:flex-start;gap:12px;margin:6px 0 4px}.head h1{flex:1;min-width:0;font-size:19px;line-height:28px;overflow-wrap:anywhere}
+.head{display:flex;align-items:flex-start;gap:12px;margin:6px 0 4px}.head h1{max-height:112px;overflow-y:auto;flex:1;min-width:0;font-size:19px;line-height:28px;overflow-wrap:anywhere}
 .menus{display:flex;flex-wrap:wrap;justify-content:flex-end;gap:6px}.menu{position:relative}.menu summary{list-style:none}.menu summary::-webkit-details-marker{display:none}
 .menu[open]>summary{background:var(--sunk);border-color:var(--line2)}.menu .panel{position:absolute;z-index:5;right:0;top:34px;width:max-content;min-width:260px;max-width:min(420px,calc(100vw - 24px));max-height:70vh;overflow:auto;padding:6px;background:var(--page);border:1px solid var(--line2);border-radius:10px;box-shadow:var(--shadow)}
 .menu:not([open]) .panel{display:none}.panel li a{display:block;padding:5px 10px;border-radius:6px;color:var(--text)}.panel li a:hover{background:var(--sunk);text-decoration:none}.panel li .dim{font-size:12px}

@@ -39,7 +39,7 @@ const AXES: readonly (readonly [axis: Axis, text: string])[] = [["folded", "Idle
 export function timelineCard(events: Events, view: RunView): Html {
   const { run } = events;
   const axis = layAxis(run, view.axis);
-  const lanes = lanesOf(events);
+  const lanes = lanesOf(events, view.id);
   const shown = lanes.slice(0, MAX_LANES);
   const chosen = view.event === undefined ? undefined : run.owners[view.event - 1];
   return markup`<section class="card timeline"><header><h2>Timeline</h2><nav class="switch" aria-label="Axis">${
@@ -85,10 +85,10 @@ export function travelLink(view: RunView, at: number): string {
   return view.link({ at: at >= view.length ? undefined : at, e: undefined, page: undefined });
 }
 
-function lanesOf(events: Events): Lane[] {
+function lanesOf(events: Events, id: string): Lane[] {
   const { things } = events.run;
   if (things.length <= MAX_SINGLE) {
-    return things.map((thing) => ({ label: labelOf(thing), hint: hintOf(thing, events), things: [thing] }));
+    return things.map((thing) => ({ label: labelOf(thing), hint: hintOf(thing, events, id), things: [thing] }));
   }
   const lanes = new Map<string, { label: string; hint: string; things: Thing[] }>();
   for (const thing of things) {
@@ -104,11 +104,9 @@ function lanesOf(events: Events): Lane[] {
 }
 
 /** What tells a thing from others of its name: a child's ID, or a short input. */
-function hintOf(thing: Thing, events: Events): string {
+function hintOf(thing: Thing, events: Events, id: string): string {
   const event = events.history[thing.from.index];
-  if (event?.type === "child_started") {
-    return event.workflowId.length > 22 ? `…${event.workflowId.slice(-20)}` : event.workflowId;
-  }
+  if (event?.type === "child_started") return shortId(event.workflowId, id);
   if (event?.type !== "activity_started" || typeof event.input === "object" || event.input === undefined) return "";
   const text = showValue(event.input);
   return text.length > 22 ? "" : text;

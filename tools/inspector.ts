@@ -17,14 +17,16 @@ import { chooseStd, withStd } from "./with_std.ts";
 const FOLDER = fileURLToPath(new URL("../tests/inspector/", import.meta.url));
 const TESTS = ["views", "hostile", "keyboard", "live", "actions", "mounts"];
 
+/** What drives the browser, and the servers that the inspector is mounted in. */
+const NEEDED = ["playwright-core", "hono", "miniflare", "node-24"] as const;
+
 const unknown = Deno.args.filter((name) => !TESTS.includes(name));
 if (unknown.length > 0) throw new RangeError(`Cannot run ${unknown}: want some of ${TESTS}`);
 const names = Deno.args.length > 0 ? Deno.args : TESTS;
 
 const browser = await installBrowser();
 if (browser === undefined) leaveOut("There is no Chromium, and only root can install it");
-const { "playwright-core": playwright, hono, "@hono/node-server": nodeServer, miniflare } = PACKAGES;
-const packages = { "playwright-core": playwright, hono, "@hono/node-server": nodeServer, miniflare };
+const packages = Object.fromEntries(NEEDED.map((name) => [name, PACKAGES[name]]));
 const modules = await tryInstalled(packages);
 if (modules === undefined) leaveOut("npm does not answer, and so nothing drives the browser");
 
