@@ -133,7 +133,7 @@ export interface PostgresStoreOptions {
   readonly schema?: string | undefined;
   /**
    * How often the store looks for changes of other processes while it has listeners, in milliseconds, above 0. A client that can
-   * listen hears of them at once, and then this is for notifications that were lost.
+   * `listen` is notified at once; then this only finds changes whose notification was lost.
    *
    * @default {200}
    */

@@ -4,12 +4,15 @@
  * - A workflow sleeps for 30 days in the time of their fake timers, and of Sinon's: fakes that are installed before the package is
  *   imported, and after. `FakeTime` of `@std/testing` is tested in `tests/fake_time_test.ts`.
  * - The contract of a store is tested by `testStore`.
+ * - The programs of the README and of `docs/getting-started.md` print what the pages say, run by `tsx`. Those that need an SQLite file are
+ *   left out: Node 20 has none.
  *
  * The package is packed. Without Node, the check fails.
  *
  * @module
  */
 
+import { printingDocuments } from "../../tests/support/snippets.ts";
 import { installed, run } from "../package/npm.ts";
 import { pack } from "../package/packed.ts";
 
@@ -17,6 +20,7 @@ const modules = await installed({
   "@jest/globals": "30.5.2",
   "@sinonjs/fake-timers": "15.5.0",
   "jest": "30.5.2",
+  "tsx": "4.23.15",
   "vitest": "4.1.12",
 });
 
@@ -36,7 +40,7 @@ const CHECKS: [name: string, args: string[], imports: ("before" | "after")[]][] 
 
 await using project = await pack();
 const { folder } = project;
-for (const name of ["@jest", "@sinonjs", "jest", "vitest"]) {
+for (const name of ["@jest", "@sinonjs", "jest", "tsx", "vitest"]) {
   await Deno.symlink(`${modules}/${name}`, `${folder}/node_modules/${name}`);
 }
 for await (const { name } of Deno.readDir(import.meta.dirname!)) {
@@ -46,15 +50,35 @@ const settings = { testMatch: ["<rootDir>/jest_*.mjs"], transform: {} };
 await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module", jest: settings }));
 await Deno.writeTextFile(`${folder}/vitest.config.mjs`, 'export default { test: { include: ["vitest_*.mjs"] } };');
 
-for (const [check, args, imports] of CHECKS) {
+/** Runs a check and prints its outcome. */
+async function check(name: string, body: () => Promise<unknown>): Promise<void> {
+  try {
+    await body();
+    console.log(`ok: ${name}`);
+  } catch (error) {
+    console.log(`FAILED: ${name}\n${error instanceof Error ? error.message : error}`);
+    Deno.exitCode = 1;
+  }
+}
+
+/** Runs Node in the project. */
+const node = (args: string[], time = "before"): Promise<string> =>
+  run("timeout", ["60", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
+
+for (const [name, args, imports] of CHECKS) {
   for (const time of imports) {
-    const name = imports.length > 1 ? `${check}, imported ${time} them` : check;
-    try {
-      await run("timeout", ["60", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
-      console.log(`ok: ${name}`);
-    } catch (error) {
-      console.log(`FAILED: ${name}\n${error instanceof Error ? error.message : error}`);
-      Deno.exitCode = 1;
-    }
+    await check(imports.length > 1 ? `${name}, imported ${time} them` : name, () => node(args, time));
+  }
+}
+
+for (const path of ["README.md", "docs/getting-started.md"]) {
+  const { files, programs } = printingDocuments().get(path)!;
+  for (const [name, code] of files) await Deno.writeTextFile(`${folder}/${name}`, code);
+  for (const { place, command: [file, ...args], prints } of programs) {
+    if (files.get(file)!.includes("@rockpool/workflow/sqlite")) continue;
+    await check(`${place}, tsx`, async () => {
+      const printed = await node(["node_modules/tsx/dist/cli.mjs", file, ...args]);
+      if (printed !== prints) throw new Error(`${file} printed\n${printed}\nand not\n${prints}`);
+    });
   }
 }
