@@ -312,6 +312,8 @@ export function dueAt(wakeAt: number | null | undefined): number {
 export function leaseLost(owner: string): WorkflowError {
   return new WorkflowError(
     "lease_lost",
-    `Cannot renew the lease of ${show(owner)}: it has ended and another owner has claimed runs since, or it never began`,
+    `Cannot renew the lease of ${
+      show(owner)
+    }: it has ended and another owner has claimed runs since, or it never began`,
   );
 }
