@@ -67,6 +67,8 @@ export interface RunInfo {
   readonly runId: string;
   /** The name under which the workflow is registered. */
   readonly workflowName: string;
+  /** The version of the code that the run began with, or `undefined`; the same as `ctx.workflowVersion`. */
+  readonly workflowVersion: string | undefined;
   /** When the run started, in milliseconds since the epoch; the same as `ctx.startedAt`. */
   readonly startedAt: number;
   /** The run's labels; empty if it has none. */
@@ -301,7 +303,14 @@ export function callHook(
   callUser(() => hooks[name]?.(event as never, infoOf(run, started)), report);
 }
 
-function infoOf({ workflowId, runId, workflowName }: RunKey, started: WorkflowStartedEvent): RunInfo {
-  const { labels = noTexts, headers = noTexts, parent } = started;
-  return { workflowId, runId, workflowName, startedAt: started.startAt ?? started.at, labels, headers, parent };
+/**
+ * What hooks and middleware get of a run.
+ *
+ * @param started The first event of the run.
+ *
+ * @internal
+ */
+export function infoOf({ workflowId, runId, workflowName }: RunKey, started: WorkflowStartedEvent): RunInfo {
+  const { labels = noTexts, headers = noTexts, parent, workflowVersion, startAt: startedAt = started.at } = started;
+  return { workflowId, runId, workflowName, workflowVersion, startedAt, labels, headers, parent };
 }

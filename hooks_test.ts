@@ -8,6 +8,7 @@ const run: RunInfo = {
   workflowId: "a",
   runId: "1",
   workflowName: "w",
+  workflowVersion: undefined,
   startedAt: 1,
   labels: {},
   headers: {},

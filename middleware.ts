@@ -1,8 +1,8 @@
 /**
  * Middleware: functions that wrap calls.
  *
- * 1. A middleware sees the calls of an executor, the attempts of activities, and the messages and children of workflows. Their
- *    arguments are checked and copied before: a call with a bad argument is refused without middleware.
+ * 1. A middleware sees the calls of an executor, the attempts of activities, the messages and children of workflows, and when workflow
+ *    code is in memory. Arguments are checked and copied before: a call with a bad argument is refused without middleware.
  * 2. What a middleware changes is checked like what the caller gave. It is stored with the event, where one follows.
  * 3. If a middleware throws, the error is reported once to `onError`. The call is made as without it.
  *
@@ -26,8 +26,8 @@
  */
 
 import type { ActivityContext } from "./activity.ts";
-import type { ErrorReporter } from "./hooks.ts";
-import type { CallHeaders, Labels, ParentRun } from "./types.ts";
+import type { ErrorReporter, RunInfo } from "./hooks.ts";
+import type { CallHeaders, Labels, ParentRun, WorkflowStatus } from "./types.ts";
 import { cannot, checkObject, invalid } from "./util/check.ts";
 import { Deferred, isStrayPromise, quiet } from "./util/deferred.ts";
 import { show } from "./util/show.ts";
@@ -135,6 +135,8 @@ export type MiddlewareCall =
     readonly input: unknown;
     /** What the activity finds in `context.headers`: the headers of the run, if no middleware changes them. */
     readonly headers: CallHeaders;
+    /** When the workflow called the activity, in milliseconds since the epoch. */
+    readonly calledAt: number;
     /** The attempt, counted from 1. */
     readonly attempt: number;
     /** The second argument of the activity. */
@@ -153,7 +155,30 @@ export type MiddlewareCall =
     readonly headers: CallHeaders;
     /** The run that starts the child, and the position of its command. */
     readonly parent: ParentRun;
+  }
+  | {
+    /**
+     * A visit: workflow code is in the memory of this process. It begins when the code is called, at the start of a run or for a
+     * replay, and ends when the run ends, becomes dormant or is suspended. `next()` resolves at the end, to a {@linkcode VisitEnd}.
+     *
+     * The code is called at once. A middleware that does not call `next()` at once wraps nothing.
+     */
+    readonly kind: "visit";
+    /** The ID of the workflow. */
+    readonly workflowId: string;
+    /** The run. */
+    readonly run: RunInfo;
+    /** How many events are replayed; 0 for a new run. */
+    readonly replayedEvents: number;
   };
+
+/**
+ * How a visit ends: the run has ended with a status or was continued as new, its code has left memory until something arrives, or
+ * the run cannot be resumed here, because the executor closes for example.
+ *
+ * @category Observability
+ */
+export type VisitEnd = Exclude<WorkflowStatus, "running"> | "continued" | "dormant" | "suspended";
 
 /**
  * What a middleware changes in a call. A value that is absent, `undefined`, or the same as that of the call changes nothing. The
@@ -183,7 +208,7 @@ export interface CallChanges {
  * may throw the error of `next()` again. The call is made by the first `next()`, with the changes that it is given. `next()`
  * rejects if they are not allowed.
  *
- * What it returns for `startChild` does not matter; a child for which it does not call `next()` fails.
+ * What it returns for `startChild` and `visit` does not matter; a child for which it does not call `next()` fails.
  *
  * @category Observability
  */

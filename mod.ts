@@ -95,7 +95,7 @@ export {
 
 // Observability
 export { composeHooks, type Hooks, type RunInfo, type UnhandledMessages, type WorkflowReplay } from "./hooks.ts";
-export type { CallChanges, Middleware, MiddlewareCall } from "./middleware.ts";
+export type { CallChanges, Middleware, MiddlewareCall, VisitEnd } from "./middleware.ts";
 
 // Time
 export { type Clock, systemClock, VirtualClock, type VirtualClockOptions } from "./clock.ts";

@@ -6,9 +6,16 @@
 
 import type { ActivityContext } from "../activity.ts";
 import type { ErrorReporter } from "../hooks.ts";
-import { applyMiddleware, type CallChanges, type Middleware, type MiddlewareCall } from "../middleware.ts";
+import {
+  applyMiddleware,
+  type CallChanges,
+  type Middleware,
+  type MiddlewareCall,
+  type VisitEnd,
+} from "../middleware.ts";
 import type { ActivityStartedEvent, CallHeaders } from "../types.ts";
 import { checkOptionalString, checkText } from "../util/check.ts";
+import { quiet } from "../util/deferred.ts";
 import { handOut, toStored } from "../history/value.ts";
 import type { Performer } from "./command.ts";
 import { copyTexts, mergeHeaders } from "./headers.ts";
@@ -83,10 +90,35 @@ function seen<Call extends MiddlewareCall>(call: Call): Call {
   return Object.freeze(copy);
 }
 
+/**
+ * Calls workflow code at once, wrapped with middleware: a command outside of a turn would diverge. So a middleware that calls `next()`
+ * later wraps nothing.
+ *
+ * @param start Calls the code.
+ * @param ended Resolves when the visit ends.
+ */
+export function beginVisit(
+  { middleware, report }: MiddlewareHost,
+  call: CallOf<"visit">,
+  start: () => void,
+  ended: Promise<VisitEnd>,
+): void {
+  let called = false;
+  const visit = () => {
+    if (!called) {
+      called = true;
+      start();
+    }
+    return ended;
+  };
+  quiet(applyMiddleware(middleware, Object.freeze(call), visit, report));
+  visit();
+}
+
 /** An attempt of an activity. */
 export function attemptCall(
   { workflowId, runId, workflowName, started }: Performer,
-  { seq, name, input: stored }: ActivityStartedEvent,
+  { at, seq, name, input: stored }: ActivityStartedEvent,
   context: ActivityContext,
   { input = stored, headers = context.headers }: CallChanges,
 ): CallOf<"activity"> {
@@ -99,6 +131,7 @@ export function attemptCall(
     name,
     input: input === stored ? stored : toStored(input, "input of activity", name, started.maxPayloadBytes),
     headers: copyTexts("headers", headers, "run activity", name, started.maxPayloadBytes),
+    calledAt: at,
     attempt: context.attempt,
     context,
   };

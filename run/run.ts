@@ -40,7 +40,8 @@
  */
 
 import { CanceledError, codeOf, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
-import { callHook, hookNames, type RunKey } from "../hooks.ts";
+import { callHook, hookNames, infoOf, type RunKey } from "../hooks.ts";
+import type { VisitEnd } from "../middleware.ts";
 import type {
   ActivityStartedEvent,
   AppendBatch,
@@ -64,6 +65,7 @@ import { fromErrorRecord } from "../history/error_record.ts";
 import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
 import type { ActivityRun } from "./activity.ts";
+import { beginVisit, type CallOf } from "./calls.ts";
 import { ChildCommand, type ParentRun } from "./child.ts";
 import type { Command } from "./command.ts";
 import { ReplayContext, writeLog } from "./context.ts";
@@ -160,6 +162,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
   #requests: UpdateRequestedEvent[] | undefined;
+  /** Ends the visit, if there is middleware. */
+  #endVisit: ((end: VisitEnd) => void) | undefined;
   /** Children whose end is not stored, by the position of their command. */
   #children: Map<number, ChildStartedEvent> | undefined;
 
@@ -403,9 +407,26 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     }
   }
 
-  #callWorkflow({ input }: WorkflowStartedEvent): void {
+  #callWorkflow(started: WorkflowStartedEvent): void {
     const ctx = new ReplayContext(this, this.#replay, this.environment.context);
-    this.#replay.start(this.#workflow, ctx, handOut(input));
+    const input = handOut(started.input);
+    const { activities } = this.environment;
+    if (activities.middleware.length === 0) this.#replay.start(this.#workflow, ctx, input);
+    else this.#visit(ctx, input);
+  }
+
+  /** A function of its own: without middleware, no variables for its closure are made. */
+  #visit(ctx: ReplayContext, input: unknown): void {
+    const call: CallOf<"visit"> = {
+      kind: "visit",
+      workflowId: this.workflowId,
+      run: infoOf(this, this.started),
+      replayedEvents: this.#replay.replaying ? this.#writer.stored : 0,
+    };
+    const ended = new Deferred<VisitEnd>();
+    this.#endVisit = ended.resolve;
+    const start = () => this.#replay.start(this.#workflow, ctx, input);
+    beginVisit(this.environment.activities, call, start, ended.promise);
   }
 
   /** All microtasks have drained since an event was applied. */
@@ -845,9 +866,14 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     for (const event of events) {
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
-    this.#end(() => new CanceledError("The workflow was continued as new"), () => {
-      throw workflowError("not_found", "wait for workflow", this.workflowId, continued);
-    }, continued);
+    this.#end(
+      () => new CanceledError("The workflow was continued as new"),
+      () => {
+        throw workflowError("not_found", "wait for workflow", this.workflowId, continued);
+      },
+      continued,
+      "continued",
+    );
     this.environment.lifecycle.continued(next, events[0]);
     const { reported, unconfirmed } = this.#writer; // others may have written to the next run already
     if (reported !== undefined) next.changed(reported);
@@ -896,15 +922,28 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    * @param abortReason The reason for activities that are in flight.
    * @param result What `result()` returns or throws from now on.
    * @param why The reason for callers of updates that have no answer.
+   * @param visitEnd How the visit ends.
    */
-  #end(abortReason: () => unknown, result: () => unknown, why = "it ended"): void {
+  #end(
+    abortReason: () => unknown,
+    result: () => unknown,
+    why = "it ended",
+    visitEnd: VisitEnd = this.status === "running" ? "suspended" : this.status,
+  ): void {
     if (!this.#live) return;
-    this.#stop(abortReason, result, (isAccepted) => this.#unanswered(`${why} before it had answered`, isAccepted));
+    const unanswered = (isAccepted: boolean) => this.#unanswered(`${why} before it had answered`, isAccepted);
+    this.#stop(abortReason, result, unanswered, visitEnd);
     this.environment.lifecycle.ended(this);
   }
 
   /** Nothing of the run happens in this object any more. */
-  #stop(abortReason: () => unknown, result: () => unknown, unanswered: (isAccepted: boolean) => unknown): void {
+  #stop(
+    abortReason: () => unknown,
+    result: () => unknown,
+    unanswered: (isAccepted: boolean) => unknown,
+    visitEnd: VisitEnd,
+  ): void {
+    this.#endVisit?.(visitEnd);
     this.#endWait();
     this.#phase = { name: "ended", result };
     this.#replay.stop(unanswered);
@@ -991,7 +1030,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** Leaves memory: a dormant run takes its place. */
   #leave(wakesAt: number, begun: boolean): DormantState {
     const nothing = () => undefined; // callers look again, and find the dormant run in the place of this one
-    this.#stop(nothing, nothing, nothing);
+    this.#stop(nothing, nothing, nothing, "dormant");
     this.chain.remembered = undefined; // the history has it
     const commands = [...this.#replay.commands.values()];
     const children = commands.filter((command) => command instanceof ChildCommand).map(({ seq }) => seq);

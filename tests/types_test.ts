@@ -20,6 +20,7 @@ import type {
   Middleware,
   MiddlewareCall,
   QueryDefinition,
+  RunInfo,
   SignalDefinition,
   SignalOptions,
   StartSignal,
@@ -306,6 +307,9 @@ Deno.test("MiddlewareCall has what its kind has", () => {
         return call.context.signal.aborted ? undefined : next({ headers: call.context.headers });
       case "startChild":
         return next({ headers: { ...call.headers, parent: call.parent.workflowId } });
+      case "visit":
+        assertType<Same<typeof call.run, RunInfo>>();
+        return next();
       default:
         assertType<Same<typeof call.kind, "describe">>();
         // @ts-expect-error -- a description has no name

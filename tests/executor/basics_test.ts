@@ -185,7 +185,7 @@ Deno.test("basics: middleware wraps calls and activities", async () => {
   assertEquals((await executor.describe("a")).status, "completed");
   await executor.cancel("a").catch(() => {});
   await executor.signal("a", "s").catch(() => {});
-  assertEquals(calls, ["execute", "one 1", "describe", "cancel", "signal"]);
+  assertEquals(calls, ["execute", "visit", "one 1", "describe", "cancel", "signal"]);
   const direct = await applyMiddleware(
     [addOne],
     { kind: "describe", workflowId: "a", history: false },

@@ -283,6 +283,7 @@ Deno.test("RunInfo has the start, the labels, the headers and the parent of the 
   const seen: Record<string, [RunInfo, number]> = {};
   const { executor, store, clock } = setUp({
     startAt: 1000,
+    workflowVersion: "v7",
     hooks: {
       workflowStarted: ({ at }, run) => seen[`${run.workflowId} started`] = [run, at],
       workflowCompleted: ({ at }, run) => seen[`${run.workflowId} completed`] = [run, at],
@@ -294,7 +295,8 @@ Deno.test("RunInfo has the start, the labels, the headers and the parent of the 
   const handle = await executor.execute(parent, { id: "a", startAfterMs: 100, labels, headers: trace });
   const { runId } = handle;
   await handle.result();
-  const info = { workflowId: "a", runId, workflowName: "parent", startedAt: 1100, labels, headers: trace };
+  const ids = { workflowId: "a", runId, workflowName: "parent", workflowVersion: "v7" };
+  const info = { ...ids, startedAt: 1100, labels, headers: trace };
   assertEquals(seen["a started"], [{ ...info, parent: undefined }, 1000]);
   assertEquals(seen["a completed"], [{ ...info, parent: undefined }, 1105]);
   const [run, at] = seen["child completed"];
@@ -310,6 +312,7 @@ Deno.test("RunInfo has the start, the labels, the headers and the parent of the 
       workflowId: "a",
       runId: next,
       workflowName: "anonymous",
+      workflowVersion: "v7",
       startedAt: 1105,
       labels: {},
       headers: trace,
@@ -327,6 +330,15 @@ Deno.test("RunInfo of a state that was saved without events has no labels, no he
   await using other = new Executor({ store, hooks: { signalReceived: (_, run) => signaled.push(run) } });
   await other.signal("a", "go");
   assertEquals(signaled, [
-    { workflowId: "a", runId: "r", workflowName: "w", startedAt: 7, labels: {}, headers: {}, parent: undefined },
+    {
+      workflowId: "a",
+      runId: "r",
+      workflowName: "w",
+      workflowVersion: undefined,
+      startedAt: 7,
+      labels: {},
+      headers: {},
+      parent: undefined,
+    },
   ]);
 });

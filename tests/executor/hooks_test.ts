@@ -62,8 +62,8 @@ Deno.test("ExecutorOptions.hooks are called once for each kind of event, with th
   const own = calls.filter(([, , run]) => run.workflowId === "a");
   assertEquals(own.map(([, event]) => event), history as unknown[]);
   assertEquals(own.map(([name]) => name), history.map(({ type }) => hookNames[type] as string));
-  const info = { workflowId: "a", runId, workflowName: "everything", startedAt: history[0].at };
-  assertEquals(own[0][2], { ...info, labels: {}, headers: {}, parent: undefined });
+  const info = { workflowId: "a", runId, workflowName: "everything", workflowVersion: undefined };
+  assertEquals(own[0][2], { ...info, startedAt: history[0].at, labels: {}, headers: {}, parent: undefined });
   const calledNames = new Set(calls.map(([name]) => name));
   assertEquals(Object.values(hookNames).filter((name) => !calledNames.has(name)), []);
   await executor.close();

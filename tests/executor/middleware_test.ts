@@ -20,11 +20,19 @@ const trace = { traceparent: "00-1" };
 const forever = (ctx: Ctx) => ctx.waitForSignal("end");
 const echo = (value: unknown, { headers }: ActivityContext) => [value, headers];
 
-/** An executor whose middleware records all calls. */
+type Visit = Extract<MiddlewareCall, { kind: "visit" }>;
+
+/** An executor whose middleware records all calls, and visits with their ends apart from them. */
 function setUpRecording(options: Partial<ExecutorOptions> = {}) {
   const calls: MiddlewareCall[] = [];
-  const record: Middleware = (call, next) => (calls.push(call), next());
-  return { calls, ...setUp({ ...options, middleware: [record] }) };
+  const visits: Visit[] = [];
+  const ends: unknown[] = [];
+  const record: Middleware = (call, next) => {
+    if (call.kind === "visit") return visits.push(call), next().then((end) => ends.push(end));
+    calls.push(call);
+    return next();
+  };
+  return { calls, visits, ends, ...setUp({ ...options, middleware: [record] }) };
 }
 
 /** An executor with one middleware that changes calls of a kind, and the errors that are reported. */
@@ -97,8 +105,8 @@ Deno.test("MiddlewareCall has the run, the position and the context of an attemp
   await result;
   const call = { kind: "activity", workflowId: "a", runId, workflowName: "order", seq: 0, name: "charge", input: 500 };
   const [, first, second] = calls as Extract<MiddlewareCall, { kind: "activity" }>[];
-  assertEquals({ ...first }, { ...call, headers: trace, attempt: 1, context: first.context } as never);
-  assertEquals({ ...second }, { ...call, headers: trace, attempt: 2, context: second.context } as never);
+  assertEquals({ ...first }, { ...call, headers: trace, calledAt: 0, attempt: 1, context: first.context } as never);
+  assertEquals({ ...second }, { ...call, headers: trace, calledAt: 0, attempt: 2, context: second.context } as never);
   assertStrictEquals(second.context, context);
   assertEquals(second.context.idempotencyKey, `${runId}:0`);
   await executor.close();
@@ -378,7 +386,7 @@ Deno.test("Middleware gets the start of a child once, also when the parent is re
   await next.signal("child", "go");
   await (await next.handle("a")).result();
   assertEquals(calls.map(({ kind }) => kind), ["execute", "startChild"]);
-  assertEquals(again, ["signal"]);
+  assertEquals(again, ["visit", "visit", "signal"]);
 });
 
 Deno.test("Middleware gets the start of a child when the parent is resumed, if the child was not stored", async () => {

@@ -195,7 +195,7 @@ Deno.test("Executor.terminate() passes through middleware and calls the hook", a
   });
   await executor.execute(forever, { id: "a" });
   await executor.terminate("a", "why");
-  assertEquals(calls.slice(1), [{ kind: "terminate", workflowId: "a", reason: "why" }]);
+  assertEquals(calls.slice(2), [{ kind: "terminate", workflowId: "a", reason: "why" }]);
   assertEquals(reasons, ['Terminated workflow "a": why']);
   await executor.close();
 });
