@@ -80,6 +80,8 @@ function noHandler(name: string, handlers: ReadonlyMap<string, unknown>): string
 export class Handlers {
   readonly #queries = new Map<string, (...args: never[]) => unknown>();
   readonly #updateHandlers = new Map<string, UpdateHandler>();
+  /** Resolves to the next acceptance for a handler. */
+  readonly #next = new WeakMap<UpdateHandler, Deferred<UpdateAcceptedEvent>>();
   /** Every update that the workflow received, by its ID. */
   readonly #updates = new Map<string, Update>();
   /** Accepted updates whose turn came before their handler was registered. */
@@ -112,9 +114,13 @@ export class Handlers {
 
   setUpdate(name: string, handler: UpdateHandler): void {
     this.#updateHandlers.set(name, handler);
+    this.#listen(handler);
     const early = this.#early;
     this.#early = [];
-    for (const event of early) this.seen(event);
+    for (const event of early) {
+      if (event.name === name) this.#handle(handler, event);
+      else this.#early.push(event);
+    }
     this.#registrations.get(name)?.resolve();
     this.#registrations.delete(name);
   }
@@ -205,9 +211,24 @@ export class Handlers {
 
   /** The turn of an acceptance has come: the handler runs. */
   seen(event: UpdateAcceptedEvent): void {
-    const { name, input, updateId, headers = noTexts } = event;
-    const handler = this.#updateHandlers.get(name);
-    if (handler === undefined) return void this.#early.push(event);
+    const handler = this.#updateHandlers.get(event.name);
+    if (handler === undefined) this.#early.push(event);
+    else this.#next.get(handler)!.resolve(event);
+  }
+
+  /**
+   * Calls a handler in the asynchronous context in which it was registered (`AsyncLocalStorage`): only what that context awaits
+   * continues in it. The context of a turn may be that of another run.
+   */
+  async #listen(handler: UpdateHandler): Promise<void> {
+    for (;;) {
+      const next = new Deferred<UpdateAcceptedEvent>();
+      this.#next.set(handler, next);
+      this.#handle(handler, await next.promise);
+    }
+  }
+
+  #handle(handler: UpdateHandler, { name, input, updateId, headers = noTexts }: UpdateAcceptedEvent): void {
     const end = (outcome: Outcome) => {
       const update = this.#update(updateId);
       if (update.answered) return;

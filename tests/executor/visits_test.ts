@@ -1,5 +1,6 @@
 /** When workflow code is in memory, as middleware sees it. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals } from "@std/assert";
 import {
   Executor,
@@ -169,5 +170,35 @@ Deno.test("Workflow code that throws at once is no error of the middleware of it
   await handle.result().catch(() => {});
   await done.promise;
   assertEquals(reported, []);
+  await executor.close();
+});
+
+Deno.test("Workflow code and its handlers run in the asynchronous context of the visit, whoever calls them", async () => {
+  const context = new AsyncLocalStorage<string>();
+  const seen: string[] = [];
+  const { executor } = setUp({
+    middleware: [(call, next) => call.kind === "visit" ? context.run(`visit ${call.workflowId}`, next) : next()],
+  });
+  const workflow = async (ctx: Ctx, id: string) => {
+    const see = (what: string) => seen.push(`${id} ${what}: ${context.getStore()}`);
+    ctx.handleUpdate("update", async () => {
+      see("update");
+      await ctx.sleep(1);
+      see("later");
+    });
+    ctx.handleSignal("signal", () => void see("signal"));
+    await ctx.waitForSignal("end");
+    see("end");
+  };
+  const call = (id: string) =>
+    context.run(`caller ${id}`, async () => {
+      await executor.execute(workflow, { id, input: id });
+      await Promise.all([executor.signal(id, "signal"), executor.update(id, "update"), executor.update(id, "update")]);
+      await executor.signal(id, "end");
+      await (await executor.handle(id)).result();
+    });
+  await Promise.all([call("a"), call("b")]);
+  assertEquals(seen.filter((line) => !/^(.) .*: visit \1$/.test(line)), []);
+  assertEquals(seen.length, 12);
   await executor.close();
 });
