@@ -4,13 +4,25 @@
  * @module
  */
 
-/** A context of OpenTelemetry: what is active. */
+/**
+ * A context of OpenTelemetry: what is active.
+ *
+ * @category Observability
+ */
 export interface OtelContext {
   /** Returns a value of the context. */
   getValue(key: symbol): unknown;
+  /** Returns a context with another value. */
+  setValue(key: symbol, value: unknown): OtelContext;
+  /** Returns a context without a value. */
+  deleteValue(key: symbol): OtelContext;
 }
 
-/** What identifies a span. */
+/**
+ * What identifies a span.
+ *
+ * @category Observability
+ */
 export interface OtelSpanContext {
   /** The ID of the trace: 32 hexadecimal digits. */
   readonly traceId: string;
@@ -20,16 +32,26 @@ export interface OtelSpanContext {
   readonly traceFlags: number;
 }
 
-/** Attributes of a span, or of a value of a metric. */
+/**
+ * Attributes of a span, or of a value of a metric.
+ *
+ * @category Observability
+ */
 export type OtelAttributes = Record<string, string | number | boolean>;
 
-/** A time: milliseconds since the epoch, or a date. */
+/**
+ * A time: milliseconds since the epoch, or a date.
+ *
+ * @category Observability
+ */
 export type OtelTime = number | Date;
 
-/** A span. */
+/**
+ * A span.
+ *
+ * @category Observability
+ */
 export interface OtelSpan {
-  /** Returns what identifies the span. */
-  spanContext(): OtelSpanContext;
   /** Sets an attribute. */
   setAttribute(name: string, value: string | number | boolean): unknown;
   /** Sets the status: 2 is an error. */
@@ -40,7 +62,11 @@ export interface OtelSpan {
   end(time?: OtelTime): void;
 }
 
-/** What a new span is made with. */
+/**
+ * What a new span is made with.
+ *
+ * @category Observability
+ */
 export interface OtelSpanOptions {
   /** The kind: 0 internal, 2 client, 3 producer, 4 consumer. */
   kind?: 0 | 2 | 3 | 4;
@@ -52,13 +78,21 @@ export interface OtelSpanOptions {
   startTime?: OtelTime;
 }
 
-/** Makes spans. */
+/**
+ * Makes spans.
+ *
+ * @category Observability
+ */
 export interface OtelTracer {
   /** Makes a span below that of a context. */
   startSpan(name: string, options: OtelSpanOptions, context: OtelContext): OtelSpan;
 }
 
-/** How a metric is described. */
+/**
+ * How a metric is described.
+ *
+ * @category Observability
+ */
 export interface OtelMetricOptions {
   /** What it counts or measures. */
   description?: string;
@@ -68,25 +102,41 @@ export interface OtelMetricOptions {
   advice?: { explicitBucketBoundaries?: number[] };
 }
 
-/** A metric that adds values. */
+/**
+ * A metric that adds values.
+ *
+ * @category Observability
+ */
 export interface OtelCounter {
   /** Adds a value. */
   add(value: number, attributes: OtelAttributes): void;
 }
 
-/** A metric of the distribution of values. */
+/**
+ * A metric of the distribution of values.
+ *
+ * @category Observability
+ */
 export interface OtelHistogram {
   /** Adds a value. */
   record(value: number, attributes: OtelAttributes): void;
 }
 
-/** A metric that is read from time to time. */
+/**
+ * A metric that is read from time to time.
+ *
+ * @category Observability
+ */
 export interface OtelGauge {
   /** Calls a function when the metric is read. */
   addCallback(callback: (result: { observe(value: number, attributes: OtelAttributes): void }) => void): void;
 }
 
-/** Makes metrics. */
+/**
+ * Makes metrics.
+ *
+ * @category Observability
+ */
 export interface OtelMeter {
   /** Makes a metric whose values are added, and never negative. */
   createCounter(name: string, options: OtelMetricOptions): OtelCounter;
@@ -98,7 +148,11 @@ export interface OtelMeter {
   createObservableGauge(name: string, options: OtelMetricOptions): OtelGauge;
 }
 
-/** The module `@opentelemetry/api`, as far as it is used. */
+/**
+ * The module `@opentelemetry/api`, as far as it is used.
+ *
+ * @category Observability
+ */
 export interface OtelApi {
   /** The context that is active. */
   readonly context: {

@@ -41,7 +41,7 @@ export class Attempt {
 
   /** The function has thrown, and its failure is not stored yet. */
   failed(error: unknown): void {
-    this.#failure ??= { ms: this.#ms, error: asError(error) };
+    this.#fail(asError(error));
   }
 
   /** The function has thrown after its signal was aborted, for another reason than a timeout. */
@@ -54,13 +54,17 @@ export class Attempt {
   stored(error: ErrorLike, willRetry: boolean): void {
     if (this.#ended) return;
     this.span.setAttribute("rockpool.activity.will_retry", willRetry);
-    this.failed(error); // a timeout: the function may still run
+    this.#fail(error); // a timeout: the function may still run
     this.#end("failed", this.#failure!.ms);
   }
 
   /** The run leaves this process. */
   abandon(): void {
     this.#end(this.#failure === undefined ? "abandoned" : "failed", this.#failure?.ms ?? this.#ms);
+  }
+
+  #fail(error: ErrorLike): void {
+    this.#failure ??= { ms: this.#ms, error };
   }
 
   get #ms(): number {
@@ -73,7 +77,8 @@ export class Attempt {
     const attributes: OtelAttributes = { ...this.#attributes, "rockpool.activity.outcome": outcome };
     const endedAt = this.#startedAt + ms;
     this.span.setAttribute("rockpool.activity.outcome", outcome);
-    if (this.#failure !== undefined) attributes["error.type"] = fail(this.span, this.#failure.error, endedAt);
+    // A cancellation is no failure, as in the span of a run.
+    if (outcome === "failed") attributes["error.type"] = fail(this.span, this.#failure!.error, endedAt);
     this.span.end(endedAt);
     this.#metrics.attempts.add(1, attributes);
     this.#metrics.attemptSeconds.record(ms / 1000, attributes);

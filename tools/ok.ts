@@ -28,6 +28,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     matrix: ["task", "matrix", ...matrixArgs],
     postgres: ["task", "postgres"],
     restate: ["task", "restate"],
+    otel: ["task", "otel"],
     edge: ["task", "edge"],
     inspector: ["task", "inspector"],
     demo: ["task", "demo"],

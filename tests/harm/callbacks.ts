@@ -21,10 +21,12 @@ import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@ro
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
+import { otel } from "@rockpool/workflow/otel";
 import { schedule } from "@rockpool/workflow/schedule";
 import { RestateClient, type RestateSdk, restateServices } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
+import { fakeOtel, functions as otelFunctions, type Place } from "../support/fake_otel.ts";
 import { objectStorage } from "../support/object_storage.ts";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
@@ -233,6 +235,32 @@ const kvRow = (
       }),
     ),
   stalls: "for ever",
+});
+
+/** Traces and metrics of the workflow "harmed", whose API misbehaves. */
+const otelRow = (place: Place): CallbackRow => ({
+  options: (bad) => {
+    const { middleware, hooks } = otel({ api: fakeOtel({ [place]: bad }) });
+    const ofRun = Object.entries<Bad>(hooks as never).map(([name, hook]) => [
+      name,
+      ofHarmed(hook, (_, run) => idOf(run)),
+    ]);
+    return {
+      hooks: Object.fromEntries(ofRun),
+      middleware: [(call, next) => idOf(call) ? middleware(call, next) : next()],
+    };
+  },
+  run: everything,
+  well: otelFunctions[place],
+  ownPromises: true,
+  ...(place === "OtelApi.context" && { stalls: "for ever" }),
+});
+
+/** Metrics are made at once, by an API that misbehaves. */
+const otelMeterRow = (place: Place): CallbackRow => ({
+  run: (_, bad) => void otel({ api: fakeOtel({ [place]: bad }) }),
+  well: otelFunctions[place],
+  ownPromises: true,
 });
 
 /** A Durable Object whose storage misbehaves: a state is saved. */
@@ -946,6 +974,19 @@ const table: Record<string, CallbackRow> = {
     stalls: "for ever",
   },
 
+  // OpenTelemetry
+
+  ...Object.fromEntries(
+    (Object.keys(otelFunctions) as Place[]).map((place) => [
+      place,
+      /create|addCallback/.test(place) ? otelMeterRow(place) : otelRow(place),
+    ]),
+  ),
+  "Otel.middleware(next)": {
+    run: (_, bad) => otel({ api: fakeOtel() }).middleware(query, bad),
+    stalls: "for ever",
+  },
+
   // Tools
 
   "applyMiddleware(middleware)": {
@@ -984,6 +1025,9 @@ const table: Record<string, CallbackRow> = {
 /** Functions that are compared, or kept for others, and not called. */
 export const NOT_CALLED: readonly string[] = [
   "Executor.[Symbol.asyncDispose]", // the inspector gets an executor and does not close it
+  "OtelContext.getValue",
+  "OtelContext.setValue",
+  "OtelContext.deleteValue",
   "Replacement.activity",
   "workflowObject(base)", // a class
   "workflowObject(options)", // it is called in workerd only
