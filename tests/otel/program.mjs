@@ -4,15 +4,17 @@
  * It prints a line `ready` when it can be killed.
  */
 
+// @ts-ignore -- tools/otel.ts installs it
 import * as api from "@opentelemetry/api";
 import { Executor, InMemoryStore } from "@rockpool/workflow";
 import { otel } from "@rockpool/workflow/otel";
 
 const onDeno = "Deno" in globalThis;
+// @ts-ignore -- the same
 const sdk = onDeno ? undefined : new (await import("@opentelemetry/sdk-node")).NodeSDK();
 sdk?.start();
 const fs = await import("node:fs");
-const { argv } = await import("node:process");
+const { argv, stdin } = await import("node:process");
 const [part, file] = argv.slice(2);
 
 const telemetry = otel({ api });
@@ -224,10 +226,10 @@ const parts = {
     await executor.execute(sleeper, { id: "s" });
     await executor.execute(stuck, { id: "t" });
     console.log("ready");
-    await new Promise((resolve) => process.stdin.once("data", resolve));
+    await new Promise((resolve) => stdin.once("data", resolve));
     stop();
     await executor.close();
-    process.stdin.destroy();
+    stdin.destroy();
   },
 };
 
