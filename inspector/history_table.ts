@@ -22,9 +22,11 @@ export function historyTable(events: Events, view: RunView): Html {
   const indexes = history.flatMap((event, i) => group === undefined || isIn(event, group) ? [i] : []);
   const pages = Math.max(1, Math.ceil(indexes.length / PAGE));
   const place = view.event === undefined ? -1 : indexes.indexOf(view.event - 1);
-  const chosen = view.page ?? (place >= 0 ? Math.floor(place / PAGE) + 1 : view.opensAtEnd ? pages : 1);
-  const page = Math.min(pages, Math.max(1, chosen));
-  const shown = indexes.slice((page - 1) * PAGE, page * PAGE);
+  // The page that is seen first is full: that is the last one of a running run.
+  const missing = view.opensAtEnd ? pages * PAGE - indexes.length : 0;
+  const chosen = view.page ?? (place >= 0 ? Math.floor((place + missing) / PAGE) + 1 : view.opensAtEnd ? pages : 1);
+  const page = Math.min(pages, chosen);
+  const shown = indexes.slice(Math.max(0, (page - 1) * PAGE - missing), page * PAGE - missing);
   const tabs = [[undefined, "All"] as const, ...groups.map((group) => [group, GROUPS[group]] as const)];
   return markup`<section class="card" id="history"><header><h2>History</h2>
 <nav class="switch right" aria-label="Which events">${

@@ -210,7 +210,7 @@ function tableRow({ head, state }: Row, open: OpenRun | undefined, now: number):
 /** What a run waits for or how it ended, and its input. */
 function outcome({ status, error, result, input }: WorkflowHead, waits: readonly OpenWait[], now: number): Html {
   const cut = (text: string) => text.length > 160 ? `${text.slice(0, 160)}…` : text;
-  const inputLine = input !== undefined && markup`<div class="sub dim">${cut(showValue(input))}</div>`;
+  const inputLine = input !== undefined && markup`<div class="sub dim">input ${cut(showValue(input))}</div>`;
   const line = status === "running"
     ? describeWaits(waits, now, true)
     : status === "completed"
