@@ -57,7 +57,7 @@ ${
       link({ id: exact })
     }"><b class="id">${exact}</b></a></p>`
   }
-${rows.length === 0 ? emptyList(view, counts[0] === 0) : table(rows, open, now)}
+${rows.length === 0 ? emptyList(view) : table(rows, open, now)}
 ${pager(view, cursor)}
 </section>`;
   return respond({ title: "Runs", main, events: link({ events: 1 }), isRunning: true }, settings);
@@ -169,9 +169,9 @@ function chips(view: ListView, rows: readonly Row[]): Html {
   return markup`<div class="chips">${q !== "" && clear(markup`<b>${q}</b>`, { q: "" })}${range}${list}</div>`;
 }
 
-function emptyList(view: ListView, isNew: boolean): Html {
+function emptyList(view: ListView): Html {
   const isFiltered = view.q !== "" || view.status !== undefined || view.after !== undefined;
-  if (isNew || !isFiltered) {
+  if (!isFiltered) {
     return markup`<div class="empty">${icon("logo")}<h2>No runs yet</h2>
 <p>Runs appear here as soon as an executor starts them: <code>executor.execute(order, { id: "order-1" })</code></p></div>`;
   }
@@ -215,7 +215,7 @@ function outcome({ status, error, result, input }: WorkflowHead, waits: readonly
     ? describeWaits(waits, now, true)
     : status === "completed"
     ? result !== undefined && markup`→ ${cut(showValue(result))}`
-    : error !== undefined && markup`<span class="${status === "failed" ? "bad" : ""}">${cut(showError(error))}</span>`;
+    : error !== undefined && markup`<span class="${status}">${cut(showError(error))}</span>`;
   return markup`<div class="now">${line}</div>${inputLine}`;
 }
 

@@ -2,7 +2,7 @@
  * Reads from a store what pages need, by the cheapest members that it has. What it returns is redacted.
  *
  * 1. A page of the list reads heads, and histories only of runs that are short. With a store that has no `heads`, it reads states.
- * 2. A failed count is no count: numbers are an extra. A failed read of anything else rejects.
+ * 2. Counts and histories of rows are an extra: if one cannot be read, it is missing. A failed read of anything else rejects.
  *
  * @module
  */
@@ -77,10 +77,10 @@ export class Reader {
     };
   }
 
-  /** The state of a head; `undefined` if the run is another one by now, or the store has no cheap way to read it. */
+  /** The state of a head; `undefined` if it cannot be read cheaply, or the run is another one by now. */
   async #stateOf({ workflowId, runId }: WorkflowHead): Promise<WorkflowState | undefined> {
     const { store, redact } = this.#settings;
-    const tail = await store.loadSince?.(workflowId, 0, runId);
+    const tail = await store.loadSince?.(workflowId, 0, runId).catch(() => null);
     if (tail === undefined || tail === null) return undefined;
     const { historyLength: _1, firstRunId: _2, parent: _3, ...head } = tail.head;
     return redactState(redact, { ...head, history: tail.events });

@@ -31,7 +31,7 @@ export const LIST_STYLE = `.runs{width:100%;border-collapse:collapse;table-layou
 .runs td:nth-child(3) div,.runs .sub{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .now{color:var(--soft)}
 .now b{color:var(--text)}
-.now .bad{color:var(--bad)}
+.now .failed{color:var(--bad)}
 .runs .id{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .shares{display:block;width:100%;border-radius:4px;background:var(--sunk)}
 .pager{display:flex;justify-content:flex-end;gap:8px;padding:10px 14px;border-top:1px solid var(--line)}
