@@ -10,6 +10,7 @@ import { encode } from "../history/codec.ts";
 import { stateAt } from "../history/state_at.ts";
 import { formatTimeline, type ReadOptions, toMermaid, toSvg } from "../pictures/mod.ts";
 import { historyToText } from "../testing/history_text.ts";
+import { toTest } from "../testing/test_writer.ts";
 import type { ErrorRecord, WorkflowState } from "../types.ts";
 import { RunView } from "./run_view.ts";
 import { errorText, valueText } from "./value.ts";
@@ -21,7 +22,7 @@ interface Export {
   readonly type: string;
   /** The end of the file's name. */
   readonly extension: string;
-  readonly write: (state: WorkflowState, options: ReadOptions) => string;
+  readonly write: (state: WorkflowState, options: ReadOptions, children: readonly WorkflowState[]) => string;
 }
 
 /** The kinds of files by their names in an address. */
@@ -31,14 +32,21 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
     hint: "a golden file for assertReplays()",
     type: "text/plain",
     extension: ".history",
-    write: historyToText,
+    write: (state) => historyToText(state),
+  },
+  test: {
+    text: "Test",
+    hint: "repeats the run, with fakes of its activities",
+    type: "text/plain",
+    extension: "_test.ts",
+    write: (state, _, children) => toTest(state, { children }),
   },
   svg: {
     text: "SVG",
     hint: "the timeline as a picture",
     type: "image/svg+xml",
     extension: ".svg",
-    write: toSvg,
+    write: (state, options) => toSvg(state, options),
   },
   mermaid: {
     text: "Mermaid",
@@ -59,7 +67,7 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
     hint: "the timeline for a terminal or an issue",
     type: "text/plain",
     extension: ".txt",
-    write: formatTimeline,
+    write: (state, options) => formatTimeline(state, options),
   },
   json: {
     text: "JSON",
@@ -75,19 +83,22 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
  *
  * @param latest The state, redacted.
  * @param options What pictures need beyond it, if the run is shown as it is.
+ * @param readChildren Reads the children of the run and their children, redacted.
  */
-export function exportResponse(
+export async function exportResponse(
   parameters: URLSearchParams,
   latest: WorkflowState,
   options: ReadOptions,
-): Response | undefined {
+  readChildren: () => Promise<readonly WorkflowState[]>,
+): Promise<Response | undefined> {
   const view = new RunView(parameters, latest);
   const state = view.at === undefined ? latest : stateAt(latest, view.at);
   const name = parameters.get("export") ?? "";
   if (name === "value") return wholeValue(parameters, view, state);
   if (!Object.hasOwn(EXPORTS, name)) return undefined;
   const { type, extension, write } = EXPORTS[name];
-  return file(write(state, view.at === undefined ? options : {}), type, `${fileName(view)}${extension}`);
+  const children = name === "test" ? await readChildren() : [];
+  return file(write(state, view.at === undefined ? options : {}, children), type, `${fileName(view)}${extension}`);
 }
 
 /** A value of an event or of the run, without limits. */

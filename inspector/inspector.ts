@@ -76,11 +76,17 @@ async function answer(request: Request, settings: Settings, guard: Guard, reader
 async function exportPage(url: URL, id: string, settings: Settings, reader: Reader): Promise<Response> {
   const state = await reader.stored(id);
   if (state === null) return notFound(settings, id);
-  const response = exportResponse(url.searchParams, redactState(settings.redact, state), {
-    now: settings.now(),
-    waitsFor: reader.waitsFor(state),
-  });
-  return response ?? errorPage(settings, 404, "Not found", "There is no such export of a run.");
+  try {
+    const response = await exportResponse(
+      url.searchParams,
+      redactState(settings.redact, state),
+      { now: settings.now(), waitsFor: reader.waitsFor(state) },
+      () => reader.descendants(state),
+    );
+    return response ?? errorPage(settings, 404, "Not found", "There is no such export of a run.");
+  } catch (error) {
+    return errorPage(settings, 422, "Not possible", showError(error)); // such as a value that no source can make
+  }
 }
 
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {

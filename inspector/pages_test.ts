@@ -221,13 +221,15 @@ shopTest("folds idle time if the longest wait takes more than 40 % of the time",
   assertEquals(await axis("import-1122"), "Time");
 });
 
-shopTest("exports a run as a golden history, JSON, SVG, Mermaid and text", async (reader, { store }) => {
+shopTest("exports a run as a golden history, a test, JSON, SVG, Mermaid and text", async (reader, { store }) => {
   const state = (await store.load("RP-1008"))!;
   const [golden, name] = await reader.file("?id=RP-1008&export=history");
   assertEquals([historyFromText(golden).history.length, name], [15, "RP-1008.history"]);
   assertEquals(decode(JSON.parse((await reader.file("?id=RP-1008&export=json"))[0]), "read"), state);
   const [svg] = await reader.file("?id=RP-1019&export=svg");
   assertStringIncludes(svg, "running for 51 min 41 s");
+  const [test, testName] = await reader.file("?id=import-1100&export=test");
+  assertEquals([test.includes('"import-1100/page/8"'), testName], [true, "import-1100_test.ts"]);
   assertMatch((await reader.file("?id=RP-1008&export=mermaid"))[0], /^sequenceDiagram/);
   assertMatch((await reader.file("?id=RP-1008&export=gantt"))[0], /^gantt/);
   const [text, past] = await reader.file("?id=RP-1008&at=4&export=text");
@@ -334,6 +336,18 @@ Deno.test("inspector() shows no value that redact() throws for", async () => {
   };
   const html = await new Reader({ store, redact: fail }).html("?id=a");
   assertEquals([html.includes("secret"), html.includes("[redact() failed]")], [false, true]);
+});
+
+Deno.test("inspector() says why a run cannot be exported when a value has no text", async () => {
+  const store = new InMemoryStore();
+  const history = [{ type: "workflow_started", at: 1, workflowName: "w", input: new Blob(["x"]) } as const];
+  await store.save({ workflowId: "a", workflowName: "w", status: "running", history });
+  const reader = new Reader({ store });
+  assertMatch(
+    await reader.text("?id=a&export=history", 422),
+    /TypeError: Cannot write the history of workflow "a".*Blob/,
+  );
+  await reader.html("?id=a");
 });
 
 Deno.test("inspector() answers 500 with the error when the store fails", async () => {

@@ -20,6 +20,8 @@ const MAX_PAGE_EVENTS = 5_000;
 const AT_A_TIME = 16;
 /** A count is kept for this many times as long as it took, so that pages that are loaded often do not keep the store busy. */
 const KEEP_COUNTS = 200;
+/** How many children and grandchildren are read for an export. */
+const MAX_DESCENDANTS = 200;
 
 /** A row of the list. */
 export interface Row {
@@ -122,6 +124,24 @@ export class Reader {
   /** The state of a workflow as it is stored, and not redacted; `null` if there is none. */
   stored(id: string): Promise<WorkflowState | null> {
     return this.#settings.store.load(id);
+  }
+
+  /** The children of a run and their children, redacted; those that are in the store and belong to it, up to a limit. */
+  async descendants({ workflowId, runId, history }: WorkflowState): Promise<WorkflowState[]> {
+    const { store, redact } = this.#settings;
+    const found: WorkflowState[] = [];
+    const queue = [{ workflowId, runId, history }];
+    for (const parent of queue) {
+      for (const event of parent.history) {
+        if (event.type !== "child_started" || queue.length > MAX_DESCENDANTS) continue;
+        const child = await store.load(event.workflowId);
+        const from = child === null ? undefined : headOf(child).parent;
+        if (child === null || from?.workflowId !== parent.workflowId || from.runId !== parent.runId) continue;
+        found.push(redactState(redact, child));
+        queue.push(child);
+      }
+    }
+    return found;
   }
 
   /** What a run waits for, if it is live in the executor. */
