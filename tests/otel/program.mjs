@@ -200,6 +200,26 @@ const parts = {
     await executor.close();
   },
 
+  /** A client sends to a worker on the same store, and a start sends a signal. */
+  async remote() {
+    const worker = start();
+    const client = new Executor({ store, middleware: [middleware], hooks });
+    const input = "ada";
+    await inSpan("start", async () => {
+      await worker.execute(tenant, { id: "ada", input, signals: [{ name: "early", payload: 1 }] });
+    });
+    await inSpan("client", async () => {
+      await client.update("ada", "change", 1);
+      await client.signal("ada", "end");
+    });
+    await (await client.handle("ada")).result();
+    // A caller without a span that hands on the headers of a request.
+    const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
+    await (await worker.execute(chain, { id: "handed", input: 0, headers })).result();
+    await client.close();
+    await worker.close();
+  },
+
   /** Hooks and middleware of the user that throw, beside those of `otel`. */
   async harm() {
     const { composeHooks } = await import("@rockpool/workflow");

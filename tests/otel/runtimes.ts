@@ -12,6 +12,19 @@ const program = fileURLToPath(new URL("program.mjs", import.meta.url));
 /** The `node_modules` with the SDK. */
 export const modules = Deno.env.get("OTEL_MODULES")!;
 
+/** What makes a program of the page: a workflow runs, and everything is closed. */
+const WORKFLOW = `
+const charge = () => "paid";
+const order = (ctx) => ctx.executeActivity(charge);
+await (await executor.execute(order)).result();
+`;
+
+/** The program of the page for a runtime. */
+function page(runtime: string): string {
+  const text = Deno.readTextFileSync(`${ROOT}docs/observability.md`);
+  return new RegExp(`### ${runtime}\n.*?\n\`\`\`.. ignore\n(.*?)\`\`\``, "s").exec(text)![1] + WORKFLOW;
+}
+
 /** A program that runs. It is killed when it is disposed of. */
 export class Running implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -63,6 +76,8 @@ export interface Runtime extends AsyncDisposable {
   readonly name: string;
   /** Starts a part of the program. */
   start(receiver: Receiver, ...args: string[]): Running;
+  /** Starts the program of `docs/observability.md`, completed by a workflow. */
+  startPage(receiver: Receiver): Running;
 }
 
 function spawn(name: string, args: string[], env: Record<string, string>, cwd?: string): Running {
@@ -74,13 +89,19 @@ function spawn(name: string, args: string[], env: Record<string, string>, cwd?: 
 export async function onDeno(): Promise<Runtime> {
   const map = await Deno.makeTempFile({ suffix: ".json" });
   await Deno.writeTextFile(map, JSON.stringify({ imports: { "@opentelemetry/api": "npm:@opentelemetry/api@1.10.0" } }));
+  const start = (receiver: Receiver, ...args: string[]) => {
+    const flags = ["--quiet", "--allow-all", "--config", `${ROOT}deno.json`, "--import-map", map];
+    return spawn(Deno.execPath(), ["run", ...flags, ...args], { ...receiver.env, OTEL_DENO: "true" });
+  };
+  const pagePath = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(pagePath, `${page("Deno")}await executor.close();`);
   return {
     name: "Deno",
-    start(receiver, ...args) {
-      const flags = ["--quiet", "--allow-all", "--config", `${ROOT}deno.json`, "--import-map", map];
-      return spawn(Deno.execPath(), ["run", ...flags, program, ...args], { ...receiver.env, OTEL_DENO: "true" });
+    start: (receiver, ...args) => start(receiver, program, ...args),
+    startPage: (receiver) => start(receiver, "--no-check", pagePath),
+    async [Symbol.asyncDispose]() {
+      for (const path of [map, pagePath]) await Deno.remove(path);
     },
-    [Symbol.asyncDispose]: () => Deno.remove(map),
   };
 }
 
@@ -89,12 +110,15 @@ export async function onNode(): Promise<Runtime> {
   const project: PackedProject = await pack();
   await Deno.symlink(`${modules}/@opentelemetry`, `${project.folder}/node_modules/@opentelemetry`);
   await Deno.copyFile(program, `${project.folder}/program.mjs`);
+  await Deno.writeTextFile(`${project.folder}/page.mjs`, `${page("Node")}process.kill(process.pid, "SIGTERM");`);
+  const start = (receiver: Receiver, ...args: string[]) => {
+    const env = { ...receiver.env, OTEL_METRICS_EXPORTER: "otlp", OTEL_LOGS_EXPORTER: "none" };
+    return spawn("node", args, env, project.folder);
+  };
   return {
     name: "Node",
-    start(receiver, ...args) {
-      const env = { ...receiver.env, OTEL_METRICS_EXPORTER: "otlp", OTEL_LOGS_EXPORTER: "none" };
-      return spawn("node", ["program.mjs", ...args], env, project.folder);
-    },
+    start: (receiver, ...args) => start(receiver, "program.mjs", ...args),
+    startPage: (receiver) => start(receiver, "page.mjs"),
     [Symbol.asyncDispose]: () => project[Symbol.asyncDispose](),
   };
 }

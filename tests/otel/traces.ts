@@ -210,6 +210,37 @@ for (const runtime of runtimes) {
     }
   });
 
+  test("messages of another executor, and of a start, are linked to their senders", async (receiver) => {
+    await run(runtime, receiver, "remote");
+    assertEquals(treeOf(receiver, "start"), [
+      "start",
+      "  start tenant PRODUCER",
+      "    activity charge",
+      "    execute tenant",
+      "    handle signal early CONSUMER -> start tenant",
+      "    handle signal end CONSUMER -> signal end",
+      "    handle update change CONSUMER -> update change",
+      "    run tenant",
+    ]);
+    assertEquals(treeOf(receiver, "client"), ["client", "  signal end PRODUCER", "  update change PRODUCER"]);
+    const { traceId, parentId } = receiver.span("start chain");
+    assertEquals([traceId, parentId], ["a".repeat(32), "b".repeat(16)]);
+    const handed = receiver.spans.filter((span) => span.traceId === traceId).map(({ name }) => name);
+    assertEquals(handed.sort(), ["activity charge", "execute chain", "run chain", "start chain"]);
+  });
+
+  test("the program of the page docs/observability.md sends a trace", async (receiver) => {
+    await using program = runtime.startPage(receiver);
+    await program.ended();
+    assertEquals(receiver.spans.map(({ name }) => name).sort(), [
+      "activity charge",
+      "execute order",
+      "run order",
+      "start order",
+    ]);
+    assertEquals(receiver.point("rockpool.workflow.started", {})?.value, 1);
+  });
+
   test("the metrics add up, and have no IDs", async (receiver) => {
     await run(runtime, receiver, "others");
     const value = (name: string, attributes: Record<string, unknown> = {}) => {

@@ -46,6 +46,7 @@ import type { RunInfo } from "@rockpool/workflow/hooks";
 import { type LockOptions, RWLock } from "@rockpool/workflow/lock";
 import type { Middleware } from "@rockpool/workflow/middleware";
 import type { WorkflowDescription } from "@rockpool/workflow/options";
+import { otel, type OtelApi, type OtelOptions } from "@rockpool/workflow/otel";
 import {
   formatTimeline,
   type MermaidOptions,
@@ -169,6 +170,11 @@ async function nightly(ctx: WorkflowContext, { dueAt }: Occurrence): Promise<num
 
 const trace: Middleware = (_call, next) => next({ headers: undefined });
 const counted: Hooks = { workflowCompleted: (_event, run: RunInfo) => void run.workflowId, workflowFailed: undefined };
+
+export function traced(api: OtelApi): Middleware {
+  const options: OtelOptions = { api, tracer: undefined, meter: undefined };
+  return otel(options).middleware;
+}
 
 export async function main(signal: AbortSignal | undefined): Promise<readonly unknown[]> {
   const store: WorkflowStore = new InMemoryStore({ maxWorkflows: undefined });
