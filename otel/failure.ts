@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isA } from "../util/check.ts";
+import { show } from "../util/show.ts";
 import type { OtelSpan, OtelTime } from "./api.ts";
 
 /** An error, or what the history has of one. */
@@ -15,7 +17,8 @@ export interface ErrorLike {
 
 /** What was thrown, as an error. */
 export function asError(thrown: unknown): ErrorLike {
-  return thrown instanceof Error ? thrown : { name: "_OTHER", message: String(thrown) };
+  if (isA(thrown, Error)) return thrown;
+  return { name: "_OTHER", message: typeof thrown === "string" ? thrown : show(thrown) };
 }
 
 /** Marks a span as failed. Returns its `error.type`. */

@@ -84,6 +84,34 @@ Deno.test("Otel.middleware replaces the context in headers and keeps the others"
   assertEquals(await handle.result(), { traceparent: "new", tenant: "acme" });
 });
 
+for (const useHooks of [true, false]) {
+  Deno.test(`Otel.middleware ends the span of each attempt ${useHooks ? "with" : "without"} hooks, whatever is thrown`, async () => {
+    const outcomes: unknown[] = [];
+    const errors: unknown[] = [];
+    const { middleware, hooks } = otel({
+      api: fakeOtel({
+        "OtelSpan.setAttribute": (name, value) => name.endsWith("outcome") && outcomes.push(value),
+        "OtelSpan.recordException": ({ name, message }) => errors.push(`${name}: ${message}`),
+      }),
+    });
+    await using executor = new Executor({ middleware: [middleware], hooks: useHooks ? hooks : undefined });
+    const thrown = [Object.create(null), "text"];
+    const handle = await executor.execute((ctx: WorkflowContext) =>
+      ctx.executeActivity(
+        () => {
+          if (thrown.length > 0) throw thrown.shift();
+        },
+        undefined,
+        { name: "a", retry: { maxAttempts: 3, initialIntervalMs: 1 } },
+      )
+    );
+    await handle.result();
+    await settle();
+    assertEquals(outcomes, ["failed", "failed", "completed"]);
+    assertEquals(errors, ["_OTHER: an object", "_OTHER: text"]);
+  });
+}
+
 Deno.test("Otel.middleware ends the span of an attempt that is in flight when its executor closes", async () => {
   const attributes: unknown[] = [];
   const begun = gate();

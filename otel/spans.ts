@@ -184,6 +184,7 @@ export class Spans {
     if (call.attempt === 1) this.#metrics.queueSeconds.record(Math.max(0, startTime - call.calledAt) / 1000, labels);
     const attempt = new Attempt(span, startTime, this.#metrics, labels);
     const visit = this.#visits.get(runId);
+    visit?.attempts.get(seq)?.abandon(); // without the hooks, nobody has ended it
     visit?.attempts.set(seq, attempt);
     const inside = trace.setSpan(parent, span);
     let result: unknown;
