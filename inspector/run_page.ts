@@ -98,7 +98,9 @@ function factLine(
 ${workflowVersion !== undefined && markup`<li class="soft">version <span>${workflowVersion}</span></li>`}
 ${
     Object.entries(labels).map(([name, text]) =>
-      markup`<li><a class="chip" href="${link({ q: searchFor(name, text) })}">${name} <b>${text}</b></a></li>`
+      markup`<li><a class="chip" href="${
+        link({ q: searchFor(name, text) })
+      }"><span>${name}</span> <b>${text}</b></a></li>`
     )
   }</ul>`;
 }

@@ -6,6 +6,7 @@
 
 /** Rules; one for a line. */
 export const RUN_STYLE = `.crumbs{display:flex;gap:8px;font-size:12px;min-width:0}
+.crumbs+.card{margin-top:10px}
 .crumbs a:last-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .head{display:flex;align-items:flex-start;gap:12px;margin:6px 0 4px}
 .head h1{max-height:112px;overflow-y:auto;flex:1;min-width:0;font-size:19px;line-height:28px;overflow-wrap:anywhere}
@@ -24,6 +25,11 @@ export const RUN_STYLE = `.crumbs{display:flex;gap:8px;font-size:12px;min-width:
 .panel li a:hover{background:var(--sunk);text-decoration:none}
 .panel li .dim{font-size:12px}
 .panel form{display:grid;gap:8px;padding:8px 10px}
+.panel form p{font-size:12px;color:var(--soft)}
+form button:not(.button){justify-self:start;border-color:var(--accent);background:var(--accent);color:var(--page);font-weight:600}
+form button.danger{border-color:var(--bad);background:var(--bad)}
+form button:not(.button):hover{opacity:.88;background:var(--accent)}
+form button.danger:hover{background:var(--bad)}
 .panel .compare{border-top:1px solid var(--line);margin-top:6px;grid-template-columns:1fr auto}
 .compare label{grid-column:1/3}
 label{font-size:12px;color:var(--soft)}
@@ -35,6 +41,8 @@ textarea{font-size:12px;resize:vertical}
 .facts-line{display:flex;flex-wrap:wrap;align-items:center;gap:4px 18px;margin-bottom:12px}
 .soft{color:var(--soft)}
 .soft time,.soft span{color:var(--text)}
+.facts-line .chip{max-width:min(100%,480px);white-space:nowrap}
+.facts-line .chip span{max-width:50%;overflow:hidden;text-overflow:ellipsis;color:inherit}
 .facts-line li{display:flex;align-items:center;gap:4px;min-width:0;overflow-wrap:anywhere}
 .banner{
   display:flex; align-items:flex-start; gap:10px; margin-bottom:12px; padding:10px 14px; border:1px solid var(--line);

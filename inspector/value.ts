@@ -18,8 +18,12 @@ const MAX_TEXT = 1_000;
 const MAX_ITEMS = 50;
 const MAX_DEPTH = 12;
 const MAX_NODES = 600;
-/** Containers are open down to this depth. */
+/** Containers are open down to this depth; inner ones only with this many items at most. */
 const OPEN_DEPTH = 2;
+const OPEN_ITEMS = 20;
+
+/** How many items of a typed array are in a line. */
+const LINE = 64;
 
 /** One level of a value. */
 interface Node {
@@ -95,7 +99,7 @@ class TreeWriter {
       shown.push(markup`<div class="dim">cannot be read</div>`);
     }
     this.#path.pop();
-    const open = depth < OPEN_DEPTH && !node.isClosed && markup` open`;
+    const open = depth < OPEN_DEPTH && (depth === 0 || size <= OPEN_ITEMS) && !node.isClosed && markup` open`;
     return markup`<details${open}><summary>${line}</summary><div class="items">${shown}</div></details>`;
   }
 }
@@ -197,7 +201,10 @@ function read(value: unknown): Node {
     : ArrayBuffer.isView(value)
     ? value as Uint8Array
     : undefined;
-  if (bytes !== undefined) return box(`${tagOf(value)}(${grouped(bytes.length)})`, numbered(bytes), bytes.length);
+  if (bytes !== undefined) {
+    const size = Math.ceil(bytes.length / LINE);
+    return box(`${tagOf(value)}(${grouped(bytes.length)})`, linesOf(bytes, value instanceof Int8Array), size);
+  }
   const keys = Object.keys(value);
   const tag = tagOf(value);
   return box(`${tag === "Object" ? "" : `${tag} `}{${grouped(keys.length)}}`, propertiesOf(value, keys), keys.length);
@@ -213,6 +220,17 @@ function viewOf(value: ArrayBuffer | DataView): [offset: number, length: number]
 
 function* numbered(list: ArrayLike<unknown>): Generator<[string, unknown]> {
   for (let i = 0; i < list.length; i++) yield [String(i), list[i]];
+}
+
+/** The items of a typed array in lines; unsigned bytes as hexadecimal numbers. */
+function* linesOf(list: Uint8Array, isSigned: boolean): Generator<[string, unknown]> {
+  const hex = list.BYTES_PER_ELEMENT === 1 && !isSigned;
+  for (let i = 0; i < list.length; i += LINE) {
+    const items = Array.from<unknown, string>(list.subarray(i, i + LINE), (item) => {
+      return hex ? (item as number).toString(16).padStart(2, "0") : nodeOf(item).head;
+    });
+    yield ["", new Lines(items.join(hex ? " " : ", "))];
+  }
 }
 
 function* unnamed(set: Set<unknown>): Generator<[string, unknown]> {

@@ -19,8 +19,10 @@ Deno.test("valueTree() shows each kind of value in a form of its own", () => {
     [new Map([["a", 1]]), '|Map(1)|"a" =>:| |1|'],
     [new Map([[{ k: 1 }, 2]]), "|Map(1)|entry 0:| |key:| |{1}|k:| |1|value:| |2|"],
     [new Set([1]), "|Set(1)|0:| |1|"],
-    [new Uint8Array([7]), "|Uint8Array(1)|0:| |7|"],
-    [new ArrayBuffer(1), "|ArrayBuffer(1)|0:| |0|"],
+    [new Uint8Array([7]), "|Uint8Array(1)|07|"],
+    [new ArrayBuffer(1), "|ArrayBuffer(1)|00|"],
+    [new Float64Array([1.5, -0]), "|Float64Array(2)|1.5, -0|"],
+    [new BigInt64Array([2n]), "|BigInt64Array(1)|2n|"],
     [{ "a b": [] }, '|{1}|"a b":| |[0]|'],
   ];
   for (const [value, expected] of kinds) assertEquals(textOf(value), expected);
@@ -34,7 +36,7 @@ Deno.test("valueTree() cuts texts, items, depth and nodes, and says so", () => {
   let deep: unknown = 1;
   for (let i = 0; i < 900; i++) deep = [deep];
   const wide = Array.from({ length: 300 }, () => Array(300).fill("x"));
-  for (const value of ["x".repeat(100_000), Array(100_000).fill(1), deep, wide]) {
+  for (const value of ["x".repeat(100_000), new Uint8Array(10_000_000), Array(100_000).fill(1), deep, wide]) {
     const { html, isCut } = valueTree(value);
     assert(isCut && html.text.length < 100_000, html.text.slice(0, 200));
   }
