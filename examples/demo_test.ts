@@ -134,8 +134,12 @@ Deno.test("demo --store says in one line what is wrong, and exits with 1, when t
   assertMatch(err, /^Cannot open store "examples\/orders.json": the file is damaged, or no database; .*\n$/);
 });
 
-const USAGE = "pass the path of a JSON file with orders, --store and the path of an SQLite file, or nothing";
+const USAGE =
+  "pass the path of a JSON file with orders, --inspect and --port, --store and the path of an SQLite file, or nothing";
 const MISUSED: [string[], string][] = [
+  [["--inspect", "--prot"], `Cannot run the demo with the option --prot: ${USAGE}`],
+  [["--inspect", "--port"], "Cannot run the demo with the port missing: want a number from 0 to 65535"],
+  [["--inspect", "--port", "70000"], "Cannot run the demo with the port 70000: want a number from 0 to 65535"],
   [["--store"], `Cannot run the demo with 0 paths after --store: want one; ${USAGE}`],
   [["--stoer", "a.db"], `Cannot run the demo with the option --stoer: ${USAGE}`],
 ];
@@ -145,3 +149,37 @@ for (const [args, message] of MISUSED) {
     assertEquals(await demo(...args), { code: 1, out: "", err: `${message}\n` });
   });
 }
+
+Deno.test("demo --inspect serves the inspector on loopback until it is interrupted", async () => {
+  const [, ...args] = config.tasks.demo.command.split(" ");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args, "--inspect", "examples/testdata/one_order.json"],
+    cwd: new URL("..", import.meta.url),
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+  }).spawn();
+  let out = "";
+  try {
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      out += part;
+      if (!out.includes("\n")) continue;
+      const [, url] = out.match(/^The inspector shows 1 order: (http:\/\/127\.0\.0\.1:\d+\/) \(Ctrl-C ends it\)\n$/)!;
+      // This process may not use the network.
+      const program = `
+        const list = await (await fetch(${JSON.stringify(url)})).text();
+        const [, link] = /<a class="id"[^>]* href="([^"]+)"/.exec(list);
+        const run = await (await fetch(new URL(link, ${JSON.stringify(url)}))).text();
+        console.log(list.includes("RP-"), run.includes("chargeCard"));`;
+      const fetching = await new Deno.Command(Deno.execPath(), { args: ["eval", "--no-config", program] }).output();
+      child.kill("SIGINT");
+      assertEquals(new TextDecoder().decode(fetching.stdout), "true true\n");
+    }
+    assertEquals((await child.status).signal, "SIGINT");
+  } finally {
+    try {
+      child.kill("SIGKILL");
+    } catch { // it has ended
+    }
+    await child.status;
+  }
+});

@@ -8,6 +8,7 @@
  */
 
 import {
+  type Clock,
   Executor,
   InMemoryStore,
   type Middleware,
@@ -15,6 +16,7 @@ import {
   VirtualClock,
   WorkflowError,
   type WorkflowState,
+  type WorkflowStore,
 } from "@rockpool/workflow";
 import type { TimelineMark } from "@rockpool/workflow/pictures";
 import type { Order } from "./order.ts";
@@ -66,6 +68,10 @@ export interface Story {
   readonly tookMs: number;
   /** What really happened in the outside world. */
   readonly shop: SimulatedShop;
+  /** What holds the runs. */
+  readonly store: WorkflowStore;
+  /** Stands at the end of the story. */
+  readonly clock: Clock;
 }
 
 /**
@@ -148,6 +154,8 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
     stop: { afterMs: stoppedAt - startAt, orderId, activity, attempt, recovered },
     tookMs: clock.now() - startAt,
     shop,
+    store,
+    clock,
   };
 }
 

@@ -55,6 +55,18 @@ export const SCRIPT = String.raw`"use strict";
   /** @param {Node | null} node */
   const nameOf = (node) => node instanceof Element ? node.id || node.getAttribute("data-id") || node.getAttribute("data-key") : null;
 
+  /** Whether two nodes without names are versions of each other. @param {Node} a @param {Node} b */
+  const alike = (a, b) =>
+    a.nodeName === b.nodeName && ["class", "type"].every((name) =>
+      !(a instanceof Element) || a.getAttribute(name) === /** @type {Element} */ (b).getAttribute(name)
+    );
+  /** Removes a node, and returns the one after it. @param {ChildNode} node */
+  const drop = (node) => {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
+  };
+
   /** Makes an element of the page what it is in the next version. @param {Element} now @param {Element} next */
   const become = (now, next) => {
     for (const { name } of [...now.attributes]) {
@@ -72,22 +84,24 @@ export const SCRIPT = String.raw`"use strict";
     }
     let at = now.firstChild;
     for (const child of [...next.childNodes]) {
-      const name = nameOf(child);
-      let own = name ? named.get(name) : at && !nameOf(at) ? at : null;
-      if (own && own.nodeName !== child.nodeName) own = null;
-      if (!own) now.insertBefore(child, at);
-      else {
-        if (own === at) at = at && at.nextSibling;
-        else now.insertBefore(own, at);
-        if (own instanceof Element) become(own, /** @type {Element} */ (child));
-        else if (own.nodeValue !== child.nodeValue) own.nodeValue = child.nodeValue;
+      /** @type {ChildNode | null} */
+      let own = named.get(nameOf(child)) || at;
+      if (!nameOf(child)) {
+        while (own && !nameOf(own) && !alike(own, child)) own = own.nextSibling;
       }
+      if (!own || own.nodeName !== child.nodeName || nameOf(own) !== nameOf(child)) {
+        now.insertBefore(child, at);
+        continue;
+      }
+      if (nameOf(child) && own !== at) now.insertBefore(own, at);
+      else {
+        for (; at && at !== own; at = drop(at));
+        at = own.nextSibling;
+      }
+      if (own instanceof Element) become(own, /** @type {Element} */ (child));
+      else if (own.nodeValue !== child.nodeValue) own.nodeValue = child.nodeValue;
     }
-    while (at) {
-      const rest = at.nextSibling;
-      at.remove();
-      at = rest;
-    }
+    while (at) at = drop(at);
   };
 
   /** @type {string | undefined} */

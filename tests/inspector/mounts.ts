@@ -215,7 +215,7 @@ browserTest("inspector() works in a Worker, also if it is made for each request"
     await visit.page.fill("details[open] input[name=name]", "go");
     await visit.page.click("details[open] button");
     await visit.page.waitForSelector("[role=status]");
-    await visit.until("document.querySelector('main').textContent.includes('completed')");
+    assertEquals(await visit.page.textContent("[role=status]"), "The signal is stored.");
     visit.assertQuiet();
   } finally {
     await worker.dispose();
