@@ -14,6 +14,7 @@
 import { systemClock } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { Executor } from "../executor.ts";
+import type { WorkflowHandlers } from "../options.ts";
 import type { WorkflowHead } from "../types.ts";
 import { randomId } from "../util/prng.ts";
 import { show } from "../util/show.ts";
@@ -31,6 +32,9 @@ export const MAX_FORM_BYTES = 1_000_000;
 
 /** How long a page waits for the answer of a workflow. */
 const ANSWER_MS = 10_000;
+
+/** How long the page of a run waits for the names that its forms offer. */
+const HANDLERS_MS = 500;
 
 type Action = Exclude<InspectorAction, "view">;
 
@@ -113,7 +117,7 @@ export async function handleAction(request: Request, settings: Settings, guard: 
       'This inspector only shows workflows: it was made without "actions: true".',
     );
   }
-  const refused = await guard.authorize(request, action);
+  const refused = await guard.authorize(request, action, id);
   if (refused) return refused;
   const fields = await readForm(request);
   if (fields instanceof Refusal) return errorPage(settings, fields.status, "Not accepted", fields.message);
@@ -128,7 +132,8 @@ export async function handleAction(request: Request, settings: Settings, guard: 
     const status = codeOf(outcome.error) === "not_found" ? 404 : 422;
     // The next try is another message, unless this one may still be answered.
     if (!(outcome.error instanceof LateError)) fields.delete("messageId");
-    const text = markup`<p role="alert" class="alert">${showError(outcome.error)}</p>`;
+    const error = redactValue(settings.redact, outcome.error, { ...await placeOf(executor, id), property: "error" });
+    const text = markup`<p role="alert" class="alert">${typeof error === "string" ? error : showError(error)}</p>`;
     return await actionPage(status, action, id, fields, text, settings, guard);
   }
   if (action === "query") {
@@ -154,10 +159,10 @@ export async function actionMenus(head: WorkflowHead, settings: Settings, guard:
   if (!settings.actions) return markup``;
   const { workflowId, status } = head;
   const actions = (Object.keys(KINDS) as Action[]).filter((action) => status === "running" || action === "query");
-  const token = await guard.token(workflowId);
+  const [token, handlers] = await Promise.all([guard.token(workflowId), handlersOf(settings.executor!, workflowId)]);
   const menu = (action: Action) =>
     markup`<details class="menu" data-key="menu-${action}"><summary class="button">${KINDS[action].label}…</summary>
-<div class="panel">${form(action, workflowId, token, settings)}</div></details>`;
+<div class="panel">${form(action, workflowId, token, handlers)}</div></details>`;
   return markup`${actions.map(menu)}`;
 }
 
@@ -172,22 +177,23 @@ async function actionPage(
   guard: Guard,
 ): Promise<Response> {
   const title = `${KINDS[action].label} ${id}`;
-  const shown = form(action, id, await guard.token(id), settings, fields);
+  const shown = form(action, id, await guard.token(id), await handlersOf(settings.executor!, id), fields);
   const main = markup`<nav class="crumbs"><a href="?">All runs</a> / <a data-up href="${link({ id })}">${id}</a></nav>
 <h1>${KINDS[action].label}</h1>${text}<section class="card form">${shown}</section>`;
   return respond({ title, main }, settings, status);
 }
 
 /** @param sent What was sent before, if the form is shown again. */
-function form(action: Action, id: string, token: string, settings: Settings, sent?: Fields): Html {
+function form(action: Action, id: string, token: string, handlers: WorkflowHandlers, sent?: Fields): Html {
   const { label, fields, hint } = KINDS[action];
   const prefix = `${action}-`;
   const field = (name: Kind["fields"][number]): Html => {
     const value = sent?.get(name) ?? "";
     if (name === "name") {
-      const names = action === "signal" ? awaitedSignals(settings.executor!, id) : [];
       return markup`<label>Name<input name="name" value="${value}" required autocomplete="off" list="${prefix}names"></label>
-<datalist id="${prefix}names">${names.map((name) => markup`<option value="${name}"></option>`)}</datalist>`;
+<datalist id="${prefix}names">${
+        namesFor(action, handlers).map((name) => markup`<option value="${name}"></option>`)
+      }</datalist>`;
     }
     if (name === "reason") {
       return markup`<label>Reason<input name="reason" value="${value}" autocomplete="off"></label>`;
@@ -204,21 +210,34 @@ ${fields.map(field)}<p class="hint">${hint}</p>
 <button class="${action === "terminate" ? "danger" : "primary"}">${label}</button></form>`;
 }
 
-/** The names of the signals that a run waits for, if it is live in this executor. */
-function awaitedSignals(executor: Executor, id: string): string[] {
-  const waits = executor.openRuns().find(({ workflowId }) => workflowId === id)?.waitsFor ?? [];
-  return [...new Set(waits.flatMap((wait) => wait.type === "signal" ? [wait.name] : []))];
+function namesFor(action: Action, { signals, updates, queries }: WorkflowHandlers): readonly string[] {
+  return action === "signal" ? signals : action === "update" ? updates : queries;
 }
 
+/** What the code of a run handles, if it is live here: any other run would be replayed for the answer. */
+async function handlersOf(executor: Executor, id: string): Promise<WorkflowHandlers> {
+  const none = { signals: [], updates: [], queries: [] };
+  if (!executor.openRuns().some(({ workflowId }) => workflowId === id)) return none;
+  const asked = await settle(() => executor.query<WorkflowHandlers>(id, "handlers"), HANDLERS_MS);
+  return "value" in asked ? asked.value as WorkflowHandlers : none;
+}
+
+/** The answer of a query, as a tree. */
 async function shownAnswer(
   executor: Executor,
-  workflowId: string,
+  id: string,
   name: string,
   answer: unknown,
   { redact }: Settings,
 ): Promise<Html> {
-  const { workflowName } = redact === undefined ? { workflowName: "" } : await executor.describe(workflowId);
-  return valueTree(redactValue(redact, answer, { workflowId, workflowName, property: "answer", name })).html;
+  const where = { ...await placeOf(executor, id), property: "answer", name };
+  return valueTree(redactValue(redact, answer, where)).html;
+}
+
+/** Where a value of a workflow is from, for `redact`. */
+async function placeOf(executor: Executor, workflowId: string): Promise<{ workflowId: string; workflowName: string }> {
+  const described = await settle(() => executor.describe(workflowId));
+  return { workflowId, workflowName: "value" in described ? described.value.workflowName : "" };
 }
 
 function isAction(text: string): text is Action {
@@ -281,14 +300,15 @@ function readJson(fields: Fields, name: string): unknown {
 class LateError extends Error {}
 
 /** Waits for what an action comes to, but not for ever. */
-async function settle(
-  act: (signal: AbortSignal) => Promise<unknown>,
-): Promise<{ readonly value: unknown } | { readonly error: unknown }> {
+async function settle<T>(
+  act: (signal: AbortSignal) => Promise<T>,
+  limitMs = ANSWER_MS,
+): Promise<{ readonly value: T } | { readonly error: unknown }> {
   const late = new AbortController();
   let clear!: () => void;
   const timeout = new Promise<never>((_, reject) => {
-    clear = systemClock.setTimer(systemClock.now() + ANSWER_MS, () => {
-      const error = new LateError(`The workflow has not answered within ${ANSWER_MS / 1000} s`);
+    clear = systemClock.setTimer(systemClock.now() + limitMs, () => {
+      const error = new LateError(`The workflow has not answered within ${limitMs / 1000} s`);
       late.abort(error);
       reject(error);
     });

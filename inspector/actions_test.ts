@@ -295,8 +295,38 @@ Deno.test("inspector() never puts a token into an address", async () => {
   assertEquals(headers.get("location"), "?id=a&done=signal");
 });
 
-Deno.test("inspector() offers the signals that the run waits for", async () => {
+Deno.test("inspector() offers what the code of a live run handles", async () => {
   await using page = await open();
   const text = await (await page.inspect(new Request(page.url({})))).text();
-  assertStringIncludes(text, '<option value="approval">');
+  assertEquals([...text.matchAll(/<option value="([^"]*)">/g)].map(([, name]) => name), ["approval", "move", "street"]);
+});
+
+Deno.test("inspector() redacts the error of an update", async () => {
+  const redact = (value: unknown, { property }: { property: string }) => property === "error" ? "hidden" : value;
+  await using page = await open("a", { redact });
+  const text = await (await page.act("update", { name: "move", payload: "7" })).text();
+  assertEquals([text.includes("want a street"), text.includes("hidden")], [false, true]);
+});
+
+Deno.test("inspector() asks authorize about the workflow itself, however its ID is written, and about both of a comparison", async () => {
+  const asked: unknown[] = [];
+  const authorize: InspectorOptions["authorize"] = (_, action, id) => {
+    asked.push([action, id]);
+    return id !== "secret";
+  };
+  await using page = await open("secret", { authorize });
+  await page.executor.execute(order, { id: "b" });
+  const get = async (query: string) => (await page.inspect(new Request(`http://localhost/${query}`))).status;
+  const refused = [
+    "?id=secret",
+    "?id=%5Cu0073ecret",
+    "?id=secret&export=history",
+    "?id=secret&events=1",
+    "?id=b&diff=secret",
+  ];
+  for (const query of [...refused, "?id=b&diff=%5Cu0073ecret", "?id=secret&diff=b"]) {
+    assertEquals(await get(query), 403, query);
+  }
+  assertEquals([await get("?id=b"), await get("?"), await get("?asset=style")], [200, 200, 200]);
+  assertEquals(asked.slice(-3), [["view", "b"], ["view", undefined], ["view", undefined]]);
 });

@@ -56,8 +56,8 @@ export class Guard {
   }
 
   /** The answer to a request that `authorize` does not let through. */
-  async authorize(request: Request, action: InspectorAction): Promise<Response | undefined> {
-    const allowed = await this.#settings.authorize?.(request, action) ?? true;
+  async authorize(request: Request, action: InspectorAction, workflowId?: string): Promise<Response | undefined> {
+    const allowed = await this.#settings.authorize?.(request, action, workflowId) ?? true;
     if (allowed === true) return undefined;
     if (!(allowed instanceof Response)) {
       const text = action === "view" ? "You may not look at these workflows." : `You may not ${action} workflows here.`;

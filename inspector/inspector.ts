@@ -59,17 +59,19 @@ async function answer(request: Request, settings: Settings, guard: Guard, reader
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("Method not allowed", { status: 405, headers: { allow: "GET, HEAD, POST" } });
   }
-  const forbidden = await guard.authorize(request, "view");
-  if (forbidden) return forbidden;
   const url = new URL(request.url);
-  const asset = url.searchParams.get("asset");
-  if (asset !== null) return assetResponse(asset);
   const given = url.searchParams.get("id");
   const id = given === null || given === "" ? undefined : decodeId(given);
+  const forbidden = await guard.authorize(request, "view", id);
+  if (forbidden) return forbidden;
+  const asset = url.searchParams.get("asset");
+  if (asset !== null) return assetResponse(asset);
   if (url.searchParams.has("events")) return liveResponse(request, settings, id);
   if (id !== undefined && url.searchParams.has("export")) return await exportPage(url, id, settings, reader);
-  const other = url.searchParams.get("diff");
-  if (id !== undefined && other) return await diffPage([id, decodeId(other.trim())], settings, reader);
+  const other = decodeId(url.searchParams.get("diff")?.trim() ?? "");
+  if (id !== undefined && other !== "") {
+    return await guard.authorize(request, "view", other) ?? await diffPage([id, other], settings, reader);
+  }
   return id === undefined ? await listPage(url, settings, reader) : await runPage(url, id, settings, guard, reader);
 }
 

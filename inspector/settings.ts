@@ -66,13 +66,17 @@ export interface InspectorOptions {
   readonly actions?: boolean | undefined;
   /**
    * Decides about every request. `true` lets it through, `false` answers 403; a response, such as a login, is the answer. If it
-   * throws, the answer is 500. The query of the URL says which workflow: `?id=`. The body must stay unread: read
-   * `request.clone()`.
+   * throws, the answer is 500. `workflowId` is `undefined` for the list, and for files of the pages. The body must stay unread:
+   * read `request.clone()`.
    *
    * @default {every request is let through}
    */
   readonly authorize?:
-    | ((request: Request, action: InspectorAction) => boolean | Response | Promise<boolean | Response>)
+    | ((
+      request: Request,
+      action: InspectorAction,
+      workflowId: string | undefined,
+    ) => boolean | Response | Promise<boolean | Response>)
     | undefined;
   /**
    * The hosts under which the inspector is reached, without a port, such as `["admin.example.com"]`. Other requests are refused, so
