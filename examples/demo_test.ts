@@ -34,7 +34,7 @@ Deno.test("demo runs the sample when no file is given", async () => {
     "RP-1003": [
       "failed     NonRetryableError: Cannot charge EUR 3,300.00: the card expired in 01/26\n",
       "really ran reserveStock 1, chargeCard 1, voidPayment 1, releaseStock 1\n",
-      'releaseStock: "3 pieces back on the shelf"',
+      'releaseStock in 120 ms: "3 pieces back on the shelf"',
     ],
     "RP-1004": [
       'canceled   CanceledError: Canceled workflow "RP-1004": moving abroad, the bed does not fit\n',

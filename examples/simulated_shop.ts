@@ -42,9 +42,15 @@ export class SimulatedShop implements Shop {
   readonly #parcels = new Map<string, string>();
   readonly #released = new Map<string, readonly OrderItem[]>();
 
-  /** @param cards How the cards behave, by order. Other cards always work. */
-  constructor(cards: ReadonlyMap<string, CardScript>) {
+  readonly #wait: (ms: number) => Promise<void>;
+
+  /**
+   * @param cards How the cards behave, by order. Other cards always work.
+   * @param wait Lets the time pass that a service takes. By default, none passes.
+   */
+  constructor(cards: ReadonlyMap<string, CardScript>, wait: (ms: number) => Promise<void> = () => Promise.resolve()) {
     this.#cards = cards;
+    this.#wait = wait;
   }
 
   /** How often each activity really ran for an order, by name, in order of the first run. */
@@ -71,13 +77,13 @@ export class SimulatedShop implements Shop {
   }
 
   async reserveStock(orderId: string, items: readonly OrderItem[]): Promise<string> {
-    await this.#ran(orderId, "reserveStock");
+    await this.#ran(orderId, "reserveStock", 180);
     this.#reserved.set(orderId, items);
     return `${pieces(items)} set aside`;
   }
 
   async releaseStock(orderId: string): Promise<string> {
-    await this.#ran(orderId, "releaseStock");
+    await this.#ran(orderId, "releaseStock", 120);
     const items = this.#reserved.get(orderId) ?? this.#released.get(orderId);
     if (items === undefined) return "nothing was set aside";
     this.#reserved.delete(orderId);
@@ -87,7 +93,7 @@ export class SimulatedShop implements Shop {
 
   async chargeCard(charge: Charge, idempotencyKey: string): Promise<string> {
     const { orderId, cents, currency } = charge;
-    await this.#ran(orderId, "chargeCard");
+    await this.#ran(orderId, "chargeCard", 700);
     const paid = this.#payments.get(idempotencyKey);
     if (paid !== undefined) return paid.paymentId; // called again: the first answer was lost
     const { failures, declined } = this.#cards.get(orderId) ?? { failures: 0 };
@@ -107,7 +113,7 @@ export class SimulatedShop implements Shop {
   }
 
   async voidPayment(orderId: string): Promise<string> {
-    await this.#ran(orderId, "voidPayment");
+    await this.#ran(orderId, "voidPayment", 450);
     const payments = [...this.#payments.values()].filter(({ charge }) => charge.orderId === orderId);
     for (const payment of payments) payment.voided = true;
     const amounts = payments.map(({ charge }) => formatMoney(charge.cents, charge.currency));
@@ -115,19 +121,19 @@ export class SimulatedShop implements Shop {
   }
 
   async bookCarrier(orderId: string, { city, country }: Address): Promise<string> {
-    await this.#ran(orderId, "bookCarrier");
+    await this.#ran(orderId, "bookCarrier", 900);
     this.#reserved.delete(orderId);
     const trackingNumber = `${country}-${city.slice(0, 3).toUpperCase()}-${orderId}`;
     this.#parcels.set(orderId, trackingNumber);
     return trackingNumber;
   }
 
-  /** Counts a run of an activity. It is asynchronous, as every real service is. */
-  #ran(orderId: string, activity: string): Promise<void> {
+  /** Counts a run of an activity, and lets its time pass. */
+  #ran(orderId: string, activity: string, ms: number): Promise<void> {
     let runs = this.#runs.get(orderId);
     if (runs === undefined) this.#runs.set(orderId, runs = new Map());
     runs.set(activity, (runs.get(activity) ?? 0) + 1);
-    return Promise.resolve();
+    return this.#wait(ms);
   }
 }
 

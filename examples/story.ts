@@ -83,7 +83,8 @@ export async function playStory(entries: readonly ScriptedOrder[]): Promise<Stor
   const clock = new VirtualClock({ startAt: Date.UTC(2026, 2, 2, 9) });
   const startAt = clock.now();
   const store = new InMemoryStore({ clock });
-  const shop = new SimulatedShop(new Map(entries.map(({ order, script }) => [order.id, script.card])));
+  const cards = new Map(entries.map(({ order, script }) => [order.id, script.card]));
+  const shop = new SimulatedShop(cards, (ms) => clock.advance(ms)); // the clock does not jump during an activity
   const order = createOrderWorkflow(shop);
   const settings = { store, clock, workflows: { order }, random: () => 0.5 };
 

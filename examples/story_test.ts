@@ -49,7 +49,7 @@ Deno.test("playStory() stops the executor when orders sleep, wait, have ended an
     "RP-1006": ["running", "activity_attempt_failed"],
   });
   assertEquals(story.stop, {
-    afterMs: 30 * 60_000 + 3000,
+    afterMs: 30 * 60_000 + 5280,
     orderId: "RP-1006",
     activity: "chargeCard",
     attempt: 3,

@@ -10,23 +10,36 @@
  */
 
 import { grouped, showError } from "../util/show_value.ts";
-import { type Instant, isSpan, labelOf, type Phase, type Point, type ReadRun, type Span } from "./model.ts";
-import { formatDuration, formatSince, plural } from "./text.ts";
+import { type Axis, type AxisKind, layAxis } from "./axis.ts";
+import {
+  type Instant,
+  isSpan,
+  labelOf,
+  type Phase,
+  phasesOf,
+  type Point,
+  type ReadRun,
+  type Span,
+  type TimelineMark,
+  timeOf,
+} from "./model.ts";
+import { formatDuration, formatSince, nameOf, plural } from "./text.ts";
 
 /** The last row is for everything that has no row of its own. */
 const MAX_ROWS = 60;
 const MAX_LANES = 160;
-const MAX_TICKS = 6;
-/** The width for open spans after the last event. */
-const OPEN_WIDTH = 28;
 const MIN_BAR = 3;
 /** A difference in pixels that is too small to see. */
 const TOLERANCE = 0.01;
 /** The minimum width of a bar with failed attempts. */
 const MIN_DIVIDED_BAR = 8;
 const MARK_WIDTH = 10;
+/** How many children of a name have rows of their own. */
+const MAX_CHILDREN = 10;
+/** The length of an ID in the label of a row. */
+const MAX_ID = 12;
 const PADDING = 4;
-const MIN_HEIGHT = 22;
+const MIN_HEIGHT = 26;
 
 /** How a part of a bar looks. */
 export type Look = Phase["outcome"];
@@ -56,8 +69,8 @@ export interface Spot {
 export interface Row {
   readonly kind: (Span | Instant)["kind"] | "other";
   readonly label: string;
-  /** The summary: how many, how long, how many failed. */
-  readonly sum: string;
+  /** The summary: how many, how long, how many failed. The longest first, then shorter ones for less room. */
+  readonly sums: readonly string[];
   readonly y: number;
   readonly height: number;
   /** The top of the first lane. */
@@ -67,10 +80,17 @@ export interface Row {
   readonly spots: readonly Spot[];
 }
 
+/** A mark. */
+export interface Flag {
+  readonly x: number;
+  readonly text: string;
+}
+
 export interface Layout {
+  readonly axis: Axis;
   readonly rows: readonly Row[];
   readonly height: number;
-  readonly ticks: readonly { readonly x: number; readonly label: string }[];
+  readonly flags: readonly Flag[];
   /** The positions of cancellations. */
   readonly cancels: readonly number[];
 }
@@ -82,40 +102,58 @@ interface Group {
 }
 
 /** Lays out a run between two positions of the horizontal axis. */
-export function layOut(run: ReadRun, axis: "time" | "events" | undefined, left: number, right: number): Layout {
-  const byTime = axis === undefined ? run.to > run.from : axis === "time";
-  const end = run.status === "running" ? right - OPEN_WIDTH : right;
-  const x = ({ at, index }: Point): number => {
-    const share = byTime
-      ? (Math.min(at, run.to) - run.from) / (run.to - run.from || 1)
-      : (index + 0.5) / Math.max(1, run.history.length);
-    return left + share * (end - left);
-  };
+export function layOut(
+  run: ReadRun,
+  kind: AxisKind | undefined,
+  marks: readonly TimelineMark[],
+  left: number,
+  right: number,
+): Layout {
+  const axis = layAxis(run, kind, marks, left, right);
+  const { x } = axis;
   const groups = groupsOf(run);
   const maxLanes = Math.max(1, Math.floor(MAX_LANES / Math.max(1, groups.length)));
   let y = 0;
   const rows = groups.map(({ kind, label, things }): Row => {
     const spans = things.filter(isSpan);
-    const lanes = lanesOf(spans, maxLanes, byTime);
-    const laneHeight = lanes.length <= 2 ? 14 : lanes.length <= 6 ? 10 : 6;
+    const lanes = lanesOf(spans, maxLanes, axis.kind !== "events");
+    const laneHeight = lanes.length <= 2 ? 17 : lanes.length <= 6 ? 10 : 6;
     const height = Math.max(MIN_HEIGHT, lanes.length * laneHeight + 2 * PADDING);
     const bars = lanes.flatMap((lane, i) => barsOf(lane, i, run, x, right));
     const spots = spotsOf(things.filter((thing): thing is Instant => !isSpan(thing)), run, x);
     const top = y + (height - lanes.length * laneHeight) / 2;
-    const row = { kind, label, sum: sumOf(spans, things), y, height, top, laneHeight, bars, spots };
+    const row = { kind, label, sums: sumsOf(spans, things), y, height, top, laneHeight, bars, spots };
     y += height;
     return row;
   });
   const cancels = run.things.filter(({ kind }) => kind === "cancel").map(({ from }) => x(from));
-  return { rows, height: y, ticks: byTime ? timeTicks(run, x) : eventTicks(run, x), cancels };
+  return { axis, rows, height: y, cancels, flags: flagsOf(run, marks, x, left, right) };
 }
 
-/** The content of each row, in the order in which the rows begin. */
-function groupsOf({ things }: ReadRun): Group[] {
+/** The marks, each where it belongs on the axis. */
+function flagsOf(
+  run: ReadRun,
+  marks: readonly TimelineMark[],
+  x: (point: Point) => number,
+  left: number,
+  right: number,
+): Flag[] {
+  return marks.map((mark) => {
+    const point = { at: timeOf(mark, run), index: Math.min(mark.after, run.history.length) - 0.5 };
+    return { x: Math.min(right, Math.max(left, x(point))), text: nameOf(mark.text) };
+  });
+}
+
+/** The content of each row, in the order in which the rows begin. Of a few children of a name, each has a row with its ID. */
+function groupsOf(run: ReadRun): Group[] {
+  const { things } = run;
   const groups = new Map<string, Group>();
+  const children = new Map<string, number>();
+  for (const { kind, name } of things) if (kind === "child") children.set(name, (children.get(name) ?? 0) + 1);
   for (const thing of things) {
-    const label = labelOf(thing);
-    const key = `${thing.kind} ${label}`;
+    const id = isSpan(thing) && children.get(thing.name)! <= MAX_CHILDREN ? thing.childId : undefined;
+    const label = id === undefined ? labelOf(thing) : `${labelOf(thing)} ${shortId(id, run.id)}`;
+    const key = `${thing.kind} ${labelOf(thing)} ${id ?? ""}`;
     let group = groups.get(key);
     if (!group) groups.set(key, group = { kind: thing.kind, label, things: [] });
     group.things.push(thing);
@@ -125,6 +163,13 @@ function groupsOf({ things }: ReadRun): Group[] {
   const rest = all.splice(MAX_ROWS - 1);
   const others = rest.flatMap(({ things }) => things).sort((a, b) => a.from.index - b.from.index);
   return [...all, { kind: "other", label: `… ${grouped(rest.length)} more`, things: others }];
+}
+
+/** What tells an ID from those of others: that of a child often begins with that of its parent. */
+function shortId(id: string, parent: string): string {
+  const name = nameOf(id);
+  const rest = name.startsWith(parent) && name !== parent ? [..."…", ...name.slice(parent.length)] : [...name];
+  return rest.length <= MAX_ID ? rest.join("") : `…${rest.slice(1 - MAX_ID).join("").trimStart()}`;
 }
 
 /** Puts spans that do not overlap into the same lane. If there is no room for more lanes, the last one takes the rest. */
@@ -168,23 +213,24 @@ function hasFailed({ outcome, attempts }: Span): boolean {
   return outcome === "failed" || attempts.some(({ error }) => error);
 }
 
+/** The phases of a span, each as wide as it can be seen. */
 function partsOf(span: Span, from: number, to: number, x: (point: Point) => number): Part[] {
-  const { attempts, outcome } = span;
-  if (attempts.length === 0 || !attempts[0].error) return [{ from, to, look: outcome }];
+  const phases = phasesOf(span);
+  if (phases.length === 1 && phases[0].outcome !== "failed") return [{ from, to, look: span.outcome }];
+  const attempts = phases.filter(({ outcome }) => outcome !== "retry");
   if (to - from < 2 * MIN_BAR * attempts.length) return mergedParts([span], from, to);
-  const parts: Part[] = [];
   let at = from;
-  attempts.forEach((attempt, i) => {
-    const isLast = i === attempts.length - 1;
-    const latest = to - MIN_BAR * (attempts.length - i);
-    const start = Math.min(Math.max(x(attempt.from), at), latest);
-    if (start > at) parts.push({ from: at, to: start, look: "retry" });
-    const end = Math.min(Math.max(x(attempt.to ?? span.to), start + MIN_BAR), latest + MIN_BAR);
-    at = isLast && !attempt.error ? to : end;
-    parts.push({ from: start, to: at, look: attempt.error ? "failed" : outcome });
+  let left = attempts.length;
+  return phases.flatMap((phase, i): Part[] => {
+    const isAttempt = phase.outcome !== "retry";
+    const isLast = i === phases.length - 1;
+    if (isAttempt) left--;
+    const least = at + (isAttempt ? MIN_BAR : 0);
+    const end = isLast ? to : Math.min(Math.max(x(phase.to), least), to - MIN_BAR * left);
+    const part = { from: at, to: end, look: phase.outcome };
+    at = end;
+    return end > part.from ? [part] : [];
   });
-  if (at < to - TOLERANCE) parts.push({ from: at, to, look: "retry" }); // the next attempt is not due yet
-  return parts;
 }
 
 /** The parts of a bar without room for every attempt: the failed part, then the rest. */
@@ -212,7 +258,8 @@ function spotsOf(marks: readonly Instant[], run: ReadRun, x: (point: Point) => n
 /** The text of the tooltip. */
 function titleOf(things: readonly (Span | Instant)[], run: ReadRun): string {
   const [first] = things;
-  const label = labelOf(first);
+  const id = things.length === 1 && isSpan(first) && first.childId !== undefined ? ` ${nameOf(first.childId)}` : "";
+  const label = labelOf(first) + id;
   const since = formatSince(first.from.at - run.startedAt);
   if (things.length > 1) {
     const what = things.every((thing) => labelOf(thing) === label) ? label : `${label} and others`;
@@ -221,7 +268,9 @@ function titleOf(things: readonly (Span | Instant)[], run: ReadRun): string {
   if (!isSpan(first)) return `${label} at ${since}`;
   const error = first.error ?? first.attempts.findLast(({ error }) => error)?.error;
   return [
-    `${label} at ${since}: ${formatDuration(first.to.at - first.from.at)}`,
+    `${/^(signal|condition|slot)$/.test(first.kind) ? "wait for " : ""}${label} at ${since}: ${
+      formatDuration(first.to.at - first.from.at)
+    }`,
     first.attempts.length > 1 ? plural(first.attempts.length, "attempt") : "",
     endOf(first),
     first.outcome === "open" && first.dueAt !== undefined ? `due at ${formatSince(first.dueAt - run.startedAt)}` : "",
@@ -243,63 +292,22 @@ function endOf({ kind, outcome }: Span): string {
   return outcome === "left" && (kind === "scope" || kind === "condition") ? "not expired" : ENDS[outcome];
 }
 
-function sumOf(spans: readonly Span[], things: readonly (Span | Instant)[]): string {
+function sumsOf(spans: readonly Span[], things: readonly (Span | Instant)[]): string[] {
   const count = (outcome: Span["outcome"]) => spans.filter((span) => span.outcome === outcome).length;
   const ms = spans.reduce((sum, { from, to }) => sum + (to.at - from.at), 0);
   const retries = spans.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0);
-  return [
-    // A wait and the signal that it was for are one thing.
-    spans.length > 1 || spans.length === 0 && things.length > 1 ? `${grouped(spans.length || things.length)} ×` : "",
-    spans.length === 0 ? "" : formatDuration(ms),
-    retries === 0 ? "" : retries === 1 ? "1 retry" : `${grouped(retries)} retries`,
-    ...(["failed", "canceled", "expired", "open", "left"] as const).map((outcome) => {
-      const times = count(outcome);
-      const text = times === 0 ? "" : endOf(spans.find((span) => span.outcome === outcome)!);
-      return text === "" || spans.length === 1 ? text : `${grouped(times)} ${text}`;
-    }),
-  ].filter((part) => part !== "").join(" · ");
-}
-
-const DAY = 86_400_000;
-
-/** Round durations, up to 180 days. */
-function steps(): number[] {
-  return [
-    ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-    ...[1, 2, 5, 10, 15, 30].map((count) => count * 1000),
-    ...[1, 2, 5, 10, 15, 30].map((count) => count * 60_000),
-    ...[1, 2, 3, 6, 12].map((count) => count * 3_600_000),
-    ...[1, 2, 5, 10, 20, 30, 60, 90, 180].map((count) => count * DAY),
-  ];
-}
-
-/** The smallest step with at most {@linkcode MAX_TICKS} ticks; outside the range of the steps, a round number of units. */
-function stepOf(range: number, steps: readonly number[], unit: number): number {
-  const wanted = range / MAX_TICKS;
-  const isBelow = wanted < steps[0];
-  const step = isBelow ? undefined : steps.find((step) => step >= wanted);
-  if (step !== undefined) return step;
-  const base = isBelow ? 1 : unit;
-  const power = base * 10 ** Math.floor(Math.log10(wanted / base));
-  return power * ([1, 2, 5].find((factor) => power * factor >= wanted) ?? 10);
-}
-
-function timeTicks({ from, to, startedAt }: ReadRun, x: (point: Point) => number): { x: number; label: string }[] {
-  if (!(to > from)) return [];
-  const step = stepOf(to - from, steps(), DAY);
-  const first = Math.ceil((from - startedAt) / step);
-  const count = Math.floor((to - startedAt) / step) - first + 1;
-  return Array.from({ length: Math.min(count, MAX_TICKS + 1) }, (_, i) => {
-    const ms = (first + i) * step;
-    const label = ms === 0 ? "0" : `${ms < 0 ? "-" : ""}${formatDuration(Math.abs(ms))}`;
-    return { x: x({ at: startedAt + ms, index: 0 }), label };
+  // A wait and the signal that it was for are one thing.
+  const times = spans.length > 1 || spans.length === 0 && things.length > 1
+    ? `${grouped(spans.length || things.length)} ×`
+    : "";
+  const took = spans.length === 0 ? "" : formatDuration(ms);
+  const again = retries === 0 ? "" : retries === 1 ? "1 retry" : `${grouped(retries)} retries`;
+  const ends = (["failed", "canceled", "expired", "open", "left"] as const).map((outcome) => {
+    const times = count(outcome);
+    const text = times === 0 ? "" : endOf(spans.find((span) => span.outcome === outcome)!);
+    return text === "" || spans.length === 1 ? text : `${grouped(times)} ${text}`;
   });
-}
-
-function eventTicks({ history }: ReadRun, x: (point: Point) => number): { x: number; label: string }[] {
-  if (history.length === 0) return [];
-  const step = Math.ceil(stepOf(history.length, [], 1));
-  return Array.from({ length: Math.floor((history.length - 1) / step) + 1 }, (_, i) => {
-    return { x: x({ at: 0, index: i * step }), label: `event ${grouped(i * step + 1)}` };
-  });
+  const join = (...parts: string[]) => parts.filter((part) => part !== "").join(" · ");
+  const end = join(...ends);
+  return [join(times, took, again, end), join(times, took, end), join(took, end), end || took || times];
 }

@@ -23,6 +23,7 @@ import {
   type ReadRun,
   type Span,
   type TimelineMark,
+  timeOf,
 } from "./model.ts";
 import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { cellsOf, fit, formatDuration, nameOf } from "./text.ts";
@@ -125,11 +126,6 @@ function ganttOf(run: ReadRun, marks: readonly TimelineMark[]): string[] {
       return taskText({ ...left[0], label: `… ${grouped(left.length)} more`, tag: "", to: end });
     }),
   ];
-}
-
-/** The time of a mark; that of the event before it if it has none. */
-function timeOf({ at, after }: TimelineMark, { history, startedAt }: ReadRun): number {
-  return at ?? history[Math.min(after, history.length) - 1]?.at ?? startedAt;
 }
 
 /** Removes the marks that come before the event at a position, and returns them. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { WorkflowEvent } from "@rockpool/workflow";
-import { toMermaid } from "@rockpool/workflow/pictures";
+import { type PicturedRun, toMermaid } from "@rockpool/workflow/pictures";
 import { everything, EVIL, evilRuns, longRun, randomRuns, withRequests } from "../tests/support/pictured_runs.ts";
 
 /** Characters that may occur in a text only as entities. */
@@ -158,4 +158,47 @@ Deno.test("toMermaid() throws when the kind is neither gantt nor sequence", () =
       `Cannot draw workflow "RP-1": "kind" must be one of "gantt", "sequence", got ${got}`,
     );
   }
+});
+
+const waiting: PicturedRun = {
+  workflowId: "a",
+  workflowName: "order",
+  status: "running",
+  history: [
+    { type: "workflow_started", at: 0, workflowName: "order" },
+    { type: "activity_started", at: 0, seq: 0, name: "charge" },
+    { type: "activity_completed", at: 5000, seq: 0, attempt: 1 },
+    { type: "timer_started", at: 5000, seq: 1, dueAt: 65_000, waitsFor: { signal: "approval" } },
+    { type: "timer_started", at: 5000, seq: 2, dueAt: 9000, waitsFor: "condition" },
+    { type: "timer_fired", at: 9000, seq: 2 },
+  ],
+};
+const options = {
+  now: 25_000,
+  waitsFor: [{ type: "timer", dueAt: 65_000 }, { type: "signal", name: "approval" }] as const,
+  marks: [{ after: 2, at: 1000, text: "the process dies" }, { after: 6, text: "the end; #1" }],
+};
+
+Deno.test("toMermaid() draws a running run up to now, with marks and deadlines, as a Gantt chart", () => {
+  assertEquals(toMermaid(waiting, { ...options, kind: "gantt" }).split("\n").slice(5), [
+    "  activity charge :done, 0, 5000",
+    "  mark the process dies :milestone, crit, 1000, 1000",
+    "  signal approval :active, 5000, 25000",
+    "  condition, expired :done, 5000, 9000",
+    "  mark the end#59; #35;1 :milestone, crit, 9000, 9000",
+  ]);
+});
+
+Deno.test("toMermaid() notes marks, deadlines and waits in a sequence diagram", () => {
+  assertEquals(toMermaid(waiting, { ...options, kind: "sequence" }).split("\n").slice(3), [
+    "  w->>p0: starts",
+    "  Note over w: the process dies",
+    "  p0-->>w: done",
+    "  Note over w: wait for signal approval within 1 min",
+    "  Note over w: wait for a condition within 4 s",
+    "  Note over w: condition expired",
+    "  Note over w: the end#59; #35;1",
+    "  Note over w: running for 25 s",
+    "  Note over w: waits for signal approval, deadline in 40 s",
+  ]);
 });

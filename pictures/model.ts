@@ -219,6 +219,15 @@ export interface ReadRun {
   readonly error: ErrorRecord | undefined;
 }
 
+/** The time of a mark; that of the event before it if it has none. */
+export function timeOf(
+  { at = NaN, after }: TimelineMark,
+  { history, startedAt }: Pick<ReadRun, "history" | "startedAt">,
+): number {
+  const before = history[Math.min(after, history.length) - 1]?.at ?? startedAt;
+  return Number.isFinite(at) ? at : Number.isFinite(before) ? before : startedAt;
+}
+
 /**
  * Whether something took time.
  *

@@ -6,17 +6,21 @@
  * 2. No text leaves its box, and no boxes of text overlap: widths are estimated from above. A text that is too long is cut,
  *    and its tooltip has the whole text.
  * 3. Height and size are bounded, whatever the history is: see {@linkcode layOut}.
+ * 4. A picture for a narrow page has the same parts: only its columns are narrower.
  *
  * @module
  */
 
-import { checkChoice, checkOptions } from "../util/check.ts";
-import { printable, showError } from "../util/show_value.ts";
-import { type Bar, layOut, type Look, type Row } from "./layout.ts";
-import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun } from "./model.ts";
+import { checkChoice, checkInteger, checkOptions } from "../util/check.ts";
+import { showError } from "../util/show_value.ts";
+import type { AxisKind } from "./axis.ts";
+import { type Bar, type Flag, type Layout, layOut, type Look, type Row } from "./layout.ts";
+import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun, type TimelineMark } from "./model.ts";
+import { COLORS, fill, openSvg, pixelsOf, round, SMALL, stroke, text, TEXT_SIZE, titleText } from "./paint.ts";
 import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { type Share, sharesOf } from "./shares.ts";
-import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
+import { formatDuration, plural } from "./text.ts";
+import { describeWaits } from "./waits.ts";
 
 /**
  * Options of {@linkcode toSvg}.
@@ -25,52 +29,33 @@ import { cellsOf, fit, formatDuration, plural, widthOf } from "./text.ts";
  */
 export interface SvgOptions extends ReadOptions {
   /**
-   * What the horizontal axis shows: the time, or the events one after the other. With `"events"`, things that happened in the
-   * same millisecond are apart; on a virtual clock that is nearly everything.
+   * What the horizontal axis shows: the time; the time, with long waits folded; or the events one after the other. With `"events"`,
+   * things that happened in the same millisecond are apart; on a virtual clock that is nearly everything.
    *
-   * @default {"time", or "events" if no time passed}
+   * @default {"time", or "folded" if one wait takes most of the time, or "events" if no time passed}
    */
-  readonly axis?: "time" | "events" | undefined;
+  readonly axis?: "time" | "folded" | "events" | undefined;
+  /**
+   * Lines between the events, in order, such as the death of a process. The time between two marks without an event between is folded
+   * too.
+   *
+   * @default {[]}
+   */
+  readonly marks?: readonly TimelineMark[] | undefined;
+  /**
+   * The width in pixels; an integer from 320.
+   *
+   * @default {960}
+   */
+  readonly width?: number | undefined;
 }
 
-const WIDTH = 960;
-const MARGIN = 16;
-/** The left and the right end of the plot. The names are on its left, the summaries on its right. */
-const PLOT_FROM = 232;
-const PLOT_TO = 704;
-const SUM_FROM = 716;
-const HEAD = 60;
-/** The width of one part of a legend. */
-const SLOT = 232;
-const MIN_ROW = 22;
-const TICK_WIDTH = 80;
-const MAX_TITLE = 300;
-const FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
-const TEXT_SIZE = 11;
+const MARGIN = 20;
+const MIN_WIDTH = 320;
+const AXES: readonly AxisKind[] = ["time", "folded", "events"];
+/** The height of a line of small text. */
+const LINE = 18;
 
-/** The colors for light and for dark pages. */
-const COLORS: Record<string, readonly [light: string, dark: string]> = {
-  page: ["#ffffff", "#14171c"],
-  text: ["#1b1f24", "#e6e9ee"],
-  muted: ["#5b6470", "#9aa4b2"],
-  line: ["#e3e6ea", "#2a3038"],
-  band: ["#f6f7f9", "#1a1e25"],
-  activity: ["#2563c9", "#6ba1f5"],
-  child: ["#7a3fc0", "#b48cf0"],
-  update: ["#0f7f78", "#4cc4bb"],
-  timer: ["#a9b2be", "#4d5765"],
-  signal: ["#9a5b00", "#f0b35a"],
-  condition: ["#7d8796", "#78828f"],
-  scope: ["#a9b2be", "#4d5765"],
-  delay: ["#cdb892", "#7a6a48"],
-  slot: ["#cdb892", "#7a6a48"],
-  compensation: ["#a65b00", "#e9a24a"],
-  mark: ["#9a5b00", "#f0b35a"],
-  cancel: ["#b3261e", "#ff8a80"],
-  failed: ["#b3261e", "#ff8a80"],
-  retry: ["#5b6470", "#9aa4b2"],
-  other: ["#e3e6ea", "#363e49"],
-};
 const SHARE_COLORS: Record<Share["what"], string> = {
   "activities": "activity",
   "children": "child",
@@ -82,119 +67,271 @@ const SHARE_COLORS: Record<Share["what"], string> = {
   "other waits": "other",
 };
 
+/** The columns of a picture: names, the plot, summaries. */
+interface Columns {
+  readonly width: number;
+  readonly names: number;
+  readonly plotFrom: number;
+  readonly plotTo: number;
+  readonly sums: number;
+}
+
 /**
  * Draws a run as SVG: a row for every activity, child, update, compensation and signal by its name, with a lane for each of
  * those that run at the same time. Something that takes no time has a visible width, too.
  *
+ * Long stretches of time in which the run only waited are folded. A bar with stripes is a failed attempt, a diamond an event of one
+ * moment.
+ *
  * @param run The stored state of the run, or the parts of it that a picture needs.
  * @param options All are optional.
- * @returns The text of an SVG file, 960 pixels wide.
- * @throws {TypeError} If an option is unknown, or `axis` is neither `"time"` nor `"events"`.
+ * @returns The text of an SVG file. It has colors for light pages, and for dark pages where the reader prefers them.
+ * @throws {TypeError} If an option is unknown, `axis` is no kind of axis, or `waitsFor` is not an array.
+ * @throws {RangeError} If `width` is not an integer from 320, or `now` is not a finite number.
  *
  * @example
  * ```ts
  * import { toSvg } from "@rockpool/workflow/pictures";
  * import { assert } from "@std/assert";
  *
- * const history = [{ type: "workflow_started", at: 0, workflowName: "order" } as const];
- * const svg = toSvg({ workflowId: "a", workflowName: "order", status: "running", history });
+ * const history = [
+ *   { type: "workflow_started", at: 0, workflowName: "order" },
+ *   { type: "activity_started", at: 0, seq: 0, name: "charge" },
+ * ] as const;
+ * const run = { workflowId: "a", workflowName: "order", status: "running", history } as const;
+ * const svg = toSvg(run, { now: 90_000, marks: [{ after: 2, at: 60_000, text: "the process dies" }] });
  * assert(svg.startsWith("<svg "));
+ * assert(svg.includes("running for 1 min 30 s"));
  * ```
  *
  * @category Pictures
  */
 export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
-  checkOptions(options, { ...READ_OPTIONS, axis: true }, "draw workflow", run.workflowId);
-  checkReadOptions(options, "draw workflow", run.workflowId);
-  checkChoice("axis", options.axis, ["time", "events"], "draw workflow", run.workflowId);
-  const { now, waitsFor } = options;
+  const action = "draw workflow";
+  checkOptions(options, { ...READ_OPTIONS, axis: true, marks: true, width: true }, action, run.workflowId);
+  checkReadOptions(options, action, run.workflowId);
+  const { axis, marks = [], width = 960, now, waitsFor } = options;
+  checkChoice("axis", axis, AXES, action, run.workflowId);
+  checkInteger("width", width, MIN_WIDTH, action, run.workflowId);
+  const columns = columnsOf(width);
   const read = readRun(run, { now, waitsFor });
-  const layout = layOut(read, options.axis, PLOT_FROM, PLOT_TO);
-  const { rows, ticks } = layout;
-  const shares = sharesOf(read);
-  const legend = legendOf(rows);
-  const sharesHeight = shares.length === 0 ? 0 : shares.length > 4 ? 64 : 48;
-  const axisAt = HEAD + sharesHeight + 14;
-  const plotAt = axisAt + 8;
+  const layout = layOut(read, axis, marks, columns.plotFrom, columns.plotTo);
+  const head = headOf(read, columns);
+  const shares = sharesText(sharesOf(read), read, head.to, columns);
+  const flagTexts = flagsText(layout.flags, shares.to + 2, columns);
+  const ticksAt = flagTexts.list.to + 12;
+  const flags = flagTexts.stems(ticksAt + 8);
+  const plotAt = flags.to + 6;
   const plotTo = plotAt + layout.height;
-  const height = plotTo + (legend.length === 0 ? 0 : 20) + 24;
-  const root = [
-    `xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`,
-    `role="img" class="rockpool" font-size="${TEXT_SIZE}" font-family="${FONTS}"`,
-  ];
-  const pattern = `id="rockpool-failed" width="4" height="4" patternUnits="userSpaceOnUse"`;
+  const legend = legendText(legendOf(layout), plotTo + 8, columns);
+  const height = Math.ceil(legend.to + 12);
   return [
-    `<svg ${root.join(" ")}>`,
-    `<title>${escape(`${read.name} ${read.id}: ${describeStatus(read)}`)}</title>`,
-    styleText(),
-    `<defs><pattern ${pattern} patternTransform="rotate(45)">`,
-    `<rect width="4" height="4" ${fill("page")}/><rect width="2" height="4" ${fill("failed")}/></pattern></defs>`,
-    `<rect width="${WIDTH}" height="${height}" ${fill("page")}/>`,
-    ...headOf(read),
-    ...sharesText(shares, read),
-    ...rows.filter((_, i) => i % 2 === 0).map(({ y, height }) =>
-      `<rect x="8" y="${plotAt + y}" width="${WIDTH - 16}" height="${height}" ${fill("band")}/>`
+    openSvg(width, height, `${read.name} ${read.id}: ${describeStatus(read)}`),
+    ...head.parts,
+    ...shares.parts,
+    ...flagTexts.list.parts,
+    ...gridText(layout, ticksAt, flags.to, plotTo, width),
+    ...layout.rows.map((row) => rowText(row, plotAt, columns)),
+    ...layout.flags.map(({ x }) =>
+      `<path d="M${round(x)} ${flags.to}V${plotTo}" stroke-width="1.5" ${stroke("text")}/>`
     ),
-    ...ticks.map(({ x, label }) =>
-      `<path d="M${round(x)} ${plotAt - 3}V${plotTo}" ${stroke("line")}/>` +
-      text(label, x, axisAt, TICK_WIDTH, { size: 10, color: "muted", anchor: "middle" })
-    ),
-    ...layout.cancels.map((x) =>
-      `<path d="M${round(x)} ${plotAt}V${plotTo}" stroke-dasharray="4 3" ${stroke("cancel")}/>`
-    ),
-    ...rows.map((row) => rowText(row, plotAt)),
-    ...legendText(legend, plotTo + 22),
+    ...flags.parts,
+    ...legend.parts,
     "</svg>",
-  ].join("\n");
+  ].filter((part) => part !== "").join("\n");
 }
 
-function headOf(run: ReadRun): string[] {
-  const width = WIDTH - 2 * MARGIN;
+function columnsOf(width: number): Columns {
+  const names = Math.round(Math.min(190, Math.max(104, width * 0.2)));
+  const sums = Math.round(Math.min(160, Math.max(64, width * 0.17)));
+  return { width, names, plotFrom: MARGIN + names + 12, plotTo: width - MARGIN - sums - 12, sums };
+}
+
+/** Elements, and where they end. */
+interface Block {
+  readonly parts: readonly string[];
+  readonly to: number;
+}
+
+/** Signs of the statuses, drawn around their center. */
+const SIGNS: Record<ReadRun["status"], string> = {
+  running: `<circle r="4.5" fill="none" stroke-width="2" ${stroke("running")}/>`,
+  completed: `<path d="M-4.5 0L-1.5 3.5L5 -4" fill="none" stroke-width="2" ${stroke("completed")}/>`,
+  failed: `<path d="M-4 -4L4 4M-4 4L4 -4" fill="none" stroke-width="2" ${stroke("failed")}/>`,
+  canceled: `<path d="M-5 0H5" fill="none" stroke-width="2.5" ${stroke("canceled")}/>`,
+};
+
+function headOf(run: ReadRun, { width }: Columns): Block {
+  const room = width - 2 * MARGIN;
+  const nameWidth = Math.min(pixelsOf(run.name, 16, "bold"), room * 0.6);
   const status = describeStatus(run) + (run.error ? `: ${showError(run.error)}` : "");
-  const facts = `${plural(run.history.length, "event")}, ID ${run.id}`;
-  const factsWidth = Math.min(widthOf(facts, emsOf) * TEXT_SIZE + 1, width / 3);
-  return [
-    text(run.name, MARGIN, 26, width, { size: 15, weight: "bold" }),
-    text(status, MARGIN, 44, width - factsWidth - 24, { color: run.error ? "failed" : "text" }),
-    text(facts, WIDTH - MARGIN, 44, factsWidth, { color: "muted", anchor: "end" }),
+  const facts = plural(run.history.length, "event");
+  const factsWidth = pixelsOf(facts) + 1;
+  const waits = run.now === undefined && run.waits.every(({ type }) => type === "dormant")
+    ? ""
+    : describeWaits(run.waits, run.to);
+  const parts = [
+    text(run.name, MARGIN, 36, nameWidth + 1, { size: 16, weight: "bold" }),
+    text(run.id, MARGIN + nameWidth + 8, 36, room - nameWidth - 8, { size: 14, color: "muted" }),
+    `<g transform="translate(${MARGIN + 6} 55)">${SIGNS[run.status]}</g>`,
+    text(status, MARGIN + 20, 59, room - 20 - factsWidth - 12, { color: run.status }),
+    text(facts, width - MARGIN, 59, factsWidth, { color: "muted", anchor: "end" }),
+    text(waits, MARGIN + 20, 77, room - 20, { color: "muted" }),
   ];
+  return { parts, to: waits === "" ? 74 : 92 };
+}
+
+/** Labels one after the other, in as many lines as they need. */
+function flow(
+  labels: readonly { readonly content: string; readonly color?: string }[],
+  y: number,
+  right: number,
+  sign: (i: number, x: number, y: number) => string,
+): Block {
+  let [x, line] = [MARGIN, y];
+  const parts = labels.flatMap(({ content, color }, i) => {
+    const width = Math.min(pixelsOf(content, SMALL) + 1, right - MARGIN - 18);
+    if (x > MARGIN && x + 18 + width > right) [x, line] = [MARGIN, line + LINE];
+    const part = [sign(i, x, line), text(content, x + 18, line + 9, width, { size: SMALL, color: color ?? "muted" })];
+    x += 18 + width + 14;
+    return part;
+  });
+  return { parts, to: labels.length === 0 ? y : line + LINE };
 }
 
 /** A bar that is divided into the shares of the time, and the names of the shares below it. */
-function sharesText(shares: readonly Share[], { from, to }: ReadRun): string[] {
-  const width = WIDTH - 2 * MARGIN;
+function sharesText(shares: readonly Share[], { from, to }: ReadRun, y: number, { width }: Columns): Block {
+  if (shares.length === 0) return { parts: [], to: y };
+  const room = width - 2 * MARGIN;
   const total = to - from;
   let x = MARGIN;
   const bars = shares.map(({ what, ms }) => {
-    const part = ms / total * width;
-    const bar = `<rect x="${round(x)}" y="${HEAD}" width="${round(Math.max(part - 1, 1))}" height="10" ${
-      fill(SHARE_COLORS[what])
-    }><title>${what} ${formatDuration(ms)}</title></rect>`;
-    x = Math.min(x + part, WIDTH - MARGIN - 1);
+    const part = ms / total * room;
+    const size = `width="${round(Math.max(part - 1, 1))}" height="8"`;
+    const bar = `<rect x="${round(x)}" y="${y}" ${size} rx="2" ${fill(SHARE_COLORS[what])}>` +
+      `<title>${what} ${formatDuration(ms)}</title></rect>`;
+    x = Math.min(x + part, width - MARGIN - 1);
     return bar;
   });
-  const labels = shares.map(({ what, ms, percent }, i) => {
-    const label = `${what} ${formatDuration(ms)}${percent === "" ? "" : ` · ${percent}`}`;
-    const [at, y] = [MARGIN + i % 4 * SLOT, HEAD + 20 + 16 * Math.floor(i / 4)];
-    return swatch(at, y, SHARE_COLORS[what]) + text(label, at + 14, y + 9, SLOT - 22, { size: 10 });
-  });
-  return [...bars, ...labels];
+  const labels = shares.map(({ what, ms, percent }) => ({
+    content: `${what} ${formatDuration(ms)}${percent === "" ? "" : ` · ${percent}`}`,
+  }));
+  const legend = flow(
+    labels,
+    y + 17,
+    width - MARGIN,
+    (i, x, y) => `<rect x="${round(x)}" y="${y}" width="10" height="10" rx="2" ${fill(SHARE_COLORS[shares[i].what])}/>`,
+  );
+  return { parts: [...bars, ...legend.parts], to: legend.to };
 }
 
-/** A row: its name, its bars and marks, and its summary. */
-function rowText(row: Row, plotAt: number): string {
-  const { kind, label, sum, bars, spots, laneHeight } = row;
-  const color = kind === "other" ? "muted" : kind in COLORS ? kind : "mark";
-  const middle = plotAt + row.y + MIN_ROW / 2;
-  const marks = spots.map(({ x, title }) => {
-    const place = `d="${SHAPES[kind] ?? SHAPES.effect}" transform="translate(${round(x)} ${middle})"`;
-    return `<path ${place} ${fill(color)}>${titleText(title)}</path>`;
-  });
+/** What is behind the bars: the labels of the axis and their lines, folded stretches, cancellations. */
+function gridText({ axis, cancels }: Layout, labelsAt: number, from: number, to: number, width: number): string[] {
+  const line = (x: number, style: string) => `<path d="M${round(x)} ${from}V${to}" ${style}/>`;
   return [
-    text(label, MARGIN, middle + 4, PLOT_FROM - MARGIN - 12, { color: kind === "activity" ? "text" : "muted" }),
+    ...axis.folds.map((fold) =>
+      `<rect x="${round(fold.from)}" y="${from}" width="${round(fold.to - fold.from)}" height="${round(to - from)}" ` +
+      `${fill("band")}><title>${formatDuration(fold.ms)}, folded</title></rect>`
+    ),
+    `<path d="M8 ${from}H${width - 8}" ${stroke("line")}/>`,
+    ...axis.ticks.map(({ x, label, width }) =>
+      (axis.kind === "folded" ? "" : line(x, stroke("line"))) +
+      text(label, x, labelsAt, width, { size: SMALL, color: "muted", anchor: "middle" })
+    ),
+    ...axis.folds.flatMap((fold) => [fold.from, fold.to]).map((x) => line(x, FOLD_LINE)),
+    ...cancels.map((x) => line(x, `stroke-dasharray="4 3" ${stroke("cancel")}`)),
+  ];
+}
+
+/** The marks above the plot: their texts beside their lines, or numbers if there is no room, and the texts before them. */
+function flagsText(flags: readonly Flag[], y: number, columns: Columns): { list: Block; stems: (y: number) => Block } {
+  const placed = placeFlags(flags, ({ text }) => pixelsOf(text, SMALL, "bold") + 1, columns);
+  if (placed !== undefined) return { list: { parts: [], to: y }, stems: (y) => flagStems(placed, y) };
+  const shown = flags.slice(0, MAX_FLAGS);
+  const list = flow(
+    shown.map(({ text }) => ({ content: text, color: "text" })),
+    y,
+    columns.width - MARGIN,
+    (i, x, y) => text(`${i + 1}`, x + 12, y + 9, 16, { size: SMALL, weight: "bold", anchor: "end" }),
+  );
+  const numbers = shown.map(({ x }, i) => ({ x, text: `${i + 1}` }));
+  return { list, stems: (y) => flagStems(placeFlags(numbers, () => 16, columns, Infinity) ?? numbers.map(unnamed), y) };
+}
+
+/** A mark in a row of its own. */
+interface PlacedFlag extends Flag {
+  readonly width: number;
+  readonly isRight: boolean;
+  readonly row: number;
+}
+
+/** Puts the texts of marks beside their lines, so that nothing touches; `undefined` if there is no room. */
+function placeFlags(
+  flags: readonly Flag[],
+  measure: (flag: Flag) => number,
+  { width }: Columns,
+  maxRows = MAX_FLAG_ROWS,
+): PlacedFlag[] | undefined {
+  const placed: PlacedFlag[] = [];
+  const boxOf = ({ x, width, isRight }: PlacedFlag) => isRight ? [x + 3, x + width + 10] : [x - width - 10, x - 3];
+  const touches = (a: PlacedFlag, b: PlacedFlag): boolean => {
+    const [from, to] = boxOf(a);
+    if (a.row > b.row) return b.x >= from && b.x <= to; // the line of the other one passes
+    if (a.row < b.row) return false;
+    const [otherFrom, otherTo] = boxOf(b);
+    return otherFrom <= to && from <= otherTo || b.x >= from && b.x <= to;
+  };
+  for (const flag of flags) {
+    const needed = measure(flag);
+    const sides = [flag.x + 6 + needed <= width - MARGIN, flag.x - 6 - needed >= MARGIN];
+    let free: PlacedFlag | undefined;
+    for (let row = 0; row < Math.min(maxRows, placed.length + 1) && free === undefined; row++) {
+      free = [true, false].filter((isRight) => sides[isRight ? 0 : 1])
+        .map((isRight): PlacedFlag => ({ ...flag, width: needed, isRight, row }))
+        .find((flag) => !placed.some((other) => touches(flag, other) || touches(other, flag)));
+    }
+    if (free === undefined) return undefined;
+    placed.push(free);
+  }
+  return placed;
+}
+
+/** A mark whose line has no text: too many are beside each other. */
+function unnamed({ x }: Flag): PlacedFlag {
+  return { x, text: "", width: 0, isRight: true, row: 0 };
+}
+
+function flagStems(placed: readonly PlacedFlag[], y: number): Block {
+  const rows = placed.reduce((rows, { row }) => Math.max(rows, row + 1), 0);
+  const to = y + rows * LINE;
+  const parts = placed.map(({ x, text: content, width, isRight, row }) => {
+    const at = y + row * LINE;
+    const style = { size: SMALL, weight: "bold", anchor: isRight ? "start" : "end" } as const;
+    return `<path d="M${round(x)} ${at}V${to}" stroke-width="1.5" ${stroke("text")}/>` +
+      text(content, x + (isRight ? 6 : -6), at + 10, width, style);
+  });
+  return { parts, to };
+}
+
+const MAX_FLAG_ROWS = 4;
+/** How many marks are named. */
+const MAX_FLAGS = 20;
+const FOLD_LINE = `stroke-dasharray="1 3" ${stroke("muted")}`;
+
+/** A row: its name, its bars and instants, and its summary. */
+function rowText(row: Row, plotAt: number, { width, names, sums }: Columns): string {
+  const { kind, label, bars, spots, laneHeight } = row;
+  const sum = row.sums.find((sum) => pixelsOf(sum, SMALL) <= sums) ?? row.sums[row.sums.length - 1];
+  const color = kind === "other" ? "muted" : kind in COLORS ? kind : "mark";
+  const middle = plotAt + row.y + 13;
+  return [
+    text(label, MARGIN, middle + 4, names, { color: "text" }),
     ...bars.map((bar) => barText(bar, plotAt + row.top, laneHeight, color)),
-    ...marks,
-    text(sum, SUM_FROM, middle + 4, WIDTH - MARGIN - SUM_FROM, { color: "muted", size: 10 }),
+    ...spots.map(({ x, title }) => {
+      const place = `d="${kind === "cancel" ? CROSS : DIAMOND}" transform="translate(${round(x)} ${middle})"`;
+      return `<path ${place} ${fill(kind === "cancel" ? "cancel" : "mark", "page")}>${titleText(title)}</path>`;
+    }),
+    text(sum, width - MARGIN, middle + 4, sums, { color: "muted", size: SMALL, anchor: "end" }),
   ].filter((part) => part !== "").join("\n");
 }
 
@@ -205,20 +342,21 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
     const width = Math.max(to - from - 0.6, 1); // a gap between this bar and the next one
     const box = (inset: number) => {
       const size = `width="${round(width - 2 * inset)}" height="${round(height - 2 * inset)}"`;
-      return `x="${round(from + inset)}" y="${round(y + inset)}" ${size}`;
+      return `x="${round(from + inset)}" y="${round(y + inset)}" ${size} rx="${width > 6 ? 2 : 1}"`;
     };
     switch (look) {
       case "retry": {
-        const line = `d="M${round(from)} ${round(y + height / 2)}H${round(to)}" stroke-dasharray="2 2"`;
-        return `<path ${line} ${stroke("retry")}/>`;
+        const line = `d="M${round(from + 1)} ${round(y + height / 2)}H${round(to - 1)}" stroke-dasharray="2 3"`;
+        return `<path ${line} stroke-width="1.5" ${stroke("retry")}/>`;
       }
       case "failed":
         return `<rect ${box(0.5)} fill="url(#rockpool-failed)" ${stroke("failed")}/>`;
       case "open":
-        return `<rect ${box(0.5)} fill-opacity="0.4" stroke-dasharray="4 2" ${fill(color, color)}/>`;
-      case "left":
+        return `<rect ${box(0.5)} fill-opacity="0.35" ${fill(color, color)}/>`;
       case "canceled":
-        return `<rect ${box(0.5)} fill="none" ${stroke(color)}/>`;
+        return `<rect ${box(0.5)} fill-opacity="0.12" stroke-dasharray="3 2" ${fill(color, "cancel")}/>`;
+      case "left":
+        return `<rect ${box(0.5)} fill-opacity="0.1" stroke-dasharray="3 2" ${fill(color, color)}/>`;
       default:
         return `<rect ${box(0)} ${fill(color)}/>`;
     }
@@ -227,92 +365,33 @@ function barText({ lane, parts, title }: Bar, top: number, laneHeight: number, c
 }
 
 /** The legend: the meaning of each look that the picture uses. */
-function legendOf(rows: readonly Row[]): [look: Look, meaning: string][] {
+function legendOf({ rows, axis }: Layout): [look: Look | "folded", meaning: string][] {
   const looks = new Set(rows.flatMap(({ bars }) => bars.flatMap(({ parts }) => parts.map(({ look }) => look))));
   const meanings: [Look, string][] = [
     ["failed", "failed"],
     ["retry", "delay before the next attempt"],
     ["open", "not over yet"],
     ["canceled", "canceled"],
-    ["left", "never ended"],
+    ["left", "end not recorded"],
   ];
-  return meanings.filter(([look]) => looks.has(look));
+  const folded = axis.folds.length > 0 ? [["folded", "time that is folded"] as const] : [];
+  return [
+    ...meanings.filter(([look]) => looks.has(look)),
+    ...folded.map(([look, text]): [typeof look, string] => [look, text]),
+  ];
 }
 
-function legendText(legend: readonly [Look, string][], y: number): string[] {
-  return legend.map(([look, meaning], i) => {
-    const x = MARGIN + i * SLOT;
-    const bar = { lane: 0, from: x, to: x + 18, title: meaning, parts: [{ from: x, to: x + 18, look }] };
-    return barText(bar, y - 10, 12, "muted") + text(meaning, x + 24, y, SLOT - 32, { size: 10, color: "muted" });
+function legendText(legend: readonly [Look | "folded", string][], y: number, { width }: Columns): Block {
+  return flow(legend.map(([, content]) => ({ content })), y, width - MARGIN, (i, x, y) => {
+    const [look, title] = legend[i];
+    if (look === "folded") {
+      return `<rect x="${round(x)}" y="${y - 1}" width="13" height="13" ${fill("band")}/>` +
+        [x, x + 13].map((x) => `<path d="M${round(x)} ${y - 1}v13" ${FOLD_LINE}/>`).join("");
+    }
+    return barText({ lane: 0, from: x, to: x + 13, title, parts: [{ from: x, to: x + 13, look }] }, y - 1, 14, "muted");
   });
 }
 
-/** The shapes of marks, drawn around their center. Each kind has its own shape. */
-const SHAPES: Partial<Record<Row["kind"], string>> = {
-  signal: "M-5 -5H5L0 5Z",
-  effect: "M-4 0A4 4 0 1 1 4 0A4 4 0 1 1 -4 0Z",
-  patch: "M0 -5L5 0L0 5L-5 0Z",
-  cancel: "M-5 -3L-3 -5L0 -2L3 -5L5 -3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0Z",
-};
-
-function swatch(x: number, y: number, color: string): string {
-  return `<rect x="${round(x)}" y="${round(y)}" width="9" height="9" ${fill(color)}/>`;
-}
-
-interface TextStyle {
-  readonly size?: number;
-  readonly color?: string;
-  readonly anchor?: "start" | "middle" | "end";
-  readonly weight?: "bold";
-}
-
-/** A text that is cut to a width in pixels. If it is cut, its tooltip has the whole text. */
-function text(content: string, x: number, y: number, width: number, style: TextStyle = {}): string {
-  const { size = TEXT_SIZE, color = "text", anchor, weight } = style;
-  const short = fit(content, width / size, emsOf);
-  if (short === "") return "";
-  const attributes = [
-    `x="${round(x)}" y="${round(y)}"`,
-    ...(size === TEXT_SIZE ? [] : [`font-size="${size}"`]),
-    ...(anchor ? [`text-anchor="${anchor}"`] : []),
-    ...(weight ? [`font-weight="${weight}"`] : []),
-    fill(color),
-  ];
-  const tooltip = short === content ? "" : titleText(content);
-  return `<text ${attributes.join(" ")}>${tooltip}${escape(short)}</text>`;
-}
-
-function titleText(content: string): string {
-  return `<title>${escape(fit(content, MAX_TITLE))}</title>`;
-}
-
-/** The maximum width of a character in units of the font size. A character that monospaced fonts lack is wider. */
-function emsOf(char: string): number {
-  const cells = cellsOf(char);
-  return cells === 1 && char > "\u04ff" && char !== "…" && char !== "×" ? 1.1 : cells * 0.64;
-}
-
-function fill(color: string, border?: string): string {
-  const names = border ? `f-${color} s-${border}` : `f-${color}`;
-  return `class="${names}" fill="${COLORS[color][0]}"${border ? ` stroke="${COLORS[border][0]}"` : ""}`;
-}
-
-function stroke(color: string): string {
-  return `class="s-${color}" stroke="${COLORS[color][0]}"`;
-}
-
-/** The rules for dark pages. The attributes of the elements have the light colors, which every viewer understands. */
-function styleText(): string {
-  const rules = Object.entries(COLORS).map(([name, [, dark]]) =>
-    `.rockpool .f-${name}{fill:${dark}}.rockpool .s-${name}{stroke:${dark}}`
-  );
-  return `<style>@media (prefers-color-scheme: dark){${rules.join("")}}</style>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function escape(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
+/** The shapes of instants, drawn around their center. */
+const DIAMOND = "M0 -6L6 0L0 6L-6 0Z";
+const CROSS = "M-6 -4L-4 -6L0 -2L4 -6L6 -4L2 0L6 4L4 6L0 2L-4 6L-6 4L-2 0Z";

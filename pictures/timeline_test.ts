@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { WorkflowEvent } from "@rockpool/workflow";
+import type { TimerStartedEvent, Wait, WorkflowEvent } from "@rockpool/workflow";
 import { formatTimeline, type PicturedRun } from "@rockpool/workflow/pictures";
 import { everything, evilRuns, longRun, randomRuns, withRequests } from "../tests/support/pictured_runs.ts";
 
@@ -181,4 +181,48 @@ Deno.test("formatTimeline() throws when maxLines is not an integer from 10", () 
       `Cannot format the timeline of workflow "RP-1": "maxLines" must be an integer from 10, got ${maxLines}`,
     );
   }
+});
+
+Deno.test("formatTimeline() shows a running run up to now, with what it waits for", () => {
+  const history: WorkflowEvent[] = [
+    { type: "activity_started", at: 0, seq: 0, name: "work" },
+    { type: "timer_started", at: 0, seq: 1, dueAt: 7 * DAY_MS, waitsFor: { signal: "approval" } },
+    { type: "timer_started", at: 0, seq: 2, dueAt: DAY_MS, waitsFor: "scope" },
+    { type: "signal_received", at: 5, name: "other", signalId: "1" },
+  ];
+  const waitsFor: Wait[] = [
+    { type: "activity", name: "work", attempt: 1, status: "running" },
+    { type: "timer", dueAt: 7 * DAY_MS },
+    { type: "signal", name: "approval" },
+    { type: "signal", name: "go" },
+  ];
+  assertEquals(formatTimeline(run("running", ...history), { now: 3 * DAY_MS, waitsFor }).split("\n"), [
+    'nap "a" running for 3 d, 5 events',
+    "1  +00:00:00.000  workflow started",
+    "2  +00:00:00.000  activity started    work; not over yet, 3 d so far",
+    "3  +00:00:00.000  timer started       signal approval within 7 d; not over yet, due in 4 d",
+    "4  +00:00:00.000  timer started       scope within 1 d; not expired",
+    "5  +00:00:00.005  signal received     other",
+    "waits for activity work; signal approval, deadline in 4 d; signal go",
+    "where the time went: activities 3 d (100 %)",
+  ]);
+});
+
+Deno.test("formatTimeline() says what each timer is for, and how the wait ended", () => {
+  const timer = (at: number, seq: number, waitsFor: TimerStartedEvent["waitsFor"]) =>
+    ({ type: "timer_started", at, seq, dueAt: at + 100, waitsFor }) as WorkflowEvent;
+  const history: WorkflowEvent[] = [
+    ...[timer(0, 0, { signal: "a" }), { type: "signal_received", at: 30, name: "a", signalId: "1" } as const],
+    ...[timer(30, 1, "condition"), { type: "timer_fired", at: 130, seq: 1 } as const],
+    ...[timer(130, 2, "scope"), timer(130, 3, { signal: "b" }), { type: "timer_fired", at: 230, seq: 3 } as const],
+    ...[{ type: "cancel_requested", at: 231 } as const],
+  ];
+  assertEquals(formatTimeline(run("canceled", ...history)).split("\n").slice(2, 8), [
+    "  2  +00:00:00.000  timer started       signal a within 100 ms; came after 30 ms",
+    "  3  +00:00:00.030  signal received     a",
+    "4-5  +00:00:00.030  timer               condition within 100 ms, expired",
+    "  6  +00:00:00.130  timer started       scope within 100 ms; canceled after 101 ms",
+    "7-8  +00:00:00.130  timer               signal b within 100 ms, expired",
+    "  9  +00:00:00.231  cancel requested    no reason given",
+  ]);
 });
