@@ -10,7 +10,7 @@ import { printable } from "../util/show_value.ts";
 import { cellsOf, fit, widthOf } from "./text.ts";
 
 const FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
-export const TEXT_SIZE = 12;
+const TEXT_SIZE = 12;
 export const SMALL = 11;
 const MAX_TITLE = 300;
 

@@ -16,7 +16,7 @@ import { showError } from "../util/show_value.ts";
 import type { AxisKind } from "./axis.ts";
 import { type Bar, type Flag, type Layout, layOut, type Look, type Row } from "./layout.ts";
 import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun, type TimelineMark } from "./model.ts";
-import { COLORS, fill, openSvg, pixelsOf, round, SMALL, stroke, text, TEXT_SIZE, titleText } from "./paint.ts";
+import { COLORS, fill, openSvg, pixelsOf, round, SMALL, stroke, text, titleText } from "./paint.ts";
 import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { formatDuration, plural } from "./text.ts";
