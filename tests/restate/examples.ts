@@ -17,7 +17,7 @@ const NEEDS_A_STREAM = Object.keys(scenarios).filter((name) => name.startsWith("
 /** Runs scenarios, all at once. */
 async function play(face: Face, names: readonly string[]): Promise<Map<string, unknown>> {
   const late = Promise.withResolvers<unknown>();
-  const timer = setTimeout(() => late.resolve("it has not ended after a minute"), 60_000);
+  const timer = setTimeout(() => late.resolve("it has not ended after three minutes"), 180_000);
   const results = names.map(async (name): Promise<[string, unknown]> => {
     const result = scenarios[name](face).catch((error: unknown) => error);
     return [name, await Promise.race([result, late.promise])];

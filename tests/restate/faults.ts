@@ -93,7 +93,7 @@ test("restateServices() refuses a bad request with the status 400", async ({ ser
   ];
   for (const [path, body] of requests) {
     const init = { method: "POST", headers: { "content-type": "application/json" }, body };
-    const response = await fetch(`${server.ingressUrl}/${path}`, { ...init, signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(`${server.ingressUrl}/${path}`, { ...init, signal: AbortSignal.timeout(60_000) });
     await response.body?.cancel();
     assertEquals([path, body, response.status], [path, body, 400]);
   }

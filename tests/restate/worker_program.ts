@@ -16,8 +16,8 @@ const handler = sdk.createEndpointHandler({
   services: await services(sdk, arg),
   bidirectional: mode === "bidirectional",
 });
-const ready = () => console.log("ready");
-Deno.serve({ hostname: "127.0.0.1", port, onListen: ready }, handler);
+const onListen = ({ port }: Deno.NetAddr) => console.log(`ready ${port}`);
+Deno.serve({ hostname: "127.0.0.1", port, onListen }, handler);
 
 for await (const _ of Deno.stdin.readable);
 Deno.exit(1); // whoever controls it is gone

@@ -6,8 +6,6 @@
  * @module
  */
 
-import { freePorts } from "../../tools/free_ports.ts";
-
 // deno-lint-ignore no-explicit-any -- the types of the SDK are not there when this module is checked
 export type Anything = any;
 
@@ -36,18 +34,21 @@ export interface WorkerOptions {
   /** The URL of a {@linkcode ServiceModule}. */
   readonly module: string;
   readonly modules: string;
+  /** 0 for one that the system chooses. */
   readonly port: number;
   readonly mode: Mode;
   readonly arg: string;
 }
 
-/** For how long a worker may take to start. */
-const READY_MS = 60_000;
+/** For how long anything may take that takes seconds on a machine with nothing else to do. */
+const PATIENCE_MS = 180_000;
 
 /** A worker. It is killed by its `Symbol.asyncDispose`. */
 export class Worker implements AsyncDisposable {
-  readonly #options: WorkerOptions;
+  #options: WorkerOptions;
   #process: Deno.ChildProcess | undefined;
+  /** Resolves when everything that the process has printed is read. */
+  #read: Promise<unknown> = Promise.resolve();
 
   private constructor(options: WorkerOptions) {
     this.#options = options;
@@ -59,7 +60,7 @@ export class Worker implements AsyncDisposable {
    * @param module The URL of a {@linkcode ServiceModule}.
    */
   static async start(module: string | URL, { mode = "bidirectional" as Mode, arg = "" } = {}): Promise<Worker> {
-    const worker = new Worker({ module: `${module}`, modules, port: freePorts(1)[0], mode, arg });
+    const worker = new Worker({ module: `${module}`, modules, port: 0, mode, arg });
     await worker.start();
     return worker;
   }
@@ -81,22 +82,24 @@ export class Worker implements AsyncDisposable {
     }).spawn();
     this.#process = child;
     let output = "";
-    const isReady = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => isReady.resolve(false), READY_MS);
+    const ready = Promise.withResolvers<number | undefined>();
+    const timer = setTimeout(() => ready.resolve(undefined), PATIENCE_MS);
     const read = async (stream: ReadableStream<Uint8Array>) => {
       for await (const text of stream.pipeThrough(new TextDecoderStream())) {
         output = (output + text).slice(-10_000);
-        if (output.includes("ready\n")) isReady.resolve(true);
+        const port = /^ready (\d+)$/m.exec(output)?.[1];
+        if (port !== undefined) ready.resolve(Number(port));
       }
-      isReady.resolve(false); // it has ended
+      ready.resolve(undefined); // it has ended
     };
-    void read(child.stdout);
-    void read(child.stderr);
-    const answer = await isReady.promise;
+    this.#read = Promise.all([read(child.stdout), read(child.stderr)]);
+    const port = await ready.promise;
     clearTimeout(timer);
-    if (answer) return;
-    await this.kill();
-    throw new Error(`Cannot start the worker of ${this.#options.module}\n${output}`);
+    if (port === undefined) {
+      await this.kill();
+      throw new Error(`Cannot start the worker of ${this.#options.module}\n${output}`);
+    }
+    this.#options = { ...this.#options, port }; // it comes back under this one
   }
 
   /** Kills it; its connections break at once. */
@@ -111,6 +114,7 @@ export class Worker implements AsyncDisposable {
     }
     await child.stdin.close().catch(() => {});
     await child.status;
+    await this.#read;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -136,10 +140,15 @@ export function append(path: string, line: string): void {
   Deno.writeTextFileSync(path, `${line}\n`, { append: true });
 }
 
-/** Waits until something is true. Fails after a minute. */
+/** Whether a file has a line. */
+export function hasLine(path: string, line: string): boolean {
+  return Deno.readTextFileSync(path).split("\n").slice(0, -1).includes(line);
+}
+
+/** Waits until something is true. Fails after three minutes. */
 export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 60_000; !await condition();) {
-    if (performance.now() > end) throw new Error(`A minute has passed, and it is not true that ${what}`);
+  for (const end = performance.now() + PATIENCE_MS; !await condition();) {
+    if (performance.now() > end) throw new Error(`Three minutes have passed, and it is not true that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

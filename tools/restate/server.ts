@@ -6,6 +6,7 @@
  *    for the number of the newest release, which no setting prevents.
  * 2. A node does not outlive the process that started it, whatever ends that process: it is killed when its standard input closes.
  * 3. What a node prints is kept, and shown only if it ends by itself or is not ready in time.
+ * 4. Another process may take a free port before a node does. Then the nodes are made again, with other ports.
  *
  * @module
  */
@@ -56,7 +57,7 @@ export interface Deployment {
 }
 
 /** For how long a node may take to become ready. */
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 
 /** One node: a process, its ports and its data. It is stopped and deleted by its `Symbol.asyncDispose`. */
 export class RestateServer implements AsyncDisposable {
@@ -70,6 +71,8 @@ export class RestateServer implements AsyncDisposable {
   /** The process of the server itself, a child of `#process`. */
   #pid: number | undefined;
   #output = "";
+  /** Resolves when everything that the processes have printed is read: then all of them have ended. */
+  #read: Promise<unknown> = Promise.resolve();
 
   private constructor(modules: string, node: Node, options: ServerOptions) {
     this.#program = `${modules}/${SERVER}/bin/restate-server`;
@@ -88,21 +91,30 @@ export class RestateServer implements AsyncDisposable {
     return (await RestateServer.startNodes(modules, 1, options))[0];
   }
 
-  /** Makes the nodes of a new cluster, and starts them. */
-  static async startNodes(modules: string, count: number, options: ServerOptions): Promise<RestateServer[]> {
-    const ports = freePorts(3 * count);
-    const addresses = ports.slice(0, count).map((port) => `http://127.0.0.1:${port}/`);
-    const nodes = addresses.map((_, i) => {
-      const [port, adminPort, ingressPort] = [0, 1, 2].map((kind) => ports[kind * count + i]);
-      return new RestateServer(modules, { name: `n${i + 1}`, port, adminPort, ingressPort, addresses }, options);
-    });
-    try {
-      await Promise.all(nodes.map((node) => node.start()));
-    } catch (error) {
-      for (const node of nodes) await node[Symbol.asyncDispose]();
-      throw error;
+  /** Makes the nodes of a new cluster, and starts them. `choosePorts` is for tests. */
+  static async startNodes(
+    modules: string,
+    count: number,
+    options: ServerOptions = {},
+    choosePorts = freePorts,
+  ): Promise<RestateServer[]> {
+    for (let attempt = 1;; attempt++) {
+      const ports = choosePorts(3 * count);
+      const addresses = ports.slice(0, count).map((port) => `http://127.0.0.1:${port}/`);
+      const nodes = addresses.map((_, i) => {
+        const [port, adminPort, ingressPort] = [0, 1, 2].map((kind) => ports[kind * count + i]);
+        return new RestateServer(modules, { name: `n${i + 1}`, port, adminPort, ingressPort, addresses }, options);
+      });
+      const starts = nodes.map((node) => node.start());
+      try {
+        await Promise.all(starts);
+        return nodes;
+      } catch (error) {
+        for (const node of nodes) await node[Symbol.asyncDispose]();
+        await Promise.allSettled(starts);
+        if (attempt === 5 || !nodes.some(({ output }) => output.includes("Address in use"))) throw error;
+      }
     }
-    return nodes;
   }
 
   /** Starts the server, on the data that it has. It accepts requests when the promise settles. */
@@ -119,25 +131,24 @@ export class RestateServer implements AsyncDisposable {
     this.#pid = undefined;
     let hasEnded = false;
     child.status.then(() => hasEnded = true);
-    void this.#read(child.stderr, (text) => this.#output = (this.#output + text).slice(-100_000));
-    void this.#read(child.stdout, (text) => this.#pid ??= Number.parseInt(text));
-    const end = performance.now() + READY_MS;
-    while (!await this.#isReady()) {
+    this.#read = Promise.all([
+      read(child.stderr, (text) => this.#output = (this.#output + text).slice(-100_000)),
+      read(child.stdout, (text) => this.#pid ??= Number.parseInt(text)),
+    ]);
+    for (const end = performance.now() + READY_MS; hasEnded || !await this.#isReady();) {
       if (hasEnded || performance.now() > end) {
-        const reason = hasEnded ? "it has ended" : "it is not ready after a minute";
+        const reason = hasEnded ? "it has ended" : "it is not ready after three minutes";
+        await this.kill();
         throw new Error(`Cannot start Restate: ${reason}\n${this.#output}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  async #read(stream: ReadableStream<Uint8Array>, hear: (text: string) => void): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) hear(text);
-  }
-
   /** Whether the ingress and the admin API answer, and each partition has a leader. */
   async #isReady(): Promise<boolean> {
-    return await answers(`${this.adminUrl}/health`) && await answers(`${this.ingressUrl}/restate/health`);
+    return await answers(`${this.adminUrl}/health`) && await answers(`${this.ingressUrl}/restate/health`) &&
+      await this.query("select count(*) from sys_invocation").then(() => true, () => false);
   }
 
   /** The last lines that it has printed. */
@@ -163,6 +174,7 @@ export class RestateServer implements AsyncDisposable {
     }
     await child.stdin.close().catch(() => {});
     await child.status;
+    await this.#read;
   }
 
   /** Kills the server and starts it again on its data. */
@@ -310,6 +322,11 @@ echo $server
 { cat <&3 >/dev/null; kill -9 $server 2>/dev/null; } &
 exec 3<&-
 wait $server`;
+
+/** Reads what a process prints. */
+async function read(stream: ReadableStream<Uint8Array>, hear: (text: string) => void): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) hear(text);
+}
 
 /** Whether a URL answers with success. */
 async function answers(url: string): Promise<boolean> {
