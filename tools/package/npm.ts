@@ -40,8 +40,7 @@ export async function tryInstalled(dependencies: Readonly<Record<string, string>
   const temporary = await Deno.makeTempDir({ dir: `${denoDir}/rockpool` });
   try {
     await Deno.writeTextFile(`${temporary}/package.json`, manifest);
-    // The script of Bun's package puts the program for this machine in its place.
-    await run(Deno.execPath(), ["install", "--quiet", "--node-modules-dir=auto", "--allow-scripts=npm:bun"], temporary);
+    await install(temporary);
     await Deno.rename(temporary, folder); // another process never sees half of it
   } catch (error) {
     await Deno.remove(temporary, { recursive: true });
@@ -50,6 +49,21 @@ export async function tryInstalled(dependencies: Readonly<Record<string, string>
     return undefined;
   }
   return modules;
+}
+
+/** Installs what the manifest of a folder names. A download of a large package may break off, and is tried again. */
+async function install(folder: string): Promise<void> {
+  // The script of Bun's package puts the program for this machine in its place.
+  const args = ["install", "--quiet", "--node-modules-dir=auto", "--allow-scripts=npm:bun"];
+  for (let attempt = 1;; attempt++) {
+    try {
+      await run(Deno.execPath(), args, folder);
+      return;
+    } catch (error) {
+      if (attempt === 3 || !await npmAnswers()) throw error;
+      console.log(`Trying again: ${error}`);
+    }
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
