@@ -68,7 +68,7 @@ import {
 import { Deferred, isStrayPromise, quiet } from "./util/deferred.ts";
 import { randomId } from "./util/prng.ts";
 import { show } from "./util/show.ts";
-import { fromErrorRecord, toErrorRecord } from "./history/error_record.ts";
+import { fromErrorRecord, reasonText, toErrorRecord } from "./history/error_record.ts";
 import { validateExecuteOptions } from "./history/start.ts";
 import { validateState } from "./history/validate.ts";
 import { handOut, toStored } from "./history/value.ts";
@@ -537,12 +537,7 @@ export class Executor {
     const { workflowId: id } = run;
     const { firstRunId } = run.chain;
     const cancel = () => {
-      const { message, thrown } = toErrorRecord(signal.reason); // a reason can be anything
-      const reason = thrown === undefined
-        ? message
-        : typeof thrown.value === "string"
-        ? thrown.value
-        : show(thrown.value);
+      const reason = reasonText(signal.reason);
       this.#supervisor.delivery.cancel({ id, firstRunId }, reason).catch(() => {}); // the run was suspended, or has ended
     };
     if (signal.aborted) return cancel();

@@ -28,6 +28,7 @@ function server(...answers: readonly unknown[]) {
     const sent = body === undefined ? undefined : unpack(JSON.parse(body as string) as Packed<unknown>);
     requests.push({ url, headers: headers as Record<string, string>, body: sent });
     if (answer instanceof Error) return Promise.reject(answer);
+    if (answer instanceof Promise) return answer;
     return Promise.resolve(answer instanceof Response ? answer.clone() : Response.json(pack(answer)));
   };
   const open = (options = {}) => new RestateClient("http://localhost:8080/", { fetch, retryForMs: 0, ...options });
@@ -124,6 +125,61 @@ Deno.test("RestateHandle.result() waits for a run that has not arrived at the se
   assertEquals(requests.length, 4);
 });
 
+Deno.test("RestateClient.query() and load() ask again while a run that was sent off has no history", async () => {
+  using time = new FakeTime();
+  const running = { ...run, name: "order", status: "running", createdAt: 0, updatedAt: 0 };
+  const asked = server(running, undefined, running, { result: "waits" });
+  assertEquals(await whileTimePasses(time, asked.open({ retryForMs: 10_000 }).query("a", "state")), "waits");
+  assertEquals(asked.requests.length, 4);
+  const batch = [{ type: "workflow_started", at: 1, workflowName: "order", input: "x" }];
+  const loaded = server(running, undefined, running, [batch]);
+  assertEquals((await whileTimePasses(time, loaded.open({ retryForMs: 10_000 }).load("a")))!.history.length, 1);
+});
+
+Deno.test("RestateClient.query() and load() answer at once when Restate has dropped the history of a finished run", async () => {
+  const finished = { ...run, name: "order", status: "completed", createdAt: 0, updatedAt: 0, outcome: {} };
+  const dropped = () => server(finished, undefined).open({ retryForMs: 10_000 });
+  assertEquals(await dropped().load("a"), null);
+  const error = await assertRejects(() => dropped().query("a", "state"), WorkflowError);
+  assertEquals(error.message, 'Cannot query workflow "a": Restate has no history of it');
+});
+
+Deno.test("RestateClient.execute() forgets its signal when the workflow has ended, and cancels it before", async () => {
+  let listeners = 0;
+  const { signal } = new AbortController();
+  const { addEventListener, removeEventListener } = AbortSignal.prototype;
+  signal.addEventListener = (...args: [string, EventListener]) => (listeners++, addEventListener.apply(signal, args));
+  signal.removeEventListener = (...args: [string, EventListener]) => (
+    listeners--, removeEventListener.apply(signal, args)
+  );
+  const ended = Promise.withResolvers<Response>();
+  const { open } = server(run, run, ended.promise);
+  await open().execute(order, { id: "a", input: "x", signal });
+  await macrotasks(5);
+  assertEquals(listeners, 1);
+  ended.resolve(Response.json(pack({ status: "completed", result: 5 })));
+  await macrotasks(5);
+  assertEquals(listeners, 0);
+
+  const controller = new AbortController();
+  const canceled = server(run, run, new Response(new ReadableStream()), run);
+  await canceled.open().execute(order, { id: "a", input: "x", signal: controller.signal });
+  await macrotasks(5);
+  controller.abort(Symbol("any reason"));
+  await macrotasks(5);
+  const { message } = canceled.requests.at(-1)!.body as { message: unknown };
+  assertEquals(message, { kind: "cancel", reason: "Symbol(any reason)" });
+});
+
+Deno.test("RestateClient.update() rejects when the run was killed in Restate", async () => {
+  using time = new FakeTime();
+  const killed = new Response('{"code":409,"message":"killed"}', { status: 409 });
+  const { requests, open } = server(run, new Promise(() => {}), killed, undefined);
+  const error = await assertRejects(() => whileTimePasses(time, open().update("a", "add", 1)), WorkflowError);
+  assertEquals([error.code, error.message], ["not_found", 'Cannot update workflow "a": its status is "canceled"']);
+  assertEquals(requests.map(({ url }) => url.split("/").at(-1)), ["deliver", "answer", "attach", "watch"]);
+});
+
 Deno.test("RestateClient gives a call up after retryForMs, with the last failure as the cause", async () => {
   using time = new FakeTime();
   const failure = new TypeError("connection refused");
@@ -207,6 +263,25 @@ Deno.test("RestateClient.update() rejects with what the validation of its defini
   const pay = { kind: "update", name: "pay", validate } as const;
   await assertRejects(() => open().update("a", pay as never, -1 as never), RangeError, "below zero");
   assertEquals(requests, []);
+});
+
+Deno.test("restateServices(): the history of a run is asked for at once, not one batch after the other", async () => {
+  const [, { handlers }] = restateServices(fakeSdk, { workflows: {} }) as unknown as [
+    unknown,
+    { handlers: { history(ctx: unknown): Promise<Packed<unknown>> } },
+  ];
+  const count = 50;
+  let asked = 0;
+  const allAsked = Promise.withResolvers<void>();
+  const ctx = {
+    stateKeys: () => Promise.resolve(["other", ...Array.from({ length: count }, (_, i) => `events ${i}`)]),
+    async get(key: string) {
+      if (++asked === count) allAsked.resolve();
+      await allAsked.promise;
+      return pack([key]);
+    },
+  };
+  assertEquals(unpack(await handlers.history(ctx)), Array.from({ length: count }, (_, i) => [`events ${i}`]));
 });
 
 Deno.test("restateServices(): a run returns what its workflow returns, and its error with the class name", async () => {

@@ -51,6 +51,13 @@ const errorParts = ["cause", "error", "suppressed"] as const;
 /** Properties that are no data: they have their own place in the record. */
 const places = ["name", "message", "stack", "cause", "__proto__"];
 
+/** Says in a text why somebody stopped something: a reason can be anything. */
+export function reasonText(reason: unknown): string {
+  const { message, thrown } = toErrorRecord(reason);
+  if (thrown === undefined) return message;
+  return typeof thrown.value === "string" ? thrown.value : show(thrown.value);
+}
+
 /** Records a thrown value. Never throws: parts of an error that cannot be read or stored are left out. */
 export function toErrorRecord(thrown: unknown): ErrorRecord {
   let count = 0;

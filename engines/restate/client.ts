@@ -8,14 +8,15 @@
 
 import type { InputArgs, Workflow, WorkflowFunction } from "../../context.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "../../definitions.ts";
-import { workflowError } from "../../errors.ts";
+import { codeOf, workflowError } from "../../errors.ts";
 import type { WorkflowHandle } from "../../executor.ts";
 import type { ExecuteArgs, ExecuteOptions, ResultOptions, SignalOptions, UpdateOptions } from "../../options.ts";
 import type { CallHeaders, DeepReadonly, WorkflowState } from "../../types.ts";
+import { reasonText } from "../../history/error_record.ts";
 import { applyBatch } from "../../history/history.ts";
 import { validateExecuteOptions } from "../../history/start.ts";
 import { handOut, toStored } from "../../history/value.ts";
-import { abortable } from "../../util/abortable.ts";
+import { abortable, onAbort } from "../../util/abortable.ts";
 import {
   cannot,
   checkFunction,
@@ -30,10 +31,10 @@ import {
   invalid,
   noOptions,
 } from "../../util/check.ts";
-import { isStrayPromise, quiet } from "../../util/deferred.ts";
+import { Deferred, isStrayPromise, quiet } from "../../util/deferred.ts";
 import { randomId } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
-import { Ingress } from "./ingress.ts";
+import { Ingress, pause } from "./ingress.ts";
 import { notFound, unsupported } from "./refusals.ts";
 import {
   type Answer,
@@ -104,6 +105,9 @@ const clientOptions: Readonly<Record<keyof RestateClientOptions, true>> = {
   fetch: true,
 };
 
+/** When a client that waits for an answer looks whether the run was killed. */
+const LOOK_AFTER_MS = 5_000;
+
 /** A chain of runs; without `firstRunId`, the current one of the ID. */
 interface Target {
   readonly id: string;
@@ -155,7 +159,7 @@ export class RestateClient {
   }
 
   /**
-   * Starts a workflow. See `Executor.execute`.
+   * Starts a workflow. See `Executor.execute`. With a `signal`, one request stays open until the workflow has ended.
    *
    * @param workflow The function, or the name under which the services have it.
    * @param args The options.
@@ -214,10 +218,18 @@ export class RestateClient {
       throw workflowError(code, action, id, why);
     }
     const handle = this.#handle(id, answer);
-    const cancel = () => void quiet(handle.cancel(`${signal?.reason?.message ?? signal?.reason}`));
-    if (signal?.aborted) cancel();
-    else signal?.addEventListener("abort", cancel, { once: true });
+    if (signal !== undefined) this.#cancelOnAbort({ id, firstRunId: answer.firstRunId }, signal);
     return handle;
+  }
+
+  /** Cancels a workflow when a signal is aborted, until it has ended: a request that stays open tells. */
+  #cancelOnAbort(target: Target, signal: AbortSignal): void {
+    const cancel = () => void this.#finish("cancel", target, reasonText(signal.reason));
+    if (signal.aborted) return cancel();
+    const forget = onAbort(signal, cancel);
+    this.#result(target).then(forget, (error) => {
+      if (codeOf(error) !== "store_failed") forget(); // else it may run still
+    });
   }
 
   #nameOf(workflow: unknown, action: string, id: string): string {
@@ -299,8 +311,10 @@ export class RestateClient {
         name,
         args: toStored(args, "arguments of query", name) as readonly unknown[],
       };
-      const { runId } = await this.#describe(target, action);
-      return settle(await this.#ingress.call<typeof request, Answer>("run", runId, "query", request));
+      const described = () => this.#describe(target, action);
+      const answer = await this.#askRun<typeof request, Answer>("query", request, described);
+      if (answer === undefined) throw workflowError("not_found", action, target.id, "Restate has no history of it");
+      return settle(answer.value);
     })());
   }
 
@@ -343,15 +357,31 @@ export class RestateClient {
       const headers = headersOf(options.headers, action, id);
       let { runId } = await this.#deliver(target, action, { kind: "update", name, input, id: updateId, headers });
       for (;;) {
-        const asked = this.#ingress.call<string, UpdateAnswer>("run", runId, "answer", updateId, {
-          asIs: true,
-          signal,
-        });
-        const answer = await abortable(quiet(asked), signal);
+        const answer = await this.#answer(id, runId, updateId, signal);
         if (!("passedTo" in answer)) return settle(answer);
         runId = answer.passedTo;
       }
     })());
+  }
+
+  /** The answer to an update. If it does not come soon, the client looks whether the invocation of the run was killed. */
+  async #answer(id: string, runId: string, updateId: string, signal: AbortSignal | undefined): Promise<UpdateAnswer> {
+    const done = new AbortController();
+    const options = { asIs: true, signal: done.signal };
+    const answer = this.#ingress.call<string, UpdateAnswer>("run", runId, "answer", updateId, options);
+    const looks = async () => {
+      await pause(LOOK_AFTER_MS, done.signal);
+      if (await this.#ingress.attach(runId, done.signal) !== undefined) return; // it has answered before its end
+      await this.#watch(id);
+      refused.reject(notFound("update workflow", id, { status: "canceled" }));
+    };
+    const refused = new Deferred<never>();
+    quiet(looks());
+    try {
+      return await abortable(Promise.race([quiet(answer), refused.promise]), signal);
+    } finally {
+      done.abort();
+    }
   }
 
   /**
@@ -402,17 +432,12 @@ export class RestateClient {
   load(id: string): Promise<WorkflowState | null> {
     return quiet((async () => {
       checkText("id", id, "load workflow");
-      const described = await this.#ingress.call<undefined, Described | undefined>("record", id, "describe", undefined);
-      if (described === undefined) return null;
-      const { runId } = described;
-      const batches = await this.#ingress.call<undefined, WorkflowState["history"][]>(
-        "run",
-        runId,
-        "history",
-        undefined,
-      );
+      const described = () => this.#find(id);
+      const answer = await this.#askRun<undefined, WorkflowState["history"][]>("history", undefined, described);
+      if (answer === undefined) return null;
+      const { runId, value } = answer;
       let state: WorkflowState | null = null;
-      for (const events of batches) {
+      for (const events of value) {
         state = applyBatch(state, { workflowId: id, runId, expectedLength: state?.history.length ?? 0, events });
       }
       return state;
@@ -446,14 +471,46 @@ export class RestateClient {
       if (outcome !== undefined) return settle(outcome);
       const attached = this.#ingress.attach<RunResult>(runId, signal);
       const ended = await abortable(quiet(attached), signal);
-      if (ended.status !== "continued") return settle(ended);
+      if (ended === undefined) await abortable(quiet(this.#watch(target.id)), signal);
+      else if (ended.status !== "continued") return settle(ended);
+    }
+  }
+
+  /** Lets the record look whether the invocation of its current run was killed. */
+  #watch(id: string): Promise<void> {
+    return this.#ingress.call("record", id, "watch", undefined);
+  }
+
+  #find(id: string): Promise<Described | undefined> {
+    return this.#ingress.call("record", id, "describe", undefined);
+  }
+
+  /**
+   * Asks the current run for what follows from its history. A run that was sent off may not have begun: then it is asked again.
+   *
+   * @returns `undefined` if there is no history.
+   */
+  async #askRun<In, Out>(
+    method: "query" | "history",
+    request: In,
+    describe: () => Promise<Described | undefined>,
+  ): Promise<{ readonly runId: string; readonly value: Out } | undefined> {
+    const { retryForMs } = this.#ingress;
+    for (let waitedMs = 0, delayMs = 20;; waitedMs += delayMs, delayMs = Math.min(2 * delayMs, 500)) {
+      const described = await describe();
+      if (described === undefined) return undefined;
+      const { runId, status } = described;
+      const value = await this.#ingress.call<In, Out | undefined>("run", runId, method, request);
+      if (value !== undefined) return { runId, value };
+      if (status !== "running" || waitedMs + delayMs > retryForMs) return undefined;
+      await pause(delayMs);
     }
   }
 
   async #describe(target: Target, action: string): Promise<Described> {
     const { id, firstRunId } = target;
     checkText("id", id, action);
-    const described = await this.#ingress.call<undefined, Described | undefined>("record", id, "describe", undefined);
+    const described = await this.#find(id);
     if (described === undefined) throw notFound(action, id, {});
     if (firstRunId === undefined || described.firstRunId === firstRunId) return described;
     throw workflowError("not_found", action, id, "another run has replaced it");

@@ -47,8 +47,13 @@ export class Ingress {
     return this.#request("POST", path, body, writes ? randomId() : undefined, signal);
   }
 
-  /** Waits for the end of a run. */
-  attach<Out>(runId: string, signal: AbortSignal | undefined): Promise<Out> {
+  /** For how long a call is repeated, in milliseconds. */
+  get retryForMs(): number {
+    return this.#options.retryForMs;
+  }
+
+  /** Waits for the end of a run; `undefined` if its invocation was killed. */
+  attach<Out>(runId: string, signal: AbortSignal | undefined): Promise<Out | undefined> {
     const path = ["restate", "workflow", this.#options.names.run, runId, "attach"].map(encodeURIComponent).join("/");
     return this.#request("GET", path, undefined, undefined, signal);
   }
@@ -75,6 +80,7 @@ export class Ingress {
         const response = await fetch(`${url}/${path}`, init);
         const text = await response.text();
         if (response.ok) return unpack(JSON.parse(text) as Packed<Out>);
+        if (method === "GET" && response.status === 409) return undefined as Out; // the invocation was killed
         failure = new Error(`Restate answered ${response.status}: ${text}`);
         const mayCome = method === "GET" && response.status === 404; // a run that was sent off may not have arrived
         if (response.status < 500 && response.status !== 429 && !mayCome) {
@@ -90,10 +96,19 @@ export class Ingress {
       if (now + delayMs - failingSince > retryForMs) {
         throw new WorkflowError("store_failed", refusedText(path, failure), { cause: failure });
       }
-      const waited = new Deferred<void>();
-      systemClock.setTimer(now + delayMs, () => waited.resolve());
-      await abortable(waited.promise, signal);
+      await pause(delayMs, signal);
     }
+  }
+}
+
+/** Waits for a while; rejects with the reason of `signal` when that is aborted. */
+export async function pause(ms: number, signal?: AbortSignal | undefined): Promise<void> {
+  const waited = new Deferred<void>();
+  const clear = systemClock.setTimer(systemClock.now() + ms, () => waited.resolve());
+  try {
+    await abortable(waited.promise, signal);
+  } finally {
+    clear();
   }
 }
 

@@ -6,11 +6,15 @@
  *    that has not ended.
  * 2. A message is a signal of Restate to the invocation of the run, under its number. Restate keeps it until the run asks for it.
  * 3. A run that ends asks how many messages were accepted. It takes those that it has not seen: the next run of the chain gets them.
+ * 4. A run whose invocation was killed in Restate cannot say so. Whoever ends it, or waits for it in vain, lets the record look.
  *
  * @module
  */
 
+import { WorkflowError } from "../../errors.ts";
+import { toErrorRecord } from "../../history/error_record.ts";
 import type { WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../../types.ts";
+import { show } from "../../util/show.ts";
 import { checkDeliver, checkInner, checkStart, receives } from "./requests.ts";
 import { callOf, type Handlers, type RestateContext, type RestateSdk } from "./sdk.ts";
 import {
@@ -21,6 +25,7 @@ import {
   type EndRequest,
   type Message,
   type Numbered,
+  type Outcome,
   pack,
   type Packed,
   type Refusal,
@@ -42,6 +47,8 @@ interface Stored extends Described {
 }
 
 const KEY = "workflow";
+/** The code with which Restate answers whoever waits for an invocation that was killed. */
+const KILLED = 409;
 const RELAYED = "seen ";
 
 /** Why a run was terminated. */
@@ -58,7 +65,7 @@ export function recordHandlers(
   name: string,
   workflows: Readonly<Record<string, unknown>>,
 ): { exclusive: Handlers; inner: Handlers; shared: Handlers } {
-  const { serde: { json } } = sdk;
+  const { serde: { json }, TerminalError } = sdk;
   const { run: runService } = serviceNames(name);
 
   const read = async (ctx: RestateContext): Promise<Stored | undefined> => {
@@ -162,8 +169,11 @@ export function recordHandlers(
     const runId = await receiverOf(ctx, message);
     if (runId !== null) return pack({ ...referenceOf(stored), runId }); // it has the answer
     const { status } = stored;
-    if (status === "running") write(ctx, accept(ctx, stored, message, at));
-    else if (message.kind !== "cancel" || status !== "canceled") return pack({ refused: "not_found", status });
+    if (status === "running") {
+      write(ctx, accept(ctx, stored, message, at));
+      const ends = message.kind === "cancel" || message.kind === "terminate";
+      if (ends) ctx.genericSend(callOf(name, ctx.key, "watch", undefined, json));
+    } else if (message.kind !== "cancel" || status !== "canceled") return pack({ refused: "not_found", status });
     return pack(referenceOf(stored));
   };
 
@@ -192,6 +202,31 @@ export function recordHandlers(
     return pack({ next: invocation, held });
   };
 
+  /** Waits for the end of the current run. If its invocation was killed, the workflow has ended. */
+  const watch = async (ctx: RestateContext): Promise<Packed<undefined>> => {
+    const stored = await read(ctx);
+    if (stored?.status !== "running") return pack(undefined);
+    try {
+      await ctx.invocation(stored.invocationId as never).attach();
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      const { code } = error as { code?: unknown }; // another one: it may not have arrived
+      if (code === KILLED) await ctx.genericCall(callOf(name, ctx.key, "lost", pack({ runId: stored.runId }), json));
+    }
+    return pack(undefined);
+  };
+
+  /** The invocation of a run was killed. */
+  const lost = async (ctx: RestateContext, { runId }: EndRequest): Promise<Packed<undefined>> => {
+    const at = await ctx.date.now();
+    const stored = await read(ctx);
+    if (stored?.status !== "running" || stored.runId !== runId) return pack(undefined);
+    const why = `Terminated workflow ${show(ctx.key)}: its invocation was killed in Restate`;
+    const outcome: Outcome = { status: "canceled", error: toErrorRecord(new WorkflowError("terminated", why)) };
+    write(ctx, { ...stored, status: outcome.status, outcome, updatedAt: at, held: undefined });
+    return pack(undefined);
+  };
+
   const describe = async (ctx: RestateContext): Promise<Packed<Described | undefined>> => {
     const stored = await read(ctx);
     if (stored === undefined) return pack(undefined);
@@ -207,8 +242,9 @@ export function recordHandlers(
     inner: {
       end: receives<EndRequest>(sdk, checkInner, end),
       next: receives<ContinueRequest>(sdk, checkInner, next),
+      lost: receives<EndRequest>(sdk, checkInner, lost),
     },
-    shared: { describe } as Handlers,
+    shared: { describe, watch } as Handlers,
   };
 }
 

@@ -99,8 +99,12 @@ export function runHandlers(parts: RunParts): Handlers {
   return {
     run: receives<RunRequest>(sdk, checkInner, (ctx, request) => new RunInvocation(parts, ctx, request).run()),
     answer: async (ctx: RestateContext, id: string) => await ctx.promise(answerTo(id)).get(),
-    query: receives<QueryRequest>(sdk, checkQuery, (ctx, request) => answerQuery(parts, ctx, request)),
-    history: async (ctx: RestateContext) => pack(await readHistory(ctx)),
+    query: receives<QueryRequest>(
+      sdk,
+      checkQuery,
+      async (ctx, request) => pack(await answerQuery(parts, ctx, request)),
+    ),
+    history: async (ctx: RestateContext) => pack(await readHistory(ctx, sdk)),
   } as Handlers;
 }
 
@@ -326,36 +330,42 @@ function outcomeOf(state: WorkflowState): Outcome {
   return { status: status as "failed", error: error! };
 }
 
-/** The history of a run as far as it is known, in the batches in which it was stored; also beside the run and after it. */
-async function readHistory(ctx: RestateContext): Promise<(readonly WorkflowEvent[])[]> {
-  const batches: (readonly WorkflowEvent[])[] = [];
-  for (;;) {
-    const packed = await ctx.get<Packed<readonly WorkflowEvent[]>>(`${EVENTS}${batches.length}`);
-    if (packed === null) return batches;
-    batches.push(unpack(packed));
-  }
+/**
+ * The history of a run as far as it is known, in the batches in which it was stored; also beside the run and after it. `undefined` if
+ * the run has not begun, or Restate has dropped its history.
+ */
+async function readHistory(
+  ctx: RestateContext,
+  { RestatePromise }: RestateSdk,
+): Promise<(readonly WorkflowEvent[])[] | undefined> {
+  const count = (await ctx.stateKeys()).filter((key) => key.startsWith(EVENTS)).length;
+  if (count === 0) return undefined;
+  // All at once: one after the other, each would be an entry of the journal to wait for if Restate has not sent them with the request.
+  const batches = Array.from({ length: count }, (_, i) => ctx.get<Packed<readonly WorkflowEvent[]>>(`${EVENTS}${i}`));
+  return (await RestatePromise.all(batches)).map(unpack);
 }
 
-/** Answers a query by a replay of the history. */
+/** Answers a query by a replay of the history; `undefined` without one. */
 async function answerQuery(
-  { code, onError }: RunParts,
+  { sdk, code, onError }: RunParts,
   ctx: RestateContext,
   request: QueryRequest,
-): Promise<Packed<Answer>> {
+): Promise<Answer | undefined> {
   const { workflowId } = request;
   const store = new InMemoryStore();
-  const batches = await readHistory(ctx);
+  const batches = await readHistory(ctx, sdk);
+  if (batches === undefined) return undefined;
   let expectedLength = 0;
   for (const events of batches) {
     await store.append({ workflowId, runId: ctx.key, expectedLength, events });
     expectedLength += events.length;
   }
-  const workflows = code.workflows(nameOf(batches[0] ?? []), undefined);
+  const workflows = code.workflows(nameOf(batches[0]), undefined);
   const executor = new Executor({ store, workflows, onError, logger: silent });
   try {
-    return pack({ result: await executor.query(workflowId, request.name, ...request.args) });
+    return { result: await executor.query(workflowId, request.name, ...request.args) };
   } catch (error) {
-    return pack({ error: toErrorRecord(error) });
+    return { error: toErrorRecord(error) };
   } finally {
     await executor.close();
   }

@@ -39,6 +39,7 @@ export interface RestateContext {
     resolve(value?: T): RestatePromise<void>;
   };
   get<T>(name: string): Promise<T | null>;
+  stateKeys(): Promise<string[]>;
   set<T>(name: string, value: T): void;
   clearAll(): void;
   genericCall<In, Out>(call: GenericCall<In>): RestatePromise<Out>;
@@ -103,10 +104,12 @@ export interface RestateSdk {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the handler
     readonly workflow: { workflow(options: any, handler: any): any };
   };
-  /** Waits for the first of several promises of Restate. */
+  /** Waits for the first of several promises of Restate, or for all. */
   readonly RestatePromise: {
     // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
     race(promises: any): any;
+    // deno-lint-ignore no-explicit-any -- the SDK infers a type from the promises
+    all(promises: any): any;
   };
   /** The error that ends an invocation: Restate does not try again. */
   // deno-lint-ignore no-explicit-any -- its parameters are the SDK's own

@@ -26,7 +26,7 @@ export const fakeSdk: RestateSdk = {
     workflow: { workflow: (_, handler) => handler },
   },
   TerminalError: Error,
-  RestatePromise: { race: (promises) => Promise.race(promises) },
+  RestatePromise: { race: (promises) => Promise.race(promises), all: (promises) => Promise.all(promises) },
   serde: { json: { serialize: () => new Uint8Array(), deserialize: () => {} } },
 };
 

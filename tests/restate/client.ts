@@ -14,6 +14,21 @@ const codeOf = (error: unknown) => (error as WorkflowError).code;
 const appears = (journal: Journal, line: string) =>
   until(`${line} is in the journal`, () => journal.lines().includes(line));
 
+/** Cancels or kills the invocation of a run, as `restate invocations` does. Waits until the server has done it. */
+async function endInvocation(server: RestateServer, runId: string, how: "cancel" | "kill"): Promise<void> {
+  const rows: { id: string; status: string }[] = [];
+  const look = async () => {
+    const sql = `select id, status from sys_invocation where target = 'rockpool.run/${runId}/run'`;
+    rows.splice(0, rows.length, ...await server.query<typeof rows[number]>(sql));
+    return rows.length > 0;
+  };
+  await until("the invocation is there", look);
+  const response = await fetch(`${server.adminUrl}/invocations/${rows[0].id}/${how}`, { method: "PATCH" });
+  await response.body?.cancel();
+  assertEquals(response.ok, true);
+  if (how === "kill") await until("it is killed", async () => await look() && rows[0].status === "completed");
+}
+
 /** One server and one worker for all tests of a mode. */
 interface World {
   readonly client: RestateClient;
@@ -128,14 +143,37 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
   },
   async "whoever cancels an invocation in Restate cancels the workflow, with its cleanup"({ client, server, journal }) {
     const handle = await client.execute(child, { id: "by restate", input: 60_000 });
-    const sql = `select id from sys_invocation where target = 'rockpool.run/${handle.runId}/run'`;
-    const rows: { id: string }[] = [];
-    await until("the invocation is there", async () => rows.push(...await server.query(sql) as typeof rows) > 0);
-    await fetch(`${server.adminUrl}/invocations/${rows[0].id}/cancel`, { method: "PATCH" }).then((r) =>
-      r.body?.cancel()
-    );
+    await endInvocation(server, handle.runId, "cancel");
     assertEquals(await handle.result().catch(codeOf), "canceled");
     await appears(journal, "by restate cancelled");
+  },
+  async "result() rejects when somebody kills the invocation in Restate, and the workflow can be started again"(world) {
+    const { client, server, journal } = world;
+    const handle = await client.execute(child, { id: "killed", input: 60_000 });
+    const result = handle.result().catch((error) => error);
+    await endInvocation(server, handle.runId, "kill");
+    const { code, message } = await result;
+    assertEquals([code, message], [
+      "terminated",
+      'Terminated workflow "killed": its invocation was killed in Restate',
+    ]);
+    assertEquals(await client.signal("killed", "x").catch(codeOf), "not_found");
+    const again = await client.execute(child, { id: "killed", input: 1 });
+    assertEquals(await again.result(), "no parent");
+    assertEquals(journal.lines().includes("killed cancelled"), false);
+  },
+  async "update() rejects when somebody kills the invocation in Restate"({ client, server }) {
+    const handle = await client.execute(approval, { id: "killed, asked" });
+    await endInvocation(server, handle.runId, "kill");
+    assertEquals(await handle.update("add", 1).catch(codeOf), "not_found");
+  },
+  async "terminate() and cancel() end a workflow whose invocation was killed in Restate"({ client, server }) {
+    for (const method of ["terminate", "cancel"] as const) {
+      const handle = await client.execute(approval, { id: `killed, ${method}` });
+      await endInvocation(server, handle.runId, "kill");
+      await handle[method]();
+      await until("it has ended", () => handle.signal("x").then(() => false, (error) => codeOf(error) === "not_found"));
+    }
   },
   async "result() rejects with the error of the workflow: class name, cause and data"({ client }) {
     const handle = await client.execute(fails, { id: "failed" });
