@@ -44,6 +44,12 @@ export interface ServerOptions {
    * @default {60_000}
    */
   readonly abortMs?: number | undefined;
+  /**
+   * Up to which size the server sends the state of a workflow with a request; it sends the rest only when it is asked.
+   *
+   * @default {that of the server}
+   */
+  readonly eagerStateBytes?: number | undefined;
   /** How many partitions a new cluster has. @default {2} */
   readonly partitions?: number | undefined;
   /** Whether a write waits for the disk. Not needed where the machine does not lose power. @default {false} */
@@ -260,7 +266,7 @@ interface Node {
 
 /** The configuration file of a node. */
 function config(folder: string, node: Node, options: ServerOptions): string {
-  const { inactivityMs = 1000, abortMs = 60_000, partitions = 2, fsync = false } = options;
+  const { inactivityMs = 1000, abortMs = 60_000, partitions = 2, fsync = false, eagerStateBytes } = options;
   const { name, port, adminPort, ingressPort, addresses } = node;
   const text = JSON.stringify; // a string of JSON is one of TOML
   const disk = `rocksdb-disable-wal-fsync = ${!fsync}`;
@@ -292,6 +298,7 @@ max-interval = "500ms"
 [worker.invoker]
 inactivity-timeout = "${inactivityMs}ms"
 abort-timeout = "${abortMs}ms"
+${eagerStateBytes === undefined ? "" : `eager-state-size-limit = "${eagerStateBytes}"`}
 
 [admin]
 bind-address = "127.0.0.1:${adminPort}"
@@ -314,12 +321,12 @@ ${disk}
 `;
 }
 
-/** Starts a program, and kills it when the standard input closes. Prints the ID of its process. */
+/** Starts a program, and kills it when the standard input closes, whatever its process group is told. Prints the ID of its process. */
 const GUARD = `exec 3<&0
 "$@" </dev/null >&2 3<&- &
 server=$!
 echo $server
-{ cat <&3 >/dev/null; kill -9 $server 2>/dev/null; } &
+{ trap '' HUP INT TERM; cat <&3 >/dev/null; kill -9 $server 2>/dev/null; } &
 exec 3<&-
 wait $server`;
 
