@@ -149,6 +149,20 @@ const CASES: Record<string, (workerd: Workerd) => Promise<void>> = {
     await eventually("there is no alarm", async () => (await workerd.call("day", "alarmIn")) === null || undefined);
   },
 
+  async "WorkflowObject wakes a sleep of a day by its alarm when it was not evicted"(workerd) {
+    await workerd.call("awake", "start", "day", { id: "a" });
+    await workerd.call("awake", "skip", 86_400_000);
+    equal((await workerd.ended("awake", "a")).result, "a day later");
+  },
+
+  async "WorkflowObject has called the code of its runs before a method of its class is called after an eviction"(
+    workerd,
+  ) {
+    await workerd.call("first", "start", "noted", { id: "a" });
+    await workerd.restart();
+    equal(await workerd.call("first", "calls"), ["noted"]);
+  },
+
   async "WorkflowObject has no alarm while its runs wait for signals only"(workerd) {
     await workerd.call("idle", "start", "waits", { id: "a" });
     await eventually("there is no alarm", async () => (await workerd.call("idle", "alarmIn")) === null || undefined);

@@ -27,13 +27,15 @@ interface Platform {
    * Starts the example.
    *
    * @param folder A project with the package and the examples.
+   * @param laterMs How far ahead its clock is, if its state outlives the server.
    */
-  start(folder: string): Promise<Server>;
+  start(folder: string, laterMs: number): Promise<Server>;
   /** Whether the state outlives the server. */
   readonly isDurable?: boolean;
 }
 
 const SILENCE_MS = 20_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Starts a process, and waits until it prints its port. */
 async function startProcess(program: string, args: string[], cwd: string, env = {}): Promise<Server> {
@@ -97,7 +99,7 @@ function workerd(module: string, isDurable: boolean): Platform {
     name: `workerd, ${module}.ts`,
     isDurable,
     version: () => Promise.resolve(load("workerd")?.version),
-    async start(folder) {
+    async start(folder, laterMs) {
       const { Miniflare } = load("miniflare");
       const settings = await Deno.readTextFile(new URL("../examples/edge/wrangler.jsonc", import.meta.url));
       const { compatibility_date, compatibility_flags, durable_objects, migrations } = JSON.parse(settings);
@@ -116,7 +118,7 @@ function workerd(module: string, isDurable: boolean): Platform {
       if (!success) throw new Error(new TextDecoder().decode(stderr));
       const worker = new Miniflare({
         modules: true,
-        script: await Deno.readTextFile(scriptPath),
+        script: `const now = Date.now; Date.now = () => now() + ${laterMs};\n${await Deno.readTextFile(scriptPath)}`,
         compatibilityDate: compatibility_date,
         compatibilityFlags: compatibility_flags,
         host: "127.0.0.1",
@@ -152,7 +154,7 @@ function expect(actual: string, expected: string): void {
 }
 
 /** Asks for the workflow until it has ended, and returns its state. */
-async function ended(server: Server, id: string): Promise<{ result: string; updatedAt: number }> {
+async function ended(server: Server, id: string): Promise<{ result: string; createdAt: number; updatedAt: number }> {
   for (const end = Date.now() + SILENCE_MS; Date.now() < end;) {
     const text = await ask(server, "GET", `/${id}`);
     if (text.includes('"completed"')) return JSON.parse(text.slice(text.indexOf("{")));
@@ -160,25 +162,30 @@ async function ended(server: Server, id: string): Promise<{ result: string; upda
   throw new Error(`Workflow "${id}" has not ended`);
 }
 
-/** An approval, and one that nobody decides. If the state is durable, everything between them happens in another process. */
+/**
+ * An approval, and one that nobody decides. If the state is durable, everything between them happens in another process, and the decision
+ * comes a day later by its clock.
+ */
 async function approve({ start, isDurable }: Platform, folder: string): Promise<void> {
-  let server = await start(folder);
+  let server = await start(folder, 0);
   const restart = async () => {
     if (!isDurable) return;
     await server.stop();
-    server = await start(folder);
+    server = await start(folder, DAY_MS);
   };
   try {
-    const shortDays = 1.5 / (24 * 60 * 60);
+    const shortDays = 1.5 * 1000 / DAY_MS;
     expect(await ask(server, "PUT", "/chair", "a chair"), "202 chair is waiting");
     expect(await ask(server, "PUT", `/lamp?days=${shortDays}`, "a lamp"), "202 lamp is waiting");
     await restart();
     const decision = JSON.stringify({ approved: true, by: "Ada" });
     expect(await ask(server, "POST", "/chair/decision", decision), "200 a chair: approved by Ada");
-    expect((await ended(server, "chair")).result, "a chair: approved by Ada");
+    const chair = await ended(server, "chair");
+    expect(chair.result, "a chair: approved by Ada");
+    if (isDurable && chair.updatedAt - chair.createdAt < DAY_MS) throw new Error("The decision came too early");
     // The alarm comes without a request: at most `resumeAfterMs` after the deadline.
     if (isDurable) await new Promise((resolve) => setTimeout(resolve, 13_000));
-    const askedAt = Date.now();
+    const askedAt = Date.now() + DAY_MS;
     await restart();
     const lamp = await ended(server, "lamp");
     expect(lamp.result, "a lamp: refused, nobody has decided");

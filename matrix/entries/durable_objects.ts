@@ -93,6 +93,10 @@ const waits = (ctx: WorkflowContext) => {
 const fail = (message: string): never => {
   throw new RangeError(message);
 };
+const noted = (ctx: WorkflowContext) => {
+  note("noted");
+  return ctx.waitForSignal("go");
+};
 const interrupted = (ctx: WorkflowContext, ms: number) => ctx.executeActivity(slow, ms);
 const retried = (ctx: WorkflowContext) =>
   ctx.executeActivity(flaky, undefined, { retry: { maxAttempts: 5, initialIntervalMs: 400 } });
@@ -120,6 +124,7 @@ const Workflows: Any = workflowObject(DurableObject as Any, (env: Any) => ({
     steps,
     day,
     waits,
+    noted,
     interrupted,
     retried,
     short,
