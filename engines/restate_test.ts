@@ -5,7 +5,7 @@ import { RestateClient, restateServices } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { fakeSdk, invokeRun } from "../tests/harm/fake_restate.ts";
+import { fakeSdk, invokeRun, promiseOf } from "../tests/harm/fake_restate.ts";
 import { macrotasks } from "../tests/support/executors.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { Pump, PumpClock } from "./restate/pump.ts";
@@ -296,6 +296,31 @@ Deno.test("restateServices(): a run returns what its workflow returns, and its e
   assertEquals((failed.error as { name: string }).name, "RangeError");
 });
 
+Deno.test("restateServices(): the end of an activity says what time it is in the run", async () => {
+  const harmed = async (ctx: WorkflowContext) => {
+    const before = ctx.now();
+    await ctx.executeActivity(() => {});
+    return [before, ctx.now()];
+  };
+  const startedAt = Date.now();
+  const { result } = unpack(await invokeRun({ workflows: { harmed } }) as Packed<{ result: [number, number] }>);
+  assertEquals([result[0], result[1] >= startedAt], [0, true]);
+});
+
+Deno.test("restateServices(): an attempt that Restate gives up aborts its activities", async () => {
+  const attempt = new AbortController();
+  const begun = Promise.withResolvers<AbortSignal>();
+  const harmed = (ctx: WorkflowContext) =>
+    ctx.executeActivity((_: unknown, { signal }) => new Promise(() => begun.resolve(signal)));
+  const ended = invokeRun({ workflows: { harmed } }, attempt.signal).catch((error) => error.code);
+  const signal = await begun.promise;
+  assertEquals(signal.aborted, false);
+  attempt.abort();
+  await macrotasks(5);
+  assertEquals(signal.aborted, true);
+  assertEquals(await ended, "closed");
+});
+
 const REFUSED: Record<string, [call: (ctx: WorkflowContext) => unknown, words: string]> = {
   "patched()": [
     (ctx) => ctx.patched("a"),
@@ -344,4 +369,20 @@ Deno.test("PumpClock.reach() does not go back when a message comes from a machin
   clock.reach(30);
   clock.reach(20);
   assertEquals(clock.now(), 30);
+});
+
+Deno.test("PumpClock.setTimer(): a timer that is cleared takes part in no race, and does not fire", async () => {
+  const timers: ReturnType<typeof promiseOf<void>>[] = [];
+  const raced: number[] = [];
+  const pump = new Pump((promises) => (raced.push(promises.length), Promise.race(promises)));
+  const clock = new PumpClock(0, pump, () => (timers.push(promiseOf<void>()), timers.at(-1)!.promise));
+  const fired: string[] = [];
+  const clear = clock.setTimer(10, () => fired.push("cleared"));
+  clock.setTimer(20, () => fired.push("kept"));
+  clear();
+  timers[0].resolve();
+  timers[1].resolve();
+  await pump.next();
+  await macrotasks(1);
+  assertEquals([fired, raced, clock.now()], [["kept"], [1], 20]);
 });

@@ -5,6 +5,7 @@
  */
 
 import { type RestateSdk, restateServices, type RestateServicesOptions } from "@rockpool/workflow/restate";
+import type { RestatePromise } from "../../engines/restate/sdk.ts";
 import { pack } from "../../engines/restate/wire.ts";
 
 /** A promise of Restate. */
@@ -14,6 +15,11 @@ function promise<T>(native: Promise<T>) {
     map: (mapper: (value?: T, failure?: Error) => unknown): unknown =>
       promise(native.then((value) => mapper(value), (error) => mapper(undefined, error))),
   };
+}
+/** A promise of Restate, and what resolves it. */
+export function promiseOf<T>(): { readonly promise: RestatePromise<T>; resolve(value: T): void } {
+  const { promise: native, resolve } = Promise.withResolvers<T>();
+  return { promise: promise(native) as unknown as RestatePromise<T>, resolve };
 }
 const never = () => promise(new Promise<never>(() => {}));
 const done = () => promise(Promise.resolve());
@@ -30,8 +36,15 @@ export const fakeSdk: RestateSdk = {
   serde: { json: { serialize: () => new Uint8Array(), deserialize: () => {} } },
 };
 
-/** The invocation of one run, of the workflow "harmed". Its logger fails. */
-export async function invokeRun(options: RestateServicesOptions): Promise<unknown> {
+/**
+ * The invocation of one run, of the workflow "harmed". Its logger fails.
+ *
+ * @param attempt Is aborted when Restate gives this attempt of the invocation up.
+ */
+export async function invokeRun(
+  options: RestateServicesOptions,
+  attempt: AbortSignal = new AbortController().signal,
+): Promise<unknown> {
   const [, service] = restateServices(fakeSdk, options) as [unknown, { handlers: Record<string, Handler> }];
   const fail = () => {
     throw new Error("bad logger");
@@ -39,7 +52,7 @@ export async function invokeRun(options: RestateServicesOptions): Promise<unknow
   const context = {
     ...{ key: "run", rand: { uuidv4: () => "id" }, console: { debug: fail, info: fail, warn: fail, error: fail } },
     ...{ signal: never, cancellation: never, sleep: never, set() {}, get: () => Promise.resolve(null) },
-    ...{ request: () => ({ attemptCompletedSignal: new AbortController().signal }) },
+    ...{ request: () => ({ attemptCompletedSignal: attempt }) },
     run: (_: string, action: () => Promise<unknown>) => promise(action()),
     promise: () => ({ get: never, resolve: done }),
     genericCall: () => promise(Promise.resolve(pack(0))), // the record has sent no message

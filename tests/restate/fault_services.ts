@@ -36,6 +36,13 @@ export const workflows = {
     ctx.handleQuery("id", () => ctx.workflowId);
     await ctx.waitForSignal("go");
   },
+  async cleansUp(ctx: WorkflowContext) {
+    try {
+      await ctx.sleep(3_600_000);
+    } finally {
+      await ctx.shield((ctx) => ctx.waitForSignal("go"));
+    }
+  },
   async naps(ctx: WorkflowContext, times: number): Promise<number> {
     for (let i = 0; i < times; i++) await ctx.sleep(100);
     return times;

@@ -106,16 +106,27 @@ test("WorkflowContext.random() and uuid() return the same in a replay", async ({
   assertEquals([drawn.length, new Set((drawn as unknown[][]).flat()).size], [3, 6]);
 });
 
+/** How many messages a run has got. */
+async function messagesOf(server: RestateServer, { runId }: RestateHandle): Promise<number> {
+  const run = `i.target = 'rockpool.run/${runId}/run' and j.entry_type = 'Notification: Signal'`;
+  return (await server.query(`select j.index from sys_journal j join sys_invocation i on i.id = j.id where ${run}`))
+    .length;
+}
+
 test("RestateClient.signal() sends one message to a run for one signalId", async ({ server, client }) => {
   const handle = await client.execute(workflows.waits, { id: "a" });
   for (let i = 0; i < 3; i++) await handle.signal("other", i, { signalId: "s" });
   await handle.signal("go");
   await handle.result();
-  const run = `i.target = 'rockpool.run/${handle.runId}/run' and j.entry_type = 'Notification: Signal'`;
-  const messages = await server.query(
-    `select j.index from sys_journal j join sys_invocation i on i.id = j.id where ${run}`,
-  );
-  assertEquals(messages.length, 2);
+  assertEquals(await messagesOf(server, handle), 2);
+});
+
+test("RestateClient.cancel() sends one message to a run, however often it is called", async ({ server, client }) => {
+  const handle = await client.execute(workflows.cleansUp, { id: "a" });
+  for (let i = 0; i < 3; i++) await handle.cancel(`reason ${i}`);
+  await handle.signal("go");
+  await assertRejects(() => handle.result(), Error, "reason 0");
+  assertEquals(await messagesOf(server, handle), 2);
 });
 
 test("RestateClient.query() answers with the ID of the workflow", async ({ client }) => {
