@@ -152,15 +152,18 @@ const CASES: Record<string, (workerd: Workerd) => Promise<void>> = {
   async "WorkflowObject wakes a sleep of a day by its alarm when it was not evicted"(workerd) {
     await workerd.call("awake", "start", "day", { id: "a" });
     await workerd.call("awake", "skip", 86_400_000);
-    equal((await workerd.ended("awake", "a")).result, "a day later");
+    const isOver = async () => (await workerd.call("awake", "calls")).includes("a day later"); // it does not ask the executor
+    await eventually("the workflow continues", async () => await isOver() || undefined);
   },
 
   async "WorkflowObject has called the code of its runs before a method of its class is called after an eviction"(
     workerd,
   ) {
-    await workerd.call("first", "start", "noted", { id: "a" });
+    const count = 300; // more than run in one macrotask
+    const start = (_: unknown, i: number) => workerd.call("first", "start", "noted", { id: `w${i}` });
+    await Promise.all(Array.from({ length: count }, start));
     await workerd.restart();
-    equal(await workerd.call("first", "calls"), ["noted"]);
+    equal((await workerd.call("first", "calls")).length, count);
   },
 
   async "WorkflowObject has no alarm while its runs wait for signals only"(workerd) {

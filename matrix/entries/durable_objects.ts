@@ -83,6 +83,7 @@ async function steps(ctx: WorkflowContext): Promise<string> {
 }
 const day = async (ctx: WorkflowContext) => {
   await ctx.sleep(86_400_000);
+  note("a day later");
   return "a day later";
 };
 const waits = (ctx: WorkflowContext) => {
