@@ -17,7 +17,8 @@ export const STEPS = ["reserve", "charge", "ship"] as const;
 /** How long each step of an order takes: one entry for each new order. A kill finds them at different steps. */
 const STEP_MS = [60, 130, 170, 250, 500];
 
-async function order(ctx: WorkflowContext<number>, stepMs: number): Promise<void> {
+/** An order: its steps, one after the other. */
+export async function order(ctx: WorkflowContext<number>, stepMs: number): Promise<void> {
   for (const step of STEPS) await ctx.executeActivity(run, { id: ctx.workflowId, step, stepMs }, { name: step });
 }
 

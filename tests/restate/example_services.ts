@@ -12,6 +12,7 @@ import { expense } from "../../examples/approval.ts";
 import { approval } from "../../examples/edge/approval.ts";
 import { account } from "../../examples/entity.ts";
 import { story as countPoems, wordCount } from "../../examples/fan_out.ts";
+import { order as killedOrder } from "../../examples/killed_orders.ts";
 import { mutex, printJob } from "../../examples/mutex.ts";
 import { createOrderWorkflow } from "../../examples/order_workflow.ts";
 import { poll, story as pollJobs } from "../../examples/polling.ts";
@@ -68,6 +69,7 @@ export const workflows = {
     agent,
     approval,
     expense,
+    killedOrder,
     mutex,
     nightly,
     order,

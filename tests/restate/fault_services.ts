@@ -26,6 +26,7 @@ export const workflows = {
   },
   async draws(ctx: WorkflowContext) {
     const drawn: unknown[] = [];
+    ctx.handleQuery("drawn", () => drawn);
     for (let i = 0; i < 3; i++) {
       drawn.push([ctx.random(), ctx.uuid()]);
       await ctx.executeActivity((_: unknown) => {}, drawn);
@@ -38,7 +39,7 @@ export const workflows = {
   },
   async cleansUp(ctx: WorkflowContext) {
     try {
-      await ctx.sleep(3_600_000);
+      await ctx.sleep(30 * 24 * 60 * 60 * 1000);
     } finally {
       await ctx.shield((ctx) => ctx.waitForSignal("go"));
     }

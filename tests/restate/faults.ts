@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { RestateClient, type RestateHandle } from "../../engines/restate.ts";
-import { RestateServer } from "../../tools/restate/server.ts";
+import { RestateServer, type ServerOptions } from "../../tools/restate/server.ts";
 import { workflows } from "./fault_services.ts";
 import { type Mode, modules, until, Worker } from "./workers.ts";
 
@@ -12,10 +12,10 @@ interface Place {
 }
 
 /** Defines a test in both modes. Whatever it does, no invocation may fail and be tried again. */
-function test(name: string, body: (place: Place) => Promise<void>): void {
+function test(name: string, body: (place: Place) => Promise<void>, options: ServerOptions = {}): void {
   for (const mode of ["bidirectional", "request-response"] as Mode[]) {
     Deno.test(`${name} (${mode})`, async () => {
-      await using server = await RestateServer.start(modules);
+      await using server = await RestateServer.start(modules, options);
       await using worker = await Worker.start(new URL("fault_services.ts", import.meta.url), { mode });
       await server.registerDeployment(worker.url);
       await body({ server, client: new RestateClient(server.ingressUrl, { workflows }) });
@@ -135,6 +135,30 @@ test("RestateClient.query() answers with the ID of the workflow", async ({ clien
   await handle.signal("go");
   await handle.result();
   assertEquals(await handle.query("id"), "a");
+});
+
+test(
+  "RestateClient.query() and load() answer also if the server does not send the state with a request",
+  async ({ client }) => {
+    const handle = await client.execute(workflows.draws, { id: "a" });
+    const drawn = await handle.result();
+    assertEquals(await handle.query("drawn"), drawn);
+    const { history } = (await client.load("a"))!;
+    assertEquals(history.filter(({ type }) => type === "activity_completed").length, 3);
+  },
+  { eagerStateBytes: 0 },
+);
+
+test("WorkflowContext.sleep() of 30 days is a timer of Restate that is due then", async ({ server, client }) => {
+  const handle = await client.execute(workflows.cleansUp, { id: "a" });
+  const run = `i.target = 'rockpool.run/${handle.runId}/run' and j.sleep_wakeup_at is not null`;
+  const sql = `select j.sleep_wakeup_at as at from sys_journal j join sys_invocation i on i.id = j.id where ${run}`;
+  const rows: { at: string }[] = [];
+  await until("the timer is set", async () => rows.push(...await server.query<{ at: string }>(sql)) > 0);
+  const timer = (await client.load("a"))!.history.find(({ type }) => type === "timer_started")!;
+  const days = (Date.parse(rows[0].at) - timer.at) / 86_400_000;
+  assertEquals(Math.round(days * 100), 3000);
+  await handle.terminate();
 });
 
 for (const [policy, code] of [["cancel", "canceled"], ["terminate", "terminated"]] as const) {

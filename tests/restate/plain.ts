@@ -71,12 +71,13 @@ for (const mode of ["bidirectional", "request-response"] as Mode[]) {
     await server.registerDeployment(worker.url);
     await send(server, "a", 1500);
     await untilAsleep(server, "a");
+    const lines = journal.lines().length;
     await worker.kill();
     await server.kill();
     await server.start();
     await worker.start();
     assertEquals(await result(server, "a"), ["before", "after"]);
-    assertEquals(journal.lines(), ["before a", "after a"]);
+    assertEquals(journal.lines().indexOf("before a", lines), -1);
   });
 }
 
@@ -104,9 +105,11 @@ Deno.test("RestateCluster: a workflow that sleeps survives kill -9 of each node,
     const key = `k${i}`;
     await until("the node answers", () => send(other, key, 1500).then(() => true, () => false));
     await untilAsleep(other, key);
+    const lines = journal.lines().length;
     await node.kill();
     assertEquals(await result(other, key), ["before", "after"]);
+    // A step that is in flight when another node becomes the leader runs again; one that is finished does not.
+    assertEquals(journal.lines().indexOf(`before ${key}`, lines), -1);
     await node.start();
   }
-  assertEquals(journal.lines(), ["k0", "k1", "k2"].flatMap((key) => [`before ${key}`, `after ${key}`]));
 });

@@ -14,6 +14,7 @@ import { decided, expense } from "../../examples/approval.ts";
 import { approval } from "../../examples/edge/approval.ts";
 import { account, balanceOf, move } from "../../examples/entity.ts";
 import { wordCount } from "../../examples/fan_out.ts";
+import { order as killedOrder } from "../../examples/killed_orders.ts";
 import { mutex, newMutex, printJob } from "../../examples/mutex.ts";
 import type { Order } from "../../examples/order.ts";
 import { poll } from "../../examples/polling.ts";
@@ -117,6 +118,10 @@ export const scenarios: Readonly<Record<string, (face: Face) => Promise<unknown>
     await face.signal("order-3", "approval", { approved: true, by: "Mara" });
     await face.cancel("order-3", "changed their mind");
     return await outcome(handle.result());
+  },
+
+  async "killed_orders.ts runs the steps of an order"(face) {
+    return await outcome((await face.execute(killedOrder, { id: "killed-1", input: 5 })).result());
   },
 
   async "polling.ts sees the end of a job, and gives up on another one"(face) {
