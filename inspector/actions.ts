@@ -21,7 +21,7 @@ import { show } from "../util/show.ts";
 import { showError } from "../util/show_value.ts";
 import type { Guard } from "./guard.ts";
 import { type Content, type Html, markup } from "./html.ts";
-import { errorPage, respond } from "./layout.ts";
+import { errorPage, icon, respond } from "./layout.ts";
 import { decodeId, link } from "./links.ts";
 import { redactValue } from "./redact.ts";
 import type { InspectorAction, Settings } from "./settings.ts";
@@ -133,12 +133,15 @@ export async function handleAction(request: Request, settings: Settings, guard: 
     // The next try is another message, unless this one may still be answered.
     if (!(outcome.error instanceof LateError)) fields.delete("messageId");
     const error = redactValue(settings.redact, outcome.error, { ...await placeOf(executor, id), property: "error" });
-    const text = markup`<p role="alert" class="alert">${typeof error === "string" ? error : showError(error)}</p>`;
+    const shown = typeof error === "string" ? error : showError(error);
+    const text = markup`<div class="banner bad" role="alert">${icon("warning")}<div>${shown}</div></div>`;
     return await actionPage(status, action, id, fields, text, settings, guard);
   }
   if (action === "query") {
     const answer = await shownAnswer(executor, id, nameIn(fields), outcome.value, settings);
-    return await actionPage(200, action, id, fields, markup`<div class="answer">${answer}</div>`, settings, guard);
+    const text =
+      markup`<section class="card form"><header><h2>Answer</h2></header><div class="value answer">${answer}</div></section>`;
+    return await actionPage(200, action, id, fields, text, settings, guard);
   }
   return new Response(done, { status: 303, headers: { location: link({ id, done: action }) } });
 }
@@ -147,7 +150,7 @@ export async function handleAction(request: Request, settings: Settings, guard: 
 export function actionNotice(parameters: URLSearchParams, settings: Settings): Html {
   const action = parameters.get("done") ?? "";
   return settings.actions && isAction(action) && action !== "query"
-    ? markup`<p role="status" class="notice">${KINDS[action].done}</p>`
+    ? markup`<div class="banner info" role="status">${icon("completed")}<div>${KINDS[action].done}</div></div>`
     : markup``;
 }
 
@@ -178,8 +181,13 @@ async function actionPage(
 ): Promise<Response> {
   const title = `${KINDS[action].label} ${id}`;
   const shown = form(action, id, await guard.token(id), await handlersOf(settings.executor!, id), fields);
-  const main = markup`<nav class="crumbs"><a href="?">All runs</a> / <a data-up href="${link({ id })}">${id}</a></nav>
-<h1>${KINDS[action].label}</h1>${text}<section class="card form">${shown}</section>`;
+  const main =
+    markup`<nav class="crumbs" aria-label="Where you are"><a href="?">All runs</a><span class="dim">/</span><a data-up href="${
+      link({ id })
+    }">${id}</a></nav>
+<div class="head"><h1>${
+      KINDS[action].label
+    } <span class="id">${id}</span></h1></div>${text}<section class="card form">${shown}</section>`;
   return respond({ title, main }, settings, status);
 }
 
@@ -207,7 +215,7 @@ ${value}</textarea></label>`;
   return markup`<form method="post" action="${link({ id, do: action })}">
 <input type="hidden" name="token" value="${token}"><input type="hidden" name="messageId" value="${messageId}">
 ${fields.map(field)}<p class="hint">${hint}</p>
-<button class="${action === "terminate" ? "danger" : "primary"}">${label}</button></form>`;
+<button class="${action === "terminate" ? "danger" : ""}">${label}</button></form>`;
 }
 
 function namesFor(action: Action, { signals, updates, queries }: WorkflowHandlers): readonly string[] {

@@ -58,7 +58,7 @@ Deno.test("inspector() says what was done when the run is shown after an action"
   await using page = await open();
   const text = async (done: string) => await (await page.inspect(new Request(page.url({ done })))).text();
   assertStringIncludes(await text("signal"), "The signal is stored.");
-  for (const done of ["query", "toString", "<b>"]) assertEquals((await text(done)).includes('class="notice"'), false);
+  for (const done of ["query", "toString", "<b>"]) assertEquals((await text(done)).includes('role="status"'), false);
 });
 
 Deno.test("inspector() sends no payload when the field is empty", async () => {

@@ -191,11 +191,13 @@ export const SCRIPT = String.raw`"use strict";
   const begin = () => {
     data = document.body.dataset;
     lastAt = Date.now();
-    const { searchParams: query, href } = new URL(location.href);
-    if (query.has("done")) { // so that the message does not stand there for ever
+    setTimeout(() => { // what was done is said for a while
+      const { searchParams: query } = new URL(location.href);
+      if (!query.has("done")) return;
       query.delete("done");
-      history.replaceState(null, "", href.replace(/\?.*/, "") + "?" + query);
-    }
+      history.replaceState(null, "", "?" + query);
+      reload();
+    }, 10000);
     prepare();
     connect();
     setInterval(tick, 1000);
