@@ -60,7 +60,7 @@ export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
   }
   const folded = kind === "folded" ? chooseFolds(waits, range) : [];
   const lengths = folded.reduce((sum, wait) => sum + wait.to - wait.from, 0);
-  const scale = (100 - FOLDED * folded.length) / Math.max(range - lengths, Number.MIN_VALUE);
+  const scale = range > lengths ? (100 - FOLDED * folded.length) / (range - lengths) : 0; // sums are not exact
   const place = (at: number): number => {
     let x = 0;
     let before = from;

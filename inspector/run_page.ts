@@ -6,7 +6,7 @@
 
 import { stateAt } from "../history/state_at.ts";
 import type { WorkflowStartedEvent, WorkflowState } from "../types.ts";
-import { grouped } from "../util/show_value.ts";
+import { grouped, showError } from "../util/show_value.ts";
 import { actionMenus, actionNotice } from "./actions.ts";
 import { eventPanel } from "./event_panel.ts";
 import { errorOf, Events } from "./events.ts";
@@ -39,7 +39,12 @@ export async function runPage(
   const latest = await reader.stored(id);
   if (latest === null) return notFound(settings, id);
   const view = new RunView(url.searchParams, latest);
-  const stored = view.at === undefined ? latest : stateAt(latest, view.at);
+  let stored = latest;
+  try {
+    if (view.at !== undefined) stored = stateAt(latest, view.at);
+  } catch (error) {
+    return errorPage(settings, 422, "Not possible", showError(error)); // the history makes no sense
+  }
   const state = redactState(settings.redact, stored);
   const head = headOf(redactState(settings.redact, latest));
   const isPast = view.at !== undefined;

@@ -30,7 +30,7 @@ export class RunView {
   constructor(parameters: URLSearchParams, { workflowId, status, history }: WorkflowState) {
     const number = (name: string, most: number) => {
       const text = parameters.get(name) ?? "";
-      return /^\d{1,15}$/.test(text) && Number(text) >= 1 ? Math.min(Number(text), most) : undefined;
+      return /^\d{1,15}$/.test(text) && Number(text) >= 1 && Number(text) <= most ? Number(text) : undefined;
     };
     this.id = workflowId;
     this.length = history.length;

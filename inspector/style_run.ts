@@ -108,7 +108,6 @@ textarea{font-size:12px;resize:vertical}
 .sum{padding:0 14px 0 8px;text-align:right;font-size:12px;color:var(--soft);white-space:nowrap;overflow:hidden;font-variant-numeric:tabular-nums}
 .lane rect.open{fill-opacity:.4;stroke:currentColor;stroke-dasharray:none}
 .lane rect.left,.lane rect.canceled{fill-opacity:.15;stroke:currentColor;stroke-dasharray:3 2}
-.lane a{color:inherit}
 .lane .failed{stroke:var(--bad)}
 .lane .delay{stroke:var(--dim);stroke-width:1.5;stroke-dasharray:1.5 3}
 .mark{fill:var(--mark)}

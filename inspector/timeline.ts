@@ -20,6 +20,8 @@ const MAX_SINGLE = 40;
 const MAX_LANES = 60;
 /** The least width of a bar. */
 const MIN_BAR = 0.5;
+/** What is closer than this in one lane is drawn as one bar or mark. */
+const MIN_GAP = 0.3;
 
 type Thing = Span | Instant;
 
@@ -130,7 +132,7 @@ function laneItem(
     ? markup` <small>${first.attempts.length} attempts</small>`
     : "";
   const bars = things.length > 1
-    ? merged(things, axis, view)
+    ? merged(things, axis)
     : isSpan(first)
     ? bar(first, axis)
     : markSvg(axis.x(first.from));
@@ -167,14 +169,14 @@ function endOf(span: Span, axis: LaidAxis): number {
 }
 
 /** The bars and marks of many things; those that touch are one. */
-function merged(things: readonly Thing[], axis: LaidAxis, view: RunView): Html {
+function merged(things: readonly Thing[], axis: LaidAxis): Html {
   const groups: { from: number; to: number; things: Thing[] }[] = [];
   for (const thing of things) {
     const from = axis.x(thing.from);
     const isOpen = isSpan(thing) && thing.outcome === "open";
     const until = isSpan(thing) ? endOf(thing, axis) : from;
     const group = groups[groups.length - 1];
-    if (group && isSpan(thing) && from <= group.to + 0.1 && !isOpen) {
+    if (group && isSpan(thing) === isSpan(group.things[0]) && from <= group.to + MIN_GAP && !isOpen) {
       group.to = Math.max(group.to, until);
       group.things.push(thing);
     } else groups.push({ from, to: until, things: [thing] });
@@ -185,7 +187,7 @@ function merged(things: readonly Thing[], axis: LaidAxis, view: RunView): Html {
       if (!isSpan(first)) return markSvg(from);
       const failed = things.some((thing) => isSpan(thing) && thing.outcome === "failed");
       const look = failed ? "failed" : things.length === 1 ? first.outcome : "done";
-      return markup`<a href="${eventLink(view, first)}" tabindex="-1">${rect(from, to, first.kind, look)}</a>`;
+      return rect(from, to, first.kind, look);
     })
   }`;
 }
