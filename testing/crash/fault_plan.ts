@@ -93,12 +93,40 @@ export interface LeaseFault {
   readonly fail?: "before" | "after";
 }
 
+/** An attempt of an activity as it begins. */
+export interface Attempt {
+  readonly proc: ProcessRef & { readonly dead: boolean };
+  readonly call: ActivityCall;
+  /** Aborted when nobody waits for the attempt any more, or when it is cancelled. */
+  readonly signal: AbortSignal;
+  /** How many runs of the workflow have begun. */
+  readonly begun: number;
+  /** Calls the function of the activity. */
+  readonly body: () => unknown;
+}
+
 /** The faults of one attempt of an activity, before its function runs or after. */
 export interface AttemptFault {
   readonly pause?: Pause;
   readonly side: "before" | "after";
+  /** The attempt waits for it. The time of the world passes meanwhile. */
+  readonly gate?: PromiseLike<unknown>;
   readonly delayMs?: number;
   readonly fails?: boolean;
+  /** What it throws. */
+  readonly error?: Error;
+  /** What it returns in place of the result of its function. */
+  readonly answer?: { readonly value: unknown };
+}
+
+/** Something that can happen next when all processes are at rest. */
+export interface Move {
+  /** In words: `signal approval #0 comes`. */
+  readonly text: string;
+  /** When it happens by itself; `Infinity` is never. */
+  readonly atMs: number;
+  /** Lets it happen. Returns whether it did. */
+  readonly make: () => boolean;
 }
 
 /** Decides the faults of a world. A method that is missing, or returns `undefined`, means no fault. */
@@ -106,8 +134,15 @@ export interface FaultPlan {
   write?(write: Write): WriteFault | undefined;
   read?(read: Read): ReadFault | undefined;
   lease?(call: LeaseCall): LeaseFault | undefined;
-  /** @param begun How many runs of the workflow have begun. */
-  attempt?(call: ActivityCall, begun: number): AttemptFault | undefined;
+  attempt?(attempt: Attempt): AttemptFault | undefined;
+  /**
+   * Lets something happen when all processes are at rest. Without this method, it is what is due first.
+   *
+   * @param moves What can happen, apart from what the plan holds back. Those that are due earlier come first.
+   * @param isOver Whether the workflow under test has ended.
+   * @returns Whether something happened.
+   */
+  next?(moves: readonly Move[], isOver: boolean): boolean;
   /** How much later than planned a delivery is made, in milliseconds. */
   lateMs?(delivery: string): number;
   /** The index of the executor that gets a delivery. */

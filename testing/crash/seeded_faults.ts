@@ -11,9 +11,9 @@
 
 import { hash, seededRandom } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
-import type { ActivityCall } from "../fakes.ts";
 import { MAX_LAG } from "../past_states.ts";
 import type {
+  Attempt,
   AttemptFault,
   FaultPlan,
   LeaseCall,
@@ -105,7 +105,8 @@ export class SeededFaults implements FaultPlan {
     return pause && { pause };
   }
 
-  attempt({ name, attempt, workflowId, idempotencyKey }: ActivityCall, begun: number): AttemptFault | undefined {
+  attempt({ call, begun }: Attempt): AttemptFault | undefined {
+    const { name, attempt, workflowId, idempotencyKey } = call;
     const seq = idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
     const key = this.#count(`${workflowId} ${begun} ${seq} ${attempt}`);
     const side = this.#draw(`half ${key}`) < 0.5 ? "before" : "after";

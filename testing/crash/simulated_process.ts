@@ -126,7 +126,10 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
         const run = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
-        return recording(about, (input, context, call) => this.#perform(call, () => run(input, context)));
+        return recording(
+          about,
+          (input, context, call) => this.#perform(call, context.signal, () => run(input, context)),
+        );
       },
       onError: (error) => {
         if (this.dead || isInjected(error)) return;
@@ -137,14 +140,15 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   }
 
   /**
-   * Whether the process waits only for timers.
+   * Whether the process waits only for what the world lets happen. Its executor says when it is at rest; while it waits for a store
+   * that is slow, it is not, and the world has to see that nothing happens.
    *
    * @param still Whether nobody in the world has made a step for a while.
    */
   isQuiet(still: boolean): boolean {
     if (this.#paused !== undefined && still) return true;
-    if (this.dead || (this.#running === 0 && !this.#clock.held)) return true;
-    return this.#delayed > 0 && this.#running === this.#delayed && still;
+    if (this.dead) return true;
+    return this.#running === this.#delayed && (!this.#clock.isWorking || this.#delayed > 0 && still);
   }
 
   /** Whether activities still run, also after the death of the process. */
@@ -416,10 +420,11 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
   }
 
   /** Runs an attempt of an activity with its faults. */
-  #perform(call: ActivityCall, body: () => unknown): unknown {
+  #perform(call: ActivityCall, signal: AbortSignal, body: () => unknown): unknown {
     if (this.dead) return never;
     this.#world.attemptBegun(this, call);
-    const fault = this.#world.faults.attempt?.(call, this.#world.journal.begun(call.workflowId));
+    const begun = this.#world.journal.begun(call.workflowId);
+    const fault = this.#world.faults.attempt?.({ proc: this, call, signal, begun, body });
     const work = () => this.#work(call, body());
     const answer = fault === undefined ? work() : this.#disturb(fault, work);
     if (!isThenable(answer)) return answer;
@@ -441,26 +446,34 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     });
   }
 
-  async #disturb({ side, delayMs, fails, pause }: AttemptFault, body: () => unknown): Promise<unknown> {
+  async #disturb(fault: AttemptFault, body: () => unknown): Promise<unknown> {
+    const { side, gate, delayMs, fails, error, pause, answer } = fault;
     const disturb = async () => {
       if (pause !== undefined) {
         this.#pause(pause);
         await this.#resumed();
       }
+      if (gate !== undefined) await this.#waitFor(gate);
       if (delayMs !== undefined) await this.#delay(delayMs);
       if (fails) throw injected(`the activity failed ${side} its work`);
+      if (error !== undefined) throw error;
     };
     if (side === "before") await disturb();
-    const answer = await body();
+    const result = await body();
     if (side === "after") await disturb();
-    return answer;
+    return answer === undefined ? result : answer.value;
   }
 
-  async #delay(ms: number): Promise<void> {
+  #delay(ms: number): Promise<void> {
     const { clock } = this.#world;
+    return this.#waitFor(new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve)));
+  }
+
+  /** Waits for what the world lets happen. The world need not wait for this process meanwhile. */
+  async #waitFor(moved: PromiseLike<unknown>): Promise<void> {
     this.#delayed++;
-    clock.step(); // the world need not wait for this process any more
-    await new Promise<void>((resolve) => clock.setTimer(clock.now() + ms, resolve));
+    this.#world.clock.step();
+    await moved;
     await this.#resumed();
     if (this.dead) return await never;
     this.#delayed--;

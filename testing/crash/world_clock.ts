@@ -42,7 +42,7 @@ export class WorldClock extends VirtualClock {
 /** The clock as one process sees it. */
 export class ProcessClock implements Clock {
   readonly #clock: WorldClock;
-  #holds = 0;
+  #works = 0;
   #dead = false;
   /** The timers that are due while the process stands still. */
   #late: (() => void)[] | undefined;
@@ -51,9 +51,9 @@ export class ProcessClock implements Clock {
     this.#clock = clock;
   }
 
-  /** Whether the executor is doing something that is not a wait for a timer. */
-  get held(): boolean {
-    return this.#holds > 0 && !this.#dead;
+  /** Whether the executor works. Activities that run are no work of it. */
+  get isWorking(): boolean {
+    return this.#works > 0 && !this.#dead;
   }
 
   now(): number {
@@ -74,12 +74,12 @@ export class ProcessClock implements Clock {
     };
   }
 
-  hold(): void {
-    this.#holds++;
+  hold(working?: boolean): void {
+    if (working) this.#works++;
   }
 
-  release(): void {
-    this.#holds--;
+  release(working?: boolean): void {
+    if (working) this.#works--;
     this.#clock.step();
   }
 
