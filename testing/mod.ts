@@ -40,6 +40,14 @@ export {
   type SimulationReport,
   type SimulationView,
 } from "./crash/simulate_options.ts";
+export { explore } from "./explore/explore.ts";
+export {
+  ExplorationError,
+  type ExploreArgs,
+  type ExploreBounds,
+  type ExploreOptions,
+  type ExploreReport,
+} from "./explore/explore_options.ts";
 export type { ScenarioOptions } from "./crash/scenario.ts";
 export type {
   Deliveries,

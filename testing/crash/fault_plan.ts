@@ -121,6 +121,7 @@ export interface AttemptFault {
 
 /** Something that can happen next when all processes are at rest. */
 export interface Move {
+  readonly kind: "answer" | "delivery" | "cancel" | "time" | "nothing";
   /** In words: `signal approval #0 comes`. */
   readonly text: string;
   /** When it happens by itself; `Infinity` is never. */
@@ -135,10 +136,12 @@ export interface FaultPlan {
   read?(read: Read): ReadFault | undefined;
   lease?(call: LeaseCall): LeaseFault | undefined;
   attempt?(attempt: Attempt): AttemptFault | undefined;
+  /** How many cancellations can come at any time. Needs `next`. */
+  readonly cancels?: number;
   /**
    * Lets something happen when all processes are at rest. Without this method, it is what is due first.
    *
-   * @param moves What can happen, apart from what the plan holds back. Those that are due earlier come first.
+   * @param moves What can happen, apart from what the plan holds back.
    * @param isOver Whether the workflow under test has ended.
    * @returns Whether something happened.
    */

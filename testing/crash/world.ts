@@ -19,11 +19,12 @@ import type { Wait } from "../../options.ts";
 import { finalStatus } from "../../history/history.ts";
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import type { Workflow } from "../../context.ts";
+import { formatDuration } from "../../pictures/text.ts";
 import { show } from "../../util/show.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { describeOpenRuns } from "../open_runs.ts";
 import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
-import type { Death, FaultPlan, ProcessRef } from "./fault_plan.ts";
+import type { Death, FaultPlan, Move, ProcessRef } from "./fault_plan.ts";
 import { Journal, type JournalRun } from "./journal.ts";
 import { Owners } from "./owners.ts";
 import type { ResolvedScenario } from "./scenario.ts";
@@ -77,7 +78,7 @@ export class World implements ProcessWorld {
   readonly held = new Set<string>();
   trouble: Trouble | undefined;
   readonly #callbacks: WorldCallbacks;
-  readonly #deliveries: readonly Delivery[];
+  readonly #deliveries: Delivery[];
   readonly #processes: SimulatedProcess[] = [];
   readonly #deadProcesses: SimulatedProcess[] = [];
   /** How many processes have died and are not replaced yet. */
@@ -103,11 +104,15 @@ export class World implements ProcessWorld {
     }
     this.#callbacks = callbacks;
     this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries, this.owners !== undefined);
+    for (let i = 0; i < (faults.cancels ?? 0); i++) {
+      const [cancel] = deliveriesOf(scenario.id, { cancel: { atMs: 0 } });
+      this.#deliveries.push({ ...cancel, name: i === 0 ? "cancel" : `cancel (${i + 1})`, atMs: Infinity });
+    }
   }
 
   /** Runs the scenario until nothing can happen any more. */
   async run(): Promise<void> {
-    for (const delivery of this.#deliveries) {
+    for (const delivery of this.faults.next === undefined ? this.#deliveries : []) {
       const at = delivery.atMs + (this.faults.lateMs?.(delivery.name) ?? 0);
       this.clock.setTimer(at, () => {
         delivery.phase = "due";
@@ -153,7 +158,7 @@ export class World implements ProcessWorld {
         continue;
       }
       if (this.owners !== undefined && this.#hasRest()) break;
-      if (this.clock.next()) {
+      if (this.#next()) {
         if (this.#isStuck()) break;
         continue;
       }
@@ -174,6 +179,32 @@ export class World implements ProcessWorld {
     if (ignored.length > 0) return;
     const what = this.#checking ? '"always"' : "A call of the store";
     this.fail("endless", new Error(`${what} did not settle within ${REAL_PATIENCE_MS} ms`));
+  }
+
+  /** Lets happen what is next. Returns whether something happened. */
+  #next(): boolean {
+    if (this.faults.next === undefined) return this.clock.next();
+    const { dueAt } = this.clock;
+    const moves = this.#deliveries.filter(({ phase }) => phase === "planned").map((delivery): Move => ({
+      kind: /^cancel/.test(delivery.name) ? "cancel" : "delivery",
+      text: `${delivery.name} comes`,
+      atMs: delivery.atMs,
+      make: () => {
+        if (delivery.atMs < dueAt) this.clock.moveTo(delivery.atMs);
+        delivery.phase = "due";
+        this.#deliver(delivery);
+        return true;
+      },
+    }));
+    if (dueAt < Infinity) {
+      moves.push({
+        kind: "time",
+        text: `time passes to ${formatDuration(dueAt)}`,
+        atMs: dueAt,
+        make: () => this.clock.next(),
+      });
+    }
+    return this.faults.next(moves, this.#isOver());
   }
 
   #isOver(): boolean {

@@ -9,11 +9,37 @@ import { type Clock, systemClock, VirtualClock } from "../../clock.ts";
 import { macrotask } from "../../util/macrotask.ts";
 
 export class WorldClock extends VirtualClock {
+  /** When the timers are due that are set. */
+  readonly #due = new Map<() => void, number>();
   #steps = 0;
   #stepped: (() => void) | undefined;
 
   constructor() {
     super({ autoAdvance: false });
+  }
+
+  override setTimer(dueAt: number, callback: () => void): () => void {
+    const clear = super.setTimer(dueAt, () => {
+      this.#due.delete(clear);
+      callback();
+    });
+    this.#due.set(clear, dueAt);
+    return () => {
+      this.#due.delete(clear);
+      clear();
+    };
+  }
+
+  /** When the next timer is due; `Infinity` if there is none. */
+  get dueAt(): number {
+    return Math.min(Infinity, ...this.#due.values());
+  }
+
+  /** Moves the time on without a timer: none may be due until then. */
+  moveTo(time: number): void {
+    if (time <= this.now()) return;
+    this.setTimer(time, () => {});
+    this.next();
   }
 
   /** How many steps the executors have made. If it stays the same, nobody has done anything. */

@@ -1,0 +1,230 @@
+/**
+ * The choices of one run: what happens next at each point where several things can happen.
+ *
+ * Owns the points of a run and what can be chosen there. It is the fault plan of a world that is at rest between two choices, and asks
+ * `decide` for each.
+ *
+ * 1. The first option of a point is what happens in the plain run; each other one is a deviation.
+ * 2. With the same decisions, a run has the same points: nothing is chosen by time or by chance.
+ * 3. What is still chosen after the workflow has ended changes nothing, so there are no points then.
+ *
+ * @module
+ */
+
+import { NonRetryableError } from "../../errors.ts";
+import { Deferred } from "../../util/deferred.ts";
+import { show } from "../../util/show.ts";
+import { showValue } from "../../util/show_value.ts";
+import type { Attempt, AttemptFault, DeathSide, FaultPlan, Move, Write, WriteFault } from "../crash/fault_plan.ts";
+import type { ActivityCall } from "../fakes.ts";
+
+/** What is bounded in a run besides the number of deviations. */
+export type BudgetName = "crashes" | "faults" | "cancels";
+
+/** One thing that can happen at a point. */
+export interface Option {
+  /** In words. */
+  readonly text: string;
+  /** What it uses up. */
+  readonly uses?: BudgetName;
+  /** What is reached by it: a line of the report. */
+  readonly reaches?: string;
+}
+
+/** A point of a run. */
+export interface Point {
+  /** What the choice is about. */
+  readonly about: string;
+  readonly options: readonly Option[];
+  /** The index of the option that was chosen. */
+  readonly chosen: number;
+}
+
+/** What may be chosen. */
+export interface ChoiceOptions {
+  /** Whether things may happen in another order than in the plain run. */
+  readonly orders: boolean;
+  readonly budgets: Readonly<Record<BudgetName, number>>;
+  /** Whether an attempt that nobody waits for any more may take effect at the end. */
+  readonly late: boolean;
+  /** Results that an activity may return in place of its own, by name. */
+  readonly edges: Readonly<Record<string, readonly unknown[]>>;
+  /** Returns the index of an option. */
+  readonly decide: (about: string, options: readonly Option[], index: number) => number;
+}
+
+/** An attempt whose answer is held back. */
+interface Gate {
+  readonly attempt: Attempt;
+  /** The activity, with a number if it is not its first attempt. */
+  readonly name: string;
+  readonly opened: Deferred<void>;
+}
+
+/** How an attempt can go, and what a person reads of it. */
+const FATES = {
+  fails: "fails",
+  "fails for good": "fails for good",
+  lost: "works, and its answer is lost",
+  silent: "never answers",
+  late: "does not answer, and works when everything is over",
+} as const;
+export type Fate = keyof typeof FATES;
+
+const SIDES: Readonly<Record<DeathSide, string>> = {
+  before: "the process dies before it is stored",
+  after: "the process dies when it is stored, before it knows",
+  between: "the process dies in the turn after it is stored",
+};
+
+export class Choices implements FaultPlan {
+  readonly points: Point[] = [];
+  /** What was reached, and how often. */
+  readonly reached: Map<string, number> = new Map();
+  /** What happened, in words, in order. `deviates`: the plain run does something else there. */
+  readonly story: { readonly text: string; readonly deviates: boolean }[] = [];
+  readonly #options: ChoiceOptions;
+  readonly #left: Record<BudgetName, number>;
+  #gates: Gate[] = [];
+  /** The attempts that take effect when everything is over. */
+  readonly #late: Attempt[] = [];
+  /** How many attempts of each activity have begun. */
+  readonly #begun = new Map<string, number>();
+  #isOver = false;
+
+  constructor(options: ChoiceOptions) {
+    this.#options = options;
+    this.#left = { ...options.budgets };
+  }
+
+  /** How many cancellations a world must have ready. */
+  get cancels(): number {
+    return this.#options.budgets.cancels;
+  }
+
+  /** Lets the attempts work that nobody waits for. */
+  async finish(): Promise<void> {
+    for (const { call, body } of this.#late) {
+      this.#tell(`${call.name} works late`, true);
+      await Promise.resolve().then(body).catch(() => {});
+    }
+  }
+
+  /** Chooses one of the options; those whose budget is used up are left out. */
+  #choose(about: string, all: readonly Option[]): Option {
+    const options = all.filter(({ uses }) => uses === undefined || this.#left[uses] > 0);
+    if (options.length < 2 || this.#isOver) return options[0];
+    const chosen = this.#options.decide(about, options, this.points.length);
+    this.points.push({ about, options, chosen });
+    const option = options[chosen];
+    if (option.uses !== undefined) this.#left[option.uses]--;
+    return option;
+  }
+
+  #reach(what: string | undefined): void {
+    if (what !== undefined) this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+  }
+
+  #tell(text: string, deviates: boolean): void {
+    this.story.push({ text, deviates });
+  }
+
+  write({ proc, batch, place }: Write): WriteFault | undefined {
+    const { number, event } = place("last");
+    const options: Option[] = [{ text: "is stored" }];
+    if (batch.events.length > 0) {
+      for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes", reaches: "a crash" });
+    }
+    const about = `event ${number}, ${event}`;
+    const option = this.#choose(about, options);
+    const die = (Object.keys(SIDES) as DeathSide[]).find((side) => SIDES[side] === option.text);
+    if (die === undefined) return undefined;
+    this.#tell(`${about}: ${option.text}`, true);
+    this.#reach(option.reaches);
+    for (const name of this.#inFlight(proc)) this.#reach(`a crash while ${name} is in flight`);
+    return { die };
+  }
+
+  attempt(attempt: Attempt): AttemptFault {
+    const { call, proc } = attempt;
+    const { name } = call;
+    const count = (this.#begun.get(name) ?? 0) + 1;
+    this.#begun.set(name, count);
+    const shown = count === 1 ? name : `${name} (${count})`;
+    const fates: Fate[] = ["fails", "fails for good", "lost", "silent"];
+    if (this.#options.late) fates.push("late");
+    const edges = this.#options.edges[name] ?? [];
+    const option = this.#choose(`activity ${shown}`, [
+      { text: "works" },
+      ...fates.map((fate): Option => ({ text: FATES[fate], uses: "faults", reaches: `${name} ${FATES[fate]}` })),
+      ...edges.map((value): Option => {
+        const text = `returns ${showValue(value)}`;
+        return { text, uses: "faults", reaches: `${name} ${text}` };
+      }),
+    ]);
+    this.#reach(option.reaches ?? `${name} works`);
+    this.#tell(`${shown} ${option.text === "works" ? "begins" : option.text}`, option.text !== "works");
+    const fate = fates.find((one) => FATES[one] === option.text);
+    if (fate === "silent" || fate === "late") {
+      if (fate === "late") this.#late.push(attempt);
+      return { side: "before", gate: new Promise(() => {}) };
+    }
+    const opened = new Deferred<void>();
+    this.#gates.push({ attempt: { ...attempt, proc }, name: shown, opened });
+    const gate = opened.promise;
+    if (fate === "fails") return { side: "before", gate, error: new Error(`Activity ${show(name)} fails`) };
+    if (fate === "fails for good") {
+      return { side: "before", gate, error: new NonRetryableError(`Activity ${show(name)} fails for good`) };
+    }
+    if (fate === "lost") return { side: "after", gate, error: new Error(`The answer of ${show(name)} is lost`) };
+    const edge = edges.find((value) => `returns ${showValue(value)}` === option.text);
+    return option.text === "works" ? { side: "after", gate } : { side: "after", gate, answer: { value: edge } };
+  }
+
+  next(moves: readonly Move[], isOver: boolean): boolean {
+    this.#isOver ||= isOver;
+    this.#gates = this.#gates.filter(({ attempt: { proc, signal } }) =>
+      !proc.dead && !(signal.aborted && (signal.reason as Error | undefined)?.name === "TimeoutError")
+    );
+    const answers = this.#gates.map((gate): Move => ({
+      kind: "answer",
+      text: `${gate.name} answers`,
+      atMs: -Infinity,
+      make: () => {
+        this.#gates = this.#gates.filter((other) => other !== gate);
+        gate.opened.resolve();
+        return true;
+      },
+    }));
+    const nothing: Move = { kind: "nothing", text: "nothing happens", atMs: Infinity, make: () => false };
+    const all = [...answers, ...moves, nothing].sort((a, b) => a.atMs === b.atMs ? 0 : a.atMs - b.atMs);
+    const first = all.findIndex(({ kind, atMs }) => kind === "nothing" || atMs < Infinity);
+    const open = [all[first], ...all.filter((_, i) => i !== first)];
+    const isOpen = ({ kind, atMs }: Move, i: number) =>
+      i === 0 || kind === "cancel" && atMs === Infinity || this.#options.orders && kind !== "nothing";
+    const moveOf = open.filter(isOpen);
+    const options = moveOf.map(({ kind, atMs, text }): Option =>
+      kind === "cancel" && atMs === Infinity ? { text, uses: "cancels" } : { text }
+    );
+    const option = this.#choose("next", options);
+    return this.#make(moveOf[options.indexOf(option)], option !== options[0]);
+  }
+
+  #make(move: Move, deviates: boolean): boolean {
+    const { text, kind } = move;
+    if (kind === "cancel") this.#reach("a cancellation");
+    const what = kind === "cancel" ? "a cancellation" : kind === "time" ? "a timer" : text;
+    if (deviates && kind === "answer") this.#reach("answers in another order");
+    if (kind !== "answer" && kind !== "nothing") {
+      for (const name of this.#inFlight()) this.#reach(`${what} while ${name} is in flight`);
+    }
+    if (kind !== "nothing") this.#tell(text, deviates);
+    return move.make();
+  }
+
+  /** The names of the activities in flight. */
+  #inFlight(proc?: Attempt["proc"] | Write["proc"]): string[] {
+    const gates = this.#gates.filter(({ attempt }) => proc === undefined || attempt.proc === proc);
+    return [...new Set(gates.map(({ attempt: { call } }: { attempt: { call: ActivityCall } }) => call.name))];
+  }
+}

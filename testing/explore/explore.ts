@@ -1,0 +1,306 @@
+/**
+ * Runs a workflow in every order, and with every failure, that the options allow.
+ *
+ * Owns which runs are made, and the report. A run is made by `play()`, and its points are found by `Choices`.
+ *
+ * 1. Runs are made by the number of their deviations from the plain run. So the first run that goes wrong has the fewest.
+ * 2. No two runs are left out as equal: what activities have answered shares the variables of the workflow, and the history does not
+ *    show them.
+ *
+ * @example
+ * ```ts
+ * import type { WorkflowContext } from "@rockpool/workflow";
+ * import { explore } from "@rockpool/workflow/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * let paid = 0;
+ * const pay = () => void paid++;
+ * const refund = () => void paid--;
+ *
+ * async function order(ctx: WorkflowContext) {
+ *   ctx.addCompensation((ctx) => ctx.executeActivity(refund, undefined, { retry: { maxAttempts: 5 } }));
+ *   await ctx.executeActivity(pay, undefined, { timeoutMs: 1000 });
+ *   await ctx.waitForSignal("approval");
+ * }
+ *
+ * const { complete, missing } = await explore(order, {
+ *   signals: [{ atMs: 100, name: "approval" }],
+ *   cancels: 1,
+ *   setUp: () => void (paid = 0),
+ *   check: ({ state }) => assertEquals(paid, state.status === "completed" ? 1 : 0),
+ * });
+ * assertEquals([complete, missing], [true, []]);
+ * ```
+ *
+ * @module
+ */
+
+import type { WorkflowFunction } from "../../context.ts";
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../../util/check.ts";
+import { show } from "../../util/show.ts";
+import { grouped } from "../../util/show_value.ts";
+import { checkReplacements } from "../activity_recorder.ts";
+import type { CrashRun } from "../crash/crash_options.ts";
+import { formatHistories, hintsOn } from "../crash/report.ts";
+import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
+import { Standstills } from "../crash/standstills.ts";
+import type { ChoiceOptions, Option } from "./choices.ts";
+import {
+  ExplorationError,
+  type ExploreArgs,
+  exploreNames,
+  type ExploreOptions,
+  type ExploreReport,
+} from "./explore_options.ts";
+import { play, type PlayedRun, troubleText } from "./one_run.ts";
+
+const ACTION = "explore";
+/** How many lines of a story are shown. */
+const MAX_STORY = 60;
+
+/** The decisions of a run that differ from the plain run: the indices of points and of their options, in order. */
+type Deviations = readonly (readonly [point: number, option: number])[];
+
+/**
+ * Explores a workflow: lets happen, at each point where several things can happen, each of them. An activity answers before or after
+ * another one, a signal comes early or late, time passes while an activity is in flight; and as often as the options allow, an activity
+ * fails, its answer is lost, it never answers, the workflow is cancelled, or the process dies. All in virtual time.
+ *
+ * The plain run comes first: activities answer in the order in which they began and at once, deliveries come at their times. Then all
+ * runs that deviate from it in one point, in two points, and so on. A workflow of a few steps has some hundreds of runs; bound a larger one by
+ * `maxDeviations` or `maxRuns`: `complete` is false then.
+ *
+ * A run must end, its code must fit its history, and `check` must not throw. The activities should be fakes that do not wait
+ * for anything: a function does its work when its attempt begins, and its answer comes when it is chosen.
+ *
+ * What it cannot see: what goes wrong only with more failures than the options allow, or inside of a function of an activity.
+ *
+ * @param workflow The workflow.
+ * @param args Its input and the other options.
+ * @returns How many runs were made, how they ended, and what was reached.
+ * @throws {ExplorationError} If a run goes wrong.
+ * @throws {TypeError | RangeError} If an argument is invalid.
+ *
+ * @category Testing
+ */
+export async function explore<Input, Returned, Signals extends readonly unknown[]>(
+  workflow: WorkflowFunction<Input, Returned>,
+  ...args: ExploreArgs<Input, Awaited<Returned>, Signals>
+): Promise<ExploreReport<Awaited<Returned>>> {
+  const [options = {}] = args as [ExploreOptions?];
+  checkFunction("workflow", workflow, ACTION);
+  checkOptions(options, exploreNames, ACTION);
+  checkBounds(options);
+  const scenario = resolveScenario(workflow, options, { id: "exploration", executors: 1 }, ACTION);
+  return await new Exploration(scenario, options).run() as ExploreReport<Awaited<Returned>>;
+}
+
+function checkBounds(options: ExploreOptions): void {
+  const { orders, late, crashes, faults, cancels, edges = {}, maxDeviations, maxRuns, replay } = options;
+  if (orders !== undefined) checkBoolean("orders", orders, ACTION);
+  if (late !== undefined) checkBoolean("late", late, ACTION);
+  for (const [name, bound] of Object.entries({ crashes, faults, cancels })) {
+    if (bound !== undefined) checkInteger(name, bound, 0, ACTION);
+  }
+  if (maxDeviations !== undefined && maxDeviations !== Infinity) {
+    checkInteger("maxDeviations", maxDeviations, 0, ACTION);
+  }
+  if (maxRuns !== undefined) checkInteger("maxRuns", maxRuns, 1, ACTION);
+  checkReplacements(options.activities ?? [], ACTION);
+  checkObject("edges", edges, ACTION);
+  for (const [name, values] of Object.entries(edges)) {
+    if (!Array.isArray(values)) throw invalid(`edges[${show(name)}]`, values, "an array of results", ACTION);
+  }
+  if (replay !== undefined && !(Array.isArray(replay) && replay.every((one) => /^\d+: ./.test(one)))) {
+    throw invalid("replay", replay, 'the "replay" of an ExplorationError', ACTION);
+  }
+}
+
+class Exploration {
+  readonly #scenario: ResolvedScenario;
+  readonly #options: ExploreOptions;
+  readonly #outcomes = new Map<string, number>();
+  readonly #reached = new Map<string, number>();
+  readonly #standstills = new Standstills();
+  #runs = 0;
+  #plain: PlayedRun | undefined;
+
+  constructor(scenario: ResolvedScenario, options: ExploreOptions) {
+    this.#scenario = scenario;
+    this.#options = options;
+  }
+
+  async run(): Promise<ExploreReport> {
+    const { maxDeviations = Infinity, maxRuns = 5_000, replay } = this.#options;
+    const plain = this.#plain = await this.#play([]);
+    if (replay !== undefined) {
+      await this.#replay(replay);
+      return this.#report(false);
+    }
+    let complete = true;
+    let level: Deviations[] = deviationsAfter(plain, []);
+    for (let count = 1; level.length > 0; count++) {
+      if (count > maxDeviations) {
+        complete = false;
+        break;
+      }
+      const next: Deviations[] = [];
+      for (const deviations of level) {
+        if (this.#runs >= maxRuns) return this.#report(false);
+        next.push(...deviationsAfter(await this.#play(deviations), deviations));
+      }
+      level = next;
+    }
+    return this.#report(complete);
+  }
+
+  /** Makes the run of an error once more. */
+  async #replay(replay: readonly string[]): Promise<void> {
+    const wanted = new Map(replay.map((one) => {
+      const [, at, text] = /^(\d+): (.*)$/s.exec(one)!;
+      return [Number(at), text];
+    }));
+    await this.#judge(
+      await this.#playWith((about, options, index) => {
+        const text = wanted.get(index);
+        if (text === undefined) return 0;
+        const chosen = options.findIndex((option) => option.text === text);
+        if (chosen >= 0) return chosen;
+        const others = options.map((option) => show(option.text)).join(", ");
+        throw new ExplorationError(
+          `Cannot replay: ${show(text)} cannot happen at point ${index} (${about}), but ${others}\n` +
+            "The workflow, its activities or the options have changed since",
+          replay,
+          this.#runs,
+        );
+      }),
+    );
+  }
+
+  async #play(deviations: Deviations): Promise<PlayedRun> {
+    const chosen = new Map(deviations);
+    const played = await this.#playWith((_about, _options, index) => chosen.get(index) ?? 0);
+    await this.#judge(played);
+    return played;
+  }
+
+  async #playWith(decide: ChoiceOptions["decide"]): Promise<PlayedRun> {
+    const { orders = true, crashes = 0, faults = 0, cancels = 0, late = false, edges = {} } = this.#options;
+    const played = await play(
+      this.#scenario,
+      { orders, late, edges, budgets: { crashes, faults, cancels }, decide },
+      this.#options,
+    );
+    this.#runs++;
+    return played;
+  }
+
+  /** Counts what a run has reached. Throws if it went wrong. */
+  #judge(played: PlayedRun): void {
+    const { choices, outcome, trouble, held } = played;
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+    for (const [what, count] of choices.reached) this.#reached.set(what, (this.#reached.get(what) ?? 0) + count);
+    if (trouble !== undefined) {
+      const lines = [troubleText(trouble), ...hintsOn(trouble, this.#scenario.workflows)];
+      throw this.#error(played, lines, trouble.error);
+    }
+    const standstill = this.#standstills.note(held);
+    if (standstill !== undefined) throw this.#error(played, [standstill]);
+  }
+
+  #error(played: PlayedRun, lines: readonly string[], cause?: unknown): ExplorationError {
+    const { choices, run, deaths } = played;
+    const replay = choices.points.flatMap(({ options, chosen }, i) =>
+      chosen === 0 ? [] : [`${i}: ${options[chosen].text}`]
+    );
+    const plain = this.#plain ?? played;
+    const story = choices.story.slice(0, MAX_STORY).map(({ text, deviates }, i) =>
+      `  ${`${i + 1}`.padStart(2)}. ${text}${deviates ? "   <- not in the plain run" : ""}`
+    );
+    if (choices.story.length > MAX_STORY) story.push(`  … ${choices.story.length - MAX_STORY} more`);
+    const message = [
+      `Workflow ${show(this.#scenario.name)} goes wrong in run ${this.#runs}`,
+      ...lines,
+      "",
+      "What happened:",
+      ...story,
+      "",
+      `Repeat this run with the option replay: ${JSON.stringify(replay)}`,
+      "",
+      formatHistories("This run", run?.states ?? [], deaths),
+    ];
+    if (plain !== played) message.push("", formatHistories("The plain run", plain.run?.states ?? []));
+    return new ExplorationError(message.join("\n"), replay, this.#runs - 1, { cause });
+  }
+
+  #report(complete: boolean): ExploreReport {
+    const [runs, outcomes, reached] = [this.#runs, this.#outcomes, this.#reached];
+    const missing = this.#missing();
+    return {
+      runs,
+      complete,
+      outcomes,
+      reached,
+      missing,
+      plain: this.#plain!.run as CrashRun,
+      table: () => formatReport({ runs, complete, outcomes, reached, missing }),
+    };
+  }
+
+  /** What the options allow or name, and no run has reached. */
+  #missing(): string[] {
+    const { activities = [], crashes = 0, cancels = 0, faults = 0, signals = [], updates = [], edges = {} } =
+      this.#options;
+    const calls = this.#plain!.run?.calls ?? [];
+    const names = new Set(calls.map(({ name }) => name));
+    const wanted: string[] = [];
+    for (const { activity } of activities) {
+      const name = typeof activity === "string" ? activity : activity.name;
+      names.add(name);
+      wanted.push(`${name} works`);
+    }
+    for (const name of names) {
+      if (crashes > 0) wanted.push(`a crash while ${name} is in flight`);
+      if (cancels > 0) wanted.push(`a cancellation while ${name} is in flight`);
+      if (faults > 0) wanted.push(`${name} fails`);
+    }
+    for (const [name, values] of Object.entries(edges)) {
+      if (values.length > 0 && !names.has(name)) wanted.push(`${name} works`);
+    }
+    const has = (what: string) => this.#reached.has(what);
+    const missing = wanted.filter((what) => !has(what));
+    const ends = [...signals, ...updates].map(({ name }) => typeof name === "string" ? name : name.name);
+    const seen = new Set(
+      (this.#plain!.run?.states ?? []).flatMap(({ history }) =>
+        history.flatMap((event) =>
+          event.type === "signal_received" || event.type === "update_accepted" ? [event.name] : []
+        )
+      ),
+    );
+    for (const name of new Set(ends)) if (!seen.has(name)) missing.push(`${name} arrives in the plain run`);
+    return [...new Set(missing)];
+  }
+}
+
+/** All runs that deviate once more than a run that was made, after its last deviation. */
+function deviationsAfter({ choices: { points } }: PlayedRun, deviations: Deviations): Deviations[] {
+  const from = deviations.length === 0 ? 0 : deviations[deviations.length - 1][0] + 1;
+  return points.slice(from).flatMap(({ options }: { options: readonly Option[] }, i) =>
+    options.slice(1).map((_, option): Deviations => [...deviations, [from + i, option + 1]])
+  );
+}
+
+function formatReport(
+  { runs, complete, outcomes, reached, missing }: Omit<ExploreReport, "plain" | "table">,
+): string {
+  const rows = (title: string, counts: ReadonlyMap<string, number>) => {
+    const width = Math.max(0, ...Array.from(counts.values(), (count) => grouped(count).length));
+    return [title, ...Array.from(counts, ([text, count]) => `  ${grouped(count).padStart(width)}  ${text}`)];
+  };
+  return [
+    `${grouped(runs)} runs, ${complete ? "all that there are" : "not all: there are more"}`,
+    ...rows("How they ended:", outcomes),
+    ...rows("What was reached:", reached),
+    ...(missing.length === 0 ? [] : ["Never reached:", ...missing.map((what) => `  ${what}`)]),
+  ].join("\n");
+}
