@@ -9,21 +9,28 @@ import type { ActivityContext } from "../activity.ts";
 import { invalid } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-import type { ActivityCall, ActivityOutcome, Replacement } from "./fakes.ts";
+import { type ActivityCall, type ActivityOutcome, type Replacement, TimedAnswer } from "./fakes.ts";
 
 /** Records the attempts of all activities of one executor. */
 export class ActivityRecorder {
   readonly #replacements: readonly Replacement[];
   readonly #unused: Set<Replacement>;
   readonly #now: () => number;
+  readonly #wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Each attempt, with the function that the workflow passed to `executeActivity`. */
   readonly #recorded: { readonly activity: AnyActivity; readonly call: ActivityCall }[] = [];
 
-  constructor(replacements: readonly Replacement[], now: () => number) {
+  /** @param wait Waits for virtual time. Rejects when the signal is aborted. */
+  constructor(
+    replacements: readonly Replacement[],
+    now: () => number,
+    wait: (ms: number, signal: AbortSignal) => Promise<void>,
+  ) {
     checkReplacements(replacements, "create an executor");
     this.#replacements = replacements;
     this.#unused = new Set(replacements);
     this.#now = now;
+    this.#wait = wait;
   }
 
   get calls(): ActivityCall[] {
@@ -46,9 +53,15 @@ export class ActivityRecorder {
     const run = replacement?.fake ?? activity;
     return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
       this.#recorded.push({ activity, call });
-      return run(input, context);
+      return whenTimed(run(input, context), (ms) => this.#wait(ms, context.signal));
     });
   };
+}
+
+/** Waits for an answer that takes virtual time. Another one is returned as it is. */
+export function whenTimed(answer: unknown, wait: (ms: number) => Promise<void>): unknown {
+  if (isThenable(answer)) return answer.then((inner) => inner instanceof TimedAnswer ? whenTimed(inner, wait) : inner);
+  return answer instanceof TimedAnswer ? wait(answer.ms).then(() => answer.answer) : answer;
 }
 
 /** Finds the replacement of an activity. */
@@ -57,7 +70,7 @@ export function replacementOf(
   activity: AnyActivity,
   name: string,
 ): Replacement | undefined {
-  return replacements.find((one) => one.activity === activity || one.activity === name);
+  return replacements.find((one) => one.activity === undefined || one.activity === activity || one.activity === name);
 }
 
 /**

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { checkFunction, invalid } from "../util/check.ts";
+import { checkFunction, checkNumber, invalid } from "../util/check.ts";
 import type { AnyActivity } from "../options.ts";
 import type { ActivityContext } from "../activity.ts";
 
@@ -43,8 +43,8 @@ export type Fake<Input = unknown, Output = unknown> = (
  * @category Testing
  */
 export interface Replacement {
-  /** The function that the workflow passes to `executeActivity`, or the name in the history. */
-  readonly activity: AnyActivity | string;
+  /** The function that the workflow passes to `executeActivity`, or the name in the history; `undefined` is every activity. */
+  readonly activity: AnyActivity | string | undefined;
   /** The function that runs in its place. */
   readonly fake: AnyActivity;
 }
@@ -93,6 +93,58 @@ export function attempts<Input, Output>(...fakes: Fake<Input, Output>[]): Fake<I
   if (fakes.length === 0) throw new TypeError("Cannot replace attempts: the first attempt needs a function");
   fakes.forEach((fake, i) => checkFunction(`fakes[${i}]`, fake, "replace attempts"));
   return (input, context) => fakes[Math.min(context.attempt, fakes.length) - 1](input, context);
+}
+
+/** An answer that takes virtual time. Whoever runs the fake waits for it. */
+export class TimedAnswer {
+  readonly ms: number;
+  readonly answer: unknown;
+
+  constructor(ms: number, answer: unknown) {
+    this.ms = ms;
+    this.answer = answer;
+  }
+}
+
+/**
+ * Makes a fake whose answer takes virtual time, so that it can race a timer, a timeout, a signal or another activity. The function is
+ * called when the attempt begins, and its answer or error comes after the time, as that of a service that has done its work before it
+ * answers. An attempt that is cancelled or times out meanwhile rejects at once.
+ *
+ * @param ms How long the answer takes, in milliseconds of the test's clock, from 0.
+ * @param fake The function that runs.
+ * @throws {TypeError | RangeError} If an argument is invalid.
+ *
+ * @category Testing
+ *
+ * @example
+ * ```ts
+ * import type { WorkflowContext } from "@rockpool/workflow";
+ * import { replace, takes, TestExecutor } from "@rockpool/workflow/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const quote = (_city: string): string => "from a service";
+ * const fastest = (ctx: WorkflowContext) =>
+ *   Promise.race([ctx.executeActivity(quote, "Oslo"), ctx.sleep(1000).then(() => `none after ${ctx.now()} ms`)]);
+ *
+ * await using executor = new TestExecutor({ activities: [replace(quote, takes(3000, () => "12 EUR"))] });
+ * const handle = await executor.execute(fastest);
+ * assertEquals(await handle.result(), "none after 1000 ms");
+ * ```
+ */
+export function takes<Input, Output>(ms: number, fake: Fake<Input, Output>): Fake<Input, Output> {
+  checkNumber("ms", ms, 0, "make a fake that takes time");
+  checkFunction("fake", fake, "make a fake that takes time");
+  return (input, context) => {
+    let answer: unknown;
+    try {
+      answer = fake(input, context);
+    } catch (error) {
+      answer = Promise.reject(error);
+    }
+    void Promise.resolve(answer).catch(() => {}); // it may be dropped before anybody waits for it
+    return new TimedAnswer(ms, answer) as Output;
+  };
 }
 
 /**

@@ -20,6 +20,7 @@ export {
   type Fake,
   replace,
   type Replacement,
+  takes,
 } from "./fakes.ts";
 
 // Crash tests and simulations

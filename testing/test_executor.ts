@@ -40,6 +40,7 @@ import type { DeepReadonly, WorkflowStore } from "../types.ts";
 import type { WorkflowFunction } from "../context.ts";
 import type { ActivityContext } from "../activity.ts";
 import { checkNumber, checkOptions } from "../util/check.ts";
+import { Deferred } from "../util/deferred.ts";
 import { ActivityRecorder } from "./activity_recorder.ts";
 import { DeadlockWatch } from "./deadlock.ts";
 import type { ActivityCall, Replacement } from "./fakes.ts";
@@ -140,7 +141,7 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     const { clock = new VirtualClock(), activities = [], deadlockAfterMs = 100, ...rest } = options;
     const store = options.store ?? new InMemoryStore({ clock }) as WorkflowStore as Store;
     if (deadlockAfterMs !== Infinity) checkNumber("deadlockAfterMs", deadlockAfterMs, 0, "create an executor");
-    const record = new ActivityRecorder(activities, () => clock.now());
+    const record = new ActivityRecorder(activities, () => clock.now(), (ms, signal) => wait(watched, ms, signal));
     const openRuns = () => this.openRuns();
     const own = new Set<() => void>(); // clears each timer that the executor has set
     const hasOthers = () => clock.pendingTimers > own.size;
@@ -265,6 +266,23 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
     if (complaint !== undefined) complaints.push(complaint);
     if (complaints.length > 0) throw new Error(complaints.join("\n"));
     if (this.#watch.failure !== undefined) throw this.#watch.failure.error;
+  }
+}
+
+/** Lets an activity wait for virtual time. It does not hold the clock meanwhile. */
+async function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const waited = new Deferred<void>();
+  const clear = clock.setTimer(clock.now() + ms, waited.resolve);
+  const stop = () => waited.reject(signal.reason);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  clock.release!();
+  try {
+    await waited.promise;
+  } finally {
+    clock.hold!();
+    clear();
+    signal.removeEventListener("abort", stop);
   }
 }
 

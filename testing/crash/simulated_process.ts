@@ -27,7 +27,7 @@ import type {
   WorkflowStore,
 } from "../../types.ts";
 import { Deferred, isThenable } from "../../util/deferred.ts";
-import { recording, replacementOf } from "../activity_recorder.ts";
+import { recording, replacementOf, whenTimed } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import type { AttemptFault, Death, FaultPlan, LeaseCall, Pause, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
@@ -425,7 +425,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     this.#world.attemptBegun(this, call);
     const begun = this.#world.journal.begun(call.workflowId);
     const fault = this.#world.faults.attempt?.({ proc: this, call, signal, begun, body });
-    const work = () => this.#work(call, body());
+    const work = () => whenTimed(this.#work(call, body()), (ms) => this.#wait(ms, signal));
     const answer = fault === undefined ? work() : this.#disturb(fault, work);
     if (!isThenable(answer)) return answer;
     this.#running++;
@@ -462,6 +462,20 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     const result = await body();
     if (side === "after") await disturb();
     return answer === undefined ? result : answer.value;
+  }
+
+  /** Waits for virtual time. Rejects when the signal is aborted. */
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#world;
+    const ended = new Deferred<void>();
+    const end = () => ended.resolve();
+    const clear = clock.setTimer(clock.now() + ms, end);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    await this.#waitFor(ended.promise);
+    clear();
+    signal.removeEventListener("abort", end);
+    signal.throwIfAborted();
   }
 
   #delay(ms: number): Promise<void> {

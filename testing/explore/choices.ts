@@ -50,7 +50,20 @@ export interface ChoiceOptions {
   /** Results that an activity may return in place of its own, by name. */
   readonly edges: Readonly<Record<string, readonly unknown[]>>;
   /** Returns the index of an option. */
-  readonly decide: (about: string, options: readonly Option[], index: number) => number;
+  readonly decide: (question: Question) => number;
+}
+
+/** A point at which something is to be chosen. */
+export interface Question {
+  /** How many points there were before. */
+  readonly index: number;
+  /** What the choice is about, in words. */
+  readonly about: string;
+  readonly options: readonly Option[];
+  /** The attempt that begins, or those that are in flight when all is at rest; `undefined` for a write. */
+  readonly calls?: readonly ActivityCall[] | undefined;
+  /** What is written. */
+  readonly write?: Write | undefined;
 }
 
 /** An attempt whose answer is held back. */
@@ -111,10 +124,10 @@ export class Choices implements FaultPlan {
   }
 
   /** Chooses one of the options; those whose budget is used up are left out. */
-  #choose(about: string, all: readonly Option[]): Option {
+  #choose(about: string, all: readonly Option[], more: Pick<Question, "calls" | "write">): Option {
     const options = all.filter(({ uses }) => uses === undefined || this.#left[uses] > 0);
     if (options.length < 2 || this.#isOver) return options[0];
-    const chosen = this.#options.decide(about, options, this.points.length);
+    const chosen = this.#options.decide({ index: this.points.length, about, options, ...more });
     this.points.push({ about, options, chosen });
     const option = options[chosen];
     if (option.uses !== undefined) this.#left[option.uses]--;
@@ -129,14 +142,15 @@ export class Choices implements FaultPlan {
     this.story.push({ text, deviates });
   }
 
-  write({ proc, batch, place }: Write): WriteFault | undefined {
+  write(write: Write): WriteFault | undefined {
+    const { proc, batch, place } = write;
     const { number, event } = place("last");
     const options: Option[] = [{ text: "is stored" }];
     if (batch.events.length > 0) {
       for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes", reaches: "a crash" });
     }
     const about = `event ${number}, ${event}`;
-    const option = this.#choose(about, options);
+    const option = this.#choose(about, options, { write });
     const die = (Object.keys(SIDES) as DeathSide[]).find((side) => SIDES[side] === option.text);
     if (die === undefined) return undefined;
     this.#tell(`${about}: ${option.text}`, true);
@@ -161,7 +175,7 @@ export class Choices implements FaultPlan {
         const text = `returns ${showValue(value)}`;
         return { text, uses: "faults", reaches: `${name} ${text}` };
       }),
-    ]);
+    ], { calls: [call] });
     this.#reach(option.reaches ?? `${name} works`);
     this.#tell(`${shown} ${option.text === "works" ? "begins" : option.text}`, option.text !== "works");
     const fate = fates.find((one) => FATES[one] === option.text);
@@ -206,7 +220,7 @@ export class Choices implements FaultPlan {
     const options = moveOf.map(({ kind, atMs, text }): Option =>
       kind === "cancel" && atMs === Infinity ? { text, uses: "cancels" } : { text }
     );
-    const option = this.#choose("next", options);
+    const option = this.#choose("next", options, { calls: this.#gates.map(({ attempt }) => attempt.call) });
     return this.#make(moveOf[options.indexOf(option)], option !== options[0]);
   }
 

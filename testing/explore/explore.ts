@@ -161,7 +161,7 @@ class Exploration {
       return [Number(at), text];
     }));
     await this.#judge(
-      await this.#playWith((about, options, index) => {
+      await this.#playWith(({ about, options, index }) => {
         const text = wanted.get(index);
         if (text === undefined) return 0;
         const chosen = options.findIndex((option) => option.text === text);
@@ -179,7 +179,7 @@ class Exploration {
 
   async #play(deviations: Deviations): Promise<PlayedRun> {
     const chosen = new Map(deviations);
-    const played = await this.#playWith((_about, _options, index) => chosen.get(index) ?? 0);
+    const played = await this.#playWith(({ index }) => chosen.get(index) ?? 0);
     await this.#judge(played);
     return played;
   }
@@ -255,6 +255,7 @@ class Exploration {
     const names = new Set(calls.map(({ name }) => name));
     const wanted: string[] = [];
     for (const { activity } of activities) {
+      if (activity === undefined) continue;
       const name = typeof activity === "string" ? activity : activity.name;
       names.add(name);
       wanted.push(`${name} works`);
