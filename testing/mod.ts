@@ -49,6 +49,14 @@ export {
   type ExploreOptions,
   type ExploreReport,
 } from "./explore/explore_options.ts";
+export {
+  whatIf,
+  type WhatIfArgs,
+  type WhatIfCell,
+  type WhatIfEnd,
+  type WhatIfOptions,
+  type WhatIfReport,
+} from "./explore/what_if.ts";
 export type { ScenarioOptions } from "./crash/scenario.ts";
 export type {
   Deliveries,
