@@ -50,7 +50,7 @@ export class ActivityRecorder {
   readonly replaceActivity: ReplaceActivity = (activity, name) => {
     const replacement = replacementOf(this.#replacements, activity, name);
     if (replacement !== undefined) this.#unused.delete(replacement);
-    const run = replacement?.fake ?? activity;
+    const run = fakeOf(replacement, name) ?? activity;
     return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
       this.#recorded.push({ activity, call });
       return whenTimed(run(input, context), (ms) => this.#wait(ms, context.signal));
@@ -62,6 +62,13 @@ export class ActivityRecorder {
 export function whenTimed(answer: unknown, wait: (ms: number) => Promise<void>): unknown {
   if (isThenable(answer)) return answer.then((inner) => inner instanceof TimedAnswer ? whenTimed(inner, wait) : inner);
   return answer instanceof TimedAnswer ? wait(answer.ms).then(() => answer.answer) : answer;
+}
+
+/** The function that runs in place of an activity. That of a replacement of every activity gets the name, too. */
+export function fakeOf(replacement: Replacement | undefined, name: string): AnyActivity | undefined {
+  if (replacement === undefined || replacement.activity !== undefined) return replacement?.fake;
+  const fake = replacement.fake as unknown as (input: unknown, context: ActivityContext, name: string) => unknown;
+  return (input: unknown, context: ActivityContext) => fake(input, context, name);
 }
 
 /** Finds the replacement of an activity. */

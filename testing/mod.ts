@@ -23,7 +23,14 @@ export {
   takes,
 } from "./fakes.ts";
 
-// Crash tests and simulations
+export { type ActivityPause, pauseAt } from "./pause_at.ts";
+export { recorded } from "./recorded.ts";
+
+// Rules, and what a workflow answered
+export { each, type FollowedRule, never, type NeverRule, type Rule, RuleError } from "./rules.ts";
+export { at } from "./past_query.ts";
+
+// Crash tests, simulations and explorations
 export { crashTest } from "./crash/crash.ts";
 export {
   type CrashRun,
@@ -41,6 +48,7 @@ export {
   type SimulationReport,
   type SimulationView,
 } from "./crash/simulate_options.ts";
+export type { AttemptFailure } from "./explore/choices.ts";
 export { explore } from "./explore/explore.ts";
 export {
   ExplorationError,
@@ -73,7 +81,7 @@ export { assertReplays, type AssertReplaysOptions } from "./replays.ts";
 
 // Tests from stored runs
 export { toTest, type ToTestOptions } from "./test_writer.ts";
-export { recorded, type RecordedAttempt } from "./recorded.ts";
+export { type RecordedAttempt, repeats } from "./repeats.ts";
 
 // Stores
 export {

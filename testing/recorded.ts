@@ -1,109 +1,86 @@
 /**
- * Fakes that do what activities did in a recorded run. `toTest()` writes tests with them.
+ * A replacement that answers activities from a history.
  *
  * @module
  */
 
 import type { ActivityContext } from "../activity.ts";
-import type { VirtualClock } from "../clock.ts";
 import { NonRetryableError } from "../errors.ts";
-import { abortable } from "../util/abortable.ts";
-import { checkArray, checkFunction, checkNumber, checkObject } from "../util/check.ts";
-import { macrotask } from "../util/macrotask.ts";
+import { fromErrorRecord } from "../history/error_record.ts";
+import { handOut } from "../history/value.ts";
+import type { AnyActivity } from "../options.ts";
+import type { WorkflowEvent, WorkflowState } from "../types.ts";
+import { checkObject } from "../util/check.ts";
 import { show } from "../util/show.ts";
-import type { Fake } from "./fakes.ts";
+import { showValue } from "../util/show_value.ts";
+import { equals } from "./assert.ts";
+import type { Replacement } from "./fakes.ts";
+import { historyFromText } from "./history_text.ts";
 
-/**
- * What one attempt of an activity did: it returned `result`, or threw `error`.
- *
- * @category Testing
- */
-export interface RecordedAttempt {
-  /**
-   * When it ended, in milliseconds after the start of the clock, from 0; `Infinity` for never.
-   *
-   * @default {at once}
-   */
-  readonly at?: number | undefined;
-  /** What it returned. */
-  readonly result?: unknown;
-  /** Present if it threw: what it threw. */
-  readonly error?: unknown;
-  /** Its heartbeats: when, in milliseconds after the start of the clock, and the details. */
-  readonly heartbeats?: readonly (readonly [at: number, details?: unknown])[] | undefined;
+interface Recorded {
+  readonly name: string;
+  readonly input: unknown;
+  /** The attempts that failed, and the outcome. */
+  readonly answers: readonly WorkflowEvent[];
 }
 
 /**
- * Makes a fake that repeats what an activity did in a recorded run. The calls of each workflow get their attempts in the order in
- * which they begin. An attempt that is not recorded never ends, unless it is cancelled.
+ * Answers every activity as a history says: with the recorded result, or with the recorded errors of its attempts and then the
+ * result. The activity is found by its name and its input. One that the history does not show, or that has no outcome there, fails with
+ * a `NonRetryableError` that names it: nothing real runs.
  *
- * @param clock The clock of the test. It must not jump by itself: the test moves it with `advanceTo`.
- * @param calls By workflow ID: for each call, what its attempts did.
- * @throws {TypeError} If an argument is invalid.
+ * @param history A stored state, or a text made by `historyToText()`.
+ * @returns A replacement of all activities. Put it after those of your own in `activities`.
+ * @throws {TypeError} If it is not a history.
  *
  * @category Testing
  *
  * @example
  * ```ts
- * import { VirtualClock, type WorkflowContext } from "@rockpool/workflow";
- * import { recorded, replace, TestExecutor } from "@rockpool/workflow/testing";
+ * import type { WorkflowContext } from "@rockpool/workflow";
+ * import { recorded, TestExecutor } from "@rockpool/workflow/testing";
  * import { assertEquals } from "@std/assert";
  *
- * const order = (ctx: WorkflowContext) =>
- *   ctx.executeActivity(() => "", undefined, { name: "charge", retry: { maxAttempts: 3 } });
+ * const rate = (currency: string): number => currency === "EUR" ? 1.1 : 0.9; // asks a service
+ * const convert = (ctx: WorkflowContext, cents: number) => ctx.executeActivity(rate, "EUR").then((rate) => rate * cents);
  *
- * const clock = new VirtualClock({ autoAdvance: false });
- * const charge = recorded(clock, {
- *   "order-7": [[{ at: 20, error: new Error("busy") }, { at: 1500, result: "charged" }]],
- * });
- * await using executor = new TestExecutor({ clock, activities: [replace("charge", charge)] });
- * const handle = await executor.execute(order, { id: "order-7" });
- * await clock.advanceTo(1500);
- * assertEquals(await handle.result(), "charged");
+ * await using first = new TestExecutor();
+ * await (await first.execute(convert, { id: "a", input: 100 })).result();
+ *
+ * await using again = new TestExecutor({ activities: [recorded((await first.store.load("a"))!)] });
+ * assertEquals(await (await again.execute(convert, { input: 200 })).result(), 220.00000000000003);
  * ```
  */
-export function recorded(
-  clock: VirtualClock,
-  calls: Readonly<Record<string, readonly (readonly RecordedAttempt[])[]>>,
-): Fake {
-  const action = "repeat a recorded activity";
-  checkObject("clock", clock, action);
-  checkFunction("clock.at", clock.at, action);
-  checkObject("calls", calls, action);
-  for (const [id, attempts] of Object.entries(calls)) checkArray(`calls[${show(id)}]`, attempts, action);
-  const begun = new Map<string, Map<string, readonly RecordedAttempt[] | undefined>>();
-  return async (_input, context) => {
-    const { workflowId, idempotencyKey, attempt } = context;
-    const ofWorkflow = Object.hasOwn(calls, workflowId) ? calls[workflowId] : [];
-    let known = begun.get(workflowId);
-    if (known === undefined) begun.set(workflowId, known = new Map());
-    if (!known.has(idempotencyKey)) known.set(idempotencyKey, ofWorkflow[known.size]);
-    const attempts = known.get(idempotencyKey);
-    if (attempts === undefined) {
+export function recorded(history: string | WorkflowState): Replacement {
+  if (typeof history !== "string") checkObject("history", history, "answer from a history");
+  const { workflowId, history: events } = typeof history === "string" ? historyFromText(history) : history;
+  const known = events.flatMap((event): Recorded[] => {
+    if (event.type !== "activity_started") return [];
+    const isAnswer = (other: WorkflowEvent) => /^activity_(completed|failed|attempt_failed)$/.test(other.type);
+    const answers = events.filter((other) => isAnswer(other) && (other as { readonly seq: number }).seq === event.seq);
+    return [{ name: event.name, input: event.input, answers }];
+  });
+  /** Which of them answers each activity, by its idempotency key: the same in all attempts, and after a crash. */
+  const taken = new Map<string, Recorded>();
+  const fake = (input: unknown, { idempotencyKey, attempt }: ActivityContext, name: string) => {
+    let found = taken.get(idempotencyKey);
+    if (found === undefined) {
+      const used = new Set(taken.values());
+      const alike = known.filter((one) => one.name === name && equals(one.input, input));
+      found = alike.find((one) => !used.has(one)) ?? alike.at(-1);
+      if (found !== undefined) taken.set(idempotencyKey, found);
+    }
+    const answer = found?.answers[Math.min(attempt, found.answers.length) - 1];
+    if (answer === undefined) {
+      const why = found === undefined ? "has no such activity" : "does not say how it ended";
       throw new NonRetryableError(
-        `The recorded run of workflow ${show(workflowId)} has ${ofWorkflow.length} calls of it`,
+        `Cannot answer activity ${show(name)} with the input ${showValue(input)}: the history of workflow ${
+          show(workflowId)
+        } ${why}`,
       );
     }
-    const outcome: RecordedAttempt = attempts[attempt - 1] ?? { at: Infinity };
-    for (const [at, details] of outcome.heartbeats ?? []) {
-      await until(clock, at, context);
-      context.heartbeat(details);
-    }
-    if (outcome.at !== undefined) await until(clock, outcome.at, context);
-    if ("error" in outcome) throw outcome.error;
-    return outcome.result;
+    if (answer.type === "activity_completed") return handOut(answer.result);
+    throw fromErrorRecord((answer as { readonly error: Parameters<typeof fromErrorRecord>[0] }).error);
   };
-}
-
-/** Waits for a time of the clock. What follows is done before the clock moves on. */
-function until(clock: VirtualClock, at: number, { signal }: ActivityContext): Promise<void> {
-  if (at !== Infinity) checkNumber("at", at, 0, "repeat a recorded activity");
-  const reached = new Promise<void>((resolve) => {
-    if (at === Infinity) return;
-    clock.at(at, () => {
-      resolve();
-      return new Promise<void>(macrotask);
-    });
-  });
-  return abortable(reached, signal);
+  return { activity: undefined, fake: fake as unknown as AnyActivity };
 }

@@ -170,7 +170,7 @@ class TestWriter {
     const { workflowId, runId, status, history } = this.#state;
     const body = this.#body();
     const imports = [...this.#writer.imports, "VirtualClock"].sort(compareNames);
-    const kit = [...this.#calls.length > 0 ? ["recorded", "replace"] : [], "TestExecutor"].sort(compareNames);
+    const kit = [...this.#calls.length > 0 ? ["repeats", "replace"] : [], "TestExecutor"].sort(compareNames);
     const title = `workflow ${show(workflowId)} ${status === "running" ? "waits" : "ends"} as it was recorded`;
     const test = this.#runner === "deno" ? "Deno.test" : "test";
     const begin = `${test}(${text(title)}, async () => {`;
@@ -229,7 +229,7 @@ class TestWriter {
         const ofId = this.#calls.filter((one) => one.name === name && one.workflowId === id);
         return [id, array(ofId.map(({ attempts }) => array(attempts)))] as const;
       });
-      return call("replace", text(name), call("recorded", "clock", object(byId)));
+      return call("replace", text(name), call("repeats", "clock", object(byId)));
     });
     const known = new Set(this.#states.map(({ workflowId }) => workflowId));
     const receivers = [...this.#receivers].filter((id) => !known.has(id));

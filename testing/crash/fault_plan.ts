@@ -136,6 +136,8 @@ export interface FaultPlan {
   read?(read: Read): ReadFault | undefined;
   lease?(call: LeaseCall): LeaseFault | undefined;
   attempt?(attempt: Attempt): AttemptFault | undefined;
+  /** How many writes a run may make before it counts as endless. */
+  readonly maxWrites?: number;
   /** How many cancellations can come at any time. Needs `next`. */
   readonly cancels?: number;
   /**

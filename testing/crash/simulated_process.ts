@@ -27,7 +27,7 @@ import type {
   WorkflowStore,
 } from "../../types.ts";
 import { Deferred, isThenable } from "../../util/deferred.ts";
-import { recording, replacementOf, whenTimed } from "../activity_recorder.ts";
+import { fakeOf, recording, replacementOf, whenTimed } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import type { AttemptFault, Death, FaultPlan, LeaseCall, Pause, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
@@ -122,7 +122,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
       replaceActivity: (activity, name) => {
         const replacement = replacementOf(scenario.activities, activity, name);
         if (replacement !== undefined) world.replaced(replacement);
-        const fake = replacement?.fake ?? replaceActivity?.(activity, name);
+        const fake = fakeOf(replacement, name) ?? replaceActivity?.(activity, name);
         if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
         const run = fake ?? activity;
         const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };

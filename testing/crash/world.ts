@@ -46,7 +46,7 @@ export interface WorldCallbacks {
   readonly onDeath?: (() => void | Promise<void>) | undefined;
 }
 
-/** How many writes a run may make. */
+/** How many writes a run may make, if the plan does not say. */
 const MAX_WRITES = 20_000;
 /** How often the time of a world with leases may move on without a write: executors that wait look for work, and renew leases. */
 const MAX_IDLE_MOVES = 1_000;
@@ -297,8 +297,9 @@ export class World implements ProcessWorld {
 
   async stored(): Promise<void> {
     this.#moves = 0;
-    if (++this.#writes > MAX_WRITES) {
-      this.fail("endless", new Error(`The workflow does not end: it made ${MAX_WRITES} writes`));
+    const { maxWrites = MAX_WRITES } = this.faults;
+    if (++this.#writes > maxWrites) {
+      this.fail("endless", new Error(`The workflow does not end: it made ${maxWrites} writes`));
     }
     await this.#checkAlways();
   }

@@ -13,9 +13,11 @@
 
 import { NonRetryableError } from "../../errors.ts";
 import { Deferred } from "../../util/deferred.ts";
+import { checkObject, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { showValue } from "../../util/show_value.ts";
 import type { Attempt, AttemptFault, DeathSide, FaultPlan, Move, Write, WriteFault } from "../crash/fault_plan.ts";
+import { checkReplacements } from "../activity_recorder.ts";
 import type { ActivityCall } from "../fakes.ts";
 
 /** What is bounded in a run besides the number of deviations. */
@@ -40,13 +42,32 @@ export interface Point {
   readonly chosen: number;
 }
 
+/** Checks the options that `explore()` and `whatIf()` have about activities. */
+export function checkFailures(
+  { activities = [], failures = [], edges = {} }: {
+    readonly activities?: unknown;
+    readonly failures?: readonly AttemptFailure[] | undefined;
+    readonly edges?: Readonly<Record<string, readonly unknown[]>> | undefined;
+  },
+  action: string,
+): void {
+  checkReplacements(activities, action);
+  const known: readonly AttemptFailure[] = [...defaultFailures, "works late"];
+  if (!Array.isArray(failures) || !failures.every((one) => known.includes(one))) {
+    throw invalid("failures", failures, `an array of ${known.map(show).join(", ")}`, action);
+  }
+  checkObject("edges", edges, action);
+  for (const [name, values] of Object.entries(edges)) {
+    if (!Array.isArray(values)) throw invalid(`edges[${show(name)}]`, values, "an array of results", action);
+  }
+}
+
 /** What may be chosen. */
 export interface ChoiceOptions {
   /** Whether things may happen in another order than in the plain run. */
   readonly orders: boolean;
   readonly budgets: Readonly<Record<BudgetName, number>>;
-  /** Whether an attempt that nobody waits for any more may take effect at the end. */
-  readonly late: boolean;
+  readonly failures: readonly AttemptFailure[];
   /** Results that an activity may return in place of its own, by name. */
   readonly edges: Readonly<Record<string, readonly unknown[]>>;
   /** Returns the index of an option. */
@@ -74,23 +95,32 @@ interface Gate {
   readonly opened: Deferred<void>;
 }
 
-/** How an attempt can go, and what a person reads of it. */
-const FATES = {
-  fails: "fails",
-  "fails for good": "fails for good",
-  lost: "works, and its answer is lost",
-  silent: "never answers",
-  late: "does not answer, and works when everything is over",
-} as const;
-export type Fate = keyof typeof FATES;
+/**
+ * How an attempt of an activity can go wrong: it throws, it throws a `NonRetryableError`, it works and throws, it never answers, it
+ * never answers and works when the workflow has ended.
+ *
+ * @category Testing
+ */
+export type AttemptFailure = "fails" | "fails for good" | "loses its answer" | "never answers" | "works late";
 
-const SIDES: Readonly<Record<DeathSide, string>> = {
+/** All of them, apart from the last one, which not every service can do. */
+export const defaultFailures: readonly AttemptFailure[] = [
+  "fails",
+  "fails for good",
+  "loses its answer",
+  "never answers",
+];
+
+/** Where a process can die, in words. */
+export const SIDES: Readonly<Record<DeathSide, string>> = {
   before: "the process dies before it is stored",
   after: "the process dies when it is stored, before it knows",
   between: "the process dies in the turn after it is stored",
 };
 
 export class Choices implements FaultPlan {
+  /** Less than other plans allow: a run with an activity that always fails may be one of thousands. */
+  readonly maxWrites = 2_000;
   readonly points: Point[] = [];
   /** What was reached, and how often. */
   readonly reached: Map<string, number> = new Map();
@@ -160,39 +190,37 @@ export class Choices implements FaultPlan {
   }
 
   attempt(attempt: Attempt): AttemptFault {
-    const { call, proc } = attempt;
+    const { call } = attempt;
     const { name } = call;
     const count = (this.#begun.get(name) ?? 0) + 1;
     this.#begun.set(name, count);
     const shown = count === 1 ? name : `${name} (${count})`;
-    const fates: Fate[] = ["fails", "fails for good", "lost", "silent"];
-    if (this.#options.late) fates.push("late");
-    const edges = this.#options.edges[name] ?? [];
+    const { failures, edges: { [name]: edges = [] } } = this.#options;
+    const returns = new Map(edges.map((value) => [`returns ${showValue(value)}`, value]));
     const option = this.#choose(`activity ${shown}`, [
       { text: "works" },
-      ...fates.map((fate): Option => ({ text: FATES[fate], uses: "faults", reaches: `${name} ${FATES[fate]}` })),
-      ...edges.map((value): Option => {
-        const text = `returns ${showValue(value)}`;
-        return { text, uses: "faults", reaches: `${name} ${text}` };
-      }),
+      ...[...failures, ...returns.keys()].map((text): Option => ({ text, uses: "faults", reaches: `${name} ${text}` })),
     ], { calls: [call] });
-    this.#reach(option.reaches ?? `${name} works`);
-    this.#tell(`${shown} ${option.text === "works" ? "begins" : option.text}`, option.text !== "works");
-    const fate = fates.find((one) => FATES[one] === option.text);
-    if (fate === "silent" || fate === "late") {
-      if (fate === "late") this.#late.push(attempt);
+    const fate = option.text as AttemptFailure | "works";
+    this.#reach(`${name} ${fate}`);
+    this.#tell(`${shown} ${fate === "works" ? "begins" : fate}`, fate !== "works");
+    if (fate === "never answers" || fate === "works late") {
+      if (fate === "works late") this.#late.push(attempt);
       return { side: "before", gate: new Promise(() => {}) };
     }
     const opened = new Deferred<void>();
-    this.#gates.push({ attempt: { ...attempt, proc }, name: shown, opened });
+    this.#gates.push({ attempt, name: shown, opened });
     const gate = opened.promise;
-    if (fate === "fails") return { side: "before", gate, error: new Error(`Activity ${show(name)} fails`) };
-    if (fate === "fails for good") {
-      return { side: "before", gate, error: new NonRetryableError(`Activity ${show(name)} fails for good`) };
+    switch (fate) {
+      case "fails":
+        return { side: "before", gate, error: new Error(`Activity ${show(name)} fails`) };
+      case "fails for good":
+        return { side: "before", gate, error: new NonRetryableError(`Activity ${show(name)} fails for good`) };
+      case "loses its answer":
+        return { side: "after", gate, error: new Error(`The answer of activity ${show(name)} is lost`) };
+      default:
+        return { side: "after", gate, ...(fate !== "works" && { answer: { value: returns.get(fate) } }) };
     }
-    if (fate === "lost") return { side: "after", gate, error: new Error(`The answer of ${show(name)} is lost`) };
-    const edge = edges.find((value) => `returns ${showValue(value)}` === option.text);
-    return option.text === "works" ? { side: "after", gate } : { side: "after", gate, answer: { value: edge } };
   }
 
   next(moves: readonly Move[], isOver: boolean): boolean {

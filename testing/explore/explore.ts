@@ -36,15 +36,14 @@
  */
 
 import type { WorkflowFunction } from "../../context.ts";
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOptions, invalid } from "../../util/check.ts";
+import { checkBoolean, checkFunction, checkInteger, checkOptions, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { grouped } from "../../util/show_value.ts";
-import { checkReplacements } from "../activity_recorder.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
-import type { ChoiceOptions, Option } from "./choices.ts";
+import { checkFailures, type ChoiceOptions, defaultFailures, type Option } from "./choices.ts";
 import {
   ExplorationError,
   type ExploreArgs,
@@ -96,9 +95,8 @@ export async function explore<Input, Returned, Signals extends readonly unknown[
 }
 
 function checkBounds(options: ExploreOptions): void {
-  const { orders, late, crashes, faults, cancels, edges = {}, maxDeviations, maxRuns, replay } = options;
+  const { orders, crashes, faults, cancels, maxDeviations, maxRuns, replay } = options;
   if (orders !== undefined) checkBoolean("orders", orders, ACTION);
-  if (late !== undefined) checkBoolean("late", late, ACTION);
   for (const [name, bound] of Object.entries({ crashes, faults, cancels })) {
     if (bound !== undefined) checkInteger(name, bound, 0, ACTION);
   }
@@ -106,11 +104,7 @@ function checkBounds(options: ExploreOptions): void {
     checkInteger("maxDeviations", maxDeviations, 0, ACTION);
   }
   if (maxRuns !== undefined) checkInteger("maxRuns", maxRuns, 1, ACTION);
-  checkReplacements(options.activities ?? [], ACTION);
-  checkObject("edges", edges, ACTION);
-  for (const [name, values] of Object.entries(edges)) {
-    if (!Array.isArray(values)) throw invalid(`edges[${show(name)}]`, values, "an array of results", ACTION);
-  }
+  checkFailures(options, ACTION);
   if (replay !== undefined && !(Array.isArray(replay) && replay.every((one) => /^\d+: ./.test(one)))) {
     throw invalid("replay", replay, 'the "replay" of an ExplorationError', ACTION);
   }
@@ -131,7 +125,7 @@ class Exploration {
   }
 
   async run(): Promise<ExploreReport> {
-    const { maxDeviations = Infinity, maxRuns = 5_000, replay } = this.#options;
+    const { maxDeviations = Infinity, maxRuns = 2_000, replay } = this.#options;
     const plain = this.#plain = await this.#play([]);
     if (replay !== undefined) {
       await this.#replay(replay);
@@ -185,10 +179,11 @@ class Exploration {
   }
 
   async #playWith(decide: ChoiceOptions["decide"]): Promise<PlayedRun> {
-    const { orders = true, crashes = 0, faults = 0, cancels = 0, late = false, edges = {} } = this.#options;
+    const { orders = true, crashes = 0, faults = 0, cancels = 0, failures = defaultFailures, edges = {} } =
+      this.#options;
     const played = await play(
       this.#scenario,
-      { orders, late, edges, budgets: { crashes, faults, cancels }, decide },
+      { orders, failures, edges, budgets: { crashes, faults, cancels }, decide },
       this.#options,
     );
     this.#runs++;

@@ -6,6 +6,7 @@
 
 import type { Defined } from "../../context.ts";
 import { type CrashRun, crashTestNames, type CrashTestOptions } from "../crash/crash_options.ts";
+import type { AttemptFailure } from "./choices.ts";
 
 /**
  * What {@linkcode explore} may let happen. How many of each is at most in one run.
@@ -27,8 +28,7 @@ export interface ExploreBounds {
    */
   readonly crashes?: number | undefined;
   /**
-   * How many attempts of activities may go wrong in a run; an integer from 0. An attempt fails, fails for good, works without an
-   * answer, never answers, or returns one of the `edges`.
+   * How many attempts of activities may go wrong in a run, by one of the `failures` or with one of the `edges`; an integer from 0.
    *
    * @default {0}
    */
@@ -46,11 +46,12 @@ export interface ExploreBounds {
    */
   readonly edges?: Readonly<Record<string, readonly unknown[]>> | undefined;
   /**
-   * Whether an attempt that does not answer may take effect later, when the workflow has ended. That takes one of the `faults`.
+   * How an attempt can go wrong. Leave out what the services never do; add `"works late"` if one may still take effect when nobody waits
+   * for it any more.
    *
-   * @default {false}
+   * @default {all but "works late"}
    */
-  readonly late?: boolean | undefined;
+  readonly failures?: readonly AttemptFailure[] | undefined;
   /**
    * In how many points a run may differ from the plain run; an integer from 0, or `Infinity`.
    *
@@ -60,7 +61,7 @@ export interface ExploreBounds {
   /**
    * How many runs are made at most; an integer from 1.
    *
-   * @default {5_000}
+   * @default {2_000}
    */
   readonly maxRuns?: number | undefined;
   /**
@@ -93,7 +94,7 @@ export const exploreNames: Readonly<Record<keyof ExploreOptions, true>> = {
   faults: true,
   cancels: true,
   edges: true,
-  late: true,
+  failures: true,
   maxDeviations: true,
   maxRuns: true,
   replay: true,

@@ -7,15 +7,21 @@
  */
 
 import type { WorkflowFunction } from "../../context.ts";
-import { checkBoolean, checkFunction, checkObject, checkOptions, invalid } from "../../util/check.ts";
+import { checkFunction, checkOptions } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { showValue } from "../../util/show_value.ts";
-import { checkReplacements } from "../activity_recorder.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import type { ActivityCall } from "../fakes.ts";
-import type { ChoiceOptions, Question } from "./choices.ts";
+import {
+  type AttemptFailure,
+  checkFailures,
+  type ChoiceOptions,
+  defaultFailures,
+  type Question,
+  SIDES,
+} from "./choices.ts";
 import { ExplorationError, type ExploreArgs, type ExploreOptions } from "./explore_options.ts";
 import { play, type PlayedRun, troubleText } from "./one_run.ts";
 
@@ -91,53 +97,51 @@ export interface WhatIfReport<Output = unknown> {
 /** From good to bad. */
 const ENDS: readonly WhatIfEnd[] = ["completed", "canceled", "compensated", "failed", "stuck", "wrong"];
 
-/** One way to go wrong: the decisions of its runs. Each is a run. */
+/** Chooses an option by its text; `undefined` is what happens in the plain run. */
+type Decision = (question: Question, isMeant: (call: Pick<ActivityCall, "idempotencyKey" | "workflowId">) => boolean) =>
+  | string
+  | undefined;
+
+/** One way to go wrong. Each of its decisions is a run. */
 interface Way {
   readonly what: string;
-  readonly decisions: readonly ((question: Question, isMeant: (call: ActivityCall) => boolean) => string | undefined)[];
+  readonly decisions: readonly Decision[];
 }
 
-const isNamed = (question: Question, type: string, side: string, isMeant: (seq: number) => boolean) => {
-  const event = question.write?.batch.events.find((event) => event.type === type) as { seq?: number } | undefined;
-  return event !== undefined && isMeant(event.seq!) ? side : undefined;
-};
-
 /** The ways that every activity is tried with. */
-function waysOf(late: boolean, edges: readonly unknown[]): Way[] {
+function waysOf(failures: readonly AttemptFailure[], edges: readonly unknown[]): Way[] {
   /** All attempts, or the first one, go so. */
-  const fate = (text: string, always: boolean) => (question: Question, isMeant: (call: ActivityCall) => boolean) => {
+  const fate = (text: string, always: boolean): Decision => (question, isMeant) => {
     const [call] = question.calls ?? [];
     if (!question.about.startsWith("activity ") || call === undefined || !isMeant(call)) return undefined;
     return always || call.attempt === 1 ? text : undefined;
   };
-  const crash = (type: string, side: string) => (question: Question, isMeant: (call: ActivityCall) => boolean) =>
-    isNamed(
-      question,
-      type,
-      side,
-      (seq) => isMeant({ idempotencyKey: `:${seq}`, workflowId: question.write!.batch.workflowId } as ActivityCall),
-    );
-  const inFlight = (question: Question, isMeant: (call: ActivityCall) => boolean) =>
-    question.about === "next" && question.calls!.some(isMeant) ? "cancel comes" : undefined;
+  const crash = (type: string, side: string): Decision => ({ write }, isMeant) => {
+    const event = write?.batch.events.find((event) => event.type === type) as { readonly seq: number } | undefined;
+    if (event === undefined) return undefined;
+    return isMeant({ idempotencyKey: `:${event.seq}`, workflowId: write!.batch.workflowId }) ? side : undefined;
+  };
+  const cancel: Decision = ({ about, calls }, isMeant) =>
+    about === "next" && calls!.some(isMeant) ? "cancel comes" : undefined;
+  const many: Partial<Record<AttemptFailure, string>> = {
+    fails: "always fails",
+    "loses its answer": "loses every answer",
+  };
   return [
-    { what: "fails once", decisions: [fate("fails", false)] },
-    { what: "always fails", decisions: [fate("fails", true)] },
-    { what: "fails for good", decisions: [fate("fails for good", false)] },
-    { what: "answer lost", decisions: [fate("works, and its answer is lost", false)] },
-    { what: "all answers lost", decisions: [fate("works, and its answer is lost", true)] },
-    { what: "never answers", decisions: [fate("never answers", true)] },
-    ...(late
-      ? [{ what: "works too late", decisions: [fate("does not answer, and works when everything is over", true)] }]
-      : []),
+    ...failures.flatMap((what): Way[] => {
+      const always = what === "never answers" || what === "works late";
+      const way = { what, decisions: [fate(what, always)] };
+      return many[what] === undefined ? [way] : [way, { what: many[what], decisions: [fate(what, true)] }];
+    }),
     {
       what: "crash",
       decisions: [
-        crash("activity_started", "the process dies in the turn after it is stored"),
-        crash("activity_completed", "the process dies before it is stored"),
-        crash("activity_completed", "the process dies when it is stored, before it knows"),
+        crash("activity_started", SIDES.between),
+        crash("activity_completed", SIDES.before),
+        crash("activity_completed", SIDES.after),
       ],
     },
-    { what: "cancel", decisions: [inFlight] },
+    { what: "cancel", decisions: [cancel] },
     ...edges.map((value): Way => {
       const what = `returns ${showValue(value)}`;
       return { what, decisions: [fate(what, true)] };
@@ -180,13 +184,7 @@ export async function whatIf<Input, Returned, Signals extends readonly unknown[]
   const [options = {}] = args as [WhatIfOptions?];
   checkFunction("workflow", workflow, ACTION);
   checkOptions(options, whatIfNames, ACTION);
-  const { late = false, edges = {}, activities = [] } = options;
-  checkBoolean("late", late, ACTION);
-  checkObject("edges", edges, ACTION);
-  for (const [name, values] of Object.entries(edges)) {
-    if (!Array.isArray(values)) throw invalid(`edges[${show(name)}]`, values, "an array of results", ACTION);
-  }
-  checkReplacements(activities, ACTION);
+  checkFailures(options, ACTION);
   const scenario = resolveScenario(workflow, options, { id: "what-if", executors: 1 }, ACTION);
   return await new Questions(scenario, options).ask() as WhatIfReport<Awaited<Returned>>;
 }
@@ -209,7 +207,7 @@ export const whatIfNames: Readonly<Record<keyof WhatIfOptions, true>> = {
   effects: true,
   check: true,
   edges: true,
-  late: true,
+  failures: true,
 };
 
 class Questions {
@@ -232,8 +230,8 @@ class Questions {
     const names = [...new Set(calls.map(({ name }) => name))];
     const cells: WhatIfCell[] = [];
     for (const name of names) {
-      const { late = false, edges = {} } = this.#options;
-      for (const way of waysOf(late, edges[name] ?? [])) cells.push(await this.#cell(firsts.get(name)!, way));
+      const { failures = defaultFailures, edges = {} } = this.#options;
+      for (const way of waysOf(failures, edges[name] ?? [])) cells.push(await this.#cell(firsts.get(name)!, way));
     }
     const bad = cells.flatMap(({ activity, what, end }) =>
       end === "stuck" || end === "wrong" ? [`${activity} ${what}: ${end}`] : []
@@ -242,8 +240,10 @@ class Questions {
   }
 
   async #cell(first: ActivityCall, { what, decisions }: Way): Promise<WhatIfCell> {
-    const seqOf = ({ idempotencyKey }: ActivityCall) => idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
-    const isMeant = (call: ActivityCall) => seqOf(call) === seqOf(first) && call.workflowId === first.workflowId;
+    const seqOf = ({ idempotencyKey }: Pick<ActivityCall, "idempotencyKey">) =>
+      idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
+    const isMeant: Parameters<Decision>[1] = (call) =>
+      seqOf(call) === seqOf(first) && call.workflowId === first.workflowId;
     let worst: WhatIfCell | undefined;
     for (const decide of decisions) {
       let done = false; // a crash or a cancellation happens once
@@ -272,9 +272,9 @@ class Questions {
   }
 
   #play(decide: ChoiceOptions["decide"]): Promise<PlayedRun> {
-    const { late = false, edges = {} } = this.#options;
+    const { failures = defaultFailures, edges = {} } = this.#options;
     const budgets = { crashes: 1, faults: Infinity, cancels: 1 };
-    return play(this.#scenario, { orders: false, late, edges, budgets, decide }, this.#options);
+    return play(this.#scenario, { orders: false, failures, edges, budgets, decide }, this.#options);
   }
 }
 

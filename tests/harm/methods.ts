@@ -27,7 +27,7 @@ import {
   assertReplays,
   crashTest,
   FaultyStore,
-  recorded,
+  repeats,
   simulate,
   storeCases,
   TestExecutor,
@@ -416,11 +416,11 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     call: simulate,
     reports: true,
   },
-  "recorded()": {
+  "repeats()": {
     args: [],
     call: () => {
       const attempt = { workflowId: "a", idempotencyKey: "1:0", attempt: 1 } as ActivityContext;
-      return recorded(new VirtualClock(), { a: [[{ result: 1 }]] })(undefined, attempt);
+      return repeats(new VirtualClock(), { a: [[{ result: 1 }]] })(undefined, attempt);
     },
   },
   "replayHistory": { args: [], call: () => replayHistory(() => 1, stored, {}) },
