@@ -133,6 +133,8 @@ export class Choices implements FaultPlan {
   readonly #late: Attempt[] = [];
   /** How many attempts of each activity have begun. */
   readonly #begun = new Map<string, number>();
+  /** The names of activities, by idempotency key. */
+  readonly #names = new Map<string, string>();
   #isOver = false;
 
   constructor(options: ChoiceOptions) {
@@ -185,7 +187,16 @@ export class Choices implements FaultPlan {
     if (die === undefined) return undefined;
     this.#tell(`${about}: ${option.text}`, true);
     this.#reach(option.reaches);
-    for (const name of this.#inFlight(proc)) this.#reach(`a crash while ${name} is in flight`);
+    // Begun in the turn in which the process dies, or at their end without a recorded outcome.
+    const [begin, end] = [die === "between", die === "before"];
+    const near = batch.events.flatMap((event) =>
+      begin && event.type === "activity_started"
+        ? [event.name]
+        : end && event.type === "activity_completed"
+        ? [this.#names.get(`${batch.runId}:${event.seq}`) ?? ""]
+        : []
+    );
+    for (const name of new Set([...this.#inFlight(proc), ...near])) this.#reach(`a crash while ${name} is in flight`);
     return { die };
   }
 
@@ -194,6 +205,7 @@ export class Choices implements FaultPlan {
     const { name } = call;
     const count = (this.#begun.get(name) ?? 0) + 1;
     this.#begun.set(name, count);
+    this.#names.set(call.idempotencyKey, name);
     const shown = count === 1 ? name : `${name} (${count})`;
     const { failures, edges: { [name]: edges = [] } } = this.#options;
     const returns = new Map(edges.map((value) => [`returns ${showValue(value)}`, value]));

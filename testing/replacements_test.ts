@@ -1,0 +1,136 @@
+/** Replacements that stop, take time, or answer from a history; and questions about the past. */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
+import {
+  at,
+  attempts,
+  fails,
+  historyToText,
+  pauseAt,
+  recorded,
+  replace,
+  takes,
+  TestExecutor,
+} from "@rockpool/workflow/testing";
+
+type Ctx = WorkflowContext;
+const charge = (cents: number): string => `charged ${cents}`;
+const order = (ctx: Ctx, cents: number) =>
+  ctx.executeActivity(charge, cents, { timeoutMs: 1000, retry: { maxAttempts: 2, jitter: false } });
+
+/** An order, and how long it took. */
+async function timed(ctx: Ctx, cents: number) {
+  const answer = await order(ctx, cents).catch((error) => error.message);
+  return [answer, ctx.now()];
+}
+
+Deno.test("takes() answers after its time", async () => {
+  await using executor = new TestExecutor({ activities: [replace(charge, takes(400, (cents) => `took ${cents}`))] });
+  const handle = await executor.execute(timed, { input: 5 });
+  assertEquals(await handle.result(), ["took 5", 400]);
+});
+
+Deno.test("takes() calls its function when the attempt begins, and heeds a timeout", async () => {
+  const called: number[] = [];
+  const slow = takes(5000, () => {
+    called.push(executor.clock.now());
+    return "too late";
+  });
+  await using executor = new TestExecutor({
+    activities: [replace(charge, attempts(slow, (cents) => `second ${cents}`))],
+  });
+  const handle = await executor.execute(timed, { input: 5 });
+  assertEquals([await handle.result(), called], [["second 5", 1100], [0]]);
+});
+
+Deno.test("takes() fails after its time", async () => {
+  await using executor = new TestExecutor({ activities: [replace(charge, takes(400, fails("busy")))] });
+  const handle = await executor.execute(timed, { input: 5 });
+  assertEquals(await handle.result(), ["busy", 400 + 100 + 400]);
+});
+
+Deno.test("takes() refuses what is no time", () => {
+  assertThrows(() => takes(-1, () => {}), RangeError);
+  assertThrows(() => takes(1, 5 as never), TypeError);
+});
+
+for (const side of ["before", "after"] as const) {
+  Deno.test(`pauseAt() stops an attempt ${side} its work`, async () => {
+    let worked = 0;
+    const work = (cents: number) => ++worked + cents;
+    const pause = pauseAt(work, side);
+    await using executor = new TestExecutor({ activities: [pause] });
+    const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(work, 10));
+    const { input, context } = await pause.reached;
+    assertEquals([input, context.attempt, worked], [10, 1, side === "before" ? 0 : 1]);
+    pause.resume();
+    assertEquals(await handle.result(), 11);
+  });
+}
+
+Deno.test("pauseAt() lets an attempt fail, and does not stop the next one", async () => {
+  const pause = pauseAt(charge, "after");
+  await using executor = new TestExecutor({ activities: [pause] });
+  const handle = await executor.execute(order, { input: 5 });
+  await pause.reached;
+  pause.fail(new Error("no answer"));
+  assertEquals(await handle.result(), "charged 5");
+  assertEquals(executor.callsOf(charge).map(({ outcome }) => outcome?.status), ["failed", "completed"]);
+});
+
+/** A history of an order whose first attempt fails. */
+async function history() {
+  await using executor = new TestExecutor({ activities: [replace(charge, attempts(fails("busy"), () => "recorded"))] });
+  await (await executor.execute(order, { id: "a", input: 5 })).result();
+  return (await executor.store.load("a"))!;
+}
+
+Deno.test("recorded() answers as the history says, attempt by attempt", async () => {
+  const state = await history();
+  for (const source of [state, historyToText(state)]) {
+    await using executor = new TestExecutor({ activities: [recorded(source)] });
+    const handle = await executor.execute(order, { id: "b", input: 5 });
+    assertEquals(await handle.result(), "recorded");
+    assertEquals(executor.calls.map(({ outcome }) => outcome?.status), ["failed", "completed"]);
+  }
+});
+
+Deno.test("recorded() refuses what the history does not show, and names it", async () => {
+  await using executor = new TestExecutor({ activities: [recorded(await history())] });
+  const other = await executor.execute(order, { id: "b", input: 6 });
+  const words = 'Cannot answer activity "charge" with the input 6: the history of workflow "a" has no such activity';
+  await assertRejects(() => other.result(), Error, words);
+});
+
+Deno.test("recorded() says that an activity has no outcome", async () => {
+  const state = await history();
+  await using executor = new TestExecutor({
+    activities: [recorded({ ...state, status: "running", history: state.history.slice(0, 2) })],
+  });
+  const handle = await executor.execute(order, { id: "b", input: 5 });
+  await assertRejects(() => handle.result(), Error, "does not say how it ended");
+});
+
+Deno.test("recorded() gives a place to replacements before it", async () => {
+  const own = replace(charge, (_: number, { attempt }: ActivityContext) => `own ${attempt}`);
+  await using executor = new TestExecutor({ activities: [own, recorded(await history())] });
+  assertEquals(await (await executor.execute(order, { input: 9 })).result(), "own 1");
+});
+
+Deno.test("at() answers a query as of any event, and refuses what is none", async () => {
+  async function counter(ctx: Ctx) {
+    let count = 0;
+    ctx.handleQuery("count", () => count);
+    for (; count < 2; count++) await ctx.sleep(10);
+  }
+  await using executor = new TestExecutor();
+  await (await executor.execute(counter, { id: "a" })).result();
+  const state = (await executor.store.load("a"))!;
+  const answers = [];
+  for (let i = 1; i <= state.history.length; i++) answers.push(await at(counter, state, i, "count"));
+  assertEquals(answers, [0, 0, 1, 1, 2, 2]);
+  assertEquals(await at(counter, historyToText(state), 3, "count"), 1);
+  await assertRejects(() => at(counter, state, 7, "count"), RangeError);
+  await assertRejects(() => at(counter, state, 1, "other"), Error);
+});

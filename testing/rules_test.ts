@@ -1,0 +1,75 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import type { WorkflowContext, WorkflowState } from "@rockpool/workflow";
+import { each, never, type Rule, RuleError, TestExecutor } from "@rockpool/workflow/testing";
+
+const named = (name: string) => Object.defineProperty(() => name, "name", { value: name });
+const [charge, ship, refund] = ["charge", "ship", "refund"].map(named);
+
+/** The state of a run that charges, waits, and then does what it is told to. */
+async function run(end: "ship" | "refund" | "nothing", cancelAtMs?: number): Promise<WorkflowState> {
+  await using executor = new TestExecutor();
+  async function order(ctx: WorkflowContext) {
+    await ctx.executeActivity(charge);
+    await ctx.sleep(1000).catch(() => {});
+    if (end !== "nothing") await ctx.shield((ctx) => ctx.executeActivity(end === "ship" ? ship : refund));
+  }
+  const handle = await executor.execute(order, { id: "a", signals: [{ name: "hello" }] });
+  if (cancelAtMs !== undefined) executor.clock.at(cancelAtMs, () => handle.cancel());
+  await handle.result().catch(() => {});
+  return (await executor.store.load("a"))!;
+}
+
+const holds = (rule: Rule, state: WorkflowState): boolean => {
+  try {
+    rule(state);
+    return true;
+  } catch (error) {
+    if (!(error instanceof RuleError)) throw error;
+    return false;
+  }
+};
+
+Deno.test("never() throws when an activity has begun", async () => {
+  const state = await run("ship");
+  assertEquals([holds(never("ship"), state), holds(never("refund"), state)], [false, true]);
+});
+
+Deno.test("never().after() throws when it begins after the other thing, and not before", async () => {
+  const rule = never("ship").after("canceled");
+  assertEquals(holds(rule, await run("ship", 500)), false);
+  assertEquals(holds(rule, await run("ship")), true);
+  assertEquals(holds(never("charge").after("ship"), await run("ship")), true);
+  assertEquals(holds(never("charge").after("signal:hello"), await run("ship")), false);
+  assertEquals(holds(never("ship").after("signal:other"), await run("ship")), true);
+});
+
+Deno.test("each().isFollowedBy() throws at the end of a run in which nothing of it follows", async () => {
+  const rule = each("charge").isFollowedBy("ship", "refund");
+  assertEquals(holds(rule, await run("ship")), true);
+  assertEquals(holds(rule, await run("refund")), true);
+  assertEquals(holds(rule, await run("nothing")), false);
+});
+
+Deno.test("each().isFollowedBy() waits for a run that goes on, until the time is over", async () => {
+  const state = await run("ship");
+  const running: WorkflowState = { ...state, status: "running", history: state.history.slice(0, 5) };
+  const late: WorkflowState = { ...state, status: "running", history: state.history.slice(0, 6) }; // 1,000 ms later
+  const rule = each("charge").isFollowedBy("ship").within(500);
+  assertEquals([holds(rule, running), holds(rule, late), holds(rule, state)], [true, false, false]);
+  assertEquals(holds(each("charge").isFollowedBy("ship").within(1000), state), true);
+});
+
+Deno.test("RuleError names the rule, the run and the events", async () => {
+  const state = await run("ship", 500);
+  const { message } = assertThrows(() => never("ship").after("canceled")(state), RuleError);
+  assertStringIncludes(message, 'Rule broken: never "ship" after "canceled"\nWorkflow "a", run ');
+  const { message: other } = assertThrows(() => each("charge").isFollowedBy("refund").within(60_000)(state), RuleError);
+  assertStringIncludes(other, 'each "charge" is followed by "refund" within 1 min');
+});
+
+Deno.test("never() and each() refuse what is no text", () => {
+  assertThrows(() => never(""), TypeError);
+  assertThrows(() => never("a").after(5 as never), TypeError);
+  assertThrows(() => each("a").isFollowedBy(), TypeError, "needs at least one");
+  assertThrows(() => each("a").isFollowedBy("b").within(-1), RangeError);
+});
