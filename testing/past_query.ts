@@ -55,6 +55,10 @@ export async function at<Result = unknown, Args extends readonly unknown[] = rea
 ): Promise<DeepReadonly<Result>> {
   checkFunction("workflow", workflow, "query a past state");
   const state = typeof history === "string" ? historyFromText(history) : history;
-  await using executor = new Executor({ workflows: { [state.workflowName]: workflow } });
-  return await executor.queryState(stateAt(state, events), query, ...args);
+  const executor = new Executor({ workflows: { [state.workflowName]: workflow } });
+  try {
+    return await executor.queryState(stateAt(state, events), query, ...args);
+  } finally {
+    await executor.close();
+  }
 }

@@ -269,21 +269,21 @@ export class TestExecutor<Store extends WorkflowStore = InMemoryStore> extends E
   }
 }
 
-/** Lets an activity wait for virtual time. It does not hold the clock meanwhile. */
+/** Lets an activity wait for virtual time. It does not hold the clock meanwhile, and holds it again in the moment in which it ends. */
 async function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const waited = new Deferred<void>();
-  const clear = clock.setTimer(clock.now() + ms, waited.resolve);
-  const stop = () => waited.reject(signal.reason);
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
-  clock.release!();
-  try {
-    await waited.promise;
-  } finally {
+  signal.throwIfAborted();
+  const ended = new Deferred<void>();
+  const end = () => {
     clock.hold!();
     clear();
-    signal.removeEventListener("abort", stop);
-  }
+    signal.removeEventListener("abort", end);
+    ended.resolve();
+  };
+  const clear = clock.setTimer(clock.now() + ms, end);
+  signal.addEventListener("abort", end);
+  clock.release!();
+  await ended.promise;
+  signal.throwIfAborted();
 }
 
 function describeLeak(lines: readonly string[]): string {

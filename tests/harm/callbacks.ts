@@ -29,7 +29,15 @@ import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durab
 import { fakeOtel, functions as otelFunctions, type Place } from "../support/fake_otel.ts";
 import { objectStorage } from "../support/object_storage.ts";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
-import { attempts, FaultyStore, replace, type Replacement, TestExecutor } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  FaultyStore,
+  pauseAt,
+  replace,
+  type Replacement,
+  takes,
+  TestExecutor,
+} from "@rockpool/workflow/testing";
 import { macrotasks } from "../support/executors.ts";
 import { contextOf } from "../support/durable.ts";
 import { answer, emptyClient, emptyConnection, emptyPool, emptyPostgresJs } from "./empty_postgres.ts";
@@ -1017,6 +1025,18 @@ const table: Record<string, CallbackRow> = {
       await withTestExecutor([replace(fail, bad)], (ctx: Ctx) => ctx.executeActivity(fail));
     },
   },
+  "takes(fake)": {
+    run: async (_, bad) => {
+      await withTestExecutor([replace("fail", takes(10, bad))], (ctx: Ctx) => ctx.executeActivity(fail));
+    },
+  },
+  "pauseAt(fake)": {
+    run: async (_, bad) => {
+      const pause = pauseAt(fail, "before", bad);
+      pause.resume();
+      await withTestExecutor([pause], (ctx: Ctx) => ctx.executeActivity(fail));
+    },
+  },
   "attempts(fakes)": inRun((ctx, bad) =>
     ctx.executeActivity(attempts(fail, bad), undefined, { retry: { maxAttempts: 2 } })
   ),
@@ -1031,6 +1051,7 @@ export const NOT_CALLED: readonly string[] = [
   "Replacement.activity",
   "workflowObject(base)", // a class
   "workflowObject(options)", // it is called in workerd only
+  "pauseAt(activity)",
   "replace(activity)",
   "TestExecutor.callsOf(activity)",
   "RestateClient.execute(workflow)",
@@ -1050,6 +1071,7 @@ export const SAME: Readonly<Record<string, string>> = {
   "PostgresStore.subscribe(listener)": "InMemoryStore.subscribe(listener)",
   "Listeners.add(listener)": "InMemoryStore.subscribe(listener)",
   "Replacement.fake": "replace(fake)",
+  "at(workflow)": "replayHistory(workflow)",
 };
 
 const query = { kind: "query", workflowId: "harmed", name: "q", args: [] } as const;

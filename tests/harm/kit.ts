@@ -7,7 +7,16 @@
 
 import { InMemoryStore, type WorkflowContext, type WorkflowState } from "@rockpool/workflow";
 import { replayHistory } from "@rockpool/workflow/executor";
-import { assertReplays, crashTest, type Scenario, simulate, storeCases, testStore } from "@rockpool/workflow/testing";
+import {
+  assertReplays,
+  crashTest,
+  explore,
+  type Scenario,
+  simulate,
+  storeCases,
+  testStore,
+  whatIf,
+} from "@rockpool/workflow/testing";
 import type { Bad } from "./callbacks.ts";
 
 async function order(ctx: WorkflowContext) {
@@ -42,6 +51,8 @@ export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
   "ScenarioOptions.store": (store) => crashTest(order, { store }),
   "ScenarioOptions.store of a simulation": (store) => simulated({ store }),
   "ScenarioOptions.workflows": (bad) => crashTest(parent, { workflows: { child: bad } }),
+  "explore(workflow)": (bad) => explore(bad, { crashes: 1, cancels: 1, maxRuns: 10 }),
+  "whatIf(workflow)": (bad) => whatIf(bad),
   "Scenario.workflow": (workflow) => simulate({ workflow }, { seeds }),
   "Scenario.always": (always) => simulated({ always }),
   "Scenario.atEnd": (atEnd) => simulated({ atEnd }),

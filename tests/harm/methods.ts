@@ -25,12 +25,17 @@ import { inspector } from "@rockpool/workflow/inspector";
 import { Payloads } from "@rockpool/workflow/storage";
 import {
   assertReplays,
+  at,
   crashTest,
+  explore,
   FaultyStore,
+  pauseAt,
   repeats,
   simulate,
   storeCases,
+  takes,
   TestExecutor,
+  whatIf,
 } from "@rockpool/workflow/testing";
 import { emptyClient } from "./empty_postgres.ts";
 import { hostile, type World } from "./misbehaviours.ts";
@@ -347,7 +352,6 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
         pollMs: "undefined five half",
         leaseMs: "undefined five half",
         codec: "undefined",
-        readOnly: "undefined",
       }),
     ],
     of: () => SqliteStore,
@@ -416,6 +420,27 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     call: simulate,
     reports: true,
   },
+  "explore": {
+    args: [workflow, options({ id: text, timeoutMs: positive, crashes: natural, orders: "undefined true" })],
+    call: explore,
+    reports: true,
+  },
+  "whatIf": { args: [workflow, options({ id: text, timeoutMs: positive })], call: whatIf, reports: true },
+  "at": {
+    args: [
+      { ...workflow, takes: "function hostile" },
+      { name: "history", good: stored, takes: "" },
+      { name: "events", good: 1, takes: "" },
+    ],
+    call: (...args: Parameters<typeof at>) => at(args[0], args[1], args[2], "handlers"),
+    reports: true,
+  },
+  "takes()": { args: [], call: () => Promise.resolve(takes(1, () => 1)(undefined, {} as ActivityContext)) },
+  "pauseAt": {
+    args: [{ name: "activity", good: () => 1, takes: "function text" }, { name: "side", good: "before", takes: "" }],
+    call: pauseAt,
+    throws: true,
+  },
   "repeats()": {
     args: [],
     call: () => {
@@ -457,6 +482,7 @@ export const SAME_METHODS: Readonly<Record<string, string>> = {
   "WorkflowStore.claim": "InMemoryStore.claim",
   "WorkflowStore.renew": "InMemoryStore.renew",
   "WorkflowStore.release": "InMemoryStore.release",
+  "ActivityPause.reached": "pauseAt",
   "schedule()": "Executor.execute",
   // An object passes its arguments on; its own checks are tested in workerd.
   "workflowObject()": "Executor.execute",
