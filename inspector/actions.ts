@@ -215,7 +215,7 @@ ${value}</textarea></label>`;
   return markup`<form method="post" action="${link({ id, do: action })}">
 <input type="hidden" name="token" value="${token}"><input type="hidden" name="messageId" value="${messageId}">
 ${fields.map(field)}<p class="hint">${hint}</p>
-<button class="${action === "terminate" ? "danger" : ""}">${label}</button></form>`;
+<button${action === "terminate" && markup` class="danger"`}>${label}</button></form>`;
 }
 
 function namesFor(action: Action, { signals, updates, queries }: WorkflowHandlers): readonly string[] {

@@ -127,6 +127,6 @@ function file(text: string, type: string, name: string): Response {
 
 /** A name that every system accepts. */
 function fileName({ id, at }: RunView): string {
-  const name = id.replace(/[^\w.-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "run";
+  const name = id.slice(0, 200).replace(/[^\w.-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "run";
   return at === undefined ? name : `${name}-at-${at}`;
 }
