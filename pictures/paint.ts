@@ -41,25 +41,34 @@ export const COLORS: Record<string, readonly [light: string, dark: string]> = {
   other: ["#e3e6ea", "#363e49"],
 };
 
-/** The beginning of a picture, up to its first element. */
-export function openSvg(width: number, height: number, title: string): string {
+/** A picture: its parts on a page of a size. */
+export function svgText(width: number, height: number, title: string, parts: readonly string[]): string {
   const pattern = `id="rockpool-failed" width="5" height="5" patternUnits="userSpaceOnUse"`;
+  const body = [
+    `<defs><pattern ${pattern} patternTransform="rotate(45)">`,
+    `<rect width="5" height="5" ${fill("page")}/><rect width="2.5" height="5" ${fill("failed")}/></pattern></defs>`,
+    `<rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8" ${fill("page", "line")}/>`,
+    ...parts.filter((part) => part !== ""),
+  ].join("\n");
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
     `role="img" class="rockpool" font-size="${TEXT_SIZE}" font-family="${FONTS}">`,
     `<title>${escape(title)}</title>`,
-    styleText(),
-    `<defs><pattern ${pattern} patternTransform="rotate(45)">`,
-    `<rect width="5" height="5" ${fill("page")}/><rect width="2.5" height="5" ${fill("failed")}/></pattern></defs>`,
-    `<rect x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8" ${fill("page", "line")}/>`,
+    styleText(body),
+    body,
+    "</svg>",
   ].join("\n");
 }
 
 /** The rules for dark pages. The attributes of the elements have the light colors, which every viewer understands. */
-function styleText(): string {
-  const rules = Object.entries(COLORS).map(([name, [, dark]]) =>
-    `.rockpool .f-${name}{fill:${dark}}.rockpool .s-${name}{stroke:${dark}}`
+function styleText(body: string): string {
+  const classes = new Set(
+    Array.from(body.matchAll(/ class="([fs]-\w+)(?: (s-\w+))?"/g), ([, ...names]) => names).flat(),
   );
+  const rules = Object.entries(COLORS).flatMap(([name, [, dark]]) => [
+    classes.has(`f-${name}`) ? `.rockpool .f-${name}{fill:${dark}}` : "",
+    classes.has(`s-${name}`) ? `.rockpool .s-${name}{stroke:${dark}}` : "",
+  ]);
   return `<style>@media (prefers-color-scheme: dark){${rules.join("")}}</style>`;
 }
 

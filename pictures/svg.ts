@@ -16,7 +16,7 @@ import { showError } from "../util/show_value.ts";
 import type { AxisKind } from "./axis.ts";
 import { type Bar, type Flag, type Layout, layOut, type Look, type Row } from "./layout.ts";
 import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun, type TimelineMark } from "./model.ts";
-import { COLORS, fill, openSvg, pixelsOf, round, SMALL, stroke, text, titleText } from "./paint.ts";
+import { COLORS, fill, pixelsOf, round, SMALL, stroke, svgText, text, titleText } from "./paint.ts";
 import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { formatDuration, plural } from "./text.ts";
@@ -125,8 +125,7 @@ export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
   const plotTo = plotAt + layout.height;
   const legend = legendText(legendOf(layout), plotTo + 8, columns);
   const height = Math.ceil(legend.to + 12);
-  return [
-    openSvg(width, height, `${read.name} ${read.id}: ${describeStatus(read)}`),
+  return svgText(width, height, `${read.name} ${read.id}: ${describeStatus(read)}`, [
     ...head.parts,
     ...shares.parts,
     ...flagTexts.list.parts,
@@ -137,8 +136,7 @@ export function toSvg(run: PicturedRun, options: SvgOptions = {}): string {
     ),
     ...flags.parts,
     ...legend.parts,
-    "</svg>",
-  ].filter((part) => part !== "").join("\n");
+  ]);
 }
 
 function columnsOf(width: number): Columns {

@@ -128,7 +128,9 @@ Deno.test("toSvg() makes a picture with a title, and colors for light and dark p
   assertMatch(svg, /^<svg [^>]* role="img"/);
   assertStringIncludes(svg, "<title>order RP-1: canceled after 10 s</title>");
   assertStringIncludes(svg, "@media (prefers-color-scheme: dark)");
-  for (const [, name] of svg.matchAll(/class="[fs]-(\w+)"/g)) assertStringIncludes(svg, `.rockpool .f-${name}{`);
+  for (const [, names] of svg.matchAll(/class="([fs]-[^"]+)"/g)) {
+    for (const name of names.split(" ")) assertStringIncludes(svg, `.rockpool .${name}{`);
+  }
 });
 
 Deno.test("toSvg() draws a failed attempt with a pattern, not only with a color", () => {
