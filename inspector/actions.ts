@@ -21,6 +21,7 @@ import { show } from "../util/show.ts";
 import { showError } from "../util/show_value.ts";
 import type { Guard } from "./guard.ts";
 import { type Content, type Html, markup } from "./html.ts";
+import { jsonOutcome, wantsJson } from "./json.ts";
 import { errorPage, icon, respond } from "./layout.ts";
 import { decodeId, link } from "./links.ts";
 import { redactValue } from "./redact.ts";
@@ -133,9 +134,14 @@ export async function handleAction(request: Request, settings: Settings, guard: 
     // The next try is another message, unless this one may still be answered.
     if (!(outcome.error instanceof LateError)) fields.delete("messageId");
     const error = redactValue(settings.redact, outcome.error, { ...await placeOf(executor, id), property: "error" });
+    if (wantsJson(request)) return jsonOutcome(status, error, undefined);
     const shown = typeof error === "string" ? error : showError(error);
     const text = markup`<div class="banner bad" role="alert">${icon("warning")}<div>${shown}</div></div>`;
     return await actionPage(status, action, id, fields, text, settings, guard);
+  }
+  if (wantsJson(request)) {
+    const where = { ...await placeOf(executor, id), property: "answer", name: nameIn(fields) };
+    return jsonOutcome(200, undefined, redactValue(settings.redact, outcome.value, where));
   }
   if (action === "query") {
     const answer = await shownAnswer(executor, id, nameIn(fields), outcome.value, settings);

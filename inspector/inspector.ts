@@ -15,6 +15,7 @@ import { handleAction } from "./actions.ts";
 import { diffPage } from "./diff_page.ts";
 import { exportResponse } from "./exports.ts";
 import { Guard } from "./guard.ts";
+import { jsonResponse } from "./json.ts";
 import { errorPage, ICON } from "./layout.ts";
 import { decodeId } from "./links.ts";
 import { listPage } from "./list_page.ts";
@@ -67,6 +68,7 @@ async function answer(request: Request, settings: Settings, guard: Guard, reader
   const asset = url.searchParams.get("asset");
   if (asset !== null) return assetResponse(asset);
   if (url.searchParams.has("events")) return liveResponse(request, settings, id);
+  if (url.searchParams.has("json")) return await jsonResponse(url, id, settings, guard, reader);
   if (id !== undefined && url.searchParams.has("export")) return await exportPage(url, id, settings, reader);
   const other = decodeId(url.searchParams.get("diff")?.trim() ?? "");
   if (id !== undefined && other !== "") {

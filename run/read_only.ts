@@ -88,6 +88,8 @@ export interface HistoryReplay {
   readonly canceled: Error | undefined;
   /** The commands that the code repeats, without side effects: these are not called. */
   readonly repeated: readonly RepeatedCommand[];
+  /** The changes that `ctx.patched` asked for, by ID: whether the run takes the new path. */
+  readonly patched: Readonly<Record<string, boolean>>;
 }
 
 /** The event by which the code asks for a command now, at the time of the stored one. */
@@ -124,7 +126,7 @@ export async function replayHistory(
   let beyond: string | undefined;
   const repeated: RepeatedCommand[] = [];
   const turns = new Turns({ now: () => 0, setTimer: () => ignore });
-  const { canceled } = await replayReadOnly(workflow, state, { turns, context }, {
+  const { canceled, patches } = await replayReadOnly(workflow, state, { turns, context }, {
     issued: ({ type, name }) => {
       beyond ??= `a further command, ${type}${name === undefined ? "" : ` "${name}"`}`;
     },
@@ -137,5 +139,5 @@ export async function replayHistory(
       else outcome = ending;
     },
   });
-  return { outcome, beyond, canceled, repeated };
+  return { outcome, beyond, canceled, repeated, patched: patches };
 }

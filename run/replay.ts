@@ -761,6 +761,11 @@ export class Replay implements ScopeOwner {
     return patched !== false;
   }
 
+  /** The changes that the code or the history names: whether the run takes the new path. */
+  get patches(): Record<string, boolean> {
+    return Object.fromEntries(Array.from(this.#patches ?? [], ([changeId, patched]) => [changeId, patched !== false]));
+  }
+
   #diverge(error: NonDeterminismError): false {
     if (!this.stopped) {
       this.stopped = true;

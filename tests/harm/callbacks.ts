@@ -20,6 +20,7 @@ import {
 import { type DenoKv, type DenoKvAtomic, type DenoKvKey, DenoKvStore } from "@rockpool/workflow/deno-kv";
 import { type PostgresClient, PostgresStore } from "@rockpool/workflow/postgres";
 import { applyMiddleware } from "@rockpool/workflow/middleware";
+import { main } from "@rockpool/workflow/cli";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { otel } from "@rockpool/workflow/otel";
 import { schedule } from "@rockpool/workflow/schedule";
@@ -469,6 +470,12 @@ const table: Record<string, CallbackRow> = {
     },
     stalls: "until closed",
   },
+  "CliIo.out": { run: (_, out) => main(["--help"], { out, error: () => {} }) },
+  "CliIo.now": {
+    run: (_, now) => main(["list", "nowhere.db", "--since", "1h"], { out: () => {}, error: () => {}, now }),
+    well: () => 0,
+  },
+  "CliIo.error": { run: (_, error) => main(["unknown"], { out: () => {}, error }) },
   "InspectorOptions.authorize": inspectorRow((authorize) => ({ authorize }), () => true),
   "InspectorOptions.redact": inspectorRow((redact) => ({ redact }), (value) => value),
   "InspectorOptions.now": inspectorRow((now) => ({ now }), () => 0),
@@ -1045,6 +1052,7 @@ const table: Record<string, CallbackRow> = {
 /** Functions that are compared, or kept for others, and not called. */
 export const NOT_CALLED: readonly string[] = [
   "Executor.[Symbol.asyncDispose]", // the inspector gets an executor and does not close it
+  "CliIo.signal", // it is no function
   "OtelContext.getValue",
   "OtelContext.setValue",
   "OtelContext.deleteValue",

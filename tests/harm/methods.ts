@@ -21,6 +21,7 @@ import { RestateClient } from "@rockpool/workflow/restate";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore } from "@rockpool/workflow/durable-object";
 import { objectStorage } from "../support/object_storage.ts";
+import { main } from "@rockpool/workflow/cli";
 import { inspector } from "@rockpool/workflow/inspector";
 import { Payloads } from "@rockpool/workflow/storage";
 import {
@@ -449,6 +450,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     },
   },
   "replayHistory": { args: [], call: () => replayHistory(() => 1, stored, {}) },
+  "main": { args: [], call: () => main(["--help"], { out: () => {}, error: () => {} }) },
   "inspector()": { args: [], call: () => inspect(new Request("http://localhost/")) },
   "storeCases": {
     args: [{ ...options({ timeoutMs: positive, subscribe: "undefined true" }) }],

@@ -1,0 +1,94 @@
+/**
+ * `export`: writes a run as a file.
+ *
+ * @module
+ */
+
+import { writeFile } from "node:fs/promises";
+import { encode } from "../history/codec.ts";
+import { formatTimeline, toMermaid, toSvg } from "../pictures/mod.ts";
+import { historyToText } from "../testing/history_text.ts";
+import { toTest } from "../testing/test_writer.ts";
+import type { WorkflowState } from "../types.ts";
+import { show } from "../util/show.ts";
+import { Failure, messageOf } from "./failure.ts";
+import type { Flags } from "./options.ts";
+import type { Printer } from "./print.ts";
+import { runAt } from "./show.ts";
+import type { Source } from "./runs.ts";
+import { reasonOf } from "./source.ts";
+
+const KINDS = ["history", "test", "svg", "mermaid", "gantt", "text", "json"] as const;
+/** How many children are looked up for a test. */
+const MAX_CHILDREN = 200;
+
+export async function exportRun(source: Source, id: string, flags: Flags, printer: Printer): Promise<number> {
+  const kind = KINDS.find((kind) => kind === flags.as);
+  if (kind === undefined) {
+    const got = flags.as === undefined ? "" : `, got ${show(flags.as)}`;
+    throw new Failure(2, `--as must be one of ${KINDS.join(", ")}${got}`);
+  }
+  const { state } = await runAt(source, id, flags);
+  const text = await write(kind, state, source, flags);
+  if (flags.output === undefined) {
+    printer.out(text);
+    return 0;
+  }
+  await writeOutput(flags.output, text);
+  return 0;
+}
+
+/** Writes a file that a flag names. */
+export async function writeOutput(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new Failure(1, `Cannot write ${show(file)}: ${reasonOf(error)}`);
+  }
+}
+
+async function write(
+  kind: (typeof KINDS)[number],
+  state: WorkflowState,
+  source: Source,
+  flags: Flags,
+): Promise<string> {
+  try {
+    switch (kind) {
+      case "history":
+        return historyToText(state);
+      case "test": {
+        const children = await childrenOf(state, source);
+        return toTest(state, { children, ...(flags.module !== undefined && { module: flags.module }) });
+      }
+      case "svg":
+        return toSvg(state);
+      case "mermaid":
+        return toMermaid(state, { kind: "sequence" });
+      case "gantt":
+        return toMermaid(state, { kind: "gantt" });
+      case "text":
+        return `${formatTimeline(state, { maxLines: Math.max(10, 2 * state.history.length + 10) })}\n`;
+      case "json":
+        return `${JSON.stringify(encode(state, "export workflow"), null, 2)}\n`;
+    }
+  } catch (error) {
+    throw new Failure(1, messageOf(error));
+  }
+}
+
+/** The children of a run, and their children. */
+async function childrenOf(state: WorkflowState, source: Source): Promise<WorkflowState[]> {
+  const found = new Map<string, WorkflowState>();
+  const queue = [state];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const event of next.history) {
+      if (event.type !== "child_started" || found.has(event.workflowId) || found.size >= MAX_CHILDREN) continue;
+      const child = await source.load(event.workflowId);
+      if (child?.history[0]?.type !== "workflow_started" || child.workflowId === state.workflowId) continue;
+      found.set(child.workflowId, child);
+      queue.push(child);
+    }
+  }
+  return [...found.values()];
+}

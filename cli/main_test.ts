@@ -1,0 +1,488 @@
+/** `main()`: each command over each kind of source, in this process. `program_test.ts` runs the real program. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Executor, InMemoryStore, type WorkflowEvent } from "@rockpool/workflow";
+import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
+import { historyFromText } from "@rockpool/workflow/testing";
+import { CliFiles, HOSTILE, shell, STARTED_AT } from "../tests/support/cli_runs.ts";
+import { order } from "../tests/support/cli_workflows.ts";
+
+const code = new URL("../tests/support/cli_workflows.ts", import.meta.url).pathname;
+const changed = new URL("../tests/support/cli_changed.ts", import.meta.url).pathname;
+
+/** Runs a test with files that hold the same runs. */
+function cliTest(name: string, body: (files: CliFiles) => Promise<void>): void {
+  Deno.test(name, async () => {
+    await using files = await CliFiles.make();
+    await body(files);
+  });
+}
+
+/** Serves an inspector on loopback. */
+async function withInspector(options: InspectorOptions, body: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, inspector(options));
+  try {
+    await body(`http://127.0.0.1:${server.addr.port}/`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const lines = (text: string) => text.trimEnd().split("\n");
+const records = (text: string) => lines(text).map((line) => JSON.parse(line));
+
+cliTest("main(list) shows the newest runs first, with the error or the wait", async (files) => {
+  const { code, out, error } = await shell(["list", files.at("orders.db")]);
+  assertEquals([code, error], [0, ""]);
+  const rows = lines(out);
+  assert(/^STATUS +ID +NAME +CREATED \(UTC\) +TIME +EVENTS +ERROR OR WAIT$/.test(rows[0]), rows[0]);
+  assert(/^failed +order-3 +order +2026-11-26 17:00:00 .*RangeError: Declined: 1500$/.test(rows[1]), rows[1]);
+  assert(/^running +order-2 .* 1 d 1 h +5 +waits for signal approval, deadline in 5 d 23 h$/.test(rows[2]), rows[2]);
+  assert(/^completed +order-1 .* 2 h +7$/.test(rows[3]), rows[3]);
+});
+
+cliTest("main(list) reads an SQLite file, a snapshot and an inspector alike", async (files) => {
+  const expected = await shell(["list", files.at("orders.db")]);
+  assertEquals(await shell(["list", files.at("orders.snapshot")]), expected);
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  await withInspector({ store }, async (url) => assertEquals(await shell(["list", url]), expected));
+  const history = await shell(["list", files.at("order-1.history")]);
+  const words = (text: string) => lines(text).map((line) => line.split(/ {2,}/));
+  assertEquals(words(history.out)[1], words(expected.out)[3]);
+});
+
+cliTest("main(list --json) writes a stable line for each run", async (files) => {
+  const { out } = await shell(["list", files.at("orders.db"), "--json"]);
+  assertEquals(records(out)[1], {
+    id: "order-2",
+    runId: "00000000-0000-4000-8000-000000000001",
+    name: "order",
+    status: "running",
+    createdAt: "2026-11-26T15:00:00.000Z",
+    updatedAt: "2026-11-26T15:00:00.000Z",
+    events: 5,
+    labels: { region: "us" },
+    waitsFor: [{ type: "signal", name: "approval", until: STARTED_AT + 3_600_000 + 7 * 86_400_000 }],
+  });
+  assertEquals(records(out)[0].error, { name: "RangeError", message: "Declined: 1500" });
+});
+
+cliTest("main(list) takes filters", async (files) => {
+  const ids = async (...flags: string[]) => {
+    const { out, code } = await shell(["list", files.at("orders.db"), "--json", ...flags]);
+    return code === 0 ? (out === "" ? [] : records(out).map(({ id }) => id)) : code;
+  };
+  assertEquals(await ids("--status", "running", "--status", "failed"), ["order-3", "order-2"]);
+  assertEquals(await ids("--label", "region=eu"), ["order-3", "order-1"]);
+  assertEquals(await ids("--name", "nothing"), []);
+  assertEquals(await ids("--since", "25h30m"), 2);
+  assertEquals(await ids("--since", "24h"), ["order-3"]);
+  assertEquals(await ids("--since", "2026-11-26T15:00:00Z"), ["order-3"]);
+  assertEquals(await ids("--limit", "1"), ["order-3"]);
+  assertEquals(await ids("--status", "done"), 2);
+});
+
+cliTest("main(list) is as wide as the terminal", async (files) => {
+  for (const columns of [20, 40, 80, 100]) {
+    const { out } = await shell(["list", files.at("orders.db")], { columns });
+    const widest = Math.max(...lines(out).map((line) => line.length));
+    assert(widest <= Math.max(columns, 80), `${columns}: ${widest}\n${out}`);
+  }
+  assertStringIncludes((await shell(["list", files.at("orders.db")], { columns: 100 })).out, "…");
+});
+
+cliTest("main() uses colours only if it may", async (files) => {
+  const escape = "\x1b[";
+  const args = ["list", files.at("orders.db")];
+  assert((await shell(args, { color: true })).out.includes(`${escape}31mfailed`));
+  assert(!(await shell(args)).out.includes(escape));
+  const { error } = await shell(["nothing"], { color: true });
+  assert(error.startsWith(`${escape}31mThere is no command "nothing"`));
+});
+
+cliTest("main() writes no escape sequence of a workflow to the terminal", async (files) => {
+  const store = await SqliteStore.open(files.at("orders.db"));
+  const executor = new Executor({ store });
+  const handle = await executor.execute(
+    function hostile() {
+      throw Object.assign(new Error(HOSTILE), { name: HOSTILE, [HOSTILE]: HOSTILE });
+    },
+    { id: HOSTILE, input: { [HOSTILE]: HOSTILE } as never, labels: { [HOSTILE]: HOSTILE } },
+  );
+  await handle.result().catch(() => {});
+  await executor.close();
+  await store.close();
+  const db = files.at("orders.db");
+  for (
+    const args of [
+      ["list", db],
+      ["list", db, "--json"],
+      ["show", db, HOSTILE],
+      ["show", db, HOSTILE, "--json", "--events"],
+      ["watch", db, HOSTILE],
+      ["diff", db, HOSTILE, "order-1"],
+      ["replay", db, "--code", code],
+      ["query", db, HOSTILE, HOSTILE, "--code", code],
+      ["show", db, `x${HOSTILE}`],
+      [HOSTILE],
+      ["list", HOSTILE],
+      ["list", db, `--${HOSTILE}`],
+    ]
+  ) {
+    const { out, error } = await shell(args);
+    // deno-lint-ignore no-control-regex -- that is what is looked for
+    assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/.exec(out + error), null, args.join(" "));
+    assert(lines(error).length <= 1, error);
+  }
+  assertEquals(records((await shell(["list", db, "--json", "--limit", "1"])).out)[0].id, HOSTILE);
+});
+
+cliTest("main(show) shows the timeline, the input, and how the run ended", async (files) => {
+  const { out } = await shell(["show", files.at("orders.db"), "order-3"]);
+  assertStringIncludes(out, 'order "order-3" failed after 0 ms, 5 events');
+  assertStringIncludes(out, "labels   region=eu");
+  assertStringIncludes(out, "cents: 1500");
+  assertStringIncludes(out, "error    RangeError: Declined: 1500");
+  assertStringIncludes((await shell(["show", files.at("orders.snapshot"), "order-1"])).out, 'paid: "charged 500"');
+  const waiting = await shell(["show", files.at("orders.db"), "order-2"]);
+  assertStringIncludes(waiting.out, "running for 1 d 1 h");
+  assertStringIncludes(waiting.out, "waits for  signal approval, deadline in 5 d 23 h");
+});
+
+cliTest("main(show --at) shows a run as of an event", async (files) => {
+  const { out } = await shell(["show", files.at("orders.db"), "order-1", "--at", "3", "--json"]);
+  const [{ status, events, result }] = records(out);
+  assertEquals([status, events, result], ["running", 3, undefined]);
+  const { code, error } = await shell(["show", files.at("orders.db"), "order-1", "--at", "8"]);
+  assertEquals([code, error], [2, '--at must be a whole number from 1 to 7, got "8"\n']);
+});
+
+cliTest("main() finds a run by the beginning of its ID, and the latest one", async (files) => {
+  const idOf = async (id: string) => records((await shell(["show", files.at("orders.db"), id, "--json"])).out)[0].id;
+  assertEquals(await idOf("latest"), "order-3");
+  assertEquals(await idOf("order-2"), "order-2");
+  const several = await shell(["show", files.at("orders.db"), "order"]);
+  assertEquals([several.code, several.error], [
+    2,
+    '"order" is the beginning of several IDs: "order-3", "order-2", "order-1"\n',
+  ]);
+  const none = await shell(["show", files.at("orders.db"), "x"]);
+  assertEquals([none.code, none.error.replace(files.path, "")], [
+    1,
+    'There is no run "x" in "/orders.db"; "list" shows them\n',
+  ]);
+});
+
+cliTest("main(query) answers as it is, as of an event, and over an inspector", async (files) => {
+  const ask = async (...args: string[]) => {
+    const { code: exit, out, error } = await shell(["query", ...args, "--code", code]);
+    return exit === 0 ? out.trimEnd() : `${exit} ${error.trimEnd()}`;
+  };
+  const db = files.at("orders.db");
+  assertEquals(await ask(db, "order-1", "step"), '"approved"');
+  assertEquals(await ask(db, "order-1", "step", "is ", "--at", "1"), '"is new"');
+  assertEquals(await ask(db, "order-1", "step", "--at", "4", "--json"), '"charged"');
+  assertEquals(await ask(files.at("order-1.history"), "latest", "step", "--at", "4"), '"charged"');
+  assertEquals(JSON.parse(await ask(db, "order-2", "handlers", "--json")), {
+    queries: ["step"],
+    updates: ["address"],
+    signals: ["approval"],
+  });
+  assertEquals(
+    await ask(db, "order-1", "nothing"),
+    '1 Cannot query workflow "order-1": it has no handler for "nothing"; it has "step"',
+  );
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  await withInspector({ store }, async (url) => assertEquals(await ask(url, "order-2", "step"), '"charged"'));
+  assertEquals(
+    await shell(["query", db, "order-1", "step"]),
+    { code: 2, out: "", error: '"query" needs --code FILE: the module that exports the workflows\n' },
+  );
+});
+
+cliTest("main(replay) says of each run whether the code fits, and which path no history takes", async (files) => {
+  const same = await shell(["replay", files.at("orders.db"), "--code", code]);
+  assertEquals([same.code, lines(same.out)], [0, [
+    "same              order-3",
+    "same              order-2",
+    "same              order-1",
+    'patched("new-tax"): no history takes the old path',
+    "3 same",
+  ]]);
+});
+
+/** A module that exports a changed workflow as `order`. */
+async function changedCode(files: CliFiles, how: string): Promise<string> {
+  const path = files.at(`${how}.ts`);
+  await Deno.writeTextFile(
+    path,
+    `import { changes } from "${new URL(`file://${changed}`)}";\nexport const order = changes.${how};\n`,
+  );
+  return path;
+}
+
+cliTest("main(replay) fails if a run diverges, with the likely edit", async (files) => {
+  const inserted = await changedCode(files, "inserted");
+  const { code: exit, out } = await shell(["replay", files.at("orders.db"), "--code", inserted]);
+  assertEquals(exit, 1);
+  assertStringIncludes(out, "diverges          order-2\n");
+  assertStringIncludes(out, 'activity "reserve" was inserted');
+  const json = await shell(["replay", files.at("order-1.history"), "--code", inserted, "--json"]);
+  assertEquals([json.code, records(json.out)[0].verdict], [1, "diverges"]);
+});
+
+cliTest("main(replay) fails for a changed argument only with --inputs", async (files) => {
+  const argument = await changedCode(files, "argument");
+  const args = ["replay", files.at("orders.db"), "order-2", "--code", argument];
+  const { code: exit, out } = await shell(args);
+  assertEquals(exit, 0);
+  assertStringIncludes(out, "argument changed  order-2\n");
+  assertStringIncludes(out, 'activity "charge", input: 701');
+  assertEquals((await shell([...args, "--inputs"])).code, 1);
+});
+
+cliTest("main(replay) fails if it has replayed nothing", async (files) => {
+  const other = files.at("other.ts");
+  await Deno.writeTextFile(other, "export const another = () => 1;\n");
+  const { code: exit, error } = await shell(["replay", files.at("orders.db"), "--code", other]);
+  assertEquals(exit, 1);
+  assertStringIncludes(error, "No run was replayed: ");
+  await Deno.writeTextFile(files.at("empty.ts"), "export const x = 1;\n");
+  const empty = await shell(["replay", files.at("orders.db"), "--code", files.at("empty.ts")]);
+  assertStringIncludes(empty.error, "it exports no function");
+  const missing = await shell(["replay", files.at("orders.db"), "--code", files.at("missing.ts")]);
+  assertEquals([missing.code, lines(missing.error).length], [1, 1]);
+});
+
+cliTest("main(export) writes each kind, to the output or to a file", async (files) => {
+  const db = files.at("orders.db");
+  const history = await shell(["export", db, "order-1", "--as", "history"]);
+  assertEquals(historyFromText(history.out).workflowId, "order-1");
+  const starts: Record<string, string> = {
+    test: 'import assert from "node:assert/strict";',
+    svg: "<svg",
+    mermaid: "sequenceDiagram",
+    gantt: "gantt",
+    text: 'order "order-1" completed',
+    json: "{",
+  };
+  for (const [kind, start] of Object.entries(starts)) {
+    const { out, code } = await shell(["export", db, "order-1", "--as", kind]);
+    assertEquals([code, out.includes(start)], [0, true], kind);
+  }
+  const file = files.at("out.svg");
+  assertEquals(await shell(["export", db, "order-1", "--as", "svg", "-o", file]), { code: 0, out: "", error: "" });
+  assertStringIncludes(await Deno.readTextFile(file), "<svg");
+  const missing = await shell(["export", db, "order-1"]);
+  assertEquals(missing.error, "--as must be one of history, test, svg, mermaid, gantt, text, json\n");
+  const bad = await shell(["export", db, "order-1", "--as", "svg", "-o", files.at("no/folder")]);
+  assertEquals([bad.code, bad.error.includes("there is no such file")], [1, true]);
+});
+
+cliTest("main(diff) shows the first event that differs, and fails then", async (files) => {
+  const { code: exit, out } = await shell(["diff", files.at("orders.db"), "order-1", "order-2"]);
+  assertEquals(exit, 1);
+  assertStringIncludes(out, "Event 1 holds other values\n- order-1");
+  assertStringIncludes(out, "From event 6 on, the steps differ too");
+  assertEquals(await shell(["diff", files.at("orders.db"), "order-1", "order-1"]), {
+    code: 0,
+    out: "No difference, apart from times\n",
+    error: "",
+  });
+  const [json] = records((await shell(["diff", files.at("orders.db"), "order-1", "order-2", "--json"])).out);
+  assertEquals([json.same, json.number, json.right.id], [false, 1, "order-2"]);
+});
+
+cliTest("main(signal) stores a signal in an SQLite file, once per ID", async (files) => {
+  const db = files.at("orders.db");
+  const args = ["signal", db, "order-2", "approval", '{"by":"Ada"}', "--message-id", "m-1"];
+  assertEquals(await shell(args), { code: 0, out: 'Signaled "order-2"\n', error: "" });
+  await shell(args);
+  await shell(["signal", db, "order-2", "note", "just a text"]);
+  await using store = await SqliteStore.open(db);
+  const { history } = (await store.load("order-2"))!;
+  const signals = history.filter((event) => event.type === "signal_received");
+  assertEquals(signals.map(({ payload }) => payload), [{ by: "Ada" }, "just a text"]);
+  const ended = await shell(["signal", db, "order-1", "approval"]);
+  assertEquals([ended.code, ended.error], [1, 'Cannot signal workflow "order-1": its status is "completed"\n']);
+});
+
+cliTest("main(cancel) and main(terminate) end runs in an SQLite file", async (files) => {
+  const db = files.at("orders.db");
+  assertEquals((await shell(["cancel", db, "order-2", "--reason", "no paper"])).out, 'Asked to end "order-2"\n');
+  assertEquals((await shell(["terminate", db, "order-2"])).out, 'Terminated "order-2"\n');
+  await using store = await SqliteStore.open(db);
+  const { status, history } = (await store.load("order-2"))!;
+  const request = history.find((event) => event.type === "cancel_requested");
+  assertEquals([status, request?.reason], ["canceled", "no paper"]);
+});
+
+cliTest("main(update) prints the answer of the executor that runs the workflow", async (files) => {
+  const db = files.at("orders.db");
+  const store = await SqliteStore.open(db, { pollMs: 5 });
+  const executor = new Executor({ store, workflows: { order } });
+  await executor.recover();
+  assertEquals(await shell(["update", db, "order-2", "address", "Lisbon"]), {
+    code: 0,
+    out: '"sent to Lisbon"\n',
+    error: "",
+  });
+  await executor.close();
+  await store.close();
+  const late = await shell(["update", db, "order-2", "address", "Porto", "--timeout", "20ms"]);
+  assertEquals(late.code, 1);
+  assertStringIncludes(late.error, 'Workflow "order-2" has not answered within 0.02 s');
+});
+
+cliTest("main() writes a changed copy of a snapshot or a history file", async (files) => {
+  const snapshot = files.at("orders.snapshot");
+  const before = await Deno.readTextFile(snapshot);
+  const refused = await shell(["signal", snapshot, "order-2", "approval"]);
+  assertEquals([refused.code, refused.error.includes("with -o NEW")], [2, true]);
+  const copy = files.at("new.snapshot");
+  assertEquals((await shell(["signal", snapshot, "order-2", "approval", "-o", copy])).code, 0);
+  assertEquals(await Deno.readTextFile(snapshot), before);
+  const state = await InMemoryStore.restore(await Deno.readTextFile(copy)).load("order-2");
+  assertEquals(state?.history.at(-1)?.type, "signal_received");
+  const history = files.at("order-2.history");
+  await shell(["export", snapshot, "order-2", "--as", "history", "-o", history]);
+  await shell(["terminate", history, "latest", "-o", files.at("ended.history")]);
+  assertEquals(historyFromText(await Deno.readTextFile(files.at("ended.history"))).status, "canceled");
+});
+
+cliTest("main() acts through an inspector that allows it", async (files) => {
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  const executor = new Executor({ store, workflows: { order } });
+  await executor.recover();
+  await withInspector({ store, executor, actions: true }, async (url) => {
+    assertEquals((await shell(["update", url, "order-2", "address", "Faro"])).out, '"sent to Faro"\n');
+    const signaled = await shell(["signal", url, "order-2", "note", "{}"]);
+    assertEquals(signaled, { code: 0, out: 'Signaled "order-2"\n', error: "" });
+    const last = (await store.load("order-2"))!.history.at(-1) as WorkflowEvent & { payload?: unknown };
+    assertEquals([last.type, last.payload], ["signal_received", {}]);
+    const ended = await shell(["cancel", url, "order-1"]);
+    assertEquals([ended.code, ended.error], [1, 'Cannot cancel workflow "order-1": its status is "completed"\n']);
+  });
+  await withInspector({ store }, async (url) => {
+    const { code: exit, error } = await shell(["cancel", url, "order-2"]);
+    assertEquals([exit, error.includes("only shows workflows")], [2, true]);
+  });
+  await executor.close();
+});
+
+cliTest("main() over an inspector sees what it redacts, and nothing without its permission", async (files) => {
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  const redact = (value: unknown, { property }: { property: string }) => property === "input" ? "hidden" : value;
+  await withInspector({ store, redact }, async (url) => {
+    const { out } = await shell(["show", url, "order-1", "--json", "--events"]);
+    assert(out.includes('"input":"hidden"') && !out.includes("500}"), out);
+    assert(!(await shell(["list", url, "--json"])).out.includes("cents"));
+  });
+  await withInspector({ store, authorize: () => false }, async (url) => {
+    const { code: exit, error } = await shell(["list", url]);
+    assertEquals([exit, error], [1, `Cannot read "${url}": it answers 403\n`]);
+  });
+  await withInspector({ store }, async (url) => {
+    assertEquals((await shell(["show", url, "nobody"])).code, 1);
+  });
+});
+
+cliTest("main(watch) prints the events of a run, and ends with it", async (files) => {
+  const { code: exit, out } = await shell(["watch", files.at("orders.db"), "order-1"]);
+  assertEquals([exit, lines(out).length], [0, 7]);
+  assertStringIncludes(out, '6  +02:00:00.000  signal received approval  "Ada"');
+  assertEquals((await shell(["watch", files.at("orders.db"), "order-3"])).code, 1);
+  const { code: refused, error } = await shell(["watch", files.at("orders.snapshot"), "order-2"]);
+  assertEquals([refused, error.includes("a snapshot does not change")], [2, true]);
+  const interrupted = await shell(["watch", files.at("orders.db")], { signal: AbortSignal.abort() });
+  assertEquals(interrupted, { code: 0, out: "", error: "" });
+});
+
+cliTest("main(watch) follows an inspector", async (files) => {
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  const executor = new Executor({ store });
+  await withInspector({ store }, async (url) => {
+    const watching = shell(["watch", url, "order-2"]);
+    await executor.terminate("order-2", "enough");
+    const { code: exit, out } = await watching;
+    assertEquals(exit, 1);
+    assertStringIncludes(out, "workflow canceled");
+  });
+  await executor.close();
+});
+
+cliTest("main(inspect) says what a file is, how many runs it holds, and what is damaged", async (files) => {
+  const of = async (name: string) => {
+    const { code, out } = await shell(["inspect", files.at(name), "--json"]);
+    const { kind, runs, events, faults } = records(out)[0];
+    return [code, kind, runs, events, faults.length];
+  };
+  assertEquals(await of("orders.db"), [0, "sqlite", 3, 17, 0]);
+  assertEquals(await of("orders.snapshot"), [0, "snapshot", 3, 17, 0]);
+  assertEquals(await of("order-1.history"), [0, "history", 1, 7, 0]);
+  const text = await Deno.readTextFile(files.at("orders.snapshot"));
+  await Deno.writeTextFile(files.at("cut.snapshot"), text.slice(0, -100));
+  assertEquals(await of("cut.snapshot"), [1, "snapshot", 0, 0, 1]);
+  await Deno.writeTextFile(files.at("other.txt"), "hello");
+  assertEquals(await of("other.txt"), [1, null, 0, 0, 0]);
+  const bytes = await Deno.readFile(files.at("orders.db"));
+  bytes.fill(0xff, 4096 * 2, 4096 * 6);
+  await Deno.writeFile(files.at("bad.db"), bytes);
+  const [exit, kind, , , faults] = await of("bad.db");
+  assertEquals([exit, kind, faults > 0], [1, "sqlite", true]);
+  assertStringIncludes((await shell(["inspect", files.at("orders.db")])).out, "3: 1 failed, 1 running, 1 completed");
+});
+
+cliTest("main(serve) shows a file until it is interrupted", async (files) => {
+  const abort = new AbortController();
+  let url = "";
+  const { main } = await import("./mod.ts");
+  const served = main(["serve", files.at("orders.db"), "--port", "0"], {
+    out(text) {
+      url = /http:\S+\//.exec(text)?.[0] ?? "";
+      void fetch(`${url}?id=order-1`).then((response) => response.text()).then((page) => {
+        pages.push(page);
+        abort.abort();
+      });
+    },
+    error: (text) => pages.push(text),
+    signal: abort.signal,
+  });
+  const pages: string[] = [];
+  assertEquals(await served, 0);
+  assertStringIncludes(pages.join(), "order-1");
+  const bad = await shell(["serve", files.at("orders.snapshot"), "--actions"]);
+  assertEquals([bad.code, bad.error.includes("does not change")], [2, true]);
+});
+
+Deno.test("main() answers a wrong use by one line and exit code 2", async () => {
+  const cases: [string[], string][] = [
+    [[], "No command was given; the commands are list, show"],
+    [["lst"], 'There is no command "lst"; the commands are list, show'],
+    [["list"], '"list" needs SOURCE: list SOURCE [--status …]'],
+    [["list", "a", "b"], '"list" takes no argument "b": list SOURCE'],
+    [["list", "a", "--code", "x"], '"list" has no flag --code: list SOURCE'],
+    [["list", "a", "--nonsense"], "Unknown option '--nonsense'"],
+    [["list", "ftp//"], 'Cannot read "ftp//": there is no such file'],
+    [["fork", "a", "b"], "This release cannot fork runs"],
+    [["list", new URL(import.meta.url).pathname], "it is no SQLite file, snapshot or history file"],
+    [["list", "http://127.0.0.1:1/"], 'Cannot reach "http://127.0.0.1:1/"'],
+  ];
+  for (const [args, message] of cases) {
+    const { code, out, error } = await shell(args);
+    assertEquals([code > 0, out, lines(error).length], [true, "", 1], `${args}: ${error}`);
+    assertStringIncludes(error, message);
+    assert(!/\n\s+at /.test(error));
+  }
+});
+
+Deno.test("main(--help) names every command, and COMMAND --help its flags", async () => {
+  const { code, out } = await shell(["--help"]);
+  assertEquals(code, 0);
+  for (const name of ["list", "show", "watch", "query", "replay", "export", "diff", "signal", "serve", "inspect"]) {
+    assertStringIncludes(out, `  ${name} `);
+  }
+  assertStringIncludes((await shell(["replay", "--help"])).out, "--code");
+  assertEquals((await shell(["help", "list"])).out, (await shell(["list", "--help"])).out);
+});
