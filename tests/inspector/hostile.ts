@@ -1,6 +1,7 @@
 /** Workflows whose IDs, names, values, labels and errors mean something to HTML, URLs or headers. */
 
 import { assert, assertEquals } from "@std/assert";
+import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { encodeId } from "../../inspector/links.ts";
 import { foreignMarkup, layoutFaults } from "./support/measure.js";
 import { HOSTILE } from "./support/scenario.ts";
@@ -147,4 +148,33 @@ Deno.test("inspector() answers without a failure when the query of an address is
       }
     }
   }
+});
+
+Deno.test({
+  name: "inspector() shows the same of runs in an SQLite file as of runs in memory",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using file = await SqliteStore.open(":memory:");
+    await using stored = await Inspected.start({ actions: true, title: HOSTILE[0] }, () => file);
+    const textOf = async ({ url }: Inspected, query: string) =>
+      (await (await fetch(url + query)).text())
+        .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "RUN").replace(/value="[0-9a-f]{64}"/g, "TOKEN").replace(
+          / {4}at .*/g,
+          "FRAME",
+        ).replace(/cursor=[^"&]*/g, "CURSOR");
+    const queries = [
+      "?",
+      "?status=failed",
+      "?q=name:order",
+      "?q=import-",
+      "?id=RP-1001",
+      "?id=RP-1004&at=5",
+      "?id=import-7",
+      "?id=values",
+    ];
+    for (const query of [...queries, ...HOSTILE.map((id) => `?id=${encodeURIComponent(encodeId(id))}`)]) {
+      assertEquals(await textOf(stored, query), await textOf(inspected, query), query);
+    }
+  },
 });
