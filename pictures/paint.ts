@@ -110,13 +110,14 @@ const WIDTHS = "79ahdjg688ah7877dddddddddd77hhhbkeeegdcgg66ecifgdgeddfekede878ha
 const BOLD_WIDTHS = "7abheli7aabh8988eeeeeeeeee88hhhckggfheehh88gdkhhfhgfehgngffa8ahaaefcfe9ff77e7lfeffacafejdecf8fh";
 
 /** The maximum width of a character in units of the font size. A character that usual fonts lack is wider. */
-function emsOf(char: string, widths: string): number {
+const emsOf = (widths: string, others: number) => (char: string): number => {
   if (char >= " " && char <= "~") return parseInt(widths[char.charCodeAt(0) - 32], 36) / 20;
   const cells = cellsOf(char);
-  return cells === 0 ? 0 : cells === 2 ? 1.3 : char === "·" ? 0.4 : char <= "\u00ff" || char === "…" ? 1 : 1.2;
-}
+  if (cells !== 1) return cells * 0.65;
+  return others * (char === "·" ? 0.4 : char <= "\u00ff" || char === "…" ? 1 : 1.2);
+};
 
-const measure = (weight: "bold" | undefined) => (char: string) => emsOf(char, weight ? BOLD_WIDTHS : WIDTHS);
+const measure = (weight: "bold" | undefined) => weight ? emsOf(BOLD_WIDTHS, 1.12) : emsOf(WIDTHS, 1);
 
 /** The class and the attributes of a color, and of the color of the border. */
 export function fill(color: string, border?: string): string {
@@ -134,5 +135,6 @@ export function round(value: number): number {
 
 /** A text as XML, without the characters that XML cannot have. */
 export function escape(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  const flat = printable(text).replace(/(\p{M}{2})\p{M}+/gu, "$1"); // many marks on a letter cover the lines above
+  return flat.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

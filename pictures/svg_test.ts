@@ -59,7 +59,7 @@ function boxesOf(svg: string): Box[] {
         ? 0.84
         : char === "…"
         ? 1
-        : widths[char.charCodeAt(0) - 32] / 1000 || 1.05;
+        : widths[char.charCodeAt(0) - 32] / 1000 || (widths === BOLD_WIDTHS ? 1.18 : 1.05);
     }
     const width = ems * size;
     const left = x - width * { start: 0, middle: 0.5, end: 1 }[get("text-anchor", "start")]!;
@@ -73,6 +73,7 @@ function assertGood(svg: string): void {
     !/[\p{Cc}\p{Cs}\ufffe\uffff\u202e]/u.test(svg.replaceAll("\n", "")),
     "a character that is no text",
   );
+  assert(!/\p{M}{3}/u.test(svg), "marks that cover the lines above");
   assert(!/<script|href|<image|@import|NaN|Infinity|undefined/.test(svg.replace(/>[^<]*</g, "><")), "no plain picture");
   const [, width, height] = /viewBox="0 0 (\d+) ([\d.]+)"/.exec(svg)!.map(Number);
   assert(height < 2500, `${height} pixels high`);
