@@ -52,8 +52,10 @@ export const SCRIPT = String.raw`"use strict";
     } catch {}
   };
 
-  /** @param {Node | null} node */
-  const nameOf = (node) => node instanceof Element ? node.id || node.getAttribute("data-id") || node.getAttribute("data-key") : null;
+  /** Which one of its siblings a node is. Not by its property "id": that of a form is its field "id". @param {Node} node */
+  const nameOf = (node) => node instanceof Element
+    ? ["id", "data-id", "data-key"].map((name) => node.getAttribute(name)).find(Boolean)
+    : undefined;
 
   /** Whether two nodes without names are versions of each other. @param {Node} a @param {Node} b */
   const alike = (a, b) =>
@@ -86,7 +88,7 @@ export const SCRIPT = String.raw`"use strict";
     for (const child of [...next.childNodes]) {
       /** @type {ChildNode | null} */
       let own = named.get(nameOf(child)) || at;
-      if (!nameOf(child)) {
+      if (!nameOf(child) && child instanceof Element) { // not so for white space, which is everywhere
         while (own && !nameOf(own) && !alike(own, child)) own = own.nextSibling;
       }
       if (!own || own.nodeName !== child.nodeName || nameOf(own) !== nameOf(child)) {
