@@ -36,12 +36,12 @@ import { handOut, toStored } from "../../history/value.ts";
 import type { ActivityStartedEvent, WorkflowEvent } from "../../types.ts";
 import type { WorkflowFunction } from "../../context.ts";
 import type { AnyWorkflow } from "../../options.ts";
-import { checkFunction, checkInteger, checkOptions } from "../../util/check.ts";
+import { checkFunction, checkInteger, checkOptions, invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show, showPath } from "../../util/show.ts";
 import { checkReplacements, complaintOf } from "../activity_recorder.ts";
 import { differ } from "../assert.ts";
-import { differences } from "../compare_histories.ts";
+import { differences, withoutStack } from "../compare_histories.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { replay } from "../replays.ts";
 import { seeded } from "../seeded.ts";
@@ -54,7 +54,8 @@ import {
   type CrashTestReport,
 } from "./crash_options.ts";
 import type { Death, DeathSide, FaultPlan } from "./fault_plan.ts";
-import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, thrownText } from "./report.ts";
+import { describeEvent } from "./journal.ts";
+import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, sourceHints, thrownText } from "./report.ts";
 import { type ResolvedScenario, resolveScenario } from "./scenario.ts";
 import { Standstills } from "./standstills.ts";
 import { World } from "./world.ts";
@@ -69,7 +70,8 @@ const MAX_LINES = 12;
  * Runs a workflow without a crash, in virtual time; then once for every point where its process can die: before each write
  * to the store, after the write but before the store answers, and in the turn after the answer. A new process recovers what
  * is stored. After a write that the store did not answer, it lists what was stored before that write. Every run must have the
- * same result or error, and the same history apart from times. No activity whose outcome was stored may run again.
+ * same result or error, the same effects, and the same history apart from times and from the order of its events; with
+ * `compare: "outcomes"`, histories may differ. No activity whose outcome was stored may run again.
  *
  * An activity can take real time. Virtual time passes without it only after it has done nothing for a while: 50 ms for a
  * fake, 3 s for any other activity. So an activity that never ends reaches its timeout. If the same activity, no fake, takes
@@ -92,8 +94,11 @@ export async function crashTest<Input, Returned, Signals extends readonly unknow
   const [options = {}] = args as [CrashTestOptions?];
   checkFunction("workflow", workflow, "crash-test");
   checkOptions(options, crashTestNames, "crash-test");
-  const { deaths = 1 } = options;
+  const { deaths = 1, compare = "histories" } = options;
   checkInteger("deaths", deaths, 1, "crash-test");
+  if (compare !== "histories" && compare !== "outcomes") {
+    throw invalid("compare", compare, '"histories" or "outcomes"', "crash-test");
+  }
   checkReplacements(options.activities ?? [], "crash-test");
   const test = new CrashTest(workflow, options);
   const undisturbed = await test.runUndisturbed();
@@ -207,7 +212,7 @@ class CrashTest {
     const standstill = this.#standstills.note(ended.world.held);
     if (standstill !== undefined) throw this.#error("cannot be crash-tested", undisturbed, [standstill]);
     if (ended !== undisturbed && !wasInterrupted(run!)) {
-      const lines = this.#compareHistories(ended);
+      const lines = this.#options.compare === "outcomes" ? this.#compareOutcomes(ended) : this.#compareHistories(ended);
       if (lines.length === 0) lines.push(...this.#compareEffects(ended, undisturbed));
       if (lines.length > 0) throw this.#error(failure, ended, lines);
     }
@@ -218,6 +223,22 @@ class CrashTest {
     }
   }
 
+  /** Says how the end of a run differs from the undisturbed one; empty if it does not. */
+  #compareOutcomes({ run }: Ended): string[] {
+    const [now, undisturbed] = [run!, this.#undisturbed!.run!].map(({ state: { status, result, error } }) =>
+      error === undefined ? { status, result } : { status, error: withoutStack(error) }
+    );
+    const difference = differ(now, undisturbed);
+    if (difference === undefined) return [];
+    const { path, expected, actual } = difference;
+    return [
+      `The outcomes differ at ${showPath(path)}:`,
+      `  undisturbed  ${expected}`,
+      `  now          ${actual}`,
+      "If both are right, leave out of the result what may differ",
+    ];
+  }
+
   /** Says how the histories of a run differ from the undisturbed ones, and why; empty if they do not. */
   #compareHistories(ended: Ended): string[] {
     const [undisturbed, now] = [this.#undisturbed!.world.journal.runs, ended.world.journal.runs];
@@ -225,15 +246,17 @@ class CrashTest {
     /** Activities that returned something else for the same input: names by idempotency key. */
     const culprits = new Map<string, string>();
     let onlyMessages = true;
+    let changedOrder: string | undefined;
     for (const workflowId of new Set([...undisturbed, ...now].map((run) => run.workflowId))) {
       const [left, right] = [undisturbed, now].map((runs) => runs.filter((run) => run.workflowId === workflowId));
       for (let i = 0; i < Math.max(left.length, right.length); i++) {
         const [before, after] = [left[i]?.events ?? [], right[i]?.events ?? []];
         const [missing, extra] = differences(before, after);
+        if (missing.length + extra.length > 0) changedOrder ??= changeOfOrder(before, after);
         onlyMessages &&= [...missing, ...extra].every(({ type }) => type === "signal_received");
         lines.push(...missing.map((event) => `  undisturbed  ${showEvent(event, before)}`));
         lines.push(...extra.map((event) => `  now          ${showEvent(event, after)}`));
-        for (const [seq, name] of otherOutcomes([...missing, ...extra], after)) {
+        for (const [seq, name] of otherOutcomes([...missing, ...extra], before, after)) {
           culprits.set(`${right[i].runId}:${seq}`, name);
         }
       }
@@ -242,15 +265,21 @@ class CrashTest {
     return [
       "The histories differ:",
       ...lines.slice(0, MAX_LINES),
-      this.#whyHistoriesDiffer(ended, culprits, onlyMessages),
+      this.#whyHistoriesDiffer(ended, culprits, onlyMessages, changedOrder),
     ];
   }
 
   /**
    * @param culprits Activities that returned something else for the same input: names by idempotency key.
    * @param onlyMessages Whether only signals differ.
+   * @param changedOrder Where something comes in another order first, if that is where they begin to differ.
    */
-  #whyHistoriesDiffer({ world }: Ended, culprits: ReadonlyMap<string, string>, onlyMessages: boolean): string {
+  #whyHistoriesDiffer(
+    { world }: Ended,
+    culprits: ReadonlyMap<string, string>,
+    onlyMessages: boolean,
+    changedOrder: string | undefined,
+  ): string {
     const again = repeated(world.calls);
     if (onlyMessages && again.size > 0) {
       return `${
@@ -258,7 +287,12 @@ class CrashTest {
       } ran again, because its outcome was not stored when the process died: it may have sent a signal ` +
         "twice\nUse the idempotencyKey to send it once";
     }
-    if (culprits.size === 0) return adviceOn(this.#scenario.workflows);
+    if (culprits.size === 0) {
+      const { workflows } = this.#scenario;
+      if (changedOrder === undefined || sourceHints(workflows).length > 0) return adviceOn(workflows);
+      return `${changedOrder}: something came in another order, and the code may decide by that\n` +
+        'If both orders are right, pass compare: "outcomes", which compares results and effects alone; explore() tries all orders';
+    }
     const names = namesOf(culprits);
     if ([...culprits.keys()].some((key) => again.has(key))) {
       return `${names} ran again, because its outcome was not stored when the process died, and returned something else\n` +
@@ -332,16 +366,40 @@ function crashAt(nth: number, side: DeathSide, deaths: number): FaultPlan {
   };
 }
 
-/** The activities among different events whose outcome differs although their input does not: names by position. */
-function otherOutcomes(events: readonly WorkflowEvent[], history: readonly WorkflowEvent[]): Map<number, string> {
+/**
+ * The activities among different events whose outcome differs although their input does not: names by position. An activity that has
+ * ended in one of the histories only was not waited for.
+ */
+function otherOutcomes(
+  events: readonly WorkflowEvent[],
+  ...[before, history]: readonly [readonly WorkflowEvent[], readonly WorkflowEvent[]]
+): Map<number, string> {
+  const hasEnded = (history: readonly WorkflowEvent[], seq: number | undefined) =>
+    history.some((event) =>
+      /^activity_(completed|failed)$/.test(event.type) && (event as { seq?: number }).seq === seq
+    );
   const commands = new Set(events.map((event) => isCommand(event) ? event.seq : undefined));
   const names = new Map<number, string>();
   for (const { type, seq } of events as readonly { readonly type: string; readonly seq?: number }[]) {
     if (!/^activity_(completed|failed|attempt_failed)$/.test(type) || commands.has(seq)) continue;
+    if (!hasEnded(before, seq) || !hasEnded(history, seq)) continue;
     const command = history.find((event) => event.type === "activity_started" && event.seq === seq);
     if (command !== undefined) names.set(seq!, (command as ActivityStartedEvent).name);
   }
   return names;
+}
+
+/**
+ * Says where two histories begin to differ, if something comes there that the code did not decide: an answer, a timer, a message;
+ * `undefined` if they begin to differ at what the code did.
+ */
+function changeOfOrder(before: readonly WorkflowEvent[], after: readonly WorkflowEvent[]): string | undefined {
+  const at = before.findIndex((event, i) => after[i] === undefined || differences([event], [after[i]])[0].length > 0);
+  if (at < 0 || after[at] === undefined) return undefined;
+  const [one, other] = [before[at], after[at]];
+  const isDecided = (event: WorkflowEvent) => isCommand(event) || /^workflow_|^patched$/.test(event.type);
+  if (isDecided(one) && isDecided(other)) return undefined;
+  return `Event ${at + 1} was ${describeEvent(one, before)}, and is now ${describeEvent(other, after)}`;
 }
 
 /** The names of activities, in words. */

@@ -48,13 +48,20 @@ export interface CrashTestOptions<
    * @default {1}
    */
   readonly deaths?: number | undefined;
+  /**
+   * What must be the same after every run: also the histories, or only the result or error and the effects. Choose `"outcomes"` for a
+   * workflow that rightly decides by which of two things comes first: a crash can change that.
+   *
+   * @default {"histories"}
+   */
+  readonly compare?: "histories" | "outcomes" | undefined;
 }
 
 /** The names of all options in {@linkcode CrashTestOptions}. */
 export const crashTestNames: Readonly<Record<keyof CrashTestOptions, true>> = /* @__PURE__ */ Object.assign(
   { input: true } as const,
   scenarioNames,
-  { onDeath: true, effects: true, check: true, deaths: true } as const,
+  { onDeath: true, effects: true, check: true, deaths: true, compare: true } as const,
 );
 
 /**

@@ -20,7 +20,7 @@ import {
   type WorkflowContext,
   type WorkflowFilter,
 } from "@rockpool/workflow";
-import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate } from "@rockpool/workflow/testing";
+import { crashTest, CrashTestError, type CrashTestOptions, replace, simulate, takes } from "@rockpool/workflow/testing";
 import { SimulatedProcess } from "./simulated_process.ts";
 import { macrotasks } from "../../tests/support/executors.ts";
 
@@ -326,14 +326,59 @@ Deno.test("crashTest() finds a workflow that branches on a module variable", asy
   assertNotMatch(replayed, /Likely edit|Deploy code/); // the code was not edited
 });
 
-Deno.test("crashTest() names simulate() when a crash changes which of two things comes first", async () => {
+/** A race that an activity wins, or the timer if the process dies before the answer is stored. */
+const race = (ctx: Ctx) =>
+  Promise.race([ctx.executeActivity(() => "", undefined, { name: "a" }), ctx.sleep(1000).then(() => "timer")]);
+const activities = [replace("a", takes(900, () => "activity"))];
+
+Deno.test('crashTest() names compare: "outcomes" when a crash changes which of two things comes first', async () => {
+  const text = await complaint(race, { activities });
+  assertStringIncludes(
+    text,
+    'Event 4 was activity_completed "a", and is now timer_fired: something came in another order',
+  );
+  assertStringIncludes(text, 'If both orders are right, pass compare: "outcomes"');
   const note = (name: string) => name;
   const child = (ctx: Ctx) => ctx.executeActivity(note, "child");
-  const text = await complaint(async function race(ctx) {
+  const withChild = await complaint(async function race(ctx) {
     return await Promise.race([ctx.executeActivity(note, "activity"), ctx.executeChild(child)]);
   }, { workflows: { child } });
-  assertStringIncludes(text, "or on which of two things comes first, which a crash can change");
-  assertStringIncludes(text, "If both orders are right, use simulate()");
+  assertStringIncludes(withChild, "Event 4 was workflow_completed, and is now cancel_requested");
+});
+
+Deno.test('crashTest() with compare: "outcomes" compares results and effects alone', async () => {
+  const winners = new Set<unknown>();
+  const done: string[] = [];
+  const options = {
+    activities,
+    compare: "outcomes",
+    setUp: () => void (done.length = 0),
+    effects: () => [...new Set(done)].sort(),
+  } as const;
+  const same = async (ctx: Ctx) => {
+    winners.add(await race(ctx));
+    await ctx.executeActivity(() => void done.push("same"), undefined, { name: "end" });
+    return "same";
+  };
+  await crashTest(same, options);
+  assertEquals(winners, new Set(["activity", "timer"]));
+  const text = await complaint(race, options);
+  assertStringIncludes(text, 'The outcomes differ at .result:\n  undisturbed  "activity"\n  now          "timer"');
+  const other = await complaint(
+    async (ctx) => {
+      const winner = await race(ctx);
+      await ctx.executeActivity(() => void done.push(winner), undefined, { name: "end" });
+    },
+    options,
+  );
+  assertStringIncludes(other, "The effects differ at ");
+});
+
+Deno.test('crashTest() with compare: "outcomes" still finds code that does not replay', async () => {
+  const text = await complaint(async (ctx) => {
+    await ctx.executeActivity(++moduleVariable % 2 === 0 ? charge : ship, 1);
+  }, { compare: "outcomes" });
+  assertStringIncludes(text, "its code does not do what its history says");
 });
 
 Deno.test("crashTest() finds state that a closure keeps over a restart, and state that is lost", async () => {
@@ -506,6 +551,8 @@ Deno.test("crashTest() refuses bad arguments", async () => {
   await assertRejects(() => crashTest(1 as never), TypeError, '"workflow" must be a function, got 1');
   await assertRejects(() => crashTest(ship, 1 as never), TypeError, '"options" must be an object, got 1');
   await assertRejects(() => crashTest(ship, { deaths: 0 }), RangeError, '"deaths" must be an integer from 1, got 0');
+  const compare = () => crashTest(ship, { compare: "results" as never });
+  await assertRejects(compare, TypeError, '"compare" must be "histories" or "outcomes", got "results"');
 });
 
 /** Crash-tests a workflow whose activity sends it a signal through an executor of its own. */

@@ -70,9 +70,9 @@ export function adviceOn(workflows: Readonly<Record<string, unknown>>): string {
   const hints = sourceHints(workflows);
   if (hints.length > 0) return hints.join("\n");
   return "The code made another decision, so it depends on something that is not in the history: a module variable, a closure, " +
-    "the environment; or on which of two things comes first, which a crash can change\n" +
+    "the environment\n" +
     "Keep the workflow's state in variables inside its function, and read everything that can change in an activity or in " +
-    "ctx.sideEffect(). If both orders are right, use simulate(), which checks invariants and compares no histories";
+    "ctx.sideEffect()";
 }
 
 /** What workflow code must not use, and what to use instead. */
@@ -88,7 +88,7 @@ const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
 ];
 
 /** Finds suspects in the source text of workflows. They are hints only: a text proves nothing. */
-function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
+export function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
   const hints: string[] = [];
   for (const [name, workflow] of Object.entries(workflows)) {
     for (const [i, line] of `${workflow}`.split("\n").entries()) {

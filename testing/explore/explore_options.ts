@@ -73,7 +73,7 @@ export interface ExploreBounds {
 }
 
 /**
- * Options of {@linkcode explore}: those of `crashTest()` without `deaths`, and what may happen.
+ * Options of {@linkcode explore}: those of `crashTest()` without `deaths` and `compare`, and what may happen.
  *
  * @category Testing
  */
@@ -82,9 +82,9 @@ export interface ExploreOptions<
   Output = unknown,
   // deno-lint-ignore no-explicit-any -- signals of any payload
   Signals extends readonly unknown[] = readonly any[],
-> extends Omit<CrashTestOptions<Input, Output, Signals>, "deaths">, ExploreBounds {}
+> extends Omit<CrashTestOptions<Input, Output, Signals>, "deaths" | "compare">, ExploreBounds {}
 
-const { deaths: _, ...shared } = crashTestNames;
+const { deaths: _1, compare: _2, ...shared } = crashTestNames;
 
 /** The names of all options in {@linkcode ExploreOptions}. */
 export const exploreNames: Readonly<Record<keyof ExploreOptions, true>> = {

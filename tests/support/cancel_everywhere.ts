@@ -45,7 +45,7 @@ export async function crashAndCancelEverywhere(
  */
 export async function cancelInFlight(
   workflow: AnyWorkflow,
-  { effects: _, check: __, onDeath: ___, deaths: ____, ...options }: CrashTestOptions,
+  { effects: _, check: __, onDeath: ___, deaths: ____, compare: _____, ...options }: CrashTestOptions,
   atEnd: () => void,
 ): Promise<void> {
   await simulate({
