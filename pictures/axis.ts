@@ -119,7 +119,9 @@ function idleStretches(run: ReadRun, to: number, marks: readonly TimelineMark[])
   for (const thing of run.things) {
     if (!isSpan(thing) || isWait(thing) || thing.kind === "scope") continue;
     for (const { from, to, outcome } of phasesOf(thing)) {
-      if (outcome !== "retry" && outcome !== "left") busy.push({ from: from.at, to: to.at });
+      // Since the last event nothing is recorded, whatever goes on.
+      const until = Math.min(to.at, run.lastEventAt);
+      if (outcome !== "retry" && outcome !== "left" && from.at <= until) busy.push({ from: from.at, to: until });
     }
   }
   busy.sort((a, b) => a.from - b.from);

@@ -24,7 +24,7 @@ import {
   type SpanKind,
 } from "./model.ts";
 import { nameOf } from "./text.ts";
-import { knownWaits, recordedWaits, takeFirst } from "./waits.ts";
+import { takeFirst, waitsOf } from "./waits.ts";
 
 /** The options that all pictures have. */
 export const READ_OPTIONS = { now: true, waitsFor: true } as const;
@@ -80,8 +80,7 @@ export function readRun(run: PicturedRun, options: ReadOptions = {}): ReadRun {
   if (waitsFor !== undefined) reader.compare(waitsFor);
   reader.close(status, to);
   const open = isRunning ? things.filter((thing): thing is OpenSpan => isSpan(thing) && thing.outcome === "open") : [];
-  const known = waitsFor?.some(({ type }) => type !== "dormant") ?? false;
-  const waits = known ? knownWaits(waitsFor!, open) : [...recordedWaits(open, to), ...waitsFor ?? []];
+  const waits = waitsOf(waitsFor ?? [], open, to);
   reader.dropFuture();
   const [name, id] = [nameOf(workflowName), nameOf(workflowId)];
   return { name, id, status, history, things, owners, waits, startedAt, from, to, lastEventAt, now, error };

@@ -142,6 +142,11 @@ Deno.test("readRun() says what a running run waits for, with each deadline", () 
     [{ type: "timer", dueAt: 60 }, a, { type: "signal", name: "b" }, condition],
   );
   assertEquals(readRun(run("completed", ...history), { waitsFor }).waits, []);
+  const dormant: Wait[] = [{ type: "dormant", wakesAt: 60 }];
+  assertEquals<unknown>(readRun(run("running"), { waitsFor: dormant }).waits, dormant);
+  assertEquals<unknown>(readRun(run("running", timer(0, 1, 60)), { waitsFor: dormant }).waits, [
+    ...[{ type: "timer", dueAt: 60 }, { type: "dormant" }],
+  ]);
 });
 
 Deno.test("readRun() reads what a cancellation ended as canceled", () => {

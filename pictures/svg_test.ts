@@ -252,6 +252,9 @@ Deno.test("toSvg() draws a running run up to now, with what it waits for", () =>
     "4 events",
     "waits for signal approval, deadline in 4 d",
   ]);
+  const begun: WorkflowEvent = { type: "activity_started", at: 1000, seq: 0, name: "charge" };
+  const working: PicturedRun = { ...running, history: [order.history[0], begun] };
+  assertStringIncludes(toSvg(working, { now: DAY + 1000 }), "<title>1 d, folded</title>"); // nothing is recorded since the last event
   assertEquals(textsOf(toSvg(running))[2], "running for 20 min 1 s at the last event");
 });
 

@@ -15,8 +15,16 @@ import { formatDuration, nameOf } from "./text.ts";
 /** How many waits are named. */
 const MAX_WAITS = 4;
 
+/** What a run waits for, with each deadline. */
+export function waitsOf(waitsFor: readonly Wait[], open: readonly Span[], at: number): OpenWait[] {
+  if (waitsFor.some(({ type }) => type !== "dormant")) return knownWaits(waitsFor, open);
+  const recorded = recordedWaits(open, at);
+  // A dormant run may also wait for signals. When it wakes by itself, the recorded waits say, if there are any.
+  return [...recorded, ...recorded.length === 0 ? waitsFor : waitsFor.map(({ type }) => ({ type } as OpenWait))];
+}
+
 /** The waits that follow from open spans. */
-export function recordedWaits(open: readonly Span[], at: number): OpenWait[] {
+function recordedWaits(open: readonly Span[], at: number): OpenWait[] {
   return open.flatMap((span): OpenWait[] => {
     const { kind, name, dueAt, attempts, childId } = span;
     const attempt = attempts[attempts.length - 1];
@@ -44,7 +52,7 @@ export function recordedWaits(open: readonly Span[], at: number): OpenWait[] {
 }
 
 /** The waits of an executor: each wait with its deadline, instead of a timer beside it. */
-export function knownWaits(waitsFor: readonly Wait[], open: readonly Span[]): OpenWait[] {
+function knownWaits(waitsFor: readonly Wait[], open: readonly Span[]): OpenWait[] {
   const limited = open.filter(({ kind, dueAt }) => dueAt !== undefined && /^(signal|condition|scope)$/.test(kind));
   const limits = limited.map(({ dueAt }) => dueAt!);
   return waitsFor.flatMap((wait): OpenWait[] => {
