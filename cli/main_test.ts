@@ -399,6 +399,33 @@ cliTest("main(watch) prints the events of a run, and ends with it", async (files
   assertEquals(interrupted, { code: 0, out: "", error: "" });
 });
 
+cliTest("main(watch) without an ID prints what happens to any run, also to an old one", async (files) => {
+  const db = files.at("orders.db");
+  const abort = new AbortController();
+  const seen: string[] = [];
+  const { main } = await import("./mod.ts");
+  const watching = main(["watch", db], {
+    out: (text) => void seen.push(text),
+    error: (text) => void seen.push(text),
+    signal: abort.signal,
+  });
+  while (seen.length === 0) await shell(["signal", db, "order-2", "note"]);
+  abort.abort();
+  assertEquals(await watching, 0);
+  assert(/^order-2 {2}\d+ {2}\+.* {2}signal received note\n$/.test(seen[0]), seen[0]);
+});
+
+cliTest("main() sends the user and the password of a URL, and prints no password", async (files) => {
+  const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
+  const authorize = ({ headers }: Request) => headers.get("authorization") === `Basic ${btoa("ada:se cret")}`;
+  await withInspector({ store, authorize }, async (url) => {
+    const known = url.replace("//", "//ada:se%20cret@");
+    assertEquals((await shell(["list", known, "--json"])).out.trimEnd().split("\n").length, 3);
+    const { code: exit, error } = await shell(["show", known, "nobody"]);
+    assertEquals([exit, error], [1, `There is no run "nobody" in "${url}"; "list" shows them\n`]);
+  });
+});
+
 cliTest("main(watch) follows an inspector", async (files) => {
   const store = InMemoryStore.restore(await Deno.readTextFile(files.at("orders.snapshot")));
   const executor = new Executor({ store });

@@ -29,16 +29,23 @@ export class RemoteSource implements Source {
   readonly kind = "inspector";
   readonly name: string;
   readonly #url: URL;
+  readonly #headers: Readonly<Record<string, string>> = {};
 
   constructor(name: string) {
-    this.name = name;
     try {
       this.#url = new URL(name);
     } catch {
       throw new Failure(2, `Cannot read ${show(name)}: it is no URL`);
     }
+    const { username, password } = this.#url;
+    if (username !== "" || password !== "") {
+      const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+      this.#headers = { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+      this.#url.username = this.#url.password = "";
+    }
     this.#url.hash = "";
     this.#url.search = "";
+    this.name = this.#url.href; // without the password
   }
 
   async list(filter: WorkflowFilter, limit: number): Promise<readonly ListedRun[]> {
@@ -82,7 +89,7 @@ export class RemoteSource implements Source {
     return (await this.#run(id))?.waitsFor;
   }
 
-  watch(id: string | undefined, changed: () => void): () => void {
+  watch(id: string | undefined, changed: (id: string | null) => void): () => void {
     const abort = new AbortController();
     const url = this.#at([["events", "1"], ...id === undefined ? [] : [["id", encodeId(id)] as [string, string]]]);
     const wait = () =>
@@ -93,17 +100,17 @@ export class RemoteSource implements Source {
     const follow = async () => {
       while (!abort.signal.aborted) {
         try {
-          const response = await fetch(url, { signal: abort.signal });
+          const response = await fetch(url, { signal: abort.signal, headers: this.#headers });
           const reader = response.ok ? response.body?.getReader() : undefined;
           if (reader === undefined) await response.body?.cancel();
           for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader!.read()) {
-            changed();
+            changed(null);
           }
         } catch {
           // the inspector is gone, or this watch has ended: the next read of the run says so
         }
         if (!abort.signal.aborted) await wait();
-        if (!abort.signal.aborted) changed();
+        if (!abort.signal.aborted) changed(null);
       }
     };
     void follow();
@@ -163,9 +170,12 @@ export class RemoteSource implements Source {
     throw new Failure(1, `Cannot read ${show(this.name)}: ${why}`);
   }
 
-  async #fetch(url: string, init?: RequestInit): Promise<Response> {
+  async #fetch(
+    url: string,
+    init: Omit<RequestInit, "headers"> & { readonly headers?: Record<string, string> } = {},
+  ): Promise<Response> {
     try {
-      return await fetch(url, init);
+      return await fetch(url, { ...init, headers: { ...this.#headers, ...init.headers } });
     } catch (error) {
       const { name, cause = error } = error as Error;
       const why = name === "NotCapable" ? "Deno was started without --allow-net" : messageOf(cause);

@@ -31,8 +31,11 @@ export interface Source {
   load(id: string): Promise<WorkflowState | null>;
   /** What a run waits for, if its executor says it. */
   waitsFor?(id: string): Promise<readonly Wait[] | undefined>;
-  /** Calls `changed` after changes, until the returned function is called. Absent if nothing can change. */
-  watch?(id: string | undefined, changed: () => void): () => void;
+  /**
+   * Calls `changed` after changes, until the returned function is called: with the ID of the workflow, or `null` if it is not known.
+   * Absent if nothing can change.
+   */
+  watch?(id: string | undefined, changed: (id: string | null) => void): () => void;
   /** The store; absent for an inspector. */
   readonly store?: WorkflowStore;
   close(): Promise<void>;

@@ -24,31 +24,36 @@ export async function watch(source: Source, id: string | undefined, flags: Flags
   const { signal } = printer.io;
   const watcher = new Watcher(source, flags, printer);
   let wake = () => {};
-  let isDirty = true;
+  /** What has changed; `null` stands for any run. */
+  const dirty = new Set<string | null>();
   const only = id === undefined ? undefined : (await findRun(source, id)).workflowId;
-  const changed = () => {
-    isDirty = true;
+  if (only !== undefined) dirty.add(only);
+  const changed = (id: string | null) => {
+    if (only === undefined || id === null || id === only) dirty.add(only ?? id);
     wake();
   };
+  if (only === undefined) await watcher.skipPast();
   const stop = source.watch(only, changed);
+  if (only === undefined) dirty.add(null); // what has changed meanwhile
   signal?.addEventListener("abort", () => wake(), { once: true });
   try {
-    if (only === undefined) await watcher.skipPast();
     while (signal?.aborted !== true) {
-      if (isDirty) {
-        isDirty = false;
-        if (only === undefined) await watcher.printRecent();
-        else {
-          const state = await source.load(only);
-          if (state === null) throw new Failure(1, `There is no run ${showName(only)} any more`);
-          watcher.print(state, false);
-          if (state.status !== "running") return state.status === "completed" ? 0 : 1;
+      const [id] = dirty;
+      if (id !== undefined) {
+        dirty.delete(id);
+        if (id === null) {
+          await watcher.printRecent();
+          continue;
         }
+        const state = await source.load(id);
+        if (state === null && only !== undefined) throw new Failure(1, `There is no run ${showName(id)} any more`);
+        if (state !== null) watcher.print(state, only === undefined);
+        if (only !== undefined && state?.status !== "running") return state?.status === "completed" ? 0 : 1;
         continue;
       }
       await new Promise<void>((resolve) => {
         wake = resolve;
-        if (isDirty || signal?.aborted) resolve();
+        if (dirty.size > 0 || signal?.aborted) resolve();
       });
     }
     return 0;
@@ -72,7 +77,8 @@ class Watcher {
 
   /** What has happened before is not printed. */
   async skipPast(): Promise<void> {
-    for (const { head } of await this.#source.list({}, RECENT)) {
+    const limit = this.#source.store === undefined ? RECENT : Infinity;
+    for (const { head } of await this.#source.list({}, limit)) {
       this.#printed.set(head.workflowId, { runId: head.runId, length: head.historyLength });
     }
   }

@@ -37,12 +37,14 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { activity, type ActivityContext, type ActivityOptions } from "@rockpool/workflow/activity";
+import { type CliIo, main } from "@rockpool/workflow/cli";
 import { systemClock, VirtualClock } from "@rockpool/workflow/clock";
 import type { WorkflowContext } from "@rockpool/workflow/context";
 import { defineQuery, defineSignal } from "@rockpool/workflow/definitions";
 import { failedActivity, TimeoutError } from "@rockpool/workflow/errors";
 import type { WorkflowHandle } from "@rockpool/workflow/executor";
 import type { RunInfo } from "@rockpool/workflow/hooks";
+import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { type LockOptions, RWLock } from "@rockpool/workflow/lock";
 import type { Middleware } from "@rockpool/workflow/middleware";
 import type { WorkflowDescription } from "@rockpool/workflow/options";
@@ -264,4 +266,27 @@ export async function tests(): Promise<void> {
     check: undefined,
   });
   for (const { run } of storeCases({ reopen: undefined, connect: undefined })) await run(() => new InMemoryStore());
+}
+
+export function pages(): (request: Request) => Promise<Response> {
+  const options: InspectorOptions = {
+    store: new InMemoryStore(),
+    executor: undefined,
+    actions: undefined,
+    authorize: undefined,
+    redact: undefined,
+  };
+  return inspector(options);
+}
+
+export async function commandLine(): Promise<number> {
+  const io: CliIo = {
+    out: () => {},
+    error: () => {},
+    columns: undefined,
+    color: undefined,
+    signal: undefined,
+    now: undefined,
+  };
+  return await main(["list", "orders.db"], io);
 }
