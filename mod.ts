@@ -146,6 +146,7 @@ export type {
   CompensationStartedEvent,
   ErrorRecord,
   FailedActivity,
+  ForkSource,
   ParentRun,
   PatchedEvent,
   RememberedMessages,

@@ -115,6 +115,24 @@ export interface WorkflowStartedEvent {
   readonly canceled?: true;
   /** Present if the run continues another run, and senders chose IDs for their messages. */
   readonly remembered?: RememberedMessages;
+  /** Present if the run is a fork: what its random numbers follow from, in place of its own `runId`. */
+  readonly seed?: string;
+  /** Present if the run is a fork: the run that it began as, and how many events they share. */
+  readonly forkedFrom?: ForkSource;
+}
+
+/**
+ * Where a fork comes from.
+ *
+ * @category History
+ */
+export interface ForkSource {
+  /** The ID of the source. */
+  readonly workflowId: string;
+  /** The ID of its run. */
+  readonly runId: string;
+  /** How many events the fork has of it. */
+  readonly events: number;
 }
 
 /**

@@ -480,7 +480,7 @@ export class ReplayContext implements WorkflowContext {
 
   random(): number {
     this.#replay.assertContextFree(); // a number drawn here would shift the later ones on replay
-    this.#replay.random ??= seededRandom(hash(this.runId));
+    this.#replay.random ??= seededRandom(hash(this.#replay.started?.seed ?? this.runId));
     return this.#replay.random();
   }
 

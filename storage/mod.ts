@@ -10,7 +10,7 @@
  *   `dueAt` are leases. `checkLoadSince` checks for `loadSince`, `toHead` makes heads. These methods are optional.
  * - `Payloads` writes values as texts, through a codec of the user if there is one. `escapeText` writes IDs. `unreadable` is what a
  *   list says of a damaged workflow.
- * - `stateAt` is a run as it was after some of its events.
+ * - `stateAt` is a run as it was after some of its events; `fork` is a second run from there.
  * - `Listeners` is `subscribe`.
  *
  * The contract that a store must fulfil is {@linkcode WorkflowStore}. `@rockpool/workflow/testing/store` tests it.
@@ -48,4 +48,5 @@ export {
 } from "./payloads.ts";
 export { applyBatch, applyToHead, type BatchKind, batchKind, checkOwner, toHead, toState } from "../history/history.ts";
 export { stateAt } from "../history/state_at.ts";
+export { type Fork, fork, type ForkOptions } from "../history/fork.ts";
 export { acceptDelivery, type AcceptedDelivery, messageIds } from "../history/messages.ts";
