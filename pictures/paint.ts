@@ -100,6 +100,44 @@ export function pixelsOf(content: string, size = TEXT_SIZE, weight?: "bold"): nu
   return widthOf(content, measure(weight)) * size;
 }
 
+/** The margin of a picture on both sides. */
+export const MARGIN = 20;
+/** The height of a line of small text. */
+export const LINE = 18;
+
+/** The columns of a picture: names, the plot, summaries. */
+export interface Columns {
+  readonly width: number;
+  readonly names: number;
+  readonly plotFrom: number;
+  readonly plotTo: number;
+  readonly sums: number;
+}
+
+/** Elements, and where they end. */
+export interface Block {
+  readonly parts: readonly string[];
+  readonly to: number;
+}
+
+/** Labels one after the other, in as many lines as they need. */
+export function flow(
+  labels: readonly { readonly content: string; readonly color?: string }[],
+  y: number,
+  right: number,
+  sign: (i: number, x: number, y: number) => string,
+): Block {
+  let [x, line] = [MARGIN, y];
+  const parts = labels.flatMap(({ content, color }, i) => {
+    const width = Math.min(pixelsOf(content, SMALL) + 1, right - MARGIN - 18);
+    if (x > MARGIN && x + 18 + width > right) [x, line] = [MARGIN, line + LINE];
+    const part = [sign(i, x, line), text(content, x + 18, line + 9, width, { size: SMALL, color: color ?? "muted" })];
+    x += 18 + width + 14;
+    return part;
+  });
+  return { parts, to: labels.length === 0 ? y : line + LINE };
+}
+
 /** A tooltip. */
 export function titleText(content: string): string {
   return `<title>${escape(fit(content, MAX_TITLE))}</title>`;

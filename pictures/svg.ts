@@ -14,9 +14,24 @@
 import { checkChoice, checkInteger, checkOptions } from "../util/check.ts";
 import { showError } from "../util/show_value.ts";
 import type { AxisKind } from "./axis.ts";
-import { type Bar, type Flag, type Layout, layOut, type Look, type Row } from "./layout.ts";
+import { flagsText } from "./flags.ts";
+import { type Bar, type Layout, layOut, type Look, type Row } from "./layout.ts";
 import { describeStatus, type PicturedRun, type ReadOptions, type ReadRun, type TimelineMark } from "./model.ts";
-import { COLORS, fill, pixelsOf, round, SMALL, stroke, svgText, text, titleText } from "./paint.ts";
+import {
+  type Block,
+  COLORS,
+  type Columns,
+  fill,
+  flow,
+  MARGIN,
+  pixelsOf,
+  round,
+  SMALL,
+  stroke,
+  svgText,
+  text,
+  titleText,
+} from "./paint.ts";
 import { checkReadOptions, READ_OPTIONS, readRun } from "./read.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { formatDuration, plural } from "./text.ts";
@@ -50,11 +65,8 @@ export interface SvgOptions extends ReadOptions {
   readonly width?: number | undefined;
 }
 
-const MARGIN = 20;
 const MIN_WIDTH = 320;
 const AXES: readonly AxisKind[] = ["time", "folded", "events"];
-/** The height of a line of small text. */
-const LINE = 18;
 
 const SHARE_COLORS: Record<Share["what"], string> = {
   "activities": "activity",
@@ -66,15 +78,6 @@ const SHARE_COLORS: Record<Share["what"], string> = {
   "timers": "timer",
   "other waits": "other",
 };
-
-/** The columns of a picture: names, the plot, summaries. */
-interface Columns {
-  readonly width: number;
-  readonly names: number;
-  readonly plotFrom: number;
-  readonly plotTo: number;
-  readonly sums: number;
-}
 
 /**
  * Draws a run as SVG: a row for every activity, child, update, compensation and signal by its name, with a lane for each of
@@ -145,12 +148,6 @@ function columnsOf(width: number): Columns {
   return { width, names, plotFrom: MARGIN + names + 12, plotTo: width - MARGIN - sums - 12, sums };
 }
 
-/** Elements, and where they end. */
-interface Block {
-  readonly parts: readonly string[];
-  readonly to: number;
-}
-
 /** Signs of the statuses, drawn around their center. */
 const SIGNS: Record<ReadRun["status"], string> = {
   running: `<circle r="4.5" fill="none" stroke-width="2" ${stroke("running")}/>`,
@@ -177,24 +174,6 @@ function headOf(run: ReadRun, { width }: Columns): Block {
     text(waits, MARGIN + 20, 77, room - 20, { color: "muted" }),
   ];
   return { parts, to: waits === "" ? 74 : 92 };
-}
-
-/** Labels one after the other, in as many lines as they need. */
-function flow(
-  labels: readonly { readonly content: string; readonly color?: string }[],
-  y: number,
-  right: number,
-  sign: (i: number, x: number, y: number) => string,
-): Block {
-  let [x, line] = [MARGIN, y];
-  const parts = labels.flatMap(({ content, color }, i) => {
-    const width = Math.min(pixelsOf(content, SMALL) + 1, right - MARGIN - 18);
-    if (x > MARGIN && x + 18 + width > right) [x, line] = [MARGIN, line + LINE];
-    const part = [sign(i, x, line), text(content, x + 18, line + 9, width, { size: SMALL, color: color ?? "muted" })];
-    x += 18 + width + 14;
-    return part;
-  });
-  return { parts, to: labels.length === 0 ? y : line + LINE };
 }
 
 /** A bar that is divided into the shares of the time, and the names of the shares below it. */
@@ -241,79 +220,6 @@ function gridText({ axis, cancels }: Layout, labelsAt: number, from: number, to:
   ];
 }
 
-/** The marks above the plot: their texts beside their lines, or numbers if there is no room, and the texts before them. */
-function flagsText(flags: readonly Flag[], y: number, columns: Columns): { list: Block; stems: (y: number) => Block } {
-  const placed = placeFlags(flags, ({ text }) => pixelsOf(text, SMALL, "bold") + 1, columns);
-  if (placed !== undefined) return { list: { parts: [], to: y }, stems: (y) => flagStems(placed, y) };
-  const shown = flags.slice(0, MAX_FLAGS);
-  const list = flow(
-    shown.map(({ text }) => ({ content: text, color: "text" })),
-    y,
-    columns.width - MARGIN,
-    (i, x, y) => text(`${i + 1}`, x + 12, y + 9, 16, { size: SMALL, weight: "bold", anchor: "end" }),
-  );
-  const numbers = shown.map(({ x }, i) => ({ x, text: `${i + 1}` }));
-  return { list, stems: (y) => flagStems(placeFlags(numbers, () => 16, columns, Infinity) ?? numbers.map(unnamed), y) };
-}
-
-/** A mark in a row of its own. */
-interface PlacedFlag extends Flag {
-  readonly width: number;
-  readonly isRight: boolean;
-  readonly row: number;
-}
-
-/** Puts the texts of marks beside their lines, so that nothing touches; `undefined` if there is no room. */
-function placeFlags(
-  flags: readonly Flag[],
-  measure: (flag: Flag) => number,
-  { width }: Columns,
-  maxRows = MAX_FLAG_ROWS,
-): PlacedFlag[] | undefined {
-  const placed: PlacedFlag[] = [];
-  const boxOf = ({ x, width, isRight }: PlacedFlag) => isRight ? [x + 3, x + width + 10] : [x - width - 10, x - 3];
-  const touches = (a: PlacedFlag, b: PlacedFlag): boolean => {
-    const [from, to] = boxOf(a);
-    if (a.row > b.row) return b.x >= from && b.x <= to; // the line of the other one passes
-    if (a.row < b.row) return false;
-    const [otherFrom, otherTo] = boxOf(b);
-    return otherFrom <= to && from <= otherTo || b.x >= from && b.x <= to;
-  };
-  for (const flag of flags) {
-    const needed = measure(flag);
-    const sides = [flag.x + 6 + needed <= width - MARGIN, flag.x - 6 - needed >= MARGIN];
-    let free: PlacedFlag | undefined;
-    for (let row = 0; row < Math.min(maxRows, placed.length + 1) && free === undefined; row++) {
-      free = [true, false].filter((isRight) => sides[isRight ? 0 : 1])
-        .map((isRight): PlacedFlag => ({ ...flag, width: needed, isRight, row }))
-        .find((flag) => !placed.some((other) => touches(flag, other) || touches(other, flag)));
-    }
-    if (free === undefined) return undefined;
-    placed.push(free);
-  }
-  return placed;
-}
-
-/** A mark whose line has no text: too many are beside each other. */
-function unnamed({ x }: Flag): PlacedFlag {
-  return { x, text: "", width: 0, isRight: true, row: 0 };
-}
-
-function flagStems(placed: readonly PlacedFlag[], y: number): Block {
-  const rows = placed.reduce((rows, { row }) => Math.max(rows, row + 1), 0);
-  const to = y + rows * LINE;
-  const parts = placed.map(({ x, text: content, width, isRight, row }) => {
-    const at = y + row * LINE;
-    const style = { size: SMALL, weight: "bold", anchor: isRight ? "start" : "end" } as const;
-    return `<path d="M${round(x)} ${at}V${to}" stroke-width="1.5" ${stroke("text")}/>` +
-      text(content, x + (isRight ? 6 : -6), at + 10, width, style);
-  });
-  return { parts, to };
-}
-
-const MAX_FLAG_ROWS = 4;
-/** How many marks are named. */
-const MAX_FLAGS = 20;
 const FOLD_LINE = `stroke-dasharray="1 3" ${stroke("muted")}`;
 
 /** A row: its name, its bars and instants, and its summary. */
