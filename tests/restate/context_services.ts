@@ -5,12 +5,15 @@ import { restateServices } from "../../engines/restate.ts";
 import type { Anything } from "./workers.ts";
 
 const double = activity((n: number) => 2 * n, { name: "double" });
-const never = activity((_: unknown, { signal }) =>
+/** By request and response, nothing stops it: so it takes longer than a server that is slow to say that the time is over. */
+const slow = activity((_: unknown, { signal }) =>
   new Promise((resolve) => {
-    if (signal.aborted) resolve("aborted");
-    else signal.addEventListener("abort", () => resolve("aborted"));
-    setTimeout(() => resolve("slow"), 200);
-  }), { name: "never" });
+    const timer = setTimeout(() => resolve("slow"), 1500);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve("aborted");
+    });
+  }), { name: "slow" });
 
 const codeOf = async (call: () => unknown) => {
   try {
@@ -56,8 +59,8 @@ export const members = {
     }, { name: "failing", retry: { maxAttempts: 3, initialIntervalMs: 1 } });
     return [await ctx.executeActivity(double, 2), await ctx.executeActivity(failing)];
   },
-  "executeActivity with timeoutMs": (ctx) => codeOf(() => ctx.executeActivity(never, 1, { timeoutMs: 20 })),
-  "executeActivity with totalTimeoutMs": (ctx) => codeOf(() => ctx.executeActivity(never, 1, { totalTimeoutMs: 20 })),
+  "executeActivity with timeoutMs": (ctx) => codeOf(() => ctx.executeActivity(slow, 1, { timeoutMs: 20 })),
+  "executeActivity with totalTimeoutMs": (ctx) => codeOf(() => ctx.executeActivity(slow, 1, { totalTimeoutMs: 20 })),
   "executeActivity with atMostOnce": (ctx) => codeOf(() => ctx.executeActivity(double, 2, { atMostOnce: true })),
   "executeActivity with heartbeatTimeoutMs": (ctx) =>
     codeOf(() => ctx.executeActivity(double, 2, { heartbeatTimeoutMs: 1000 })),
@@ -99,8 +102,8 @@ export const members = {
     ctx.spawn(async (ctx) => {
       for (;; ticks++) await ctx.sleep(5);
     });
-    await ctx.sleep(40);
-    return ticks > 1;
+    await ctx.waitUntil(() => ticks === 2);
+    return ticks;
   },
   async handleSignal(ctx) {
     const got: number[] = [];

@@ -87,7 +87,7 @@ export class Worker implements AsyncDisposable {
     const read = async (stream: ReadableStream<Uint8Array>) => {
       for await (const text of stream.pipeThrough(new TextDecoderStream())) {
         output = (output + text).slice(-10_000);
-        const port = /^ready (\d+)$/m.exec(output)?.[1];
+        const port = /^ready (\d+)\n/m.exec(output)?.[1];
         if (port !== undefined) ready.resolve(Number(port));
       }
       ready.resolve(undefined); // it has ended
