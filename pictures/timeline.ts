@@ -191,12 +191,13 @@ function detailsOf(
   const given = (what: string, value: unknown) => value === undefined ? "" : `${what}${showValue(value)}`;
   switch (event.type) {
     case "workflow_started": {
-      const { input, timeoutMs, startAt, firstRunId, parent, at } = event;
+      const { input, timeoutMs, startAt, firstRunId, forkedFrom, parent, at } = event;
       return [
         given("input ", input),
         timeoutMs === undefined ? "" : `within ${formatDuration(timeoutMs)}`,
         startAt === undefined ? "" : `begins in ${formatDuration(startAt - at)}`,
         firstRunId === undefined ? "" : "continues an earlier run",
+        forkedFrom === undefined ? "" : `fork of ${showValue(forkedFrom.workflowId)} after event ${forkedFrom.events}`,
         parent === undefined ? "" : `child of ${showValue(parent.workflowId)}`,
       ].filter((part) => part !== "").join(", ");
     }

@@ -95,6 +95,12 @@ Deno.test("formatTimeline() shows what a run continues and its parent", () => {
   ]);
 });
 
+Deno.test("formatTimeline() shows what a run is a fork of", () => {
+  const first: WorkflowEvent = { ...started, seed: "r", forkedFrom: { workflowId: "b", runId: "r", events: 7 } };
+  const [, line] = formatTimeline({ ...run("running"), history: [first] }).split("\n");
+  assertEquals(line, '1  +00:00:00.000  workflow started    fork of "b" after event 7');
+});
+
 Deno.test("formatTimeline() shows a run without events, and events that it does not know", () => {
   assertEquals(formatTimeline({ ...run("failed"), history: [] }), 'nap "a" failed, 0 events');
   const history = [
