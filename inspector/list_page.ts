@@ -192,6 +192,7 @@ function tableRow({ head, state }: Row, open: OpenRun | undefined, now: number):
   const took = (status === "running" ? now : updatedAt) - createdAt;
   const waitsFor = open?.runId === runId ? open.waitsFor : undefined;
   const run = state && readRun(state, { now, waitsFor });
+  const isWhole = run?.history[0]?.type === "workflow_started";
   const texts = Object.entries(labels);
   const named = texts.slice(0, 4).map(([key, text]) => markup` <span>${key}:${text}</span>`);
   const more = texts.length > 4 && ` … ${texts.length - 4} more`;
@@ -201,7 +202,7 @@ function tableRow({ head, state }: Row, open: OpenRun | undefined, now: number):
     texts.length > 0 && " ·"
   }${named}${more}</span></div></td>
 <td>${outcome(head, run?.waits ?? waitsFor ?? [], now)}</td>
-<td>${run !== undefined && shareBar(sharesOf(run))}</td>
+<td>${isWhole && shareBar(sharesOf(run))}</td>
 <td class="num">${time(createdAt, duration(now - createdAt))}</td><td class="num">${duration(took)}</td>
 <td class="num">${grouped(historyLength)}</td></tr>
 `;

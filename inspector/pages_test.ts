@@ -122,6 +122,15 @@ for (const isPlain of [false, true]) {
   });
 }
 
+shopTest(
+  "shows what a long run waits for without an executor, and not where its time went",
+  async (_, { store, now }) => {
+    const row = /<tr data-id="tank-7">.*?<\/tr>/s.exec(await new Reader({ store, now }).html("?q=tank-7"))![0];
+    assertMatch(textOf(row), /waits for a timer in 5\.7 s .* 2,007/);
+    assertNotMatch(row, /class="shares"/);
+  },
+);
+
 Deno.test("inspector() says how to begin when the store is empty", async () => {
   const reader = new Reader({ store: new InMemoryStore() });
   assertStringIncludes(await reader.text(""), "No runs yet");

@@ -12,7 +12,7 @@ import type { OpenRun } from "../options.ts";
 import { redactHead, redactState } from "./redact.ts";
 import type { Settings } from "./settings.ts";
 
-/** A longer history is not read for a row of the list. */
+/** A longer history is not read for a row of the list, or only its end. */
 const MAX_ROW_EVENTS = 200;
 /** How many events are read for the rows of a page altogether. */
 const MAX_PAGE_EVENTS = 5_000;
@@ -26,7 +26,7 @@ const MAX_DESCENDANTS = 200;
 /** A row of the list. */
 export interface Row {
   readonly head: WorkflowHead;
-  /** With its history, if that is short enough. */
+  /** With its history if that is short enough; with the end of it if the run is running. */
   readonly state: WorkflowState | undefined;
 }
 
@@ -60,18 +60,14 @@ export class Reader {
     }
     const page = await store.heads({ ...filter, order: "desc", limit, ...(cursor !== undefined && { cursor }) });
     let left = MAX_PAGE_EVENTS;
-    const readable = page.heads.map(({ historyLength }) => {
-      return historyLength <= MAX_ROW_EVENTS && (left -= historyLength) >= 0;
+    const wanted = page.heads.map(({ historyLength, status }) => {
+      const length = Math.min(historyLength, MAX_ROW_EVENTS);
+      return (historyLength === length || status === "running") && (left -= length) >= 0;
     });
     const states: (WorkflowState | undefined)[] = [];
     for (let from = 0; from < page.heads.length; from += AT_A_TIME) {
-      states.push(
-        ...await Promise.all(
-          page.heads.slice(from, from + AT_A_TIME).map((head, i) =>
-            readable[from + i] ? this.#stateOf(head) : undefined
-          ),
-        ),
-      );
+      const heads = page.heads.slice(from, from + AT_A_TIME);
+      states.push(...await Promise.all(heads.map((head, i) => wanted[from + i] ? this.#stateOf(head) : undefined)));
     }
     return {
       rows: page.heads.map((head, i) => ({ head: redactHead(redact, head), state: states[i] })),
@@ -79,10 +75,11 @@ export class Reader {
     };
   }
 
-  /** The state of a head; `undefined` if it cannot be read cheaply, or the run is another one by now. */
-  async #stateOf({ workflowId, runId }: WorkflowHead): Promise<WorkflowState | undefined> {
+  /** The state of a head, or the end of it; `undefined` if it cannot be read cheaply, or the run is another one by now. */
+  async #stateOf({ workflowId, runId, historyLength }: WorkflowHead): Promise<WorkflowState | undefined> {
     const { store, redact } = this.#settings;
-    const tail = await store.loadSince?.(workflowId, 0, runId).catch(() => null);
+    const skipped = Math.max(0, historyLength - MAX_ROW_EVENTS);
+    const tail = await store.loadSince?.(workflowId, skipped, runId).catch(() => null);
     if (tail === undefined || tail === null) return undefined;
     const { historyLength: _1, firstRunId: _2, parent: _3, ...head } = tail.head;
     return redactState(redact, { ...head, history: tail.events });
