@@ -30,7 +30,7 @@ export const RUN_STYLE = `.crumbs{display:flex;gap:8px;font-size:12px;min-width:
 .form form{display:grid;gap:10px;padding:12px 14px 14px}
 .form .hint{font-size:12px;color:var(--soft)}
 label>input,label>textarea{display:block;margin-top:3px}
-textarea::placeholder{color:var(--dim);opacity:1}
+input::placeholder,textarea::placeholder{color:var(--dim);opacity:1}
 form button:not(.button){justify-self:start;border-color:var(--accent);background:var(--accent);color:var(--page);font-weight:600}
 form button.danger{border-color:var(--bad);background:var(--bad)}
 form button:not(.button):hover{opacity:.88;background:var(--accent)}

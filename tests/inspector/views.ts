@@ -31,6 +31,7 @@ const VIEWS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "values": { id: "values" },
   "later": { id: "later" },
   "absent": { id: "absent" },
+  "comparison": { id: "RP-1001", diff: "RP-1002" },
   "long ID": { id: "W".repeat(10_000) },
   "markup": { id: HOSTILE[0] },
   "right to left": { id: encodeId(HOSTILE[13]) },
@@ -55,4 +56,27 @@ for (const [name, query] of Object.entries(VIEWS)) {
 /** Chromium reports a page with the status 404. */
 function isExpected(name: string, problem: string): boolean {
   return name === "absent" && problem.includes("status of 404");
+}
+
+for (const width of [1280, 390]) {
+  for (const theme of ["light", "dark"] as const) {
+    browserTest(`inspector() shows each menu of a run at ${width} px, ${theme}`, async () => {
+      await using visit = await browser.open(inspected.at({ id: "RP-1003" }), { width, theme });
+      const labels: string[] = await visit.run(
+        `[...document.querySelectorAll("details.menu > summary")].map((s) => s.textContent.trim())`,
+      );
+      assertEquals(labels.length, 6);
+      for (const label of labels) {
+        await visit.page.click(`summary:has-text("${label.replace("…", "")}")`);
+        await visit.picture(`menu-${label.replace("…", "")}-${width}-${theme}`);
+        const panel = `document.querySelector("details[open].menu .panel").getBoundingClientRect()`;
+        const { left, right }: { left: number; right: number } = await visit.run(`${panel}.toJSON()`);
+        assertEquals([left >= 0, right <= width], [true, true], `${label} from ${left} to ${right}`);
+        assertEquals(await visit.run<string[]>(layoutFaults), [], label);
+        assertEquals(await visit.run<string[]>(contrastFaults), [], label);
+        await visit.page.keyboard.press("Escape");
+      }
+      visit.assertQuiet();
+    });
+  }
 }
