@@ -47,7 +47,7 @@ textarea{font-size:12px;resize:vertical}
 .soft{color:var(--soft)}
 .soft time,.soft span{color:var(--text)}
 .facts-line .chip{max-width:min(100%,480px);white-space:nowrap}
-.facts-line .chip span{max-width:50%;overflow:hidden;text-overflow:ellipsis;color:inherit}
+.facts-line .chip span{max-width:220px;overflow:hidden;text-overflow:ellipsis;color:inherit}
 .facts-line li{display:flex;align-items:center;gap:4px;min-width:0;overflow-wrap:anywhere}
 .banner{
   display:flex; align-items:flex-start; gap:10px; margin-bottom:12px; padding:10px 14px; border:1px solid var(--line);

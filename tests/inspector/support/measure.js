@@ -85,11 +85,19 @@ export function layoutFaults() {
     }
   }
 
-  // A text that is cut off shows that it is.
+  // A text that is cut off shows that it is, and something of it is left.
   for (const element of document.body.querySelectorAll("*")) {
     const { overflowX, textOverflow } = getComputedStyle(element);
-    if (overflowX !== "hidden" && overflowX !== "clip" || textOverflow === "ellipsis") continue;
+    if (overflowX !== "hidden" && overflowX !== "clip") continue;
     if (element instanceof SVGElement || element.clientWidth <= 1 || hidden(element)) continue;
+    if (textOverflow === "ellipsis") {
+      if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth < 40) {
+        faults.push(
+          `<${element.tagName.toLowerCase()}> "${element.textContent.slice(0, 20)}" is cut to almost nothing`,
+        );
+      }
+      continue;
+    }
     if (element.scrollWidth > element.clientWidth + 1 && element.textContent.trim() !== "") {
       const inside = [...element.querySelectorAll("*")].some((part) => {
         const { overflowX } = getComputedStyle(part);
