@@ -10,6 +10,7 @@ import { invalid } from "../util/check.ts";
 import { isThenable } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { type ActivityCall, type ActivityOutcome, type Replacement, TimedAnswer } from "./fakes.ts";
+import { mutatedAs, originalOf } from "./mutated_activity.ts";
 
 /** Records the attempts of all activities of one executor. */
 export class ActivityRecorder {
@@ -50,9 +51,10 @@ export class ActivityRecorder {
   readonly replaceActivity: ReplaceActivity = (activity, name) => {
     const replacement = replacementOf(this.#replacements, activity, name);
     if (replacement !== undefined) this.#unused.delete(replacement);
-    const run = fakeOf(replacement, name) ?? activity;
+    const fake = fakeOf(replacement, name);
+    const run = fake === undefined ? activity : mutatedAs(activity, fake);
     return recording({ name, replaced: replacement !== undefined, now: this.#now }, (input, context, call) => {
-      this.#recorded.push({ activity, call });
+      this.#recorded.push({ activity: originalOf(activity), call });
       return whenTimed(run(input, context), (ms) => this.#wait(ms, context.signal));
     });
   };
@@ -77,7 +79,8 @@ export function replacementOf(
   activity: AnyActivity,
   name: string,
 ): Replacement | undefined {
-  return replacements.find((one) => one.activity === undefined || one.activity === activity || one.activity === name);
+  const original = originalOf(activity);
+  return replacements.find((one) => one.activity === undefined || one.activity === original || one.activity === name);
 }
 
 /**

@@ -75,6 +75,8 @@ export type {
   TimedUpdate,
 } from "./crash/deliveries.ts";
 
+export { mutants, type MutantsReport } from "./mutants.ts";
+
 // Golden histories
 export { historyFromText, historyToText } from "./history_text.ts";
 export { assertReplays, type AssertReplaysOptions } from "./replays.ts";

@@ -29,6 +29,7 @@ import type {
 import { Deferred, isThenable } from "../../util/deferred.ts";
 import { fakeOf, recording, replacementOf, whenTimed } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
+import { mutatedAs } from "../mutated_activity.ts";
 import type { AttemptFault, Death, FaultPlan, LeaseCall, Pause, ProcessRef } from "./fault_plan.ts";
 import type { Journal } from "./journal.ts";
 import type { Owners } from "./owners.ts";
@@ -124,7 +125,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         if (replacement !== undefined) world.replaced(replacement);
         const fake = fakeOf(replacement, name) ?? replaceActivity?.(activity, name);
         if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
-        const run = fake ?? activity;
+        const run = fake === undefined ? activity : mutatedAs(activity, fake);
         const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
         return recording(
           about,

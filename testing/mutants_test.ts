@@ -1,0 +1,141 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
+import { crashTest, mutants, replace, TestExecutor } from "@rockpool/workflow/testing";
+
+type Ctx = WorkflowContext;
+
+let world = { paid: 0, keys: new Set<string>(), log: [] as string[] };
+const pay = (cents: number) => void (world.paid += cents);
+const payOnce = (cents: number, { idempotencyKey }: ActivityContext) => {
+  if (!world.keys.has(idempotencyKey)) world.paid += cents;
+  world.keys.add(idempotencyKey);
+};
+const refund = () => void (world.paid = 0);
+const fail = () => {
+  throw new Error("no seat");
+};
+const setUp = () => void (world = { paid: 0, keys: new Set(), log: [] });
+
+/** Runs a workflow, and returns its result or the message of its error. */
+async function run(
+  workflow: (ctx: WorkflowContext<unknown>, input: unknown) => unknown,
+  signals: readonly string[] = [],
+): Promise<unknown> {
+  setUp();
+  return await TestExecutor.use(async (executor) => {
+    const sent = signals.map((payload) => ({ name: "item", payload }));
+    const handle = await executor.execute(workflow, { id: "a", signals: sent });
+    return await handle.result().catch((error) => {
+      if (error.name === "DeadlockError") throw error;
+      return error.message;
+    });
+  });
+}
+
+Deno.test("mutants() runs an activity twice: a service without a key is found, one with a key is not", async () => {
+  const order = (activity: typeof payOnce) => (ctx: Ctx) => ctx.executeActivity(activity, 5, { name: "pay" });
+  const test = async (workflow: (ctx: WorkflowContext<unknown>, input: unknown) => unknown) => {
+    await run(workflow);
+    assertEquals(world.paid, 5);
+  };
+  assertEquals(await mutants(order(pay), test), { killed: ['activity "pay" runs twice'], survived: [], stuck: [] });
+  assertEquals(await mutants(order(payOnce), test), { killed: [], survived: ['activity "pay" runs twice'], stuck: [] });
+});
+
+Deno.test("mutants() drops and moves compensations, also in scopes", async () => {
+  const trip = (ctx: Ctx) =>
+    ctx.scope(async (ctx) => {
+      ctx.addCompensation((ctx) => ctx.executeActivity(refund), { name: "refund" });
+      await ctx.executeActivity(payOnce, 5);
+      await ctx.executeActivity(fail);
+    });
+  const { killed, survived } = await mutants(trip, async (workflow) => {
+    assertEquals([await run(workflow), world.paid], ["no seat", 0]);
+  });
+  assertEquals(killed, ['compensation "refund" is dropped']);
+  assertEquals(survived, [
+    'activity "payOnce" runs twice',
+    'activity "fail" runs twice',
+    'activity "refund" runs twice',
+    'compensation "refund" is added after the next activity', // no test fails at that activity
+  ]);
+});
+
+for (const way of ["receiveSignal", "handleSignal"] as const) {
+  Deno.test(`mutants() swaps signals of ${way}, and says that a workflow is stuck`, async () => {
+    async function cart(ctx: Ctx) {
+      const items: unknown[] = [];
+      if (way === "handleSignal") ctx.handleSignal("item", (item: unknown) => void items.push(item));
+      else {ctx.spawn(async (ctx) => {
+          for await (const item of ctx.receiveSignal("item")) items.push(item);
+        });}
+      await ctx.waitUntil(() => items.at(-1) === "end");
+      return items.join(" ");
+    }
+    const sorted = await mutants(cart, async (workflow) => {
+      assertEquals(await run(workflow, ["a", "b", "end"]), "a b end");
+    });
+    assertEquals(sorted, { killed: ['the first two signals "item" are swapped'], survived: [], stuck: [] });
+    const stuck = await mutants(cart, async (workflow) => {
+      assertEquals(await run(workflow, ["a", "end"]), "a end");
+    });
+    assertEquals(stuck.stuck, ['the first two signals "item" are swapped']);
+  });
+}
+
+Deno.test("mutants() loses heartbeats", async () => {
+  const copy = (_: unknown, { heartbeat, heartbeatDetails, attempt }: ActivityContext) => {
+    if (attempt === 1) {
+      heartbeat(7);
+      throw new Error("interrupted");
+    }
+    return heartbeatDetails ?? 0;
+  };
+  const { killed } = await mutants(
+    (ctx: Ctx) => ctx.executeActivity(copy, undefined, { retry: { maxAttempts: 2 } }),
+    async (workflow) => assertEquals(await run(workflow), 7),
+  );
+  assertEquals(killed, ['the heartbeats of activity "copy" are lost']);
+});
+
+Deno.test("mutants() changes replaced activities too, in a TestExecutor and in a crash test", async () => {
+  const real = (): number => {
+    throw new Error("the real one");
+  };
+  const order = (ctx: Ctx) => ctx.executeActivity(real);
+  let calls = 0;
+  const activities = [replace(real, () => ++calls && 5)];
+  const tests = [
+    async (workflow: typeof order) => {
+      await TestExecutor.use(async (executor) => {
+        assertEquals(await (await executor.execute(workflow)).result(), 5);
+        assertEquals(executor.callsOf(real).length, 1);
+      }, { activities });
+    },
+    async (workflow: typeof order) => {
+      await crashTest(workflow, { activities, compare: "outcomes" });
+    },
+  ];
+  for (const test of tests) {
+    const counts: number[] = [];
+    const { survived } = await mutants(order, async (workflow) => {
+      calls = 0;
+      await test(workflow as typeof order);
+      counts.push(calls);
+    });
+    assertEquals(survived, ['activity "real" runs twice']);
+    assertEquals(counts[1], 2 * counts[0]);
+  }
+});
+
+Deno.test("mutants() says that the test fails without a change", async () => {
+  await assertRejects(
+    () =>
+      mutants(async function order(ctx: Ctx) {
+        await ctx.sleep(1);
+      }, () => assertEquals(1, 2)),
+    Error,
+    'Cannot test mutants of workflow "order": the test fails without a change',
+  );
+  await assertRejects(() => mutants(5 as never, () => {}), TypeError);
+});
