@@ -7,6 +7,7 @@
 import { act, type Action } from "./act.ts";
 import { diff } from "./diff.ts";
 import { exportRun } from "./export.ts";
+import { fork } from "./fork.ts";
 import { Failure, messageOf } from "./failure.ts";
 import { inspect } from "./inspect.ts";
 import { list } from "./list.ts";
@@ -63,7 +64,7 @@ export async function main(args: readonly string[], io: CliIo): Promise<number> 
 async function run({ name, args, flags }: Command, printer: Printer): Promise<number> {
   const [place, id, ...rest] = args;
   if (name === "inspect") return await inspect(place, flags, printer);
-  const isAction = ["signal", "update", "cancel", "terminate"].includes(name);
+  const isAction = ["signal", "update", "cancel", "terminate", "fork"].includes(name);
   const source: Source = await openSource(place, { write: isAction || name === "serve" && flags.actions === true });
   try {
     switch (name) {
@@ -81,6 +82,8 @@ async function run({ name, args, flags }: Command, printer: Printer): Promise<nu
         return await exportRun(source, id, flags, printer);
       case "diff":
         return await diff(source, [id, ...rest], flags, printer);
+      case "fork":
+        return await fork(source, [id, ...rest], flags, printer);
       case "serve":
         return await serve(source, flags, printer);
       default:

@@ -308,6 +308,29 @@ cliTest("main(signal) stores a signal in an SQLite file, once per ID", async (fi
   assertEquals([ended.code, ended.error], [1, 'Cannot signal workflow "order-1": its status is "completed"\n']);
 });
 
+cliTest("main(fork) stores a second run in an SQLite file, and says what it repeats", async (files) => {
+  const db = files.at("orders.db");
+  const { code, out } = await shell(["fork", db, "order-1", "again", "--after", "1"]);
+  assertEquals([code, lines(out).slice(0, 2)], [0, [
+    'Forked "order-1" after event 1 as "again"',
+    "it repeats: charge",
+  ]]);
+  const store = await SqliteStore.open(db);
+  const executor = new Executor({ store, workflows: { order } });
+  await executor.recover();
+  await executor.signal("again", "approval", "Ada");
+  const handle = await executor.handle("again");
+  assertEquals(await handle.result(), (await store.load("order-1"))!.result);
+  await executor.close();
+  await store.close();
+  const taken = await shell(["fork", db, "order-1", "again", "--after", "1"]);
+  assertEquals([taken.code, taken.error], [1, 'There is a workflow "again" already\n']);
+  const none = await shell(["fork", db, "order-1", "b"]);
+  assertEquals([none.code, none.error.startsWith('"fork" needs --after N')], [2, true]);
+  const late = await shell(["fork", db, "order-1", "b", "--after", "700"]);
+  assertEquals([late.code, late.error.startsWith("--after must be a whole number from 1 to ")], [2, true]);
+});
+
 cliTest("main(cancel) and main(terminate) end runs in an SQLite file", async (files) => {
   const db = files.at("orders.db");
   assertEquals((await shell(["cancel", db, "order-2", "--reason", "no paper"])).out, 'Asked to end "order-2"\n');
@@ -412,7 +435,7 @@ cliTest("main(watch) without an ID prints what happens to any run, also to an ol
   while (seen.length === 0) await shell(["signal", db, "order-2", "note"]);
   abort.abort();
   assertEquals(await watching, 0);
-  assert(/^order-2 {2}\d+ {2}\+.* {2}signal received note\n$/.test(seen[0]), seen[0]);
+  assert(/^order-2 +\d+ {2}\+.* {2}signal received note\n$/.test(seen[0]), seen[0]);
 });
 
 cliTest("main() sends the user and the password of a URL, and prints no password", async (files) => {
@@ -492,7 +515,7 @@ Deno.test("main() answers a wrong use by one line and exit code 2", async () => 
     [["list", "a", "--code", "x"], '"list" has no flag --code: list SOURCE'],
     [["list", "a", "--nonsense"], "Unknown option '--nonsense'"],
     [["list", "ftp//"], 'Cannot read "ftp//": there is no such file'],
-    [["fork", "a", "b"], "This release cannot fork runs"],
+    [["fork", "a", "b"], '"fork" needs NEW: fork SOURCE ID NEW'],
     [["list", new URL(import.meta.url).pathname], "it is no SQLite file, snapshot or history file"],
     [["list", "http://127.0.0.1:1/"], 'Cannot reach "http://127.0.0.1:1/"'],
   ];

@@ -12,6 +12,7 @@ import { Failure, messageOf } from "./failure.ts";
 /** The flags of all commands. */
 const FLAGS = {
   "actions": { type: "boolean" },
+  "after": { type: "string" },
   "as": { type: "string" },
   "at": { type: "string" },
   "code": { type: "string" },
@@ -19,6 +20,7 @@ const FLAGS = {
   "help": { type: "boolean", short: "h" },
   "inputs": { type: "boolean" },
   "json": { type: "boolean" },
+  "keep-signals": { type: "boolean" },
   "label": { type: "string", multiple: true },
   "limit": { type: "string" },
   "message-id": { type: "string" },
@@ -80,12 +82,18 @@ export const COMMANDS: Readonly<Record<string, CommandHelp>> = {
   },
   cancel: { args: ["SOURCE", "ID"], flags: ["reason", "output"], does: "asks a run to end" },
   terminate: { args: ["SOURCE", "ID"], flags: ["reason", "output"], does: "ends a run without its consent" },
+  fork: {
+    args: ["SOURCE", "ID", "NEW"],
+    flags: ["after", "keep-signals", "output"],
+    does: "makes a second run from a point of a history",
+  },
   serve: { args: ["SOURCE"], flags: ["port", "open", "actions", "code"], does: "starts the inspector on this machine" },
   inspect: { args: ["FILE"], flags: ["json"], does: "says what a file is, and whether it is whole" },
 };
 
 const FLAG_HELP: Readonly<Record<Flag, string>> = {
   "actions": "the pages can signal, update, cancel and terminate",
+  "after": "after which event the new run goes its own way",
   "as": "history, test, svg, mermaid, gantt, text or json",
   "at": "as of this event, counted from 1",
   "code": "the module that exports the workflows",
@@ -93,6 +101,7 @@ const FLAG_HELP: Readonly<Record<Flag, string>> = {
   "help": "this text",
   "inputs": "what the code passes must be as in the history, too",
   "json": "a line of JSON for each run",
+  "keep-signals": "the new run gets the later signals of the old one",
   "label": "only runs with the label KEY=VALUE; can be repeated",
   "limit": "at most so many runs",
   "message-id": "identifies the message: repeated, it is stored once",
@@ -127,12 +136,6 @@ export function readCommand(argv: readonly string[]): Command | { readonly help:
   if (name === undefined) {
     if (flags.help) return { help: helpOf(undefined) };
     throw new Failure(2, `No command was given; the commands are ${Object.keys(COMMANDS).join(", ")}; see --help`);
-  }
-  if (name === "fork") {
-    throw new Failure(
-      2,
-      `This release cannot fork runs; "export --as history" and "export --as test" take one elsewhere`,
-    );
   }
   if (!Object.hasOwn(COMMANDS, name)) {
     throw new Failure(2, `There is no command ${show(name)}; the commands are ${Object.keys(COMMANDS).join(", ")}`);
