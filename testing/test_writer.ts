@@ -147,6 +147,8 @@ class TestWriter {
   readonly #deliveries: [at: number, delivery: Items][] = [];
   /** Targets of messages that the run has sent. */
   readonly #receivers = new Set<string>();
+  /** When the children begin, by workflow ID. */
+  readonly #begins = new Map<string, number>();
   /** The end of the recorded time. */
   #end = 0;
 
@@ -332,16 +334,20 @@ class TestWriter {
 
   /** Reads a history: what happened when. */
   #read({ workflowId, history }: WorkflowState): void {
-    const times = schedule(history, this.#started.at);
+    const times = schedule(history, this.#started.at, this.#begins.get(workflowId) ?? 0);
     const isMain = workflowId === this.#state.workflowId;
     const calls = new Map<number, Call & { readonly began: number; retryAt: number | undefined }>();
     const heartbeats = new Map<number, Source[]>();
     let withStart = isMain;
+    const lastStep = history.findLastIndex((event) => !isMessage(event) && finalStatus(event) === undefined);
     for (const [i, event] of history.entries()) {
       const at = times[i];
       this.#end = Math.max(this.#end, Math.ceil(at));
       withStart &&= i === 0 || event.type === "signal_received" && event.at === this.#started.at;
       switch (event.type) {
+        case "child_started":
+          this.#begins.set(event.workflowId, at);
+          break;
         case "activity_started":
           if (this.#isMessage(event, history)) break;
           calls.set(event.seq, { workflowId, name: event.name, attempts: [], began: i, retryAt: undefined });
@@ -368,11 +374,11 @@ class TestWriter {
           if ("error" in event) fields.push(["error", this.#writer.error(event.error)]);
           else if (event.result !== undefined) fields.push(["result", this.#writer.value(event.result)]);
           call.attempts.push(object(fields));
-          call.retryAt = event.type === "activity_attempt_failed" ? event.retryAt - this.#started.at : undefined;
+          call.retryAt = event.type === "activity_attempt_failed" ? at + event.retryAt - event.at : undefined;
           break;
         }
         default:
-          if (!withStart) this.#deliver(event, at, workflowId, isMain);
+          if (!withStart) this.#deliver(event, at, workflowId, isMain, i > lastStep);
       }
     }
   }
@@ -386,9 +392,14 @@ class TestWriter {
     return true;
   }
 
-  /** Writes what somebody else did to a workflow. */
-  #deliver(event: WorkflowEvent, at: number, workflowId: string, isMain: boolean): void {
+  /**
+   * Writes what somebody else did to a workflow.
+   *
+   * @param isLate Whether the run did nothing after it but end. In the test it may have ended before.
+   */
+  #deliver(event: WorkflowEvent, at: number, workflowId: string, isMain: boolean, isLate: boolean): void {
     const id = text(workflowId);
+    const close = isLate ? ").catch(() => {})" : ")";
     const payload = (value: unknown, options: [string, Source][]): Source[] => [
       ...value === undefined && options.length === 0 ? [] : [this.#writer.value(value)],
       ...options.length === 0 ? [] : [object(options)],
@@ -399,7 +410,8 @@ class TestWriter {
         if (event.senderId !== undefined && this.#states.some((one) => one.workflowId === event.senderId)) return;
         const options = this.#messageOptions(event, event.signalId, "signalId");
         const args = payload(event.payload, options);
-        return void this.#deliveries.push([at, call("executor.signal", id, text(event.name), ...args)]);
+        const signal = call("executor.signal", id, text(event.name), ...args);
+        return void this.#deliveries.push([at, { ...signal, close }]);
       }
       case "update_requested":
       case "update_accepted": {
@@ -413,7 +425,7 @@ class TestWriter {
         if (event.timeoutMs !== undefined || !isMain) return;
         return void this.#deliveries.push([
           at,
-          call("executor.cancel", id, ...event.reason === undefined ? [] : [text(event.reason)]),
+          { ...call("executor.cancel", id, ...event.reason === undefined ? [] : [text(event.reason)]), close },
         ]);
       case "workflow_canceled":
         if (event.error.data?.code !== "terminated" || !isMain) return;
@@ -432,9 +444,14 @@ class TestWriter {
   }
 }
 
+/** Whether somebody else has sent an event. */
+function isMessage({ type }: WorkflowEvent): boolean {
+  return type === "signal_received" || type === "update_requested" || type === "cancel_requested";
+}
+
 /** Makes a delivery at a time. An update is not awaited: its answer can need a later time. */
 function delivered(at: number, delivery: Items): Source {
-  const isUpdate = delivery.close !== ")";
+  const isUpdate = delivery.open.startsWith("executor.update");
   const source = {
     ...delivery,
     open: `clock.at(${at}, () => ${isUpdate ? "void " : ""}${delivery.open}`,
@@ -470,29 +487,48 @@ function isExternal(event: WorkflowEvent): boolean {
 }
 
 /**
- * When each event happens in the test, in milliseconds after the start. What comes from outside is moved by thousandths, so that it
- * comes in its order: before a timer that fired late, and after what was recorded at the same time.
+ * When each event happens in the test, in milliseconds after the start of the clock.
+ *
+ * In the test, code takes no time: what it asks for happens at the time of the event that it has seen. So all that follows is earlier
+ * by the time that the code took. What comes from outside is moved by thousandths, so that it comes in its order: before a timer that
+ * fired late, and after what was recorded at the same time.
+ *
+ * @param startedAt The start of the clock.
+ * @param begins When the first event happens.
  */
-function schedule(history: readonly WorkflowEvent[], startedAt: number): number[] {
-  const times: number[] = [];
-  for (const [i, { at }] of history.entries()) times.push(Math.max(at - startedAt, times[i - 1] ?? 0));
-  const dueAt = new Map<number, number>();
-  for (const event of history) if (event.type === "timer_started") dueAt.set(event.seq, event.dueAt - startedAt);
-  for (let i = history.length - 1, latest = Infinity; i >= 0; i--) {
-    const event = history[i];
-    const due = event.type === "timer_fired" ? dueAt.get(event.seq) : undefined;
-    const isMoved = times[i] > latest;
-    times[i] = Math.min(times[i], latest, due ?? Infinity);
-    if (due !== undefined || isMoved) latest = Math.max(0, times[i] - 0.001);
-  }
+function schedule(history: readonly WorkflowEvent[], startedAt: number, begins: number): number[] {
+  const firedAt = new Map<number, number>(); // the index of the event, by the position of the timer
+  for (const [i, event] of history.entries()) if (event.type === "timer_fired") firedAt.set(event.seq, i);
+  let fromOutside = 0;
+  const counts = history.map((event) => isExternal(event) ? ++fromOutside : fromOutside);
+  const open = new Map<number, number>(); // the timers that will fire: when they are due, by their position
+  let now = begins;
   let before = -1;
-  for (const [i, event] of history.entries()) {
-    if (event.type !== "timer_fired" && !isExternal(event)) continue;
-    if (event.type !== "timer_fired" && times[i] <= before) times[i] = before + 0.001;
-    times[i] = Math.round(1000 * times[i]) / 1000;
-    before = times[i];
-  }
-  return times;
+  let lag = Math.max(0, history[0].at - startedAt - begins);
+  const at = (event: WorkflowEvent) => event.at - startedAt - lag;
+  return history.map((event, i) => {
+    if (event.type === "timer_fired") {
+      now = before = Math.max(now, open.get(event.seq) ?? at(event));
+      open.delete(event.seq);
+    } else if (isExternal(event)) {
+      let time = Math.max(now, at(event));
+      for (const [seq, dueAt] of open) {
+        const fired = firedAt.get(seq)!;
+        time = Math.min(time, dueAt - 0.001 * (counts[fired] - counts[i] + 1));
+      }
+      now = before = round(Math.max(time, now, before + 0.001));
+    } else if (event.type === "child_completed" || event.type === "child_failed" || finalStatus(event) !== undefined) {
+      now = Math.max(now, at(event));
+    } else if (i > 0) {
+      lag = Math.max(lag, event.at - startedAt - now);
+      if (event.type === "timer_started" && firedAt.has(event.seq)) open.set(event.seq, now + event.dueAt - event.at);
+    }
+    return now;
+  });
+}
+
+function round(ms: number): number {
+  return Math.round(1000 * ms) / 1000;
 }
 
 /** Whether an activity that ends at once ends in its turn: nothing else happened meanwhile that it must wait for. */

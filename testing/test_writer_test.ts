@@ -1,7 +1,7 @@
 /** `toTest()`: the source that it writes is formatted, type-checks and passes. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { Executor, InMemoryStore, VirtualClock, type WorkflowState } from "@rockpool/workflow";
+import { Executor, InMemoryStore, VirtualClock, type WorkflowEvent, type WorkflowState } from "@rockpool/workflow";
 import { historyFromText, historyToText, toTest, type ToTestOptions } from "@rockpool/workflow/testing";
 import { expense } from "../examples/approval.ts";
 import { account } from "../examples/entity.ts";
@@ -189,6 +189,36 @@ Deno.test("toTest() repeats the order of what happened at one time, late timers,
     module: new URL(own, root).href,
   });
   await runAll(sources);
+});
+
+Deno.test("toTest() repeats a run whose code took time, and that got signals when it had ended already", async () => {
+  const delays: Record<string, number> = { a: 30, b: 10, c: 10, d: 19, e: 21 };
+  const store = await record(async (executor, clock) => {
+    const startedAt = clock.now();
+    real.value = (name) =>
+      new Promise((resolve) =>
+        clock.at(clock.now() - startedAt + delays[`${name}`], () => {
+          resolve(name);
+          return macrotasks(2);
+        })
+      );
+    const handle = await executor().execute(racing, { id: "slow", input: Object.keys(delays) });
+    clock.at(15, () => handle.signal("note", "fifteen"));
+    await clock.advance(1000);
+  });
+  const state = (await store.load("slow"))!;
+  let lag = 0;
+  const history = state.history.flatMap((event): WorkflowEvent[] => {
+    if ("seq" in event && event.type.endsWith("_started")) lag += 7; // each command was recorded late, and all that follows
+    const late = { ...event, at: event.at + lag };
+    if (late.type === "timer_started") return [{ ...late, dueAt: late.dueAt + lag }];
+    if (late.type === "timer_fired") return [{ ...late, at: late.at + 1 }];
+    if (late.type !== "workflow_completed") return [late];
+    const unseen = { type: "signal_received", at: late.at, name: "note", payload: "late", signalId: "~1" } as const;
+    return [unseen, { ...late, at: late.at + 50 }];
+  });
+  const source = toTest({ ...state, history }, { module: new URL(own, root).href });
+  await runAll({ slow: source });
 });
 
 Deno.test("toTest() repeats errors of every kind, and every way to end", async () => {
