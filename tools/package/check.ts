@@ -4,6 +4,7 @@
  * 1. publint and attw (`@arethetypeswrong/cli`) find nothing. The package has no CommonJS: the profile of attw is `esm-only`.
  * 2. The declarations check in a strict project, without DOM, with every TypeScript since {@linkcode TYPESCRIPT}'s first.
  * 3. Node strips the types of every source: no syntax needs a transformation.
+ * 4. The command line runs in the Node that is installed.
  *
  * `consumer.ts` is the project. The declarations need the library `ES2022`, and two global names: `Symbol.asyncDispose` (library
  * `ESNext.Disposable`), and `AbortSignal`, which each platform declares in its own types: `DOM`, `WebWorker`, `@types/node`,
@@ -84,11 +85,25 @@ async function stripTypes(): Promise<void> {
   }
 }
 
+/** Lists the run of a history file. */
+async function runCommandLine(): Promise<void> {
+  const events = [
+    { format: "rockpool-history", version: 1, workflowId: "order-1", runId: "1" },
+    { type: "workflow_started", at: 0, workflowName: "order" },
+    { type: "workflow_completed", at: 1 },
+  ];
+  const file = `${project.folder}/order-1.history`;
+  await Deno.writeTextFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+  const listed = await run("node", ["node_modules/@rockpool/workflow/cli/mod.js", "list", file], project.folder);
+  if (!/^completed +order-1 /m.test(listed)) throw new Error(`It printed ${listed}`);
+}
+
 await writeProjects(project);
 const checks: Record<string, () => Promise<unknown>> = {
   "publint": () => npm("publint/src/cli.js", project.tarball, "--strict"),
   "attw, ESM only": () => npm("@arethetypeswrong/cli/dist/index.js", project.tarball, "--profile", "esm-only"),
   "type stripping of Node": stripTypes,
+  "the command line in Node": runCommandLine,
 };
 for (const name of Object.keys(PROJECTS)) {
   for (const version of TYPESCRIPT) {
