@@ -68,9 +68,10 @@ for (const runtime of runtimes) {
 
       // The span of the run has the times of the history: it begins in the first process.
       const [started, ended] = [receiver.span("start order"), receiver.span("run order")];
-      assert(Math.abs(ended.startedAt - started.startedAt) < 1000, "the start of the run");
-      assert(ended.endedAt >= receiver.span("signal approve").startedAt - 1, "the end of the run");
       const visit = receiver.span("execute order");
+      const [wrapped] = receiver.spans.filter(({ name }) => name === "activity wrap");
+      assert(started.startedAt - 1 <= ended.startedAt && ended.startedAt <= wrapped.startedAt, "the start of the run");
+      assert(ended.endedAt >= receiver.span("signal approve").startedAt - 1, "the end of the run");
       assert(visit.startedAt > started.endedAt && Number(visit.attributes["rockpool.replay.events"]) >= 5);
       assertEquals(visit.attributes["rockpool.visit.end"], "completed");
       assertEquals(started.attributes["rockpool.workflow.run_id"], ended.attributes["rockpool.workflow.run_id"]);
