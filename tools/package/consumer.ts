@@ -37,7 +37,7 @@ import {
   WorkflowError,
 } from "@rockpool/workflow";
 import { activity, type ActivityContext, type ActivityOptions } from "@rockpool/workflow/activity";
-import { type CliIo, main } from "@rockpool/workflow/cli";
+import { type CliIo, main as commandLineMain } from "@rockpool/workflow/cli";
 import { systemClock, VirtualClock } from "@rockpool/workflow/clock";
 import type { WorkflowContext } from "@rockpool/workflow/context";
 import { defineQuery, defineSignal } from "@rockpool/workflow/definitions";
@@ -288,5 +288,5 @@ export async function commandLine(): Promise<number> {
     signal: undefined,
     now: undefined,
   };
-  return await main(["list", "orders.db"], io);
+  return await commandLineMain(["list", "orders.db"], io);
 }
