@@ -300,10 +300,11 @@ cliTest("main(signal) stores a signal in an SQLite file, once per ID", async (fi
   assertEquals(await shell(args), { code: 0, out: 'Signaled "order-2"\n', error: "" });
   await shell(args);
   await shell(["signal", db, "order-2", "note", "just a text"]);
+  await shell(["signal", db, "order-2", "note", "--", "-5"]);
   await using store = await SqliteStore.open(db);
   const { history } = (await store.load("order-2"))!;
   const signals = history.filter((event) => event.type === "signal_received");
-  assertEquals(signals.map(({ payload }) => payload), [{ by: "Ada" }, "just a text"]);
+  assertEquals(signals.map(({ payload }) => payload), [{ by: "Ada" }, "just a text", -5]);
   const ended = await shell(["signal", db, "order-1", "approval"]);
   assertEquals([ended.code, ended.error], [1, 'Cannot signal workflow "order-1": its status is "completed"\n']);
 });
@@ -514,6 +515,7 @@ Deno.test("main() answers a wrong use by one line and exit code 2", async () => 
     [["list", "a", "b"], '"list" takes no argument "b": list SOURCE'],
     [["list", "a", "--code", "x"], '"list" has no flag --code: list SOURCE'],
     [["list", "a", "--nonsense"], "Unknown option '--nonsense'"],
+    [["list", "a", "-5"], 'an argument that begins with "-" comes after "--"'],
     [["list", "ftp//"], 'Cannot read "ftp//": there is no such file'],
     [["fork", "a", "b"], '"fork" needs NEW: fork SOURCE ID NEW'],
     [["list", new URL(import.meta.url).pathname], "it is no SQLite file, snapshot or history file"],

@@ -129,7 +129,9 @@ export function readCommand(argv: readonly string[]): Command | { readonly help:
   try {
     parsed = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true }) as never;
   } catch (error) {
-    throw new Failure(2, `${messageOf(error).replace(/\.?( To specify.*)?$/s, "")}; see --help`);
+    const [message, hint] = messageOf(error).split(/\.? To specify a positional argument/);
+    const way = hint === undefined ? "see --help" : 'see --help; an argument that begins with "-" comes after "--"';
+    throw new Failure(2, `${message}; ${way}`);
   }
   const { values: flags, positionals: [name, ...args] } = parsed;
   if (name === "help") return { help: helpOf(args[0]) };
