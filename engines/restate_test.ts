@@ -171,6 +171,15 @@ Deno.test("RestateClient.execute() forgets its signal when the workflow has ende
   assertEquals(message, { kind: "cancel", reason: "Symbol(any reason)" });
 });
 
+Deno.test("RestateClient.execute() does not cancel a workflow that it joins when its signal is aborted", async () => {
+  const { requests, open } = server({ ...run, isJoined: true });
+  const controller = new AbortController();
+  await open().execute(order, { id: "a", input: "x", onConflict: "join", signal: controller.signal });
+  controller.abort();
+  await macrotasks(5);
+  assertEquals(requests.length, 1);
+});
+
 Deno.test("RestateClient.update() rejects when the run was killed in Restate", async () => {
   using time = new FakeTime();
   const killed = new Response('{"code":409,"message":"killed"}', { status: 409 });

@@ -47,6 +47,7 @@ import {
   type RunResult,
   serviceNames,
   settle,
+  type Started,
   type StartRequest,
   type UpdateAnswer,
 } from "./wire.ts";
@@ -204,7 +205,7 @@ export class RestateClient {
       }),
     };
     signal?.throwIfAborted();
-    const answer = await this.#ingress.call<StartRequest, RunReference | Refusal>("record", id, "start", request);
+    const answer = await this.#ingress.call<StartRequest, Started | Refusal>("record", id, "start", request);
     if ("refused" in answer) {
       const { refused: code, status, known = [] } = answer;
       if (code === "not_found") throw notFound(action, id, answer);
@@ -218,7 +219,7 @@ export class RestateClient {
       throw workflowError(code, action, id, why);
     }
     const handle = this.#handle(id, answer);
-    if (signal !== undefined) this.#cancelOnAbort({ id, firstRunId: answer.firstRunId }, signal);
+    if (signal !== undefined && !answer.isJoined) this.#cancelOnAbort({ id, firstRunId: answer.firstRunId }, signal);
     return handle;
   }
 

@@ -32,6 +32,7 @@ import {
   type RunReference,
   type RunRequest,
   serviceNames,
+  type Started,
   type StartRequest,
   unpack,
 } from "./wire.ts";
@@ -124,7 +125,7 @@ export function recordHandlers(
     return { ...stored, messages: stored.messages + 1, updatedAt: at };
   };
 
-  const start = async (ctx: RestateContext, request: StartRequest): Promise<Packed<RunReference | Refusal>> => {
+  const start = async (ctx: RestateContext, request: StartRequest): Promise<Packed<Started | Refusal>> => {
     const { onConflict = "reject", reuse = "replace", signals = [] } = request;
     if (request.parent === undefined && !Object.hasOwn(workflows, request.name)) {
       return pack({ refused: "unknown_workflow", known: Object.keys(workflows) });
@@ -136,7 +137,7 @@ export function recordHandlers(
       if (onConflict === "join") {
         stored = await acceptNew(ctx, stored, signals, at);
         write(ctx, stored);
-        return pack(referenceOf(stored));
+        return pack({ ...referenceOf(stored), isJoined: true });
       }
       let last: Stored = { ...stored, held: undefined }; // nobody takes them over
       const terminate: Message = { kind: "terminate", reason: REPLACED, last: true };
@@ -146,7 +147,7 @@ export function recordHandlers(
         for (const signal of signals) {
           if (await receiverOf(ctx, signal) === null) return pack({ refused: "not_found", status: stored.status });
         }
-        return pack(referenceOf(stored));
+        return pack({ ...referenceOf(stored), isJoined: true });
       }
       const allowed = reuse === "replace" || reuse === "replace-failed" && stored.status !== "completed";
       if (!allowed) return pack({ refused: "already_finished", status: stored.status });

@@ -78,6 +78,12 @@ export interface RunReference {
   readonly invocationId: string;
 }
 
+/** The answer to a start. */
+export interface Started extends RunReference {
+  /** Whether the run was there already. */
+  readonly isJoined?: boolean | undefined;
+}
+
 /**
  * A call that the record of a workflow has refused. `status` is that of the workflow; absent if there is none. `known` are the names of
  * the workflows that the services have, if the start of another one is refused.

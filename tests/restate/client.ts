@@ -52,8 +52,19 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
   async "execute() joins, and sends its signals, with onConflict join"({ client }) {
     const first = await client.execute(approval, { id: "joined" });
     const signals = [{ name: "approve", payload: "ann" }];
-    const second = await client.execute(approval, { id: "joined", onConflict: "join", signals });
+    const aborted = new AbortController();
+    const joins = { id: "joined", onConflict: "join", reuse: "join" } as const;
+    await client.execute(approval, { ...joins, signal: aborted.signal });
+    aborted.abort(); // it cancels only what it has started
+    const second = await client.execute(approval, { ...joins, signals });
     assertEquals([second.runId, await second.result()], [first.runId, "ann"]);
+  },
+  async "execute() cancels the workflow when its signal is aborted"({ client }) {
+    const controller = new AbortController();
+    const handle = await client.execute(approval, { id: "aborted", signal: controller.signal });
+    controller.abort(new Error("enough"));
+    const error = await assertRejects(() => handle.result(), CanceledError);
+    assertEquals(error.reason, "enough");
   },
   async "execute() terminates the running workflow with onConflict replace"({ client }) {
     const first = await client.execute(child, { id: "replaced", input: 60_000 });
