@@ -58,15 +58,21 @@ Deno.test("The command line says which permission is missing, on one line", asyn
   }
 });
 
+/** Runs another program than Deno, by a process that may. */
+async function output(program: string, args: readonly string[], env: Record<string, string> = {}) {
+  const code = `const [program, ...args] = Deno.args;
+    Deno.exit((await new Deno.Command(program, { args, stdin: "null" }).spawn().status).code);`;
+  const child = new Deno.Command(Deno.execPath(), { args: ["eval", code, program, ...args], env });
+  const { stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
 /** What a command writes to a terminal: `script` of Debian's bsdutils makes one. */
 async function onTerminal(env: Record<string, string>, ...args: readonly string[]): Promise<string> {
   const quoted = [Deno.execPath(), ...denoArgs(["--allow-read"], ...args)].map((arg) => `'${arg}'`).join(" ");
-  const command = new Deno.Command("script", {
-    args: ["--quiet", "--return", "--command", `stty cols 100; ${quoted}`, "/dev/null"],
-    env: { TERM: "xterm", ...env },
-    stdin: "null",
-  });
-  return new TextDecoder().decode((await command.output()).stdout);
+  const wrapped = ["--quiet", "--return", "--command", `stty cols 100; ${quoted}`, "/dev/null"];
+  return (await output("script", wrapped, { TERM: "xterm", ...env })).stdout;
 }
 
 Deno.test("The command line uses colours on a terminal, unless NO_COLOR is set, and is as wide as it", async () => {
@@ -84,9 +90,7 @@ Deno.test("The command line ends quietly when the reader of its pipe goes away",
   await using files = await CliFiles.make();
   const args = denoArgs(["--allow-read"], "export", files.at("orders.db"), "order-1", "--as", "json");
   const quoted = [Deno.execPath(), ...args].map((arg) => `'${arg}'`).join(" ");
-  const { stdout, stderr } = await new Deno.Command("bash", { args: ["-c", `${quoted} | head -n 1`] }).output();
-  const decoder = new TextDecoder();
-  assertEquals([decoder.decode(stdout), decoder.decode(stderr)], ["{\n", ""]);
+  assertEquals(await output("bash", ["-c", `${quoted} | head -n 1`]), { stdout: "{\n", stderr: "" });
 });
 
 /** Reads the lines of a process, one after the other. */

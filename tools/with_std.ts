@@ -18,8 +18,16 @@ export type Std = "real" | "standin";
 
 /** The flags of each subcommand: no more permissions than its files need, no prompts. */
 const FLAGS: Record<string, string[]> = {
-  // Tests read the tree, and files of their own, which they write. They also run the demo, and `deno` on the tree.
-  test: ["--doc", "--no-prompt", "--allow-read", "--allow-write", `--allow-run=${Deno.execPath()}`],
+  // Tests read the tree, and files of their own, which they write. They also run the demo, and `deno` on the tree. They ask servers of
+  // their own on this machine.
+  test: [
+    "--doc",
+    "--no-prompt",
+    "--allow-read",
+    "--allow-write",
+    "--allow-net=127.0.0.1,localhost",
+    `--allow-run=${Deno.execPath()}`,
+  ],
   bench: ["--no-prompt", "--allow-read=."],
   check: [],
   run: ["--no-prompt", "--allow-read"],
