@@ -16,7 +16,7 @@ export const LIST_STYLE = `.runs{width:100%;border-collapse:collapse;table-layou
 .runs tr>:last-child{padding-right:14px}
 .runs th:nth-child(2){width:24%}
 .runs th:nth-child(4){width:172px}
-.runs th:nth-child(5){width:86px}
+.runs th:nth-child(5){width:98px}
 .runs th:nth-child(6){width:104px}
 .runs th:nth-child(7){width:72px}
 .runs tbody tr{position:relative}

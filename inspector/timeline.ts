@@ -137,9 +137,12 @@ function laneItem(
     ? bar(first, axis)
     : markSvg(axis.x(first.from));
   const isChosen = chosen !== undefined && things.includes(chosen);
-  return markup`<li${isChosen && markup` class="chosen"`}><a class="label" href="${eventLink(view, first)}">${label}${
-    hint !== "" && markup` <code>${hint}</code>`
-  }${attempts}</a><svg class="lane k-${first.kind}" height="26" role="img" aria-label="${
+  const code = hint !== "" && markup`<code>${hint}</code>`;
+  // What tells children apart comes first: a narrow window cuts the rest.
+  const text = first.kind === "child" && things.length === 1 ? markup`${code} ${label}` : markup`${label} ${code}`;
+  return markup`<li${isChosen && markup` class="chosen"`}><a class="label" href="${
+    eventLink(view, first)
+  }">${text}${attempts}</a><svg class="lane k-${first.kind}" height="26" role="img" aria-label="${
     titleOf(things, events)
   }"><title>${titleOf(things, events)}</title>${bars}</svg><span class="sum">${sumOf(things, events)}</span></li>
 `;
