@@ -34,9 +34,10 @@ export interface SimulationRates {
    */
   readonly activityFailure?: number | undefined;
   /**
-   * An attempt of an activity takes time, before its function runs or after.
+   * An attempt of an activity takes time, before its function runs or after. Most do, so that activities that run at once end in every
+   * order.
    *
-   * @default {0.3}
+   * @default {0.8}
    */
   readonly activityDelay?: number | undefined;
   /**
@@ -85,7 +86,7 @@ export const defaultRates: Readonly<Record<keyof SimulationRates, number>> = {
   crash: 0.05,
   storeFailure: 0.05,
   activityFailure: 0.1,
-  activityDelay: 0.3,
+  activityDelay: 0.8,
   late: 0.3,
   slowWrite: 0.2,
   takeover: 0.2,

@@ -230,6 +230,22 @@ Deno.test("simulate() makes different runs for different seeds, and the same run
   assert(new Set(texts).size > 25);
 });
 
+Deno.test("simulate() reaches every order of four activities that run at once with its default seeds", async () => {
+  const orders = new Set<unknown>();
+  await simulate({
+    async workflow(ctx: Ctx) {
+      let order = "";
+      await Promise.all(["a", "b", "c", "d"].map(async (name) => {
+        await ctx.executeActivity(() => {}, undefined, { name, retry });
+        order += name;
+      }));
+      return order;
+    },
+    atEnd: ({ state }) => void orders.add(state!.result),
+  });
+  assertEquals(orders.size, 24);
+});
+
 Deno.test("simulate() causes no faults in signals to children and in their cancellation", async () => {
   const child = (ctx: Ctx) => ctx.waitForSignal("go").catch(() => "canceled");
   await simulate({
