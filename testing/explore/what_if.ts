@@ -154,7 +154,8 @@ function waysOf(failures: readonly AttemptFailure[], edges: readonly unknown[]):
  * the process dies or the workflow is cancelled while it is in flight? Each is a run in virtual time, without anything else that goes
  * wrong. The first command of each activity is meant.
  *
- * What it cannot see: two things that go wrong in one run, and other orders. `explore()` does.
+ * What it cannot see: two things that go wrong in one run, other orders, and activities that the plain run does not call, such as those
+ * of compensations. `explore()` does.
  *
  * @param workflow The workflow.
  * @param args Its input and the other options. Give `check`: it decides what is wrong.
