@@ -1,14 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   attempts,
+  type CrashRun,
   crashTest,
   type CrashTestOptions,
+  explore,
   fails,
   replace,
   type TimedSignal,
+  whatIf,
 } from "@rockpool/workflow/testing";
 import { type Answer, createAgent, decide, type Message, stop, story, type Task, transcriptOf } from "./agent.ts";
 import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 
 Deno.test("examples/agent.ts keeps its open calls when the process dies", async () => {
   const lines: string[] = [];
@@ -112,4 +116,27 @@ Deno.test("examples/agent.ts ends at its deadline, in a crash at every point", a
 Deno.test("examples/agent.ts ends when the model may not answer again", async () => {
   const { undisturbed } = await crashTest(agent, { ...options, input: { ...task, answersLeft: 1 } });
   assertEquals(undisturbed.result, "I may not ask the model again");
+});
+
+/** A dangerous tool runs only if its call was approved, and not more than once. */
+let removals = new Map<string, number>();
+const onlyApproved = {
+  input: { ...task, answersLeft: 1 },
+  updates: [approve(2000, "c0")],
+  activities: [replace("remove", (_: string, { idempotencyKey }) => `${removals.set(idempotencyKey, 1).size}`)],
+  setUp: () => void (removals = new Map()),
+  check({ state: { history } }: CrashRun) {
+    const approvals = history.filter(({ type }) => type === "update_accepted").length;
+    assert(removals.size <= approvals, "removed without an approval");
+  },
+};
+
+Deno.test("examples/agent.ts runs a dangerous tool with an approval only in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(agent, { ...onlyApproved, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/agent.ts runs a dangerous tool with an approval only if one thing goes wrong", async () => {
+  const { bad } = await whatIf(agent, onlyApproved);
+  assertEquals(bad, []);
 });

@@ -1,6 +1,15 @@
-import { assertEquals } from "@std/assert";
-import { attempts, type CrashTestOptions, fails, replace } from "@rockpool/workflow/testing";
+import { assert, assertEquals } from "@std/assert";
+import {
+  attempts,
+  type CrashRun,
+  type CrashTestOptions,
+  explore,
+  fails,
+  replace,
+  whatIf,
+} from "@rockpool/workflow/testing";
 import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 import { decided, expense, story } from "./approval.ts";
 
 Deno.test("examples/approval.ts keeps its deadlines when the process dies", async () => {
@@ -47,3 +56,26 @@ for (
     for (const { state } of canceled.slice(0, -1)) assertEquals(state.status, "canceled");
   });
 }
+
+const decidedOnce = {
+  input: { what: "a boat", euros: 9000 },
+  activities: [replace("sendMail", (text: string, { idempotencyKey }) => void mails.set(idempotencyKey, text))],
+  signals: onDay(6),
+  setUp: () => mails.clear(),
+  check({ result }: CrashRun) {
+    if (result !== undefined) {
+      assert(/^approved by Ada on day [1-7]$|^refused by the calendar on day 8$/.test(`${result}`));
+    }
+    assertEquals(new Set(mails.values()).size, mails.size, "a mail was sent twice");
+  },
+};
+
+Deno.test("examples/approval.ts keeps its deadlines in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(expense, { ...decidedOnce, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/approval.ts keeps its deadlines if one thing goes wrong", async () => {
+  const { bad } = await whatIf(expense, decidedOnce);
+  assertEquals(bad, []);
+});

@@ -1,5 +1,6 @@
 /**
- * Keeps an account that never ends: updates with validation, queries, and a history that stays short.
+ * Keeps an account that never ends: updates with validation, queries, and a history that stays short. Each move is audited once, also
+ * if the process dies or the account is closed meanwhile.
  *
  * `deno run examples/entity.ts`
  *
@@ -51,15 +52,24 @@ export async function account(ctx: WorkflowContext<Opening>, opening: Opening): 
     balance += amount;
     taken++;
     const after = balance;
-    await ctx.executeActivity(audit, `${amount > 0 ? "+" : ""}${amount} makes ${after}`);
-    open--;
+    try {
+      // The money has moved: it is audited although the account is closed meanwhile.
+      await ctx.shield((ctx) => ctx.executeActivity(audit, `${amount > 0 ? "+" : ""}${amount} makes ${after}`));
+    } finally {
+      open--;
+    }
     return after;
   }, {
     validate(amount) {
       if (balance + amount < 0) throw new RangeError(`Cannot move ${amount}: the balance is ${balance}`);
     },
   });
-  await ctx.waitUntil(() => taken >= UPDATES_A_RUN && open === 0);
+  try {
+    await ctx.waitUntil(() => taken >= UPDATES_A_RUN && open === 0);
+  } catch (error) { // the account is closed
+    await ctx.shield((ctx) => ctx.waitUntil(() => open === 0));
+    throw error;
+  }
   return await ctx.continueAsNew({ balance, runs: opening.runs + 1 });
 }
 

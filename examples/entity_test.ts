@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { ActivityContext } from "@rockpool/workflow";
-import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import { attempts, type CrashRun, crashTest, explore, fails, replace, whatIf } from "@rockpool/workflow/testing";
+import { bounds } from "../tests/support/exploring.ts";
 import { account, balanceOf, move, story } from "./entity.ts";
 
 Deno.test("examples/entity.ts keeps the account when the process dies", async () => {
@@ -33,4 +34,29 @@ Deno.test("examples/entity.ts moves money once, and audits it once, in a crash a
   });
   assertEquals(undisturbed.state.status, "canceled");
   assertEquals([...audited.values()], ["+500 makes 500", "-120 makes 380", "+75 makes 455", "+30 makes 485"]);
+});
+
+const audited = new Map<string, string>();
+/** Each move has a line, also one that was in progress when the account was closed. */
+const auditedOnce = {
+  input: { balance: 0, runs: 0 },
+  updates: [500, -120].map((input, i) => ({ atMs: 1000 * (i + 1), name: move, input })),
+  cancel: { atMs: 10_000 },
+  activities: [replace("audit", (line: string, { idempotencyKey }) => void audited.set(idempotencyKey, line))],
+  setUp: () => audited.clear(),
+  check({ states }: CrashRun) {
+    const moves = states.flatMap(({ history }) => history).filter(({ type }) => type === "update_accepted");
+    assertEquals(audited.size, moves.length);
+  },
+};
+
+Deno.test("examples/entity.ts audits each move once in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(account, { ...auditedOnce, ...bounds, cancels: 0 });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/entity.ts audits each move once if one thing goes wrong", async () => {
+  const { bad } = await whatIf(account, { ...auditedOnce, failures: ["fails", "loses its answer"] });
+  // It is tried until it succeeds, and the account is not closed before.
+  assertEquals(bad, ["audit always fails: stuck", "audit loses every answer: stuck"]);
 });

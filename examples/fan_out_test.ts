@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { attempts, fails, replace } from "@rockpool/workflow/testing";
+import { assert, assertEquals } from "@std/assert";
+import { attempts, type CrashRun, explore, fails, replace, whatIf } from "@rockpool/workflow/testing";
 import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 import { story, wordCount } from "./fan_out.ts";
 
 Deno.test("examples/fan_out.ts counts three pages at a time, also after a crash", async () => {
@@ -22,4 +23,29 @@ Deno.test("examples/fan_out.ts ends the same in a crash and a cancellation at ev
   });
   assertEquals(undisturbed.result, [["the", 8], ["dawn", 1], ["noon", 1], ["rain", 1], ["wind", 1]]);
   for (const { state } of canceled.slice(0, -1)) assertEquals(state.status, "canceled");
+});
+
+const threeAtATime = {
+  input: ["dawn", "rain", "noon", "wind"],
+  activities: [replace("countWords", (page: string) => new Map([[page, 1], ["the", 2]]))],
+  check({ result, state: { history } }: CrashRun) {
+    const sum = [["the", 8], ["dawn", 1], ["noon", 1], ["rain", 1], ["wind", 1]];
+    if (result !== undefined) assertEquals(result, sum as never);
+    let open = 0;
+    for (const { type } of history) {
+      if (type === "activity_started") open++;
+      if (type === "activity_completed") open--;
+      assert(open <= 3, "more than three at once");
+    }
+  },
+};
+
+Deno.test("examples/fan_out.ts counts three pages at a time in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(wordCount, { ...threeAtATime, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/fan_out.ts counts three pages at a time if one thing goes wrong", async () => {
+  const { bad } = await whatIf(wordCount, threeAtATime);
+  assertEquals(bad, []);
 });

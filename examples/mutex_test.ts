@@ -1,6 +1,16 @@
 import { assertEquals } from "@std/assert";
 import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
-import { attempts, crashTest, type CrashTestOptions, fails, replace, simulate } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  crashTest,
+  type CrashTestOptions,
+  explore,
+  fails,
+  replace,
+  simulate,
+  whatIf,
+} from "@rockpool/workflow/testing";
+import { bounds } from "../tests/support/exploring.ts";
 import { acquire, mutex, newMutex, printJob, story } from "./mutex.ts";
 
 Deno.test("examples/mutex.ts passes the lock on when its owner is dead, and when the process dies", async () => {
@@ -75,3 +85,26 @@ for (const executors of [1, 2]) {
     }, { seeds: 100 });
   });
 }
+
+/** Two jobs of two pages. */
+async function twoJobs(ctx: WorkflowContext) {
+  ctx.startChild(mutex, newMutex, { id: "printer" });
+  await ctx.signalWorkflow("printer", "hello"); // the lock has started
+  await Promise.allSettled(["a", "b"].map((id) => ctx.startChild(printJob, 2, { id }).result()));
+}
+const oneAtATime = {
+  workflows: { mutex, printJob },
+  activities: [replace("print", print)],
+  setUp: () => printed.clear(),
+  check: () => assertEquals(turns().length, new Set(turns()).size),
+};
+
+Deno.test("examples/mutex.ts lets one print at a time in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(twoJobs, { ...oneAtATime, ...bounds, maxRuns: 200 });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/mutex.ts lets one print at a time if one thing goes wrong", async () => {
+  const { bad } = await whatIf(twoJobs, oneAtATime);
+  assertEquals(bad, []);
+});

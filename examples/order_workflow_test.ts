@@ -2,13 +2,17 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CanceledError, type Executor, NonRetryableError } from "@rockpool/workflow";
 import {
   attempts,
+  type CrashRun,
   crashTest,
   type CrashTestOptions,
+  explore,
   fails,
   replace,
   simulate,
   TestExecutor,
+  whatIf,
 } from "@rockpool/workflow/testing";
+import { bounds } from "../tests/support/exploring.ts";
 import { gate, settle, setUp, typesOf } from "../tests/support/executors.ts";
 import type { Address, Order } from "./order.ts";
 import {
@@ -344,4 +348,30 @@ Deno.test("Order workflow leaves money and parcel consistent whatever fails, com
       },
     }, { seeds: 200 });
   }
+});
+
+/** Who has the parcel has paid, and nobody else. */
+const consistent = {
+  id: "a",
+  input,
+  signals: approved,
+  setUp: open(),
+  check({ state: { status } }: CrashRun) {
+    assertEquals(
+      effects(),
+      status === "completed" ? SHIPPED : [shop.payments.map((one) => ({ ...one, voided: true })), [], []],
+    );
+  },
+};
+
+Deno.test("Order workflow leaves money and parcel consistent in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(order, { ...consistent, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("Order workflow leaves money and parcel consistent if one thing goes wrong", async () => {
+  const { bad } = await whatIf(order, { ...consistent, failures: bounds.failures });
+  // The carrier is called until it answers.
+  const stuck = ["always fails", "loses every answer", "never answers"].map((what) => `bookCarrier ${what}: stuck`);
+  assertEquals(bad, stuck);
 });

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import { assert, assertEquals } from "@std/assert";
+import { attempts, type CrashRun, crashTest, explore, fails, replace, whatIf } from "@rockpool/workflow/testing";
 import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 import { poll, story } from "./polling.ts";
 
 Deno.test("examples/polling.ts polls with growing pauses, also after a crash", async () => {
@@ -39,4 +40,26 @@ Deno.test("examples/polling.ts ends the same in a crash and a cancellation at ev
 Deno.test("examples/polling.ts gives up after its time limit in a crash at every point", async () => {
   const { undisturbed } = await crashTest(poll, jobThatIsDone(Infinity));
   assertEquals((undisturbed.error as Error).name, "TimeoutError");
+});
+
+const MINUTE_MS = 60_000;
+const noEarlier = {
+  ...jobThatIsDone(3),
+  activities: [replace("statusOf", (_job: string, { idempotencyKey }) => {
+    return polls.add(idempotencyKey).size < 3 ? "running" : "done" as const;
+  })],
+  check({ state: { history } }: CrashRun) {
+    const polled = history.flatMap(({ type, at }) => type === "activity_started" ? [at] : []);
+    for (const [i, at] of polled.slice(1).entries()) assert(at - polled[i] >= MINUTE_MS * 2 ** i, "polled too early");
+  },
+};
+
+Deno.test("examples/polling.ts polls no earlier than planned in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(poll, { ...noEarlier, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/polling.ts polls no earlier than planned if one thing goes wrong", async () => {
+  const { bad } = await whatIf(poll, noEarlier);
+  assertEquals(bad, []);
 });

@@ -1,7 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { NonRetryableError } from "@rockpool/workflow";
-import { attempts, type CrashTestOptions, fails, replace } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  type CrashRun,
+  type CrashTestOptions,
+  explore,
+  fails,
+  replace,
+  whatIf,
+} from "@rockpool/workflow/testing";
 import { cancelInFlight, crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 import { story, trip } from "./saga.ts";
 
 Deno.test("examples/saga.ts undoes the trip, also after a crash", async () => {
@@ -58,4 +67,22 @@ Deno.test("examples/saga.ts books nothing when a part is sold out, in a crash an
 Deno.test("examples/saga.ts books everything or nothing when it is cancelled while a booking is in flight", async () => {
   const activities = [replace("book", book), replace("release", release)];
   await cancelInFlight(trip, { ...options, activities }, () => assertEquals([0, 3].includes(booked.size), true));
+});
+
+/** The whole trip, or nothing. */
+const wholeOrNothing = {
+  input: ["flight", "hotel"],
+  setUp: () => booked.clear(),
+  activities: [replace("book", book), replace("release", release)],
+  check: ({ state }: CrashRun) => assertEquals(booked.size, state.status === "completed" ? 2 : 0),
+};
+
+Deno.test("examples/saga.ts books everything or nothing in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(trip, { ...wholeOrNothing, ...bounds, cancels: 2, maxRuns: 800 });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/saga.ts books everything or nothing if one thing goes wrong", async () => {
+  const { bad } = await whatIf(trip, wholeOrNothing);
+  assertEquals(bad, []);
 });

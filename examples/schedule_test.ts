@@ -1,7 +1,17 @@
 import { assertEquals } from "@std/assert";
-import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  type CrashRun,
+  crashTest,
+  type CrashTestOptions,
+  explore,
+  fails,
+  replace,
+  whatIf,
+} from "@rockpool/workflow/testing";
 import { scheduleInfo, triggerSchedule } from "@rockpool/workflow/schedule";
 import { crashAndCancelEverywhere } from "../tests/support/cancel_everywhere.ts";
+import { bounds } from "../tests/support/exploring.ts";
 import { nightly, report, story } from "./schedule.ts";
 
 Deno.test("examples/schedule.ts writes a report every night", async () => {
@@ -44,4 +54,26 @@ Deno.test("examples/schedule.ts starts each report once in a crash at every poin
     effects: () => [...reports.keys()],
   });
   assertEquals(undisturbed.state.status, "canceled");
+});
+
+const HOUR_MS = 3_600_000;
+const onceANight = {
+  signals: [{ atMs: 30 * HOUR_MS, name: triggerSchedule }],
+  cancel: { atMs: 40 * HOUR_MS },
+  workflows: { nightly, report },
+  activities: [replace("countSales", () => 100)],
+  check({ states }: CrashRun) {
+    const reports = states.filter(({ workflowName }) => workflowName === "report").map(({ workflowId }) => workflowId);
+    assertEquals(new Set(reports).size, reports.length, "a report was started twice");
+  },
+} satisfies Partial<CrashTestOptions>;
+
+Deno.test("examples/schedule.ts starts each report once in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(nightly, { ...onceANight, ...bounds, maxRuns: 150 });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/schedule.ts starts each report once if one thing goes wrong", async () => {
+  const { bad } = await whatIf(nightly, onceANight);
+  assertEquals(bad, []);
 });

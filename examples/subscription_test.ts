@@ -1,6 +1,16 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { ActivityContext } from "@rockpool/workflow";
-import { attempts, crashTest, fails, replace } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  type CrashRun,
+  crashTest,
+  explore,
+  fails,
+  replace,
+  type TimedSignal,
+  whatIf,
+} from "@rockpool/workflow/testing";
+import { bounds } from "../tests/support/exploring.ts";
 import { story, subscription } from "./subscription.ts";
 
 Deno.test("examples/subscription.ts bills a year", async () => {
@@ -51,3 +61,26 @@ for (
     assertEquals(undisturbed.result?.at(-1), paid === 12 ? "payment 12 large 25" : undefined);
   });
 }
+
+const onceAMonth = {
+  input: { name: "small", euros: 10 },
+  signals: [{ atMs: 100 * DAY_MS, name: "plan", payload: { name: "large", euros: 25 } }] as [TimedSignal],
+  activities: [replace("charge", charge)],
+  setUp: () => payments.clear(),
+  check({ state: { status, history } }: CrashRun) {
+    const months = history.flatMap(({ type, at }) => type === "activity_started" ? [new Date(at).getUTCMonth()] : []);
+    assertEquals(new Set(months).size, months.length, "two charges in a month");
+    assert(payments.size <= months.length);
+    if (status === "completed") assertEquals(payments.size, 12);
+  },
+};
+
+Deno.test("examples/subscription.ts charges once a month in each order, with each failure, cancellation and crash", async () => {
+  const { missing } = await explore(subscription, { ...onceAMonth, ...bounds });
+  assertEquals(missing, []);
+});
+
+Deno.test("examples/subscription.ts charges once a month if one thing goes wrong", async () => {
+  const { bad } = await whatIf(subscription, onceAMonth);
+  assertEquals(bad, []);
+});
