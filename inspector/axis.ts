@@ -129,7 +129,9 @@ function apart(ticks: readonly Tick[]): Tick[] {
 }
 
 const SECOND = 1000;
-const [MINUTE, HOUR, DAY] = [60 * SECOND, 3600 * SECOND, 86_400 * SECOND];
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
+const DAY = 86_400_000;
 
 function evenTimes(range: number): number[] {
   const wanted = range / MAX_TICKS;

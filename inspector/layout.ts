@@ -75,7 +75,7 @@ export function statusPill(status: WorkflowStatus, isShort = false): Html {
 }
 
 /** Changes with the styles and the script, so that browsers may keep them. */
-const VERSION = fingerprint(STYLE + SCRIPT);
+const VERSION = /* @__PURE__ */ (() => fingerprint(STYLE + SCRIPT))();
 
 function fingerprint(text: string): string {
   let hash = 7;
@@ -104,10 +104,12 @@ const SHAPES: Readonly<Record<string, string>> = {
   close: `<path d="M5.5 5.5l9 9M14.5 5.5l-9 9"/>`,
 };
 
-const SPRITE = new Html(
-  `<svg class="sprite" aria-hidden="true">${
-    Object.entries(SHAPES).map(([name, shape]) => `<symbol id="i-${name}" viewBox="0 0 20 20">${shape}</symbol>`).join(
-      "",
-    )
-  }<pattern id="failed" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="f-page" width="5" height="5"/><rect class="f-failed" width="2.5" height="5"/></pattern><pattern id="retry" width="4" height="8" patternUnits="userSpaceOnUse"><rect class="f-dash" width="2" height="8"/></pattern></svg>`,
-);
+const SPRITE = /* @__PURE__ */ (() =>
+  new Html(
+    `<svg class="sprite" aria-hidden="true">${
+      Object.entries(SHAPES).map(([name, shape]) => `<symbol id="i-${name}" viewBox="0 0 20 20">${shape}</symbol>`)
+        .join(
+          "",
+        )
+    }<pattern id="failed" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="f-page" width="5" height="5"/><rect class="f-failed" width="2.5" height="5"/></pattern><pattern id="retry" width="4" height="8" patternUnits="userSpaceOnUse"><rect class="f-dash" width="2" height="8"/></pattern></svg>`,
+  ))();

@@ -25,7 +25,8 @@
  */
 
 /** The text of the script. It is in JavaScript, with types in comments. */
-export const SCRIPT = String.raw`"use strict";
+export const SCRIPT: string = /* @__PURE__ */ (() =>
+  String.raw`"use strict";
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -256,4 +257,4 @@ export const SCRIPT = String.raw`"use strict";
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
 })();
-`;
+`)();

@@ -129,7 +129,8 @@ figcaption{display:flex;justify-content:space-between;color:var(--dim);font-size
 .f-cancel{fill:var(--bad)}`;
 
 /** The text of the style sheet. */
-export const STYLE = `:root{${LIGHT}}
+export const STYLE: string = /* @__PURE__ */ (() =>
+  `:root{${LIGHT}}
 @media(prefers-color-scheme:dark){:root:not([data-theme=light]){${DARK}}}
 :root[data-theme=dark]{${DARK};color-scheme:dark}:root[data-theme=light]{color-scheme:light}
 ${BASE}
@@ -145,4 +146,4 @@ ${RUN_STYLE}
   .status.running .icon{animation:spin 2.4s linear infinite}
   @keyframes spin{to{transform:rotate(1turn)}}
 }
-`;
+`)();

@@ -9,7 +9,7 @@ import { type Instant, isSpan, labelOf, phasesOf, sharesOf, type Span } from "..
 import { grouped, showError, showValue } from "../util/show_value.ts";
 import { type LaidAxis, layAxis } from "./axis.ts";
 import type { Events } from "./events.ts";
-import { type Content, type Html, markup } from "./html.ts";
+import { type Content, Html, markup } from "./html.ts";
 import { icon } from "./layout.ts";
 import type { Axis, RunView } from "./run_view.ts";
 import { shareLegend } from "./shares.ts";
@@ -152,7 +152,7 @@ function eventLink(view: RunView, { from }: Thing): string {
   return `${view.link({ e: from.index + 1, page: undefined })}#e${from.index + 1}`;
 }
 
-const BAR = markup`y="6" height="14" rx="2"`;
+const BAR = /* @__PURE__ */ new Html(`y="6" height="14" rx="2"`);
 
 /** A bar with its attempts, and the delays between them. */
 function bar(span: Span, axis: LaidAxis): Html {

@@ -176,7 +176,8 @@ interface Step {
 }
 
 /** No activity and no child can have these names. */
-const [WORKFLOW, OUTSIDE] = ["", " "];
+const WORKFLOW = "";
+const OUTSIDE = " ";
 
 function sequenceOf(run: ReadRun, marks: readonly TimelineMark[]): string[] {
   const rest = [...marks];

@@ -150,11 +150,13 @@ function columnsOf(width: number): Columns {
 
 /** Signs of the statuses, drawn around their center. */
 const SIGNS: Record<ReadRun["status"], string> = {
-  running: `<circle r="4.5" fill="none" stroke-width="2" ${stroke("running")}/>`,
-  completed: `<path d="M-4.5 0L-1.5 3.5L5 -4" fill="none" stroke-width="2" ${stroke("completed")}/>`,
-  failed: `<path d="M-4 -4L4 4M-4 4L4 -4" fill="none" stroke-width="2" ${stroke("failed")}/>`,
-  canceled: `<path d="M-5 0H5" fill="none" stroke-width="2.5" ${stroke("canceled")}/>`,
+  running: `<circle r="4.5" fill="none" stroke-width="2"`,
+  completed: `<path d="M-4.5 0L-1.5 3.5L5 -4" fill="none" stroke-width="2"`,
+  failed: `<path d="M-4 -4L4 4M-4 4L4 -4" fill="none" stroke-width="2"`,
+  canceled: `<path d="M-5 0H5" fill="none" stroke-width="2.5"`,
 };
+
+const signOf = (status: ReadRun["status"]) => `${SIGNS[status]} ${stroke(status)}/>`;
 
 function headOf(run: ReadRun, { width }: Columns): Block {
   const room = width - 2 * MARGIN;
@@ -168,7 +170,7 @@ function headOf(run: ReadRun, { width }: Columns): Block {
   const parts = [
     text(run.name, MARGIN, 36, nameWidth + 1, { size: 16, weight: "bold" }),
     text(run.id, MARGIN + nameWidth + 8, 36, room - nameWidth - 8, { size: 14, color: "muted" }),
-    `<g transform="translate(${MARGIN + 6} 55)">${SIGNS[run.status]}</g>`,
+    `<g transform="translate(${MARGIN + 6} 55)">${signOf(run.status)}</g>`,
     text(status, MARGIN + 20, 59, room - 20 - factsWidth - 12, { color: run.status }),
     text(facts, width - MARGIN, 59, factsWidth, { color: "muted", anchor: "end" }),
     text(waits, MARGIN + 20, 77, room - 20, { color: "muted" }),
@@ -215,12 +217,12 @@ function gridText({ axis, cancels }: Layout, labelsAt: number, from: number, to:
       (axis.kind === "folded" ? "" : line(x, stroke("line"))) +
       text(label, x, labelsAt, width, { size: SMALL, color: "muted", anchor: "middle" })
     ),
-    ...axis.folds.flatMap((fold) => [fold.from, fold.to]).map((x) => line(x, FOLD_LINE)),
+    ...axis.folds.flatMap((fold) => [fold.from, fold.to]).map((x) => line(x, foldLine())),
     ...cancels.map((x) => line(x, `stroke-dasharray="4 3" ${stroke("cancel")}`)),
   ];
 }
 
-const FOLD_LINE = `stroke-dasharray="1 3" ${stroke("muted")}`;
+const foldLine = () => `stroke-dasharray="1 3" ${stroke("muted")}`;
 
 /** A row: its name, its bars and instants, and its summary. */
 function rowText(row: Row, plotAt: number, { width, names, sums }: Columns): string {
@@ -290,7 +292,7 @@ function legendText(legend: readonly [Look | "folded", string][], y: number, { w
     const [look, title] = legend[i];
     if (look === "folded") {
       return `<rect x="${round(x)}" y="${y - 1}" width="13" height="13" ${fill("band")}/>` +
-        [x, x + 13].map((x) => `<path d="M${round(x)} ${y - 1}v13" ${FOLD_LINE}/>`).join("");
+        [x, x + 13].map((x) => `<path d="M${round(x)} ${y - 1}v13" ${foldLine()}/>`).join("");
     }
     return barText({ lane: 0, from: x, to: x + 13, title, parts: [{ from: x, to: x + 13, look }] }, y - 1, 14, "muted");
   });

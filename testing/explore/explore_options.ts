@@ -84,11 +84,7 @@ export interface ExploreOptions<
   Signals extends readonly unknown[] = readonly any[],
 > extends Omit<CrashTestOptions<Input, Output, Signals>, "deaths" | "compare">, ExploreBounds {}
 
-const { deaths: _1, compare: _2, ...shared } = crashTestNames;
-
-/** The names of all options in {@linkcode ExploreOptions}. */
-export const exploreNames: Readonly<Record<keyof ExploreOptions, true>> = {
-  ...shared,
+const ownNames = {
   orders: true,
   crashes: true,
   faults: true,
@@ -98,7 +94,13 @@ export const exploreNames: Readonly<Record<keyof ExploreOptions, true>> = {
   maxDeviations: true,
   maxRuns: true,
   replay: true,
-};
+} as const;
+
+/** The names of all options in {@linkcode ExploreOptions}. */
+export const exploreNames: Readonly<Record<keyof ExploreOptions, true>> = /* @__PURE__ */ (() => {
+  const { deaths: _1, compare: _2, ...shared } = crashTestNames;
+  return { ...shared, ...ownNames };
+})();
 
 /**
  * The arguments of {@linkcode explore} after the workflow. They may be left out if the workflow takes no input.
