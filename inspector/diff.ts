@@ -43,7 +43,16 @@ function stepOf(event: WorkflowEvent): string {
 }
 
 /** Properties that are different in every run. */
-const OWN = new Set(["at", "dueAt", "retryAt", "startAt", "deadlineAt", "signalId", "updateId", "error"]);
+const OWN = /* @__PURE__ */ new Set([
+  "at",
+  "dueAt",
+  "retryAt",
+  "startAt",
+  "deadlineAt",
+  "signalId",
+  "updateId",
+  "error",
+]);
 
 function textOf(event: WorkflowEvent): string {
   return valueText(Object.fromEntries(Object.entries(event).filter(([name]) => !OWN.has(name))));

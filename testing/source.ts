@@ -90,7 +90,7 @@ function isBox(source: Source): boolean {
   return typeof source === "object" && "items" in source && source.items.length > 0 && /^[[{]/.test(source.open);
 }
 
-const flatTexts = new WeakMap<Items, string>();
+const flatTexts = /* @__PURE__ */ new WeakMap<Items, string>();
 
 function flat(source: Source): string {
   if (typeof source === "string") return source;
