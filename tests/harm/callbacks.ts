@@ -28,6 +28,7 @@ import { RestateClient, type RestateSdk, restateServices } from "@rockpool/workf
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
 import { fakeOtel, functions as otelFunctions, type Place } from "../support/fake_otel.ts";
+import { TempFolder } from "../support/temp_files.ts";
 import { objectStorage } from "../support/object_storage.ts";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import {
@@ -472,7 +473,12 @@ const table: Record<string, CallbackRow> = {
   },
   "CliIo.out": { run: (_, out) => main(["--help"], { out, error: () => {} }) },
   "CliIo.now": {
-    run: (_, now) => main(["list", "nowhere.db", "--since", "1h"], { out: () => {}, error: () => {}, now }),
+    run: async (_, now) => {
+      await using folder = new TempFolder();
+      const file = `${folder.path}/empty.snapshot`;
+      await Deno.writeTextFile(file, await new InMemoryStore().snapshot());
+      await main(["list", file, "--since", "1h"], { out: () => {}, error: () => {}, now });
+    },
     well: () => 0,
   },
   "CliIo.error": { run: (_, error) => main(["unknown"], { out: () => {}, error }) },
