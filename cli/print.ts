@@ -83,7 +83,8 @@ export class Printer {
 
   /** The present. */
   now(): number {
-    return this.io.now?.() ?? systemClock.now();
+    const time: unknown = this.io.now?.();
+    return !isStrayPromise(time) && Number.isFinite(time) ? time as number : systemClock.now();
   }
 
   /** Writes a line. */

@@ -28,7 +28,6 @@ import { RestateClient, type RestateSdk, restateServices } from "@rockpool/workf
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { DurableObjectStore, type ObjectStorage } from "@rockpool/workflow/durable-object";
 import { fakeOtel, functions as otelFunctions, type Place } from "../support/fake_otel.ts";
-import { TempFolder } from "../support/temp_files.ts";
 import { objectStorage } from "../support/object_storage.ts";
 import { acceptDelivery, Payloads } from "@rockpool/workflow/storage";
 import {
@@ -472,15 +471,6 @@ const table: Record<string, CallbackRow> = {
     stalls: "until closed",
   },
   "CliIo.out": { run: (_, out) => main(["--help"], { out, error: () => {} }) },
-  "CliIo.now": {
-    run: async (_, now) => {
-      await using folder = new TempFolder();
-      const file = `${folder.path}/empty.snapshot`;
-      await Deno.writeTextFile(file, await new InMemoryStore().snapshot());
-      await main(["list", file, "--since", "1h"], { out: () => {}, error: () => {}, now });
-    },
-    well: () => 0,
-  },
   "CliIo.error": { run: (_, error) => main(["unknown"], { out: () => {}, error }) },
   "InspectorOptions.authorize": inspectorRow((authorize) => ({ authorize }), () => true),
   "InspectorOptions.redact": inspectorRow((redact) => ({ redact }), (value) => value),
