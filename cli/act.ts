@@ -58,7 +58,7 @@ export async function act(
     const text = kind === "snapshot"
       ? await (store as InMemoryStore).snapshot()
       : historyToText((await store!.load(workflowId))!);
-    await writeOutput(flags.output!, text);
+    await writeOutput(flags.output!, text, source);
   }
   printer.line(`${DONE[action]} ${show(workflowId)}`);
   return 0;

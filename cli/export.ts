@@ -4,7 +4,7 @@
  * @module
  */
 
-import { writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { encode } from "../history/codec.ts";
 import { formatTimeline, toMermaid, toSvg } from "../pictures/mod.ts";
 import { historyToText } from "../testing/history_text.ts";
@@ -34,15 +34,24 @@ export async function exportRun(source: Source, id: string, flags: Flags, printe
     printer.out(text);
     return 0;
   }
-  await writeOutput(flags.output, text);
+  await writeOutput(flags.output, text, source);
   return 0;
 }
 
-/** Writes a file that a flag names. */
-export async function writeOutput(file: string, text: string): Promise<void> {
+/** Writes a file that a flag names. It is never the file that was read, under whatever name. */
+export async function writeOutput(file: string, text: string, source: Source): Promise<void> {
   try {
+    if (source.kind !== "inspector") {
+      const [from, to] = await Promise.all(
+        [source.name, file].map((name) => stat(name, { bigint: true }).catch(() => null)),
+      );
+      if (from !== null && from.dev === to?.dev && from.ino === to.ino) {
+        throw new Failure(2, `Cannot write ${show(file)}: it is the file that is read; name another one`);
+      }
+    }
     await writeFile(file, text);
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw new Failure(1, `Cannot write ${show(file)}: ${reasonOf(error)}`);
   }
 }

@@ -4,11 +4,14 @@
  * @module
  */
 
-/** What a command cannot do, and its exit code: 1 if something was not found or a check failed, 2 for a wrong use. */
+/**
+ * What a command cannot do, and its exit code: 1 if something was not found or a check failed, 2 for a wrong use, 130 if it was
+ * interrupted.
+ */
 export class Failure extends Error {
-  readonly exitCode: 1 | 2;
+  readonly exitCode: 1 | 2 | 130;
 
-  constructor(exitCode: 1 | 2, message: string) {
+  constructor(exitCode: 1 | 2 | 130, message: string) {
     super(message);
     this.exitCode = exitCode;
   }

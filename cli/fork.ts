@@ -46,7 +46,7 @@ export async function fork(
   } catch (error) {
     throw new Failure(1, messageOf(error));
   }
-  if (kind === "snapshot") await writeOutput(flags.output!, await (store as InMemoryStore).snapshot());
+  if (kind === "snapshot") await writeOutput(flags.output!, await (store as InMemoryStore).snapshot(), source);
   const { repeats, drops } = made;
   const list = (names: readonly string[]) => names.length === 0 ? "nothing" : names.join(", ");
   printer.line(`Forked ${show(state.workflowId)} after event ${after} as ${show(newId)}`);

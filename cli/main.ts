@@ -26,8 +26,8 @@ import { watch } from "./watch.ts";
  *
  * @param args The arguments, without the program.
  * @param io What it uses of its process.
- * @returns The exit code: 0; 1 if something was not found or a check failed; 2 for a wrong use. An error is one line on the standard
- * error. It never rejects.
+ * @returns The exit code: 0; 1 if something was not found or a check failed; 2 for a wrong use; 130 if it was interrupted. An error
+ * is one line on the standard error. It never rejects.
  *
  * @category Command line
  *
@@ -50,7 +50,7 @@ export async function main(args: readonly string[], io: CliIo): Promise<number> 
       printer.text(command.help);
       return 0;
     }
-    return await run(command, printer);
+    return await interruptible(command, printer);
   } catch (error) {
     try {
       printer.error({ text: messageOf(error), color: "red" });
@@ -58,6 +58,23 @@ export async function main(args: readonly string[], io: CliIo): Promise<number> 
       // there is nobody to tell
     }
     return error instanceof Failure ? error.exitCode : 1;
+  }
+}
+
+/** Runs a command. An interrupt ends it: `watch` and `serve` end by themselves, any other one is left as it is. */
+async function interruptible(command: Command, printer: Printer): Promise<number> {
+  const { signal } = printer.io;
+  const running = run(command, printer);
+  if (signal === undefined || command.name === "watch" || command.name === "serve") return await running;
+  let interrupt!: () => void;
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = () => reject(new Failure(130, "Interrupted"));
+    signal.addEventListener("abort", interrupt, { once: true });
+  });
+  try {
+    return await Promise.race([running, interrupted]);
+  } finally {
+    signal.removeEventListener("abort", interrupt);
   }
 }
 

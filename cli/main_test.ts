@@ -538,3 +538,54 @@ Deno.test("main(--help) names every command, and COMMAND --help its flags", asyn
   assertStringIncludes((await shell(["replay", "--help"])).out, "--code");
   assertEquals((await shell(["help", "list"])).out, (await shell(["list", "--help"])).out);
 });
+
+cliTest("main() refuses to write over the file that it reads, also under another name", async (files) => {
+  const names = ["orders.db", "orders.snapshot", "order-1.history"];
+  for (const name of names) {
+    const file = files.at(name);
+    const before = await Deno.readFile(file);
+    const alias = `${file}.link`;
+    await Deno.symlink(file, alias);
+    for (const target of [file, alias]) {
+      const args = [["export", file, "order-1", "--as", "svg"]];
+      if (name === "orders.snapshot") {
+        args.push(["cancel", file, "order-2"], ["fork", file, "order-1", "new", "--after", "1"]);
+      }
+      for (const command of args) {
+        const { code, error } = await shell([...command, "-o", target]);
+        assertEquals(code, 2, error);
+        assertStringIncludes(error, "it is the file that is read; name another one");
+      }
+    }
+    assertEquals(await Deno.readFile(file), before);
+  }
+});
+
+cliTest("main() makes no tables in an SQLite file that is no store when a command writes", async (files) => {
+  const { DatabaseSync } = await import("node:sqlite");
+  const file = files.at("foreign.db");
+  const db = new DatabaseSync(file);
+  db.exec("CREATE TABLE customers (name TEXT)");
+  const { code, error } = await shell(["signal", file, "order-2", "approval"]);
+  assertEquals(code, 1);
+  assertStringIncludes(error, "it has no tables of a store");
+  assertEquals(db.prepare("SELECT name FROM sqlite_schema").all().map(({ name }) => name), ["customers"]);
+  db.close();
+});
+
+cliTest("main() ends any command with exit code 130 when it is interrupted", async (files) => {
+  const abort = new AbortController();
+  const held = Promise.withResolvers<Response>();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    abort.abort();
+    return held.promise;
+  });
+  try {
+    const ended = await shell(["list", `http://127.0.0.1:${server.addr.port}/`], { signal: abort.signal });
+    assertEquals(ended, { code: 130, out: "", error: "Interrupted\n" });
+  } finally {
+    held.resolve(new Response());
+    await server.shutdown();
+  }
+  assertEquals((await shell(["list", files.at("orders.db")], { signal: new AbortController().signal })).code, 0);
+});

@@ -114,7 +114,7 @@ export class Printer {
       .map((row) => row.map((part) => typeof part === "string" ? safe(part) : { ...part, text: safe(part.text) }));
     const widthOfCell = (part: Part) => widthOf(typeof part === "string" ? part : part.text);
     const last = head.length - 1;
-    const widths = head.map((_, i) => Math.max(...cells.map((row) => widthOfCell(row[i]))));
+    const widths = head.map((_, i) => cells.reduce((most, row) => Math.max(most, widthOfCell(row[i])), 0));
     // The widest of the other columns give way if the last one would have less than a quarter of the line.
     const wanted = Math.min(widths[last], Math.floor(columns / 4));
     for (;;) {

@@ -93,6 +93,14 @@ Deno.test("The command line ends quietly when the reader of its pipe goes away",
   assertEquals(await output("bash", ["-c", `${quoted} | head -n 1`]), { stdout: "{\n", stderr: "" });
 });
 
+Deno.test("The command line ends with exit code 1 when its output cannot be written", async () => {
+  await using files = await CliFiles.make();
+  const args = ["export", files.at("orders.db"), "order-1", "--as", "json"];
+  const deno = [Deno.execPath(), ...denoArgs(["--allow-read"], ...args)].map((arg) => `'${arg}'`).join(" ");
+  const { stdout, stderr } = await output("bash", ["-c", `(${deno}) > /dev/full; echo "code $?"`]);
+  assertEquals([stdout, stderr.trimEnd().split("\n").length], ["code 1\n", 1], stderr);
+});
+
 /** Reads the lines of a process, one after the other. */
 class Lines {
   readonly #reader: ReadableStreamDefaultReader<string>;

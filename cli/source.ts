@@ -92,6 +92,8 @@ async function openSqlite(name: string, write: boolean): Promise<Source> {
     throw new Failure(2, `Cannot open ${show(name)}: ${message.includes("node:sqlite") ? why : message}`);
   });
   try {
+    // A file without the tables of a store is somebody else's: opened to write, it would get them.
+    if (write) await (await SqliteStore.open(name, { readOnly: true })).close();
     const store = await SqliteStore.open(name, { readOnly: !write });
     const source = storeSource("sqlite", name, store);
     return {
