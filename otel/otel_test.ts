@@ -133,3 +133,15 @@ Deno.test("Otel.middleware ends the span of an attempt that is in flight when it
   await settle();
   assertEquals(attributes.slice(1), ["rockpool.activity.outcome=abandoned", "rockpool.visit.end=suspended"]);
 });
+
+Deno.test("Otel.store() appends when nothing can be measured", async () => {
+  const lost = () => {
+    throw new Error("The meter is lost");
+  };
+  const store = otel({ api: fakeOtel({ "OtelHistogram.record": lost, "OtelCounter.add": lost }) })
+    .store(new InMemoryStore());
+  const event = { type: "workflow_started", at: 1, workflowName: "w" } as const;
+  const batch = { workflowId: "a", runId: "1", expectedLength: 0, events: [event] };
+  await store.append(batch);
+  await assertRejects(() => store.append(batch), Error, 'its status is "running"');
+});

@@ -8,6 +8,15 @@ import { codeOf } from "../errors.ts";
 import type { AppendBatch, WorkflowStore } from "../types.ts";
 import type { Metrics } from "./metrics.ts";
 
+/** An append that is stored has succeeded, also if it cannot be measured. */
+function quietly(measure: () => void): void {
+  try {
+    measure();
+  } catch {
+    // there is nobody to tell
+  }
+}
+
 /** The same store, whose appends are measured. */
 export function measured<Store extends WorkflowStore>(store: Store, metrics: Metrics): Store {
   const append = async (batch: AppendBatch) => {
@@ -15,10 +24,10 @@ export function measured<Store extends WorkflowStore>(store: Store, metrics: Met
     try {
       await store.append(batch);
     } catch (error) {
-      if (codeOf(error) === "conflict") metrics.conflicts.add(1, {});
+      if (codeOf(error) === "conflict") quietly(() => metrics.conflicts.add(1, {}));
       throw error;
     } finally {
-      metrics.appendSeconds.record((performance.now() - begin) / 1000, {});
+      quietly(() => metrics.appendSeconds.record((performance.now() - begin) / 1000, {}));
     }
   };
   /** Methods use private fields, which the proxy does not have: each is called on the store itself. */
