@@ -46,7 +46,7 @@ export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
   const { from, to, history, startedAt } = run;
   const range = to - from;
   const waits = stretches(run);
-  const longest = Math.max(0, ...waits.map((wait) => wait.to - wait.from));
+  const longest = waits.reduce((most, wait) => Math.max(most, wait.to - wait.from), 0); // too many for arguments
   kind ??= !(range > 0) ? "events" : longest > LONG * range ? "folded" : "time";
   if (kind === "events" || !(range > 0)) {
     const count = Math.max(1, history.length);

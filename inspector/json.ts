@@ -15,7 +15,7 @@ import { encode } from "../history/codec.ts";
 import type { WorkflowFilter, WorkflowStatus } from "../types.ts";
 import { showValue } from "../util/show_value.ts";
 import type { Guard } from "./guard.ts";
-import type { Reader } from "./reader.ts";
+import type { Reader, RowPage } from "./reader.ts";
 import { redactState } from "./redact.ts";
 import type { Settings } from "./settings.ts";
 
@@ -36,7 +36,15 @@ export async function jsonResponse(
   };
   if (id === undefined) {
     const limit = Math.min(MAX_RUNS, Number(searchParams.get("limit")) || 100);
-    const { rows, cursor } = await reader.page(filterOf(searchParams), limit, searchParams.get("cursor") ?? undefined);
+    let page: RowPage;
+    try {
+      page = await reader.page(filterOf(searchParams), limit, searchParams.get("cursor") ?? undefined);
+    } catch (error) {
+      // A store refuses a status, a limit or a cursor that it does not know.
+      if (error instanceof TypeError || error instanceof RangeError) return json(400, { error: error.message });
+      throw error;
+    }
+    const { rows, cursor } = page;
     const runs = rows.map(({ head, state }) => ({
       head: encode(head, "list runs"),
       ...(state !== undefined && head.status === "running" && { history: encode(state.history, "list runs") }),

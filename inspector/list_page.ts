@@ -101,7 +101,7 @@ async function find(view: ListView, reader: Reader): Promise<Found> {
     const whole = { ...filter, ...(view.status !== undefined && { status: view.status }) };
     return { filter, page: await reader.page(whole, PAGE, view.cursor) };
   };
-  const exactId = view.q === "" ? undefined : (await reader.head(view.q))?.workflowId;
+  const exactId = view.q === "" ? undefined : (await reader.head(view.q).catch(() => null))?.workflowId; // a store may refuse it as an ID
   const exact = ({ page }: Omit<Found, "exact">) =>
     page.rows.some(({ head }) => head.workflowId === exactId) ? undefined : exactId;
   if (text !== "" && filter.workflowName === undefined) {

@@ -83,11 +83,12 @@ class Changes implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
   }
 
   cancel(): void {
-    if (this.#unsubscribe === undefined) return;
-    this.#unsubscribe();
+    const unsubscribe = this.#unsubscribe;
+    if (unsubscribe === undefined) return;
     this.#unsubscribe = undefined;
     this.#clearTimer?.();
     streams--;
+    unsubscribe(); // it may throw
   }
 
   /** Sends a message if there is a change to report, now or when it is time. */
@@ -110,7 +111,11 @@ class Changes implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
     this.#clearTimer = systemClock.setTimer(at, () => {
       const now = systemClock.now();
       if (now >= this.#endsAt) {
-        this.cancel();
+        try {
+          this.cancel();
+        } catch {
+          // A store that cannot end a subscription has said so to nobody: a timer must not throw.
+        }
         this.#controller.close();
       } else if (this.#controller.desiredSize! <= 0) this.#wake(now + QUIET_MS);
       else if (this.#changed) this.#send();

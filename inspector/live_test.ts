@@ -161,3 +161,19 @@ Deno.test("inspector() subscribes to nothing when a stream is asked for by HEAD,
   assertEquals(response.status, 404);
   assert((await response.text()).length > 0);
 });
+
+Deno.test("inspector() ends a stream and its timer when the store cannot end the subscription", async () => {
+  const store = Object.assign(new InMemoryStore(), {
+    subscribe: () => () => {
+      throw new Error("The connection is lost");
+    },
+  });
+  using time = new FakeTime();
+  const inspect = inspector({ store });
+  const left = await inspect(events());
+  await left.body!.cancel().catch(() => {});
+  const reader = new Reader(await inspect(events()));
+  const reading = reader.read();
+  for (let i = 0; i < 42; i++) await time.tickAsync(15_000); // the timer would throw, and end the process
+  await reading;
+});

@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { WorkflowFilter, WorkflowHead, WorkflowStartedEvent, WorkflowState } from "../types.ts";
+import type { WorkflowFilter, WorkflowHead, WorkflowStartedEvent, WorkflowState, WorkflowTail } from "../types.ts";
 import type { OpenRun } from "../options.ts";
+import { show } from "../util/show.ts";
 import { redactHead, redactState } from "./redact.ts";
 import type { Settings } from "./settings.ts";
 
@@ -79,7 +80,12 @@ export class Reader {
   async #stateOf({ workflowId, runId, historyLength }: WorkflowHead): Promise<WorkflowState | undefined> {
     const { store, redact } = this.#settings;
     const skipped = Math.max(0, historyLength - MAX_ROW_EVENTS);
-    const tail = await store.loadSince?.(workflowId, skipped, runId).catch(() => null);
+    let tail: WorkflowTail | null | undefined;
+    try {
+      tail = await store.loadSince?.(workflowId, skipped, runId);
+    } catch {
+      return undefined;
+    }
     if (tail === undefined || tail === null) return undefined;
     const { historyLength: _1, firstRunId: _2, parent: _3, ...head } = tail.head;
     return redactState(redact, { ...head, history: tail.events });
@@ -93,7 +99,7 @@ export class Reader {
     const from = now();
     const kept = this.#counts.get(key);
     if (kept !== undefined && from < kept.until) return kept.count.catch(() => undefined);
-    const count = store.count(filter);
+    const count = (async () => checkCount(await store.count!(filter)))();
     const entry = { count, until: Infinity };
     if (this.#counts.size > 100) this.#counts.clear(); // names and labels of the users' searches
     this.#counts.set(key, entry);
@@ -152,6 +158,12 @@ export class Reader {
     const { executor } = this.#settings;
     return new Map(executor?.openRuns().map((run) => [run.workflowId, run]));
   }
+}
+
+/** A number of runs, or what a store says in its place. */
+function checkCount(count: unknown): number {
+  if (typeof count === "number" && count >= 0) return count;
+  throw new TypeError(`Cannot count workflows: the store answers ${show(count)}`);
 }
 
 /** The head of a state. */

@@ -1,7 +1,7 @@
 /** Pages of runs that are strange, random or long: each view answers, and stays within its size. */
 
 import { assert, assertEquals } from "@std/assert";
-import type { WorkflowState, WorkflowStore } from "@rockpool/workflow";
+import type { WorkflowEvent, WorkflowState, WorkflowStore } from "@rockpool/workflow";
 import { inspector } from "@rockpool/workflow/inspector";
 import type { PicturedRun } from "@rockpool/workflow/pictures";
 import { everything, evilRuns, longRun, randomRuns, withRequests } from "../tests/support/pictured_runs.ts";
@@ -62,4 +62,26 @@ Deno.test("inspector() shows a run of 20,000 events in pages of a bounded size",
   assert(run.history.length >= 20_000, `${run.history.length} events`);
   const longest = await readAll(run);
   assert(longest < 400_000, `${longest} characters`);
+});
+
+Deno.test("inspector() shows a run with more waits than a call has arguments", async () => {
+  const history: WorkflowEvent[] = [{ type: "workflow_started", at: 0, workflowName: "w" }];
+  for (let seq = 0; seq < 140_000; seq++) {
+    history.push({ type: "activity_started", seq, at: seq * 10 + 1, name: "a" });
+    history.push({ type: "activity_completed", seq, at: seq * 10 + 5, attempt: 1 });
+  }
+  const inspect = inspector({ store: storeOf({ workflowId: "a", workflowName: "w", status: "running", history }) });
+  const response = await inspect(new Request("http://localhost/?id=a"));
+  const html = await response.text();
+  assertEquals(response.status, 200, html);
+});
+
+Deno.test("inspector() draws open children that begin at the same time as one bar", async () => {
+  const history: WorkflowEvent[] = [{ type: "workflow_started", at: 0, workflowName: "w" }];
+  for (let seq = 0; seq < 10_000; seq++) {
+    history.push({ type: "child_started", seq, at: seq, name: "k", workflowId: `k/${seq}`, closePolicy: "terminate" });
+  }
+  const inspect = inspector({ store: storeOf({ workflowId: "a", workflowName: "w", status: "running", history }) });
+  const html = await (await inspect(new Request("http://localhost/?id=a"))).text();
+  assert(html.length < 200_000, `${html.length} characters`);
 });

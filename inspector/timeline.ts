@@ -173,23 +173,23 @@ function endOf(span: Span, axis: LaidAxis): number {
 
 /** The bars and marks of many things; those that touch are one. */
 function merged(things: readonly Thing[], axis: LaidAxis): Html {
-  const groups: { from: number; to: number; things: Thing[] }[] = [];
+  const groups: { from: number; to: number; isOpen: boolean; things: Thing[] }[] = [];
   for (const thing of things) {
     const from = axis.x(thing.from);
     const isOpen = isSpan(thing) && thing.outcome === "open";
     const until = isSpan(thing) ? endOf(thing, axis) : from;
     const group = groups[groups.length - 1];
-    if (group && isSpan(thing) === isSpan(group.things[0]) && from <= group.to + MIN_GAP && !isOpen) {
+    if (group && isSpan(thing) === isSpan(group.things[0]) && from <= group.to + MIN_GAP && isOpen === group.isOpen) {
       group.to = Math.max(group.to, until);
       group.things.push(thing);
-    } else groups.push({ from, to: until, things: [thing] });
+    } else groups.push({ from, to: until, isOpen, things: [thing] });
   }
   return markup`${
-    groups.map(({ from, to, things }) => {
+    groups.map(({ from, to, isOpen, things }) => {
       const [first] = things;
       if (!isSpan(first)) return markSvg(from);
       const failed = things.some((thing) => isSpan(thing) && thing.outcome === "failed");
-      const look = failed ? "failed" : things.length === 1 ? first.outcome : "done";
+      const look = failed ? "failed" : things.length === 1 || isOpen ? first.outcome : "done";
       return rect(from, to, first.kind, look);
     })
   }`;
