@@ -205,6 +205,23 @@ Deno.test("The command line serves on loopback only, under its own hosts, until 
   });
 });
 
+Deno.test("The command line serves no target that is another origin", async () => {
+  await using files = await CliFiles.make();
+  await withProgram(["serve", files.at("orders.db"), "--port", "0"], async (lines, child) => {
+    const port = Number(/http:\/\/localhost:(\d+)/.exec(await lines.until("is shown at"))![1]);
+    const answer = async (target: string) => {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const head = `POST ${target} HTTP/1.1\r\nhost: localhost:${port}\r\norigin: http://evil.example\r\n`;
+      await connection.write(new TextEncoder().encode(`${head}connection: close\r\ncontent-length: 0\r\n\r\n`));
+      return await new Response(connection.readable).text();
+    };
+    assertStringIncludes(await answer("//evil.example/?id=order-2&do=cancel"), "Cannot accept a POST from");
+    assertStringIncludes(await answer("http://evil.example/?id=order-2&do=cancel"), "HTTP/1.1 400");
+    child.kill("SIGINT");
+    assertEquals((await child.status).code, 0);
+  });
+});
+
 Deno.test("The command line ends watch by an interrupt, with exit code 0", async () => {
   await using files = await CliFiles.make();
   await withProgram(["watch", files.at("orders.db"), "order-2"], async (lines, child) => {

@@ -84,7 +84,10 @@ async function answer(
         parts.push(new Uint8Array(part));
       }
     }
-    const url = new URL(request.url ?? "/", `http://${request.headers.host ?? HOST}`);
+    // Joined, not resolved: "//evil.example/" is a path here, whose origin a page could have.
+    const { url: path = "/", headers: { host = HOST } } = request;
+    if (!path.startsWith("/")) throw new Error("The target is no path");
+    const url = new URL(`http://${host}${path}`);
     const answered = await handle(new Request(url, { method, headers, ...(hasBody && { body: new Blob(parts) }) }));
     response.writeHead(answered.status, Object.fromEntries(answered.headers));
     const reader = answered.body?.getReader();
