@@ -6,7 +6,8 @@
  * filled in as it was sent.
  *
  * 1. Nothing is read of a request before `authorize` has let it through.
- * 2. A signal and an update have an ID that is made with their form, so a form that is sent twice has one effect.
+ * 2. A form acts on the chain of runs whose page it is of, and not on a later workflow with the same ID.
+ * 3. A signal and an update have an ID that is made with their form, so a form that is sent twice has one effect.
  *
  * @module
  */
@@ -24,6 +25,7 @@ import { type Content, type Html, markup } from "./html.ts";
 import { jsonOutcome, wantsJson } from "./json.ts";
 import { errorPage, icon, respond } from "./layout.ts";
 import { decodeId, link } from "./links.ts";
+import type { Reader } from "./reader.ts";
 import { redactValue } from "./redact.ts";
 import type { InspectorAction, Settings } from "./settings.ts";
 import { valueTree } from "./value.ts";
@@ -104,7 +106,12 @@ const KINDS: Readonly<Record<Action, Kind>> = {
 };
 
 /** What a POST to `?id=ID&do=ACTION` wants. The guard has let it through, and `authorize` has not been asked yet. */
-export async function handleAction(request: Request, settings: Settings, guard: Guard): Promise<Response> {
+export async function handleAction(
+  request: Request,
+  settings: Settings,
+  guard: Guard,
+  reader: Reader,
+): Promise<Response> {
   const { executor } = settings;
   const parameters = new URL(request.url).searchParams;
   const [given, action] = [parameters.get("id") ?? "", parameters.get("do") ?? ""];
@@ -126,6 +133,13 @@ export async function handleAction(request: Request, settings: Settings, guard: 
     const run = markup`<a href="${link({ id })}">Load the workflow</a>`;
     const text = ["This form is not of a page that this process made for this workflow. ", run, ", and try again."];
     return errorPage(settings, 403, "Not accepted", text);
+  }
+  const first = fields.get("run") ?? "";
+  const now = first === "" || action === "query" ? null : await reader.head(id);
+  if (now !== null && now.firstRunId !== first) {
+    const run = markup`<a href="${link({ id })}">Load the workflow</a>`;
+    const text = ["The workflow of this form has ended, and another one has its ID by now. ", run, "."];
+    return errorPage(settings, 409, "Not accepted", text);
   }
   const { done, perform } = KINDS[action];
   const outcome = await settle((signal) => perform(executor, id, fields, signal));
@@ -166,12 +180,14 @@ export function actionNotice(parameters: URLSearchParams, settings: Settings): H
  */
 export async function actionMenus(head: WorkflowHead, settings: Settings, guard: Guard): Promise<Html> {
   if (!settings.actions) return markup``;
-  const { workflowId, status } = head;
+  const { workflowId, firstRunId, status } = head;
   const actions = (Object.keys(KINDS) as Action[]).filter((action) => status === "running" || action === "query");
   const [token, handlers] = await Promise.all([guard.token(workflowId), handlersOf(settings.executor!, workflowId)]);
   const menu = (action: Action) =>
     markup`<details class="menu" data-key="menu-${action}"><summary class="button">${KINDS[action].label}…</summary>
-<div class="panel">${form(action, workflowId, token, handlers)}</div></details>`;
+<div class="panel">${
+      form(action, workflowId, token, handlers, new URLSearchParams({ run: firstRunId }))
+    }</div></details>`;
   return markup`${actions.map(menu)}`;
 }
 
@@ -197,12 +213,12 @@ async function actionPage(
   return respond({ title, main }, settings, status);
 }
 
-/** @param sent What was sent before, if the form is shown again. */
-function form(action: Action, id: string, token: string, handlers: WorkflowHandlers, sent?: Fields): Html {
+/** @param sent What was sent before, if the form is shown again; the first run of the chain. */
+function form(action: Action, id: string, token: string, handlers: WorkflowHandlers, sent: Fields): Html {
   const { label, fields, hint } = KINDS[action];
   const prefix = `${action}-`;
   const field = (name: Kind["fields"][number]): Html => {
-    const value = sent?.get(name) ?? "";
+    const value = sent.get(name) ?? "";
     if (name === "name") {
       return markup`<label>Name<input name="name" value="${value}" required autocomplete="off" list="${prefix}names"></label>
 <datalist id="${prefix}names">${
@@ -217,9 +233,10 @@ function form(action: Action, id: string, token: string, handlers: WorkflowHandl
     return markup`<label>${title}, as JSON<textarea name="${name}" rows="3" spellcheck="false" placeholder="${example}">
 ${value}</textarea></label>`;
   };
-  const messageId = sent?.get("messageId") ?? randomId();
+  const messageId = sent.get("messageId") ?? randomId();
   return markup`<form method="post" action="${link({ id, do: action })}">
 <input type="hidden" name="token" value="${token}"><input type="hidden" name="messageId" value="${messageId}">
+<input type="hidden" name="run" value="${sent.get("run") ?? ""}">
 ${fields.map(field)}<p class="hint">${hint}</p>
 <button${action === "terminate" && markup` class="danger"`}>${label}</button></form>`;
 }

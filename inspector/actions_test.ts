@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
+import { settle } from "../tests/support/executors.ts";
 import { MAX_FORM_BYTES } from "./actions.ts";
 import { encodeId } from "./links.ts";
 
@@ -329,4 +330,41 @@ Deno.test("inspector() asks authorize about the workflow itself, however its ID 
   }
   assertEquals([await get("?id=b"), await get("?"), await get("?asset=style")], [200, 200, 200]);
   assertEquals(asked.slice(-3), [["view", "b"], ["view", undefined], ["view", undefined]]);
+});
+
+Deno.test("inspector() does nothing to a later workflow with the same ID when the form is of an earlier one", async () => {
+  await using page = await open();
+  const html = await (await page.inspect(new Request(page.url({})))).text();
+  const fields = { ...await page.hidden("terminate"), run: /name="run" value="([^"]*)"/.exec(html)![1] };
+  await page.executor.signal("a", "approval");
+  await page.handle.result();
+  await page.executor.execute(order, { id: "a" });
+  for (const action of ["signal", "update", "cancel", "terminate"]) {
+    const response = await page.send(action, { ...fields, name: "approval" });
+    assertEquals(response.status, 409);
+    assertStringIncludes(await response.text(), "another one has its ID");
+  }
+  const { status, historyLength } = await page.executor.describe("a");
+  assertEquals([status, historyLength], ["running", 1]);
+  assertEquals((await page.act("terminate", {})).status, 303);
+});
+
+Deno.test("inspector() acts on the next run of a chain when the form is of an earlier run", async () => {
+  await using page = await open();
+  const counter = async (ctx: WorkflowContext<number>, n: number): Promise<void> => {
+    await ctx.waitForSignal("next");
+    await ctx.continueAsNew(n + 1);
+  };
+  const handle = await page.executor.execute(counter, { id: "chain", input: 0 });
+  const url = (query = "") => `http://localhost/base?id=chain${query}`;
+  const html = await (await page.inspect(new Request(url()))).text();
+  const field = (name: string) => new RegExp(`name="${name}" value="([^"]*)"`).exec(html)![1];
+  const { runId } = await page.executor.describe("chain");
+  await page.executor.signal("chain", "next");
+  while ((await page.executor.describe("chain")).runId === runId) await settle();
+  const body = new URLSearchParams({ token: field("token"), run: field("run") });
+  const response = await page.inspect(new Request(url("&do=terminate"), { method: "POST", headers: SAME, body }));
+  assertEquals(response.status, 303);
+  assertEquals((await page.executor.describe("chain")).status !== "running", true);
+  await handle.result().catch(() => {});
 });

@@ -56,7 +56,7 @@ export function inspector(options: InspectorOptions): (request: Request) => Prom
 async function answer(request: Request, settings: Settings, guard: Guard, reader: Reader): Promise<Response> {
   const refused = guard.refuse(request);
   if (refused) return refused;
-  if (request.method === "POST") return await handleAction(request, settings, guard);
+  if (request.method === "POST") return await handleAction(request, settings, guard, reader);
   if (request.method !== "GET" && request.method !== "HEAD") {
     return new Response("Method not allowed", { status: 405, headers: { allow: "GET, HEAD, POST" } });
   }
