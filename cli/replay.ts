@@ -5,10 +5,9 @@
  */
 
 import { NonDeterminismError } from "../errors.ts";
-import { type HistoryReplay, replayHistory } from "../executor.ts";
 import type { Workflow } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
-import { replay as replayToEnd } from "../testing/replays.ts";
+import { type PatchPaths, replayReport, type ReplayVerdict } from "../testing/replay_report.ts";
 import type { WorkflowState } from "../types.ts";
 import { show } from "../util/show.ts";
 import { importWorkflows } from "./code.ts";
@@ -19,7 +18,7 @@ import { safeJson } from "./print.ts";
 import { findRun, type Source } from "./runs.ts";
 
 /** How a run and the code fit. */
-type Verdict = "same" | "argument changed" | "diverges" | "no code";
+type Verdict = ReplayVerdict | "no code";
 
 const COLORS: Readonly<Record<Verdict, Painted["color"]>> = {
   "same": "green",
@@ -29,7 +28,7 @@ const COLORS: Readonly<Record<Verdict, Painted["color"]>> = {
 };
 
 /** Which paths of the changes in the code some history takes: by the ID of the change. */
-type Paths = Map<string, { new: number; old: number }>;
+type Paths = Map<string, PatchPaths>;
 
 export async function replay(source: Source, id: string | undefined, flags: Flags, printer: Printer): Promise<number> {
   const workflows = await importWorkflows(flags.code, "replay");
@@ -95,25 +94,16 @@ async function judge(
 ): Promise<[Verdict, why?: string]> {
   const { workflowName } = state;
   if (!Object.hasOwn(workflows, workflowName)) return ["no code", `no workflow ${show(workflowName)} in the module`];
-  const workflow = workflows[workflowName] as Workflow<never>;
-  try {
-    await replayToEnd(workflow, state, workflows, false);
-    notePaths(await replayHistory(workflow, state, workflows), paths);
-  } catch (error) {
-    return ["diverges", error instanceof NonDeterminismError ? error.message : messageOf(error)];
-  }
-  try {
-    await replayToEnd(workflow, state, workflows, true);
-    return ["same"];
-  } catch (error) {
-    return ["argument changed", (error as Error).message];
-  }
-}
-
-function notePaths({ patched }: HistoryReplay, paths: Paths): void {
-  for (const [changeId, isNew] of Object.entries(patched)) {
+  const { histories: [{ verdict, error }], patches } = await replayReport(
+    workflows[workflowName] as Workflow<never>,
+    state,
+    { workflows },
+  );
+  for (const [changeId, path] of patches) {
     const taken = paths.get(changeId) ?? { new: 0, old: 0 };
-    taken[isNew ? "new" : "old"]++;
-    paths.set(changeId, taken);
+    paths.set(changeId, { new: taken.new + path.new, old: taken.old + path.old });
   }
+  return error === undefined
+    ? [verdict]
+    : [verdict, error instanceof NonDeterminismError ? error.message : messageOf(error)];
 }

@@ -80,6 +80,14 @@ export { mutants, type MutantsReport } from "./mutants.ts";
 // Golden histories
 export { historyFromText, historyToText } from "./history_text.ts";
 export { assertReplays, type AssertReplaysOptions } from "./replays.ts";
+export {
+  type PatchPaths,
+  type ReplayedHistory,
+  type ReplayReport,
+  replayReport,
+  type ReplayReportOptions,
+  type ReplayVerdict,
+} from "./replay_report.ts";
 
 // Tests from stored runs
 export { toTest, type ToTestOptions } from "./test_writer.ts";

@@ -88,13 +88,7 @@ export async function assertReplays<Input>(
   checkOptions(options, { workflows: true, inputs: true }, "replay histories");
   const { workflows = {}, inputs = false } = options;
   checkBoolean("inputs", inputs, "replay histories");
-  const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
-  if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
-  const states = Array.from(list, (history, i) => {
-    if (typeof history === "string") return historyFromText(history);
-    checkObject(`histories[${i}]`, history, "replay histories");
-    return history;
-  });
+  const states = statesOf(histories);
   const failures: { readonly message: string; readonly error: unknown }[] = [];
   for (const [i, state] of states.entries()) {
     try {
@@ -107,6 +101,17 @@ export async function assertReplays<Input>(
   if (failures.length === 0) return;
   const title = `Workflow ${show(workflow.name || "anonymous")} does not replay`;
   throw new Error([title, ...failures.map(({ message }) => message)].join("\n"), { cause: failures[0].error });
+}
+
+/** The states of one history or several. */
+export function statesOf(histories: string | WorkflowState | readonly (string | WorkflowState)[]): WorkflowState[] {
+  const list = (Array.isArray(histories) ? histories : [histories]) as readonly (string | WorkflowState)[];
+  if (list.length === 0) throw invalid("histories", histories, "at least one", "replay histories");
+  return Array.from(list, (history, i) => {
+    if (typeof history === "string") return historyFromText(history);
+    checkObject(`histories[${i}]`, history, "replay histories");
+    return history;
+  });
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   crashTest,
   explore,
   mutants,
+  replayReport,
   type Scenario,
   simulate,
   storeCases,
@@ -65,6 +66,8 @@ export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
   "TimedQuery.check": (check) => crashTest(order, { queries: [{ atMs: 50, name: "state", check }] }),
   "assertReplays(workflow)": (bad) => assertReplays(bad, state("bad")),
   "AssertReplaysOptions.workflows": (bad) => assertReplays(bad, state("stored"), { workflows: { stored: bad } }),
+  "replayReport(workflow)": (bad) => replayReport(bad, state("bad")),
+  "ReplayReportOptions.workflows": (bad) => replayReport(order, state("stored"), { workflows: { stored: bad } }),
   "replayHistory(workflow)": (bad) => replayHistory(bad, state("bad"), {}),
   "StoreCase.run(factory)": (bad) => storeCases()[0].run(bad),
   "StoreCase.run": async (bad) => {
