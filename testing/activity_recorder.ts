@@ -63,7 +63,7 @@ export class ActivityRecorder {
 /** Waits for an answer that takes virtual time. Another one is returned as it is. */
 export function whenTimed(answer: unknown, wait: (ms: number) => Promise<void>): unknown {
   if (isThenable(answer)) return answer.then((inner) => inner instanceof TimedAnswer ? whenTimed(inner, wait) : inner);
-  return answer instanceof TimedAnswer ? wait(answer.ms).then(() => answer.answer) : answer;
+  return answer instanceof TimedAnswer ? wait(answer.ms).then(() => whenTimed(answer.answer, wait)) : answer;
 }
 
 /** The function that runs in place of an activity. That of a replacement of every activity gets the name, too. */

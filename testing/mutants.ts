@@ -202,9 +202,9 @@ class ChangedContext {
       get: (target, key) => {
         const value = Reflect.get(target, key, target);
         if (typeof value !== "function") return value;
-        const own = (this.#methods as Readonly<Record<string, ((call: Method) => Method) | undefined>>)[key as string];
         const call: Method = (...args) => value.apply(target, args);
-        return own === undefined ? call : own(call);
+        if (!Object.hasOwn(this.#methods, key)) return call;
+        return (this.#methods as Readonly<Record<PropertyKey, (call: Method) => Method>>)[key](call);
       },
     });
   }

@@ -24,6 +24,14 @@ interface Recorded {
   readonly answers: readonly WorkflowEvent[];
 }
 
+/** Forgets the runs that a replacement has answered. */
+const forget = /* @__PURE__ */ new WeakMap<Replacement, () => void>();
+
+/** Begins a new world: its runs have the IDs of those in an earlier one, and may call other activities in their places. */
+export function forgetRuns(replacements: readonly Replacement[]): void {
+  for (const replacement of replacements) forget.get(replacement)?.();
+}
+
 /**
  * Answers every activity as a history says: with the recorded result, or with the recorded errors of its attempts and then the
  * result. The activity is found by its name and its input. One that the history does not show, or that has no outcome there, fails with
@@ -60,9 +68,11 @@ export function recorded(history: string | WorkflowState): Replacement {
     const answers = events.filter((other) => isAnswer(other) && (other as { readonly seq: number }).seq === event.seq);
     return [{ name: event.name, input: event.input, answers }];
   });
-  /** Which of them answers each activity, by its idempotency key: the same in all attempts, and after a crash. */
-  const taken = new Map<string, Recorded>();
-  const fake = (input: unknown, { idempotencyKey, attempt }: ActivityContext, name: string) => {
+  /** Which of them answers each activity of a run, by its idempotency key: the same in all attempts, and after a crash. */
+  const runs = new Map<string, Map<string, Recorded>>();
+  const fake = (input: unknown, { idempotencyKey, runId, attempt }: ActivityContext, name: string) => {
+    let taken = runs.get(runId);
+    if (taken === undefined) runs.set(runId, taken = new Map());
     let found = taken.get(idempotencyKey);
     if (found === undefined) {
       const used = new Set(taken.values());
@@ -82,5 +92,7 @@ export function recorded(history: string | WorkflowState): Replacement {
     if (answer.type === "activity_completed") return handOut(answer.result);
     throw fromErrorRecord((answer as { readonly error: Parameters<typeof fromErrorRecord>[0] }).error);
   };
-  return { activity: undefined, fake: fake as unknown as AnyActivity };
+  const replacement = { activity: undefined, fake: fake as unknown as AnyActivity };
+  forget.set(replacement, () => runs.clear());
+  return replacement;
 }

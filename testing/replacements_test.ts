@@ -5,6 +5,7 @@ import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
 import {
   at,
   attempts,
+  explore,
   fails,
   historyToText,
   pauseAt,
@@ -133,4 +134,40 @@ Deno.test("at() answers a query as of any event, and refuses what is none", asyn
   assertEquals(await at(counter, historyToText(state), 3, "count"), 1);
   await assertRejects(() => at(counter, state, 7, "count"), RangeError);
   await assertRejects(() => at(counter, state, 1, "other"), Error);
+});
+
+Deno.test("takes() adds its time to that of a fake that takes time", async () => {
+  await using executor = new TestExecutor({ activities: [replace(charge, takes(100, takes(200, () => "paid")))] });
+  const handle = await executor.execute(order, { input: 1 });
+  assertEquals([await handle.result(), executor.clock.now()], ["paid", 300]);
+});
+
+/** A replacement by what two calls of one activity returned. */
+async function recordedCalls(...activities: (() => unknown)[]) {
+  await using executor = new TestExecutor();
+  const all = async (ctx: Ctx) => {
+    for (const activity of activities) await ctx.executeActivity(activity);
+  };
+  await (await executor.execute(all, { id: "source" })).result();
+  return recorded((await executor.store.load("source"))!);
+}
+
+Deno.test("recorded() answers each run from the beginning", async () => {
+  let count = 0;
+  const next = () => ++count;
+  const twice = async (ctx: Ctx) => [await ctx.executeActivity(next), await ctx.executeActivity(next)];
+  await using executor = new TestExecutor({ activities: [await recordedCalls(next, next)] });
+  for (let i = 0; i < 2; i++) assertEquals(await (await executor.execute(twice)).result(), [1, 2]);
+});
+
+Deno.test("recorded() answers the activity that is called when explore() makes runs with other branches", async () => {
+  const pay = () => "paid";
+  const ship = () => "shipped";
+  const order = async (ctx: Ctx) => {
+    const isPaid = await ctx.waitForSignal("paid", { timeoutMs: 100 }).then(() => true, () => false);
+    return await ctx.executeActivity(isPaid ? ship : pay);
+  };
+  const activities = [await recordedCalls(pay, ship)];
+  const { outcomes } = await explore(order, { signals: [{ atMs: 50, name: "paid" }], activities });
+  assertEquals([...outcomes.keys()], ['completed: "shipped"', 'completed: "paid"']);
 });

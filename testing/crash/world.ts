@@ -23,6 +23,7 @@ import { formatDuration } from "../../pictures/text.ts";
 import { show } from "../../util/show.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { describeOpenRuns } from "../open_runs.ts";
+import { forgetRuns } from "../recorded.ts";
 import { CheckError, deliveriesOf, type Delivery } from "./deliveries.ts";
 import type { Death, FaultPlan, Move, ProcessRef } from "./fault_plan.ts";
 import { Journal, type JournalRun } from "./journal.ts";
@@ -99,12 +100,19 @@ export class World implements ProcessWorld {
     this.scenario = scenario;
     this.faults = faults;
     this.store = scenario.makeStore(this.clock);
+    forgetRuns(scenario.activities);
     if (scenario.leaseMs !== undefined) {
       this.owners = new Owners(this.journal, () => this.clock.now(), (error) => this.fail("owner", error));
     }
     this.#callbacks = callbacks;
+    const { cancels = 0 } = faults;
     this.#deliveries = deliveriesOf(scenario.id, scenario.deliveries, this.owners !== undefined);
-    for (let i = 0; i < (faults.cancels ?? 0); i++) {
+    const planned = this.#deliveries.findIndex(({ name }) => name === "cancel");
+    // A move is found by its text: the cancellation of the scenario must not have that of another one.
+    if (cancels > 0 && planned >= 0) {
+      this.#deliveries[planned] = { ...this.#deliveries[planned], name: "planned cancel" };
+    }
+    for (let i = 0; i < cancels; i++) {
       const [cancel] = deliveriesOf(scenario.id, { cancel: { atMs: 0 } });
       this.#deliveries.push({ ...cancel, name: i === 0 ? "cancel" : `cancel (${i + 1})`, atMs: Infinity });
     }
@@ -186,7 +194,7 @@ export class World implements ProcessWorld {
     if (this.faults.next === undefined) return this.clock.next();
     const { dueAt } = this.clock;
     const moves = this.#deliveries.filter(({ phase }) => phase === "planned").map((delivery): Move => ({
-      kind: /^cancel/.test(delivery.name) ? "cancel" : "delivery",
+      kind: /^(planned )?cancel/.test(delivery.name) ? "cancel" : "delivery",
       text: `${delivery.name} comes`,
       atMs: delivery.atMs,
       make: () => {

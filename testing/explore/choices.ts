@@ -11,6 +11,7 @@
  * @module
  */
 
+import { systemClock } from "../../clock.ts";
 import { NonRetryableError } from "../../errors.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { checkObject, invalid } from "../../util/check.ts";
@@ -18,6 +19,7 @@ import { show } from "../../util/show.ts";
 import { showValue } from "../../util/show_value.ts";
 import type { Attempt, AttemptFault, DeathSide, FaultPlan, Move, Write, WriteFault } from "../crash/fault_plan.ts";
 import { checkReplacements } from "../activity_recorder.ts";
+import { FAKE_PATIENCE_MS } from "../crash/standstills.ts";
 import type { ActivityCall } from "../fakes.ts";
 
 /** What is bounded in a run besides the number of deviations. */
@@ -60,6 +62,18 @@ export function checkFailures(
   for (const [name, values] of Object.entries(edges)) {
     if (!Array.isArray(values)) throw invalid(`edges[${show(name)}]`, values, "an array of results", action);
   }
+}
+
+/** The results of `edges` for an activity, each by a text of its own: a replay finds it by that. */
+export function edgesOf(edges: Readonly<Record<string, readonly unknown[]>>, name: string): Map<string, unknown> {
+  const returns = new Map<string, unknown>();
+  for (const value of Object.hasOwn(edges, name) ? edges[name] : []) {
+    const text = `returns ${showValue(value)}`;
+    let unique = text;
+    for (let i = 2; returns.has(unique); i++) unique = `${text} (${i})`;
+    returns.set(unique, value);
+  }
+  return returns;
 }
 
 /** What may be chosen. */
@@ -147,11 +161,15 @@ export class Choices implements FaultPlan {
     return this.#options.budgets.cancels;
   }
 
-  /** Lets the attempts work that nobody waits for. */
+  /** Lets the attempts work that nobody waits for. One that does nothing more for a while counts as done: it may never settle. */
   async finish(): Promise<void> {
     for (const { call, body } of this.#late) {
       this.#tell(`${call.name} works late`, true);
-      await Promise.resolve().then(body).catch(() => {});
+      const done = new Deferred<void>();
+      const clear = systemClock.setTimer(systemClock.now() + FAKE_PATIENCE_MS, () => done.resolve());
+      void Promise.resolve().then(body).catch(() => {}).then(() => done.resolve());
+      await done.promise;
+      clear();
     }
   }
 
@@ -207,8 +225,8 @@ export class Choices implements FaultPlan {
     this.#begun.set(name, count);
     this.#names.set(call.idempotencyKey, name);
     const shown = count === 1 ? name : `${name} (${count})`;
-    const { failures, edges: { [name]: edges = [] } } = this.#options;
-    const returns = new Map(edges.map((value) => [`returns ${showValue(value)}`, value]));
+    const { failures, edges } = this.#options;
+    const returns = edgesOf(edges, name);
     const option = this.#choose(`activity ${shown}`, [
       { text: "works" },
       ...[...failures, ...returns.keys()].map((text): Option => ({ text, uses: "faults", reaches: `${name} ${text}` })),
@@ -266,6 +284,7 @@ export class Choices implements FaultPlan {
 
   #make(move: Move, deviates: boolean): boolean {
     const { text, kind } = move;
+    if (this.#isOver) return move.make(); // it finds nobody
     if (kind === "cancel") this.#reach("a cancellation");
     const what = kind === "cancel" ? "a cancellation" : kind === "time" ? "a timer" : text;
     if (deviates && kind === "answer") this.#reach("answers in another order");

@@ -43,7 +43,7 @@ import type { CrashRun } from "../crash/crash_options.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
-import { checkFailures, type ChoiceOptions, defaultFailures, type Option } from "./choices.ts";
+import { checkFailures, type ChoiceOptions, defaultFailures, edgesOf, type Option } from "./choices.ts";
 import {
   ExplorationError,
   type ExploreArgs,
@@ -154,20 +154,23 @@ class Exploration {
       const [, at, text] = /^(\d+): (.*)$/s.exec(one)!;
       return [Number(at), text];
     }));
-    await this.#judge(
-      await this.#playWith(({ about, options, index }) => {
-        const text = wanted.get(index);
-        if (text === undefined) return 0;
-        const chosen = options.findIndex((option) => option.text === text);
-        if (chosen >= 0) return chosen;
-        const others = options.map((option) => show(option.text)).join(", ");
-        throw new ExplorationError(
-          `Cannot replay: ${show(text)} cannot happen at point ${index} (${about}), but ${others}\n` +
-            "The workflow, its activities or the options have changed since",
-          replay,
-          this.#runs,
-        );
-      }),
+    let refused: string | undefined; // not thrown where it is found: the executor would take it for an error of the store
+    const played = await this.#playWith(({ about, options, index }) => {
+      const text = wanted.get(index);
+      if (text === undefined) return 0;
+      const chosen = options.findIndex((option) => option.text === text);
+      wanted.delete(index);
+      if (chosen >= 0) return chosen;
+      const others = options.map((option) => show(option.text)).join(", ");
+      refused ??= `${show(text)} cannot happen at point ${index} (${about}), but ${others}`;
+      return 0;
+    });
+    for (const [index, text] of wanted) refused ??= `${show(text)} cannot happen: the run has no point ${index}`;
+    if (refused === undefined) return this.#judge(played);
+    throw new ExplorationError(
+      `Cannot replay: ${refused}\nThe workflow, its activities or the options have changed since`,
+      replay,
+      this.#runs,
     );
   }
 
@@ -244,8 +247,8 @@ class Exploration {
 
   /** What the options allow or name, and no run has reached. */
   #missing(): string[] {
-    const { activities = [], crashes = 0, cancels = 0, faults = 0, signals = [], updates = [], edges = {} } =
-      this.#options;
+    const { activities = [], crashes = 0, cancels = 0, faults = 0, signals = [], updates = [] } = this.#options;
+    const { edges = {}, failures = defaultFailures } = this.#options;
     const calls = this.#plain!.run?.calls ?? [];
     const names = new Set(calls.map(({ name }) => name));
     const wanted: string[] = [];
@@ -255,16 +258,19 @@ class Exploration {
       names.add(name);
       wanted.push(`${name} works`);
     }
+    if (crashes > 0) wanted.push("a crash");
+    if (cancels > 0) wanted.push("a cancellation");
     for (const name of names) {
       if (crashes > 0) wanted.push(`a crash while ${name} is in flight`);
       if (cancels > 0) wanted.push(`a cancellation while ${name} is in flight`);
-      if (faults > 0) wanted.push(`${name} fails`);
+      if (faults > 0) { for (const failure of failures) wanted.push(`${name} ${failure}`); }
     }
-    for (const [name, values] of Object.entries(edges)) {
-      if (values.length > 0 && !names.has(name)) wanted.push(`${name} works`);
+    for (const name of Object.keys(edges)) {
+      for (const text of edgesOf(edges, name).keys()) wanted.push(`${name} ${text}`);
     }
-    const has = (what: string) => this.#reached.has(what);
-    const missing = wanted.filter((what) => !has(what));
+    const missing = wanted.filter((what) => !this.#reached.has(what));
+    const isFault = (what: string) => [...failures, "returns"].some((text) => what.includes(` ${text}`));
+    if (faults > 0 && ![...this.#reached.keys(), ...missing].some(isFault)) missing.push("a fault");
     const ends = [...signals, ...updates].map(({ name }) => typeof name === "string" ? name : name.name);
     const seen = new Set(
       (this.#plain!.run?.states ?? []).flatMap(({ history }) =>

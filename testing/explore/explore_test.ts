@@ -2,7 +2,15 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { WorkflowContext } from "@rockpool/workflow";
-import { ExplorationError, explore, type ExploreOptions, replace, takes } from "@rockpool/workflow/testing";
+import {
+  attempts,
+  ExplorationError,
+  explore,
+  type ExploreOptions,
+  replace,
+  takes,
+  whatIf,
+} from "@rockpool/workflow/testing";
 
 type Ctx = WorkflowContext;
 
@@ -169,8 +177,123 @@ Deno.test("explore() says what no run has reached", async () => {
     failures: ["fails for good"],
     maxDeviations: 0,
   });
-  assertEquals(missing, ["ship works", "pay fails", "ship fails", "late arrives in the plain run"]);
+  assertEquals(missing, [
+    "ship works",
+    "pay fails for good",
+    "ship fails for good",
+    "late arrives in the plain run",
+  ]);
   assertStringIncludes(table(), "Never reached:\n  ship works");
+});
+
+Deno.test("explore() says that a crash, a cancellation, a fault or an edge was not reached at all", async () => {
+  const nothing = await explore(() => 1, { cancels: 1, faults: 1 });
+  assertEquals(nothing.missing, ["a cancellation", "a fault"]);
+  const pay = ofName("pay");
+  const order = (ctx: Ctx) => ctx.executeActivity(pay);
+  assertEquals((await explore(order, { edges: { pay: [5] } })).missing, ["pay returns 5"]);
+  assertEquals((await explore(order, { faults: 1, failures: [] })).missing, ["a fault"]);
+});
+
+Deno.test("explore() does not miss a failure that its options leave out", async () => {
+  const pay = ofName("pay");
+  const { missing } = await explore((ctx: Ctx) => ctx.executeActivity(pay), {
+    faults: 1,
+    failures: ["fails for good"],
+  });
+  assertEquals(missing, []);
+});
+
+Deno.test("explore() returns each of the edges that look the same", async () => {
+  const pay = ofName("pay");
+  const edges = [1, 2].map((n) => `${"x".repeat(300)}${n}`);
+  const seen: unknown[] = [];
+  await explore((ctx: Ctx) => ctx.executeActivity(pay), {
+    faults: 1,
+    failures: [],
+    edges: { pay: edges },
+    check: ({ result }) => void seen.push(result),
+  });
+  assertEquals(seen, ["pay", ...edges]);
+});
+
+for (const name of ["toString", "constructor"]) {
+  Deno.test(`explore() and whatIf() take an activity of the name ${name}`, async () => {
+    const work = ofName(name);
+    const order = (ctx: Ctx) => ctx.executeActivity(work);
+    const { outcomes } = await explore(order, { faults: 1, failures: ["fails for good"] });
+    assertEquals(outcomes.get(`completed: "${name}"`), 1);
+    assertEquals((await whatIf(order)).bad, [`${name} never answers: stuck`]);
+  });
+}
+
+Deno.test("explore() repeats the cancellation that came in a failed run, beside a planned one", async () => {
+  const pay = ofName("pay");
+  async function order(ctx: Ctx) {
+    await ctx.executeActivity(pay);
+    await ctx.sleep(1000);
+  }
+  const check = ({ state: { history } }: { state: { history: readonly { type: string; at: number }[] } }) => {
+    const times = history.flatMap(({ type, at }) => type === "cancel_requested" ? [at] : []);
+    if (times[0] === 0) throw new Error(`canceled at ${times}`);
+  };
+  const options = { cancels: 1, cancel: { atMs: 100 }, check };
+  const { replay } = await complaint(order, options);
+  const seen: string[] = [];
+  const kinds = await complaint(order, {
+    ...options,
+    replay,
+    check: (run) => {
+      seen.push(run.state.status);
+      check(run);
+    },
+  });
+  assertEquals(kinds.replay, replay);
+  assertEquals(seen, ["canceled", "canceled"]);
+  const { reached } = await explore(order, { cancels: 1, cancel: { atMs: 100 }, orders: false });
+  assertEquals(reached.get("a cancellation"), 3); // the planned one; another one while pay works; another one in the sleep
+});
+
+for (
+  const [at, options, words] of [
+    ["an attempt", { faults: 1, failures: ["fails"], replay: ["0: fails for good"] }, "at point 0 (activity pay)"],
+    ["a write", { crashes: 1, replay: ["0: the moon falls"] }, "at point 0 (event 1"],
+    ["a point that the run does not have", { faults: 1, replay: ["99: fails"] }, "the run has no point 99"],
+  ] as const
+) {
+  Deno.test(`explore() refuses a replay that does not fit ${at}`, async () => {
+    const pay = ofName("pay");
+    const { message } = await complaint((ctx) => ctx.executeActivity(pay), options);
+    assertStringIncludes(message, "Cannot replay: ");
+    assertStringIncludes(message, words);
+  });
+}
+
+Deno.test("explore() ends if a fake that works late never settles", async () => {
+  const pay = ofName("pay");
+  const order = (ctx: Ctx) => ctx.executeActivity(pay, undefined, { timeoutMs: 10, retry: { jitter: false } });
+  const fake = attempts<unknown, string>(() => new Promise(() => {}), () => "paid");
+  const { runs, outcomes } = await explore(order, {
+    orders: false,
+    faults: 1,
+    failures: ["works late"],
+    activities: [replace(pay, fake)],
+  });
+  assertEquals([runs, outcomes.get('completed: "paid"')], [3, 3]);
+});
+
+Deno.test("whatIf() asks about the activities of each run of a chain", async () => {
+  const [pay, ship] = [ofName("pay"), ofName("ship")];
+  async function chain(ctx: WorkflowContext<boolean | undefined>, isLast: boolean | undefined): Promise<string> {
+    if (isLast) return await ctx.executeActivity(ship);
+    await ctx.executeActivity(pay);
+    return ctx.continueAsNew(true);
+  }
+  const { cells } = await whatIf(chain, { failures: ["fails for good"] });
+  assertEquals(cells.filter(({ what }) => what === "fails for good").map(({ detail }) => detail), [
+    'failed: NonRetryableError: Activity "pay" fails for good',
+    'failed: NonRetryableError: Activity "ship" fails for good',
+  ]);
 });
 
 Deno.test("explore() lets a fake take virtual time", async () => {

@@ -9,7 +9,7 @@
 import type { WorkflowFunction } from "../../context.ts";
 import { checkFunction, checkOptions } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
-import { showValue } from "../../util/show_value.ts";
+import type { WorkflowEvent } from "../../types.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
@@ -19,6 +19,7 @@ import {
   checkFailures,
   type ChoiceOptions,
   defaultFailures,
+  edgesOf,
   type Question,
   SIDES,
 } from "./choices.ts";
@@ -98,7 +99,7 @@ export interface WhatIfReport<Output = unknown> {
 const ENDS: readonly WhatIfEnd[] = ["completed", "canceled", "compensated", "failed", "stuck", "wrong"];
 
 /** Chooses an option by its text; `undefined` is what happens in the plain run. */
-type Decision = (question: Question, isMeant: (call: Pick<ActivityCall, "idempotencyKey" | "workflowId">) => boolean) =>
+type Decision = (question: Question, isMeant: (call: Pick<ActivityCall, "idempotencyKey">) => boolean) =>
   | string
   | undefined;
 
@@ -109,17 +110,17 @@ interface Way {
 }
 
 /** The ways that every activity is tried with. */
-function waysOf(failures: readonly AttemptFailure[], edges: readonly unknown[]): Way[] {
+function waysOf(failures: readonly AttemptFailure[], returns: Iterable<string>): Way[] {
   /** All attempts, or the first one, go so. */
   const fate = (text: string, always: boolean): Decision => (question, isMeant) => {
     const [call] = question.calls ?? [];
     if (!question.about.startsWith("activity ") || call === undefined || !isMeant(call)) return undefined;
     return always || call.attempt === 1 ? text : undefined;
   };
-  const crash = (type: string, side: string): Decision => ({ write }, isMeant) => {
-    const event = write?.batch.events.find((event) => event.type === type) as { readonly seq: number } | undefined;
-    if (event === undefined) return undefined;
-    return isMeant({ idempotencyKey: `:${event.seq}`, workflowId: write!.batch.workflowId }) ? side : undefined;
+  const crash = (type: RegExp, side: string): Decision => ({ write }, isMeant) => {
+    const isIt = (event: WorkflowEvent) =>
+      type.test(event.type) && isMeant({ idempotencyKey: `${write!.batch.runId}:${(event as { seq: number }).seq}` });
+    return write?.batch.events.some(isIt) ? side : undefined;
   };
   const cancel: Decision = ({ about, calls }, isMeant) =>
     about === "next" && calls!.some(isMeant) ? "cancel comes" : undefined;
@@ -136,16 +137,13 @@ function waysOf(failures: readonly AttemptFailure[], edges: readonly unknown[]):
     {
       what: "crash",
       decisions: [
-        crash("activity_started", SIDES.between),
-        crash("activity_completed", SIDES.before),
-        crash("activity_completed", SIDES.after),
+        crash(/^activity_started$/, SIDES.between),
+        crash(/^activity_(completed|failed)$/, SIDES.before),
+        crash(/^activity_(completed|failed)$/, SIDES.after),
       ],
     },
     { what: "cancel", decisions: [cancel] },
-    ...edges.map((value): Way => {
-      const what = `returns ${showValue(value)}`;
-      return { what, decisions: [fate(what, true)] };
-    }),
+    ...Array.from(returns, (what): Way => ({ what, decisions: [fate(what, true)] })),
   ];
 }
 
@@ -232,7 +230,9 @@ class Questions {
     const cells: WhatIfCell[] = [];
     for (const name of names) {
       const { failures = defaultFailures, edges = {} } = this.#options;
-      for (const way of waysOf(failures, edges[name] ?? [])) cells.push(await this.#cell(firsts.get(name)!, way));
+      for (const way of waysOf(failures, edgesOf(edges, name).keys())) {
+        cells.push(await this.#cell(firsts.get(name)!, way));
+      }
     }
     const bad = cells.flatMap(({ activity, what, end }) =>
       end === "stuck" || end === "wrong" ? [`${activity} ${what}: ${end}`] : []
@@ -241,10 +241,7 @@ class Questions {
   }
 
   async #cell(first: ActivityCall, { what, decisions }: Way): Promise<WhatIfCell> {
-    const seqOf = ({ idempotencyKey }: Pick<ActivityCall, "idempotencyKey">) =>
-      idempotencyKey.slice(idempotencyKey.lastIndexOf(":"));
-    const isMeant: Parameters<Decision>[1] = (call) =>
-      seqOf(call) === seqOf(first) && call.workflowId === first.workflowId;
+    const isMeant: Parameters<Decision>[1] = (call) => call.idempotencyKey === first.idempotencyKey;
     let worst: WhatIfCell | undefined;
     for (const decide of decisions) {
       let done = false; // a crash or a cancellation happens once
