@@ -589,3 +589,11 @@ cliTest("main() ends any command with exit code 130 when it is interrupted", asy
   }
   assertEquals((await shell(["list", files.at("orders.db")], { signal: new AbortController().signal })).code, 0);
 });
+
+cliTest("main() reads a snapshot and a history that an editor has saved with a byte order mark", async (files) => {
+  for (const name of ["orders.snapshot", "order-1.history"]) {
+    await Deno.writeTextFile(files.at(name), `\ufeff${await Deno.readTextFile(files.at(name))}`);
+    const { code, error } = await shell(["show", files.at(name), "order-1"]);
+    assertEquals([code, error], [0, ""]);
+  }
+});

@@ -74,7 +74,7 @@ export function reasonOf(error: unknown): string {
 
 /** Reads a snapshot or a history into a store. */
 export async function readStore(kind: "snapshot" | "history", name: string): Promise<InMemoryStore> {
-  const text = await readFile(name, "utf8");
+  const text = (await readFile(name, "utf8")).replace(/^\ufeff/, "");
   try {
     if (kind === "snapshot") return InMemoryStore.restore(text);
     const store = new InMemoryStore();
