@@ -220,10 +220,10 @@ class Exploration {
       `Workflow ${show(this.#scenario.name)} goes wrong in run ${this.#runs}`,
       ...lines,
       "",
-      "What happened:",
-      ...story,
-      "",
-      `Repeat this run with the option replay: ${JSON.stringify(replay)}`,
+      ...(story.length === 0 ? [] : ["What happened:", ...story, ""]),
+      replay.length === 0
+        ? "It is the plain run: nothing deviates in it"
+        : `Repeat this run with the option replay: ${JSON.stringify(replay)}`,
       "",
       formatHistories("This run", run?.states ?? [], deaths),
     ];

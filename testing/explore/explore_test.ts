@@ -168,6 +168,13 @@ Deno.test("explore() reports a workflow that waits forever, with the fewest devi
   assertEquals(replay, ["0: never answers"]);
 });
 
+Deno.test("explore() says that the plain run goes wrong", async () => {
+  const { message, replay, runs } = await complaint((ctx: Ctx) => ctx.waitForSignal("never"), {});
+  assertStringIncludes(message, "goes wrong in run 1\nIt waits forever");
+  assertStringIncludes(message, "\n\nIt is the plain run: nothing deviates in it\n\nThis run:");
+  assertEquals([replay, runs], [[], 0]);
+});
+
 Deno.test("explore() says what no run has reached", async () => {
   const [pay, ship] = [ofName("pay"), ofName("ship")];
   const { missing, table } = await explore((ctx: Ctx) => ctx.executeActivity(pay), {
