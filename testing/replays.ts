@@ -37,6 +37,7 @@ import { finalStatus, isOfCode } from "../history/history.ts";
 import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
+import { validateState } from "../history/validate.ts";
 import { checkBoolean, checkFunction, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { show, showPath } from "../util/show.ts";
 import { showError, showValue } from "../util/show_value.ts";
@@ -110,6 +111,8 @@ export function statesOf(histories: string | WorkflowState | readonly (string | 
   return Array.from(list, (history, i) => {
     if (typeof history === "string") return historyFromText(history);
     checkObject(`histories[${i}]`, history, "replay histories");
+    const { history: events, ...fields } = history;
+    validateState(fields, events, "replay histories");
     return history;
   });
 }

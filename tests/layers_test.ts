@@ -37,7 +37,7 @@ const RULES: Record<string, readonly string[]> = {
     "inspector",
     "stores",
     "testing/history_text.ts",
-    "testing/replays.ts",
+    "testing/replay_report.ts",
     "testing/test_writer.ts",
     "history",
     "vocabulary",

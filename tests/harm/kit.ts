@@ -67,7 +67,7 @@ export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
   "assertReplays(workflow)": (bad) => assertReplays(bad, state("bad")),
   "AssertReplaysOptions.workflows": (bad) => assertReplays(bad, state("stored"), { workflows: { stored: bad } }),
   "replayReport(workflow)": (bad) => replayReport(bad, state("bad")),
-  "ReplayReportOptions.workflows": (bad) => replayReport(order, state("stored"), { workflows: { stored: bad } }),
+  "ReplayReportOptions.workflows": (bad) => replayReport(bad, state("stored"), { workflows: { stored: bad } }),
   "replayHistory(workflow)": (bad) => replayHistory(bad, state("bad"), {}),
   "StoreCase.run(factory)": (bad) => storeCases()[0].run(bad),
   "StoreCase.run": async (bad) => {
