@@ -68,6 +68,16 @@ cliTest("main(list --json) writes a stable line for each run", async (files) => 
   assertEquals(records(out)[0].error, { name: "RangeError", message: "Declined: 1500" });
 });
 
+cliTest("main(list) takes the time of the system if now() answers nonsense or a promise", async (files) => {
+  const { main } = await import("./mod.ts");
+  const refuse = () => Promise.reject(new Error("refused"));
+  for (const now of [() => NaN, () => "soon", () => null, refuse, () => Promise.resolve(1)] as (() => never)[]) {
+    let out = "";
+    const code = await main(["list", files.at("orders.db")], { out: (text) => out += text, error: () => {}, now });
+    assertEquals([code, lines(out).length], [0, 4]);
+  }
+});
+
 cliTest("main(list) takes filters", async (files) => {
   const ids = async (...flags: string[]) => {
     const { out, code } = await shell(["list", files.at("orders.db"), "--json", ...flags]);

@@ -6,7 +6,6 @@
  */
 
 import { InMemoryStore, type WorkflowContext, type WorkflowState } from "@rockpool/workflow";
-import { main } from "@rockpool/workflow/cli";
 import { replayHistory } from "@rockpool/workflow/executor";
 import {
   assertReplays,
@@ -20,7 +19,6 @@ import {
   testStore,
   whatIf,
 } from "@rockpool/workflow/testing";
-import { TempFolder } from "../support/temp_files.ts";
 import type { Bad } from "./callbacks.ts";
 
 async function order(ctx: WorkflowContext) {
@@ -44,7 +42,7 @@ const state = (workflowName: string): WorkflowState => ({
   history: [{ type: "workflow_started", at: 0, workflowName, input: 1 }],
 } as never);
 
-/** What calls each callback. The command line is here because it reads a file, which takes real time. */
+/** What calls each callback. */
 export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
   "crashTest(workflow)": (bad) => crashTest(bad),
   "CrashTestOptions.check": (check) => crashTest(order, { check }),
@@ -82,12 +80,6 @@ export const KIT: Readonly<Record<string, (bad: Bad) => unknown>> = {
     const known = new Set(storeCases().map(({ name }) => name));
     const cases = storeCases({ connect }).filter(({ name }) => !known.has(name));
     for (const { run } of cases) await run(() => new InMemoryStore());
-  },
-  "CliIo.now": async (now) => {
-    await using folder = new TempFolder();
-    const file = `${folder.path}/empty.snapshot`;
-    await Deno.writeTextFile(file, await new InMemoryStore().snapshot());
-    await main(["list", file], { out: () => {}, error: () => {}, now });
   },
   // What a test runner returns is its own matter: a failure must not be lost.
   "testStore(test)": (bad) =>
