@@ -121,6 +121,26 @@ Deno.test("fork() refuses a cut in which an update is open, and says where to cu
   assertThrows(() => fork(state, { after: accepted, id: "b" }), Error, words);
 });
 
+Deno.test("fork() refuses a cut in which a child is open, and says where to cut", async () => {
+  const state = await source();
+  const started = state.history.findIndex(({ type }) => type === "child_started") + 1;
+  const words = `Cannot fork "a" after event ${started}: child "child" is open there; cut before event ${started}`;
+  assertThrows(() => fork(state, { after: started, id: "b" }), Error, words);
+});
+
+Deno.test("fork() makes a run without a parent, and a chain of its own, of a child and of a later run of a chain", () => {
+  const started = { type: "workflow_started", at: 0, workflowName: "w" } as const;
+  const end = { type: "workflow_completed", at: 1, result: 1 } as const;
+  const first = (fields: object) => {
+    const state = { workflowId: "a", runId: "1", workflowName: "w", status: "completed", createdAt: 0, updatedAt: 1 };
+    const source = { ...state, result: 1, history: [{ ...started, ...fields }, end] } as unknown as WorkflowState;
+    return fork(source, { after: 1, id: "b" }).batch.events[0];
+  };
+  const alone = { ...started, seed: "1", forkedFrom: { workflowId: "a", runId: "1", events: 1 } };
+  assertEquals(first({ parent: { workflowId: "p", runId: "2", seq: 0, closePolicy: "cancel" } }), alone);
+  assertEquals(first({ firstRunId: "0" }), alone);
+});
+
 Deno.test("fork() refuses bad arguments", async () => {
   const state = await source();
   assertThrows(() => fork(state, { after: 0, id: "b" }), RangeError);

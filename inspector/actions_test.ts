@@ -121,6 +121,14 @@ Deno.test("inspector() redacts the answer of a query", async () => {
   assertEquals(new Set(places.map(String)), new Set(["street,order"]));
 });
 
+Deno.test("inspector() redacts the answer that a program gets as JSON", async () => {
+  const redact = (value: unknown, { property }: { property: string }) => property === "answer" ? "hidden" : value;
+  await using page = await open("a", { redact });
+  const json = { ...SAME, accept: "application/json" };
+  const response = await page.send("query", { ...await page.hidden("query"), name: "street" }, json);
+  assertEquals([response.status, (await response.json()).answer], [200, "hidden"]);
+});
+
 Deno.test("inspector() sends an update once, and lets the next try be another one when it was rejected", async () => {
   await using page = await open();
   const rejected = await page.act("update", { name: "move", payload: "7" });
@@ -273,6 +281,16 @@ Deno.test("inspector() has no forms and does nothing when actions are off", asyn
   const text = await (await page.inspect(new Request(page.url({})))).text();
   assertEquals(text.includes('method="post"'), false);
   assertEquals((await page.send("terminate", { token: "" })).status, 403);
+  assertEquals((await page.executor.describe("a")).status, "running");
+});
+
+Deno.test("inspector() does nothing when actions are off and a form of another inspector sends the right token", async () => {
+  await using page = await open();
+  const off = inspector({ store: page.store, executor: page.executor });
+  const body = new URLSearchParams({ ...await page.hidden("terminate"), reason: "no" });
+  const response = await off(new Request(page.url({ do: "terminate" }), { method: "POST", body, headers: SAME }));
+  assertEquals(response.status, 403);
+  assertStringIncludes((await response.text()).replaceAll("&#34;", '"'), '"actions: true"');
   assertEquals((await page.executor.describe("a")).status, "running");
 });
 

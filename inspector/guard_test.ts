@@ -81,6 +81,13 @@ Deno.test("Guard.refuse() compares with the option origin when a proxy changes t
   assertEquals([post("https://admin.example.com"), post("http://internal")], [true, false]);
 });
 
+Deno.test("Guard.refuse() refuses a POST of an origin that is a part of its own", () => {
+  for (const origin of ["http://localhost:8", "http://localhost", "http", ""]) {
+    const post = { method: "POST", headers: { origin } };
+    assertEquals(answers({}, "http://localhost:8000/", post), false, origin);
+  }
+});
+
 Deno.test("Guard.refuse() lets another site link to a view, and not load one as a part of itself", () => {
   const get = (site: string, mode: string) =>
     answers({}, "http://localhost/", { headers: { "sec-fetch-site": site, "sec-fetch-mode": mode } });
