@@ -1,7 +1,7 @@
 /** `main()`: each command over each kind of source, in this process. `program_test.ts` runs the real program. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Executor, InMemoryStore, type WorkflowEvent } from "@rockpool/workflow";
+import { Executor, InMemoryStore, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import { historyFromText } from "@rockpool/workflow/testing";
@@ -91,6 +91,18 @@ cliTest("main(list) takes filters", async (files) => {
   assertEquals(await ids("--since", "2026-11-26T15:00:00Z"), ["order-3"]);
   assertEquals(await ids("--limit", "1"), ["order-3"]);
   assertEquals(await ids("--status", "done"), 2);
+});
+
+cliTest("main(list) reads as many pages of a store as the limit takes, and no run twice", async (files) => {
+  const store = new InMemoryStore();
+  const history = [{ type: "workflow_started", at: 1, workflowName: "w" }] as const;
+  for (let i = 0; i < 1100; i++) {
+    await store.save({ workflowId: `w-${i}`, workflowName: "w", status: "running", history });
+  }
+  await Deno.writeTextFile(files.at("many.snapshot"), await store.snapshot());
+  const { out } = await shell(["list", files.at("many.snapshot"), "--limit", "550", "--json"]);
+  const ids = records(out).map(({ id }) => id);
+  assertEquals([ids.length, new Set(ids).size], [550, 550]);
 });
 
 cliTest("main(list) is as wide as the terminal", async (files) => {
@@ -221,6 +233,35 @@ cliTest("main(replay) says of each run whether the code fits, and which path no 
     "3 same",
   ]]);
 });
+
+cliTest(
+  "main(replay) counts the paths of all runs, and has no code for a run named toString",
+  async (files) => {
+    const store = await SqliteStore.open(files.at("orders.db"));
+    const executor = new Executor({ store });
+    const charge = (cents: number) => `charged ${cents}`;
+    async function order(ctx: WorkflowContext, { cents }: { cents: number }) {
+      const paid = await ctx.executeActivity(charge, cents);
+      return { paid, by: await ctx.waitForSignal("approval", { timeoutMs: 7 * 86_400_000 }) };
+    }
+    const handle = await executor.execute(order, { id: "order-0", input: { cents: 1 } });
+    await handle.signal("approval", "Ada");
+    await handle.result();
+    await (await executor.execute(function toString() {}, { id: "odd" })).result();
+    await executor.close();
+    await store.close();
+    const { code: exit, out } = await shell(["replay", files.at("orders.db"), "--code", code]);
+    assertEquals([exit, lines(out)], [0, [
+      "no code           odd",
+      '  no workflow "toString" in the module',
+      "same              order-0",
+      "same              order-3",
+      "same              order-2",
+      "same              order-1",
+      "1 no code, 4 same",
+    ]]);
+  },
+);
 
 /** A module that exports a changed workflow as `order`. */
 async function changedCode(files: CliFiles, how: string): Promise<string> {
@@ -369,6 +410,37 @@ cliTest("main(update) prints the answer of the executor that runs the workflow",
   assertStringIncludes(late.error, 'Workflow "order-2" has not answered within 0.02 s');
 });
 
+cliTest("main(update) stores an update once per ID", async (files) => {
+  const args = [
+    "update",
+    files.at("orders.db"),
+    "order-2",
+    "address",
+    "Porto",
+    "--timeout",
+    "20ms",
+    "--message-id",
+    "m-1",
+  ];
+  for (let i = 0; i < 2; i++) assertEquals((await shell(args)).code, 1);
+  const store = await SqliteStore.open(files.at("orders.db"), { readOnly: true });
+  const { history } = (await store.load("order-2"))!;
+  await store.close();
+  const updates = history.flatMap((event) => "updateId" in event ? [[event.type, event.updateId]] : []);
+  assertEquals(updates, [["update_requested", "m-1"]]);
+});
+
+cliTest("main() refuses to update a copy, and to write a copy of what is acted on in its place", async (files) => {
+  const [db, snapshot, copy] = [files.at("orders.db"), files.at("orders.snapshot"), files.at("new.snapshot")];
+  const updated = await shell(["update", snapshot, "order-2", "address", "Porto"]);
+  assertEquals([updated.code, updated.error.includes("no executor runs it")], [2, true]);
+  const signaled = await shell(["signal", db, "order-2", "approval", "-o", copy]);
+  assertEquals(signaled, { code: 2, out: "", error: "-o is for snapshots and history files\n" });
+  const store = await SqliteStore.open(db, { readOnly: true });
+  assertEquals((await store.load("order-2"))!.history.length, 5);
+  await store.close();
+});
+
 cliTest("main() writes a changed copy of a snapshot or a history file", async (files) => {
   const snapshot = files.at("orders.snapshot");
   const before = await Deno.readTextFile(snapshot);
@@ -395,6 +467,11 @@ cliTest("main() acts through an inspector that allows it", async (files) => {
     assertEquals(signaled, { code: 0, out: 'Signaled "order-2"\n', error: "" });
     const last = (await store.load("order-2"))!.history.at(-1) as WorkflowEvent & { payload?: unknown };
     assertEquals([last.type, last.payload], ["signal_received", {}]);
+    const withId = await shell(["signal", url, "order-2", "note", "--message-id", "m-1"]);
+    assertEquals([withId.code, withId.error.includes("--message-id is for SQLite files")], [2, true]);
+    assertEquals((await shell(["cancel", url, "order-2", "--reason", "no paper"])).code, 0);
+    const request = (await store.load("order-2"))!.history.find(({ type }) => type === "cancel_requested");
+    assertEquals((request as WorkflowEvent & { reason?: unknown }).reason, "no paper");
     const ended = await shell(["cancel", url, "order-1"]);
     assertEquals([ended.code, ended.error], [1, 'Cannot cancel workflow "order-1": its status is "completed"\n']);
   });

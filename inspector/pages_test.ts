@@ -1,7 +1,14 @@
 /** The pages of the inspector as texts: what each shows, and what none shows. The browser: `tests/inspector/`. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
-import { Executor, InMemoryStore, type WorkflowContext, type WorkflowStore } from "@rockpool/workflow";
+import {
+  Executor,
+  InMemoryStore,
+  type WorkflowContext,
+  type WorkflowEvent,
+  type WorkflowFilter,
+  type WorkflowStore,
+} from "@rockpool/workflow";
 import { inspector, type InspectorOptions, type RedactedPlace } from "@rockpool/workflow/inspector";
 import { historyFromText } from "@rockpool/workflow/testing";
 import { HOSTILE_ID, type InspectedShop, inspectedShop } from "../tests/support/inspected_runs.ts";
@@ -334,6 +341,91 @@ Deno.test("inspector() shows and exports only what redact() returns", async () =
   assert(places.some(({ event, name, workflowName }) => {
     return event === "activity_completed" && name === "chargeCard" && workflowName === "order";
   }));
+});
+
+Deno.test("inspector() redacts heartbeats, headers, remembered answers and the error of a query", async () => {
+  const store = new InMemoryStore();
+  const history = [
+    {
+      type: "workflow_started",
+      at: 1,
+      workflowName: "w",
+      headers: { who: "secret 1" },
+      remembered: { signalIds: [], updates: [{ type: "update_completed", at: 1, updateId: "u", result: "secret 2" }] },
+    },
+    { type: "activity_started", at: 1, seq: 0, name: "a" },
+    { type: "activity_heartbeat", at: 2, seq: 0, attempt: 1, details: "secret 3" },
+    {
+      type: "activity_attempt_failed",
+      at: 3,
+      seq: 0,
+      attempt: 1,
+      error: { name: "Error", message: "no" },
+      retryAt: 9,
+      heartbeatDetails: "secret 4",
+    },
+  ] as unknown as WorkflowEvent[];
+  await store.save({ workflowId: "a", workflowName: "w", status: "running", history });
+  await using executor = new Executor({ store });
+  await executor.execute(async function broken(ctx: WorkflowContext) {
+    ctx.handleQuery("fails", () => {
+      throw new Error("secret 5");
+    });
+    await ctx.waitForSignal("end");
+  }, { id: "b" });
+  const redact = (_: unknown, { property }: RedactedPlace) => property === "headers" ? {} : "hidden";
+  const [open, closed] = [new Reader({ store, executor }), new Reader({ store, executor, redact })];
+  const read = async (reader: Reader) =>
+    (await Promise.all(["?id=a&export=json", "?id=b"].map(async (query) => await (await reader.fetch(query)).text())))
+      .join();
+  const secrets = (text: string) => [...new Set(text.match(/secret \d/g))].sort();
+  assertEquals(secrets(await read(open)), [1, 2, 3, 4, 5].map((n) => `secret ${n}`));
+  assertEquals(secrets(await read(closed)), []);
+});
+
+Deno.test("inspector() answers queries and exports as of the event when a live run is shown as it was", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store });
+  const handle = await executor.execute(async function order(ctx: WorkflowContext) {
+    let step = "first";
+    ctx.handleQuery("step", () => step);
+    await ctx.waitForSignal("go");
+    step = "second";
+    await ctx.waitForSignal("end");
+  }, { id: "a" });
+  await handle.signal("go");
+  const reader = new Reader({ store, executor, now: () => Date.now() + 3_600_000 });
+  const step = async (query: string) => /step "(\w+)"/.exec(await reader.text(query))![1];
+  assertEquals([await step("?id=a&at=1"), await step("?id=a")], ["first", "second"]);
+  const running = async (query: string) => /running for [^,\n]*/.exec((await reader.file(query))[0])![0];
+  assertMatch(await running("?id=a&export=text"), /1 h/);
+  assertMatch(await running("?id=a&at=1&export=text"), /at the last event/);
+  // What is past does not change, so its page loads nothing again. After the last event, it is the run as it is.
+  const isLive = async (query: string) => (await reader.html(query)).includes("events=1");
+  assertEquals([await isLive("?id=a&at=1"), await isLive("?id=a&at=2"), await isLive("?id=a")], [false, true, true]);
+});
+
+Deno.test("inspector() counts the runs of each tab under the filter, and again only when some time has passed", async () => {
+  const inner = new InMemoryStore();
+  const history = [{ type: "workflow_started", at: 1, workflowName: "w" }] as const;
+  for (const id of ["a", "b"]) {
+    await inner.save({ workflowId: id, workflowName: "w", status: "running", labels: { id }, history });
+  }
+  let [now, asked, factor] = [1, 0, 1];
+  const count = async (filter: WorkflowFilter) => {
+    [now, asked] = [now + 10, asked + 1];
+    return factor * await inner.count(filter);
+  };
+  const store = { ...plain(inner), heads: inner.heads.bind(inner), count };
+  const reader = new Reader({ store, now: () => now });
+  const all = async (query: string) => /All runs( \d+)? Running( \d+)?/.exec(await reader.text(query))?.[0];
+  assertEquals(await all(""), "All runs 2 Running 2");
+  const before = asked;
+  assertEquals([await all(""), asked], ["All runs 2 Running 2", before]);
+  assertEquals(await all("?q=id:a"), "All runs 1 Running 1");
+  now += 1e9;
+  factor = 1e9; // too many to look at each
+  assertMatch(await reader.text("?q=id:b"), /All runs Running Completed/);
 });
 
 Deno.test("inspector() shows no value that redact() throws for", async () => {
