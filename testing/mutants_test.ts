@@ -139,3 +139,11 @@ Deno.test("mutants() says that the test fails without a change", async () => {
   );
   await assertRejects(() => mutants(5 as never, () => {}), TypeError);
 });
+
+Deno.test("mutants() leaves alone what a context has from Object", async () => {
+  const order = (ctx: Ctx) => Promise.resolve(String(ctx));
+  const { killed } = await mutants(order, async (workflow) => {
+    assertEquals(await run(workflow as (ctx: WorkflowContext<unknown>, input: unknown) => unknown), "[object Object]");
+  });
+  assertEquals(killed, []);
+});
