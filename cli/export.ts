@@ -19,6 +19,8 @@ import type { Source } from "./runs.ts";
 import { reasonOf } from "./source.ts";
 
 const KINDS = ["history", "test", "svg", "mermaid", "gantt", "text", "json"] as const;
+/** Whose test function a test calls. */
+const RUNNERS = ["deno", "node"] as const;
 /** How many children are looked up for a test. */
 const MAX_CHILDREN = 200;
 
@@ -28,8 +30,12 @@ export async function exportRun(source: Source, id: string, flags: Flags, printe
     const got = flags.as === undefined ? "" : `, got ${show(flags.as)}`;
     throw new Failure(2, `--as must be one of ${KINDS.join(", ")}${got}`);
   }
+  const runner = RUNNERS.find((runner) => runner === flags.runner);
+  if (flags.runner !== undefined && runner === undefined) {
+    throw new Failure(2, `--runner must be one of ${RUNNERS.join(", ")}, got ${show(flags.runner)}`);
+  }
   const { state } = await runAt(source, id, flags);
-  const text = await write(kind, state, source, flags);
+  const text = await write(kind, state, source, { module: flags.module, runner });
   if (flags.output === undefined) {
     printer.out(text);
     return 0;
@@ -60,7 +66,7 @@ async function write(
   kind: (typeof KINDS)[number],
   state: WorkflowState,
   source: Source,
-  flags: Flags,
+  { module, runner }: { module: string | undefined; runner: (typeof RUNNERS)[number] | undefined },
 ): Promise<string> {
   try {
     switch (kind) {
@@ -68,7 +74,7 @@ async function write(
         return historyToText(state);
       case "test": {
         const children = await childrenOf(state, source);
-        return toTest(state, { children, ...(flags.module !== undefined && { module: flags.module }) });
+        return toTest(state, { children, module, runner });
       }
       case "svg":
         return toSvg(state);

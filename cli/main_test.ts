@@ -331,6 +331,15 @@ cliTest("main(export) writes each kind, to the output or to a file", async (file
   assertEquals([bad.code, bad.error.includes("there is no such file")], [1, true]);
 });
 
+cliTest("main(export --runner) chooses the test function that the test calls", async (files) => {
+  const call = ["export", files.at("orders.db"), "order-1", "--as", "test"];
+  assertStringIncludes((await shell(call)).out, "Deno.test(");
+  const { out } = await shell([...call, "--runner", "node"]);
+  assertEquals([out.includes('from "node:test"'), out.includes("Deno.")], [true, false]);
+  const error = '--runner must be one of deno, node, got "jest"\n';
+  assertEquals(await shell([...call, "--runner", "jest"]), { code: 2, out: "", error });
+});
+
 cliTest("main(diff) shows the first event that differs, and fails then", async (files) => {
   const { code: exit, out } = await shell(["diff", files.at("orders.db"), "order-1", "order-2"]);
   assertEquals(exit, 1);
