@@ -31,8 +31,6 @@ export interface Option {
   readonly text: string;
   /** What it uses up. */
   readonly uses?: BudgetName;
-  /** What is reached by it: a line of the report. */
-  readonly reaches?: string;
 }
 
 /** A point of a run. */
@@ -184,8 +182,8 @@ export class Choices implements FaultPlan {
     return option;
   }
 
-  #reach(what: string | undefined): void {
-    if (what !== undefined) this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+  #reach(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }
 
   #tell(text: string, deviates: boolean): void {
@@ -197,14 +195,14 @@ export class Choices implements FaultPlan {
     const { number, event } = place("last");
     const options: Option[] = [{ text: "is stored" }];
     if (batch.events.length > 0) {
-      for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes", reaches: "a crash" });
+      for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes" });
     }
     const about = `event ${number}, ${event}`;
     const option = this.#choose(about, options, { write });
     const die = (Object.keys(SIDES) as DeathSide[]).find((side) => SIDES[side] === option.text);
     if (die === undefined) return undefined;
     this.#tell(`${about}: ${option.text}`, true);
-    this.#reach(option.reaches);
+    this.#reach("a crash");
     // Begun in the turn in which the process dies, or at their end without a recorded outcome.
     const [begin, end] = [die === "between", die === "before"];
     const near = batch.events.flatMap((event) =>
@@ -229,7 +227,7 @@ export class Choices implements FaultPlan {
     const returns = edgesOf(edges, name);
     const option = this.#choose(`activity ${shown}`, [
       { text: "works" },
-      ...[...failures, ...returns.keys()].map((text): Option => ({ text, uses: "faults", reaches: `${name} ${text}` })),
+      ...[...failures, ...returns.keys()].map((text): Option => ({ text, uses: "faults" })),
     ], { calls: [call] });
     const fate = option.text as AttemptFailure | "works";
     this.#reach(`${name} ${fate}`);
@@ -298,6 +296,6 @@ export class Choices implements FaultPlan {
   /** The names of the activities in flight. */
   #inFlight(proc?: Attempt["proc"] | Write["proc"]): string[] {
     const gates = this.#gates.filter(({ attempt }) => proc === undefined || attempt.proc === proc);
-    return [...new Set(gates.map(({ attempt: { call } }: { attempt: { call: ActivityCall } }) => call.name))];
+    return [...new Set(gates.map(({ attempt }) => attempt.call.name))];
   }
 }
