@@ -7,23 +7,18 @@
  * @module
  */
 
+import { chooseFolds, LONG, type Stretch } from "../pictures/axis.ts";
 import { isSpan, isWait, type Point, type ReadRun } from "../pictures/mod.ts";
 import type { Axis } from "./run_view.ts";
 import { duration } from "./times.ts";
 
 /** The width of a folded stretch. */
 const FOLDED = 8;
-/** A stretch is folded if it takes more than this share of what is not folded; the axis is by default if there is such a one. */
-const LONG = 0.4;
+/** The axis needs room. */
+const MAX_FOLDS = 6;
 const MAX_TICKS = 7;
 /** The least distance of two ticks. */
 const TICK_DISTANCE = 11;
-
-/** A stretch of time in which a run only waits. */
-interface Stretch {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** A label on the axis. */
 export interface Tick {
@@ -58,7 +53,7 @@ export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
     });
     return { kind: "events", x, ticks: apart(ticks), folds: [] };
   }
-  const folded = kind === "folded" ? chooseFolds(waits, range) : [];
+  const folded = kind === "folded" ? chooseFolds(waits, range, MAX_FOLDS) : [];
   const lengths = folded.reduce((sum, wait) => sum + wait.to - wait.from, 0);
   const scale = range > lengths ? (100 - FOLDED * folded.length) / (range - lengths) : 0; // sums are not exact
   const place = (at: number): number => {
@@ -100,19 +95,6 @@ function stretches({ things, from, to }: ReadRun): Stretch[] {
     end = Math.max(end, ends);
   }
   return found;
-}
-
-/** The longest waits, as long as they are long in comparison with what is left. At most six: the axis needs room. */
-function chooseFolds(waits: readonly Stretch[], range: number): Stretch[] {
-  let left = range;
-  const folds: Stretch[] = [];
-  for (const wait of [...waits].sort((a, b) => b.to - b.from - (a.to - a.from)).slice(0, 6)) {
-    const ms = wait.to - wait.from;
-    if (ms <= LONG * left || ms >= left) break;
-    folds.push(wait);
-    left -= ms;
-  }
-  return folds.sort((a, b) => a.from - b.from);
 }
 
 /** Leaves out ticks that are too close to the one before. The last one stays. */

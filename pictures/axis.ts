@@ -48,7 +48,7 @@ const OPEN_WIDTH = 28;
 const FOLD_WIDTH = 0.15;
 const MAX_FOLDS = 4;
 /** A stretch is folded if it is longer than this share of the time that is not folded. By default so is the axis. */
-const LONG = 0.4;
+export const LONG = 0.4;
 /** The least distance between the labels of two ticks. */
 const TICK_GAP = 10;
 
@@ -70,7 +70,7 @@ export function layAxis(
     return { kind: "events", x, ticks: apart(eventTicks(run, x)), folds: [] };
   }
   const quiet = range > 0 && kind !== "time" ? quietStretches(run, to, marks) : [];
-  const folded = chooseFolds(quiet, range);
+  const folded = chooseFolds(quiet, range, MAX_FOLDS);
   const rest = folded.reduce((rest, stretch) => rest - (stretch.to - stretch.from), range);
   const scale = width * (1 - FOLD_WIDTH * folded.length) / (rest || 1);
   const place = (at: number): number => {
@@ -147,11 +147,11 @@ function idleStretches(run: ReadRun, to: number, marks: readonly TimelineMark[])
   return joined;
 }
 
-/** The longest stretches, as long as they are long in comparison with the rest. */
-function chooseFolds(quiet: readonly Stretch[], range: number): Stretch[] {
+/** The longest stretches, as long as they are long in comparison with the rest: at most `most`. */
+export function chooseFolds(quiet: readonly Stretch[], range: number, most: number): Stretch[] {
   let rest = range;
   const folds: Stretch[] = [];
-  for (const stretch of [...quiet].sort((a, b) => b.to - b.from - (a.to - a.from)).slice(0, MAX_FOLDS)) {
+  for (const stretch of [...quiet].sort((a, b) => b.to - b.from - (a.to - a.from)).slice(0, most)) {
     const ms = stretch.to - stretch.from;
     if (ms <= LONG * rest || ms >= rest) break;
     folds.push(stretch);
