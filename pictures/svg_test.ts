@@ -236,6 +236,25 @@ Deno.test("toSvg() writes marks beside their lines, or as numbers where there is
   assertEquals(lines(toSvg(order, { marks, axis: "events" })), 4);
 });
 
+Deno.test('toSvg() puts a mark behind the bars of the events before it, and before those after it, also if axis is "events"', () => {
+  const history = ["reserve", "charge"].flatMap((name, seq): WorkflowEvent[] => [
+    { type: "activity_started", at: 2000 * seq + 1000, seq, name },
+    { type: "activity_completed", at: 2000 * seq + 2000, seq, attempt: 1 },
+  ]);
+  const run: PicturedRun = { ...order, history: [order.history[0], ...history] };
+  for (const axis of ["events", "time"] as const) {
+    const after = [1, 2, 3, 4, 5];
+    const svg = toSvg(run, { axis, marks: after.map((after) => ({ after, at: after * 1000 - 500, text: "" })) });
+    const lines = [...svg.matchAll(/<path d="M([\d.]+) [\d.]+V[\d.]+" stroke-width="1.5"/g)].map(([, x]) => +x);
+    const bars = [
+      ...svg.matchAll(/<title>(?:reserve|charge) at [^<]*<\/title><rect x="([\d.]+)"[^>]* width="([\d.]+)"/g),
+    ];
+    const ends = bars.flatMap(([, x, width]) => [+x, +x + +width]);
+    const places = after.map((_, i) => ends.filter((end) => end < lines[i]).length);
+    assertEquals(places, [0, 1, 2, 3, 4], axis);
+  }
+});
+
 Deno.test("toSvg() shows a wait for a signal and the signal in one row", () => {
   const svg = toSvg(order);
   assertEquals(textsOf(svg).filter((text) => /approval|timer/.test(text)), ["signal approval"]);
