@@ -17,8 +17,9 @@ export class Failure extends Error {
   }
 }
 
-/** The message of an error, on one line. */
+/** The message of an error, on one line. If a store failed, the reason: what an executor advises is not for a command. */
 export function messageOf(error: unknown): string {
-  const { message } = Object(error) as { readonly message?: unknown };
+  const { message, code, cause } = Object(error) as Readonly<Record<"message" | "code" | "cause", unknown>>;
+  if (code === "store_failed" && cause !== undefined) return messageOf(cause);
   return (typeof message === "string" && message !== "" ? message : String(error)).replace(/\s*\n\s*/g, "; ");
 }

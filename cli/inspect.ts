@@ -11,6 +11,7 @@ import { grouped } from "../util/show_value.ts";
 import { Failure, messageOf } from "./failure.ts";
 import type { Flags } from "./options.ts";
 import { type Printer, safeJson } from "./print.ts";
+import { showUrl } from "./remote.ts";
 import type { Source, SourceKind } from "./runs.ts";
 import { isUrl, kindOf, openSource } from "./source.ts";
 
@@ -24,7 +25,7 @@ const NAMES: Readonly<Record<SourceKind, string>> = {
 const MAX_FAULTS = 10;
 
 export async function inspect(file: string, flags: Flags, printer: Printer): Promise<number> {
-  if (isUrl(file)) throw new Failure(2, `Cannot inspect ${show(file)}: it is no file; "list" reads an inspector`);
+  if (isUrl(file)) throw new Failure(2, `Cannot inspect ${showUrl(file)}: it is no file; "list" reads an inspector`);
   const kind = await kindOf(file);
   const { size } = await stat(file);
   const faults: string[] = [];

@@ -664,9 +664,33 @@ cliTest("main() makes no tables in an SQLite file that is no store when a comman
   db.exec("CREATE TABLE customers (name TEXT)");
   const { code, error } = await shell(["signal", file, "order-2", "approval"]);
   assertEquals(code, 1);
-  assertStringIncludes(error, "it has no tables of a store");
+  assertStringIncludes(error, "it has no tables of a store; a store that opens it to write makes them");
   assertEquals(db.prepare("SELECT name FROM sqlite_schema").all().map(({ name }) => name), ["customers"]);
   db.close();
+});
+
+cliTest("main() says that another process holds a lock when a command cannot write", async (files) => {
+  const { DatabaseSync } = await import("node:sqlite");
+  const db = new DatabaseSync(files.at("orders.db"));
+  db.exec("BEGIN IMMEDIATE");
+  const { code, error } = await shell(["signal", files.at("orders.db"), "order-2", "approval"]);
+  assertEquals([code, lines(error).length], [1, 1]);
+  assertStringIncludes(error, "another process holds a lock for too long: database is locked");
+  db.close();
+});
+
+Deno.test("main() names the URL of an inspector without its password when it cannot be read", async () => {
+  const cases = [
+    ["list", "http://u%:secret@127.0.0.1:1/", 'Cannot read "http://127.0.0.1:1/": "%" in a name or password is "%25"'],
+    ["list", "http://u:secret/@127.0.0.1/", 'Cannot read "http://127.0.0.1/": it is no URL'],
+    ["list", "http://u:secret@127.0.0.1:x/", 'Cannot read "http://127.0.0.1:x/": it is no URL'],
+    ["inspect", "http://u:secret@127.0.0.1:1/", 'Cannot inspect "http://127.0.0.1:1/": it is no file'],
+  ];
+  for (const [command, url, message] of cases) {
+    const { code, error } = await shell([command, url]);
+    assertEquals([code, error.includes("secret")], [2, false], error);
+    assertStringIncludes(error, message);
+  }
 });
 
 cliTest("main() ends any command with exit code 130 when it is interrupted", async (files) => {

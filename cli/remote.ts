@@ -25,6 +25,11 @@ interface RemoteRun {
   readonly token?: string;
 }
 
+/** An address as a message shows it: without the user and the password, also if it is not valid. */
+export function showUrl(url: string): string {
+  return show(url.replace(URL.canParse(url) ? /^([^:]*:\/\/)[^/?#]*@/ : /^([^:]*:\/\/).*@/s, "$1"));
+}
+
 export class RemoteSource implements Source {
   readonly kind = "inspector";
   readonly name: string;
@@ -32,14 +37,21 @@ export class RemoteSource implements Source {
   readonly #headers: Readonly<Record<string, string>> = {};
 
   constructor(name: string) {
+    const refusal = `Cannot read ${showUrl(name)}`;
     try {
       this.#url = new URL(name);
     } catch {
-      throw new Failure(2, `Cannot read ${show(name)}: it is no URL`);
+      throw new Failure(2, `${refusal}: it is no URL`);
     }
     const { username, password } = this.#url;
     if (username !== "" || password !== "") {
-      const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+      let user: string;
+      try {
+        user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+      } catch {
+        throw new Failure(2, `${refusal}: "%" in a name or password is "%25"`);
+      }
+      const bytes = new TextEncoder().encode(user);
       this.#headers = { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
       this.#url.username = this.#url.password = "";
     }

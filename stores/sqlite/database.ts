@@ -105,9 +105,9 @@ export function openDatabase(path: string, { durability, busyTimeoutMs, readOnly
     if (readOnly) {
       if (found === MIGRATIONS.length) return db;
       const why = found === 0
-        ? "it has no tables of a store"
-        : `its schema has version ${found}, of an earlier release`;
-      throw new Error(`${cannot(action)}: ${why}; open it once without "readOnly"`);
+        ? "it has no tables of a store; a store that opens it to write makes them"
+        : `its schema has version ${found}, of an earlier release; a store that opens it to write updates it`;
+      throw new Error(`${cannot(action)}: ${why}`);
     }
     const mode = enterWal(db);
     if (mode !== "wal" && mode !== "memory") {
