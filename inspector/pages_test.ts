@@ -439,6 +439,20 @@ Deno.test("inspector() shows no value that redact() throws for", async () => {
   assertEquals([html.includes("secret"), html.includes("[redact() failed]")], [false, true]);
 });
 
+Deno.test("inspector() shows no value that redact() replaces by what cannot be stored", async () => {
+  const store = new InMemoryStore();
+  const history = [{ type: "workflow_started", at: 1, workflowName: "w", input: 1 } as const];
+  await store.save({ workflowId: "a", workflowName: "w", status: "running", history, labels: { region: "eu" } });
+  const nonsense = [Symbol("s"), () => {}, { deep: [() => {}] }, { name: "Error", message: "m", cause: Symbol("s") }];
+  for (const value of nonsense) {
+    const reader = new Reader({ store, redact: () => value });
+    for (const query of ["?json", "?json&id=a"]) {
+      assertStringIncludes(await reader.text(query), '"input":"[redact() failed]"', String(query));
+    }
+    for (const query of ["", "?id=a"]) assertStringIncludes(await reader.html(query), "[redact() failed]");
+  }
+});
+
 Deno.test("inspector() says why a run cannot be exported when a value has no text", async () => {
   const store = new InMemoryStore();
   const history = [{ type: "workflow_started", at: 1, workflowName: "w", input: new Blob(["x"]) } as const];
@@ -470,4 +484,48 @@ Deno.test("inspector() shows the list when the store cannot count or read a hist
   const fail = () => Promise.reject(new Error("no"));
   const store = { ...plain(inner), heads: inner.heads.bind(inner), count: fail, loadSince: fail };
   assertEquals(idsOf(await new Reader({ store }).html("")), ["a"]);
+});
+
+Deno.test("inspector() shows the rows of the list whose histories can be read when a store answers nonsense for one", async () => {
+  const inner = new InMemoryStore();
+  for (const workflowId of ["a", "b"]) {
+    const history = [
+      { type: "workflow_started", at: 1, workflowName: "w" },
+      { type: "timer_started", at: 1, seq: 0, dueAt: 9e15 },
+    ] as const;
+    await inner.save({ workflowId, status: "running", history });
+  }
+  const tail = (await inner.loadSince("b", 0))!;
+  const started = tail.events[0];
+  const nonsense = [
+    undefined,
+    7,
+    "x",
+    {},
+    { head: tail.head },
+    { events: [] },
+    { head: null, events: null },
+    {
+      ...tail,
+      events: [null],
+    },
+    { ...tail, events: [started, { type: "timer_started", at: "x" }] },
+    { ...tail, events: [started, { type: "?" }] },
+    {
+      ...tail,
+      head: { ...tail.head, labels: null, input: Symbol("s") },
+    },
+    { ...tail, events: { length: 2 } },
+  ];
+  for (const answer of nonsense) {
+    const loadSince = (id: string, length: number, runId?: string) =>
+      id === "b" ? Promise.resolve(answer as never) : inner.loadSince(id, length, runId);
+    for (const redact of [undefined, (value: unknown) => value]) {
+      const reader = new Reader({ store: { ...plain(inner), heads: inner.heads.bind(inner), loadSince }, redact });
+      const list = await reader.html("");
+      assertEquals(idsOf(list), ["b", "a"]);
+      assertStringIncludes(list, "waits for a timer");
+      assertEquals(JSON.parse(await reader.text("?json")).runs.length, 2);
+    }
+  }
 });

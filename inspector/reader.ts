@@ -7,7 +7,8 @@
  * @module
  */
 
-import type { WorkflowFilter, WorkflowHead, WorkflowStartedEvent, WorkflowState, WorkflowTail } from "../types.ts";
+import { validateHistory, validateState } from "../history/validate.ts";
+import type { WorkflowFilter, WorkflowHead, WorkflowStartedEvent, WorkflowState } from "../types.ts";
 import type { OpenRun } from "../options.ts";
 import { show } from "../util/show.ts";
 import { redactHead, redactState } from "./redact.ts";
@@ -80,15 +81,16 @@ export class Reader {
   async #stateOf({ workflowId, runId, historyLength }: WorkflowHead): Promise<WorkflowState | undefined> {
     const { store, redact } = this.#settings;
     const skipped = Math.max(0, historyLength - MAX_ROW_EVENTS);
-    let tail: WorkflowTail | null | undefined;
     try {
-      tail = await store.loadSince?.(workflowId, skipped, runId);
+      const tail = await store.loadSince?.(workflowId, skipped, runId);
+      if (tail === undefined || tail === null) return undefined;
+      const { historyLength: _1, firstRunId: _2, parent: _3, ...head } = tail.head;
+      validateState(head, tail.events, "list workflows", workflowId);
+      validateHistory(tail.events, 0, "list workflows", workflowId);
+      return redactState(redact, { ...head, history: tail.events });
     } catch {
       return undefined;
     }
-    if (tail === undefined || tail === null) return undefined;
-    const { historyLength: _1, firstRunId: _2, parent: _3, ...head } = tail.head;
-    return redactState(redact, { ...head, history: tail.events });
   }
 
   /** The number of runs that match; `undefined` if the store does not count, or fails. */

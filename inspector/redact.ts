@@ -2,12 +2,14 @@
  * Replaces values before anything shows or exports them.
  *
  * 1. Everything that the inspector shows of a run comes from a redacted state or head.
- * 2. A value that `redact` throws for, or answers with a promise, is not shown: {@linkcode HIDDEN} stands for it.
+ * 2. A value that `redact` throws for, or answers with what cannot be stored, such as a function or a promise, is not shown:
+ *    {@linkcode HIDDEN} stands for it.
  * 3. An error stays an error: what is not an error record becomes the message of one.
  *
  * @module
  */
 
+import { encode } from "../history/codec.ts";
 import type { ErrorRecord, WorkflowEvent, WorkflowHead, WorkflowState } from "../types.ts";
 import { isStrayPromise } from "../util/deferred.ts";
 import { showValue } from "../util/show_value.ts";
@@ -38,7 +40,9 @@ export function redactValue(redact: Redact | undefined, value: unknown, where: R
   if (redact === undefined) return value;
   try {
     const shown = redact(value, where);
-    return isStrayPromise(shown) ? HIDDEN : shown;
+    if (isStrayPromise(shown)) return HIDDEN;
+    if (shown !== value) encode(shown, "redact"); // throws
+    return shown;
   } catch {
     return HIDDEN;
   }
