@@ -1,4 +1,4 @@
-/** Walks every callback of the test kit through the misbehaviours. The tables are in `kit.ts` and `misbehaviours.ts`. */
+/** Walks every callback of the test kit, and of the interface of Temporal, through the misbehaviours. Their tables are in `kit.ts` and `temporal.ts`. */
 
 import { assert, assertEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
@@ -6,8 +6,9 @@ import { macrotasks } from "../support/executors.ts";
 import { KIT } from "./kit.ts";
 import { MISBEHAVIOURS } from "./misbehaviours.ts";
 import { harmDuring, Outcome, shown } from "./outcome.ts";
+import { TEMPORAL } from "./temporal.ts";
 
-for (const [place, run] of Object.entries(KIT)) {
+for (const [place, run] of [...Object.entries(KIT), ...Object.entries(TEMPORAL)]) {
   Deno.test(`harm: ${place} that misbehaves harms its caller at most`, async () => {
     const failures: string[] = [];
     for (const [name, misbehave] of Object.entries(MISBEHAVIOURS)) {

@@ -1,0 +1,67 @@
+/**
+ * The names of `@temporalio/common`, for workflows that run on this package by `@rockpool/workflow/temporal`.
+ *
+ * @module
+ */
+
+export * from "./choices.ts";
+export type { Duration, LowerUnit, StringValue, Unit } from "./duration.ts";
+export {
+  CompleteAsyncError,
+  IllegalStateError,
+  NamespaceNotFoundError,
+  PayloadConverterError,
+  ValueError,
+  WorkflowNotFoundError,
+} from "./errors.ts";
+export {
+  ActivityFailure,
+  ApplicationFailure,
+  type ApplicationFailureOptions,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  createPayloadValidationError,
+  ensureApplicationFailure,
+  ensureTemporalFailure,
+  NexusOperationFailure,
+  type ProtoFailure,
+  rootCause,
+  ServerFailure,
+  TemporalFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  type WorkflowExecution,
+  WorkflowExecutionAlreadyStartedError,
+} from "./failures.ts";
+export {
+  type ActivitySerializationContext,
+  arrayFromPayloads,
+  BinaryPayloadConverter,
+  CompositePayloadConverter,
+  type ConverterHint,
+  type DataConverter,
+  DefaultPayloadConverter,
+  defaultPayloadConverter,
+  encodingKeys,
+  type EncodingType,
+  encodingTypes,
+  fromPayloadsAtIndex,
+  JsonPayloadConverter,
+  mapFromPayloads,
+  mapToPayloads,
+  METADATA_ENCODING_KEY,
+  METADATA_MESSAGE_TYPE_KEY,
+  type Payload,
+  type PayloadCodec,
+  type PayloadConverter,
+  type PayloadConverterWithEncoding,
+  type PayloadTypeInfo,
+  type SerializationContext,
+  toPayloads,
+  type TransferTypeConverter,
+  type TypeInfo,
+  UndefinedPayloadConverter,
+  type WorkflowSerializationContext,
+} from "./payload_converter.ts";
+export type { RetryPolicy } from "./retry_policy.ts";
+export type { Converter } from "./value_converter.ts";
