@@ -4,7 +4,10 @@
  * @module
  */
 
+export type * from "./activity_options.ts";
+export * from "./cancellation_details.ts";
 export * from "./choices.ts";
+export * from "./definitions.ts";
 export type { Duration, LowerUnit, StringValue, Unit } from "./duration.ts";
 export {
   CompleteAsyncError,
@@ -65,3 +68,8 @@ export {
 } from "./payload_converter.ts";
 export type { RetryPolicy } from "./retry_policy.ts";
 export type { Converter } from "./value_converter.ts";
+export type * from "./interceptors.ts";
+export { type Logger, type LogLevel, type LogMetadata, SdkComponent } from "./logger.ts";
+export * from "./metrics.ts";
+export * from "./search_attributes.ts";
+export * from "./workflow_options.ts";

@@ -27,4 +27,9 @@ export const TEMPORAL_METHODS: Readonly<Record<string, string>> = {};
 export const TEMPORAL_NOT_CALLED: readonly string[] = [
   "PayloadConverter.validateConverterHint",
   "PayloadConverterWithEncoding.validateConverterHint",
+  "TransferTypeConverter.fromTransferType",
+  "TransferTypeConverter.toTransferType",
+  "WorkflowDefinitionOptions.failureExceptionTypes", // classes
+  "WorkflowFunctionWithOptions.workflowDefinitionOptions",
+  "extractWorkflowType(workflowTypeOrFunc)", // only its name is read
 ];
