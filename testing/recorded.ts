@@ -27,6 +27,14 @@ interface Recorded {
 /** Forgets the runs that a replacement has answered. */
 const forget = /* @__PURE__ */ new WeakMap<Replacement, () => void>();
 
+/** What a replacement has thrown because the history has no answer. */
+const unanswered = /* @__PURE__ */ new WeakSet<object>();
+
+/** Whether an activity failed because a recorded history has no answer for it. */
+export function isUnanswered(error: unknown): boolean {
+  return typeof error === "object" && error !== null && unanswered.has(error);
+}
+
 /** Begins a new world: its runs have the IDs of those in an earlier one, and may call other activities in their places. */
 export function forgetRuns(replacements: readonly Replacement[]): void {
   for (const replacement of replacements) forget.get(replacement)?.();
@@ -83,11 +91,13 @@ export function recorded(history: string | WorkflowState): Replacement {
     const answer = found?.answers[Math.min(attempt, found.answers.length) - 1];
     if (answer === undefined) {
       const why = found === undefined ? "has no such activity" : "does not say how it ended";
-      throw new NonRetryableError(
+      const error = new NonRetryableError(
         `Cannot answer activity ${show(name)} with the input ${showValue(input)}: the history of workflow ${
           show(workflowId)
         } ${why}`,
       );
+      unanswered.add(error);
+      throw error;
     }
     if (answer.type === "activity_completed") return handOut(answer.result);
     throw fromErrorRecord((answer as { readonly error: Parameters<typeof fromErrorRecord>[0] }).error);

@@ -36,7 +36,7 @@ import { handOut, toStored } from "../../history/value.ts";
 import type { ActivityStartedEvent, WorkflowEvent } from "../../types.ts";
 import type { WorkflowFunction } from "../../context.ts";
 import type { AnyWorkflow } from "../../options.ts";
-import { checkFunction, checkInteger, checkOptions, invalid } from "../../util/check.ts";
+import { checkBoolean, checkFunction, checkInteger, checkOptions, invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { show, showPath } from "../../util/show.ts";
 import { checkReplacements, complaintOf } from "../activity_recorder.ts";
@@ -55,6 +55,7 @@ import {
 } from "./crash_options.ts";
 import type { Death, DeathSide, FaultPlan } from "./fault_plan.ts";
 import { describeEvent } from "./journal.ts";
+import { mistakesIn } from "./plain_run.ts";
 import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, sourceHints, thrownText } from "./report.ts";
 import { type ResolvedScenario, resolveScenario } from "./scenario.ts";
 import { Standstills } from "./standstills.ts";
@@ -82,7 +83,8 @@ const MAX_LINES = 12;
  * @param workflow The workflow.
  * @param args Its input and the other options.
  * @returns How many points were tried, and the run without a crash.
- * @throws {CrashTestError} If a run ends differently, `check` throws, or an activity that is not replaced holds up the runs.
+ * @throws {CrashTestError} If a run ends differently, `check` throws, an activity that is not replaced holds up the runs, or the run
+ * without a crash shows a mistake in the test: see `expectFailure`.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @category Testing
@@ -94,7 +96,8 @@ export async function crashTest<Input, Returned, Signals extends readonly unknow
   const [options = {}] = args as [CrashTestOptions?];
   checkFunction("workflow", workflow, "crash-test");
   checkOptions(options, crashTestNames, "crash-test");
-  const { deaths = 1, compare = "histories" } = options;
+  const { deaths = 1, compare = "histories", expectFailure = false } = options;
+  checkBoolean("expectFailure", expectFailure, "crash-test");
   checkInteger("deaths", deaths, 1, "crash-test");
   if (compare !== "histories" && compare !== "outcomes") {
     throw invalid("compare", compare, '"histories" or "outcomes"', "crash-test");
@@ -133,6 +136,8 @@ class CrashTest {
     const first = await this.#run({});
     this.#undisturbed = first;
     await this.#judge(first, "cannot be crash-tested");
+    const mistakes = mistakesIn(first.run!, this.#options.expectFailure);
+    if (mistakes.length > 0) throw this.#error("cannot be crash-tested", first, mistakes, first.run!.error);
     const again = await this.#run({});
     await this.#judge(again, "ends differently in two runs without a crash");
     const { workflows } = this.#scenario;

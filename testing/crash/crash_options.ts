@@ -42,6 +42,13 @@ export interface CrashTestOptions<
    */
   readonly check?: ((run: CrashRun<Output>) => void | Promise<void>) | undefined;
   /**
+   * Whether the workflow fails although nothing goes wrong. Without this option, it may fail too, but not with a `TypeError` or a
+   * `ReferenceError`: such an error is most likely a mistake in the test, such as an input that is missing.
+   *
+   * @default {false}
+   */
+  readonly expectFailure?: boolean | undefined;
+  /**
    * How many processes die in a run; an integer from 1. The first death is tried at every point. The deaths that follow hit
    * the recovery, at points that differ from run to run and are the same in every test.
    *
@@ -61,7 +68,7 @@ export interface CrashTestOptions<
 export const crashTestNames: Readonly<Record<keyof CrashTestOptions, true>> = /* @__PURE__ */ Object.assign(
   { input: true } as const,
   scenarioNames,
-  { onDeath: true, effects: true, check: true, deaths: true, compare: true } as const,
+  { onDeath: true, effects: true, check: true, expectFailure: true, deaths: true, compare: true } as const,
 );
 
 /**

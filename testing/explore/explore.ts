@@ -40,6 +40,7 @@ import { checkBoolean, checkFunction, checkInteger, checkOptions, invalid } from
 import { show } from "../../util/show.ts";
 import { grouped } from "../../util/show_value.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
+import { mistakesIn } from "../crash/plain_run.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
@@ -77,7 +78,7 @@ type Deviations = readonly (readonly [point: number, option: number])[];
  * @param workflow The workflow.
  * @param args Its input and the other options.
  * @returns How many runs were made, how they ended, and what was reached.
- * @throws {ExplorationError} If a run goes wrong.
+ * @throws {ExplorationError} If a run goes wrong, or the plain run shows a mistake in the test: see `expectFailure`.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @category Testing
@@ -95,8 +96,9 @@ export async function explore<Input, Returned, Signals extends readonly unknown[
 }
 
 function checkBounds(options: ExploreOptions): void {
-  const { orders, crashes, faults, cancels, maxDeviations, maxRuns, replay } = options;
+  const { orders, crashes, faults, cancels, maxDeviations, maxRuns, replay, expectFailure } = options;
   if (orders !== undefined) checkBoolean("orders", orders, ACTION);
+  if (expectFailure !== undefined) checkBoolean("expectFailure", expectFailure, ACTION);
   for (const [name, bound] of Object.entries({ crashes, faults, cancels })) {
     if (bound !== undefined) checkInteger(name, bound, 0, ACTION);
   }
@@ -127,6 +129,8 @@ class Exploration {
   async run(): Promise<ExploreReport> {
     const { maxDeviations = Infinity, maxRuns = 2_000, replay } = this.#options;
     const plain = this.#plain = await this.#play([]);
+    const mistakes = mistakesIn(plain.run!, this.#options.expectFailure);
+    if (mistakes.length > 0) throw this.#error(plain, mistakes, plain.run!.error);
     if (replay !== undefined) {
       await this.#replay(replay);
       return this.#report(false);

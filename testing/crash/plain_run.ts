@@ -1,0 +1,61 @@
+/**
+ * The run in which nothing goes wrong: whether it shows a mistake in the test. All other runs are compared with it, so they would say
+ * nothing.
+ *
+ * @module
+ */
+
+import { fit } from "../../pictures/text.ts";
+import type { ErrorRecord } from "../../types.ts";
+import { showError, showValue } from "../../util/show_value.ts";
+import type { ActivityCall } from "../fakes.ts";
+import { isUnanswered } from "../recorded.ts";
+import type { CrashRun } from "./crash_options.ts";
+
+/** Errors that a runtime throws for code that is wrong, such as a workflow that gets no input. */
+const MISTAKES: readonly string[] = ["TypeError", "ReferenceError"];
+
+/** How wide a value may be. */
+const WIDTH = 60;
+
+/** Says what is wrong with the run in which nothing goes wrong, and the way out, in lines; none if nothing is. */
+export function mistakesIn({ state: { status, error }, calls }: CrashRun, expectFailure = false): string[] {
+  const unanswered = unansweredIn(calls);
+  if (unanswered.length > 0) {
+    return [
+      `The recorded history does not say what the run asks, although nothing goes wrong: ${unanswered.join(", ")}`,
+      'Put a replacement of it before recorded() in "activities", and pass the input and the signals of the recorded run',
+    ];
+  }
+  if (expectFailure && status !== "failed") {
+    return [`The run in which nothing goes wrong is ${status}, and expectFailure says that it fails`];
+  }
+  const mistake = expectFailure || status !== "failed" ? undefined : find(error!);
+  if (mistake === undefined) return [];
+  const place = mistake.stack?.split("\n").find((line) => /^\s+at |@/.test(line));
+  return [
+    `It fails although nothing goes wrong: ${showError(mistake)}`,
+    ...(place === undefined ? [] : [place]),
+    `A ${mistake.name} is most likely a mistake in the test: pass the workflow its "input" and its "signals", and replace its ` +
+    "activities by fakes\nIf the workflow is meant to fail so, pass expectFailure: true",
+  ];
+}
+
+/** The activities that a recorded history did not answer, with their inputs, in words. */
+export function unansweredIn(calls: readonly ActivityCall[]): string[] {
+  const refused = calls.filter(({ outcome }) => outcome?.status === "failed" && isUnanswered(outcome.error));
+  return [
+    ...new Set(
+      refused.map(({ name, input }) =>
+        input === undefined ? name : `${name} with the input ${fit(showValue(input), WIDTH)}`
+      ),
+    ),
+  ];
+}
+
+/** Finds a mistake in an error or in its parts. What code gave another error as its `cause` was not overlooked. */
+function find(error: ErrorRecord): ErrorRecord | undefined {
+  if (MISTAKES.includes(error.name)) return error;
+  const cause = error.name === "CompensationError" ? error.cause : undefined;
+  return [...cause === undefined ? [] : [cause], ...error.errors ?? []].map(find).find((found) => found !== undefined);
+}
