@@ -57,14 +57,8 @@ export {
   type ExploreOptions,
   type ExploreReport,
 } from "./explore/explore_options.ts";
-export {
-  whatIf,
-  type WhatIfArgs,
-  type WhatIfCell,
-  type WhatIfEnd,
-  type WhatIfOptions,
-  type WhatIfReport,
-} from "./explore/what_if.ts";
+export { whatIf, type WhatIfArgs, type WhatIfOptions } from "./explore/what_if.ts";
+export type { WhatIfCell, WhatIfEnd, WhatIfReport } from "./explore/what_if_report.ts";
 export type { ScenarioOptions } from "./crash/scenario.ts";
 export type {
   Deliveries,

@@ -97,7 +97,10 @@ const BUGS: readonly Bug[] = [
       await ctx.executeActivity(charge, undefined, { ...safe, retry: { maxAttempts: 1 } });
     },
     options: { faults: 2, orders: false, failures: ["fails"], check: keepsNothing },
-    whatIf: [], // two things go wrong in one run
+    whatIf: [
+      "release fails, after charge fails: wrong",
+      "release always fails, after charge fails: wrong",
+    ],
     simulate: true,
   },
   {

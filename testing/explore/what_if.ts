@@ -1,30 +1,32 @@
 /**
  * What becomes of a workflow if one thing goes wrong, as a table: each activity × each way to fail.
  *
- * Owns which runs a cell of the table is made of. A run is made by `play()`.
+ * Owns which runs a cell of the table is made of, and the report. A run is made by `play()`.
  *
  * @module
  */
 
 import type { WorkflowFunction } from "../../context.ts";
-import { checkFunction, checkOptions } from "../../util/check.ts";
+import { checkBoolean, checkFunction, checkOptions } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
-import type { WorkflowEvent } from "../../types.ts";
-import type { CrashRun } from "../crash/crash_options.ts";
+import { mistakesIn, unansweredIn } from "../crash/plain_run.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import type { ActivityCall } from "../fakes.ts";
-import {
-  type AttemptFailure,
-  checkFailures,
-  type ChoiceOptions,
-  defaultFailures,
-  edgesOf,
-  type Question,
-  SIDES,
-} from "./choices.ts";
+import { checkFailures, defaultFailures, edgesOf, type Question } from "./choices.ts";
 import { ExplorationError, type ExploreArgs, type ExploreOptions } from "./explore_options.ts";
 import { play, type PlayedRun, troubleText } from "./one_run.ts";
+import {
+  endOf,
+  formatReport,
+  isBad,
+  isWorse,
+  nameOf,
+  reasonOf,
+  type WhatIfCell,
+  type WhatIfReport,
+} from "./what_if_report.ts";
+import { type Decision, type Way, waysOf } from "./what_if_ways.ts";
 
 const ACTION = "ask what if";
 
@@ -54,111 +56,25 @@ export type WhatIfArgs<Input, Output, Signals extends readonly unknown[]> = Expl
   : [options?: WhatIfOptions<Input, Output, Signals>];
 
 /**
- * What becomes of a workflow: it completes, fails, fails and undoes what it did, is cancelled, waits forever, or ends so that `check`
- * throws.
- *
- * @category Testing
- */
-export type WhatIfEnd = "completed" | "failed" | "compensated" | "canceled" | "stuck" | "wrong";
-
-/**
- * One cell of the table of {@linkcode whatIf}.
- *
- * @category Testing
- */
-export interface WhatIfCell {
-  /** The name of the activity. */
-  readonly activity: string;
-  /** What goes wrong, in words. */
-  readonly what: string;
-  /** What becomes of the workflow; the worst, if it is tried at several points. */
-  readonly end: WhatIfEnd;
-  /** The result or the error in words, or why it is wrong. */
-  readonly detail: string;
-  /** What happened, with the timelines, if it is stuck or wrong. */
-  readonly story: string | undefined;
-}
-
-/**
- * What {@linkcode whatIf} found.
- *
- * @category Testing
- */
-export interface WhatIfReport<Output = unknown> {
-  /** The cells, row by row. */
-  readonly cells: readonly WhatIfCell[];
-  /** The run in which nothing goes wrong. */
-  readonly plain: CrashRun<Output>;
-  /** The cells whose end is `stuck` or `wrong`, in words: for an assertion that there is none. */
-  readonly bad: readonly string[];
-  /** Shows the cells as a table: a row for each activity. */
-  table(): string;
-}
-
-/** From good to bad. */
-const ENDS: readonly WhatIfEnd[] = ["completed", "canceled", "compensated", "failed", "stuck", "wrong"];
-
-/** Chooses an option by its text; `undefined` is what happens in the plain run. */
-type Decision = (question: Question, isMeant: (call: Pick<ActivityCall, "idempotencyKey">) => boolean) =>
-  | string
-  | undefined;
-
-/** One way to go wrong. Each of its decisions is a run. */
-interface Way {
-  readonly what: string;
-  readonly decisions: readonly Decision[];
-}
-
-/** The ways that every activity is tried with. */
-function waysOf(failures: readonly AttemptFailure[], returns: Iterable<string>): Way[] {
-  /** All attempts, or the first one, go so. */
-  const fate = (text: string, always: boolean): Decision => (question, isMeant) => {
-    const [call] = question.calls ?? [];
-    if (!question.about.startsWith("activity ") || call === undefined || !isMeant(call)) return undefined;
-    return always || call.attempt === 1 ? text : undefined;
-  };
-  const crash = (type: RegExp, side: string): Decision => ({ write }, isMeant) => {
-    const isIt = (event: WorkflowEvent) =>
-      type.test(event.type) && isMeant({ idempotencyKey: `${write!.batch.runId}:${(event as { seq: number }).seq}` });
-    return write?.batch.events.some(isIt) ? side : undefined;
-  };
-  const cancel: Decision = ({ about, calls }, isMeant) =>
-    about === "next" && calls!.some(isMeant) ? "cancel comes" : undefined;
-  const many: Partial<Record<AttemptFailure, string>> = {
-    fails: "always fails",
-    "loses its answer": "loses every answer",
-  };
-  return [
-    ...failures.flatMap((what): Way[] => {
-      const always = what === "never answers" || what === "works late";
-      const way = { what, decisions: [fate(what, always)] };
-      return many[what] === undefined ? [way] : [way, { what: many[what], decisions: [fate(what, true)] }];
-    }),
-    {
-      what: "crash",
-      decisions: [
-        crash(/^activity_started$/, SIDES.between),
-        crash(/^activity_(completed|failed)$/, SIDES.before),
-        crash(/^activity_(completed|failed)$/, SIDES.after),
-      ],
-    },
-    { what: "cancel", decisions: [cancel] },
-    ...Array.from(returns, (what): Way => ({ what, decisions: [fate(what, true)] })),
-  ];
-}
-
-/**
  * Asks of each activity of a workflow: what if it fails, always fails, fails for good, works without an answer, never answers; what if
  * the process dies or the workflow is cancelled while it is in flight? Each is a run in virtual time, without anything else that goes
  * wrong. The first command of each activity is meant.
  *
- * What it cannot see: two things that go wrong in one run, other orders, and activities that the plain run does not call, such as those
- * of compensations. `explore()` does.
+ * An activity that runs only after something has gone wrong, such as that of a compensation, has a row too: the same is asked of it in
+ * one run that calls it, that in which the latest activity goes wrong; `after` says which one that is. What is called only in these runs
+ * is `missing`.
+ *
+ * With `recorded()` in `activities`, it asks about a run that is stored. A cell whose run needs an answer that the history does not have
+ * is `unknown`, and the answer is `missing`.
+ *
+ * What it cannot see: other orders, and other pairs of things that go wrong in one run. `explore()` does.
  *
  * @param workflow The workflow.
  * @param args Its input and the other options. Give `check`: it decides what is wrong.
- * @returns The cells, and a table. It does not throw if something goes wrong: assert that `bad` is empty, or look at the table.
- * @throws {ExplorationError} If the run in which nothing goes wrong is stuck, or `check` throws there.
+ * @returns The cells, and a table. It does not throw if something goes wrong: assert that `bad` and `missing` are empty, or look at the
+ * table.
+ * @throws {ExplorationError} If the run in which nothing goes wrong is stuck, calls no activity, or shows a mistake in the test (see
+ * `expectFailure`), or if `check` throws there.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
  * @category Testing
@@ -184,6 +100,7 @@ export async function whatIf<Input, Returned, Signals extends readonly unknown[]
   checkFunction("workflow", workflow, ACTION);
   checkOptions(options, whatIfNames, ACTION);
   checkFailures(options, ACTION);
+  if (options.expectFailure !== undefined) checkBoolean("expectFailure", options.expectFailure, ACTION);
   const scenario = resolveScenario(workflow, options, { id: "what-if", executors: 1 }, ACTION);
   return await new Questions(scenario, options).ask() as WhatIfReport<Awaited<Returned>>;
 }
@@ -205,13 +122,35 @@ export const whatIfNames: Readonly<Record<keyof WhatIfOptions, true>> = {
   onDeath: true,
   effects: true,
   check: true,
+  expectFailure: true,
   edges: true,
   failures: true,
 };
 
+/** One thing that goes wrong in a run. */
+interface Mishap {
+  /** In words, such as `mail fails`. */
+  readonly what: string;
+  /** The first call of the activity. */
+  readonly call: ActivityCall;
+  readonly decide: Decision;
+}
+
+/** An activity that is asked about: its first call, and what goes wrong before, if it is called only then. */
+interface Row {
+  readonly call: ActivityCall;
+  readonly after: Mishap | undefined;
+}
+
 class Questions {
   readonly #scenario: ResolvedScenario;
   readonly #options: WhatIfOptions;
+  readonly #cells: WhatIfCell[] = [];
+  readonly #missing = new Set<string>();
+  /** The activities that have a row. */
+  readonly #known = new Set<string>();
+  /** Other activities that were called, by name. */
+  #found = new Map<string, Row & { readonly isGood: boolean }>();
 
   constructor(scenario: ResolvedScenario, options: WhatIfOptions) {
     this.#scenario = scenario;
@@ -219,82 +158,119 @@ class Questions {
   }
 
   async ask(): Promise<WhatIfReport> {
-    const plain = await this.#play(() => 0);
-    if (plain.trouble !== undefined) {
-      const text = `Workflow ${show(this.#scenario.name)} goes wrong although nothing happens to it\n`;
-      throw new ExplorationError(text + this.#storyOf(plain), [], 0, { cause: plain.trouble.error });
+    const { played } = await this.#play([]);
+    if (played.trouble !== undefined) {
+      throw this.#error("goes wrong although nothing happens to it", played, [], played.trouble.error);
     }
-    const { calls } = plain.run!;
-    const firsts = new Map(calls.toReversed().map((call) => [call.name, call]));
-    const names = [...new Set(calls.map(({ name }) => name))];
-    const cells: WhatIfCell[] = [];
-    for (const name of names) {
-      const { failures = defaultFailures, edges = {} } = this.#options;
-      for (const way of waysOf(failures, edgesOf(edges, name).keys())) {
-        cells.push(await this.#cell(firsts.get(name)!, way));
-      }
+    const plain = played.run!;
+    const mistakes = mistakesIn(plain, this.#options.expectFailure);
+    if (mistakes.length > 0) throw this.#error("cannot be asked what if", played, mistakes, plain.error);
+    if (plain.calls.length === 0) {
+      throw this.#error("calls no activity, so there is nothing to try", played, [
+        `It ended without a call, ${played.outcome}`,
+        'Pass the "input" and the "signals" with which it calls one; explore() tests a workflow that calls none',
+      ]);
     }
-    const bad = cells.flatMap(({ activity, what, end }) =>
-      end === "stuck" || end === "wrong" ? [`${activity} ${what}: ${end}`] : []
-    );
-    return { cells, bad, plain: plain.run!, table: () => formatTable(names, cells) };
+    await this.#askAbout([...firstCalls(plain.calls)].map((call) => ({ call, after: undefined })));
+    const found = [...this.#found.values()];
+    this.#found.clear();
+    await this.#askAbout(found);
+    for (const { call, after } of this.#found.values()) {
+      this.#missing.add(`${call.name} is called only if two things go wrong, such as ${after!.what}`);
+    }
+    const [cells, missing] = [this.#cells, [...this.#missing]];
+    const bad = cells.filter(isBad).map((cell) => `${nameOf(cell)}: ${cell.end}`);
+    return { cells, plain, bad, missing, table: () => formatReport(cells, missing) };
   }
 
-  async #cell(first: ActivityCall, { what, decisions }: Way): Promise<WhatIfCell> {
-    const isMeant: Parameters<Decision>[1] = (call) => call.idempotencyKey === first.idempotencyKey;
+  async #askAbout(rows: readonly Row[]): Promise<void> {
+    const { failures = defaultFailures, edges = {} } = this.#options;
+    for (const { call } of rows) this.#known.add(call.name);
+    for (const row of rows) {
+      for (const way of waysOf(failures, edgesOf(edges, row.call.name).keys())) await this.#askCell(row, way);
+    }
+  }
+
+  /** Makes the runs of a cell, and keeps the worst. */
+  async #askCell({ call, after }: Row, { what, decisions }: Way): Promise<void> {
+    const about = { activity: call.name, after: after?.what, what };
     let worst: WhatIfCell | undefined;
     for (const decide of decisions) {
-      let done = false; // a crash or a cancellation happens once
-      const played = await this.#play((question) => {
-        const text = done ? undefined : decide(question, isMeant);
-        const chosen = text === undefined ? -1 : question.options.findIndex((option) => option.text === text);
-        if (chosen > 0 && !question.about.startsWith("activity ")) done = true;
-        return Math.max(chosen, 0);
-      });
-      const end = endOf(played);
-      const isBad = end === "stuck" || end === "wrong";
-      const detail = played.trouble === undefined ? played.outcome : troubleText(played.trouble);
-      const cell = { activity: first.name, what, end, detail, story: isBad ? this.#storyOf(played) : undefined };
-      if (worst === undefined || ENDS.indexOf(end) > ENDS.indexOf(worst.end)) worst = cell;
+      const mishap = { what: nameOf(about), call, decide };
+      const { played, happened } = await this.#play(after === undefined ? [mishap] : [mishap, after]);
+      if (!happened.has(mishap)) continue;
+      const cell = { ...about, ...this.#judge(played) };
+      for (const one of firstCalls(played.run?.calls ?? [])) {
+        if (!this.#known.has(one.name) && cell.end !== "unknown") {
+          this.#find({ call: one, after: mishap }, !isBad(cell));
+        }
+      }
+      if (worst === undefined || isWorse(cell.end, worst.end)) worst = cell;
     }
-    return worst!;
+    if (worst === undefined) this.#missing.add(`${nameOf(about)} was not reached`);
+    else this.#cells.push(worst);
+  }
+
+  /**
+   * Notes a run in which an activity was called that has no row. Best is one that ends well, and in which the latest activity goes
+   * wrong: then there is the most to undo.
+   */
+  #find({ call, after }: Required<Row>, isGood: boolean): void {
+    const found = this.#found.get(call.name);
+    const isBetter = found === undefined || isGood && (!found.isGood || found.after!.call.name !== after!.call.name);
+    if (isBetter) this.#found.set(call.name, { call, after, isGood });
+  }
+
+  #judge(played: PlayedRun): Pick<WhatIfCell, "end" | "detail" | "story"> {
+    const unanswered = unansweredIn(played.run?.calls ?? []);
+    if (unanswered.length > 0) {
+      for (const one of unanswered) this.#missing.add(`the recorded history has no answer for ${one}`);
+      return { end: "unknown", detail: `the recorded history has no answer for ${unanswered[0]}`, story: undefined };
+    }
+    const end = endOf(played);
+    if (end === "retrying") return { end, detail: "an activity is tried again and again", story: undefined };
+    if (!isBad({ end })) return { end, detail: played.outcome, story: undefined };
+    return { end, detail: reasonOf(played.trouble!), story: this.#storyOf(played) };
+  }
+
+  #error(failure: string, played: PlayedRun, lines: readonly string[], cause?: unknown): ExplorationError {
+    const message = [`Workflow ${show(this.#scenario.name)} ${failure}`, ...lines, this.#storyOf(played)];
+    return new ExplorationError(message.join("\n"), [], 0, { cause });
   }
 
   #storyOf({ trouble, choices, run, deaths }: PlayedRun): string {
     return [
-      troubleText(trouble!),
-      ...hintsOn(trouble!, this.#scenario.workflows),
+      ...(trouble === undefined ? [] : [troubleText(trouble), ...hintsOn(trouble, this.#scenario.workflows)]),
       ...choices.story.map(({ text }, i) => `  ${`${i + 1}`.padStart(2)}. ${text}`),
       formatHistories("This run", run?.states ?? [], deaths),
     ].join("\n");
   }
 
-  #play(decide: ChoiceOptions["decide"]): Promise<PlayedRun> {
+  /** Makes a run in which some things go wrong. `happened` says which of them did. */
+  async #play(mishaps: readonly Mishap[]): Promise<{ played: PlayedRun; happened: ReadonlySet<Mishap> }> {
     const { failures = defaultFailures, edges = {} } = this.#options;
-    const budgets = { crashes: 1, faults: Infinity, cancels: 1 };
-    return play(this.#scenario, { orders: false, failures, edges, budgets, decide }, this.#options);
+    const happened = new Set<Mishap>();
+    const decide = (question: Question) => {
+      const isAttempt = question.about.startsWith("activity ");
+      for (const mishap of mishaps) {
+        if (!isAttempt && happened.has(mishap)) continue; // a crash or a cancellation happens once
+        const isMeant = mishap.decide(question, ({ idempotencyKey }) => idempotencyKey === mishap.call.idempotencyKey);
+        const chosen = isMeant === undefined ? -1 : question.options.findIndex(isMeant);
+        if (chosen <= 0) continue;
+        happened.add(mishap);
+        return chosen;
+      }
+      return 0;
+    };
+    const budgets = { crashes: mishaps.length, faults: Infinity, cancels: mishaps.length };
+    const played = await play(this.#scenario, { orders: false, failures, edges, budgets, decide }, this.#options);
+    return { played, happened };
   }
 }
 
-function endOf({ trouble, run }: PlayedRun): WhatIfEnd {
-  if (trouble !== undefined) return trouble.kind === "endless" ? "stuck" : "wrong";
-  const { status, history } = run!.state;
-  if (status === "completed") return "completed";
-  if (history.some(({ type }) => type === "compensation_started")) return "compensated";
-  return status === "canceled" ? "canceled" : "failed";
-}
-
-/** A table in Markdown: a row for each activity, a column for each way. */
-function formatTable(names: readonly string[], cells: readonly WhatIfCell[]): string {
-  const ways = [...new Set(cells.map(({ what }) => what))];
-  const rows = [
-    ["", ...ways],
-    ...names.map((name) => [
-      name,
-      ...ways.map((way) => cells.find(({ activity, what }) => activity === name && what === way)?.end ?? ""),
-    ]),
-  ].map((row) => row.map((text) => text.replaceAll("|", "\\|")));
-  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
-  const line = (row: readonly string[]) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(" | ")} |`;
-  return [line(rows[0]), line(widths.map((width) => "-".repeat(width))), ...rows.slice(1).map(line)].join("\n");
+/** The first call of each activity, in order. */
+function firstCalls(calls: readonly ActivityCall[]): Iterable<ActivityCall> {
+  const firsts = new Map<string, ActivityCall>();
+  for (const call of calls) if (!firsts.has(call.name)) firsts.set(call.name, call);
+  return firsts.values();
 }
