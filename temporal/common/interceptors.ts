@@ -30,3 +30,23 @@ export type Next<IF, FN extends keyof IF> = Required<IF>[FN] extends (...args: a
  * @category Temporal
  */
 export type OmitLast<T> = T extends [...infer Rest, any] ? Rest : never;
+
+/**
+ * Puts interceptors around a method. The first is the outermost.
+ *
+ * @param interceptors The interceptors. Those without the method are left out.
+ * @param method The name of the method.
+ * @param next What the last interceptor calls.
+ *
+ * @internal
+ */
+export function composeInterceptors<I, M extends keyof I>(
+  interceptors: readonly I[],
+  method: M,
+  next: Next<I, M>,
+): Next<I, M> {
+  return interceptors.reduceRight((inner: any, interceptor: any) => {
+    if (interceptor[method] === undefined) return inner;
+    return (input: unknown) => interceptor[method](input, inner);
+  }, next) as Next<I, M>;
+}

@@ -6,6 +6,8 @@
 
 // deno-lint-ignore-file no-explicit-any -- data of log messages are anything
 
+import { isStrayPromise } from "../../util/deferred.ts";
+
 /**
  * How important a message is.
  *
@@ -80,3 +82,28 @@ export function toLogger(log: (level: LogLevel, message: string, meta: LogMetada
     error: (message, meta = {}) => log("ERROR", message, meta),
   };
 }
+
+/**
+ * Returns a logger that adds data to each message.
+ *
+ * @param logger Takes the messages.
+ * @param metadata Returns the data.
+ *
+ * @internal
+ */
+export function withMetadata(logger: Logger, metadata: () => LogMetadata): Logger {
+  return toLogger((level, message, meta) => {
+    const returned = logger.log(level, message, { ...metadata(), ...meta });
+    return isStrayPromise(returned) ? undefined : returned;
+  });
+}
+
+/**
+ * Writes messages from the level `INFO` to the error stream of the console.
+ *
+ * @internal
+ */
+export const consoleLogger: Logger = /* @__PURE__ */ toLogger((level, message, meta) => {
+  if (level === "TRACE" || level === "DEBUG") return;
+  console.error(`[${level}] ${message}`, meta);
+});

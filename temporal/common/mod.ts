@@ -68,7 +68,7 @@ export {
 } from "./payload_converter.ts";
 export type { RetryPolicy } from "./retry_policy.ts";
 export type { Converter } from "./value_converter.ts";
-export type * from "./interceptors.ts";
+export type { Headers, Next, OmitLast } from "./interceptors.ts";
 export { type Logger, type LogLevel, type LogMetadata, SdkComponent } from "./logger.ts";
 export * from "./metrics.ts";
 export * from "./search_attributes.ts";
