@@ -56,6 +56,8 @@ export interface WriteFault {
   readonly fail?: "before" | "after";
   /** How many macrotasks pass before the write reaches the store. */
   readonly delayTurns?: number;
+  /** How much later the answer comes than the write, in milliseconds. */
+  readonly delayMs?: number;
   /** The index of an executor that calls `recover()` at this moment. */
   readonly takeover?: number;
 }

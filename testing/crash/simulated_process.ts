@@ -386,7 +386,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     if (this.#doom !== undefined) return this.#die(this.#doom);
     const place = (which: "first" | "last") => journal.place(batch, which);
     const write = { proc: this, nth: ++this.#writes, batch, begun: journal.begun(batch.workflowId), place };
-    const { die, fail, pause, delayTurns = 0, takeover } = faults.write?.(write) ?? {};
+    const { die, fail, pause, delayTurns = 0, delayMs, takeover } = faults.write?.(write) ?? {};
     if (pause?.side === "before") await this.#standStill(pause);
     if (takeover !== undefined) Promise.resolve().then(() => this.#world.recover(takeover));
     for (let i = 0; i < delayTurns; i++) await nextMacrotask();
@@ -397,6 +397,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     const answer = await this.#world.inOrder(body);
     await this.#world.stored();
     if (pause?.side === "after") await this.#standStill(pause);
+    if (delayMs !== undefined) await Promise.race([this.#delay(delayMs), this.#died.promise]);
     if (die === "after") return this.#die(death!);
     if (fail === "after") throw injected("the answer of the store was lost");
     if (die === "between") void this.#dieSoon(death!);

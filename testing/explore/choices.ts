@@ -6,7 +6,8 @@
  *
  * 1. The first option of a point is what happens in the plain run; each other one is a deviation.
  * 2. With the same decisions, a run has the same points: nothing is chosen by time or by chance.
- * 3. What is still chosen after the workflow has ended changes nothing, so there are no points then.
+ * 3. After the workflow has ended, only what a read shows is still chosen: a query may ask for it. All else changes nothing then.
+ * 4. A run ends: what could happen again and again uses up a budget, such as time that passes before something that is due.
  *
  * @module
  */
@@ -17,13 +18,23 @@ import { Deferred } from "../../util/deferred.ts";
 import { checkObject, invalid } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { showValue } from "../../util/show_value.ts";
-import type { Attempt, AttemptFault, DeathSide, FaultPlan, Move, Write, WriteFault } from "../crash/fault_plan.ts";
+import type {
+  Attempt,
+  AttemptFault,
+  DeathSide,
+  FaultPlan,
+  Move,
+  Read,
+  ReadFault,
+  Write,
+  WriteFault,
+} from "../crash/fault_plan.ts";
 import { checkReplacements } from "../activity_recorder.ts";
 import { FAKE_PATIENCE_MS } from "../crash/standstills.ts";
 import type { ActivityCall } from "../fakes.ts";
 
 /** What is bounded in a run besides the number of deviations. */
-export type BudgetName = "crashes" | "faults" | "cancels";
+export type BudgetName = "crashes" | "faults" | "cancels" | "delays" | "storeFaults";
 
 /** One thing that can happen at a point. */
 export interface Option {
@@ -78,7 +89,8 @@ export function edgesOf(edges: Readonly<Record<string, readonly unknown[]>>, nam
 export interface ChoiceOptions {
   /** Whether things may happen in another order than in the plain run. */
   readonly orders: boolean;
-  readonly budgets: Readonly<Record<BudgetName, number>>;
+  /** How many of each may happen; 0 if it is not named. */
+  readonly budgets: Readonly<Partial<Record<BudgetName, number>>>;
   readonly failures: readonly AttemptFailure[];
   /** Results that an activity may return in place of its own, by name. */
   readonly edges: Readonly<Record<string, readonly unknown[]>>;
@@ -130,6 +142,31 @@ export const SIDES: Readonly<Record<DeathSide, string>> = {
   between: "the process dies in the turn after it is stored",
 };
 
+/** How late an answer of a slow store comes. */
+const STORE_DELAY_MS = 1_000;
+
+/** What a store can do wrong with a write, in words, and what that is called. */
+const WRITE_FAULTS: Readonly<Record<string, { readonly is: string; readonly fault: WriteFault }>> = {
+  "the store fails, and does not store it": { is: "a write that fails", fault: { fail: "before" } },
+  "it is stored, and the answer is lost": { is: "a write whose answer is lost", fault: { fail: "after" } },
+  "it is stored, and the answer comes a second late": {
+    is: "a write whose answer is late",
+    fault: { delayMs: STORE_DELAY_MS },
+  },
+};
+
+/** What a recovery reads when it is behind. */
+export const OLD_READ = "a read that is old";
+
+/** The same for a read. */
+const READ_FAULTS: Readonly<Record<string, { readonly is: string; readonly fault: ReadFault }>> = {
+  "the store fails": { is: "a read that fails", fault: { fails: true } },
+  "it does not show the last two writes": { is: OLD_READ, fault: { lag: 2 } },
+  "it comes a second late": { is: "a read that is late", fault: { delayMs: STORE_DELAY_MS } },
+};
+
+/** What `storeFaults` lets a write do wrong. */
+export const writeFaults = (): string[] => Object.values(WRITE_FAULTS).map(({ is }) => is);
 export class Choices implements FaultPlan {
   /** Less than other plans allow: a run with an activity that always fails may be one of thousands. */
   readonly maxWrites = 2_000;
@@ -151,12 +188,12 @@ export class Choices implements FaultPlan {
 
   constructor(options: ChoiceOptions) {
     this.#options = options;
-    this.#left = { ...options.budgets };
+    this.#left = { crashes: 0, faults: 0, cancels: 0, delays: 0, storeFaults: 0, ...options.budgets };
   }
 
   /** How many cancellations a world must have ready. */
   get cancels(): number {
-    return this.#options.budgets.cancels;
+    return this.#options.budgets.cancels ?? 0;
   }
 
   /** Lets the attempts work that nobody waits for. One that does nothing more for a while counts as done: it may never settle. */
@@ -172,9 +209,9 @@ export class Choices implements FaultPlan {
   }
 
   /** Chooses one of the options; those whose budget is used up are left out. */
-  #choose(about: string, all: readonly Option[], more: Pick<Question, "calls" | "write">): Option {
+  #choose(about: string, all: readonly Option[], more: Pick<Question, "calls" | "write"> = {}): Option {
     const options = all.filter(({ uses }) => uses === undefined || this.#left[uses] > 0);
-    if (options.length < 2 || this.#isOver) return options[0];
+    if (options.length < 2) return options[0];
     const chosen = this.#options.decide({ index: this.points.length, about, options, ...more });
     this.points.push({ about, options, chosen });
     const option = options[chosen];
@@ -196,9 +233,16 @@ export class Choices implements FaultPlan {
     const options: Option[] = [{ text: "is stored" }];
     if (batch.events.length > 0) {
       for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes" });
+      for (const text of Object.keys(WRITE_FAULTS)) options.push({ text, uses: "storeFaults" });
     }
     const about = `event ${number}, ${event}`;
-    const option = this.#choose(about, options, { write });
+    const option = this.#isOver ? options[0] : this.#choose(about, options, { write });
+    const failure = WRITE_FAULTS[option.text];
+    if (failure !== undefined) {
+      this.#tell(`${about}: ${option.text}`, true);
+      this.#reach(failure.is);
+      return failure.fault;
+    }
     const die = (Object.keys(SIDES) as DeathSide[]).find((side) => SIDES[side] === option.text);
     if (die === undefined) return undefined;
     this.#tell(`${about}: ${option.text}`, true);
@@ -216,6 +260,20 @@ export class Choices implements FaultPlan {
     return { die };
   }
 
+  read({ nth, differs }: Read): ReadFault | undefined {
+    const options: Option[] = [{ text: "it shows everything" }];
+    for (const [text, { fault }] of Object.entries(READ_FAULTS)) {
+      if (fault.lag === undefined || differs(fault.lag)) options.push({ text, uses: "storeFaults" });
+    }
+    const about = `read ${nth} of the process`;
+    const option = this.#choose(about, options);
+    const failure = READ_FAULTS[option.text];
+    if (failure === undefined) return undefined;
+    this.#tell(`${about}: ${option.text}`, true);
+    this.#reach(failure.is);
+    return failure.fault;
+  }
+
   attempt(attempt: Attempt): AttemptFault {
     const { call } = attempt;
     const { name } = call;
@@ -225,8 +283,9 @@ export class Choices implements FaultPlan {
     const shown = count === 1 ? name : `${name} (${count})`;
     const { failures, edges } = this.#options;
     const returns = edgesOf(edges, name);
-    const option = this.#choose(`activity ${shown}`, [
-      { text: "works" },
+    const works: Option = { text: "works" };
+    const option = this.#isOver ? works : this.#choose(`activity ${shown}`, [
+      works,
       ...[...failures, ...returns.keys()].map((text): Option => ({ text, uses: "faults" })),
     ], { calls: [call] });
     const fate = option.text as AttemptFailure | "works";
@@ -273,10 +332,12 @@ export class Choices implements FaultPlan {
     const isOpen = ({ kind, atMs }: Move, i: number) =>
       i === 0 || kind === "cancel" && atMs === Infinity || this.#options.orders && kind !== "nothing";
     const moveOf = open.filter(isOpen);
-    const options = moveOf.map(({ kind, atMs, text }): Option =>
-      kind === "cancel" && atMs === Infinity ? { text, uses: "cancels" } : { text }
-    );
-    const option = this.#choose("next", options, { calls: this.#gates.map(({ attempt }) => attempt.call) });
+    const options = moveOf.map(({ kind, atMs, text }, i): Option => {
+      if (kind === "cancel" && atMs === Infinity) return { text, uses: "cancels" };
+      return kind === "time" && i > 0 ? { text, uses: "delays" } : { text };
+    });
+    const calls = this.#gates.map(({ attempt }) => attempt.call);
+    const option = this.#isOver ? options[0] : this.#choose("next", options, { calls });
     return this.#make(moveOf[options.indexOf(option)], option !== options[0]);
   }
 

@@ -4,7 +4,8 @@
  * Owns which runs are made, and the report. A run is made by `play()`, and its points are found by `Choices`.
  *
  * 1. Runs are made by the number of their deviations from the plain run. So the first run that goes wrong has the fewest.
- * 2. No two runs are left out as equal: what activities have answered shares the variables of the workflow, and the history does not
+ * 2. If `maxRuns` leaves out runs, those that are made with the last number of deviations are spread over all of that number.
+ * 3. No two runs are left out as equal: what activities have answered shares the variables of the workflow, and the history does not
  *    show them.
  *
  * @example
@@ -44,7 +45,7 @@ import { mistakesIn } from "../crash/plain_run.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
-import { checkFailures, type ChoiceOptions, defaultFailures, edgesOf, type Option } from "./choices.ts";
+import { checkFailures, type ChoiceOptions, defaultFailures, edgesOf, OLD_READ, writeFaults } from "./choices.ts";
 import {
   ExplorationError,
   type ExploreArgs,
@@ -61,14 +62,26 @@ const MAX_STORY = 60;
 /** The decisions of a run that differ from the plain run: the indices of points and of their options, in order. */
 type Deviations = readonly (readonly [point: number, option: number])[];
 
+/** A run that was made: the runs that deviate once more, after its last deviation, are still to be made. */
+interface Branch {
+  readonly deviations: Deviations;
+  /** The point after its last deviation. */
+  readonly from: number;
+  /** How many other options that point has, the next one, and so on. */
+  readonly others: readonly number[];
+}
+
+/** What may be left out. */
+type BoundName = "maxDeviations" | "maxRuns" | "replay";
+
 /**
  * Explores a workflow: lets happen, at each point where several things can happen, each of them. An activity answers before or after
  * another one, a signal comes early or late, time passes while an activity is in flight; and as often as the options allow, an activity
- * fails, its answer is lost, it never answers, the workflow is cancelled, or the process dies. All in virtual time.
+ * fails, its answer is lost, it never answers, the workflow is cancelled, the store fails, or the process dies. All in virtual time.
  *
  * The plain run comes first: activities answer in the order in which they began and at once, deliveries come at their times. Then all
- * runs that deviate from it in one point, in two points, and so on. A workflow of a few steps has some hundreds of runs; bound a larger one by
- * `maxDeviations` or `maxRuns`: `complete` is false then.
+ * runs that deviate from it in one point, in two points, and so on. A workflow of a few steps has some hundreds of runs. A larger one
+ * has too many: `maxRuns` or `maxDeviations` leaves out some. Then `complete` is false, and `levels` and `table()` say which were made.
  *
  * A run must end, its code must fit its history, and `check` must not throw. The activities should be fakes that do not wait
  * for anything: a function does its work when its attempt begins, and its answer comes when it is chosen.
@@ -96,10 +109,11 @@ export async function explore<Input, Returned, Signals extends readonly unknown[
 }
 
 function checkBounds(options: ExploreOptions): void {
-  const { orders, crashes, faults, cancels, maxDeviations, maxRuns, replay, expectFailure } = options;
+  const { orders, crashes, faults, cancels, delays, storeFaults, maxDeviations, maxRuns, replay, expectFailure } =
+    options;
   if (orders !== undefined) checkBoolean("orders", orders, ACTION);
   if (expectFailure !== undefined) checkBoolean("expectFailure", expectFailure, ACTION);
-  for (const [name, bound] of Object.entries({ crashes, faults, cancels })) {
+  for (const [name, bound] of Object.entries({ crashes, faults, cancels, delays, storeFaults })) {
     if (bound !== undefined) checkInteger(name, bound, 0, ACTION);
   }
   if (maxDeviations !== undefined && maxDeviations !== Infinity) {
@@ -118,6 +132,7 @@ class Exploration {
   readonly #outcomes = new Map<string, number>();
   readonly #reached = new Map<string, number>();
   readonly #standstills = new Standstills();
+  readonly #levels: { made: number; all: number }[] = [];
   #runs = 0;
   #plain: PlayedRun | undefined;
 
@@ -133,23 +148,22 @@ class Exploration {
     if (mistakes.length > 0) throw this.#error(plain, mistakes, plain.run!.error);
     if (replay !== undefined) {
       await this.#replay(replay);
-      return this.#report(false);
+      return this.#report("replay");
     }
-    let complete = true;
-    let level: Deviations[] = deviationsAfter(plain, []);
-    for (let count = 1; level.length > 0; count++) {
-      if (count > maxDeviations) {
-        complete = false;
-        break;
+    this.#levels.push({ made: 1, all: 1 });
+    for (let branches = [branchOf(plain, [])];;) {
+      const all = sizeOf(branches);
+      if (all === 0) return this.#report();
+      const isTooDeep = this.#levels.length > maxDeviations;
+      const made = isTooDeep ? 0 : Math.min(all, maxRuns - this.#runs);
+      this.#levels.push({ made, all });
+      const next: Branch[] = [];
+      for (const deviations of spread(branches, made, all)) {
+        next.push(branchOf(await this.#play(deviations), deviations));
       }
-      const next: Deviations[] = [];
-      for (const deviations of level) {
-        if (this.#runs >= maxRuns) return this.#report(false);
-        next.push(...deviationsAfter(await this.#play(deviations), deviations));
-      }
-      level = next;
+      if (made < all) return this.#report(isTooDeep ? "maxDeviations" : "maxRuns");
+      branches = next;
     }
-    return this.#report(complete);
   }
 
   /** Makes the run of an error once more. */
@@ -186,11 +200,12 @@ class Exploration {
   }
 
   async #playWith(decide: ChoiceOptions["decide"]): Promise<PlayedRun> {
-    const { orders = true, crashes = 0, faults = 0, cancels = 0, failures = defaultFailures, edges = {} } =
-      this.#options;
+    const { orders = true, failures = defaultFailures, edges = {} } = this.#options;
+    const { crashes = 0, faults = 0, cancels = 0, delays = 1, storeFaults = 0 } = this.#options;
+    const budgets = { crashes, faults, cancels, delays, storeFaults };
     const played = await play(
       this.#scenario,
-      { orders, failures, edges, budgets: { crashes, faults, cancels }, decide },
+      { orders, failures, edges, budgets, decide },
       this.#options,
     );
     this.#runs++;
@@ -235,23 +250,18 @@ class Exploration {
     return new ExplorationError(message.join("\n"), replay, this.#runs - 1, { cause });
   }
 
-  #report(complete: boolean): ExploreReport {
-    const [runs, outcomes, reached] = [this.#runs, this.#outcomes, this.#reached];
+  /** @param bound What has left out runs. */
+  #report(bound?: BoundName): ExploreReport {
+    const [runs, levels, outcomes, reached] = [this.#runs, this.#levels, this.#outcomes, this.#reached];
     const missing = this.#missing();
-    return {
-      runs,
-      complete,
-      outcomes,
-      reached,
-      missing,
-      plain: this.#plain!.run as CrashRun,
-      table: () => formatReport({ runs, complete, outcomes, reached, missing }),
-    };
+    const report = { runs, complete: bound === undefined, levels, outcomes, reached, missing };
+    return { ...report, plain: this.#plain!.run as CrashRun, table: () => formatReport(report, bound) };
   }
 
   /** What the options allow or name, and no run has reached. */
   #missing(): string[] {
-    const { activities = [], crashes = 0, cancels = 0, faults = 0, signals = [], updates = [] } = this.#options;
+    const { activities = [], crashes = 0, cancels = 0, faults = 0, storeFaults = 0 } = this.#options;
+    const { signals = [], updates = [] } = this.#options;
     const { edges = {}, failures = defaultFailures } = this.#options;
     const calls = this.#plain!.run?.calls ?? [];
     const names = new Set(calls.map(({ name }) => name));
@@ -264,6 +274,8 @@ class Exploration {
     }
     if (crashes > 0) wanted.push("a crash");
     if (cancels > 0) wanted.push("a cancellation");
+    if (storeFaults > 0) wanted.push(...writeFaults());
+    if (storeFaults > 0 && crashes > 0) wanted.push(OLD_READ); // a recovery reads what is stored
     for (const name of names) {
       if (crashes > 0) wanted.push(`a crash while ${name} is in flight`);
       if (cancels > 0) wanted.push(`a cancellation while ${name} is in flight`);
@@ -288,23 +300,47 @@ class Exploration {
   }
 }
 
-/** All runs that deviate once more than a run that was made, after its last deviation. */
-function deviationsAfter({ choices: { points } }: PlayedRun, deviations: Deviations): Deviations[] {
+function branchOf({ choices: { points } }: PlayedRun, deviations: Deviations): Branch {
   const from = deviations.length === 0 ? 0 : deviations[deviations.length - 1][0] + 1;
-  return points.slice(from).flatMap(({ options }: { options: readonly Option[] }, i) =>
-    options.slice(1).map((_, option): Deviations => [...deviations, [from + i, option + 1]])
-  );
+  return { deviations, from, others: points.slice(from).map(({ options }) => options.length - 1) };
+}
+
+function sizeOf(branches: readonly Branch[]): number {
+  return branches.reduce((sum, { others }) => others.reduce((sum, count) => sum + count, sum), 0);
+}
+
+/** Takes `count` of the `all` runs that are still to be made, at even distances. */
+function* spread(branches: readonly Branch[], count: number, all: number): Generator<Deviations> {
+  let passed = 0;
+  for (const { deviations, from, others } of branches) {
+    for (const [i, options] of others.entries()) {
+      for (let option = 1; option <= options; option++, passed++) {
+        const isTaken = Math.floor((passed + 1) * count / all) > Math.floor(passed * count / all);
+        if (isTaken) yield [...deviations, [from + i, option]];
+      }
+    }
+  }
 }
 
 function formatReport(
-  { runs, complete, outcomes, reached, missing }: Omit<ExploreReport, "plain" | "table">,
+  { runs, levels, outcomes, reached, missing }: Omit<ExploreReport, "plain" | "table" | "complete">,
+  bound: BoundName | undefined,
 ): string {
-  const rows = (title: string, counts: ReadonlyMap<string, number>) => {
-    const width = Math.max(0, ...Array.from(counts.values(), (count) => grouped(count).length));
-    return [title, ...Array.from(counts, ([text, count]) => `  ${grouped(count).padStart(width)}  ${text}`)];
+  const column = (values: readonly number[]) => {
+    const width = Math.max(0, ...values.map((value) => grouped(value).length));
+    return values.map((value) => grouped(value).padStart(width));
   };
+  const rows = (title: string, counts: ReadonlyMap<string, number>) => {
+    const shown = column([...counts.values()]);
+    return [title, ...Array.from(counts.keys(), (text, i) => `  ${shown[i]}  ${text}`)];
+  };
+  const [made, all] = [column(levels.map(({ made }) => made)), column(levels.map(({ all }) => all))];
   return [
-    `${grouped(runs)} runs, ${complete ? "all that there are" : "not all: there are more"}`,
+    `${grouped(runs)} ${runs === 1 ? "run" : "runs"}, ${
+      bound === undefined ? "all that there are" : `not all that there are, because of the option ${bound}`
+    }`,
+    ...(levels.length === 0 ? [] : ["By the number of deviations from the plain run:"]),
+    ...levels.map((_, count) => `  ${made[count]} of ${all[count]} with ${count}`),
     ...rows("How they ended:", outcomes),
     ...rows("What was reached:", reached),
     ...(missing.length === 0 ? [] : ["Never reached:", ...missing.map((what) => `  ${what}`)]),

@@ -34,6 +34,20 @@ export interface ExploreBounds {
    */
   readonly faults?: number | undefined;
   /**
+   * How often time may pass to the next timer in a run although something is due before: an activity takes so long that it times out,
+   * or a signal comes after the deadline of its wait; an integer from 0. Needs `orders`.
+   *
+   * @default {1}
+   */
+  readonly delays?: number | undefined;
+  /**
+   * How many calls of the store may go wrong in a run; an integer from 0. A write fails, its answer is lost, or comes a second late. A
+   * read fails, comes a second late, or does not show the last two writes, as from a copy of the store that is behind.
+   *
+   * @default {0}
+   */
+  readonly storeFaults?: number | undefined;
+  /**
    * How many cancellations may come in a run, at any point; an integer from 0.
    *
    * @default {0}
@@ -59,7 +73,8 @@ export interface ExploreBounds {
    */
   readonly maxDeviations?: number | undefined;
   /**
-   * How many runs are made at most; an integer from 1.
+   * How many runs are made at most; an integer from 1. If there are more with one number of deviations than may still be made, those
+   * that are made are spread over all of them.
    *
    * @default {2_000}
    */
@@ -89,6 +104,8 @@ const ownNames = {
   crashes: true,
   faults: true,
   cancels: true,
+  delays: true,
+  storeFaults: true,
   edges: true,
   failures: true,
   maxDeviations: true,
@@ -119,8 +136,10 @@ export type ExploreArgs<Input, Output, Signals extends readonly unknown[]> = und
 export interface ExploreReport<Output = unknown> {
   /** How many runs were made. */
   readonly runs: number;
-  /** Whether these are all runs that the options allow, or `maxDeviations` or `maxRuns` left some out. */
+  /** Whether these are all runs that the options allow, or `maxDeviations` or `maxRuns` left some out. `table()` says which. */
   readonly complete: boolean;
+  /** How many runs were made, and how many there are, with 0 deviations from the plain run, with 1, and so on. */
+  readonly levels: readonly { readonly made: number; readonly all: number }[];
   /** How the runs ended, in words, and how many ended so: the plain run's end first. */
   readonly outcomes: ReadonlyMap<string, number>;
   /** What was reached, in words, and how many times: `a cancellation while charge is in flight`. */

@@ -1,7 +1,7 @@
 /** `explore()`: it makes every run that the options allow, once, and tells a failed run so that a person understands it. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { WorkflowContext } from "@rockpool/workflow";
+import { type AppendBatch, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 import {
   attempts,
   ExplorationError,
@@ -59,6 +59,119 @@ Deno.test("explore() says what it has left out: maxDeviations and maxRuns", asyn
   assertEquals([few.runs, few.complete], [5, false]);
   const none = await explore(atOnce(4), { orders: false });
   assertEquals([none.runs, none.complete], [1, true]);
+});
+
+Deno.test("explore() spreads the runs over all that there are if maxRuns leaves out some", async () => {
+  const { levels, runs, outcomes, table } = await explore(atOnce(6), { maxRuns: 50 });
+  assertEquals([levels, runs], [[{ made: 1, all: 1 }, { made: 15, all: 15 }, { made: 34, all: 85 }], 50]);
+  const last = [...outcomes.keys()].slice(16).filter((outcome) => outcome.startsWith('completed: "a'));
+  assert(last.length > 10, `${last.length}`); // the first 34 of the 85 runs all deviate at the first answer
+  assertEquals(table().split("\n").slice(0, 5), [
+    "50 runs, not all that there are, because of the option maxRuns",
+    "By the number of deviations from the plain run:",
+    "   1 of  1 with 0",
+    "  15 of 15 with 1",
+    "  34 of 85 with 2",
+  ]);
+});
+
+Deno.test("explore() says how many runs maxDeviations leaves out", async () => {
+  const { levels, table } = await explore(atOnce(4), { maxDeviations: 1 });
+  assertEquals(levels, [{ made: 1, all: 1 }, { made: 6, all: 6 }, { made: 0, all: 11 }]);
+  assertStringIncludes(table(), "7 runs, not all that there are, because of the option maxDeviations\n");
+  assertStringIncludes(table(), "\n  0 of 11 with 2\n");
+  const { table: whole } = await explore(atOnce(4));
+  assertStringIncludes(whole(), "24 runs, all that there are\n");
+});
+
+Deno.test("explore() is complete although each attempt of an activity can time out, or a signal can always be late", async () => {
+  const retry = { maxAttempts: Infinity, jitter: false } as const;
+  async function order(ctx: Ctx) {
+    await ctx.executeActivity(ofName("pay"), undefined, { timeoutMs: 1000, retry });
+    for (let reminders = 0;; reminders++) {
+      const isPaid = await ctx.waitForSignal("paid", { timeoutMs: 1000 }).then(() => true, () => false);
+      if (isPaid) return reminders;
+    }
+  }
+  const options = { signals: [{ atMs: 10, name: "paid" }], check() {} };
+  const { complete, outcomes, reached } = await explore(order, options);
+  assertEquals([complete, [...outcomes.keys()]], [true, ["completed: 0", "completed: 1"]]);
+  assertEquals(reached.get("a timer while pay is in flight"), 2);
+  const twice = await explore(order, { ...options, delays: 2 });
+  assertEquals([twice.complete, [...twice.outcomes.keys()]], [true, ["completed: 0", "completed: 1", "completed: 2"]]);
+  const never = await explore(order, { ...options, delays: 0 });
+  assertEquals([never.complete, [...never.outcomes.keys()]], [true, ["completed: 0"]]);
+});
+
+/** Bills that drift if the store is slow, and a store that is not atomic. */
+async function bills(ctx: Ctx) {
+  const days: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    await ctx.sleep(1000);
+    days.push(Math.round(ctx.now() / 1000)); // a store that fails is asked again after less than that
+  }
+  return days;
+}
+
+Deno.test("explore() lets the store fail, lose an answer, or be slow at every write: a slow one moves a timer", async () => {
+  const check = ({ result }: { result?: number[] }) => {
+    if (result !== undefined) assertEquals(result, [1, 2]);
+  };
+  const { complete } = await explore(bills, { crashes: 1, cancels: 1, faults: 1, delays: 2, check });
+  assertEquals(complete, true);
+  const { message, replay } = await complaint(bills, { storeFaults: 1, check: check as () => void });
+  assertEquals(replay.length, 1);
+  assertStringIncludes(message, "it is stored, and the answer comes a second late   <- not in the plain run");
+  const { outcomes, reached, missing } = await explore(bills, { storeFaults: 1, crashes: 1, maxDeviations: 2 });
+  assertEquals([...outcomes.keys()].slice(0, 1), ["completed: [1, 2]"]);
+  assertEquals([reached.has("a write that fails"), reached.has("a write whose answer is lost"), missing], [
+    true,
+    true,
+    [],
+  ]);
+});
+
+Deno.test("explore() finds a store that stores an event again when its answer was lost", async () => {
+  class Twice extends InMemoryStore {
+    override async append(batch: AppendBatch) {
+      const stored = await this.load(batch.workflowId);
+      return await super.append(stored === null ? batch : { ...batch, expectedLength: stored.history.length });
+    }
+  }
+  const pay = ofName("pay");
+  const options = { store: () => new Twice() };
+  const workflow = (ctx: Ctx) => ctx.executeActivity(pay);
+  await explore(workflow, { ...options, faults: 1, failures: ["fails"] });
+  const { message } = await complaint(workflow, { ...options, storeFaults: 1 });
+  assertStringIncludes(message, "it is stored, and the answer is lost");
+});
+
+Deno.test("explore() lets a query after the end get an old answer", async () => {
+  async function order(ctx: Ctx) {
+    let step = "new";
+    ctx.handleQuery("step", () => step);
+    await ctx.executeActivity(ofName("pay"));
+    step = "paid";
+    await ctx.sleep(10);
+    step = "sent";
+  }
+  const check = (answer: unknown) => assertEquals(answer, "sent", "an old answer");
+  const options = { queries: [{ atMs: 5000, name: "step", check }], orders: false } as const;
+  assertEquals((await explore(order, options)).complete, true);
+  const { message } = await complaint(order, { ...options, storeFaults: 1 });
+  assertStringIncludes(message, "it does not show the last two writes");
+  assertStringIncludes(message, "an old answer");
+});
+
+Deno.test("explore() says which faults of the store no run has reached", async () => {
+  const { missing, table } = await explore(bills, { storeFaults: 1, crashes: 1, maxDeviations: 0 });
+  assertEquals(missing.filter((what) => /write|read/.test(what)), [
+    "a write that fails",
+    "a write whose answer is lost",
+    "a write whose answer is late",
+    "a read that is old",
+  ]);
+  assertStringIncludes(table(), "1 run, not all");
 });
 
 Deno.test("explore() lets a signal come at every point, and time pass while an activity is in flight", async () => {
@@ -330,6 +443,8 @@ for (
     [{ order: true }, "order"],
     [{ orders: 1 }, '"orders" must be a boolean'],
     [{ crashes: -1 }, '"crashes" must be'],
+    [{ delays: 0.5 }, '"delays" must be'],
+    [{ storeFaults: -1 }, '"storeFaults" must be'],
     [{ maxRuns: 0 }, '"maxRuns" must be'],
     [{ failures: ["explodes"] }, '"failures" must be an array of "fails"'],
     [{ edges: { pay: 5 } }, "an array of results"],

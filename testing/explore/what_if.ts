@@ -42,7 +42,7 @@ export type WhatIfOptions<
   Signals extends readonly unknown[] = readonly any[],
 > = Omit<
   ExploreOptions<Input, Output, Signals>,
-  "orders" | "crashes" | "faults" | "cancels" | "maxDeviations" | "maxRuns" | "replay"
+  "orders" | "crashes" | "faults" | "cancels" | "delays" | "storeFaults" | "maxDeviations" | "maxRuns" | "replay"
 >;
 
 /**
@@ -51,8 +51,12 @@ export type WhatIfOptions<
  * @category Testing
  */
 export type WhatIfArgs<Input, Output, Signals extends readonly unknown[]> = ExploreArgs<Input, Output, Signals> extends
-  readonly [infer Options]
-  ? [options: Omit<Options, "orders" | "crashes" | "faults" | "cancels" | "maxDeviations" | "maxRuns" | "replay">]
+  readonly [infer Options] ? [
+    options: Omit<
+      Options,
+      "orders" | "crashes" | "faults" | "cancels" | "delays" | "storeFaults" | "maxDeviations" | "maxRuns" | "replay"
+    >,
+  ]
   : [options?: WhatIfOptions<Input, Output, Signals>];
 
 /**
