@@ -77,7 +77,7 @@ const VOCABULARY = [
 /** What a store may import of the runtime: its database, a thread for it, and whether the file is still there. */
 const DATABASES = ["node:sqlite", "node:fs", "node:worker_threads"];
 /** What the interface of Temporal may import of the runtime: the async context that its functions find their run by, and events. */
-const ASYNC_CONTEXT = ["node:async_hooks", "node:events"];
+const ASYNC_CONTEXT = ["node:async_hooks", "node:events", "node:process"];
 /** The module that imports the code of the user. */
 const CODE_LOADER = "cli/code.ts";
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];

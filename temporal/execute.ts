@@ -1,0 +1,145 @@
+/**
+ * Runs a Temporal workflow as a workflow of this package.
+ *
+ * 1. The whole run is in one shield. Its scopes are those of `scope.ts`: the `abort` event of the run cancels the outermost.
+ * 2. The function is called when the signals that were sent with the start have arrived. A side effect waits for them: it is stored
+ *    after them, and so it is seen after them.
+ * 3. When the function has ended, no promise of this module settles any more, and the shield ends what is open.
+ * 4. A run that is cancelled and whose function throws a cancellation is `canceled`. Any other error fails it.
+ *
+ * @module
+ */
+
+import type { WorkflowContext } from "../context.ts";
+import { codeOf, RetryAfterError } from "../errors.ts";
+import { Deferred } from "../util/deferred.ts";
+import { toThrown } from "./common/convert.ts";
+import { ContinueAsNew } from "./continue.ts";
+import { isCancellation } from "./errors.ts";
+import { intercept, readHeaders } from "./interceptors.ts";
+import { setRootFrame } from "./messages.ts";
+import { guardRejections } from "./rejections.ts";
+import { type HostParts, Run } from "./run.ts";
+import { CancellationScope, enter, type Frame, outside } from "./scope.ts";
+import type { AnyFunction, WorkflowInput } from "./types.ts";
+
+/** The query that every workflow answers with what it handles, its memo and its search attributes. */
+export const METADATA = "__temporal_workflow_metadata";
+
+/**
+ * Runs a workflow.
+ *
+ * @param functionOf Returns the function of a workflow by its name.
+ */
+export function runWorkflow(
+  host: HostParts,
+  functionOf: (workflowType: string) => AnyFunction,
+  storedType: string,
+  ctx: WorkflowContext,
+  stored: unknown,
+): Promise<unknown> {
+  guardRejections();
+  const input = readInput(stored);
+  const { workflowType = storedType } = input;
+  return outside(() =>
+    ctx.shield(async (context) => {
+      const end = new Deferred<never>();
+      const run = new Run(ctx, context, host, workflowType, input, (error) => end.reject(error));
+      const scope = CancellationScope.root(run);
+      const frame: Frame = { run, scope, update: undefined };
+      setRootFrame(frame);
+      const unfollow = followCancellation(frame);
+      context.handleQuery(METADATA, () => metadataOf(run));
+      try {
+        await context.sideEffect(() => undefined);
+        if (input.startAfterMs) await context.sleep(input.startAfterMs);
+        const result = await Promise.race([end.promise, enter(frame, () => call(run, functionOf(workflowType)))]);
+        return host.converter.toStored(result);
+      } catch (error) {
+        throw await failureOf(run, error);
+      } finally {
+        close(run);
+        unfollow();
+      }
+    })
+  );
+}
+
+/** Calls the workflow function, through the interceptors. */
+async function call(run: Run, fn: AnyFunction): Promise<unknown> {
+  for (const make of run.host.interceptors) {
+    const { inbound = [], outbound = [] } = make();
+    run.inbound = [...run.inbound, ...inbound];
+    run.outbound = [...run.outbound, ...outbound];
+  }
+  const input = { args: run.read(run.input.args), headers: readHeaders(run.input.headers) };
+  // deno-lint-ignore require-await -- what it throws is a rejection
+  return await intercept(run.inbound, "execute", async ({ args }: { args: unknown[] }) => fn(...args))(input);
+}
+
+/** The scope of the run is cancelled when the run is. A run whose time is up ends at once, as in Temporal. */
+function followCancellation(frame: Frame): () => void {
+  const { run, scope } = frame;
+  const { signal } = run.ctx;
+  const cancel = () => {
+    if (codeOf(signal.reason) === "timeout") run.fail(signal.reason);
+    else enter(frame, () => CancellationScope.cancelRoot(scope));
+  };
+  if (signal.aborted) cancel();
+  else signal.addEventListener("abort", cancel);
+  return () => signal.removeEventListener("abort", cancel);
+}
+
+/** What the run ends with, if its function has not returned. It may continue as new: then this does not return. */
+async function failureOf(run: Run, error: unknown): Promise<unknown> {
+  run.ended = true;
+  const { ctx, host } = run;
+  const next = ContinueAsNew.inputOf(error);
+  if (next !== undefined) {
+    try {
+      return await ctx.continueAsNew(next as never);
+    } catch (refusal) { // the run is cancelled
+      return refusal;
+    }
+  }
+  if (ctx.signal.aborted && (error === ctx.signal.reason || isCancellation(error))) return ctx.signal.reason;
+  const thrown = toThrown(error, host.converter.toStored);
+  return thrown instanceof RetryAfterError ? thrown.cause : thrown;
+}
+
+/** The function has ended. */
+function close(run: Run): void {
+  run.ended = true;
+  const abandoned = [...run.handlers.calls].filter(({ unfinishedPolicy }) => unfinishedPolicy !== "ABANDON");
+  for (const { kind, name } of abandoned) {
+    run.ctx.log.warn(
+      `Workflow finished while a handler of ${kind} "${name}" was running; wait for condition(allHandlersFinished) before it returns`,
+    );
+  }
+  for (const end of [...run.openScopes]) end();
+}
+
+/** Reads the input of a workflow: the array of its arguments, or more. A workflow that was started natively has one argument. */
+function readInput(stored: unknown): WorkflowInput {
+  if (stored === undefined) return { args: [] };
+  if (Array.isArray(stored)) return { args: stored };
+  const { args } = Object(stored) as Partial<WorkflowInput>;
+  return Array.isArray(args) ? stored as WorkflowInput : { args: [stored] };
+}
+
+function metadataOf(run: Run): unknown {
+  const { handlers: { queries, signals, updates }, workflowType: type, currentDetails, memo, searchAttributes } = run;
+  const list = (handlers: ReadonlyMap<string, { readonly description: string | undefined }>) =>
+    Array.from(handlers, ([name, { description }]) => ({ name, ...(description !== undefined && { description }) }));
+  return {
+    definition: {
+      type,
+      queryDefinitions: list(queries),
+      signalDefinitions: list(signals),
+      updateDefinitions: list(updates),
+    },
+    currentDetails,
+    memo,
+    searchAttributes,
+  };
+}

@@ -1,0 +1,363 @@
+/**
+ * Calls to other workflows: children, signals and cancellations.
+ *
+ * A child is a command of the shield around the whole run, as an activity is. When its scope is cancelled, its handle cancels it;
+ * the cancellation type decides when the parent learns of it. A message is a wait of its scope: it is not sent if the scope is
+ * cancelled first.
+ *
+ * @module
+ */
+
+import type { ChildHandle } from "../context.ts";
+import { codeOf, type WorkflowError } from "../errors.ts";
+import { Deferred, quiet } from "../util/deferred.ts";
+import {
+  ApplicationFailure,
+  type BaseWorkflowHandle,
+  type Headers,
+  type SignalDefinition,
+  type SignalTypeInfo,
+  type WithWorkflowArgs,
+  type Workflow,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowResultType,
+  type WorkflowReturnType,
+  type WorkflowSignalOptions,
+} from "./common/mod.ts";
+import { toChildFailure } from "./common/convert.ts";
+import { optionalDurationMs } from "./common/duration.ts";
+import { toNativeRetryPolicy } from "./common/retry_policy.ts";
+import {
+  HEADER,
+  intercept,
+  type SignalWorkflowInput,
+  type StartChildWorkflowExecutionInput,
+  writeHeaders,
+} from "./interceptors.ts";
+import { attributePairs } from "./attributes.ts";
+import { CancellationScope, outside, requireFrame, waitIn } from "./scope.ts";
+import {
+  type ChildWorkflowCancellationType,
+  type ChildWorkflowOptions,
+  type ChildWorkflowOptionsWithDefaults,
+  ParentClosePolicy,
+  type WorkflowInput,
+} from "./types.ts";
+import type { Run } from "./run.ts";
+
+/**
+ * A child that was started.
+ *
+ * @category Temporal
+ */
+export interface ChildWorkflowHandle<T extends Workflow> extends BaseWorkflowHandle<T> {
+  /** Always the ID of the child's workflow: a parent does not know the run of its child. */
+  readonly firstExecutionRunId: string;
+}
+
+/**
+ * Gives access to another workflow.
+ *
+ * @category Temporal
+ */
+export interface ExternalWorkflowHandle {
+  /**
+   * Sends a signal. It is stored once, also over a restart.
+   *
+   * @param def The signal.
+   * @param args The arguments.
+   * @throws {ApplicationFailure} If there is no such workflow, or it has ended.
+   * @throws {CancelledFailure} If the current scope is cancelled.
+   */
+  // deno-lint-ignore no-explicit-any -- as Temporal's users know it
+  signal<Args extends any[] = [], Name extends string = string>(
+    def: SignalDefinition<Args, Name> | string,
+    ...args: Args
+  ): Promise<void>;
+  /**
+   * Sends a signal.
+   *
+   * @param signalName The name.
+   * @param options The arguments.
+   */
+  // deno-lint-ignore no-explicit-any -- as Temporal's users know it
+  signalWithOptions<Args extends any[] = []>(signalName: string, options: WorkflowSignalOptions<Args>): Promise<void>;
+  /**
+   * Cancels the workflow.
+   *
+   * @throws {ApplicationFailure} If there is no such workflow, or it has ended.
+   * @throws {CancelledFailure} If the current scope is cancelled.
+   */
+  cancel(): Promise<void>;
+  /** The ID of the workflow. */
+  readonly workflowId: string;
+  /** The ID of the run that was given. The messages go to the run that runs now. */
+  readonly runId?: string | undefined;
+}
+
+/**
+ * Returns a handle of a workflow that this one has not started.
+ *
+ * @param workflowId The ID.
+ * @param runId It is only kept.
+ *
+ * @category Temporal
+ */
+export function getExternalWorkflowHandle(workflowId: string, runId?: string): ExternalWorkflowHandle {
+  requireFrame("get a handle of another workflow");
+  const target = { type: "external", workflowExecution: { workflowId, runId } } as const;
+  return {
+    workflowId,
+    runId,
+    ...signalsTo(target),
+    cancel: () =>
+      waitIn(
+        requireFrame("cancel another workflow").scope,
+        (context) => withFailure(context.cancelWorkflow(workflowId), "cancel"),
+      ),
+  };
+}
+
+function signalsTo(
+  target: SignalWorkflowInput["target"],
+): Pick<ExternalWorkflowHandle, "signal" | "signalWithOptions"> {
+  const signal = (signalName: string, args: unknown[], typeInfo?: SignalTypeInfo): Promise<void> => {
+    const { run } = requireFrame("signal another workflow");
+    const seq = run.next.message++;
+    const input: SignalWorkflowInput = { seq, signalName, args, typeInfo, headers: {}, target };
+    return intercept(run.outbound, "signalWorkflow", signalWorkflow)(input);
+  };
+  return {
+    signal: (def, ...args) => typeof def === "string" ? signal(def, args) : signal(def.name, args, def.typeInfo),
+    signalWithOptions: (signalName, { args, typeInfo }) => signal(signalName, args ?? [], typeInfo),
+  };
+}
+
+function signalWorkflow({ signalName, args, headers, target }: SignalWorkflowInput): Promise<void> {
+  const { run, scope } = requireFrame("signal another workflow");
+  const id = target.type === "child" ? target.childWorkflowId : target.workflowExecution.workflowId!;
+  return waitIn(scope, (context) => {
+    const sent = context.signalWorkflow(id, signalName, run.write(args) as never, { headers: textsOf(headers) });
+    return withFailure(sent, "signal");
+  });
+}
+
+/** The headers of a message, as the core carries them. */
+function textsOf(headers: Headers): Record<string, string> {
+  const text = writeHeaders(headers);
+  return text === undefined ? {} : { [HEADER]: text };
+}
+
+async function withFailure(sent: Promise<void>, action: string): Promise<void> {
+  try {
+    await sent;
+  } catch (error) {
+    if (codeOf(error) !== "not_found") throw error;
+    throw ApplicationFailure.create({
+      message: `Unable to ${action} external workflow because it was not found`,
+      cause: error as Error,
+    });
+  }
+}
+
+/**
+ * Options of a child that is given as a function: its `typeInfo` is part of the function.
+ *
+ * @category Temporal
+ */
+export type ChildWorkflowDefinitionOptions = Omit<ChildWorkflowOptions, "typeInfo"> & { typeInfo?: never };
+
+/**
+ * Starts a child, and waits until it has begun.
+ *
+ * @param workflowType The workflow, or its name.
+ * @param options The arguments and the options.
+ * @returns A handle.
+ * @throws {WorkflowExecutionAlreadyStartedError} If another workflow has its ID.
+ * @throws {CancelledFailure} If the current scope is cancelled already.
+ * @throws {TypeError} If the host has no such workflow, or an option is bad.
+ *
+ * @category Temporal
+ */
+export function startChild<T extends Workflow>(
+  workflowType: string,
+  options: WithWorkflowArgs<T, ChildWorkflowOptions>,
+): Promise<ChildWorkflowHandle<T>>;
+/** Starts a child that is given as a function. */
+export function startChild<T extends Workflow>(
+  workflowFunc: T,
+  options: WithWorkflowArgs<T, ChildWorkflowDefinitionOptions>,
+): Promise<ChildWorkflowHandle<T>>;
+/** Starts a child without arguments. */
+export function startChild<T extends () => WorkflowReturnType>(workflowType: string): Promise<ChildWorkflowHandle<T>>;
+/** Starts a child without arguments that is given as a function. */
+export function startChild<T extends () => WorkflowReturnType>(workflowFunc: T): Promise<ChildWorkflowHandle<T>>;
+export async function startChild(
+  workflow: string | Workflow,
+  options: unknown = {},
+): Promise<ChildWorkflowHandle<never>> {
+  const [id, [started, completed]] = await begin("start a child workflow", workflow, options as Given);
+  const firstExecutionRunId = await started;
+  const result = () => completed as Promise<never>;
+  return { workflowId: id, firstExecutionRunId, result, ...signalsTo({ type: "child", childWorkflowId: id }) };
+}
+
+/**
+ * Runs a child, and returns its result.
+ *
+ * @param workflowType The workflow, or its name.
+ * @param options The arguments and the options.
+ * @returns What the child returns.
+ * @throws {ChildWorkflowFailure} If the child fails or is cancelled; its `cause` says why.
+ * @throws {WorkflowExecutionAlreadyStartedError} If another workflow has its ID.
+ * @throws {CancelledFailure} If the current scope is cancelled already.
+ * @throws {TypeError} If the host has no such workflow, or an option is bad.
+ *
+ * @category Temporal
+ */
+export function executeChild<T extends Workflow>(
+  workflowType: string,
+  options: WithWorkflowArgs<T, ChildWorkflowOptions>,
+): Promise<WorkflowResultType<T>>;
+/** Runs a child that is given as a function. */
+export function executeChild<T extends Workflow>(
+  workflowFunc: T,
+  options: WithWorkflowArgs<T, ChildWorkflowDefinitionOptions>,
+): Promise<WorkflowResultType<T>>;
+/** Runs a child without arguments. */
+export function executeChild<T extends () => WorkflowReturnType>(workflowType: string): Promise<WorkflowResultType<T>>;
+/** Runs a child without arguments that is given as a function. */
+export function executeChild<T extends () => WorkflowReturnType>(workflowFunc: T): Promise<WorkflowResultType<T>>;
+export async function executeChild(
+  workflow: string | Workflow,
+  options: unknown = {},
+): Promise<never> {
+  const [, [, completed]] = await begin("execute a child workflow", workflow, options as Given);
+  return await completed as never;
+}
+
+/**
+ * Returns the options of a child with their defaults.
+ *
+ * @param options The arguments and the options.
+ *
+ * @category Temporal
+ */
+export function addDefaultWorkflowOptions<T extends Workflow>(
+  options: WithWorkflowArgs<T, ChildWorkflowOptions>,
+): ChildWorkflowOptionsWithDefaults {
+  return withDefaults(requireFrame("start a child workflow").run, options as Given);
+}
+
+/** The arguments and the options of a child. */
+type Given = ChildWorkflowOptions & { args?: readonly unknown[] };
+
+type Begun = readonly [workflowId: string, promises: readonly [started: Promise<string>, completed: Promise<unknown>]];
+
+async function begin(
+  action: string,
+  workflow: string | Workflow,
+  given: Given,
+): Promise<Begun> {
+  const { run } = requireFrame(action);
+  const options = withDefaults(run, given);
+  const input = { workflowType: run.host.typeOf(workflow), options, headers: {}, seq: run.next.child++ };
+  const promises = intercept(run.outbound, "startChildWorkflowExecution", beginChild)(input);
+  return [options.workflowId, await promises];
+}
+
+function withDefaults(
+  run: Run,
+  { args = [], workflowId, ...others }: Given,
+): ChildWorkflowOptionsWithDefaults {
+  return {
+    ...others,
+    workflowId: workflowId ?? outside(() => run.ctx.uuid()),
+    args: [...args],
+    cancellationType: others.cancellationType ?? "WAIT_CANCELLATION_COMPLETED",
+  };
+}
+
+const policies = { TERMINATE: "terminate", ABANDON: "abandon", REQUEST_CANCEL: "cancel" } as const;
+
+// deno-lint-ignore require-await -- what it throws is a rejection
+async function beginChild(
+  { workflowType, options, headers }: StartChildWorkflowExecutionInput,
+): Promise<[Promise<string>, Promise<unknown>]> {
+  const { run, scope } = requireFrame("start a child workflow");
+  const workflow = run.host.workflow(workflowType);
+  const { workflowId: id, parentClosePolicy = ParentClosePolicy.TERMINATE, retry } = options;
+  if (scope.consideredCancelled) {
+    const refused = CancellationScope.wait(scope, (context) => context.sleep(0));
+    return [refused as never, refused];
+  }
+  const native = {
+    id,
+    parentClosePolicy: policies[parentClosePolicy],
+    timeoutMs: optionalDurationMs(options.workflowRunTimeout ?? options.workflowExecutionTimeout, "workflowRunTimeout"),
+    ...(retry && { retry: toNativeRetryPolicy(retry) }),
+  };
+  const input = inputOf(run, options, writeHeaders(headers));
+  const handle = outside(() => run.context.startChild(workflow as never, input as never, native)) as ChildHandle;
+  const execution = { workflowId: id, runId: undefined };
+  const failed = (error: unknown) =>
+    codeOf(error) === "already_running" && (error as WorkflowError).name === "WorkflowError"
+      ? new WorkflowExecutionAlreadyStartedError("Workflow execution already started", id, workflowType)
+      : toChildFailure(error, { workflowType, execution });
+  const completed = outside(() => handle.result());
+  const result = run.follow(completed, run.host.converter.fromStored, failed);
+  const type = options.cancellationType;
+  return [
+    lazy(() => run.follow(outside(() => handle.started), () => id, failed)),
+    scope.cancellable ? cancelWith(scope, handle, type, result, failed) : result,
+  ];
+}
+
+/** What is stored as the input of a child: the array of its arguments, if there is nothing else. */
+function inputOf(run: Run, options: ChildWorkflowOptionsWithDefaults, headers: string | undefined): unknown {
+  const args = run.write(options.args);
+  const { memo, taskQueue } = options;
+  const searchAttributes = attributePairs(options.searchAttributes, options.typedSearchAttributes);
+  const { parent } = run.ctx;
+  const input: WorkflowInput = {
+    args,
+    ...(memo && { memo: run.host.converter.toStored(memo) as Record<string, unknown> }),
+    ...(searchAttributes.length > 0 && { searchAttributes }),
+    ...(taskQueue !== undefined && { taskQueue }),
+    ...(headers !== undefined && { headers }),
+    ...(parent && { root: run.input.root ?? { workflowId: parent.workflowId, runId: parent.runId } }),
+  };
+  return Object.keys(input).length === 1 ? args : input;
+}
+
+/** Cancels a child when its scope is cancelled. */
+function cancelWith(
+  scope: CancellationScope,
+  handle: ChildHandle,
+  type: ChildWorkflowCancellationType,
+  result: Promise<unknown>,
+  failed: (error: unknown) => unknown,
+): Promise<unknown> {
+  const settled = new Deferred();
+  const off = CancellationScope.onCancel(scope, (reason) => {
+    const cancelled = type === "ABANDON" ? Promise.resolve() : quiet(outside(() => handle.cancel()));
+    if (type === "WAIT_CANCELLATION_COMPLETED") return;
+    if (type !== "WAIT_CANCELLATION_REQUESTED") return settled.reject(failed(reason));
+    const requested = () => settled.reject(failed(reason));
+    cancelled.then(requested, requested);
+  });
+  result.then((value) => (off(), settled.resolve(value)), (error) => (off(), settled.reject(error)));
+  return settled.promise;
+}
+
+/** A promise that is made when somebody waits for it. */
+function lazy<T>(make: () => Promise<T>): Promise<T> {
+  let made: Promise<T> | undefined;
+  const promise = () => made ??= make();
+  return {
+    then: (...args) => promise().then(...args),
+    catch: (...args) => promise().catch(...args),
+    finally: (...args) => promise().finally(...args),
+    [Symbol.toStringTag]: "Promise",
+  };
+}
