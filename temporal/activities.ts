@@ -27,10 +27,11 @@ import {
 import { toActivityFailure, toThrown } from "./common/convert.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
-import { type ActivityInput, intercept, type LocalActivityInput, writeHeaders } from "./interceptors.ts";
-import { CancellationScope, outside, requireFrame } from "./scope.ts";
-import type { AnyFunction, Called } from "./types.ts";
-import type { Run } from "./run.ts";
+import { intercept, writeHeaders } from "./intercept.ts";
+import type { ActivityInput, LocalActivityInput } from "./interceptors.ts";
+import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
+import type { Called } from "./types.ts";
+import type { AnyFunction, Run } from "./run.ts";
 
 /**
  * Marks what is no activity in the type of `proxyActivities`.
@@ -247,7 +248,7 @@ function perform(call: ActivityInput | LocalActivityInput, isLocal: boolean): Pr
   try {
     const native = nativeOptions(activityType, options);
     const fn = activityOf(run, activityType);
-    if (scope.consideredCancelled) return CancellationScope.wait(scope, (context) => context.sleep(0));
+    if (scope.consideredCancelled) return waitIn(scope, (context) => context.sleep(0));
     const args = run.write(call.args);
     const headers = writeHeaders(call.headers);
     const stored: unknown = headers === undefined ? args : { args, headers } satisfies InputWithHeaders;
@@ -284,7 +285,7 @@ function cancelWith(
   failed: (error: unknown) => unknown,
 ): Promise<unknown> {
   let reject: ((error: unknown) => void) | undefined;
-  const off = CancellationScope.onCancel(scope, (reason) => {
+  const off = onCancel(scope, (reason) => {
     if (type !== "ABANDON") outside(() => controller.cancel(reason));
     if (type !== "WAIT_CANCELLATION_COMPLETED") reject!(failed(reason));
   });

@@ -9,7 +9,8 @@
 import type { Workflow } from "./common/mod.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { attributePairs } from "./attributes.ts";
-import { type ContinueAsNewInput, intercept, writeHeaders } from "./interceptors.ts";
+import { intercept, writeHeaders } from "./intercept.ts";
+import type { ContinueAsNewInput } from "./interceptors.ts";
 import { requireFrame } from "./scope.ts";
 import type { Run } from "./run.ts";
 import type { ContinueAsNewOptions, WorkflowInput } from "./types.ts";

@@ -16,12 +16,12 @@ import { Deferred } from "../util/deferred.ts";
 import { toThrown } from "./common/convert.ts";
 import { ContinueAsNew } from "./continue.ts";
 import { isCancellation } from "./errors.ts";
-import { intercept, readHeaders } from "./interceptors.ts";
+import { intercept, readHeaders } from "./intercept.ts";
 import { setRootFrame } from "./messages.ts";
 import { guardRejections } from "./rejections.ts";
-import { type HostParts, Run } from "./run.ts";
-import { CancellationScope, enter, type Frame, outside } from "./scope.ts";
-import type { AnyFunction, WorkflowInput } from "./types.ts";
+import { type AnyFunction, type HostParts, Run } from "./run.ts";
+import { cancelRoot, enter, type Frame, outside, rootScope } from "./scope.ts";
+import type { WorkflowInput } from "./types.ts";
 
 /** The query that every workflow answers with what it handles, its memo and its search attributes. */
 export const METADATA = "__temporal_workflow_metadata";
@@ -45,7 +45,7 @@ export function runWorkflow(
     ctx.shield(async (context) => {
       const end = new Deferred<never>();
       const run = new Run(ctx, context, host, workflowType, input, (error) => end.reject(error));
-      const scope = CancellationScope.root(run);
+      const scope = rootScope(run);
       const frame: Frame = { run, scope, update: undefined };
       setRootFrame(frame);
       const unfollow = followCancellation(frame);
@@ -68,7 +68,7 @@ export function runWorkflow(
 /** Calls the workflow function, through the interceptors. */
 async function call(run: Run, fn: AnyFunction): Promise<unknown> {
   for (const make of run.host.interceptors) {
-    const { inbound = [], outbound = [] } = make();
+    const { inbound, outbound } = make();
     run.inbound = [...run.inbound, ...inbound];
     run.outbound = [...run.outbound, ...outbound];
   }
@@ -83,7 +83,7 @@ function followCancellation(frame: Frame): () => void {
   const { signal } = run.ctx;
   const cancel = () => {
     if (codeOf(signal.reason) === "timeout") run.fail(signal.reason);
-    else enter(frame, () => CancellationScope.cancelRoot(scope));
+    else enter(frame, () => cancelRoot(scope));
   };
   if (signal.aborted) cancel();
   else signal.addEventListener("abort", cancel);

@@ -7,6 +7,7 @@
 import type { AnyWorkflow, ExecutorOptions } from "../options.ts";
 import type { WorkflowContext } from "../context.ts";
 import { cannot, checkObject, checkOptions } from "../util/check.ts";
+import { isStrayPromise } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { type Converter, extractWorkflowType, type Workflow } from "./common/mod.ts";
 import { notSupported } from "./common/errors.ts";
@@ -14,8 +15,8 @@ import { valueConverter } from "./common/value_converter.ts";
 import { runWorkflow } from "./execute.ts";
 import { patchGlobals } from "./globals.ts";
 import type { WorkflowInterceptorsFactory } from "./interceptors.ts";
-import type { HostParts } from "./run.ts";
-import type { AnyFunction, InjectedSinks } from "./types.ts";
+import type { AnyFunction, HostParts } from "./run.ts";
+import type { InjectedSinks } from "./types.ts";
 
 /**
  * Options of {@linkcode TemporalHost}.
@@ -183,10 +184,12 @@ function checkedFactory(make: WorkflowInterceptorsFactory): HostParts["intercept
     throw new TypeError(`${cannot("make a Temporal host")}: "interceptors" must be functions`);
   }
   return () => {
-    const { internals = [], ...calls } = make();
+    const made = make();
+    if (isStrayPromise(made)) throw new TypeError(`${cannot("make interceptors")}: the function returned a promise`);
+    const { inbound = [], outbound = [], internals = [] } = made;
     if (internals.length > 0) {
       throw notSupported("interceptors of internals", "there are no activations of a worker to intercept");
     }
-    return calls;
+    return { inbound, outbound };
   };
 }

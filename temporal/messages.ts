@@ -12,7 +12,7 @@
 
 import type { ReceivedSignal, ReceivedUpdate } from "../context.ts";
 import { cannot, invalid } from "../util/check.ts";
-import { isThenable, quiet } from "../util/deferred.ts";
+import { isStrayPromise, isThenable, quiet } from "../util/deferred.ts";
 import {
   ApplicationFailure,
   type QueryDefinition,
@@ -20,11 +20,11 @@ import {
   type UpdateDefinition,
 } from "./common/mod.ts";
 import { toThrown } from "./common/convert.ts";
-import { HEADER, intercept, type QueryInput, readHeaders, type SignalInput, type UpdateInput } from "./interceptors.ts";
+import { HEADER, intercept, readHeaders } from "./intercept.ts";
+import type { QueryInput, SignalInput, UpdateInput } from "./interceptors.ts";
 import { enter, type Frame, outside, requireFrame } from "./scope.ts";
-import type { Run } from "./run.ts";
+import type { AnyFunction, Run } from "./run.ts";
 import type {
-  AnyFunction,
   DefaultQueryHandler,
   DefaultSignalHandler,
   DefaultUpdateHandler,
@@ -79,14 +79,14 @@ export function setHandler<Ret, Args extends any[], T extends UpdateDefinition<R
 ): void;
 export function setHandler(
   def: { readonly type: "query" | "signal" | "update"; readonly name: string },
-  given: AnyFunction | undefined,
+  handler: AnyFunction | undefined,
   // deno-lint-ignore no-explicit-any -- of any arguments
   { description, unfinishedPolicy, validator }: UpdateHandlerOptions<any> = {},
 ): void {
   const { run } = requireFrame("set a handler");
   const { handlers } = run;
   const { type, name } = def;
-  const handler = checked(given, name);
+  handler = checked(handler, name);
   switch (type) {
     case "query":
       if (handler === undefined) return void handlers.queries.delete(name);
@@ -251,12 +251,13 @@ function validateUpdate(run: Run, name: string, shown: string | undefined, input
   if (entry === undefined) throw ApplicationFailure.nonRetryable(`No registered handler for update: ${shown ?? input}`);
   const { validator } = entry;
   if (validator === undefined) return;
-  const next = ({ args }: UpdateInput) => void validator(...args);
+  const next = ({ args }: UpdateInput) => validator(...args);
   try {
-    enter(
-      rootFrames.get(run)!,
-      () => intercept(run.inbound, "validateUpdate", next)({ updateId: "", name, args: run.read(input), headers: {} }),
-    );
+    const given = { updateId: "", name, args: run.read(input), headers: {} };
+    const answer: unknown = enter(rootFrames.get(run)!, () => intercept(run.inbound, "validateUpdate", next)(given));
+    if (isStrayPromise(answer)) {
+      throw new TypeError(`${cannot("validate update", name)}: the validator returned a promise`);
+    }
   } catch (error) {
     throw toThrown(error, run.host.converter.toStored);
   }

@@ -12,7 +12,11 @@ import { quiet } from "../util/deferred.ts";
 import type { HandlerUnfinishedPolicy, SearchAttributePair } from "./common/mod.ts";
 import type { ValueConverter } from "./common/value_converter.ts";
 import type { WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor } from "./interceptors.ts";
-import type { AnyFunction, DefaultSignalHandler, InjectedSinks, WorkflowInput } from "./types.ts";
+import type { DefaultSignalHandler, InjectedSinks, WorkflowInput } from "./types.ts";
+
+/** Any function of the user. */
+// deno-lint-ignore no-explicit-any -- any parameters
+export type AnyFunction = (...args: any[]) => any;
 
 /** What the runs of a host share. */
 export interface HostParts {
@@ -22,8 +26,8 @@ export interface HostParts {
   readonly converter: ValueConverter;
   /** Makes the interceptors of a run. */
   readonly interceptors: readonly (() => {
-    readonly inbound?: WorkflowInboundCallsInterceptor[] | undefined;
-    readonly outbound?: WorkflowOutboundCallsInterceptor[] | undefined;
+    readonly inbound: readonly WorkflowInboundCallsInterceptor[];
+    readonly outbound: readonly WorkflowOutboundCallsInterceptor[];
   })[];
   /**
    * Returns the workflow of a name, as the executor knows it.
@@ -133,15 +137,19 @@ export class Run {
   ): Promise<Value> {
     return quiet(
       new Promise((resolve, reject) => {
-        const failed = (error: unknown) => this.ended || reject(error);
-        promise.then((result) => {
+        /** What conversion throws is the failure: nobody else sees it. */
+        const settle = <T>(settleWith: (value: T) => void, convert: (value: T) => T | unknown, value: T) => {
           if (this.ended) return;
           try {
-            resolve(value(result));
+            settleWith(convert(value) as T);
           } catch (error) {
-            failed(error);
+            reject(error);
           }
-        }, (error) => this.ended || failed(failure(error)));
+        };
+        promise.then(
+          (result) => settle(resolve as (value: unknown) => void, value as (value: unknown) => unknown, result),
+          (error) => settle(reject, failure, error),
+        );
       }),
     );
   }

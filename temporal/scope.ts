@@ -82,6 +82,15 @@ export interface CancellationScopeOptions {
   parent?: CancellationScope | undefined;
 }
 
+/** Begins a wait of the context that ends with a scope. It is refused if the scope is cancelled. */
+export let waitIn: <T>(scope: CancellationScope, begin: (context: ScopeContext) => Promise<T>) => Promise<T>;
+/** Calls a function when a scope is cancelled, which it is not yet. Returns a function that ends that. */
+export let onCancel: (scope: CancellationScope, listener: (reason: Error) => void) => () => void;
+/** Makes the scope of a run. */
+export let rootScope: (run: Run) => CancellationScope;
+/** Cancels the scope of a run, because the run was cancelled. */
+export let cancelRoot: (root: CancellationScope) => void;
+
 /** The run of a scope that has no parent. */
 const rootRun: unique symbol = /* @__PURE__ */ Symbol("run");
 
@@ -275,53 +284,30 @@ export class CancellationScope {
     return this.#context!;
   }
 
-  /**
-   * Begins a wait that ends with the scope.
-   *
-   * @internal
-   */
-  static wait<T>(scope: CancellationScope, begin: (context: ScopeContext) => Promise<T>): Promise<T> {
-    const run = scope.#run;
-    scope.#begin();
-    const promise = outside(() => begin(scope.#contextForWaits));
-    const end = () => run.ended || scope.#end();
+  #wait<T>(begin: (context: ScopeContext) => Promise<T>): Promise<T> {
+    const run = this.#run;
+    this.#begin();
+    const promise = outside(() => begin(this.#contextForWaits));
+    const end = () => run.ended || this.#end();
     promise.then(end, end);
-    return run.follow(promise, same, (error) => scope.consideredCancelled ? scope.#requested : error);
+    return run.follow(promise, same, (error) => this.consideredCancelled ? this.#requested : error);
   }
 
-  /**
-   * Calls a function when the scope is cancelled. The scope is not cancelled yet.
-   *
-   * @returns Ends that.
-   *
-   * @internal
-   */
-  static onCancel(scope: CancellationScope, listener: (reason: Error) => void): () => void {
-    if (!scope.cancellable) return () => {};
-    const listeners = scope.#listeners ??= new Set();
+  #onCancel(listener: (reason: Error) => void): () => void {
+    if (!this.cancellable) return () => {};
+    const listeners = this.#listeners ??= new Set();
     listeners.add(listener);
-    scope.#begin();
+    this.#begin();
     return () => {
-      if (listeners.delete(listener)) scope.#end();
+      if (listeners.delete(listener)) this.#end();
     };
   }
 
-  /**
-   * Makes the scope of a run.
-   *
-   * @internal
-   */
-  static root(run: Run): CancellationScope {
-    return new CancellationScope({ cancellable: true, [rootRun]: run } as CancellationScopeOptions);
-  }
-
-  /**
-   * Cancels the scope of a run, because the run was cancelled.
-   *
-   * @internal
-   */
-  static cancelRoot(root: CancellationScope): void {
-    root.#cancel("Workflow cancelled");
+  static {
+    waitIn = (scope, begin) => scope.#wait(begin);
+    onCancel = (scope, listener) => scope.#onCancel(listener);
+    rootScope = (run) => new CancellationScope({ cancellable: true, [rootRun]: run } as CancellationScopeOptions);
+    cancelRoot = (root) => root.#cancel("Workflow cancelled");
   }
 
   /**
@@ -363,6 +349,3 @@ export class CancellationScope {
 }
 
 const same = <T>(value: T): T => value;
-
-/** Begins a wait of the context that ends with a scope; it is refused if the scope is cancelled. */
-export const waitIn: typeof CancellationScope.wait = (scope, begin) => CancellationScope.wait(scope, begin);

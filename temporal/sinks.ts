@@ -4,10 +4,10 @@
  * @module
  */
 
-import { callUser } from "../util/deferred.ts";
+import { callUser, isStrayPromise } from "../util/deferred.ts";
 import { type MetricMeter, noopMetricMeter } from "./common/mod.ts";
 import { infoOf } from "./info.ts";
-import { intercept } from "./interceptors.ts";
+import { intercept } from "./intercept.ts";
 import { outside, requireFrame } from "./scope.ts";
 import type { Sink, Sinks } from "./types.ts";
 
@@ -86,7 +86,8 @@ function write(level: "debug" | "info" | "warn" | "error", message: string, attr
     ...(update && { updateId: update.id, updateName: update.name }),
   };
   const fields = intercept(run.outbound, "getLogAttributes", (attributes: Record<string, unknown>) => attributes)(own);
-  outside(() => run.ctx.log[level](message, { ...fields, ...attrs }));
+  const added = isStrayPromise(fields) ? own : fields;
+  outside(() => run.ctx.log[level](message, { ...added, ...attrs }));
 }
 
 /**

@@ -5,12 +5,13 @@
  */
 
 import { TimeoutError } from "../errors.ts";
-import { checkFunction } from "../util/check.ts";
-import { quiet } from "../util/deferred.ts";
+import { cannot, checkFunction } from "../util/check.ts";
+import { isStrayPromise, quiet } from "../util/deferred.ts";
 import type { Duration } from "./common/mod.ts";
 import { durationMs } from "./common/duration.ts";
-import { intercept, type TimerInput, type TimerOptions } from "./interceptors.ts";
-import { CancellationScope, enter, requireFrame, waitIn } from "./scope.ts";
+import { intercept } from "./intercept.ts";
+import type { TimerInput, TimerOptions } from "./interceptors.ts";
+import { CancellationScope, enter, onCancel, requireFrame, waitIn } from "./scope.ts";
 
 /**
  * Waits. A cancellation of the current scope ends it.
@@ -49,7 +50,11 @@ export function condition(fn: () => boolean): Promise<void>;
 export async function condition(fn: () => boolean, timeout?: Duration): Promise<boolean | void> {
   const frame = requireFrame("wait for a condition");
   checkFunction("fn", fn, "wait for a condition");
-  const check = () => Boolean(enter(frame, fn));
+  const check = () => {
+    const met: unknown = enter(frame, fn);
+    if (isStrayPromise(met)) throw new TypeError(`${cannot("wait for a condition")}: "fn" returned a promise`);
+    return Boolean(met);
+  };
   if (timeout === undefined) return await waitIn(frame.scope, (context) => context.waitUntil(check));
   const timeoutMs = Math.max(0, durationMs(timeout, "timeout"));
   try {
@@ -92,7 +97,7 @@ export class Trigger<T> implements PromiseLike<T> {
       scope.cancelRequested.catch(own.reject);
       return;
     }
-    const off = CancellationScope.onCancel(scope, own.reject);
+    const off = onCancel(scope, own.reject);
     this.promise.then(off, off);
   }
 

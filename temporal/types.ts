@@ -26,10 +26,6 @@ import type {
   WorkerDeploymentVersion,
 } from "./common/mod.ts";
 
-/** Any function. */
-// deno-lint-ignore no-explicit-any -- of the user
-export type AnyFunction = (...args: any[]) => any;
-
 /**
  * The input of a workflow, if it is more than the array of its arguments.
  *

@@ -27,15 +27,10 @@ import {
 import { toChildFailure } from "./common/convert.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
-import {
-  HEADER,
-  intercept,
-  type SignalWorkflowInput,
-  type StartChildWorkflowExecutionInput,
-  writeHeaders,
-} from "./interceptors.ts";
+import { HEADER, intercept, writeHeaders } from "./intercept.ts";
+import type { SignalWorkflowInput, StartChildWorkflowExecutionInput } from "./interceptors.ts";
 import { attributePairs } from "./attributes.ts";
-import { CancellationScope, outside, requireFrame, waitIn } from "./scope.ts";
+import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
 import {
   type ChildWorkflowCancellationType,
   type ChildWorkflowOptions,
@@ -288,7 +283,7 @@ async function beginChild(
   const workflow = run.host.workflow(workflowType);
   const { workflowId: id, parentClosePolicy = ParentClosePolicy.TERMINATE, retry } = options;
   if (scope.consideredCancelled) {
-    const refused = CancellationScope.wait(scope, (context) => context.sleep(0));
+    const refused = waitIn(scope, (context) => context.sleep(0));
     return [refused as never, refused];
   }
   const native = {
@@ -339,7 +334,7 @@ function cancelWith(
   failed: (error: unknown) => unknown,
 ): Promise<unknown> {
   const settled = new Deferred();
-  const off = CancellationScope.onCancel(scope, (reason) => {
+  const off = onCancel(scope, (reason) => {
     const cancelled = type === "ABANDON" ? Promise.resolve() : quiet(outside(() => handle.cancel()));
     if (type === "WAIT_CANCELLATION_COMPLETED") return;
     if (type !== "WAIT_CANCELLATION_REQUESTED") return settled.reject(failed(reason));
