@@ -24,10 +24,12 @@ import {
   type PayloadTypeInfo,
   type UntypedActivities,
 } from "./common/mod.ts";
+import { runActivity } from "./activity/run.ts";
 import { toActivityFailure, toThrown } from "./common/convert.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
-import { intercept, writeHeaders } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
+import { readHeaders, writeHeaders } from "./headers.ts";
 import type { ActivityInput, LocalActivityInput } from "./interceptors.ts";
 import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
 import type { Called } from "./types.ts";
@@ -177,7 +179,7 @@ export function scheduleActivity<R>(
 ): Promise<R> {
   const { run } = requireFrame("call an activity");
   const input: ActivityInput = { activityType, args, options, headers: {}, seq: run.next.activity++, typeInfo };
-  return intercept(run.outbound, "scheduleActivity", performActivity)(input) as Promise<R>;
+  return composeInterceptors(run.outbound, "scheduleActivity", performActivity)(input) as Promise<R>;
 }
 
 /**
@@ -203,7 +205,7 @@ export function scheduleLocalActivity<R>(
   const { run } = requireFrame("call a local activity");
   const seq = run.next.activity++;
   const input: LocalActivityInput = { activityType, args, options, headers: {}, seq, attempt: 1, typeInfo };
-  return intercept(run.outbound, "scheduleLocalActivity", performLocal)(input) as Promise<R>;
+  return composeInterceptors(run.outbound, "scheduleLocalActivity", performLocal)(input) as Promise<R>;
 }
 
 const performActivity = (input: ActivityInput) => perform(input, false);
@@ -254,10 +256,14 @@ function perform(call: ActivityInput | LocalActivityInput, isLocal: boolean): Pr
     const stored: unknown = headers === undefined ? args : { args, headers } satisfies InputWithHeaders;
     const activityId = (options as ActivityOptions).activityId ?? `${seq}`;
     const controller = new Cancellation();
+    const scheduledAtMs = run.ctx.now();
     const body = (input: unknown, context: ActivityContext) =>
-      controller.run(run, (signal) =>
-        runActivity(fn, {
-          args: run.read(input instanceof Array ? input : (input as InputWithHeaders).args),
+      controller.run(run, (signal) => {
+        const { args, headers } = (Array.isArray(input) ? { args: input } : input) as Partial<InputWithHeaders>;
+        return runActivity(fn, {
+          host: run.host.activityHost,
+          args: run.read(args),
+          headers: readHeaders(headers),
           context,
           signal,
           activityType,
@@ -265,7 +271,9 @@ function perform(call: ActivityInput | LocalActivityInput, isLocal: boolean): Pr
           isLocal,
           options,
           workflowType: run.workflowType,
-        } as never));
+          scheduledAtMs,
+        });
+      });
     const called = outside(() => run.context.executeActivity(body as never, stored as never, native));
     const failed = (error: unknown) =>
       toActivityFailure(error, { activityType, activityId, ...(options.retry && { retry: options.retry }) });
@@ -301,8 +309,6 @@ function cancelWith(
   );
 }
 
-const runActivity = (fn: unknown, { args }: { args: unknown[] }): unknown => (fn as AnyFunction)(...args);
-
 /** Aborts the attempts of one call. Made without an `AbortController`, which costs more than the call. */
 class Cancellation {
   #reason: Error | undefined;
@@ -336,10 +342,10 @@ class Cancellation {
   }
 }
 
-function activityOf(run: Run, activityType: string): unknown {
+function activityOf(run: Run, activityType: string): AnyFunction {
   const { activities } = run.host;
   const fn = Object.hasOwn(activities, activityType) ? activities[activityType] : activities.default;
-  if (typeof fn === "function") return fn;
+  if (typeof fn === "function") return fn as AnyFunction;
   const names = Object.keys(activities).map((name) => show(name)).join(", ") || "none";
   return () => {
     throw ApplicationFailure.nonRetryable(

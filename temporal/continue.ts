@@ -9,7 +9,8 @@
 import type { Workflow } from "./common/mod.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { attributePairs } from "./attributes.ts";
-import { intercept, writeHeaders } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
+import { writeHeaders } from "./headers.ts";
 import type { ContinueAsNewInput } from "./interceptors.ts";
 import { requireFrame } from "./scope.ts";
 import type { Run } from "./run.ts";
@@ -75,7 +76,7 @@ export function makeContinueAsNewFunc<F extends Workflow>(
   const { run } = requireFrame("continue as new");
   const all = { ...options, workflowType: options.workflowType ?? run.workflowType };
   return (...args) =>
-    intercept(run.outbound, "continueAsNew", (input: ContinueAsNewInput) => next(run, input))({
+    composeInterceptors(run.outbound, "continueAsNew", (input: ContinueAsNewInput) => next(run, input))({
       args,
       headers: {},
       options: all,

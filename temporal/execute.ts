@@ -16,7 +16,8 @@ import { Deferred } from "../util/deferred.ts";
 import { toThrown } from "./common/convert.ts";
 import { ContinueAsNew } from "./continue.ts";
 import { isCancellation } from "./errors.ts";
-import { intercept, readHeaders } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
+import { readHeaders } from "./headers.ts";
 import { setRootFrame } from "./messages.ts";
 import { guardRejections } from "./rejections.ts";
 import { type AnyFunction, type HostParts, Run } from "./run.ts";
@@ -74,7 +75,7 @@ async function call(run: Run, fn: AnyFunction): Promise<unknown> {
   }
   const input = { args: run.read(run.input.args), headers: readHeaders(run.input.headers) };
   // deno-lint-ignore require-await -- what it throws is a rejection
-  return await intercept(run.inbound, "execute", async ({ args }: { args: unknown[] }) => fn(...args))(input);
+  return await composeInterceptors(run.inbound, "execute", async ({ args }: { args: unknown[] }) => fn(...args))(input);
 }
 
 /** The scope of the run is cancelled when the run is. A run whose time is up ends at once, as in Temporal. */

@@ -12,6 +12,7 @@ import { show } from "../util/show.ts";
 import { type Converter, extractWorkflowType, type Workflow } from "./common/mod.ts";
 import { notSupported } from "./common/errors.ts";
 import { valueConverter } from "./common/value_converter.ts";
+import type { MockActivityEnvironmentOptions } from "./activity/mod.ts";
 import { runWorkflow } from "./execute.ts";
 import { patchGlobals } from "./globals.ts";
 import type { WorkflowInterceptorsFactory } from "./interceptors.ts";
@@ -55,6 +56,12 @@ export interface TemporalHostOptions {
    */
   readonly interceptors?: readonly WorkflowInterceptorsFactory[] | undefined;
   /**
+   * What the activities get: a logger, interceptors, metrics, a client.
+   *
+   * @default {none}
+   */
+  readonly activityEnvironment?: MockActivityEnvironmentOptions | undefined;
+  /**
    * Whether `Date`, `Math.random`, `setTimeout` and `clearTimeout` are those of the workflow while workflow code runs. They are
    * replaced in the whole process, until the host is disposed of.
    *
@@ -69,6 +76,7 @@ const optionNames: Readonly<Record<keyof TemporalHostOptions, true>> = {
   sinks: true,
   converter: true,
   interceptors: true,
+  activityEnvironment: true,
   patchGlobals: true,
 };
 
@@ -115,7 +123,7 @@ export class TemporalHost {
   constructor(options: TemporalHostOptions) {
     const action = "make a Temporal host";
     checkOptions(options, optionNames, action);
-    const { workflows, activities = {}, sinks = {}, converter, interceptors = [] } = options;
+    const { workflows, activities = {}, sinks = {}, converter, interceptors = [], activityEnvironment } = options;
     checkObject("workflows", workflows, action);
     checkObject("activities", activities, action);
     for (const [name, value] of Object.entries(workflows)) {
@@ -124,10 +132,12 @@ export class TemporalHost {
       this.#names.set(value, name);
       if (name !== "default") this.#add(name);
     }
+    const values = valueConverter(converter);
     this.#parts = {
       activities: activities as Record<string, unknown>,
+      activityHost: { ...activityEnvironment, converter: values },
       sinks,
-      converter: valueConverter(converter),
+      converter: values,
       interceptors: interceptors.map(checkedFactory),
       workflow: (type) => this.workflow(type),
       typeOf: (workflow) => this.#names.get(workflow) ?? extractWorkflowType(workflow as Workflow),

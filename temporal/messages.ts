@@ -20,7 +20,8 @@ import {
   type UpdateDefinition,
 } from "./common/mod.ts";
 import { toThrown } from "./common/convert.ts";
-import { HEADER, intercept, readHeaders } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
+import { HEADER, readHeaders } from "./headers.ts";
 import type { QueryInput, SignalInput, UpdateInput } from "./interceptors.ts";
 import { enter, type Frame, outside, requireFrame } from "./scope.ts";
 import type { AnyFunction, Run } from "./run.ts";
@@ -226,7 +227,7 @@ function handleSignal(run: Run, { name, payload, headers }: ReceivedSignal): voi
   enter(rootFrames.get(run)!, () => {
     const handle = async () => {
       const input = { signalName: name, args: run.read(payload), headers: readHeaders(headers[HEADER]) };
-      await intercept(run.inbound, "handleSignal", next)(input);
+      await composeInterceptors(run.inbound, "handleSignal", next)(input);
     };
     handle().then(done, (error) => {
       done();
@@ -254,7 +255,10 @@ function validateUpdate(run: Run, name: string, shown: string | undefined, input
   const next = ({ args }: UpdateInput) => validator(...args);
   try {
     const given = { updateId: "", name, args: run.read(input), headers: {} };
-    const answer: unknown = enter(rootFrames.get(run)!, () => intercept(run.inbound, "validateUpdate", next)(given));
+    const answer: unknown = enter(
+      rootFrames.get(run)!,
+      () => composeInterceptors(run.inbound, "validateUpdate", next)(given),
+    );
     if (isStrayPromise(answer)) {
       throw new TypeError(`${cannot("validate update", name)}: the validator returned a promise`);
     }
@@ -277,7 +281,7 @@ function handleUpdate(run: Run, name: string, input: unknown, update: ReceivedUp
   const answer = enter(frame, async () => {
     const headers = readHeaders(update.headers[HEADER]);
     const updateInput = { updateId: update.updateId, name, args: run.read(input), headers };
-    return await intercept(run.inbound, "handleUpdate", next)(updateInput);
+    return await composeInterceptors(run.inbound, "handleUpdate", next)(updateInput);
   });
   answer.then(done, done);
   return run.follow(answer, toStored, (error) => toThrown(error, toStored));
@@ -294,7 +298,7 @@ function answer(run: Run, name: string, shown?: string): void {
 
 function answerQuery(run: Run, name: string, shown: string | undefined, given: readonly unknown[]): unknown {
   let result: { readonly value: unknown } | undefined;
-  const next = ({ queryName, args }: QueryInput): unknown => {
+  const next = ({ queryName, args }: QueryInput): Promise<unknown> => {
     const handler = run.handlers.queries.get(queryName)?.handler;
     if (handler === undefined) {
       const names = [...run.handlers.queries.keys()].join(" ");
@@ -307,7 +311,7 @@ function answerQuery(run: Run, name: string, shown: string | undefined, given: r
   };
   const input = { queryId: "", queryName: name, args: given.map(run.host.converter.fromStored), headers: {} };
   return enter(rootFrames.get(run)!, () => {
-    const answered = intercept(run.inbound, "handleQuery", next)(input);
+    const answered = composeInterceptors(run.inbound, "handleQuery", next)(input);
     if (isThenable(answered)) quiet(Promise.resolve(answered));
     if (result === undefined) {
       throw new TypeError(

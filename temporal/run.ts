@@ -10,6 +10,7 @@ import type { ScopeContext, WorkflowContext } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
 import { quiet } from "../util/deferred.ts";
 import type { HandlerUnfinishedPolicy, SearchAttributePair } from "./common/mod.ts";
+import type { ActivityHost } from "./activity/run.ts";
 import type { ValueConverter } from "./common/value_converter.ts";
 import type { WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor } from "./interceptors.ts";
 import type { DefaultSignalHandler, InjectedSinks, WorkflowInput } from "./types.ts";
@@ -22,6 +23,8 @@ export type AnyFunction = (...args: any[]) => any;
 export interface HostParts {
   /** The activities, by name. */
   readonly activities: Readonly<Record<string, unknown>>;
+  /** What their contexts get. */
+  readonly activityHost: ActivityHost;
   readonly sinks: InjectedSinks;
   readonly converter: ValueConverter;
   /** Makes the interceptors of a run. */

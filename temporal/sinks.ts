@@ -7,7 +7,7 @@
 import { callUser, isStrayPromise } from "../util/deferred.ts";
 import { type MetricMeter, noopMetricMeter } from "./common/mod.ts";
 import { infoOf } from "./info.ts";
-import { intercept } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
 import { outside, requireFrame } from "./scope.ts";
 import type { Sink, Sinks } from "./types.ts";
 
@@ -85,7 +85,11 @@ function write(level: "debug" | "info" | "warn" | "error", message: string, attr
     workflowType,
     ...(update && { updateId: update.id, updateName: update.name }),
   };
-  const fields = intercept(run.outbound, "getLogAttributes", (attributes: Record<string, unknown>) => attributes)(own);
+  const fields = composeInterceptors(
+    run.outbound,
+    "getLogAttributes",
+    (attributes: Record<string, unknown>) => attributes,
+  )(own);
   const added = isStrayPromise(fields) ? own : fields;
   outside(() => run.ctx.log[level](message, { ...added, ...attrs }));
 }

@@ -9,7 +9,7 @@ import { cannot, checkFunction } from "../util/check.ts";
 import { isStrayPromise, quiet } from "../util/deferred.ts";
 import type { Duration } from "./common/mod.ts";
 import { durationMs } from "./common/duration.ts";
-import { intercept } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
 import type { TimerInput, TimerOptions } from "./interceptors.ts";
 import { CancellationScope, enter, onCancel, requireFrame, waitIn } from "./scope.ts";
 
@@ -26,7 +26,7 @@ import { CancellationScope, enter, onCancel, requireFrame, waitIn } from "./scop
 export function sleep(ms: Duration, options?: TimerOptions): Promise<void> {
   const { run } = requireFrame("sleep");
   const input: TimerInput = { durationMs: Math.max(1, durationMs(ms, "ms")), seq: run.next.timer++, options };
-  return intercept(run.outbound, "startTimer", startTimer)(input);
+  return composeInterceptors(run.outbound, "startTimer", startTimer)(input);
 }
 
 function startTimer({ durationMs }: TimerInput): Promise<void> {
@@ -47,7 +47,11 @@ function startTimer({ durationMs }: TimerInput): Promise<void> {
 export function condition(fn: () => boolean, timeout: Duration, options?: TimerOptions): Promise<boolean>;
 /** Waits without a timeout. */
 export function condition(fn: () => boolean): Promise<void>;
-export async function condition(fn: () => boolean, timeout?: Duration): Promise<boolean | void> {
+export function condition(fn: () => boolean, timeout?: Duration): Promise<never> {
+  return quiet(waitFor(fn, timeout)) as Promise<never>;
+}
+
+async function waitFor(fn: () => boolean, timeout: Duration | undefined): Promise<boolean | void> {
   const frame = requireFrame("wait for a condition");
   checkFunction("fn", fn, "wait for a condition");
   const check = () => {

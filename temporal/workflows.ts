@@ -27,7 +27,8 @@ import {
 import { toChildFailure } from "./common/convert.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
-import { HEADER, intercept, writeHeaders } from "./intercept.ts";
+import { composeInterceptors } from "./common/interceptors.ts";
+import { HEADER, writeHeaders } from "./headers.ts";
 import type { SignalWorkflowInput, StartChildWorkflowExecutionInput } from "./interceptors.ts";
 import { attributePairs } from "./attributes.ts";
 import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
@@ -120,7 +121,7 @@ function signalsTo(
     const { run } = requireFrame("signal another workflow");
     const seq = run.next.message++;
     const input: SignalWorkflowInput = { seq, signalName, args, typeInfo, headers: {}, target };
-    return intercept(run.outbound, "signalWorkflow", signalWorkflow)(input);
+    return composeInterceptors(run.outbound, "signalWorkflow", signalWorkflow)(input);
   };
   return {
     signal: (def, ...args) => typeof def === "string" ? signal(def, args) : signal(def.name, args, def.typeInfo),
@@ -187,11 +188,12 @@ export function startChild<T extends Workflow>(
 export function startChild<T extends () => WorkflowReturnType>(workflowType: string): Promise<ChildWorkflowHandle<T>>;
 /** Starts a child without arguments that is given as a function. */
 export function startChild<T extends () => WorkflowReturnType>(workflowFunc: T): Promise<ChildWorkflowHandle<T>>;
-export async function startChild(
-  workflow: string | Workflow,
-  options: unknown = {},
-): Promise<ChildWorkflowHandle<never>> {
-  const [id, [started, completed]] = await begin("start a child workflow", workflow, options as Given);
+export function startChild(workflow: string | Workflow, options?: unknown): Promise<ChildWorkflowHandle<never>> {
+  return quiet(start(workflow, options as Given | undefined));
+}
+
+async function start(workflow: string | Workflow, options: Given = {}): Promise<ChildWorkflowHandle<never>> {
+  const [id, [started, completed]] = await begin("start a child workflow", workflow, options);
   const firstExecutionRunId = await started;
   const result = () => completed as Promise<never>;
   return { workflowId: id, firstExecutionRunId, result, ...signalsTo({ type: "child", childWorkflowId: id }) };
@@ -223,11 +225,12 @@ export function executeChild<T extends Workflow>(
 export function executeChild<T extends () => WorkflowReturnType>(workflowType: string): Promise<WorkflowResultType<T>>;
 /** Runs a child without arguments that is given as a function. */
 export function executeChild<T extends () => WorkflowReturnType>(workflowFunc: T): Promise<WorkflowResultType<T>>;
-export async function executeChild(
-  workflow: string | Workflow,
-  options: unknown = {},
-): Promise<never> {
-  const [, [, completed]] = await begin("execute a child workflow", workflow, options as Given);
+export function executeChild(workflow: string | Workflow, options?: unknown): Promise<never> {
+  return quiet(execute(workflow, options as Given | undefined));
+}
+
+async function execute(workflow: string | Workflow, options: Given = {}): Promise<never> {
+  const [, [, completed]] = await begin("execute a child workflow", workflow, options);
   return await completed as never;
 }
 
@@ -257,7 +260,7 @@ async function begin(
   const { run } = requireFrame(action);
   const options = withDefaults(run, given);
   const input = { workflowType: run.host.typeOf(workflow), options, headers: {}, seq: run.next.child++ };
-  const promises = intercept(run.outbound, "startChildWorkflowExecution", beginChild)(input);
+  const promises = composeInterceptors(run.outbound, "startChildWorkflowExecution", beginChild)(input);
   return [options.workflowId, await promises];
 }
 

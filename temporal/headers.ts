@@ -1,26 +1,10 @@
 /**
- * Calls interceptors, and carries their headers.
+ * The headers for interceptors, as texts: a run, a message or an activity carries them.
  *
  * @module
  */
 
 import type { Headers } from "./common/mod.ts";
-
-/** Returns a function that calls the interceptors of a method, and then `last`. */
-export function intercept<Interceptor, Input, Output>(
-  interceptors: readonly Interceptor[],
-  method: keyof Interceptor,
-  last: (input: Input) => Output,
-): (input: Input) => Output {
-  let next = last;
-  for (let i = interceptors.length - 1; i >= 0; i--) {
-    const interceptor = interceptors[i];
-    if (typeof interceptor[method] !== "function") continue;
-    const inner = next;
-    next = (input) => (interceptor[method] as (input: Input, next: (input: Input) => Output) => Output)(input, inner);
-  }
-  return next;
-}
 
 /** The name of the header that carries the headers for interceptors. */
 export const HEADER = "temporal-headers";
