@@ -254,8 +254,9 @@ class Exploration {
   #report(bound?: BoundName): ExploreReport {
     const [runs, levels, outcomes, reached] = [this.#runs, this.#levels, this.#outcomes, this.#reached];
     const missing = this.#missing();
+    const isChecked = this.#options.check !== undefined;
     const report = { runs, complete: bound === undefined, levels, outcomes, reached, missing };
-    return { ...report, plain: this.#plain!.run as CrashRun, table: () => formatReport(report, bound) };
+    return { ...report, plain: this.#plain!.run as CrashRun, table: () => formatReport(report, bound, isChecked) };
   }
 
   /** What the options allow or name, and no run has reached. */
@@ -325,6 +326,7 @@ function* spread(branches: readonly Branch[], count: number, all: number): Gener
 function formatReport(
   { runs, levels, outcomes, reached, missing }: Omit<ExploreReport, "plain" | "table" | "complete">,
   bound: BoundName | undefined,
+  isChecked: boolean,
 ): string {
   const column = (values: readonly number[]) => {
     const width = Math.max(0, ...values.map((value) => grouped(value).length));
@@ -334,13 +336,16 @@ function formatReport(
     const shown = column([...counts.values()]);
     return [title, ...Array.from(counts.keys(), (text, i) => `  ${shown[i]}  ${text}`)];
   };
-  const [made, all] = [column(levels.map(({ made }) => made)), column(levels.map(({ all }) => all))];
+  const [shownMade, shownAll] = [column(levels.map(({ made }) => made)), column(levels.map(({ all }) => all))];
   return [
     `${grouped(runs)} ${runs === 1 ? "run" : "runs"}, ${
       bound === undefined ? "all that there are" : `not all that there are, because of the option ${bound}`
     }`,
+    ...(isChecked ? [] : ['Only whether each run ends was checked: pass "check", and say there what must hold']),
     ...(levels.length === 0 ? [] : ["By the number of deviations from the plain run:"]),
-    ...levels.map((_, count) => `  ${made[count]} of ${all[count]} with ${count}`),
+    ...levels.map(({ made, all }, count) =>
+      `  ${shownMade[count]} of ${shownAll[count]} with ${count}${made < all ? `   <- ${bound}` : ""}`
+    ),
     ...rows("How they ended:", outcomes),
     ...rows("What was reached:", reached),
     ...(missing.length === 0 ? [] : ["Never reached:", ...missing.map((what) => `  ${what}`)]),

@@ -66,12 +66,13 @@ Deno.test("explore() spreads the runs over all that there are if maxRuns leaves 
   assertEquals([levels, runs], [[{ made: 1, all: 1 }, { made: 15, all: 15 }, { made: 34, all: 85 }], 50]);
   const last = [...outcomes.keys()].slice(16).filter((outcome) => outcome.startsWith('completed: "a'));
   assert(last.length > 10, `${last.length}`); // the first 34 of the 85 runs all deviate at the first answer
-  assertEquals(table().split("\n").slice(0, 5), [
+  assertEquals(table().split("\n").slice(0, 6), [
     "50 runs, not all that there are, because of the option maxRuns",
+    'Only whether each run ends was checked: pass "check", and say there what must hold',
     "By the number of deviations from the plain run:",
     "   1 of  1 with 0",
     "  15 of 15 with 1",
-    "  34 of 85 with 2",
+    "  34 of 85 with 2   <- maxRuns",
   ]);
 });
 
@@ -79,9 +80,9 @@ Deno.test("explore() says how many runs maxDeviations leaves out", async () => {
   const { levels, table } = await explore(atOnce(4), { maxDeviations: 1 });
   assertEquals(levels, [{ made: 1, all: 1 }, { made: 6, all: 6 }, { made: 0, all: 11 }]);
   assertStringIncludes(table(), "7 runs, not all that there are, because of the option maxDeviations\n");
-  assertStringIncludes(table(), "\n  0 of 11 with 2\n");
-  const { table: whole } = await explore(atOnce(4));
-  assertStringIncludes(whole(), "24 runs, all that there are\n");
+  assertStringIncludes(table(), "\n  0 of 11 with 2   <- maxDeviations\n");
+  const { table: whole } = await explore(atOnce(4), { check() {} });
+  assertStringIncludes(whole(), "24 runs, all that there are\nBy the number");
 });
 
 Deno.test("explore() is complete although each attempt of an activity can time out, or a signal can always be late", async () => {

@@ -87,7 +87,7 @@ const BUGS: readonly Bug[] = [
     },
     options: { faults: 3, orders: false, failures: ["loses its answer"], check: keepsNothing },
     whatIf: ["book loses every answer: wrong", "book cancel: wrong"],
-    simulate: false,
+    simulate: true,
   },
   {
     name: "a compensation is not retried",
