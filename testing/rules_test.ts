@@ -1,6 +1,15 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import type { WorkflowContext, WorkflowState } from "@rockpool/workflow";
-import { each, never, type Rule, RuleError, TestExecutor } from "@rockpool/workflow/testing";
+import {
+  each,
+  never,
+  type Rule,
+  RuleError,
+  simulate,
+  SimulationError,
+  type SimulationView,
+  TestExecutor,
+} from "@rockpool/workflow/testing";
 
 const named = (name: string) => Object.defineProperty(() => name, "name", { value: name });
 const [charge, ship, refund] = ["charge", "ship", "refund"].map(named);
@@ -72,4 +81,42 @@ Deno.test("never() and each() refuse what is no text", () => {
   assertThrows(() => never("a").after(5 as never), TypeError);
   assertThrows(() => each("a").isFollowedBy(), TypeError, "needs at least one");
   assertThrows(() => each("a").isFollowedBy("b").within(-1), RangeError);
+});
+
+Deno.test("a rule is an invariant of simulate()", async () => {
+  const order = async (ctx: WorkflowContext) => {
+    await ctx.executeActivity(charge);
+    await ctx.sleep(1000).catch(() => {});
+    await ctx.shield((ctx) => ctx.executeActivity(ship, undefined, { retry: { maxAttempts: Infinity } }));
+  };
+  const rule = never("ship").after("canceled");
+  const always = ({ state }: SimulationView) => state && rule(state);
+  await simulate({ workflow: order, always }, { seeds: 20 });
+  const { message } = await assertRejects(
+    () => simulate({ workflow: order, always, cancel: { atMs: 500 } }, { seeds: 20 }),
+    SimulationError,
+  );
+  assertStringIncludes(message, 'always threw: RuleError: Rule broken: never "ship" after "canceled"');
+});
+
+Deno.test("a rule watches the changes of a store, and throws at the event that breaks it", async () => {
+  const rule = never("ship").after("canceled");
+  await using executor = new TestExecutor();
+  const { store, clock } = executor;
+  const broken: number[] = [];
+  store.subscribe(async (workflowId) => {
+    const state = workflowId === null ? null : await store.load(workflowId);
+    if (state !== null && !holds(rule, state)) broken.push(state.history.length);
+  });
+  const order = async (ctx: WorkflowContext) => {
+    await ctx.sleep(1000).catch(() => {});
+    await ctx.shield((ctx) => ctx.executeActivity(ship));
+  };
+  const handles = [await executor.execute(order, { id: "a" }), await executor.execute(order, { id: "b" })];
+  clock.at(500, () => handles[1].cancel());
+  await Promise.all(handles.map((handle) => handle.result().catch(() => {})));
+  const { history } = (await store.load("b"))!;
+  const shipped = history.findIndex(({ type }) => type === "activity_started") + 1;
+  assertEquals(broken[0], shipped);
+  assertEquals(broken.at(-1), history.length);
 });
