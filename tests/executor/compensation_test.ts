@@ -50,7 +50,7 @@ Deno.test("WorkflowContext.addCompensation() calls no compensation when the work
 });
 
 Deno.test("WorkflowContext.addCompensation() calls and records compensations newest first when the workflow fails", async () => {
-  const { undisturbed } = await crashTest(trip(fail));
+  const { undisturbed } = await crashTest(trip(fail), { expectFailure: true });
   const { state, error } = undisturbed;
   assertEquals([`${error}`, state.status], ["TypeError: no seat", "failed"]);
   assertEquals(undosOf(undisturbed), undone);
@@ -72,7 +72,7 @@ Deno.test("WorkflowContext.addCompensation() calls compensations when the functi
 });
 
 Deno.test("WorkflowContext.addCompensation() calls compensations when the result cannot be stored", async () => {
-  const { undisturbed } = await crashTest(trip(() => ({ seat: () => "12a" })));
+  const { undisturbed } = await crashTest(trip(() => ({ seat: () => "12a" })), { expectFailure: true });
   const message = 'Cannot store result of the workflow.seat: a function "seat" cannot be stored';
   assertEquals([undisturbed.state.status, `${undisturbed.error}`], ["failed", `TypeError: ${message}`]);
   assertEquals(undosOf(undisturbed), undone);
@@ -80,7 +80,7 @@ Deno.test("WorkflowContext.addCompensation() calls compensations when the result
 
 /** How a run ends: the name of the case, the last step, the options, the expected status and outcome. */
 const endings: [string, (ctx: Ctx) => unknown, CrashTestOptions, string, string][] = [
-  ["the workflow fails", fail, {}, "failed", "TypeError: no seat"],
+  ["the workflow fails", fail, { expectFailure: true }, "failed", "TypeError: no seat"],
   [
     "the workflow is cancelled",
     (ctx) => ctx.sleep(100),
@@ -152,6 +152,7 @@ async function logOf(
     await ctx.executeActivity(fail);
   }, {
     ...options,
+    expectFailure: true,
     setUp: () => void (log.length = 0),
     check: ({ crashes }) => void (crashes.length > 0 || (logged = [...log])),
   });
