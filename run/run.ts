@@ -1,8 +1,16 @@
 /**
  * A run that is live in this process, between workflow code and the store.
  *
- * Owns the phase of the run and what must happen in which order: it takes stored events from the writer, hands them to the
- * replay one turn at a time, records the decisions of workflow code, and performs the commands that it has stored.
+ * Owns the phase of the run and what must happen in which order: it takes stored events from the writer, and hands them to the
+ * replay one turn at a time. Its parts:
+ *
+ * | part | what it does |
+ * | --- | --- |
+ * | `Writer` | brings events into the store, and notices those of other executors |
+ * | `Replay` | the code: history in, decisions out |
+ * | `Decisions` | records what the code decides, up to its end or the next run |
+ * | `Dispatcher` | performs the commands of the code, once they are stored |
+ * | `Inbox` | the messages of others |
  *
  * ```
  * scheduled ──> queued ────────────────────> running ──> closing ────> ended
@@ -30,65 +38,36 @@
  * 4. A run ends once. A suspended one leaves the stored run `running`, for `recover()`.
  *
  * An event takes this way: `stored()` notes it and queues it; `#applyNext()` applies it when its turn has come; `endTurn()` is
- * called when the microtasks of that turn have drained, and calls it again. A decision goes the other way: the replay calls
- * `issued()`, `answered()`, `patched()` or `codeEnded()`, and `record()` gives an event to the writer.
- *
- * The module is longer than 500 lines: all phases share the same few fields, and a reader follows them in one place. The
- * sections are: the start; events in; decisions out; deliveries and questions; children; the end; idle runs.
+ * called when the microtasks of that turn have drained, and calls it again. A decision goes the other way: from the replay to
+ * `Decisions`, and from there to the writer.
  *
  * @module
  */
 
-import { CanceledError, codeOf, type NonDeterminismError, WorkflowError, workflowError } from "../errors.ts";
+import { CanceledError, codeOf, workflowError } from "../errors.ts";
 import { callHook, hookNames, infoOf, type RunKey } from "../hooks.ts";
 import type { VisitEnd } from "../middleware.ts";
-import type {
-  ActivityStartedEvent,
-  AppendBatch,
-  ChildStartedEvent,
-  CommandEvent,
-  ErrorRecord,
-  SignalReceivedEvent,
-  UpdateAcceptedEvent,
-  UpdateRequestedEvent,
-  WorkflowEvent,
-  WorkflowStartedEvent,
-  WorkflowStatus,
-} from "../types.ts";
+import type { Wait } from "../options.ts";
+import type { AppendBatch, ErrorRecord, WorkflowEvent, WorkflowStartedEvent, WorkflowStatus } from "../types.ts";
 import type { Workflow } from "../context.ts";
-import { abortable } from "../util/abortable.ts";
-import { Deferred, quiet } from "../util/deferred.ts";
+import { Deferred } from "../util/deferred.ts";
 import { Fifo } from "../util/fifo.ts";
-import { show } from "../util/show.ts";
 import type { Ticket } from "../util/slots.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
-import { finalStatus, firstRunOf, isCommand } from "../history/history.ts";
+import { finalStatus, firstRunOf } from "../history/history.ts";
 import { handOut } from "../history/value.ts";
-import type { ActivityRun } from "./activity.ts";
 import { beginVisit, type CallOf } from "./calls.ts";
-import { ChildCommand, type ParentRun } from "./child.ts";
-import type { Command } from "./command.ts";
-import { ReplayContext, writeLog } from "./context.ts";
+import { ChildCommand } from "./child.ts";
+import { ReplayContext } from "./context.ts";
+import { deadlineOf, type DecidingRun, Decisions } from "./decisions.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { RunEnvironment } from "./environment.ts";
-import {
-  type Answer,
-  answerEvent,
-  answerOf,
-  finalEvent,
-  isDelivered,
-  isTermination,
-  type Outcome,
-  rejectionEvent,
-  unsureSignal,
-  updateEvent,
-  type UpdateRequest,
-} from "./events.ts";
+import { type Answer, isDelivered, isTermination, type UpdateRequest } from "./events.ts";
+import { continued, Inbox, type Receiver } from "./inbox.ts";
 import type { Chain, DormantState, Lease, LiveRun, StartableRun } from "./live_run.ts";
-import { isRemembered, Remembered } from "./remembered.ts";
-import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
-import { isConflict, isElsewhere } from "./retrying_store.ts";
+import type { Replay } from "./replay.ts";
+import { isConflict } from "./retrying_store.ts";
 import type { Timer } from "./timers.ts";
-import type { Wait } from "../options.ts";
 import { Writer, type WriterOwner } from "./writer.ts";
 
 type Phase =
@@ -104,28 +83,7 @@ const continuing: Phase = { name: "continuing" };
 
 const none: readonly never[] = [];
 
-/** For how long the start of an activity may wait for its end, in milliseconds, to be stored with it. */
-const DEFER_MS = 100;
-
-/** With more open commands than this, nobody looks at each of them before an append. */
-const MANY = 32;
-
-/** Why a run that was continued answers nothing. */
-const continued = "it was continued as new";
-
-/** When the time of a chain is up. */
-function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
-  return deadlineAt ?? (timeoutMs === undefined ? undefined : startAt + timeoutMs);
-}
-
-/** How many messages there are of each name. */
-function countNames(messages: readonly { readonly name: string }[]): Readonly<Record<string, number>> {
-  const counts = new Map<string, number>();
-  for (const { name } of messages) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return Object.fromEntries(counts);
-}
-
-export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun, ParentRun {
+export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
   declare readonly workflowId: string;
   declare readonly runId: string;
   declare readonly workflowName: string;
@@ -135,37 +93,23 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   declare readonly environment: RunEnvironment;
   readonly #workflow: Workflow<never>;
   declare readonly started: WorkflowStartedEvent;
-  readonly #replay: Replay;
   readonly #writer: Writer;
+  readonly #decisions: Decisions;
+  readonly #replay: Replay;
+  readonly #dispatcher: Dispatcher;
+  #inbox: Inbox | undefined;
   #phase: Phase;
   /** Whether an earlier process may have called the code. */
   readonly #resumed: boolean;
   /** Stored events whose turn has not come. */
   readonly #queue = new Fifo<WorkflowEvent>();
-  /** How the workflow function ended, once it has: the last event, or the input of the next run. */
-  #ending: { readonly final: WorkflowEvent } | { readonly continueWith: unknown } | undefined;
   /** The requested cancellation; resolves to whether it is stored. */
   #cancellation: Promise<boolean> | undefined;
   #deadline: Timer | undefined;
-  /** Set while events may wait for another one. */
-  #flush: Timer | undefined;
   /** Resolves when the code has seen everything that is known to be stored; `undefined` while nobody waits for that. */
   #settling: Deferred<void> | undefined;
-  /**
-   * Open commands with a position below this are taken over, once the store has confirmed that the code has seen every event;
-   * `undefined` if there is nothing to take over.
-   */
-  #takeOverBelow: number | undefined;
-  /** Commands below this that are stored here may have begun before: an earlier owner need not have stored their start. */
-  #unsureBelow = 0;
-  /** Whether the history holds a signal or an update. Most runs have none. */
-  #gotMessages = false;
-  /** Updates that other executors ask for, and that were not looked at. */
-  #requests: UpdateRequestedEvent[] | undefined;
   /** Ends the visit, if there is middleware. */
   #endVisit: ((end: VisitEnd) => void) | undefined;
-  /** Children whose end is not stored, by the position of their command. */
-  #children: Map<number, ChildStartedEvent> | undefined;
 
   /**
    * @param run The IDs and the name.
@@ -190,9 +134,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#workflow = workflow;
     this.#phase = replays ? replaying : running;
     this.#resumed = replays;
-    this.#replay = new Replay(run.workflowId, this);
-    this.#replay.replaying = replays;
     this.#writer = new Writer(environment.store, this, history.length, replays);
+    this.#decisions = new Decisions(this, this.#writer);
+    this.#replay = this.#decisions.replay;
+    this.#dispatcher = this.#decisions.dispatcher;
+    this.#replay.replaying = replays;
     this.started = history[0] as WorkflowStartedEvent;
     const firstRunId = chain?.firstRunId ?? firstRunOf({ runId: run.runId, history });
     this.chain = chain ?? { firstRunId, latest: this, hasSlot: false, ended: undefined, wasDormant: false, lease };
@@ -213,7 +159,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.started.parent;
   }
 
-  get #live(): boolean {
+  get live(): boolean {
     return this.#phase.name !== "ended";
   }
 
@@ -228,7 +174,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   get ended(): Promise<LiveRun> {
-    return this.#live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
+    return this.live ? (this.chain.ended ??= new Deferred()).promise : Promise.resolve(this);
   }
 
   waitsFor(): Wait[] {
@@ -314,7 +260,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   // Events in: from the store to workflow code
 
   stored(events: readonly WorkflowEvent[], ours: readonly WorkflowEvent[]): void {
-    if (!this.#live) return;
+    if (!this.live) return;
     const own = ours === events ? undefined : new Set(ours);
     for (const event of events) this.#note(event, own?.has(event) ?? true);
     for (const event of ours) this.#callHook(event);
@@ -325,8 +271,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (this.#replay.wasCalled && !this.#replay.isCalled) return this.#beginAgain();
     // Only now: another executor may have stored the outcome of a command already, and all outcomes are noted first.
     for (const event of events) this.#replay.progressed(event, (own?.has(event) ?? true) && this.acceptsEvents);
-    // If older commands are to be taken over, they begin first.
-    if (this.#takeOverBelow === undefined) { for (const event of ours) if (isCommand(event)) this.#perform(event); }
+    this.#dispatcher.stored(ours);
     if (this.begun) this.#applyNext();
     else this.reportIdle();
   }
@@ -337,41 +282,18 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#queue.push(event);
     switch (event.type) {
       case "signal_received":
-        this.#gotMessages = true;
-        if (!isOurs && isRemembered(event.signalId)) this.#remembered.signals.set(event.signalId, true); // `post` notes ours
-        return;
+      case "update_requested":
+      case "update_accepted":
       case "update_rejected":
       case "update_completed":
-        if (isRemembered(event.updateId)) this.#remembered.answers.set(event.updateId, event);
-        return;
-      case "update_accepted":
-        this.#gotMessages = true;
-        return;
-      case "update_requested":
-        this.#gotMessages = true;
-        (this.#requests ??= []).push(event);
-        return;
+        return this.inbox.note(event, isOurs);
       case "cancel_requested":
         return this.#noteCancellation(event);
       case "child_started":
-        (this.#children ??= new Map()).set(event.seq, event);
-        return;
       case "child_completed":
       case "child_failed":
-        this.#children?.delete(event.seq);
+        return this.#dispatcher.noteChild(event);
     }
-  }
-
-  /** The messages whose sender chose an ID: those of this run, and those that are remembered of earlier ones. */
-  get #remembered(): Remembered {
-    return this.chain.remembered ??= new Remembered(this.started.remembered);
-  }
-
-  /** Performs a command that was stored here. */
-  #perform({ seq }: CommandEvent): void {
-    const command = this.#replay.commands.get(seq); // none if a cancellation was faster
-    if (command === undefined || command.settled || command.performed || this.#replay.stopped) return;
-    if (this.#isWanted(command)) command.perform(this, false);
   }
 
   #noteCancellation(event: WorkflowEvent & { readonly type: "cancel_requested" }): void {
@@ -384,18 +306,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#endWait();
   }
 
-  /** Whether a command is still to be performed: after the end of the code, only what outlives the run. */
-  #isWanted(command: Command): boolean {
-    return this.acceptsEvents && (this.#ending === undefined || command.outlivesRun);
-  }
-
   /**
    * Applies stored events, up to the next one that workflow code can notice: then a turn has begun, and `endTurn()` continues.
    * Does nothing while the run waits for its start, while a turn is open, or after the replay was stopped.
    */
   #applyNext(): void {
     try {
-      while (this.#live && this.begun && !this.#replay.inTurn && !this.#replay.stopped) {
+      while (this.live && this.begun && !this.#replay.inTurn && !this.#replay.stopped) {
         if (this.#queue.size === 0) return this.#caughtUp();
         const event = this.#queue.shift();
         const inTurn = this.#replay.apply(event);
@@ -439,19 +356,11 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   /** The code has seen every event that is known here: the replay has ended, or the run may be at its end, or idle. */
   #caughtUp(): void {
     if (this.#phase.name === "replaying") this.#endReplay();
-    else this.#takeOver();
-    this.#conclude();
+    else this.#dispatcher.caughtUp();
+    this.#decisions.conclude();
     if (!this.#writer.behind) this.#endSettling();
-    if (this.#requests !== undefined) this.#serve(this.#requests);
+    this.#inbox?.serve();
     this.reportIdle();
-  }
-
-  /** Accepts or rejects the updates that other executors ask for, each once it has a handler. */
-  #serve(requests: readonly UpdateRequestedEvent[]): void {
-    this.#requests = undefined;
-    for (const request of requests) {
-      if (this.#replay.handlers.open(request.updateId) === request) quiet(this.update(request)); // the store has the outcome
-    }
   }
 
   /** The code is where the history ends. From now on the run writes, and performs commands. */
@@ -459,42 +368,12 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#replay.replaying = false;
     this.#phase = running;
     callHook(this.environment.runs, "workflowReplayed", { events: this.#writer.stored }, this, this.started);
-    // Nothing else was open when the run became dormant: the executors that stored other commands perform them.
-    this.#takeOverBelow ??= this.chain.wasDormant ? this.#replay.position : Infinity;
-    if (this.leased && !this.chain.wasDormant) this.#unsureBelow = this.#replay.position;
-    // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
-    for (const [seq, event] of this.#children ?? none) {
-      if (this.#replay.commands.get(seq) === undefined) this.environment.children.close(this, event);
-    }
-    this.#writer.confirm();
+    this.#dispatcher.replayed();
     this.#writer.resume();
   }
 
   takeOver(): void {
-    this.#takeOverBelow = Infinity;
-    this.#writer.confirm();
-  }
-
-  /** Performs open commands, once the store has confirmed the history and the code has caught up with it. */
-  #takeOver(): void {
-    const below = this.#takeOverBelow;
-    if (below === undefined || this.#writer.behind) return;
-    if (this.#replay.replaying || this.#replay.inTurn || this.#queue.size > 0) return;
-    this.#takeOverBelow = undefined;
-    if (!this.acceptsEvents) return;
-    for (const command of this.#replay.commands.values()) {
-      const { event, ours, seq, following } = command;
-      const isOpen = event !== undefined && (ours || seq < below) && !command.settled;
-      if (!isOpen || !this.#isWanted(command)) continue;
-      const isNew = ours && !(seq < this.#unsureBelow && command.deferrable);
-      if (command.performed) command.takeOver();
-      else if (isNew || !following?.held) command.perform(this, !isNew);
-      else {
-        following.takenOver = true; // it is performed when somebody waits for it
-        const child = this.#children?.get(seq);
-        if (child !== undefined) this.#closeChild(child, command);
-      }
-    }
+    this.#dispatcher.takeOver();
   }
 
   changed(historyLength: number | null): void {
@@ -510,25 +389,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
   }
 
   defer(events: readonly WorkflowEvent[]): boolean {
-    if (this.#phase.name !== "running" || this.#takeOverBelow !== undefined || this.#replay.stopped) return false;
-    const { commands } = this.#replay;
-    const canWait = (event: WorkflowEvent) => {
-      const command = event.type === "activity_started" ? commands.get(event.seq) : undefined;
-      return command?.deferrable === true && command.following === undefined;
-    };
-    if (!events.every(canWait)) return false;
-    const { clock, timers } = this.environment.timing;
-    this.#flush ??= timers.set(clock.now() + DEFER_MS, () => {
-      this.#flush = undefined;
-      this.#writer.flush();
-    });
-    for (const event of events as ActivityStartedEvent[]) {
-      const command = commands.get(event.seq)!;
-      command.event = event;
-      command.ours = true;
-      this.#perform(event);
-    }
-    return true;
+    return this.#phase === running && this.#dispatcher.defer(events);
   }
 
   lease(events: readonly WorkflowEvent[]): Pick<AppendBatch, "owner" | "wakeAt"> | undefined {
@@ -536,33 +397,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return lease && { owner: lease.owner, wakeAt: this.#wakesAfter(events) };
   }
 
-  /**
-   * When the run continues by itself after `events`, if it only waits for timers; `undefined` for at once. A time that is too early
-   * does no harm: if the owner dies, another one takes the run early and waits itself.
-   */
   #wakesAfter(events: readonly WorkflowEvent[]): number | undefined {
-    const { commands, inTurn, replaying } = this.#replay;
-    if (commands.size > MANY || inTurn || replaying || this.#queue.size > 0 || this.#ending !== undefined) {
-      return undefined;
-    }
-    if (this.#phase.name !== "running" || this.#replay.unansweredUpdates > 0) return undefined;
-    if (this.#children?.size) return undefined; // perhaps one is not needed any more, and was not closed
-    let wakesAt = this.#deadline?.dueAt ?? Infinity;
-    const begins = new Set<number>();
-    for (const event of events) {
-      if (event.type !== "timer_started") return undefined;
-      begins.add(event.seq);
-      wakesAt = Math.min(wakesAt, event.dueAt);
-    }
-    for (const command of commands.values()) {
-      if (command instanceof ChildCommand) return undefined; // nobody tells the next owner that the child has ended
-      if (!begins.has(command.seq)) wakesAt = Math.min(wakesAt, command.wakesAt);
-    }
-    return Number.isFinite(wakesAt) ? wakesAt : undefined;
+    const waits = this.#phase === running && this.#queue.size === 0 && !this.codeHasEnded;
+    return waits ? this.#dispatcher.wakesAfter(events, this.#deadline?.dueAt ?? Infinity) : undefined;
   }
 
   lost(error: unknown): void {
-    const isRecovered = this.#takeOverBelow === Infinity;
+    const isRecovered = this.#dispatcher.takesOverAll;
     // Nobody may wait for the run, and recover() does not help.
     if (codeOf(error) === "invalid_history") this.environment.runs.report(error);
     this.suspend(error);
@@ -574,35 +415,22 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (runs.hooks !== undefined) callHook(runs, hookNames[event.type], event, this, this.started);
   }
 
-  // Decisions out: from workflow code to the store
+  // What the parts use
 
-  /** Brings an event into the store, unless the run takes no further events or its history is full. */
+  get inbox(): Inbox {
+    return this.#inbox ??= new Inbox(this, this.#replay, this.#writer);
+  }
+
+  get codeHasEnded(): boolean {
+    return this.#decisions.haveEnded;
+  }
+
   record(event: WorkflowEvent): void {
-    if (this.acceptsEvents && this.#fits(event)) this.#writer.record(event);
+    this.#decisions.record(event);
   }
 
-  /** Whether the history has room for an event; if not, the run fails. There is always room for its end and a cancellation. */
-  #fits({ type }: WorkflowEvent): boolean {
-    const { maxHistoryEvents } = this.environment.runs;
-    if (maxHistoryEvents === undefined || this.#writer.length < maxHistoryEvents) return true;
-    if (type === "cancel_requested" || type.startsWith("workflow_")) return true;
-    const message = `Workflow ${show(this.workflowId)} needs more than ${maxHistoryEvents} events, ` +
-      'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
-    const error = new WorkflowError("history_too_long", message);
-    const final = finalEvent({ ok: false, error }, undefined, this.environment.timing.clock.now());
-    if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
-    if (!this.#replay.replaying) {
-      this.#replay.stop();
-      this.#close((this.#ending as { final: WorkflowEvent }).final);
-    }
-    return false;
-  }
-
-  issued(command: Command): void {
-    const at = this.environment.timing.clock.now();
-    // A sleep that an earlier process issued and did not store counts from its call.
-    const from = this.#replay.replaying ? Math.min(this.#replay.now, at) : at;
-    this.record(Object.freeze(command.toEvent(at, from, this.started.maxPayloadBytes)));
+  fits(event: WorkflowEvent): boolean {
+    return this.#decisions.fits(event);
   }
 
   callActivity<Input, Context>(
@@ -614,119 +442,19 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     return this.#replay.callActivity(name, body, input, context);
   }
 
-  answered(updateId: string, outcome: Outcome): void {
-    this.record(answerEvent(updateId, outcome, this.environment.timing.clock.now(), this.started.maxPayloadBytes));
+  unseen(): WorkflowEvent[] {
+    return [...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
   }
 
-  patched(changeId: string): void {
-    this.record(Object.freeze({ type: "patched", at: this.environment.timing.clock.now(), changeId }));
+  get unseenCancellation(): Promise<void> | undefined {
+    if (this.#cancellation === undefined || this.#replay.canceled !== undefined) return undefined;
+    const seen = () => this.settled();
+    return this.#cancellation.then(seen, seen);
   }
 
-  withdrawn(command: Command): void {
-    const child = this.#children?.get(command.seq);
-    if (child !== undefined && !this.#replay.replaying) this.#closeChild(child, command); // else the end of the replay does it
-  }
-
-  awaited(command: Command): void {
-    const isOpen = command.following!.takenOver && !command.performed && !command.settled;
-    if (isOpen && this.#isWanted(command)) command.perform(this, true);
-  }
-
-  diverged(error: NonDeterminismError): void {
-    // A run that resumes by itself has no caller who would see the error.
-    if (this.chain.wasDormant && this.#replay.replaying) this.environment.runs.report(error);
-    this.suspend(error);
-  }
-
-  // Deliveries and questions
-
-  post(event: WorkflowEvent, once = false): Promise<boolean> {
-    if (event.type === "cancel_requested") return this.#cancellation ??= this.#post(event, false);
-    if (!isTermination(event)) return this.#post(event, once);
-    if (!this.acceptsEvents) return Promise.resolve(false);
-    this.#replay.stop();
-    this.#writer.resume(); // a replay would do so at its end
-    const stored = this.#post(event, false);
-    this.#endWait();
-    this.#phase = closing;
-    return stored;
-  }
-
-  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
-  #post(event: WorkflowEvent, once: boolean): Promise<boolean> {
-    const id = once ? (event as SignalReceivedEvent).signalId : undefined;
-    const sent = id && this.#remembered.signals.get(id);
-    if (sent) return Promise.resolve(sent);
-    if (!this.acceptsEvents || !this.#fits(event)) return Promise.resolve(false);
-    const posted = new Deferred<boolean>();
-    this.#writer.post(event, (stored) => {
-      if (id && stored) this.#remembered.signals.set(id, true);
-      else if (id) this.#remembered.signals.delete(id);
-      if (stored || this.status !== "running" || this.chain.latest !== this) return posted.resolve(stored === true);
-      try {
-        this.result(); // throws the error that suspended the run
-        posted.resolve(false); // it begins again
-      } catch (error) {
-        // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
-        // and read already, and the next run does not remember it.
-        if (!isElsewhere(error)) posted.reject(error);
-        else if (stored === false || id || event.type !== "signal_received") posted.resolve(false);
-        else posted.reject(unsureSignal(this.workflowId));
-      }
-    });
-    if (id) this.#remembered.signals.set(id, posted.promise);
-    return posted.promise;
-  }
-
-  async query(name: string, args: readonly unknown[]): Promise<Answer> {
-    await this.#settled();
-    if (!this.#live) return undefined; // its code may not have seen the end of the history
-    return { value: this.#replay.query(name, args) };
-  }
-
-  async update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {
-    const { updateId, name, input } = request;
-    const { handlers } = this.#replay;
-    if (isRemembered(updateId)) {
-      const answer = this.#remembered.answers.get(updateId);
-      if (answer !== undefined) return { value: answerOf(answer) };
-    }
-    for (;;) {
-      // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
-      const isKnown = () => handlers.answer(updateId) !== undefined;
-      if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(this.#settled(), signal);
-      if (isKnown()) break;
-      if (!this.acceptsEvents) {
-        const error = this.#live || handlers.hasUpdate(name)
-          ? undefined
-          : this.#unanswered(handlers.without(name), false);
-        if (error !== undefined) throw error;
-        return undefined;
-      }
-      if (handlers.isAccepted(updateId)) break;
-      if (handlers.hasUpdate(name)) {
-        const { clock } = this.environment.timing;
-        try {
-          handlers.validate(name, input);
-        } catch (error) {
-          if (handlers.open(updateId) === undefined) throw error;
-          handlers.expect(updateId);
-          this.record(rejectionEvent(updateId, error, clock.now())); // the executor that asked for it reads it from the store
-          break;
-        }
-        handlers.expect(updateId);
-        if (await this.post(updateEvent("update_accepted", request, clock.now()))) break;
-        return undefined;
-      }
-      await handlers.registration(name, signal).finally(() => this.reportIdle());
-    }
-    return await abortable(handlers.expect(updateId), signal);
-  }
-
-  /** Resolves when the code has seen everything that this executor knows to be stored. */
-  #settled(): Promise<void> {
+  settled(): Promise<void> {
     const { replaying, inTurn } = this.#replay;
-    const busy = this.#live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
+    const busy = this.live && (replaying || inTurn || this.#queue.size > 0 || this.#writer.behind);
     return busy ? (this.#settling ??= new Deferred()).promise : Promise.resolve();
   }
 
@@ -735,131 +463,58 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#settling = undefined;
   }
 
-  // Children
-
-  get unseenCancellation(): Promise<void> | undefined {
-    if (this.#cancellation === undefined || this.#replay.canceled !== undefined) return undefined;
-    const seen = () => this.#settled();
-    return this.#cancellation.then(seen, seen);
-  }
-
   confirmed(): Promise<void> {
     this.#writer.confirm();
-    return this.#settled();
+    return this.settled();
   }
 
   childReady(): void {
-    this.#conclude();
+    this.#decisions.conclude();
+  }
+
+  // Deliveries and questions
+
+  post(event: WorkflowEvent, once = false): Promise<boolean> {
+    if (event.type === "cancel_requested") return this.#cancellation ??= this.inbox.post(event);
+    if (!isTermination(event)) return this.inbox.post(event, once);
+    if (!this.acceptsEvents) return Promise.resolve(false);
+    this.#replay.stop();
+    this.#writer.resume(); // a replay would do so at its end
+    const stored = this.inbox.post(event);
+    this.close();
+    return stored;
+  }
+
+  async query(name: string, args: readonly unknown[]): Promise<Answer> {
+    await this.settled();
+    if (!this.live) return undefined; // its code may not have seen the end of the history
+    return { value: this.#replay.query(name, args) };
+  }
+
+  update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {
+    return this.inbox.update(request, signal);
   }
 
   childEnded(seq: number): void {
-    const command = this.#replay.commands.get(seq);
-    if (command instanceof ChildCommand) command.childEnded();
-  }
-
-  #closeChild(child: ChildStartedEvent, command: Command | undefined): void {
-    if (command instanceof ChildCommand && command.performed) command.close();
-    else this.environment.children.close(this, child);
-  }
-
-  /** Closes the children by their policies: nobody waits for them any more. */
-  #closeChildren(): void {
-    for (const [seq, child] of this.#children ?? none) this.#closeChild(child, this.#replay.commands.get(seq));
+    this.#dispatcher.childEnded(seq);
   }
 
   // The end
 
-  /** The workflow function ended. */
-  codeEnded(ending: Ending): void {
-    this.#ending ??= "continueWith" in ending
-      ? ending
-      : { final: finalEvent(ending, this.#replay.canceled, this.environment.timing.clock.now()) };
-    this.#conclude();
-  }
-
-  /** Ends the run if its code has ended, once its messages are sent and every child that outlives it is stored. */
-  #conclude(): void {
-    if (this.#ending === undefined || this.#replay.replaying || !this.acceptsEvents) return;
-    // Its turn ends first: a chain of runs that continue at once would not yield to the event loop, and would stay in memory.
-    if ("continueWith" in this.#ending && this.#replay.inTurn) return;
-    for (const command of this.#replay.commands.values()) {
-      if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
-    }
-    if ("final" in this.#ending) return this.#close(this.#ending.final);
-    let runId: string;
-    try {
-      runId = this.nextRunId = this.environment.runs.newRunId(this.workflowId);
-    } catch (error) {
-      this.environment.runs.report(error); // a run that continues as new may have no caller who would see it
-      return this.suspend(error);
-    }
-    this.#writer.succeed(runId, () => this.#successor(), (events) => this.#succeeded(runId, events));
-    this.#phase = continuing;
-  }
-
-  #close(final: WorkflowEvent): void {
-    this.#endWait(); // a run that was never begun can fail as well
-    this.record(final);
+  close(): void {
+    this.#endWait(); // a run that was never begun can fail, or be terminated
     this.#phase = closing;
   }
 
-  /** The first events of the next run: its start, and the delivered events that this run has not seen. */
-  #successor(): WorkflowEvent[] {
-    const at = Math.max(this.environment.timing.clock.now(), this.#replay.now); // the clock may have been set back
-    const delivered = [
-      ...this.#delivered(),
-      ...this.#replay.openUpdates.filter(({ type }) => type === "update_requested"),
-    ];
-    this.#rememberUnanswered(delivered, at);
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, canceled: _5, ...first } =
-      this.started;
-    const remembered = this.chain.remembered === undefined
-      ? this.started.remembered
-      : this.chain.remembered.toMessages();
-    const started: WorkflowStartedEvent = {
-      ...first,
-      ...this.environment.runs.stamp,
-      at,
-      input: (this.#ending as { continueWith: unknown }).continueWith,
-      firstRunId: this.chain.firstRunId,
-      ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(this.started)! }),
-      ...(delivered.some(({ type }) => type === "cancel_requested") && { canceled: true }),
-      ...(remembered === undefined ? {} : { remembered }),
-    };
-    return [Object.freeze(started), ...delivered];
+  continueAs(runId: string): void {
+    this.nextRunId = runId;
+    this.#phase = continuing;
   }
 
-  /** An update that this run has accepted and not answered is over: the next run does not accept it again. */
-  #rememberUnanswered(delivered: readonly WorkflowEvent[], at: number): void {
-    for (const { updateId } of this.#unhandledUpdates(delivered)) {
-      if (!isRemembered(updateId)) continue;
-      const error = workflowError(
-        "not_found",
-        "update workflow",
-        this.workflowId,
-        `${continued} before it had answered`,
-      );
-      this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
-    }
-  }
-
-  /** The updates without an answer that the next run does not handle. */
-  #unhandledUpdates(next: readonly WorkflowEvent[] = none): (UpdateAcceptedEvent | UpdateRequestedEvent)[] {
-    return this.#replay.openUpdates.filter(({ updateId }) =>
-      !next.some((event) => "updateId" in event && event.updateId === updateId)
-    );
-  }
-
-  /** The delivered events that workflow code has not seen, in order. */
-  #delivered(): WorkflowEvent[] {
-    return [...this.#replay.unread(), ...this.#queue.toArray().filter(isDelivered)];
-  }
-
-  /** The next run is stored. */
-  #succeeded(runId: string, events: readonly WorkflowEvent[]): void {
-    if (!this.#live) return; // recover() resumes the next run
-    this.#closeChildren();
-    if (this.#gotMessages) this.#reportUnhandled(events);
+  continuedAs(runId: string, events: readonly WorkflowEvent[]): void {
+    if (!this.live) return; // recover() resumes the next run
+    this.#dispatcher.closeChildren();
+    this.#inbox?.reportUnhandled(events);
     this.chain.remembered?.trim();
     const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
     const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
@@ -880,28 +535,13 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     if (unconfirmed) next.confirmed();
   }
 
-  /**
-   * Tells the hook and the log which messages the run has not handled.
-   *
-   * @param next The first events of the next run, which handles the others; absent if there is none.
-   */
-  #reportUnhandled(next?: readonly WorkflowEvent[]): void {
-    const updates = this.#unhandledUpdates(next);
-    const signals = next === undefined ? this.#delivered().filter((event) => event.type === "signal_received") : none;
-    if (signals.length + updates.length === 0) return;
-    callHook(this.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), this, this.started);
-    const fields = { signals: countNames(signals), updates: countNames(updates) };
-    const message = `Workflow ${show(this.workflowId)} has ended with unhandled messages`;
-    writeLog(this.environment.context, "warn", this, message, fields);
-  }
-
   /** The last event is stored, by this executor or another one. */
   #finish(event: WorkflowEvent, isOurs: boolean): void {
     this.status = finalStatus(event)!;
     // Only the executor whose code has ended knows what it has read, or all of them if nobody's code has.
     const knows = (isOurs || isTermination(event)) && !this.#replay.replaying;
-    if (this.#gotMessages && knows) this.#reportUnhandled();
-    this.#closeChildren();
+    if (knows) this.#inbox?.reportUnhandled();
+    this.#dispatcher.closeChildren();
     const { error, result } = event as { readonly error?: ErrorRecord; readonly result?: unknown };
     const reason = () => error ? fromErrorRecord(error) : new CanceledError("The workflow has ended: completed");
     this.#end(reason, () => {
@@ -930,8 +570,8 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     why = "it ended",
     visitEnd: VisitEnd = this.status === "running" ? "suspended" : this.status,
   ): void {
-    if (!this.#live) return;
-    const unanswered = (isAccepted: boolean) => this.#unanswered(`${why} before it had answered`, isAccepted);
+    if (!this.live) return;
+    const unanswered = (isAccepted: boolean) => this.inbox.unanswered(`${why} before it had answered`, isAccepted);
     this.#stop(abortReason, result, unanswered, visitEnd);
     this.environment.lifecycle.ended(this);
   }
@@ -948,29 +588,10 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
     this.#phase = { name: "ended", result };
     this.#replay.stop(unanswered);
     this.environment.timing.timers.clear(this.#deadline);
-    this.environment.timing.timers.clear(this.#flush);
-    for (const command of this.#replay.commands.values()) command.stop(abortReason());
+    this.#dispatcher.stop(abortReason);
     this.#queue.clear();
     this.#writer.close();
     this.#endSettling();
-  }
-
-  /**
-   * The error for the callers of an update that has no answer; `undefined` if they look for the run that takes the update.
-   *
-   * @param isAccepted Whether the history holds its acceptance: no other run may accept it then.
-   */
-  #unanswered(why: string, isAccepted: boolean): unknown {
-    if (this.chain.latest !== this) {
-      if (!isAccepted) return undefined;
-    } else if (this.status === "running") {
-      try {
-        this.result();
-      } catch (suspended) { // a conflict: another executor has continued the run
-        return isElsewhere(suspended) && !isAccepted ? undefined : suspended;
-      }
-    }
-    return workflowError("not_found", "update workflow", this.workflowId, why);
   }
 
   /**
@@ -979,7 +600,7 @@ export class Run implements StartableRun, ReplayOwner, WriterOwner, ActivityRun,
    */
   async drain(): Promise<void> {
     this.#replay.stop();
-    await Promise.all(Array.from(this.#replay.commands.values(), (command) => command.drain()));
+    await this.#dispatcher.drain();
     await this.written();
   }
 

@@ -1,0 +1,238 @@
+/**
+ * The messages that others send to a run: signals, updates, and requests to end it.
+ *
+ * Brings each into the history once, answers updates, and knows at the end what the code has not handled. Calling the handlers is
+ * the part of the replay (`run/handlers.ts`), bringing messages to the right run that of `run/delivery_queue.ts`.
+ *
+ * 1. A message whose sender chose an ID is stored once, in all runs of a chain: `Remembered` knows them.
+ * 2. An update is validated when the code has seen everything that is stored, and by the executor that stores its acceptance or its
+ *    rejection. A replay does not validate it again.
+ * 3. What the code has not seen goes to the next run of the chain. An update that it accepted and has not answered does not.
+ *
+ * @module
+ */
+
+import { workflowError } from "../errors.ts";
+import { callHook } from "../hooks.ts";
+import type {
+  SignalReceivedEvent,
+  UpdateAcceptedEvent,
+  UpdateRequestedEvent,
+  WorkflowEvent,
+  WorkflowStartedEvent,
+} from "../types.ts";
+import { abortable } from "../util/abortable.ts";
+import { Deferred, quiet } from "../util/deferred.ts";
+import { show } from "../util/show.ts";
+import { writeLog } from "./context.ts";
+import type { RunEnvironment } from "./environment.ts";
+import {
+  type Answer,
+  answerOf,
+  isAnswer,
+  rejectionEvent,
+  unsureSignal,
+  updateEvent,
+  type UpdateRequest,
+} from "./events.ts";
+import type { LiveRun } from "./live_run.ts";
+import { isRemembered, Remembered } from "./remembered.ts";
+import type { Replay } from "./replay.ts";
+import { isElsewhere } from "./retrying_store.ts";
+import type { Writer } from "./writer.ts";
+
+/** The run that gets the messages. */
+export interface Receiver extends LiveRun {
+  readonly environment: RunEnvironment;
+  readonly started: WorkflowStartedEvent;
+  /** Whether the run has not left. */
+  readonly live: boolean;
+  /** Whether the history has room for an event; if not, the run fails. */
+  fits(event: WorkflowEvent): boolean;
+  /** Brings an event into the store. */
+  record(event: WorkflowEvent): void;
+  /** Resolves when the code has seen everything that this executor knows to be stored. */
+  settled(): Promise<void>;
+  /** The delivered events that workflow code has not seen, in order. */
+  unseen(): WorkflowEvent[];
+  /** The run may have become idle. */
+  reportIdle(): void;
+}
+
+/** Why a run that was continued answers nothing. */
+export const continued = "it was continued as new";
+
+const none: readonly never[] = [];
+
+/** How many messages there are of each name. */
+function countNames(messages: readonly { readonly name: string }[]): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { name } of messages) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
+
+export class Inbox {
+  readonly #run: Receiver;
+  readonly #replay: Replay;
+  readonly #writer: Writer;
+  /** Whether the history holds a signal or an update. */
+  #gotMessages = false;
+  /** Updates that other executors ask for, and that were not looked at. */
+  #requests: UpdateRequestedEvent[] | undefined;
+
+  constructor(run: Receiver, replay: Replay, writer: Writer) {
+    this.#run = run;
+    this.#replay = replay;
+    this.#writer = writer;
+  }
+
+  /** The messages whose sender chose an ID: those of this run, and those that are remembered of earlier ones. */
+  get #remembered(): Remembered {
+    const { chain, started } = this.#run;
+    return chain.remembered ??= new Remembered(started.remembered);
+  }
+
+  /** Notes a message, or the answer to one, that is in the history now. */
+  note(event: WorkflowEvent, isOurs: boolean): void {
+    if (isAnswer(event)) {
+      if (isRemembered(event.updateId)) this.#remembered.answers.set(event.updateId, event);
+      return;
+    }
+    this.#gotMessages = true;
+    if (event.type === "update_requested") (this.#requests ??= []).push(event);
+    else if (event.type === "signal_received" && !isOurs && isRemembered(event.signalId)) {
+      this.#remembered.signals.set(event.signalId, true); // `post` notes ours
+    }
+  }
+
+  /** A signal that is stored, or on its way into the store, is not stored again: it has the outcome of the first. */
+  post(event: WorkflowEvent, once = false): Promise<boolean> {
+    const run = this.#run;
+    const id = once ? (event as SignalReceivedEvent).signalId : undefined;
+    const sent = id && this.#remembered.signals.get(id);
+    if (sent) return Promise.resolve(sent);
+    if (!run.acceptsEvents || !run.fits(event)) return Promise.resolve(false);
+    const posted = new Deferred<boolean>();
+    this.#writer.post(event, (stored) => {
+      if (id && stored) this.#remembered.signals.set(id, true);
+      else if (id) this.#remembered.signals.delete(id);
+      if (stored || run.status !== "running" || run.chain.latest !== run) return posted.resolve(stored === true);
+      try {
+        run.result(); // throws the error that suspended the run
+        posted.resolve(false); // it begins again
+      } catch (error) {
+        // Another executor has continued the run. The event can go to the next run, unless it is a signal that may be stored
+        // and read already, and the next run does not remember it.
+        if (!isElsewhere(error)) posted.reject(error);
+        else if (stored === false || id || event.type !== "signal_received") posted.resolve(false);
+        else posted.reject(unsureSignal(run.workflowId));
+      }
+    });
+    if (id) this.#remembered.signals.set(id, posted.promise);
+    return posted.promise;
+  }
+
+  /** See `LiveRun.update()`. */
+  async update(request: UpdateRequest, signal?: AbortSignal): Promise<Answer> {
+    const run = this.#run;
+    const { updateId, name, input } = request;
+    const { handlers } = this.#replay;
+    if (isRemembered(updateId)) {
+      const answer = this.#remembered.answers.get(updateId);
+      if (answer !== undefined) return { value: answerOf(answer) };
+    }
+    for (;;) {
+      // An accepted update is awaited at once: later the run may have continued as new, and the next run would accept it again.
+      const isKnown = () => handlers.answer(updateId) !== undefined;
+      if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(run.settled(), signal);
+      if (isKnown()) break;
+      if (!run.acceptsEvents) {
+        const error = run.live || handlers.hasUpdate(name) ? undefined : this.unanswered(handlers.without(name), false);
+        if (error !== undefined) throw error;
+        return undefined;
+      }
+      if (handlers.isAccepted(updateId)) break;
+      if (handlers.hasUpdate(name)) {
+        const { clock } = run.environment.timing;
+        try {
+          handlers.validate(name, input);
+        } catch (error) {
+          if (handlers.open(updateId) === undefined) throw error;
+          handlers.expect(updateId);
+          run.record(rejectionEvent(updateId, error, clock.now())); // the executor that asked for it reads it from the store
+          break;
+        }
+        handlers.expect(updateId);
+        if (await this.post(updateEvent("update_accepted", request, clock.now()))) break;
+        return undefined;
+      }
+      await handlers.registration(name, signal).finally(() => run.reportIdle());
+    }
+    return await abortable(handlers.expect(updateId), signal);
+  }
+
+  /** Accepts or rejects the updates that other executors ask for, each once it has a handler. */
+  serve(): void {
+    const requests = this.#requests ?? none;
+    this.#requests = undefined;
+    for (const request of requests) {
+      if (this.#replay.handlers.open(request.updateId) === request) quiet(this.update(request)); // the store has the outcome
+    }
+  }
+
+  /** What the next run of the chain gets. It does not accept again what this run has accepted and not answered: that is over. */
+  toNextRun(at: number): WorkflowEvent[] {
+    const isRequest = ({ type }: WorkflowEvent) => type === "update_requested";
+    const delivered = [...this.#run.unseen(), ...this.#replay.openUpdates.filter(isRequest)];
+    for (const { updateId } of this.#unhandledUpdates(delivered)) {
+      if (!isRemembered(updateId)) continue;
+      const why = `${continued} before it had answered`;
+      const error = workflowError("not_found", "update workflow", this.#run.workflowId, why);
+      this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
+    }
+    return delivered;
+  }
+
+  /** The updates without an answer that the next run does not handle. */
+  #unhandledUpdates(next: readonly WorkflowEvent[] = none): (UpdateAcceptedEvent | UpdateRequestedEvent)[] {
+    return this.#replay.openUpdates.filter(({ updateId }) =>
+      !next.some((event) => "updateId" in event && event.updateId === updateId)
+    );
+  }
+
+  /**
+   * Tells the hook and the log which messages the run has not handled.
+   *
+   * @param next The first events of the next run, which handles the others; absent if there is none.
+   */
+  reportUnhandled(next?: readonly WorkflowEvent[]): void {
+    if (!this.#gotMessages) return;
+    const run = this.#run;
+    const updates = this.#unhandledUpdates(next);
+    const signals = next === undefined ? run.unseen().filter((event) => event.type === "signal_received") : none;
+    if (signals.length + updates.length === 0) return;
+    callHook(run.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), run, run.started);
+    const fields = { signals: countNames(signals), updates: countNames(updates) };
+    const message = `Workflow ${show(run.workflowId)} has ended with unhandled messages`;
+    writeLog(run.environment.context, "warn", run, message, fields);
+  }
+
+  /**
+   * The error for the callers of an update that has no answer; `undefined` if they look for the run that takes the update.
+   *
+   * @param isAccepted Whether the history holds its acceptance: no other run may accept it then.
+   */
+  unanswered(why: string, isAccepted: boolean): unknown {
+    const run = this.#run;
+    if (run.chain.latest !== run) {
+      if (!isAccepted) return undefined;
+    } else if (run.status === "running") {
+      try {
+        run.result();
+      } catch (suspended) { // a conflict: another executor has continued the run
+        return isElsewhere(suspended) && !isAccepted ? undefined : suspended;
+      }
+    }
+    return workflowError("not_found", "update workflow", run.workflowId, why);
+  }
+}
