@@ -5,11 +5,11 @@
  *
  * | step | what happens | who calls |
  * | --- | --- | --- |
- * | issued | workflow code called the context; the command gets its position `seq` | `Replay.issue` |
- * | stored | the event that asks for it is in the history | `Replay.stored`; `stored()` and `progressed()` for each later event that reports progress |
- * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Run`, by `perform()` |
- * | settled | its outcome is in the history; what still runs for it here is stopped | `Replay.stored`, by `settle()` |
- * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Replay.apply`, by `seen()` |
+ * | issued | workflow code called the context; the command gets its position `seq` | `Commands.issue` |
+ * | stored | the event that asks for it is in the history | `Commands.stored`; `stored()` and `progressed()` for each later event that reports progress |
+ * | performed | the executor that stored it starts the work: a timer, an attempt, a child | `Dispatcher`, by `perform()` |
+ * | settled | its outcome is in the history; what still runs for it here is stopped | `Commands.stored`, by `settle()` |
+ * | seen | the turn of the outcome has come: the promise that workflow code holds settles | `Commands.apply`, by `seen()` |
  *
  * 1. Only `seen()` settles the promise with an outcome, live as in a replay. A cancellation may reject it before.
  * 2. Usually one executor performs a command: the one that stored it, or one that took over after a recovery. If two perform
@@ -161,7 +161,7 @@ export abstract class Command extends Deferred implements Open {
 
   /** Its scope was cancelled. */
   cancel(reason: Error): void {
-    this.scope.owner.cancelCommand(this, reason);
+    this.scope.owner.commands.cancel(this, reason);
   }
 
   /**

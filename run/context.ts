@@ -6,7 +6,7 @@
  * The module is longer than 500 lines: it has a method for each of the port, and most of each is the check of its arguments.
  *
  * Every promise that it returns is quiet: it may reject while nobody awaits it. That of a command is so by itself (`Deferred`),
- * that of a refused call too (`Replay.refuse`), the others go through `quiet()`.
+ * that of a refused call too (`Refusals.refuse`), the others go through `quiet()`.
  *
  * @module
  */
@@ -123,7 +123,7 @@ export class ReplayContext implements WorkflowContext {
   }
 
   #refuse(error: unknown): Promise<never> {
-    return this.#replay.refuse(this.#scope, error);
+    return this.#replay.refusals.refuse(this.#scope, error);
   }
 
   get labels(): Labels {
@@ -381,7 +381,7 @@ export class ReplayContext implements WorkflowContext {
     checkFunction("workflow", workflow, action);
     const name = this.#settings.nameOf(workflow as Workflow<never>);
     validateChildOptions(options, action, name);
-    const { id = `${this.runId}:${this.#replay.position}` } = options;
+    const { id = `${this.runId}:${this.#replay.commands.next}` } = options;
     const max = this.#replay.started?.maxPayloadBytes;
     const stored = toStored(input, "input of child workflow", name, max);
     const headers = mergeHeaders(this.headers, copyTexts("headers", options.headers, action, name, max), max);

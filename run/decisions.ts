@@ -32,6 +32,9 @@ export interface DecidingRun extends DispatchingRun {
   continuedAs(runId: string, events: readonly WorkflowEvent[]): void;
 }
 
+/** How the workflow function ended: the last event, or the input of the next run. */
+type LastDecision = { readonly final: WorkflowEvent } | { readonly continueWith: unknown };
+
 /** When the time of a chain is up. */
 export function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
   return deadlineAt ?? (timeoutMs === undefined ? undefined : startAt + timeoutMs);
@@ -44,8 +47,8 @@ export class Decisions implements ReplayOwner {
   declare readonly replay: Replay;
   /** Performs its commands. */
   declare readonly dispatcher: Dispatcher;
-  /** How the workflow function ended, once it has: the last event, or the input of the next run. */
-  #ending: { readonly final: WorkflowEvent } | { readonly continueWith: unknown } | undefined;
+  /** Set once the workflow function has ended. */
+  #ending: LastDecision | undefined;
 
   constructor(run: DecidingRun, writer: Writer) {
     this.#run = run;
@@ -72,10 +75,10 @@ export class Decisions implements ReplayOwner {
       'the "maxHistoryEvents" of its executor: continue it with a new history by ctx.continueAsNew() before that';
     const error = new WorkflowError("history_too_long", message);
     const final = finalEvent({ ok: false, error }, undefined, this.#now);
-    if (this.#ending === undefined || "continueWith" in this.#ending) this.#ending = { final };
+    if (this.#ending === undefined || "continueWith" in this.#ending) this.#end({ final });
     if (!this.replay.replaying) {
       this.replay.stop();
-      this.#close(this.#ending.final);
+      this.#close((this.#ending as { final: WorkflowEvent }).final);
     }
     return false;
   }
@@ -111,13 +114,15 @@ export class Decisions implements ReplayOwner {
   }
 
   codeEnded(ending: Ending): void {
-    this.#ending ??= "continueWith" in ending ? ending : { final: finalEvent(ending, this.replay.canceled, this.#now) };
+    if (this.#ending === undefined) {
+      this.#end("continueWith" in ending ? ending : { final: finalEvent(ending, this.replay.canceled, this.#now) });
+    }
     this.conclude();
   }
 
-  /** Whether the workflow function has ended, or is given up. */
-  get haveEnded(): boolean {
-    return this.#ending !== undefined;
+  #end(ending: LastDecision): void {
+    this.#ending = ending;
+    this.dispatcher.codeHasEnded = true;
   }
 
   /** Ends the run if its code has ended, and everything that has to be stored before is stored. */

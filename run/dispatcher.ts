@@ -28,8 +28,6 @@ export interface DispatchingRun extends ActivityRun, ParentRun {
   readonly environment: RunEnvironment;
   readonly chain: Chain;
   readonly acceptsEvents: boolean;
-  /** Whether the workflow function has ended. */
-  readonly codeHasEnded: boolean;
 }
 
 /** For how long the start of an activity may wait for its end, in milliseconds, to be stored with it. */
@@ -56,6 +54,9 @@ export class Dispatcher {
   /** Children whose end is not stored, by the position of their command. */
   #children: Map<number, ChildStartedEvent> | undefined;
 
+  /** Whether the workflow function has ended: only commands that outlive the run are performed. */
+  codeHasEnded = false;
+
   constructor(run: DispatchingRun, replay: Replay, writer: Writer) {
     this.#run = run;
     this.#replay = replay;
@@ -76,7 +77,7 @@ export class Dispatcher {
 
   /** Whether a command is still to be performed. */
   #isWanted(command: Command): boolean {
-    return this.#run.acceptsEvents && (!this.#run.codeHasEnded || command.outlivesRun);
+    return this.#run.acceptsEvents && (!this.codeHasEnded || command.outlivesRun);
   }
 
   /** See `WriterOwner.defer()`. */
@@ -110,7 +111,7 @@ export class Dispatcher {
    */
   wakesAfter(events: readonly WorkflowEvent[], wakesAt: number): number | undefined {
     const { commands, inTurn, unansweredUpdates } = this.#replay;
-    if (commands.size > MANY || inTurn || unansweredUpdates > 0) return undefined;
+    if (commands.size > MANY || inTurn || this.codeHasEnded || unansweredUpdates > 0) return undefined;
     if (this.#children?.size) return undefined; // perhaps one is not needed any more, and was not closed
     const begins = new Set<number>();
     for (const event of events) {
@@ -131,8 +132,8 @@ export class Dispatcher {
   replayed(): void {
     const { chain, environment } = this.#run;
     // Nothing else was open when the run became dormant: the executors that stored other commands perform them.
-    this.#takeOverBelow ??= chain.wasDormant ? this.#replay.position : Infinity;
-    if (chain.lease !== undefined && !chain.wasDormant) this.#unsureBelow = this.#replay.position;
+    this.#takeOverBelow ??= chain.wasDormant ? this.#replay.commands.next : Infinity;
+    if (chain.lease !== undefined && !chain.wasDormant) this.#unsureBelow = this.#replay.commands.next;
     // A cancellation that was replayed has ended the waits for these children, and an earlier process may not have closed them.
     for (const [seq, event] of this.#children ?? none) {
       if (this.#replay.commands.get(seq) === undefined) environment.children.close(this.#run, event);

@@ -1,28 +1,19 @@
 /**
  * The deterministic half of a run: history in, decisions out. It has no store, no clock and no timer.
  *
- * Owns what workflow code can observe: its commands, signals, handlers, conditions, compensations, and the cancellation. It
- * calls the workflow function and settles the promises that the code waits for. A live run and a read-only replay use it in
- * the same way; only what is done about the decisions (`ReplayOwner`) differs.
+ * Owns what workflow code can observe, and the cancellation of the run. It calls the workflow function and settles the promises that
+ * the code waits for. A live run and a read-only replay use it in the same way; only what is done about the decisions
+ * (`ReplayOwner`) differs. Its parts: `Commands`, `Signals`, `Handlers`, `Conditions`, the `Scope` of the workflow function and
+ * those in it, and `Refusals`.
  *
- * Each event comes here twice. `stored()` notes it as soon as it is in the history: a command that follows in the code is
- * compared with it, and what it supersedes is stopped. `apply()` comes when its turn has come, in the order of the history:
- * now workflow code may see it.
+ * Each event comes here twice. `stored()` notes it as soon as it is in the history. `apply()` comes when its turn has come, in the
+ * order of the history: now workflow code may see it.
  *
  * 1. What workflow code observes is a function of the events that were applied, in their order.
- * 2. The n-th command of a run has the position n. If the history holds a command at that position, the code must issue one
- *    of the same kind and name, before the turn of that event comes. Otherwise the run diverges.
- * 3. `apply()` returns whether workflow code may run because of the event: then a turn has begun. It ends when all
- *    microtasks have drained. A command that is issued outside of a turn diverges, since no replay could repeat it.
- * 4. After `stop()`, a divergence, or the end of the code (the outermost scope is closed), no decision is reported, and no wait
+ * 2. `apply()` returns whether workflow code may run because of the event: then a turn has begun. It ends when all
+ *    microtasks have drained. What the code does outside of a turn diverges, since no replay could repeat it.
+ * 3. After `stop()`, a divergence, or the end of the code (the outermost scope is closed), no decision is reported, and no wait
  *    begins. After the first two, no wait settles either.
- * 5. A loop that catches refusals (of a cancellation, of bad arguments) and tries again would never leave its turn. After
- *    `MAX_REFUSALS` in a turn, none settles any more, and the code is given up: its scope fails with the reason, and so do
- *    those around it, up to the run. Code of a scope whose body has ended is stopped, and nothing fails.
- *
- * The module is longer than 500 lines: everything that workflow code can wait for shares the turn, the position and the
- * cancellation of the run. The sections are: refusals and what is waited for; history in; the workflow function; waits; scopes;
- * changes of the code.
  *
  * @module
  */
@@ -30,7 +21,6 @@
 import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors.ts";
 import type {
   CancelRequestedEvent,
-  CommandEvent,
   SignalReceivedEvent,
   UpdateAcceptedEvent,
   UpdateRequestedEvent,
@@ -38,38 +28,27 @@ import type {
   WorkflowStartedEvent,
 } from "../types.ts";
 import type { Workflow, WorkflowContext } from "../context.ts";
+import type { Wait } from "../options.ts";
 import { cannot, isA } from "../util/check.ts";
-import { Deferred, isStrayPromise } from "../util/deferred.ts";
-import { type Few, members, withMember, withoutMember } from "../util/few.ts";
-import { LazyMap } from "../util/lazy_map.ts";
+import { type Few, members, withMember } from "../util/few.ts";
 import { show } from "../util/show.ts";
-import { finalStatus, isCommand, isOfCode, isOutcome, isProgress } from "../history/history.ts";
+import { finalStatus, isOfCode, isProgress } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
 import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
-import { describe, foreignWait, missingCommand, otherCommand } from "./divergence.ts";
+import { type CommandOwner, Commands, type IssuingCode } from "./commands.ts";
+import { Conditions } from "./conditions.ts";
+import { describe, foreignWait } from "./divergence.ts";
 import { canceledText, type Outcome } from "./events.ts";
 import { HANDLERS, Handlers } from "./handlers.ts";
-import { type Compensation, type Failure, type Open, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
+import { never, Refusals, type Refusing } from "./refusals.ts";
+import { type Compensation, type Failure, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
-import type { Wait } from "../options.ts";
 
 /** How the workflow function ended: it returned or threw, or the workflow continues as new. */
 export type Ending = Outcome | { readonly continueWith: unknown };
 
 /** Gets the decisions of a replay. */
-export interface ReplayOwner {
-  /** Workflow code issued a command that the history does not hold. */
-  issued(command: Command): void;
-  /**
-   * Workflow code repeated a command that the history holds.
-   *
-   * @param now The time of the event that was applied last.
-   */
-  repeated?(command: Command, event: CommandEvent, now: number): void;
-  /** A cancellation ended the wait for a command, and its outcome is of no interest. */
-  withdrawn(command: Command): void;
-  /** A scope waits for the outcome of a command that was cancelled before. */
-  awaited(command: Command): void;
+export interface ReplayOwner extends CommandOwner {
   /** The handler of an update ended, and the history does not hold its answer. */
   answered(updateId: string, outcome: Outcome): void;
   /** The run takes the new path of a change in the code. */
@@ -80,46 +59,7 @@ export interface ReplayOwner {
   diverged(error: NonDeterminismError): void;
 }
 
-/** A wait until a condition is true. */
-class Condition extends Deferred<void> implements Open {
-  readonly #check: () => boolean;
-  readonly #drop: (condition: Condition) => void;
-
-  /** @param drop Ends the wait. */
-  constructor(check: () => boolean, drop: (condition: Condition) => void) {
-    super();
-    this.#check = check;
-    this.#drop = drop;
-  }
-
-  cancel(reason: Error): void {
-    this.#drop(this);
-    this.reject(reason);
-  }
-
-  /** Checks again, and returns whether the wait has ended. */
-  settle(): boolean {
-    try {
-      const met = this.#check();
-      if (!met) return false;
-      if (isStrayPromise(met)) throw new TypeError(`${cannot("wait until")}: the condition returned a promise`);
-      this.resolve();
-    } catch (error) {
-      this.reject(error);
-    }
-    return true;
-  }
-}
-
 const none: readonly never[] = [];
-/** How often code may be refused in one turn: 100,000 rounds, or a million refusals in fewer rounds. */
-const MAX_REFUSALS = 1_000_000;
-const ROUND = 10;
-/** A new promise at each call: a shared promise would keep all its waiters in memory. */
-const never = () => new Promise<never>(() => {});
-
-/** The error of a call on the context of a scope that is closed. */
-const closedError = ({ message }: Error) => new CanceledError(`${message}; use the context around it`);
 
 /** The deadline of a scope. */
 class Deadline extends TimerCommand {
@@ -130,36 +70,29 @@ class Deadline extends TimerCommand {
   }
 }
 
-export class Replay implements ScopeOwner {
+export class Replay implements ScopeOwner, IssuingCode, Refusing {
+  declare readonly workflowId: string;
   /** The first event. */
   started: WorkflowStartedEvent | undefined;
   /** Whether the code is being replayed. */
   replaying = false;
   /** Whether workflow code may run now. */
   inTurn = false;
-  /** The commands whose outcome workflow code has not seen, by position. */
-  readonly commands: LazyMap<number, Command> = new LazyMap();
+  declare readonly commands: Commands;
   /** The scope of the workflow function. */
   readonly root: Scope = new Scope(this);
+  #refusals: Refusals | undefined;
   /** Gives the random numbers of the run. */
   random: (() => number) | undefined;
   readonly #owner: ReplayOwner;
-  readonly #workflowId: string;
   #now = -Infinity;
   /** How many events were applied. */
   applied = 0;
-  /** The position of the next command. */
-  #next = 0;
-  /** Commands that the history holds and the code has not issued yet, by position. */
-  #expected: Map<number, CommandEvent> | undefined;
   #handlers: Handlers | undefined;
   #signals: Signals | undefined;
-  /** Waits until conditions are true, in order. */
-  #conditions: Few<Condition>;
+  #conditions: Conditions | undefined;
   /** Scopes that wait until nothing is open in them. */
   #closing: Few<Scope>;
-  #scopeEnded: Error | undefined;
-  #scopeClosed: Error | undefined;
   /** Changes of the code: whether the run takes the new path; `recorded` if it does and the history holds that. */
   #patches: Map<string, "recorded" | boolean> | undefined;
   /** A cancellation that came before the workflow function was called: the function will not be called. */
@@ -172,38 +105,36 @@ export class Replay implements ScopeOwner {
   wasCalled = false;
   /** The reason of the cancellation, once it was applied. */
   canceled: Error | undefined;
-  /** How often a call was refused in this turn. Refusals that no microtask separates, as in a fan-out, are a round. */
-  #refusals = 0;
-  #inRound = false;
   /** The activity that is being called. */
   #activity: string | undefined;
   /** Whether the history holds how the run ended. */
   #over = false;
   /** Whether the workflow function has ended. */
-  #ended = false;
+  ended = false;
   /** Whether no wait of the code settles any more. */
   stopped = false;
   /** Events that were delivered after the workflow decided to continue as new: they are for the next run. */
   #forNextRun: WorkflowEvent[] | undefined;
 
   constructor(workflowId: string, owner: ReplayOwner) {
-    this.#workflowId = workflowId;
+    this.workflowId = workflowId;
     this.#owner = owner;
+    this.commands = new Commands(this, owner);
   }
 
   /** The workflow's query and update handlers. Made at first use: most runs need none. */
   get handlers(): Handlers {
     return this.#handlers ??= new Handlers((updateId, outcome) => {
-      if (!this.#silent) this.#owner.answered(updateId, outcome);
+      if (!this.silent) this.#owner.answered(updateId, outcome);
     });
   }
 
   /** Answers a query: `"handlers"` itself, any other one by its handler. */
   query(name: string, args: readonly unknown[]): unknown {
     const { handlers } = this;
-    if (name !== HANDLERS) return handlers.query(this.#workflowId, name, args);
+    if (name !== HANDLERS) return handlers.query(this.workflowId, name, args);
     const { queries, updates } = handlers.names();
-    return this.#ended
+    return this.ended
       ? { queries, updates: [], signals: [] }
       : { queries, updates, signals: this.#signals?.read() ?? [] };
   }
@@ -219,8 +150,8 @@ export class Replay implements ScopeOwner {
   }
 
   /** Whether decisions are not reported any more. */
-  get #silent(): boolean {
-    return this.stopped || this.#ended;
+  get silent(): boolean {
+    return this.stopped || this.ended;
   }
 
   /** Throws while a query handler, a validation or a side effect runs, which may only read, or the first part of an activity. */
@@ -251,7 +182,7 @@ export class Replay implements ScopeOwner {
     return this.#now;
   }
 
-  set #time(at: number) {
+  set now(at: number) {
     this.#now = Math.max(this.#now, at, this.started?.startAt ?? at);
   }
 
@@ -260,40 +191,20 @@ export class Replay implements ScopeOwner {
     return this.started!.startAt ?? this.started!.at;
   }
 
-  /** The position of the next command. */
-  get position(): number {
-    return this.#next;
+  /** What answers the calls that are refused. */
+  get refusals(): Refusals {
+    return this.#refusals ??= new Refusals(this);
   }
 
-  /** The answer to a wait of a scope that begins now, if it is refused: a promise that rejects, or never settles. */
+  /** The answer to a wait of a scope that begins now, if it is refused. */
   refusal(scope: Scope): Promise<never> | undefined {
-    if (this.#silent) return never();
-    const { canceled } = scope;
-    if (canceled !== undefined) {
-      const isLate = scope.closed && canceled === this.#scopeEnded;
-      return this.refuse(scope, isLate ? this.#scopeClosed ??= closedError(canceled) : canceled);
-    }
-    return scope.bodyEnded ? never() : undefined; // the workflow function has ended
-  }
-
-  /** The answer to a call that is refused: a promise that rejects, or never settles if the code was refused too often. */
-  refuse(scope: Scope, reason: unknown): Promise<never> {
-    if (this.stopped) return never();
-    if (!this.#inRound) {
-      this.#inRound = true;
-      Promise.resolve().then(() => this.#inRound = false);
-      this.#refusals += ROUND - 1;
-    }
-    this.#refusals++;
-    if (this.#refusals <= MAX_REFUSALS) return Deferred.rejected(reason);
-    this.#refusals = Infinity; // no further one settles before the microtasks have drained
-    scope.giveUp({ error: reason });
-    return never();
+    const mayBegin = !this.silent && scope.canceled === undefined && !scope.bodyEnded;
+    return mayBegin ? undefined : this.refusals.refusal(scope);
   }
 
   /** Whether the code waits for something of its context. */
   get waits(): boolean {
-    return this.commands.size > 0 || this.#conditions !== undefined || this.#awaited.length > 0;
+    return this.commands.size > 0 || (this.#conditions?.size ?? 0) > 0 || this.#awaited.length > 0;
   }
 
   /** What the code waits for: commands in the order of their issue, then signals and conditions. */
@@ -304,7 +215,7 @@ export class Replay implements ScopeOwner {
       if (wait !== undefined) waits.push(wait);
     }
     for (const name of this.#awaited) waits.push({ type: "signal", name });
-    for (const _ of members(this.#conditions)) waits.push({ type: "condition" });
+    for (let n = this.#conditions?.size ?? 0; n > 0; n--) waits.push({ type: "condition" });
     return waits;
   }
 
@@ -328,18 +239,7 @@ export class Replay implements ScopeOwner {
   stored(event: WorkflowEvent, ours = false): void {
     if ("seq" in event) {
       this.wasCalled = true;
-      const command = this.commands.get(event.seq);
-      if (!isCommand(event)) {
-        if (command === undefined) return; // the code has not issued it, or does not wait for it any more
-        if (isOutcome(event)) command.settle();
-        else command.stored(event);
-      } else if (command === undefined) {
-        if (event.seq >= this.#next) (this.#expected ??= new Map()).set(event.seq, event);
-      } else if (command.matches(event)) {
-        command.event = event;
-        command.ours = ours;
-      } else this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected?.values() ?? []));
-      return;
+      return this.commands.stored(event, ours);
     }
     this.wasCalled ||= isOfCode(event);
     switch (event.type) {
@@ -385,7 +285,7 @@ export class Replay implements ScopeOwner {
   }
 
   #apply(event: WorkflowEvent): boolean {
-    if ("seq" in event) return this.#applyToCommand(event);
+    if ("seq" in event) return this.commands.apply(event);
     switch (event.type) {
       case "update_requested":
       case "update_rejected":
@@ -399,37 +299,15 @@ export class Replay implements ScopeOwner {
           this.#forNextRun.push(event);
           return false;
         }
-        this.#time = event.at;
+        this.now = event.at;
         if (event.type === "update_accepted") this.handlers.seen(event);
         else if (event.type === "signal_received") this.signals.deliver(event);
         else this.#cancel(event);
         return true;
       default:
-        this.#time = event.at;
+        this.now = event.at;
         return true;
     }
-  }
-
-  #applyToCommand(event: WorkflowEvent & { readonly seq: number }): boolean {
-    if (event.seq >= this.#next) {
-      // Without a call there is nothing to compare: another executor has called the function.
-      if (this.isCalled) this.#diverge(missingCommand(this.#workflowId, event));
-      return false;
-    }
-    const command = this.commands.get(event.seq); // none if a cancellation has ended the wait
-    if (!isOutcome(event)) {
-      command?.seen(event);
-      if (event.type !== "child_begun") return false;
-      this.#time = event.at;
-      return true;
-    }
-    this.#time = event.at;
-    if (command !== undefined) {
-      this.commands.delete(event.seq);
-      command.scope.delete(command);
-      command.seen(event);
-    }
-    return true;
   }
 
   #cancel({ timeoutMs, reason }: CancelRequestedEvent): void {
@@ -446,13 +324,8 @@ export class Replay implements ScopeOwner {
    * @returns Whether workflow code runs because of one: the turn continues.
    */
   settleConditions(): boolean {
-    let settled = false;
-    this.#refusals = 0;
-    for (const condition of [...members(this.#conditions)]) {
-      if (this.stopped || !condition.settle()) continue;
-      this.#dropCondition(condition);
-      settled = true;
-    }
+    if (this.#refusals !== undefined) this.#refusals.count = 0;
+    let settled = this.#conditions?.settle(this) ?? false;
     const closing = members(this.#closing);
     this.#closing = undefined;
     for (const scope of closing) {
@@ -531,8 +404,8 @@ export class Replay implements ScopeOwner {
   }
 
   #end(ending: Ending): void {
-    if (this.#silent) return;
-    this.#ended = true;
+    if (this.silent) return;
+    this.ended = true;
     this.#owner.codeEnded(ending);
   }
 
@@ -541,9 +414,9 @@ export class Replay implements ScopeOwner {
     this.assertContextFree();
     const { root } = this;
     const reason = root.failure === undefined ? this.canceled : root.canceled; // what has failed is not continued
-    if (reason !== undefined && !this.#silent) return this.refuse(scope, reason);
+    if (reason !== undefined && !this.silent) return this.refusals.refuse(scope, reason);
     if (scope.bodyEnded) return this.refusal(scope)!;
-    if (!this.#silent) this.#forNextRun = [];
+    if (!this.silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
     return never();
   }
@@ -553,36 +426,14 @@ export class Replay implements ScopeOwner {
   /** Issues a command, and returns its outcome. */
   issue(scope: Scope, command: Command): Promise<unknown> {
     this.assertContextFree();
-    return this.refusal(scope) ?? (this.#issue(scope, command) ? command.promise : never());
-  }
-
-  /** Gives a command its position, unless the history has another one there. */
-  #issue(scope: Scope, command: Command): boolean {
-    const seq = this.#next++;
-    command.seq = seq;
-    command.scope = scope;
-    const event = this.#expected?.get(seq);
-    if (event !== undefined) {
-      this.#expected!.delete(seq);
-      if (!command.matches(event)) {
-        return this.#diverge(otherCommand(this.#workflowId, event, command, this.#expected!.values()));
-      }
-      command.event = event;
-      this.#owner.repeated?.(command, event, this.#now);
-    }
-    if (!this.#mayRun(seq, command)) return false;
-    if (event === undefined && this.#ended) return false; // it is never performed: the run must not wait for it
-    this.commands.set(seq, command);
-    if (scope !== this.root) scope.add(command);
-    if (event === undefined) this.#owner.issued(command);
-    return true;
+    return this.refusal(scope) ?? (this.commands.issue(scope, command) ? command.promise : never());
   }
 
   /** Whether workflow code may run now. If not, it has waited for something that no history holds. */
-  #mayRun(position: number, asksFor: Command | string): boolean {
-    if (this.inTurn || this.#silent) return true;
+  mayRun(position: number, asksFor: Command | string): boolean {
+    if (this.inTurn || this.silent) return true;
     const [actual, caller] = typeof asksFor === "string" ? [asksFor] : [describe(asksFor), asksFor.caller];
-    return this.#diverge(foreignWait(this.#workflowId, position, actual, caller));
+    return this.diverge(foreignWait(this.workflowId, position, actual, caller));
   }
 
   /**
@@ -603,9 +454,9 @@ export class Replay implements ScopeOwner {
     const refusal = this.refusal(scope);
     if (refusal !== undefined) return refusal;
     const { promise, withdraw, over } = begin();
-    if (over) return promise.catch((error) => this.refuse(scope, error));
+    if (over) return promise.catch((error) => this.refusals.refuse(scope, error));
     if (timer === undefined) return promise.finally(withdraw);
-    if (!this.#issue(scope, timer)) return never();
+    if (!this.commands.issue(scope, timer)) return never();
     const timedOut = timer.promise.then(() => {
       throw new TimeoutError(`${what} within ${timer.delayMs} ms`, timer.delayMs);
     });
@@ -614,21 +465,14 @@ export class Replay implements ScopeOwner {
       return await Promise.race([promise, timedOut]);
     } finally {
       withdraw();
-      this.#drop(timer);
+      this.commands.drop(timer);
     }
-  }
-
-  /** Nobody waits for a command any more. */
-  #drop(command: Command, reason?: Error): void {
-    this.commands.delete(command.seq);
-    command.scope.delete(command);
-    command.stop(reason);
   }
 
   /** Takes a signal that has arrived. */
   takeSignal(scope: Scope, name: string): SignalReceivedEvent | undefined {
     this.assertContextFree();
-    return this.#silent || scope.bodyEnded || scope.canceled !== undefined ? undefined : this.signals.take(name);
+    return this.silent || scope.bodyEnded || scope.canceled !== undefined ? undefined : this.signals.take(name);
   }
 
   /** Waits for the next signal. */
@@ -641,25 +485,8 @@ export class Replay implements ScopeOwner {
   }
 
   /** Waits until `check` returns true. */
-  condition(
-    scope: Scope,
-    check: () => boolean,
-  ): { promise: Promise<void>; withdraw: () => void; over: boolean } {
-    const withdraw = () => {
-      this.#dropCondition(condition);
-      scope.delete(condition);
-    };
-    const condition = new Condition(check, withdraw);
-    const over = condition.settle();
-    if (!over) {
-      this.#conditions = withMember(this.#conditions, condition);
-      scope.add(condition);
-    }
-    return { promise: condition.promise, withdraw, over };
-  }
-
-  #dropCondition(condition: Condition): void {
-    this.#conditions = withoutMember(this.#conditions, condition);
+  condition(scope: Scope, check: () => boolean): ReturnType<Conditions["wait"]> {
+    return (this.#conditions ??= new Conditions()).wait(scope, check);
   }
 
   // Scopes
@@ -681,57 +508,21 @@ export class Replay implements ScopeOwner {
     const scope = new Scope(this, parent, kind);
     if (deadline !== undefined) {
       const timer = new Deadline(deadline.caller, deadline.timeoutMs, "scope");
-      if (!this.#issue(scope, timer)) return never();
+      if (!this.commands.issue(scope, timer)) return never();
       scope.delete(timer); // the scope does not wait for it
-      scope.stopDeadline = () => this.#drop(timer);
+      scope.stopDeadline = () => this.commands.drop(timer);
     }
     return scope.run(() => body(scope));
-  }
-
-  get scopeEnded(): Error {
-    return this.#scopeEnded ??= new CanceledError(`A scope of ${this.name} has ended`);
   }
 
   /** Its own code cancels a scope. */
   cancelScope(scope: Scope, reason: Error): void {
     this.assertContextFree();
-    if (this.#mayRun(this.#next, "cancellation of a scope")) scope.cancel(reason);
+    if (this.mayRun(this.commands.next, "cancellation of a scope")) scope.cancel(reason);
   }
 
   checkAtEndOfTurn(scope: Scope): void {
-    if (this.#mayRun(this.#next, "end of a scope")) this.#closing = withMember(this.#closing, scope);
-  }
-
-  rootCommands(): Command[] {
-    const isOpen = ({ scope, following }: Command) => scope === this.root && following === undefined;
-    return [...this.commands.values()].filter(isOpen);
-  }
-
-  cancelCommand(command: Command, reason: Error): void {
-    const { scope, whenCanceled } = command;
-    const undoer = scope.undoer;
-    if (whenCanceled === "followed" && (scope.waitForCanceled || undoer !== undefined)) {
-      const held = !scope.waitForCanceled;
-      command.following = { reason, at: this.#now, held, record: undefined, takenOver: false };
-      if (held) {
-        scope.delete(command);
-        undoer!.follow(command);
-        command.reject(reason);
-      }
-      return command.cancelWork();
-    }
-    if (whenCanceled === "kept") scope.delete(command);
-    else this.#drop(command, reason);
-    command.reject(reason);
-    if (whenCanceled !== "kept") this.#owner.withdrawn(command);
-  }
-
-  awaitCanceled(command: Command, scope: Scope): void {
-    if (this.commands.get(command.seq) !== command) return; // its outcome was applied
-    command.scope = scope;
-    scope.add(command);
-    command.release();
-    this.#owner.awaited(command);
+    if (this.mayRun(this.commands.next, "end of a scope")) this.#closing = withMember(this.#closing, scope);
   }
 
   /** Adds a compensation. Its start is a command. */
@@ -754,9 +545,9 @@ export class Replay implements ScopeOwner {
     this.assertContextFree();
     let patched = this.#patches?.get(changeId);
     if (patched === undefined) {
-      patched = !this.#expected?.size && !this.#handlers?.answeredAhead && !this.#over;
+      patched = !this.commands.areExpected && !this.#handlers?.answeredAhead && !this.#over;
       (this.#patches ??= new Map()).set(changeId, patched);
-      if (patched && !this.#silent) this.#owner.patched(changeId);
+      if (patched && !this.silent) this.#owner.patched(changeId);
     }
     return patched !== false;
   }
@@ -766,7 +557,7 @@ export class Replay implements ScopeOwner {
     return Object.fromEntries(Array.from(this.#patches ?? [], ([changeId, patched]) => [changeId, patched !== false]));
   }
 
-  #diverge(error: NonDeterminismError): false {
+  diverge(error: NonDeterminismError): false {
     if (!this.stopped) {
       this.stopped = true;
       this.#owner.diverged(error);
@@ -775,6 +566,6 @@ export class Replay implements ScopeOwner {
   }
 
   get name(): string {
-    return `workflow ${show(this.#workflowId)}`;
+    return `workflow ${show(this.workflowId)}`;
   }
 }

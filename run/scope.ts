@@ -41,22 +41,29 @@ export interface Failure {
 /** Runs the code of a compensation in a shield. */
 export type Compensation = (shield: Scope) => Promise<void>;
 
+/** The commands of a run, as its scopes see them. */
+export interface ScopedCommands {
+  /** The open commands of the outermost scope: a run that uses no other scope does not list them twice. */
+  ofRoot(): Open[];
+  /** The scope of a command was cancelled. */
+  cancel(command: Open, reason: Error): void;
+  /** A scope waits for the outcome of a command that was cancelled, if it has none yet. */
+  awaitOutcome(command: Open, scope: Scope): void;
+}
+
 /** The run of a scope. */
 export interface ScopeOwner {
   /** The name of the workflow in messages. */
   readonly name: string;
-  /** The error of waits that the end of a scope cuts off. */
-  readonly scopeEnded: Error;
+  readonly refusals: {
+    /** The error of waits that the end of a scope cuts off. */
+    readonly scopeEnded: Error;
+  };
   /** Calls `scope.settleQuiet()` at the end of the turn. */
   checkAtEndOfTurn(scope: Scope): void;
-  /** The open commands of the outermost scope: a run that uses no other scope does not list them twice. */
-  rootCommands(): Open[];
-  /** A command of the scope was cancelled. */
-  cancelCommand(command: Open, reason: Error): void;
+  readonly commands: ScopedCommands;
   /** The code of the outermost scope has ended, or is given up. */
   rootEnded(failure: Failure): void;
-  /** A scope waits for the outcome of a command that was cancelled, if it has none yet. */
-  awaitCanceled(command: Open, scope: Scope): void;
 }
 
 /** How a scope differs from its parent. */
@@ -195,7 +202,7 @@ export class Scope {
       scope.canceled = reason;
       reached.push(scope);
       scope.stopDeadline?.();
-      if (scope.parent === undefined) { for (const command of this.owner.rootCommands()) command.cancel(reason); }
+      if (scope.parent === undefined) { for (const command of this.owner.commands.ofRoot()) command.cancel(reason); }
       walks.push(members(scope.#open)[Symbol.iterator]());
     };
     enter(this);
@@ -212,7 +219,7 @@ export class Scope {
   fail(error: unknown): void {
     if (this.canceled !== undefined && (error === this.canceled || isA(error, CanceledError))) return; // cut off
     this.#failure ??= { error };
-    this.cancel(this.owner.scopeEnded);
+    this.cancel(this.owner.refusals.scopeEnded);
   }
 
   /** The first error of the body or of a branch; a `CompensationError`. */
@@ -312,9 +319,9 @@ export class Scope {
    */
   #cancelOpen(): boolean {
     if (this.parent === undefined && this.canceled === undefined && !this.#undoes && !this.#hasNested) return false;
-    if (this.#open !== undefined || this.parent === undefined) this.cancel(this.owner.scopeEnded);
+    if (this.#open !== undefined || this.parent === undefined) this.cancel(this.owner.refusals.scopeEnded);
     const more = this.canceled !== undefined || this.#undoes;
-    this.canceled ??= this.owner.scopeEnded;
+    this.canceled ??= this.owner.refusals.scopeEnded;
     return more;
   }
 
@@ -345,7 +352,7 @@ export class Scope {
 
   /** Runs the compensations, newest first. */
   async #compensate(undo: Undo, error: unknown): Promise<void> {
-    for (const command of undo.followed.splice(0)) this.owner.awaitCanceled(command, this);
+    for (const command of undo.followed.splice(0)) this.owner.commands.awaitOutcome(command, this);
     while (this.#busy) await this.#becameQuiet();
     const errors: unknown[] = [];
     for (let compensation; (compensation = undo.compensations.pop()) !== undefined;) {

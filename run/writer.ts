@@ -277,7 +277,7 @@ export class Writer {
       this.#deferred = 0;
       const batch = this.#sending = this.#outbox ?? { events: [], posted: undefined };
       this.#outbox = undefined;
-      this.#append(batch).then(() => {
+      this.#append(batch.events).then(() => {
         this.#done(batch);
         this.#next();
       }, (error) => this.#guard(this.#retry(batch, error)));
@@ -304,16 +304,16 @@ export class Writer {
     this.#next();
   }
 
-  #append({ events }: Outgoing): Promise<void> {
-    const { workflowId, runId } = this.#owner;
+  /** @param replaces The run that the one with the ID `runId` continues. */
+  #append(events: readonly WorkflowEvent[], runId = this.#owner.runId, replaces?: string): Promise<void> {
     this.#answering = this.#asked;
     return this.#store.append(
       new FrozenBatch(
-        workflowId,
+        this.#owner.workflowId,
         runId,
         this.#length,
         events,
-        undefined,
+        replaces,
         this.#store.listener,
         this.#owner.lease(events),
       ),
@@ -350,7 +350,7 @@ export class Writer {
         }
         if (this.#closed || batch.events.length === 0 && !(this.unconfirmed && this.#outbox === undefined)) break;
         try {
-          await this.#append(batch);
+          await this.#append(batch.events);
           return this.#done(batch);
         } catch (next) {
           error = next;
@@ -367,22 +367,10 @@ export class Writer {
 
   /** Appends the successor. Its events are made anew whenever something was stored in between. */
   async #replace({ runId, events: make, stored }: Succession): Promise<void> {
-    const { workflowId, runId: replaces } = this.#owner;
     for (let attempt = 1; !this.#closed; attempt++) {
       const events = make();
-      this.#answering = this.#asked;
       try {
-        await this.#store.append(
-          new FrozenBatch(
-            workflowId,
-            runId,
-            this.#length,
-            events,
-            replaces,
-            this.#store.listener,
-            this.#owner.lease(events),
-          ),
-        );
+        await this.#append(events, runId, this.#owner.runId);
         this.#succession = undefined;
         this.#answered = this.#answering;
         return stored(events);
