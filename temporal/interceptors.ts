@@ -12,6 +12,7 @@ import type {
   Next,
   PayloadTypeInfo,
   SignalTypeInfo,
+  Timestamp,
   WorkflowExecution,
 } from "./common/mod.ts";
 import type { ChildWorkflowOptionsWithDefaults, ContinueAsNewOptions, EventGroupMarker } from "./types.ts";
@@ -223,7 +224,7 @@ export interface LocalActivityInput {
   /** The number of the call in the run. */
   readonly seq: number;
   /** Always `undefined`. */
-  readonly originalScheduleTime?: undefined;
+  readonly originalScheduleTime?: Timestamp | undefined;
   /** Always 1. */
   readonly attempt: number;
   /** It changes nothing here. */
@@ -314,9 +315,12 @@ export type GetMetricTagsInput = MetricTags;
  */
 export interface WorkflowInternalsInterceptor {
   /** Not supported. */
-  activate?(input: unknown, next: (input: unknown) => void): void;
+  // deno-lint-ignore no-explicit-any -- what Temporal's core gives to it
+  activate?(input: any, next: (input: any) => void): void;
   /** Not supported. */
-  concludeActivation?(input: unknown, next: (input: unknown) => unknown): unknown;
+  // deno-lint-ignore no-explicit-any -- what Temporal's core gives to it
+  concludeActivation?(input: any, next: (input: any) => any): any;
   /** Not supported. */
-  dispose?(input: unknown, next: (input: unknown) => void): void;
+  // deno-lint-ignore no-explicit-any -- what Temporal's core gives to it
+  dispose?(input: any, next: (input: any) => void): void;
 }

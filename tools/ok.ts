@@ -29,6 +29,7 @@ function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<strin
     postgres: ["task", "postgres"],
     restate: ["task", "restate"],
     otel: ["task", "otel"],
+    "temporal types": ["task", "temporal-types"],
     edge: ["task", "edge"],
     inspector: ["task", "inspector"],
     demo: ["task", "demo"],

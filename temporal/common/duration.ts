@@ -57,6 +57,19 @@ export type StringValue = `${number}` | `${number}${Unit}` | `${number} ${Unit}`
 export type Duration = StringValue | number;
 
 /**
+ * A time as Temporal's server sends it. Nothing has one here.
+ *
+ * @category Temporal
+ */
+export interface Timestamp {
+  /** Seconds since the epoch. */
+  // deno-lint-ignore no-explicit-any -- an integer of 64 bits, of a class of its own
+  seconds?: any;
+  /** Nanoseconds of the last second. */
+  nanos?: number | null | undefined;
+}
+
+/**
  * Returns a duration as a number of milliseconds.
  *
  * @param duration A number of milliseconds, or a text.

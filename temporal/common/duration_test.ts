@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Duration, durationMs } from "./duration.ts";
 
-/** What the npm package `ms` returns, which Temporal uses: `deno task temporal-types` compares the two. */
+/** What the npm package `ms` returns, which Temporal uses. `deno task temporal-types` compares ours with it. */
 const TABLE: [Duration, number][] = [
   [0, 0],
   [1500, 1500],

@@ -8,7 +8,7 @@ export type * from "./activity_options.ts";
 export * from "./cancellation_details.ts";
 export * from "./choices.ts";
 export * from "./definitions.ts";
-export type { Duration, LowerUnit, StringValue, Unit } from "./duration.ts";
+export type { Duration, LowerUnit, StringValue, Timestamp, Unit } from "./duration.ts";
 export {
   CompleteAsyncError,
   IllegalStateError,
