@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fork as forkRun } from "../history/fork.ts";
+import { type DroppedMessage, fork as forkRun } from "../history/fork.ts";
 import type { InMemoryStore } from "../store.ts";
 import { show } from "../util/show.ts";
 import { writeOutput } from "./export.ts";
@@ -39,9 +39,13 @@ export async function fork(
   const most = Math.max(1, state.history.length - 1);
   const after = readNumber("after", flags.after, 1, 1, most);
   if (await store!.load(newId) !== null) throw new Failure(1, `There is a workflow ${show(newId)} already`);
+  const { children } = flags;
+  if (children !== undefined && children !== "repeat" && children !== "cancel") {
+    throw new Failure(2, `--children must be repeat or cancel, got ${show(children)}`);
+  }
   let made: ReturnType<typeof forkRun>;
   try {
-    made = forkRun(state, { after, id: newId, signals: flags["keep-signals"] ? "keep" : "drop" });
+    made = forkRun(state, { after, id: newId, signals: flags["keep-signals"] ? "keep" : "drop", children });
     await store!.append(made.batch);
   } catch (error) {
     throw new Failure(1, messageOf(error));
@@ -51,7 +55,12 @@ export async function fork(
   const list = (names: readonly string[]) => names.length === 0 ? "nothing" : names.join(", ");
   printer.line(`Forked ${show(state.workflowId)} after event ${after} as ${show(newId)}`);
   printer.line(`it repeats: ${list(repeats)}`);
-  printer.line(`signals that it does not get: ${list(drops.map(({ name }) => name))}`);
+  printer.line(`messages that it does not get: ${list(drops.map(inWords))}`);
   printer.line("An executor that recovers, or works, resumes it");
   return 0;
+}
+
+function inWords(message: DroppedMessage): string {
+  if (message.type === "cancel_requested") return "the cancellation";
+  return `${message.type === "signal_received" ? "signal" : "update"} ${message.name}`;
 }

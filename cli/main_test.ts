@@ -372,9 +372,10 @@ cliTest("main(signal) stores a signal in an SQLite file, once per ID", async (fi
 cliTest("main(fork) stores a second run in an SQLite file, and says what it repeats", async (files) => {
   const db = files.at("orders.db");
   const { code, out } = await shell(["fork", db, "order-1", "again", "--after", "1"]);
-  assertEquals([code, lines(out).slice(0, 2)], [0, [
+  assertEquals([code, lines(out).slice(0, 3)], [0, [
     'Forked "order-1" after event 1 as "again"',
     "it repeats: charge",
+    "messages that it does not get: signal approval",
   ]]);
   const store = await SqliteStore.open(db);
   const executor = new Executor({ store, workflows: { order } });
@@ -391,6 +392,38 @@ cliTest("main(fork) stores a second run in an SQLite file, and says what it repe
   const late = await shell(["fork", db, "order-1", "b", "--after", "700"]);
   assertEquals([late.code, late.error.startsWith("--after must be a whole number from 1 to ")], [2, true]);
 });
+
+cliTest(
+  "main(fork) is refused where a child is open, unless --children says what becomes of it; it names each message",
+  async (files) => {
+    const db = files.at("children.db");
+    const work = async (ctx: WorkflowContext) => void await ctx.waitForSignal("go");
+    const parent = async (ctx: WorkflowContext) => {
+      ctx.handleUpdate("pay", () => {});
+      await ctx.executeChild(work);
+    };
+    const store = await SqliteStore.open(db);
+    const executor = new Executor({ store, workflows: { parent, work } });
+    const handle = await executor.execute(parent, { id: "p" });
+    await executor.update("p", "pay");
+    await executor.cancel("p");
+    await handle.result().catch(() => {});
+    const after = `${(await store.load("p"))!.history.findIndex(({ type }) => type === "child_started") + 1}`;
+    await executor.close();
+    await store.close();
+    const refused = await shell(["fork", db, "p", "q", "--after", after]);
+    assertEquals(refused.code, 1);
+    assertStringIncludes(refused.error, 'child "work" is open there');
+    assertStringIncludes(refused.error, 'or pass "repeat" or "cancel" as "children"');
+    const { code, out } = await shell(["fork", db, "p", "q", "--after", after, "--children", "repeat"]);
+    assertEquals([code, lines(out).slice(1, 3)], [0, [
+      "it repeats: work",
+      "messages that it does not get: update pay, the cancellation",
+    ]]);
+    const other = await shell(["fork", db, "p", "r", "--after", after, "--children", "keep"]);
+    assertEquals([other.code, other.error], [2, '--children must be repeat or cancel, got "keep"\n']);
+  },
+);
 
 cliTest("main(cancel) and main(terminate) end runs in an SQLite file", async (files) => {
   const db = files.at("orders.db");

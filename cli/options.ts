@@ -15,6 +15,7 @@ const FLAGS = {
   "after": { type: "string" },
   "as": { type: "string" },
   "at": { type: "string" },
+  "children": { type: "string" },
   "code": { type: "string" },
   "events": { type: "boolean" },
   "help": { type: "boolean", short: "h" },
@@ -85,7 +86,7 @@ export const COMMANDS: Readonly<Record<string, CommandHelp>> = {
   terminate: { args: ["SOURCE", "ID"], flags: ["reason", "output"], does: "ends a run without its consent" },
   fork: {
     args: ["SOURCE", "ID", "NEW"],
-    flags: ["after", "keep-signals", "output"],
+    flags: ["after", "children", "keep-signals", "output"],
     does: "makes a second run from a point of a history",
   },
   serve: { args: ["SOURCE"], flags: ["port", "open", "actions", "code"], does: "starts the inspector on this machine" },
@@ -97,6 +98,7 @@ const FLAG_HELP: Readonly<Record<Flag, string>> = {
   "after": "after which event the new run goes its own way",
   "as": "history, test, svg, mermaid, gantt, text or json",
   "at": "as of this event, counted from 1",
+  "children": "repeat or cancel: what becomes of children that are open there",
   "code": "the module that exports the workflows",
   "events": "all events, and none left out",
   "help": "this text",
@@ -168,7 +170,7 @@ function usageOf(name: string): string {
 function helpOf(name: string | undefined): string {
   if (name !== undefined && Object.hasOwn(COMMANDS, name)) {
     const { flags, does } = COMMANDS[name];
-    const lines = flags.map((flag) => `  --${flag.padEnd(12)}${FLAG_HELP[flag]}`);
+    const lines = flags.map((flag) => `  --${flag.padEnd(14)}${FLAG_HELP[flag]}`);
     return [`${usageOf(name)}`, does, ...lines].join("\n");
   }
   const width = Math.max(...Object.entries(COMMANDS).map(([name, { args }]) => `${name} ${args.join(" ")}`.length));

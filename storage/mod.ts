@@ -48,5 +48,5 @@ export {
 } from "./payloads.ts";
 export { applyBatch, applyToHead, type BatchKind, batchKind, checkOwner, toHead, toState } from "../history/history.ts";
 export { stateAt } from "../history/state_at.ts";
-export { type Fork, fork, type ForkOptions } from "../history/fork.ts";
+export { type DroppedMessage, type Fork, fork, type ForkOptions } from "../history/fork.ts";
 export { acceptDelivery, type AcceptedDelivery, messageIds } from "../history/messages.ts";
