@@ -111,7 +111,10 @@ export class TimedAnswer {
  * called when the attempt begins, and its answer or error comes after the time, as that of a service that has done its work before it
  * answers. An attempt that is cancelled or times out meanwhile rejects at once.
  *
- * @param ms How long the answer takes, in milliseconds of the test's clock, from 0.
+ * `takes(Infinity, fake)` is a service that does its work and never answers: the attempt ends by its `timeoutMs` or by a cancellation
+ * alone. Without them, the result rejects with a `DeadlockError`.
+ *
+ * @param ms How long the answer takes, in milliseconds of the test's clock, from 0; `Infinity` for never.
  * @param fake The function that runs.
  * @throws {TypeError | RangeError} If an argument is invalid.
  *
@@ -133,7 +136,7 @@ export class TimedAnswer {
  * ```
  */
 export function takes<Input, Output>(ms: number, fake: Fake<Input, Output>): Fake<Input, Output> {
-  checkNumber("ms", ms, 0, "make a fake that takes time");
+  if (ms !== Infinity) checkNumber("ms", ms, 0, "make a fake that takes time");
   checkFunction("fake", fake, "make a fake that takes time");
   return (input, context) => {
     let answer: unknown;

@@ -1,18 +1,22 @@
 /** Replacements that stop, take time, or answer from a history; and questions about the past. */
 
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { type ActivityContext, CanceledError, TimeoutError, type WorkflowContext } from "@rockpool/workflow";
 import {
   at,
   attempts,
+  crashTest,
+  DeadlockError,
   explore,
   fails,
   historyToText,
   pauseAt,
   recorded,
   replace,
+  simulate,
   takes,
   TestExecutor,
+  whatIf,
 } from "@rockpool/workflow/testing";
 
 type Ctx = WorkflowContext;
@@ -51,8 +55,52 @@ Deno.test("takes() fails after its time", async () => {
   assertEquals(await handle.result(), ["busy", 400 + 100 + 400]);
 });
 
+Deno.test("takes(Infinity) does its work and never answers: a timeout or a cancellation ends the attempt", async () => {
+  let worked = 0;
+  const silent = replace(charge, takes(Infinity, () => `worked ${++worked}`));
+  const order = (ctx: WorkflowContext, timeoutMs: number | undefined) =>
+    ctx.executeActivity(charge, 5, { timeoutMs, retry: { maxAttempts: 2, jitter: false } });
+  await TestExecutor.use(async (executor) => {
+    const handle = await executor.execute(order, { input: 1000 });
+    await assertRejects(() => handle.result(), TimeoutError);
+    assertEquals([worked, executor.clock.now()], [2, 2100]);
+    await executor.execute(order, { id: "a" });
+    executor.clock.at(5000, () => executor.cancel("a"));
+    await assertRejects(async () => await (await executor.handle("a")).result(), CanceledError);
+  }, { activities: [silent] });
+});
+
+Deno.test("takes(Infinity) is named by the deadlock of a workflow without a timeout", async () => {
+  const order = (ctx: WorkflowContext) => ctx.executeActivity(charge, 5);
+  await TestExecutor.use(async (executor) => {
+    const handle = await executor.execute(order);
+    const { message } = await assertRejects(() => handle.result(), DeadlockError);
+    assertStringIncludes(message, 'activity "charge" (attempt 1 is running)');
+  }, { activities: [replace(charge, takes(Infinity, () => "paid"))] });
+});
+
+Deno.test("takes(Infinity) never answers in crashTest(), explore(), whatIf() and simulate()", async () => {
+  const order = async (ctx: WorkflowContext) =>
+    await ctx.executeActivity(charge, 5, { timeoutMs: 1000 }).catch((error) => (error as Error).name);
+  const endless = (ctx: WorkflowContext) => ctx.executeActivity(charge, 5);
+  const options = { activities: [replace(charge, takes(Infinity, () => "paid"))] };
+  assertEquals((await crashTest(order, options)).undisturbed.result, "TimeoutError");
+  assertEquals((await explore(order, options)).plain.result, "TimeoutError");
+  assertEquals((await whatIf(order, options)).plain.result, "TimeoutError");
+  await simulate({
+    workflow: order,
+    ...options,
+    atEnd: ({ state }) => assertEquals(state?.status, "completed"),
+  }, { seeds: 5 });
+  for (const tool of [crashTest, explore, whatIf]) {
+    await assertRejects(() => tool(endless, options), Error, "It waits forever");
+  }
+});
+
 Deno.test("takes() refuses what is no time", () => {
   assertThrows(() => takes(-1, () => {}), RangeError);
+  assertThrows(() => takes(NaN, () => {}), RangeError);
+  assertThrows(() => takes(-Infinity, () => {}), RangeError);
   assertThrows(() => takes(1, 5 as never), TypeError);
 });
 

@@ -279,7 +279,7 @@ async function wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void
     signal.removeEventListener("abort", end);
     ended.resolve();
   };
-  const clear = clock.setTimer(clock.now() + ms, end);
+  const clear = ms === Infinity ? () => {} : clock.setTimer(clock.now() + ms, end);
   signal.addEventListener("abort", end);
   clock.release!();
   await ended.promise;

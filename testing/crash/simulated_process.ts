@@ -471,7 +471,7 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     const { clock } = this.#world;
     const ended = new Deferred<void>();
     const end = () => ended.resolve();
-    const clear = clock.setTimer(clock.now() + ms, end);
+    const clear = ms === Infinity ? ignore : clock.setTimer(clock.now() + ms, end);
     signal.addEventListener("abort", end);
     if (signal.aborted) end();
     await this.#waitFor(ended.promise);
