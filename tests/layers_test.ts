@@ -78,8 +78,8 @@ const VOCABULARY = [
 const DATABASES = ["node:sqlite", "node:fs", "node:worker_threads"];
 /** What the interface of Temporal may import of the runtime: the async context that its functions find their run by, and events. */
 const ASYNC_CONTEXT = ["node:async_hooks", "node:events", "node:process"];
-/** The module that imports the code of the user. */
-const CODE_LOADER = "cli/code.ts";
+/** The modules that import the code of the user. */
+const CODE_LOADERS = ["cli/code.ts", "temporal/testing/load.ts"];
 const PUBLIC = ["executor.ts", "lock.ts", "mod.ts", "store.ts"];
 
 /** The part that a module belongs to. */
@@ -172,7 +172,7 @@ function complaints(file: string, source: string): string[] {
       ExportAllDeclaration: (node) => checkImport(node, node.source.value),
       ExportNamedDeclaration: (node) => node.source && checkImport(node, node.source.value),
       ImportExpression: (node) =>
-        file === CODE_LOADER || checkImport(
+        CODE_LOADERS.includes(file) || checkImport(
           node,
           node.source.type === "Literal" ? node.source.value : "something computed",
         ),

@@ -8,6 +8,7 @@ import { log, metricMeter, MockActivityEnvironment } from "@rockpool/workflow/te
 import { CompositePayloadConverter, type Payload } from "@rockpool/workflow/temporal/common";
 import { valueConverter } from "../../temporal/common/value_converter.ts";
 import type { Bad } from "./callbacks.ts";
+import { TEMPORAL_TESTING, TEMPORAL_TESTING_METHODS, TEMPORAL_TESTING_NOT_CALLED } from "./temporal_testing.ts";
 import { TEMPORAL_WORKFLOW_METHODS, TEMPORAL_WORKFLOWS, TEMPORAL_WORKFLOWS_NOT_CALLED } from "./temporal_workflows.ts";
 
 const payload: Payload = { metadata: { encoding: new TextEncoder().encode("bad") } };
@@ -23,6 +24,7 @@ function activity(options: Record<string, unknown>): Promise<void> {
 
 /** What calls each callback. */
 export const TEMPORAL: Readonly<Record<string, (bad: Bad) => unknown>> = {
+  ...TEMPORAL_TESTING,
   ...TEMPORAL_WORKFLOWS,
   "PayloadConverter.toPayload": (bad) => valueConverter({ toPayload: bad, fromPayload: bad }).toStored(1),
   "PayloadConverter.fromPayload": (bad) => valueConverter({ toPayload: bad, fromPayload: bad }).fromStored(payload),
@@ -43,6 +45,7 @@ export const TEMPORAL: Readonly<Record<string, (bad: Bad) => unknown>> = {
 
 /** What hands out a promise, and what it rejects with. Nobody need wait for any. */
 export const TEMPORAL_METHODS: Readonly<Record<string, string>> = {
+  ...TEMPORAL_TESTING_METHODS,
   ...TEMPORAL_WORKFLOW_METHODS,
   "ActivityInboundCallsInterceptor.execute": "the interceptor makes it",
   "Context.cancelled": "a CancelledFailure; it is handled already",
@@ -55,6 +58,7 @@ export const TEMPORAL_METHODS: Readonly<Record<string, string>> = {
 
 /** Functions of Temporal's types that nothing here calls. */
 export const TEMPORAL_NOT_CALLED: readonly string[] = [
+  ...TEMPORAL_TESTING_NOT_CALLED,
   ...TEMPORAL_WORKFLOWS_NOT_CALLED,
   "PayloadConverter.validateConverterHint",
   "PayloadConverterWithEncoding.validateConverterHint",

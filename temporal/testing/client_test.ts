@@ -1,0 +1,207 @@
+import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import {
+  ActivityExecutionFailedError,
+  ApplicationFailure,
+  CancelledFailure,
+  Client,
+  QueryNotRegisteredError,
+  TerminatedFailure,
+  TestWorkflowEnvironment,
+  TimeoutFailure,
+  WithStartWorkflowOperation,
+  Worker,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from "./mod.ts";
+
+const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
+const at = { taskQueue: "q" };
+
+/** A test with a client, while a worker runs. */
+function test(name: string, body: (client: Client, env: TestWorkflowEnvironment) => Promise<void>) {
+  Deno.test(name, async () => {
+    const env = await TestWorkflowEnvironment.createTimeSkipping();
+    try {
+      const activities = { charge: (cents: number) => Promise.resolve(`${cents} cents`) };
+      const worker = await Worker.create({ connection: env.nativeConnection, ...at, workflowsPath, activities });
+      await worker.runUntil(() => body(env.client, env));
+    } finally {
+      await env.teardown();
+    }
+  });
+}
+
+test("WorkflowClient.execute() returns the result", async ({ workflow }) => {
+  assertEquals(await workflow.execute(workflows.nap, { ...at, workflowId: "w", args: [5] }), 5);
+  assertEquals(await workflow.execute("nap", { ...at, workflowId: "by-name", args: [5] }), 5);
+});
+
+test("WorkflowClient.start() refuses an ID that is taken", async ({ workflow }) => {
+  await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  const error = await assertRejects(
+    () => workflow.start(workflows.adder, { ...at, workflowId: "w" }),
+    WorkflowExecutionAlreadyStartedError,
+  );
+  assertEquals([error.workflowId, error.workflowType], ["w", "adder"]);
+});
+
+test("WorkflowClient.start() joins or replaces a workflow that runs", async ({ workflow }) => {
+  const first = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  const policy = (workflowIdConflictPolicy: "USE_EXISTING" | "TERMINATE_EXISTING") =>
+    workflow.start(workflows.adder, { ...at, workflowId: "w", workflowIdConflictPolicy });
+  assertEquals((await policy("USE_EXISTING")).firstExecutionRunId, first.firstExecutionRunId);
+  const third = await policy("TERMINATE_EXISTING");
+  assertEquals(third.firstExecutionRunId === first.firstExecutionRunId, false);
+});
+
+test("WorkflowClient.start() names the workflow that no worker has", async ({ workflow }) => {
+  await assertRejects(() => workflow.start("unknown", { ...at, workflowId: "w" }), TypeError, "unknown");
+});
+
+test("WorkflowClient.start() refuses what has no counterpart", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", cronSchedule: "* * * * *" };
+  await assertRejects(() => workflow.start(workflows.adder, options), TypeError, "cronSchedule");
+});
+
+test("WorkflowClient.start() hands memo and search attributes to the workflow", async ({ workflow }) => {
+  const searchAttributes = { Team: ["billing"] };
+  const memo = { note: "n" };
+  const about = await workflow.execute(workflows.about, { ...at, workflowId: "w", memo, searchAttributes });
+  assertEquals(about, { workflowId: "w", workflowType: "about", taskQueue: "q", memo, searchAttributes });
+});
+
+test("WorkflowHandle.result() says how a workflow failed", async ({ workflow }) => {
+  const error = await assertRejects(
+    () => workflow.execute(workflows.failing, { ...at, workflowId: "w" }),
+    WorkflowFailedError,
+    "Workflow execution failed",
+  );
+  assertInstanceOf(error.cause, ApplicationFailure);
+  assertEquals([error.cause.message, error.cause.type, error.cause.details], ["no", "Refused", [{ code: 7 }]]);
+});
+
+test("WorkflowHandle.result() says that a workflow was cancelled", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  await handle.cancel();
+  const error = await assertRejects(() => handle.result(), WorkflowFailedError, "Workflow execution cancelled");
+  assertInstanceOf(error.cause, CancelledFailure);
+  assertEquals((await handle.describe()).status, { code: 4, name: "CANCELLED" });
+});
+
+test("WorkflowHandle.result() says that a workflow was terminated", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  await handle.terminate("enough");
+  const error = await assertRejects(() => handle.result(), WorkflowFailedError, "Workflow execution terminated");
+  assertInstanceOf(error.cause, TerminatedFailure);
+  assertEquals((await handle.describe()).status.name, "TERMINATED");
+});
+
+test("WorkflowHandle.result() says that a workflow took too long", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", workflowExecutionTimeout: "5 minutes" } as const;
+  const error = await assertRejects(
+    () => workflow.execute(workflows.adder, options),
+    WorkflowFailedError,
+    "Workflow execution timed out",
+  );
+  assertInstanceOf(error.cause, TimeoutFailure);
+  assertEquals((await workflow.getHandle("w").describe()).status.name, "TIMED_OUT");
+});
+
+test("WorkflowHandle.result() follows the runs that continue the first", async ({ workflow }) => {
+  assertEquals(await workflow.execute(workflows.looping, { ...at, workflowId: "w" }), 3);
+});
+
+test("WorkflowHandle.result() rejects when there is no such workflow", async ({ workflow }) => {
+  await assertRejects(() => workflow.getHandle("none").result(), WorkflowNotFoundError);
+  await assertRejects(() => workflow.getHandle("none").signal("s"), WorkflowNotFoundError);
+  await assertRejects(() => workflow.getHandle("none").query("q"), WorkflowNotFoundError);
+  await assertRejects(() => workflow.getHandle("none").executeUpdate("u"), WorkflowNotFoundError);
+  await assertRejects(() => workflow.getHandle("none").cancel(), WorkflowNotFoundError);
+  await assertRejects(() => workflow.getHandle("none").describe(), WorkflowNotFoundError);
+});
+
+test("WorkflowHandle.signal() and query() reach the handlers", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.order, { ...at, workflowId: "w", args: [5] });
+  assertEquals(await handle.query(workflows.status, "is "), "is open");
+  await handle.signal(workflows.approve, { by: "eve" });
+  assertEquals(await handle.result(), "5 cents, approved by eve");
+  assertEquals(await handle.query(workflows.status, "is "), "is eve");
+});
+
+test("WorkflowHandle.query() rejects when there is no handler", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  await assertRejects(() => handle.query("unknown"), QueryNotRegisteredError);
+});
+
+test("WorkflowClient.signalWithStart() starts the workflow once", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", args: [5] as [number], signal: workflows.approve } as const;
+  const first = await workflow.signalWithStart(workflows.order, { ...options, signalArgs: [{ by: "eve" }] });
+  assertEquals(await first.result(), "5 cents, approved by eve");
+});
+
+test("WorkflowHandle.executeUpdate() returns the answer, and says why an update failed", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  assertEquals(await handle.executeUpdate(workflows.add, { args: [3] }), 3);
+  const error = await assertRejects(
+    () => handle.executeUpdate(workflows.add, { args: [-1] }),
+    WorkflowUpdateFailedError,
+  );
+  assertInstanceOf(error.cause, ApplicationFailure);
+  assertEquals(error.cause.message, "a negative number");
+});
+
+test("WorkflowHandle.startUpdate() returns when the update is accepted", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  const update = await handle.startUpdate(workflows.add, { args: [12], waitForStage: "ACCEPTED", updateId: "u" });
+  assertEquals([update.updateId, update.workflowId], ["u", "w"]);
+  assertEquals(await handle.result(), 12);
+  assertEquals(await update.result(), 12);
+  assertEquals(await handle.getUpdateHandle("u").result(), 12);
+});
+
+test("WorkflowClient.executeUpdateWithStart() starts the workflow and updates it", async ({ workflow }) => {
+  const start = new WithStartWorkflowOperation(workflows.adder, {
+    ...at,
+    workflowId: "w",
+    workflowIdConflictPolicy: "USE_EXISTING",
+  });
+  assertEquals(await workflow.executeUpdateWithStart(workflows.add, { args: [4], startWorkflowOperation: start }), 4);
+  assertEquals((await start.workflowHandle()).workflowId, "w");
+  const again = () => workflow.executeUpdateWithStart(workflows.add, { args: [4], startWorkflowOperation: start });
+  await assertRejects(again, TypeError, "executed already");
+});
+
+test("WorkflowClient.list() finds workflows by a query", async ({ workflow }) => {
+  await workflow.execute(workflows.nap, { ...at, workflowId: "a", args: [1] });
+  await workflow.start(workflows.adder, { ...at, workflowId: "b" });
+  const ids = async (query?: string) => (await Array.fromAsync(workflow.list({ query }))).map((one) => one.workflowId);
+  assertEquals(await ids(), ["a", "b"]);
+  assertEquals(await ids('ExecutionStatus = "Running"'), ["b"]);
+  assertEquals(await ids("WorkflowType = 'nap' AND TaskQueue = 'q'"), ["a"]);
+  assertEquals((await workflow.count('WorkflowId = "a"')).count, 1);
+  assertThrows(() => workflow.list({ query: "StartTime > 3" }), TypeError, "WorkflowType");
+});
+
+test("ActivityClient.execute() runs an activity on its own", async ({ activity }) => {
+  const options = { ...at, id: "a", scheduleToCloseTimeout: "10s" } as const;
+  assertEquals(await activity.execute("charge", { ...options, args: [7] }), "7 cents");
+});
+
+test("ActivityClient.execute() says why an activity failed", async ({ activity }) => {
+  const error = await assertRejects(
+    () => activity.execute("unknown", { ...at, id: "a", scheduleToCloseTimeout: "10s" }),
+    ActivityExecutionFailedError,
+  );
+  assertInstanceOf(error.cause, ApplicationFailure);
+});
+
+Deno.test("Client refuses what has no counterpart", () => {
+  const client = new Client();
+  assertThrows(() => client.schedule, TypeError, "schedules");
+  assertThrows(() => client.nexus, TypeError, "Nexus");
+  assertThrows(() => new Client({ plugins: [{}] }), TypeError, "plugins");
+  assertThrows(() => new Client({ connection: {} as never }), TypeError, "temporal/testing");
+});

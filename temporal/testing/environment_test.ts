@@ -1,0 +1,97 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import { TestWorkflowEnvironment, Worker } from "./mod.ts";
+
+const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
+const DAY_MS = 86_400_000;
+
+function using(
+  body: (
+    env: TestWorkflowEnvironment,
+    run: <T>(body: () => Promise<T>, activities?: object) => Promise<T>,
+  ) => Promise<void>,
+  make = TestWorkflowEnvironment.createTimeSkipping,
+) {
+  return async () => {
+    const env = await make();
+    try {
+      await body(env, async (body, activities) => {
+        const worker = await Worker.create({
+          connection: env.nativeConnection,
+          taskQueue: "q",
+          workflowsPath,
+          activities,
+        });
+        return await worker.runUntil(body);
+      });
+    } finally {
+      await env.teardown();
+    }
+  };
+}
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() skips time while a result is awaited",
+  using(async (env, run) => {
+    const before = await env.currentTimeMs();
+    const slept = await run(() =>
+      env.client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [30 * DAY_MS] })
+    );
+    assertEquals(slept, 30 * DAY_MS);
+    assert(await env.currentTimeMs() >= before + 30 * DAY_MS);
+    assert(env.supportsTimeSkipping);
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() lets time pass as real time does while no result is awaited",
+  using(async (env, run) => {
+    await run(async () => {
+      const long = await env.client.workflow.start(workflows.nap, { workflowId: "a", taskQueue: "q", args: [DAY_MS] });
+      const short = await env.client.workflow.start(workflows.nap, { workflowId: "b", taskQueue: "q", args: [20] });
+      while ((await short.describe()).status.name === "RUNNING") await new Promise((done) => setTimeout(done, 1));
+      assertEquals((await long.describe()).status.name, "RUNNING");
+    });
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.sleep() moves the time at once, also in an activity",
+  using(async (env, run) => {
+    const slow = async () => {
+      await env.sleep("2 days");
+      return "done";
+    };
+    const before = await env.currentTimeMs();
+    const result = await run(
+      () => env.client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" }),
+      { slow },
+    );
+    assertEquals(result, "done");
+    assert(await env.currentTimeMs() >= before + 2 * DAY_MS);
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createLocal() has real time",
+  using(async (env, run) => {
+    const before = Date.now();
+    await run(() => env.client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [30] }));
+    assert(Date.now() - before >= 29);
+    assert(Math.abs(await env.currentTimeMs() - Date.now()) < 1000);
+    assert(!env.supportsTimeSkipping);
+  }, TestWorkflowEnvironment.createLocal),
+);
+
+Deno.test("TestWorkflowEnvironment.createFromExistingServer() is refused", async () => {
+  await assertRejects(() => TestWorkflowEnvironment.createFromExistingServer(), TypeError, "call createLocal()");
+});
+
+Deno.test("TestWorkflowEnvironment.teardown() suspends what runs", async () => {
+  const env = await TestWorkflowEnvironment.createTimeSkipping();
+  const worker = await Worker.create({ connection: env.nativeConnection, taskQueue: "q", workflowsPath });
+  await worker.runUntil(() =>
+    env.client.workflow.start(workflows.nap, { workflowId: "w", taskQueue: "q", args: [DAY_MS] })
+  );
+  await env.teardown();
+});

@@ -1,0 +1,100 @@
+/**
+ * How workflows are described and listed.
+ *
+ * @module
+ */
+
+import type { WorkflowState } from "../../types.ts";
+import { untypedAttributes } from "../attributes.ts";
+import type {
+  WorkflowExecutionDescription,
+  WorkflowExecutionInfo,
+  WorkflowExecutionStatusName,
+} from "./client_options.ts";
+import { notHere } from "./errors.ts";
+import { type InProcessServer, taskQueueOf } from "./server.ts";
+import { inputOf, parentOf } from "./start_options.ts";
+
+/** The numbers of the statuses, as Temporal's service has them. */
+const CODES: Readonly<Partial<Record<WorkflowExecutionStatusName, number>>> = {
+  RUNNING: 1,
+  COMPLETED: 2,
+  FAILED: 3,
+  CANCELLED: 4,
+  TERMINATED: 5,
+  TIMED_OUT: 7,
+};
+
+function statusOf({ status, error }: WorkflowState): WorkflowExecutionStatusName {
+  if (status === "running") return "RUNNING";
+  if (status === "completed") return "COMPLETED";
+  if (error?.data?.code === "terminated") return "TERMINATED";
+  if (error?.name === "TimeoutError") return "TIMED_OUT";
+  return status === "canceled" ? "CANCELLED" : "FAILED";
+}
+
+/** Describes a workflow in Temporal's words. */
+export async function info({ store }: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionInfo> {
+  const { workflowId, runId, workflowName, createdAt, updatedAt, history } = state;
+  const { memo, searchAttributes = [], workflowType = workflowName } = inputOf(state);
+  const parent = parentOf(state);
+  const name = statusOf(state);
+  const startTime = new Date(createdAt);
+  return {
+    type: workflowType,
+    workflowId,
+    runId,
+    taskQueue: await taskQueueOf(store, state),
+    status: { code: CODES[name] ?? 0, name },
+    historyLength: history.length,
+    startTime,
+    executionTime: startTime,
+    ...(name === "RUNNING" ? {} : { closeTime: new Date(updatedAt) }),
+    ...(memo === undefined ? {} : { memo: { ...memo } }),
+    searchAttributes: untypedAttributes(searchAttributes),
+    ...(parent === undefined ? {} : { parentExecution: { workflowId: parent.workflowId, runId: parent.runId } }),
+    raw: state,
+  };
+}
+
+/** Describes a workflow, with what only `describe()` has. */
+export async function described(server: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionDescription> {
+  const none = () => Promise.resolve(undefined);
+  return { ...await info(server, state), staticDetails: none, staticSummary: none };
+}
+
+/** Says whether a workflow matches. */
+export type Matches = (info: WorkflowExecutionInfo) => boolean;
+
+const TERMS: Readonly<Record<string, (info: WorkflowExecutionInfo) => string>> = {
+  WorkflowId: (info) => info.workflowId,
+  WorkflowType: (info) => info.type,
+  RunId: (info) => info.runId,
+  TaskQueue: (info) => info.taskQueue,
+  ExecutionStatus: (info) => info.status.name.replace("_", "").toLowerCase(),
+};
+
+/** Reads a query: equalities of the names above, joined by `AND`. */
+export function parseQuery(query = ""): Matches {
+  if (query.trim() === "") return () => true;
+  const terms = query.split(/\s+AND\s+/i).map((term) => {
+    const [, name = "", quoted] = /^\s*(\w+)\s*=\s*(".*"|'.*')\s*$/.exec(term) ?? [];
+    const read = TERMS[name];
+    if (read === undefined || quoted === undefined) {
+      const names = Object.keys(TERMS).join(", ");
+      throw notHere(`the query ${JSON.stringify(query)}`, `join equalities of ${names} by AND, with quoted texts`);
+    }
+    const value = quoted.slice(1, -1);
+    const wanted = name === "ExecutionStatus" ? value.replace(/^Canceled$/i, "Cancelled").toLowerCase() : value;
+    return (info: WorkflowExecutionInfo) => read(info) === wanted;
+  });
+  return (info) => terms.every((matches) => matches(info));
+}
+
+/** Lists the workflows of a server that match, in the order of their start. */
+export async function* listed(server: InProcessServer, matches: Matches): AsyncGenerator<WorkflowExecutionInfo> {
+  for (const state of await server.store.list()) {
+    const found = await info(server, state);
+    if (matches(found)) yield found;
+  }
+}

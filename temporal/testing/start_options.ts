@@ -1,0 +1,66 @@
+/**
+ * What a start says in Temporal's words, in the words of this package; and the same back, from a stored workflow.
+ *
+ * @module
+ */
+
+import type { ExecuteOptions } from "../../options.ts";
+import type { ParentRun, WorkflowState } from "../../types.ts";
+import { optionalDurationMs } from "../common/duration.ts";
+import { attributePairs } from "../attributes.ts";
+import type { WorkflowInput } from "../types.ts";
+import type { WorkflowOptions } from "./client_options.ts";
+import { notHere } from "./errors.ts";
+
+const REUSE = {
+  ALLOW_DUPLICATE: "replace",
+  ALLOW_DUPLICATE_FAILED_ONLY: "replace-failed",
+  REJECT_DUPLICATE: "reject",
+  TERMINATE_IF_RUNNING: "replace",
+} as const;
+
+const CONFLICT = { FAIL: "reject", USE_EXISTING: "join", TERMINATE_EXISTING: "replace" } as const;
+
+/** Returns the options of a start, without the arguments. */
+export function executeOptions(options: WorkflowOptions): Omit<ExecuteOptions, "input"> {
+  const { workflowId, workflowIdReusePolicy: reuse, workflowIdConflictPolicy: conflict } = options;
+  const { retry, cronSchedule } = options;
+  if (cronSchedule !== undefined) throw notHere("cronSchedule", "start the workflow without it");
+  if (retry !== undefined && retry.maximumAttempts !== 1) {
+    throw notHere("the retry policy of a workflow", "start the workflow without it");
+  }
+  const limits = [options.workflowExecutionTimeout, options.workflowRunTimeout].flatMap((limit) =>
+    optionalDurationMs(limit, "workflowExecutionTimeout") ?? []
+  ).filter((ms) => ms > 0);
+  const terminates = reuse === "TERMINATE_IF_RUNNING" && conflict === undefined;
+  return {
+    id: workflowId,
+    reuse: REUSE[reuse ?? "ALLOW_DUPLICATE"],
+    onConflict: CONFLICT[conflict ?? (terminates ? "TERMINATE_EXISTING" : "FAIL")],
+    startAfterMs: optionalDurationMs(options.startDelay, "startDelay"),
+    timeoutMs: limits.length === 0 ? undefined : Math.min(...limits),
+  };
+}
+
+/** Returns the input of a start: the arguments, copied already, and what else the workflow can read. */
+export function startInput(options: WorkflowOptions, args: readonly unknown[]): WorkflowInput {
+  const { taskQueue, memo, typedSearchAttributes } = options;
+  const searchAttributes = attributePairs(options.searchAttributes, typedSearchAttributes);
+  return {
+    args,
+    taskQueue,
+    ...(memo === undefined ? {} : { memo }),
+    ...(searchAttributes.length === 0 ? {} : { searchAttributes }),
+  };
+}
+
+/** The input of a stored workflow: one that was started without a client has the array of the arguments. */
+export function inputOf(state: WorkflowState): Partial<WorkflowInput> {
+  const { input } = state;
+  return typeof input === "object" && input !== null && !Array.isArray(input) ? input as WorkflowInput : {};
+}
+
+/** The run that started a stored workflow. */
+export function parentOf({ history: [first] }: WorkflowState): ParentRun | undefined {
+  return first?.type === "workflow_started" ? first.parent : undefined;
+}

@@ -1,0 +1,82 @@
+/**
+ * The two kinds of time of a test environment: time that skips, and real time.
+ *
+ * Time that skips:
+ *
+ * 1. It jumps from timer to timer only while somebody waits for the result of a workflow, and no activity runs.
+ * 2. Otherwise it passes as real time does. So a workflow that sleeps for 100 ms wakes although nobody waits for its result.
+ * 3. {@linkcode EnvironmentTime.sleep} moves it at once, also while an activity runs.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock, VirtualClock } from "../../clock.ts";
+
+/** How often time that skips follows real time, in milliseconds. */
+const PACE_MS = 10;
+
+/** The time of an environment. */
+export interface EnvironmentTime {
+  /** The clock of the executors. */
+  readonly clock: Clock;
+  /** Whether it skips. */
+  readonly skips: boolean;
+  /** Resolves when so many milliseconds have passed. */
+  sleep(ms: number): Promise<void>;
+  /** Lets time skip until `body` has settled. */
+  skipWhile<T>(body: () => Promise<T>): Promise<T>;
+  /** Ends the timers of the environment itself. */
+  close(): void;
+}
+
+/** Makes time that skips. It begins now. */
+export function skippingTime(): EnvironmentTime {
+  const clock = new VirtualClock({ startAt: systemClock.now() });
+  clock.hold();
+  let waiting = 0;
+  let before = systemClock.now();
+  const pace = async () => {
+    const now = systemClock.now();
+    const passed = Math.max(0, now - before);
+    before = now;
+    // Without timers, and while it skips and nobody holds it, nothing waits for real time.
+    if (!clock.idle && clock.pendingTimers > 0) await clock.advance(passed);
+  };
+  let isClosed = false;
+  let stop = () => {};
+  const next = () => {
+    stop = systemClock.setTimer(systemClock.now() + PACE_MS, () => {
+      const paced = () => isClosed || next();
+      pace().then(paced, paced);
+    });
+  };
+  next();
+  return {
+    clock,
+    skips: true,
+    sleep: (ms) => clock.advance(ms),
+    async skipWhile(body) {
+      if (waiting++ === 0) clock.release();
+      try {
+        return await body();
+      } finally {
+        if (--waiting === 0) clock.hold();
+      }
+    },
+    close() {
+      isClosed = true;
+      stop();
+    },
+  };
+}
+
+/** Real time. */
+export function realTime(): EnvironmentTime {
+  return {
+    clock: systemClock,
+    skips: false,
+    sleep: (ms) => new Promise((resolve) => void systemClock.setTimer(systemClock.now() + ms, resolve)),
+    skipWhile: (body) => body(),
+    close() {},
+  };
+}

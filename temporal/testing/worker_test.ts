@@ -1,0 +1,137 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import { bundleWorkflowCode, DefaultLogger, type LogEntry, Runtime, TestWorkflowEnvironment, Worker } from "./mod.ts";
+
+const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
+
+async function withEnvironment(body: (env: TestWorkflowEnvironment) => Promise<void>): Promise<void> {
+  const env = await TestWorkflowEnvironment.createTimeSkipping();
+  try {
+    await body(env);
+  } finally {
+    await env.teardown();
+  }
+}
+
+Deno.test("Worker.runUntil() runs what was started before", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const handle = await client.workflow.start(workflows.nap, { workflowId: "w", taskQueue: "q", args: [50] });
+    await handle.signal("ignored");
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath });
+    assertEquals(await worker.runUntil(handle.result()), 50);
+    assertEquals(worker.getState(), "STOPPED");
+  }));
+
+Deno.test("Worker.run() resumes what an earlier worker left", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const create = () => Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath });
+    const handle = await (await create()).runUntil(() =>
+      client.workflow.start(workflows.adder, { workflowId: "w", taskQueue: "q" })
+    );
+    assertEquals((await handle.describe()).status.name, "RUNNING");
+    await (await create()).runUntil(async () => {
+      assertEquals(await handle.executeUpdate(workflows.add, { args: [11] }), 11);
+      assertEquals(await handle.result(), 11);
+    });
+  }));
+
+Deno.test("Worker.run() runs only what belongs to its task queue, children included", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const create = (taskQueue: string) => Worker.create({ connection: nativeConnection, taskQueue, workflowsPath });
+    const handle = await client.workflow.start(workflows.parent, { workflowId: "w", taskQueue: "q" });
+    await (await create("other")).runUntil(async () => {
+      assertEquals((await handle.describe()).historyLength, 1);
+      await (await create("q")).runUntil(async () => assertEquals(await handle.result(), 1000));
+    });
+  }));
+
+Deno.test("Worker.run() takes activities of another worker of the task queue", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const base = { connection: nativeConnection, taskQueue: "q" };
+    const code = await Worker.create({ ...base, workflowsPath });
+    const functions = await Worker.create({ ...base, activities: { slow: () => Promise.resolve("fast") } });
+    const start = () => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
+    assertEquals(await functions.runUntil(() => code.runUntil(start)), "fast");
+  }));
+
+Deno.test("Worker.create() takes the methods of a class as activities", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    class Services {
+      readonly answer = "slowly";
+      slow() {
+        return Promise.resolve(this.answer);
+      }
+    }
+    const worker = await Worker.create({
+      connection: nativeConnection,
+      taskQueue: "q",
+      workflowsPath,
+      activities: new Services(),
+    });
+    const result = worker.runUntil(() =>
+      client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" })
+    );
+    assertEquals(await result, "slowly");
+  }));
+
+Deno.test("bundleWorkflowCode() returns what a worker takes", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const workflowBundle = await bundleWorkflowCode({ workflowsPath });
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowBundle });
+    const start = () => client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [1] });
+    assertEquals(await worker.runUntil(start), 1);
+    const foreign = { code: "exports = {}" };
+    await assertRejects(() => Worker.create({ taskQueue: "q", workflowBundle: foreign }), TypeError, "workflowsPath");
+  }));
+
+Deno.test("Worker.create() refuses what has no counterpart", async () => {
+  await assertRejects(() => Worker.create({ taskQueue: "" }), TypeError, "taskQueue");
+  await assertRejects(() => Worker.create({ taskQueue: "q", plugins: [{}] }), TypeError, "plugins");
+  await assertRejects(() => Worker.create({ taskQueue: "q", connection: {} as never }), TypeError, "temporal/testing");
+});
+
+Deno.test("Worker.shutdown() is refused when the worker does not run", async () => {
+  const worker = await Worker.create({ taskQueue: "q" });
+  assertThrows(() => worker.shutdown(), TypeError, "INITIALIZED");
+});
+
+Deno.test("Worker.runUntil() rejects as its body does", () =>
+  withEnvironment(async ({ nativeConnection }) => {
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q" });
+    await assertRejects(() => worker.runUntil(() => Promise.reject(new Error("of the test"))), Error, "of the test");
+    assertEquals(worker.getState(), "STOPPED");
+  }));
+
+Deno.test("Worker.create() names the variables that all workflows share, once", async () => {
+  const lines: LogEntry[] = [];
+  Runtime.install({ logger: new DefaultLogger("WARN", (entry) => lines.push(entry)) });
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(path, "export let count = 0;\nconst fixed = 1;\nexport const f = () => count + fixed;\n");
+    for (let i = 0; i < 2; i++) await Worker.create({ taskQueue: "q", workflowsPath: path });
+    assertEquals(lines.length, 1);
+    assertStringIncludes(lines[0].message, "count (line 1)");
+  } finally {
+    Runtime.install({});
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("Worker.runReplayHistory() replays a history of a workflow that ran here, and finds changed code", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const activities = { slow: () => Promise.resolve("fast") };
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities });
+    const history = await worker.runUntil(async () => {
+      await client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [3] });
+      return await client.workflow.getHandle("w").fetchHistory();
+    });
+    await Worker.runReplayHistory({ workflowsPath }, history);
+    await assertRejects(() => Worker.runReplayHistory({ workflowsPath }, { events: [] }), TypeError, "fetchHistory");
+    const path = await Deno.makeTempFile({ suffix: ".ts" });
+    try {
+      await Deno.writeTextFile(path, "export async function nap() {}\n");
+      await assertRejects(() => Worker.runReplayHistory({ workflowsPath: path }, history));
+    } finally {
+      await Deno.remove(path);
+    }
+  }));
