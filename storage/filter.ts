@@ -172,3 +172,13 @@ function toPlace(cursor: string | undefined, order: string, action: string, plac
   if (places.test(place)) return place;
   throw invalid("cursor", cursor, `the cursor of a page with "order" "${order}"`, action);
 }
+
+/** The smallest text that is larger than every text that begins with `prefix`, in the order of code points; `undefined` if there is none. */
+export function behind(prefix: string): string | undefined {
+  const chars = [...prefix];
+  while (chars.length > 0) {
+    const code = chars.pop()!.codePointAt(0)! + 1;
+    if (code <= 0x10ffff) return chars.join("") + String.fromCodePoint(code === 0xd800 ? 0xe000 : code);
+  }
+  return undefined;
+}

@@ -1,9 +1,17 @@
 /** `SqliteStore`: opening, group commit, other processes, pages, codecs, maintenance, executors. The contract: `stores/sqlite_test.ts`. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import {
+  Executor,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+  type WorkflowFilter,
+} from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
+import { readFilter } from "../storage/mod.ts";
+import { conditions, FEW } from "../stores/sqlite/rows.ts";
 import { listen } from "./support/durable.ts";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "./support/executors.ts";
@@ -401,6 +409,53 @@ sqliteTest("heads() finds the beginning of an ID whatever characters it has", as
       expected,
       expected.length,
     ]);
+  }
+});
+
+sqliteTest("heads() finds a few and many by prefix, time, name and label", async (path) => {
+  await using store = await SqliteStore.open(path);
+  const count = FEW + 20;
+  await Promise.all(Array.from({ length: count }, (_, i) => {
+    const workflowId = `${i % 2 ? "odd" : "even"}-${i}`;
+    const labels = { n: `${i}`, text: `"n":"${i + 1}"` };
+    return store.save({ workflowId, workflowName: i < 3 ? "rare" : "w", status: "running", createdAt: i, labels });
+  }));
+  const numbers = async (filter: WorkflowFilter) => {
+    const { heads } = await store.heads({ ...filter, limit: 3, order: "desc" });
+    return [await store.count(filter), ...heads.map(({ createdAt }) => createdAt)];
+  };
+  const half = count / 2;
+  assertEquals(await numbers({ idPrefix: "odd-" }), [half, count - 1, count - 3, count - 5]);
+  assertEquals(await numbers({ idPrefix: "odd-101" }), [6, 1019, 1017, 1015]);
+  assertEquals(await numbers({ idPrefix: "od", createdAfter: count - 5 }), [2, count - 1, count - 3]);
+  assertEquals(await numbers({ idPrefix: "even-", createdBefore: 3, workflowName: "rare" }), [2, 2, 0]);
+  assertEquals(await numbers({ createdAfter: 4, createdBefore: 7 }), [2, 6, 5]);
+  assertEquals(await numbers({ createdAfter: -1 }), [count, count - 1, count - 2, count - 3]);
+  assertEquals(await numbers({ createdBefore: count }), [count, count - 1, count - 2, count - 3]);
+  assertEquals(await numbers({ workflowName: "rare" }), [3, 2, 1, 0]);
+  assertEquals(await numbers({ labels: { n: "7" } }), [1, 7]); // the text of the sixth looks like it
+});
+
+sqliteTest("heads() looks into an index when few rows fit, and keeps the order of all when many do", async (path) => {
+  await using store = await SqliteStore.open(path);
+  const count = FEW + 20;
+  await Promise.all(
+    Array.from({ length: count }, (_, i) => store.save({ workflowId: `w-${i}`, status: "running", createdAt: i })),
+  );
+  using db = new DatabaseSync(path);
+  const planOf = (filter: WorkflowFilter) => {
+    const { where, values } = conditions(readFilter(filter), undefined, (where, values) => {
+      const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM rockpool_workflows WHERE ${where} LIMIT ${FEW})`;
+      return Number(db.prepare(sql).get(...values)!.count) < FEW;
+    });
+    const sql = `EXPLAIN QUERY PLAN SELECT * FROM rockpool_workflows ${where} ORDER BY place DESC`;
+    return db.prepare(sql).all(...values).map(({ detail }) => detail).join();
+  };
+  assertStringIncludes(planOf({ idPrefix: "w-10" }), "workflow_id>?");
+  assertStringIncludes(planOf({ createdAfter: 1000 }), "rockpool_workflows_created");
+  assertStringIncludes(planOf({ workflowName: "w" }), "rockpool_workflows_name");
+  for (const filter of [{ idPrefix: "w-" }, { createdAfter: 5 }]) {
+    assertEquals(planOf(filter), "SCAN rockpool_workflows");
   }
 });
 

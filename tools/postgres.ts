@@ -71,7 +71,7 @@ for (const release of found.list.filter(({ id }) => wanted.includes(id))) {
   await using server = await PostgresServer.start(release);
   for (const client of chosen(CLIENTS)) {
     console.log(`\n${release.name}, ${client}`);
-    const names = ["contract", "store", "transactional", "kill", "outage", "processes"];
+    const names = ["contract", "store", "transactional", "kill", "outage", "processes", "ports"];
     await test(modules, client, release.bin, server.url, names);
   }
   if (release.id !== "debian") continue;

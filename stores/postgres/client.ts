@@ -11,7 +11,7 @@ import { cannot } from "../../util/check.ts";
 import { hash } from "../../util/prng.ts";
 import { show } from "../../util/show.ts";
 import { stateOf } from "./failure.ts";
-import { literal } from "./literal.ts";
+import { withLiterals } from "./literal.ts";
 
 /**
  * Runs statements in a Postgres database. Two methods, for a client that {@linkcode PostgresStore.open} does not know.
@@ -194,8 +194,7 @@ function named(
 function fromPostgresJs(sql: PostgresJs): PostgresClient {
   const query = sql.options?.prepare === false
     // As literals: postgres.js would ask for the types of parameters first, and a pooler loses the question behind another statement.
-    ? (text: string, params: readonly string[]) =>
-      sql.unsafe(text.replace(/\$(\d+)::text/g, (_, n) => literal(params[n - 1])))
+    ? (text: string, params: readonly string[]) => sql.unsafe(params.length === 0 ? text : withLiterals(text, params))
     : named(
       (text, params, prepare) => params.length === 0 ? sql.unsafe(text) : sql.unsafe(text, params, { prepare }),
       true,

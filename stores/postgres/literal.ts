@@ -9,6 +9,11 @@ export function literal(text: string): string {
   return `E'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'::text`;
 }
 
+/** Writes the parameters of a statement as literals. */
+export function withLiterals(statement: string, params: readonly string[]): string {
+  return statement.replace(/\$(\d+)::text/g, (_, n) => literal(params[n - 1]));
+}
+
 /** Writes the name of a table or a schema. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -7,9 +7,11 @@
  */
 
 import { escapeText, type Payload, type Query, unescapeText } from "../../storage/mod.ts";
+import { behind } from "../../storage/filter.ts";
 import { type HeadRow, stubOf as readHead } from "../../storage/rows.ts";
 import type { Labels, WorkflowHead } from "../../types.ts";
 import { fromBase64, toBase64 } from "../../util/base64.ts";
+import { withLiterals } from "./literal.ts";
 import type { Names } from "./schema.ts";
 
 /** A row of `rockpool_workflows`, and the rows of its events if they were asked for. */
@@ -78,7 +80,14 @@ export function toCodec(stored: string): Payload {
   return stored.startsWith("b") ? fromBase64(stored.slice(1)) : unescapeText(stored.slice(1));
 }
 
-/** The conditions of a query, and whether rows that fit them must be compared once more. */
+/** How many characters of an ID or a name an index holds. */
+const INDEXED = 100;
+
+/**
+ * The conditions of a query, and whether rows that fit them must be compared once more.
+ *
+ * What is searched for is written as literals, without parameters: a plan that Postgres keeps for every text fits none that is rare.
+ */
 export function conditions(
   query: Query,
   after: number | undefined,
@@ -88,14 +97,33 @@ export function conditions(
   const params: string[] = [];
   const add = (before: string, value: string | number, behind = "") =>
     void parts.push(`${before} $${params.push(String(value))}::text${behind}`);
+  if (after !== undefined) add(`w.place ${order === "asc" ? ">" : "<"}`, after, "::bigint");
+  const paged = params.length;
   if (statuses !== undefined) parts.push(`w.status IN (${["", ...statuses].map((status) => `'${status}'`).join()})`);
-  if (workflowName !== undefined) add("w.workflow_name =", escapeText(workflowName));
+  if (workflowName !== undefined) {
+    const name = escapeText(workflowName);
+    add(`left(w.workflow_name, ${INDEXED}) =`, first(name));
+    add("w.workflow_name =", name);
+  }
   if (createdAfter > -Infinity) add("w.created_at >", createdAfter, "::float8");
   if (createdBefore < Infinity) add("w.created_at <", createdBefore, "::float8");
+  // The text of a label is found fast, but not only where it is a label.
+  for (const label of labels) add("strpos(w.labels,", toTexts([label]).slice(1, -1), ") > 0");
   if (labels.length > 0) add("w.labels::jsonb @>", toTexts(labels), "::jsonb");
-  if (after !== undefined) add(`w.place ${order === "asc" ? ">" : "<"}`, after, "::bigint");
   // A prefix can end between the halves of a pair.
   const whole = idPrefix.replace(/[\ud800-\udbff]$/, "");
-  if (whole !== "") add("starts_with(w.workflow_id,", escapeText(whole), ")");
-  return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, params, exact: whole === idPrefix };
+  if (whole !== "") {
+    const prefix = escapeText(whole);
+    const end = behind(first(prefix));
+    add(`left(w.workflow_id, ${INDEXED}) >=`, first(prefix));
+    if (end !== undefined) add(`left(w.workflow_id, ${INDEXED}) <`, end);
+    add("starts_with(w.workflow_id,", prefix, ")");
+  }
+  const where = parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`;
+  const exact = whole === idPrefix;
+  return params.length > paged ? { where: withLiterals(where, params), params: [], exact } : { where, params, exact };
+}
+
+function first(text: string): string {
+  return [...text].slice(0, INDEXED).join("");
 }

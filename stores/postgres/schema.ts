@@ -52,6 +52,9 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     fence bigint NOT NULL DEFAULT 0
   ) WITH (fillfactor = 70); -- an update that finds room in its page changes no index
   CREATE INDEX rockpool_workflows_status ON ${schema}.rockpool_workflows (status, place);
+  CREATE INDEX rockpool_workflows_id ON ${schema}.rockpool_workflows (left(workflow_id, 100)); -- an index holds no long texts
+  CREATE INDEX rockpool_workflows_name ON ${schema}.rockpool_workflows (left(workflow_name, 100), place);
+  CREATE INDEX rockpool_workflows_created ON ${schema}.rockpool_workflows USING brin (created_at) WITH (autosummarize = on);
   CREATE INDEX rockpool_workflows_due ON ${schema}.rockpool_workflows (due_at) WHERE status = 'running';
   CREATE TABLE ${schema}.rockpool_events ( -- one row for each append
     history bigint NOT NULL,

@@ -17,7 +17,7 @@ import { type EventsRow, type Raw, stubOf } from "../../storage/rows.ts";
 import { type Change, Changes } from "./changes.ts";
 import { backUp, failure, fileOf, watchFiles } from "./database.ts";
 import { Leases } from "./leases.ts";
-import { COLUMNS, conditions, prepare, type Row, type Statements } from "./rows.ts";
+import { COLUMNS, conditions, FEW, prepare, type Row, type Statements } from "./rows.ts";
 import { Writes } from "./writes.ts";
 
 /** A method of {@linkcode Writes}, and its arguments. */
@@ -102,7 +102,7 @@ export class Connection {
     return this.#reading("count workflows", () => {
       this.#checkFiles();
       if (matcherOf(query) === undefined) {
-        const { where, values } = conditions(query, undefined);
+        const { where, values } = conditions(query, undefined, this.#isFew);
         const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
         return (counted as { count: number }).count;
       }
@@ -206,10 +206,15 @@ export class Connection {
     }
   }
 
+  readonly #isFew = (where: string, values: readonly (string | number)[]): boolean => {
+    const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM rockpool_workflows WHERE ${where} LIMIT ${FEW})`;
+    return (this.#db.prepare(sql).get(...values) as { count: number }).count < FEW;
+  };
+
   /** The rows of a query, in order. */
   *#rows(query: QueryData, after: number | undefined, limit: number): Iterable<Row> {
     if (limit === 0) return;
-    const { where, values } = conditions(query, after);
+    const { where, values } = conditions(query, after, this.#isFew);
     const matches = matcherOf(query);
     const sql = `SELECT ${COLUMNS} FROM rockpool_workflows ${where} ORDER BY place ${query.order}`;
     let count = 0;

@@ -45,6 +45,8 @@ const MIGRATIONS: readonly string[] = [
     saved_version INTEGER -- of the transaction that saved the whole state last
   ) STRICT;
   CREATE INDEX rockpool_workflows_status ON rockpool_workflows (status, place);
+  CREATE INDEX rockpool_workflows_name ON rockpool_workflows (workflow_name, place);
+  CREATE INDEX rockpool_workflows_created ON rockpool_workflows (created_at);
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
   CREATE INDEX rockpool_workflows_free ON rockpool_workflows (wake_at) WHERE status = 'running' AND free;
   CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE status = 'running';

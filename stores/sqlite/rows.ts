@@ -5,7 +5,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { QueryData } from "../../storage/filter.ts";
+import { behind, type QueryData } from "../../storage/filter.ts";
 import { escapeText } from "../../storage/mod.ts";
 import type { PayloadRow } from "../../storage/rows.ts";
 
@@ -18,42 +18,47 @@ export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
 
-/** The conditions of a query that SQLite can look up. */
+/**
+ * The conditions of a query that SQLite can look up.
+ *
+ * @param isFew Whether few rows fit a condition. Only then its index helps: what it finds must be sorted by place.
+ */
 export function conditions(
   query: QueryData,
   after: number | undefined,
+  isFew: (where: string, values: readonly (string | number)[]) => boolean,
 ): { where: string; values: (string | number)[] } {
-  const { statuses, workflowName, createdAfter, createdBefore, order, idPrefix } = query;
+  const { statuses, workflowName, createdAfter, createdBefore, order, idPrefix, labels } = query;
   const parts: string[] = [];
   const values: (string | number)[] = [];
   const add = (sql: string, ...given: (string | number)[]) => {
     parts.push(sql);
     values.push(...given);
   };
+  /** Adds both limits of a column that has an index; `undefined` for none. */
+  const addRange = (column: string, both: readonly (readonly [sign: string, limit: string | number | undefined])[]) => {
+    const limits = both.filter((one): one is [string, string | number] => one[1] !== undefined);
+    const sql = limits.map(([sign]) => `${column} ${sign} ?`).join(" AND ");
+    const given = limits.map(([, limit]) => limit);
+    add(isFew(sql, given) ? sql : sql.replaceAll(column, `+${column}`), ...given); // "+": without the index
+  };
   if (statuses !== undefined) add(`status IN (${statuses.map(() => "?").join()})`, ...statuses);
   if (workflowName !== undefined) add("workflow_name = ?", escapeText(workflowName));
   // A prefix can end between the halves of a pair.
   const prefix = escapeText(idPrefix.replace(/[\ud800-\udbff]$/, ""));
-  if (prefix !== "") {
-    const end = behind(prefix);
-    add("workflow_id >= ?", prefix);
-    if (end !== undefined) add("workflow_id < ?", end);
+  if (prefix !== "") addRange("workflow_id", [[">=", prefix], ["<", behind(prefix)]]);
+  // With one limit, SQLite would not use the index.
+  if (createdAfter > -Infinity || createdBefore < Infinity) {
+    addRange("created_at", [[">", createdAfter], ["<", createdBefore]]);
   }
-  if (createdAfter > -Infinity) add("created_at > ?", createdAfter);
-  if (createdBefore < Infinity) add("created_at < ?", createdBefore);
+  // The text of a label is found fast, but not only where it is a label.
+  for (const [name, value] of labels) add("instr(labels, ?) > 0", `${JSON.stringify(name)}:${JSON.stringify(value)}`);
   if (after !== undefined) add(`place ${order === "asc" ? ">" : "<"} ?`, after);
   return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, values };
 }
 
-/** The smallest text that is larger than every text that begins with `prefix`, if there is one. SQLite orders texts by code points. */
-function behind(prefix: string): string | undefined {
-  const chars = [...prefix];
-  while (chars.length > 0) {
-    const code = chars.pop()!.codePointAt(0)! + 1;
-    if (code <= 0x10ffff) return chars.join("") + String.fromCodePoint(code === 0xd800 ? 0xe000 : code);
-  }
-  return undefined;
-}
+/** So many rows are sorted in less time than it takes to look at all. */
+export const FEW = 1000;
 
 /** The statements of a store by name. */
 export type Statements = ReturnType<typeof prepare>;

@@ -1,11 +1,18 @@
 /** `PostgresStore`: opening, batches, other processes, pages, codecs, maintenance. The contract: `contract.ts`. Run by `tools/postgres.ts`. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Executor, type WorkflowContext, WorkflowError, type WorkflowEvent } from "@rockpool/workflow";
+import {
+  Executor,
+  type WorkflowContext,
+  WorkflowError,
+  type WorkflowEvent,
+  type WorkflowFilter,
+} from "@rockpool/workflow";
 import { listen } from "../support/durable.ts";
 import { type PostgresClient, PostgresStore, type PostgresStoreOptions } from "@rockpool/workflow/postgres";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "../support/executors.ts";
+import { toClient } from "../../stores/postgres/client.ts";
 import { connect, openAgain, openSchema, type OpenStore, openStore, until } from "./clients.ts";
 
 const started: WorkflowEvent = { type: "workflow_started", at: 1, workflowName: "w", input: "in" };
@@ -280,6 +287,46 @@ for (const [what, deaf] of [["cannot listen", false], ["hears nothing when it li
     end();
   });
 }
+
+postgresTest("heads() tells apart what begins with the same long text", async (store) => {
+  const long = "\u{1f600}".repeat(99) + "é";
+  const texts = [long, `${long}a`, `${long}b`, `${long.slice(0, -1)}\ud83d`, "$1::text", "$1::text'"];
+  for (const text of texts) {
+    const labels = { [text]: text, other: `"${text}":"x"` };
+    const event = { ...started, workflowName: text, labels } as WorkflowEvent;
+    await store.append({ workflowId: text, runId: "1", expectedLength: 0, events: [event] });
+  }
+  const find = async (filter: WorkflowFilter) => {
+    const { heads } = await store.heads({ ...filter, order: "desc" });
+    assertEquals(await store.count(filter), heads.length);
+    return heads.map(({ workflowId }) => workflowId);
+  };
+  for (const text of texts) {
+    assertEquals(await find({ workflowName: text }), [text]);
+    assertEquals(await find({ labels: { [text]: text } }), [text]);
+    assertEquals(await find({ labels: { [text]: "x" } }), []);
+    assertEquals(
+      await find({ idPrefix: text, createdAfter: 0, createdBefore: 2 }),
+      texts.filter((id) => id.startsWith(text)).reverse(),
+    );
+  }
+});
+
+Deno.test("PostgresStore.heads() searches without parameters, so that Postgres plans for what is searched", async () => {
+  await using connection = await connect();
+  const { query } = toClient(connection.client, "test");
+  const texts: [string, number][] = [];
+  const client: PostgresClient = { query: (text, params) => (texts.push([text, params.length]), query(text, params)) };
+  await using store = await PostgresStore.open(client, { schema: `test_${crypto.randomUUID()}` });
+  for (const id of ["a", "b", "c"]) await start(store, id);
+  const { cursor } = await store.heads({ limit: 1 });
+  texts.length = 0;
+  for (const filter of [{}, { workflowName: "w" }, { idPrefix: "a" }, { labels: { a: "b" } }, { createdAfter: 1 }]) {
+    await store.heads({ ...filter, limit: 1, cursor });
+  }
+  assertEquals(texts.map(([, count]) => count), [1, 0, 0, 0, 0]);
+  for (const [text] of texts.slice(1)) assertEquals(/\$\d/.test(text), false, text);
+});
 
 postgresTest("list() finds labels and prefixes with every character", async (store) => {
   const odd = ["\0", "\ud83d", "\u{1f600}", "\\", '"', "'", "%", "__proto__"];

@@ -5,7 +5,7 @@
  */
 
 import { freePorts } from "../free_ports.ts";
-import { installFromDebian, user } from "./server.ts";
+import { installFromDebian, ready, user, withFreePort } from "./server.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 
@@ -14,15 +14,20 @@ export interface Bouncer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts it on a free port; `undefined` if it is not installed and cannot be. */
-export async function startBouncer(serverPort: number): Promise<Bouncer | undefined> {
+/** Starts it on a free port; `undefined` if it is not installed and cannot be. `choosePorts` is for tests. */
+export async function startBouncer(serverPort: number, choosePorts = freePorts): Promise<Bouncer | undefined> {
   if (!await isThere() && !(await installFromDebian("pgbouncer") && await isThere())) return undefined;
+  return await withFreePort((port) => start(serverPort, port), choosePorts);
+}
+
+async function start(serverPort: number, port: number): Promise<Bouncer> {
   const folder = await Deno.makeTempDir({ prefix: "rockpool_bouncer_" });
-  await Deno.chmod(folder, 0o755);
-  const [port] = freePorts(1);
+  const { uid, gid } = user();
+  if (uid !== undefined) await Deno.chown(folder, uid, gid);
   const settings = {
     listen_addr: "127.0.0.1",
     listen_port: port,
+    pidfile: `${folder}/pgbouncer.pid`,
     unix_socket_dir: "",
     pool_mode: "transaction",
     auth_type: "any",
@@ -38,37 +43,35 @@ export async function startBouncer(serverPort: number): Promise<Bouncer | undefi
   ];
   await Deno.writeTextFile(`${folder}/pgbouncer.ini`, lines.join("\n"));
   const child = new Deno.Command(PROGRAM, {
-    args: ["-q", `${folder}/pgbouncer.ini`],
+    args: [`${folder}/pgbouncer.ini`],
     cwd: "/", // the user may not enter the folder of the project
     stdout: "null",
-    stderr: "null",
+    stderr: "piped",
     ...user(),
   }).spawn();
-  let ended = false;
-  child.status.then(() => ended = true);
-  while (!await accepts(port)) {
-    if (ended) throw new Error(`Cannot start PgBouncer on port ${port}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return {
+  const bouncer = {
     url: `postgres://rockpool@127.0.0.1:${port}/postgres`,
     async [Symbol.asyncDispose]() {
-      if (!ended) child.kill("SIGTERM");
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // it has ended
+      }
       await child.status;
       await Deno.remove(folder, { recursive: true });
     },
   };
+  try {
+    // It writes the file when it listens. A connection could reach the process that has taken its port.
+    const isListening = async () => await Deno.stat(settings.pidfile).then(() => true, () => false);
+    await ready(child, isListening, `PgBouncer on port ${port}`);
+  } catch (error) {
+    await bouncer[Symbol.asyncDispose]();
+    throw error;
+  }
+  return bouncer;
 }
 
 async function isThere(): Promise<boolean> {
   return await Deno.stat(PROGRAM).then(() => true, () => false);
-}
-
-async function accepts(port: number): Promise<boolean> {
-  try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
-  } catch {
-    return false;
-  }
 }

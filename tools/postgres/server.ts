@@ -3,6 +3,7 @@
  *
  * 1. A server listens on 127.0.0.1 only, and its data are in a temporary folder that is deleted with it.
  * 2. Postgres refuses to run as root. If root calls, the server runs as the user "nobody".
+ * 3. Another process may take a free port before the server does. Then the server gets another port.
  *
  * @module
  */
@@ -112,6 +113,29 @@ async function command(program: string, args: string[], options: Deno.CommandOpt
   throw new Error(`${program} ${args.join(" ")}\n${text}`);
 }
 
+/** Calls `start` with a free port; again with another one if another process has taken it meanwhile. */
+export async function withFreePort<T>(start: (port: number) => Promise<T>, choosePorts = freePorts): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await start(choosePorts(1)[0]);
+    } catch (error) {
+      const isTaken = /could not create any TCP\/IP sockets|Address already in use/.test((error as Error).message);
+      if (attempt === 5 || !isTaken) throw error;
+    }
+  }
+}
+
+/** Waits until a process accepts connections. If it ends before, says what it has printed. */
+export async function ready(child: Deno.ChildProcess, accepts: () => Promise<boolean>, name: string): Promise<void> {
+  const printed = new Response(child.stderr).text();
+  let ended = false;
+  child.status.then(() => ended = true);
+  while (!await accepts()) {
+    if (ended) throw new Error(`Cannot start ${name}\n${await printed}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** How a server is set up. */
 export interface ServerOptions {
   /** Whether a commit waits for the disk. Not needed where the machine does not lose power. */
@@ -120,18 +144,16 @@ export interface ServerOptions {
 
 /** A server. It is stopped and deleted by its `Symbol.asyncDispose`. */
 export class PostgresServer implements AsyncDisposable {
-  readonly port: number;
+  #port = 0;
   readonly #release: Release;
   readonly #folder: string;
   readonly #args: string[];
   #process: Deno.ChildProcess | undefined;
 
-  private constructor(release: Release, folder: string, port: number, { fsync = false }: ServerOptions) {
+  private constructor(release: Release, folder: string, { fsync = false }: ServerOptions) {
     this.#release = release;
     this.#folder = folder;
-    this.port = port;
     const settings = {
-      port,
       listen_addresses: "127.0.0.1",
       unix_socket_directories: "",
       fsync: fsync ? "on" : "off",
@@ -145,16 +167,23 @@ export class PostgresServer implements AsyncDisposable {
     ];
   }
 
-  /** Makes a new, empty server, and starts it. */
-  static async start(release: Release, options: ServerOptions = {}): Promise<PostgresServer> {
+  /** Makes a new, empty server, and starts it. `choosePorts` is for tests. */
+  static async start(
+    release: Release,
+    options: ServerOptions = {},
+    choosePorts = freePorts,
+  ): Promise<PostgresServer> {
     const folder = await Deno.makeTempDir({ prefix: "rockpool_postgres_" });
-    const server = new PostgresServer(release, folder, freePorts(1)[0], options);
+    const server = new PostgresServer(release, folder, options);
     try {
       const { uid, gid } = user();
       if (uid !== undefined) await Deno.chown(folder, uid, gid);
       const setup = ["-D", `${folder}/data`, "-U", "rockpool", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
       await command(`${release.bin}/initdb`, setup, { cwd: folder, ...user() });
-      await server.start();
+      await withFreePort(async (port) => {
+        server.#port = port;
+        await server.start();
+      }, choosePorts);
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -162,26 +191,25 @@ export class PostgresServer implements AsyncDisposable {
     return server;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   get url(): string {
     return `postgres://rockpool@127.0.0.1:${this.port}/postgres`;
   }
 
-  /** Starts the server again. It accepts connections when the promise settles. */
+  /** Starts the server, again on the same port. It accepts connections when the promise settles. */
   async start(): Promise<void> {
     const child = new Deno.Command(`${this.#release.bin}/postgres`, {
-      args: this.#args,
+      args: [...this.#args, "-c", `port=${this.port}`],
       cwd: this.#folder,
       stdout: "null",
-      stderr: "null",
+      stderr: "piped",
       ...user(),
     }).spawn();
     this.#process = child;
-    let ended = false;
-    child.status.then(() => ended = true);
-    while (!await this.#accepts()) {
-      if (ended) throw new Error(`Cannot start Postgres of ${this.#release.name} on port ${this.port}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await ready(child, () => this.#accepts(), `Postgres of ${this.#release.name} on port ${this.port}`);
   }
 
   /** Whether it has written into its folder that it is ready. */
