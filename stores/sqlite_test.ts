@@ -19,6 +19,7 @@ testStore(Deno.test, () => files.open({ pollMs: 1 }), {
 });
 testStore(Deno.test, () => files.open({ pollMs: 1, worker: true }), {
   name: "SqliteStore in a worker",
+  timeoutMs: 60_000, // each call is two messages between threads, which take long on a busy machine
   members,
   reopen: again,
   connect: again,

@@ -99,7 +99,8 @@ export interface StoreCasesOptions {
    */
   readonly connect?: ((store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) | undefined;
   /**
-   * How long a case may take, in milliseconds of real time, above 0. Then it fails.
+   * How long a case may take, in milliseconds of real time, above 0. Then it fails. The time in which stores are opened does not
+   * count: opening may take ten times as long.
    *
    * @default {4_000}
    */
@@ -229,10 +230,11 @@ async function runCase(
     return store;
   };
   const errors: unknown[] = [];
+  const limit = new Limit(timeoutMs);
   const again = (open: StoreCasesOptions["reopen"]) => async (store: WorkflowStore) =>
-    open ? keep(await open(store)) : store;
-  const work = run(async () => keep(await factory()), again(reopen), again(connect));
-  await within(timeoutMs, work).catch((error) => {
+    open ? keep(await limit.opening(() => open(store))) : store;
+  const work = run(async () => keep(await limit.opening(factory)), again(reopen), again(connect));
+  await limit.over(work).catch((error) => {
     const explains = likely !== undefined && stores.size > 0; // without a store, the factory has failed
     errors.push(
       explains ? new Error(`${error?.message ?? error}\nProbably broken: ${likely}`, { cause: error }) : error,
@@ -251,12 +253,54 @@ async function runCase(
   if (errors.length > 0) throw errors[0];
 }
 
-/** Rejects if `work` takes longer than the timeout. */
-function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** The time of a case. It stands still while stores are opened: some start a thread or a server, which takes long on a busy machine. */
+class Limit {
+  readonly #ms: number;
+  readonly #late = Promise.withResolvers<never>();
+  #left: number;
+  /** How many stores are being opened. */
+  #openings = 0;
+  #since = 0;
+  #clear = () => {};
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#left = ms;
+    this.#late.promise.catch(() => {});
+    this.#run();
+  }
+
+  /** Opens a store. */
+  async opening<T>(open: () => T | PromiseLike<T>): Promise<T> {
+    if (this.#openings++ === 0) {
+      this.#left -= systemClock.now() - this.#since;
+      this.#set(10 * this.#ms, `The store was not opened within ${10 * this.#ms} ms`);
+    }
+    try {
+      return await open();
+    } finally {
+      if (--this.#openings === 0) this.#run();
+    }
+  }
+
+  /** Settles as `work` does; rejects if it takes longer. */
+  async over(work: Promise<void>): Promise<void> {
+    try {
+      await Promise.race([work, this.#late.promise]);
+    } finally {
+      this.#openings = Infinity; // a case that is late may still open stores
+      this.#clear();
+    }
+  }
+
+  #run(): void {
+    this.#since = systemClock.now();
     const why = "a call of the store did not settle, or a listener was not called";
-    const late = () => reject(new Error(`The case did not end within ${timeoutMs} ms: ${why}`));
-    const clear = systemClock.setTimer(systemClock.now() + timeoutMs, late);
-    work.then(resolve, reject).finally(clear);
-  });
+    this.#set(this.#left, `The case did not end within ${this.#ms} ms: ${why}`);
+  }
+
+  #set(ms: number, message: string): void {
+    this.#clear();
+    this.#clear = systemClock.setTimer(systemClock.now() + ms, () => this.#late.reject(new Error(message)));
+  }
 }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows, fail } from "@std/as
 import { InMemoryStore, VirtualClock, type WorkflowStore } from "@rockpool/workflow";
 import { FaultyStore, storeCases, type StoreCasesOptions, testStore } from "@rockpool/workflow/testing";
 import { withoutSubscribe } from "../../tests/support/executors.ts";
+import { pass } from "./members.ts";
 
 const reopen = async (store: WorkflowStore) => InMemoryStore.restore(await (store as InMemoryStore).snapshot());
 
@@ -119,6 +120,26 @@ Deno.test("storeCases() fails a case that does not end", async () => {
   const stuck = () => Object.assign(new InMemoryStore(), { list: () => new Promise<never>(() => {}) });
   const { run } = caseOf("list() returns whole states", { timeoutMs: 1 });
   await assertRejects(() => run(stuck), Error, "The case did not end within 1 ms");
+});
+
+Deno.test("storeCases() does not count the time in which a store is opened, opened again or connected", async () => {
+  const slowly =
+    (make: (store: WorkflowStore) => WorkflowStore | Promise<WorkflowStore>) => async (store: WorkflowStore) => {
+      await pass(450);
+      return await make(store);
+    };
+  const options = { tier: "store", timeoutMs: 400, reopen: slowly(reopen), connect: slowly((store) => store) } as const;
+  const open = slowly(() => new InMemoryStore()) as () => Promise<WorkflowStore>;
+  const slow = [
+    "a store that is opened again holds the same, in the same order",
+    "another instance refuses what does not fit what was written",
+  ];
+  await Promise.all(slow.map((name) => caseOf(name, options).run(open)));
+});
+
+Deno.test("storeCases() fails a case whose store is never opened", async () => {
+  const { run } = caseOf("list() returns whole states", { timeoutMs: 1 });
+  await assertRejects(() => run(() => new Promise<never>(() => {})), Error, "The store was not opened within 10 ms");
 });
 
 Deno.test("storeCases() and testStore() refuse bad arguments", () => {

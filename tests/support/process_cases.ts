@@ -222,8 +222,7 @@ processCase("a parent and its children end in different processes", LEASE_MS, as
 processCase("a chain of runs moves between processes", LEASE_MS, async (fleet) => {
   const client = await fleet.start("client");
   const workers = await Promise.all(["1", "2"].map((name) => fleet.worker(name)));
-  const length = 30;
-  await workers[0].call("start", "chain", "w", { left: length - 1, steps: [] });
+  await workers[0].call("start", "chain", "w", { left: 1e9, steps: [] }); // until it is told: processes start slowly under load
   const result = client.call<string[]>("result", "w");
   for (let next = 3; next <= 6; next++) {
     const steps = fleet.find({ log: "ran" }).length;
@@ -233,8 +232,9 @@ processCase("a chain of runs moves between processes", LEASE_MS, async (fleet) =
     if (next % 2) await old.kill();
     else await old.close();
   }
+  await client.call("signal", "w", "end", null);
   const steps = await result;
-  assertEquals([steps.length, new Set(steps).size], [length, length]);
+  assertEquals(steps.length, new Set(steps).size);
   assert(new Set(steps.map((token) => token.split(":")[0])).size > 2, `${steps}`);
   await fleet.check(1);
 });

@@ -136,13 +136,14 @@ const workflows = {
     await ctx.waitForSignal("end");
     return total;
   },
+  /** Continues as new until none are left, or a signal says "end". */
   async chain(
     ctx: WorkflowContext<{ left: number; steps: string[] }>,
     { left, steps }: { left: number; steps: string[] },
   ) {
     const step = await ctx.executeActivity(ran(ctx, left), null);
     await ctx.sleep(30);
-    if (left === 0) return [...steps, step];
+    if (left === 0 || ctx.takeSignal("end") !== undefined) return [...steps, step];
     return await ctx.continueAsNew({ left: left - 1, steps: [...steps, step] });
   },
   async parent(ctx: WorkflowContext<number>, children: number) {
