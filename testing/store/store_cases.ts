@@ -15,6 +15,7 @@
 import { systemClock } from "../../clock.ts";
 import type { WorkflowStore } from "../../types.ts";
 import { checkArray, checkBoolean, checkChoice, checkFunction, checkNumber, checkOptions } from "../../util/check.ts";
+import { Deferred } from "../../util/deferred.ts";
 import type { CaseBody } from "./fixtures.ts";
 import { appendCases } from "./append_cases.ts";
 import { deliverCases } from "./deliver_cases.ts";
@@ -256,7 +257,7 @@ async function runCase(
 /** The time of a case. It stands still while stores are opened: some start a thread or a server, which takes long on a busy machine. */
 class Limit {
   readonly #ms: number;
-  readonly #late = Promise.withResolvers<never>();
+  readonly #late = new Deferred<never>();
   #left: number;
   /** How many stores are being opened. */
   #openings = 0;
