@@ -1,6 +1,7 @@
 /**
  * Waits for the approval of expenses: a reminder after three days, a refusal after seven. The deadlines are kept although the
- * process dies. The clock is virtual, so the example takes no time.
+ * process dies, and although no mail can be sent. An expense that is cancelled tells so. The clock is virtual, so the example takes no
+ * time.
  *
  * `deno run examples/approval.ts`
  *
@@ -29,18 +30,29 @@ const sendMail = activity(
   { name: "sendMail", timeoutMs: 10_000, retry: { maxAttempts: 10 } },
 );
 
+/** Sends a mail. One that cannot be sent decides nothing. */
+async function tell(ctx: WorkflowContext, text: string): Promise<void> {
+  try {
+    await ctx.executeActivity(sendMail, text);
+  } catch (error) {
+    if (ctx.signal.aborted) throw error; // the expense is cancelled
+  }
+}
+
 export async function expense(ctx: WorkflowContext, { what, euros }: { what: string; euros: number }): Promise<string> {
   const today = () => 1 + Math.floor((ctx.now() - ctx.startedAt) / DAY_MS);
   const outcome = (decision: { approved: boolean; by: string }) =>
     `${decision.approved ? "approved" : "refused"} by ${decision.by} on day ${today()}`;
   if (euros < 50) return "approved as small";
-  await ctx.executeActivity(sendMail, `please decide: ${what} for ${euros} euros`);
-  for (const [days, mail] of [[3, `reminder: ${what}`], [4, `too late: ${what}`]] as const) {
+  ctx.addCompensation((ctx) => tell(ctx, `withdrawn: ${what}`)); // for example, the expense is cancelled
+  await tell(ctx, `please decide: ${what} for ${euros} euros`);
+  for (const [day, mail] of [[3, `reminder: ${what}`], [7, `too late: ${what}`]] as const) {
     try {
-      return outcome(await ctx.waitForSignal(decided, { timeoutMs: days * DAY_MS }));
+      const leftMs = ctx.startedAt + day * DAY_MS - ctx.now(); // a mail may have taken a while
+      return outcome(await ctx.waitForSignal(decided, { timeoutMs: Math.max(0, leftMs) }));
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
-      await ctx.executeActivity(sendMail, mail);
+      await tell(ctx, mail);
     }
   }
   return outcome({ approved: false, by: "the calendar" });

@@ -62,7 +62,8 @@ const decidedOnce = {
   activities: [replace("sendMail", (text: string, { idempotencyKey }) => void mails.set(idempotencyKey, text))],
   signals: onDay(6),
   setUp: () => mails.clear(),
-  check({ result }: CrashRun) {
+  check({ state, result }: CrashRun) {
+    assert(state.status !== "failed", "a mail that cannot be sent has decided");
     if (result !== undefined) { // the time is up when day 8 begins: a decision in that instant may come first
       assert(/^approved by Ada on day [1-8]$|^refused by the calendar on day 8$/.test(`${result}`));
     }

@@ -27,7 +27,7 @@ const model = () => ({ role: "assistant", text: "", calls: [] }) as const;
 /** Each example, and how it ends when no service ever answers; "running" if it tries for ever. */
 const examples: [name: string, workflow: AnyWorkflow, input: unknown, status: string][] = [
   ["agent.ts", createAgent({ model, tools: {} }), { transcript: [], answersLeft: 5, deadlineAt: DAY_MS }, "failed"],
-  ["approval.ts", expense, { what: "a boat", euros: 9000 }, "failed"],
+  ["approval.ts", expense, { what: "a boat", euros: 9000 }, "completed"],
   ["entity.ts", account, { balance: 0, runs: 0 }, "running"],
   ["fan_out.ts", wordCount, ["dawn", "rain"], "failed"],
   ["order_workflow.ts", createOrderWorkflow(new SimulatedShop(new Map())), order, "running"],
