@@ -281,6 +281,31 @@ Deno.test("layers: no module imports itself by way of others, types included", (
   assert(circleIn(graph)?.includes("util/show.ts"));
 });
 
+Deno.test("layers: the test kit and forks add two fields to what mod.ts loads: seed and forkedFrom", () => {
+  const loaded = new Set(["mod.ts"]);
+  for (const file of loaded) {
+    complaints(file, Deno.readTextFileSync(new URL(file, root)));
+    for (const imported of imports.get(file)!) loaded.add(imported);
+  }
+  const beside = [...loaded].filter((file) => partOf(file) === "testing" || file === "history/fork.ts");
+  assertEquals(beside, []);
+  const fields = [...loaded].flatMap((file) =>
+    Deno.readTextFileSync(new URL(file, root)).split("\n").flatMap((line) =>
+      /^\s*(\/\/|\/?\*)/.test(line)
+        ? []
+        : (line.match(/\bseed\?|\.seed\b|\bforkedFrom\b/g) ?? []).map((field) => `${file} ${field}`)
+    )
+  );
+  assertEquals(fields.sort(), [
+    "history/validate.ts forkedFrom", // its fields
+    "history/validate.ts forkedFrom",
+    "history/validate.ts seed?",
+    "run/context.ts .seed", // the random numbers
+    "types.ts forkedFrom",
+    "types.ts seed?",
+  ]);
+});
+
 /** Sources with something wrong, by the module that they are planted in, and the complaint. */
 const PLANTED: [string, string, string][] = [
   ["lock.ts", `import { InMemoryStore } from "./store.ts";`, "which is in store.ts"],
