@@ -140,19 +140,21 @@ export class Run {
   ): Promise<Value> {
     return quiet(
       new Promise((resolve, reject) => {
-        /** What conversion throws is the failure: nobody else sees it. */
-        const settle = <T>(settleWith: (value: T) => void, convert: (value: T) => T | unknown, value: T) => {
+        promise.then((result) => {
           if (this.ended) return;
           try {
-            settleWith(convert(value) as T);
+            resolve(value(result));
           } catch (error) {
             reject(error);
           }
-        };
-        promise.then(
-          (result) => settle(resolve as (value: unknown) => void, value as (value: unknown) => unknown, result),
-          (error) => settle(reject, failure, error),
-        );
+        }, (error) => {
+          if (this.ended) return;
+          try {
+            reject(failure(error));
+          } catch (error) { // a hostile one cannot be converted
+            reject(error);
+          }
+        });
       }),
     );
   }

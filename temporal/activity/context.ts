@@ -86,7 +86,7 @@ export interface Info {
 
 /** What makes the parts of a context. */
 export interface ContextParts {
-  readonly info: Info;
+  info(): Info;
   /** Takes heartbeats. */
   heartbeat(details?: unknown): void;
   /** Returns a signal; its reason is a {@linkcode CancelledFailure}. */
@@ -124,12 +124,11 @@ export const asyncLocalStorage: AsyncLocalStorage<Context> = /* @__PURE__ */ new
  * ```
  */
 export class Context {
-  /** What is known about the attempt. */
-  declare readonly info: Info;
   readonly #parts: ContextParts;
   #cancelled: Promise<never> | undefined;
   #log: Logger | undefined;
   #metricMeter: MetricMeter | undefined;
+  #info: Info | undefined;
 
   /**
    * Contexts are made by this package.
@@ -138,7 +137,6 @@ export class Context {
    */
   constructor(parts: ContextParts) {
     this.#parts = parts;
-    this.info = parts.info;
   }
 
   /**
@@ -152,6 +150,11 @@ export class Context {
     throw new IllegalStateError(
       "Cannot read the context of an activity: the code runs outside of an activity, or in a callback that has lost the asynchronous context of one; a test of an activity calls it by MockActivityEnvironment.run()",
     );
+  }
+
+  /** What is known about the attempt. */
+  get info(): Info {
+    return this.#info ??= this.#parts.info();
   }
 
   /** Rejects with a `CancelledFailure` when the activity is cancelled. It never resolves. */
@@ -210,7 +213,9 @@ export class Context {
    * @param details A value that can be stored.
    * @throws {ValueError} If it cannot be converted.
    */
-  readonly heartbeat = (details?: unknown): void => this.#parts.heartbeat(details);
+  get heartbeat(): (details?: unknown) => void {
+    return this.#parts.heartbeat;
+  }
 
   /**
    * Waits. It takes real time, also with a virtual clock: the clock stands still while an activity runs.
@@ -219,22 +224,24 @@ export class Context {
    * @throws {CancelledFailure} If the activity is cancelled.
    * @throws {TypeError} If it is no duration.
    */
-  readonly sleep = (ms: Duration): Promise<void> => {
-    const delayMs = durationMs(ms, "ms");
-    const signal = this.cancellationSignal;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      const clear = systemClock.setTimer(systemClock.now() + delayMs, () => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      });
-      const stop = () => {
-        clear();
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", stop, { once: true });
+  get sleep(): (ms: Duration) => Promise<void> {
+    return (ms) => sleepUntilCancelled(this.cancellationSignal, durationMs(ms, "ms"));
+  }
+}
+
+function sleepUntilCancelled(signal: AbortSignal, delayMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const clear = systemClock.setTimer(systemClock.now() + delayMs, () => {
+      signal.removeEventListener("abort", stop);
+      resolve();
     });
-  };
+    const stop = () => {
+      clear();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+  });
 }
 
 /**

@@ -135,7 +135,7 @@ export class MockActivityEnvironment extends EventEmitter {
     super();
     const cancellation = new Cancellation();
     const { context, execute } = makeContext({
-      info: { ...defaultActivityInfo, ...info },
+      info: () => ({ ...defaultActivityInfo, ...info }),
       heartbeat: (details) => void this.emit("heartbeat", details),
       cancellation,
       host: opts,

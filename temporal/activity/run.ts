@@ -108,11 +108,13 @@ export interface ActivityAttempt {
  * @throws {ApplicationFailure} If it throws anything else.
  */
 export function runActivity(fn: AnyActivity, attempt: ActivityAttempt): Promise<unknown> {
-  const { context, host = {} } = attempt;
-  const converter = host.converter ?? valueConverter();
-  const cancellation = new Cancellation([() => context.signal, attempt.signal].filter((get) => get !== undefined));
+  const { context, host = noHost } = attempt;
+  const { converter = json } = host;
+  const signal = () => context.signal;
+  const cancellation = new Cancellation(attempt.signal === undefined ? [signal] : [signal, attempt.signal]);
+  const startedAtMs = systemClock.now();
   return runInContext(fn, attempt.args, {
-    info: infoOf(attempt, converter),
+    info: () => infoOf(attempt, converter, startedAtMs),
     heartbeat(details) {
       if (attempt.isLocal) return;
       const stored = details === undefined ? undefined : converter.toStored(details);
@@ -128,9 +130,14 @@ export function runActivity(fn: AnyActivity, attempt: ActivityAttempt): Promise<
   });
 }
 
+const none: never[] = [];
+const noHost: ActivityHost = {};
+const json = /* @__PURE__ */ valueConverter();
+
 /** What {@linkcode runInContext} makes a context of. */
 export interface Environment {
-  readonly info: Info;
+  /** Makes what the context shows of the attempt. It is called when the code asks for it. */
+  readonly info: () => Info;
   heartbeat(details?: unknown): void;
   readonly cancellation: Cancellation;
   readonly host: ActivityHost;
@@ -143,9 +150,8 @@ export function makeContext({ info, heartbeat, cancellation, host }: Environment
   readonly execute: (fn: AnyActivity, args: unknown[], headers: Headers) => Promise<unknown>;
 } {
   const { logger = consoleLogger, metricMeter = noopMetricMeter, interceptors = [], client } = host;
-  const { namespace, taskQueue, activityType } = info;
-  const inbound: ActivityInboundCallsInterceptor[] = [];
-  const outbound: ActivityOutboundCallsInterceptor[] = [];
+  const inbound: ActivityInboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
+  const outbound: ActivityOutboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
   const context: Context = new Context({
     info,
     heartbeat,
@@ -154,9 +160,10 @@ export function makeContext({ info, heartbeat, cancellation, host }: Environment
     logger: () =>
       withMetadata(logger, () => {
         const getLogAttributes = composeInterceptors(outbound, "getLogAttributes", (data) => data);
-        return atOnce(getLogAttributes(logAttributes(info)), "getLogAttributes()");
+        return atOnce(getLogAttributes(logAttributes(context.info)), "getLogAttributes()");
       }),
     metricMeter() {
+      const { namespace, taskQueue, activityType } = context.info;
       const getMetricTags = composeInterceptors(outbound, "getMetricTags", (tags) => tags);
       const tags = atOnce(getMetricTags({ namespace, taskQueue, activityType }), "getMetricTags()");
       return atOnce(metricMeter.withTags(tags), "withTags()");
@@ -168,9 +175,13 @@ export function makeContext({ info, heartbeat, cancellation, host }: Environment
     if (made.inbound !== undefined) inbound.push(made.inbound);
     if (made.outbound !== undefined) outbound.push(made.outbound);
   }
+  if (inbound.length === 0) return { context, execute: callDirectly };
   const call = (fn: AnyActivity) => composeInterceptors(inbound, "execute", async ({ args }) => await fn(...args));
   return { context, execute: (fn, args, headers) => call(fn)({ args, headers }) };
 }
+
+/** As without interceptors; it is called in an `async` function. */
+const callDirectly = (fn: AnyActivity, args: unknown[]) => fn(...args) as Promise<unknown>;
 
 /** What a function returns that must not return a promise: nobody would wait for it. */
 function atOnce<T>(returned: T, name: string): T {
@@ -186,7 +197,7 @@ async function runInContext(fn: AnyActivity, args: unknown[], environment: Envir
     const { context, execute } = makeContext(environment);
     return await asyncLocalStorage.run(context, () => execute(fn, args, headers));
   } catch (error) {
-    if (error instanceof CompleteAsyncError) throw cannotCompleteLater(info.activityType);
+    if (error instanceof CompleteAsyncError) throw cannotCompleteLater(info().activityType);
     const isCancellation = error instanceof CancelledFailure || (error as Error | undefined)?.name === "AbortError";
     if (!isCancellation || !cancellation.requested) throw ensureApplicationFailure(error);
     throw error instanceof CancelledFailure ? error : cancellation.failure;
@@ -270,12 +281,11 @@ function cancellationOf(reason: unknown): [string, ActivityCancellationDetails] 
   return ["NOT_FOUND", has("notFound")];
 }
 
-function infoOf(attempt: ActivityAttempt, converter: ValueConverter): Info {
+function infoOf(attempt: ActivityAttempt, converter: ValueConverter, startedAtMs: number): Info {
   const { context, activityId, activityType, isLocal, workflowType, options, host = {} } = attempt;
   const { namespace = "default", taskQueue = options.taskQueue ?? "default" } = host;
   const startToCloseTimeoutMs = optionalDurationMs(options.startToCloseTimeout, "startToCloseTimeout");
   const scheduleToCloseTimeoutMs = optionalDurationMs(options.scheduleToCloseTimeout, "scheduleToCloseTimeout");
-  const now = systemClock.now();
   const { workflowId, runId, idempotencyKey } = context;
   return {
     get taskToken() {
@@ -292,10 +302,10 @@ function infoOf(attempt: ActivityAttempt, converter: ValueConverter): Info {
     workflowExecution: { workflowId, runId },
     workflowNamespace: namespace,
     workflowType,
-    scheduledTimestampMs: attempt.scheduledAtMs ?? now,
+    scheduledTimestampMs: attempt.scheduledAtMs ?? startedAtMs,
     scheduleToCloseTimeoutMs: scheduleToCloseTimeoutMs ?? 0,
     startToCloseTimeoutMs: startToCloseTimeoutMs ?? scheduleToCloseTimeoutMs ?? 0,
-    currentAttemptScheduledTimestampMs: now,
+    currentAttemptScheduledTimestampMs: startedAtMs,
     heartbeatTimeoutMs: optionalDurationMs(options.heartbeatTimeout, "heartbeatTimeout"),
     get heartbeatDetails() {
       return converter.fromStored(context.heartbeatDetails);

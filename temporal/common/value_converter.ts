@@ -62,7 +62,14 @@ function atOnce<T>(returned: T, name: string): T {
 
 /** As Temporal's default converter: bytes and `undefined` stay what they are, anything else passes through JSON. */
 function jsonCopy(value: unknown): unknown {
-  if (value === undefined) return undefined;
+  switch (typeof value) { // what needs no copy
+    case "undefined":
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      if (Number.isFinite(value)) return value + 0; // JSON has no -0
+  }
   if (value instanceof Uint8Array) return new Uint8Array(value);
   let text: string | undefined;
   try {
