@@ -50,10 +50,10 @@ export const TEMPORAL_METHODS: Readonly<Record<string, string>> = {
   "ActivityInboundCallsInterceptor.execute": "the interceptor makes it",
   "Context.cancelled": "a CancelledFailure; it is handled already",
   "Context.current": "it returns a context, which holds them",
-  "Context.sleep": "a CancelledFailure, to the code that sleeps",
+  "Context.sleep()": "a CancelledFailure, to the code that sleeps",
   "MockActivityEnvironment.run": "what the activity throws",
   cancelled: "as Context.cancelled",
-  sleep: "as Context.sleep",
+  sleep: "as Context.sleep()",
 };
 
 /** Functions of Temporal's types that nothing here calls. */
