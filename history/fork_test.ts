@@ -80,6 +80,7 @@ Deno.test("fork() says what it repeats and which signals it drops", async () => 
   assertEquals(first.drops.map((message) => message.type === "signal_received" && message.name), ["note", "approval"]);
   const started = state.history.findIndex(({ type }) => type === "activity_started") + 1;
   assertEquals(fork(state, { after: started, id: "b" }).repeats, ["note", "note", "child"], "what was in flight");
+  assertEquals(fork(state, { after: started + 1, id: "b" }).repeats, ["note", "child"], "without what was done");
   const kept = fork(state, { after: 1, id: "b", signals: "keep" });
   assertEquals([kept.drops, kept.batch.events.map(({ type }) => type)], [[], [
     "workflow_started",
@@ -115,6 +116,8 @@ Deno.test("fork() refuses a cut in which an update is open, and says where to cu
   const accepted = state.history.findIndex(({ type }) => type === "update_accepted") + 1;
   const words = `Cannot fork "a" after event ${accepted}: update "pay" is open there; cut before event ${accepted}`;
   assertThrows(() => fork(state, { after: accepted, id: "b" }), Error, words);
+  const completed = state.history.findIndex(({ type }) => type === "update_completed") + 1;
+  assertEquals(fork(state, { after: completed, id: "b" }).batch.events.length, completed);
 });
 
 /** The source, cut where its child is open. */

@@ -160,10 +160,7 @@ function mutantsOf({ activities, heartbeats, compensations, signals }: Uses): Mu
 
 function silentContext(context: ActivityContext): ActivityContext {
   return new Proxy(context, {
-    get(target, key) {
-      if (key === "heartbeat") return () => {};
-      return key === "heartbeatDetails" ? undefined : Reflect.get(target, key, target);
-    },
+    get: (target, key) => key === "heartbeat" ? () => {} : Reflect.get(target, key, target),
   });
 }
 
@@ -209,10 +206,11 @@ class ChangedContext {
     });
   }
 
-  readonly #nested = (body: Method): Method => (...args) =>
-    body(
-      ...args.map((arg) => typeof arg === "object" && arg !== null && "executeActivity" in arg ? this.wrap(arg) : arg),
-    );
+  /** A function with a context of its own. Its length stays: `ctx.shield()` looks whether it takes the context. */
+  readonly #nested = (body: Method): Method => {
+    const call: Method = (ctx, ...rest) => body(this.wrap(ctx as object), ...rest);
+    return Object.defineProperty(call, "length", { value: body.length });
+  };
 
   readonly #methods = {
     executeActivity: (call: Method): Method => async (activity, input, options = {}) => {
@@ -250,8 +248,6 @@ class ChangedContext {
     scope: (call: Method): Method => (body, ...rest) => call(this.#nested(body as Method), ...rest),
     shield: (call: Method): Method => (body, ...rest) => call(this.#nested(body as Method), ...rest),
     spawn: (call: Method): Method => (body, ...rest) => call(this.#nested(body as Method), ...rest),
-    mapConcurrent: (call: Method): Method => (items, limit, body, ...rest) =>
-      call(items, limit, this.#nested(body as Method), ...rest),
   };
 
   /** Notes whether an activity reports heartbeats. */

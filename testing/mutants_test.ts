@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { ActivityContext, WorkflowContext } from "@rockpool/workflow";
+import { type ActivityContext, VirtualClock, type WorkflowContext } from "@rockpool/workflow";
 import { crashTest, mutants, replace, TestExecutor } from "@rockpool/workflow/testing";
 
 type Ctx = WorkflowContext;
@@ -96,6 +96,75 @@ Deno.test("mutants() loses heartbeats", async () => {
     async (workflow) => assertEquals(await run(workflow), 7),
   );
   assertEquals(killed, ['the heartbeats of activity "copy" are lost']);
+});
+
+Deno.test("mutants() loses heartbeats that keep an activity from timing out", async () => {
+  const copy = async (_: unknown, { heartbeat }: ActivityContext) => {
+    for (let i = 0; i < 3; i++) {
+      heartbeat();
+      await new Promise<void>((resolve) => clock.setTimer(clock.now() + 60, resolve));
+    }
+    return "copied";
+  };
+  let clock: VirtualClock;
+  const { killed } = await mutants(
+    (ctx: Ctx) => ctx.executeActivity(copy, undefined, { heartbeatTimeoutMs: 100 }),
+    async (workflow) => {
+      clock = new VirtualClock({ autoAdvance: false });
+      await using executor = new TestExecutor({ clock });
+      const handle = await executor.execute(workflow);
+      for (let i = 0; i < 20; i++) await clock.advance(30);
+      assertEquals(await handle.result(), "copied");
+    },
+  );
+  assertEquals(killed.includes('the heartbeats of activity "copy" are lost'), true);
+});
+
+const nestings: Record<string, (ctx: Ctx, body: (ctx: Ctx) => Promise<unknown>) => Promise<unknown>> = {
+  scope: (ctx, body) => ctx.scope(body),
+  shield: (ctx, body) => ctx.shield(body),
+  spawn: async (ctx, body) => {
+    let done = false;
+    ctx.spawn((ctx) => body(ctx).then(() => void (done = true)));
+    await ctx.waitUntil(() => done);
+  },
+  mapConcurrent: (ctx, body) => ctx.mapConcurrent([1], 1, () => body(ctx)),
+};
+for (const [way, nest] of Object.entries(nestings)) {
+  Deno.test(`mutants() changes what is inside of ${way}()`, async () => {
+    const order = (ctx: Ctx) => nest(ctx, (ctx) => ctx.executeActivity(pay, 5));
+    const { killed } = await mutants(order, async (workflow) => {
+      await run(workflow);
+      assertEquals(world.paid, 5);
+    });
+    assertEquals(killed, ['activity "pay" runs twice']);
+  });
+}
+
+Deno.test("mutants() knows a stuck workflow by the cause of an error, and by a crash test", async () => {
+  async function cart(ctx: Ctx) {
+    const items: unknown[] = [];
+    ctx.handleSignal("item", (item: unknown) => void items.push(item));
+    await ctx.waitUntil(() => items.at(-1) === "end");
+  }
+  const swapped = ['the first two signals "item" are swapped'];
+  const wrapped = await mutants(cart, (workflow) =>
+    run(workflow, ["a", "end"]).catch((cause) => {
+      throw new Error("the cart is not right", { cause });
+    }));
+  assertEquals(wrapped.stuck, swapped);
+  const signals = ["a", "end"].map((payload) => ({ atMs: 10, name: "item", payload }));
+  const crashed = await mutants(cart, async (workflow) => void await crashTest(workflow, { signals }));
+  assertEquals(crashed.stuck, swapped);
+});
+
+Deno.test("mutants() swaps nothing if there is one signal", async () => {
+  async function cart(ctx: Ctx) {
+    const items: unknown[] = [];
+    ctx.handleSignal("item", (item: unknown) => void items.push(item));
+    await ctx.waitUntil(() => items.length > 0);
+  }
+  assertEquals(await mutants(cart, (workflow) => run(workflow, ["a"])), { killed: [], survived: [], stuck: [] });
 });
 
 Deno.test("mutants() changes replaced activities too, in a TestExecutor and in a crash test", async () => {

@@ -219,3 +219,30 @@ Deno.test("recorded() answers the activity that is called when explore() makes r
   const { outcomes } = await explore(order, { signals: [{ atMs: 50, name: "paid" }], activities });
   assertEquals([...outcomes.keys()], ['completed: "shipped"', 'completed: "paid"']);
 });
+
+Deno.test("recorded() answers a further call like the last one that is alike", async () => {
+  let count = 0;
+  const next = () => ++count;
+  const thrice = async (ctx: Ctx) => {
+    const answers: number[] = [];
+    for (let i = 0; i < 3; i++) answers.push(await ctx.executeActivity(next));
+    return answers;
+  };
+  await using executor = new TestExecutor({ activities: [await recordedCalls(next, next)] });
+  assertEquals(await (await executor.execute(thrice)).result(), [1, 2, 2]);
+});
+
+Deno.test("recorded() answers a further attempt like the last one, and one without an answer once", async () => {
+  const busy = (): string => {
+    throw new Error("busy");
+  };
+  const order = (maxAttempts: number, input?: number) => (ctx: Ctx) =>
+    ctx.executeActivity(busy, input as never, { retry: { maxAttempts, jitter: false } });
+  await using source = new TestExecutor();
+  await assertRejects(async () => await (await source.execute(order(2), { id: "a" })).result(), Error, "busy");
+  await using executor = new TestExecutor({ activities: [recorded((await source.store.load("a"))!)] });
+  await assertRejects(async () => await (await executor.execute(order(3))).result(), Error, "busy");
+  assertEquals(executor.calls.length, 3);
+  await assertRejects(async () => await (await executor.execute(order(3, 7))).result(), Error, "has no such activity");
+  assertEquals(executor.calls.length, 4);
+});

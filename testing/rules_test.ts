@@ -68,6 +68,50 @@ Deno.test("each().isFollowedBy() waits for a run that goes on, until the time is
   assertEquals(holds(each("charge").isFollowedBy("ship").within(1000), state), true);
 });
 
+/** A run that goes on, with these events. */
+const running = (...events: object[]) =>
+  ({ workflowId: "a", runId: "1", history: events.map((event, at) => ({ at, ...event })) }) as unknown as WorkflowState;
+const begins = (name: string, seq: number) => ({ type: "activity_started", name, seq });
+const completes = (seq: number) => ({ type: "activity_completed", seq });
+const ends = { type: "workflow_completed" };
+
+Deno.test("never().after() takes a signal itself for nothing that comes after it, and an activity for done when it has completed", () => {
+  const signal = { type: "signal_received", name: "x" };
+  const once = never("signal:x").after("signal:x");
+  assertEquals([holds(once, running(signal)), holds(once, running(signal, signal))], [true, false]);
+  const rule = never("ship").after("charge");
+  assertEquals(holds(rule, running(begins("charge", 1), begins("ship", 2), completes(1))), true);
+  assertEquals(holds(rule, running(begins("charge", 1), completes(1), begins("ship", 2))), false);
+});
+
+for (
+  const [what, event] of [
+    ["signal:x", { type: "signal_received", name: "x" }],
+    ["update:x", { type: "update_accepted", name: "x" }],
+    ["child:x", { type: "child_started", name: "x" }],
+    ["compensation:x", { type: "compensation_started", name: "x" }],
+    ["canceled", { type: "cancel_requested" }],
+    ["timer_fired", { type: "timer_fired", seq: 1 }],
+  ] as const
+) {
+  Deno.test(`never() knows ${what}`, () => {
+    assertEquals([holds(never(what), running(event)), holds(never(what), running(ends))], [false, true]);
+    const other = "name" in event ? { ...event, name: "y" } : { type: "workflow_started" };
+    assertEquals(holds(never(what), running(other)), true);
+  });
+}
+
+Deno.test("each().isFollowedBy() wants one that completes after each of them, and nothing of an empty history", () => {
+  const rule = each("charge").isFollowedBy("ship");
+  const charge = [begins("charge", 1), completes(1)];
+  const ship = [begins("ship", 2), completes(2)];
+  assertEquals(holds(rule, running(...charge, ...ship, ends)), true);
+  assertEquals(holds(rule, running(...ship, ...charge, ends)), false, "before");
+  assertEquals(holds(rule, running(...charge, begins("ship", 2), ends)), false, "begun");
+  assertEquals(holds(rule, running(...charge, ...ship, begins("charge", 3), completes(3), ends)), false, "the second");
+  assertEquals(holds(rule, running()), true);
+});
+
 Deno.test("RuleError names the rule, the run and the events", async () => {
   const state = await run("ship", 500);
   const { message } = assertThrows(() => never("ship").after("canceled")(state), RuleError);

@@ -301,6 +301,34 @@ Deno.test("toTest() needs no more of a run than a history file holds", async () 
   await runAll({ wait: source });
 });
 
+Deno.test("toTest() writes the heartbeats of an attempt with that attempt, and an update that was stored twice once", () => {
+  const at = (ms: number, event: object) => ({ at: ms, ...event }) as WorkflowEvent;
+  const history = [
+    at(0, { type: "workflow_started", workflowName: "trip" }),
+    at(0, { type: "activity_started", seq: 0, name: "book" }),
+    at(10, { type: "activity_heartbeat", seq: 0, details: 1 }),
+    at(20, {
+      type: "activity_attempt_failed",
+      seq: 0,
+      attempt: 1,
+      retryAt: 30,
+      error: { name: "Error", message: "busy" },
+    }),
+    at(40, { type: "activity_completed", seq: 0, result: 1 }),
+    at(50, { type: "update_requested", updateId: "u", name: "pay", input: 1 }),
+    at(50, { type: "update_accepted", updateId: "u", name: "pay", input: 1 }),
+    at(50, { type: "update_completed", updateId: "u", result: 1 }),
+    at(60, { type: "workflow_completed", result: 1 }),
+  ];
+  const [workflowId, runId, workflowName] = ["a", "1", "trip"];
+  const state: WorkflowState = {
+    ...{ workflowId, runId, workflowName, status: "completed", result: 1 },
+    ...{ createdAt: 0, updatedAt: 60, history },
+  };
+  const source = toTest(state);
+  assertEquals([source.split("heartbeats:").length, source.split("executor.update(").length], [2, 2]);
+});
+
 Deno.test("toTest() has the placeholders as options", async () => {
   const store = await record(async (executor) => {
     await executor().execute(failing, { id: "order 7\n", input: "wait" });

@@ -207,6 +207,21 @@ Deno.test("simulate() finds code that is not deterministic", async () => {
   assertStringIncludes(error.faults[0], "The process died");
 });
 
+Deno.test("simulate() lets several attempts of one activity fail with its default seeds, and never with a rate of 0", async () => {
+  const attempts: number[] = [];
+  const pay = () => "paid";
+  const scenario = (rates?: Scenario["rates"]): Scenario => ({
+    workflow: (ctx: Ctx) => ctx.executeActivity(pay, undefined, { retry: { maxAttempts: 9, initialIntervalMs: 10 } }),
+    rates: { crash: 0, ...rates },
+    atEnd: ({ calls }) => void attempts.push(calls.length),
+  });
+  await simulate(scenario());
+  assert(attempts.filter((count) => count > 2).length >= 3, `${attempts}`);
+  attempts.length = 0;
+  await simulate(scenario({ activityFailure: 0 }));
+  assertEquals(Math.max(...attempts), 1);
+});
+
 Deno.test("simulate() makes different runs for different seeds, and the same run for the same seed", async () => {
   const texts: string[] = [];
   const scenario = {

@@ -228,13 +228,13 @@ export class Choices implements FaultPlan {
   }
 
   write(write: Write): WriteFault | undefined {
-    const { proc, batch, place } = write;
+    const { batch, place } = write;
     const { number, event } = place("last");
-    const options: Option[] = [{ text: "is stored" }];
-    if (batch.events.length > 0) {
-      for (const text of Object.values(SIDES)) options.push({ text, uses: "crashes" });
-      for (const text of Object.keys(WRITE_FAULTS)) options.push({ text, uses: "storeFaults" });
-    }
+    const options: Option[] = [
+      { text: "is stored" },
+      ...Object.values(SIDES).map((text): Option => ({ text, uses: "crashes" })),
+      ...Object.keys(WRITE_FAULTS).map((text): Option => ({ text, uses: "storeFaults" })),
+    ];
     const about = `event ${number}, ${event}`;
     const option = this.#isOver ? options[0] : this.#choose(about, options, { write });
     const failure = WRITE_FAULTS[option.text];
@@ -256,7 +256,7 @@ export class Choices implements FaultPlan {
         ? [this.#names.get(`${batch.runId}:${event.seq}`) ?? ""]
         : []
     );
-    for (const name of new Set([...this.#inFlight(proc), ...near])) this.#reach(`a crash while ${name} is in flight`);
+    for (const name of new Set([...this.#inFlight(), ...near])) this.#reach(`a crash while ${name} is in flight`);
     return { die };
   }
 
@@ -355,8 +355,9 @@ export class Choices implements FaultPlan {
   }
 
   /** The names of the activities in flight. */
-  #inFlight(proc?: Attempt["proc"] | Write["proc"]): string[] {
-    const gates = this.#gates.filter(({ attempt }) => proc === undefined || attempt.proc === proc);
-    return [...new Set(gates.map(({ attempt }) => attempt.call.name))];
+  #inFlight(): string[] {
+    return [
+      ...new Set(this.#gates.filter(({ attempt }) => !attempt.proc.dead).map(({ attempt }) => attempt.call.name)),
+    ];
   }
 }

@@ -253,7 +253,7 @@ class Exploration {
   /** @param bound What has left out runs. */
   #report(bound?: BoundName): ExploreReport {
     const [runs, levels, outcomes, reached] = [this.#runs, this.#levels, this.#outcomes, this.#reached];
-    const missing = this.#missing();
+    const missing = bound === "replay" ? [] : this.#missing();
     const isChecked = this.#options.check !== undefined;
     const report = { runs, complete: bound === undefined, levels, outcomes, reached, missing };
     return { ...report, plain: this.#plain!.run as CrashRun, table: () => formatReport(report, bound, isChecked) };

@@ -1,7 +1,7 @@
 /** `explore()`: it makes every run that the options allow, once, and tells a failed run so that a person understands it. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type AppendBatch, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+import { type AppendBatch, InMemoryStore, type WorkflowContext, type WorkflowState } from "@rockpool/workflow";
 import {
   attempts,
   ExplorationError,
@@ -164,6 +164,130 @@ Deno.test("explore() lets a query after the end get an old answer", async () => 
   assertStringIncludes(message, "an old answer");
 });
 
+Deno.test("explore() does not let a read be old if that is no other answer", async () => {
+  const replay = ["0: the process dies when it is stored, before it knows", "1: it does not show the last two writes"];
+  const { message } = await complaint(bills, { storeFaults: 1, crashes: 1, replay });
+  assertStringIncludes(message, "cannot happen at point 1 (read 1 of the process), but ");
+});
+
+Deno.test("explore() lets a recovery read late, or fail and read again", async () => {
+  const times: number[] = [];
+  for (const what of ["the store fails", "it comes a second late"]) {
+    const replay = ["0: the process dies when it is stored, before it knows", `1: ${what}`];
+    const check = ({ state }: { state: WorkflowState }) => void times.push(state.history[1].at);
+    const { reached, missing } = await explore(bills, { storeFaults: 1, crashes: 1, replay, check });
+    assertEquals([reached.get("a crash"), missing], [1, []]);
+  }
+  const [plain, retried, again, late] = times;
+  assertEquals([plain, again, late], [0, 0, 1000]);
+  assert(retried > 0 && retried < 500, `${retried}`);
+});
+
+Deno.test("explore() chooses nothing more for what goes on when the workflow has ended", async () => {
+  const child = async (ctx: Ctx) => {
+    await ctx.sleep(10);
+    await ctx.executeActivity(ofName("pay"));
+  };
+  async function parent(ctx: Ctx) {
+    await ctx.startChild(child, undefined, { parentClosePolicy: "abandon" });
+  }
+  const { runs, reached } = await explore(parent, {
+    workflows: { child },
+    faults: 1,
+    crashes: 1,
+    failures: ["fails for good"],
+    maxDeviations: 1,
+    orders: false,
+  });
+  assertEquals([reached.get("pay works"), reached.has("pay fails for good")], [runs, false]);
+  assertEquals(reached.has("a crash while pay is in flight"), false);
+});
+
+Deno.test("explore() lets a cancelled attempt answer, and compensations wait for it", async () => {
+  const log: string[] = [];
+  const [pay, refund] = ["pay", "refund"].map((name) =>
+    Object.defineProperty(() => void log.push(name), "name", { value: name })
+  );
+  async function order(ctx: Ctx) {
+    ctx.addCompensation((ctx) => ctx.executeActivity(refund));
+    await ctx.executeActivity(pay);
+    await ctx.sleep(10);
+  }
+  const ends = new Set<string>();
+  const { complete } = await explore(order, {
+    cancels: 1,
+    setUp: () => void (log.length = 0),
+    check: ({ state }) => void ends.add(`${state.status}: ${log}`),
+  });
+  assertEquals([complete, [...ends]], [true, ["completed: pay", "canceled: pay,refund"]]);
+});
+
+Deno.test("explore() says that an update does not arrive in the plain run, and not that one does", async () => {
+  const order = async (ctx: Ctx) => {
+    ctx.handleUpdate("pay", () => "paid");
+    await ctx.sleep(100);
+  };
+  const { missing } = await explore(order, {
+    updates: [{ atMs: 10, name: "pay" }, { atMs: 200, name: "ship" }],
+    orders: false,
+  });
+  assertEquals(missing, ["ship arrives in the plain run"]);
+});
+
+Deno.test("explore() reports a store that stores nothing", async () => {
+  class Full extends InMemoryStore {
+    override append(): Promise<void> {
+      return Promise.reject(new Error("the disk is full"));
+    }
+  }
+  const { message } = await complaint(() => 1, { store: () => new Full() });
+  assertStringIncludes(message, "The store failed 5 times in a row");
+});
+
+Deno.test("explore() calls onDeath after each crash, and check after each run that ends", async () => {
+  const pay = ofName("pay");
+  const order = async (ctx: Ctx) => {
+    await ctx.executeActivity(pay);
+    await ctx.waitForSignal("never");
+  };
+  let checks = 0;
+  await complaint(order, { check: () => void checks++ });
+  assertEquals(checks, 0);
+  let deaths = 0;
+  const options = { crashes: 1, check: () => void checks++, onDeath: () => void deaths++ };
+  const { runs } = await explore((ctx: Ctx) => ctx.executeActivity(pay), options);
+  assertEquals([checks, deaths], [runs, runs - 1]);
+});
+
+Deno.test("explore() counts what it has reached", async () => {
+  const { reached } = await explore(atOnce(2));
+  assertEquals([...reached], [["a works", 2], ["b works", 2], ["answers in another order", 1]]);
+});
+
+Deno.test("explore() shows the beginning of a long story", async () => {
+  const { message } = await complaint(async (ctx: Ctx) => {
+    for (let i = 0; i < 40; i++) await ctx.executeActivity(ofName("pay"));
+  }, {
+    check() {
+      throw new Error("wrong");
+    },
+  });
+  assertStringIncludes(message, "\n  60. pay (30) answers\n  … 20 more\n");
+});
+
+Deno.test("explore() numbers the attempts of an activity in its story", async () => {
+  const { message } = await complaint(
+    (ctx: Ctx) => ctx.executeActivity(ofName("pay"), undefined, { retry: { maxAttempts: 2 } }),
+    {
+      faults: 1,
+      failures: ["fails"],
+      check: ({ calls }) => assertEquals(calls.length, 1),
+    },
+  );
+  assertStringIncludes(message, "1. pay fails   <- not in the plain run\n   2. pay answers\n");
+  assertStringIncludes(message, "4. pay (2) begins\n");
+});
+
 Deno.test("explore() says which faults of the store no run has reached", async () => {
   const { missing, table } = await explore(bills, { storeFaults: 1, crashes: 1, maxDeviations: 0 });
   assertEquals(missing.filter((what) => /write|read/.test(what)), [
@@ -199,6 +323,8 @@ Deno.test("explore() lets the process die at every write, as often as crashes sa
   const writes = 4; // workflow_started, activity_started, activity_completed, workflow_completed
   const { runs, reached, missing } = await explore(order, { crashes: 1 });
   assertEquals([runs, reached.get("a crash"), missing], [1 + 3 * writes, 3 * writes, []]);
+  // in the turn in which it begins, and before its outcome is stored
+  assertEquals(reached.get("a crash while pay is in flight"), 2);
   const crashes: number[] = [];
   await explore(order, { crashes: 2, check: (run) => void crashes.push(run.crashes.length) });
   assertEquals(Math.max(...crashes), 2);
@@ -286,7 +412,7 @@ Deno.test("explore() says that the plain run goes wrong", async () => {
   const { message, replay, runs } = await complaint((ctx: Ctx) => ctx.waitForSignal("never"), {});
   assertStringIncludes(message, "goes wrong in run 1\nIt waits forever");
   assertStringIncludes(message, "\n\nIt is the plain run: nothing deviates in it\n\nThis run:");
-  assertEquals([replay, runs], [[], 0]);
+  assertEquals([replay, runs, message.includes("The plain run:")], [[], 0, false]);
 });
 
 Deno.test("explore() says what no run has reached", async () => {
@@ -415,6 +541,17 @@ Deno.test("whatIf() asks about the activities of each run of a chain", async () 
     'failed: NonRetryableError: Activity "pay" fails for good',
     'failed: NonRetryableError: Activity "ship" fails for good',
   ]);
+});
+
+Deno.test("whatIf() lets the first call of an activity go wrong", async () => {
+  const pay = ofName("pay");
+  async function order(ctx: Ctx) {
+    const answers: string[] = [];
+    for (let i = 0; i < 2; i++) answers.push(await ctx.executeActivity(pay).catch(() => "no"));
+    return answers.join(" ");
+  }
+  const { cells } = await whatIf(order, { failures: ["fails for good"] });
+  assertEquals(cells.find(({ what }) => what === "fails for good")?.detail, 'completed: "no pay"');
 });
 
 Deno.test("explore() lets a fake take virtual time", async () => {
