@@ -41,7 +41,7 @@ import { checkBoolean, checkFunction, checkInteger, checkOptions, invalid } from
 import { show } from "../../util/show.ts";
 import { grouped } from "../../util/show_value.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
-import { mistakesIn } from "../crash/plain_run.ts";
+import { mistakesIn, unansweredIn } from "../crash/plain_run.ts";
 import { formatHistories, hintsOn } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
@@ -131,6 +131,8 @@ class Exploration {
   readonly #options: ExploreOptions;
   readonly #outcomes = new Map<string, number>();
   readonly #reached = new Map<string, number>();
+  /** The answers that a recorded history does not have. */
+  readonly #unanswered = new Set<string>();
   readonly #standstills = new Standstills();
   readonly #levels: { made: number; all: number }[] = [];
   #runs = 0;
@@ -217,8 +219,11 @@ class Exploration {
     const { choices, outcome, trouble, held } = played;
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
     for (const [what, count] of choices.reached) this.#reached.set(what, (this.#reached.get(what) ?? 0) + count);
+    const unanswered = unansweredIn(played.run?.calls ?? []);
+    for (const one of unanswered) this.#unanswered.add(`an answer for ${one} in the recorded history`);
     if (trouble !== undefined) {
       const lines = [troubleText(trouble), ...hintsOn(trouble, this.#scenario.workflows)];
+      if (unanswered.length > 0) lines.push(`The recorded history has no answer for ${unanswered.join(", ")}`);
       throw this.#error(played, lines, trouble.error);
     }
     const standstill = this.#standstills.note(held);
@@ -297,7 +302,7 @@ class Exploration {
       ),
     );
     for (const name of new Set(ends)) if (!seen.has(name)) missing.push(`${name} arrives in the plain run`);
-    return [...new Set(missing)];
+    return [...new Set([...missing, ...this.#unanswered])];
   }
 }
 

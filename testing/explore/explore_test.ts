@@ -7,8 +7,10 @@ import {
   ExplorationError,
   explore,
   type ExploreOptions,
+  recorded,
   replace,
   takes,
+  TestExecutor,
   whatIf,
 } from "@rockpool/workflow/testing";
 
@@ -594,3 +596,22 @@ for (
     assertStringIncludes((error as Error).message, words);
   });
 }
+
+Deno.test("explore() says which answers a recorded history does not have", async () => {
+  const [pay, refund] = [ofName("pay"), ofName("refund")];
+  const order = (ctx: Ctx) => ctx.executeActivity(pay).catch(() => ctx.executeActivity(refund));
+  await using executor = new TestExecutor();
+  await (await executor.execute(order, { id: "a" })).result();
+  const activities = [recorded((await executor.store.load("a"))!)];
+  const options = { activities, faults: 1, failures: ["fails for good"], check() {} } as const;
+  const { missing, table } = await explore(order, options);
+  assertEquals(missing, ["an answer for refund in the recorded history"]);
+  assertStringIncludes(table(), "Never reached:\n  an answer for refund in the recorded history");
+  const { message } = await complaint(order, {
+    ...options,
+    check({ result }) {
+      if (result === undefined) throw new Error("no result");
+    },
+  });
+  assertStringIncludes(message, "A check threw: Error: no result\nThe recorded history has no answer for refund");
+});
