@@ -50,6 +50,26 @@ for (const [name, tool, errorClass] of TOOLS) {
     }
   });
 
+  Deno.test(`${name}() says that the plain run fails by a mistake, and not what check makes of it`, async () => {
+    const check = () => {
+      throw new Error("nothing was paid");
+    };
+    const { message } = await assertRejects(
+      () => tool(failing(() => new TypeError("no price")), { check }),
+      errorClass,
+    );
+    assertStringIncludes(message, "It fails although nothing goes wrong: TypeError: no price");
+  });
+
+  Deno.test(`${name}() says that the plain run waits forever, also if a failure is expected`, async () => {
+    const order = async (ctx: Ctx) => {
+      await ctx.executeActivity(charge, 5, { timeoutMs: 1000 });
+      await ctx.waitForSignal("go");
+    };
+    const { message } = await assertRejects(() => tool(order, { expectFailure: true }), errorClass);
+    assertStringIncludes(message, "It waits forever");
+  });
+
   Deno.test(`${name}() finds a mistake in an activity, in one of several errors and in a compensation`, async () => {
     const broken = () => (undefined as unknown as { id: string }).id;
     const compensated = async (ctx: Ctx) => {

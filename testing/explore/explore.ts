@@ -145,9 +145,10 @@ class Exploration {
 
   async run(): Promise<ExploreReport> {
     const { maxDeviations = Infinity, maxRuns = 2_000, replay } = this.#options;
-    const plain = this.#plain = await this.#play([]);
-    const mistakes = mistakesIn(plain.run!, this.#options.expectFailure);
+    const plain = this.#plain = await this.#playWith(() => 0);
+    const mistakes = mistakesIn(plain.run, this.#options.expectFailure);
     if (mistakes.length > 0) throw this.#error(plain, mistakes, plain.run!.error);
+    this.#judge(plain);
     if (replay !== undefined) {
       await this.#replay(replay);
       return this.#report("replay");

@@ -163,12 +163,12 @@ class Questions {
 
   async ask(): Promise<WhatIfReport> {
     const { played } = await this.#play([]);
+    const mistakes = mistakesIn(played.run, this.#options.expectFailure);
+    if (mistakes.length > 0) throw this.#error("cannot be tried", played, mistakes, played.run!.error);
     if (played.trouble !== undefined) {
       throw this.#error("goes wrong although nothing happens to it", played, [], played.trouble.error);
     }
     const plain = played.run!;
-    const mistakes = mistakesIn(plain, this.#options.expectFailure);
-    if (mistakes.length > 0) throw this.#error("cannot be asked what if", played, mistakes, plain.error);
     if (plain.calls.length === 0) {
       throw this.#error("calls no activity, so there is nothing to try", played, [
         `It ended without a call, ${played.outcome}`,
