@@ -34,7 +34,8 @@ export async function pack(): Promise<PackedProject> {
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const tarball = `${folder}/package.tgz`;
   const packageFolder = `${folder}/node_modules/@rockpool/workflow`;
-  await run(Deno.execPath(), ["pack", "--allow-dirty", "--output", tarball], ROOT);
+  // The source maps of `deno pack` hold the path of the checkout.
+  await run(Deno.execPath(), ["pack", "--allow-dirty", "--no-source-maps", "--output", tarball], ROOT);
   await Deno.mkdir(packageFolder, { recursive: true });
   await run("tar", ["-xzf", tarball, "-C", packageFolder, "--strip-components=1"]);
   await Deno.writeTextFile(`${folder}/package.json`, JSON.stringify({ private: true, type: "module" }));
