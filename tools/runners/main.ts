@@ -61,6 +61,19 @@ async function check(name: string, body: () => Promise<unknown>): Promise<void> 
   }
 }
 
+/** Runs Node in the project, until it has printed enough characters: then it is killed. */
+async function nodeUntil(length: number, args: string[]): Promise<string> {
+  const options: Deno.CommandOptions = { args: ["60", "node", ...args], cwd: folder, stdout: "piped" };
+  await using process = new Deno.Command("timeout", options).spawn();
+  let text = "";
+  for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.length >= length) break;
+  }
+  process.kill("SIGTERM"); // `timeout` passes it on
+  return text;
+}
+
 /** Runs Node in the project. */
 const node = (args: string[], time = "before"): Promise<string> =>
   run("timeout", ["60", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
@@ -74,10 +87,11 @@ for (const [name, args, imports] of CHECKS) {
 for (const path of ["README.md", "docs/getting-started.md"]) {
   const { files, programs } = printingDocuments().get(path)!;
   for (const [name, code] of files) await Deno.writeTextFile(`${folder}/${name}`, code);
-  for (const { place, command: [file, ...args], prints } of programs) {
+  for (const { place, command: [file, ...args], waits, prints } of programs) {
     if (files.get(file)!.includes("@rockpool/workflow/sqlite")) continue;
     await check(`${place}, tsx`, async () => {
-      const printed = await node(["node_modules/tsx/dist/cli.mjs", file, ...args]);
+      const command = ["node_modules/tsx/dist/cli.mjs", file, ...args];
+      const printed = waits ? await nodeUntil(prints.length, command) : await node(command);
       if (printed !== prints) throw new Error(`${file} printed\n${printed}\nand not\n${prints}`);
     });
   }
