@@ -259,8 +259,9 @@ function validateUpdate(run: Run, name: string, shown: string | undefined, input
       rootFrames.get(run)!,
       () => composeInterceptors(run.inbound, "validateUpdate", next)(given),
     );
+    // As in Temporal, which waits for no validator: the update is accepted.
     if (isStrayPromise(answer)) {
-      throw new TypeError(`${cannot("validate update", name)}: the validator returned a promise`);
+      outside(() => run.ctx.log.warn(`The validator of update "${name}" returned a promise: the update is accepted`));
     }
   } catch (error) {
     throw toThrown(error, run.host.converter.toStored);
