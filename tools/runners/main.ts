@@ -4,6 +4,7 @@
  * - A workflow sleeps for 30 days in the time of their fake timers, and of Sinon's: fakes that are installed before the package is
  *   imported, and after. `FakeTime` of `@std/testing` is tested in `tests/fake_time_test.ts`.
  * - The contract of a store is tested by `testStore`.
+ * - The project of `docs/coming-from-temporal.md` runs with the settings that the page shows: in Vitest, Jest, mocha and Deno.
  * - The programs of the README and of `docs/getting-started.md` print what the pages say, run by `tsx`. Those that need an SQLite file are
  *   left out: Node 20 has none.
  *
@@ -15,12 +16,17 @@
 import { printingDocuments } from "../../tests/support/snippets.ts";
 import { installed, run } from "../package/npm.ts";
 import { pack } from "../package/packed.ts";
+import { temporalChecks } from "./temporal.ts";
 
 const modules = await installed({
   "@jest/globals": "30.5.2",
   "@sinonjs/fake-timers": "15.5.0",
   "jest": "30.5.2",
+  "mocha": "10.8.2",
+  "ts-jest": "29.4.15",
+  "ts-node": "10.9.2",
   "tsx": "4.23.15",
+  "typescript": "5.9.3",
   "vitest": "4.1.12",
 });
 
@@ -40,7 +46,7 @@ const CHECKS: [name: string, args: string[], imports: ("before" | "after")[]][] 
 
 await using project = await pack();
 const { folder } = project;
-for (const name of ["@jest", "@sinonjs", "jest", "tsx", "vitest"]) {
+for (const name of ["@jest", "@sinonjs", "jest", "mocha", "ts-jest", "ts-node", "tsx", "typescript", "vitest"]) {
   await Deno.symlink(`${modules}/${name}`, `${folder}/node_modules/${name}`);
 }
 for await (const { name } of Deno.readDir(import.meta.dirname!)) {
@@ -83,6 +89,8 @@ for (const [name, args, imports] of CHECKS) {
     await check(imports.length > 1 ? `${name}, imported ${time} them` : name, () => node(args, time));
   }
 }
+
+for (const [name, body] of await temporalChecks(folder)) await check(name, body);
 
 for (const path of ["README.md", "docs/getting-started.md"]) {
   const { files, programs } = printingDocuments().get(path)!;

@@ -7,7 +7,7 @@
 
 import { installed, run } from "../package/npm.ts";
 import { pack } from "../package/packed.ts";
-import { pageFiles } from "./aliases.ts";
+import { pageFiles } from "./page.ts";
 
 const PACKAGES = {
   "async-mutex": "0.5.0",
@@ -24,6 +24,9 @@ const PACKAGES = {
   "typescript": "5.9.3",
   "uuid": "8.3.2",
 };
+
+/** What the settings of a sample in a workspace say, beyond those of the page. */
+const OF_A_SAMPLE = ' "^@app/shared$": "<rootDir>/nestjs-exchange-rates/libs/shared/src",';
 
 /** How long a test file may take, in seconds. */
 const LIMIT_S = "120";
@@ -47,10 +50,7 @@ export async function runTestFiles(folder: string, files: readonly string[]): Pr
   await Deno.writeTextFile(`${root}/temporal.cjs`, settings.get("temporal.cjs")!);
   await Deno.writeTextFile(
     `${root}/jest.config.cjs`,
-    settings.get("jest.config.cjs")!.replace(
-      "moduleNameMapper: {",
-      'moduleNameMapper: {\n    "^@app/shared$": "<rootDir>/nestjs-exchange-rates/libs/shared/src",',
-    ),
+    settings.get("jest.config.cjs")!.replace("moduleNameMapper: {", `testTimeout: 20_000, $&${OF_A_SAMPLE}`),
   );
   await Deno.writeTextFile(`${root}/tsconfig.json`, JSON.stringify({ compilerOptions: COMPILER }));
   let failed = 0;
