@@ -23,20 +23,11 @@ import { abortable } from "../../util/abortable.ts";
 import { cannot } from "../../util/check.ts";
 import { adopt, isThenable } from "../../util/deferred.ts";
 import type { PostgresClient, PostgresTransaction } from "./client.ts";
+import type { Columns } from "./columns.ts";
 import { failure, isTransient } from "./failure.ts";
 import type { Names } from "./schema.ts";
 import { hash } from "./write_statement.ts";
 import { backOff } from "./writes.ts";
-
-/** What it needs of the store. */
-export interface StoreParts {
-  /** Throws if the store is closed. */
-  readonly check: (action: string) => void;
-  /** The name that is stored beside payloads. */
-  readonly codec: string | null;
-  readonly encode: (workflowId: string, value: unknown) => (string | null)[] | Promise<(string | null)[]>;
-  readonly decode: (stored: string, codec: string | null, workflowId: string) => unknown;
-}
 
 /** A run, and the result if it is stored. */
 interface Found extends TransactionRun {
@@ -64,13 +55,16 @@ const OVERTAKEN = /* @__PURE__ */ new Error("another attempt has stored a result
 
 export class Transactional {
   readonly #client: PostgresClient;
-  readonly #parts: StoreParts;
+  readonly #columns: Columns;
+  /** Throws if the store is closed. */
+  readonly #check: (action: string) => void;
   readonly #find: string;
   readonly #insert: string;
 
-  constructor(client: PostgresClient, { of }: Names, parts: StoreParts) {
+  constructor(client: PostgresClient, { of }: Names, columns: Columns, check: (action: string) => void) {
     this.#client = client;
-    this.#parts = parts;
+    this.#columns = columns;
+    this.#check = check;
     const run = `w.key = ${hash("$1::text")} AND w.run_id = $2::text`;
     this.#find =
       `SELECT json_build_object('transaction', pg_current_xact_id()::text, 'status', w.status, 'fence', w.fence,
@@ -95,7 +89,7 @@ export class Transactional {
     fn: (tx: Tx, input: Input, context: ActivityContext) => Output | PromiseLike<Output>,
   ): (input: Input, context: ActivityContext) => Promise<Output> {
     const made = transactionalActivity(fn, async (name, input: Input, context) => {
-      this.#parts.check(inTransaction(name));
+      this.#check(inTransaction(name));
       return await this.#run(name, context, (tx) => fn(tx as Tx, input, context)) as Output;
     });
     if (typeof this.#client.transaction === "function") return made;
@@ -144,7 +138,7 @@ export class Transactional {
     const found = await find();
     if (found?.has) {
       if (found.result === null) return undefined;
-      return await own(() => this.#parts.decode(found.result!, found.codec, workflowId));
+      return await own(() => this.#columns.decode(found.result!, found.codec, workflowId));
     }
     await own(() => {
       checkTransactionRun(found, name, context);
@@ -159,9 +153,9 @@ export class Transactional {
         guard.isOver = true;
       }
     });
-    const [payload] = await own(async () => await this.#parts.encode(workflowId, stored));
+    const [payload] = await own(async () => await this.#columns.encode(workflowId, stored));
     await own(() => signal.throwIfAborted());
-    const values = [...ids, `${fence}`, payload ?? "", this.#parts.codec ?? "", found.transaction];
+    const values = [...ids, `${fence}`, payload ?? "", this.#columns.codec ?? "", found.transaction];
     const [[isSame, runs, added]] = await read<[boolean, boolean, boolean]>(query(this.#insert, values));
     if (added) return stored;
     if (!isSame) {
