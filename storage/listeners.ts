@@ -78,3 +78,21 @@ export class Listeners {
     }
   }
 }
+
+/**
+ * Adds a listener to a store that looks for changes of other processes, as long as it has listeners.
+ *
+ * @param source Looks for changes.
+ */
+export function addListener(
+  listeners: Listeners,
+  listener: StoreListener,
+  source: { start(): void; stop(): unknown },
+): () => void {
+  const end = listeners.add(listener);
+  source.start();
+  return () => {
+    end();
+    if (listeners.size === 0) source.stop();
+  };
+}

@@ -67,6 +67,7 @@ import {
   toCursor,
   unreadable,
 } from "../storage/mod.ts";
+import { addListener } from "../storage/listeners.ts";
 import { cannot, checkArray, checkFunction, checkNumber, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { KEPT_MS, Poll, rowsOf } from "./deno_kv/changes.ts";
 import { type DenoKv, type DenoKvKey, Keyspace } from "./deno_kv/keyspace.ts";
@@ -332,12 +333,7 @@ export class DenoKvStore implements WorkflowStore {
    */
   subscribe(listener: StoreListener): () => void {
     this.#check("subscribe");
-    const end = this.#listeners.add(listener);
-    this.#poll.start();
-    return () => {
-      end();
-      if (this.#listeners.size === 0) this.#poll.stop();
-    };
+    return addListener(this.#listeners, listener, this.#poll);
   }
 
   /**

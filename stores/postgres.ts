@@ -70,6 +70,7 @@ import {
   unescapeText,
   unreadable,
 } from "../storage/mod.ts";
+import { addListener } from "../storage/listeners.ts";
 import { cannot, checkNumber, checkOptions } from "../util/check.ts";
 import { Changes } from "./postgres/changes.ts";
 import {
@@ -424,12 +425,7 @@ export class PostgresStore implements WorkflowStore {
    */
   subscribe(listener: StoreListener): () => void {
     this.#check("subscribe");
-    const end = this.#listeners.add(listener);
-    this.#changes.start();
-    return () => {
-      end();
-      if (this.#listeners.size === 0) this.#changes.stop();
-    };
+    return addListener(this.#listeners, listener, this.#changes);
   }
 
   /**

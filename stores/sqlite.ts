@@ -74,6 +74,7 @@ import {
   toCursor,
   unreadable,
 } from "../storage/mod.ts";
+import { addListener } from "../storage/listeners.ts";
 import { type Raw, stubOf } from "../storage/rows.ts";
 import type { Values } from "../storage/values.ts";
 import type { QueryData } from "../storage/filter.ts";
@@ -178,11 +179,7 @@ export class SqliteStore implements WorkflowStore {
     const raws = await this.#db.list(dataOf(query), undefined, query.limit, true);
     const states: WorkflowState[] = [];
     for (const raw of raws) {
-      try {
-        states.push(await this.#values.state(raw));
-      } catch (error) {
-        states.push(unreadable(stubOf(raw.row), error));
-      }
+      states.push(await this.#values.state(raw).catch((error) => unreadable(stubOf(raw.row), error)));
     }
     return states;
   }
@@ -388,12 +385,7 @@ export class SqliteStore implements WorkflowStore {
    */
   subscribe(listener: StoreListener): () => void {
     this.#check("subscribe");
-    const end = this.#listeners.add(listener);
-    this.#poll.start();
-    return () => {
-      end();
-      if (this.#listeners.size === 0) this.#poll.stop();
-    };
+    return addListener(this.#listeners, listener, this.#poll);
   }
 
   /**

@@ -149,11 +149,7 @@ export class DurableObjectStore implements WorkflowStore {
     const raws = Array.from(this.#rows(query, undefined, query.limit), (row) => this.#raw(row, 0));
     const states: WorkflowState[] = [];
     for (const raw of raws) {
-      try {
-        states.push(await this.#values.state(raw));
-      } catch (error) {
-        states.push(unreadable(stubOf(raw.row), error));
-      }
+      states.push(await this.#values.state(raw).catch((error) => unreadable(stubOf(raw.row), error)));
     }
     return states;
   }
