@@ -233,11 +233,11 @@ Deno.test("recorded() answers a further call like the last one that is alike", a
 });
 
 Deno.test("recorded() answers a further attempt like the last one, and one without an answer once", async () => {
-  const busy = (): string => {
+  const pay = (): string => {
     throw new Error("busy");
   };
   const order = (maxAttempts: number, input?: number) => (ctx: Ctx) =>
-    ctx.executeActivity(busy, input as never, { retry: { maxAttempts, jitter: false } });
+    ctx.executeActivity(pay, input as never, { retry: { maxAttempts, jitter: false } });
   await using source = new TestExecutor();
   await assertRejects(async () => await (await source.execute(order(2), { id: "a" })).result(), Error, "busy");
   await using executor = new TestExecutor({ activities: [recorded((await source.store.load("a"))!)] });

@@ -315,6 +315,8 @@ Deno.test("toTest() writes the heartbeats of an attempt with that attempt, and a
       error: { name: "Error", message: "busy" },
     }),
     at(40, { type: "activity_completed", seq: 0, result: 1 }),
+    at(40, { type: "activity_started", seq: 1, name: "mail" }),
+    at(45, { type: "activity_failed", seq: 1, attempt: 0, error: { name: "TimeoutError", message: "no slot" } }),
     at(50, { type: "update_requested", updateId: "u", name: "pay", input: 1 }),
     at(50, { type: "update_accepted", updateId: "u", name: "pay", input: 1 }),
     at(50, { type: "update_completed", updateId: "u", result: 1 }),
@@ -327,6 +329,7 @@ Deno.test("toTest() writes the heartbeats of an attempt with that attempt, and a
   };
   const source = toTest(state);
   assertEquals([source.split("heartbeats:").length, source.split("executor.update(").length], [2, 2]);
+  assertEquals([source.includes('replace("mail"'), source.includes("no slot")], [true, false], "no attempt was made");
 });
 
 Deno.test("toTest() has the placeholders as options", async () => {

@@ -353,7 +353,15 @@ function formatReport(
       `  ${shownMade[count]} of ${shownAll[count]} with ${count}${made < all ? `   <- ${bound}` : ""}`
     ),
     ...rows("How they ended:", outcomes),
-    ...rows("What was reached:", reached),
+    ...rows("What was reached:", byActivity(reached)),
     ...(missing.length === 0 ? [] : ["Never reached:", ...missing.map((what) => `  ${what}`)]),
   ].join("\n");
+}
+
+/** What concerns no activity first, and then activity by activity. */
+function byActivity(reached: ReadonlyMap<string, number>): Map<string, number> {
+  const names = [...reached.keys()].flatMap((text) => /^(.*) works$/s.exec(text)?.slice(1) ?? []);
+  const place = (text: string) =>
+    names.findIndex((name) => text.startsWith(`${name} `) || text.endsWith(` while ${name} is in flight`));
+  return new Map([...reached].sort(([a], [b]) => place(a) - place(b)));
 }

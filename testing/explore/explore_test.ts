@@ -261,9 +261,21 @@ Deno.test("explore() calls onDeath after each crash, and check after each run th
   assertEquals([checks, deaths], [runs, runs - 1]);
 });
 
-Deno.test("explore() counts what it has reached", async () => {
+Deno.test("explore() counts what it has reached, and shows it activity by activity", async () => {
   const { reached } = await explore(atOnce(2));
   assertEquals([...reached], [["a works", 2], ["b works", 2], ["answers in another order", 1]]);
+  const both = (ctx: Ctx) => Promise.all(["pay", "ship"].map((name) => ctx.executeActivity(ofName(name))));
+  const { table } = await explore(both, { cancels: 1, faults: 1, failures: ["fails for good"], maxDeviations: 1 });
+  assertEquals(table().split("What was reached:\n")[1].split("\n").map((line) => line.replace(/^ *\d+ +/, "")), [
+    "answers in another order",
+    "a cancellation",
+    "pay works",
+    "pay fails for good",
+    "a cancellation while pay is in flight",
+    "ship works",
+    "ship fails for good",
+    "a cancellation while ship is in flight",
+  ]);
 });
 
 Deno.test("explore() shows the beginning of a long story", async () => {
