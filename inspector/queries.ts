@@ -7,6 +7,7 @@
  */
 
 import { systemClock } from "../clock.ts";
+import { codeOf } from "../errors.ts";
 import type { OpenRun, WorkflowHandlers } from "../options.ts";
 import type { WorkflowState } from "../types.ts";
 import { grouped, showError } from "../util/show_value.ts";
@@ -32,7 +33,7 @@ export async function queryCard(
   const { executor, redact } = settings;
   const { workflowId, workflowName, runId, history } = stored;
   if (executor === undefined) {
-    return card(note(markup`An <code>executor</code> that knows the workflow answers them here.`));
+    return unknown();
   }
   const isLive = open?.runId === runId && view.at === undefined;
   if (!isLive && history.length > MAX_REPLAYED && !view.replays) {
@@ -49,7 +50,7 @@ export async function queryCard(
   try {
     names = (await query<WorkflowHandlers>("handlers")).queries;
   } catch (error) {
-    return card(note(showError(error)));
+    return codeOf(error) === "unknown_workflow" ? unknown() : card(note(showError(error)));
   }
   if (names.length === 0) return markup``;
   return card(
@@ -88,6 +89,15 @@ function card(content: Content): Html {
 
 function note(content: Content): Html {
   return markup`<p class="value dim">${content}</p>`;
+}
+
+/** The card of a run whose code is not here. */
+function unknown(): Html {
+  return card(
+    note(
+      markup`Its code answers them here: an <code>executor</code> that knows the workflow, or <code>serve --code FILE</code> of the command line.`,
+    ),
+  );
 }
 
 function answer(name: string, content: Html): Html {
