@@ -333,7 +333,7 @@ class CrashTest {
     }
     const crashes = world.deaths.map((death) => `  ${this.#describe(death)}`);
     const message = [`Workflow ${show(this.#scenario.name)} ${failure}`, ...crashes, ...lines, "", ...timelines];
-    return new CrashTestError(message.join("\n"), { cause });
+    return new CrashTestError(message.join("\n"), cause === undefined ? undefined : { cause });
   }
 
   /** Says where a process died. */

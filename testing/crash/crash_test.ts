@@ -639,3 +639,16 @@ Deno.test("crashTest() delivers updates with their IDs, and headers", async () =
   });
   assertEquals(undisturbed.result, ["1", "3"]);
 });
+
+Deno.test("crashTest() quotes a part of a line only when a compiler has written the workflow as one line", async () => {
+  const steps = Array.from({ length: 20 }, (_, i) => `await ctx.sleep(${i});`).join("");
+  const workflow = new Function(`return async function order(ctx){${steps}return Math.random();${steps}}`)();
+  const error = await assertRejects(() => crashTest(workflow), CrashTestError);
+  const [, quoted] = /workflow "order" has `(.*)`: use ctx\.random/.exec(error.message)!;
+  assert(quoted.length < 120 && /^….*return Math\.random\(\);.*…$/.test(quoted), quoted);
+});
+
+Deno.test("crashTest() rejects with an error without a cause when there is none: Node would print it", async () => {
+  const error = await assertRejects(() => crashTest((): number => Math.random()), CrashTestError);
+  assertEquals(Object.hasOwn(error, "cause"), false);
+});

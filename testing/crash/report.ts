@@ -94,9 +94,18 @@ export function sourceHints(workflows: Readonly<Record<string, unknown>>): strin
     for (const [i, line] of `${workflow}`.split("\n").entries()) {
       const code = line.replace(/(^|\s)\/\/.*/, "").trim();
       for (const [pattern, instead] of SUSPECTS) {
-        if (pattern.test(code)) hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${code}\`: ${instead}`);
+        const found = pattern.exec(code);
+        if (found === null) continue;
+        hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${excerpt(code, found.index)}\`: ${instead}`);
       }
     }
   }
   return hints;
+}
+
+/** A line, or its part around an index: a compiler may write a function as one line. */
+function excerpt(line: string, index: number): string {
+  if (line.length <= 120) return line;
+  const [from, to] = [Math.max(0, index - 40), index + 60];
+  return `${from > 0 ? "…" : ""}${line.slice(from, to)}${to < line.length ? "…" : ""}`;
 }

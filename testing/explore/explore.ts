@@ -253,7 +253,12 @@ class Exploration {
       formatHistories("This run", run?.states ?? [], deaths),
     ];
     if (plain !== played) message.push("", formatHistories("The plain run", plain.run?.states ?? []));
-    return new ExplorationError(message.join("\n"), replay, this.#runs - 1, { cause });
+    return new ExplorationError(
+      message.join("\n"),
+      replay,
+      this.#runs - 1,
+      cause === undefined ? undefined : { cause },
+    );
   }
 
   /** @param bound What has left out runs. */

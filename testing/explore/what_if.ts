@@ -239,7 +239,7 @@ class Questions {
 
   #error(failure: string, played: PlayedRun, lines: readonly string[], cause?: unknown): ExplorationError {
     const message = [`Workflow ${show(this.#scenario.name)} ${failure}`, ...lines, this.#storyOf(played)];
-    return new ExplorationError(message.join("\n"), [], 0, { cause });
+    return new ExplorationError(message.join("\n"), [], 0, cause === undefined ? undefined : { cause });
   }
 
   #storyOf({ trouble, choices, run, deaths }: PlayedRun): string {
