@@ -95,6 +95,9 @@ export interface TypedActivityClient<T> {
   execute<N extends ActivityName<T>>(activity: N, options: ActivityOptions): Promise<ActivityResult<T, N>>;
 }
 
+/** The ID of the workflow that runs an activity. */
+const workflowIdOf = (activityId: string): string => `activity:${activityId}`;
+
 /**
  * Runs activities on their own.
  *
@@ -121,7 +124,7 @@ export class ActivityClient {
   // deno-lint-ignore no-explicit-any -- as Temporal declares it
   async start<R = any>(activity: string, options: ActivityOptions): Promise<ActivityHandle<R>> {
     const { id, taskQueue, args = [], ...rest } = options;
-    const workflowId = `activity:${id}`;
+    const workflowId = workflowIdOf(id);
     let run: Run;
     try {
       const started = { workflowId, taskQueue, args: [activity, args, { ...rest, activityId: id }] };
@@ -131,17 +134,33 @@ export class ActivityClient {
       if (!isTaken) throw error;
       throw new ActivityExecutionAlreadyStartedError("Activity execution already started", id, "");
     }
+    return this.#handle<R>(id, run);
+  }
+
+  /**
+   * Returns a handle of an activity that was started.
+   *
+   * @param activityId The ID of the activity.
+   */
+  // deno-lint-ignore no-explicit-any -- as Temporal declares it
+  getHandle<R = any>(activityId: string): ActivityHandle<R> {
+    return this.#handle<R>(activityId);
+  }
+
+  #handle<R>(activityId: string, started?: Run): ActivityHandle<R> {
     const server = this.#server;
+    const workflowId = workflowIdOf(activityId);
     return {
-      activityId: id,
-      runId: run.runId,
+      activityId,
+      runId: started?.runId,
       async result() {
+        const run = started ?? await server.calls.handle(workflowId);
         try {
           return server.fromStored(await server.time.skipWhile(() => run.result())) as R;
         } catch (error) {
           const failure = toFailure(error);
           const cause = failure instanceof ActivityFailure ? failure.cause : failure;
-          throw new ActivityExecutionFailedError("Activity execution failed", cause, id, run.runId);
+          throw new ActivityExecutionFailedError("Activity execution failed", cause, activityId, run.runId);
         }
       },
       cancel: (reason) => server.executorOf(workflowId).cancel(workflowId, reason),
@@ -160,22 +179,22 @@ export class ActivityClient {
   }
 
   /** Not supported: `CompleteAsyncError` is refused too. */
-  complete(): never {
+  complete(..._args: unknown[]): never {
     throw notHere("completion of an activity from outside", "let the activity wait, or signal the workflow");
   }
 
   /** Not supported. */
-  fail(): never {
+  fail(..._args: unknown[]): never {
     return this.complete();
   }
 
   /** Not supported. */
-  heartbeat(): never {
+  heartbeat(..._args: unknown[]): never {
     return this.complete();
   }
 
   /** Not supported. */
-  reportCancellation(): never {
+  reportCancellation(..._args: unknown[]): never {
     return this.complete();
   }
 }

@@ -1,6 +1,8 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import { cancelled } from "../activity/mod.ts";
 import {
+  ActivityExecutionAlreadyStartedError,
   ActivityExecutionFailedError,
   ApplicationFailure,
   CancelledFailure,
@@ -25,7 +27,7 @@ function test(name: string, body: (client: Client, env: TestWorkflowEnvironment)
   Deno.test(name, async () => {
     const env = await TestWorkflowEnvironment.createTimeSkipping();
     try {
-      const activities = { charge: (cents: number) => Promise.resolve(`${cents} cents`) };
+      const activities = { charge: (cents: number) => Promise.resolve(`${cents} cents`), hang: () => cancelled() };
       const worker = await Worker.create({ connection: env.nativeConnection, ...at, workflowsPath, activities });
       await worker.runUntil(() => body(env.client, env));
     } finally {
@@ -188,6 +190,18 @@ test("WorkflowClient.list() finds workflows by a query", async ({ workflow }) =>
 test("ActivityClient.execute() runs an activity on its own", async ({ activity }) => {
   const options = { ...at, id: "a", scheduleToCloseTimeout: "10s" } as const;
   assertEquals(await activity.execute("charge", { ...options, args: [7] }), "7 cents");
+  assertEquals(await activity.getHandle("a").result(), "7 cents");
+  await assertRejects(() => activity.getHandle("none").result());
+  assertThrows(() => activity.complete(new Uint8Array(), 1), TypeError, "completion of an activity");
+});
+
+test("ActivityClient.start() refuses an ID that is taken", async ({ activity }) => {
+  const start = () => activity.start("hang", { ...at, id: "a", startToCloseTimeout: "10s" });
+  const handle = await start();
+  await assertRejects(start, ActivityExecutionAlreadyStartedError);
+  await handle.cancel("enough");
+  const error = await assertRejects(() => handle.result(), ActivityExecutionFailedError);
+  assertInstanceOf(error.cause, CancelledFailure);
 });
 
 test("ActivityClient.execute() says why an activity failed", async ({ activity }) => {

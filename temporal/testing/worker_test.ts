@@ -1,6 +1,16 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
-import { bundleWorkflowCode, DefaultLogger, type LogEntry, Runtime, TestWorkflowEnvironment, Worker } from "./mod.ts";
+import { cancelled, Context, log } from "../activity/mod.ts";
+import {
+  bundleWorkflowCode,
+  type Client,
+  DefaultLogger,
+  type LogEntry,
+  Runtime,
+  setModuleLoader,
+  TestWorkflowEnvironment,
+  Worker,
+} from "./mod.ts";
 
 const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
 
@@ -82,6 +92,114 @@ Deno.test("bundleWorkflowCode() returns what a worker takes", () =>
     assertEquals(await worker.runUntil(start), 1);
     const foreign = { code: "exports = {}" };
     await assertRejects(() => Worker.create({ taskQueue: "q", workflowBundle: foreign }), TypeError, "workflowsPath");
+  }));
+
+Deno.test("Worker.create() takes interceptors of workflows and of activities", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const path = await Deno.makeTempFile({ suffix: ".ts" });
+    try {
+      await Deno.writeTextFile(
+        path,
+        `export const interceptors = () => ({
+          inbound: [{ execute: async (input, next) => "workflow " + await next(input) }],
+        });`,
+      );
+      const worker = await Worker.create({
+        connection: nativeConnection,
+        taskQueue: "q",
+        workflowsPath,
+        activities: { slow: () => Promise.resolve("fast") },
+        interceptors: {
+          workflowModules: [path],
+          activity: [() => ({ inbound: { execute: async (input, next) => `outer ${await next(input)}` } })],
+          activityInbound: [() => ({ execute: async (input, next) => `inner ${await next(input)}` })],
+        },
+      });
+      const start = () => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
+      assertEquals(await worker.runUntil(start), "workflow outer inner fast");
+    } finally {
+      await Deno.remove(path);
+    }
+  }));
+
+Deno.test("Worker.run() gives activities the client and the logger of the runtime", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const lines: LogEntry[] = [];
+    Runtime.install({ logger: new DefaultLogger("INFO", (entry) => lines.push(entry)) });
+    try {
+      const slow = async () => {
+        log.info("from the activity");
+        const handle = (Context.current().client as Client).workflow.getHandle("w");
+        return (await handle.describe()).status.name;
+      };
+      const options = { connection: nativeConnection, taskQueue: "q", workflowsPath, activities: { slow } };
+      const worker = await Worker.create(options);
+      const start = () => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
+      assertEquals(await worker.runUntil(start), "RUNNING");
+      assertEquals(lines.map(({ level, message }) => `${level} ${message}`), ["INFO from the activity"]);
+    } finally {
+      Runtime.install({});
+    }
+  }));
+
+Deno.test("Worker.shutdown() aborts activities, and the next worker repeats them", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const started = Promise.withResolvers<void>();
+    const create = (slow: () => Promise<string>) =>
+      Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities: { slow } });
+    const handle = await (await create(() => {
+      started.resolve();
+      return cancelled();
+    })).runUntil(async () => {
+      const handle = await client.workflow.start(workflows.patient, { workflowId: "w", taskQueue: "q" });
+      await started.promise;
+      return handle;
+    });
+    const second = await create(() => Promise.resolve("again"));
+    assertEquals(await second.runUntil(handle.result()), "again");
+  }));
+
+Deno.test("Worker.run() converts values by the payload converter of its options", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const path = await Deno.makeTempFile({ suffix: ".ts" });
+    try {
+      const common = import.meta.resolve("../common/mod.ts");
+      await Deno.writeTextFile(
+        path,
+        `import { DefaultPayloadConverter } from "${common}";
+        class Doubling extends DefaultPayloadConverter {
+          override toPayload(value) {
+            return super.toPayload(typeof value === "number" ? 2 * value : value);
+          }
+        }
+        export const payloadConverter = new Doubling();`,
+      );
+      const dataConverter = { payloadConverterPath: path };
+      const options = { connection: nativeConnection, taskQueue: "q", workflowsPath, dataConverter };
+      const worker = await Worker.create(options);
+      const start = () => client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [5] });
+      assertEquals(await worker.runUntil(start), 20); // the argument is doubled, and the result
+    } finally {
+      await Deno.remove(path);
+    }
+  }));
+
+Deno.test("setModuleLoader() replaces how modules are loaded", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const paths: string[] = [];
+    setModuleLoader((path) => {
+      paths.push(path);
+      return workflows;
+    });
+    try {
+      const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath: "./here" });
+      const start = () => client.workflow.execute(workflows.nap, { workflowId: "w", taskQueue: "q", args: [1] });
+      assertEquals([await worker.runUntil(start), paths], [1, ["./here"]]);
+      setModuleLoader(() => undefined);
+      await assertRejects(() => Worker.create({ taskQueue: "q", workflowsPath: "./here" }), TypeError, "./here");
+    } finally {
+      setModuleLoader(undefined);
+    }
   }));
 
 Deno.test("Worker.create() refuses what has no counterpart", async () => {
