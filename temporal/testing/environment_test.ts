@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
-import { TestWorkflowEnvironment, Worker } from "./mod.ts";
+import { DefaultLogger, type LogEntry, Runtime, TestWorkflowEnvironment, Worker } from "./mod.ts";
 
 const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
 const DAY_MS = 86_400_000;
@@ -81,6 +81,26 @@ Deno.test(
     assert(Math.abs(await env.currentTimeMs() - Date.now()) < 1000);
     assert(!env.supportsTimeSkipping);
   }, TestWorkflowEnvironment.createLocal),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() says what workflows wait for when an awaited result cannot come",
+  using(async (env, run) => {
+    const said = Promise.withResolvers<LogEntry>();
+    Runtime.install({ logger: new DefaultLogger("WARN", said.resolve) });
+    try {
+      await run(async () => {
+        const handle = await env.client.workflow.start(workflows.order, { workflowId: "w", taskQueue: "q", args: [5] });
+        const result = handle.result();
+        const { message } = await said.promise;
+        assertStringIncludes(message, 'run "w" (order) waits for');
+        await handle.signal(workflows.approve, { by: "eve" });
+        assertEquals(await result, "5 cents, approved by eve");
+      }, { charge: (cents: number) => Promise.resolve(`${cents} cents`) });
+    } finally {
+      Runtime.install({});
+    }
+  }),
 );
 
 Deno.test("TestWorkflowEnvironment.createFromExistingServer() is refused", async () => {

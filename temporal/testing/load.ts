@@ -106,7 +106,7 @@ function toUrl(path: string): string {
 }
 
 /** The modules of which {@linkcode sharedVariables} has told. */
-const told = new Set<string>();
+const told = /* @__PURE__ */ new Set<string>();
 
 /**
  * Finds the variables of a module with workflows, once: all runs share them here. Returns their names with the lines. Those of the

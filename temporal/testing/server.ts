@@ -12,6 +12,7 @@
 import { Executor, type WorkflowHandle as Run } from "../../executor.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
+import { describeOpenRuns } from "../../testing/open_runs.ts";
 import { type Converter, type ValueConverter, valueConverter } from "../common/value_converter.ts";
 import { scheduleActivity } from "../mod.ts";
 import { TemporalHost } from "../host.ts";
@@ -69,6 +70,15 @@ export class InProcessServer {
     this.time = time;
     this.store = new InMemoryStore({ clock: time.clock });
     this.calls = new Executor({ store: this.store, clock: time.clock });
+    time.onStuck = () => this.#warnOfStandstill();
+  }
+
+  /** Says what the workflows wait for, where a test would hang. */
+  #warnOfStandstill(): void {
+    const runs = [...this.#queues.values()].flatMap(({ executor }) => executor.openRuns());
+    const lines = describeOpenRuns(runs, this.time.clock.now());
+    const what = lines.length === 0 ? "no workflow runs, and no worker" : lines.join("; ");
+    runtimeLogger.warn(`A result is awaited that cannot come unless something is sent: ${what}`);
   }
 
   /** Sets how values are stored, for workers that begin from now on. */

@@ -12,6 +12,9 @@
 
 import { type Clock, systemClock, VirtualClock } from "../../clock.ts";
 
+/** How long nothing must have been able to happen while a result is awaited, before that is said, in milliseconds of real time. */
+const STUCK_AFTER_MS = 1000;
+
 /** How often time that skips follows real time, in milliseconds. */
 const PACE_MS = 10;
 
@@ -25,6 +28,8 @@ export interface EnvironmentTime {
   sleep(ms: number): Promise<void>;
   /** Lets time skip until `body` has settled. */
   skipWhile<T>(body: () => Promise<T>): Promise<T>;
+  /** Is called once for a wait for a result that cannot come, unless the test sends something. Real time does not know. */
+  onStuck: () => void;
   /** Ends the timers of the environment itself. */
   close(): void;
 }
@@ -35,10 +40,17 @@ export function skippingTime(): EnvironmentTime {
   clock.hold();
   let waiting = 0;
   let before = systemClock.now();
+  let stuckMs = 0;
+  let told = false;
   const pace = async () => {
     const now = systemClock.now();
     const passed = Math.max(0, now - before);
     before = now;
+    stuckMs = waiting > 0 && clock.idle ? stuckMs + passed : 0;
+    if (stuckMs >= STUCK_AFTER_MS && !told) {
+      told = true;
+      time.onStuck();
+    }
     // Without timers, and while it skips and nobody holds it, nothing waits for real time.
     if (!clock.idle && clock.pendingTimers > 0) await clock.advance(passed);
   };
@@ -51,23 +63,26 @@ export function skippingTime(): EnvironmentTime {
     });
   };
   next();
-  return {
+  const time: EnvironmentTime = {
     clock,
     skips: true,
     sleep: (ms) => clock.advance(ms),
     async skipWhile(body) {
       if (waiting++ === 0) clock.release();
+      told = false;
       try {
         return await body();
       } finally {
         if (--waiting === 0) clock.hold();
       }
     },
+    onStuck() {},
     close() {
       isClosed = true;
       stop();
     },
   };
+  return time;
 }
 
 /** Real time. */
@@ -77,6 +92,7 @@ export function realTime(): EnvironmentTime {
     skips: false,
     sleep: (ms) => new Promise((resolve) => void systemClock.setTimer(systemClock.now() + ms, resolve)),
     skipWhile: (body) => body(),
+    onStuck() {},
     close() {},
   };
 }
