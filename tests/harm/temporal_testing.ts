@@ -75,6 +75,7 @@ const REJECTS = "to its caller";
 /** What hands out a promise, and what it rejects with. */
 export const TEMPORAL_TESTING_METHODS: Readonly<Record<string, string>> = {
   "ActivityClient.execute": REJECTS,
+  "ActivityClient.getHandle": "it returns what has them",
   "ActivityClient.start": REJECTS,
   "ActivityClient.typed": "it returns what has them",
   "ActivityHandle.cancel": REJECTS,
