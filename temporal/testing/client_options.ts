@@ -97,6 +97,29 @@ export type WorkflowSignalWithStartOptions<SignalArgs extends any[] = []> =
   });
 
 /**
+ * How far an update is when its start returns.
+ *
+ * @category Temporal
+ */
+export const WorkflowUpdateStage = {
+  /** It has arrived. A start does not return as early as that. */
+  ADMITTED: "ADMITTED",
+  /** Its validator has accepted it. */
+  ACCEPTED: "ACCEPTED",
+  /** Its handler has returned. */
+  COMPLETED: "COMPLETED",
+  /** Not known. */
+  UNSPECIFIED: undefined,
+} as const;
+
+/**
+ * How far an update is when its start returns.
+ *
+ * @category Temporal
+ */
+export type WorkflowUpdateStage = (typeof WorkflowUpdateStage)[keyof typeof WorkflowUpdateStage];
+
+/**
  * Options of an update.
  *
  * @category Temporal

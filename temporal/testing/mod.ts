@@ -29,6 +29,7 @@ export {
   MockActivityEnvironment,
   type MockActivityEnvironmentOptions,
 } from "../activity/mod.ts";
+export type { InjectedSink, InjectedSinkFunction, InjectedSinks } from "../types.ts";
 export {
   ActivityClient,
   type ActivityHandle,
@@ -60,6 +61,7 @@ export type {
   WorkflowStartOptions,
   WorkflowUpdateOptions,
 } from "./client_options.ts";
+export { WorkflowUpdateStage } from "./client_options.ts";
 export { WorkflowCoverage } from "./coverage.ts";
 export {
   type LocalTestWorkflowEnvironmentOptions,
@@ -83,6 +85,7 @@ export { Connection, type ConnectionOptions, makeTelemetryFilterString, NativeCo
 export { DefaultLogger, type LogEntry, Runtime, type RuntimeOptions } from "./logger.ts";
 export {
   type BundleOptions,
+  type BundlerOptions,
   bundleWorkflowCode,
   type State,
   Worker,

@@ -10,6 +10,7 @@ import { assertReplays } from "../../testing/mod.ts";
 import type { ActivityInboundCallsInterceptor, ActivityInterceptorsFactory, Context } from "../activity/mod.ts";
 import { TemporalHost } from "../host.ts";
 import type { WorkflowInterceptorsFactory } from "../interceptors.ts";
+import type { InjectedSinks } from "../types.ts";
 import { Client } from "./client.ts";
 import { notHere } from "./errors.ts";
 import { stateOfHistory } from "./handle.ts";
@@ -85,6 +86,19 @@ export interface WorkerInterceptors {
 }
 
 /**
+ * Options of the bundler that Temporal's worker has. There is none here.
+ *
+ * @category Temporal
+ */
+export interface BundlerOptions {
+  /** Accepted, without effect. */
+  ignoreModules?: string[] | undefined;
+  /** It is not called. */
+  // deno-lint-ignore no-explicit-any -- a configuration of webpack
+  webpackConfigHook?: ((config: any) => any) | undefined;
+}
+
+/**
  * Options of a worker. What is not named here is accepted, without effect.
  *
  * @category Temporal
@@ -101,13 +115,16 @@ export interface WorkerOptions {
   /** The functions, by their names. */
   activities?: object | undefined;
   /** The sinks. */
-  sinks?: object | undefined;
+  // deno-lint-ignore no-explicit-any -- sinks of any functions
+  sinks?: InjectedSinks<any> | undefined;
   /** The interceptors. */
   interceptors?: WorkerInterceptors | undefined;
   /** `payloadConverterPath`: the module of a payload converter. */
   dataConverter?:
     | { payloadConverterPath?: string; payloadCodecs?: unknown[]; failureConverterPath?: string }
     | undefined;
+  /** Accepted, without effect: nothing is bundled. */
+  bundlerOptions?: BundlerOptions | undefined;
   /** Not supported. */
   plugins?: unknown[] | undefined;
   /** Accepted, without effect. */

@@ -53,6 +53,14 @@ export const TEMPORAL_TESTING: Readonly<Record<string, (bad: Bad) => unknown>> =
 /** Functions that nothing here calls. */
 export const TEMPORAL_TESTING_NOT_CALLED: readonly string[] = [
   "Connection.withAbortSignal(_abortSignal)",
+  "BundlerOptions.webpackConfigHook",
+  "WorkerOptions.sinks", // those of the host: see `TemporalHostOptions.sinks`
+  // A sink gets them.
+  "InjectedSinkFunction.fn(args)",
+  "UnsafeWorkflowInfo.now",
+  "UnsafeRandomSource.random",
+  "UnsafeRandomSource.uuid4",
+  "UnsafeRandomSource.fillRandom",
   // Only the name of a workflow is read.
   "WorkflowClient.start(workflowTypeOrFunc)",
   "WorkflowClient.signalWithStart(workflowTypeOrFunc)",
@@ -88,6 +96,7 @@ export const TEMPORAL_TESTING_METHODS: Readonly<Record<string, string>> = {
   "Connection.withAbortSignal": REJECTS,
   "Connection.withDeadline": REJECTS,
   "Connection.withMetadata": REJECTS,
+  "InjectedSinkFunction.fn": "the user made it; Worker.options hands it back",
   "NativeConnection.connect": REJECTS,
   "Runtime.install": "it returns what has them",
   "Runtime.instance": "it returns what has them",

@@ -6,7 +6,7 @@
  * 3. Node strips the types of every source: no syntax needs a transformation.
  * 4. The command line runs in the Node that is installed.
  *
- * `consumer.ts` is the project. The declarations need the library `ES2022`, and two global names: `Symbol.asyncDispose` (library
+ * `consumer.ts` is the project; `consumer_temporal.ts` is for Node only. The declarations need the library `ES2022`, and two global names: `Symbol.asyncDispose` (library
  * `ESNext.Disposable`), and `AbortSignal`, which each platform declares in its own types: `DOM`, `WebWorker`, `@types/node`,
  * `@cloudflare/workers-types`, `@types/bun`. `@types/node` declares both.
  *
@@ -28,7 +28,7 @@ const TOOLS = {
 };
 
 /** The two projects: one that is bundled for browsers or workers, one for Node. */
-const PROJECTS = {
+const PROJECTS: Record<string, { readonly types: readonly string[]; readonly [option: string]: unknown }> = {
   bundler: {
     module: "ESNext",
     moduleResolution: "bundler",
@@ -57,16 +57,18 @@ function npm(path: string, ...args: string[]): Promise<string> {
 }
 
 async function writeProjects({ folder, entries }: PackedProject): Promise<void> {
-  const consumer = await Deno.readTextFile(new URL("consumer.ts", import.meta.url));
+  const files = ["consumer.ts", "consumer_temporal.ts"];
+  const sources = await Promise.all(files.map((file) => Deno.readTextFile(new URL(file, import.meta.url))));
   for (const entry of entries) {
-    if (!consumer.includes(`from "@rockpool/workflow${entry.slice(1)}"`)) {
-      throw new Error(`consumer.ts does not use ${entry}`);
+    if (!sources.some((source) => source.includes(`from "@rockpool/workflow${entry.slice(1)}"`))) {
+      throw new Error(`No consumer uses ${entry}`);
     }
   }
-  await Deno.writeTextFile(`${folder}/consumer.ts`, consumer);
+  for (const [i, file] of files.entries()) await Deno.writeTextFile(`${folder}/${file}`, sources[i]);
   await Deno.symlink(`${modules}/@types`, `${folder}/node_modules/@types`);
   for (const [name, options] of Object.entries(PROJECTS)) {
-    const config = { compilerOptions: { ...STRICT, ...options }, files: ["consumer.ts"] };
+    const hasNode = options.types.length > 0;
+    const config = { compilerOptions: { ...STRICT, ...options }, files: hasNode ? files : files.slice(0, 1) };
     await Deno.writeTextFile(`${folder}/tsconfig.${name}.json`, JSON.stringify(config));
   }
 }

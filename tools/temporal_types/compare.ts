@@ -73,6 +73,7 @@ export class TypeComparer {
       module: api.ModuleKind.ESNext,
       moduleResolution: api.ModuleResolutionKind.Node10, // the one that finds the types of `ms`
       allowImportingTsExtensions: true,
+      esModuleInterop: true,
       strict: true,
       skipLibCheck: true,
       types: ["node"],

@@ -15,7 +15,7 @@ import config from "../../deno.json" with { type: "json" };
 import { type Duration, durationMs } from "../../temporal/common/duration.ts";
 import { tryInstalled } from "../package/npm.ts";
 import { type Comparison, type Pair, TypeComparer } from "./compare.ts";
-import { EXPECTED } from "./expected.ts";
+import { EXPECTED, reasonFor } from "./expected.ts";
 import { checkSamples, filesWith } from "./samples.ts";
 
 const TEMPORAL = "1.24.0";
@@ -65,16 +65,19 @@ for (const { theirs } of pairs) {
     } different, ${count("missing")} missing; ${hidden} that its documentation hides are missing, too`,
   );
   const expected: Readonly<Record<string, string>> = EXPECTED[theirs] ?? {};
+  const lines = new Map<string, string[]>();
   for (const { name, state, why: complaints } of shown) {
     if (name === why) console.log(`\n${name}: ${state}\n${complaints.join("\n\n")}\n`);
     if (state === "same") {
       if (name in expected) surprises.push(`${theirs} ${name}: it is the same now; remove it from expected.ts`);
       continue;
     }
-    const reason = expected[name];
-    console.log(`  ${state.padEnd(9)}  ${name.padEnd(36)}  ${reason ?? "NOT EXPECTED"}`);
-    if (reason === undefined) surprises.push(`${theirs} ${name}: ${state}\n${complaints[0] ?? ""}`);
+    const reason = reasonFor(theirs, name, state) ?? "NOT EXPECTED";
+    const line = `${state}, ${reason}`;
+    if (reason === "NOT EXPECTED") surprises.push(`${theirs} ${name}: ${state}\n${complaints[0] ?? ""}`);
+    lines.set(line, [...lines.get(line) ?? [], name]);
   }
+  for (const [line, names] of lines) console.log(`  ${line}: ${names.join(", ")}`);
   for (const name in expected) {
     if (!all.some((one) => one.name === name)) surprises.push(`${theirs} ${name}: there is no such name`);
   }
