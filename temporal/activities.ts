@@ -269,7 +269,7 @@ function perform(call: ActivityInput | LocalActivityInput, isLocal: boolean): Pr
           activityType,
           activityId,
           isLocal,
-          options,
+          options: run.input.taskQueue === undefined ? options : { taskQueue: run.input.taskQueue, ...options },
           workflowType: run.workflowType,
           scheduledAtMs,
         });

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { systemClock } from "../../clock.ts";
 import { Executor, type WorkflowHandle as Run } from "../../executor.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
@@ -23,6 +24,9 @@ import type { Started } from "./client_options.ts";
 import { runtimeLogger } from "./logger.ts";
 import { executeOptions, inputOf, parentOf, startInput } from "./start_options.ts";
 import { type EnvironmentTime, realTime } from "./time.ts";
+
+/** How long a worker that ends waits for activities that were cancelled, in milliseconds. */
+const HEED_MS = 1000;
 
 /** The name of the workflow that runs an activity on its own. */
 export const STANDALONE = "standaloneActivity";
@@ -63,6 +67,8 @@ export class InProcessServer {
   readonly #queues = new Map<string, Queue>();
   #converter: Converter = "json";
   #values: ValueConverter = valueConverter();
+  /** The calls of activities that have not ended. */
+  readonly #calling = new Set<Promise<unknown>>();
   /** Ends when the last start, or beginning or end of a worker, has ended. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -138,8 +144,11 @@ export class InProcessServer {
     const workers = before?.workers ?? new Set();
     change(workers);
     this.#queues.delete(taskQueue);
-    await before?.executor.close();
-    before?.host.dispose();
+    if (before !== undefined) {
+      await before.executor.close();
+      await this.#activitiesEnd();
+      before.host.dispose();
+    }
     const [worker] = workers;
     if (worker === undefined) return;
     const all = <Key extends "workflows" | "sinks">(key: Key) =>
@@ -172,7 +181,7 @@ export class InProcessServer {
       for (const queue of own === undefined ? others : [own, ...others]) {
         for (const { activities } of queue.workers) {
           const found = activities[name] ?? activities.default;
-          if (found !== undefined) return found;
+          if (found !== undefined) return this.#counted(found);
         }
       }
     };
@@ -184,6 +193,29 @@ export class InProcessServer {
         return value && { value, configurable: true, enumerable: true, writable: true };
       },
     });
+  }
+
+  /** Counts the calls of an activity. */
+  #counted(activity: AnyFunction): AnyFunction {
+    return (...args) => {
+      const answer = activity(...args);
+      if (!(answer instanceof Promise)) return answer;
+      const ended = answer.then(() => {}, () => {});
+      this.#calling.add(ended);
+      ended.then(() => this.#calling.delete(ended));
+      return answer;
+    };
+  }
+
+  /** Resolves when the activities have heeded their cancellation, or after a while. */
+  async #activitiesEnd(): Promise<void> {
+    if (this.#calling.size === 0) return;
+    let stop = () => {};
+    const late = new Promise<void>((resolve) => {
+      stop = systemClock.setTimer(systemClock.now() + HEED_MS, resolve);
+    });
+    await Promise.race([Promise.all(this.#calling), late]);
+    stop();
   }
 
   /** The executor in which a workflow is live; else the one that only sends messages. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
-import { cancelled, Context, log } from "../activity/mod.ts";
+import { activityInfo, cancelled, Context, log } from "../activity/mod.ts";
 import {
   bundleWorkflowCode,
   type Client,
@@ -130,12 +130,12 @@ Deno.test("Worker.run() gives activities the client and the logger of the runtim
       const slow = async () => {
         log.info("from the activity");
         const handle = (Context.current().client as Client).workflow.getHandle("w");
-        return (await handle.describe()).status.name;
+        return `${(await handle.describe()).status.name} on ${activityInfo().taskQueue}`;
       };
       const options = { connection: nativeConnection, taskQueue: "q", workflowsPath, activities: { slow } };
       const worker = await Worker.create(options);
       const start = () => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
-      assertEquals(await worker.runUntil(start), "RUNNING");
+      assertEquals(await worker.runUntil(start), "RUNNING on q");
       assertEquals(lines.map(({ level, message }) => `${level} ${message}`), ["INFO from the activity"]);
     } finally {
       Runtime.install({});
@@ -157,6 +157,24 @@ Deno.test("Worker.shutdown() aborts activities, and the next worker repeats them
     });
     const second = await create(() => Promise.resolve("again"));
     assertEquals(await second.runUntil(handle.result()), "again");
+  }));
+
+Deno.test("Worker.run() ends when its activities have heeded their cancellation", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const started = Promise.withResolvers<void>();
+    let cleanedUp = false;
+    const slow = async () => {
+      started.resolve();
+      await cancelled().catch(() => {});
+      await new Promise((done) => setTimeout(done, 5));
+      cleanedUp = true;
+    };
+    const options = { connection: nativeConnection, taskQueue: "q", workflowsPath, activities: { slow } };
+    await (await Worker.create(options)).runUntil(async () => {
+      await client.workflow.start(workflows.patient, { workflowId: "w", taskQueue: "q" });
+      await started.promise;
+    });
+    assertEquals(cleanedUp, true);
   }));
 
 Deno.test("Worker.run() converts values by the payload converter of its options", () =>
