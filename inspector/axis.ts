@@ -7,7 +7,7 @@
  * @module
  */
 
-import { chooseFolds, LONG, type Stretch } from "../pictures/axis.ts";
+import { chooseFolds, LONG, placeOn, roundUp, stepOfTime, type Stretch } from "../pictures/axis.ts";
 import { isSpan, isWait, type Point, type ReadRun } from "../pictures/mod.ts";
 import type { Axis } from "./run_view.ts";
 import { duration } from "./times.ts";
@@ -46,7 +46,7 @@ export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
   if (kind === "events" || !(range > 0)) {
     const count = Math.max(1, history.length);
     const x = ({ index }: Point) => (index + 0.5) / count * 100;
-    const step = Math.max(1, niceStep(count / MAX_TICKS));
+    const step = Math.max(1, roundUp(count / MAX_TICKS, 1));
     const ticks = Array.from({ length: Math.ceil(count / step) }, (_, i) => {
       const index = i === 0 ? 0 : i * step - 1;
       return { x: x({ at: 0, index }), label: String(index + 1) };
@@ -54,23 +54,11 @@ export function layAxis(run: ReadRun, kind: Axis | undefined): LaidAxis {
     return { kind: "events", x, ticks: apart(ticks), folds: [] };
   }
   const folded = kind === "folded" ? chooseFolds(waits, range, MAX_FOLDS) : [];
-  const lengths = folded.reduce((sum, wait) => sum + wait.to - wait.from, 0);
-  const scale = range > lengths ? (100 - FOLDED * folded.length) / (range - lengths) : 0; // sums are not exact
-  const place = (at: number): number => {
-    let x = 0;
-    let before = from;
-    for (const wait of folded) {
-      if (at <= wait.from) break;
-      x += (wait.from - before) * scale;
-      if (at < wait.to) return x + (at - wait.from) / (wait.to - wait.from) * FOLDED;
-      x += FOLDED;
-      before = wait.to;
-    }
-    return Math.min(100, Math.max(0, x + (at - before) * scale));
-  };
+  const place = placeOn(run, folded, { from: 0, to: 100 }, FOLDED);
   const label = (at: number) => ({ x: place(at), label: at === startedAt ? "0" : duration(at - startedAt) });
+  const step = stepOfTime(range, MAX_TICKS);
   const ticks = folded.length === 0
-    ? evenTimes(range).map((ms) => label(from + ms))
+    ? Array.from({ length: Math.floor(range / step) + 1 }, (_, i) => label(from + i * step))
     : [from, ...folded.flatMap((wait) => [wait.from, wait.to]), to].map(label);
   return {
     kind,
@@ -108,27 +96,4 @@ function apart(ticks: readonly Tick[]): Tick[] {
     kept.push(tick);
   });
   return kept;
-}
-
-const SECOND = 1000;
-const MINUTE = 60_000;
-const HOUR = 3_600_000;
-const DAY = 86_400_000;
-
-function evenTimes(range: number): number[] {
-  const wanted = range / MAX_TICKS;
-  const steps = [
-    ...[1, 2, 5, 10, 15, 30].flatMap((n) => [n * SECOND, n * MINUTE]),
-    ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
-    ...[1, 2, 5, 10, 30, 90].map((n) => n * DAY),
-  ].sort((a, b) => a - b);
-  const step = (wanted < SECOND ? undefined : steps.find((step) => step >= wanted)) ??
-    (wanted < SECOND ? niceStep(wanted) : niceStep(wanted / DAY) * DAY);
-  return Array.from({ length: Math.floor(range / step) + 1 }, (_, i) => i * step);
-}
-
-/** 1, 2 or 5, times a power of ten. */
-function niceStep(wanted: number): number {
-  const power = 10 ** Math.floor(Math.log10(wanted));
-  return power * ([1, 2, 5].find((factor) => power * factor >= wanted) ?? 10);
 }

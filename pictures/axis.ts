@@ -71,20 +71,7 @@ export function layAxis(
   }
   const quiet = range > 0 && kind !== "time" ? quietStretches(run, to, marks) : [];
   const folded = chooseFolds(quiet, range, MAX_FOLDS);
-  const rest = folded.reduce((rest, stretch) => rest - (stretch.to - stretch.from), range);
-  const scale = width * (1 - FOLD_WIDTH * folded.length) / (rest || 1);
-  const place = (at: number): number => {
-    let x = left;
-    let before = from;
-    for (const fold of folded) {
-      if (at <= fold.from) break;
-      x += (fold.from - before) * scale;
-      if (at < fold.to) return x + (at - fold.from) / (fold.to - fold.from) * FOLD_WIDTH * width;
-      x += FOLD_WIDTH * width;
-      before = fold.to;
-    }
-    return Math.min(end, Math.max(left, x + (at - before) * scale));
-  };
+  const place = placeOn({ from, to }, folded, { from: left, to: end }, FOLD_WIDTH * width);
   const x = ({ at }: Point) => place(at);
   const folds = folded.map(({ from, to }) => ({ from: place(from), to: place(to), ms: to - from }));
   if (folds.length === 0) return { kind: "time", x, ticks: apart(timeTicks(run, to, x)), folds };
@@ -160,6 +147,36 @@ export function chooseFolds(quiet: readonly Stretch[], range: number, most: numb
   return folds.sort((a, b) => a.from - b.from);
 }
 
+/**
+ * Returns the place of each moment on a line: by time, but folded stretches are narrow.
+ *
+ * @param time From when to when.
+ * @param folds In order.
+ * @param line From where to where.
+ * @param foldWidth The width of a folded stretch on the line.
+ */
+export function placeOn(
+  time: Stretch,
+  folds: readonly Stretch[],
+  line: Stretch,
+  foldWidth: number,
+): (at: number) => number {
+  const rest = folds.reduce((rest, { from, to }) => rest - (to - from), time.to - time.from);
+  const scale = rest > 0 ? (line.to - line.from - foldWidth * folds.length) / rest : 0; // sums are not exact
+  return (at) => {
+    let x = line.from;
+    let before = time.from;
+    for (const { from, to } of folds) {
+      if (at <= from) break;
+      x += (from - before) * scale;
+      if (at < to) return x + (at - from) / (to - from) * foldWidth;
+      x += foldWidth;
+      before = to;
+    }
+    return Math.min(line.to, Math.max(line.from, x + (at - before) * scale));
+  };
+}
+
 /** Leaves out ticks whose labels would be too close to the one before, or say the same. The last one stays. */
 function apart(ticks: readonly Tick[]): Tick[] {
   const kept: Tick[] = [];
@@ -183,32 +200,30 @@ function since(at: number, { startedAt }: ReadRun): string {
 
 const DAY = 86_400_000;
 
-/** Round durations, up to 180 days. */
-function steps(): number[] {
-  return [
+/** The distance of at most `count` ticks in a time: a round duration. */
+export function stepOfTime(range: number, count: number): number {
+  const steps = [
     ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
     ...[1, 2, 5, 10, 15, 30].map((count) => count * 1000),
     ...[1, 2, 5, 10, 15, 30].map((count) => count * 60_000),
     ...[1, 2, 3, 6, 12].map((count) => count * 3_600_000),
     ...[1, 2, 5, 10, 20, 30, 60, 90, 180].map((count) => count * DAY),
   ];
+  const wanted = range / count;
+  if (wanted < steps[0]) return roundUp(wanted, 1);
+  return steps.find((step) => step >= wanted) ?? roundUp(wanted, DAY);
 }
 
-/** The smallest step with at most {@linkcode MAX_TICKS} ticks; outside the range of the steps, a round number of units. */
-function stepOf(range: number, steps: readonly number[], unit: number): number {
-  const wanted = range / MAX_TICKS;
-  const isBelow = wanted < steps[0];
-  const step = isBelow ? undefined : steps.find((step) => step >= wanted);
-  if (step !== undefined) return step;
-  const base = isBelow ? 1 : unit;
-  const power = base * 10 ** Math.floor(Math.log10(wanted / base));
+/** 1, 2 or 5, times a power of ten, of a unit: not below what is wanted. */
+export function roundUp(wanted: number, unit: number): number {
+  const power = unit * 10 ** Math.floor(Math.log10(wanted / unit));
   return power * ([1, 2, 5].find((factor) => power * factor >= wanted) ?? 10);
 }
 
 function timeTicks(run: ReadRun, to: number, x: (point: Point) => number): Tick[] {
   const { from, startedAt } = run;
   if (!(to > from)) return [];
-  const step = stepOf(to - from, steps(), DAY);
+  const step = stepOfTime(to - from, MAX_TICKS);
   const first = Math.ceil((from - startedAt) / step);
   const count = Math.floor((to - startedAt) / step) - first + 1;
   return Array.from({ length: Math.min(count, MAX_TICKS + 1) }, (_, i) => {
@@ -219,7 +234,7 @@ function timeTicks(run: ReadRun, to: number, x: (point: Point) => number): Tick[
 
 function eventTicks({ history }: ReadRun, x: (point: Point) => number): Tick[] {
   if (history.length === 0) return [];
-  const step = Math.ceil(stepOf(history.length, [], 1));
+  const step = Math.ceil(roundUp(history.length / MAX_TICKS, 1));
   return Array.from({ length: Math.floor((history.length - 1) / step) + 1 }, (_, i) => {
     return tickAt(x({ at: 0, index: i * step }), `event ${grouped(i * step + 1)}`);
   });
