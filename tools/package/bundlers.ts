@@ -100,8 +100,8 @@ async function gzippedBytes(code: string): Promise<number> {
 
 const bundlers = await loadBundlers(await installed(VERSIONS));
 await using project = await pack();
-// ./sqlite imports node:sqlite, which programs for browsers do not have, and ./cli is a program.
-const unused = project.entries.filter((entry) => entry !== "./sqlite" && entry !== "./cli").map((entry) =>
+// ./sqlite and ./temporal import modules of Node, which programs for browsers do not have, and ./cli is a program.
+const unused = project.entries.filter((entry) => !/^\.\/(sqlite|temporal|cli)\b/.test(entry)).map((entry) =>
   `import "@rockpool/workflow${entry.slice(1)}";`
 ).join("\n");
 const source = `${project.folder}/entry.js`;
