@@ -158,6 +158,35 @@ Deno.test("mutants() knows a stuck workflow by the cause of an error, and by a c
   assertEquals(crashed.stuck, swapped);
 });
 
+Deno.test("mutants() swaps the first two signals, and leaves alone those that follow", async () => {
+  async function cart(ctx: Ctx) {
+    const items: unknown[] = [];
+    ctx.handleSignal("item", (item: unknown) => void items.push(item));
+    await ctx.waitUntil(() => items.length > 2);
+    await ctx.sleep(1);
+    return items.join(" ");
+  }
+  const results: unknown[] = [];
+  await mutants(cart, async (workflow) => {
+    assertEquals(workflow.name, "cart");
+    results.push(await run(workflow, ["a", "b", "c", "d"]));
+  });
+  assertEquals(results, ["a b c d", "b a c d"]);
+});
+
+Deno.test("mutants() changes a compensation without a name", async () => {
+  const order = async (ctx: Ctx) => {
+    ctx.addCompensation((ctx) => ctx.executeActivity(refund));
+    await ctx.executeActivity(payOnce, 5);
+    await ctx.executeActivity(fail);
+  };
+  const { killed } = await mutants(order, async (workflow) => {
+    await run(workflow);
+    assertEquals(world.paid, 0);
+  });
+  assertEquals(killed, ['compensation "compensation" is dropped']);
+});
+
 Deno.test("mutants() swaps nothing if there is one signal", async () => {
   async function cart(ctx: Ctx) {
     const items: unknown[] = [];

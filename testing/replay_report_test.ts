@@ -41,6 +41,7 @@ Deno.test("replayReport() names the paths of ctx.patched that no history takes",
   assertEquals([...old.patches], [["ship", { new: 0, old: 1 }]]);
   assertEquals(old.uncovered, ['patched("ship"): no history takes the new path']);
   assertStringIncludes(old.table(), old.uncovered[0]);
+  assertEquals((await replayReport(patched, after)).uncovered, ['patched("ship"): no history takes the old path']);
   const both = await replayReport(patched, [before, after]);
   assertEquals([[...both.patches], both.uncovered], [[["ship", { new: 1, old: 1 }]], []]);
 });

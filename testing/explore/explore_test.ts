@@ -59,6 +59,8 @@ Deno.test("explore() says what it has left out: maxDeviations and maxRuns", asyn
   assertEquals([once.runs, once.complete], [1 + 3 + 2 + 1, false]);
   const few = await explore(atOnce(4), { maxRuns: 5 });
   assertEquals([few.runs, few.complete], [5, false]);
+  const many = await explore(atOnce(7));
+  assertEquals([many.runs, many.complete], [2000, false], "the default");
   const none = await explore(atOnce(4), { orders: false });
   assertEquals([none.runs, none.complete], [1, true]);
 });
@@ -456,6 +458,27 @@ Deno.test("explore() says that a crash, a cancellation, a fault or an edge was n
   assertEquals((await explore(order, { faults: 1, failures: [] })).missing, ["a fault"]);
 });
 
+Deno.test("explore() says that a crash and a cancellation have not hit an activity in flight", async () => {
+  const order = (ctx: Ctx) => ctx.executeActivity(ofName("pay"));
+  const { missing } = await explore(order, { cancels: 1, crashes: 1, maxDeviations: 0 });
+  assertEquals(missing, [
+    "a crash",
+    "a cancellation",
+    "a crash while pay is in flight",
+    "a cancellation while pay is in flight",
+  ]);
+});
+
+Deno.test("explore() tells where the process died", async () => {
+  const { message, replay } = await complaint((ctx: Ctx) => ctx.executeActivity(ofName("pay")), {
+    crashes: 1,
+    check: ({ calls }) => assertEquals(calls.length, 1),
+  });
+  assertEquals(replay, ["1: the process dies in the turn after it is stored"]);
+  const line = 'event 2, activity_started "pay": the process dies in the turn after it is stored   <- not in the plain';
+  assertStringIncludes(message, line);
+});
+
 Deno.test("explore() does not miss a failure that its options leave out", async () => {
   const pay = ofName("pay");
   const { missing } = await explore((ctx: Ctx) => ctx.executeActivity(pay), {
@@ -598,6 +621,7 @@ for (
     [{ delays: 0.5 }, '"delays" must be'],
     [{ storeFaults: -1 }, '"storeFaults" must be'],
     [{ maxRuns: 0 }, '"maxRuns" must be'],
+    [{ activities: [5] }, '"activities" must be'],
     [{ failures: ["explodes"] }, '"failures" must be an array of "fails"'],
     [{ edges: { pay: 5 } }, "an array of results"],
     [{ replay: ["nonsense"] }, '"replay" must be'],
