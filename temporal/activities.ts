@@ -19,6 +19,7 @@ import {
   type ActivityOptions,
   type ActivityTypeInfoMap,
   ApplicationFailure,
+  CancelledFailure,
   type Headers,
   type LocalActivityOptions,
   type PayloadTypeInfo,
@@ -295,7 +296,7 @@ function cancelWith(
   let reject: ((error: unknown) => void) | undefined;
   const off = onCancel(scope, (reason) => {
     if (type !== "ABANDON") outside(() => controller.cancel(reason));
-    if (type !== "WAIT_CANCELLATION_COMPLETED") reject!(failed(reason));
+    if (type !== "WAIT_CANCELLATION_COMPLETED") reject!(failed(cancelledCall()));
   });
   if (type === "WAIT_CANCELLATION_COMPLETED") {
     result.then(off, off);
@@ -308,6 +309,9 @@ function cancelWith(
     }),
   );
 }
+
+/** What an attempt throws that heeds its signal: one that did not begin throws the same, so a crash changes nothing. */
+const cancelledCall = () => new CancelledFailure("CANCELLED");
 
 /** Aborts the attempts of one call. Made without an `AbortController`, which costs more than the call. */
 class Cancellation {
@@ -323,7 +327,7 @@ class Cancellation {
   async run(run: Run, attempt: (signal: () => AbortSignal) => unknown): Promise<unknown> {
     const { converter } = run.host;
     try {
-      if (this.#reason !== undefined) throw this.#reason;
+      if (this.#reason !== undefined) throw cancelledCall();
       return converter.toStored(await attempt(() => this.#signal));
     } catch (error) {
       const thrown = toThrown(error, converter.toStored);

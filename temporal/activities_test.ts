@@ -1,0 +1,238 @@
+import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { activityInfo, cancellationSignal } from "./activity/mod.ts";
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  IllegalStateError,
+  proxyActivities,
+  proxyLocalActivities,
+  rootCause,
+  scheduleActivity,
+  sleep,
+  TimeoutFailure,
+} from "./mod.ts";
+import { gate } from "../tests/support/executors.ts";
+import { failure, once, result, run, untilCancelled } from "../tests/temporal/run.ts";
+
+const MINUTE = { startToCloseTimeout: "1 minute" } as const;
+
+Deno.test("proxyActivities() calls activities by their names, with copies of arguments and results", async () => {
+  const { greet } = proxyActivities<{ greet(names: string[]): Promise<string[]> }>(MINUTE);
+  const workflow = async () => {
+    const answer = await greet(["Ada"]);
+    answer.push("and Eve"); // what the history hands out is frozen
+    return answer;
+  };
+  const activities = {
+    greet(names: string[]) {
+      names.push("Bob");
+      return names;
+    },
+  };
+  assertEquals(await result(workflow, { activities }), ["Ada", "Bob", "and Eve"]);
+});
+
+Deno.test("proxyActivities() refuses options without a timeout, and calls outside of a workflow", () => {
+  assertThrows(() => proxyActivities({}), TypeError, '"startToCloseTimeout" or "scheduleToCloseTimeout" is required');
+  const { act } = proxyActivities<{ act(): Promise<void> }>(MINUTE);
+  assertThrows(() => act(), IllegalStateError, "Cannot call an activity: the code runs outside of a workflow");
+});
+
+Deno.test("proxyActivities() retries without a limit by default, with Temporal's delays", async () => {
+  const { act } = proxyActivities<{ act(): Promise<string> }>(MINUTE);
+  const activities = {
+    act() {
+      if (activityInfo().attempt < 4) throw new Error("not yet");
+      return "done";
+    },
+  };
+  const { result, state } = await run(() => act(), { activities });
+  assertEquals([result, state.updatedAt - state.createdAt], ["done", 1000 + 2000 + 4000]);
+});
+
+Deno.test("executeWithOptions() takes precedence, also in the retry policy", async () => {
+  const { act } = proxyActivities<{ act(n: number): Promise<string> }>({ ...MINUTE, retry: { maximumAttempts: 9 } });
+  const activities = { act: (n: number) => Promise.reject(new Error(`${n} in attempt ${activityInfo().attempt}`)) };
+  const workflow = () => act.executeWithOptions({ retry: { maximumAttempts: 2 } }, [7]);
+  assertEquals(rootCause((await failure(workflow, { activities })).cause), "7 in attempt 2");
+});
+
+Deno.test("ActivityFailure has the failure of the activity as its cause", async () => {
+  const { act } = proxyActivities<{ act(): Promise<void> }>(MINUTE);
+  const activities = {
+    act() {
+      throw ApplicationFailure.nonRetryable("Declined", "CardError", { card: 7 });
+    },
+  };
+  const workflow = async () => {
+    const error = await act().catch((error) => error);
+    assertInstanceOf(error, ActivityFailure);
+    assertInstanceOf(error.cause, ApplicationFailure);
+    const { type, details, nonRetryable } = error.cause;
+    return [error.message, error.activityType, error.retryState, type, details, nonRetryable];
+  };
+  const retryState = "NON_RETRYABLE_FAILURE";
+  assertEquals(await result(workflow, { activities }), [
+    "Activity task failed",
+    "act",
+    retryState,
+    "CardError",
+    [{ card: 7 }],
+    true,
+  ]);
+});
+
+Deno.test("ApplicationFailure.nextRetryDelay decides when the next attempt begins", async () => {
+  const { act } = proxyActivities<{ act(): Promise<number> }>(MINUTE);
+  const activities = {
+    act() {
+      const { attempt } = activityInfo();
+      if (attempt === 1) throw ApplicationFailure.create({ message: "busy", nextRetryDelay: "1 hour" });
+      return attempt;
+    },
+  };
+  const { result, state } = await run(() => act(), { activities });
+  assertEquals([result, state.updatedAt - state.createdAt], [2, 3_600_000]);
+});
+
+Deno.test("RetryPolicy.nonRetryableErrorTypes ends the attempts", async () => {
+  const retry = { nonRetryableErrorTypes: ["TypeError"] };
+  const { act } = proxyActivities<{ act(): Promise<void> }>({ ...MINUTE, retry });
+  const activities = { act: () => Promise.reject(new TypeError("bad")) };
+  const { calls } = await run(() => act(), { activities });
+  assertEquals(calls.length, 1);
+});
+
+Deno.test("startToCloseTimeout makes an attempt fail with a TimeoutFailure", async () => {
+  const { hang } = proxyActivities<{ hang(): Promise<void> }>({
+    startToCloseTimeout: 5,
+    retry: { maximumAttempts: 1 },
+  });
+  const workflow = async () => {
+    const { cause } = await hang().catch((error) => error);
+    return [cause instanceof TimeoutFailure, cause.timeoutType];
+  };
+  const activities = { hang: () => untilCancelled(cancellationSignal()) };
+  await once(workflow, { activities }, async (handle) => {
+    assertEquals(await handle.result(), [true, "START_TO_CLOSE"]);
+  });
+});
+
+Deno.test("proxyLocalActivities() calls activities that know that they are local", async () => {
+  const { act } = proxyLocalActivities<{ act(): Promise<boolean> }>(MINUTE);
+  assertEquals(await result(() => act(), { activities: { act: () => activityInfo().isLocal } }), true);
+});
+
+Deno.test("scheduleActivity() calls an activity by its name, and default stands for those that are missing", async () => {
+  const workflow = () => scheduleActivity("missing", [1], MINUTE);
+  const activities = { default: (n: number) => [activityInfo().activityType, n] };
+  assertEquals(await result(workflow, { activities }), ["missing", 1]);
+});
+
+Deno.test("scheduleActivity() fails once if the host has no such activity, and says what it has", async () => {
+  const error = await failure(() => scheduleActivity("missing", [], MINUTE), { activities: { act: () => 1 } });
+  assertEquals((error.cause as Error).message, 'Activity function missing is not registered: the host has "act"');
+});
+
+Deno.test("scheduleActivity() in a cancelled scope rejects with the cancellation, and does not begin", async () => {
+  const workflow = async () => {
+    CancellationScope.current().cancel();
+    return await scheduleActivity("act", [], MINUTE).then(() => "", String);
+  };
+  const { result, calls } = await run(workflow, { activities: { act: () => 1 } });
+  assertEquals([result, calls.length], ["CancelledFailure: Cancellation scope cancelled", 0]);
+});
+
+/** Cancels an activity that runs, and cleans up before it ends. Returns what ended in which order. */
+const cancelled = (cancellationType: ActivityCancellationType) => async () => {
+  const { hang, act, open } = proxyActivities<Record<"hang" | "act" | "open", () => Promise<void>>>({
+    ...MINUTE,
+    cancellationType,
+    retry: { maximumAttempts: 1 },
+  });
+  const ends: string[] = [];
+  const scope = new CancellationScope();
+  const call = scope.run(() => hang()).catch((error) => ends.push(`${error.message}: ${error.cause.message}`));
+  await act();
+  scope.cancel();
+  await sleep(1);
+  ends.push("open");
+  await open();
+  await call;
+  return ends;
+};
+/** Stops when the test has opened its gate. */
+function slowToStop() {
+  const { promise, open } = gate();
+  const hang = async () => {
+    await untilCancelled(cancellationSignal()).catch(() => {});
+    await promise;
+    throw cancellationSignal().reason;
+  };
+  return { activities: { hang, act() {}, open: () => open() } };
+}
+
+Deno.test("ActivityCancellationType.TRY_CANCEL rejects at once", async () => {
+  await once(cancelled("TRY_CANCEL"), slowToStop(), async (handle) => {
+    assertEquals(await handle.result(), ["Activity cancelled: CANCELLED", "open"]);
+  });
+});
+
+Deno.test("ActivityCancellationType.WAIT_CANCELLATION_COMPLETED waits for the end of the activity", async () => {
+  await once(cancelled("WAIT_CANCELLATION_COMPLETED"), slowToStop(), async (handle) => {
+    assertEquals(await handle.result(), ["open", "Activity cancelled: CANCELLED"]);
+  });
+});
+
+Deno.test("ActivityCancellationType.ABANDON rejects at once, and the activity goes on", async () => {
+  let isAborted: boolean | undefined;
+  let signal: AbortSignal | undefined;
+  const hang = () => untilCancelled(signal = cancellationSignal());
+  const activities = { hang, act() {}, open: () => void (isAborted = signal?.aborted) };
+  await once(cancelled("ABANDON"), { activities }, async (handle) => {
+    assertEquals([await handle.result(), isAborted], [["Activity cancelled: CANCELLED", "open"], false]);
+  });
+});
+
+Deno.test("an activity that a cancelled scope waits for may still complete", async () => {
+  const { finish, act } = proxyActivities<{ finish(): Promise<string>; act(): Promise<void> }>(MINUTE);
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const call = scope.run(() => finish());
+    await act();
+    scope.cancel();
+    return await call;
+  };
+  const activities = {
+    finish: () => new Promise((resolve) => cancellationSignal().addEventListener("abort", () => resolve("finished"))),
+    act: () => {},
+  };
+  await once(workflow, { activities }, async (handle) => assertEquals(await handle.result(), "finished"));
+});
+
+Deno.test("a workflow that returns does not wait for an activity that it has not awaited", async () => {
+  const { hang } = proxyActivities<{ hang(): Promise<void> }>(MINUTE);
+  const workflow = async () => {
+    void hang();
+    await sleep(1);
+    return "done";
+  };
+  await once(workflow, { activities: { hang: () => new Promise(() => {}) } }, async (handle) => {
+    assertEquals(await handle.result(), "done");
+  });
+});
+
+Deno.test("an activity that is cancelled while it waits for its next attempt has no further attempt", async () => {
+  const { act } = proxyActivities<{ act(): Promise<void> }>({ ...MINUTE, retry: { initialInterval: "1 day" } });
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const call = scope.run(() => act()).catch((error) => `${error.cause}`);
+    await sleep("1 hour");
+    scope.cancel();
+    return await call;
+  };
+  const { result, calls } = await run(workflow, { activities: { act: () => Promise.reject(new Error("no")) } });
+  assertEquals([result, calls.map(({ attempt }) => attempt)], ["CancelledFailure: CANCELLED", [1, 2]]); // the 2nd does nothing
+});

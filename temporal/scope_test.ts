@@ -1,0 +1,223 @@
+import { CanceledError } from "@rockpool/workflow";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { cancellationSignal } from "./activity/mod.ts";
+import {
+  ActivityFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  proxyActivities,
+  sleep,
+  Trigger,
+} from "./mod.ts";
+import { failure, once, result, run, untilCancelled } from "../tests/temporal/run.ts";
+
+const { hang, act } = proxyActivities<{ hang(): Promise<never>; act(): Promise<string> }>({
+  startToCloseTimeout: "1 hour",
+});
+const activities = { hang: () => untilCancelled(cancellationSignal()), act: () => "done" };
+
+const caught = (promise: PromiseLike<unknown>) => Promise.resolve(promise).then(String, String);
+
+Deno.test("CancellationScope.withTimeout() cancels what is in it when the time is over", async () => {
+  const workflow = () => caught(CancellationScope.withTimeout("1 hour", () => sleep("1 day")));
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("CancellationScope.withTimeout() returns what is in time, and drops its timer", async () => {
+  const { result, state } = await run(() => CancellationScope.withTimeout("1 hour", () => act()), { activities });
+  assertEquals([result, state.updatedAt - state.createdAt], ["done", 0]);
+});
+
+Deno.test("CancellationScope.cancel() rejects timers, conditions and triggers of the scope", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const waits = await scope.run(async () => {
+      const waits = [sleep("1 day"), condition(() => false), condition(() => false, "1 day"), new Trigger()].map(
+        caught,
+      );
+      await sleep(1);
+      return waits;
+    });
+    scope.cancel();
+    return await Promise.all(waits);
+  };
+  assertEquals(await result(workflow), new Array(4).fill("CancelledFailure: Cancellation scope cancelled"));
+});
+
+Deno.test("CancellationScope.cancel() cancels an activity, whose failure says so", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const call = scope.run(() => hang());
+    await act(); // virtual time stands still while an activity runs
+    scope.cancel();
+    const error = await call.catch((error) => error);
+    return [error instanceof ActivityFailure, error.message, `${error.cause}`, isCancellation(error)];
+  };
+  assertEquals(await result(workflow, { activities, compare: "outcomes" }), [
+    true,
+    "Activity cancelled",
+    "CancelledFailure: CANCELLED",
+    true,
+  ]);
+});
+
+Deno.test("CancellationScope.cancel() reaches nested scopes, and not those that are not cancellable", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const waits: Promise<unknown>[] = [];
+    await scope.run(async () => {
+      waits.push(caught(CancellationScope.cancellable(() => sleep(10))));
+      waits.push(CancellationScope.nonCancellable(() => sleep(10)).then(() => "slept"));
+      waits.push(
+        CancellationScope.nonCancellable(() => CancellationScope.cancellable(() => sleep(10))).then(() => "slept"),
+      );
+      await sleep(1);
+    });
+    scope.cancel();
+    return await Promise.all(waits);
+  };
+  assertEquals(await result(workflow), ["CancelledFailure: Cancellation scope cancelled", "slept", "slept"]);
+});
+
+Deno.test("CancellationScope goes on with work that its function has not awaited", async () => {
+  const workflow = async () => {
+    let call: Promise<string> | undefined;
+    await CancellationScope.cancellable(async () => {
+      call = sleep(10).then(() => act());
+      await sleep(1);
+    });
+    return await call;
+  };
+  assertEquals(await result(workflow, { activities }), "done");
+});
+
+Deno.test("CancellationScope can be cancelled before and after its function runs", async () => {
+  const workflow = async () => {
+    const before = new CancellationScope();
+    before.cancel();
+    const after = new CancellationScope();
+    let late: Promise<unknown> | undefined;
+    await after.run(async () => {
+      late = caught(sleep("1 day"));
+      await sleep(1);
+    });
+    after.cancel();
+    return [
+      await caught(before.run(() => sleep(1))),
+      await late,
+      before.consideredCancelled,
+      after.consideredCancelled,
+    ];
+  };
+  const reason = "CancelledFailure: Cancellation scope cancelled";
+  assertEquals(await result(workflow), [reason, reason, true, true]);
+});
+
+Deno.test("CancellationScope.cancelRequested rejects, also in a scope that is not cancellable", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope({ cancellable: false });
+    const requested = caught(scope.cancelRequested);
+    scope.cancel();
+    return [await requested, await caught(scope.cancelRequested), scope.consideredCancelled];
+  };
+  const reason = "CancelledFailure: Cancellation scope cancelled";
+  assertEquals(await result(workflow), [reason, reason, false]);
+});
+
+Deno.test("CancellationScope.current() is the scope that the code runs in, also after a wait", async () => {
+  const workflow = async () => {
+    const root = CancellationScope.current();
+    const scope = new CancellationScope();
+    const inside = await scope.run(async () => {
+      await sleep(1);
+      return CancellationScope.current() === scope;
+    });
+    return [inside, CancellationScope.current() === root, scope.parent === root, root.parent === undefined];
+  };
+  assertEquals(await result(workflow), [true, true, true, true]);
+});
+
+Deno.test("CancellationScope: a cancellation of the workflow reaches the outermost scope", async () => {
+  const workflow = async () => {
+    try {
+      await sleep("1 day");
+    } catch (error) {
+      await CancellationScope.nonCancellable(() => act());
+      throw error;
+    }
+  };
+  const { error, state, calls } = await run(workflow, { activities, cancel: { atMs: 5, reason: "enough" } });
+  assertEquals([`${error}`, state.status, calls.map(({ name }) => name)], [
+    'CanceledError: Canceled workflow "crash-test": enough',
+    "canceled",
+    ["act"],
+  ]);
+});
+
+Deno.test("CancellationScope: a workflow that catches its cancellation completes", async () => {
+  const workflow = () => caught(sleep("1 day"));
+  assertEquals(await result(workflow, { cancel: { atMs: 5 } }), "CancelledFailure: Workflow cancelled");
+});
+
+Deno.test("CancellationScope: a cancellation of the workflow reaches an activity that runs", async () => {
+  await once(() => caught(hang()), { activities }, async (handle) => {
+    await handle.cancel();
+    assertEquals(await handle.result(), "ActivityFailure: Activity cancelled");
+  });
+});
+
+Deno.test("CancellationScope: a cancellation that leaves a workflow that was not cancelled fails it", async () => {
+  const workflow = async () => {
+    CancellationScope.current().cancel();
+    await sleep(1);
+  };
+  const { error, state } = await run(workflow);
+  assertInstanceOf(error, Error);
+  assertEquals([error.name, state.status], ["CancelledFailure", "failed"]);
+});
+
+Deno.test("CancellationScope: a loop that swallows cancellations is given up", async () => {
+  const workflow = async () => {
+    for (;;) await sleep("1 day").catch(() => {});
+  };
+  await once(workflow, {}, async (handle) => {
+    await handle.cancel();
+    await assertRejects(() => handle.result(), CanceledError);
+  });
+});
+
+Deno.test("CancellationScope: a workflow whose time is up ends at once, and its code does not go on", async () => {
+  let cleanedUp = false;
+  const workflow = async () => {
+    try {
+      await sleep("1 day");
+    } finally {
+      cleanedUp = true;
+    }
+  };
+  const error = await failure(workflow, { timeoutMs: 5 });
+  assertEquals([error.name, cleanedUp], ["TimeoutError", false]);
+});
+
+Deno.test("CancellationScope: a thousand scopes leave nothing open", async () => {
+  const workflow = async () => {
+    for (let i = 0; i < 1000; i++) await CancellationScope.cancellable(() => condition(() => true));
+    await CancellationScope.cancellable(() => sleep(1));
+    CancellationScope.current().cancel();
+    return await caught(sleep(1));
+  };
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("CancelledFailure of a scope is the same for all of its waits", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const waits = scope.run(() => Promise.all([1, 2].map(() => sleep(10).catch((error) => error))));
+    scope.cancel();
+    const [one, other] = await waits;
+    return one === other && one instanceof CancelledFailure;
+  };
+  assertEquals(await result(workflow), true);
+});
