@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { activityInfo, cancellationSignal } from "./activity/mod.ts";
 import {
-  ActivityCancellationType,
+  type ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,

@@ -310,7 +310,7 @@ function answerQuery(run: Run, name: string, shown: string | undefined, given: r
     result = { value: handler(...args) };
     return Promise.resolve(result.value);
   };
-  const input = { queryId: "", queryName: name, args: given.map(run.host.converter.fromStored), headers: {} };
+  const input = { queryId: "", queryName: name, args: run.read(given), headers: {} };
   return enter(rootFrames.get(run)!, () => {
     const answered = composeInterceptors(run.inbound, "handleQuery", next)(input);
     if (isThenable(answered)) quiet(Promise.resolve(answered));

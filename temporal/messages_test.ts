@@ -9,7 +9,7 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
-  HandlerUnfinishedPolicy,
+  type HandlerUnfinishedPolicy,
   setCurrentDetails,
   setDefaultQueryHandler,
   setDefaultSignalHandler,
@@ -203,9 +203,8 @@ Deno.test("setHandler(): handlers run in the scope of the workflow, wherever the
   const workflow = async () => {
     const root = CancellationScope.current();
     let scope: CancellationScope | undefined;
-    await CancellationScope.nonCancellable(async () =>
-      setHandler(add, () => void (scope = CancellationScope.current()))
-    );
+    const set = () => setHandler(add, () => void (scope = CancellationScope.current()));
+    await CancellationScope.nonCancellable(() => Promise.resolve(set()));
     await condition(() => scope !== undefined);
     return scope === root;
   };

@@ -162,13 +162,13 @@ export class Run {
   /** Copies values that the history hands out: those are frozen. */
   read(values: unknown): unknown[] {
     if (values === undefined) return [];
-    return Array.isArray(values)
-      ? values.map(this.host.converter.fromStored)
-      : [this.host.converter.fromStored(values)];
+    const { fromStored } = this.host.converter;
+    return Array.isArray(values) ? values.map((value) => fromStored(value)) : [fromStored(values)];
   }
 
   /** Copies values into what the history can hold. */
   write(values: readonly unknown[]): unknown[] {
-    return values.map(this.host.converter.toStored);
+    const { toStored } = this.host.converter;
+    return values.map((value) => toStored(value));
   }
 }

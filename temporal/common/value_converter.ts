@@ -37,7 +37,7 @@ export interface ValueConverter {
  */
 export function valueConverter(converter: Converter = "json"): ValueConverter {
   if (converter === "json") return { toStored: jsonCopy, fromStored: jsonCopy };
-  if (converter === "clone") return { toStored: structuredClone, fromStored: structuredClone };
+  if (converter === "clone") return { toStored: clone, fromStored: clone };
   if (typeof converter !== "object" || converter === null) {
     throw invalid("converter", converter, '"json", "clone" or a payload converter', "convert values");
   }
@@ -59,6 +59,9 @@ function atOnce<T>(returned: T, name: string): T {
   if (isStrayPromise(returned)) throw invalid(name, returned, "no promise", "convert a value");
   return returned;
 }
+
+/** Takes one argument: it is given to `map()`, too. */
+const clone = (value: unknown): unknown => structuredClone(value);
 
 /** As Temporal's default converter: bytes and `undefined` stay what they are, anything else passes through JSON. */
 function jsonCopy(value: unknown): unknown {

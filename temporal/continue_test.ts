@@ -1,0 +1,85 @@
+import { assertEquals } from "@std/assert";
+import {
+  continueAsNew,
+  defineSearchAttributeKey,
+  makeContinueAsNewFunc,
+  sleep,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from "./mod.ts";
+import { failure, result, run } from "../tests/temporal/run.ts";
+
+Deno.test("continueAsNew() starts the workflow again with other arguments", async () => {
+  async function workflow(n: number, text: string): Promise<string> {
+    if (n < 3) await continueAsNew<typeof workflow>(n + 1, `${text}!`);
+    return text;
+  }
+  const { result, states } = await run(workflow, { args: [0, "go"] });
+  assertEquals([result, states.length], ["go!!!", 4]);
+});
+
+Deno.test("continueAsNew() throws in the workflow, whose code can clean up", async () => {
+  let cleanedUp = 0;
+  async function workflow(n: number): Promise<string> {
+    try {
+      if (n === 0) await continueAsNew<typeof workflow>(1);
+    } finally {
+      cleanedUp++;
+    }
+    return "done";
+  }
+  assertEquals(await result(workflow, { args: [0], setUp: () => void (cleanedUp = 0) }), "done");
+  assertEquals(cleanedUp > 1, true);
+});
+
+Deno.test("makeContinueAsNewFunc() continues as another workflow", async () => {
+  const other = (n: number) => Promise.resolve(`${workflowInfo().workflowType} ${n}`);
+  const workflow = () => makeContinueAsNewFunc<typeof other>({ workflowType: "other" })(7);
+  assertEquals(await result(workflow, { others: { other } }), "other 7");
+});
+
+Deno.test("makeContinueAsNewFunc() refuses a workflow that the host has not", async () => {
+  const workflow = () => makeContinueAsNewFunc({ workflowType: "other" })();
+  assertEquals(
+    (await failure(workflow)).message,
+    'Cannot run workflow "other": the host has no such workflow; it has "workflow"',
+  );
+});
+
+Deno.test("continueAsNew() keeps memo and search attributes, unless others are given", async () => {
+  const team = defineSearchAttributeKey("Team", "KEYWORD");
+  async function workflow(n: number): Promise<unknown> {
+    if (n === 0) {
+      upsertMemo({ note: "a" });
+      upsertSearchAttributes([{ key: team, value: "billing" }]);
+      await continueAsNew<typeof workflow>(1);
+    }
+    const { memo, typedSearchAttributes } = workflowInfo();
+    if (n === 1) await makeContinueAsNewFunc<typeof workflow>({ memo: { was: memo } })(2);
+    return [memo, typedSearchAttributes.get(team)];
+  }
+  assertEquals(await result(workflow, { args: [0] }), [{ was: { note: "a" } }, "billing"]);
+});
+
+Deno.test("ContinueAsNewOptions.backoffStartInterval delays the next run", async () => {
+  const workflow = async (n: number): Promise<void> => {
+    if (n === 0) await makeContinueAsNewFunc({ backoffStartInterval: "1 hour" })(1);
+  };
+  const { states } = await run(workflow, { args: [0] });
+  assertEquals(states.at(-1)!.updatedAt - states[0].createdAt, 3_600_000);
+});
+
+Deno.test("workflowInfo() knows the chain of runs", async () => {
+  async function workflow(n: number, first: string): Promise<unknown> {
+    const { runId, firstExecutionRunId, continuedFromExecutionRunId, startTime, runStartTime } = workflowInfo();
+    await sleep(1000);
+    if (n < 2) await continueAsNew<typeof workflow>(n + 1, n === 0 ? runId : first);
+    return [
+      firstExecutionRunId === first,
+      continuedFromExecutionRunId !== undefined,
+      runStartTime.getTime() - startTime.getTime(),
+    ];
+  }
+  assertEquals(await result(workflow, { args: [0, ""], compare: "outcomes" }), [true, true, 2000]);
+});

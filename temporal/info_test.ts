@@ -1,0 +1,141 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import {
+  addDefaultWorkflowOptions,
+  createEventGroup,
+  createNexusServiceClient,
+  defineSearchAttributeKey,
+  deprecatePatch,
+  getCurrentDetails,
+  getRandomStream,
+  IllegalStateError,
+  inWorkflowContext,
+  patched,
+  setWorkflowOptions,
+  sleep,
+  upsertMemo,
+  upsertSearchAttributes,
+  uuid4,
+  workflowInfo,
+  workflowRandom,
+} from "./mod.ts";
+import { once, result } from "../tests/temporal/run.ts";
+
+Deno.test("workflowInfo() describes the workflow", async () => {
+  const workflow = async () => {
+    await sleep(5);
+    const { workflowId, workflowType, attempt, historyLength, namespace, taskQueue, parent, runStartTime } =
+      workflowInfo();
+    const { now, isReplaying } = workflowInfo().unsafe;
+    const passed = now() - runStartTime.getTime();
+    return [
+      workflowId,
+      workflowType,
+      attempt,
+      historyLength,
+      namespace,
+      taskQueue,
+      parent ?? null,
+      passed,
+      typeof isReplaying,
+    ];
+  };
+  assertEquals(await result(workflow), ["crash-test", "workflow", 1, 4, "default", "default", null, 5, "boolean"]);
+});
+
+Deno.test("inWorkflowContext() is true in a workflow, and in what it calls later", async () => {
+  const workflow = async () => {
+    const before = inWorkflowContext();
+    await sleep(1);
+    return [before, inWorkflowContext(), await sleep(1).then(inWorkflowContext)];
+  };
+  assertEquals([inWorkflowContext(), await result(workflow)], [false, [true, true, true]]);
+  assertThrows(() => workflowInfo(), IllegalStateError, "Cannot ask for the workflow: the code runs outside");
+});
+
+Deno.test("uuid4() and workflowRandom are the same on replay", async () => {
+  const workflow = async () => {
+    const values = [uuid4(), workflowRandom.random(), workflowRandom.uuid4(), [
+      ...workflowRandom.fill(new Uint8Array(4)),
+    ]];
+    await sleep(1);
+    return [...values, uuid4()];
+  };
+  const [first, , , bytes, last] = await result(workflow) as [string, number, string, number[], string];
+  assertMatch(first, /^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+  assertEquals([first === last, bytes.length], [false, 4]);
+  assertMatch(uuid4(), /^[0-9a-f]{8}-[0-9a-f]{4}-4/); // also outside of a workflow
+});
+
+Deno.test("getRandomStream() does not change the other random numbers", async () => {
+  const workflow = (draws: number) => {
+    const stream = getRandomStream("a");
+    for (let i = 0; i < draws; i++) stream.random();
+    return Promise.resolve([workflowInfo().unsafe.random.random(), getRandomStream("b").random()]);
+  };
+  const [none, some] = [await result(workflow, { args: [0] }), await result(workflow, { args: [5] })];
+  assertEquals(none, some);
+});
+
+Deno.test("patched() is true in a new run, and deprecatePatch() changes nothing", async () => {
+  const workflow = async () => {
+    const first = patched("a");
+    deprecatePatch("b");
+    await sleep(1);
+    return [first, patched("a"), patched("b")];
+  };
+  assertEquals(await result(workflow), [true, true, true]);
+});
+
+Deno.test("upsertSearchAttributes() takes typed and untyped ones, and removes some", async () => {
+  const [team, size, day] = [
+    defineSearchAttributeKey("Team", "KEYWORD"),
+    defineSearchAttributeKey("Size", "INT"),
+    defineSearchAttributeKey("Day", "DATETIME"),
+  ];
+  const workflow = async () => {
+    upsertSearchAttributes([{ key: team, value: "a" }, { key: day, value: new Date(0) }]);
+    upsertSearchAttributes({ Size: [7], Tags: ["x", "y"], Ratio: [0.5], Big: [true] });
+    await sleep(1);
+    upsertSearchAttributes([{ key: team, value: null }]);
+    upsertSearchAttributes({ Tags: [] });
+    const { searchAttributes, typedSearchAttributes } = workflowInfo();
+    return [searchAttributes, typedSearchAttributes.get(size), typedSearchAttributes.get(day)?.getTime()];
+  };
+  const day0 = ["1970-01-01T00:00:00.000Z"];
+  assertEquals(await result(workflow), [{ Day: day0, Size: [7], Ratio: [0.5], Big: [true] }, 7, 0]);
+});
+
+Deno.test("upsertMemo() changes entries, and removes those that are null", async () => {
+  const workflow = async () => {
+    upsertMemo({ a: 1, b: { c: [2] } });
+    await sleep(1);
+    upsertMemo({ a: null, d: 3 });
+    return workflowInfo().memo;
+  };
+  assertEquals(await result(workflow), { b: { c: [2] }, d: 3 });
+});
+
+Deno.test("a query answers the memo and the search attributes", async () => {
+  const workflow = async () => {
+    upsertMemo({ a: 1 });
+    upsertSearchAttributes({ Team: ["x"] });
+    await sleep("1 day");
+  };
+  await once(workflow, {}, async (handle) => {
+    const { memo, searchAttributes } = await handle.query("__temporal_workflow_metadata") as never;
+    assertEquals([memo, searchAttributes], [{ a: 1 }, [{ key: { name: "Team", type: "KEYWORD" }, value: "x" }]]);
+  });
+});
+
+Deno.test("setWorkflowOptions(), createEventGroup() and getCurrentDetails() change nothing", async () => {
+  const workflow = async () => {
+    const inGroup = await createEventGroup("group").withScope(() => Promise.resolve(1));
+    return [inGroup, getCurrentDetails(), addDefaultWorkflowOptions({ args: [] }).cancellationType];
+  };
+  setWorkflowOptions({ versioningBehavior: "PINNED" }, workflow);
+  assertEquals(await result(workflow), [1, "", "WAIT_CANCELLATION_COMPLETED"]);
+});
+
+Deno.test("createNexusServiceClient() refuses with words", () => {
+  assertThrows(() => createNexusServiceClient({}), IllegalStateError, "Cannot use Nexus");
+});
