@@ -124,6 +124,8 @@ export class CanceledError extends WorkflowError {
 export class TimeoutError extends WorkflowError {
   /** The time that was allowed, in milliseconds. */
   declare readonly timeoutMs: number;
+  /** The last details that the activity gave to `heartbeat()`. It is absent if there are none. */
+  declare readonly heartbeatDetails?: unknown;
 
   /**
    * Makes an error.

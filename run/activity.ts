@@ -500,7 +500,9 @@ export class ActivityCommand extends Command {
   #timeout(timeoutMs: number, where: string): TimeoutError {
     const message = `Activity ${show(this.name)} timed out after ${timeoutMs} ms ${where}`;
     const { lastError } = this.#work!;
-    return new TimeoutError(message, timeoutMs, lastError === undefined ? undefined : { cause: lastError });
+    const error = new TimeoutError(message, timeoutMs, lastError === undefined ? undefined : { cause: lastError });
+    const { heartbeatDetails } = this;
+    return heartbeatDetails === undefined ? error : Object.assign(error, { heartbeatDetails });
   }
 
   /** Ends the running attempt, if there is one, or its wait for a slot. */

@@ -405,3 +405,37 @@ Deno.test("ActivityContext.heartbeat() refuses details that are too large and ke
   assertEquals(await handle.result(), "small");
   await executor.close();
 });
+
+Deno.test("TimeoutError.heartbeatDetails are the last ones of an activity that timed out, live and from the store", async () => {
+  for (const limit of [{ heartbeatTimeoutMs: 50 }, { timeoutMs: 50 }, { totalTimeoutMs: 50 }]) {
+    const beats = async (_: unknown, context: ActivityContext) => {
+      context.heartbeat({ row: 1 });
+      context.heartbeat({ row: 2 });
+      await clock.advance(50);
+      await new Promise(() => {});
+    };
+    const { executor, store, clock } = setUp();
+    const handle = await executor.execute((ctx: Ctx) => ctx.executeActivity(beats, undefined, limit), { id: "a" });
+    const live = await assertRejects(() => handle.result(), TimeoutError);
+    await executor.close();
+    await using other = new Executor({ store });
+    const stored = await assertRejects(async () => (await other.handle("a")).result(), TimeoutError);
+    assertEquals([live.heartbeatDetails, stored.heartbeatDetails], [{ row: 2 }, { row: 2 }]);
+  }
+});
+
+Deno.test("TimeoutError has no heartbeatDetails when the activity gave none", async () => {
+  const { executor, clock } = setUp();
+  const handle = await executor.execute((ctx: Ctx) =>
+    ctx.executeActivity(
+      async () => {
+        await clock.advance(50);
+        await new Promise(() => {});
+      },
+      undefined,
+      { timeoutMs: 50 },
+    )
+  );
+  assertEquals("heartbeatDetails" in await assertRejects(() => handle.result(), TimeoutError), false);
+  await executor.close();
+});

@@ -277,7 +277,11 @@ function perform(call: ActivityInput | LocalActivityInput, isLocal: boolean): Pr
       });
     const called = outside(() => run.context.executeActivity(body as never, stored as never, native));
     const failed = (error: unknown) =>
-      toActivityFailure(error, { activityType, activityId, ...(options.retry && { retry: options.retry }) });
+      toActivityFailure(
+        error,
+        { activityType, activityId, ...(options.retry && { retry: options.retry }) },
+        run.host.converter.fromStored,
+      );
     const result = run.follow(called, run.host.converter.fromStored, failed);
     return scope.cancellable ? cancelWith(scope, result, controller, options.cancellationType, failed) : result;
   } catch (error) {

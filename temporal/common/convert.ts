@@ -9,7 +9,14 @@
  * @module
  */
 
-import { codeOf, failedActivity, RetryAfterError, setFailedActivity, type WorkflowErrorCode } from "../../errors.ts";
+import {
+  codeOf,
+  failedActivity,
+  RetryAfterError,
+  setFailedActivity,
+  type TimeoutError,
+  type WorkflowErrorCode,
+} from "../../errors.ts";
 import { RetryState, type TimeoutType } from "./choices.ts";
 import { durationMs } from "./duration.ts";
 import {
@@ -67,21 +74,35 @@ const classes: Record<string, (error: Stored, cause: Error | undefined) => Tempo
  * each gives a failure that is equal in its class, its data and its causes.
  *
  * @param error The error, or any other value that was thrown.
+ * @param read Makes the details of a stored failure again, as `ValueConverter.fromStored` does.
  */
-export function toFailure(error: unknown): TemporalFailure {
-  return convert(error, 0);
+export function toFailure(error: unknown, read: Convert = (value) => value): TemporalFailure {
+  return convert(error, read, 0);
 }
+
+/** Converts a value in one direction. */
+type Convert = (value: unknown) => unknown;
 
 /** How deep causes may be nested: deeper than a history keeps them. A chain of causes can be a circle. */
 const MAX_DEPTH = 20;
 
-function convert(error: unknown, depth: number): TemporalFailure {
+function convert(error: unknown, read: Convert, depth: number): TemporalFailure {
   if (!isError(error)) return ensureTemporalFailure(error);
-  const cause = depth < MAX_DEPTH && isError(error.cause) ? convert(error.cause, depth + 1) : undefined;
+  const cause = depth < MAX_DEPTH && isError(error.cause) ? convert(error.cause, read, depth + 1) : undefined;
   if (error instanceof TemporalFailure && error.cause === cause) return error; // the causes are failures, too
   const make = Object.hasOwn(classes, error.name) ? classes[error.name] : undefined;
-  const failure = make?.(error as Stored, cause) ?? fromNative(error, codeOf(error), cause);
+  const isStored = !(error instanceof TemporalFailure);
+  const failure = make === undefined
+    ? fromNative(error, codeOf(error), cause, read)
+    : make(isStored ? withDetails(error as Stored, read) : error as unknown as Stored, cause);
   return sameOrigin(failure, error);
+}
+
+/** The data of a failure, with its details converted. */
+function withDetails(failure: Error, convert: Convert): Stored {
+  const { details } = failure as Stored;
+  const { message, name } = failure;
+  return { ...failure, name, message, ...(Array.isArray(details) && { details: details.map(convert) }) } as Stored;
 }
 
 /** Gives an error the stack of the one that it stands for, and the activity that it comes from. */
@@ -97,6 +118,7 @@ function fromNative(
   error: Error,
   code: WorkflowErrorCode | undefined,
   cause: TemporalFailure | undefined,
+  read: Convert,
 ): TemporalFailure {
   const { message, name } = error;
   switch (code) {
@@ -108,12 +130,21 @@ function fromNative(
     case "canceled":
       return new CancelledFailure(message, [], cause);
     case "timeout":
-      return withCause(new TimeoutFailure(message, undefined, timeoutTypeOf(message)), cause);
+      return timedOut(error as TimeoutError, cause, read);
     case "terminated":
       return new TerminatedFailure(message, cause);
   }
   const { name: className } = error.constructor;
   return new ApplicationFailure(message, className === "Error" ? name : className, false, undefined, cause);
+}
+
+function timedOut(
+  { message, heartbeatDetails }: TimeoutError,
+  cause: Error | undefined,
+  read: Convert,
+): TimeoutFailure {
+  const last = heartbeatDetails === undefined ? undefined : read(heartbeatDetails);
+  return withCause(new TimeoutFailure(message, last, timeoutTypeOf(message)), cause);
 }
 
 /** The text of a timeout says which one it was: `run/activity.ts` writes it. */
@@ -140,7 +171,7 @@ function isError(value: unknown): value is Error {
  * @param error What the code threw.
  * @param copy Copies a detail into a value that can be stored, as `ValueConverter.toStored` does.
  */
-export function toThrown(error: unknown, copy: (value: unknown) => unknown): Error {
+export function toThrown(error: unknown, copy: Convert): Error {
   const failure = stored(toFailure(error), copy);
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable || failure.nextRetryDelay == null) {
     return failure;
@@ -152,15 +183,14 @@ export function toThrown(error: unknown, copy: (value: unknown) => unknown): Err
 }
 
 /** Copies the details of a failure and of its causes. */
-function stored(failure: TemporalFailure, copy: (value: unknown) => unknown): TemporalFailure {
+function stored(failure: TemporalFailure, copy: Convert): TemporalFailure {
   const cause = failure.cause instanceof TemporalFailure ? stored(failure.cause, copy) : failure.cause;
   const { details } = failure as { details?: unknown[] | null };
   const hasDetails = Array.isArray(details) && details.length > 0;
   if (cause === failure.cause && !hasDetails) return failure;
-  const parts = hasDetails ? { details: details.map(copy) } : {};
-  const { message, name } = failure;
+  const { name } = failure;
   const kind = Object.hasOwn(classes, name) ? name : details === undefined ? "TemporalFailure" : "ApplicationFailure";
-  return sameOrigin(classes[kind]({ ...failure, message, ...parts } as unknown as Stored, cause), failure);
+  return sameOrigin(classes[kind](withDetails(failure, copy), cause), failure);
 }
 
 /**
@@ -197,9 +227,10 @@ export interface CalledActivity {
  *
  * @param error What the context rejected with.
  * @param activity The call.
+ * @param read As that of {@linkcode toFailure}.
  */
-export function toActivityFailure(error: unknown, activity: CalledActivity): ActivityFailure {
-  const cause = toFailure(error);
+export function toActivityFailure(error: unknown, activity: CalledActivity, read?: Convert): ActivityFailure {
+  const cause = toFailure(error, read);
   const { activityType, activityId, retry } = activity;
   const attempt = failedActivity(error)?.attempt ?? 1;
   const failure = new ActivityFailure(
@@ -246,10 +277,11 @@ export interface CalledChild {
  *
  * @param error What the context rejected with.
  * @param child The child.
+ * @param read As that of {@linkcode toFailure}.
  */
-export function toChildFailure(error: unknown, child: CalledChild): ChildWorkflowFailure {
+export function toChildFailure(error: unknown, child: CalledChild, read?: Convert): ChildWorkflowFailure {
   const { workflowType, execution, namespace = "default" } = child;
-  const cause = toFailure(error);
+  const cause = toFailure(error, read);
   const retryState = cause instanceof CancelledFailure ? RetryState.CANCEL_REQUESTED : RetryState.RETRY_POLICY_NOT_SET;
   return new ChildWorkflowFailure(namespace, execution, workflowType, retryState, cause);
 }

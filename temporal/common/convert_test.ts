@@ -18,6 +18,7 @@ import {
   CancelledFailure,
   ChildWorkflowFailure,
   NexusOperationFailure,
+  type Payload,
   RetryState,
   ServerFailure,
   TemporalFailure,
@@ -193,4 +194,33 @@ Deno.test("failures pass from an activity over a child and its parent to a clien
     assertEquals([cause.message, cause.type, cause.details], ["Declined", "Card", [{ code: 7 }]]);
     assertEquals(failedActivity(activity)?.name, "pay");
   }
+});
+
+Deno.test("toFailure() reads the details that a payload converter wrote, and those of causes", () => {
+  class Money {
+    readonly cents: number;
+    constructor(cents: number) {
+      this.cents = cents;
+    }
+  }
+  const { toStored, fromStored } = valueConverter({
+    toPayload: (value) => ({
+      metadata: { encoding: new TextEncoder().encode("money") },
+      data: new Uint8Array([(value as Money).cents]),
+    }),
+    fromPayload: <T>({ data }: Payload) => new Money(data![0]) as T,
+  });
+  const cause = ApplicationFailure.nonRetryable("inner", "Inner", new Money(1));
+  const thrown = toThrown(ApplicationFailure.create({ details: [new Money(7)], cause }), toStored);
+  const again = toFailure(fromErrorRecord(toErrorRecord(thrown)), fromStored) as ApplicationFailure;
+  assertEquals([again.details, (again.cause as ApplicationFailure).details], [[new Money(7)], [new Money(1)]]);
+  assertStrictEquals(toFailure(again, fromStored), again);
+});
+
+Deno.test("toActivityFailure() has the last details of heartbeats when an activity timed out", () => {
+  const error = new TimeoutError('Activity "a" timed out after 5 ms without a heartbeat in attempt 1', 5);
+  Object.assign(error, { heartbeatDetails: { row: 3 } });
+  const stored = fromErrorRecord(toErrorRecord(error));
+  const cause = toActivityFailure(stored, { activityType: "a", activityId: "1" }).cause as TimeoutFailure;
+  assertEquals([cause.timeoutType, cause.lastHeartbeatDetails], ["HEARTBEAT", { row: 3 }]);
 });

@@ -158,7 +158,7 @@ export class ActivityClient {
         try {
           return server.fromStored(await server.time.skipWhile(() => run.result())) as R;
         } catch (error) {
-          const failure = toFailure(error);
+          const failure = toFailure(error, (stored) => server.fromStored(stored));
           const cause = failure instanceof ActivityFailure ? failure.cause : failure;
           throw new ActivityExecutionFailedError("Activity execution failed", cause, activityId, run.runId);
         }

@@ -181,7 +181,10 @@ async function update(access: Access, workflowId: string, name: string, options:
     if (error instanceof WorkflowNotFoundError || codeOf(error) === "store_failed" || codeOf(error) === "closed") {
       throw error;
     }
-    throw new WorkflowUpdateFailedError("Workflow Update failed", toFailure(error));
+    throw new WorkflowUpdateFailedError(
+      "Workflow Update failed",
+      toFailure(error, (stored) => server.fromStored(stored)),
+    );
   }
 }
 
@@ -216,7 +219,7 @@ export async function waitForResult(access: Access, target: Target): Promise<unk
     if (error instanceof WorkflowNotFoundError) throw error;
     const code = codeOf(error);
     if (code === "not_found" || code === "conflict" || code === "closed" || code === "store_failed") throw error;
-    throw workflowFailed(toFailure(error));
+    throw workflowFailed(toFailure(error, (stored) => server.fromStored(stored)));
   }
 }
 
