@@ -52,7 +52,10 @@ export function thrownText(error: unknown): string {
  */
 export function messageOf(error: unknown): string {
   const lines = (error as Error).message.split("\n");
-  return lines.filter((line) => !/^ {2}(Likely edit:|The stored run is unchanged)/.test(line)).join("\n");
+  const kept = lines.filter((line) => !/^ {2}(Likely edit:|The stored run is unchanged)/.test(line));
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: unknown };
+  if (code === "store_failed" && cause !== undefined) kept.push(`Its last error: ${showError(cause)}`);
+  return kept.join("\n");
 }
 
 /** `NonDeterminismError.expected` of code that waited for something that is not of its context. */

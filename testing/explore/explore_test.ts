@@ -246,6 +246,7 @@ Deno.test("explore() reports a store that stores nothing", async () => {
   }
   const { message } = await complaint(() => 1, { store: () => new Full() });
   assertStringIncludes(message, "The store failed 5 times in a row");
+  assertStringIncludes(message, "\nIts last error: Error: the disk is full\n");
 });
 
 Deno.test("explore() calls onDeath after each crash, and check after each run that ends", async () => {
