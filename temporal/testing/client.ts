@@ -71,6 +71,9 @@ export interface WorkflowHandle<T extends Workflow = Workflow> extends BaseWorkf
   /** Asks the workflow a question. */
   // deno-lint-ignore no-explicit-any -- as Temporal declares it
   query<Ret, Args extends any[] = []>(def: QueryDefinition<Ret, Args> | string, ...args: Args): Promise<Ret>;
+  /** Asks the workflow a question. */
+  // deno-lint-ignore no-explicit-any -- as Temporal declares it
+  queryWithOptions<Ret, Args extends any[] = []>(queryName: string, options: { args: Args }): Promise<Ret>;
   /** Ends the workflow without its consent. */
   terminate(reason?: string): Promise<Record<string, never>>;
   /** Asks the workflow to end. */

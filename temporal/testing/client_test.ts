@@ -13,6 +13,7 @@ import {
   TimeoutFailure,
   WithStartWorkflowOperation,
   Worker,
+  WorkflowContinuedAsNewError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
@@ -114,6 +115,18 @@ test("WorkflowHandle.result() says that a workflow took too long", async ({ work
 
 test("WorkflowHandle.result() follows the runs that continue the first", async ({ workflow }) => {
   assertEquals(await workflow.execute(workflows.looping, { ...at, workflowId: "w" }), 3);
+});
+
+test("WorkflowHandle.result() rejects when the first run was continued and followRuns is false", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", followRuns: false };
+  await assertRejects(() => workflow.execute(workflows.looping, options), WorkflowContinuedAsNewError);
+  assertEquals(await workflow.execute(workflows.nap, { ...options, args: [1] }), 1);
+});
+
+test("WorkflowHandle.signalWithOptions() and queryWithOptions() take the arguments by name", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.order, { ...at, workflowId: "w", args: [5] });
+  await handle.signalWithOptions("approve", { args: [{ by: "eve" }] });
+  assertEquals(await handle.queryWithOptions("status", { args: ["is "] }), "is eve");
 });
 
 test("WorkflowHandle.result() rejects when there is no such workflow", async ({ workflow }) => {

@@ -66,7 +66,7 @@ export function makeHandle(access: Access, target: Target): object {
   /** Checks that the run is the one of the handle, and calls the executor in which it is live. */
   const call = async <R>(body: (executor: Executor) => Promise<R>): Promise<R> => {
     await checkRun(access, target);
-    return await known(access, workflowId, () => body(server.executorOf(workflowId)));
+    return await known(workflowId, () => body(server.executorOf(workflowId)));
   };
   const handle = {
     workflowId,
@@ -74,6 +74,8 @@ export function makeHandle(access: Access, target: Target): object {
     result: () => waitForResult(access, target),
     signal: (definition: string | { readonly name: string }, ...args: unknown[]) =>
       call((executor) => executor.signal(workflowId, nameOf(definition), server.toStored(args))),
+    signalWithOptions: (name: string, options: { readonly args?: unknown[] } = {}) =>
+      handle.signal(name, ...options.args ?? []),
     async query(definition: string | { readonly name: string }, ...args: unknown[]) {
       await checkRun(access, target);
       return await query(access, workflowId, nameOf(definition), args);
@@ -102,7 +104,7 @@ export function makeHandle(access: Access, target: Target): object {
 }
 
 /** The state that a history was taken from. */
-const STATE = Symbol("state");
+const STATE = /* @__PURE__ */ Symbol("state");
 
 /** The state that a history was taken from, if a handle of this package returned it. */
 export function stateOfHistory(history: unknown): WorkflowState | undefined {
@@ -173,7 +175,6 @@ async function update(access: Access, workflowId: string, name: string, options:
   const input = server.toStored(args);
   try {
     return await known(
-      access,
       workflowId,
       async () => server.fromStored(await server.executorOf(workflowId).update(workflowId, name, input, { updateId })),
     );
@@ -204,19 +205,15 @@ export async function waitForResult(access: Access, target: Target): Promise<unk
   const { server } = access;
   const { workflowId, followRuns = true } = target;
   await checkRun(access, target);
-  if (!followRuns) {
-    const { runId, history } = await stateOf(access, workflowId);
-    const [first] = history;
-    const wanted = target.runId ?? target.handle?.runId;
-    if (first?.type === "workflow_started" && wanted !== undefined && wanted !== runId) {
-      throw new WorkflowContinuedAsNewError("Workflow execution continued as new", runId);
-    }
-  }
   try {
-    const run = target.handle ?? await known(access, workflowId, () => server.calls.handle(workflowId));
-    return server.fromStored(await server.time.skipWhile(() => run.result()));
+    const run = target.handle ?? await known(workflowId, () => server.calls.handle(workflowId));
+    const result = server.fromStored(await server.time.skipWhile(() => run.result()));
+    if (followRuns) return result;
+    const { runId } = await stateOf(access, workflowId);
+    if (runId === (target.runId ?? run.runId)) return result;
+    throw new WorkflowContinuedAsNewError("Workflow execution continued as new", runId);
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw error;
+    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowContinuedAsNewError) throw error;
     const code = codeOf(error);
     if (code === "not_found" || code === "conflict" || code === "closed" || code === "store_failed") throw error;
     throw workflowFailed(toFailure(error, (stored) => server.fromStored(stored)));
@@ -253,7 +250,7 @@ async function stateOf({ server }: Access, workflowId: string): Promise<Workflow
 }
 
 /** Turns the error of a workflow that does not exist, or has ended, into Temporal's. */
-async function known<R>(_access: Access, workflowId: string, body: () => Promise<R>): Promise<R> {
+async function known<R>(workflowId: string, body: () => Promise<R>): Promise<R> {
   try {
     return await body();
   } catch (error) {

@@ -29,7 +29,19 @@ export {
   MockActivityEnvironment,
   type MockActivityEnvironmentOptions,
 } from "../activity/mod.ts";
-export type { InjectedSink, InjectedSinkFunction, InjectedSinks } from "../types.ts";
+export type {
+  InjectedSink,
+  InjectedSinkFunction,
+  InjectedSinks,
+  ParentWorkflowInfo,
+  RootWorkflowInfo,
+  Sink,
+  SinkFunction,
+  Sinks,
+  UnsafeRandomSource,
+  UnsafeWorkflowInfo,
+  WorkflowInfo,
+} from "../types.ts";
 export {
   ActivityClient,
   type ActivityHandle,

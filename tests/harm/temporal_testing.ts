@@ -134,6 +134,7 @@ export const TEMPORAL_TESTING_METHODS: Readonly<Record<string, string>> = {
   "WorkflowHandle.fetchHistory": REJECTS,
   "WorkflowHandle.getUpdateHandle": "it returns what has them",
   "WorkflowHandle.query": REJECTS,
+  "WorkflowHandle.queryWithOptions": REJECTS,
   "WorkflowHandle.startUpdate": REJECTS,
   "WorkflowHandle.terminate": REJECTS,
   "WorkflowUpdateHandle.result": REJECTS,
