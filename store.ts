@@ -11,6 +11,8 @@
  * 5. Without options, the store keeps everything. With limits, it removes finished workflows, never running ones, and refuses
  *    what does not fit. It sets no timer: an expired workflow is removed by the next call.
  *
+ * A third of this module is doc comments.
+ *
  * @example
  * ```ts
  * import { InMemoryStore } from "@rockpool/workflow";

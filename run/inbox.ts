@@ -47,16 +47,21 @@ export interface Receiver extends LiveRun {
   readonly started: WorkflowStartedEvent;
   /** Whether the run has not left. */
   readonly live: boolean;
-  /** Whether the history has room for an event; if not, the run fails. */
-  fits(event: WorkflowEvent): boolean;
-  /** Brings an event into the store. */
-  record(event: WorkflowEvent): void;
   /** Resolves when the code has seen everything that this executor knows to be stored. */
   settled(): Promise<void>;
   /** The delivered events that workflow code has not seen, in order. */
   unseen(): WorkflowEvent[];
   /** The run may have become idle. */
   reportIdle(): void;
+}
+
+/** The code that gets the messages, and what records its decisions. */
+export interface Recorder {
+  readonly replay: Replay;
+  /** Whether the history has room for an event; if not, the run fails. */
+  fits(event: WorkflowEvent): boolean;
+  /** Brings an event into the store. */
+  record(event: WorkflowEvent): void;
 }
 
 /** Why a run that was continued answers nothing. */
@@ -73,6 +78,7 @@ function countNames(messages: readonly { readonly name: string }[]): Readonly<Re
 
 export class Inbox {
   readonly #run: Receiver;
+  readonly #recorder: Recorder;
   readonly #replay: Replay;
   readonly #writer: Writer;
   /** Whether the history holds a signal or an update. */
@@ -80,9 +86,10 @@ export class Inbox {
   /** Updates that other executors ask for, and that were not looked at. */
   #requests: UpdateRequestedEvent[] | undefined;
 
-  constructor(run: Receiver, replay: Replay, writer: Writer) {
+  constructor(run: Receiver, recorder: Recorder, writer: Writer) {
     this.#run = run;
-    this.#replay = replay;
+    this.#recorder = recorder;
+    this.#replay = recorder.replay;
     this.#writer = writer;
   }
 
@@ -111,7 +118,7 @@ export class Inbox {
     const id = once ? (event as SignalReceivedEvent).signalId : undefined;
     const sent = id && this.#remembered.signals.get(id);
     if (sent) return Promise.resolve(sent);
-    if (!run.acceptsEvents || !run.fits(event)) return Promise.resolve(false);
+    if (!run.acceptsEvents || !this.#recorder.fits(event)) return Promise.resolve(false);
     const posted = new Deferred<boolean>();
     this.#writer.post(event, (stored) => {
       if (id && stored) this.#remembered.signals.set(id, true);
@@ -159,7 +166,7 @@ export class Inbox {
         } catch (error) {
           if (handlers.open(updateId) === undefined) throw error;
           handlers.expect(updateId);
-          run.record(rejectionEvent(updateId, error, clock.now())); // the executor that asked for it reads it from the store
+          this.#recorder.record(rejectionEvent(updateId, error, clock.now())); // who asked for it reads it from the store
           break;
         }
         handlers.expect(updateId);

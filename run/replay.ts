@@ -15,6 +15,9 @@
  * 3. After `stop()`, a divergence, or the end of the code (the outermost scope is closed), no decision is reported, and no wait
  *    begins. After the first two, no wait settles either.
  *
+ * The module is longer than 500 lines: all that workflow code can wait for shares the turn and the cancellation of the run. The
+ * sections are: what is waited for; history in; the workflow function; waits; scopes; changes of the code.
+ *
  * @module
  */
 

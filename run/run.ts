@@ -419,15 +419,11 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
   // What the parts use
 
   get inbox(): Inbox {
-    return this.#inbox ??= new Inbox(this, this.#replay, this.#writer);
+    return this.#inbox ??= new Inbox(this, this.#decisions, this.#writer);
   }
 
   record(event: WorkflowEvent): void {
     this.#decisions.record(event);
-  }
-
-  fits(event: WorkflowEvent): boolean {
-    return this.#decisions.fits(event);
   }
 
   callActivity<Input, Context>(

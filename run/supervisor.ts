@@ -8,6 +8,9 @@
  * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.beginStarting`).
  * 3. After `close()` nothing becomes live. Runs that were live stay in the store as `running`.
  *
+ * The module is longer than 500 lines: starting, resuming and closing runs use the same parts, which are wired here. The sections are:
+ * the code of workflows; runs that become live; the end.
+ *
  * @module
  */
 
