@@ -59,19 +59,3 @@ export function defineUpdate<Ret, Args extends any[] = [], Name extends string =
 ): UpdateDefinition<Ret, Args, Name> {
   return { type: "update", name, ...options } as UpdateDefinition<Ret, Args, Name>;
 }
-
-/**
- * The query for the stacks of a workflow. No workflow here answers it.
- *
- * @category Temporal
- */
-export const stackTraceQuery: QueryDefinition<string, [], string> = /* @__PURE__ */ defineQuery("__stack_trace");
-
-/**
- * The query for what a workflow handles, its details, its memo and its search attributes.
- *
- * @category Temporal
- */
-export const workflowMetadataQuery: QueryDefinition<any, [], string> = /* @__PURE__ */ defineQuery(
-  "__temporal_workflow_metadata",
-);

@@ -1,26 +1,19 @@
 /**
  * `Date`, `Math.random`, `setTimeout` and `clearTimeout` of the runtime, replaced by those of the workflow while workflow code runs.
  *
- * Everywhere else they do what they did. They are replaced once, however many hosts ask for it, and put back when the last one is
- * disposed of.
+ * Everywhere else they do what they did, and so in workflows of hosts that do not ask for it. They are replaced once, however many hosts
+ * ask for it, and put back when the last one is disposed of.
  *
  * @module
  */
 
-import { currentFrame, enter, type Frame } from "./scope.ts";
-import { CancellationScope, waitIn } from "./scope.ts";
+import { CancellationScope, currentFrame, enter, type Frame, outside, waitIn } from "./scope.ts";
 
 /** How many hosts ask for it. */
 let users = 0;
 let restore: (() => void) | undefined;
 
-/**
- * Replaces the globals.
- *
- * @param onRead Is called with the name of a global that workflow code reads; it then gets the one of the runtime. Without it, the code
- * gets the one of the workflow.
- * @returns Puts them back, once.
- */
+/** Replaces the globals. Returns a function that puts them back, once. */
 export function patchGlobals(): () => void {
   if (users++ === 0) restore = replace();
   let isPatched = true;
@@ -36,37 +29,52 @@ function replace(): () => void {
   const { random: nativeRandom } = Math;
 
   const WorkflowDate = function (this: unknown, ...args: unknown[]): unknown {
-    const frame = currentFrame();
+    const isNow = args.length === 0 || new.target === undefined;
+    const frame = isNow ? frameFor("Date") : undefined;
+    const values = frame === undefined ? args : [frame.run.ctx.now()];
     if (new.target === undefined) {
-      return frame === undefined ? NativeDate() : new NativeDate(frame.run.ctx.now()).toString();
+      return frame === undefined ? NativeDate() : new NativeDate(...values as [number]).toString();
     }
-    const values = args.length === 0 && frame !== undefined ? [frame.run.ctx.now()] : args;
     return Reflect.construct(NativeDate, values, new.target === WorkflowDate ? NativeDate : new.target);
   };
+  const now = () => frameFor("Date.now")?.run.ctx.now() ?? NativeDate.now();
   Object.defineProperties(WorkflowDate, {
     ...Object.getOwnPropertyDescriptors(NativeDate),
-    now: { value: () => currentFrame()?.run.ctx.now() ?? NativeDate.now(), configurable: true, writable: true },
+    now: { value: now, configurable: true, writable: true },
   });
 
   Object.assign(globalThis, {
     Date: WorkflowDate,
     setTimeout: Object.assign((callback: unknown, delayMs?: number, ...args: unknown[]) => {
-      const frame = currentFrame();
-      if (frame === undefined || typeof callback !== "function") {
-        return (nativeSetTimeout as unknown as (...args: unknown[]) => number)(callback, delayMs, ...args);
-      }
-      return setTimer(frame, () => callback(...args), Number(delayMs) || 0);
+      const frame = typeof callback === "function" ? frameFor("setTimeout") : undefined;
+      return frame === undefined
+        ? (nativeSetTimeout as unknown as (...args: unknown[]) => number)(callback, delayMs, ...args)
+        : setTimer(frame, () => (callback as (...args: unknown[]) => void)(...args), Number(delayMs) || 0);
     }, nativeSetTimeout),
     clearTimeout(id?: number) {
       if (!clearTimer(currentFrame(), id)) nativeClearTimeout(id);
     },
   });
-  Object.assign(Math, { random: () => currentFrame()?.run.ctx.random() ?? nativeRandom() });
+  Object.assign(Math, { random: () => frameFor("Math.random")?.run.ctx.random() ?? nativeRandom() });
 
   return () => {
     Object.assign(globalThis, { Date: NativeDate, setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout });
     Object.assign(Math, { random: nativeRandom });
   };
+}
+
+/** The workflow whose global is read; `undefined` if the one of the runtime is read. */
+function frameFor(name: string): Frame | undefined {
+  const frame = currentFrame();
+  const { patchGlobals, reported } = frame?.run.host ?? { patchGlobals: false };
+  if (patchGlobals !== "report") return patchGlobals ? frame : undefined;
+  // Error, this function, the replacement, and the code that reads it
+  const line = new Error().stack?.split("\n").slice(3).find((line) => !line.includes(import.meta.url))?.trim() ?? "";
+  if (reported!.has(`${name} ${line}`)) return undefined;
+  reported!.add(`${name} ${line}`);
+  const { log } = frame!.run.ctx;
+  outside(() => log.warn(`Workflow code reads ${name} of the runtime, which no replay repeats: ${line}`));
+  return undefined;
 }
 
 const timers = /* @__PURE__ */ new WeakMap<object, Map<number, CancellationScope>>();

@@ -82,3 +82,28 @@ Deno.test("patchGlobals leaves activities and the code outside alone, and dispos
   second[Symbol.dispose]();
   assertEquals([Date, setTimeout, clearTimeout, Math.random], natives);
 });
+
+Deno.test('patchGlobals "report" names each line of workflow code that reads a global, once', async () => {
+  const workflow = async () => {
+    const seen: unknown[] = [];
+    for (let i = 0; i < 3; i++) seen.push(Date.now());
+    seen.push(new Date(), new Date(5), Math.random());
+    await sleep(1);
+    return seen.length;
+  };
+  const lines: string[] = [];
+  const executor = { logger: { debug() {}, info() {}, warn: (line: string) => void lines.push(line), error() {} } };
+  assertEquals(await result(workflow, { host: { patchGlobals: "report" }, executor }), 6);
+  const parts = lines.map((line) =>
+    /reads (\S+) of the runtime, which no replay repeats: at .*globals_test\.ts:\d+/.exec(line)?.[1]
+  );
+  assertEquals(parts, ["Date.now", "Date", "Math.random"]);
+});
+
+Deno.test("patchGlobals of a host does not change the globals of other hosts", async () => {
+  using _patched = new TemporalHost({ workflows: {}, patchGlobals: true });
+  let now = 0;
+  const workflow = () => Promise.resolve(void (now = Date.now()));
+  await result(workflow);
+  assertEquals(now > 1e12, true);
+});

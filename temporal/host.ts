@@ -63,11 +63,12 @@ export interface TemporalHostOptions {
   readonly activityEnvironment?: MockActivityEnvironmentOptions | undefined;
   /**
    * Whether `Date`, `Math.random`, `setTimeout` and `clearTimeout` are those of the workflow while workflow code runs. They are
-   * replaced in the whole process, until the host is disposed of.
+   * replaced in the whole process, until the host is disposed of. `"report"`: workflow code gets those of the runtime, and the log
+   * names each line that reads one.
    *
    * @default {false}
    */
-  readonly patchGlobals?: boolean | undefined;
+  readonly patchGlobals?: boolean | "report" | undefined;
 }
 
 const optionNames: Readonly<Record<keyof TemporalHostOptions, true>> = {
@@ -137,6 +138,8 @@ export class TemporalHost {
       activities: activities as Record<string, unknown>,
       activityHost: { ...activityEnvironment, converter: values },
       sinks,
+      patchGlobals: options.patchGlobals ?? false,
+      reported: new Set(),
       converter: values,
       interceptors: interceptors.map(checkedFactory),
       workflow: (type) => this.workflow(type),

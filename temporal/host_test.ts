@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Executor, InMemoryStore } from "@rockpool/workflow";
 import { ApplicationFailure, proxyActivities, sleep, TemporalHost, workflowInfo } from "./mod.ts";
+import { settle } from "../tests/support/executors.ts";
 import { failure, once, result } from "../tests/temporal/run.ts";
 
 Deno.test("TemporalHost refuses unknown options, and names of workflows that it has not", () => {
@@ -105,7 +106,7 @@ Deno.test("when a workflow has returned, no promise of it settles any more", asy
   };
   await once(workflow, { activities: { act: () => {} } }, async (handle) => {
     assertEquals(await handle.result(), "done");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await settle();
     assertEquals(settled, []);
   });
 });

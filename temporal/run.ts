@@ -26,6 +26,10 @@ export interface HostParts {
   /** What their contexts get. */
   readonly activityHost: ActivityHost;
   readonly sinks: InjectedSinks;
+  /** Whether the code of workflows gets globals of the workflow; `"report"` if it gets those of the runtime, and the log says where. */
+  readonly patchGlobals: boolean | "report";
+  /** What was reported. */
+  readonly reported: Set<string>;
   readonly converter: ValueConverter;
   /** Makes the interceptors of a run. */
   readonly interceptors: readonly (() => {
