@@ -96,6 +96,8 @@ export interface ContextParts {
   logger(): Logger;
   metricMeter(): MetricMeter;
   readonly client: unknown;
+  /** Whether `sleep()` takes no time. */
+  readonly skipSleeps: boolean;
 }
 
 /**
@@ -218,14 +220,18 @@ export class Context {
   }
 
   /**
-   * Waits. It takes real time, also with a virtual clock: the clock stands still while an activity runs.
+   * Waits. It takes real time, also with a virtual clock, which stands still while an activity runs; with the option `skipSleeps` it
+   * takes no time.
    *
    * @param ms How long: a number of milliseconds, or a text such as `"3 seconds"`.
    * @throws {CancelledFailure} If the activity is cancelled.
    * @throws {TypeError} If it is no duration.
    */
   get sleep(): (ms: Duration) => Promise<void> {
-    return (ms) => sleepUntilCancelled(this.cancellationSignal, durationMs(ms, "ms"));
+    return (ms) => {
+      const delayMs = durationMs(ms, "ms"); // also checked if no time passes
+      return sleepUntilCancelled(this.cancellationSignal, this.#parts.skipSleeps ? 0 : delayMs);
+    };
   }
 }
 

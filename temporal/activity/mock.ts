@@ -40,6 +40,12 @@ export interface MockActivityEnvironmentOptions {
    * @default {none}
    */
   client?: unknown;
+  /**
+   * Whether `sleep()` of activities takes no time. Without it, it takes real time.
+   *
+   * @default {false}
+   */
+  skipSleeps?: boolean | undefined;
 }
 
 /**

@@ -68,3 +68,17 @@ Deno.test("MockActivityEnvironment gives activities its logger and its client", 
     "Cannot get the client of an activity",
   );
 });
+
+Deno.test("MockActivityEnvironment with skipSleeps lets sleep() take no time, and cancels it", async () => {
+  const env = new MockActivityEnvironment({}, { skipSleeps: true });
+  const poll = async (): Promise<void> => {
+    for (let round = 1;; round++) {
+      await sleep("1 day");
+      heartbeat(round);
+    }
+  };
+  const rounds: number[] = [];
+  env.on("heartbeat", (round) => rounds.push(round) === 30 && env.cancel());
+  await assertRejects(() => env.run(poll), CancelledFailure, "CANCELLED");
+  assertEquals(rounds.length, 30);
+});

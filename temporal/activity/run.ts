@@ -72,6 +72,12 @@ export interface ActivityHost {
    * @default {none}
    */
   readonly client?: unknown;
+  /**
+   * Whether `sleep()` takes no time.
+   *
+   * @default {false}
+   */
+  readonly skipSleeps?: boolean | undefined;
   /** @default {"default"} */
   readonly namespace?: string | undefined;
   /** @default {"default"} */
@@ -149,7 +155,7 @@ export function makeContext({ info, heartbeat, cancellation, host }: Environment
   readonly context: Context;
   readonly execute: (fn: AnyActivity, args: unknown[], headers: Headers) => Promise<unknown>;
 } {
-  const { logger = consoleLogger, metricMeter = noopMetricMeter, interceptors = [], client } = host;
+  const { logger = consoleLogger, metricMeter = noopMetricMeter, interceptors = [], client, skipSleeps = false } = host;
   const inbound: ActivityInboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
   const outbound: ActivityOutboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
   const context: Context = new Context({
@@ -169,6 +175,7 @@ export function makeContext({ info, heartbeat, cancellation, host }: Environment
       return atOnce(metricMeter.withTags(tags), "withTags()");
     },
     client,
+    skipSleeps,
   });
   for (const make of interceptors) { // which may use the logger
     const made = atOnce(make(context), "interceptors()");

@@ -319,3 +319,12 @@ Deno.test("an activity with heartbeats and retries survives a crash at every poi
     { check: ({ result }) => assertEquals(result, "a") },
   );
 });
+
+Deno.test("an activity that sleeps takes no time in a crash test when the host skips sleeps", async () => {
+  const fn = async (name: string) => {
+    await sleep("1 day");
+    return name;
+  };
+  const workflow = calling(fn, { host: { skipSleeps: true } });
+  await crashTest(workflow, { check: ({ result }) => assertEquals(result, "a") });
+});
