@@ -4,7 +4,8 @@
  * 1. The data of a failure are enumerable properties, because those are what a history keeps of an error.
  * 2. The name of a failure is that of its class in Temporal. It is a literal: a minifier renames classes.
  *
- * How they are stored and made again: `convert.ts`.
+ * How they are stored and made again: `convert.ts`. The module is a little longer than 500 lines: it is a list of classes with their
+ * documentation.
  *
  * @module
  */
