@@ -13,6 +13,7 @@
 import type { WorkflowContext } from "../context.ts";
 import { codeOf, RetryAfterError } from "../errors.ts";
 import { Deferred } from "../util/deferred.ts";
+import type { SearchAttributePair } from "./common/mod.ts";
 import { toThrown } from "./common/convert.ts";
 import { ContinueAsNew } from "./continue.ts";
 import { isCancellation } from "./errors.ts";
@@ -128,7 +129,15 @@ function readInput(stored: unknown): WorkflowInput {
   return Array.isArray(args) ? stored as WorkflowInput : { args: [stored] };
 }
 
-function metadataOf(run: Run): unknown {
+/** The answer to {@linkcode METADATA}; also what Temporal's own SDK answers. */
+export interface RunMetadata {
+  readonly definition: unknown;
+  readonly currentDetails: string;
+  readonly memo: Record<string, unknown>;
+  readonly searchAttributes: readonly SearchAttributePair[];
+}
+
+function metadataOf(run: Run): RunMetadata {
   const { handlers: { queries, signals, updates }, workflowType: type, currentDetails, memo, searchAttributes } = run;
   const list = (handlers: ReadonlyMap<string, { readonly description: string | undefined }>) =>
     Array.from(handlers, ([name, { description }]) => ({ name, ...(description !== undefined && { description }) }));

@@ -300,7 +300,8 @@ function answer(run: Run, name: string, shown?: string): void {
 function answerQuery(run: Run, name: string, shown: string | undefined, given: readonly unknown[]): unknown {
   let result: { readonly value: unknown } | undefined;
   const next = ({ queryName, args }: QueryInput): Promise<unknown> => {
-    const handler = run.handlers.queries.get(queryName)?.handler;
+    const { queries } = run.handlers;
+    const handler = queries.get(queryName)?.handler ?? queries.get(DEFAULT_QUERY)?.handler.bind(undefined, queryName);
     if (handler === undefined) {
       const names = [...run.handlers.queries.keys()].join(" ");
       throw new ReferenceError(

@@ -232,3 +232,17 @@ Deno.test("Client refuses what has no counterpart", () => {
   assertThrows(() => new Client({ plugins: [{}] }), TypeError, "plugins");
   assertThrows(() => new Client({ connection: {} as never }), TypeError, "temporal/testing");
 });
+
+test("WorkflowHandle.query() and executeUpdate() reach the default handlers", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.versatile, { ...at, workflowId: "w" });
+  assertEquals(await handle.query(workflows.status, "own"), "own");
+  assertEquals(await handle.query("other", 1, 2), ["other", 1, 2]);
+  assertEquals(await handle.executeUpdate("change", { args: [7] }), ["change", 7]);
+});
+
+test("WorkflowHandle.describe() has the memo and the search attributes as the workflow has changed them", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.versatile, { ...at, workflowId: "w", memo: { first: 1 } });
+  await handle.query(workflows.status, "");
+  const { memo, searchAttributes } = await handle.describe();
+  assertEquals([memo, searchAttributes], [{ first: 1, note: "later" }, { Team: ["billing"] }]);
+});

@@ -16,7 +16,9 @@ import { toFailure } from "../common/convert.ts";
 import { codeOf } from "../../errors.ts";
 import type { Executor, WorkflowHandle as Run } from "../../executor.ts";
 import type { WorkflowEvent, WorkflowState } from "../../types.ts";
+import type { WorkflowHandlers } from "../../options.ts";
 import { Deferred } from "../../util/deferred.ts";
+import { DEFAULT_QUERY, DEFAULT_UPDATE } from "../messages.ts";
 import type { WorkflowUpdateOptions } from "./client_options.ts";
 import {
   QueryNotRegisteredError,
@@ -173,11 +175,17 @@ async function update(access: Access, workflowId: string, name: string, options:
   const { server } = access;
   const { args = [], updateId } = options;
   const input = server.toStored(args);
+  const send = async () => {
+    const executor = server.executorOf(workflowId);
+    const { updates } = await executor.query<WorkflowHandlers>(workflowId, "handlers").catch(() => ({
+      updates: [] as string[],
+    }));
+    const isOther = updates.includes(DEFAULT_UPDATE) && !updates.includes(name);
+    const request: [string, unknown] = isOther ? [DEFAULT_UPDATE, [name, ...input]] : [name, input];
+    return server.fromStored(await executor.update(workflowId, ...request, { updateId }));
+  };
   try {
-    return await known(
-      workflowId,
-      async () => server.fromStored(await server.executorOf(workflowId).update(workflowId, name, input, { updateId })),
-    );
+    return await known(workflowId, send);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError || codeOf(error) === "store_failed" || codeOf(error) === "closed") {
       throw error;
@@ -192,8 +200,16 @@ async function update(access: Access, workflowId: string, name: string, options:
 async function query(access: Access, workflowId: string, name: string, args: unknown[]): Promise<unknown> {
   const { server } = access;
   const executor = await server.executorFor(await stateOf(access, workflowId));
+  const stored = server.toStored(args);
+  /** Asks the handler of `setDefaultQueryHandler`, if there is one. */
+  const askDefault = (error: unknown) => {
+    if (codeOf(error) !== "not_found") throw error;
+    return executor.query(workflowId, DEFAULT_QUERY, name, ...stored).catch((other) => {
+      throw codeOf(other) === "not_found" ? error : other;
+    });
+  };
   try {
-    return server.fromStored(await executor.query(workflowId, name, ...server.toStored(args) as unknown[]));
+    return server.fromStored(await executor.query(workflowId, name, ...stored).catch(askDefault));
   } catch (error) {
     if (codeOf(error) !== "not_found") throw error;
     throw new QueryNotRegisteredError((error as Error).message, 3);

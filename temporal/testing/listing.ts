@@ -6,6 +6,7 @@
 
 import type { WorkflowState } from "../../types.ts";
 import { untypedAttributes } from "../attributes.ts";
+import { METADATA, type RunMetadata } from "../execute.ts";
 import type {
   WorkflowExecutionDescription,
   WorkflowExecutionInfo,
@@ -60,7 +61,21 @@ export async function info({ store }: InProcessServer, state: WorkflowState): Pr
 /** Describes a workflow, with what only `describe()` has. */
 export async function described(server: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionDescription> {
   const none = () => Promise.resolve(undefined);
-  return { ...await info(server, state), staticDetails: none, staticSummary: none };
+  return { ...await info(server, state), ...await upserted(server, state), staticDetails: none, staticSummary: none };
+}
+
+/** The memo and the search attributes, if the workflow can say what it has changed them to. */
+async function upserted(
+  server: InProcessServer,
+  state: WorkflowState,
+): Promise<Partial<Pick<WorkflowExecutionInfo, "memo" | "searchAttributes">>> {
+  try {
+    const executor = await server.executorFor(state);
+    const { memo, searchAttributes } = await executor.query(state.workflowId, METADATA) as RunMetadata;
+    return { ...(Object.keys(memo).length > 0 && { memo }), searchAttributes: untypedAttributes(searchAttributes) };
+  } catch { // no worker has it, or it has ended and its code is gone
+    return {};
+  }
 }
 
 /** Says whether a workflow matches. */

@@ -9,8 +9,12 @@ import {
   defineUpdate,
   executeChild,
   proxyActivities,
+  setDefaultQueryHandler,
+  setDefaultUpdateHandler,
   setHandler,
   sleep,
+  upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from "../../temporal/mod.ts";
 
@@ -86,4 +90,14 @@ export function parent(): Promise<number> {
 /** Waits for a slow activity. */
 export function patient(): Promise<string> {
   return slow();
+}
+
+/** Answers any query and any update, and says about itself what it was not started with. */
+export async function versatile(): Promise<void> {
+  setDefaultQueryHandler((name, ...args) => [name, ...args]);
+  setDefaultUpdateHandler((name, ...args) => [name, ...args]);
+  setHandler(status, (text) => text);
+  upsertMemo({ note: "later" });
+  upsertSearchAttributes({ Team: ["billing"] });
+  await sleep("1 day");
 }
