@@ -19,7 +19,7 @@ import { ContinueAsNew } from "./continue.ts";
 import { isCancellation } from "./errors.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
 import { readHeaders } from "./headers.ts";
-import { setRootFrame } from "./messages.ts";
+import { setRootFrame } from "./message_calls.ts";
 import { guardRejections } from "./rejections.ts";
 import { type AnyFunction, type HostParts, Run } from "./run.ts";
 import { cancelRoot, enter, type Frame, outside, rootScope } from "./scope.ts";

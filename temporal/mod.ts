@@ -78,8 +78,7 @@ export {
   type ChildWorkflowDefinitionOptions,
   type ChildWorkflowHandle,
   executeChild,
-  type ExternalWorkflowHandle,
-  getExternalWorkflowHandle,
   startChild,
-} from "./workflows.ts";
+} from "./children.ts";
+export { type ExternalWorkflowHandle, getExternalWorkflowHandle } from "./external.ts";
 export { AsyncLocalStorage } from "node:async_hooks";

@@ -1,7 +1,8 @@
 /**
  * The types of Temporal's workflow interface.
  *
- * This module holds types only, and the two sets of names that belong to them.
+ * This module holds types only, and the two sets of names that belong to them. It is long because its doc comments are the reference
+ * of the names.
  *
  * @module
  */

@@ -18,7 +18,7 @@ import type { Executor, WorkflowHandle as Run } from "../../executor.ts";
 import type { WorkflowEvent, WorkflowState } from "../../types.ts";
 import type { WorkflowHandlers } from "../../options.ts";
 import { Deferred } from "../../util/deferred.ts";
-import { DEFAULT_QUERY, DEFAULT_UPDATE } from "../messages.ts";
+import { DEFAULT_QUERY, DEFAULT_UPDATE } from "../message_calls.ts";
 import type { WorkflowUpdateOptions } from "./client_options.ts";
 import {
   QueryNotRegisteredError,
