@@ -27,8 +27,9 @@ export async function temporalChecks(folder: string): Promise<[name: string, bod
   return [
     ["temporal, vitest", async () => {
       // The page says so: a module that Vitest loads has no `require`.
-      const path = 'decodeURIComponent(new URL("./workflows.ts", import.meta.url).pathname)';
-      const edit = (code: string) => code.replace('require.resolve("./workflows")', path);
+      const path = 'fileURLToPath(new URL("./workflows.ts", import.meta.url))';
+      const edit = (code: string) =>
+        `import { fileURLToPath } from "node:url";\n${code.replace('require.resolve("./workflows")', path)}`;
       await node(await project("vitest", "vitest.config.mjs", edit), [`${modules}/vitest/vitest.mjs`, "run"]);
     }],
     ["temporal, jest", async () => {
