@@ -5,6 +5,7 @@
  * 2. The declarations check in a strict project, without DOM, with every TypeScript since {@linkcode TYPESCRIPT}'s first.
  * 3. Node strips the types of every source: no syntax needs a transformation.
  * 4. The command line runs in the Node that is installed.
+ * 5. No file names the machine that packed it.
  *
  * `consumer.ts` is the project; `consumer_temporal.ts` is for Node only. The declarations need the library `ES2022`, and two global names: `Symbol.asyncDispose` (library
  * `ESNext.Disposable`), and `AbortSignal`, which each platform declares in its own types: `DOM`, `WebWorker`, `@types/node`,
@@ -14,7 +15,7 @@
  */
 
 import { installed, run } from "./npm.ts";
-import { pack, type PackedProject, publishedFiles } from "./packed.ts";
+import { pack, type PackedProject, publishedFiles, ROOT } from "./packed.ts";
 
 /** The last version of each minor. */
 const TYPESCRIPT = ["5.6.3", "5.7.3", "5.8.3", "5.9.3", "6.0.3", "7.0.2"];
@@ -100,12 +101,26 @@ async function runCommandLine(): Promise<void> {
   if (!/^completed +order-1 /m.test(listed)) throw new Error(`It printed ${listed}`);
 }
 
+/** Looks for the path of the checkout. A source map would hold it in base64, and Node shows it with `--enable-source-maps`. */
+async function findPathsOfThisMachine(): Promise<void> {
+  const packed = `${project.folder}/node_modules/@rockpool/workflow`;
+  const files = (await run("tar", ["-tzf", project.tarball])).trim().split("\n");
+  if (files.length < 300) throw new Error(`The package has ${files.length} files`);
+  const checkout = await Deno.realPath(ROOT);
+  for (const file of files.map((name) => name.replace(/^[^/]*\//, ""))) {
+    const text = await Deno.readTextFile(`${packed}/${file}`);
+    if (text.includes(checkout)) throw new Error(`${file} has the path of the checkout, ${checkout}`);
+    if (/\/[/*][#@] sourceMappingURL=/.test(text)) throw new Error(`${file} has a source map`);
+  }
+}
+
 await writeProjects(project);
 const checks: Record<string, () => Promise<unknown>> = {
   "publint": () => npm("publint/src/cli.js", project.tarball, "--strict"),
   "attw, ESM only": () => npm("@arethetypeswrong/cli/dist/index.js", project.tarball, "--profile", "esm-only"),
   "type stripping of Node": stripTypes,
   "the command line in Node": runCommandLine,
+  "no path of this machine": findPathsOfThisMachine,
 };
 for (const name of Object.keys(PROJECTS)) {
   for (const version of TYPESCRIPT) {

@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { pack, ROOT } from "./packed.ts";
+import { assertEquals } from "@std/assert";
+import { ROOT } from "./packed.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -22,17 +22,4 @@ Deno.test("no tool uses the path of a URL as the path of a file: a space would b
   const urls = [new URL("tools/", root), new URL("matrix/", root)].flatMap(sources);
   const wrong = urls.filter((url) => /import\.meta\.url\)\.pathname/.test(Deno.readTextFileSync(url)));
   assertEquals(wrong.map(String), []);
-});
-
-Deno.test("pack() leaves no path of this machine in a file, and stack traces name the files of the package", async () => {
-  await using project = await pack();
-  const files = filesOf(new URL(`file://${project.folder}/node_modules/@rockpool/workflow/`));
-  assert(files.length > 300, `${files.length} files`);
-  const checkout = Deno.realPathSync(ROOT);
-  const bad = files.filter((file) => {
-    const text = Deno.readTextFileSync(file);
-    // A source map would hold the path in base64, and Node would show it with --enable-source-maps.
-    return text.includes(checkout) || /\/[/*][#@] sourceMappingURL=/.test(text);
-  });
-  assertEquals(bad.map(String), []);
 });
