@@ -69,7 +69,7 @@ function frameFor(name: string): Frame | undefined {
   const { patchGlobals, reported } = frame?.run.host ?? { patchGlobals: false };
   if (patchGlobals !== "report") return patchGlobals ? frame : undefined;
   // Error, this function, the replacement, and the code that reads it
-  const line = new Error().stack?.split("\n").slice(3).find((line) => !line.includes(import.meta.url))?.trim() ?? "";
+  const line = new Error().stack?.split("\n")[3]?.trim() ?? "";
   if (reported!.has(`${name} ${line}`)) return undefined;
   reported!.add(`${name} ${line}`);
   const { log } = frame!.run.ctx;
