@@ -43,7 +43,7 @@ function replace(): () => void {
     now: { value: now, configurable: true, writable: true },
   });
 
-  Object.assign(globalThis, {
+  const replaced = {
     Date: WorkflowDate,
     setTimeout: Object.assign((callback: unknown, delayMs?: number, ...args: unknown[]) => {
       const frame = typeof callback === "function" ? frameFor("setTimeout") : undefined;
@@ -54,13 +54,22 @@ function replace(): () => void {
     clearTimeout(id?: number) {
       if (!clearTimer(currentFrame(), id)) nativeClearTimeout(id);
     },
-  });
-  Object.assign(Math, { random: () => frameFor("Math.random")?.run.ctx.random() ?? nativeRandom() });
+  };
+  const random = () => frameFor("Math.random")?.run.ctx.random() ?? nativeRandom();
+  Object.assign(globalThis, replaced);
+  Object.assign(Math, { random });
 
   return () => {
-    Object.assign(globalThis, { Date: NativeDate, setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout });
-    Object.assign(Math, { random: nativeRandom });
+    putBack(globalThis, replaced, { Date: NativeDate, setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout });
+    putBack(Math, { random }, { random: nativeRandom });
   };
+}
+
+/** What somebody else has replaced meanwhile, such as the fake timers of a test, stays. */
+function putBack<T extends object>(owner: object, replaced: T, native: Record<keyof T, unknown>): void {
+  for (const name of Object.keys(replaced) as (keyof T & string)[]) {
+    if ((owner as T)[name] === replaced[name]) Object.assign(owner, { [name]: native[name] });
+  }
 }
 
 /** The workflow whose global is read; `undefined` if the one of the runtime is read. */

@@ -16,6 +16,7 @@ import { isStrayPromise, isThenable, quiet } from "../util/deferred.ts";
 import { ApplicationFailure } from "./common/mod.ts";
 import { toThrown } from "./common/convert.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
+import { ContinueAsNew } from "./continue.ts";
 import { HEADER, readHeaders } from "./headers.ts";
 import type { QueryInput, SignalInput, UpdateInput } from "./interceptors.ts";
 import { enter, type Frame, outside } from "./scope.ts";
@@ -139,7 +140,10 @@ function handleUpdate(run: Run, name: string, input: unknown, update: ReceivedUp
     const updateInput = { updateId: update.updateId, name, args: run.read(input), headers };
     return await composeInterceptors(run.inbound, "handleUpdate", next)(updateInput);
   });
-  answer.then(done, done);
+  answer.then(done, (error) => {
+    done();
+    if (error instanceof ContinueAsNew) run.fail(error);
+  });
   return run.follow(answer, toStored, (error) => toThrown(error, toStored));
 }
 

@@ -286,6 +286,7 @@ export class CancellationScope {
 
   #wait<T>(begin: (context: ScopeContext) => Promise<T>): Promise<T> {
     const run = this.#run;
+    if (run.ended) return new Promise(() => {}); // the context is closed
     this.#begin();
     const promise = outside(() => begin(this.#contextForWaits));
     const end = () => run.ended || this.#end();

@@ -31,7 +31,8 @@ function callSink(sink: string, name: string, args: unknown[]): void {
   if (found === undefined || run.ctx.isReplaying && !found.callDuringReplay) return;
   const info = infoOf(run);
   const failed = (error: unknown) => run.ctx.log.error(`Sink ${sink}.${name} failed`, { error });
-  outside(() => callUser(() => found.fn(info, ...args), failed));
+  // Copied: what a sink changes must not reach the workflow, whose replay does not call the sink.
+  outside(() => callUser(() => found.fn(info, ...structuredClone(args)), failed));
 }
 
 /**

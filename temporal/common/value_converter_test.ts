@@ -34,6 +34,13 @@ Deno.test('valueConverter("clone") keeps dates, maps and sets', () => {
   assertEquals(through("clone", value), value);
 });
 
+Deno.test("valueConverter() returns functions that map() can call", () => {
+  for (const converter of ["json", "clone", new DefaultPayloadConverter()] as const) {
+    const { toStored, fromStored } = valueConverter(converter);
+    assertEquals([1, "a"].map(toStored).map(fromStored), [1, "a"]);
+  }
+});
+
 Deno.test("valueConverter() stores the payloads of a converter, and reads values that are no payloads", () => {
   class Money {
     readonly cents: number;
