@@ -65,10 +65,23 @@ console.log(`Out of scope: ${excluded}`);
 
 if (!testsOnly) await runWorkflowFiles();
 if (!workflowsOnly) {
-  const testFiles = await sorted(filesWith(/from '@temporalio\//, ""));
-  const isTest = (file: string) => /\.(test|spec)\.ts$/.test(file) && isInScope(file) && file.includes(only);
-  const failed = await runTestFiles(folder, testFiles.filter(isTest));
+  const all = (await sorted(filesWith(/^/, ""))).filter((file) => isTest(file) && file.includes(only));
+  const of = await sorted(filesWith(/from '@temporalio\//, ""));
+  const run = all.filter((file) => of.includes(file) && isInScope(file));
+  console.log(`\nTest files: ${all.length}, in scope: ${run.length}`);
+  list("out of scope", all.filter((file) => of.includes(file) && !isInScope(file)));
+  list("without Temporal", all.filter((file) => !of.includes(file)));
+  const failed = await runTestFiles(folder, run);
   if (failed > 0) Deno.exitCode = 1;
+}
+
+function isTest(file: string): boolean {
+  return /\.(test|spec)\.[jt]s$/.test(file);
+}
+
+/** Prints which files are left out. */
+function list(why: string, files: readonly string[]): void {
+  if (files.length > 0) console.log(`  ${why}: ${files.join(", ")}`);
 }
 
 /** Why something failed: the first lines, unless all were asked for. */
@@ -81,9 +94,10 @@ function indented(why: string): string {
 /** Runs the files with workflow code, and prints what fails. */
 async function runWorkflowFiles(): Promise<void> {
   const all = await sorted(filesWith(/@temporalio\/workflow['"]/, ""));
-  const files = all.filter((file) => !/\.(test|spec)\.ts$/.test(file));
+  const files = all.filter((file) => !isTest(file));
   const inScope = files.filter(isInScope);
   console.log(`\nFiles with workflow code: ${files.length}, in scope: ${inScope.length}`);
+  list("out of scope", files.filter((file) => !isInScope(file)));
   const roots = [...new Set(SCENARIOS.map(({ files: [first] }) => first))].filter((file) => file.includes(only));
   const reports = new Map<string, FileReport>();
   const queue = [...roots];

@@ -6,7 +6,7 @@
 
 import { crashTest, TestExecutor } from "../../testing/mod.ts";
 import { TemporalHost } from "../../temporal/host.ts";
-import { nameOf, type Question, type Scenario } from "./scenario.ts";
+import { expectsSomething, type Fake, nameOf, type Question, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 /** What came of a scenario. */
@@ -30,6 +30,7 @@ Deno.exit();
 
 async function report(scenario: Scenario): Promise<ScenarioReport> {
   const name = nameOf(scenario);
+  if (!expectsSomething(scenario)) return { name, plain: "it says nothing about what is expected" };
   try {
     await runPlainly(scenario);
   } catch (error) {
@@ -42,23 +43,46 @@ async function report(scenario: Scenario): Promise<ScenarioReport> {
   }
 }
 
-async function hostOf({ activities = {}, sinks = {}, drivers, interceptors }: Scenario): Promise<TemporalHost> {
+/** Makes the host. `called` gets the names of the activities and sinks that are called. */
+async function hostOf(scenario: Scenario, called: string[] = []): Promise<TemporalHost> {
+  const { activities = {}, sinks = {}, drivers, interceptors } = scenario;
   const makers = interceptors === undefined ? [] : [(await import(`file://${folder}/${interceptors}`)).interceptors];
-  const workflows = { ...module, ...drivers };
-  return new TemporalHost({ workflows, activities, sinks: sinks as never, interceptors: makers, patchGlobals: true });
+  const noted = (name: string, fake: Fake) => (...args: unknown[]) => {
+    called.push(name);
+    return fake(...args as never[]);
+  };
+  return new TemporalHost({
+    workflows: { ...module, ...drivers },
+    activities: mapped(activities, noted),
+    sinks: mapped(
+      sinks,
+      (sink, functions) =>
+        mapped(functions, (name, fn) => ({ fn: noted(`${sink}.${name}`, (_, ...args) => fn(...args)) })),
+    ) as never,
+    interceptors: makers,
+    patchGlobals: true,
+  });
+}
+
+function mapped<From, To>(values: Readonly<Record<string, From>>, to: (name: string, value: From) => To) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, to(name, value)]));
 }
 
 async function runPlainly(scenario: Scenario): Promise<void> {
   const { workflow, args = [], signals = [], updates = [], queries = [], cancelAtMs } = scenario;
-  const host = await hostOf(scenario);
+  const called: string[] = [];
+  const host = await hostOf(scenario, called);
   const executor = new TestExecutor(host.executorOptions);
   const failures: unknown[] = [];
+  let answered = 0;
   const ask = async (question: Question, answer: Promise<unknown>) => {
     try {
       compare(question, await answer);
     } catch (error) {
-      if ("answer" in question) failures.push(error);
+      if (question.refused === undefined) failures.push(error);
+      else if (!textOf(error).includes(question.refused)) failures.push(error);
     }
+    answered++;
   };
   try {
     const id = "scenario";
@@ -83,6 +107,11 @@ async function runPlainly(scenario: Scenario): Promise<void> {
     }
     check(scenario, ended, handle.status);
     if (failures.length > 0) throw failures[0];
+    const asked = updates.length + queries.length;
+    if (answered < asked) throw new Error(`${asked - answered} of ${asked} questions got no answer before the end`);
+    if (scenario.calls !== undefined) expect("what is called", called, scenario.calls);
+    const { createdAt, updatedAt } = (await executor.store.load(id))!;
+    if (scenario.tookMs !== undefined) expect("the time that it takes", updatedAt - createdAt, scenario.tookMs);
   } finally {
     await executor.close();
   }
@@ -116,6 +145,7 @@ async function runUnderCrashes(scenario: Scenario): Promise<number> {
 }
 
 function compare(question: Question, answer: unknown): void {
+  if (question.refused !== undefined) throw new Error(`${question.name} is not refused, and answers ${answer}`);
   if (!("answer" in question)) return;
   expect(`the answer to ${question.name}`, answer, question.answer);
 }

@@ -15,14 +15,16 @@ export interface Message {
 
 /** A message with an answer. */
 export interface Question extends Message {
-  /** What the workflow must answer. Without it, the answer of an update is not looked at. */
+  /** What the workflow must answer. */
   readonly answer?: unknown;
+  /** A part of the message with which the workflow must refuse the update, or with which its handler must fail. */
+  readonly refused?: string | undefined;
 }
 
 /** An activity of a scenario. */
 export type Fake = (...args: never[]) => unknown;
 
-/** One run of a workflow of the samples. */
+/** One run of a workflow of the samples. It must say what is expected: see {@linkcode expectsSomething}. */
 export interface Scenario {
   /** Names the scenario together with its first file and its workflow; it can be left out if there is one scenario of the two. */
   readonly name?: string | undefined;
@@ -50,6 +52,10 @@ export interface Scenario {
   readonly maySucceed?: true | undefined;
   /** The workflow ends as cancelled. */
   readonly canceled?: true | undefined;
+  /** The names of the activities and sinks that are called, in the order of the calls. Each attempt is a call. */
+  readonly calls?: readonly string[] | undefined;
+  /** How long it takes, in milliseconds of virtual time. */
+  readonly tookMs?: number | undefined;
   /** What crash tests compare; see `crashTest`. */
   readonly compare?: "outcomes" | undefined;
 }
@@ -57,4 +63,12 @@ export interface Scenario {
 /** Returns the name under which a scenario is reported. */
 export function nameOf({ files, workflow, name }: Scenario): string {
   return `${files[0]}: ${workflow}${name === undefined ? "" : `, ${name}`}`;
+}
+
+/** Whether a scenario says more than that the workflow completes. */
+export function expectsSomething(scenario: Scenario): boolean {
+  const { result, fails, canceled, calls, tookMs, queries = [], updates = [] } = scenario;
+  if (scenario.maySucceed) return true;
+  const answers = [...queries, ...updates].some((question) => "answer" in question || question.refused !== undefined);
+  return answers || [result, fails, canceled, calls, tookMs].some((expected) => expected !== undefined);
 }

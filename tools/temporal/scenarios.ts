@@ -36,14 +36,15 @@ const http = {
 };
 
 const scopes: readonly Scenario[] = [
-  { files: [SCOPES], workflow: "cancelTimer" },
-  { files: [SCOPES], workflow: "cancelTimerAltImpl" },
+  { files: [SCOPES], workflow: "cancelTimer", tookMs: 0 },
+  { files: [SCOPES], workflow: "cancelTimerAltImpl", tookMs: 0 },
   {
     name: "undisturbed",
     files: [SCOPES],
     workflow: "handleExternalWorkflowCancellationWhileActivityRunning",
     args: ["u", {}],
     activities: http,
+    calls: ["httpPostJSON"],
   },
   {
     name: "cancelled",
@@ -53,6 +54,7 @@ const scopes: readonly Scenario[] = [
     activities: { ...http, httpPostJSON: failsUntil(9, undefined) },
     cancelAtMs: 1500,
     canceled: true,
+    calls: ["httpPostJSON", "httpPostJSON", "cleanup"],
   },
   { files: [SCOPES], workflow: "nonCancellable", args: ["u"], activities: http, result: { url: "u" } },
   {
@@ -90,7 +92,7 @@ const scopes: readonly Scenario[] = [
     cancelAtMs: 500,
     result: "late",
   },
-  { files: [SCOPES], workflow: "cancellationScopesWithCallbacks" },
+  { files: [SCOPES], workflow: "cancellationScopesWithCallbacks", tookMs: 10 },
   { name: "cancelled", files: [SCOPES], workflow: "cancellationScopesWithCallbacks", cancelAtMs: 5, canceled: true },
   {
     files: [SCOPES],
@@ -195,6 +197,7 @@ export const SCENARIOS: readonly Scenario[] = [
     files: ["activities-cancellation-heartbeating/src/workflows.ts"],
     workflow: "runCancellableActivity",
     activities: { fakeProgress: nothing },
+    calls: ["fakeProgress"],
   },
   {
     name: "cancelled",
@@ -247,7 +250,7 @@ export const SCENARIOS: readonly Scenario[] = [
     activities: records,
     fails: "SlidingWindowSize cannot be less",
   },
-  { files: [WINDOW], workflow: "recordProcessorWorkflow", args: [{ id: 3 }] },
+  { files: [WINDOW], workflow: "recordProcessorWorkflow", args: [{ id: 3 }], calls: [] },
   {
     files: ["child-workflows/src/workflows.ts"],
     workflow: "parentWorkflow",
@@ -260,14 +263,20 @@ export const SCENARIOS: readonly Scenario[] = [
     args: ["Alice"],
     result: "I am a child named Alice",
   },
-  { files: ["continue-as-new/src/workflows.ts"], workflow: "loopingWorkflow" },
+  { files: ["continue-as-new/src/workflows.ts"], workflow: "loopingWorkflow", tookMs: 10_000 },
   {
     files: ["cron-workflows/src/workflows.ts"],
     workflow: "scheduledWorkflow",
     args: ["Eve"],
     activities: { logTime: nothing },
+    calls: ["logTime"],
   },
-  { files: ["custom-logger/src/workflows/index.ts"], workflow: "logSampleWorkflow", activities: { greet } },
+  {
+    files: ["custom-logger/src/workflows/index.ts"],
+    workflow: "logSampleWorkflow",
+    activities: { greet },
+    calls: ["greet"],
+  },
   {
     name: "a sequence",
     files: [DSL],
@@ -277,6 +286,7 @@ export const SCENARIOS: readonly Scenario[] = [
       root: { sequence: { elements: [activityStatement("activity1", "x"), activityStatement("activity2", "y")] } },
     }],
     activities: letters,
+    calls: ["activity1", "activity2"],
   },
   {
     name: "branches",
@@ -293,6 +303,7 @@ export const SCENARIOS: readonly Scenario[] = [
       },
     }],
     activities: letters,
+    calls: ["activity1", "activity2", "activity3"],
   },
   {
     files: [EARLY, "early-return/src/shared.ts"],
@@ -349,6 +360,7 @@ export const SCENARIOS: readonly Scenario[] = [
     activities: shop,
     signals: [{ atMs: 20_000, name: "pickedUp" }, { atMs: 40_000, name: "delivered" }],
     queries: [{ atMs: 30_000, name: "getStatus", answer: { productId: 2, state: "Picked up" } }],
+    calls: ["chargeCustomer", "sendPushNotification", "sendPushNotification", "sendPushNotification"],
   },
   {
     name: "not picked up",
@@ -357,6 +369,7 @@ export const SCENARIOS: readonly Scenario[] = [
     args: [2],
     activities: shop,
     fails: "Not picked up in time",
+    calls: ["chargeCustomer", "refundOrder", "sendPushNotification"],
   },
   {
     name: "not delivered",
@@ -366,6 +379,7 @@ export const SCENARIOS: readonly Scenario[] = [
     activities: shop,
     signals: [{ atMs: 20_000, name: "pickedUp" }],
     fails: "Not delivered in time",
+    calls: ["chargeCustomer", "sendPushNotification", "refundOrder", "sendPushNotification"],
   },
   {
     name: "no money",
@@ -397,7 +411,10 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "a negative number",
     files: [COUNTER],
     workflow: "counter",
-    updates: [{ atMs: 10, name: "fetchAndAdd", args: [-3] }, { atMs: 30, name: "done", args: [] }],
+    updates: [
+      { atMs: 10, name: "fetchAndAdd", args: [-3], refused: "must not be negative" },
+      { atMs: 30, name: "done", args: [] },
+    ],
     result: 0,
   },
   {
@@ -420,10 +437,11 @@ export const SCENARIOS: readonly Scenario[] = [
     activities: { callGreetingService: echo },
     updates: [
       { atMs: 10, name: "setLanguage", args: ["CHINESE"], answer: "ENGLISH" },
-      { atMs: 20, name: "setLanguage", args: ["KLINGON"] },
+      { atMs: 20, name: "setLanguage", args: ["KLINGON"], refused: "KLINGON is not supported" },
     ],
     queries: [{ atMs: 30, name: "getLanguage", answer: "CHINESE" }],
     signals: [{ atMs: 50, name: "approve", args: [{ name: "Eve" }] }],
+    result: "\u4f60\u597d\uff0c\u4e16\u754c",
   },
   {
     name: "a language from an activity",
@@ -465,7 +483,12 @@ export const SCENARIOS: readonly Scenario[] = [
     activities: nodes,
     signals: [{ atMs: 10, name: "startCluster" }],
     updates: [
-      { atMs: 20, name: "allocateNodesToJob", args: [{ numNodes: 50, jobName: "j1" }] },
+      {
+        atMs: 20,
+        name: "allocateNodesToJob",
+        args: [{ numNodes: 50, jobName: "j1" }],
+        refused: "Cannot assign 50 nodes",
+      },
       { atMs: 60, name: "shutdownCluster", args: [], answer: true },
     ],
     result: { maxAssignedNodes: 0, assignedNodes: 0 },
@@ -501,6 +524,7 @@ export const SCENARIOS: readonly Scenario[] = [
       notifyLocked: nothing,
       notifyUnlocked: nothing,
     },
+    calls: ["signalWithStartLockWorkflow", "notifyLocked", "useAPIThatCantBeCalledInParallel", "notifyUnlocked"],
   },
   {
     name: "the lock expires",
@@ -522,6 +546,8 @@ export const SCENARIOS: readonly Scenario[] = [
       notifyLocked: nothing,
       notifyUnlocked: nothing,
     },
+    tookMs: 1000,
+    calls: ["signalWithStartLockWorkflow", "notifyLocked", "useAPIThatCantBeCalledInParallel", "notifyUnlocked"],
   },
   {
     files: [
@@ -548,6 +574,8 @@ export const SCENARIOS: readonly Scenario[] = [
     files: [`patching-api/src/workflows-${version}.ts`],
     workflow: "myWorkflow",
     activities: patching,
+    calls: version === "v1" ? ["activityA", "activityThatMustRunAfterA"] : ["activityB"],
+    tookMs: DAY_MS,
   })),
   {
     files: ["polling/infrequent/src/workflows.ts"],
@@ -569,8 +597,16 @@ export const SCENARIOS: readonly Scenario[] = [
     workflow: "counter",
     args: [0, 3],
     activities: { publish: nothing },
+    calls: ["publish", "publish", "publish"],
   },
-  { name: "opened", files: [SAGA], workflow: "openAccount", args: [account], activities: bank },
+  {
+    name: "opened",
+    files: [SAGA],
+    workflow: "openAccount",
+    args: [account],
+    activities: bank,
+    calls: ["createAccount", "addAddress", "addClient", "addBankAccount"],
+  },
   {
     name: "the bank account fails",
     files: [SAGA],
@@ -578,6 +614,7 @@ export const SCENARIOS: readonly Scenario[] = [
     args: [account],
     activities: { ...bank, addBankAccount: refuses("no such bank") },
     fails: "no such bank",
+    calls: ["createAccount", "addAddress", "addClient", "addBankAccount", "removeClient", "clearPostalAddresses"],
   },
   {
     name: "nothing to undo",
@@ -586,6 +623,7 @@ export const SCENARIOS: readonly Scenario[] = [
     args: [account],
     activities: { ...bank, createAccount: refuses("closed") },
     fails: "closed",
+    calls: ["createAccount"],
   },
   {
     name: "an undo that fails",
@@ -594,12 +632,14 @@ export const SCENARIOS: readonly Scenario[] = [
     args: [account],
     activities: { ...bank, addBankAccount: refuses("no such bank"), removeClient: refuses("cannot undo") },
     fails: "no such bank",
+    calls: ["createAccount", "addAddress", "addClient", "addBankAccount", "removeClient", "clearPostalAddresses"],
   },
   {
     files: ["schedules/src/workflows.ts"],
     workflow: "reminder",
     args: ["tea"],
     activities: { addReminderToDatabase: nothing, notifyUser: nothing },
+    calls: ["addReminderToDatabase", "notifyUser"],
   },
   {
     files: ["scratchpad/scratchpad.ts"],
@@ -624,6 +664,7 @@ export const SCENARIOS: readonly Scenario[] = [
     files: ["sinks/src/workflows.ts"],
     workflow: "sinkWorkflow",
     sinks: { alerter: { alert: nothing } },
+    calls: ["alerter.alert"],
     result: "Hello, Temporal!",
   },
   {
@@ -633,7 +674,7 @@ export const SCENARIOS: readonly Scenario[] = [
     signals: [{ atMs: 95 * DAY_MS, name: "complete" }],
     result: "done!",
   },
-  { files: ["snippets/src/workflows.ts"], workflow: "helloWorld" },
+  { files: ["snippets/src/workflows.ts"], workflow: "helloWorld", result: "\u{1f44b} Hello World!" },
   { files: ["snippets/src/workflows.ts"], workflow: "example", fails: "failing workflow run", maySucceed: true },
   {
     files: ["state/src/workflows.ts"],
@@ -648,13 +689,14 @@ export const SCENARIOS: readonly Scenario[] = [
     cancelAtMs: 100,
     canceled: true,
   },
-  { files: TIMER, workflow: "countdownWorkflow" },
+  { files: TIMER, workflow: "countdownWorkflow", tookMs: DAY_MS },
   {
     name: "another deadline",
     files: TIMER,
     workflow: "countdownWorkflow",
     signals: [{ atMs: 1000, name: "setDeadline", args: [5000] }],
-    queries: [{ atMs: 500, name: "timeLeft" }],
+    queries: [{ atMs: 500, name: "timeLeft", answer: DAY_MS }],
+    tookMs: 5000,
   },
   {
     name: "fast",
@@ -683,8 +725,15 @@ export const SCENARIOS: readonly Scenario[] = [
     args: ["task"],
     activities: { notifyHumanForVerification: nothing, collectFeedback: nothing },
     signals: [{ atMs: 1000, name: "verify" }],
+    calls: ["notifyHumanForVerification", "collectFeedback"],
+    tookMs: 1000 + DAY_MS,
   },
-  { files: [FILES], workflow: "fileProcessingWorkflow", activities: file },
+  {
+    files: [FILES],
+    workflow: "fileProcessingWorkflow",
+    activities: file,
+    calls: Object.keys(file),
+  },
   {
     name: "every worker fails",
     files: [FILES],
@@ -692,19 +741,34 @@ export const SCENARIOS: readonly Scenario[] = [
     args: [2],
     activities: { ...file, workOnFileInWorkerFileSystem: refuses("disk is full") },
     fails: "disk is full",
+    calls: [...Object.keys(file), ...Object.keys(file)],
   },
   {
     files: [VERSIONS],
     workflow: "autoUpgradingWorkflowV1",
     activities: versions,
     signals: steps("do-activity", "conclude"),
+    calls: ["someActivity"],
   },
   {
     files: [VERSIONS],
     workflow: "autoUpgradingWorkflowV1b",
     activities: versions,
     signals: steps("do-activity", "do-activity", "conclude"),
+    calls: ["someIncompatibleActivity", "someIncompatibleActivity"],
   },
-  { files: [VERSIONS], workflow: "pinnedWorkflowV1", activities: versions, signals: steps("conclude") },
-  { files: [VERSIONS], workflow: "pinnedWorkflowV2", activities: versions, signals: steps("conclude") },
+  {
+    files: [VERSIONS],
+    workflow: "pinnedWorkflowV1",
+    activities: versions,
+    signals: steps("conclude"),
+    calls: ["someActivity"],
+  },
+  {
+    files: [VERSIONS],
+    workflow: "pinnedWorkflowV2",
+    activities: versions,
+    signals: steps("conclude"),
+    calls: ["someActivity", "someIncompatibleActivity"],
+  },
 ];
