@@ -8,11 +8,13 @@ import { pack, type PackedProject } from "../tools/package/packed.ts";
 import { run } from "../tools/package/npm.ts";
 
 /** The modules in `entries/`. */
-const ENTRIES = ["durable_objects", "fetch", "fetch_event", "page", "process", "web_worker"] as const;
+const ENTRIES = ["durable_objects", "fetch", "fetch_event", "page", "process", "temporal", "web_worker"] as const;
+type Entry = (typeof ENTRIES)[number];
 
 /** A project with the package in `node_modules`, and with the scenario. It is removed at the end. */
 export class Build {
   readonly #project: PackedProject;
+  readonly #bundles = new Map<Entry, Promise<string>>();
 
   private constructor(project: PackedProject) {
     this.#project = project;
@@ -35,6 +37,7 @@ export class Build {
         "cases.ts",
         "scenario.ts",
         "sqlite.ts",
+        "temporal.ts",
         "values.ts",
         ...ENTRIES.map((entry) => `entries/${entry}.ts`),
       ]
@@ -49,13 +52,21 @@ export class Build {
    *
    * @param bundled Whether the package is in it. If not, the runtime itself finds the package in `node_modules`.
    */
-  async bundle(entry: (typeof ENTRIES)[number], bundled: boolean): Promise<string> {
+  bundle(entry: Entry, bundled: boolean): Promise<string> {
+    let made = this.#bundles.get(entry);
+    // Once: several runtimes load it, and one must not read what is being written for the next.
+    if (made === undefined) this.#bundles.set(entry, made = this.#bundle(entry, bundled));
+    return made;
+  }
+
+  async #bundle(entry: Entry, bundled: boolean): Promise<string> {
     const path = `${this.folder}/${entry}.js`;
     const external = bundled ? [] : ["--external=@rockpool/workflow", "--external=@rockpool/workflow/*"];
     const args = [
       "--quiet",
       "--platform=browser",
       "--external=cloudflare:workers",
+      "--external=node:*",
       `--output=${path}`,
       ...external,
       `entries/${entry}.ts`,

@@ -18,6 +18,9 @@ export const CONTRACT = "store contract: ";
 /** The same with `SqliteStore`, where the runtime has `node:sqlite`. */
 export const SQLITE_CONTRACT = "SqliteStore contract: ";
 
+/** The name of the case for the runtimes that have `node:async_hooks`. */
+export const TEMPORAL = "workflows of Temporal";
+
 /** The name of the case that the runtimes have which are a process. */
 export const EXIT = "the process ends by itself";
 

@@ -5,7 +5,7 @@
  */
 
 import { ABSENT, type Fate, valueNames } from "./values.ts";
-import { cases, CONTRACT, EXIT, type Outcome, SQLITE_CONTRACT } from "./scenario.ts";
+import { cases, CONTRACT, EXIT, type Outcome, SQLITE_CONTRACT, TEMPORAL } from "./scenario.ts";
 
 /** What one runtime came to. */
 export interface Result {
@@ -26,12 +26,13 @@ const GROUPS: Readonly<Record<string, string>> = {
 };
 
 /** The rows that not every runtime has. */
-const OPTIONAL: readonly string[] = [GROUPS[SQLITE_CONTRACT], EXIT];
+const OPTIONAL: readonly string[] = [GROUPS[SQLITE_CONTRACT], TEMPORAL, EXIT];
 
 /** The rows of the table of results: a group of cases has one row. */
 export const rowNames: readonly string[] = [
   ...Object.values(GROUPS),
   ...cases.map(({ name }) => name).filter((name) => !name.startsWith(CONTRACT)),
+  TEMPORAL,
   EXIT,
 ];
 

@@ -24,30 +24,61 @@ function workerd(name: string, compatibilityDate: () => string, compatibilityFla
       return Promise.resolve(workerd && `${workerd.version}, ${compatibilityDate()}`);
     },
     async *run(build: Build) {
-      const { Miniflare } = load("miniflare");
-      const script = await Deno.readTextFile(await build.bundle("fetch", true));
-      let stderr = "";
-      const worker = new Miniflare({
-        modules: true,
-        script,
-        compatibilityDate: compatibilityDate(),
-        compatibilityFlags,
-        host: "127.0.0.1",
-        handleRuntimeStdio: (_stdout: Readable, errors: Readable) => errors.on("data", (text) => stderr += text),
-      });
+      const settings = { compatibilityDate: compatibilityDate(), compatibilityFlags };
+      const worker = await Worker.start(await build.bundle("fetch", true), settings);
       try {
-        const url: URL = await worker.ready;
-        yield* performAll(async (index, request): Promise<Outcome> => {
-          const response = await fetch(new URL(`/${index}/${request}`, url));
-          const text = await response.text();
-          if (!response.ok) throw new Error(`${text}\n${stderr}`);
-          return JSON.parse(text);
-        });
+        yield* performAll((index, request) => worker.ask(`/${index}/${request}`));
       } finally {
         await worker.dispose();
       }
+      if (!compatibilityFlags.includes("nodejs_compat")) return;
+      const temporal = await Worker.start(await build.bundle("temporal", true), settings);
+      try {
+        yield await temporal.ask("/");
+      } finally {
+        await temporal.dispose();
+      }
     },
   };
+}
+
+/** A worker that answers with outcomes. */
+class Worker {
+  // deno-lint-ignore no-explicit-any -- its types are not there when this module is checked
+  readonly #miniflare: any;
+  readonly #url: URL;
+  readonly #stderr: string[];
+
+  // deno-lint-ignore no-explicit-any -- its types are not there when this module is checked
+  private constructor(miniflare: any, url: URL, stderr: string[]) {
+    this.#miniflare = miniflare;
+    this.#url = url;
+    this.#stderr = stderr;
+  }
+
+  static async start(path: string, settings: object): Promise<Worker> {
+    const { Miniflare } = load("miniflare");
+    const stderr: string[] = [];
+    const miniflare = new Miniflare({
+      modules: true,
+      script: await Deno.readTextFile(path),
+      ...settings,
+      host: "127.0.0.1",
+      handleRuntimeStdio: (_stdout: Readable, errors: Readable) => errors.on("data", (text) => stderr.push(text)),
+    });
+    return new Worker(miniflare, await miniflare.ready, stderr);
+  }
+
+  async ask(path: string): Promise<Outcome> {
+    const response = await fetch(new URL(path, this.#url));
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${text}\n${this.#stderr.join("")}`);
+    return JSON.parse(text);
+  }
+
+  dispose(): Promise<void> {
+    return this.#miniflare.dispose();
+  }
 }
 
 const newest = () => load("workerd").compatibilityDate;
