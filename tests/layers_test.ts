@@ -214,6 +214,7 @@ function complaints(file: string, source: string): string[] {
       MemberExpression(node) {
         const text = context.sourceCode.getText(node);
         if (NEWER.includes(text)) report(node, `uses ${text}`);
+        if (partOf(file) === "temporal" && text.startsWith("import.meta")) report(node, "uses import.meta"); // Jest makes CommonJS of it
         if (text === "Math.random" && node.parent.type !== "CallExpression" && file !== "clock.ts") {
           report(node, "uses Math.random");
         }
@@ -239,6 +240,16 @@ function complaints(file: string, source: string): string[] {
   return Deno.lint.runPlugin(plugin, file, source).map(({ range, message }) =>
     `${file}:${source.slice(0, range[0]).split("\n").length} ${message}`
   );
+}
+
+/** The modules that a module loads, itself included. */
+function loadedBy(entry: string): string[] {
+  const loaded = new Set([entry]);
+  for (const file of loaded) {
+    complaints(file, Deno.readTextFileSync(new URL(file, root)));
+    for (const imported of imports.get(file)!) loaded.add(imported);
+  }
+  return [...loaded];
 }
 
 /** A circle of imports, as a text; none if there is none. */
@@ -281,15 +292,18 @@ Deno.test("layers: no module imports itself by way of others, types included", (
   assert(circleIn(graph)?.includes("util/show.ts"));
 });
 
-Deno.test("layers: the test kit and forks add two fields to what mod.ts loads: seed and forkedFrom", () => {
-  const loaded = new Set(["mod.ts"]);
-  for (const file of loaded) {
-    complaints(file, Deno.readTextFileSync(new URL(file, root)));
-    for (const imported of imports.get(file)!) loaded.add(imported);
-  }
-  const beside = [...loaded].filter((file) => partOf(file) === "testing" || file === "history/fork.ts");
+Deno.test("layers: the workflow interface of Temporal loads neither its test environment nor the test kit", () => {
+  const loaded = loadedBy("temporal/mod.ts");
+  const beside = loaded.filter((file) => partOf(file) === "testing" || file.startsWith("temporal/testing/"));
   assertEquals(beside, []);
-  const fields = [...loaded].flatMap((file) =>
+  assert(loadedBy("temporal/testing/mod.ts").some((file) => partOf(file) === "testing"));
+});
+
+Deno.test("layers: the test kit and forks add two fields to what mod.ts loads: seed and forkedFrom", () => {
+  const loaded = loadedBy("mod.ts");
+  const beside = loaded.filter((file) => partOf(file) === "testing" || file === "history/fork.ts");
+  assertEquals(beside, []);
+  const fields = loaded.flatMap((file) =>
     Deno.readTextFileSync(new URL(file, root)).split("\n").flatMap((line) =>
       /^\s*(\/\/|\/?\*)/.test(line)
         ? []
@@ -316,6 +330,11 @@ const PLANTED: [string, string, string][] = [
   ["executor.ts", `await import("./mod.ts");`, "which is in mod.ts"],
   ["executor.ts", `await import(name);`, "something computed"],
   ["executor.ts", `import { x } from "./testing/mod.ts";`, "which is in testing"],
+  ["executor.ts", `import { sleep } from "./temporal/mod.ts";`, "which is in temporal"],
+  ["run/x.ts", `import { AsyncLocalStorage } from "node:async_hooks";`, "not a module of the package"],
+  ["temporal/x.ts", `import { Run } from "../run/run.ts";`, "which is in run"],
+  ["temporal/x.ts", `import "node:fs";`, "not a module of the package"],
+  ["temporal/x.ts", "const here = import.meta.url;", "uses import.meta"],
   ["executor.ts", `import "npm:left-pad";`, "not a module of the package"],
   ["executor.ts", `import assert from "node:assert";`, "not a module of the package"],
   ["executor.ts", `import { delay } from "@std/async";`, "not a module of the package"],
