@@ -49,11 +49,8 @@ export class ActivityCancellationDetails {
    * @param options What is true; all else is false.
    */
   constructor(options: ActivityCancellationDetailsOptions = {}) {
-    this.notFound = options.notFound ?? false;
-    this.cancelRequested = options.cancelRequested ?? false;
-    this.paused = options.paused ?? false;
-    this.timedOut = options.timedOut ?? false;
-    this.workerShutdown = options.workerShutdown ?? false;
-    this.reset = options.reset ?? false;
+    const { cancelRequested = false, notFound = false, paused = false, reset = false } = options;
+    const { timedOut = false, workerShutdown = false } = options;
+    Object.assign(this, { cancelRequested, notFound, paused, reset, timedOut, workerShutdown });
   }
 }

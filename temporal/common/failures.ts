@@ -192,8 +192,16 @@ export class ApplicationFailure extends TemporalFailure {
    * @param options The parts.
    */
   static create(options: ApplicationFailureOptions): ApplicationFailure {
-    const { message, type, nonRetryable = false, details, nextRetryDelay, cause, category } = options;
-    return new this(message, type, nonRetryable, details, cause, nextRetryDelay, category);
+    const { cause, nextRetryDelay, category } = options;
+    return new this(
+      options.message,
+      options.type,
+      options.nonRetryable ?? false,
+      options.details,
+      cause,
+      nextRetryDelay,
+      category,
+    );
   }
 
   /**

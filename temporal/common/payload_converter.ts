@@ -361,11 +361,9 @@ export class CompositePayloadConverter implements PayloadConverter {
     const bytes = payload.metadata?.[METADATA_ENCODING_KEY];
     if (bytes == null) throw new ValueError("Cannot read payload: its metadata has no encoding");
     const encoding = decode(bytes);
-    const converter = this.converterByEncoding.get(encoding);
-    if (converter === undefined) {
-      throw new ValueError(`Cannot read payload: no payload converter has the encoding "${encoding}"`);
-    }
-    return converter.fromPayload(payload, context, hint);
+    const found = this.converterByEncoding.get(encoding);
+    if (found !== undefined) return found.fromPayload(payload, context, hint);
+    throw new ValueError(`Cannot read payload: no payload converter has the encoding "${encoding}"`);
   }
 }
 

@@ -159,16 +159,16 @@ export interface GetWorkflowHandleOptions extends WorkflowResultOptions {
  * @category Temporal
  */
 export type WorkflowExecutionStatusName =
-  | "UNSPECIFIED"
-  | "RUNNING"
-  | "COMPLETED"
-  | "FAILED"
   | "CANCELLED"
-  | "TERMINATED"
+  | "COMPLETED"
   | "CONTINUED_AS_NEW"
-  | "TIMED_OUT"
+  | "FAILED"
   | "PAUSED"
-  | "UNKNOWN";
+  | "RUNNING"
+  | "TERMINATED"
+  | "TIMED_OUT"
+  | "UNKNOWN"
+  | "UNSPECIFIED";
 
 /**
  * A workflow, as `list()` returns it.
