@@ -1,11 +1,13 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
-import { activityInfo, cancellationSignal } from "./activity/mod.ts";
+import { activityInfo, cancellationSignal, heartbeat } from "./activity/mod.ts";
 import {
   type ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  executeChild,
   IllegalStateError,
+  inWorkflowContext,
   proxyActivities,
   proxyLocalActivities,
   rootCause,
@@ -235,4 +237,90 @@ Deno.test("an activity that is cancelled while it waits for its next attempt has
   };
   const { result, calls } = await run(workflow, { activities: { act: () => Promise.reject(new Error("no")) } });
   assertEquals([result, calls.map(({ attempt }) => attempt)], ["CancelledFailure: CANCELLED", [1, 2]]); // the 2nd does nothing
+});
+
+Deno.test("cancellationSignal() is aborted if an activity asks for it after its cancellation", async () => {
+  const { late, act, open } = proxyActivities<Record<"late" | "act" | "open", () => Promise<unknown>>>(MINUTE);
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const call = scope.run(() => late());
+    await act();
+    scope.cancel();
+    await open();
+    return await call;
+  };
+  const { promise, open: opened } = gate();
+  const activities = {
+    late: () => promise.then(() => [cancellationSignal().aborted, `${cancellationSignal().reason}`]),
+    act: () => {},
+    open: () => opened(),
+  };
+  await once(workflow, { activities }, async (handle) => {
+    assertEquals(await handle.result(), [true, "CancelledFailure: CANCELLED"]);
+  });
+});
+
+Deno.test("activityInfo().activityId is the number of the call, or the option activityId", async () => {
+  const { act, fail } = proxyActivities<Record<"act" | "fail", () => Promise<string>>>(MINUTE);
+  const workflow = async () => [
+    await act(),
+    await act(),
+    await scheduleActivity("act", [], { ...MINUTE, activityId: "mine" }),
+    await fail().catch((error) => error.activityId),
+  ];
+  const activities = {
+    act: () => activityInfo().activityId,
+    fail() {
+      throw ApplicationFailure.nonRetryable("no");
+    },
+  };
+  assertEquals(await result(workflow, { activities }), ["1", "2", "mine", "4"]);
+});
+
+Deno.test("heartbeatTimeout makes an attempt without a heartbeat fail with a TimeoutFailure", async () => {
+  const { hang } = proxyActivities<{ hang(): Promise<void> }>({
+    ...MINUTE,
+    heartbeatTimeout: 5,
+    retry: { maximumAttempts: 1 },
+  });
+  const workflow = () => hang().catch(({ cause }) => [cause.timeoutType, cause.lastHeartbeatDetails]);
+  const activities = {
+    hang() {
+      heartbeat({ row: 7 });
+      return untilCancelled(cancellationSignal());
+    },
+  };
+  await once(workflow, { activities }, async (handle) => {
+    assertEquals(await handle.result(), ["HEARTBEAT", { row: 7 }]);
+  });
+});
+
+Deno.test("scheduleToCloseTimeout ends the attempts", async () => {
+  const { act } = proxyActivities<{ act(): Promise<void> }>({ scheduleToCloseTimeout: "10 seconds" });
+  const workflow = () => act().catch((error) => [error.retryState, error.cause.timeoutType]);
+  const { result, calls, state } = await run(workflow, { activities: { act: () => Promise.reject(new Error("no")) } });
+  assertEquals([result, calls.length], [["TIMEOUT", "SCHEDULE_TO_CLOSE"], 4]); // at 0, 1, 3 and 7 seconds
+  assertEquals(state.updatedAt - state.createdAt, 10_000);
+});
+
+Deno.test("ActivityFailure.retryState is MAXIMUM_ATTEMPTS_REACHED after the last attempt of the policy", async () => {
+  const { act } = proxyActivities<{ act(): Promise<void> }>({ ...MINUTE, retry: { maximumAttempts: 2 } });
+  const activities = { act: () => Promise.reject(new Error("no")) };
+  assertEquals(
+    await result(() => act().catch((error) => error.retryState), { activities }),
+    "MAXIMUM_ATTEMPTS_REACHED",
+  );
+});
+
+Deno.test("scheduleActivity() does not find what every object has", async () => {
+  const workflow = () => scheduleActivity("toString", [], MINUTE).catch((error) => error.cause.type);
+  assertEquals(await result(workflow, { activities: { act: () => 1 } }), "NotFoundError");
+});
+
+Deno.test("an activity runs outside of its workflow, and gets the task queue of it", async () => {
+  const { act } = proxyActivities<{ act(): Promise<unknown> }>(MINUTE);
+  const activities = { act: () => [inWorkflowContext(), activityInfo().taskQueue] };
+  const workflow = async () => [await act(), await executeChild("child", { taskQueue: "other" })];
+  const others = { child: () => act() };
+  assertEquals(await result(workflow, { activities, others }), [[false, "default"], [false, "other"]]);
 });

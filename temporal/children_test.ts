@@ -181,3 +181,36 @@ Deno.test("startChild(): nobody need await what it returns", async () => {
   };
   await once(workflow, {}, async (handle) => assertEquals(await handle.result(), "done"));
 });
+
+Deno.test("ChildWorkflowCancellationType.ABANDON leaves the child alone", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const options = { workflowId: "child", cancellationType: "ABANDON", parentClosePolicy: "ABANDON" } as const;
+    const handle = await scope.run(() => startChild(naps, options));
+    scope.cancel();
+    return await handle.result().catch((error) => `${error.cause}`);
+  };
+  const { result, states } = await run(workflow, { others, compare: "outcomes" });
+  const child = states.find(({ workflowId }) => workflowId === "child");
+  assertEquals([result, child?.status], ["CancelledFailure: Cancellation scope cancelled", "completed"]);
+});
+
+Deno.test("startChild() in a cancelled scope rejects, and starts nothing", async () => {
+  const workflow = async () => {
+    CancellationScope.current().cancel();
+    return [
+      await startChild(double, { args: [1] }).catch(String),
+      await executeChild(double, { args: [1] }).catch(String),
+    ];
+  };
+  const { result, states } = await run(workflow, { others });
+  const reason = "CancelledFailure: Cancellation scope cancelled";
+  assertEquals([result, states.length], [[reason, reason], 1]);
+});
+
+Deno.test("ChildWorkflowOptions.workflowRunTimeout ends a child that takes too long", async () => {
+  const workflow = () =>
+    executeChild(naps, { workflowRunTimeout: "1 hour" }).catch(({ cause }) => [cause.name, cause.timeoutType]);
+  const { result, state } = await run(workflow, { others });
+  assertEquals([result, state.updatedAt - state.createdAt], [["TimeoutFailure", "START_TO_CLOSE"], 3_600_000]);
+});

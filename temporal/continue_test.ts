@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   continueAsNew,
   defineSearchAttributeKey,
+  executeChild,
   makeContinueAsNewFunc,
   sleep,
   upsertMemo,
@@ -82,4 +83,32 @@ Deno.test("workflowInfo() knows the chain of runs", async () => {
     ];
   }
   assertEquals(await result(workflow, { args: [0, ""], compare: "outcomes" }), [true, true, 2000]);
+});
+
+Deno.test("continueAsNew() in a cancelled run cancels it: no run follows", async () => {
+  async function workflow(n: number): Promise<string> {
+    await sleep("1 day").catch(() => {});
+    if (n < 3) await continueAsNew<typeof workflow>(n + 1);
+    return "done";
+  }
+  const { error, state, states } = await run(workflow, { args: [0], cancel: { atMs: 5 } });
+  assertEquals([(error as Error).name, state.status, states.length], ["CanceledError", "canceled", 1]);
+});
+
+Deno.test("continueAsNew() keeps the root and the task queue of a child", async () => {
+  async function leaf(n: number): Promise<unknown> {
+    if (n === 0) await continueAsNew<typeof leaf>(1);
+    const { root, taskQueue } = workflowInfo();
+    return [root?.workflowId, taskQueue];
+  }
+  const middle = () => executeChild(leaf, { args: [0], taskQueue: "leaves" });
+  const workflow = () => executeChild(middle);
+  assertEquals(await result(workflow, { others: { leaf, middle } }), ["crash-test", "leaves"]);
+});
+
+Deno.test("a child of a child of a child knows the root", async () => {
+  const leaf = () => Promise.resolve(workflowInfo().root?.workflowId);
+  const third = () => executeChild("leaf");
+  const second = () => executeChild("third");
+  assertEquals(await result(() => executeChild("second"), { others: { leaf, third, second } }), "crash-test");
 });

@@ -1,23 +1,29 @@
+import { Executor } from "@rockpool/workflow";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   addDefaultWorkflowOptions,
+  condition,
   createEventGroup,
   createNexusServiceClient,
   defineSearchAttributeKey,
+  defineSignal,
   deprecatePatch,
   getCurrentDetails,
   getRandomStream,
   IllegalStateError,
   inWorkflowContext,
   patched,
+  setHandler,
   setWorkflowOptions,
   sleep,
+  TemporalHost,
   upsertMemo,
   upsertSearchAttributes,
   uuid4,
   workflowInfo,
   workflowRandom,
 } from "./mod.ts";
+import { setUp } from "../tests/support/executors.ts";
 import { once, result } from "../tests/temporal/run.ts";
 
 Deno.test("workflowInfo() describes the workflow", async () => {
@@ -138,4 +144,46 @@ Deno.test("setWorkflowOptions(), createEventGroup() and getCurrentDetails() chan
 
 Deno.test("createNexusServiceClient() refuses with words", () => {
   assertThrows(() => createNexusServiceClient({}), IllegalStateError, "Cannot use Nexus");
+});
+
+Deno.test("getRandomStream() has other numbers for each name", async () => {
+  const workflow = () => Promise.resolve(["a", "b", "a"].map((name) => getRandomStream(name).random()));
+  const [a, b, next] = await result(workflow) as number[];
+  assertEquals(new Set([a, b, next]).size, 3);
+});
+
+Deno.test("patched() is false in a run that began before the change", async () => {
+  const { store, executor, clock } = setUp();
+  const go = defineSignal("go");
+  const waitForGo = async () => {
+    let gone = false;
+    setHandler(go, () => void (gone = true));
+    await sleep("1 ms");
+    await condition(() => gone);
+  };
+  const before = new TemporalHost({ workflows: { workflow: waitForGo } });
+  await executor.execute(before.workflow("workflow"), { id: "a", input: [] });
+  await clock.whenIdle();
+  await executor.close();
+
+  const workflow = async () => {
+    const path = patched("change") ? "new" : "old";
+    await waitForGo();
+    return path;
+  };
+  const after = new TemporalHost({ workflows: { workflow } });
+  const second = new Executor({ store, ...after.executorOptions });
+  await second.recover();
+  await second.signal("a", "go", []);
+  assertEquals(await (await second.handle("a")).result(), "old");
+  await second.close();
+});
+
+Deno.test("workflowInfo().memo is a copy", async () => {
+  const workflow = () => {
+    upsertMemo({ note: "a" });
+    (workflowInfo().memo as Record<string, unknown>).note = "b";
+    return Promise.resolve(workflowInfo().memo);
+  };
+  assertEquals(await result(workflow), { note: "a" });
 });

@@ -259,3 +259,17 @@ Deno.test("__temporal_workflow_metadata answers what the workflow handles", asyn
     assertEquals(currentDetails, "half done");
   });
 });
+
+Deno.test("setDefaultSignalHandler() replaces the handler, and undefined removes it", async () => {
+  const workflow = async () => {
+    const seen: unknown[] = [];
+    setDefaultSignalHandler((name, n) => void seen.push(`first ${name} ${n}`));
+    setDefaultSignalHandler((name, n) => void seen.push(`second ${name} ${n}`));
+    await condition(() => seen.length > 0);
+    setDefaultSignalHandler(undefined);
+    await sleep(100);
+    return seen;
+  };
+  const signals = [at(10, 1, "other"), at(20, 2, "other")];
+  assertEquals(await result(workflow, { signals }), ["second other 1"]);
+});

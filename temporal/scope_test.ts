@@ -6,11 +6,15 @@ import {
   CancellationScope,
   CancelledFailure,
   condition,
+  currentUpdateInfo,
+  defineUpdate,
   isCancellation,
   proxyActivities,
+  setHandler,
   sleep,
   Trigger,
 } from "./mod.ts";
+import { currentFrame } from "./scope.ts";
 import { failure, once, result, run, untilCancelled } from "../tests/temporal/run.ts";
 
 const { hang, act } = proxyActivities<{ hang(): Promise<never>; act(): Promise<string> }>({
@@ -205,10 +209,11 @@ Deno.test("CancellationScope: a thousand scopes leave nothing open", async () =>
   const workflow = async () => {
     for (let i = 0; i < 1000; i++) await CancellationScope.cancellable(() => condition(() => true));
     await CancellationScope.cancellable(() => sleep(1));
+    const open = currentFrame()!.run.openScopes.size;
     CancellationScope.current().cancel();
-    return await caught(sleep(1));
+    return [open, await caught(sleep(1))];
   };
-  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+  assertEquals(await result(workflow), [0, "CancelledFailure: Cancellation scope cancelled"]);
 });
 
 Deno.test("CancelledFailure of a scope is the same for all of its waits", async () => {
@@ -220,4 +225,58 @@ Deno.test("CancelledFailure of a scope is the same for all of its waits", async 
     return one === other && one instanceof CancelledFailure;
   };
   assertEquals(await result(workflow), true);
+});
+
+Deno.test("CancellationScope.nonCancellable() lets scopes in it wait after a scope around it was cancelled", async () => {
+  const workflow = async () => {
+    CancellationScope.current().cancel();
+    return await CancellationScope.nonCancellable(async () => {
+      await CancellationScope.cancellable(() => sleep(1));
+      return [await CancellationScope.cancellable(() => act()), CancellationScope.current().consideredCancelled];
+    });
+  };
+  assertEquals(await result(workflow, { activities }), ["done", false]);
+});
+
+Deno.test("CancellationScope.withTimeout() with 0 has no timeout, as in Temporal", async () => {
+  const workflow = () => caught(CancellationScope.withTimeout(0, () => sleep("1 hour").then(() => "slept")));
+  assertEquals(await result(workflow), "slept");
+});
+
+Deno.test("CancellationScope.cancel() keeps its first reason", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    scope.cancel();
+    const first = await scope.cancelRequested.catch((error) => error);
+    scope.cancel();
+    return await scope.run(() => sleep(1)).catch((error) => error) === first;
+  };
+  assertEquals(await result(workflow), true);
+});
+
+Deno.test("CancellationScopeOptions.parent is the scope whose cancellation reaches the new one", async () => {
+  const workflow = async () => {
+    const [around, beside] = [new CancellationScope(), new CancellationScope()];
+    const inner = await beside.run(() => Promise.resolve(new CancellationScope({ cancellable: true, parent: around })));
+    const waits = caught(inner.run(() => sleep("1 day")));
+    beside.cancel();
+    const early = inner.consideredCancelled;
+    around.cancel();
+    return [early, inner.parent === around, await waits];
+  };
+  assertEquals(await result(workflow), [false, true, "CancelledFailure: Cancellation scope cancelled"]);
+});
+
+Deno.test("CancellationScope: handlers keep their update in a scope", async () => {
+  const workflow = async () => {
+    let seen: unknown;
+    setHandler(defineUpdate<void>("look"), () =>
+      CancellationScope.cancellable(async () => {
+        await sleep(1);
+        seen = currentUpdateInfo()?.name;
+      }));
+    await condition(() => seen !== undefined);
+    return seen;
+  };
+  assertEquals(await result(workflow, { updates: [{ atMs: 5, name: "look", input: [] }] }), "look");
 });

@@ -70,3 +70,21 @@ Deno.test("Trigger is settled by the workflow, and can be awaited more than once
   };
   assertEquals(await result(workflow), [7, 7, "no"]);
 });
+
+Deno.test("condition() with a negative timeout looks once", async () => {
+  const workflow = async () => [await condition(() => false, -5), await condition(() => true, "-1 second")];
+  assertEquals(await result(workflow), [false, true]);
+});
+
+Deno.test("condition() refuses a function that returns a promise", async () => {
+  const error = await failure(() => condition((() => Promise.resolve(true)) as never));
+  assertEquals(error.message, 'Cannot wait for a condition: "fn" returned a promise');
+});
+
+Deno.test("Trigger rejects if its scope is cancelled already", async () => {
+  const workflow = async () => {
+    CancellationScope.current().cancel();
+    return await new Trigger().then(() => "", String);
+  };
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
