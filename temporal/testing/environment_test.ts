@@ -73,6 +73,46 @@ Deno.test(
 );
 
 Deno.test(
+  "TestWorkflowEnvironment.sleep() lets an activity that runs end before it skips time",
+  using(async (env, run) => {
+    let isStarted = () => {};
+    const started = new Promise<void>((resolve) => isStarted = resolve);
+    const slow = async () => {
+      isStarted();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return "done";
+    };
+    await run(async () => {
+      const options = { workflowId: "w", taskQueue: "q" };
+      const before = await env.currentTimeMs();
+      const handle = await env.client.workflow.start(workflows.timedOutAfterADay, options);
+      await started;
+      await env.sleep("2 days");
+      assertEquals((await handle.describe()).status.name, "COMPLETED");
+      assertEquals(await handle.result(), "done");
+      const after = await env.currentTimeMs();
+      assert(after >= before + 2 * DAY_MS && after < before + 3 * DAY_MS);
+    }, { slow });
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.sleep() stops at its time when a workflow has a later timer",
+  using(async (env, run) => {
+    await run(async () => {
+      const before = await env.currentTimeMs();
+      const start = (workflowId: string, ms: number) =>
+        env.client.workflow.start(workflows.nap, { workflowId, taskQueue: "q", args: [ms] });
+      const [short, long] = [await start("a", DAY_MS / 2), await start("b", 30 * DAY_MS)];
+      await env.sleep("1 day");
+      assertEquals((await short.describe()).status.name, "COMPLETED");
+      assertEquals((await long.describe()).status.name, "RUNNING");
+      assert(await env.currentTimeMs() < before + 2 * DAY_MS);
+    });
+  }),
+);
+
+Deno.test(
   "TestWorkflowEnvironment.createLocal() has real time",
   using(async (env, run) => {
     const before = Date.now();

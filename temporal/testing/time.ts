@@ -5,12 +5,15 @@
  *
  * 1. It jumps from timer to timer only while somebody waits for the result of a workflow, and no activity runs.
  * 2. Otherwise it passes as real time does. So a workflow that sleeps for 100 ms wakes although nobody waits for its result.
- * 3. {@linkcode EnvironmentTime.sleep} moves it at once, also while an activity runs.
+ * 3. {@linkcode EnvironmentTime.sleep} skips in the same way. Where skipping is allowed already, for a result or for an activity that
+ *    sleeps itself, it moves the time at once. Temporal's server counts the same: a sleep outweighs one running activity.
  *
  * @module
  */
 
 import { type Clock, systemClock, VirtualClock } from "../../clock.ts";
+import { Deferred } from "../../util/deferred.ts";
+import { asyncLocalStorage as activities } from "../activity/context.ts";
 
 /** How long nothing must have been able to happen while a result is awaited, before that is said, in milliseconds of real time. */
 const STUCK_AFTER_MS = 1000;
@@ -63,17 +66,33 @@ export function skippingTime(): EnvironmentTime {
     });
   };
   next();
+  const unlock = () => {
+    if (waiting++ === 0) clock.release();
+  };
+  const lock = () => {
+    if (--waiting === 0) clock.hold();
+  };
   const time: EnvironmentTime = {
     clock,
     skips: true,
-    sleep: (ms) => clock.advance(ms),
+    async sleep(ms) {
+      if (waiting > 0 || activities.getStore() !== undefined) return await clock.advance(ms);
+      const end = new Deferred<void>();
+      clock.setTimer(clock.now() + ms, () => {
+        lock(); // at once: the clock must not jump further
+        end.resolve();
+      });
+      unlock();
+      await end.promise;
+      await clock.advance(0); // what is due at the same time
+    },
     async skipWhile(body) {
-      if (waiting++ === 0) clock.release();
+      unlock();
       told = false;
       try {
         return await body();
       } finally {
-        if (--waiting === 0) clock.hold();
+        lock();
       }
     },
     onStuck() {},

@@ -101,3 +101,20 @@ export async function versatile(): Promise<void> {
   upsertSearchAttributes({ Team: ["billing"] });
   await sleep("1 day");
 }
+
+const { slow: slowForADay } = proxyActivities<Activities>({
+  startToCloseTimeout: "1 day",
+  retry: { maximumAttempts: 1 },
+});
+
+/** Waits for a slow activity, for a day at most. */
+export function timedOutAfterADay(): Promise<string> {
+  return slowForADay();
+}
+
+/** Changes what `describe()` shows. */
+export function relabeled(): Promise<void> {
+  upsertSearchAttributes({ Team: ["sales"] });
+  upsertMemo({ note: "changed" });
+  return Promise.resolve();
+}
