@@ -103,7 +103,7 @@ Deno.test("RetryPolicy.nonRetryableErrorTypes ends the attempts", async () => {
   const retry = { nonRetryableErrorTypes: ["TypeError"] };
   const { act } = proxyActivities<{ act(): Promise<void> }>({ ...MINUTE, retry });
   const activities = { act: () => Promise.reject(new TypeError("bad")) };
-  const { calls } = await run(() => act(), { activities });
+  const { calls } = await run(() => act(), { activities, expectFailure: true });
   assertEquals(calls.length, 1);
 });
 
@@ -134,8 +134,10 @@ Deno.test("scheduleActivity() calls an activity by its name, and default stands 
 });
 
 Deno.test("scheduleActivity() fails once if the host has no such activity, and says what it has", async () => {
-  const error = await failure(() => scheduleActivity("missing", [], MINUTE), { activities: { act: () => 1 } });
-  assertEquals((error.cause as Error).message, 'Activity function missing is not registered: the host has "act"');
+  const options = { activities: { act: () => 1 }, expectFailure: true };
+  const error = await failure(() => scheduleActivity("missing", [], MINUTE), options);
+  const message = 'Cannot call activity "missing": "activities" has no such function; it has "act"';
+  assertEquals((error.cause as Error).message, message);
 });
 
 Deno.test("scheduleActivity() in a cancelled scope rejects with the cancellation, and does not begin", async () => {

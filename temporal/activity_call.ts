@@ -9,6 +9,7 @@
 
 import type { ActivityContext, ActivityOptions as NativeOptions } from "../activity.ts";
 import { NonRetryableError } from "../errors.ts";
+import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
 import { runActivity } from "./activity/run.ts";
@@ -179,10 +180,9 @@ function activityOf(run: Run, activityType: string): AnyFunction {
   const fn = Object.hasOwn(activities, activityType) ? activities[activityType] : activities.default;
   if (typeof fn === "function") return fn as AnyFunction;
   const names = Object.keys(activities).map((name) => show(name)).join(", ") || "none";
+  const reason = `"activities" has no such function; it has ${names}`;
   return () => {
-    throw ApplicationFailure.nonRetryable(
-      `Activity function ${activityType} is not registered: the host has ${names}`,
-      "NotFoundError",
-    );
+    // As for any code that calls what does not exist: a test of the kit tells it as a mistake.
+    throw ApplicationFailure.nonRetryable(`${cannot("call activity", activityType)}: ${reason}`, "TypeError");
   };
 }

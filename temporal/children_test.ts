@@ -102,7 +102,7 @@ Deno.test("startChild() rejects if another workflow has the ID", async () => {
 });
 
 Deno.test("startChild() refuses a workflow that the host has not, and names those that it has", async () => {
-  const error = await failure(() => startChild("other"), { others });
+  const error = await failure(() => startChild("other"), { others, expectFailure: true });
   assertEquals(
     error.message,
     'Cannot run workflow "other": the host has no such workflow; it has "double", "waits", "naps", "workflow"',

@@ -43,7 +43,7 @@ Deno.test("makeContinueAsNewFunc() continues as another workflow", async () => {
 Deno.test("makeContinueAsNewFunc() refuses a workflow that the host has not", async () => {
   const workflow = () => makeContinueAsNewFunc({ workflowType: "other" })();
   assertEquals(
-    (await failure(workflow)).message,
+    (await failure(workflow, { expectFailure: true })).message,
     'Cannot run workflow "other": the host has no such workflow; it has "workflow"',
   );
 });

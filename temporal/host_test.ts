@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Executor, InMemoryStore } from "@rockpool/workflow";
+import { crashTest, CrashTestError } from "@rockpool/workflow/testing";
 import { ApplicationFailure, proxyActivities, sleep, TemporalHost, workflowInfo } from "./mod.ts";
 import { settle } from "../tests/support/executors.ts";
 import { failure, once, result } from "../tests/temporal/run.ts";
@@ -141,4 +142,30 @@ Deno.test("a floating function that a cancellation cuts off is silent", async ()
     await handle.cancel();
     await assertRejects(() => handle.result(), Error, "Canceled");
   });
+});
+
+Deno.test("crashTest() refuses a Temporal workflow that forgets its input, calls a missing activity, or has one with a mistake", async () => {
+  const { missing, wrong } = proxyActivities<{ missing(): Promise<void>; wrong(): Promise<void> }>({
+    startToCloseTimeout: "1 minute",
+    retry: { maximumAttempts: 1 },
+  });
+  const workflows = {
+    forgets: (order: { items: unknown[] }) => Promise.resolve(order.items.length),
+    calls: () => missing(),
+    has: () => wrong(),
+  };
+  const activities = { wrong: () => Promise.resolve((undefined as unknown as { x: 1 }).x) };
+  const host = new TemporalHost({ workflows, activities });
+  for (
+    const [name, words] of [
+      ["forgets", "Cannot read properties of undefined"],
+      ["calls", 'Cannot call activity "missing": "activities" has no such function; it has "wrong"'],
+      ["has", "Cannot read properties of undefined"],
+    ]
+  ) {
+    const { message } = await assertRejects(() => crashTest(host.workflow(name), host.crashOptions), CrashTestError);
+    assertStringIncludes(message, "It fails although nothing goes wrong: ");
+    assertStringIncludes(message, words);
+    assertStringIncludes(message, "A TypeError is most likely a mistake in the test");
+  }
 });

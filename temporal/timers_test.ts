@@ -14,7 +14,7 @@ Deno.test("sleep() takes milliseconds and texts, and at least one millisecond", 
 
 Deno.test("sleep() refuses what is no duration, and calls outside of a workflow", async () => {
   assertThrows(() => sleep(1), IllegalStateError, "Cannot sleep: the code runs outside of a workflow");
-  const error = await failure(async () => await sleep("soon" as never));
+  const error = await failure(async () => await sleep("soon" as never), { expectFailure: true });
   assertEquals(error.message.slice(0, 18), 'Cannot read "ms": ');
 });
 

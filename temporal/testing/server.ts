@@ -188,6 +188,13 @@ export class InProcessServer {
     return new Proxy({}, {
       get: (_, name) => typeof name === "string" ? find(name) : undefined,
       has: (_, name) => typeof name === "string" && find(name) !== undefined,
+      ownKeys: () => [
+        ...new Set(
+          [...this.#queues.values()].flatMap(({ workers }) =>
+            [...workers].flatMap(({ activities }) => Object.keys(activities))
+          ),
+        ),
+      ],
       getOwnPropertyDescriptor: (_, name) => {
         const value = typeof name === "string" ? find(name) : undefined;
         return value && { value, configurable: true, enumerable: true, writable: true };

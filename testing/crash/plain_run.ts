@@ -15,6 +15,9 @@ import type { CrashRun } from "./crash_options.ts";
 /** Errors that a runtime throws for code that is wrong, such as a workflow that gets no input. */
 const MISTAKES: readonly string[] = ["TypeError", "ReferenceError"];
 
+/** Errors that are thrown for code because of their cause: no code of the user gave it to them. */
+const WRAPPERS: readonly string[] = ["CompensationError", "ActivityFailure", "ChildWorkflowFailure"];
+
 /** How wide a value may be. */
 const WIDTH = 60;
 
@@ -38,8 +41,10 @@ export function mistakesIn(run: CrashRun | undefined, expectFailure = false): st
   return [
     `It fails although nothing goes wrong: ${showError(mistake)}`,
     ...(place === undefined ? [] : [place]),
-    `A ${mistake.name} is most likely a mistake in the test: pass the workflow its "input" and its "signals", and replace its ` +
-    "activities by fakes\nIf the workflow is meant to fail so, pass expectFailure: true",
+    `A ${
+      kindOf(mistake)
+    } is most likely a mistake in the test: pass the workflow its "input" and its "signals", and replace ` +
+    "its activities by fakes\nIf the workflow is meant to fail so, pass expectFailure: true",
   ];
 }
 
@@ -57,7 +62,13 @@ export function unansweredIn(calls: readonly ActivityCall[]): string[] {
 
 /** Finds a mistake in an error or in its parts. What code gave another error as its `cause` was not overlooked. */
 function find(error: ErrorRecord): ErrorRecord | undefined {
-  if (MISTAKES.includes(error.name)) return error;
-  const cause = error.name === "CompensationError" ? error.cause : undefined;
+  if (MISTAKES.includes(kindOf(error))) return error;
+  const cause = WRAPPERS.includes(error.name) ? error.cause : undefined;
   return [...cause === undefined ? [] : [cause], ...error.errors ?? []].map(find).find((found) => found !== undefined);
+}
+
+/** The class of an error. A workflow or an activity of Temporal throws an `ApplicationFailure` that names it. */
+function kindOf({ name, data }: ErrorRecord): string {
+  const type = name === "ApplicationFailure" ? data?.type : undefined;
+  return typeof type === "string" ? type : name;
 }

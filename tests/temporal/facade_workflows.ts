@@ -111,10 +111,3 @@ const { slow: slowForADay } = proxyActivities<Activities>({
 export function timedOutAfterADay(): Promise<string> {
   return slowForADay();
 }
-
-/** Changes what `describe()` shows. */
-export function relabeled(): Promise<void> {
-  upsertSearchAttributes({ Team: ["sales"] });
-  upsertMemo({ note: "changed" });
-  return Promise.resolve();
-}
