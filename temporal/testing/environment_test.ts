@@ -155,3 +155,32 @@ Deno.test("TestWorkflowEnvironment.teardown() suspends what runs", async () => {
   );
   await env.teardown();
 });
+
+Deno.test("TestWorkflowEnvironment.teardown() ends workers, and runUntil() says so", async () => {
+  const env = await TestWorkflowEnvironment.createTimeSkipping();
+  const options = { connection: env.nativeConnection, taskQueue: "q", workflowsPath };
+  const worker = await Worker.create(options);
+  const ended = assertRejects(
+    () =>
+      worker.runUntil(async () => {
+        await env.client.workflow.start(workflows.nap, { workflowId: "w", taskQueue: "q", args: [DAY_MS] });
+        await env.teardown();
+        await new Promise(() => {});
+      }),
+    Error,
+    "Cannot run the worker until the promise has settled: the worker was shut down, or its environment torn down",
+  );
+  await ended;
+  assertEquals(worker.getState(), "STOPPED");
+});
+
+Deno.test("TestWorkflowEnvironment.teardown() refuses later starts and workers, which would wait for ever", async () => {
+  const { Date: NativeDate } = globalThis;
+  const env = await TestWorkflowEnvironment.createTimeSkipping();
+  const worker = await Worker.create({ connection: env.nativeConnection, taskQueue: "q", workflowsPath });
+  await env.teardown();
+  const start = () => env.client.workflow.start(workflows.nap, { workflowId: "w", taskQueue: "q", args: [1] });
+  await assertRejects(start, Error, 'Cannot start workflow "nap": the test environment is torn down');
+  await assertRejects(() => worker.run(), Error, "Cannot run a worker: the test environment is torn down");
+  assertEquals([worker.getState(), globalThis.Date], ["FAILED", NativeDate]);
+});

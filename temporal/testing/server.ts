@@ -13,6 +13,8 @@ import { systemClock } from "../../clock.ts";
 import { Executor, type WorkflowHandle as Run } from "../../executor.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { WorkflowState, WorkflowStore } from "../../types.ts";
+import { Deferred } from "../../util/deferred.ts";
+import { IllegalStateError } from "../common/mod.ts";
 import { describeOpenRuns } from "../../testing/open_runs.ts";
 import { type Converter, type ValueConverter, valueConverter } from "../common/value_converter.ts";
 import { scheduleActivity } from "../mod.ts";
@@ -71,12 +73,24 @@ export class InProcessServer {
   readonly #calling = new Set<Promise<unknown>>();
   /** Ends when the last start, or beginning or end of a worker, has ended. */
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #closed = new Deferred<void>();
+  #isClosed = false;
 
   constructor(time: EnvironmentTime) {
     this.time = time;
     this.store = new InMemoryStore({ clock: time.clock });
     this.calls = new Executor({ store: this.store, clock: time.clock });
     time.onStuck = () => this.#warnOfStandstill();
+  }
+
+  /** Resolves when the server is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  #checkOpen(action: string): void {
+    if (!this.#isClosed) return;
+    throw new IllegalStateError(`Cannot ${action}: the test environment is torn down; make another one`);
   }
 
   /** Says what the workflows wait for, where a test would hang. */
@@ -106,6 +120,7 @@ export class InProcessServer {
   /** Starts a workflow. */
   start(type: string, started: Started): Promise<Run> {
     return this.#next(async () => {
+      this.#checkOpen(`start workflow "${type}"`);
       const { taskQueue, args = [], signals = [] } = started;
       const options = {
         ...executeOptions(started),
@@ -134,7 +149,10 @@ export class InProcessServer {
   /** Begins a worker. Returns a function that ends it. */
   async register(worker: Registration): Promise<() => Promise<void>> {
     const { taskQueue } = worker;
-    await this.#next(() => this.#change(taskQueue, (workers) => workers.add(worker)));
+    await this.#next(() => {
+      this.#checkOpen("run a worker");
+      return this.#change(taskQueue, (workers) => workers.add(worker));
+    });
     return () => this.#next(() => this.#change(taskQueue, (workers) => workers.delete(worker)));
   }
 
@@ -247,12 +265,14 @@ export class InProcessServer {
   /** Ends all workers, and the time. */
   async close(): Promise<void> {
     await this.#next(async () => {
+      this.#isClosed = true;
       const queues = [...this.#queues.values()];
       this.#queues.clear();
       await Promise.all([this.calls, ...queues.map(({ executor }) => executor)].map((executor) => executor.close()));
       for (const { host } of queues) host.dispose();
     });
     this.time.close();
+    this.#closed.resolve();
   }
 
   #next<T>(body: () => Promise<T>): Promise<T> {

@@ -5,9 +5,11 @@
  */
 
 import type { Converter } from "../common/value_converter.ts";
+import { macrotask } from "../../util/macrotask.ts";
 import { Deferred, isStrayPromise } from "../../util/deferred.ts";
 import { assertReplays } from "../../testing/mod.ts";
 import type { ActivityInboundCallsInterceptor, ActivityInterceptorsFactory, Context } from "../activity/mod.ts";
+import { IllegalStateError } from "../common/mod.ts";
 import { TemporalHost } from "../host.ts";
 import type { WorkflowInterceptorsFactory } from "../interceptors.ts";
 import type { InjectedSinks } from "../types.ts";
@@ -178,6 +180,14 @@ function withOutbound(make: (ctx: Context) => ActivityInboundCallsInterceptor): 
   };
 }
 
+/** Rejects unless what the end of a worker has set off settles at once. */
+async function endedBefore(): Promise<never> {
+  await new Promise<void>((resolve) => macrotask(resolve));
+  throw new IllegalStateError(
+    "Cannot run the worker until the promise has settled: the worker was shut down, or its environment torn down, before that",
+  );
+}
+
 /** The functions of an object. Those of a class are called with it. */
 function methodsOf(activities: object): Registration["activities"] {
   const methods: Record<string, (...args: unknown[]) => unknown> = {};
@@ -233,7 +243,7 @@ export class Worker {
     return this.#state;
   }
 
-  /** Runs until {@linkcode Worker.shutdown}. */
+  /** Runs until {@linkcode Worker.shutdown}, or until the test environment is torn down. */
   async run(): Promise<void> {
     if (this.#state !== "INITIALIZED") throw new TypeError("Poller was already started");
     this.#state = "RUNNING";
@@ -242,7 +252,7 @@ export class Worker {
     if (this.#converter !== undefined) server.convertBy(this.#converter);
     try {
       const end = await server.register(this.#registration);
-      await this.#ending.promise;
+      await Promise.race([this.#ending.promise, server.closed]);
       this.#state = "DRAINING";
       await end();
       this.#state = "STOPPED";
@@ -257,13 +267,16 @@ export class Worker {
    *
    * @param fnOrPromise The promise, or the function.
    * @returns What the promise resolves with.
+   * @throws {IllegalStateError} If the worker ends before that.
    */
   async runUntil<R>(fnOrPromise: Promise<R> | (() => Promise<R>)): Promise<R> {
     const running = this.run();
+    let isSettled = false;
     try {
       const body = typeof fnOrPromise === "function" ? fnOrPromise() : fnOrPromise;
-      return await Promise.race([body, running.then(() => new Promise<never>(() => {}))]);
+      return await Promise.race([body, running.then(() => isSettled ? body : endedBefore())]);
     } finally {
+      isSettled = true;
       if (this.#state === "RUNNING") this.shutdown();
       await running;
     }
