@@ -191,7 +191,7 @@ async function beginChild(
   const failed = (error: unknown) =>
     codeOf(error) === "already_running" && (error as WorkflowError).name === "WorkflowError"
       ? new WorkflowExecutionAlreadyStartedError("Workflow execution already started", id, workflowType)
-      : toChildFailure(error, { workflowType, execution }, run.host.converter.fromStored);
+      : toChildFailure(error, { workflowType, execution, retry }, run.host.converter.fromStored);
   const completed = outside(() => handle.result());
   const result = run.follow(completed, run.host.converter.fromStored, failed);
   const type = options.cancellationType;

@@ -270,6 +270,8 @@ export interface CalledChild {
    * @default {"default"}
    */
   readonly namespace?: string | undefined;
+  /** The policy of the call, as Temporal's code gave it. */
+  readonly retry?: CalledActivity["retry"] | undefined;
 }
 
 /**
@@ -280,8 +282,12 @@ export interface CalledChild {
  * @param read As that of {@linkcode toFailure}.
  */
 export function toChildFailure(error: unknown, child: CalledChild, read?: Convert): ChildWorkflowFailure {
-  const { workflowType, execution, namespace = "default" } = child;
+  const { workflowType, execution, namespace = "default", retry } = child;
   const cause = toFailure(error, read);
-  const retryState = cause instanceof CancelledFailure ? RetryState.CANCEL_REQUESTED : RetryState.RETRY_POLICY_NOT_SET;
+  const retryState = retry !== undefined
+    ? retryStateOf(cause, retry.maximumAttempts ?? 1, retry) // it was the last attempt
+    : cause instanceof CancelledFailure
+    ? RetryState.CANCEL_REQUESTED
+    : RetryState.RETRY_POLICY_NOT_SET;
   return new ChildWorkflowFailure(namespace, execution, workflowType, retryState, cause);
 }

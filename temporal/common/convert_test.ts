@@ -156,6 +156,16 @@ Deno.test("toChildFailure() says which child failed, with its failure as the cau
   assertInstanceOf(failure.cause, TerminatedFailure);
 });
 
+Deno.test("toChildFailure() says why a child with a retry policy was not repeated", () => {
+  const retryState = (error: Error, retry: { maximumAttempts?: number; nonRetryableErrorTypes?: string[] }) =>
+    toChildFailure(error, { workflowType: "child", execution: { workflowId: "a", runId: "b" }, retry }).retryState;
+  const failure = ApplicationFailure.retryable("no", "Down");
+  assertEquals(retryState(failure, { maximumAttempts: 3 }), RetryState.MAXIMUM_ATTEMPTS_REACHED);
+  assertEquals(retryState(failure, { nonRetryableErrorTypes: ["Down"] }), RetryState.NON_RETRYABLE_FAILURE);
+  assertEquals(retryState(ApplicationFailure.nonRetryable("no"), {}), RetryState.NON_RETRYABLE_FAILURE);
+  assertEquals(retryState(new CancelledFailure("no"), { maximumAttempts: 3 }), RetryState.CANCEL_REQUESTED);
+});
+
 Deno.test("failures pass from an activity over a child and its parent to a client, live and from the store", async () => {
   async function pay() {
     await Promise.resolve();
