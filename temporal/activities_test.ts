@@ -316,7 +316,7 @@ Deno.test("ActivityFailure.retryState is MAXIMUM_ATTEMPTS_REACHED after the last
 
 Deno.test("scheduleActivity() does not find what every object has", async () => {
   const workflow = () => scheduleActivity("toString", [], MINUTE).catch((error) => error.cause.type);
-  assertEquals(await result(workflow, { activities: { act: () => 1 } }), "NotFoundError");
+  assertEquals(await result(workflow, { activities: { act: () => 1 } }), "TypeError");
 });
 
 Deno.test("an activity runs outside of its workflow, and gets the task queue of it", async () => {

@@ -6,8 +6,9 @@
 
 import type { AnyWorkflow, ExecutorOptions } from "../options.ts";
 import type { WorkflowContext } from "../context.ts";
-import { cannot, checkObject, checkOptions } from "../util/check.ts";
+import { cannot, checkObject, checkOptions, invalid } from "../util/check.ts";
 import { isStrayPromise } from "../util/deferred.ts";
+import { foreignSources } from "../util/foreign_source.ts";
 import { show } from "../util/show.ts";
 import { type Converter, extractWorkflowType, type Workflow } from "./common/mod.ts";
 import { notSupported } from "./common/errors.ts";
@@ -81,6 +82,9 @@ const optionNames: Readonly<Record<keyof TemporalHostOptions, true>> = {
   patchGlobals: true,
 };
 
+/** What makes `Date` and the like safe in a workflow. */
+const PATCH = "pass patchGlobals: true to the TemporalHost, or use sleep(), uuid4() and workflowInfo().unsafe.now()";
+
 /**
  * Makes workflows of this package of Temporal workflows.
  *
@@ -124,9 +128,13 @@ export class TemporalHost {
   constructor(options: TemporalHostOptions) {
     const action = "make a Temporal host";
     checkOptions(options, optionNames, action);
+    this.#restoreGlobals = options.patchGlobals ? patchGlobals() : undefined;
     const { workflows, activities = {}, sinks = {}, converter, interceptors = [], activityEnvironment } = options;
     checkObject("workflows", workflows, action);
     checkObject("activities", activities, action);
+    if (isStrayPromise(workflows)) {
+      throw invalid("workflows", workflows, "an object of functions: await import()", action);
+    }
     for (const [name, value] of Object.entries(workflows)) {
       if (typeof value !== "function") continue;
       this.#functions.set(name, value as AnyFunction);
@@ -147,7 +155,6 @@ export class TemporalHost {
     };
     this.executorOptions = { workflows: this.#workflows };
     this.crashOptions = { workflows: this.#workflows };
-    this.#restoreGlobals = options.patchGlobals ? patchGlobals() : undefined;
   }
 
   /**
@@ -170,6 +177,8 @@ export class TemporalHost {
     const run = (ctx: WorkflowContext, input: unknown) =>
       runWorkflow(this.#parts, (type) => this.#functionOf(type), type, ctx, input);
     Object.defineProperty(run, "name", { value: type });
+    const code = this.#functions.get(type) ?? this.#functions.get("default");
+    foreignSources.set(run, { code, safeGlobals: this.#restoreGlobals === undefined ? PATCH : undefined });
     this.#workflows[type] = run as AnyWorkflow;
   }
 

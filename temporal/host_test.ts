@@ -144,6 +144,32 @@ Deno.test("a floating function that a cancellation cuts off is silent", async ()
   });
 });
 
+Deno.test("crashTest() names the line of a Temporal workflow that reads a global, and the way out", async () => {
+  const { act } = proxyActivities<{ act(n: number): Promise<void> }>({ startToCloseTimeout: "1 minute" });
+  const workflows = {
+    async random() {
+      await act(Math.random());
+    },
+    async timer() {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+  };
+  const options = { workflows, activities: { act() {} } };
+  for (const [name, code] of [["random", "await act(Math.random())"], ["timer", "setTimeout(resolve, 1)"]]) {
+    const host = new TemporalHost(options);
+    const { message } = await assertRejects(() => crashTest(host.workflow(name), host.crashOptions), CrashTestError);
+    assertStringIncludes(message, code);
+    assertStringIncludes(message, "pass patchGlobals: true to the TemporalHost");
+  }
+  using host = new TemporalHost({ ...options, patchGlobals: true });
+  await crashTest(host.workflow("random"), host.crashOptions);
+});
+
+Deno.test("TemporalHost refuses a promise of workflows", () => {
+  const workflows = Promise.resolve({});
+  assertThrows(() => new TemporalHost({ workflows }), TypeError, '"workflows" must be an object of functions: await');
+});
+
 Deno.test("crashTest() refuses a Temporal workflow that forgets its input, calls a missing activity, or has one with a mistake", async () => {
   const { missing, wrong } = proxyActivities<{ missing(): Promise<void>; wrong(): Promise<void> }>({
     startToCloseTimeout: "1 minute",

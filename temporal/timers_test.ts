@@ -77,7 +77,7 @@ Deno.test("condition() with a negative timeout looks once", async () => {
 });
 
 Deno.test("condition() refuses a function that returns a promise", async () => {
-  const error = await failure(() => condition((() => Promise.resolve(true)) as never));
+  const error = await failure(() => condition((() => Promise.resolve(true)) as never), { expectFailure: true });
   assertEquals(error.message, 'Cannot wait for a condition: "fn" returned a promise');
 });
 

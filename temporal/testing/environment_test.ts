@@ -143,6 +143,29 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() says why a workflow does not run: a wrong name, or a task queue without a worker",
+  using(async (env, run) => {
+    const said = Promise.withResolvers<LogEntry>();
+    Runtime.install({
+      logger: new DefaultLogger("WARN", (entry) => entry.message.startsWith("A result") && said.resolve(entry)),
+    });
+    try {
+      const start = (type: string, taskQueue: string) =>
+        env.client.workflow.start(type, { workflowId: taskQueue, taskQueue, args: [] });
+      const results = [await start("odrer", "q"), await start("order", "other")].map(({ result }) => result);
+      await run(async () => {
+        for (const result of results) result().catch(() => {});
+        const { message } = await said.promise;
+        assertStringIncludes(message, 'the worker of task queue "q" has no workflow "odrer"; it has "');
+        assertStringIncludes(message, 'no worker of task queue "other" runs; there are workers of "q"');
+      });
+    } finally {
+      Runtime.install({});
+    }
+  }),
+);
+
 Deno.test("TestWorkflowEnvironment.createFromExistingServer() is refused", async () => {
   await assertRejects(() => TestWorkflowEnvironment.createFromExistingServer(), TypeError, "call createLocal()");
 });

@@ -55,11 +55,26 @@ function builtin(name: string): unknown {
   return runtime.process?.getBuiltinModule?.(name);
 }
 
+const PATHS = 'pass require.resolve("./workflows"), or new URL("./workflows.ts", import.meta.url) as a path';
+
 /** Loads a module with workflows. */
 export async function loadWorkflows(path: string): Promise<WorkflowModule> {
-  const module = await (own ?? loadHere)(path);
+  const action = `Cannot load the workflows of ${show(path)}`;
+  if (own === undefined && /^\.{1,2}[\\/]/.test(path)) {
+    throw new TypeError(`${action}: the path must be absolute; ${PATHS}`);
+  }
+  let module: unknown;
+  try {
+    module = await (own ?? loadHere)(path);
+  } catch (error) {
+    const { code } = Object(error) as { code?: unknown };
+    if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw error;
+    throw new TypeError(`${action}: there is no such module, or one that it imports is missing; ${PATHS}`, {
+      cause: error,
+    });
+  }
   if (typeof module === "object" && module !== null) return module as WorkflowModule;
-  throw new TypeError(`Cannot load the workflows of ${path}: the loader returned ${show(module)}`);
+  throw new TypeError(`${action}: the loader returned ${show(module)}`);
 }
 
 /**

@@ -16,6 +16,7 @@ import type { WorkflowState, WorkflowStore } from "../../types.ts";
 import { Deferred } from "../../util/deferred.ts";
 import { IllegalStateError } from "../common/mod.ts";
 import { describeOpenRuns } from "../../testing/open_runs.ts";
+import { show } from "../../util/show.ts";
 import { type Converter, type ValueConverter, valueConverter } from "../common/value_converter.ts";
 import { scheduleActivity } from "../mod.ts";
 import { TemporalHost } from "../host.ts";
@@ -95,10 +96,34 @@ export class InProcessServer {
 
   /** Says what the workflows wait for, where a test would hang. */
   #warnOfStandstill(): void {
+    this.#standstill().then((what) => {
+      runtimeLogger.warn(`A result is awaited that cannot come unless something is sent: ${what}`);
+    });
+  }
+
+  async #standstill(): Promise<string> {
     const runs = [...this.#queues.values()].flatMap(({ executor }) => executor.openRuns());
     const lines = describeOpenRuns(runs, this.time.clock.now());
-    const what = lines.length === 0 ? "no workflow runs, and no worker" : lines.join("; ");
-    runtimeLogger.warn(`A result is awaited that cannot come unless something is sent: ${what}`);
+    const live = new Set(runs.map(({ workflowId }) => workflowId));
+    for (const state of await this.store.list()) {
+      if (state.status !== "running" || live.has(state.workflowId)) continue;
+      lines.push(`workflow ${show(state.workflowId)} does not run: ${await this.#whyNot(state)}`);
+    }
+    return lines.join("; ") || "no workflow runs";
+  }
+
+  /** Why a workflow that has not ended does not run. */
+  async #whyNot(state: WorkflowState): Promise<string> {
+    const taskQueue = await taskQueueOf(this.store, state);
+    const queue = this.#queues.get(taskQueue);
+    const all = (names: Iterable<string>) => Array.from(names, (name) => show(name)).join(", ") || "none";
+    if (queue === undefined) {
+      return `no worker of task queue ${show(taskQueue)} runs; there are workers of ${all(this.#queues.keys())}`;
+    }
+    const { workflowType = state.workflowName } = inputOf(state);
+    const names = Object.keys(queue.host.executorOptions.workflows ?? {}).filter((name) => name !== STANDALONE);
+    if (names.includes(workflowType)) return "its code does not do what its history says: see the lines above";
+    return `the worker of task queue ${show(taskQueue)} has no workflow ${show(workflowType)}; it has ${all(names)}`;
   }
 
   /** Sets how values are stored, for workers that begin from now on. */

@@ -226,6 +226,24 @@ Deno.test("Worker.create() refuses what has no counterpart", async () => {
   await assertRejects(() => Worker.create({ taskQueue: "q", connection: {} as never }), TypeError, "temporal/testing");
 });
 
+Deno.test("Worker.create() says what is wrong with a workflowsPath", async () => {
+  const create = (workflowsPath: string) => () => Worker.create({ taskQueue: "q", workflowsPath });
+  const way = 'pass require.resolve("./workflows")';
+  for (
+    const [path, words] of [["./workflows", "the path must be absolute"], [
+      "/none/workflows.ts",
+      "there is no such module",
+    ]]
+  ) {
+    const { message } = await assertRejects(
+      create(path),
+      TypeError,
+      `Cannot load the workflows of "${path}": ${words}`,
+    );
+    assertStringIncludes(message, way);
+  }
+});
+
 Deno.test("Worker.shutdown() is refused when the worker does not run", async () => {
   const worker = await Worker.create({ taskQueue: "q" });
   assertThrows(() => worker.shutdown(), TypeError, "INITIALIZED");

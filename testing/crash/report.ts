@@ -8,6 +8,7 @@ import { NonDeterminismError } from "../../errors.ts";
 import { fit } from "../../pictures/text.ts";
 import { formatTimeline } from "../../pictures/timeline.ts";
 import type { WorkflowEvent, WorkflowState } from "../../types.ts";
+import { foreignSources } from "../../util/foreign_source.ts";
 import { show } from "../../util/show.ts";
 import { showError, showValue } from "../../util/show_value.ts";
 import type { Death } from "./fault_plan.ts";
@@ -94,12 +95,14 @@ const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
 export function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
   const hints: string[] = [];
   for (const [name, workflow] of Object.entries(workflows)) {
-    for (const [i, line] of `${workflow}`.split("\n").entries()) {
+    const foreign = typeof workflow === "function" ? foreignSources.get(workflow) : undefined;
+    for (const [i, line] of `${foreign?.code ?? workflow}`.split("\n").entries()) {
       const code = line.replace(/(^|\s)\/\/.*/, "").trim();
       for (const [pattern, instead] of SUSPECTS) {
         const found = pattern.exec(code);
-        if (found === null) continue;
-        hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${excerpt(code, found.index)}\`: ${instead}`);
+        const advice = foreign !== undefined && instead.includes("ctx.") ? foreign.safeGlobals : instead;
+        if (found === null || advice === undefined) continue;
+        hints.push(`Line ${i + 1} of workflow ${show(name)} has \`${excerpt(code, found.index)}\`: ${advice}`);
       }
     }
   }
