@@ -165,6 +165,14 @@ Deno.test("crashTest() names the line of a Temporal workflow that reads a global
   await crashTest(host.workflow("random"), host.crashOptions);
 });
 
+Deno.test("crashTest() says that a package of Temporal is not mapped when a workflow calls the real one", async () => {
+  class IllegalStateError extends Error {}
+  const unmapped = () => Promise.reject(new IllegalStateError("Workflow.sleep(...) may only be used from a Workflow"));
+  const host = new TemporalHost({ workflows: { unmapped } });
+  const words = "Map all packages of Temporal to this one";
+  await assertRejects(() => crashTest(host.workflow("unmapped"), host.crashOptions), CrashTestError, words);
+});
+
 Deno.test("TemporalHost refuses a promise of workflows", () => {
   const workflows = Promise.resolve({});
   assertThrows(() => new TemporalHost({ workflows }), TypeError, '"workflows" must be an object of functions: await');

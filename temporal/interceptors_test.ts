@@ -133,7 +133,7 @@ Deno.test("getLogAttributes() of an interceptor changes the fields of lines", as
 });
 
 Deno.test("interceptors of internals are refused with words", async () => {
-  const error = await failure(() => Promise.resolve(), { host: host({ internals: [{}] }) });
+  const error = await failure(() => Promise.resolve(), { expectFailure: true, host: host({ internals: [{}] }) });
   assertEquals(
     error.message,
     'Cannot use interceptors of internals with "@rockpool/workflow/temporal": there are no activations of a worker to intercept',

@@ -12,8 +12,11 @@ import type { ActivityCall } from "../fakes.ts";
 import { isUnanswered } from "../recorded.ts";
 import type { CrashRun } from "./crash_options.ts";
 
+/** What the packages of Temporal throw where their names are not mapped to this package. */
+const UNMAPPED = "IllegalStateError";
+
 /** Errors that a runtime throws for code that is wrong, such as a workflow that gets no input. */
-const MISTAKES: readonly string[] = ["TypeError", "ReferenceError"];
+const MISTAKES: readonly string[] = ["TypeError", "ReferenceError", UNMAPPED];
 
 /** Errors that are thrown for code because of their cause: no code of the user gave it to them. */
 const WRAPPERS: readonly string[] = ["CompensationError", "ActivityFailure", "ChildWorkflowFailure"];
@@ -37,14 +40,15 @@ export function mistakesIn(run: CrashRun | undefined, expectFailure = false): st
   }
   const mistake = expectFailure || status !== "failed" ? undefined : find(error!);
   if (mistake === undefined) return [];
+  const kind = kindOf(mistake);
+  const isUnmapped = kind === UNMAPPED && !mistake.message.startsWith("Cannot"); // else the message is of this package
   const place = mistake.stack?.split("\n").find((line) => /^\s+at |@/.test(line));
   return [
     `It fails although nothing goes wrong: ${showError(mistake)}`,
     ...(place === undefined ? [] : [place]),
-    `A ${
-      kindOf(mistake)
-    } is most likely a mistake in the test: pass the workflow its "input" and its "signals", and replace ` +
-    "its activities by fakes\nIf the workflow is meant to fail so, pass expectFailure: true",
+    ...(isUnmapped ? ["Map all packages of Temporal to this one: see docs/coming-from-temporal.md"] : []),
+    `A ${kind} is most likely a mistake in the test: pass the workflow its "input" and its "signals", and replace its ` +
+    "activities by fakes\nIf the workflow is meant to fail so, pass expectFailure: true",
   ];
 }
 
