@@ -326,3 +326,23 @@ Deno.test("an activity runs outside of its workflow, and gets the task queue of 
   const others = { child: () => act() };
   assertEquals(await result(workflow, { activities, others }), [[false, "default"], [false, "other"]]);
 });
+
+Deno.test("executeWithOptions() keeps what its retry policy does not say", async () => {
+  const { act } = proxyActivities<{ act(): Promise<void> }>({ ...MINUTE, retry: { maximumAttempts: 2 } });
+  const activities = { act: () => Promise.reject(new Error("no")) };
+  const workflow = () => act.executeWithOptions({ retry: { initialInterval: "1 hour" } }, []).catch(String);
+  const { calls, state } = await run(workflow, { activities });
+  assertEquals([calls.length, state.updatedAt - state.createdAt], [2, 3_600_000]);
+});
+
+Deno.test("activityInfo() has the timeouts of the call, and when it was scheduled", async () => {
+  const { act } = proxyActivities<{ act(): Promise<unknown> }>({ scheduleToCloseTimeout: "1 minute" });
+  const activities = {
+    act() {
+      const { startToCloseTimeoutMs, scheduleToCloseTimeoutMs, scheduledTimestampMs } = activityInfo();
+      return [startToCloseTimeoutMs, scheduleToCloseTimeoutMs, scheduledTimestampMs];
+    },
+  };
+  const { result, state } = await run(() => act(), { activities });
+  assertEquals(result, [60_000, 60_000, state.createdAt]);
+});

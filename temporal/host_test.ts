@@ -3,7 +3,7 @@ import { Executor, InMemoryStore } from "@rockpool/workflow";
 import { crashTest, CrashTestError } from "@rockpool/workflow/testing";
 import { ApplicationFailure, proxyActivities, sleep, TemporalHost, workflowInfo } from "./mod.ts";
 import { settle } from "../tests/support/executors.ts";
-import { failure, once, result } from "../tests/temporal/run.ts";
+import { failure, once, result, run } from "../tests/temporal/run.ts";
 
 Deno.test("TemporalHost refuses unknown options, and names of workflows that it has not", () => {
   assertThrows(() => new TemporalHost({ workflow: {} } as never), TypeError, 'no option "workflow"');
@@ -202,4 +202,27 @@ Deno.test("crashTest() refuses a Temporal workflow that forgets its input, calls
     assertStringIncludes(message, words);
     assertStringIncludes(message, "A TypeError is most likely a mistake in the test");
   }
+});
+
+Deno.test("a workflow that fails with a nextRetryDelay fails with that failure", async () => {
+  const error = await failure(() => {
+    throw ApplicationFailure.create({ message: "busy", nextRetryDelay: "1 hour" });
+  });
+  assertEquals([error.name, error.message], ["ApplicationFailure", "busy"]);
+});
+
+Deno.test("a workflow that is cancelled and fails for another reason has failed", async () => {
+  const workflow = async () => {
+    await sleep("1 day").catch(() => {
+      throw ApplicationFailure.nonRetryable("cannot clean up");
+    });
+  };
+  const { error, state } = await run(workflow, { cancel: { atMs: 5 }, expectFailure: true });
+  assertEquals([(error as Error).message, state.status], ["cannot clean up", "failed"]);
+});
+
+Deno.test("TemporalHostOptions.interceptors refuses a function that returns a promise", async () => {
+  const interceptors = [(() => Promise.resolve({})) as never];
+  const error = await failure(() => Promise.resolve(), { expectFailure: true, host: { interceptors } });
+  assertEquals(error.message, "Cannot make interceptors: the function returned a promise");
 });

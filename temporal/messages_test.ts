@@ -273,3 +273,33 @@ Deno.test("setDefaultSignalHandler() replaces the handler, and undefined removes
   const signals = [at(10, 1, "other"), at(20, 2, "other")];
   assertEquals(await result(workflow, { signals }), ["second other 1"]);
 });
+
+Deno.test("allHandlersFinished() is false while the handler of an update runs", async () => {
+  const workflow = async () => {
+    let finished: boolean | undefined;
+    setHandler(change, async () => {
+      await sleep(10);
+      return "changed";
+    });
+    await sleep(7);
+    finished = allHandlersFinished();
+    await condition(allHandlersFinished);
+    return finished;
+  };
+  assertEquals(await result(workflow, { updates: [{ atMs: 5, name: "change", input: [1] }] }), false);
+});
+
+Deno.test("setHandler(): an update whose handler was removed is refused", async () => {
+  const workflow = async () => {
+    setHandler(change, () => "changed");
+    setHandler(change, undefined);
+    await sleep("1 day");
+  };
+  await once(workflow, {}, async (_, executor) => {
+    await assertRejects(
+      () => executor.update("once", "change", [1]),
+      Error,
+      "No registered handler for update: change",
+    );
+  });
+});

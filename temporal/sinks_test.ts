@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { log, metricMeter, proxySinks, type Sinks, sleep, type WorkflowInfo } from "./mod.ts";
+import { inWorkflowContext, log, metricMeter, proxySinks, type Sinks, sleep, type WorkflowInfo } from "./mod.ts";
 import { result } from "../tests/temporal/run.ts";
 
 interface Out extends Sinks {
@@ -64,4 +64,12 @@ Deno.test("log writes lines with fields, once", async () => {
     "workflow",
     "crash-test",
   ]]);
+});
+
+Deno.test("a sink runs outside of the workflow that calls it", async () => {
+  const { out } = proxySinks<Out>();
+  let inside: boolean | undefined;
+  const sinks = { out: { write: { fn: () => void (inside = inWorkflowContext()) } } };
+  await result(() => Promise.resolve(out.write("a")), { host: { sinks } });
+  assertEquals(inside, false);
 });

@@ -11,7 +11,7 @@ import { Executor } from "../../executor.ts";
 import { InMemoryStore } from "../../store.ts";
 import type { WorkflowContext } from "../../context.ts";
 import { fromErrorRecord, toErrorRecord } from "../../history/error_record.ts";
-import { toActivityFailure, toChildFailure, toFailure, toThrown } from "./convert.ts";
+import { isRetryable, toActivityFailure, toChildFailure, toFailure, toThrown } from "./convert.ts";
 import {
   ActivityFailure,
   ApplicationFailure,
@@ -233,4 +233,31 @@ Deno.test("toActivityFailure() has the last details of heartbeats when an activi
   const stored = fromErrorRecord(toErrorRecord(error));
   const cause = toActivityFailure(stored, { activityType: "a", activityId: "1" }).cause as TimeoutFailure;
   assertEquals([cause.timeoutType, cause.lastHeartbeatDetails], ["HEARTBEAT", { row: 3 }]);
+});
+
+Deno.test("isRetryable() is false for what another attempt does not change", () => {
+  const timeout = (type: "START_TO_CLOSE" | "SCHEDULE_TO_CLOSE" | "HEARTBEAT") =>
+    new TimeoutFailure("x", undefined, type);
+  assertEquals(
+    [timeout("START_TO_CLOSE"), timeout("HEARTBEAT"), timeout("SCHEDULE_TO_CLOSE")].map((f) => isRetryable(f)),
+    [
+      true,
+      true,
+      false,
+    ],
+  );
+  assertEquals([new ServerFailure("x", true), new ServerFailure("x", false)].map((f) => isRetryable(f)), [false, true]);
+  assertEquals([new CancelledFailure("x"), new TerminatedFailure("x")].map((f) => isRetryable(f)), [false, false]);
+});
+
+Deno.test("toThrown() takes a negative nextRetryDelay as none", () => {
+  const thrown = toThrown(ApplicationFailure.create({ nextRetryDelay: -5 }), toStored);
+  assertInstanceOf(thrown, RetryAfterError);
+  assertEquals(thrown.delayMs, 0);
+});
+
+Deno.test("toChildFailure() says that a child was cancelled", () => {
+  const child = { workflowType: "child", execution: { workflowId: "c" } };
+  assertEquals(toChildFailure(new CancelledFailure("x"), child).retryState, RetryState.CANCEL_REQUESTED);
+  assertEquals(toChildFailure(new ServerFailure("x", true), child).retryState, RetryState.RETRY_POLICY_NOT_SET);
 });

@@ -246,3 +246,27 @@ test("WorkflowHandle.describe() has the memo and the search attributes as the wo
   const { memo, searchAttributes } = await handle.describe();
   assertEquals([memo, searchAttributes], [{ first: 1, note: "later" }, { Team: ["billing"] }]);
 });
+
+test("WorkflowClient.getHandle() refuses a run that the workflow does not have, and takes the first of its chain", async ({ workflow }) => {
+  const { firstExecutionRunId } = await workflow.start(workflows.looping, { ...at, workflowId: "w" });
+  assertEquals(await workflow.getHandle("w", firstExecutionRunId).result(), 3);
+  await assertRejects(() => workflow.getHandle("w", "other").result(), WorkflowNotFoundError, 'no run "other"');
+});
+
+test("WorkflowClient.signalWithStart() signals the workflow that runs", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", args: [5] as [number], signal: workflows.approve };
+  const first = await workflow.start(workflows.order, { ...at, workflowId: "w", args: [5] });
+  const second = await workflow.signalWithStart(workflows.order, { ...options, signalArgs: [{ by: "eve" }] });
+  assertEquals(second.signaledRunId, first.firstExecutionRunId);
+  assertEquals(await first.result(), "5 cents, approved by eve");
+});
+
+test("Client refuses interceptors", (client) => {
+  const interceptors = { workflow: [{}] };
+  assertThrows(
+    () => new Client({ connection: client.connection, interceptors }),
+    TypeError,
+    "interceptors of a client",
+  );
+  return Promise.resolve();
+});

@@ -127,6 +127,7 @@ const MISSING: readonly (readonly [pattern: RegExp, reason: string])[] = [
 /** Why a name is missing or different; `undefined` if nobody knows. */
 export function reasonFor(module: string, name: string, state: string): string | undefined {
   const reason = EXPECTED[module]?.[name];
+  if (reason === facade && state === "missing") return undefined; // a facade differs, and is there
   if (reason !== undefined || state !== "missing" || !/worker$|client$/.test(module)) return reason;
   return MISSING.find(([pattern]) => pattern.test(name))?.[1];
 }
