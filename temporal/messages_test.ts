@@ -276,13 +276,12 @@ Deno.test("setDefaultSignalHandler() replaces the handler, and undefined removes
 
 Deno.test("allHandlersFinished() is false while the handler of an update runs", async () => {
   const workflow = async () => {
-    let finished: boolean | undefined;
     setHandler(change, async () => {
       await sleep(10);
       return "changed";
     });
     await sleep(7);
-    finished = allHandlersFinished();
+    const finished = allHandlersFinished();
     await condition(allHandlersFinished);
     return finished;
   };
