@@ -3,6 +3,8 @@
  *
  * 1. The data of a failure are enumerable properties, because those are what a history keeps of an error.
  * 2. The name of a failure is that of its class in Temporal. It is a literal: a minifier renames classes.
+ * 3. `instanceof` works across copies: failures of the real packages are instances of these classes, and the other way round. A
+ *    project may use a package that imports the real ones.
  *
  * How they are stored and made again: `convert.ts`. The module is a little longer than 500 lines: it is a list of classes with their
  * documentation.
@@ -514,4 +516,28 @@ export function createPayloadValidationError(details: unknown): ApplicationFailu
 export function setStack(error: Error, stack: string | undefined): void {
   if (stack === undefined) return;
   Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
+}
+
+const FAILURES = {
+  TemporalFailure,
+  ServerFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  ActivityFailure,
+  ChildWorkflowFailure,
+  NexusOperationFailure,
+  WorkflowExecutionAlreadyStartedError,
+};
+// Each copy of the SDK marks its failures by the same symbols, and looks for them. A subclass has no symbol of its own.
+for (const [name, failure] of Object.entries(FAILURES)) {
+  const marker = Symbol.for(`__temporal_is${name}`);
+  Object.defineProperty(failure.prototype, marker, { value: true });
+  Object.defineProperty(failure, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      if (this !== failure) return Function.prototype[Symbol.hasInstance].call(this as typeof failure, value);
+      return typeof value === "object" && value !== null && marker in value;
+    },
+  });
 }

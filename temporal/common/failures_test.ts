@@ -97,3 +97,25 @@ Deno.test("failures have the name of their class, which is no data of theirs", (
   assertEquals(Object.keys(failures[3]), ["lastHeartbeatDetails", "timeoutType"]);
   assert(!("cause" in failures[0]));
 });
+
+/** A failure of another copy of the SDK. */
+function otherCopy(kinds: string[], data: object): Error {
+  const marks = kinds.map((kind) => [Symbol.for(`__temporal_is${kind}`), true]);
+  return Object.assign(new Error("declined"), { name: kinds[0], ...Object.fromEntries(marks) }, data);
+}
+
+Deno.test("failures of another copy of the SDK are instances of the classes, and keep their data", () => {
+  const failure = otherCopy(["ApplicationFailure", "TemporalFailure"], { type: "Declined", nonRetryable: true });
+  assert(failure instanceof ApplicationFailure);
+  assert(failure instanceof TemporalFailure);
+  assertEquals(failure instanceof CancelledFailure, false);
+  assertEquals(ensureApplicationFailure(failure), failure);
+});
+
+Deno.test("a subclass of a failure has its own instances only", () => {
+  class Declined extends ApplicationFailure {}
+  assert(new Declined("no") instanceof ApplicationFailure);
+  assert(new Declined("no") instanceof Declined);
+  assertEquals(new ApplicationFailure("no") instanceof Declined, false);
+  assertEquals((null as unknown as object) instanceof ApplicationFailure, false);
+});
