@@ -46,7 +46,8 @@ export class ContinueAsNew extends Error {
    * @internal
    */
   static inputOf(error: unknown): WorkflowInput | undefined {
-    return error instanceof ContinueAsNew ? error.#input : undefined;
+    // Not `instanceof`: it would call the code of a proxy that was thrown.
+    return typeof error === "object" && error !== null && #input in error ? error.#input : undefined;
   }
 }
 
