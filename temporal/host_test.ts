@@ -173,6 +173,12 @@ Deno.test("crashTest() says that a package of Temporal is not mapped when a work
   await assertRejects(() => crashTest(host.workflow("unmapped"), host.crashOptions), CrashTestError, words);
 });
 
+Deno.test("crashTest() refuses a Temporal workflow that answers with what cannot be stored", async () => {
+  const host = new TemporalHost({ workflows: { big: () => Promise.resolve(1n) } });
+  const words = "Cannot convert a value to JSON";
+  await assertRejects(() => crashTest(host.workflow("big"), host.crashOptions), CrashTestError, words);
+});
+
 Deno.test("TemporalHost refuses a promise of workflows", () => {
   const workflows = Promise.resolve({});
   assertThrows(() => new TemporalHost({ workflows }), TypeError, '"workflows" must be an object of functions: await');

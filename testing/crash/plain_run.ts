@@ -15,8 +15,11 @@ import type { CrashRun } from "./crash_options.ts";
 /** What the packages of Temporal throw where their names are not mapped to this package. */
 const UNMAPPED = "IllegalStateError";
 
-/** Errors that a runtime throws for code that is wrong, such as a workflow that gets no input. */
-const MISTAKES: readonly string[] = ["TypeError", "ReferenceError", UNMAPPED];
+/** What the interface of Temporal throws for a value that cannot be stored. */
+const UNSTORABLE = "ValueError";
+
+/** Errors that a runtime or this package throws for code that is wrong, such as a workflow that gets no input. */
+const MISTAKES: readonly string[] = ["TypeError", "ReferenceError", UNMAPPED, UNSTORABLE];
 
 /** Errors that are thrown for code because of their cause: no code of the user gave it to them. */
 const WRAPPERS: readonly string[] = ["CompensationError", "ActivityFailure", "ChildWorkflowFailure"];
