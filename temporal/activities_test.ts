@@ -346,3 +346,24 @@ Deno.test("activityInfo() has the timeouts of the call, and when it was schedule
   const { result, state } = await run(() => act(), { activities });
   assertEquals(result, [60_000, 60_000, state.createdAt]);
 });
+
+Deno.test("an activity that fails for another reason when it is cancelled has no further attempt", async () => {
+  let attempts = 0;
+  const hang = async () => {
+    attempts++;
+    await untilCancelled(cancellationSignal()).catch(() => {
+      throw new Error("cannot clean up");
+    });
+  };
+  const calls = proxyActivities<{ hang(): Promise<void>; act(): Promise<void> }>({ startToCloseTimeout: "1 hour" });
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const call = scope.run(() => calls.hang());
+    await calls.act();
+    scope.cancel();
+    return await call.catch(({ cause }) => cause.message);
+  };
+  await once(workflow, { activities: { hang, act: () => {} } }, async (handle) => {
+    assertEquals([await handle.result(), attempts], ["cannot clean up", 1]);
+  });
+});

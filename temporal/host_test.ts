@@ -232,3 +232,12 @@ Deno.test("TemporalHostOptions.interceptors refuses a function that returns a pr
   const error = await failure(() => Promise.resolve(), { expectFailure: true, host: { interceptors } });
   assertEquals(error.message, "Cannot make interceptors: the function returned a promise");
 });
+
+Deno.test("a rejection outside of a workflow is left to the runtime", async () => {
+  await once(() => Promise.resolve(), {}, (handle) => handle.result()); // the first workflow begins to watch
+  const event = Object.assign(new Event("unhandledrejection", { cancelable: true }), {
+    reason: new Error("of the test"),
+  });
+  globalThis.dispatchEvent(event);
+  assertEquals(event.defaultPrevented, false);
+});

@@ -280,3 +280,55 @@ Deno.test("CancellationScope: handlers keep their update in a scope", async () =
   };
   assertEquals(await result(workflow, { updates: [{ atMs: 5, name: "look", input: [] }] }), "look");
 });
+
+Deno.test("CancellationScope.withTimeout(): its time does not cancel what goes on after its function has returned", async () => {
+  const workflow = async () => {
+    let late: Promise<string> | undefined;
+    await CancellationScope.withTimeout("1 hour", async () => {
+      late = sleep("1 day").then(() => "slept");
+      await sleep(1);
+    });
+    return await caught(late!);
+  };
+  assertEquals(await result(workflow), "slept");
+});
+
+Deno.test("CancellationScope.cancel() does nothing when the workflow has ended", async () => {
+  let scope: CancellationScope | undefined;
+  const workflow = () => {
+    scope = new CancellationScope();
+    return Promise.resolve("done");
+  };
+  await once(workflow, {}, async (handle) => {
+    assertEquals(await handle.result(), "done");
+    scope!.cancel();
+    assertEquals(scope!.consideredCancelled, false);
+  });
+});
+
+Deno.test("CancellationScope.cancelRequested rejects after the function of the scope has returned", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const requested = caught(scope.cancelRequested);
+    await scope.run(() => sleep(1));
+    CancellationScope.current().cancel();
+    return await Promise.race([requested, CancellationScope.nonCancellable(() => sleep(1))]);
+  };
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("CancellationScope.cancel() reaches a scope that outlives the one around it", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    let late: Promise<unknown> | undefined;
+    await scope.run(() =>
+      CancellationScope.cancellable(async () => {
+        late = caught(CancellationScope.cancellable(() => sleep("1 day")));
+        await sleep(1);
+      })
+    );
+    scope.cancel();
+    return await late;
+  };
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});

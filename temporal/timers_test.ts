@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { CancellationScope, condition, IllegalStateError, sleep, Trigger } from "./mod.ts";
+import { currentFrame } from "./scope.ts";
 import { failure, result, run } from "../tests/temporal/run.ts";
 
 Deno.test("sleep() takes milliseconds and texts, and at least one millisecond", async () => {
@@ -87,4 +88,16 @@ Deno.test("Trigger rejects if its scope is cancelled already", async () => {
     return await new Trigger().then(() => "", String);
   };
   assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("Trigger that has settled leaves nothing open in its scope", async () => {
+  const workflow = async () => {
+    await CancellationScope.cancellable(async () => {
+      const trigger = new Trigger<void>();
+      trigger.resolve();
+      await sleep(1);
+    });
+    return currentFrame()!.run.openScopes.size;
+  };
+  assertEquals(await result(workflow), 0);
 });

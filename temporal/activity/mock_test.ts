@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { ActivityCancellationDetails, CancelledFailure, IllegalStateError } from "../common/mod.ts";
+import { ActivityCancellationDetails, CancelledFailure, IllegalStateError, type LogMetadata } from "../common/mod.ts";
 import { toLogger } from "../common/logger.ts";
 import {
   activityInfo,
@@ -81,4 +81,12 @@ Deno.test("MockActivityEnvironment with skipSleeps lets sleep() take no time, an
   env.on("heartbeat", (round) => rounds.push(round) === 30 && env.cancel());
   await assertRejects(() => env.run(poll), CancelledFailure, "CANCELLED");
   assertEquals(rounds.length, 30);
+});
+
+Deno.test("log names the run of an activity that runs on its own, and no workflow", async () => {
+  let data: LogMetadata = {};
+  const logger = toLogger((_level, _message, meta) => void (data = meta));
+  const env = new MockActivityEnvironment({ inWorkflow: false, activityRunId: "r" }, { logger });
+  await env.run(() => Promise.resolve(log.info("hello")));
+  assertEquals([data.activityRunId, "workflowId" in data, "workflowType" in data], ["r", false, false]);
 });

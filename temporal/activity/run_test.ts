@@ -2,7 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import type { ActivityContext } from "../../activity.ts";
 import type { ActivityOptions as NativeOptions } from "../../activity.ts";
 import type { WorkflowContext } from "../../context.ts";
-import { failedActivity } from "../../errors.ts";
+import { failedActivity, WorkflowError } from "../../errors.ts";
 import { crashTest, TestExecutor } from "../../testing/mod.ts";
 import { toFailure, toThrown } from "../common/convert.ts";
 import {
@@ -327,4 +327,78 @@ Deno.test("an activity that sleeps takes no time in a crash test when the host s
   };
   const workflow = calling(fn, { host: { skipSleeps: true } });
   await crashTest(workflow, { check: ({ result }) => assertEquals(result, "a") });
+});
+
+Deno.test("heartbeat() does not throw in an attempt that has timed out: its signal says so", async () => {
+  await using executor = new TestExecutor();
+  const { promise: seen, resolve } = Promise.withResolvers<unknown>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const activity = async () => {
+    const { cancelled } = Context.current();
+    begin();
+    await cancelled.catch(() => {});
+    try {
+      resolve(heartbeat(1));
+    } catch (error) {
+      resolve(error);
+    }
+  };
+  const handle = await executor.execute(calling(activity, {}, { timeoutMs: 5 }));
+  await begun;
+  await executor.clock.advance(5);
+  await handle.result().catch(() => {});
+  assertEquals(await seen, undefined);
+});
+
+Deno.test("runActivity() keeps a CancelledFailure of the activity itself when it is cancelled", async () => {
+  const failure = await outcome(() => {
+    throw new CancelledFailure("cleaned up", [7]);
+  }, { signal: () => AbortSignal.abort(new CancelledFailure("scope")) }) as CancelledFailure;
+  assertInstanceOf(failure, CancelledFailure);
+  assertEquals([failure.message, failure.details], ["cleaned up", [7]]);
+});
+
+Deno.test("cancellationDetails() says that the worker ends when it has lost its lease, or is closed", async () => {
+  for (const code of ["lease_lost", "closed"] as const) {
+    const details = await outcome(() => ({ ...cancellationDetails() }), {
+      signal: () => AbortSignal.abort(new WorkflowError(code, "of the test")),
+    });
+    assertEquals(details, { ...new ActivityCancellationDetails({ workerShutdown: true }) });
+  }
+});
+
+Deno.test("cancellationDetails() says that the workflow is not found when it has ended, or was continued", async () => {
+  const ends = [
+    () => Promise.resolve(),
+    (ctx: WorkflowContext, runs: number) => runs === 0 ? ctx.continueAsNew(1 as never) : Promise.resolve(),
+  ];
+  for (const end of ends) {
+    await using executor = new TestExecutor();
+    const { promise: seen, resolve } = Promise.withResolvers<unknown>();
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const activity = async () => {
+      const { cancelled } = Context.current();
+      begin();
+      await cancelled.catch(() => resolve(cancellationDetails()));
+    };
+    const workflow = async (ctx: WorkflowContext, runs: number) => {
+      if (runs === 0) {
+        calling(activity)(ctx).catch(() => {});
+        await ctx.sleep(5);
+      }
+      await end(ctx, runs);
+    };
+    await executor.execute(workflow, { input: 0 });
+    await begun;
+    await executor.clock.advance(5);
+    assertEquals(await seen, new ActivityCancellationDetails({ notFound: true }));
+  }
+});
+
+Deno.test("activityInfo() has the timeout of the whole call for an attempt that has none, and the time of the call", async () => {
+  const times = await outcome(() => {
+    const { scheduleToCloseTimeoutMs, startToCloseTimeoutMs, scheduledTimestampMs } = activityInfo();
+    return [scheduleToCloseTimeoutMs, startToCloseTimeoutMs, scheduledTimestampMs];
+  }, { options: { scheduleToCloseTimeout: "1 hour" }, scheduledAtMs: 7 });
+  assertEquals(times, [3_600_000, 3_600_000, 7]);
 });

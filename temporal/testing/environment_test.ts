@@ -207,3 +207,17 @@ Deno.test("TestWorkflowEnvironment.teardown() refuses later starts and workers, 
   await assertRejects(() => worker.run(), Error, "Cannot run a worker: the test environment is torn down");
   assertEquals([worker.getState(), globalThis.Date], ["FAILED", NativeDate]);
 });
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() holds the time again when an awaited result has come",
+  using(async (env, run) => {
+    await run(async () => {
+      const nap = (workflowId: string, ms: number) =>
+        env.client.workflow.start(workflows.nap, { workflowId, taskQueue: "q", args: [ms] });
+      assertEquals(await (await nap("a", 30 * DAY_MS)).result(), 30 * DAY_MS);
+      const [long, short] = [await nap("b", DAY_MS), await nap("c", 20)];
+      while ((await short.describe()).status.name === "RUNNING") await new Promise((done) => setTimeout(done, 1));
+      assertEquals((await long.describe()).status.name, "RUNNING");
+    });
+  }),
+);

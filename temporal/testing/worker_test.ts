@@ -289,3 +289,59 @@ Deno.test("Worker.runReplayHistory() replays a history of a workflow that ran he
       await Deno.remove(path);
     }
   }));
+
+Deno.test("Worker.runUntil() returns what its body does, also when that shuts the worker down", () =>
+  withEnvironment(async ({ nativeConnection }) => {
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q" });
+    const body = () => {
+      worker.shutdown();
+      return Promise.resolve("done");
+    };
+    assertEquals(await worker.runUntil(body), "done");
+  }));
+
+Deno.test("Worker.run() is refused when the worker runs already", () =>
+  withEnvironment(async ({ nativeConnection }) => {
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q" });
+    await worker.runUntil(async () => {
+      await assertRejects(() => worker.run(), TypeError, "Poller was already started");
+    });
+  }));
+
+Deno.test("Worker.run() takes the activities of its own task queue before those of another", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const create = (taskQueue: string) => {
+      const activities = { slow: () => Promise.resolve(taskQueue) };
+      return Worker.create({ connection: nativeConnection, taskQueue, workflowsPath, activities });
+    };
+    const [a, b] = [await create("a"), await create("b")];
+    const answer = (taskQueue: string) =>
+      client.workflow.execute(workflows.patient, { workflowId: taskQueue, taskQueue });
+    const answers = a.runUntil(() => b.runUntil(async () => [await answer("a"), await answer("b")]));
+    assertEquals(await answers, ["a", "b"]);
+  }));
+
+Deno.test("Worker.run() does not resume what belongs to another task queue", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const handle = await client.workflow.start(workflows.nap, { workflowId: "w", taskQueue: "q", args: [1] });
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "other", workflowsPath });
+    await worker.runUntil(() =>
+      client.workflow.execute(workflows.nap, { workflowId: "later", taskQueue: "other", args: [1000] })
+    );
+    const { status, historyLength } = await handle.describe();
+    assertEquals([status.name, historyLength], ["RUNNING", 1]);
+  }));
+
+Deno.test("Worker.run() gives the globals back when it ends", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    let patched: unknown;
+    const activities = {
+      slow: () => {
+        patched = globalThis.Date;
+        return Promise.resolve("fast");
+      },
+    };
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities });
+    await worker.runUntil(() => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" }));
+    assertEquals(globalThis.Date === patched, false);
+  }));
