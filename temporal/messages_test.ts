@@ -302,3 +302,29 @@ Deno.test("setHandler(): an update whose handler was removed is refused", async 
     );
   });
 });
+
+Deno.test("setDefaultSignalHandler(undefined): signals wait again, for a handler that is set later", async () => {
+  const workflow = async () => {
+    const seen: unknown[] = [];
+    setDefaultSignalHandler((name, ...args) => void seen.push([name, ...args]));
+    await sleep(5);
+    setDefaultSignalHandler(undefined);
+    await sleep(5);
+    setHandler(add, (n) => void seen.push(n));
+    return seen;
+  };
+  assertEquals(await result(workflow, { signals: [at(1, 1), at(6, 2)] }), [["add", 1], 2]);
+});
+
+Deno.test("setHandler(): an update whose handler was removed leaves nothing in the history", async () => {
+  const workflow = async () => {
+    setHandler(change, () => "changed");
+    setHandler(change, undefined);
+    await sleep("1 day");
+  };
+  await once(workflow, {}, async (handle, executor) => {
+    await assertRejects(() => executor.update("once", "change", [1]), Error, "No registered handler");
+    const { history } = await handle.describe({ history: true });
+    assertEquals(history.some(({ type }) => type.startsWith("update_")), false);
+  });
+});

@@ -10,6 +10,7 @@ import {
   setModuleLoader,
   TestWorkflowEnvironment,
   Worker,
+  WorkflowFailedError,
 } from "./mod.ts";
 
 const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
@@ -344,4 +345,12 @@ Deno.test("Worker.run() gives the globals back when it ends", () =>
     const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities });
     await worker.runUntil(() => client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" }));
     assertEquals(globalThis.Date === patched, false);
+  }));
+
+Deno.test("Worker.run() cancels a workflow whose cancellation came before the worker", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const handle = await client.workflow.start(workflows.adder, { workflowId: "w", taskQueue: "q" });
+    await handle.cancel();
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath });
+    await assertRejects(() => worker.runUntil(handle.result()), WorkflowFailedError, "Workflow execution cancelled");
   }));
