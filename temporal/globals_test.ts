@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { inWorkflowContext, proxyActivities, sleep, TemporalHost, workflowInfo } from "./mod.ts";
-import { failure, result } from "../tests/temporal/run.ts";
+import { failure, result, run } from "../tests/temporal/run.ts";
 
 const host = { patchGlobals: true };
 
@@ -106,4 +106,9 @@ Deno.test("patchGlobals of a host does not change the globals of other hosts", a
   const workflow = () => Promise.resolve(void (now = Date.now()));
   await result(workflow);
   assertEquals(now > 1e12, true);
+});
+
+Deno.test("patchGlobals: setTimeout() takes 1 ms at least, as in Temporal", async () => {
+  const { state } = await run(() => new Promise((resolve) => void setTimeout(resolve, 0)), { host });
+  assertEquals(state.updatedAt - state.createdAt, 1);
 });

@@ -241,3 +241,8 @@ Deno.test("a rejection outside of a workflow is left to the runtime", async () =
   globalThis.dispatchEvent(event);
   assertEquals(event.defaultPrevented, false);
 });
+
+Deno.test('TemporalHost has no workflow of the name "default"', () => {
+  const host = new TemporalHost({ workflows: { default: () => {}, other: () => {} } });
+  assertEquals(Object.keys(host.executorOptions.workflows ?? {}), ["other"]);
+});

@@ -187,3 +187,16 @@ Deno.test("workflowInfo().memo is a copy", async () => {
   };
   assertEquals(await result(workflow), { note: "a" });
 });
+
+Deno.test("workflowInfo().continueAsNewSuggested is true when the history is long", async () => {
+  const { executor } = setUp();
+  const workflow = async () => {
+    const early = workflowInfo();
+    await Promise.all(Array.from({ length: 2100 }, () => sleep(1)));
+    return [early, workflowInfo()].map(({ continueAsNewSuggested }) => continueAsNewSuggested);
+  };
+  const host = new TemporalHost({ workflows: { workflow } });
+  const handle = await executor.execute(host.workflow("workflow"), { input: [] });
+  assertEquals(await handle.result(), [false, true]);
+  await executor.close();
+});

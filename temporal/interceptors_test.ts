@@ -16,6 +16,7 @@ import {
   sleep,
   type WorkflowInterceptors,
 } from "./mod.ts";
+import { readHeaders, writeHeaders } from "./headers.ts";
 import { failure, once, result } from "../tests/temporal/run.ts";
 
 const host = (interceptors: WorkflowInterceptors) => ({ interceptors: [() => interceptors] });
@@ -156,4 +157,9 @@ Deno.test("an interceptor of a query that answers later is refused", async () =>
   await once(workflow, { host: interceptors }, async (handle) => {
     await assertRejects(() => handle.query("query"), TypeError, "did not call the next one before its first await");
   });
+});
+
+Deno.test("a header without data has none after its travel", () => {
+  const text = writeHeaders({ empty: { metadata: { encoding: new Uint8Array([1]) } } });
+  assertEquals(readHeaders(text), { empty: { metadata: { encoding: new Uint8Array([1]) } } });
 });

@@ -1,6 +1,8 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import { settle } from "../../tests/support/executors.ts";
 import { cancelled } from "../activity/mod.ts";
+import { defineSearchAttributeKey } from "../mod.ts";
 import {
   ActivityExecutionAlreadyStartedError,
   ActivityExecutionFailedError,
@@ -269,4 +271,41 @@ test("Client refuses interceptors", (client) => {
     "interceptors of a client",
   );
   return Promise.resolve();
+});
+
+test("WorkflowClient.start() prefers search attributes with a type", async ({ workflow }) => {
+  const typedSearchAttributes = [{ key: defineSearchAttributeKey("Team", "KEYWORD"), value: "typed" }];
+  const searchAttributes = { Team: ["untyped"], Size: [7] };
+  const options = { ...at, workflowId: "w", searchAttributes, typedSearchAttributes };
+  const about = await workflow.execute(workflows.about, options) as { searchAttributes: unknown };
+  assertEquals(about.searchAttributes, { Team: ["typed"], Size: [7] });
+});
+
+test("WorkflowClient.getHandle() takes the first run of a chain that has gone on", async ({ workflow }) => {
+  const { firstExecutionRunId } = await workflow.start(workflows.looping, { ...at, workflowId: "w" });
+  await workflow.getHandle("w").result();
+  const { status } = await workflow.getHandle("w", firstExecutionRunId).describe();
+  assertEquals(status.name, "COMPLETED");
+});
+
+test("WorkflowHandle.startUpdate() returns a handle of an update that is refused", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  const update = await handle.startUpdate(workflows.add, { args: [-1], waitForStage: "ACCEPTED" });
+  await assertRejects(() => update.result(), WorkflowUpdateFailedError);
+});
+
+test("WorkflowHandle.query() rejects with the error of a handler that throws", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.order, { ...at, workflowId: "w", args: [5] });
+  const noText = { toString: null } as never; // the handler makes a text of it
+  const error = await assertRejects(() => handle.query(workflows.status, noText), Error);
+  assertEquals(error instanceof QueryNotRegisteredError, false);
+});
+
+test("WithStartWorkflowOperation.workflowHandle() rejects when the start fails", async ({ workflow }) => {
+  const options = { ...at, workflowId: "w", workflowIdConflictPolicy: "USE_EXISTING" } as const;
+  const startWorkflowOperation = new WithStartWorkflowOperation("unknown", { ...options, args: [] });
+  const update = () => workflow.executeUpdateWithStart("add", { args: [4], startWorkflowOperation });
+  await assertRejects(update, TypeError, "unknown");
+  const handle = Promise.race([startWorkflowOperation.workflowHandle(), settle()]);
+  await assertRejects(() => handle, TypeError, "unknown");
 });
