@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
+import { settle } from "../../tests/support/executors.ts";
 import { activityInfo, cancelled, Context, log } from "../activity/mod.ts";
 import {
   bundleWorkflowCode,
@@ -305,7 +306,7 @@ Deno.test("Worker.run() is refused when the worker runs already", () =>
   withEnvironment(async ({ nativeConnection }) => {
     const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q" });
     await worker.runUntil(async () => {
-      await assertRejects(() => worker.run(), TypeError, "Poller was already started");
+      await assertRejects(() => Promise.race([worker.run(), settle()]), TypeError, "Poller was already started");
     });
   }));
 
