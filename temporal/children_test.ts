@@ -214,3 +214,19 @@ Deno.test("ChildWorkflowOptions.workflowRunTimeout ends a child that takes too l
   const { result, state } = await run(workflow, { others });
   assertEquals([result, state.updatedAt - state.createdAt], [["TimeoutFailure", "START_TO_CLOSE"], 3_600_000]);
 });
+
+Deno.test("ChildWorkflowCancellationType.TRY_CANCEL does not wait until the child has the request", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const options = { workflowId: "child", cancellationType: "TRY_CANCEL" } as const;
+    const handle = await scope.run(() => startChild(naps, options));
+    const ends: string[] = [];
+    const ended = handle.result().catch(() => void ends.push("child"));
+    scope.cancel();
+    for (let i = 0; i < 20; i++) await Promise.resolve(); // the code that runs next, and no further event
+    ends.push("code");
+    await ended;
+    return ends;
+  };
+  assertEquals(await result(workflow, { others, compare: "outcomes" }), ["child", "code"]);
+});

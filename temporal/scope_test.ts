@@ -15,6 +15,7 @@ import {
   Trigger,
 } from "./mod.ts";
 import { currentFrame } from "./scope.ts";
+import { collectGarbage, gate, settle } from "../tests/support/executors.ts";
 import { failure, once, result, run, untilCancelled } from "../tests/temporal/run.ts";
 
 const { hang, act } = proxyActivities<{ hang(): Promise<never>; act(): Promise<string> }>({
@@ -331,4 +332,20 @@ Deno.test("CancellationScope.cancel() reaches a scope that outlives the one arou
     return await late;
   };
   assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("CancellationScope that has ended is not kept by the one around it", async () => {
+  const ended = gate<WeakRef<CancellationScope>>();
+  const workflow = async () => {
+    const scope = new WeakRef(new CancellationScope());
+    await scope.deref()!.run(() => sleep(1));
+    ended.open(scope);
+    await sleep("1 day");
+  };
+  await once(workflow, {}, async () => {
+    const scope = await ended.promise;
+    await settle();
+    collectGarbage();
+    assertEquals(scope.deref(), undefined);
+  });
 });

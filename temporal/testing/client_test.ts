@@ -309,3 +309,8 @@ test("WithStartWorkflowOperation.workflowHandle() rejects when the start fails",
   const handle = Promise.race([startWorkflowOperation.workflowHandle(), settle()]);
   await assertRejects(() => handle, TypeError, "unknown");
 });
+
+test("WorkflowHandle.describe() has the name of the workflow that the first run has become", async ({ workflow }) => {
+  assertEquals(await workflow.execute(workflows.becoming, { ...at, workflowId: "w" }), 1);
+  assertEquals((await workflow.getHandle("w").describe()).type, "nap");
+});

@@ -8,6 +8,7 @@ import {
   defineSignal,
   defineUpdate,
   executeChild,
+  makeContinueAsNewFunc,
   proxyActivities,
   setDefaultQueryHandler,
   setDefaultUpdateHandler,
@@ -80,6 +81,11 @@ export function about(..._args: unknown[]): Promise<unknown> {
 export async function looping(round = 0): Promise<number> {
   if (round < 3) await continueAsNew<typeof looping>(round + 1);
   return round;
+}
+
+/** Continues as another workflow. */
+export function becoming(): Promise<never> {
+  return makeContinueAsNewFunc<typeof nap>({ workflowType: "nap" })(1);
 }
 
 /** Lets a child sleep. */
