@@ -86,6 +86,21 @@ Deno.test("Worker.create() takes the methods of a class as activities", () =>
     assertEquals(await result, "slowly");
   }));
 
+Deno.test("Worker.create() takes a method that has the name of one of Object", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    class Services {
+      toString() {
+        return "services";
+      }
+    }
+    const activities = new Services();
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities });
+    const result = worker.runUntil(() =>
+      client.workflow.execute(workflows.inWords, { workflowId: "w", taskQueue: "q" })
+    );
+    assertEquals(await result, "services");
+  }));
+
 Deno.test("bundleWorkflowCode() returns what a worker takes", () =>
   withEnvironment(async ({ client, nativeConnection }) => {
     const workflowBundle = await bundleWorkflowCode({ workflowsPath });

@@ -10,6 +10,7 @@ import {
   executeChild,
   makeContinueAsNewFunc,
   proxyActivities,
+  scheduleActivity,
   setDefaultQueryHandler,
   setDefaultUpdateHandler,
   setHandler,
@@ -96,6 +97,11 @@ export function parent(): Promise<number> {
 /** Waits for a slow activity. */
 export function patient(): Promise<string> {
   return slow();
+}
+
+/** Calls an activity with the name of a method that every object has. */
+export function inWords(): Promise<string> {
+  return scheduleActivity("toString", [], { startToCloseTimeout: "1 minute" });
 }
 
 /** Answers any query and any update, and says about itself what it was not started with. */
