@@ -8,24 +8,18 @@
  */
 
 import type { ActivityContext, ActivityOptions as NativeOptions } from "../activity.ts";
-import { NonRetryableError } from "../errors.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
+import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
 import { runActivity } from "./activity/run.ts";
-import {
-  type ActivityCancellationType,
-  type ActivityOptions,
-  ApplicationFailure,
-  CancelledFailure,
-  type LocalActivityOptions,
-} from "./common/mod.ts";
-import { toActivityFailure, toThrown } from "./common/convert.ts";
+import { type ActivityOptions, ApplicationFailure, CancelledFailure, type LocalActivityOptions } from "./common/mod.ts";
+import { toActivityFailure } from "./common/convert.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
 import { readHeaders, writeHeaders } from "./headers.ts";
 import type { ActivityInput, LocalActivityInput } from "./interceptors.ts";
-import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
+import { onCancel, outside, requireFrame, waitIn } from "./scope.ts";
 import type { AnyFunction, Run } from "./run.ts";
 
 /** The options of both kinds. */
@@ -81,99 +75,52 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
     const headers = writeHeaders(call.headers);
     const stored: unknown = headers === undefined ? args : { args, headers } satisfies InputWithHeaders;
     const activityId = (options as ActivityOptions).activityId ?? `${seq}`;
-    const controller = new Cancellation();
+    const cancellation = new LazyAbort(); // an `AbortController` costs more than the call
+    let isCancelled = false;
     const scheduledAtMs = run.ctx.now();
-    const body = (input: unknown, context: ActivityContext) =>
-      controller.run(run, (signal) => {
-        const { args, headers } = (Array.isArray(input) ? { args: input } : input) as Partial<InputWithHeaders>;
-        return runActivity(fn, {
-          host: run.host.activityHost,
-          args: run.read(args),
-          headers: readHeaders(headers),
-          context,
-          signal,
-          activityType,
-          activityId,
-          isLocal,
-          options: run.input.taskQueue === undefined ? options : { taskQueue: run.input.taskQueue, ...options },
-          workflowType: run.workflowType,
-          scheduledAtMs,
-        });
+    const body = (input: unknown, context: ActivityContext) => {
+      if (isCancelled) throw cancelledCall();
+      const { args, headers } = (Array.isArray(input) ? { args: input } : input) as Partial<InputWithHeaders>;
+      return runActivity(fn, {
+        host: run.host.activityHost,
+        args: run.read(args),
+        headers: readHeaders(headers),
+        context,
+        signal: () => cancellation.signal,
+        activityType,
+        activityId,
+        isLocal,
+        options: run.input.taskQueue === undefined ? options : { taskQueue: run.input.taskQueue, ...options },
+        workflowType: run.workflowType,
+        scheduledAtMs,
       });
+    };
     const called = outside(() => run.context.executeActivity(body as never, stored as never, native));
+    const { fromStored } = run.host.converter;
     const failed = (error: unknown) =>
       toActivityFailure(
         error,
         { activityType, activityId, ...(options.retry && { retry: options.retry }) },
-        run.host.converter.fromStored,
+        fromStored,
       );
-    const result = run.follow(called, run.host.converter.fromStored, failed);
-    return scope.cancellable ? cancelWith(scope, result, controller, options.cancellationType, failed) : result;
+    const { cancellationType = "WAIT_CANCELLATION_COMPLETED" } = options;
+    const cutOff = cancellationType === "WAIT_CANCELLATION_COMPLETED" ? undefined : new Deferred<never>();
+    const off = onCancel(scope, (reason) => {
+      if (cancellationType !== "ABANDON") {
+        isCancelled = true;
+        outside(() => cancellation.abort(reason));
+      }
+      cutOff?.reject(failed(cancelledCall()));
+    });
+    const result = run.follow(called, (value) => (off(), fromStored(value)), (error) => (off(), failed(error)));
+    return cutOff === undefined ? result : quiet(Promise.race([result, cutOff.promise]));
   } catch (error) {
     return Deferred.rejected(error);
   }
 }
 
-/** Ends a call when its scope is cancelled. */
-function cancelWith(
-  scope: CancellationScope,
-  result: Promise<unknown>,
-  controller: Cancellation,
-  type: ActivityCancellationType = "WAIT_CANCELLATION_COMPLETED",
-  failed: (error: unknown) => unknown,
-): Promise<unknown> {
-  let reject: ((error: unknown) => void) | undefined;
-  const off = onCancel(scope, (reason) => {
-    if (type !== "ABANDON") outside(() => controller.cancel(reason));
-    if (type !== "WAIT_CANCELLATION_COMPLETED") reject!(failed(cancelledCall()));
-  });
-  if (type === "WAIT_CANCELLATION_COMPLETED") {
-    result.then(off, off);
-    return result;
-  }
-  return quiet(
-    new Promise((resolve, rejectCall) => {
-      reject = rejectCall;
-      result.then((value) => (off(), resolve(value)), (error) => (off(), rejectCall(error)));
-    }),
-  );
-}
-
 /** What an attempt throws that heeds its signal: one that did not begin throws the same, so a crash changes nothing. */
 const cancelledCall = () => new CancelledFailure("CANCELLED");
-
-/** Aborts the attempts of one call. Made without an `AbortController`, which costs more than the call. */
-class Cancellation {
-  #reason: Error | undefined;
-  #controller: AbortController | undefined;
-
-  cancel(reason: Error): void {
-    this.#reason = reason;
-    this.#controller?.abort(reason);
-  }
-
-  /** Runs an attempt. After the cancellation it does not begin, and none follows. */
-  async run(run: Run, attempt: (signal: () => AbortSignal) => unknown): Promise<unknown> {
-    const { converter } = run.host;
-    try {
-      if (this.#reason !== undefined) throw cancelledCall();
-      return converter.toStored(await attempt(() => this.#signal));
-    } catch (error) {
-      const thrown = toThrown(error, converter.toStored);
-      if (this.#reason === undefined || thrown.name === "CancelledFailure") throw thrown;
-      throw new NonRetryableError(thrown.message, { cause: thrown });
-    }
-  }
-
-  /** Is aborted by the cancellation. */
-  get #signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-}
 
 function activityOf(run: Run, activityType: string): AnyFunction {
   const { activities } = run.host;

@@ -8,7 +8,7 @@
 
 import type { ScopeContext, WorkflowContext } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
-import { quiet } from "../util/deferred.ts";
+import { Deferred } from "../util/deferred.ts";
 import type { HandlerUnfinishedPolicy, SearchAttributePair } from "./common/mod.ts";
 import type { ActivityHost } from "./activity/run.ts";
 import type { ValueConverter } from "./common/value_converter.ts";
@@ -142,25 +142,23 @@ export class Run {
     value: (value: T) => Value,
     failure: (error: unknown) => unknown,
   ): Promise<Value> {
-    return quiet(
-      new Promise((resolve, reject) => {
-        promise.then((result) => {
-          if (this.ended) return;
-          try {
-            resolve(value(result));
-          } catch (error) {
-            reject(error);
-          }
-        }, (error) => {
-          if (this.ended) return;
-          try {
-            reject(failure(error));
-          } catch (error) { // a hostile one cannot be converted
-            reject(error);
-          }
-        });
-      }),
-    );
+    const follower = new Deferred<Value>();
+    promise.then((result) => {
+      if (this.ended) return;
+      try {
+        follower.resolve(value(result));
+      } catch (error) {
+        follower.reject(error);
+      }
+    }, (error) => {
+      if (this.ended) return;
+      try {
+        follower.reject(failure(error));
+      } catch (error) { // a hostile one cannot be converted
+        follower.reject(error);
+      }
+    });
+    return follower.promise;
   }
 
   /** Copies values that the history hands out: those are frozen. */

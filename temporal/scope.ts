@@ -289,9 +289,10 @@ export class CancellationScope {
     if (run.ended) return new Promise(() => {}); // the context is closed
     this.#begin();
     const promise = outside(() => begin(this.#contextForWaits));
-    const end = () => run.ended || this.#end();
-    promise.then(end, end);
-    return run.follow(promise, same, (error) => this.consideredCancelled ? this.#requested : error);
+    return run.follow(promise, (value) => (this.#end(), value), (error) => {
+      this.#end();
+      return this.consideredCancelled ? this.#requested : error;
+    });
   }
 
   #onCancel(listener: (reason: Error) => void): () => void {
@@ -348,5 +349,3 @@ export class CancellationScope {
     return new this({ cancellable: true, timeout }).run(fn);
   }
 }
-
-const same = <T>(value: T): T => value;

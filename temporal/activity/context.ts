@@ -89,10 +89,10 @@ export interface ContextParts {
   info(): Info;
   /** Takes heartbeats. */
   heartbeat(details?: unknown): void;
-  /** Returns a signal; its reason is a {@linkcode CancelledFailure}. */
-  signal(): AbortSignal;
+  /** Its reason is a {@linkcode CancelledFailure}. */
+  readonly signal: AbortSignal;
   /** Why the attempt was cancelled. */
-  cancellationDetails(): ActivityCancellationDetails | undefined;
+  readonly cancellationDetails: ActivityCancellationDetails | undefined;
   logger(): Logger;
   metricMeter(): MetricMeter;
   readonly client: unknown;
@@ -172,7 +172,7 @@ export class Context {
 
   /** Is aborted when the activity is cancelled, or nobody waits for the attempt any more. The reason is a `CancelledFailure`. */
   get cancellationSignal(): AbortSignal {
-    return this.#parts.signal();
+    return this.#parts.signal;
   }
 
   /** Takes log messages. They get data that name the attempt. */
@@ -192,7 +192,7 @@ export class Context {
 
   /** Why the activity was cancelled; `undefined` if it was not. */
   get cancellationDetails(): ActivityCancellationDetails | undefined {
-    return this.#parts.cancellationDetails();
+    return this.#parts.cancellationDetails;
   }
 
   /**
@@ -216,7 +216,7 @@ export class Context {
    * @throws {ValueError} If it cannot be converted.
    */
   get heartbeat(): (details?: unknown) => void {
-    return this.#parts.heartbeat;
+    return (details) => this.#parts.heartbeat(details);
   }
 
   /**

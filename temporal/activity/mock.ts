@@ -6,9 +6,9 @@
 
 import { EventEmitter } from "node:events";
 import { ActivityCancellationDetails, type ActivityFunction, type Logger, type MetricMeter } from "../common/mod.ts";
-import { asyncLocalStorage, type Context, type Info } from "./context.ts";
+import type { Context, Info } from "./context.ts";
 import type { ActivityInterceptorsFactory } from "./interceptors.ts";
-import { type AnyActivity, Cancellation, makeContext } from "./run.ts";
+import { Environment } from "./run.ts";
 
 /**
  * Options of a {@linkcode MockActivityEnvironment}.
@@ -129,7 +129,7 @@ export class MockActivityEnvironment extends EventEmitter {
    * @param details Why; by default, because the workflow asked for it.
    */
   declare readonly cancel: (reason?: CancelReason, details?: ActivityCancellationDetails) => void;
-  readonly #execute: (fn: AnyActivity, args: unknown[], headers: Record<never, never>) => Promise<unknown>;
+  readonly #environment: Environment;
 
   /**
    * Makes an environment.
@@ -139,18 +139,14 @@ export class MockActivityEnvironment extends EventEmitter {
    */
   constructor(info?: Partial<Info>, opts: MockActivityEnvironmentOptions = {}) {
     super();
-    const cancellation = new Cancellation();
-    const { context, execute } = makeContext({
-      info: () => ({ ...defaultActivityInfo, ...info }),
-      heartbeat: (details) => void this.emit("heartbeat", details),
-      cancellation,
-      host: opts,
-      headers: {},
-    });
-    this.context = context;
-    this.#execute = execute;
+    const environment = this.#environment = new MockEnvironment(
+      opts,
+      () => ({ ...defaultActivityInfo, ...info }),
+      (details) => void this.emit("heartbeat", details),
+    );
+    this.context = environment.context;
     this.cancel = (reason = "CANCELLED", details = new ActivityCancellationDetails({ cancelRequested: true })) =>
-      cancellation.cancel(reason, details);
+      environment.cancel(reason, details);
   }
 
   /**
@@ -163,6 +159,17 @@ export class MockActivityEnvironment extends EventEmitter {
    */
   // deno-lint-ignore no-explicit-any -- as Temporal's users know it
   async run<P extends any[], R, F extends ActivityFunction<P, R>>(fn: F, ...args: P): Promise<R> {
-    return await asyncLocalStorage.run(this.context, () => this.#execute(fn, args, {})) as R;
+    return await this.#environment.execute(fn, args, {}) as R;
+  }
+}
+
+class MockEnvironment extends Environment {
+  declare readonly info: () => Info;
+  declare readonly heartbeat: (details?: unknown) => void;
+
+  constructor(host: MockActivityEnvironmentOptions, info: () => Info, heartbeat: (details?: unknown) => void) {
+    super(host);
+    this.info = info;
+    this.heartbeat = heartbeat;
   }
 }

@@ -9,11 +9,12 @@
 
 import type { ActivityContext } from "../../activity.ts";
 import { systemClock } from "../../clock.ts";
-import { codeOf } from "../../errors.ts";
+import { codeOf, NonRetryableError } from "../../errors.ts";
 import { invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { toBase64 } from "../../util/base64.ts";
 import { ActivityCancellationDetails } from "../common/cancellation_details.ts";
+import { toThrown } from "../common/convert.ts";
 import { optionalDurationMs } from "../common/duration.ts";
 import { CompleteAsyncError } from "../common/errors.ts";
 import { composeInterceptors } from "../common/interceptors.ts";
@@ -27,9 +28,10 @@ import {
   type Logger,
   type MetricMeter,
   noopMetricMeter,
+  type TemporalFailure,
 } from "../common/mod.ts";
 import { type ValueConverter, valueConverter } from "../common/value_converter.ts";
-import { asyncLocalStorage, Context, type Info } from "./context.ts";
+import { asyncLocalStorage, Context, type ContextParts, type Info } from "./context.ts";
 import type {
   ActivityInboundCallsInterceptor,
   ActivityInterceptorsFactory,
@@ -105,129 +107,39 @@ export interface ActivityAttempt {
 }
 
 /**
- * Runs an attempt.
+ * Runs an attempt. After its cancellation by the call no other attempt follows, whatever it throws.
  *
  * @param fn The activity.
  * @param attempt What it gets.
- * @returns What the activity returns. It is not converted.
+ * @returns What is stored for what the activity returns.
  * @throws {CancelledFailure} If the activity was cancelled.
- * @throws {ApplicationFailure} If it throws anything else.
+ * @throws {Error} What is stored for anything else that it throws.
  */
-export function runActivity(fn: AnyActivity, attempt: ActivityAttempt): Promise<unknown> {
-  const { context, host = noHost } = attempt;
-  const { converter = json } = host;
-  const signal = () => context.signal;
-  const cancellation = new Cancellation(attempt.signal === undefined ? [signal] : [signal, attempt.signal]);
-  const startedAtMs = systemClock.now();
-  return runInContext(fn, attempt.args, {
-    info: () => infoOf(attempt, converter, startedAtMs),
-    heartbeat(details) {
-      if (attempt.isLocal) return;
-      const stored = details === undefined ? undefined : converter.toStored(details);
-      try {
-        context.heartbeat(stored);
-      } catch (error) {
-        if (!context.signal.aborted) throw error; // else nobody waits for the attempt: its signal says so
-      }
-    },
-    cancellation,
-    host,
-    headers: attempt.headers ?? {},
-  });
+export async function runActivity(fn: AnyActivity, attempt: ActivityAttempt): Promise<unknown> {
+  const { toStored } = attempt.host?.converter ?? json;
+  const environment = new CalledEnvironment(attempt);
+  try {
+    return toStored(await environment.execute(fn, attempt.args, attempt.headers ?? {}));
+  } catch (error) {
+    const thrown = toThrown(environment.failureOf(error), toStored);
+    if (thrown instanceof CancelledFailure || !attempt.signal?.().aborted) throw thrown;
+    throw new NonRetryableError(thrown.message, { cause: thrown });
+  }
 }
 
 const none: never[] = [];
 const noHost: ActivityHost = {};
 const json = /* @__PURE__ */ valueConverter();
 
-/** What {@linkcode runInContext} makes a context of. */
-export interface Environment {
-  /** Makes what the context shows of the attempt. It is called when the code asks for it. */
-  readonly info: () => Info;
-  heartbeat(details?: unknown): void;
-  readonly cancellation: Cancellation;
-  readonly host: ActivityHost;
-  readonly headers: Headers;
-}
-
-/** Makes a context with its interceptors. */
-export function makeContext({ info, heartbeat, cancellation, host }: Environment): {
-  readonly context: Context;
-  readonly execute: (fn: AnyActivity, args: unknown[], headers: Headers) => Promise<unknown>;
-} {
-  const { logger = consoleLogger, metricMeter = noopMetricMeter, interceptors = [], client, skipSleeps = false } = host;
-  const inbound: ActivityInboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
-  const outbound: ActivityOutboundCallsInterceptor[] = interceptors.length === 0 ? none : [];
-  const context: Context = new Context({
-    info,
-    heartbeat,
-    signal: () => cancellation.signal,
-    cancellationDetails: () => cancellation.details,
-    logger: () =>
-      withMetadata(logger, () => {
-        const getLogAttributes = composeInterceptors(outbound, "getLogAttributes", (data) => data);
-        return atOnce(getLogAttributes(logAttributes(context.info)), "getLogAttributes()");
-      }),
-    metricMeter() {
-      const { namespace, taskQueue, activityType } = context.info;
-      const getMetricTags = composeInterceptors(outbound, "getMetricTags", (tags) => tags);
-      const tags = atOnce(getMetricTags({ namespace, taskQueue, activityType }), "getMetricTags()");
-      return atOnce(metricMeter.withTags(tags), "withTags()");
-    },
-    client,
-    skipSleeps,
-  });
-  for (const make of interceptors) { // which may use the logger
-    const made = atOnce(make(context), "interceptors()");
-    if (made.inbound !== undefined) inbound.push(made.inbound);
-    if (made.outbound !== undefined) outbound.push(made.outbound);
-  }
-  if (inbound.length === 0) return { context, execute: callDirectly };
-  const call = (fn: AnyActivity) => composeInterceptors(inbound, "execute", async ({ args }) => await fn(...args));
-  return { context, execute: (fn, args, headers) => call(fn)({ args, headers }) };
-}
-
-/** As without interceptors; it is called in an `async` function. */
-const callDirectly = (fn: AnyActivity, args: unknown[]) => fn(...args) as Promise<unknown>;
-
-/** What a function returns that must not return a promise: nobody would wait for it. */
-function atOnce<T>(returned: T, name: string): T {
-  if (typeof returned !== "object" || returned === null || isStrayPromise(returned)) {
-    throw invalid(name, returned, "an object, and no promise", "run activity");
-  }
-  return returned;
-}
-
-async function runInContext(fn: AnyActivity, args: unknown[], environment: Environment): Promise<unknown> {
-  const { info, cancellation, headers } = environment;
-  try {
-    const { context, execute } = makeContext(environment);
-    return await asyncLocalStorage.run(context, () => execute(fn, args, headers));
-  } catch (error) {
-    if (error instanceof CompleteAsyncError) throw cannotCompleteLater(info().activityType);
-    const isCancellation = error instanceof CancelledFailure || (error as Error | undefined)?.name === "AbortError";
-    if (!isCancellation || !cancellation.requested) throw ensureApplicationFailure(error);
-    throw error instanceof CancelledFailure ? error : cancellation.failure;
-  }
-}
-
-function cannotCompleteLater(activityType: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(
-    `Cannot complete activity "${activityType}" later: activities that are completed from outside are not supported; let the workflow wait for a signal, which whoever knows the result sends`,
-    "CompleteAsyncError",
-  );
-}
-
 /** Whether and why an attempt is cancelled. A signal is made when the code asks for one. */
-export class Cancellation {
-  readonly #sources: readonly (() => AbortSignal)[];
+class Cancellation {
   #controller: AbortController | undefined;
   #failure: CancelledFailure | undefined;
   #details: ActivityCancellationDetails | undefined;
 
-  /** @param sources Return signals, each of which cancels the attempt. */
-  constructor(sources: readonly (() => AbortSignal)[] = []) {
-    this.#sources = sources;
+  /** Signals, each of which cancels the attempt. */
+  protected get sources(): readonly AbortSignal[] {
+    return none;
   }
 
   /** Cancels the attempt. */
@@ -238,17 +150,12 @@ export class Cancellation {
     this.#controller?.abort(this.#failure);
   }
 
-  get requested(): boolean {
-    this.#look();
-    return this.#failure !== undefined;
-  }
-
-  get failure(): CancelledFailure | undefined {
+  get cancellation(): CancelledFailure | undefined {
     this.#look();
     return this.#failure;
   }
 
-  get details(): ActivityCancellationDetails | undefined {
+  get cancellationDetails(): ActivityCancellationDetails | undefined {
     this.#look();
     return this.#details;
   }
@@ -258,15 +165,125 @@ export class Cancellation {
     this.#look();
     this.#controller = new AbortController();
     if (this.#failure !== undefined) this.#controller.abort(this.#failure);
-    else for (const source of this.#sources) source().addEventListener("abort", () => this.#look(), { once: true });
+    else for (const source of this.sources) source.addEventListener("abort", () => this.#look(), { once: true });
     return this.#controller.signal;
   }
 
   #look(): void {
     if (this.#failure !== undefined) return;
-    const signal = this.#sources.map((source) => source()).find(({ aborted }) => aborted);
+    const signal = this.sources.find(({ aborted }) => aborted);
     if (signal !== undefined) this.cancel(...cancellationOf(signal.reason));
   }
+}
+
+/** What activities run in: their context, and the interceptors around them. */
+export abstract class Environment extends Cancellation implements ContextParts {
+  readonly context: Context;
+  readonly #host: ActivityHost;
+  readonly #inbound: ActivityInboundCallsInterceptor[];
+  readonly #outbound: ActivityOutboundCallsInterceptor[];
+
+  constructor(host: ActivityHost) {
+    super();
+    const { interceptors = none } = host;
+    this.#host = host;
+    this.#inbound = interceptors.length === 0 ? none : [];
+    this.#outbound = interceptors.length === 0 ? none : [];
+    this.context = new Context(this);
+    for (const make of interceptors) { // which may use the logger
+      const made = atOnce(make(this.context), "interceptors()");
+      if (made.inbound !== undefined) this.#inbound.push(made.inbound);
+      if (made.outbound !== undefined) this.#outbound.push(made.outbound);
+    }
+  }
+
+  abstract info(): Info;
+  abstract heartbeat(details?: unknown): void;
+
+  logger(): Logger {
+    return withMetadata(this.#host.logger ?? consoleLogger, () => {
+      const getLogAttributes = composeInterceptors(this.#outbound, "getLogAttributes", (data) => data);
+      return atOnce(getLogAttributes(logAttributes(this.context.info)), "getLogAttributes()");
+    });
+  }
+
+  metricMeter(): MetricMeter {
+    const { namespace, taskQueue, activityType } = this.context.info;
+    const getMetricTags = composeInterceptors(this.#outbound, "getMetricTags", (tags) => tags);
+    const tags = atOnce(getMetricTags({ namespace, taskQueue, activityType }), "getMetricTags()");
+    return atOnce((this.#host.metricMeter ?? noopMetricMeter).withTags(tags), "withTags()");
+  }
+
+  get client(): unknown {
+    return this.#host.client;
+  }
+
+  get skipSleeps(): boolean {
+    return this.#host.skipSleeps ?? false;
+  }
+
+  /** Calls an activity in the context, through the interceptors. */
+  execute(fn: AnyActivity, args: unknown[], headers: Headers): unknown {
+    return asyncLocalStorage.run(this.context, () => {
+      if (this.#inbound.length === 0) return fn(...args);
+      return composeInterceptors(this.#inbound, "execute", async ({ args }) => await fn(...args))({ args, headers });
+    });
+  }
+
+  /** The failure that an error of the activity is. */
+  failureOf(error: unknown): TemporalFailure {
+    if (error instanceof CompleteAsyncError) return cannotCompleteLater(this.info().activityType);
+    const isCancellation = error instanceof CancelledFailure || (error as Error | undefined)?.name === "AbortError";
+    const cancellation = isCancellation ? this.cancellation : undefined;
+    if (cancellation === undefined) return ensureApplicationFailure(error);
+    return error instanceof CancelledFailure ? error : cancellation;
+  }
+}
+
+/** That of one attempt of a call by a workflow. */
+class CalledEnvironment extends Environment {
+  readonly #attempt: ActivityAttempt;
+  readonly #startedAtMs: number = systemClock.now();
+
+  constructor(attempt: ActivityAttempt) {
+    super(attempt.host ?? noHost);
+    this.#attempt = attempt;
+  }
+
+  protected override get sources(): readonly AbortSignal[] {
+    const { context, signal } = this.#attempt;
+    return signal === undefined ? [context.signal] : [context.signal, signal()];
+  }
+
+  override info(): Info {
+    return infoOf(this.#attempt, this.#startedAtMs);
+  }
+
+  override heartbeat(details?: unknown): void {
+    const { isLocal, context, host } = this.#attempt;
+    if (isLocal) return;
+    const stored = details === undefined ? undefined : (host?.converter ?? json).toStored(details);
+    try {
+      context.heartbeat(stored);
+    } catch (error) {
+      if (!context.signal.aborted) throw error; // else nobody waits for the attempt: its signal says so
+    }
+  }
+}
+
+/** What a function returns that must not return a promise: nobody would wait for it. */
+function atOnce<T>(returned: T, name: string): T {
+  if (typeof returned !== "object" || returned === null || isStrayPromise(returned)) {
+    throw invalid(name, returned, "an object, and no promise", "run activity");
+  }
+  return returned;
+}
+
+function cannotCompleteLater(activityType: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `Cannot complete activity "${activityType}" later: activities that are completed from outside are not supported; let the workflow wait for a signal, which whoever knows the result sends`,
+    "CompleteAsyncError",
+  );
 }
 
 /** What Temporal calls the reason for which nobody waits for an attempt any more. */
@@ -288,9 +305,9 @@ function cancellationOf(reason: unknown): [string, ActivityCancellationDetails] 
   return ["NOT_FOUND", has("notFound")];
 }
 
-function infoOf(attempt: ActivityAttempt, converter: ValueConverter, startedAtMs: number): Info {
-  const { context, activityId, activityType, isLocal, workflowType, options, host = {} } = attempt;
-  const { namespace = "default", taskQueue = options.taskQueue ?? "default" } = host;
+function infoOf(attempt: ActivityAttempt, startedAtMs: number): Info {
+  const { context, activityId, activityType, isLocal, workflowType, options, host = noHost } = attempt;
+  const { converter = json, namespace = "default", taskQueue = options.taskQueue ?? "default" } = host;
   const startToCloseTimeoutMs = optionalDurationMs(options.startToCloseTimeout, "startToCloseTimeout");
   const scheduleToCloseTimeoutMs = optionalDurationMs(options.scheduleToCloseTimeout, "scheduleToCloseTimeout");
   const { workflowId, runId, idempotencyKey } = context;
