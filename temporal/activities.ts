@@ -154,9 +154,7 @@ export function scheduleActivity<R>(
 ): Promise<R> {
   const { run } = requireFrame("call an activity");
   const input: ActivityInput = { activityType, args, options, headers: {}, seq: run.next.activity++, typeInfo };
-  return composeInterceptors(run.outbound, "scheduleActivity", (input: ActivityInput) => perform(input, false))(
-    input,
-  ) as Promise<R>;
+  return composeInterceptors(run.outbound, "scheduleActivity", performRemote)(input) as Promise<R>;
 }
 
 /**
@@ -182,9 +180,8 @@ export function scheduleLocalActivity<R>(
   const { run } = requireFrame("call a local activity");
   const seq = run.next.activity++;
   const input: LocalActivityInput = { activityType, args, options, headers: {}, seq, attempt: 1, typeInfo };
-  return composeInterceptors(
-    run.outbound,
-    "scheduleLocalActivity",
-    (input: LocalActivityInput) => perform(input, true),
-  )(input) as Promise<R>;
+  return composeInterceptors(run.outbound, "scheduleLocalActivity", performLocal)(input) as Promise<R>;
 }
+
+const performRemote = (input: ActivityInput) => perform(input, false);
+const performLocal = (input: LocalActivityInput) => perform(input, true);

@@ -165,12 +165,12 @@ export class Run {
   read(values: unknown): unknown[] {
     if (values === undefined) return [];
     const { fromStored } = this.host.converter;
-    return Array.isArray(values) ? values.map((value) => fromStored(value)) : [fromStored(values)];
+    return Array.isArray(values) ? values.map(fromStored) : [fromStored(values)];
   }
 
   /** Copies values into what the history can hold. */
   write(values: readonly unknown[]): unknown[] {
     const { toStored } = this.host.converter;
-    return values.map((value) => toStored(value));
+    return values.map(toStored);
   }
 }

@@ -15,6 +15,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ScopeContext } from "../context.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
+import { type Few, members, withMember, withoutMember } from "../util/few.ts";
 import { CancelledFailure, type Duration, IllegalStateError } from "./common/mod.ts";
 import { durationMs } from "./common/duration.ts";
 import type { Run } from "./run.ts";
@@ -84,7 +85,7 @@ export interface CancellationScopeOptions {
 
 /** Begins a wait of the context that ends with a scope. It is refused if the scope is cancelled. */
 export let waitIn: <T>(scope: CancellationScope, begin: (context: ScopeContext) => Promise<T>) => Promise<T>;
-/** Calls a function when a scope is cancelled, which it is not yet. Returns a function that ends that. */
+/** Calls a function when a scope is cancelled, which it is not yet. Returns a function that ends that, to be called once. */
 export let onCancel: (scope: CancellationScope, listener: (reason: Error) => void) => () => void;
 /** Makes the scope of a run. */
 export let rootScope: (run: Run) => CancellationScope;
@@ -131,7 +132,7 @@ export class CancellationScope {
   /** How many functions and waits are in progress. */
   #inProgress = 0;
   #children: Set<CancellationScope> | undefined;
-  #listeners: Set<(reason: Error) => void> | undefined;
+  #listeners: Few<(reason: Error) => void>;
 
   /**
    * Makes a scope.
@@ -230,7 +231,7 @@ export class CancellationScope {
     if (!this.cancellable) return;
     const context = this.#context;
     if (context !== undefined) outside(() => context.cancel());
-    for (const listener of [...this.#listeners ?? []]) listener(reason);
+    for (const listener of [...members(this.#listeners)]) listener(reason);
     for (const child of [...this.#children ?? []]) if (child.#ownReason === undefined) child.#reached(reason);
   }
 
@@ -297,11 +298,11 @@ export class CancellationScope {
 
   #onCancel(listener: (reason: Error) => void): () => void {
     if (!this.cancellable) return () => {};
-    const listeners = this.#listeners ??= new Set();
-    listeners.add(listener);
+    this.#listeners = withMember(this.#listeners, listener);
     this.#begin();
     return () => {
-      if (listeners.delete(listener)) this.#end();
+      this.#listeners = withoutMember(this.#listeners, listener);
+      this.#end();
     };
   }
 
