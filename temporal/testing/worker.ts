@@ -190,10 +190,10 @@ async function endedBefore(): Promise<never> {
 
 /** The functions of an object. Those of a class are called with it. */
 function methodsOf(activities: object): Registration["activities"] {
-  const methods: Record<string, (...args: unknown[]) => unknown> = {};
+  const methods: Record<string, (...args: unknown[]) => unknown> = Object.create(null); // no names of Object
   for (let owner = activities; owner !== null && owner !== Object.prototype; owner = Object.getPrototypeOf(owner)) {
     for (const name of Object.getOwnPropertyNames(owner)) {
-      if (name === "constructor" || Object.hasOwn(methods, name)) continue;
+      if (name === "constructor" || name in methods) continue;
       if (typeof (activities as Record<string, unknown>)[name] !== "function") continue;
       // Looked up at the call: a test may replace it by a spy.
       methods[name] = (...args) => (activities as Record<string, (...args: unknown[]) => unknown>)[name](...args);

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from 
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
 import { settle } from "../../tests/support/executors.ts";
 import { activityInfo, cancelled, Context, log } from "../activity/mod.ts";
+import { rootCause } from "../common/mod.ts";
 import {
   bundleWorkflowCode,
   type Client,
@@ -99,6 +100,17 @@ Deno.test("Worker.create() takes a method that has the name of one of Object", (
       client.workflow.execute(workflows.inWords, { workflowId: "w", taskQueue: "q" })
     );
     assertEquals(await result, "services");
+  }));
+
+Deno.test("Worker.run() finds no activity that is only a method of every object", () =>
+  withEnvironment(async ({ client, nativeConnection }) => {
+    const activities = { other: () => Promise.resolve("other") };
+    const worker = await Worker.create({ connection: nativeConnection, taskQueue: "q", workflowsPath, activities });
+    const result = worker.runUntil(() =>
+      client.workflow.execute(workflows.inWords, { workflowId: "w", taskQueue: "q" })
+    );
+    const { cause } = await assertRejects(() => result, WorkflowFailedError);
+    assertStringIncludes(rootCause(cause) ?? "", 'Cannot call activity "toString"');
   }));
 
 Deno.test("bundleWorkflowCode() returns what a worker takes", () =>
