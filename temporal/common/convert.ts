@@ -232,16 +232,15 @@ export interface CalledActivity {
 export function toActivityFailure(error: unknown, activity: CalledActivity, read?: Convert): ActivityFailure {
   const cause = toFailure(error, read);
   const { activityType, activityId, retry } = activity;
-  const attempt = failedActivity(error)?.attempt ?? 1;
+  const failed = failedActivity(error);
   const failure = new ActivityFailure(
     activityMessage(cause),
     activityType,
     activityId,
-    retryStateOf(cause, attempt, retry),
+    retryStateOf(cause, failed?.attempt ?? 1, retry),
     undefined,
     cause,
   );
-  const failed = failedActivity(error);
   if (failed !== undefined) setFailedActivity(failure, failed);
   return failure;
 }
