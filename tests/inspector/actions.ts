@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { Server } from "./support/server.ts";
-import { browserTest, sharedBrowser } from "./support/shared.ts";
+import { sharedBrowser } from "./support/shared.ts";
 
 const browser = await sharedBrowser();
 
@@ -35,7 +35,7 @@ async function start(options: Partial<InspectorOptions> = {}) {
 for (const scripts of [true, false]) {
   const how = scripts ? "with scripts" : "without scripts";
 
-  browserTest(`inspector() sends a signal by its form, and says so, ${how}`, async () => {
+  Deno.test(`inspector() sends a signal by its form, and says so, ${how}`, async () => {
     await using world = await start();
     await using visit = await browser.open(world.run, { scripts });
     await visit.page.click("summary:has-text('Signal')");
@@ -50,7 +50,7 @@ for (const scripts of [true, false]) {
     visit.assertQuiet();
   });
 
-  browserTest(`inspector() shows what is wrong with a payload, and keeps it in the form, ${how}`, async () => {
+  Deno.test(`inspector() shows what is wrong with a payload, and keeps it in the form, ${how}`, async () => {
     await using world = await start();
     await using visit = await browser.open(world.run, { scripts });
     await visit.page.click("summary:has-text('Signal')");
@@ -67,7 +67,7 @@ for (const scripts of [true, false]) {
     assertEquals((await world.describe()).result, "yes");
   });
 
-  browserTest(`inspector() asks a query, sends an update, and terminates, ${how}`, async () => {
+  Deno.test(`inspector() asks a query, sends an update, and terminates, ${how}`, async () => {
     await using world = await start();
     await using visit = await browser.open(world.run, { scripts });
     const act = async (label: string, fields: Record<string, string>) => {
@@ -89,7 +89,7 @@ for (const scripts of [true, false]) {
   });
 }
 
-browserTest("inspector() refuses what a page of another origin sends", async () => {
+Deno.test("inspector() refuses what a page of another origin sends", async () => {
   await using world = await start();
   const { history } = await world.describe();
   // The worst case: the page knows the token.
@@ -130,7 +130,7 @@ browserTest("inspector() refuses what a page of another origin sends", async () 
   }
 });
 
-browserTest("inspector() cannot be framed, and its pages cannot be read by another origin", async () => {
+Deno.test("inspector() cannot be framed, and its pages cannot be read by another origin", async () => {
   await using world = await start();
   await using evil = new Server(() =>
     new Response(
@@ -149,14 +149,14 @@ browserTest("inspector() cannot be framed, and its pages cannot be read by anoth
   assertEquals(framed.includes("a &amp; b"), false);
 });
 
-browserTest("inspector() tells another site nothing about the page from which a link was followed", async () => {
+Deno.test("inspector() tells another site nothing about the page from which a link was followed", async () => {
   await using world = await start();
   const response = await fetch(world.run);
   await response.body?.cancel();
   assertEquals(response.headers.get("referrer-policy"), "same-origin");
 });
 
-browserTest("inspector() is not reached under a name that somebody else gave to this machine", async () => {
+Deno.test("inspector() is not reached under a name that somebody else gave to this machine", async () => {
   await using world = await start();
   const evil = world.run.replace("127.0.0.1", "rebound.test");
   await using visit = await browser.open(evil);
@@ -164,7 +164,7 @@ browserTest("inspector() is not reached under a name that somebody else gave to 
   assertEquals((await visit.page.content()).includes("Rua"), false);
 });
 
-browserTest("inspector() acts under a name in hosts, also where browsers say nothing but Origin", async () => {
+Deno.test("inspector() acts under a name in hosts, also where browsers say nothing but Origin", async () => {
   await using world = await start({ hosts: ["intranet.test"] });
   await using visit = await browser.open(world.run.replace("127.0.0.1", "intranet.test"));
   const headers: Record<string, string>[] = [];

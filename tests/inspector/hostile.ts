@@ -6,7 +6,7 @@ import { encodeId } from "../../inspector/links.ts";
 import { foreignMarkup, layoutFaults } from "./support/measure.js";
 import { HOSTILE } from "./support/scenario.ts";
 import { Inspected } from "./support/server.ts";
-import { browserTest, shared, sharedBrowser } from "./support/shared.ts";
+import { shared, sharedBrowser } from "./support/shared.ts";
 
 const inspected = await shared(Inspected.start({ actions: true, title: HOSTILE[0] }));
 const browser = await sharedBrowser();
@@ -36,7 +36,7 @@ function kindsOf(addresses: readonly string[]): string[] {
 for (const text of HOSTILE) {
   const name = JSON.stringify(text).slice(0, 50);
 
-  browserTest(`inspector() shows the workflow ${name} as text`, async () => {
+  Deno.test(`inspector() shows the workflow ${name} as text`, async () => {
     const url = inspected.at({ id: encodeId(text) });
     await using visit = await browser.open(url, { width: 1000 });
     assertEquals(await visit.run<string[]>(foreignMarkup), []);
@@ -71,7 +71,7 @@ for (const text of HOSTILE) {
   });
 }
 
-browserTest("inspector() shows the pictures that it exports without running anything of them", async () => {
+Deno.test("inspector() shows the pictures that it exports without running anything of them", async () => {
   for (const text of HOSTILE.slice(0, 6)) {
     const url = inspected.at({ id: encodeId(text) });
     const page = await (await fetch(url)).text();
@@ -89,7 +89,7 @@ browserTest("inspector() shows the pictures that it exports without running anyt
   }
 });
 
-browserTest("inspector() lists hostile workflows, and each of their links leads to its workflow", async () => {
+Deno.test("inspector() lists hostile workflows, and each of their links leads to its workflow", async () => {
   await using visit = await browser.open(inspected.url);
   assertEquals(await visit.run<string[]>(foreignMarkup), []);
   for (const text of HOSTILE) {
@@ -150,31 +150,26 @@ Deno.test("inspector() answers without a failure when the query of an address is
   }
 });
 
-Deno.test({
-  name: "inspector() shows the same of runs in an SQLite file as of runs in memory",
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn() {
-    await using file = await SqliteStore.open(":memory:");
-    await using stored = await Inspected.start({ actions: true, title: HOSTILE[0] }, () => file);
-    const textOf = async ({ url }: Inspected, query: string) =>
-      (await (await fetch(url + query)).text())
-        .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "RUN").replace(/value="[0-9a-f]{64}"/g, "TOKEN").replace(
-          / {4}at .*/g,
-          "FRAME",
-        ).replace(/cursor=[^"&]*/g, "CURSOR");
-    const queries = [
-      "?",
-      "?status=failed",
-      "?q=name:order",
-      "?q=import-",
-      "?id=RP-1001",
-      "?id=RP-1004&at=5",
-      "?id=import-7",
-      "?id=values",
-    ];
-    for (const query of [...queries, ...HOSTILE.map((id) => `?id=${encodeURIComponent(encodeId(id))}`)]) {
-      assertEquals(await textOf(stored, query), await textOf(inspected, query), query);
-    }
-  },
+Deno.test("inspector() shows the same of runs in an SQLite file as of runs in memory", async () => {
+  await using file = await SqliteStore.open(":memory:");
+  await using stored = await Inspected.start({ actions: true, title: HOSTILE[0] }, () => file);
+  const textOf = async ({ url }: Inspected, query: string) =>
+    (await (await fetch(url + query)).text())
+      .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "RUN").replace(/value="[0-9a-f]{64}"/g, "TOKEN").replace(
+        / {4}at .*/g,
+        "FRAME",
+      ).replace(/cursor=[^"&]*/g, "CURSOR");
+  const queries = [
+    "?",
+    "?status=failed",
+    "?q=name:order",
+    "?q=import-",
+    "?id=RP-1001",
+    "?id=RP-1004&at=5",
+    "?id=import-7",
+    "?id=values",
+  ];
+  for (const query of [...queries, ...HOSTILE.map((id) => `?id=${encodeURIComponent(encodeId(id))}`)]) {
+    assertEquals(await textOf(stored, query), await textOf(inspected, query), query);
+  }
 });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Inspected } from "./support/server.ts";
-import { browserTest, shared, sharedBrowser } from "./support/shared.ts";
+import { shared, sharedBrowser } from "./support/shared.ts";
 
 const inspected = await shared(Inspected.start({ actions: true }));
 const browser = await sharedBrowser();
@@ -27,7 +27,7 @@ const FOCUS = `(() => {
 
 for (const [name, query] of Object.entries({ list: {}, order: { id: "RP-1001" }, waiting: { id: "RP-1003" } })) {
   for (const width of [1280, 390]) {
-    browserTest(`inspector() can be operated by the key Tab alone: ${name}, ${width} px`, async () => {
+    Deno.test(`inspector() can be operated by the key Tab alone: ${name}, ${width} px`, async () => {
       await using visit = await browser.open(inspected.at(query), { width });
       const count: number = await visit.run(`${OPERABLE}.length`);
       const reached = new Set<number>();
@@ -44,7 +44,7 @@ for (const [name, query] of Object.entries({ list: {}, order: { id: "RP-1001" },
   }
 }
 
-browserTest("inspector() goes to the rows by j and k, into a run by Enter, and back by u", async () => {
+Deno.test("inspector() goes to the rows by j and k, into a run by Enter, and back by u", async () => {
   await using visit = await browser.open(inspected.url);
   const focused = () => visit.run<string>("document.activeElement.textContent");
   const rows = await visit.run<string[]>("[...document.querySelectorAll('a[data-row]')].map((row) => row.textContent)");
@@ -58,7 +58,7 @@ browserTest("inspector() goes to the rows by j and k, into a run by Enter, and b
   visit.assertQuiet();
 });
 
-browserTest("inspector() searches by / and keeps the letters that are typed there", async () => {
+Deno.test("inspector() searches by / and keeps the letters that are typed there", async () => {
   await using visit = await browser.open(inspected.url);
   for (const key of ["/", "j", "u", "d", "/"]) await visit.page.keyboard.press(key);
   assertEquals(await visit.run("document.activeElement.value"), "jud/");
@@ -67,14 +67,14 @@ browserTest("inspector() searches by / and keeps the letters that are typed ther
   assertEquals(await visit.run("document.activeElement.tagName"), "BODY");
 });
 
-browserTest("inspector() ignores keys that belong to the browser", async () => {
+Deno.test("inspector() ignores keys that belong to the browser", async () => {
   await using visit = await browser.open(inspected.url);
   for (const key of ["Control+d", "Alt+d", "Meta+d"]) await visit.page.keyboard.press(key);
   assertEquals(await visit.run("document.documentElement.dataset.theme ?? null"), null);
 });
 
 for (const theme of ["light", "dark"] as const) {
-  browserTest(`inspector() remembers the other theme, and follows the system again: ${theme}`, async () => {
+  Deno.test(`inspector() remembers the other theme, and follows the system again: ${theme}`, async () => {
     await using visit = await browser.open(inspected.url, { theme });
     const chosen = () => visit.run("document.documentElement.dataset.theme ?? null");
     const background = () => visit.run<string>("getComputedStyle(document.body).backgroundColor");
@@ -93,7 +93,7 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-browserTest("inspector() works when the browser keeps nothing", async () => {
+Deno.test("inspector() works when the browser keeps nothing", async () => {
   await using visit = await browser.open(inspected.url);
   await visit.page.addInitScript(
     "Object.defineProperty(globalThis, 'localStorage', { get() { throw new Error('no'); } })",
@@ -104,7 +104,7 @@ browserTest("inspector() works when the browser keeps nothing", async () => {
   visit.assertQuiet();
 });
 
-browserTest("inspector() opens one menu at a time, and Escape closes it", async () => {
+Deno.test("inspector() opens one menu at a time, and Escape closes it", async () => {
   await using visit = await browser.open(inspected.at({ id: "RP-1003" }));
   const open = () =>
     visit.run<string[]>("[...document.querySelectorAll('details.menu[open] > summary')].map((s) => s.textContent)");

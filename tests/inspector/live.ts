@@ -12,7 +12,7 @@ import { inspector } from "@rockpool/workflow/inspector";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
 import type { Visit } from "./support/browser.ts";
 import { Inspected, Server } from "./support/server.ts";
-import { browserTest, shared, sharedBrowser } from "./support/shared.ts";
+import { shared, sharedBrowser } from "./support/shared.ts";
 
 const browser = await sharedBrowser();
 const inspected = await shared(Inspected.start({ actions: true }));
@@ -69,7 +69,7 @@ const MARK = "globalThis.loadedOnce = true";
 const connected = (visit: Visit) => visit.until("document.querySelector('[data-live]:not([hidden])')");
 const text = (part: string) => `document.querySelector("main").textContent.includes(${JSON.stringify(part)})`;
 
-browserTest("inspector() shows a new run in the list without loading the page again", async () => {
+Deno.test("inspector() shows a new run in the list without loading the page again", async () => {
   await using world = start();
   await using visit = await browser.open(world.url);
   await connected(visit);
@@ -80,7 +80,7 @@ browserTest("inspector() shows a new run in the list without loading the page ag
   visit.assertQuiet();
 });
 
-browserTest("inspector() shows new events and the end of a run", async () => {
+Deno.test("inspector() shows new events and the end of a run", async () => {
   await using world = start();
   const handle = await world.executor.execute(count, { id: "a" });
   await using visit = await browser.open(world.run);
@@ -95,7 +95,7 @@ browserTest("inspector() shows new events and the end of a run", async () => {
   visit.assertQuiet();
 });
 
-browserTest(
+Deno.test(
   "inspector() keeps focus, selection, scroll position, open menus and what is typed when a page changes",
   async () => {
     await using world = start();
@@ -124,7 +124,7 @@ browserTest(
   },
 );
 
-browserTest("inspector() keeps the focus on a run of the list when other runs appear before it", async () => {
+Deno.test("inspector() keeps the focus on a run of the list when other runs appear before it", async () => {
   await using world = start();
   await world.executor.execute(count, { id: "first" });
   await using visit = await browser.open(world.url);
@@ -136,7 +136,7 @@ browserTest("inspector() keeps the focus on a run of the list when other runs ap
   assertEquals(await visit.run("document.activeElement.textContent"), "first");
 });
 
-browserTest("inspector() loads a page a few times when 5,000 changes happen", async () => {
+Deno.test("inspector() loads a page a few times when 5,000 changes happen", async () => {
   await using world = start();
   await world.executor.execute(count, { id: "a" });
   await using visit = await browser.open(world.url);
@@ -153,7 +153,7 @@ browserTest("inspector() loads a page a few times when 5,000 changes happen", as
   assert(loads <= 3 * seconds + 4, `${loads} loads in ${seconds} s`);
 });
 
-browserTest("inspector() leaves nothing behind when browsers go away", async () => {
+Deno.test("inspector() leaves nothing behind when browsers go away", async () => {
   await using world = start();
   await world.executor.execute(count, { id: "a" });
   {
@@ -167,7 +167,7 @@ browserTest("inspector() leaves nothing behind when browsers go away", async () 
   await until(() => world.listeners() === 0);
 });
 
-browserTest("inspector() has no stream for a page that nobody sees, and loads it when it is seen again", async () => {
+Deno.test("inspector() has no stream for a page that nobody sees, and loads it when it is seen again", async () => {
   await using world = start();
   await using visit = await browser.open(world.url);
   await connected(visit);
@@ -181,7 +181,7 @@ browserTest("inspector() has no stream for a page that nobody sees, and loads it
   await visit.until(text("meanwhile"));
 });
 
-browserTest("inspector() shows changes when the server was away for a while", async () => {
+Deno.test("inspector() shows changes when the server was away for a while", async () => {
   const store = new InMemoryStore();
   await using executor = new Executor({ store });
   let away = false;
@@ -208,7 +208,7 @@ browserTest("inspector() shows changes when the server was away for a while", as
   await visit.until(text("meanwhile"));
 });
 
-browserTest("inspector() polls when the store reports no changes", async () => {
+Deno.test("inspector() polls when the store reports no changes", async () => {
   const store: WorkflowStore = Object.assign(new InMemoryStore(), { subscribe: undefined }) as never;
   await using executor = new Executor({ store });
   await using server = new Server(inspector({ store, executor }));
@@ -220,7 +220,7 @@ browserTest("inspector() polls when the store reports no changes", async () => {
   assertEquals(await visit.run("globalThis.loadedOnce"), true);
 });
 
-browserTest("inspector() shows what happens in a store in a file", async () => {
+Deno.test("inspector() shows what happens in a store in a file", async () => {
   await using store = await SqliteStore.open(":memory:");
   await using world = start(store);
   await using visit = await browser.open(world.url);
@@ -230,7 +230,7 @@ browserTest("inspector() shows what happens in a store in a file", async () => {
   visit.assertQuiet();
 });
 
-browserTest("inspector() shows the run as of each event when the slider is moved by keys", async () => {
+Deno.test("inspector() shows the run as of each event when the slider is moved by keys", async () => {
   await using visit = await browser.open(inspected.at({ id: "RP-1001" }));
   await visit.run(MARK);
   await visit.page.focus("[data-slider]");
@@ -250,7 +250,7 @@ browserTest("inspector() shows the run as of each event when the slider is moved
   visit.assertQuiet();
 });
 
-browserTest(
+Deno.test(
   "inspector() goes through the events by the buttons beside the slider, and back by the browser's",
   async () => {
     await using visit = await browser.open(inspected.at({ id: "RP-1001" }));
@@ -269,7 +269,7 @@ browserTest(
   },
 );
 
-browserTest("inspector() travels in time without scripts", async () => {
+Deno.test("inspector() travels in time without scripts", async () => {
   await using visit = await browser.open(inspected.at({ id: "RP-1001" }), { scripts: false });
   await visit.page.focus("[data-slider]");
   for (let i = 0; i < 9; i++) await visit.page.keyboard.press("ArrowLeft");

@@ -7,7 +7,7 @@ import { inspector } from "@rockpool/workflow/inspector";
 import { run } from "../../tools/package/npm.ts";
 import { load } from "./support/browser.ts";
 import { Server } from "./support/server.ts";
-import { browserTest, sharedBrowser } from "./support/shared.ts";
+import { sharedBrowser } from "./support/shared.ts";
 
 const browser = await sharedBrowser();
 
@@ -76,7 +76,7 @@ async function walk(url: string, { executor, listeners }: World): Promise<void> 
 }
 
 for (const path of ["/", "/inspector", "/a/b/", "/a%20b/%C3%A9", "//evil.example/x"]) {
-  browserTest(`inspector() works under ${path} of Deno.serve`, async () => {
+  Deno.test(`inspector() works under ${path} of Deno.serve`, async () => {
     await using world = await start();
     await using server = new Server(world.inspect, path);
     await walk(server.url, world);
@@ -84,7 +84,7 @@ for (const path of ["/", "/inspector", "/a/b/", "/a%20b/%C3%A9", "//evil.example
 }
 
 for (const path of ["/workflows", "/workflows/"]) {
-  browserTest(`inspector() works under ${path} of Hono's mount, which strips the path`, async () => {
+  Deno.test(`inspector() works under ${path} of Hono's mount, which strips the path`, async () => {
     await using world = await start();
     const { Hono } = load("hono");
     const app = new Hono().mount("/workflows", world.inspect);
@@ -92,7 +92,7 @@ for (const path of ["/workflows", "/workflows/"]) {
     await walk(server.url, world);
   });
 
-  browserTest(`inspector() works under ${path} of Hono's all, which keeps the path`, async () => {
+  Deno.test(`inspector() works under ${path} of Hono's all, which keeps the path`, async () => {
     await using world = await start();
     const { Hono } = load("hono");
     // deno-lint-ignore no-explicit-any -- a context of Hono
@@ -136,7 +136,7 @@ const NODE = `
   process.stdin.on("end", () => process.exit()).resume();
 `;
 
-browserTest("inspector() works on Node, with a small adapter", async () => {
+Deno.test("inspector() works on Node, with a small adapter", async () => {
   const program = `${Deno.env.get("INSPECTOR_MODULES")}/node-24/bin/node`;
   const root = new URL("../../", import.meta.url).href;
   const file = await Deno.makeTempFile({ suffix: ".mjs" });
@@ -185,7 +185,7 @@ const WORKER = `
   };
 `;
 
-browserTest("inspector() works in a Worker, also if it is made for each request", async () => {
+Deno.test("inspector() works in a Worker, also if it is made for each request", async () => {
   const folder = await Deno.makeTempDir();
   const entry = new URL("worker_of_the_test.ts", import.meta.url);
   await Deno.writeTextFile(entry, WORKER); // beside the sources, so that their names are found

@@ -5,7 +5,7 @@ import { encodeId } from "../../inspector/links.ts";
 import { contrastFaults, foreignMarkup, layoutFaults } from "./support/measure.js";
 import { HOSTILE } from "./support/scenario.ts";
 import { Inspected } from "./support/server.ts";
-import { browserTest, shared, sharedBrowser } from "./support/shared.ts";
+import { shared, sharedBrowser } from "./support/shared.ts";
 
 const inspected = await shared(Inspected.start({ actions: true }));
 const browser = await sharedBrowser();
@@ -40,7 +40,7 @@ const VIEWS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 for (const [name, query] of Object.entries(VIEWS)) {
   for (const width of [1280, 390]) {
     for (const theme of ["light", "dark"] as const) {
-      browserTest(`inspector() shows "${name}" at ${width} px, ${theme}`, async () => {
+      Deno.test(`inspector() shows "${name}" at ${width} px, ${theme}`, async () => {
         await using visit = await browser.open(inspected.at(query), { width, theme });
         await visit.picture(`${name.replaceAll(" ", "-")}-${width}-${theme}`);
         assertEquals(await visit.run<string[]>(layoutFaults), []);
@@ -60,7 +60,7 @@ function isExpected(name: string, problem: string): boolean {
 
 for (const width of [1280, 390]) {
   for (const theme of ["light", "dark"] as const) {
-    browserTest(`inspector() shows each menu of a run at ${width} px, ${theme}`, async () => {
+    Deno.test(`inspector() shows each menu of a run at ${width} px, ${theme}`, async () => {
       await using visit = await browser.open(inspected.at({ id: "RP-1003" }), { width, theme });
       const labels: string[] = await visit.run(
         `[...document.querySelectorAll("details.menu > summary")].map((s) => s.textContent.trim())`,

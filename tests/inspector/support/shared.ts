@@ -1,5 +1,5 @@
 /**
- * What the tests of one module share, and the settings of a test that uses a browser.
+ * What the tests of one module share.
  *
  * @module
  */
@@ -13,12 +13,11 @@ export async function shared<T extends AsyncDisposable>(starting: Promise<T>): P
   return started;
 }
 
-/** Starts the browser of a module. */
+/**
+ * Starts the browser of a module. What the browser says is read all the time, so no test of such a module can tell its own
+ * operations from those of the browser.
+ */
 export function sharedBrowser(): Promise<Browser> {
+  Deno.test.sanitizer({ ops: false, resources: false });
   return shared(Browser.start());
-}
-
-/** A test that uses the browser. What the browser says is read all the time, so it is no leak of the test. */
-export function browserTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
 }
