@@ -45,6 +45,7 @@ import { cannot, checkNumber } from "./util/check.ts";
  * | `timeout` | a workflow or an activity took longer than it was allowed |
  * | `unknown_workflow` | the workflow's name is not registered with the executor |
  * | `unsupported` | the call needs a workflow that is live in this executor, or an optional method that the store does not have |
+ * | `update_interrupted` | the workflow ended before an accepted update was answered: its handler may have begun |
  *
  * @category Errors
  */
@@ -69,7 +70,8 @@ export type WorkflowErrorCode =
   | "terminated"
   | "timeout"
   | "unknown_workflow"
-  | "unsupported";
+  | "unsupported"
+  | "update_interrupted";
 
 /**
  * The base class of every error that this package throws for a condition that a caller may handle.

@@ -590,7 +590,7 @@ export interface UpdateAcceptedEvent {
 }
 
 /**
- * The handler of an update returned or threw.
+ * The handler of an update returned or threw, or the workflow ended before it was called.
  *
  * @category History
  */
@@ -603,7 +603,9 @@ export interface UpdateCompletedEvent {
   readonly updateId: string;
   /** The value that the handler returned. */
   readonly result?: unknown;
-  /** The error that the handler threw, if it threw. */
+  /**
+   * The error that the handler threw, if it threw. Its code is `not_found` if the workflow ended before the handler was called.
+   */
   readonly error?: ErrorRecord;
 }
 

@@ -149,6 +149,8 @@ export class Decisions implements ReplayOwner {
   }
 
   #close(final: WorkflowEvent): void {
+    const { uncalledUpdates } = this.replay;
+    if (uncalledUpdates.length > 0) this.#run.inbox.refuse(uncalledUpdates, final.at);
     this.record(final);
     this.#run.close();
   }

@@ -35,6 +35,8 @@ interface UpdateHandler {
 class Update {
   /** The request, later the acceptance, if they are in the history; `undefined` once it is completed. */
   open: UpdateRequestedEvent | UpdateAcceptedEvent | undefined;
+  /** The acceptance that is in the history, or on its way there, until the handler is called. */
+  uncalled: UpdateAcceptedEvent | undefined;
   /** The handler has ended in this process. */
   answered = false;
   /** The answer in the history. */
@@ -171,6 +173,11 @@ export class Handlers {
     return this.open(updateId)?.type === "update_accepted";
   }
 
+  /** The accepted updates whose handlers were not called. */
+  get uncalled(): UpdateAcceptedEvent[] {
+    return Array.from(this.#updates.values(), ({ uncalled }) => uncalled).filter((event) => event !== undefined);
+  }
+
   /** What the history holds of an update that has no answer. */
   open(updateId: string): Update["open"] {
     return this.#updates.get(updateId)?.open;
@@ -187,9 +194,15 @@ export class Handlers {
     return update?.completed === undefined && update?.deferred === undefined ? undefined : update.promise;
   }
 
-  /** A caller waits for the answer to an update. */
-  expect(updateId: string): Promise<Answer> {
-    return this.#update(updateId).promise;
+  /**
+   * A caller waits for the answer to an update.
+   *
+   * @param accepted Its acceptance, if that is on its way into the history.
+   */
+  expect(updateId: string, accepted?: UpdateAcceptedEvent): Promise<Answer> {
+    const update = this.#update(updateId);
+    update.uncalled ??= accepted;
+    return update.promise;
   }
 
   /** An event of an update is in the history now. */
@@ -200,11 +213,12 @@ export class Handlers {
     if (!isAnswer(event)) {
       if (!wasOpen) this.unanswered++;
       update.open = event;
+      if (event.type === "update_accepted") update.uncalled = event;
       return;
     }
     if (wasOpen) this.unanswered--;
     if (event.type === "update_completed" && !update.answered) this.answeredAhead++;
-    update.open = undefined;
+    update.open = update.uncalled = undefined;
     update.completed = event;
     update.settle(event);
   }
@@ -229,6 +243,7 @@ export class Handlers {
   }
 
   #handle(handler: UpdateHandler, { name, input, updateId, headers = noTexts }: UpdateAcceptedEvent): void {
+    this.#update(updateId).uncalled = undefined;
     const end = (outcome: Outcome) => {
       const update = this.#update(updateId);
       if (update.answered) return;

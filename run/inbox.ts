@@ -7,12 +7,13 @@
  * 1. A message whose sender chose an ID is stored once, in all runs of a chain: `Remembered` knows them.
  * 2. An update is validated when the code has seen everything that is stored, and by the executor that stores its acceptance or its
  *    rejection. A replay does not validate it again.
- * 3. What the code has not seen goes to the next run of the chain. An update that it accepted and has not answered does not.
+ * 3. What the code has not seen goes to the next run of the chain. An update whose handler has begun does not.
+ * 4. The callers of an update without an answer know whether its handler may have begun: `update_interrupted`, or `not_found`.
  *
  * @module
  */
 
-import { workflowError } from "../errors.ts";
+import { type WorkflowError, workflowError } from "../errors.ts";
 import { callHook } from "../hooks.ts";
 import type {
   SignalReceivedEvent,
@@ -28,6 +29,7 @@ import { writeLog } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
   type Answer,
+  answerEvent,
   answerOf,
   isAnswer,
   rejectionEvent,
@@ -67,6 +69,24 @@ export interface Recorder {
 /** Why a run that was continued answers nothing. */
 export const continued = "it was continued as new";
 
+/**
+ * The error for the callers of an update that has no answer.
+ *
+ * @param why Why there will be none.
+ * @param isAccepted Whether the history holds its acceptance: then its handler may have begun.
+ */
+export function unanswered(id: string, why: string, isAccepted: boolean, options?: ErrorOptions): WorkflowError {
+  return isAccepted
+    ? workflowError(
+      "update_interrupted",
+      "update workflow",
+      id,
+      `${why} before it had answered, and the handler may have begun`,
+      options,
+    )
+    : workflowError("not_found", "update workflow", id, why, options);
+}
+
 const none: readonly never[] = [];
 
 /** How many messages there are of each name. */
@@ -85,6 +105,8 @@ export class Inbox {
   #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
   #requests: UpdateRequestedEvent[] | undefined;
+  /** The updates that were refused because the code had ended. */
+  #refused: readonly UpdateAcceptedEvent[] = none;
 
   constructor(run: Receiver, recorder: Recorder, writer: Writer) {
     this.#run = run;
@@ -153,7 +175,7 @@ export class Inbox {
       const isKnown = () => handlers.answer(updateId) !== undefined;
       if (!handlers.isAccepted(updateId) && !isKnown()) await abortable(run.settled(), signal);
       if (isKnown()) break;
-      if (!run.acceptsEvents) {
+      if (!run.acceptsEvents || this.#replay.ended) {
         const error = run.live || handlers.hasUpdate(name) ? undefined : this.unanswered(handlers.without(name), false);
         if (error !== undefined) throw error;
         return undefined;
@@ -169,8 +191,9 @@ export class Inbox {
           this.#recorder.record(rejectionEvent(updateId, error, clock.now())); // who asked for it reads it from the store
           break;
         }
-        handlers.expect(updateId);
-        if (await this.post(updateEvent("update_accepted", request, clock.now()))) break;
+        const accepted = updateEvent("update_accepted", request, clock.now()) as UpdateAcceptedEvent;
+        handlers.expect(updateId, accepted);
+        if (await this.post(accepted)) break;
         return undefined;
       }
       await handlers.registration(name, signal).finally(() => run.reportIdle());
@@ -187,17 +210,28 @@ export class Inbox {
     }
   }
 
-  /** What the next run of the chain gets. It does not accept again what this run has accepted and not answered: that is over. */
+  /** What the next run of the chain gets. It does not accept again an update whose handler has begun: that is over. */
   toNextRun(at: number): WorkflowEvent[] {
-    const isRequest = ({ type }: WorkflowEvent) => type === "update_requested";
-    const delivered = [...this.#run.unseen(), ...this.#replay.openUpdates.filter(isRequest)];
-    for (const { updateId } of this.#unhandledUpdates(delivered)) {
-      if (!isRemembered(updateId)) continue;
-      const why = `${continued} before it had answered`;
-      const error = workflowError("not_found", "update workflow", this.#run.workflowId, why);
-      this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
+    const delivered = this.#run.unseen();
+    const { uncalledUpdates } = this.#replay;
+    for (const update of this.#unhandledUpdates(delivered)) {
+      const { type, updateId } = update;
+      if (type === "update_requested" || uncalledUpdates.includes(update)) delivered.push(update);
+      else if (isRemembered(updateId)) {
+        const error = unanswered(this.#run.workflowId, continued, true);
+        this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
+      }
     }
     return delivered;
+  }
+
+  /** The run ends: answers the accepted updates that no handler will see, so that their callers know that nothing was changed. */
+  refuse(updates: readonly UpdateAcceptedEvent[], at: number): void {
+    this.#refused = updates;
+    for (const { updateId } of updates) {
+      const error = unanswered(this.#run.workflowId, "it ended before a handler began", false);
+      this.#writer.record(answerEvent(updateId, { ok: false, error }, at, undefined));
+    }
   }
 
   /** The updates without an answer that the next run does not handle. */
@@ -215,7 +249,7 @@ export class Inbox {
   reportUnhandled(next?: readonly WorkflowEvent[]): void {
     if (!this.#gotMessages) return;
     const run = this.#run;
-    const updates = this.#unhandledUpdates(next);
+    const updates = [...this.#refused, ...this.#unhandledUpdates(next)];
     const signals = next === undefined ? run.unseen().filter((event) => event.type === "signal_received") : none;
     if (signals.length + updates.length === 0) return;
     callHook(run.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), run, run.started);
@@ -231,15 +265,17 @@ export class Inbox {
    */
   unanswered(why: string, isAccepted: boolean): unknown {
     const run = this.#run;
+    let options: ErrorOptions | undefined;
     if (run.chain.latest !== run) {
       if (!isAccepted) return undefined;
-    } else if (run.status === "running") {
+    } else {
       try {
         run.result();
-      } catch (suspended) { // a conflict: another executor has continued the run
-        return isElsewhere(suspended) && !isAccepted ? undefined : suspended;
+      } catch (cause) {
+        if (run.status !== "running") options = { cause };
+        else return isElsewhere(cause) && !isAccepted ? undefined : cause; // a conflict: another executor has continued the run
       }
     }
-    return workflowError("not_found", "update workflow", run.workflowId, why);
+    return unanswered(run.workflowId, why, isAccepted, options);
   }
 }

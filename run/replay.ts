@@ -116,8 +116,8 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   ended = false;
   /** Whether no wait of the code settles any more. */
   stopped = false;
-  /** Events that were delivered after the workflow decided to continue as new: they are for the next run. */
-  #forNextRun: WorkflowEvent[] | undefined;
+  /** Delivered events whose turn came after the end of the code: it does not see them. */
+  #afterEnd: WorkflowEvent[] | undefined;
 
   constructor(workflowId: string, owner: ReplayOwner) {
     this.workflowId = workflowId;
@@ -227,6 +227,11 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
     return this.#handlers?.allOpen ?? none;
   }
 
+  /** The accepted updates that no handler sees, because the code has ended: that is the same for every executor. */
+  get uncalledUpdates(): readonly UpdateAcceptedEvent[] {
+    return this.ended && this.#handlers?.uncalled || none;
+  }
+
   /** How many updates are not answered. */
   get unansweredUpdates(): number {
     return this.#handlers?.unanswered ?? 0;
@@ -298,8 +303,8 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
       case "update_accepted":
       case "signal_received":
       case "cancel_requested":
-        if (this.#forNextRun !== undefined) {
-          this.#forNextRun.push(event);
+        if (this.ended) {
+          (this.#afterEnd ??= []).push(event);
           return false;
         }
         this.now = event.at;
@@ -348,10 +353,9 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
     if (unanswered !== undefined) this.#handlers?.end(unanswered);
   }
 
-  /** What the next run of the chain gets: delivered events that this run has not seen, in order. */
+  /** The delivered events that the code has not seen, in order: the next run of the chain gets them. */
   unread(): readonly WorkflowEvent[] {
-    const signals = this.#signals?.unread() ?? none;
-    return this.#forNextRun === undefined ? signals : [...signals, ...this.#forNextRun];
+    return [...this.#signals?.unread() ?? none, ...this.#afterEnd ?? none];
   }
 
   // The workflow function
@@ -419,7 +423,6 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
     const reason = root.failure === undefined ? this.canceled : root.canceled; // what has failed is not continued
     if (reason !== undefined && !this.silent) return this.refusals.refuse(scope, reason);
     if (scope.bodyEnded) return this.refusal(scope)!;
-    if (!this.silent) this.#forNextRun = [];
     this.#end({ continueWith: input });
     return never();
   }

@@ -564,7 +564,7 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
     visitEnd: VisitEnd = this.status === "running" ? "suspended" : this.status,
   ): void {
     if (!this.live) return;
-    const unanswered = (isAccepted: boolean) => this.inbox.unanswered(`${why} before it had answered`, isAccepted);
+    const unanswered = (isAccepted: boolean) => this.inbox.unanswered(why, isAccepted);
     this.#stop(abortReason, result, unanswered, visitEnd);
     this.environment.lifecycle.ended(this);
   }

@@ -17,8 +17,9 @@ import { show } from "../util/show.ts";
 import { fromErrorRecord } from "../history/error_record.ts";
 import { firstRunOf } from "../history/history.ts";
 import { type Delivery, executorClosed } from "./delivery.ts";
-import { type DeliveryParts, notFound, type Target } from "./delivery_queue.ts";
+import { type DeliveryParts, isNotFound, type Target } from "./delivery_queue.ts";
 import { type AnswerEvent, answerOf, isAnswer, updateEvent, type UpdateRequest } from "./events.ts";
+import { unanswered } from "./inbox.ts";
 import { type ChangeWatch, unsupported } from "./live_runs.ts";
 import { repeatable } from "./remembered.ts";
 
@@ -46,7 +47,7 @@ export class Updates {
   async send(target: Target, request: UpdateRequest, signal: AbortSignal | undefined): Promise<unknown> {
     const { delivery, liveRuns, store } = this.#parts;
     const { id } = target;
-    for (;;) {
+    for (let isRequested = false;;) {
       if (liveRuns.closed) throw executorClosed("update", id);
       const run = delivery.live(target);
       if (run !== undefined) {
@@ -61,21 +62,26 @@ export class Updates {
       const follower = this.#follow(id);
       const waiting = follower.add(updateId); // before the state is read, so that no answer is missed
       try {
-        const state = await delivery.load("update", target);
+        const state = await delivery.load("update", target).catch((error) => {
+          throw isRequested && isNotFound(error) ? unanswered(id, "it was replaced or deleted", true) : error;
+        });
         let answer = answersIn(state.history, 0).find((answer) => answer.updateId === updateId);
         if (answer === undefined) {
           if (state.status !== "running") {
             const isAccepted = state.history.some((event) =>
               event.type === "update_accepted" && event.updateId === updateId
             );
-            const why = isAccepted ? "it ended before it had answered" : `its status is ${show(state.status)}`;
-            throw notFound("update", id, why, state.error && { cause: fromErrorRecord(state.error) });
+            const why = isAccepted ? "it ended" : `its status is ${show(state.status)}`;
+            throw unanswered(id, why, isAccepted, state.error && { cause: fromErrorRecord(state.error) });
           }
           if (!store.reportsChanges) throw unsupported("update", id);
           target = { id, firstRunId: firstRunOf(state) };
           const event = updateEvent("update_requested", request, this.#parts.timing.clock.now());
           const stored = await delivery.post("update", target, event, true);
-          if (stored !== false) answer = await abortable(waiting.promise, signal);
+          if (stored !== false) {
+            isRequested = true;
+            answer = await abortable(waiting.promise, signal);
+          }
         }
         if (answer !== undefined) return answerOf(answer);
       } finally {

@@ -269,10 +269,13 @@ class RunInvocation {
     const { key: runId } = this.#ctx;
     const { workflowId } = this.#request;
     const { history } = (await this.#store.load(workflowId))!;
-    for (const event of history) { // an update that was accepted belongs to this run
-      const update = event.type === "update_accepted" && this.#unanswered.get(event.updateId);
-      const why = "it was continued as new before it had answered";
-      if (update) this.#refuse([update], workflowError("not_found", "update workflow", workflowId, why));
+    const accepted = (events: readonly WorkflowEvent[]) =>
+      events.flatMap((event) => event.type === "update_accepted" ? [event.updateId] : []);
+    const passedOn = new Set(accepted(batch.events));
+    for (const updateId of accepted(history)) { // an update whose handler has begun belongs to this run
+      const update = passedOn.has(updateId) ? undefined : this.#unanswered.get(updateId);
+      const why = "it was continued as new before it had answered, and the handler may have begun";
+      if (update) this.#refuse([update], workflowError("update_interrupted", "update workflow", workflowId, why));
     }
     const late = [...this.#unanswered.values(), ...await this.#close({ runId })];
     const request: ContinueRequest = { runId, nextRunId: batch.runId, events: batch.events, late };

@@ -5,6 +5,7 @@
  */
 
 import {
+  ApplicationFailure,
   CancelledFailure,
   RetryState,
   type TemporalFailure,
@@ -190,10 +191,10 @@ async function update(access: Access, workflowId: string, name: string, options:
     if (error instanceof WorkflowNotFoundError || codeOf(error) === "store_failed" || codeOf(error) === "closed") {
       throw error;
     }
-    throw new WorkflowUpdateFailedError(
-      "Workflow Update failed",
-      toFailure(error, (stored) => server.fromStored(stored)),
-    );
+    const cause = codeOf(error) === "update_interrupted"
+      ? ApplicationFailure.nonRetryable((error as Error).message, "AcceptedUpdateCompletedWorkflow")
+      : toFailure(error, (stored) => server.fromStored(stored));
+    throw new WorkflowUpdateFailedError("Workflow Update failed", cause);
   }
 }
 

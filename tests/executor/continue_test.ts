@@ -557,7 +557,7 @@ Deno.test("Executor.update() rejects when the run continues as new before the ha
   await settle();
   await executor.signal("a", "go");
   const error = await assertRejects(() => update, WorkflowError, "it was continued as new before it had answered");
-  assertEquals([error.code, await handle.result()], ["not_found", 1]);
+  assertEquals([error.code, await handle.result()], ["update_interrupted", 1]);
   await executor.close();
 });
 

@@ -209,7 +209,7 @@ Deno.test("Executor.update() through another executor wakes a dormant run", asyn
   await Promise.all([executor.close(), other.close()]);
 });
 
-Deno.test("Executor.update() through another executor rejects with not_found when the workflow ends or is replaced before the answer", async () => {
+Deno.test("Executor.update() through another executor tells, when the workflow ends or is replaced before the answer, whether a handler may have begun", async () => {
   const wait = async (ctx: Ctx) => {
     ctx.handleUpdate("slow", () => ctx.waitForSignal("never"));
     await ctx.waitForSignal("end");
@@ -224,15 +224,17 @@ Deno.test("Executor.update() through another executor rejects with not_found whe
     await executor.signal("a", "end");
     await handle.result();
     const error = await assertRejects(() => ended, WorkflowError);
-    const why = name === "slow" ? "it ended before it had answered" : 'its status is "completed"'; // accepted or not
-    assertEquals([error.code, error.message], ["not_found", `Cannot update workflow "a": ${why}`]);
+    const [code, why] = name === "slow" // accepted or not
+      ? ["update_interrupted", "it ended before it had answered, and the handler may have begun"]
+      : ["not_found", 'its status is "completed"'];
+    assertEquals([error.code, error.message], [code, `Cannot update workflow "a": ${why}`]);
     await executor.execute(wait, { id: "a" });
     const replaced = other.update("a", name);
     replaced.catch(() => {});
     await settle();
     await executor.execute(wait, { id: "a", onConflict: "replace" });
     const next = await assertRejects(() => replaced, WorkflowError);
-    assertEquals(next.code, "not_found");
+    assertEquals(next.code, code);
     assertEquals(typesOf((await store.load("a"))!.history), ["workflow_started"]);
     await Promise.all([executor.close(), other.close()]);
   }
@@ -474,7 +476,7 @@ Deno.test("Executor.update() through another executor rejects, and is not handle
   const update = assertRejects(() => other.update("a", "slow", undefined, { updateId: "u" }), WorkflowError, why);
   await settle();
   await home.signal("a", "go");
-  assertEquals((await update).code, "not_found");
+  assertEquals((await update).code, "update_interrupted");
   for (const executor of [home, other]) {
     await assertRejects(() => executor.update("a", "slow", undefined, { updateId: "u" }), WorkflowError, why);
   }

@@ -175,7 +175,7 @@ Deno.test("Executor.update() rejects when the workflow ends before the answer", 
   await settle();
   await executor.signal("a", "finish");
   const error = await assertRejects(() => update, WorkflowError, "it ended before it had answered");
-  assertEquals(error.code, "not_found");
+  assertEquals(error.code, "update_interrupted");
   await executor.close();
 });
 
