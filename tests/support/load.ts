@@ -8,9 +8,11 @@
  */
 
 import { type AppendBatch, Executor, type WorkflowContext, type WorkflowStore } from "@rockpool/workflow";
+import type { AnyWorkflow } from "../../options.ts";
 import { silent } from "./executors.ts";
 
-function print(...words: unknown[]): void {
+/** Writes a line at once. */
+export function print(...words: unknown[]): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${words.join(" ")}\n`));
 }
 
@@ -43,19 +45,27 @@ async function work(ctx: WorkflowContext<string>): Promise<number> {
  *
  * @param store The store, which a killed process may have used.
  * @param round Is in the IDs of the new workflows.
- * @param options `leaseMs` of the executor; `large`: the input of some workflows.
+ * @param options `leaseMs` of the executor; `large`: the input of some workflows; `workflow`: what runs instead of the one of this module,
+ * and `workflows`: its children.
  */
 export async function loadUntilKilled(
   store: WorkflowStore,
   round: string,
-  { leaseMs, large = "" }: { readonly leaseMs?: number; readonly large?: string } = {},
+  { leaseMs, large = "", workflow = work as AnyWorkflow, workflows = { work } }: {
+    readonly leaseMs?: number;
+    readonly large?: string;
+    readonly workflow?: AnyWorkflow;
+    readonly workflows?: Readonly<Record<string, AnyWorkflow>>;
+  } = {},
 ): Promise<never> {
-  const executor = new Executor({ store: reporting(store), workflows: { work }, logger: silent, leaseMs });
+  const executor = new Executor({ store: reporting(store), workflows, logger: silent, leaseMs });
   const open = new Set((await executor.recover()).map(({ id }) => id));
   print("recovered", open.size);
   for (let i = 0;; i++) {
     const ids = Array.from({ length: 10 }, (_, n) => `${round}-${i}-${n}`);
-    await Promise.all(ids.map((id, n) => executor.execute(work, { id, input: n === 0 ? large : "" })));
+    await Promise.all(
+      ids.map((id, n) => executor.execute(workflow as typeof work, { id, input: n === 0 ? large : "" })),
+    );
     for (const id of ids) open.add(id);
     const ends = [...open].slice(0, 8);
     // A recovered run may have got its signal from the process that was killed.
