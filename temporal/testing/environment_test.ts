@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import * as workflows from "../../tests/temporal/facade_workflows.ts";
-import { DefaultLogger, type LogEntry, Runtime, TestWorkflowEnvironment, Worker } from "./mod.ts";
+import { rootCause } from "../common/mod.ts";
+import { DefaultLogger, type LogEntry, Runtime, TestWorkflowEnvironment, Worker, WorkflowFailedError } from "./mod.ts";
+
+const settle = () => new Promise((done) => setTimeout(done, 1));
 
 const workflowsPath = import.meta.resolve("../../tests/temporal/facade_workflows.ts");
 const DAY_MS = 86_400_000;
@@ -109,6 +112,75 @@ Deno.test(
       assertEquals((await long.describe()).status.name, "RUNNING");
       assert(await env.currentTimeMs() < before + 2 * DAY_MS);
     });
+  }),
+);
+
+/** An activity that naps in a workflow of its own. */
+const napping = (env: TestWorkflowEnvironment, taskQueue = "q") => async (): Promise<string> => {
+  const options = { workflowId: `nap ${Math.random()}`, taskQueue, args: [3 * DAY_MS] as [number] };
+  return `napped ${await env.client.workflow.execute(workflows.nap, options)}`;
+};
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() skips time while an activity awaits the result of another workflow",
+  using(async (env, run) => {
+    const start = () => env.client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
+    const before = await env.currentTimeMs();
+    assertEquals(await run(start, { slow: napping(env) }), `napped ${3 * DAY_MS}`);
+    assert(await env.currentTimeMs() >= before + 3 * DAY_MS);
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() lets an activity time out that awaits the result of another workflow",
+  using(async (env, run) => {
+    const start = () => env.client.workflow.execute(workflows.timedOutAfterADay, { workflowId: "w", taskQueue: "q" });
+    const { cause } = await assertRejects(() => run(start, { slow: napping(env) }), WorkflowFailedError);
+    assertStringIncludes(rootCause(cause) ?? "", 'Activity "slow" timed out');
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() holds the time while one activity awaits a result and another one runs",
+  using(async (env, run) => {
+    const end = Promise.withResolvers<string>();
+    const start = (workflowId: string, workflow: () => Promise<string>) =>
+      env.client.workflow.execute(workflow, { workflowId, taskQueue: "q" });
+    const started = Promise.withResolvers<void>();
+    let calls = 0;
+    const slow = () => {
+      if (calls++ > 0) return napping(env)();
+      started.resolve();
+      return end.promise;
+    };
+    await run(async () => {
+      const before = await env.currentTimeMs();
+      const runs = start("runs", workflows.patient);
+      await started.promise;
+      const naps = start("naps", workflows.patient);
+      for (let i = 0; i < 20; i++) await settle();
+      assert(await env.currentTimeMs() < before + DAY_MS);
+      end.resolve("done");
+      assertEquals([await runs, await naps], ["done", `napped ${3 * DAY_MS}`]);
+    }, { slow });
+  }),
+);
+
+Deno.test(
+  "TestWorkflowEnvironment.createTimeSkipping() names the activity during which time does not skip",
+  using(async (env, run) => {
+    const said = Promise.withResolvers<LogEntry>();
+    Runtime.install({ logger: new DefaultLogger("WARN", said.resolve) });
+    try {
+      const slow = async () => (await said.promise).message;
+      const start = () => env.client.workflow.execute(workflows.patient, { workflowId: "w", taskQueue: "q" });
+      assertEquals(
+        await run(start, { slow }),
+        'A result is awaited, and time does not skip while an activity runs: run "w" (patient) waits for activity "slow" (attempt 1 is running)',
+      );
+    } finally {
+      Runtime.install({});
+    }
   }),
 );
 

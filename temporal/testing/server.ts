@@ -81,7 +81,7 @@ export class InProcessServer {
     this.time = time;
     this.store = new InMemoryStore({ clock: time.clock });
     this.calls = new Executor({ store: this.store, clock: time.clock });
-    time.onStuck = () => this.#warnOfStandstill();
+    time.onStuck = (isActivity) => isActivity ? this.#warnOfActivities() : this.#warnOfStandstill();
   }
 
   /** Resolves when the server is closed. */
@@ -92,6 +92,16 @@ export class InProcessServer {
   #checkOpen(action: string): void {
     if (!this.#isClosed) return;
     throw new IllegalStateError(`Cannot ${action}: the test environment is torn down; make another one`);
+  }
+
+  /** Says which activities run: if one of them does not end, a test would hang. */
+  #warnOfActivities(): void {
+    const runs = [...this.#queues.values()].flatMap(({ executor }) => executor.openRuns()).map((run) => ({
+      ...run,
+      waitsFor: run.waitsFor.filter((wait) => wait.type === "activity" && wait.status === "running"),
+    })).filter(({ waitsFor }) => waitsFor.length > 0);
+    const what = describeOpenRuns(runs, this.time.clock.now()).join("; ");
+    runtimeLogger.warn(`A result is awaited, and time does not skip while an activity runs: ${what}`);
   }
 
   /** Says what the workflows wait for, where a test would hang. */
