@@ -395,7 +395,7 @@ export class Executor {
    */
   recover(): Promise<WorkflowHandle[]> {
     this.#supervisor.timing.turns.call();
-    return quiet(this.#supervisor.recover());
+    return quiet(this.#supervisor.recovery.recover());
   }
 
   /**

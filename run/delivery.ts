@@ -209,6 +209,11 @@ export class Delivery extends DeliveryQueue {
     }
   }
 
+  /** Ends a child whose code was not called. Returns whether it was still running. */
+  endUnbegun(id: string, firstRunId: string): Promise<boolean> {
+    return this.end({ id, firstRunId }, "it was cancelled before it began");
+  }
+
   // Children
 
   /**

@@ -1,6 +1,6 @@
 /**
- * The supervisor of an executor's runs: makes runs live (new ones, children, stored ones), replaces continued and dormant
- * runs, notifies parents, and closes everything.
+ * The supervisor of an executor's runs: makes runs live, replaces continued and dormant runs, notifies parents, and closes
+ * everything. `Recovery` finds the stored runs that are to be resumed.
  *
  * Owns the parts of an executor and wires them together. The executor, its public face, checks the arguments of calls.
  *
@@ -8,13 +8,10 @@
  * 2. While a run is made live, changes that the store reports are remembered for it (`LiveRuns.beginStarting`).
  * 3. After `close()` nothing becomes live. Runs that were live stay in the store as `running`.
  *
- * The module is longer than 500 lines: starting, resuming and closing runs use the same parts, which are wired here. The sections are:
- * the code of workflows; runs that become live; the end.
- *
  * @module
  */
 
-import { codeOf, WorkflowError, workflowError } from "../errors.ts";
+import { WorkflowError, workflowError } from "../errors.ts";
 import { callHook, hookNames, type RunKey } from "../hooks.ts";
 import type { ExecuteOptions, WorkOptions } from "../options.ts";
 import type {
@@ -27,10 +24,9 @@ import type {
 } from "../types.ts";
 import type { Workflow } from "../context.ts";
 import { cannot } from "../util/check.ts";
-import { quiet } from "../util/deferred.ts";
 import { show } from "../util/show.ts";
-import { firstRunOf, isOutcome } from "../history/history.ts";
-import { validateHistory, validateState } from "../history/validate.ts";
+import { firstRunOf } from "../history/history.ts";
+import { validateHistory } from "../history/validate.ts";
 import { toStored } from "../history/value.ts";
 import { type CallOf, callThrough } from "./calls.ts";
 import type { ChildAttempt } from "./child.ts";
@@ -44,21 +40,18 @@ import { copyTexts, withHeaders } from "./headers.ts";
 import { Leases } from "./leases.ts";
 import type { Chain, DormantState, Lease, LiveRun, StartableRun } from "./live_run.ts";
 import { LiveRuns } from "./live_runs.ts";
+import { Recovery } from "./recovery.ts";
 import { signalsOf } from "./remembered.ts";
-import { type Found, isUnavailable, RetryingStore } from "./retrying_store.ts";
+import { isUnavailable, RetryingStore } from "./retrying_store.ts";
 import { Run } from "./run.ts";
 import type { Settings } from "./settings.ts";
 import { type Timer, Timers } from "./timers.ts";
 import { Turns } from "./turns.ts";
 import { Updates } from "./updates.ts";
-import { loadRun } from "./writer.ts";
 
 function closedError(): WorkflowError {
   return new WorkflowError("closed", "The executor was closed; recover() resumes what is stored");
 }
-
-/** How many states are read ahead of the run that is resumed. */
-const READ_AHEAD = 16;
 
 export class Supervisor {
   readonly store: RetryingStore;
@@ -70,6 +63,7 @@ export class Supervisor {
   declare readonly calls: HandleCalls;
   /** `undefined` without leases. */
   readonly leases: Leases | undefined;
+  readonly recovery: Recovery;
   readonly #workflows = new Map<string, Workflow<never>>();
   readonly #names = new Map<unknown, string>();
   #closed: Promise<void> | undefined;
@@ -91,9 +85,10 @@ export class Supervisor {
     this.leases = settings.leaseMs === undefined ? undefined : new Leases(store, timing, settings.leaseMs, {
       liveRuns,
       names: () => [...this.#workflows.keys()],
-      resume: (found) => this.#starting(() => this.#resumeAll(found)),
+      resume: (found) => this.recovery.resume(found),
       report: runs.report,
     });
+    this.recovery = new Recovery(this);
     const dormant = (run: LiveRun, state: DormantState) => {
       const next = new DormantRun(this.environment, run, state);
       liveRuns.set(next);
@@ -140,7 +135,7 @@ export class Supervisor {
           chain.ended = undefined;
           ended?.resolve(run);
         },
-        replaced: (id) => void this.#recoverNext(id),
+        replaced: (id) => void this.recovery.recoverNext(id),
         continued: (run, started) => this.#begin(run, [started]),
       },
     };
@@ -223,7 +218,7 @@ export class Supervisor {
       const reason = canceled?.();
       if (reason !== undefined) {
         callHook(environment.runs, "workflowStarted", started, info, started);
-        if (await this.#endUnbegun(workflowId, runId)) throw reason;
+        if (await this.delivery.endUnbegun(workflowId, runId)) throw reason;
         // recover() had found it, and it has ended
         return await this.delivery.load("start", { id: workflowId, firstRunId: runId });
       }
@@ -261,30 +256,6 @@ export class Supervisor {
     return run.chain;
   }
 
-  /**
-   * Resumes every running workflow of the store; with leases, those that no living owner has, and later once more: who died a moment
-   * ago is known to be dead when its lease has ended. Returns a handle for each that was not live here.
-   */
-  recover(again = true): Promise<Handle[]> {
-    if (this.liveRuns.closed) return Promise.reject(executorClosed("recover"));
-    return this.#starting(async () => {
-      const { leases } = this;
-      if (leases === undefined) return await this.#resumeAll(await this.store.running());
-      const handles: Handle[] = [];
-      await leases.retry(true);
-      const limit = 256;
-      for (const seen = new Set<string>();;) {
-        const { claimed, handles: more } = await leases.take({ limit });
-        handles.push(...more);
-        const known = seen.size;
-        for (const { head } of claimed) seen.add(head.workflowId);
-        if (claimed.length < limit || seen.size === known) break; // a store may answer the same for ever
-      }
-      if (again && await this.store.hasMore(this.liveRuns.size)) leases.afterALease(() => quiet(this.recover(false)));
-      return handles;
-    });
-  }
-
   /** Takes runs that are due, until the executor is closed or the signal is aborted. */
   work(options: WorkOptions): Promise<void> {
     const { leases } = this;
@@ -300,124 +271,6 @@ export class Supervisor {
       ] as const
       : ["closed", "the executor was closed"] as const;
     return Promise.reject(workflowError(code, "work", undefined, why));
-  }
-
-  /** Makes runs live. Changes that the store reports meanwhile are remembered for them. */
-  async #starting<T>(work: () => Promise<T>): Promise<T> {
-    this.liveRuns.beginStarting();
-    try {
-      return await work();
-    } finally {
-      this.liveRuns.endStarting();
-    }
-  }
-
-  /** Resumes workflows that the store has found. Returns a handle for each that was not live here. */
-  async #resumeAll(all: readonly Found[]): Promise<Handle[]> {
-    const { liveRuns } = this;
-    const handles: Handle[] = [];
-    const isUnwanted = this.#unwantedChildren();
-    const states: (Promise<WorkflowState | null> | undefined)[] = [];
-    for (const [i, found] of all.entries()) {
-      const { head } = found;
-      const room = this.timing.turns.room();
-      if (room) await room;
-      if (liveRuns.closed) throw executorClosed("recover");
-      for (let next = states.length; next < Math.min(i + READ_AHEAD, all.length); next++) {
-        const isLive = liveRuns.get(all[next].head.workflowId) !== undefined;
-        states[next] = isLive ? undefined : quiet(this.#stateOf(all[next]));
-      }
-      try {
-        if (liveRuns.get(head.workflowId) === undefined && await isUnwanted(head)) {
-          await this.#endUnbegun(head.workflowId, head.firstRunId);
-          continue;
-        }
-        const handle = await this.#recoverOne(found, states[i]);
-        if (handle !== undefined) handles.push(handle);
-      } catch (error) {
-        if (found.lease !== undefined && !this.leases!.has(found.lease)) continue; // it belongs to somebody else by now
-        this.environment.runs.report(error); // the state cannot be read: only this run is not resumed
-        if (codeOf(error) === "invalid_history") handles.push(this.#refused(found, error as WorkflowError));
-      } finally {
-        delete states[i];
-      }
-    }
-    for (const { head } of all) void this.delivery.closeOrphan(head);
-    return handles;
-  }
-
-  /** The state of a workflow that the store has found; `null` if it does not run any more. */
-  async #stateOf({ head, state }: Found): Promise<WorkflowState | null> {
-    if (state !== undefined) return state;
-    let read = await this.store.load(head.workflowId);
-    const isOld = read?.runId === head.runId && read.history.length < head.historyLength;
-    if (isOld) read = await loadRun(this.store, head, head.historyLength);
-    if (read?.status !== "running") return null;
-    validateState(read, read.history, "recover workflow");
-    return read;
-  }
-
-  /**
-   * Finds children that have not begun although their parent has their outcome: they were stored when their parent had been
-   * recovered from the process that was starting them, and cancelled.
-   */
-  #unwantedChildren(): (child: WorkflowHead) => Promise<boolean> {
-    const ended = new Map<string, Promise<ReadonlySet<number>>>();
-    const positionsOf = async ({ workflowId, runId }: ParentRun) => {
-      const parent = await this.store.load(workflowId);
-      const isRunning = parent?.runId === runId && parent.status === "running";
-      return new Set(isRunning ? parent.history.flatMap((event) => isOutcome(event) ? event.seq : []) : []);
-    };
-    return async ({ parent, historyLength }) => {
-      if (parent === undefined || historyLength > 1) return false;
-      const key = JSON.stringify([parent.workflowId, parent.runId]);
-      const positions = ended.get(key) ?? positionsOf(parent);
-      ended.set(key, positions);
-      return (await positions).has(parent.seq);
-    };
-  }
-
-  /**
-   * Resumes a workflow that the store has found. Returns a handle if it was not live here.
-   *
-   * @param read Its state; `undefined` if it was live here.
-   */
-  async #recoverOne(found: Found, read: Promise<WorkflowState | null> | undefined): Promise<Handle | undefined> {
-    const { head, lease } = found;
-    const { workflowId, runId, historyLength: length } = head;
-    for (let live; (live = this.liveRuns.get(workflowId)) !== undefined;) {
-      // If another run is live here, it is older than the listed run, or the list is older. Or it waits for the answer of the
-      // store that the listed run continues it.
-      const isKnown = live.runId === runId || live.nextRunId === runId;
-      if (isKnown) return void live.takeOver(length);
-      if (await this.store.whyOld(head)) return void this.liveRuns.get(workflowId)?.takeOver(length); // it may have woken
-      if (this.liveRuns.get(workflowId) === live) break;
-    }
-    const state = await (read ?? this.#stateOf(found));
-    if (state === null || lease !== undefined && !this.leases!.has(lease)) return undefined;
-    const resumed = this.resume(state, lease);
-    return resumed instanceof WorkflowError ? this.#refused(found, resumed) : this.handle(state, resumed);
-  }
-
-  /** A handle to a run that cannot be resumed here. */
-  #refused({ head, lease }: Found, error: WorkflowError): Handle {
-    if (lease !== undefined) this.leases!.refuse(head.workflowId);
-    return this.handle(head, error);
-  }
-
-  /** Resumes the run that has taken the place of one that was being recovered. */
-  async #recoverNext(id: string): Promise<void> {
-    if (this.leases !== undefined) return; // it belongs to whoever has started it
-    this.liveRuns.beginStarting();
-    try {
-      const state = await this.store.load(id);
-      const isWanted = !this.liveRuns.closed && this.liveRuns.get(id) === undefined;
-      if (isWanted && state?.status === "running") this.resume(state, undefined);
-    } catch (error) {
-      if (!this.liveRuns.closed) this.environment.runs.report(error);
-    } finally {
-      this.liveRuns.endStarting();
-    }
   }
 
   /** Starts an attempt of a child, or finds the one that the same command started before, here or in another executor. */
@@ -499,11 +352,6 @@ export class Supervisor {
       if (started === undefined) throw new TypeError(`${cannot(action, workflowId)}: a middleware did not call next()`);
       return started;
     });
-  }
-
-  /** Ends a child whose code was not called. Returns whether it was still running. */
-  #endUnbegun(id: string, firstRunId: string): Promise<boolean> {
-    return this.delivery.end({ id, firstRunId }, "it was cancelled before it began");
   }
 
   /** The parent of a run waits for its end. */
