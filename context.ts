@@ -106,6 +106,41 @@ export type InputArgs<Input, Options> = undefined extends Input
 export type ValueArgs<Value> = undefined extends Value ? [value?: DeepReadonly<Value>] : [value: DeepReadonly<Value>];
 
 /**
+ * The arguments of {@linkcode WorkflowContext.continueAsNew}: the input, which can be left out if its type includes `undefined`, and
+ * the options.
+ *
+ * @category Workflow code
+ */
+export type ContinueArgs<Value, Options> = undefined extends Value
+  ? [value?: DeepReadonly<Value>, options?: Options | undefined]
+  : [value: DeepReadonly<Value>, options?: Options | undefined];
+
+/**
+ * Options of {@linkcode WorkflowContext.continueAsNew}.
+ *
+ * @category Workflow code
+ */
+export interface ContinueAsNewOptions {
+  /**
+   * Whether the next run begins cancelled, if this one is. `false`: the workflow has dealt with the cancellation, and goes on as if
+   * there had been none. A cancellation that this run has not seen still reaches the next one.
+   *
+   * @default {true}
+   */
+  readonly canceled?: boolean | undefined;
+}
+
+/**
+ * Options of {@linkcode WorkflowContext.continueAsNew} with another workflow.
+ *
+ * @category Workflow code
+ */
+export interface ContinueAsOptions<Input> extends ContinueAsNewOptions {
+  /** The workflow of the next run. Name it in `workflows` of the executor, so that `recover()` finds it. */
+  readonly workflow: WorkflowFunction<Input, unknown>;
+}
+
+/**
  * The port that workflow code holds. Everything that can differ between two executions of the code goes through it, so
  * that a run replays from its history exactly as it ran.
  *
@@ -487,18 +522,25 @@ export interface WorkflowContext<Input = never> {
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The
    * handles of the workflow wait for the end of the whole chain. A `timeoutMs` of the workflow covers the whole chain.
    *
-   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, also in a shield. If the
-   * run has not seen the cancellation yet, the next run begins cancelled. It rejects too once the run has failed: in a
+   * It ends the run from every scope, and undoes nothing. In a cancelled run it rejects with the reason, as all waits do, and a
+   * shield protects it: the next run begins cancelled, unless `canceled: false` says that this one has dealt with the cancellation.
+   * If the run has not seen the cancellation yet, the next run begins cancelled. It rejects too once the run has failed: in a
    * compensation of the run, or after a spawned branch has failed.
+   *
+   * With the option `workflow`, the next run is one of another workflow, which has its name and gets its input.
    *
    * A workflow that calls this method declares its context as `WorkflowContext<Input>`, or as `WorkflowContext<void>` if it
    * has no input. (A property, because the compiler compares the parameters of a method less strictly.)
    *
    * @param input The input of the next run.
+   * @param options Another workflow; and whether a cancellation is carried over.
    * @returns Never: no code after it runs. It rejects if the run is cancelled or has failed.
-   * @throws {TypeError} If the input cannot be stored.
+   * @throws {TypeError} If the input cannot be stored, or an option is bad or unknown.
    */
-  readonly continueAsNew: (...input: ValueArgs<Input>) => Promise<never>;
+  readonly continueAsNew: {
+    <Next>(input: Next & Defined | undefined, options: ContinueAsOptions<Next>): Promise<never>;
+    (...args: ContinueArgs<Input, ContinueAsNewOptions>): Promise<never>;
+  };
   /**
    * Returns whether this run takes the new path of a change in the workflow's code. `true` in a run that reached this call
    * with the new code; `false` in a run whose history goes further and was made by the old code. The answer is the same for

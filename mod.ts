@@ -46,6 +46,8 @@ export type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  ContinueAsNewOptions,
+  ContinueAsOptions,
   InputArgs,
   MessageOptions,
   ReceivedSignal,

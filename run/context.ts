@@ -26,6 +26,7 @@ import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  ContinueAsNewOptions,
   MessageOptions,
   ReceivedSignal,
   ReceivedUpdate,
@@ -458,12 +459,18 @@ export class ReplayContext implements WorkflowContext {
     }
   }
 
-  continueAsNew(input?: unknown): Promise<never> {
+  continueAsNew(
+    input?: unknown,
+    options: ContinueAsNewOptions & { readonly workflow?: unknown } = noOptions,
+  ): Promise<never> {
     try {
-      return this.#replay.continueAsNew(
-        this.#scope,
-        toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes),
-      );
+      const action = "continue as new";
+      checkOptions(options, { workflow: true, canceled: true }, action);
+      const { workflow, canceled } = options;
+      if (workflow !== undefined) checkFunction("workflow", workflow, action);
+      checkBoolean("canceled", canceled, action);
+      const continueWith = toStored(input, "input", undefined, this.#replay.started?.maxPayloadBytes);
+      return this.#replay.continueAsNew(this.#scope, { continueWith, workflow: workflow as Workflow<never>, canceled });
     } catch (error) {
       return this.#refuse(error);
     }

@@ -12,13 +12,14 @@
 
 import { type NonDeterminismError, WorkflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
+import type { Workflow } from "../context.ts";
 import { show } from "../util/show.ts";
 import { ChildCommand } from "./child.ts";
 import type { Command } from "./command.ts";
 import { Dispatcher, type DispatchingRun } from "./dispatcher.ts";
 import { answerEvent, finalEvent, type Outcome } from "./events.ts";
 import type { Inbox } from "./inbox.ts";
-import { type Ending, Replay, type ReplayOwner } from "./replay.ts";
+import { type Continuation, type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import type { Writer } from "./writer.ts";
 
 /** The run whose code decides. */
@@ -28,12 +29,16 @@ export interface DecidingRun extends DispatchingRun {
   close(): void;
   /** The first events of the next run are on their way into the store. */
   continueAs(runId: string): void;
-  /** The next run is stored. */
-  continuedAs(runId: string, events: readonly WorkflowEvent[]): void;
+  /**
+   * The next run is stored.
+   *
+   * @param workflow Its code; `undefined` for the same.
+   */
+  continuedAs(runId: string, events: readonly WorkflowEvent[], workflow: Workflow<never> | undefined): void;
 }
 
-/** How the workflow function ended: the last event, or the input of the next run. */
-type LastDecision = { readonly final: WorkflowEvent } | { readonly continueWith: unknown };
+/** How the workflow function ended: the last event, or the next run. */
+type LastDecision = { readonly final: WorkflowEvent } | Continuation;
 
 /** When the time of a chain is up. */
 export function deadlineOf({ at, startAt = at, timeoutMs, deadlineAt }: WorkflowStartedEvent): number | undefined {
@@ -135,7 +140,7 @@ export class Decisions implements ReplayOwner {
       if (command.outlivesRun && !(command instanceof ChildCommand && command.ready)) return;
     }
     if ("final" in this.#ending) return this.#close(this.#ending.final);
-    const { continueWith } = this.#ending;
+    const next = this.#ending;
     const { runs } = run.environment;
     let runId: string;
     try {
@@ -144,7 +149,7 @@ export class Decisions implements ReplayOwner {
       runs.report(error); // a run that continues as new may have no caller who would see it
       return run.suspend(error);
     }
-    this.#writer.succeed(runId, () => this.#successor(continueWith), (events) => run.continuedAs(runId, events));
+    this.#writer.succeed(runId, () => this.#successor(next), (events) => run.continuedAs(runId, events, next.workflow));
     run.continueAs(runId);
   }
 
@@ -156,15 +161,16 @@ export class Decisions implements ReplayOwner {
   }
 
   /** The first events of the next run: its start, and the delivered events that this run has not seen. */
-  #successor(input: unknown): WorkflowEvent[] {
+  #successor({ continueWith: input, workflow, canceled }: Continuation): WorkflowEvent[] {
     const { started: last, chain, environment, inbox } = this.#run;
     const at = Math.max(this.#now, this.replay.now); // the clock may have been set back
-    const delivered = inbox.toNextRun(at);
+    const delivered = inbox.toNextRun(at, canceled);
     const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, canceled: _5, ...first } = last;
     const remembered = chain.remembered === undefined ? last.remembered : chain.remembered.toMessages();
     const started: WorkflowStartedEvent = {
       ...first,
       ...environment.runs.stamp,
+      ...(workflow && { workflowName: environment.context.nameOf(workflow) }),
       at,
       input,
       firstRunId: chain.firstRunId,

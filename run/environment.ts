@@ -5,7 +5,8 @@
  */
 
 import type { ErrorReporter, Hooks } from "../hooks.ts";
-import type { WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
+import type { Workflow } from "../context.ts";
+import type { WorkflowStartedEvent } from "../types.ts";
 import type { Slots } from "../util/slots.ts";
 import type { ActivitySettings } from "./activity.ts";
 import type { Children } from "./child.ts";
@@ -57,5 +58,5 @@ export interface Lifecycle {
   /** A run that was being recovered has ended, because another run has its place. */
   replaced(workflowId: string): void;
   /** A run that was stored just now takes the place of one that ended. */
-  continued(run: StartableRun, started: WorkflowEvent): void;
+  continued(run: StartableRun, started: WorkflowStartedEvent, workflow: Workflow<never>): void;
 }

@@ -210,10 +210,16 @@ export class Inbox {
     }
   }
 
-  /** What the next run of the chain gets. It does not accept again an update whose handler has begun: that is over. */
-  toNextRun(at: number): WorkflowEvent[] {
-    const delivered = this.#run.unseen();
-    const { uncalledUpdates } = this.#replay;
+  /**
+   * What the next run of the chain gets. It does not accept again an update whose handler has begun: that is over.
+   *
+   * @param keepsCancellation Whether it gets the cancellation that this run has seen.
+   */
+  toNextRun(at: number, keepsCancellation = true): WorkflowEvent[] {
+    const { cancellation, uncalledUpdates } = this.#replay;
+    // Its turn may not have come, although the run began cancelled.
+    const delivered = this.#run.unseen().filter((event) => event !== cancellation);
+    if (cancellation && keepsCancellation) delivered.unshift(cancellation);
     for (const update of this.#unhandledUpdates(delivered)) {
       const { type, updateId } = update;
       if (type === "update_requested" || uncalledUpdates.includes(update)) delivered.push(update);

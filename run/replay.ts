@@ -47,8 +47,18 @@ import { never, Refusals, type Refusing } from "./refusals.ts";
 import { type Compensation, type Failure, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
 
+/** What the workflow continues as. */
+export interface Continuation {
+  /** The input of the next run. */
+  readonly continueWith: unknown;
+  /** Its workflow; `undefined` for the same. */
+  readonly workflow: Workflow<never> | undefined;
+  /** `false` if the next run does not begin cancelled, although this one is. */
+  readonly canceled: boolean | undefined;
+}
+
 /** How the workflow function ended: it returned or threw, or the workflow continues as new. */
-export type Ending = Outcome | { readonly continueWith: unknown };
+export type Ending = Outcome | Continuation;
 
 /** Gets the decisions of a replay. */
 export interface ReplayOwner extends CommandOwner {
@@ -106,7 +116,9 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   isCalled = true;
   /** Whether the history shows that some executor has called the function. */
   wasCalled = false;
-  /** The reason of the cancellation, once it was applied. */
+  /** The cancellation, once it was applied. */
+  cancellation: CancelRequestedEvent | undefined;
+  /** Its reason. */
   canceled: Error | undefined;
   /** The activity that is being called. */
   #activity: string | undefined;
@@ -318,8 +330,9 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
     }
   }
 
-  #cancel({ timeoutMs, reason }: CancelRequestedEvent): void {
+  #cancel(event: CancelRequestedEvent): void {
     if (this.canceled !== undefined || this.root.bodyEnded) return; // after the end there is nobody to cancel
+    const { timeoutMs, reason } = this.cancellation = event;
     this.canceled = timeoutMs === undefined
       ? new CanceledError(canceledText(this.name, reason), reason)
       : new TimeoutError(`Timed out ${this.name} after ${timeoutMs} ms`, timeoutMs);
@@ -416,14 +429,15 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
     this.#owner.codeEnded(ending);
   }
 
-  /** Ends the run; the next run continues the workflow. The returned promise never settles, unless the run is cancelled. */
-  continueAsNew(scope: Scope, input: unknown): Promise<never> {
+  /** Ends the run; the next run continues the workflow. The returned promise never settles, unless the call is refused. */
+  continueAsNew(scope: Scope, next: Continuation): Promise<never> {
     this.assertContextFree();
     const { root } = this;
-    const reason = root.failure === undefined ? this.canceled : root.canceled; // what has failed is not continued
+    // What has failed is not continued. A cancelled run is, from a shield.
+    const reason = root.failure === undefined ? this.canceled && scope.canceled : root.canceled;
     if (reason !== undefined && !this.silent) return this.refusals.refuse(scope, reason);
     if (scope.bodyEnded) return this.refusal(scope)!;
-    this.#end({ continueWith: input });
+    this.#end(next);
     return never();
   }
 

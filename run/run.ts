@@ -504,13 +504,14 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
     this.#phase = continuing;
   }
 
-  continuedAs(runId: string, events: readonly WorkflowEvent[]): void {
+  continuedAs(runId: string, events: readonly WorkflowEvent[], workflow = this.#workflow): void {
     if (!this.live) return; // recover() resumes the next run
     this.#dispatcher.closeChildren();
     this.#inbox?.reportUnhandled(events);
     this.chain.remembered?.trim();
-    const info = { workflowId: this.workflowId, runId, workflowName: this.workflowName };
-    const next = new Run(this.environment, this.#workflow, info, events, false, this.chain);
+    const started = events[0] as WorkflowStartedEvent;
+    const info = { workflowId: this.workflowId, runId, workflowName: started.workflowName };
+    const next = new Run(this.environment, workflow, info, events, false, this.chain);
     for (const event of events) {
       if (event.type === "update_accepted") this.#replay.handlers.passOn(event.updateId, next.#replay.handlers);
     }
@@ -522,7 +523,7 @@ export class Run implements StartableRun, WriterOwner, DecidingRun, Receiver {
       continued,
       "continued",
     );
-    this.environment.lifecycle.continued(next, events[0]);
+    this.environment.lifecycle.continued(next, started, workflow);
     const { reported, unconfirmed } = this.#writer; // others may have written to the next run already
     if (reported !== undefined) next.changed(reported);
     if (unconfirmed) next.confirmed();

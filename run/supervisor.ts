@@ -136,7 +136,10 @@ export class Supervisor {
           ended?.resolve(run);
         },
         replaced: (id) => void this.recovery.recoverNext(id),
-        continued: (run, started) => this.#begin(run, [started]),
+        continued: (run, started, workflow) => {
+          this.#know(workflow, started.workflowName);
+          this.#begin(run, [started]);
+        },
       },
     };
   }
@@ -151,6 +154,11 @@ export class Supervisor {
   /** The name of a workflow in the history. */
   nameOf(workflow: Workflow<never>): string {
     return this.#names.get(workflow) ?? (workflow.name || "anonymous");
+  }
+
+  /** A workflow that was not passed to the executor has begun: its stored runs can be resumed here. */
+  #know(workflow: Workflow<never>, name: string): void {
+    if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(name, workflow);
   }
 
   /** The function of a stored workflow. */
@@ -207,7 +215,7 @@ export class Supervisor {
       };
       const runId = await (this.leases === undefined ? create() : this.leases.create(workflowId, create));
       if (liveRuns.closed) throw executorClosed("execute", workflowId);
-      if (workflow.name !== "" && !this.#names.has(workflow)) this.#workflows.set(workflowName, workflow);
+      this.#know(workflow, workflowName);
       if (typeof runId !== "string") return runId;
       const live = liveRuns.get(workflowId);
       if (live?.runId === runId) { // recover() found it while the store was still answering

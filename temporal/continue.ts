@@ -1,8 +1,6 @@
 /**
  * Continuing as new: the run ends, and the workflow starts again with other arguments, or another workflow does.
  *
- * The next run has the name of the first in the store. Its input names the workflow that it executes, if that is another one.
- *
  * @module
  */
 
@@ -37,17 +35,18 @@ export class ContinueAsNew extends Error {
     super("Workflow continued as new");
     Object.defineProperty(this, "name", { value: "ContinueAsNew", configurable: true, writable: true });
     this.command = command;
-    this.#input = input ?? { args: command.arguments, workflowType: command.workflowType };
+    this.#input = input ?? { args: command.arguments };
   }
 
   /**
-   * Returns the input of the next run; `undefined` for another error.
+   * Returns the name and the input of the next run; `undefined` for another error.
    *
    * @internal
    */
-  static inputOf(error: unknown): WorkflowInput | undefined {
+  static nextOf(error: unknown): { readonly workflowType: string; readonly input: WorkflowInput } | undefined {
     // Not `instanceof`: it would call the code of a proxy that was thrown.
-    return typeof error === "object" && error !== null && #input in error ? error.#input : undefined;
+    const isOne = typeof error === "object" && error !== null && #input in error;
+    return isOne ? { workflowType: error.command.workflowType, input: error.#input } : undefined;
   }
 }
 
@@ -98,7 +97,6 @@ async function next(run: Run, { args: given, headers, options }: ContinueAsNewIn
   const kept = memo === undefined ? run.memo : run.host.converter.toStored(memo) as Record<string, unknown>;
   throw new ContinueAsNew({ workflowType, arguments: args }, {
     args,
-    workflowType,
     ...(Object.keys(kept).length > 0 && { memo: kept }),
     ...(pairs.length > 0 && { searchAttributes: pairs }),
     ...(taskQueue !== undefined && { taskQueue }),

@@ -1,10 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { CanceledError, Executor, VirtualClock } from "@rockpool/workflow";
 import {
+  CancellationScope,
+  ContinueAsNew,
   continueAsNew,
   defineSearchAttributeKey,
   executeChild,
   makeContinueAsNewFunc,
   sleep,
+  TemporalHost,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
@@ -37,7 +41,19 @@ Deno.test("continueAsNew() throws in the workflow, whose code can clean up", asy
 Deno.test("makeContinueAsNewFunc() continues as another workflow", async () => {
   const other = (n: number) => Promise.resolve(`${workflowInfo().workflowType} ${n}`);
   const workflow = () => makeContinueAsNewFunc<typeof other>({ workflowType: "other" })(7);
+  const { result, states } = await run(workflow, { others: { other } });
+  assertEquals([result, states.map(({ workflowName }) => workflowName)], ["other 7", ["workflow", "other"]]);
+});
+
+Deno.test("ContinueAsNew that the code makes itself continues as the workflow that it names", async () => {
+  const other = (n: number) => Promise.resolve(`other ${n}`);
+  const workflow = () => Promise.reject(new ContinueAsNew({ workflowType: "other", arguments: [7] }));
   assertEquals(await result(workflow, { others: { other } }), "other 7");
+  const missing = () => Promise.reject(new ContinueAsNew({ workflowType: "missing", arguments: [] }));
+  assertEquals(
+    (await failure(missing, { expectFailure: true })).message,
+    'Cannot run workflow "missing": the host has no such workflow; it has "workflow"',
+  );
 });
 
 Deno.test("makeContinueAsNewFunc() refuses a workflow that the host has not", async () => {
@@ -85,14 +101,36 @@ Deno.test("workflowInfo() knows the chain of runs", async () => {
   assertEquals(await result(workflow, { args: [0, ""], compare: "outcomes" }), [true, true, 2000]);
 });
 
-Deno.test("continueAsNew() in a cancelled run cancels it: no run follows", async () => {
+Deno.test("continueAsNew() of a workflow that catches its cancellation begins a run that is not cancelled", async () => {
   async function workflow(n: number): Promise<string> {
-    await sleep("1 day").catch(() => {});
-    if (n < 3) await continueAsNew<typeof workflow>(n + 1);
-    return "done";
+    const slept = await sleep("1 day").then(() => "slept", () => "cancelled");
+    if (n < 2) await continueAsNew<typeof workflow>(n + 1);
+    return slept;
   }
-  const { error, state, states } = await run(workflow, { args: [0], cancel: { atMs: 5 } });
-  assertEquals([(error as Error).name, state.status, states.length], ["CanceledError", "canceled", 1]);
+  const { result, state, states } = await run(workflow, { args: [0], cancel: { atMs: 5 } });
+  const tookMs = state.updatedAt - states[0].createdAt;
+  assertEquals([result, state.status, states.length, tookMs], ["slept", "completed", 3, 5 + 2 * 86_400_000]);
+});
+
+Deno.test("continueAsNew() in a nonCancellable cleanup begins a run that can be cancelled itself", async () => {
+  async function workflow(n: number): Promise<void> {
+    if (n === 1) return await sleep("1 day");
+    try {
+      await sleep("1 day");
+    } catch {
+      await CancellationScope.nonCancellable(() => sleep(10));
+      await continueAsNew<typeof workflow>(1);
+    }
+  }
+  const temporal = new TemporalHost({ workflows: { workflow } });
+  const clock = new VirtualClock();
+  const executor = new Executor({ ...temporal.executorOptions, clock });
+  const handle = await executor.execute(temporal.workflow("workflow"), { id: "a", input: [0] });
+  await handle.cancel();
+  clock.at(60, () => handle.cancel());
+  await assertRejects(() => handle.result(), CanceledError);
+  assertEquals([(await handle.describe()).status, clock.now()], ["canceled", 60]);
+  await executor.close();
 });
 
 Deno.test("continueAsNew() keeps the root and the task queue of a child", async () => {

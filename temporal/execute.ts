@@ -36,13 +36,12 @@ export const METADATA = "__temporal_workflow_metadata";
 export function runWorkflow(
   host: HostParts,
   functionOf: (workflowType: string) => AnyFunction,
-  storedType: string,
+  workflowType: string,
   ctx: WorkflowContext,
   stored: unknown,
 ): Promise<unknown> {
   guardRejections();
   const input = readInput(stored);
-  const { workflowType = storedType } = input;
   return outside(() =>
     ctx.shield(async (context) => {
       const end = new Deferred<never>();
@@ -92,15 +91,19 @@ function followCancellation(frame: Frame): () => void {
   return () => signal.removeEventListener("abort", cancel);
 }
 
-/** What the run ends with, if its function has not returned. It may continue as new: then this does not return. */
+/**
+ * What the run ends with, if its function has not returned. It may continue as new: then this does not return. As in Temporal, a
+ * workflow that was cancelled and continues has dealt with the cancellation.
+ */
 async function failureOf(run: Run, error: unknown): Promise<unknown> {
   run.ended = true;
-  const { ctx, host } = run;
-  const next = ContinueAsNew.inputOf(error);
+  const { ctx, context, host } = run;
+  const next = ContinueAsNew.nextOf(error);
   if (next !== undefined) {
     try {
-      return await ctx.continueAsNew(next as never);
-    } catch (refusal) { // the run is cancelled
+      const workflow = host.workflow(next.workflowType);
+      return await context.continueAsNew(next.input as never, { workflow: workflow as never, canceled: false });
+    } catch (refusal) { // the host has no such workflow
       return refusal;
     }
   }

@@ -142,7 +142,7 @@ function handleUpdate(run: Run, name: string, input: unknown, update: ReceivedUp
   });
   answer.then(done, (error) => {
     done();
-    if (ContinueAsNew.inputOf(error) !== undefined) run.fail(error);
+    if (ContinueAsNew.nextOf(error) !== undefined) run.fail(error);
   });
   return run.follow(answer, toStored, (error) => toThrown(error, toStored));
 }

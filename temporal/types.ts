@@ -36,12 +36,6 @@ export interface WorkflowInput {
   /** The arguments. */
   readonly args: readonly unknown[];
   /**
-   * The name of the workflow that runs, if the run continues one of another name.
-   *
-   * @default {the name under which the run is stored}
-   */
-  readonly workflowType?: string | undefined;
-  /**
    * The memo.
    *
    * @default {none}

@@ -114,6 +114,23 @@ Deno.test("Executor.execute() gives a function that declares no context the one 
   });
 });
 
+Deno.test("WorkflowContext.continueAsNew() with another workflow takes its input", () => {
+  compiles(async (ctx: WorkflowContext<Order>, other: WorkflowContext) => {
+    const next = (_ctx: WorkflowContext<number>, n: number) => n;
+    const free = (_ctx: WorkflowContext) => 1;
+    ctx.continueAsNew(7, { workflow: next });
+    other.continueAsNew(7, { workflow: next, canceled: false });
+    ctx.continueAsNew(undefined, { workflow: free });
+    ctx.continueAsNew({ id: "a", items: [] }, { canceled: false });
+    // @ts-expect-error -- the other workflow takes a number
+    ctx.continueAsNew({ id: "a", items: [] }, { workflow: next });
+    // @ts-expect-error -- a context without an input continues as itself with nothing
+    other.continueAsNew(7, { canceled: false });
+    // @ts-expect-error -- an unknown option
+    await ctx.continueAsNew({ id: "a", items: [] }, { cancelled: false });
+  });
+});
+
 Deno.test("Executor.execute() refuses a workflow whose context is that of another input", () => {
   compiles((executor: Executor) => {
     // @ts-expect-error -- it would continue with a number

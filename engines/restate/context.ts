@@ -20,6 +20,7 @@ import type {
   ChildHandle,
   ChildOptions,
   CompensationOptions,
+  ContinueAsOptions,
   MessageOptions,
   ScopeContext,
   ScopeOptions,
@@ -61,9 +62,18 @@ export class Code {
     for (const [name, workflow] of Object.entries(workflows)) this.#names.set(workflow, name);
   }
 
-  /** The name under which a workflow is registered. */
-  nameOf(workflow: unknown): string | undefined {
-    return this.#names.get(workflow);
+  /**
+   * The name under which a workflow is registered.
+   *
+   * @throws {TypeError} If it is not.
+   */
+  nameOf(workflow: Workflow<never>, action: string): string {
+    const name = this.#names.get(workflow);
+    if (name !== undefined) return name;
+    const what = show(workflow.name || "anonymous");
+    throw new TypeError(
+      `${cannot(action)}: its function ${what} is not among the workflows of the service; add it there`,
+    );
   }
 
   /**
@@ -154,6 +164,17 @@ export class Code {
           return Deferred.rejected(error);
         }
       },
+      continueAsNew: (input?: unknown, options: Partial<ContinueAsOptions<never>> = noOptions) => {
+        try {
+          const { workflow } = Object(options);
+          if (typeof workflow !== "function") return ctx.continueAsNew(input as never, options);
+          // The executor of this invocation knows the name alone: another invocation runs it.
+          const named = Object.defineProperty(() => {}, "name", { value: this.nameOf(workflow, "continue as new") });
+          return ctx.continueAsNew(input as never, { ...options, workflow: named });
+        } catch (error) {
+          return Deferred.rejected(error);
+        }
+      },
       signalWorkflow: (id: string, signal: unknown, payload?: unknown, options?: MessageOptions) => {
         return calls.signal(id, undefined, signal, payload, options);
       },
@@ -200,13 +221,7 @@ class Calls {
     checkFunction("workflow", workflow, action);
     const ctx = this.#ctx;
     const outside = this.#outside;
-    const name = this.#code.nameOf(workflow);
-    if (name === undefined) {
-      const why = `its function ${
-        show(workflow.name || "anonymous")
-      } is not among the workflows of the service; add it there`;
-      throw new TypeError(`${cannot(action)}: ${why}`);
-    }
+    const name = this.#code.nameOf(workflow, action);
     validateChildOptions(options, action, name);
     const { timeoutMs, retry, parentClosePolicy: policy = "cancel" } = options;
     const { id = `${ctx.runId}:${this.#counts.children}` } = options;

@@ -37,12 +37,12 @@ function statusOf({ status, error }: WorkflowState): WorkflowExecutionStatusName
 /** Describes a workflow in Temporal's words. */
 export async function info({ store }: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionInfo> {
   const { workflowId, runId, workflowName, createdAt, updatedAt, history } = state;
-  const { memo, searchAttributes = [], workflowType = workflowName } = inputOf(state);
+  const { memo, searchAttributes = [] } = inputOf(state);
   const parent = parentOf(state);
   const name = statusOf(state);
   const startTime = new Date(createdAt);
   return {
-    type: workflowType,
+    type: workflowName,
     workflowId,
     runId,
     taskQueue: await taskQueueOf(store, state),

@@ -130,10 +130,10 @@ export class InProcessServer {
     if (queue === undefined) {
       return `no worker of task queue ${show(taskQueue)} runs; there are workers of ${all(this.#queues.keys())}`;
     }
-    const { workflowType = state.workflowName } = inputOf(state);
+    const { workflowName } = state;
     const names = Object.keys(queue.host.executorOptions.workflows ?? {}).filter((name) => name !== STANDALONE);
-    if (names.includes(workflowType)) return "its code does not do what its history says: see the lines above";
-    return `the worker of task queue ${show(taskQueue)} has no workflow ${show(workflowType)}; it has ${all(names)}`;
+    if (names.includes(workflowName)) return "its code does not do what its history says: see the lines above";
+    return `the worker of task queue ${show(taskQueue)} has no workflow ${show(workflowName)}; it has ${all(names)}`;
   }
 
   /** Sets how values are stored, for workers that begin from now on. */

@@ -174,6 +174,17 @@ export const appendCases = (): CaseBody[] => [
     },
   },
   {
+    name: "append() continues a run as one of another workflow, which is found by its name",
+    async run(makeStore) {
+      const store = await storeWithRun(makeStore, fired(2));
+      const next: WorkflowEvent = { type: "workflow_started", at: 20, workflowName: "next", firstRunId: "1" };
+      await store.append(batch({ runId: "2", expectedLength: 2, events: [next], replaces: "1" }));
+      assertEquals((await store.load("a"))?.workflowName, "next");
+      assertEquals((await store.list({ workflowName: "next" })).map(({ runId }) => runId), ["2"]);
+      assertEquals(await store.list({ workflowName: "w" }), []);
+    },
+  },
+  {
     name: "append() rejects with a conflict if the run to continue is finished, is another run, or has another length",
     async run(makeStore) {
       const next = { runId: "2", events: [started], replaces: "1" };

@@ -713,15 +713,184 @@ Deno.test("a workflow that ends in time and cleans up beyond its timeout keeps i
 
 // continueAsNew and scopes
 
-Deno.test("WorkflowContext.continueAsNew() in a cancelled run rejects with the reason, also in a shield", async () => {
+Deno.test("WorkflowContext.continueAsNew() in a cancelled run rejects with the reason, also in a scope that is cancelled", async () => {
   const { undisturbed: { state, result, states } } = await crashTest(async (ctx: Ctx<number>, _round: number) => {
-    const again = (ctx: Ctx<number>) => ctx.continueAsNew(1).catch(String);
+    const again = (ctx: Ctx<number>) => ctx.continueAsNew(1, { canceled: false }).catch(String);
     await ctx.sleep(100).catch(() => {});
-    return [await again(ctx), await ctx.shield(again)];
+    const cut = ctx.shield((ctx) => {
+      ctx.cancel("not needed");
+      return again(ctx);
+    });
+    return [await again(ctx), await cut];
   }, { id: "a", input: 0, cancel: { atMs: 50, reason: "stop" } });
   const reason = 'CanceledError: Canceled workflow "a": stop';
-  assertEquals([result, state.status, states.length], [[reason, reason], "completed", 1]);
+  const cut = 'CanceledError: Canceled a scope of workflow "a": not needed';
+  assertEquals([result, state.status, states.length], [[reason, cut], "completed", 1]);
 });
+
+Deno.test("WorkflowContext.continueAsNew() in a shield of a cancelled run is followed by one that begins cancelled", async () => {
+  const tidied: number[] = [];
+  const tidy = (n: number) => void tidied.push(n);
+  const { undisturbed: { state, error, states } } = await crashTest(async (ctx: Ctx<number>, left: number) => {
+    try {
+      await ctx.sleep(100);
+    } finally {
+      await ctx.shield(async (ctx) => {
+        await ctx.executeActivity(tidy, left);
+        if (left > 1) await ctx.continueAsNew(left - 1);
+      });
+    }
+  }, { id: "a", input: 3, cancel: { atMs: 50, reason: "stop" }, setUp: () => void (tidied.length = 0) });
+  assertEquals([`${error}`, state.status, states.length, state.updatedAt], [
+    'CanceledError: Canceled workflow "a": stop',
+    "canceled",
+    3,
+    50,
+  ]);
+  assertEquals([...new Set(tidied)], [3, 2, 1]);
+});
+
+Deno.test("WorkflowContext.continueAsNew() at once in a run that begins cancelled carries the cancellation over once", async () => {
+  const { undisturbed: { state, states } } = await crashTest(async (ctx: Ctx<number>, round: number) => {
+    if (round === 0) await ctx.sleep(100).catch(() => {});
+    if (round < 3) await ctx.shield((ctx) => ctx.continueAsNew(round + 1));
+    await ctx.sleep(100);
+  }, { id: "a", input: 0, cancel: { atMs: 50 } });
+  const cancels = states.map(({ history }) => history.filter(({ type }) => type === "cancel_requested").length);
+  assertEquals([state.status, cancels], ["canceled", [1, 1, 1, 1]]);
+});
+
+for (const round of [0, 1]) {
+  Deno.test(`WorkflowContext.continueAsNew() with canceled: false in run ${round} ends the cancellation: the next run is not cancelled`, async () => {
+    const { undisturbed: { state, result, states } } = await crashTest(async (ctx: Ctx<number>, n: number) => {
+      try {
+        await ctx.sleep(100);
+        return ctx.signal.aborted;
+      } catch {
+        return await ctx.shield((ctx) => ctx.continueAsNew(n + 1, n === round ? { canceled: false } : {}));
+      }
+    }, { id: "a", input: 0, cancel: { atMs: 50 } });
+    assertEquals([result, state.status, states.length, state.updatedAt], [false, "completed", round + 2, 150]);
+  });
+}
+
+Deno.test("WorkflowContext.continueAsNew() with canceled: false carries over a cancellation that the run has not seen", async () => {
+  const { executor } = setUp();
+  let go!: () => void;
+  const handle = await executor.execute(async (ctx: Ctx<number>, round: number) => {
+    if (round === 1) await ctx.sleep(100);
+    else {
+      await ctx.executeActivity(() => new Promise<void>((resolve) => go = resolve));
+      await ctx.continueAsNew(1, { canceled: false });
+    }
+  }, { id: "a", input: 0 });
+  await settle();
+  go();
+  const canceled = handle.cancel();
+  await assertRejects(() => handle.result(), CanceledError);
+  await canceled;
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() with canceled: false does not extend the timeout of the workflow", async () => {
+  const { undisturbed: { state, error } } = await crashTest(async (ctx: Ctx<number>, round: number) => {
+    try {
+      await ctx.sleep(100);
+    } catch {
+      if (round < 2) await ctx.shield((ctx) => ctx.continueAsNew(round + 1, { canceled: false }));
+    }
+  }, { id: "a", input: 0, timeoutMs: 50 });
+  assertEquals([`${error}`, state.status, state.updatedAt], [
+    'TimeoutError: Timed out workflow "a" after 50 ms',
+    "failed",
+    50,
+  ]);
+});
+
+Deno.test("a child that continues as new with canceled: false is cancelled again after a recovery, once its parent has ended", async () => {
+  const child = async (ctx: Ctx<number>, round: number) => {
+    try {
+      await ctx.waitForSignal("never");
+    } catch (error) {
+      if (round === 1) throw error;
+      await ctx.shield((ctx) => ctx.continueAsNew(1, { canceled: false }));
+    }
+  };
+  const parent = async (ctx: WorkflowContext) => await ctx.startChild(child, 0, { id: "child" }).started;
+  const { executor, store, clock } = setUp({ workflows: { parent, child } });
+  await (await executor.execute(parent, { id: "a" })).result();
+  await settle();
+  assertEquals((await store.load("child"))!.status, "running");
+  await executor.close();
+  const next = new Executor({ store, clock, workflows: { parent, child } });
+  await next.recover();
+  await assertRejects(() => next.handle("child").then((handle) => handle.result()), CanceledError);
+  await next.close();
+});
+
+// Another workflow
+
+const second = async (ctx: Ctx<string>, text: string) => {
+  await ctx.sleep(10);
+  return `${text}, ${await ctx.waitForSignal("s")}`;
+};
+const first = async (ctx: WorkflowContext): Promise<string> => {
+  await ctx.waitForSignal("go");
+  return await ctx.continueAsNew("from first", { workflow: second });
+};
+
+Deno.test("WorkflowContext.continueAsNew() with another workflow runs that, under its name, also after a crash", async () => {
+  const { undisturbed: { result, states } } = await crashTest(first, {
+    id: "a",
+    workflows: { first, second },
+    signals: [{ atMs: 1, name: "s", payload: "kept" }, { atMs: 2, name: "go" }],
+  });
+  assertEquals(result, "from first, kept");
+  assertEquals(states.map(({ workflowName, input }) => [workflowName, input]), [["first", undefined], [
+    "second",
+    "from first",
+  ]]);
+});
+
+Deno.test("Executor.describe(), openRuns() and a list by name know a chain by the workflow that it continues as", async () => {
+  const { executor, store } = setUp();
+  const handle = await executor.execute(first, { id: "a" });
+  await handle.signal("go");
+  await settle();
+  assertEquals((await executor.describe("a")).workflowName, "second");
+  assertEquals(executor.openRuns().map(({ workflowName }) => workflowName), ["second"]);
+  assertEquals((await store.list({ workflowName: "second" })).length, 1);
+  assertEquals(await store.list({ workflowName: "first" }), []);
+  await handle.signal("s", "x");
+  assertEquals(await handle.result(), "from first, x");
+  await executor.close();
+});
+
+Deno.test("WorkflowContext.continueAsNew() with a workflow that the executor was not given: its run can be queried after its end", async () => {
+  const { executor } = setUp({ workflows: { first } });
+  function answering(ctx: WorkflowContext) {
+    ctx.handleQuery("n", () => 7);
+  }
+  const start = (ctx: WorkflowContext) => ctx.continueAsNew(undefined, { workflow: answering });
+  await (await executor.execute(start, { id: "a" })).result();
+  assertEquals(await executor.query("a", "n"), 7);
+  await executor.close();
+});
+
+for (
+  const [options, message] of [
+    [{ workflow: "second" }, 'Cannot continue as new: "workflow" must be a function, got "second"'],
+    [{ canceled: "no" }, 'Cannot continue as new: "canceled" must be a boolean, got "no"'],
+    [{ cancelled: false }, "cancelled"],
+  ] as const
+) {
+  Deno.test(`WorkflowContext.continueAsNew() refuses ${JSON.stringify(options)}`, async () => {
+    const { executor } = setUp();
+    const handle = await executor.execute((ctx: Ctx<number>) => ctx.continueAsNew(1, options as never), { input: 0 });
+    await assertRejects(() => handle.result(), TypeError, message);
+    await executor.close();
+  });
+}
 
 Deno.test("a cancellation is not lost in a loop that continues as new whatever happens", async () => {
   const { undisturbed: { state, error } } = await crashTest(async (ctx: Ctx<number>, round: number): Promise<never> => {

@@ -8,7 +8,7 @@ import { workflows } from "./client_services.ts";
 import { Journal, type Mode, modules, until, Worker } from "./workers.ts";
 
 const SERVICES = new URL("client_services.ts", import.meta.url);
-const { approval, child, counter, fails, parent, races } = workflows;
+const { approval, becomes, child, counter, fails, parent, races } = workflows;
 const codeOf = (error: unknown) => (error as WorkflowError).code;
 
 const appears = (journal: Journal, line: string) =>
@@ -190,6 +190,11 @@ const TESTS: Record<string, (world: World) => Promise<void>> = {
     const handle = await client.execute(fails, { id: "failed" });
     const error = await assertRejects(() => handle.result(), Error, "not today") as Error & { code?: number };
     assertEquals([error.name, error.code, (error.cause as Error).name], ["Refused", 7, "RangeError"]);
+  },
+  async "describe() knows a chain by the workflow that it continues as"({ client }) {
+    const handle = await client.execute(becomes, { id: "becomes" });
+    assertEquals(await handle.result(), "no parent");
+    assertEquals((await client.load("becomes"))!.workflowName, "child");
   },
   async "result() waits for the whole chain of continueAsNew, and signals reach its last run"({ client, journal }) {
     const handle = await client.execute(counter, { id: "chain", input: 0 });

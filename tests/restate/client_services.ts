@@ -49,6 +49,7 @@ export const workflows = {
       return await inner.result().catch((error: Error) => error.name);
     }, { waitForCanceled: true });
   },
+  becomes: (ctx: WorkflowContext): Promise<unknown> => ctx.continueAsNew(1, { workflow: workflows.child }),
   async fails(ctx: WorkflowContext) {
     await ctx.executeActivity(function refuse() {
       throw new Refused("not today", { cause: new RangeError("why") });
