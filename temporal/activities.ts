@@ -13,7 +13,7 @@ import type {
   UntypedActivities,
 } from "./common/mod.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
-import { type AnyOptions, checkTimeouts, perform } from "./activity_call.ts";
+import { type AnyOptions, checkActivityOptions, perform } from "./activity_call.ts";
 import type { ActivityInput, LocalActivityInput } from "./interceptors.ts";
 import { requireFrame } from "./scope.ts";
 import type { Called } from "./types.ts";
@@ -88,7 +88,7 @@ export interface LocalActivityProxyOptions<A = UntypedActivities> extends LocalA
  * @category Temporal
  */
 export function proxyActivities<A = UntypedActivities>(options: ActivityProxyOptions<A>): ActivityInterfaceFor<A> {
-  return proxy("proxy activities", options, scheduleActivity) as ActivityInterfaceFor<A>;
+  return proxy("proxy activities", options, false, scheduleActivity) as ActivityInterfaceFor<A>;
 }
 
 /**
@@ -102,15 +102,16 @@ export function proxyActivities<A = UntypedActivities>(options: ActivityProxyOpt
 export function proxyLocalActivities<A = UntypedActivities>(
   options: LocalActivityProxyOptions<A>,
 ): LocalActivityInterfaceFor<A> {
-  return proxy("proxy local activities", options, scheduleLocalActivity) as LocalActivityInterfaceFor<A>;
+  return proxy("proxy local activities", options, true, scheduleLocalActivity) as LocalActivityInterfaceFor<A>;
 }
 
 function proxy(
   action: string,
   given: AnyOptions & { activityTypeInfo?: unknown },
+  isLocal: boolean,
   schedule: (activityType: string, args: unknown[], options: AnyOptions) => Promise<unknown>,
 ): unknown {
-  checkTimeouts(action, given);
+  checkActivityOptions(action, given, isLocal);
   const { activityTypeInfo: _, ...options } = given;
   const functions: Record<string, unknown> = {};
   return new Proxy(functions, {

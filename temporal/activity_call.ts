@@ -15,6 +15,8 @@ import { show } from "../util/show.ts";
 import { runActivity } from "./activity/run.ts";
 import { type ActivityOptions, ApplicationFailure, CancelledFailure, type LocalActivityOptions } from "./common/mod.ts";
 import { toActivityFailure } from "./common/convert.ts";
+import { ActivityCancellationType } from "./common/choices.ts";
+import { checkChoice, checkTemporalOptions } from "./common/option_tables.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
 import { readHeaders, writeHeaders } from "./headers.ts";
@@ -22,11 +24,17 @@ import type { ActivityInput, LocalActivityInput } from "./interceptors.ts";
 import { onCancel, outside, requireFrame, waitIn } from "./scope.ts";
 import type { AnyFunction, Run } from "./run.ts";
 
+const REMOTE = "proxyActivities, scheduleActivity";
+const LOCAL = "proxyLocalActivities, scheduleLocalActivity";
+
 /** The options of both kinds. */
 export type AnyOptions = ActivityOptions & LocalActivityOptions;
 
-/** Refuses options without a timeout. */
-export function checkTimeouts(action: string, options: AnyOptions): void {
+/** Refuses options that are unknown, and those without a timeout. */
+export function checkActivityOptions(action: string, options: AnyOptions, isLocal: boolean): void {
+  checkTemporalOptions(isLocal ? LOCAL : REMOTE, options, action);
+  checkTemporalOptions("retry", options?.retry, action, undefined, "retry");
+  checkChoice("cancellationType", options?.cancellationType, ActivityCancellationType, action);
   if (options?.startToCloseTimeout == null && options?.scheduleToCloseTimeout == null) {
     throw new TypeError(`Cannot ${action}: "startToCloseTimeout" or "scheduleToCloseTimeout" is required`);
   }
@@ -35,12 +43,12 @@ export function checkTimeouts(action: string, options: AnyOptions): void {
 /** The options of a proxy are the same object at each call. */
 const prepared = /* @__PURE__ */ new WeakMap<object, Map<string, NativeOptions>>();
 
-function nativeOptions(activityType: string, options: AnyOptions): NativeOptions {
+function nativeOptions(activityType: string, options: AnyOptions, isLocal: boolean): NativeOptions {
   let byName = prepared.get(options);
   if (byName === undefined) prepared.set(options, byName = new Map());
   let native = byName.get(activityType);
   if (native === undefined) {
-    checkTimeouts(`call activity ${show(activityType)}`, options);
+    checkActivityOptions(`call activity ${show(activityType)}`, options, isLocal);
     native = Object.freeze({
       name: activityType,
       retry: toNativeRetryPolicy(options.retry),
@@ -68,7 +76,7 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
   const { run, scope } = requireFrame("call an activity");
   const { activityType, options, seq } = call;
   try {
-    const native = nativeOptions(activityType, options);
+    const native = nativeOptions(activityType, options, isLocal);
     const fn = activityOf(run, activityType);
     if (scope.consideredCancelled) return waitIn(scope, (context) => context.sleep(0));
     const args = run.write(call.args);

@@ -19,6 +19,7 @@ import {
   type WorkflowReturnType,
 } from "./common/mod.ts";
 import { toChildFailure } from "./common/convert.ts";
+import { checkChoice, checkTemporalOptions } from "./common/option_tables.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { toNativeRetryPolicy } from "./common/retry_policy.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
@@ -28,7 +29,7 @@ import { attributePairs } from "./attributes.ts";
 import { signalsTo } from "./external.ts";
 import { type CancellationScope, onCancel, outside, requireFrame, waitIn } from "./scope.ts";
 import {
-  type ChildWorkflowCancellationType,
+  ChildWorkflowCancellationType,
   type ChildWorkflowOptions,
   type ChildWorkflowOptionsWithDefaults,
   ParentClosePolicy,
@@ -148,8 +149,13 @@ async function begin(
   given: Given,
 ): Promise<Begun> {
   const { run } = requireFrame(action);
+  const workflowType = run.host.typeOf(workflow);
+  checkTemporalOptions("startChild, executeChild", given, action, workflowType);
+  checkTemporalOptions("retry", given.retry, action, workflowType, "retry");
+  checkChoice("parentClosePolicy", given.parentClosePolicy, ParentClosePolicy, action, workflowType);
+  checkChoice("cancellationType", given.cancellationType, ChildWorkflowCancellationType, action, workflowType);
   const options = withDefaults(run, given);
-  const input = { workflowType: run.host.typeOf(workflow), options, headers: {}, seq: run.next.child++ };
+  const input = { workflowType, options, headers: {}, seq: run.next.child++ };
   const promises = composeInterceptors(run.outbound, "startChildWorkflowExecution", beginChild)(input);
   return [options.workflowId, await promises];
 }

@@ -6,6 +6,7 @@
 
 import type { Workflow } from "./common/mod.ts";
 import { optionalDurationMs } from "./common/duration.ts";
+import { checkTemporalOptions } from "./common/option_tables.ts";
 import { attributePairs } from "./attributes.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
 import { writeHeaders } from "./headers.ts";
@@ -74,6 +75,7 @@ export function makeContinueAsNewFunc<F extends Workflow>(
   options: ContinueAsNewOptions = {},
 ): (...args: Parameters<F>) => Promise<never> {
   const { run } = requireFrame("continue as new");
+  checkTemporalOptions("makeContinueAsNewFunc", options, "continue as new");
   const all = { ...options, workflowType: options.workflowType ?? run.workflowType };
   return (...args) =>
     composeInterceptors(run.outbound, "continueAsNew", (input: ContinueAsNewInput) => next(run, input))({

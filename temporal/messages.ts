@@ -5,6 +5,8 @@
  */
 
 import { invalid } from "../util/check.ts";
+import { HandlerUnfinishedPolicy } from "./common/choices.ts";
+import { checkChoice, checkTemporalOptions } from "./common/option_tables.ts";
 import type { QueryDefinition, SignalDefinition, UpdateDefinition } from "./common/mod.ts";
 import { accept, answer, DEFAULT_QUERY, DEFAULT_UPDATE, listen, listenToOthers } from "./message_calls.ts";
 import { requireFrame } from "./scope.ts";
@@ -18,6 +20,13 @@ import type {
   SignalHandlerOptions,
   UpdateHandlerOptions,
 } from "./types.ts";
+
+/** The options of the three kinds. */
+const tables = {
+  query: "setHandler of a query",
+  signal: "setHandler of a signal",
+  update: "setHandler of an update",
+} as const;
 
 /**
  * Sets the handler of a query, a signal or an update; `undefined` removes it. Signals that have arrived are handled before this
@@ -54,11 +63,15 @@ export function setHandler(
   def: { readonly type: "query" | "signal" | "update"; readonly name: string },
   handler: AnyFunction | undefined,
   // deno-lint-ignore no-explicit-any -- of any arguments
-  { description, unfinishedPolicy, validator }: UpdateHandlerOptions<any> = {},
+  options: UpdateHandlerOptions<any> = {},
 ): void {
   const { run } = requireFrame("set a handler");
   const { handlers } = run;
   const { type, name } = def;
+  const { description, unfinishedPolicy, validator } = options;
+  const table = Object.hasOwn(tables, type) ? tables[type] : undefined;
+  if (table !== undefined) checkTemporalOptions(table, options, `set the handler of ${type}`, name);
+  checkChoice("unfinishedPolicy", unfinishedPolicy, HandlerUnfinishedPolicy, `set the handler of ${type}`, name);
   handler = checked(handler, name);
   switch (type) {
     case "query":

@@ -17,6 +17,7 @@ import type { ScopeContext } from "../context.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { type Few, members, withMember, withoutMember } from "../util/few.ts";
 import { CancelledFailure, type Duration, IllegalStateError } from "./common/mod.ts";
+import { checkTemporalOptions } from "./common/option_tables.ts";
 import { durationMs } from "./common/duration.ts";
 import type { Run } from "./run.ts";
 import type { UpdateInfo } from "./types.ts";
@@ -145,6 +146,7 @@ export class CancellationScope {
     const { timeout, cancellable = true, parent, [rootRun]: run } = (options ?? {}) as
       & Partial<CancellationScopeOptions>
       & { [rootRun]?: Run };
+    checkTemporalOptions("new CancellationScope", options, "make a scope");
     this.timeout = timeout == null ? undefined : durationMs(timeout, "timeout");
     this.cancellable = cancellable;
     if (run === undefined) {

@@ -8,6 +8,7 @@ import { TimeoutError } from "../errors.ts";
 import { cannot, checkFunction } from "../util/check.ts";
 import { isStrayPromise, quiet } from "../util/deferred.ts";
 import type { Duration } from "./common/mod.ts";
+import { checkTemporalOptions } from "./common/option_tables.ts";
 import { durationMs } from "./common/duration.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
 import type { TimerInput, TimerOptions } from "./interceptors.ts";
@@ -25,6 +26,7 @@ import { CancellationScope, enter, onCancel, requireFrame, waitIn } from "./scop
  */
 export function sleep(ms: Duration, options?: TimerOptions): Promise<void> {
   const { run } = requireFrame("sleep");
+  checkTemporalOptions("sleep, condition", options, "sleep");
   const input: TimerInput = { durationMs: Math.max(1, durationMs(ms, "ms")), seq: run.next.timer++, options };
   return composeInterceptors(run.outbound, "startTimer", startTimer)(input);
 }
@@ -47,7 +49,8 @@ function startTimer({ durationMs }: TimerInput): Promise<void> {
 export function condition(fn: () => boolean, timeout: Duration, options?: TimerOptions): Promise<boolean>;
 /** Waits without a timeout. */
 export function condition(fn: () => boolean): Promise<void>;
-export function condition(fn: () => boolean, timeout?: Duration): Promise<never> {
+export function condition(fn: () => boolean, timeout?: Duration, options?: TimerOptions): Promise<never> {
+  checkTemporalOptions("sleep, condition", options, "wait for a condition");
   return quiet(waitFor(fn, timeout)) as Promise<never>;
 }
 

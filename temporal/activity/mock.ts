@@ -6,6 +6,7 @@
 
 import { EventEmitter } from "node:events";
 import { ActivityCancellationDetails, type ActivityFunction, type Logger, type MetricMeter } from "../common/mod.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import type { Context, Info } from "./context.ts";
 import type { ActivityInterceptorsFactory } from "./interceptors.ts";
 import { Environment } from "./run.ts";
@@ -139,6 +140,7 @@ export class MockActivityEnvironment extends EventEmitter {
    */
   constructor(info?: Partial<Info>, opts: MockActivityEnvironmentOptions = {}) {
     super();
+    checkTemporalOptions("new MockActivityEnvironment", opts, "make a test environment of activities");
     const environment = this.#environment = new MockEnvironment(
       opts,
       () => ({ ...defaultActivityInfo, ...info }),

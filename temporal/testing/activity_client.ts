@@ -14,6 +14,7 @@ import {
 import { toFailure } from "../common/convert.ts";
 import { codeOf } from "../../errors.ts";
 import type { WorkflowHandle as Run } from "../../executor.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import { ActivityExecutionAlreadyStartedError, ActivityExecutionFailedError, notHere } from "./errors.ts";
 import { type InProcessServer, STANDALONE } from "./server.ts";
 import { type Connection, serverOf } from "./connection.ts";
@@ -41,6 +42,27 @@ export interface ActivityOptions {
   scheduleToStartTimeout?: Duration | undefined;
   /** How long all attempts may take together. */
   scheduleToCloseTimeout?: Duration | undefined;
+  /** How long after the call the activity begins. */
+  startDelay?: Duration | undefined;
+  /**
+   * What happens if an activity with the ID has ended.
+   *
+   * @default {"ALLOW_DUPLICATE"}
+   */
+  idReusePolicy?: "ALLOW_DUPLICATE" | "ALLOW_DUPLICATE_FAILED_ONLY" | "REJECT_DUPLICATE" | undefined;
+  /**
+   * What happens if an activity with the ID runs.
+   *
+   * @default {"FAIL"}
+   */
+  idConflictPolicy?: "FAIL" | "USE_EXISTING" | undefined;
+  /** Values to find the activity by. */
+  // deno-lint-ignore no-explicit-any -- an object or pairs, as Temporal declares it
+  typedSearchAttributes?: any | undefined;
+  /** Accepted, without effect. */
+  summary?: string | undefined;
+  /** Accepted, without effect. */
+  priority?: object | undefined;
 }
 
 /**
@@ -123,11 +145,21 @@ export class ActivityClient {
    */
   // deno-lint-ignore no-explicit-any -- as Temporal declares it
   async start<R = any>(activity: string, options: ActivityOptions): Promise<ActivityHandle<R>> {
-    const { id, taskQueue, args = [], ...rest } = options;
+    checkTemporalOptions("activity.start, execute", options, "start activity", activity);
+    const { id, taskQueue, args = [], startDelay, idReusePolicy, idConflictPolicy, typedSearchAttributes, ...rest } =
+      options;
     const workflowId = workflowIdOf(id);
     let run: Run;
     try {
-      const started = { workflowId, taskQueue, args: [activity, args, { ...rest, activityId: id }] };
+      const started = {
+        workflowId,
+        taskQueue,
+        startDelay,
+        typedSearchAttributes,
+        workflowIdReusePolicy: idReusePolicy,
+        workflowIdConflictPolicy: idConflictPolicy,
+        args: [activity, args, { ...rest, activityId: id }],
+      };
       run = await this.#server.start(STANDALONE, started);
     } catch (error) {
       const isTaken = codeOf(error) === "already_running" || error instanceof WorkflowExecutionAlreadyStartedError;

@@ -32,6 +32,7 @@ import type {
   WorkflowStartOptions,
   WorkflowUpdateOptions,
 } from "./client_options.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import { notHere } from "./errors.ts";
 import { type Access, makeHandle, nameOf, startedUpdate, type Target, waitForResult } from "./handle.ts";
 import { listed, parseQuery } from "./listing.ts";
@@ -199,14 +200,21 @@ export interface ClientOptions {
 }
 
 function connectionOf(options: ClientOptions): Connection {
-  const { connection = Connection.lazy(), interceptors, plugins = [] } = options;
-  const given = Array.isArray(interceptors) ? interceptors : Object.values(interceptors ?? {}).flat();
-  if (given.length > 0) throw notHere("interceptors of a client", "test them without the client");
-  if (plugins.length > 0) throw notHere("plugins of a client", "pass what they set as options");
+  checkTemporalOptions("new Client, new WorkflowClient", options, "create a client");
+  const { connection = Connection.lazy() } = options;
   if (!(connection instanceof Connection)) {
     throw new TypeError("Cannot create a client: the connection is not one of @rockpool/workflow/temporal/testing");
   }
   return connection;
+}
+
+function typeOf(workflowTypeOrFunc: string | Workflow): string {
+  return typeof workflowTypeOrFunc === "string" ? workflowTypeOrFunc : workflowTypeOrFunc.name;
+}
+
+function checkUpdateWithStart(definition: string | { readonly name: string }, options: object): void {
+  const call = "executeUpdateWithStart, startUpdateWithStart";
+  checkTemporalOptions(call, options, "start a workflow with update", nameOf(definition));
 }
 
 /**
@@ -248,6 +256,7 @@ export class WorkflowClient {
     workflowTypeOrFunc: string | T,
     options: WorkflowStartOptions<T>,
   ): Promise<WorkflowHandleWithStartDetails<T>> {
+    checkTemporalOptions("workflow.start, execute", options, "start workflow", typeOf(workflowTypeOrFunc));
     const { requestEagerStart = false, followRuns } = options as WorkflowOptions;
     const handle = await this.#start(workflowTypeOrFunc, options as Started);
     const { id: workflowId, runId } = handle;
@@ -261,6 +270,7 @@ export class WorkflowClient {
     workflowTypeOrFunc: string | WorkflowFn,
     options: WithWorkflowArgs<WorkflowFn, WorkflowSignalWithStartOptions<SignalArgs>>,
   ): Promise<WorkflowHandleWithSignaledRunId<WorkflowFn>> {
+    checkTemporalOptions("workflow.signalWithStart", options, "start workflow", typeOf(workflowTypeOrFunc));
     const { signal, signalArgs = [], ...rest } = options as unknown as Started & {
       signal: SignalDefinition<SignalArgs> | string;
       signalArgs?: unknown[] | undefined;
@@ -281,6 +291,7 @@ export class WorkflowClient {
     updateDef: UpdateDefinition<Ret, Args> | string,
     updateOptions: WorkflowUpdateOptions & { args?: Args; startWorkflowOperation: WithStartWorkflowOperation<T> },
   ): Promise<Ret> {
+    checkUpdateWithStart(updateDef, updateOptions);
     const { startWorkflowOperation, ...options } = updateOptions;
     const handle = await this.#startOperation(startWorkflowOperation);
     return await handle.executeUpdate(updateDef as string, options as WorkflowUpdateOptions) as Ret;
@@ -296,6 +307,7 @@ export class WorkflowClient {
       startWorkflowOperation: WithStartWorkflowOperation<T>;
     },
   ): Promise<WorkflowUpdateHandle<Ret>> {
+    checkUpdateWithStart(updateDef, updateOptions);
     const { startWorkflowOperation, ...options } = updateOptions;
     const { workflowId } = await this.#startOperation(startWorkflowOperation);
     return await startedUpdate<Ret>(this.#access, workflowId, nameOf(updateDef), options);
@@ -320,6 +332,7 @@ export class WorkflowClient {
     runId?: string,
     options?: WorkflowResultOptions,
   ): Promise<WorkflowResultType<T>> {
+    checkTemporalOptions("workflow.getHandle, result", options, "wait for workflow", workflowId);
     return waitForResult(this.#access, { workflowId, runId, ...options }) as Promise<WorkflowResultType<T>>;
   }
 
@@ -329,6 +342,7 @@ export class WorkflowClient {
     runId?: string,
     options: GetWorkflowHandleOptions = {},
   ): WorkflowHandle<T> {
+    checkTemporalOptions("workflow.getHandle, result", options, "get a handle of workflow", workflowId);
     const { firstExecutionRunId, followRuns } = options;
     return this.#handle<T>({ workflowId, runId: runId ?? firstExecutionRunId, followRuns });
   }
@@ -342,6 +356,7 @@ export class WorkflowClient {
   list(
     options: { pageSize?: number | undefined; query?: string | undefined } = {},
   ): AsyncIterable<WorkflowExecutionInfo> {
+    checkTemporalOptions("workflow.list", options, "list workflows");
     const matches = parseQuery(options.query);
     return listed(this.#server, matches);
   }
@@ -377,7 +392,7 @@ export class WorkflowClient {
   }
 
   async #start(workflowTypeOrFunc: string | Workflow, options: Started) {
-    const type = typeof workflowTypeOrFunc === "string" ? workflowTypeOrFunc : workflowTypeOrFunc.name;
+    const type = typeOf(workflowTypeOrFunc);
     const { workflowId, taskQueue } = options;
     for (const [name, value] of Object.entries({ workflowId, taskQueue })) {
       if (typeof value !== "string" || value === "") {

@@ -268,7 +268,7 @@ test("Client refuses interceptors", (client) => {
   assertThrows(
     () => new Client({ connection: client.connection, interceptors }),
     TypeError,
-    "interceptors of a client",
+    '"interceptors" is not supported',
   );
   return Promise.resolve();
 });

@@ -6,28 +6,29 @@
 
 import type { Duration } from "../common/mod.ts";
 import { durationMs } from "../common/duration.ts";
-import { Client, type WorkflowClient } from "./client.ts";
+import { Client, type ClientOptions, type WorkflowClient } from "./client.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import { notHere } from "./errors.ts";
 import { type Connection, connectTo, type NativeConnection } from "./connection.ts";
 import { InProcessServer } from "./server.ts";
 import { type EnvironmentTime, realTime, skippingTime } from "./time.ts";
 
 /**
- * Options of {@linkcode TestWorkflowEnvironment.createLocal}. They are accepted, without effect: no server is downloaded or started.
+ * Options of {@linkcode TestWorkflowEnvironment.createLocal}. No server is downloaded or started.
  *
  * @category Temporal
  */
 export interface LocalTestWorkflowEnvironmentOptions {
   /** Accepted, without effect. */
   server?: object | undefined;
-  /** Accepted, without effect. */
-  client?: object | undefined;
+  /** The options of the client. */
+  client?: Omit<ClientOptions, "connection" | "namespace"> | undefined;
   /** Not supported. */
   plugins?: unknown[] | undefined;
 }
 
 /**
- * Options of {@linkcode TestWorkflowEnvironment.createTimeSkipping}. They are accepted, without effect.
+ * Options of {@linkcode TestWorkflowEnvironment.createTimeSkipping}.
  *
  * @category Temporal
  */
@@ -59,26 +60,28 @@ export class TestWorkflowEnvironment {
   readonly client: Client;
   readonly #server: InProcessServer;
 
-  private constructor(time: EnvironmentTime, options: LocalTestWorkflowEnvironmentOptions) {
-    const { plugins = [] } = options;
-    if (plugins.length > 0) throw notHere("plugins of a test environment", "pass what they set as options");
+  private constructor(makeTime: () => EnvironmentTime, options: LocalTestWorkflowEnvironmentOptions) {
+    const call = "TestWorkflowEnvironment.createTimeSkipping, createLocal";
+    checkTemporalOptions(call, options, "create a test environment");
+    checkTemporalOptions("new Client, new WorkflowClient", options.client, "create a client", undefined, "client");
+    const time = makeTime();
     this.#server = new InProcessServer(time);
     this.supportsTimeSkipping = time.skips;
     this.connection = this.nativeConnection = connectTo(this.#server);
-    this.client = new Client({ connection: this.connection });
+    this.client = new Client({ ...options.client, connection: this.connection });
     this[Symbol.asyncDispose] = () => this.teardown();
   }
 
   /** Makes an environment whose time skips while somebody waits for the result of a workflow. It needs no time to begin. */
-  static createTimeSkipping(
+  static async createTimeSkipping(
     options: TimeSkippingTestWorkflowEnvironmentOptions = {},
   ): Promise<TestWorkflowEnvironment> {
-    return Promise.resolve(new TestWorkflowEnvironment(skippingTime(), options));
+    return await new TestWorkflowEnvironment(skippingTime, options);
   }
 
   /** Makes an environment in real time. */
-  static createLocal(options: LocalTestWorkflowEnvironmentOptions = {}): Promise<TestWorkflowEnvironment> {
-    return Promise.resolve(new TestWorkflowEnvironment(realTime(), options));
+  static async createLocal(options: LocalTestWorkflowEnvironmentOptions = {}): Promise<TestWorkflowEnvironment> {
+    return await new TestWorkflowEnvironment(realTime, options);
   }
 
   /** Not supported: it would need a server. */

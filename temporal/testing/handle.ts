@@ -14,6 +14,7 @@ import {
   WorkflowNotFoundError,
 } from "../common/mod.ts";
 import { toFailure } from "../common/convert.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import { codeOf } from "../../errors.ts";
 import type { Executor, WorkflowHandle as Run } from "../../executor.ts";
 import type { WorkflowEvent, WorkflowState } from "../../types.ts";
@@ -77,19 +78,25 @@ export function makeHandle(access: Access, target: Target): object {
     result: () => waitForResult(access, target),
     signal: (definition: string | { readonly name: string }, ...args: unknown[]) =>
       call((executor) => executor.signal(workflowId, nameOf(definition), server.toStored(args))),
-    signalWithOptions: (name: string, options: { readonly args?: unknown[] } = {}) =>
-      handle.signal(name, ...options.args ?? []),
+    async signalWithOptions(name: string, options: { readonly args?: unknown[] } = {}) {
+      checkTemporalOptions("signalWithOptions, queryWithOptions", options, "send signal", name);
+      await handle.signal(name, ...options.args ?? []);
+    },
     async query(definition: string | { readonly name: string }, ...args: unknown[]) {
       await checkRun(access, target);
       return await query(access, workflowId, nameOf(definition), args);
     },
-    queryWithOptions: (name: string, options: { readonly args?: unknown[] } = {}) =>
-      handle.query(name, ...options.args ?? []),
+    async queryWithOptions(name: string, options: { readonly args?: unknown[] } = {}) {
+      checkTemporalOptions("signalWithOptions, queryWithOptions", options, "send query", name);
+      return await handle.query(name, ...options.args ?? []);
+    },
     async executeUpdate(definition: string | { readonly name: string }, options: CallOptions = {}) {
+      checkTemporalOptions("executeUpdate, startUpdate", options, "send update", nameOf(definition));
       await checkRun(access, target);
       return await update(access, workflowId, nameOf(definition), options);
     },
     async startUpdate(definition: string | { readonly name: string }, options: CallOptions = {}) {
+      checkTemporalOptions("executeUpdate, startUpdate", options, "send update", nameOf(definition));
       await checkRun(access, target);
       return await startedUpdate(access, workflowId, nameOf(definition), options);
     },

@@ -7,6 +7,7 @@
 import { systemClock } from "../../clock.ts";
 import type { Logger, LogLevel, LogMetadata } from "../common/mod.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
+import { checkTemporalOptions } from "../common/option_tables.ts";
 import { toLogger } from "../common/logger.ts";
 
 /**
@@ -133,6 +134,7 @@ export class Runtime {
    * @param options The options.
    */
   static install(options: RuntimeOptions): Runtime {
+    checkTemporalOptions("Runtime.install", options, "install a runtime");
     return instance = new Runtime(options);
   }
 

@@ -6,11 +6,12 @@
 
 import type { ExecuteOptions } from "../../options.ts";
 import type { ParentRun, WorkflowState } from "../../types.ts";
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from "../common/choices.ts";
 import { optionalDurationMs } from "../common/duration.ts";
+import { checkChoice } from "../common/option_tables.ts";
 import { attributePairs } from "../attributes.ts";
 import type { WorkflowInput } from "../types.ts";
 import type { WorkflowOptions } from "./client_options.ts";
-import { notHere } from "./errors.ts";
 
 const REUSE = {
   ALLOW_DUPLICATE: "replace",
@@ -24,11 +25,8 @@ const CONFLICT = { FAIL: "reject", USE_EXISTING: "join", TERMINATE_EXISTING: "re
 /** Returns the options of a start, without the arguments. */
 export function executeOptions(options: WorkflowOptions): Omit<ExecuteOptions, "input"> {
   const { workflowId, workflowIdReusePolicy: reuse, workflowIdConflictPolicy: conflict } = options;
-  const { retry, cronSchedule } = options;
-  if (cronSchedule !== undefined) throw notHere("cronSchedule", "start the workflow without it");
-  if (retry !== undefined && retry.maximumAttempts !== 1) {
-    throw notHere("the retry policy of a workflow", "start the workflow without it");
-  }
+  checkChoice("workflowIdReusePolicy", reuse, WorkflowIdReusePolicy, "start workflow", workflowId);
+  checkChoice("workflowIdConflictPolicy", conflict, WorkflowIdConflictPolicy, "start workflow", workflowId);
   const limits = [options.workflowExecutionTimeout, options.workflowRunTimeout].flatMap((limit) =>
     optionalDurationMs(limit, "workflowExecutionTimeout") ?? []
   ).filter((ms) => ms > 0);

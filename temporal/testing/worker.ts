@@ -15,6 +15,7 @@ import type { WorkflowInterceptorsFactory } from "../interceptors.ts";
 import type { InjectedSinks } from "../types.ts";
 import { Client } from "./client.ts";
 import { notHere } from "./errors.ts";
+import { checkTemporalOptions, type IgnoredWorkerOption } from "../common/option_tables.ts";
 import { stateOfHistory } from "./handle.ts";
 import { loadWorkflows, sharedVariables } from "./load.ts";
 import { Connection, serverOf } from "./connection.ts";
@@ -60,9 +61,11 @@ export interface BundleOptions {
  *
  * @category Temporal
  */
-export function bundleWorkflowCode(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {
+// deno-lint-ignore require-await -- what it throws is a rejection
+export async function bundleWorkflowCode(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {
+  checkTemporalOptions("bundleWorkflowCode", options, "bundle workflows");
   const { workflowsPath } = options;
-  return Promise.resolve({ code: `export * from ${JSON.stringify(workflowsPath)};`, sourceMap: "" });
+  return { code: `export * from ${JSON.stringify(workflowsPath)};`, sourceMap: "" };
 }
 
 function pathOf(bundle: { code?: string }): string {
@@ -100,12 +103,15 @@ export interface BundlerOptions {
   webpackConfigHook?: ((config: any) => any) | undefined;
 }
 
+export type { IgnoredWorkerOption };
+
 /**
- * Options of a worker. What is not named here is accepted, without effect.
+ * Options of a worker.
  *
  * @category Temporal
  */
-export interface WorkerOptions {
+// deno-lint-ignore no-explicit-any -- options of a worker that polls a server
+export interface WorkerOptions extends Partial<Record<Exclude<IgnoredWorkerOption, "bundlerOptions">, any>> {
   /** The name of the task queue. */
   taskQueue: string;
   /** The connection of a test environment; by default that of the whole process. */
@@ -129,9 +135,6 @@ export interface WorkerOptions {
   bundlerOptions?: BundlerOptions | undefined;
   /** Not supported. */
   plugins?: unknown[] | undefined;
-  /** Accepted, without effect. */
-  // deno-lint-ignore no-explicit-any -- options of a worker that polls a server
-  [name: string]: any;
 }
 
 /**
@@ -147,10 +150,17 @@ async function converterOf(options: WorkerOptions): Promise<Converter | undefine
   return path === undefined ? undefined : (await loadWorkflows(path)).payloadConverter as Converter;
 }
 
+/** Refuses options that no worker has, and those that are not supported. */
+function checkWorkerOptions(call: "Worker.create" | "Worker.runReplayHistory", options: object, action: string): void {
+  checkTemporalOptions(call, options, action);
+  const { interceptors, dataConverter } = options as WorkerOptions;
+  checkTemporalOptions("interceptors of Worker.create", interceptors, action, undefined, "interceptors");
+  checkTemporalOptions("dataConverter of Worker.create", dataConverter, action, undefined, "dataConverter");
+}
+
 /** Reads the options of a worker. */
 async function registration(options: WorkerOptions): Promise<Registration> {
-  const { taskQueue, workflowBundle, activities = {}, sinks = {}, interceptors = {}, plugins = [] } = options;
-  if (plugins.length > 0) throw notHere("plugins of a worker", "pass what they set as options");
+  const { taskQueue, workflowBundle, activities = {}, sinks = {}, interceptors = {} } = options;
   const workflowsPath = options.workflowsPath ?? (workflowBundle && pathOf(workflowBundle as { code?: string }));
   const workflows = workflowsPath === undefined ? {} : await loadWorkflows(workflowsPath);
   const variables = workflowsPath === undefined ? [] : sharedVariables(workflowsPath);
@@ -228,6 +238,7 @@ export class Worker {
    * @throws {TypeError} If an option is missing or not supported.
    */
   static async create(options: WorkerOptions): Promise<Worker> {
+    checkWorkerOptions("Worker.create", options, "create a worker");
     const { taskQueue, connection } = options;
     if (typeof taskQueue !== "string" || taskQueue === "") {
       throw new TypeError("Cannot create a worker: taskQueue must be a text that is not empty");
@@ -300,6 +311,7 @@ export class Worker {
     options: Omit<WorkerOptions, "taskQueue"> & { taskQueue?: string },
     history: unknown,
   ): Promise<void> {
+    checkWorkerOptions("Worker.runReplayHistory", options, "replay a history");
     const state = stateOfHistory(history);
     if (state === undefined) {
       throw notHere("the history of a Temporal server", "take one from fetchHistory() of a workflow that ran here");
