@@ -10,6 +10,7 @@
 import type { ActivityContext, ActivityOptions as NativeOptions } from "../activity.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
+import { fakeActivities } from "../util/foreign_source.ts";
 import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
 import { runActivity } from "./activity/run.ts";
@@ -94,6 +95,7 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
         args: run.read(args),
         headers: readHeaders(headers),
         context,
+        workflow: run.ctx,
         signal: () => cancellation.signal,
         activityType,
         activityId,
@@ -103,6 +105,7 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
         scheduledAtMs,
       });
     };
+    if (run.host.activityHost.skipSleeps) fakeActivities.add(body);
     const called = outside(() => run.context.executeActivity(body as never, stored as never, native));
     const { fromStored } = run.host.converter;
     const failed = (error: unknown) =>

@@ -59,7 +59,7 @@ export interface TemporalHostOptions {
   /**
    * What the activities get: a logger, interceptors, metrics, a client.
    *
-   * @default {none}
+   * @default {the logger of the executor, and nothing else}
    */
   readonly activityEnvironment?: MockActivityEnvironmentOptions | undefined;
   /**

@@ -8,6 +8,7 @@
  */
 
 import type { ActivityContext } from "../../activity.ts";
+import type { WorkflowLogger } from "../../context.ts";
 import { systemClock } from "../../clock.ts";
 import { codeOf, NonRetryableError } from "../../errors.ts";
 import { invalid } from "../../util/check.ts";
@@ -18,7 +19,7 @@ import { toThrown } from "../common/convert.ts";
 import { optionalDurationMs } from "../common/duration.ts";
 import { CompleteAsyncError } from "../common/errors.ts";
 import { composeInterceptors } from "../common/interceptors.ts";
-import { consoleLogger, withMetadata } from "../common/logger.ts";
+import { consoleLogger, toLogger, withMetadata } from "../common/logger.ts";
 import {
   type ActivityOptions,
   ApplicationFailure,
@@ -53,7 +54,7 @@ export interface ActivityHost {
   /**
    * Takes log messages.
    *
-   * @default {the console, from the level INFO}
+   * @default {the logger of the executor}
    */
   readonly logger?: Logger | undefined;
   /**
@@ -94,6 +95,8 @@ export interface ActivityAttempt {
   readonly headers?: Headers | undefined;
   /** The context of this package. */
   readonly context: ActivityContext;
+  /** The workflow that called. Its log takes messages, unless the host has a logger. */
+  readonly workflow?: { readonly log: WorkflowLogger } | undefined;
   /** Returns a signal that is aborted when the workflow cancels the call. It is asked for when the activity wants to know. */
   readonly signal?: (() => AbortSignal) | undefined;
   readonly activityType: string;
@@ -201,7 +204,7 @@ export abstract class Environment extends Cancellation implements ContextParts {
   abstract heartbeat(details?: unknown): void;
 
   logger(): Logger {
-    return withMetadata(this.#host.logger ?? consoleLogger, () => {
+    return withMetadata(this.#host.logger ?? this.defaultLogger, () => {
       const getLogAttributes = composeInterceptors(this.#outbound, "getLogAttributes", (data) => data);
       return atOnce(getLogAttributes(logAttributes(this.context.info)), "getLogAttributes()");
     });
@@ -212,6 +215,10 @@ export abstract class Environment extends Cancellation implements ContextParts {
     const getMetricTags = composeInterceptors(this.#outbound, "getMetricTags", (tags) => tags);
     const tags = atOnce(getMetricTags({ namespace, taskQueue, activityType }), "getMetricTags()");
     return atOnce((this.#host.metricMeter ?? noopMetricMeter).withTags(tags), "withTags()");
+  }
+
+  protected get defaultLogger(): Logger {
+    return consoleLogger;
   }
 
   get client(): unknown {
@@ -253,6 +260,13 @@ class CalledEnvironment extends Environment {
   protected override get sources(): readonly AbortSignal[] {
     const { context, signal } = this.#attempt;
     return signal === undefined ? [context.signal] : [context.signal, signal()];
+  }
+
+  protected override get defaultLogger(): Logger {
+    const log = this.#attempt.workflow?.log;
+    return log === undefined ? super.defaultLogger : toLogger((level, message, meta) => {
+      log[level === "TRACE" ? "debug" : level.toLowerCase() as keyof WorkflowLogger](message, meta);
+    });
   }
 
   override info(): Info {

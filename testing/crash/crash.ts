@@ -56,7 +56,7 @@ import {
 import type { Death, DeathSide, FaultPlan } from "./fault_plan.ts";
 import { describeEvent } from "./journal.ts";
 import { mistakesIn } from "./plain_run.ts";
-import { adviceOn, formatHistories, hintsOn, messageOf, showEvent, sourceHints, thrownText } from "./report.ts";
+import { adviceOn, formatHistories, hintsOn, messageOf, ranOf, showEvent, sourceHints, thrownText } from "./report.ts";
 import { type ResolvedScenario, resolveScenario } from "./scenario.ts";
 import { Standstills } from "./standstills.ts";
 import { World } from "./world.ts";
@@ -151,7 +151,7 @@ class CrashTest {
       try {
         await replay(workflow, state, workflows);
       } catch (error) {
-        const lines = [messageOf(error), adviceOn(workflows)];
+        const lines = [messageOf(error), adviceOn(ranOf(workflows, first.run!.states))];
         throw this.#error("does not replay its own history, without a crash", first, lines, error);
       }
     }
@@ -212,7 +212,7 @@ class CrashTest {
     if (trouble !== undefined) {
       const { kind, error } = trouble;
       const text = kind === "check" ? `A check threw: ${thrownText(error)}` : messageOf(error);
-      throw this.#error(failure, ended, [text, ...hintsOn(trouble, this.#scenario.workflows)], error);
+      throw this.#error(failure, ended, [text, ...hintsOn(trouble, this.#ran(ended))], error);
     }
     const standstill = this.#standstills.note(ended.world.held);
     if (standstill !== undefined) throw this.#error("cannot be crash-tested", undisturbed, [standstill]);
@@ -280,12 +280,12 @@ class CrashTest {
    * @param changedOrder Where something comes in another order first, if that is where they begin to differ.
    */
   #whyHistoriesDiffer(
-    { world }: Ended,
+    ended: Ended,
     culprits: ReadonlyMap<string, string>,
     onlyMessages: boolean,
     changedOrder: string | undefined,
   ): string {
-    const again = repeated(world.calls);
+    const again = repeated(ended.world.calls);
     if (onlyMessages && again.size > 0) {
       return `${
         namesOf(again)
@@ -293,7 +293,7 @@ class CrashTest {
         "twice\nUse the idempotencyKey to send it once";
     }
     if (culprits.size === 0) {
-      const { workflows } = this.#scenario;
+      const workflows = this.#ran(ended);
       if (changedOrder === undefined || sourceHints(workflows).length > 0) return adviceOn(workflows);
       return `${changedOrder}: something came in another order, and the code may decide by that\n` +
         'If both orders are right, pass compare: "outcomes", which compares results and effects alone; explore() tries all orders';
@@ -323,6 +323,10 @@ class CrashTest {
         : `${again} ran again, because its outcome was not stored when the process died: an activity can run more than ` +
           "once\nUse the idempotencyKey to do nothing the second time",
     ];
+  }
+
+  #ran({ world }: Ended): Readonly<Record<string, unknown>> {
+    return ranOf(this.#scenario.workflows, world.journal.states());
   }
 
   #error(failure: string, { world, run }: Ended, lines: readonly string[], cause?: unknown): CrashTestError {

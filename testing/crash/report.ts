@@ -62,15 +62,24 @@ export function messageOf(error: unknown): string {
 /** `NonDeterminismError.expected` of code that waited for something that is not of its context. */
 const FOREIGN_WAIT = "a wait for the context";
 
+/** Workflows by their names. */
+type Workflows = Readonly<Record<string, unknown>>;
+
+/** The workflows that have run: a host may have many, and only what ran can be the cause. */
+export function ranOf(workflows: Workflows, states: readonly WorkflowState[]): Workflows {
+  const names = new Set(states.map(({ workflowName }) => workflowName));
+  return Object.fromEntries(Object.entries(workflows).filter(([name]) => names.has(name)));
+}
+
 /** Hints at the code that may have caused a trouble. */
-export function hintsOn({ kind, error }: Trouble, workflows: Readonly<Record<string, unknown>>): string[] {
+export function hintsOn({ kind, error }: Trouble, workflows: Workflows): string[] {
   if (kind === "endless") return sourceHints(workflows);
   if (!(error instanceof NonDeterminismError)) return [];
   return error.expected === FOREIGN_WAIT ? sourceHints(workflows) : [adviceOn(workflows)];
 }
 
 /** What to do about code that makes another decision than in the undisturbed run, or than its history says. */
-export function adviceOn(workflows: Readonly<Record<string, unknown>>): string {
+export function adviceOn(workflows: Workflows): string {
   const hints = sourceHints(workflows);
   if (hints.length > 0) return hints.join("\n");
   return "The code made another decision, so it depends on something that is not in the history: a module variable, a closure, " +
@@ -92,7 +101,7 @@ const SUSPECTS: readonly (readonly [pattern: RegExp, instead: string])[] = [
 ];
 
 /** Finds suspects in the source text of workflows. They are hints only: a text proves nothing. */
-export function sourceHints(workflows: Readonly<Record<string, unknown>>): string[] {
+export function sourceHints(workflows: Workflows): string[] {
   const hints: string[] = [];
   for (const [name, workflow] of Object.entries(workflows)) {
     const foreign = typeof workflow === "function" ? foreignSources.get(workflow) : undefined;

@@ -34,7 +34,7 @@ import { checkFunction, checkInteger, checkNumber, checkOptions, invalid } from 
 import { show } from "../../util/show.ts";
 import { checkReplacements } from "../activity_recorder.ts";
 import type { Death } from "./fault_plan.ts";
-import { formatHistories, hintsOn, messageOf, thrownText } from "./report.ts";
+import { formatHistories, hintsOn, messageOf, ranOf, thrownText } from "./report.ts";
 import { resolveScenario } from "./scenario.ts";
 import { SeededFaults } from "./seeded_faults.ts";
 import {
@@ -177,7 +177,7 @@ async function play<Input>(
     world.fail("atEnd", error);
   }
   const { trouble, deaths, held, journal } = world;
-  const hints = trouble === undefined ? [] : hintsOn(trouble, resolved.workflows);
+  const hints = trouble === undefined ? [] : hintsOn(trouble, ranOf(resolved.workflows, journal.states()));
   return { trouble, happened: faults.happened, states: journal.states(), deaths, held, hints };
 }
 

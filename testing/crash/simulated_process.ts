@@ -27,6 +27,7 @@ import type {
   WorkflowStore,
 } from "../../types.ts";
 import { Deferred, isThenable } from "../../util/deferred.ts";
+import { fakeActivities } from "../../util/foreign_source.ts";
 import { fakeOf, recording, replacementOf, whenTimed } from "../activity_recorder.ts";
 import type { ActivityCall, Replacement } from "../fakes.ts";
 import { mutatedAs } from "../mutated_activity.ts";
@@ -126,7 +127,11 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
         const fake = fakeOf(replacement, name) ?? replaceActivity?.(activity, name);
         if (fake !== undefined && typeof fake !== "function") return fake; // the executor refuses it
         const run = fake === undefined ? activity : mutatedAs(activity, fake);
-        const about = { name, replaced: fake !== undefined, now: () => world.clock.now() };
+        const about = {
+          name,
+          replaced: fake !== undefined || fakeActivities.has(activity),
+          now: () => world.clock.now(),
+        };
         return recording(
           about,
           (input, context, call) => this.#perform(call, context.signal, () => run(input, context)),

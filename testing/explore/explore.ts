@@ -42,7 +42,7 @@ import { show } from "../../util/show.ts";
 import { grouped } from "../../util/show_value.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
 import { mistakesIn, unansweredIn } from "../crash/plain_run.ts";
-import { formatHistories, hintsOn } from "../crash/report.ts";
+import { formatHistories, hintsOn, ranOf } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import { Standstills } from "../crash/standstills.ts";
 import { checkFailures, type ChoiceOptions, defaultFailures, edgesOf, OLD_READ, writeFaults } from "./choices.ts";
@@ -223,7 +223,10 @@ class Exploration {
     const unanswered = unansweredIn(played.run?.calls ?? []);
     for (const one of unanswered) this.#unanswered.add(`an answer for ${one} in the recorded history`);
     if (trouble !== undefined) {
-      const lines = [troubleText(trouble), ...hintsOn(trouble, this.#scenario.workflows)];
+      const lines = [
+        troubleText(trouble),
+        ...hintsOn(trouble, ranOf(this.#scenario.workflows, played.run?.states ?? [])),
+      ];
       if (unanswered.length > 0) lines.push(`The recorded history has no answer for ${unanswered.join(", ")}`);
       throw this.#error(played, lines, trouble.error);
     }

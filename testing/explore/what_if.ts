@@ -10,7 +10,7 @@ import type { WorkflowFunction } from "../../context.ts";
 import { checkBoolean, checkFunction, checkOptions } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
 import { mistakesIn, unansweredIn } from "../crash/plain_run.ts";
-import { formatHistories, hintsOn } from "../crash/report.ts";
+import { formatHistories, hintsOn, ranOf } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
 import type { ActivityCall } from "../fakes.ts";
 import { checkFailures, defaultFailures, edgesOf, type Question } from "./choices.ts";
@@ -244,7 +244,9 @@ class Questions {
 
   #storyOf({ trouble, choices, run, deaths }: PlayedRun): string {
     return [
-      ...(trouble === undefined ? [] : [troubleText(trouble), ...hintsOn(trouble, this.#scenario.workflows)]),
+      ...(trouble === undefined
+        ? []
+        : [troubleText(trouble), ...hintsOn(trouble, ranOf(this.#scenario.workflows, run?.states ?? []))]),
       ...choices.story.map(({ text }, i) => `  ${`${i + 1}`.padStart(2)}. ${text}`),
       formatHistories("This run", run?.states ?? [], deaths),
     ].join("\n");
