@@ -162,16 +162,25 @@ export class SimulatedProcess implements WorkflowStore, ProcessRef {
     return this.#running > this.#delayed;
   }
 
+  /** What keeps the process busy: attempts of activities, and `undefined` for anything else, such as a call of the store. */
+  heldBy(): (ActivityCall | undefined)[] {
+    const working = this.#newlyWorking();
+    const isAll = working.length > 0 && working.length === this.#running - this.#delayed;
+    return isAll ? working : [...working, undefined];
+  }
+
   /** Whether only fakes keep the process busy. They do not wait for anything that takes real time. */
   get fakesOnly(): boolean {
-    const working = [...this.#working].filter((call) => !this.#ignored.has(call));
-    return working.length > 0 && working.length === this.#running - this.#delayed &&
-      working.every(({ replaced }) => replaced);
+    return this.heldBy().every((call) => call?.replaced);
+  }
+
+  #newlyWorking(): ActivityCall[] {
+    return [...this.#working].filter((call) => !this.#ignored.has(call));
   }
 
   /** Lets time pass although activities run: they may wait for it, or never end. Returns those that are new. */
   ignoreActivities(): ActivityCall[] {
-    const calls = [...this.#working].filter((call) => !this.#ignored.has(call));
+    const calls = this.#newlyWorking();
     for (const call of calls) this.#ignored.add(call);
     this.#delayed += calls.length;
     return calls;

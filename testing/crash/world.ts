@@ -82,6 +82,8 @@ export class World implements ProcessWorld {
   readonly #deliveries: Delivery[];
   readonly #processes: SimulatedProcess[] = [];
   readonly #deadProcesses: SimulatedProcess[] = [];
+  /** How many attempts of each activity have held up the time. */
+  readonly #holds = new Map<string, number>();
   /** How many processes have died and are not replaced yet. */
   #replacing = 0;
   /** How many macrotasks have passed without a step. */
@@ -176,14 +178,18 @@ export class World implements ProcessWorld {
 
   /**
    * Waits for a step. Lets time pass in spite of activities that have done nothing for too long. A store that does so is an
-   * error.
+   * error. Half of the patience is left for the next attempt of an activity that has used it up: it may have a thousand.
    */
   async #breakStandstill(busy: readonly SimulatedProcess[], lastStepAt: number): Promise<void> {
     const patienceMs = busy.every((proc) => proc.fakesOnly) ? FAKE_PATIENCE_MS : REAL_PATIENCE_MS;
-    const restMs = lastStepAt + patienceMs - systemClock.now();
+    const holds = busy.flatMap((proc) => proc.heldBy()).map((call) => this.#holds.get(call?.name ?? "") ?? 0);
+    const restMs = lastStepAt + patienceMs / 2 ** Math.min(...holds) - systemClock.now();
     if (restMs > 0) return await this.clock.nextStep(restMs);
     const ignored = busy.flatMap((proc) => proc.ignoreActivities());
-    for (const { name, replaced } of ignored) if (!replaced) this.held.add(name);
+    for (const { name, replaced } of ignored) {
+      this.#holds.set(name, (this.#holds.get(name) ?? 0) + 1);
+      if (!replaced) this.held.add(name);
+    }
     if (ignored.length > 0) return;
     const what = this.#checking ? '"always"' : "A call of the store";
     this.fail("endless", new Error(`${what} did not settle within ${REAL_PATIENCE_MS} ms`));
@@ -307,7 +313,11 @@ export class World implements ProcessWorld {
     this.#moves = 0;
     const { maxWrites = MAX_WRITES } = this.faults;
     if (++this.#writes > maxWrites) {
-      this.fail("endless", new Error(`The workflow does not end: it made ${maxWrites} writes`));
+      const lines = [
+        `The workflow does not end: it made ${maxWrites} writes`,
+        "No more are tried. If it ends later, let its activities answer sooner, or pass an input with less to do",
+      ];
+      this.fail("endless", new Error(lines.join("\n")));
     }
     await this.#checkAlways();
   }

@@ -167,6 +167,9 @@ const READ_FAULTS: Readonly<Record<string, { readonly is: string; readonly fault
 
 /** What `storeFaults` lets a write do wrong. */
 export const writeFaults = (): string[] => Object.values(WRITE_FAULTS).map(({ is }) => is);
+/** How many lines of a story are shown. */
+const MAX_STORY = 60;
+
 export class Choices implements FaultPlan {
   /** Less than other plans allow: a run with an activity that always fails may be one of thousands. */
   readonly maxWrites = 2_000;
@@ -196,12 +199,19 @@ export class Choices implements FaultPlan {
     return this.#options.budgets.cancels ?? 0;
   }
 
-  /** Lets the attempts work that nobody waits for. One that does nothing more for a while counts as done: it may never settle. */
+  /**
+   * Lets the attempts work that nobody waits for. One that does nothing more for a while counts as done: it may never settle. The next
+   * one has half of that time.
+   */
   async finish(): Promise<void> {
+    let patienceMs = FAKE_PATIENCE_MS;
     for (const { call, body } of this.#late) {
       this.#tell(`${call.name} works late`, true);
       const done = new Deferred<void>();
-      const clear = systemClock.setTimer(systemClock.now() + FAKE_PATIENCE_MS, () => done.resolve());
+      const clear = systemClock.setTimer(systemClock.now() + patienceMs, () => {
+        patienceMs /= 2;
+        done.resolve();
+      });
       void Promise.resolve().then(body).catch(() => {}).then(() => done.resolve());
       await done.promise;
       clear();
@@ -225,6 +235,15 @@ export class Choices implements FaultPlan {
 
   #tell(text: string, deviates: boolean): void {
     this.story.push({ text, deviates });
+  }
+
+  /** The story as lines of a text, the first ones. Those that do not happen in the plain run can be marked. */
+  storyLines(mark = ""): string[] {
+    const lines = this.story.slice(0, MAX_STORY).map(({ text, deviates }, i) =>
+      `  ${`${i + 1}`.padStart(2)}. ${text}${deviates ? mark : ""}`
+    );
+    const left = this.story.length - MAX_STORY;
+    return left > 0 ? [...lines, `  … ${left} more`] : lines;
   }
 
   write(write: Write): WriteFault | undefined {

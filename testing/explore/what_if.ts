@@ -9,9 +9,11 @@
 import type { WorkflowFunction } from "../../context.ts";
 import { checkBoolean, checkFunction, checkOptions } from "../../util/check.ts";
 import { show } from "../../util/show.ts";
+import { grouped } from "../../util/show_value.ts";
 import { mistakesIn, unansweredIn } from "../crash/plain_run.ts";
 import { formatHistories, hintsOn, ranOf } from "../crash/report.ts";
 import { type ResolvedScenario, resolveScenario } from "../crash/scenario.ts";
+import { Standstills } from "../crash/standstills.ts";
 import type { ActivityCall } from "../fakes.ts";
 import { checkFailures, defaultFailures, edgesOf, type Question } from "./choices.ts";
 import { ExplorationError, type ExploreArgs, type ExploreOptions } from "./explore_options.ts";
@@ -21,6 +23,7 @@ import {
   formatReport,
   isBad,
   isWorse,
+  lastAttempt,
   nameOf,
   reasonOf,
   type WhatIfCell,
@@ -70,6 +73,9 @@ export type WhatIfArgs<Input, Output, Signals extends readonly unknown[]> = Expl
  *
  * With `recorded()` in `activities`, it asks about a run that is stored. A cell whose run needs an answer that the history does not have
  * is `unknown`, and the answer is `missing`.
+ *
+ * A run makes at most 2,000 writes. An activity whose policy allows 1,000 attempts is called so often in each cell in which it always
+ * fails: replace one that takes real time, or pass fewer attempts, and the table comes sooner.
  *
  * What it cannot see: other orders, and other pairs of things that go wrong in one run. `explore()` does.
  *
@@ -150,6 +156,7 @@ class Questions {
   readonly #scenario: ResolvedScenario;
   readonly #options: WhatIfOptions;
   readonly #cells: WhatIfCell[] = [];
+  readonly #standstills = new Standstills();
   readonly #missing = new Set<string>();
   /** The activities that have a row. */
   readonly #known = new Set<string>();
@@ -232,7 +239,10 @@ class Questions {
       return { end: "unknown", detail: `the recorded history has no answer for ${unanswered[0]}`, story: undefined };
     }
     const end = endOf(played);
-    if (end === "retrying") return { end, detail: "an activity is tried again and again", story: undefined };
+    if (end === "retrying") {
+      const attempts = grouped(lastAttempt(played.run!.states));
+      return { end, detail: `attempt ${attempts} fails, too, and what comes later is not tried`, story: undefined };
+    }
     if (!isBad({ end })) return { end, detail: played.outcome, story: undefined };
     return { end, detail: reasonOf(played.trouble!), story: this.#storyOf(played) };
   }
@@ -247,7 +257,7 @@ class Questions {
       ...(trouble === undefined
         ? []
         : [troubleText(trouble), ...hintsOn(trouble, ranOf(this.#scenario.workflows, run?.states ?? []))]),
-      ...choices.story.map(({ text }, i) => `  ${`${i + 1}`.padStart(2)}. ${text}`),
+      ...choices.storyLines(),
       formatHistories("This run", run?.states ?? [], deaths),
     ].join("\n");
   }
@@ -270,6 +280,8 @@ class Questions {
     };
     const budgets = { crashes: mishaps.length, faults: Infinity, cancels: mishaps.length };
     const played = await play(this.#scenario, { orders: false, failures, edges, budgets, decide }, this.#options);
+    const standstill = this.#standstills.note(played.held);
+    if (standstill !== undefined) throw this.#error("cannot be tried", played, [standstill]);
     return { played, happened };
   }
 }

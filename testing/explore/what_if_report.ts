@@ -6,7 +6,7 @@
 
 import { isOutcome } from "../../history/history.ts";
 import { fit } from "../../pictures/text.ts";
-import type { WorkflowState } from "../../types.ts";
+import type { ActivityAttemptFailedEvent, WorkflowState } from "../../types.ts";
 import { show } from "../../util/show.ts";
 import { printable } from "../../util/show_value.ts";
 import type { CrashRun } from "../crash/crash_options.ts";
@@ -16,7 +16,8 @@ import type { PlayedRun } from "./one_run.ts";
 
 /**
  * What becomes of a workflow. It completes, fails, fails and undoes what it did (`compensated`), or is cancelled. It tries an activity
- * again and again, as the retry policy says (`retrying`), and would continue once the service works. It asks for an answer that a
+ * again and again, as the retry policy says (`retrying`), and would continue once the service works: what a policy with more attempts
+ * does at its end is not tried. It asks for an answer that a
  * recorded history does not have (`unknown`). It waits forever, or makes events without end (`stuck`), or `check` throws (`wrong`).
  *
  * @category Testing
@@ -107,16 +108,31 @@ export function endOf({ trouble, run }: PlayedRun): WhatIfEnd {
 }
 
 /** Whether a run that makes events without end does so because an activity fails again and again. */
-function isRetrying({ history }: WorkflowState): boolean {
-  const ended = new Set(history.flatMap((event) => isOutcome(event) ? [event.seq] : []));
-  return history.some((event) => event.type === "activity_attempt_failed" && !ended.has(event.seq));
+function isRetrying(state: WorkflowState): boolean {
+  return lastAttempt([state]) > 0;
+}
+
+/** How often an activity has failed that is tried again. */
+export function lastAttempt(states: readonly WorkflowState[]): number {
+  return Math.max(
+    0,
+    ...states.flatMap(({ history }) => {
+      const ended = new Set(history.flatMap((event) => isOutcome(event) ? [event.seq] : []));
+      const open = history.findLast((event) => event.type === "activity_attempt_failed" && !ended.has(event.seq));
+      return open === undefined ? [] : [(open as ActivityAttemptFailedEvent).attempt];
+    }),
+  );
 }
 
 /** Says in one line what went wrong: for whom the story is too long. */
 export function reasonOf({ kind, error }: Trouble): string {
   const text = kind === "check" ? thrown(error) : messageOf(error);
-  const waits = kind === "endless" ? text.split("\n").filter((line) => line.startsWith("  ")) : [];
-  const short = waits.length === 0 ? text : waits.join(", ").replaceAll(/ *run "[^"]*" \([^)]*\) (?=waits for)/g, "");
+  if (kind !== "endless") return fit(printable(text), WIDTH);
+  const lines = text.split("\n");
+  const waits = lines.filter((line) => line.startsWith("  "));
+  const short = waits.length === 0
+    ? lines[0]
+    : waits.join(", ").replaceAll(/ *run "[^"]*" \([^)]*\) (?=waits for)/g, "");
   return fit(printable(short), WIDTH);
 }
 
@@ -147,7 +163,9 @@ export function formatReport(cells: readonly WhatIfCell[], missing: readonly str
   const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   const line = (row: readonly string[]) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(" | ")} |`;
   const notes = [
-    ...cells.filter(isBad).map((cell) => `${nameOf(cell)}: ${cell.end}: ${cell.detail}`),
+    ...cells.filter((cell) => isBad(cell) || cell.end === "retrying").map((cell) =>
+      `${nameOf(cell)}: ${cell.end}: ${cell.detail}`
+    ),
     ...missing.map((what) => `missing: ${what}`),
   ];
   return [

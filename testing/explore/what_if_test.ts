@@ -1,8 +1,10 @@
 /** `whatIf()`: which rows and cells there are, what they say, and what is missing. */
 
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { ActivityOptions, WorkflowContext } from "@rockpool/workflow";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import type { ActivityContext, ActivityOptions, WorkflowContext } from "@rockpool/workflow";
 import { ExplorationError, recorded, replace, TestExecutor, whatIf } from "@rockpool/workflow/testing";
+import { macrotasks } from "../../tests/support/executors.ts";
 
 type Ctx = WorkflowContext;
 
@@ -159,6 +161,60 @@ Deno.test("whatIf() does not call a workflow stuck that tries an activity again 
     "loses every answer",
     "never answers",
   ]);
+});
+
+Deno.test("whatIf() says in the table after how many attempts it has given up", async () => {
+  const retry = { maxAttempts: 100_000, maxIntervalMs: 1000, jitter: false } as const;
+  const { table, missing } = await whatIf(
+    (ctx: Ctx) => ctx.executeActivity(charge, 5, { timeoutMs: 1000, retry }),
+    { failures: ["fails"], check() {} },
+  );
+  const text = "charge always fails: retrying: attempt 1,999 fails, too, and what comes later is not tried";
+  assertStringIncludes(table(), `\n\n${text}`);
+  assertEquals(missing, []);
+});
+
+Deno.test("whatIf() shows the first lines of a long story, and says what to do about a workflow with too many writes", async () => {
+  let polls = 0;
+  const poll = () => ++polls < 1000 ? "running" : "done";
+  const error = await assertRejects(() =>
+    whatIf(async (ctx: Ctx) => {
+      while (await ctx.executeActivity(poll, undefined, step) === "running") await ctx.sleep(1000);
+    }, { setUp: () => void (polls = 0) }), ExplorationError);
+  const [, what, advice] = error.message.split("\n");
+  assertEquals(what, "The workflow does not end: it made 2000 writes");
+  assertStringIncludes(advice, "If it ends later, let its activities answer sooner");
+  assertMatch(error.message, /\n {2}60\. .*\n {2}… \d+ more\n/);
+});
+
+Deno.test("whatIf() waits half as long for each further activity that works late and never settles", async () => {
+  using time = new FakeTime();
+  let [runs, late] = [0, 0];
+  const poll = () => {
+    if (runs !== 2) return "done"; // the second run is that of the failure
+    macrotasks(10).then(() => time.tick(Math.ceil(50 / 2 ** late++)));
+    return new Promise<never>(() => {});
+  };
+  const { cells } = await whatIf(
+    (ctx: Ctx) => ctx.executeActivity(poll, undefined, step).catch(() => {}),
+    { activities: [replace(poll, poll)], failures: ["works late"], setUp: () => void runs++, check() {} },
+  );
+  assertEquals(cells[0].what, "works late");
+  assertEquals(late, 3);
+});
+
+Deno.test("whatIf() names an activity that holds up three runs in a row", async () => {
+  using time = new FakeTime();
+  const listen = (_: undefined, { signal }: ActivityContext) => {
+    macrotasks(10).then(() => time.tick(3000));
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  };
+  const call = (ctx: Ctx) => ctx.executeActivity(listen, undefined, { timeoutMs: 5 }).catch(() => {});
+  const error = await assertRejects(() => whatIf(call, { failures: ["fails"] }), ExplorationError);
+  assertStringIncludes(
+    error.message,
+    'cannot be tried\nActivity "listen" did nothing for 3000 ms of real time in 3 runs',
+  );
 });
 
 Deno.test("whatIf() calls a workflow stuck whose code makes events without end", async () => {
