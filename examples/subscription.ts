@@ -2,6 +2,9 @@
  * Bills a subscription for a year: the plan changes, a charge fails and is retried the next day, and the process dies in summer. A
  * year on the virtual clock takes a few milliseconds.
  *
+ * Its tests make every run with one failure (320), with one cancellation (180), and with one crash in the plain order (157). Of those
+ * with two of them there are too many: 300 are made.
+ *
  * `deno run examples/subscription.ts`
  *
  * @module

@@ -80,6 +80,19 @@ Deno.test("examples/subscription.ts charges once a month in each order, with eac
   assertEquals(missing, []);
 });
 
+for (
+  const [what, bounds, all] of [
+    ["failure", { faults: 1, delays: 0, failures: ["fails", "loses its answer", "never answers"] }, 320],
+    ["cancellation", { cancels: 1, delays: 0 }, 180],
+    ["crash", { crashes: 1, orders: false }, 157],
+  ] as const
+) {
+  Deno.test(`examples/subscription.ts charges once a month in each of the ${all} runs with one ${what}`, async () => {
+    const { runs, complete, missing } = await explore(subscription, { ...onceAMonth, ...bounds });
+    assertEquals([runs, complete, missing], [all, true, []]);
+  });
+}
+
 Deno.test("examples/subscription.ts charges once a month if one thing goes wrong", async () => {
   const { bad, missing } = await whatIf(subscription, onceAMonth);
   assertEquals([bad, missing], [[], []]);

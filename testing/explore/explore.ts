@@ -56,8 +56,6 @@ import {
 import { play, type PlayedRun, troubleText } from "./one_run.ts";
 
 const ACTION = "explore";
-/** How many lines of a story are shown. */
-const MAX_STORY = 60;
 
 /** The decisions of a run that differ from the plain run: the indices of points and of their options, in order. */
 type Deviations = readonly (readonly [point: number, option: number])[];
@@ -240,10 +238,7 @@ class Exploration {
       chosen === 0 ? [] : [`${i}: ${options[chosen].text}`]
     );
     const plain = this.#plain ?? played;
-    const story = choices.story.slice(0, MAX_STORY).map(({ text, deviates }, i) =>
-      `  ${`${i + 1}`.padStart(2)}. ${text}${deviates ? "   <- not in the plain run" : ""}`
-    );
-    if (choices.story.length > MAX_STORY) story.push(`  … ${choices.story.length - MAX_STORY} more`);
+    const story = choices.storyLines("   <- not in the plain run");
     const message = [
       `Workflow ${show(this.#scenario.name)} goes wrong in run ${this.#runs}`,
       ...lines,
@@ -324,13 +319,19 @@ function sizeOf(branches: readonly Branch[]): number {
   return branches.reduce((sum, { others }) => others.reduce((sum, count) => sum + count, sum), 0);
 }
 
-/** Takes `count` of the `all` runs that are still to be made, at even distances. */
+/**
+ * Takes `count` of the `all` runs that are still to be made, at even distances. The first other option of each point comes before the
+ * second one of any: few options, at all points, find more than all options at few points.
+ */
 function* spread(branches: readonly Branch[], count: number, all: number): Generator<Deviations> {
   let passed = 0;
   for (const { deviations, from, others } of branches) {
-    for (const [i, options] of others.entries()) {
-      for (let option = 1; option <= options; option++, passed++) {
-        const isTaken = Math.floor((passed + 1) * count / all) > Math.floor(passed * count / all);
+    const most = Math.max(0, ...others);
+    for (let option = 1; option <= most; option++) {
+      for (const [i, options] of others.entries()) {
+        if (option > options) continue;
+        passed++;
+        const isTaken = Math.floor(passed * count / all) > Math.floor((passed - 1) * count / all);
         if (isTaken) yield [...deviations, [from + i, option]];
       }
     }
