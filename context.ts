@@ -788,7 +788,7 @@ export interface ReceivedUpdate {
  */
 export interface CompensationOptions {
   /**
-   * The name in the history; a non-empty string.
+   * The name in the history; a non-empty string. Pictures call one that is `anonymous` by the activity or child with which it begins.
    *
    * @default {the function's name, or "anonymous"}
    */

@@ -614,14 +614,15 @@ cliTest("main(inspect) says what a file is, how many runs it holds, and what is 
   assertStringIncludes((await shell(["inspect", files.at("orders.db")])).out, "3: 1 failed, 1 running, 1 completed");
 });
 
-cliTest("main(serve) shows a file until it is interrupted", async (files) => {
+/** Serves a file, and returns the page of a query. */
+async function servedPage(file: string, query: string): Promise<string> {
   const abort = new AbortController();
-  let url = "";
+  const pages: string[] = [];
   const { main } = await import("./mod.ts");
-  const served = main(["serve", files.at("orders.db"), "--port", "0"], {
+  const code = await main(["serve", file, "--port", "0"], {
     out(text) {
-      url = /http:\S+\//.exec(text)?.[0] ?? "";
-      void fetch(`${url}?id=order-1`).then((response) => response.text()).then((page) => {
+      const url = /http:\S+\//.exec(text)?.[0] ?? "";
+      void fetch(url + query).then((response) => response.text()).then((page) => {
         pages.push(page);
         abort.abort();
       });
@@ -629,11 +630,25 @@ cliTest("main(serve) shows a file until it is interrupted", async (files) => {
     error: (text) => pages.push(text),
     signal: abort.signal,
   });
-  const pages: string[] = [];
-  assertEquals(await served, 0);
-  assertStringIncludes(pages.join(), "order-1");
+  assertEquals(code, 0);
+  return pages.join();
+}
+
+cliTest("main(serve) shows a file until it is interrupted", async (files) => {
+  const page = await servedPage(files.at("orders.db"), "?id=order-1");
+  assertStringIncludes(page, "order-1");
+  assertEquals([page.includes("data-live"), page.includes("not live")], [true, false]);
   const bad = await shell(["serve", files.at("orders.snapshot"), "--actions"]);
   assertEquals([bad.code, bad.error.includes("does not change")], [2, true]);
+});
+
+cliTest("main(serve) says of a snapshot that it does not change", async (files) => {
+  const page = await servedPage(files.at("orders.snapshot"), "");
+  assertEquals([page.includes("data-live"), page.includes("not live"), page.includes("data-poll")], [
+    false,
+    true,
+    false,
+  ]);
 });
 
 Deno.test("main() answers a wrong use by one line and exit code 2", async () => {

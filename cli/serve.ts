@@ -32,6 +32,7 @@ export async function serve(source: Source, flags: Flags, printer: Printer): Pro
     executor,
     actions: flags.actions === true,
     hosts: ["localhost", HOST],
+    live: source.kind === "sqlite", // any other file was read once
     title: source.name,
   });
   const server = createServer((request, response) => void answer(handle, request, response));

@@ -116,6 +116,7 @@ export class Events {
 
   /** The name of what an event is about. */
   nameOf(event: WorkflowEvent): string | undefined {
+    if (event.type === "compensation_started") return this.run.owners[this.history.indexOf(event)]?.name;
     const asked = "name" in event ? event : this.askedBy(event);
     return asked !== undefined && "name" in asked ? asked.name : undefined;
   }

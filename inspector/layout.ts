@@ -24,9 +24,10 @@ export interface Page {
 
 /** Writes a page. */
 export function respond(page: Page, settings: Settings, status = 200): Response {
-  const { title, actions } = settings;
-  const live = page.events !== undefined && markup` data-events="${page.events}"`;
-  const poll = page.isRunning && markup` data-poll`;
+  const { title, actions, live, store } = settings;
+  const events = live && store.subscribe !== undefined && page.events !== undefined &&
+    markup` data-events="${page.events}"`;
+  const poll = live && page.isRunning && markup` data-poll`;
   const body = markup`<!doctype html>
 <html lang="en">
 <head>
@@ -38,12 +39,16 @@ export function respond(page: Page, settings: Settings, status = 200): Response 
 <link rel="icon" href="?asset=icon" type="image/svg+xml">
 <script src="?asset=script&amp;v=${VERSION}"></script>
 </head>
-<body${live}${poll}>
+<body${events}${poll}>
 ${SPRITE}
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <a class="brand" href="?">${icon("logo")}<b>${title}</b><span class="dim wide">inspector</span></a>
-<span class="live" data-live hidden><i></i>live</span>
+${
+    live
+      ? markup`<span class="live" data-live hidden><i></i>live</span>`
+      : markup`<span class="live still" title="What is shown does not change"><i></i>not live</span>`
+  }
 ${!actions && markup`<span class="badge wide" title="This inspector changes nothing">read-only</span>`}
 <button class="button square" type="button" data-theme hidden aria-label="Light or dark">${icon("theme")}</button>
 </header>

@@ -30,12 +30,12 @@ export const MAX_STREAMS = 1000;
 let streams = 0;
 
 /**
- * The answer to `?events=1`, with `id` if the page shows one run: an event stream with a message for each change. A store that
- * reports no changes gets 404, and the page reloads by itself.
+ * The answer to `?events=1`, with `id` if the page shows one run: an event stream with a message for each change. If the store
+ * reports no changes, the answer is 404, and the page does not ask for it.
  */
 export function liveResponse(request: Request, settings: Settings, id: string | undefined): Response {
-  const { store } = settings;
-  if (store.subscribe === undefined) return new Response("The store reports no changes", { status: 404 });
+  const { store, live } = settings;
+  if (!live || store.subscribe === undefined) return new Response("The store reports no changes", { status: 404 });
   const headers = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store, no-transform",

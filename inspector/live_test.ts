@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { InMemoryStore, type StoreListener, type WorkflowStore } from "@rockpool/workflow";
-import { inspector } from "@rockpool/workflow/inspector";
+import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { FakeTime } from "@std/testing/time";
 import { INTERVAL_MS, MAX_STREAMS } from "./live.ts";
 
@@ -176,4 +176,22 @@ Deno.test("inspector() ends a stream and its timer when the store cannot end the
   const reading = reader.read();
   for (let i = 0; i < 42; i++) await time.tickAsync(15_000); // the timer would throw, and end the process
   await reading;
+});
+
+const pageOf = async (options: Omit<InspectorOptions, "store">, subscribe: WorkflowStore["subscribe"]) => {
+  const store = Object.assign(new InMemoryStore(), { subscribe });
+  const handler = inspector({ store: store as WorkflowStore, ...options });
+  const page = await (await handler(new Request("http://localhost/"))).text();
+  return { page, stream: (await handler(events())).status };
+};
+
+Deno.test("inspector() says that nothing is live, and lets no page look for changes, when live is false", async () => {
+  const { page, stream } = await pageOf({ live: false }, () => () => {});
+  assertStringIncludes(page, "<i></i>not live</span>");
+  assertEquals([/<body[^>]*>/.exec(page)![0], page.includes("data-live"), stream], ["<body>", false, 404]);
+});
+
+Deno.test("inspector() lets no page ask for a stream that a store without subscribe does not have", async () => {
+  const { page, stream } = await pageOf({}, undefined);
+  assertEquals([/<body[^>]*>/.exec(page)![0], stream], ["<body data-poll>", 404]);
 });

@@ -529,3 +529,16 @@ Deno.test("inspector() shows the rows of the list whose histories can be read wh
     }
   }
 });
+
+Deno.test("inspector() names a compensation that is an arrow function by the activity that it calls", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store });
+  const refund = () => {};
+  const handle = await executor.execute((ctx: WorkflowContext) => {
+    ctx.addCompensation((ctx) => ctx.executeActivity(refund));
+    throw new Error("sold out");
+  }, { id: "a" });
+  await handle.result().catch(() => {});
+  const page = await (await inspector({ store })(new Request("http://localhost/?id=a"))).text();
+  assertMatch(page, /compensation started.{0,300}?<b>refund<\/b>/s);
+});

@@ -92,6 +92,12 @@ export interface InspectorOptions {
    */
   readonly origin?: string | undefined;
   /**
+   * Whether the store can change. With `false`, such as for a file that was read, the pages say so, and do not look for changes.
+   *
+   * @default {true}
+   */
+  readonly live?: boolean | undefined;
+  /**
    * What the pages are called.
    *
    * @default {"Rockpool"}
@@ -115,6 +121,7 @@ export interface InspectorOptions {
 /** The options with their defaults. */
 export interface Settings extends InspectorOptions {
   readonly actions: boolean;
+  readonly live: boolean;
   readonly title: string;
   readonly now: () => number;
 }
@@ -126,6 +133,7 @@ const known: Readonly<Record<keyof InspectorOptions, true>> = {
   authorize: true,
   hosts: true,
   origin: true,
+  live: true,
   title: true,
   redact: true,
   now: true,
@@ -135,7 +143,8 @@ const known: Readonly<Record<keyof InspectorOptions, true>> = {
 export function completeOptions(options: InspectorOptions): Settings {
   const action = "make an inspector";
   checkOptions(options, known, action);
-  const { store, executor, actions = false, authorize, hosts, origin, title = "Rockpool", redact } = options;
+  const { store, executor, actions = false, authorize, hosts, origin, live = true, title = "Rockpool", redact } =
+    options;
   checkObject("store", store, action);
   for (const name of ["load", "list"] as const) checkFunction(`store.${name}`, store[name], action);
   if (executor !== undefined) {
@@ -145,6 +154,7 @@ export function completeOptions(options: InspectorOptions): Settings {
     }
   }
   checkBoolean("actions", actions, action);
+  checkBoolean("live", live, action);
   if (actions && executor === undefined) {
     throw invalid("executor", executor, 'an Executor with "actions": true', action);
   }
@@ -165,7 +175,7 @@ export function completeOptions(options: InspectorOptions): Settings {
     checkNumber("now()", time, -Infinity, "show workflows");
     return time;
   };
-  return { store, executor, actions, authorize, hosts: hosts && [...hosts], origin, title, redact, now };
+  return { store, executor, actions, authorize, hosts: hosts && [...hosts], origin, live, title, redact, now };
 }
 
 function isOrigin(text: unknown): boolean {

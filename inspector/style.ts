@@ -49,6 +49,7 @@ b{font-weight:600}
 .live{display:flex;align-items:center;gap:6px;color:var(--soft);font-size:12px}
 .live[hidden]{display:none}
 .live i{width:8px;height:8px;border-radius:50%;background:var(--ok);box-shadow:0 0 0 3px var(--ok-bg)}
+.still i{background:var(--soft);box-shadow:none}
 .badge{padding:2px 9px;border:1px solid var(--line);border-radius:99px;color:var(--soft);font-size:12px;white-space:nowrap}
 .button,button,summary.button{
   display:inline-flex; align-items:center; gap:6px; min-height:28px; padding:3px 10px; border:1px solid var(--line);

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ErrorRecord, TimerStartedEvent, WorkflowEvent } from "../types.ts";
+import type { CompensationStartedEvent, ErrorRecord, TimerStartedEvent, WorkflowEvent } from "../types.ts";
 import { checkArray, checkNumber, checkOptions } from "../util/check.ts";
 import {
   type Attempt,
@@ -70,7 +70,7 @@ export function readRun(run: PicturedRun, options: ReadOptions = {}): ReadRun {
   const { workflowId, workflowName, status, history } = run;
   checkOptions(options, READ_OPTIONS, "read workflow", workflowId);
   checkReadOptions(options, "read workflow", workflowId);
-  const reader = new Reader();
+  const reader = new Reader(history);
   for (let index = 0; index < history.length; index++) reader.next(history[index], index);
   const { things, owners, from, to: lastEventAt, error, startedAt } = reader;
   const isRunning = status === "running";
@@ -104,9 +104,15 @@ class Reader {
   readonly #signals = new Map<string, OpenSpan[]>();
   /** The spans that the executor reports as waits. */
   readonly #known = new Set<OpenSpan>();
+  readonly #history: readonly WorkflowEvent[];
   #undoing: OpenSpan | undefined;
+  #compensations = 0;
   #canceled: Point | undefined;
   #last = -1;
+
+  constructor(history: readonly WorkflowEvent[]) {
+    this.#history = history;
+  }
 
   next(event: WorkflowEvent, index: number): void {
     const isTimed = Number.isFinite(event.at);
@@ -140,7 +146,7 @@ class Reader {
       }
       case "compensation_started":
         this.#end(this.#undoing, point);
-        return this.#undoing = this.#begin("compensation", nameOf(event.name), point, event.seq);
+        return this.#undoing = this.#begin("compensation", this.#compensationName(event, point), point, event.seq);
       case "activity_attempt_failed":
       case "child_attempt_failed": {
         const span = this.#commands.get(event.seq);
@@ -197,6 +203,20 @@ class Reader {
         this.error = event.error;
     }
     return undefined;
+  }
+
+  /** The name of a compensation. An arrow function has none: then that of the activity or child with which it begins, or its number. */
+  #compensationName({ name, seq }: CompensationStartedEvent, { index }: Point): string {
+    this.#compensations++;
+    if (name !== "anonymous") return nameOf(name);
+    for (let i = index + 1; i < this.#history.length; i++) {
+      const event = this.#history[i];
+      if (event.type === "compensation_started") break;
+      if (!("seq" in event) || event.seq !== seq + 1) continue;
+      if (event.type === "activity_started" || event.type === "child_started") return nameOf(event.name);
+      break;
+    }
+    return `${this.#compensations}`;
   }
 
   #timer({ seq, dueAt, waitsFor }: TimerStartedEvent, point: Point): OpenSpan {

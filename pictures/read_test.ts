@@ -204,3 +204,33 @@ Deno.test("readRun() refuses bad options", () => {
   );
   assertThrows(() => readRun(one, { at: 5 } as never), TypeError, `${text}"options" has no option "at"`);
 });
+
+Deno.test("readRun() names a compensation that is an arrow function by what it begins with, or by its number", () => {
+  const undo = (at: number, seq: number, name = "anonymous"): WorkflowEvent => {
+    return { type: "compensation_started", at, seq, name };
+  };
+  const child: WorkflowEvent = {
+    type: "child_started",
+    at: 4,
+    seq: 8,
+    name: "restock",
+    workflowId: "b",
+    closePolicy: "cancel",
+  };
+  const names = (...history: WorkflowEvent[]) =>
+    readRun(run("running", ...history)).things.flatMap(({ kind, name }) => kind === "compensation" ? [name] : []);
+  assertEquals(
+    names(
+      undo(1, 1, "release"),
+      undo(2, 2),
+      work(2, 3),
+      undo(3, 4),
+      timer(3, 5, 9),
+      work(9, 6),
+      undo(9, 7),
+      child,
+      undo(10, 9),
+    ),
+    ["release", "work", "3", "restock", "5"],
+  );
+});
