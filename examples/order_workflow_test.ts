@@ -14,6 +14,7 @@ import {
 } from "@rockpool/workflow/testing";
 import { bounds } from "../tests/support/exploring.ts";
 import { gate, settle, setUp, typesOf } from "../tests/support/executors.ts";
+import { sampleOrder } from "../tests/support/sample_order.ts";
 import type { Address, Order } from "./order.ts";
 import {
   type Approval,
@@ -27,15 +28,8 @@ import {
 import { type CardScript, SimulatedShop } from "./simulated_shop.ts";
 
 const input: Order = {
-  id: "a",
-  customer: { name: "Ada", email: "ada@example.com" },
-  currency: "EUR",
-  items: [
-    { sku: "1", name: "Chair", quantity: 2, unitCents: 18450 },
-    { sku: "2", name: "Desk", quantity: 1, unitCents: 89000 },
-  ],
-  address: { street: "1 Quay", postcode: "1000", city: "Porto", country: "PT" },
-  card: { token: "tok", last4: "4242" },
+  ...sampleOrder,
+  items: [...sampleOrder.items, { sku: "2", name: "Desk", quantity: 1, unitCents: 89000 }],
 };
 const yes: Approval = { approved: true, by: "Mara" };
 const no: Approval = { approved: false, by: "Mara", reason: "no oak" };

@@ -1,17 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { findSyntaxError } from "./find_syntax_error.ts";
+import { sampleOrder } from "../tests/support/sample_order.ts";
 import { OrdersFileError, parseOrders, readOrders } from "./read_orders.ts";
 
 const testdata = (name: string) => new URL(`testdata/${name}`, import.meta.url);
 
-const order = {
-  id: "A-1",
-  customer: { name: "Ada", email: "ada@example.com" },
-  currency: "EUR",
-  items: [{ sku: "1", name: "Chair", quantity: 2, unitCents: 18450 }],
-  address: { street: "1 Quay", postcode: "1000", city: "Porto", country: "PT" },
-  card: { token: "tok", last4: "4242" },
-};
+const order = { ...sampleOrder, id: "A-1" };
 
 /** The error message of `parseOrders`, without the file's name and the way out. */
 function complaint(text: string): string {

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { Executor, InMemoryStore, VirtualClock } from "@rockpool/workflow";
 import type { AnyWorkflow } from "@rockpool/workflow/options";
+import { sampleOrder } from "../tests/support/sample_order.ts";
 import { createAgent } from "./agent.ts";
 import { expense } from "./approval.ts";
 import { account, move } from "./entity.ts";
 import { wordCount } from "./fan_out.ts";
-import type { Order } from "./order.ts";
 import { createOrderWorkflow } from "./order_workflow.ts";
 import { poll } from "./polling.ts";
 import { trip } from "./saga.ts";
@@ -13,14 +13,6 @@ import { report } from "./schedule.ts";
 import { SimulatedShop } from "./simulated_shop.ts";
 import { subscription } from "./subscription.ts";
 
-const order: Order = {
-  id: "a",
-  customer: { name: "Ada", email: "ada@example.com" },
-  currency: "EUR",
-  items: [],
-  address: { street: "1 Quay", postcode: "1000", city: "Porto", country: "PT" },
-  card: { token: "tok", last4: "4242" },
-};
 const DAY_MS = 86_400_000;
 const model = () => ({ role: "assistant", text: "", calls: [] }) as const;
 
@@ -30,7 +22,7 @@ const examples: [name: string, workflow: AnyWorkflow, input: unknown, status: st
   ["approval.ts", expense, { what: "a boat", euros: 9000 }, "completed"],
   ["entity.ts", account, { balance: 0, runs: 0 }, "running"],
   ["fan_out.ts", wordCount, ["dawn", "rain"], "failed"],
-  ["order_workflow.ts", createOrderWorkflow(new SimulatedShop(new Map())), order, "running"],
+  ["order_workflow.ts", createOrderWorkflow(new SimulatedShop(new Map())), sampleOrder, "running"],
   ["polling.ts", poll, { job: "the report", giveUpAfterMs: 1000 }, "failed"],
   ["saga.ts", trip, ["flight"], "running"],
   ["schedule.ts", report, { scheduleId: "a", dueAt: 0, triggered: false, input: undefined }, "failed"],

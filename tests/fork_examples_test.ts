@@ -15,12 +15,12 @@ import { account, move } from "../examples/entity.ts";
 import { wordCount } from "../examples/fan_out.ts";
 import { order as killedOrder, STEPS } from "../examples/killed_orders.ts";
 import { mutex, newMutex, printJob } from "../examples/mutex.ts";
-import type { Order } from "../examples/order.ts";
 import { createOrderWorkflow, type Shop } from "../examples/order_workflow.ts";
 import { poll } from "../examples/polling.ts";
 import { trip } from "../examples/saga.ts";
 import { nightly, report } from "../examples/schedule.ts";
 import { subscription } from "../examples/subscription.ts";
+import { sampleOrder } from "./support/sample_order.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -62,14 +62,6 @@ const shop: Shop = {
   chargeCard: () => Promise.resolve("payment 1"),
   voidPayment: () => Promise.resolve("voided"),
   bookCarrier: () => Promise.resolve("parcel 1"),
-};
-const order: Order = {
-  id: "a",
-  customer: { name: "Ada", email: "ada@example.com" },
-  currency: "EUR",
-  items: [],
-  address: { street: "1 Quay", postcode: "1000", city: "Porto", country: "PT" },
-  card: { token: "tok", last4: "4242" },
 };
 
 /** A lock, and jobs that need it at the same time. */
@@ -138,21 +130,21 @@ const EXAMPLES: readonly Example[] = [
   {
     name: "order_workflow.ts",
     workflow: createOrderWorkflow(shop),
-    input: order,
+    input: sampleOrder,
     sent: [{ at: 1000, signal: "approval", payload: { approved: true, by: "Ada" } }],
     ends: "completed",
   },
   {
     name: "order_workflow.ts, refused",
     workflow: createOrderWorkflow(shop),
-    input: order,
+    input: sampleOrder,
     sent: [{ at: 1000, signal: "approval", payload: { approved: false, by: "Ada" } }],
     ends: "completed",
   },
   {
     name: "order_workflow.ts, cancelled",
     workflow: createOrderWorkflow(shop),
-    input: order,
+    input: sampleOrder,
     sent: [{ at: 1000, cancel: true }],
     ends: "canceled",
   },
