@@ -1,7 +1,10 @@
 /**
- * Everything that CI checks, in one command. Every step runs, even if an earlier step failed. The end of what a failed step has
- * printed is printed again after the last step: often only the end of a log is kept. The last lines name the steps that failed and
- * count the tests: `N passed, N failed`.
+ * Everything that CI checks, in one command. Every step runs, even if an earlier step failed.
+ *
+ * 1. There are two lanes of steps, which run beside each other: in one, steps need the processor; in the other, they mostly wait for
+ *    servers, browsers and other processes. What a step prints is printed in one piece when it ends.
+ * 2. The end of what a failed step has printed is printed again after the last step: often only the end of a log is kept. The last
+ *    lines say how long each step took, name the steps that failed, and count the tests: `N passed, N failed`.
  *
  * The counts come from the JUnit report that `deno test` writes.
  *
@@ -11,30 +14,34 @@
 import config from "../deno.json" with { type: "json" };
 import { chooseStd, type Std, withStd } from "./with_std.ts";
 
-/** The `deno` command line of every step. */
-function steps(std: Std, reportPath: string, matrixArgs: string[]): Record<string, string[]> {
-  return {
-    format: ["fmt", "--check"],
-    lint: ["lint"],
-    types: withStd(std, "check", []),
-    docs: ["doc", "--lint", ...Object.values(config.exports)],
-    test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
-    publish: ["publish", "--dry-run", "--allow-dirty"],
-    size: ["task", "size"],
-    package: ["task", "package"],
-    bundlers: ["task", "bundlers"],
-    score: ["task", "score"],
-    runners: ["task", "runners"],
-    matrix: ["task", "matrix", ...matrixArgs],
-    postgres: ["task", "postgres"],
-    restate: ["task", "restate"],
-    otel: ["task", "otel"],
-    "temporal types": ["task", "temporal-types"],
-    edge: ["task", "edge"],
-    inspector: ["task", "inspector"],
-    demo: ["task", "demo"],
-    bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
-  };
+/** The `deno` command line of every step, in lanes. */
+function lanesOf(std: Std, reportPath: string, matrixArgs: string[]): Record<string, string[]>[] {
+  return [
+    {
+      format: ["fmt", "--check"],
+      lint: ["lint"],
+      types: withStd(std, "check", []),
+      docs: ["doc", "--lint", ...Object.values(config.exports)],
+      test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
+      publish: ["publish", "--dry-run", "--allow-dirty"],
+      size: ["task", "size"],
+      package: ["task", "package"],
+      bundlers: ["task", "bundlers"],
+      score: ["task", "score"],
+      runners: ["task", "runners"],
+      "temporal types": ["task", "temporal-types"],
+      demo: ["task", "demo"],
+      bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
+    },
+    { // one lane, because some of them install packages of Debian, and "edge" runs on what "matrix" installs
+      matrix: ["task", "matrix", ...matrixArgs],
+      postgres: ["task", "postgres"],
+      restate: ["task", "restate"],
+      otel: ["task", "otel"],
+      edge: ["task", "edge"],
+      inspector: ["task", "inspector"],
+    },
+  ];
 }
 
 /** How many lines of a failed step are printed again. */
@@ -48,38 +55,88 @@ const ERROR_LINES = 12;
  * @param output Everything that the step has printed.
  */
 export function summarizeFailure(output: string): string[] {
-  // deno-lint-ignore no-control-regex
-  const lines = output.replaceAll(/\x1b\[[0-9;]*m/g, "").split("\n").filter((line) => line.trim() !== "");
+  const lines = plain(output).split("\n").filter((line) => line.trim() !== "");
   const errors = lines.filter((line) => /\bFAILED\b|^\s*(error|Uncaught)\b|^\w*Error\b/.test(line));
   return [...lines.slice(-LAST_LINES), ...[...new Set(errors)].slice(0, ERROR_LINES)];
 }
 
-/** Runs a step, and passes on what it prints. A process that the step leaves behind does not hold it. */
-async function runStep(command: string[], std: Std): Promise<{ success: boolean; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: command,
-    env: { ROCKPOOL_STD: std },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+/** A text without colours. */
+function plain(text: string): string {
+  // deno-lint-ignore no-control-regex -- that is what is removed
+  return text.replaceAll(/\x1b\[[0-9;]*m/g, "");
+}
+
+/** What became of a step. */
+export interface StepResult {
+  readonly name: string;
+  readonly success: boolean;
+  /** Everything that it has printed. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** A step that runs. */
+interface Running {
+  readonly name: string;
+  readonly begunAt: number;
+  output: string;
+}
+
+/**
+ * Runs lanes of steps beside each other; the steps of a lane, one after the other. Prints each step in one piece when it ends.
+ *
+ * @param lanes The `deno` command line of every step.
+ * @param options `env` of the steps; `print` replaces the standard output; `quietMs`: after each of these times, it says which steps run.
+ * @returns The results, in the order of the lanes.
+ */
+export async function runLanes(
+  lanes: readonly Readonly<Record<string, string[]>>[],
+  options: { env?: Record<string, string>; print?: (text: string) => void; quietMs?: number } = {},
+): Promise<StepResult[]> {
+  const { env = {}, print = console.log, quietMs = 30_000 } = options;
+  const running = new Set<Running>();
+  const timer = setInterval(() => {
+    for (const { name, begunAt, output } of running) {
+      const last = plain(output).trimEnd().split("\n").at(-1)!.slice(0, 120);
+      print(`... ${name} runs for ${secondsSince(begunAt).toFixed(0)} s: ${last}`);
+    }
+  }, quietMs);
+  try {
+    const results = await Promise.all(lanes.map(async (lane) => {
+      const results: StepResult[] = [];
+      for (const [name, command] of Object.entries(lane)) {
+        const step: Running = { name, begunAt: performance.now(), output: "" };
+        running.add(step);
+        const success = await runStep(command, env, (text) => step.output += text);
+        running.delete(step);
+        const { output } = step;
+        const seconds = secondsSince(step.begunAt);
+        print(`\n--- ${name}: deno ${command.join(" ")}\n${output}--- ${name}: ${seconds.toFixed(1)} s`);
+        results.push({ name, success, output, seconds });
+      }
+      return results;
+    }));
+    return results.flat();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const secondsSince = (begunAt: number) => (performance.now() - begunAt) / 1000;
+
+/** Runs a step, and hands over what it prints. A process that the step leaves behind does not hold it. Returns whether it succeeded. */
+async function runStep(command: string[], env: Record<string, string>, hear: (text: string) => void): Promise<boolean> {
+  const child = new Deno.Command(Deno.execPath(), { args: command, env, stdout: "piped", stderr: "piped" }).spawn();
   const ended = new AbortController();
-  let output = "";
-  const pass = (from: ReadableStream<Uint8Array>, to: typeof Deno.stdout) => {
-    const decoder = new TextDecoder();
-    const sink = new WritableStream<Uint8Array>({
-      async write(bytes) {
-        output += decoder.decode(bytes, { stream: true });
-        for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await to.write(rest));
-      },
-    });
-    return from.pipeTo(sink, { signal: ended.signal }).catch(() => {}); // ended: what is missing is of no interest
-  };
-  const passed = Promise.all([pass(child.stdout, Deno.stdout), pass(child.stderr, Deno.stderr)]);
+  const read = (from: ReadableStream<Uint8Array<ArrayBuffer>>) =>
+    from.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: hear }), { signal: ended.signal })
+      .catch(() => {}); // ended: what is missing is of no interest
+  const allRead = Promise.all([read(child.stdout), read(child.stderr)]);
   const { success } = await child.status;
   const timer = setTimeout(() => ended.abort(), 5000);
-  await passed;
+  await allRead;
   clearTimeout(timer);
-  return { success, output };
+  return success;
 }
 
 /** How many tests passed and failed. */
@@ -116,24 +173,25 @@ async function readReport(path: string): Promise<string | undefined> {
 /** @param args Arguments of the matrix: `--install` installs its runtimes. */
 async function main(args: string[]): Promise<void> {
   const std = await chooseStd();
+  const begunAt = performance.now();
   const folder = await Deno.makeTempDir({ prefix: "rockpool-ok-" });
-  const failures: { name: string; output: string }[] = [];
-  let tests = countTests(undefined, false);
+  let results: StepResult[];
+  let tests: TestCounts;
   try {
-    for (const [name, command] of Object.entries(steps(std, `${folder}/report.xml`, args))) {
-      console.log(`\n--- ${name}: deno ${command.join(" ")}`);
-      const { success, output } = await runStep(command, std);
-      if (!success) failures.push({ name, output });
-      if (name === "test") tests = countTests(await readReport(`${folder}/report.xml`), success);
-    }
+    const reportPath = `${folder}/report.xml`;
+    results = await runLanes(lanesOf(std, reportPath, args), { env: { ROCKPOOL_STD: std } });
+    tests = countTests(await readReport(reportPath), results.find(({ name }) => name === "test")!.success);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+  const failures = results.filter(({ success }) => !success);
   console.log();
   for (const { name, output } of failures) {
     console.log(`--- the end of ${name}`);
     for (const line of summarizeFailure(output)) console.log(line);
   }
+  const times = results.map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`);
+  console.log(`Seconds: ${times.join(", ")}; ${secondsSince(begunAt).toFixed(0)} in all`);
   for (const { name } of failures) console.log(`FAILED step: ${name}`);
   console.log(`${tests.passed} passed, ${tests.failed} failed`);
   if (failures.length > 0 || tests.failed > 0) Deno.exit(1);

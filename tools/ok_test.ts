@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { countTests, summarizeFailure } from "./ok.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { TempFolder } from "../tests/support/temp_files.ts";
+import { countTests, runLanes, summarizeFailure } from "./ok.ts";
 
 /** A report with the given test cases, as `deno test --junit-path` writes it. */
 const report = (...cases: string[]) =>
@@ -54,4 +55,38 @@ Deno.test("summarizeFailure() gives the end of the output, and last the lines th
   const lines = summarizeFailure(output.join("\n"));
   assertEquals(lines.slice(-3), ["the last", "a case ... FAILED (1s)", "error: AssertionError: no"]);
   assertEquals(lines.length, 82);
+});
+
+/** The command line of a program that runs until `name` is told to end by a file; then it prints. */
+const waiting = (file: string, prints: string, code = 0) => [
+  "eval",
+  `while (!(await Deno.stat(${
+    JSON.stringify(file)
+  }).catch(() => undefined))) await new Promise((done) => setTimeout(done, 5));
+  console.log(${JSON.stringify(prints)}); console.error("more"); Deno.exit(${code});`,
+];
+
+Deno.test("runLanes() runs lanes beside each other, prints each step in one piece, and says what runs meanwhile", async () => {
+  await using folder = new TempFolder();
+  const [first, second] = ["first", "second"].map((name) => `${folder.path}/${name}`);
+  const printed: string[] = [];
+  const results = await runLanes([
+    { slow: waiting(second, "slow") },
+    { quick: waiting(first, "quick", 1), last: ["eval", "console.log(Deno.env.get('MINE'))"] },
+  ], {
+    env: { MINE: "in the environment" },
+    quietMs: 5,
+    print(text) {
+      printed.push(text);
+      // The slow step ends only after the steps of the other lane.
+      if (printed.filter((text) => text.startsWith("... ")).length === 2) Deno.writeTextFileSync(first, "");
+      if (text.startsWith("\n--- last")) Deno.writeTextFileSync(second, "");
+    },
+  });
+  const steps = printed.filter((text) => !text.startsWith("... "));
+  assertEquals(steps.map((text) => text.trim().split(":")[0]), ["--- quick", "--- last", "--- slow"]);
+  assertMatch(steps[1], /^\n--- last: deno eval .*\nin the environment\n--- last: \d+\.\d s$/);
+  assertMatch(printed[0], /^\.\.\. slow runs for \d+ s: $/);
+  assertEquals(results.map(({ name, success }) => [name, success]), [["slow", true], ["quick", false], ["last", true]]);
+  assertEquals(results[0].output.split("\n").sort(), ["", "more", "slow"]);
 });
