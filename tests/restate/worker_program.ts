@@ -16,7 +16,7 @@ const handler = sdk.createEndpointHandler({
   services: await services(sdk, arg),
   bidirectional: mode === "bidirectional",
 });
-const onListen = ({ port }: Deno.NetAddr) => console.log(`ready ${port}`);
+const onListen = () => console.log("ready");
 Deno.serve({ hostname: "127.0.0.1", port, onListen }, handler);
 
 for await (const _ of Deno.stdin.readable);

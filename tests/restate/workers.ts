@@ -6,6 +6,8 @@
  * @module
  */
 
+import { freePorts } from "../../tools/free_ports.ts";
+
 // deno-lint-ignore no-explicit-any -- the types of the SDK are not there when this module is checked
 export type Anything = any;
 
@@ -34,7 +36,6 @@ export interface WorkerOptions {
   /** The URL of a {@linkcode ServiceModule}. */
   readonly module: string;
   readonly modules: string;
-  /** 0 for one that the system chooses. */
   readonly port: number;
   readonly mode: Mode;
   readonly arg: string;
@@ -45,7 +46,7 @@ const PATIENCE_MS = 180_000;
 
 /** A worker. It is killed by its `Symbol.asyncDispose`. */
 export class Worker implements AsyncDisposable {
-  #options: WorkerOptions;
+  readonly #options: WorkerOptions;
   #process: Deno.ChildProcess | undefined;
   /** Resolves when everything that the process has printed is read. */
   #read: Promise<unknown> = Promise.resolve();
@@ -60,7 +61,7 @@ export class Worker implements AsyncDisposable {
    * @param module The URL of a {@linkcode ServiceModule}.
    */
   static async start(module: string | URL, { mode = "bidirectional" as Mode, arg = "" } = {}): Promise<Worker> {
-    const worker = new Worker({ module: `${module}`, modules, port: 0, mode, arg });
+    const worker = new Worker({ module: `${module}`, modules, port: freePorts(1)[0], mode, arg });
     await worker.start();
     return worker;
   }
@@ -82,24 +83,22 @@ export class Worker implements AsyncDisposable {
     }).spawn();
     this.#process = child;
     let output = "";
-    const ready = Promise.withResolvers<number | undefined>();
-    const timer = setTimeout(() => ready.resolve(undefined), PATIENCE_MS);
+    const ready = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => ready.resolve(false), PATIENCE_MS);
     const read = async (stream: ReadableStream<Uint8Array>) => {
       for await (const text of stream.pipeThrough(new TextDecoderStream())) {
         output = (output + text).slice(-10_000);
-        const port = /^ready (\d+)\n/m.exec(output)?.[1];
-        if (port !== undefined) ready.resolve(Number(port));
+        if (/^ready\n/m.test(output)) ready.resolve(true);
       }
-      ready.resolve(undefined); // it has ended
+      ready.resolve(false); // it has ended
     };
     this.#read = Promise.all([read(child.stdout), read(child.stderr)]);
-    const port = await ready.promise;
+    const isReady = await ready.promise;
     clearTimeout(timer);
-    if (port === undefined) {
+    if (!isReady) {
       await this.kill();
       throw new Error(`Cannot start the worker of ${this.#options.module}\n${output}`);
     }
-    this.#options = { ...this.#options, port }; // it comes back under this one
   }
 
   /** Kills it; its connections break at once. */
