@@ -93,6 +93,16 @@ export async function macrotasks(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await setImmediate();
 }
 
+/** Counts the macrotasks until a promise settles: how long it takes on a machine of any speed. */
+export async function countMacrotasks(work: Promise<unknown>): Promise<number> {
+  let isOver = false;
+  const ended = work.finally(() => isOver = true);
+  let count = 0;
+  for (; !isOver; count++) await setImmediate();
+  await ended;
+  return count;
+}
+
 /** Makes a promise that a test resolves with `open`. */
 export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void } {
   let open!: (value: T) => void;
