@@ -10,7 +10,7 @@ import {
 } from "@rockpool/workflow";
 import { inspector } from "@rockpool/workflow/inspector";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
-import type { Visit } from "./support/browser.ts";
+import { until, type Visit } from "./support/browser.ts";
 import { Inspected, Server } from "./support/server.ts";
 import { shared, sharedBrowser } from "./support/shared.ts";
 
@@ -54,15 +54,6 @@ function start(store: WorkflowStore = new InMemoryStore()) {
       await executor.close();
     },
   };
-}
-
-/** Waits for a condition outside of the browser. */
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`Waited in vain for ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 const MARK = "globalThis.loadedOnce = true";
@@ -162,9 +153,9 @@ Deno.test("inspector() leaves nothing behind when browsers go away", async () =>
     await Promise.all([connected(one), connected(two)]);
     assertEquals(world.listeners(), 2);
     await one.go("about:blank");
-    await until(() => world.listeners() === 1);
+    await until("one listens", () => world.listeners() === 1);
   }
-  await until(() => world.listeners() === 0);
+  await until("nobody listens", () => world.listeners() === 0);
 });
 
 Deno.test("inspector() has no stream for a page that nobody sees, and loads it when it is seen again", async () => {
@@ -175,7 +166,7 @@ Deno.test("inspector() has no stream for a page that nobody sees, and loads it w
     visit.run(`Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"))`);
   await hide(true);
-  await until(() => world.listeners() === 0);
+  await until("nobody listens", () => world.listeners() === 0);
   await world.executor.execute(count, { id: "meanwhile" });
   await hide(false);
   await visit.until(text("meanwhile"));

@@ -1,11 +1,11 @@
 /** The inspector under any path of the servers that people have. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { Executor, InMemoryStore, type StoreListener } from "@rockpool/workflow";
 import { inspector } from "@rockpool/workflow/inspector";
 import { run } from "../../tools/package/npm.ts";
-import { load } from "./support/browser.ts";
+import { load, until } from "./support/browser.ts";
 import { Server } from "./support/server.ts";
 import { sharedBrowser } from "./support/shared.ts";
 
@@ -69,10 +69,7 @@ async function walk(url: string, { executor, listeners }: World): Promise<void> 
   assertEquals(new URL(visit.page.url()).pathname, pathname);
   visit.assertQuiet();
   await visit.go("about:blank");
-  for (const end = Date.now() + 10_000; listeners() > 0;) {
-    assert(Date.now() < end, "a stream has not ended");
-    await visit.page.waitForTimeout(20);
-  }
+  await until("all streams have ended", () => listeners() === 0);
 }
 
 for (const path of ["/", "/inspector", "/a/b/", "/a%20b/%C3%A9", "//evil.example/x"]) {
@@ -156,10 +153,7 @@ Deno.test("inspector() works on Node, with a small adapter", async () => {
       await visit.until("document.querySelector('main').textContent.includes('completed')");
       visit.assertQuiet();
     }
-    for (const end = Date.now() + 10_000;;) {
-      if (await (await fetch(`${url}open`)).text() === "0") break;
-      assert(Date.now() < end, "a stream has not ended");
-    }
+    await until("all streams have ended", async () => await (await fetch(`${url}open`)).text() === "0");
   } finally {
     await node.stdin.close();
     await node.status;
@@ -187,19 +181,10 @@ const WORKER = `
 
 Deno.test("inspector() works in a Worker, also if it is made for each request", async () => {
   const folder = await Deno.makeTempDir();
-  const entry = new URL("worker_of_the_test.ts", import.meta.url);
-  await Deno.writeTextFile(entry, WORKER); // beside the sources, so that their names are found
-  try {
-    await run(Deno.execPath(), [
-      "bundle",
-      "--quiet",
-      "--platform=browser",
-      `--output=${folder}/worker.js`,
-      fileURLToPath(entry),
-    ]);
-  } finally {
-    await Deno.remove(entry);
-  }
+  await Deno.writeTextFile(`${folder}/worker.ts`, WORKER);
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url)); // it has the names of the sources
+  const args = ["--quiet", "--platform=browser", `--config=${config}`, `--output=${folder}/worker.js`];
+  await run(Deno.execPath(), ["bundle", ...args, `${folder}/worker.ts`]);
   const { Miniflare } = load("miniflare");
   const worker = new Miniflare({
     host: "127.0.0.1",

@@ -19,6 +19,17 @@ export function load(name: string): any {
   return createRequire(`${Deno.env.get("INSPECTOR_MODULES")}/main.js`)(name);
 }
 
+/** For how long anything may take that takes a second on a machine with nothing else to do. */
+const PATIENCE_MS = 120_000;
+
+/** Waits until something is true, in this process. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_MS; !await condition();) {
+    if (Date.now() > end) throw new Error(`Waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** How a page is looked at. */
 export interface View {
   /** The width of the window. @default {1280} */
@@ -46,6 +57,7 @@ export class Browser implements AsyncDisposable {
   static async start(): Promise<Browser> {
     const browser = await load("playwright-core").chromium.launch({
       executablePath: Deno.env.get("INSPECTOR_BROWSER"),
+      timeout: PATIENCE_MS,
       args: [
         "--no-sandbox", // root has none; only pages of the tests are loaded
         "--host-resolver-rules=MAP *.test 127.0.0.1",
@@ -64,6 +76,7 @@ export class Browser implements AsyncDisposable {
       reducedMotion: "reduce",
       serviceWorkers: "block",
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     const visit = new Visit(context, await context.newPage(), elsewhere ? undefined : new URL(url).origin);
     await visit.begin();
     await visit.go(url);
@@ -132,15 +145,18 @@ export class Visit implements AsyncDisposable {
 
   /** Waits until an expression is true in the page. Playwright's own wait evaluates it where the policy of the page forbids that. */
   async until(expression: string): Promise<void> {
-    for (const end = Date.now() + 10_000;;) {
+    let last: unknown;
+    const isTrue = async () => {
       try {
-        if (await this.page.evaluate(expression)) return;
+        return Boolean(await this.page.evaluate(expression));
       } catch (error) {
-        if (Date.now() > end) throw error; // the page is left just now, or has not what is asked for
+        last = error; // the page is left just now, or has not what is asked for
+        return false;
       }
-      if (Date.now() > end) throw new Error(`Waited in vain until ${expression}`);
-      await this.page.waitForTimeout(30);
-    }
+    };
+    await until(expression, isTrue).catch((error) => {
+      throw new Error(error.message, { cause: last });
+    });
   }
 
   /** Keeps a picture, if somebody wants pictures. */
