@@ -24,11 +24,14 @@ export const TEMPORAL = "workflows of Temporal";
 /** The name of the case that the runtimes have which are a process. */
 export const EXIT = "the process ends by itself";
 
+/** How long a case of the store contract may take, once its stores are open. */
+export const CONTRACT_MS = 30_000;
+
 /** How long one request of a case may take. The store contract has limits of its own. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 /** How long a runtime may take to say so. */
-const SILENCE_MS = 15_000;
+const SILENCE_MS = 90_000;
 
 /** What one request of a case came to. */
 export interface Outcome {
@@ -42,7 +45,7 @@ export interface Outcome {
 
 /** Every case: first those of the store contract, whose names begin with {@linkcode CONTRACT}. */
 export const cases: readonly Case[] = [
-  ...storeCases().map(({ name, run }) => ({
+  ...storeCases({ timeoutMs: CONTRACT_MS }).map(({ name, run }) => ({
     name: CONTRACT + name,
     requests: [() => run(() => new InMemoryStore())],
   })),

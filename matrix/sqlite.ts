@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { storeCases } from "@rockpool/workflow/testing/store";
-import { type Outcome, SQLITE_CONTRACT, textOf } from "./scenario.ts";
+import { CONTRACT_MS, type Outcome, SQLITE_CONTRACT, textOf } from "./scenario.ts";
 
 /**
  * Runs every case in memory, and in a worker on a file where the process may write one: Deno gets no permission. Nothing runs where
@@ -29,7 +29,7 @@ export async function* sqliteOutcomes(): AsyncGenerator<Outcome> {
     // it may not write
   }
   let count = 0;
-  for (const { name: of, run } of storeCases({ timeoutMs: 20_000 })) { // a thread for each store takes its time
+  for (const { name: of, run } of storeCases({ timeoutMs: CONTRACT_MS })) {
     const name = SQLITE_CONTRACT + of;
     try {
       await run(() => SqliteStore.open(":memory:"));

@@ -25,7 +25,7 @@ export class Contract extends (DurableObject as new (...args: Any[]) => Any) {
       for (const table of tables) storage.sql.exec(`DROP TABLE IF EXISTS rockpool_${table}`);
       return again();
     };
-    const all = storeCases({ members, reopen: again });
+    const all = storeCases({ members, reopen: again, timeoutMs: 30_000 });
     if (index >= all.length) return null;
     const { name, run } = all[index];
     try {

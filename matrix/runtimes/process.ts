@@ -10,10 +10,10 @@ import { EXIT, type Outcome } from "../scenario.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** How long a process may take to end after its last line. */
-const EXIT_MS = 5_000;
+const EXIT_MS = 60_000;
 
 /** How long a process may take between two lines. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 120_000;
 
 /** Runs the sources, without any permission. */
 export const deno: Runtime = {

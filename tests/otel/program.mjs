@@ -39,7 +39,7 @@ const inSpan = (name, work) =>
 
 async function openStore() {
   if (file === undefined) return new InMemoryStore();
-  if (onDeno) return await (await import("@rockpool/workflow/sqlite")).SqliteStore.open(file, { leaseMs: 500 });
+  if (onDeno) return await (await import("@rockpool/workflow/sqlite")).SqliteStore.open(file);
   return fs.existsSync(file) ? InMemoryStore.restore(fs.readFileSync(file, "utf8")) : new InMemoryStore();
 }
 const store = await openStore();

@@ -365,9 +365,15 @@ postgresTest("claim() that finds nothing writes nothing", async (store) => {
   await start(store, "a");
   await store.claim({ owner: "x", leaseMs: 60_000, limit: 5 });
   const next = async () => (await sql(store, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"))[0];
-  const before = await next();
-  for (let i = 0; i < 3; i++) assertEquals(await store.claim({ owner: "x", leaseMs: 60_000, limit: 5 }), []);
-  assertEquals(await next(), before);
+  const claimed = async () => {
+    const before = await next();
+    for (let i = 0; i < 3; i++) assertEquals(await store.claim({ owner: "x", leaseMs: 60_000, limit: 5 }), []);
+    return [await next(), before];
+  };
+  // The server also writes by itself, once in a while: it counts rows for its planner.
+  let [after, before] = await claimed();
+  for (let i = 0; i < 5 && after !== before; i++) [after, before] = await claimed();
+  assertEquals(after, before);
 });
 
 postgresTest("claim() of two stores at once gives each run to one of them", async (store) => {

@@ -8,7 +8,7 @@ const double = activity((n: number) => 2 * n, { name: "double" });
 /** By request and response, nothing stops it: so it takes longer than a server that is slow to say that the time is over. */
 const slow = activity((_: unknown, { signal }) =>
   new Promise((resolve) => {
-    const timer = setTimeout(() => resolve("slow"), 1500);
+    const timer = setTimeout(() => resolve("slow"), 4000);
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
       resolve("aborted");

@@ -96,6 +96,8 @@ processCase(
     const ids = ["1", "2", "3", "4"];
     for (const id of ids) await a.call("start", "held", id);
     await fleet.until("all are in the middle", () => a.log({ log: "ran", step: "held" }).length === ids.length);
+    // Nothing is in flight: what it stores before it stands still, it says before that.
+    await fleet.until("all is stored", () => ids.every((id) => a.log({ log: "stored", id, length: 4 }).length > 0));
     const results = ids.map((id) => a.call("result", id));
     await a.pause(b);
     const opened = a.call("open"); // its activities end as soon as it comes back
@@ -244,8 +246,8 @@ processCase(
   LEASE_MS,
   async (fleet) => {
     const a = await fleet.worker("a");
-    await a.call("start", "endless", "w", null, { timeoutMs: 300 });
-    const deadline = performance.timeOrigin + performance.now() + 300;
+    await a.call("start", "endless", "w", null, { timeoutMs: 2000 }); // more than its process needs to die
+    const deadline = performance.timeOrigin + performance.now() + 2000;
     await a.kill();
     while (performance.timeOrigin + performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -63,7 +63,7 @@ export class RemoteError extends Error {
 export class ProcessGone extends Error {}
 
 /** For how long anything is waited for. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 180_000;
 
 const program = new URL("process_program.ts", import.meta.url).href;
 const importMap = new URL("../../tools/std/import_map.json", import.meta.url).pathname;
@@ -129,7 +129,7 @@ export class Process {
     const n = this.#calls++;
     const answer = new Promise<unknown>((resolve, reject) => {
       const late = () =>
-        reject(new Error(`A minute has passed without an answer to ${name} ${args}. ${this.#fleet.tail()}`));
+        reject(new Error(`Three minutes have passed without an answer to ${name} ${args}. ${this.#fleet.tail()}`));
       const timer = setTimeout(late, LIMIT_MS);
       const end = (settle: (value: unknown) => void) => (value: unknown) => (clearTimeout(timer), settle(value));
       this.#open.set(n, { resolve: end(resolve), reject: end(reject) });
@@ -233,13 +233,13 @@ export class Fleet implements AsyncDisposable {
     return this.#log.filter((line) => fields.every(([name, value]) => line[name] === value));
   }
 
-  /** Waits until a condition is true, which is looked at after each line of a log. Fails after a minute. */
+  /** Waits until a condition is true, which is looked at after each line of a log. Fails after three minutes. */
   until(what: string, isTrue: () => boolean): Promise<void> {
     if (isTrue()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
-        reject(new Error(`A minute has passed, and it is not true that ${what}. ${this.tail()}`));
+        reject(new Error(`Three minutes have passed, and it is not true that ${what}. ${this.tail()}`));
       }, LIMIT_MS);
       const look = () => {
         if (!isTrue()) return;
@@ -263,7 +263,7 @@ export class Fleet implements AsyncDisposable {
       if (isWanted(answer)) return answer;
       assert(
         performance.now() < end,
-        `A minute has passed, and it is not true that ${what}: ${JSON.stringify(answer)}`,
+        `Three minutes have passed, and it is not true that ${what}: ${JSON.stringify(answer)}`,
       );
     }
   }

@@ -16,7 +16,7 @@
 import { printingDocuments } from "../../tests/support/snippets.ts";
 import { installed, run } from "../package/npm.ts";
 import { pack } from "../package/packed.ts";
-import { temporalChecks } from "./temporal.ts";
+import { patient, temporalChecks } from "./temporal.ts";
 
 const modules = await installed({
   "@jest/globals": "30.5.2",
@@ -30,8 +30,8 @@ const modules = await installed({
   "vitest": "4.1.12",
 });
 
-const jest = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js"];
-const vitest = ["node_modules/vitest/vitest.mjs", "run"];
+const jest = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js", ...patient.jest];
+const vitest = ["node_modules/vitest/vitest.mjs", "run", ...patient.vitest];
 
 /** The command line of each check, and the values of `IMPORT` with which it runs. */
 const CHECKS: [name: string, args: string[], imports: ("before" | "after")[]][] = [
@@ -69,7 +69,7 @@ async function check(name: string, body: () => Promise<unknown>): Promise<void> 
 
 /** Runs Node in the project, until it has printed enough characters: then it is killed. */
 async function nodeUntil(length: number, args: string[]): Promise<string> {
-  const options: Deno.CommandOptions = { args: ["60", "node", ...args], cwd: folder, stdout: "piped" };
+  const options: Deno.CommandOptions = { args: ["300", "node", ...args], cwd: folder, stdout: "piped" };
   await using process = new Deno.Command("timeout", options).spawn();
   let text = "";
   for await (const part of process.stdout.pipeThrough(new TextDecoderStream())) {
@@ -82,7 +82,7 @@ async function nodeUntil(length: number, args: string[]): Promise<string> {
 
 /** Runs Node in the project. */
 const node = (args: string[], time = "before"): Promise<string> =>
-  run("timeout", ["60", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
+  run("timeout", ["300", "env", `IMPORT=${time}`, "node", ...args], folder); // broken turns hang
 
 for (const [name, args, imports] of CHECKS) {
   for (const time of imports) {
