@@ -12,6 +12,7 @@ import { trip } from "../examples/saga.ts";
 import { subscription } from "../examples/subscription.ts";
 import { macrotasks } from "../tests/support/executors.ts";
 import { errors, failing, parent, passing, racing, real } from "../tests/support/recorded_workflows.ts";
+import { TempFolder } from "../tests/support/temp_files.ts";
 import { SourceWriter, statement } from "./source.ts";
 
 const root = new URL("../", import.meta.url);
@@ -73,25 +74,25 @@ async function deno(...args: string[]): Promise<void> {
   assert(success, `deno ${args[0]}\n${text.decode(stdout)}\n${text.decode(stderr)}`);
 }
 
-const importMap = `--import-map=${new URL("tools/std/import_map.json", root).pathname}`;
+/** The names of the package, and of what tests use. */
+const names = [
+  `--config=${new URL("deno.json", root).pathname}`,
+  `--import-map=${new URL("tools/std/import_map.json", root).pathname}`,
+];
 
-/** Writes the files of tests into a folder of the tree, where the package is found by its name. */
+/** Writes the files of tests into a folder outside of the tree, which others may read meanwhile. */
 async function withFiles(
   sources: Readonly<Record<string, string>>,
   body: (...files: string[]) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir({ dir: new URL("testing", root).pathname, prefix: "written_" });
-  try {
-    await Deno.writeTextFile(`${folder}/deno.json`, "{}"); // the width of lines is the default
-    const files = Object.entries(sources).map(([name, source]) => {
-      const file = `${folder}/${name}_test.ts`;
-      Deno.writeTextFileSync(file, source);
-      return file;
-    });
-    await body(...files);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using folder = new TempFolder();
+  await Deno.writeTextFile(`${folder.path}/deno.json`, "{}"); // the width of lines is the default
+  const files = Object.entries(sources).map(([name, source]) => {
+    const file = `${folder.path}/${name}_test.ts`;
+    Deno.writeTextFileSync(file, source);
+    return file;
+  });
+  await body(...files);
 }
 
 /** Checks the format of tests that `toTest()` has written, and runs them. */
@@ -99,7 +100,7 @@ async function runAll(sources: Readonly<Record<string, string>>): Promise<void> 
   Object.assign(written, sources);
   await withFiles(sources, async (...files) => {
     await deno("fmt", "--check", `--config=${files[0].replace(/[^/]+$/, "deno.json")}`, ...files);
-    await deno("test", "--no-check", importMap, ...files);
+    await deno("test", "--no-check", ...names, ...files);
   });
 }
 
@@ -378,5 +379,5 @@ Deno.test("SourceWriter.value() writes an expression of the same value", async (
 
 Deno.test("toTest() writes sources that type-check", async () => {
   assert(Object.keys(written).length > 30);
-  await withFiles(written, (...files) => deno("check", importMap, ...files));
+  await withFiles(written, (...files) => deno("check", ...names, ...files));
 });
