@@ -74,8 +74,9 @@ export async function installBrowser(): Promise<string | undefined> {
   if (found !== undefined || Deno.uid() !== 0 || await output("apt-get", "--version") === undefined) return found;
   console.log("Installing chromium from Debian");
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await run("apt-get", ["-qq", "update"], env);
-  await run("apt-get", ["-qq", "install", "--yes", "--no-install-recommends", "chromium"], env);
+  const patient = ["-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"];
+  await run("apt-get", [...patient, "update"], env);
+  await run("apt-get", [...patient, "install", "--yes", "--no-install-recommends", "chromium"], env);
   return await findBrowser();
 }
 

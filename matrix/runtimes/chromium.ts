@@ -9,6 +9,9 @@ import { findBrowser, load, output } from "../install.ts";
 import { type Outcome, performAll } from "../scenario.ts";
 import type { Runtime } from "./runtime.ts";
 
+/** For how long anything may take that takes a second on a machine with nothing else to do. */
+const PATIENCE_MS = 120_000;
+
 /** Makes `perform` a function of the page. */
 const PAGE = `import "/page.js";`;
 
@@ -41,10 +44,12 @@ function chromium(name: string, script: string): Runtime {
       });
       const browser = await load("playwright-core").chromium.launch({
         executablePath: await findBrowser(),
+        timeout: PATIENCE_MS,
         args: ["--no-sandbox"], // root has none; only pages of this module are loaded
       });
       try {
         const page = await browser.newPage();
+        page.setDefaultTimeout(PATIENCE_MS);
         await page.goto(`http://127.0.0.1:${server.addr.port}/`);
         await page.waitForFunction("globalThis.perform");
         yield* performAll((index, request): Promise<Outcome> => page.evaluate(`perform(${index}, ${request})`));

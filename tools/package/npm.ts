@@ -77,7 +77,7 @@ async function exists(path: string): Promise<boolean> {
 
 async function npmAnswers(): Promise<boolean> {
   try {
-    const response = await fetch("https://registry.npmjs.org/deno/latest", { signal: AbortSignal.timeout(5000) });
+    const response = await fetch("https://registry.npmjs.org/deno/latest", { signal: AbortSignal.timeout(30_000) });
     await response.json();
     return response.ok;
   } catch {

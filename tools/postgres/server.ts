@@ -79,8 +79,9 @@ export async function installFromDebian(name: string): Promise<boolean> {
   if (Deno.uid() !== 0 || !await Deno.stat("/usr/bin/apt-get").catch(() => undefined)) return false;
   console.log(`Installing ${name} from Debian`);
   const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const patient = ["-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"];
   for (const args of [["update"], ["install", "--yes", "--no-install-recommends", name]]) {
-    const { success } = await new Deno.Command("apt-get", { args: ["-qq", ...args], env }).output();
+    const { success } = await new Deno.Command("apt-get", { args: [...patient, ...args], env }).output();
     if (!success) return false;
   }
   return true;
