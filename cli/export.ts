@@ -6,7 +6,7 @@
 
 import { stat, writeFile } from "node:fs/promises";
 import { encode } from "../history/codec.ts";
-import { formatTimeline, toMermaid, toSvg } from "../pictures/mod.ts";
+import { formatTimeline, type ReadOptions, toMermaid, toSvg } from "../pictures/mod.ts";
 import { historyToText } from "../testing/history_text.ts";
 import { toTest } from "../testing/test_writer.ts";
 import type { WorkflowState } from "../types.ts";
@@ -14,7 +14,7 @@ import { show } from "../util/show.ts";
 import { Failure, messageOf } from "./failure.ts";
 import type { Flags } from "./options.ts";
 import type { Printer } from "./print.ts";
-import { runAt } from "./show.ts";
+import { readOptions, runAt } from "./show.ts";
 import type { Source } from "./runs.ts";
 import { reasonOf } from "./source.ts";
 
@@ -34,8 +34,10 @@ export async function exportRun(source: Source, id: string, flags: Flags, printe
   if (flags.runner !== undefined && runner === undefined) {
     throw new Failure(2, `--runner must be one of ${RUNNERS.join(", ")}, got ${show(flags.runner)}`);
   }
-  const { state } = await runAt(source, id, flags);
-  const text = await write(kind, state, source, { module: flags.module, runner });
+  const { state, isPast } = await runAt(source, id, flags);
+  const options = await readOptions(source, state, isPast, printer);
+  const written = await write(kind, state, source, options, { module: flags.module, runner });
+  const text = written.endsWith("\n") ? written : `${written}\n`;
   if (flags.output === undefined) {
     printer.out(text);
     return 0;
@@ -66,6 +68,7 @@ async function write(
   kind: (typeof KINDS)[number],
   state: WorkflowState,
   source: Source,
+  options: ReadOptions,
   { module, runner }: { module: string | undefined; runner: (typeof RUNNERS)[number] | undefined },
 ): Promise<string> {
   try {
@@ -77,13 +80,13 @@ async function write(
         return toTest(state, { children, module, runner });
       }
       case "svg":
-        return toSvg(state);
+        return toSvg(state, options);
       case "mermaid":
-        return toMermaid(state, { kind: "sequence" });
+        return toMermaid(state, { ...options, kind: "sequence" });
       case "gantt":
-        return toMermaid(state, { kind: "gantt" });
+        return toMermaid(state, { ...options, kind: "gantt" });
       case "text":
-        return `${formatTimeline(state, { maxLines: Math.max(10, 2 * state.history.length + 10) })}\n`;
+        return formatTimeline(state, { ...options, maxLines: Math.max(10, 2 * state.history.length + 10) });
       case "json":
         return `${JSON.stringify(encode(state, "export workflow"), null, 2)}\n`;
     }

@@ -1,6 +1,6 @@
 /** `main()`: each command over each kind of source, in this process. `program_test.ts` runs the real program. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Executor, InMemoryStore, type WorkflowContext, type WorkflowEvent } from "@rockpool/workflow";
 import { inspector, type InspectorOptions } from "@rockpool/workflow/inspector";
 import { SqliteStore } from "@rockpool/workflow/sqlite";
@@ -306,6 +306,18 @@ cliTest("main(replay) fails if it has replayed nothing", async (files) => {
   assertEquals([missing.code, lines(missing.error).length], [1, 1]);
 });
 
+cliTest("main(export) draws a run that goes on up to now, as it shows it", async (files) => {
+  for (const file of ["orders.db", "orders.snapshot"]) {
+    const shown = await shell(["show", files.at(file), "order-2", "--events"]);
+    const { out } = await shell(["export", files.at(file), "order-2", "--as", "text"]);
+    assertMatch(out, /^order "order-2" running for 1 d 1 h, /);
+    assertEquals(shown.out.startsWith(out), true, out);
+    const { out: gantt } = await shell(["export", files.at(file), "order-2", "--as", "gantt"]);
+    const { out: past } = await shell(["export", files.at(file), "order-2", "--as", "gantt", "--at", "3"]);
+    assertEquals([gantt.includes("1 d 1 h"), past.includes("1 d 1 h")], [true, false], gantt);
+  }
+});
+
 cliTest("main(export) writes each kind, to the output or to a file", async (files) => {
   const db = files.at("orders.db");
   const history = await shell(["export", db, "order-1", "--as", "history"]);
@@ -320,7 +332,7 @@ cliTest("main(export) writes each kind, to the output or to a file", async (file
   };
   for (const [kind, start] of Object.entries(starts)) {
     const { out, code } = await shell(["export", db, "order-1", "--as", kind]);
-    assertEquals([code, out.includes(start)], [0, true], kind);
+    assertEquals([code, out.includes(start), out.endsWith("\n")], [0, true, true], kind);
   }
   const file = files.at("out.svg");
   assertEquals(await shell(["export", db, "order-1", "--as", "svg", "-o", file]), { code: 0, out: "", error: "" });

@@ -6,7 +6,7 @@
 
 import { stateAt } from "../history/state_at.ts";
 import { errorText, valueText } from "../inspector/value.ts";
-import { formatTimeline } from "../pictures/mod.ts";
+import { formatTimeline, type ReadOptions } from "../pictures/mod.ts";
 import type { WorkflowState } from "../types.ts";
 import { type Flags, readNumber } from "./options.ts";
 import { type Printer, safeJson } from "./print.ts";
@@ -16,18 +16,18 @@ import { timeText, waitsOf, waitText } from "./words.ts";
 
 export async function show(source: Source, id: string, flags: Flags, printer: Printer): Promise<number> {
   const { state, isPast } = await runAt(source, id, flags);
-  const waitsFor = isPast || state.status !== "running" ? undefined : await source.waitsFor?.(state.workflowId);
+  const options = await readOptions(source, state, isPast, printer);
+  const { waitsFor } = options;
   const head = headOf(state);
   const waits = state.status === "running" ? waitsOf(head, state.history, waitsFor) : undefined;
   if (flags.json) {
     printer.out(`${safeJson({ ...recordOf(head, waits), ...valuesOf(state, flags.events === true) })}\n`);
     return 0;
   }
-  const now = isPast ? state.updatedAt : printer.now();
+  const { now = state.updatedAt } = options;
   printer.text(formatTimeline(state, {
     ...(flags.events && { maxLines: Math.max(10, 2 * state.history.length + 10) }),
-    ...(!isPast && { now }),
-    ...(waitsFor !== undefined && { waitsFor }),
+    ...options,
   }));
   printer.line();
   const { input, result, error, runId, createdAt, updatedAt, labels = {} } = state;
@@ -55,6 +55,18 @@ export async function runAt(
   const { length } = state.history;
   const at = readNumber("at", flags.at, length, 1, length);
   return { state: stateAt(state, at), isPast: at < length };
+}
+
+/** What pictures of a run need beyond its history, unless it is shown as it was. */
+export async function readOptions(
+  source: Source,
+  { status, workflowId }: WorkflowState,
+  isPast: boolean,
+  printer: Printer,
+): Promise<ReadOptions> {
+  if (isPast) return {};
+  const waitsFor = status === "running" ? await source.waitsFor?.(workflowId) : undefined;
+  return { now: printer.now(), ...(waitsFor !== undefined && { waitsFor }) };
 }
 
 /** A value under its name, from the same column on. */
