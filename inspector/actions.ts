@@ -220,10 +220,12 @@ function form(action: Action, id: string, token: string, handlers: WorkflowHandl
   const field = (name: Kind["fields"][number]): Html => {
     const value = sent.get(name) ?? "";
     if (name === "name") {
-      return markup`<label>Name<input name="name" value="${value}" required autocomplete="off" list="${prefix}names"></label>
-<datalist id="${prefix}names">${
-        namesFor(action, handlers).map((name) => markup`<option value="${name}"></option>`)
-      }</datalist>`;
+      const names = namesFor(action, handlers);
+      const only = names.length === 1 ? names[0] : "";
+      return markup`<label>Name<input name="name" value="${
+        sent.get(name) ?? only
+      }" required autocomplete="off" list="${prefix}names"></label>
+<datalist id="${prefix}names">${names.map((name) => markup`<option value="${name}"></option>`)}</datalist>`;
     }
     if (name === "reason") {
       return markup`<label>Reason<input name="reason" value="${value}" autocomplete="off"></label>`;

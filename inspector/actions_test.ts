@@ -386,3 +386,10 @@ Deno.test("inspector() acts on the next run of a chain when the form is of an ea
   assertEquals((await page.executor.describe("chain")).status !== "running", true);
   await handle.result().catch(() => {});
 });
+
+Deno.test("inspector() writes the name into a form when there is only one", async () => {
+  await using opened = await open();
+  const page = await (await opened.inspect(new Request(opened.url({})))).text();
+  const names = [...page.matchAll(/<input name="name" value="([^"]*)"/g)].map(([, name]) => name);
+  assertEquals(names, ["approval", "move", "street"]);
+});

@@ -46,9 +46,9 @@ export function histogram(
     return markup`<a href="${to}" tabindex="-1"><title>${title}</title>${parts}</a>`;
   });
   return markup`<figure class="histogram"><svg height="${HEIGHT}" role="img" aria-label="When these runs were started">${shapes}</svg>
-<figcaption><span>${duration(now - first)} ago</span><span>${
+<figcaption><span>${duration(now - first)} ago</span><span>the starts of these ${
     grouped(heads.length)
-  } starts</span><span>now</span></figcaption></figure>`;
+  } runs</span><span>now</span></figcaption></figure>`;
 }
 
 function percent(share: number): string {

@@ -162,9 +162,9 @@ function chips(view: ListView, rows: readonly Row[]): Html {
   const list = names.length < 2 && q !== ""
     ? ""
     : names.map(([name, count]) =>
-      markup`<a class="chip" href="${linkOf(view, { q: searchFor("name", name) })}"><b>${name}</b> ${
+      markup`<a class="chip" href="${linkOf(view, { q: searchFor("name", name) })}" title="${
         grouped(count)
-      }</a>`
+      } on this page"><b>${name}</b> ${grouped(count)}</a>`
     );
   return markup`<div class="chips">${q !== "" && clear(markup`<b>${q}</b>`, { q: "" })}${range}${list}</div>`;
 }

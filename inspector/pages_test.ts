@@ -542,3 +542,14 @@ Deno.test("inspector() names a compensation that is an arrow function by the act
   const page = await (await inspector({ store })(new Request("http://localhost/?id=a"))).text();
   assertMatch(page, /compensation started.{0,300}?<b>refund<\/b>/s);
 });
+
+Deno.test("inspector() does not say of a run that has not begun that it runs, and asks it no query", async () => {
+  const store = new InMemoryStore();
+  const startAt = 9_000_000_000_000;
+  await using executor = new Executor({ store });
+  await executor.execute(function greet() {}, { id: "later", startAt });
+  const page = await (await inspector({ store, executor })(new Request("http://localhost/?id=later"))).text();
+  assertMatch(page, /<li class="soft">created /);
+  assertStringIncludes(page, "Its code has not begun.");
+  for (const wrong of ["running for", "started ", `${startAt}`]) assertEquals(page.includes(wrong), false, wrong);
+});

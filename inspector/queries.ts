@@ -32,8 +32,10 @@ export async function queryCard(
 ): Promise<Html> {
   const { executor, redact } = settings;
   const { workflowId, workflowName, runId, history } = stored;
-  if (executor === undefined) {
-    return unknown();
+  if (executor === undefined) return unknown();
+  const [started] = history;
+  if (started?.type === "workflow_started" && started.startAt !== undefined && started.startAt > settings.now()) {
+    return card(note("Its code has not begun."));
   }
   const isLive = open?.runId === runId && view.at === undefined;
   if (!isLive && history.length > MAX_REPLAYED && !view.replays) {

@@ -92,13 +92,17 @@ function factLine(
   { status, workflowName, labels = {}, createdAt, updatedAt, history }: WorkflowState,
   now: number,
 ): Html {
-  const { workflowVersion } = (history[0] ?? {}) as Partial<WorkflowStartedEvent>;
+  const { workflowVersion, startAt = -Infinity } = (history[0] ?? {}) as Partial<WorkflowStartedEvent>;
   const isRunning = status === "running";
+  const waitsForStart = isRunning && startAt > now;
   return markup`<ul class="facts-line"><li>${statusPill(status)}</li><li class="soft">${workflowName}</li>
-<li class="soft">started ${time(createdAt, `${duration(now - createdAt)} ago`)}</li>
-<li class="soft">${isRunning ? "running for" : "took"} <span>${
-    duration((isRunning ? now : updatedAt) - createdAt)
-  }</span></li>
+<li class="soft">${waitsForStart ? "created" : "started"} ${time(createdAt, `${duration(now - createdAt)} ago`)}</li>
+${
+    !waitsForStart &&
+    markup`<li class="soft">${isRunning ? "running for" : "took"} <span>${
+      duration((isRunning ? now : updatedAt) - createdAt)
+    }</span></li>`
+  }
 <li class="soft"><span>${grouped(history.length)}</span> ${history.length === 1 ? "event" : "events"}</li>
 ${workflowVersion !== undefined && markup`<li class="soft">version <span>${workflowVersion}</span></li>`}
 ${
