@@ -184,6 +184,11 @@ export interface WorkflowContext<Input = never> {
    * before its history is too long.
    */
   readonly historyLength: number;
+  /**
+   * What {@linkcode WorkflowContext.historyLength} is when the workflow has seen what came with its start: the signals that were sent with
+   * it, and what the run before has not seen. 1 if nothing did.
+   */
+  readonly startEvents: number;
   /** Whether a history is being replayed. For logs and metrics of your own: no decision may depend on it. */
   readonly isReplaying: boolean;
   /**

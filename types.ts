@@ -113,6 +113,11 @@ export interface WorkflowStartedEvent {
   readonly parent?: ParentRun;
   /** Present if the run continues a run that was cancelled and did not see it: the code begins cancelled. */
   readonly canceled?: true;
+  /**
+   * Present if events came with this one: signals that were sent with the start, or what the run before has not seen. How many they
+   * are together, this one included.
+   */
+  readonly startEvents?: number;
   /** Present if the run continues another run, and senders chose IDs for their messages. */
   readonly remembered?: RememberedMessages;
   /** Present if the run is a fork: what its random numbers follow from, in place of its own `runId`. */

@@ -154,8 +154,10 @@ export function fork(source: WorkflowState, options: ForkOptions): Fork {
     seed: started.seed ?? sourceRunId,
     forkedFrom: { workflowId, runId: sourceRunId, events: after },
   };
-  const { parent: _1, firstRunId: _2, ...alone } = first; // it is nobody's child, and a chain of its own
   const later = sent(kept, rest);
+  // It is nobody's child, and a chain of its own. What came with the start may come later.
+  const { parent: _1, firstRunId: _2, startEvents, ...alone } = first;
+  const withStart = kept.slice(0, startEvents ?? 1).filter((event) => !later.includes(event as DroppedMessage)).length;
   const isKept = ({ type }: WorkflowEvent) => signals === "keep" && type === "signal_received";
   const begun = children === "cancel" ? [] : open.children;
   return {
@@ -164,7 +166,7 @@ export function fork(source: WorkflowState, options: ForkOptions): Fork {
       runId,
       expectedLength: 0,
       events: [
-        alone,
+        withStart > 1 ? { ...alone, startEvents: withStart } : alone,
         ...kept.slice(1).filter((event) => !later.includes(event as DroppedMessage)).map((event) =>
           begun.includes(event as ChildStartedEvent)
             ? withOwnId(event as ChildStartedEvent, fields, { id, runId })

@@ -17,7 +17,7 @@ import { show } from "../util/show.ts";
  */
 const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   workflow_started:
-    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent? remembered? canceled? seed? forkedFrom?",
+    "at workflowName timeoutMs? deadlineAt? startAt? workflowVersion? maxPayloadBytes? firstRunId? parent? remembered? canceled? startEvents? seed? forkedFrom?",
   workflow_completed: "at",
   workflow_failed: "at error",
   workflow_canceled: "at error",
@@ -65,6 +65,7 @@ const rules: Readonly<Record<string, Rule>> = {
   closePolicy: ["valid", (value) => /^(cancel|terminate|abandon)$/.test(value as string)],
   forkedFrom: ["valid", (value, depth) => fits("workflowId runId events", value, depth)],
   events: count,
+  startEvents: count,
   parent: ["valid", (value, depth) => fits("workflowId runId seq closePolicy attempt?", value, depth)],
   error: record,
   cause: record,

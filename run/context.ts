@@ -147,6 +147,10 @@ export class ReplayContext implements WorkflowContext {
     return this.#replay.applied;
   }
 
+  get startEvents(): number {
+    return this.#replay.started?.startEvents ?? 1;
+  }
+
   get isReplaying(): boolean {
     return this.#replay.replaying;
   }

@@ -165,7 +165,15 @@ export class Decisions implements ReplayOwner {
     const { started: last, chain, environment, inbox } = this.#run;
     const at = Math.max(this.#now, this.replay.now); // the clock may have been set back
     const delivered = inbox.toNextRun(at, canceled);
-    const { startAt: _1, workflowVersion: _2, maxPayloadBytes: _3, remembered: _4, canceled: _5, ...first } = last;
+    const {
+      startAt: _1,
+      workflowVersion: _2,
+      maxPayloadBytes: _3,
+      remembered: _4,
+      canceled: _5,
+      startEvents: _6,
+      ...first
+    } = last;
     const remembered = chain.remembered === undefined ? last.remembered : chain.remembered.toMessages();
     const started: WorkflowStartedEvent = {
       ...first,
@@ -177,6 +185,7 @@ export class Decisions implements ReplayOwner {
       ...(first.timeoutMs === undefined ? {} : { deadlineAt: deadlineOf(last)! }),
       ...(delivered.some(({ type }) => type === "cancel_requested") && { canceled: true }),
       ...(remembered === undefined ? {} : { remembered }),
+      ...(delivered.length > 0 && { startEvents: 1 + delivered.length }),
     };
     return [Object.freeze(started), ...delivered];
   }

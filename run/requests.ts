@@ -115,6 +115,7 @@ export class Requests implements HandleCalls {
         ...(labels !== noTexts && { labels }),
         ...withHeaders(headers),
         ...(startAt !== undefined && startAt > at && { startAt }),
+        ...(signals.length > 0 && { startEvents: 1 + signals.length }),
       });
       const events = signals.length === 0
         ? undefined

@@ -2,8 +2,7 @@
  * Runs a Temporal workflow as a workflow of this package.
  *
  * 1. The whole run is in one shield. Its scopes are those of `scope.ts`: the `abort` event of the run cancels the outermost.
- * 2. The function is called when the signals that were sent with the start have arrived. A side effect waits for them: it is stored
- *    after them, and so it is seen after them.
+ * 2. The function is called when the signals that were sent with the start have been seen.
  * 3. When the function has ended, no promise of this module settles any more, and the shield ends what is open.
  * 4. A run that is cancelled and whose function throws a cancellation is `canceled`. Any other error fails it.
  *
@@ -52,7 +51,7 @@ export function runWorkflow(
       const unfollow = followCancellation(frame);
       context.handleQuery(METADATA, () => metadataOf(run));
       try {
-        await context.sideEffect(() => undefined);
+        if (ctx.startEvents > 1) await context.waitUntil(() => ctx.historyLength >= ctx.startEvents);
         if (input.startAfterMs) await context.sleep(input.startAfterMs);
         const result = await Promise.race([end.promise, enter(frame, () => call(run, functionOf(workflowType)))]);
         return host.converter.toStored(result);

@@ -45,7 +45,7 @@ Deno.test("workflowInfo() describes the workflow", async () => {
       typeof isReplaying,
     ];
   };
-  assertEquals(await result(workflow), ["crash-test", "workflow", 1, 4, "default", "default", null, 5, "boolean"]);
+  assertEquals(await result(workflow), ["crash-test", "workflow", 1, 3, "default", "default", null, 5, "boolean"]);
 });
 
 Deno.test("inWorkflowContext() is true in a workflow, and in what it calls later", async () => {

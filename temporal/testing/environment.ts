@@ -60,11 +60,7 @@ export class TestWorkflowEnvironment {
   readonly client: Client;
   readonly #server: InProcessServer;
 
-  private constructor(makeTime: () => EnvironmentTime, options: LocalTestWorkflowEnvironmentOptions) {
-    const call = "TestWorkflowEnvironment.createTimeSkipping, createLocal";
-    checkTemporalOptions(call, options, "create a test environment");
-    checkTemporalOptions("new Client, new WorkflowClient", options.client, "create a client", undefined, "client");
-    const time = makeTime();
+  private constructor(time: EnvironmentTime, options: LocalTestWorkflowEnvironmentOptions) {
     this.#server = new InProcessServer(time);
     this.supportsTimeSkipping = time.skips;
     this.connection = this.nativeConnection = connectTo(this.#server);
@@ -76,12 +72,14 @@ export class TestWorkflowEnvironment {
   static async createTimeSkipping(
     options: TimeSkippingTestWorkflowEnvironmentOptions = {},
   ): Promise<TestWorkflowEnvironment> {
-    return await new TestWorkflowEnvironment(skippingTime, options);
+    checkEnvironmentOptions(options); // before a time begins
+    return await Promise.resolve(new TestWorkflowEnvironment(skippingTime(), options));
   }
 
   /** Makes an environment in real time. */
   static async createLocal(options: LocalTestWorkflowEnvironmentOptions = {}): Promise<TestWorkflowEnvironment> {
-    return await new TestWorkflowEnvironment(realTime, options);
+    checkEnvironmentOptions(options);
+    return await Promise.resolve(new TestWorkflowEnvironment(realTime(), options));
   }
 
   /** Not supported: it would need a server. */
@@ -111,4 +109,13 @@ export class TestWorkflowEnvironment {
   createNexusEndpoint(): Promise<never> {
     return Promise.reject(notHere("Nexus", "test the workflow behind the operation"));
   }
+}
+
+function checkEnvironmentOptions(options: LocalTestWorkflowEnvironmentOptions): void {
+  checkTemporalOptions(
+    "TestWorkflowEnvironment.createTimeSkipping, createLocal",
+    options,
+    "create a test environment",
+  );
+  checkTemporalOptions("new Client, new WorkflowClient", options.client, "create a client", undefined, "client");
 }

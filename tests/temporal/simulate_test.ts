@@ -6,6 +6,7 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  defineQuery,
   defineSignal,
   defineUpdate,
   executeChild,
@@ -151,6 +152,21 @@ for (const name of ["racing", "family", "chain"]) {
     assertEquals(await report(), await report());
   });
 }
+
+/** Waits for a signal, and answers from its first line on. */
+async function asked(): Promise<void> {
+  let isDone = false;
+  setHandler(defineQuery("done"), () => isDone);
+  setHandler(note, () => void (isDone = true));
+  await condition(() => isDone);
+}
+
+Deno.test("simulate() gets answers to queries of a Temporal workflow of which nothing but its start is stored", async () => {
+  const host = hostOf({ asked });
+  const queries = [0, 10, 20].map((atMs) => ({ atMs, name: "done", check: () => {} }));
+  const scenario = { workflow: host.workflow("asked"), ...host.crashOptions, ...deliveries, updates: [], queries };
+  await simulate({ ...scenario, executors: 2, leaseMs: 5000 } as unknown as Scenario, { seeds: 30 });
+});
 
 /** Forgets an approval that comes while it charges. */
 async function forgetful(): Promise<string> {
