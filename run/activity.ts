@@ -301,8 +301,9 @@ export class ActivityCommand extends Command {
     const work = this.#work;
     if (work === undefined || work.done) return;
     work.failing = 0;
-    work.run.environment.timing.timers.clear(work.retryTimer);
-    work.retryTimer = work.run.environment.timing.timers.set(dueAt, () => this.#start());
+    const { timers } = work.run.environment.timing;
+    timers.clear(work.retryTimer);
+    work.retryTimer = timers.set(dueAt, () => this.#start());
   }
 
   /** The process of the only attempt died. */

@@ -160,12 +160,21 @@ export class Commands extends LazyMap<number, Command> {
     return [...this.values()].filter(({ scope, following }) => scope === root && following === undefined);
   }
 
-  /** The scope of a command was cancelled. */
-  cancel(command: Command, reason: Error): void {
+  /** One activity is cancelled, and not its scope; see `ActivityCanceler`. */
+  cancelActivity(call: Promise<unknown>, reason: Error): void {
+    for (const command of this.values()) if (command.promise === call) this.cancel(command, reason, true);
+  }
+
+  /**
+   * The scope of a command was cancelled.
+   *
+   * @param isAwaited Whether the code waits for its outcome.
+   */
+  cancel(command: Command, reason: Error, isAwaited: boolean = command.scope.waitForCanceled): void {
     const { scope, whenCanceled } = command;
     const undoer = scope.undoer;
-    if (whenCanceled === "followed" && (scope.waitForCanceled || undoer !== undefined)) {
-      const held = !scope.waitForCanceled;
+    if (whenCanceled === "followed" && (isAwaited || undoer !== undefined)) {
+      const held = !isAwaited;
       command.following = { reason, at: this.#code.now, held, record: undefined, takenOver: false };
       if (held) {
         scope.delete(command);

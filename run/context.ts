@@ -52,6 +52,7 @@ import {
   noOptions,
   noTexts,
 } from "../util/check.ts";
+import { type ActivityCanceler, cancelActivity } from "../util/cancel_activity.ts";
 import { callUser, quiet } from "../util/deferred.ts";
 import { hash, seededRandom, uuid } from "../util/prng.ts";
 import { show } from "../util/show.ts";
@@ -98,7 +99,7 @@ export function writeLog(
 }
 
 /** The context of a run, live or replayed. */
-export class ReplayContext implements WorkflowContext {
+export class ReplayContext implements WorkflowContext, ActivityCanceler {
   /** The workflow's ID. */
   declare readonly workflowId: string;
   /** The ID of this run. */
@@ -188,6 +189,10 @@ export class ReplayContext implements WorkflowContext {
     } catch (error) {
       return this.#refuse(error);
     }
+  }
+
+  [cancelActivity](call: Promise<unknown>, reason: Error): void {
+    this.#replay.commands.cancelActivity(call, reason);
   }
 
   receiveSignal(

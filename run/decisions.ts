@@ -17,8 +17,8 @@ import { show } from "../util/show.ts";
 import { ChildCommand } from "./child.ts";
 import type { Command } from "./command.ts";
 import { Dispatcher, type DispatchingRun } from "./dispatcher.ts";
-import { answerEvent, finalEvent, type Outcome } from "./events.ts";
-import type { Inbox } from "./inbox.ts";
+import { answerEvent, failedEvent, finalEvent, type Outcome } from "./events.ts";
+import { type Inbox, unanswered } from "./inbox.ts";
 import { type Continuation, type Ending, Replay, type ReplayOwner } from "./replay.ts";
 import type { Writer } from "./writer.ts";
 
@@ -154,8 +154,10 @@ export class Decisions implements ReplayOwner {
   }
 
   #close(final: WorkflowEvent): void {
-    const { uncalledUpdates } = this.replay;
-    if (uncalledUpdates.length > 0) this.#run.inbox.refuse(uncalledUpdates, final.at);
+    for (const { updateId } of this.replay.uncalledUpdates) {
+      const error = unanswered(this.#run.workflowId, "it ended before a handler began", false);
+      this.#writer.record(failedEvent(updateId, error, final.at)); // its callers know that nothing was changed
+    }
     this.record(final);
     this.#run.close();
   }

@@ -103,9 +103,18 @@ export function updateEvent(
   return Object.freeze({ type, at, updateId, name, input, ...withHeaders(headers) });
 }
 
-/** The validation has refused an update that was sent through the store. */
-export function rejectionEvent(updateId: string, error: unknown, at: number): UpdateRejectedEvent {
-  return Object.freeze({ type: "update_rejected", at, updateId, error: toErrorRecord(error) });
+/**
+ * An update has failed.
+ *
+ * @param type What failed: the handler, or before that the validation of an update that was sent through the store.
+ */
+export function failedEvent(
+  updateId: string,
+  error: unknown,
+  at: number,
+  type: "update_completed" | "update_rejected" = "update_completed",
+): AnswerEvent {
+  return Object.freeze({ type, at, updateId, error: toErrorRecord(error) });
 }
 
 /** The answer of an update's handler. */
@@ -115,14 +124,12 @@ export function answerEvent(
   at: number,
   maxBytes: number | undefined,
 ): WorkflowEvent {
-  const fail = (error: unknown): WorkflowEvent =>
-    Object.freeze({ type: "update_completed", at, updateId, error: toErrorRecord(error) });
-  if (!outcome.ok) return fail(outcome.error);
+  if (!outcome.ok) return failedEvent(updateId, outcome.error, at);
   try {
     const result = toStored(outcome.value, "answer of update", undefined, maxBytes);
     return Object.freeze({ type: "update_completed", at, updateId, result });
   } catch (error) {
-    return fail(error);
+    return failedEvent(updateId, error, at);
   }
 }
 

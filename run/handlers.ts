@@ -35,7 +35,7 @@ interface UpdateHandler {
 class Update {
   /** The request, later the acceptance, if they are in the history; `undefined` once it is completed. */
   open: UpdateRequestedEvent | UpdateAcceptedEvent | undefined;
-  /** The acceptance that is in the history, or on its way there, until the handler is called. */
+  /** The acceptance, in the history or on its way there, until the handler is called. */
   uncalled: UpdateAcceptedEvent | undefined;
   /** The handler has ended in this process. */
   answered = false;
@@ -173,19 +173,14 @@ export class Handlers {
     return this.open(updateId)?.type === "update_accepted";
   }
 
-  /** The accepted updates whose handlers were not called. */
-  get uncalled(): UpdateAcceptedEvent[] {
-    return Array.from(this.#updates.values(), ({ uncalled }) => uncalled).filter((event) => event !== undefined);
-  }
-
   /** What the history holds of an update that has no answer. */
   open(updateId: string): Update["open"] {
     return this.#updates.get(updateId)?.open;
   }
 
-  /** The updates in the history that have no answer. */
-  get allOpen(): NonNullable<Update["open"]>[] {
-    return Array.from(this.#updates.values(), ({ open }) => open).filter((open) => open !== undefined);
+  /** The updates in the history that have no answer; those that were accepted and whose handlers were not called. */
+  all<Key extends "open" | "uncalled">(key: Key): NonNullable<Update[Key]>[] {
+    return Array.from(this.#updates.values(), (update) => update[key]).filter((event) => event !== undefined);
   }
 
   /** The answer to an update, if it is given or a caller waits for it already. */
@@ -218,7 +213,7 @@ export class Handlers {
     }
     if (wasOpen) this.unanswered--;
     if (event.type === "update_completed" && !update.answered) this.answeredAhead++;
-    update.open = update.uncalled = undefined;
+    update.open = undefined;
     update.completed = event;
     update.settle(event);
   }

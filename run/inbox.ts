@@ -29,10 +29,9 @@ import { writeLog } from "./context.ts";
 import type { RunEnvironment } from "./environment.ts";
 import {
   type Answer,
-  answerEvent,
   answerOf,
+  failedEvent,
   isAnswer,
-  rejectionEvent,
   unsureSignal,
   updateEvent,
   type UpdateRequest,
@@ -76,15 +75,9 @@ export const continued = "it was continued as new";
  * @param isAccepted Whether the history holds its acceptance: then its handler may have begun.
  */
 export function unanswered(id: string, why: string, isAccepted: boolean, options?: ErrorOptions): WorkflowError {
-  return isAccepted
-    ? workflowError(
-      "update_interrupted",
-      "update workflow",
-      id,
-      `${why} before it had answered, and the handler may have begun`,
-      options,
-    )
-    : workflowError("not_found", "update workflow", id, why, options);
+  const code = isAccepted ? "update_interrupted" : "not_found";
+  if (isAccepted) why += " before it had answered, and the handler may have begun";
+  return workflowError(code, "update workflow", id, why, options);
 }
 
 const none: readonly never[] = [];
@@ -105,8 +98,6 @@ export class Inbox {
   #gotMessages = false;
   /** Updates that other executors ask for, and that were not looked at. */
   #requests: UpdateRequestedEvent[] | undefined;
-  /** The updates that were refused because the code had ended. */
-  #refused: readonly UpdateAcceptedEvent[] = none;
 
   constructor(run: Receiver, recorder: Recorder, writer: Writer) {
     this.#run = run;
@@ -188,7 +179,7 @@ export class Inbox {
         } catch (error) {
           if (handlers.open(updateId) === undefined) throw error;
           handlers.expect(updateId);
-          this.#recorder.record(rejectionEvent(updateId, error, clock.now())); // who asked for it reads it from the store
+          this.#recorder.record(failedEvent(updateId, error, clock.now(), "update_rejected")); // who asked for it reads it from the store
           break;
         }
         const accepted = updateEvent("update_accepted", request, clock.now()) as UpdateAcceptedEvent;
@@ -225,19 +216,10 @@ export class Inbox {
       if (type === "update_requested" || uncalledUpdates.includes(update)) delivered.push(update);
       else if (isRemembered(updateId)) {
         const error = unanswered(this.#run.workflowId, continued, true);
-        this.#remembered.answers.set(updateId, rejectionEvent(updateId, error, at));
+        this.#remembered.answers.set(updateId, failedEvent(updateId, error, at));
       }
     }
     return delivered;
-  }
-
-  /** The run ends: answers the accepted updates that no handler will see, so that their callers know that nothing was changed. */
-  refuse(updates: readonly UpdateAcceptedEvent[], at: number): void {
-    this.#refused = updates;
-    for (const { updateId } of updates) {
-      const error = unanswered(this.#run.workflowId, "it ended before a handler began", false);
-      this.#writer.record(answerEvent(updateId, { ok: false, error }, at, undefined));
-    }
   }
 
   /** The updates without an answer that the next run does not handle. */
@@ -255,7 +237,8 @@ export class Inbox {
   reportUnhandled(next?: readonly WorkflowEvent[]): void {
     if (!this.#gotMessages) return;
     const run = this.#run;
-    const updates = [...this.#refused, ...this.#unhandledUpdates(next)];
+    const refused = next === undefined ? this.#replay.uncalledUpdates : none;
+    const updates = [...refused, ...this.#unhandledUpdates(next)];
     const signals = next === undefined ? run.unseen().filter((event) => event.type === "signal_received") : none;
     if (signals.length + updates.length === 0) return;
     callHook(run.environment.runs, "messagesUnhandled", Object.freeze({ signals, updates }), run, run.started);

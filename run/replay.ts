@@ -236,12 +236,12 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
 
   /** The updates in the history that have no answer. */
   get openUpdates(): readonly (UpdateRequestedEvent | UpdateAcceptedEvent)[] {
-    return this.#handlers?.allOpen ?? none;
+    return this.#handlers?.all("open") ?? none;
   }
 
   /** The accepted updates that no handler sees, because the code has ended: that is the same for every executor. */
   get uncalledUpdates(): readonly UpdateAcceptedEvent[] {
-    return this.ended && this.#handlers?.uncalled || none;
+    return this.ended && this.#handlers?.all("uncalled") || none;
   }
 
   /** How many updates are not answered. */

@@ -100,14 +100,9 @@ export class Updates {
 
 /** The answers in a history from an index on; also those that the run remembers, if that is 0. */
 function answersIn(history: readonly WorkflowEvent[], from: number): AnswerEvent[] {
-  const answers: AnswerEvent[] = [];
   const [started] = history;
-  if (from === 0 && started?.type === "workflow_started") answers.push(...started.remembered?.updates ?? []);
-  for (let i = from; i < history.length; i++) {
-    const event = history[i];
-    if (isAnswer(event)) answers.push(event);
-  }
-  return answers;
+  const remembered = from === 0 && started?.type === "workflow_started" ? started.remembered?.updates : none;
+  return [...remembered ?? none, ...history.slice(from).filter(isAnswer)];
 }
 
 /**

@@ -237,8 +237,51 @@ Deno.test("an activity that is cancelled while it waits for its next attempt has
     scope.cancel();
     return await call;
   };
-  const { result, calls } = await run(workflow, { activities: { act: () => Promise.reject(new Error("no")) } });
-  assertEquals([result, calls.map(({ attempt }) => attempt)], ["CancelledFailure: CANCELLED", [1, 2]]); // the 2nd does nothing
+  const { result, calls, state } = await run(workflow, { activities: { act: () => Promise.reject(new Error("no")) } });
+  assertEquals([result, calls.map(({ attempt }) => attempt)], ["CancelledFailure: CANCELLED", [1]]);
+  assertEquals(state.updatedAt - state.createdAt, 3_600_000); // not when the attempt would be due
+});
+
+Deno.test("an activity that is cancelled before it begins fails at once", async () => {
+  const { act, hold } = proxyActivities<Record<"act" | "hold", () => Promise<void>>>(MINUTE);
+  const workflow = async () => {
+    const first = hold();
+    const scope = new CancellationScope();
+    const call = scope.run(() => act()).catch((error) => `${error.message}: ${error.cause}`);
+    scope.cancel();
+    const ended = await call;
+    await first;
+    return ended;
+  };
+  const { result, calls } = await run(workflow, {
+    activities: { act: () => 1, hold: () => {} },
+    executor: { maxConcurrentActivities: 1 },
+    compare: "outcomes", // after a crash it may have begun
+  });
+  assertEquals([result, calls.map(({ name }) => name)], ["Activity cancelled: CancelledFailure: CANCELLED", ["hold"]]);
+});
+
+Deno.test("activities of a cancelled scope that wait for their next attempts, and others, have the same outcome after a crash", async () => {
+  const { act, other } = proxyActivities<Record<"act" | "other", () => Promise<string>>>({
+    ...MINUTE,
+    retry: { initialInterval: "1 hour" },
+  });
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const calls = scope.run(() => Promise.allSettled([act(), act()]));
+    const kept = other();
+    await sleep("10 minutes");
+    scope.cancel();
+    return [(await calls).map((call) => `${(call as PromiseRejectedResult).reason.cause}`), await kept];
+  };
+  const { result } = await run(workflow, {
+    activities: {
+      act: () => Promise.reject(new Error("no")),
+      other: () => activityInfo().attempt > 1 ? Promise.resolve("done") : Promise.reject(new Error("no")),
+    },
+  });
+  const cancelled = "CancelledFailure: CANCELLED";
+  assertEquals(result, [[cancelled, cancelled], "done"]);
 });
 
 Deno.test("cancellationSignal() is aborted if an activity asks for it after its cancellation", async () => {

@@ -1,17 +1,17 @@
 /**
  * One call of an activity, from the workflow to the attempts.
  *
- * A call is a command of the shield around the whole run. When its scope is cancelled, a controller of its own aborts the attempt that
- * runs, and none follows; the cancellation type decides when the call rejects. So a workflow that returns meanwhile does not wait for it.
+ * A call is a command of the shield around the whole run, and is cancelled on its own when its scope is: the attempt that runs is aborted,
+ * and none follows. The cancellation type decides when the call rejects. A workflow that returns meanwhile does not wait for it.
  *
  * @module
  */
 
 import type { ActivityContext, ActivityOptions as NativeOptions } from "../activity.ts";
+import { type ActivityCanceler, cancelActivity } from "../util/cancel_activity.ts";
 import { cannot } from "../util/check.ts";
 import { Deferred, quiet } from "../util/deferred.ts";
 import { fakeActivities } from "../util/foreign_source.ts";
-import { LazyAbort } from "../util/lazy_abort.ts";
 import { show } from "../util/show.ts";
 import { runActivity } from "./activity/run.ts";
 import { type ActivityOptions, ApplicationFailure, CancelledFailure, type LocalActivityOptions } from "./common/mod.ts";
@@ -84,7 +84,6 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
     const headers = writeHeaders(call.headers);
     const stored: unknown = headers === undefined ? args : { args, headers } satisfies InputWithHeaders;
     const activityId = (options as ActivityOptions).activityId ?? `${seq}`;
-    const cancellation = new LazyAbort(); // an `AbortController` costs more than the call
     let isCancelled = false;
     const scheduledAtMs = run.ctx.now();
     const body = (input: unknown, context: ActivityContext) => {
@@ -96,7 +95,6 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
         headers: readHeaders(headers),
         context,
         workflow: run.ctx,
-        signal: () => cancellation.signal,
         activityType,
         activityId,
         isLocal,
@@ -116,10 +114,10 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
       );
     const { cancellationType = "WAIT_CANCELLATION_COMPLETED" } = options;
     const cutOff = cancellationType === "WAIT_CANCELLATION_COMPLETED" ? undefined : new Deferred<never>();
-    const off = onCancel(scope, (reason) => {
+    const off = onCancel(scope, () => {
       if (cancellationType !== "ABANDON") {
         isCancelled = true;
-        outside(() => cancellation.abort(reason));
+        outside(() => (run.context as unknown as ActivityCanceler)[cancelActivity](called, cancelledCall()));
       }
       cutOff?.reject(failed(cancelledCall()));
     });
@@ -130,7 +128,7 @@ export function perform(call: ActivityInput | LocalActivityInput, isLocal: boole
   }
 }
 
-/** What an attempt throws that heeds its signal: one that did not begin throws the same, so a crash changes nothing. */
+/** What an attempt throws that heeds its signal. One that does not begin, or not again, fails with the same: a crash changes nothing. */
 const cancelledCall = () => new CancelledFailure("CANCELLED");
 
 function activityOf(run: Run, activityType: string): AnyFunction {

@@ -10,7 +10,7 @@
 import type { ActivityContext } from "../../activity.ts";
 import type { WorkflowLogger } from "../../context.ts";
 import { systemClock } from "../../clock.ts";
-import { codeOf, NonRetryableError } from "../../errors.ts";
+import { codeOf } from "../../errors.ts";
 import { invalid } from "../../util/check.ts";
 import { isStrayPromise } from "../../util/deferred.ts";
 import { toBase64 } from "../../util/base64.ts";
@@ -97,8 +97,6 @@ export interface ActivityAttempt {
   readonly context: ActivityContext;
   /** The workflow that called. Its log takes messages, unless the host has a logger. */
   readonly workflow?: { readonly log: WorkflowLogger } | undefined;
-  /** Returns a signal that is aborted when the workflow cancels the call. It is asked for when the activity wants to know. */
-  readonly signal?: (() => AbortSignal) | undefined;
   readonly activityType: string;
   readonly activityId: string;
   readonly isLocal: boolean;
@@ -110,7 +108,7 @@ export interface ActivityAttempt {
 }
 
 /**
- * Runs an attempt. After its cancellation by the call no other attempt follows, whatever it throws.
+ * Runs an attempt.
  *
  * @param fn The activity.
  * @param attempt What it gets.
@@ -124,9 +122,7 @@ export async function runActivity(fn: AnyActivity, attempt: ActivityAttempt): Pr
   try {
     return toStored(await environment.execute(fn, attempt.args, attempt.headers ?? {}));
   } catch (error) {
-    const thrown = toThrown(environment.failureOf(error), toStored);
-    if (thrown instanceof CancelledFailure || !attempt.signal?.().aborted) throw thrown;
-    throw new NonRetryableError(thrown.message, { cause: thrown });
+    throw toThrown(environment.failureOf(error), toStored);
   }
 }
 
@@ -140,9 +136,9 @@ class Cancellation {
   #failure: CancelledFailure | undefined;
   #details: ActivityCancellationDetails | undefined;
 
-  /** Signals, each of which cancels the attempt. */
-  protected get sources(): readonly AbortSignal[] {
-    return none;
+  /** The signal that cancels the attempt. */
+  protected get source(): AbortSignal | undefined {
+    return undefined;
   }
 
   /** Cancels the attempt. */
@@ -168,14 +164,14 @@ class Cancellation {
     this.#look();
     this.#controller = new AbortController();
     if (this.#failure !== undefined) this.#controller.abort(this.#failure);
-    else for (const source of this.sources) source.addEventListener("abort", () => this.#look(), { once: true });
+    else this.source?.addEventListener("abort", () => this.#look(), { once: true });
     return this.#controller.signal;
   }
 
   #look(): void {
     if (this.#failure !== undefined) return;
-    const signal = this.sources.find(({ aborted }) => aborted);
-    if (signal !== undefined) this.cancel(...cancellationOf(signal.reason));
+    const { source } = this;
+    if (source?.aborted) this.cancel(...cancellationOf(source.reason));
   }
 }
 
@@ -257,9 +253,8 @@ class CalledEnvironment extends Environment {
     this.#attempt = attempt;
   }
 
-  protected override get sources(): readonly AbortSignal[] {
-    const { context, signal } = this.#attempt;
-    return signal === undefined ? [context.signal] : [context.signal, signal()];
+  protected override get source(): AbortSignal {
+    return this.#attempt.context.signal;
   }
 
   protected override get defaultLogger(): Logger {

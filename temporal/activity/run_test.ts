@@ -32,14 +32,21 @@ import { type ActivityAttempt, type AnyActivity, runActivity } from "./run.ts";
 
 const { toStored } = valueConverter();
 
+/** What an attempt gets. A signal stands for that of the context. */
+type Parts = Partial<ActivityAttempt> & { signal?: () => AbortSignal };
+
 /** A workflow that calls an activity once. */
-function calling(fn: AnyActivity, parts: Partial<ActivityAttempt> = {}, native: NativeOptions = {}) {
+function calling(fn: AnyActivity, { signal, ...parts }: Parts = {}, native: NativeOptions = {}) {
   return async function workflow(ctx: WorkflowContext): Promise<unknown> {
     const body = async (input: readonly unknown[], context: ActivityContext) => {
+      const withSignal = () =>
+        new Proxy(context, {
+          get: (target, key) => key === "signal" ? signal!() : Reflect.get(target, key, target),
+        });
       try {
         return await runActivity(fn, {
           args: [...input],
-          context,
+          context: signal === undefined ? context : withSignal(),
           activityType: "work",
           activityId: "1",
           isLocal: false,
@@ -56,7 +63,7 @@ function calling(fn: AnyActivity, parts: Partial<ActivityAttempt> = {}, native: 
 }
 
 /** The result of an activity, or the failure that it ends with. */
-async function outcome(fn: AnyActivity, parts?: Partial<ActivityAttempt>, native?: NativeOptions): Promise<unknown> {
+async function outcome(fn: AnyActivity, parts?: Parts, native?: NativeOptions): Promise<unknown> {
   await using executor = new TestExecutor();
   const handle = await executor.execute(calling(fn, parts, native), { id: "order-7" });
   return await handle.result().catch(toFailure);
