@@ -25,7 +25,7 @@ export async function inspectStory(
   port: number,
   listening: (url: string) => void,
 ): Promise<void> {
-  const inspect = inspector({ store, now: () => clock.now() });
+  const inspect = inspector({ store, live: false, now: () => clock.now() }); // the story is over: nothing changes any more
   const hostname = "127.0.0.1";
   let server;
   try {

@@ -553,3 +553,18 @@ Deno.test("inspector() does not say of a run that has not begun that it runs, an
   assertStringIncludes(page, "Its code has not begun.");
   for (const wrong of ["running for", "started ", `${startAt}`]) assertEquals(page.includes(wrong), false, wrong);
 });
+
+Deno.test("inspector() leads from the error of a run to the end of the activity, not to an earlier attempt", async () => {
+  const store = new InMemoryStore();
+  await using executor = new Executor({ store });
+  const charge = () => Promise.reject(new Error("503 from the bank"));
+  const handle = await executor.execute(
+    (ctx: WorkflowContext) => ctx.executeActivity(charge, undefined, { retry: { initialIntervalMs: 1 } }),
+    { id: "a" },
+  );
+  await handle.result().catch(() => {});
+  const { history } = await executor.describe("a", { history: true });
+  const failed = history.findIndex(({ type }) => type === "activity_failed") + 1;
+  const page = await (await inspector({ store })(new Request("http://localhost/?id=a"))).text();
+  assertStringIncludes(page, `#e${failed}">Event ${failed}</a></section>`);
+});

@@ -160,7 +160,8 @@ function waitBanner(waits: Html | undefined, { updatedAt }: WorkflowState, now: 
 function errorBanner({ error, history, status }: WorkflowState, view: RunView): Html {
   if (error === undefined) return markup``;
   const same = (other: typeof error | undefined) => other?.name === error.name && other.message === error.message;
-  const first = history.findIndex((event) => same(errorOf(event)));
+  // Not an attempt that was repeated, although its error is often the same.
+  const first = history.findIndex((event) => same(errorOf(event)) && !event.type.endsWith("_attempt_failed"));
   const canceled = history.findIndex((event) => event.type === "cancel_requested");
   const place = status === "canceled" && canceled >= 0 ? canceled : first;
   return markup`<section class="banner ${status === "failed" ? "bad" : "stop"}">${icon("warning")}<div>${
