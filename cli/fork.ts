@@ -25,7 +25,7 @@ export async function fork(
       2,
       `Cannot fork a run of ${
         kind === "history" ? "a history file" : "an inspector"
-      }: it holds one store's run only; fork it in its SQLite file or snapshot`,
+      }: fork it in the SQLite file or the snapshot that it is from`,
     );
   }
   if (kind === "snapshot" && flags.output === undefined) {

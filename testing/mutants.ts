@@ -41,6 +41,7 @@ interface Mutant {
 interface Uses {
   readonly activities: Set<string>;
   readonly heartbeats: Set<string>;
+  /** Names as they are shown; of those without a name, which one it is in its run. */
   readonly compensations: Set<string>;
   /** How many signals of a name its handlers and loops got, at most in one run. */
   readonly signals: Map<string, number>;
@@ -145,9 +146,9 @@ function mutantsOf({ activities, heartbeats, compensations, signals }: Uses): Mu
     })),
     ...Array.from(compensations, (name) =>
       [
-        { text: `compensation ${show(name)} is dropped`, compensation: { name, does: "nothing" } },
+        { text: `compensation ${name} is dropped`, compensation: { name, does: "nothing" } },
         {
-          text: `compensation ${show(name)} is added after the next activity`,
+          text: `compensation ${name} is added after the next activity`,
           compensation: { name, does: "comes later" },
         },
       ] as const).flat(),
@@ -187,6 +188,8 @@ class ChangedContext {
   /** The first signal of a swapped pair, and whether the pair has passed. */
   #held: { readonly value: unknown } | "none" | "passed" = "none";
   readonly #signals = new Map<string, number>();
+  /** How many compensations were added. */
+  #compensations = 0;
 
   constructor(mutant: Partial<Mutant>, uses: Uses | undefined) {
     this.#mutant = mutant;
@@ -206,10 +209,10 @@ class ChangedContext {
     });
   }
 
-  /** A function with a context of its own. Its length stays: `ctx.shield()` looks whether it takes the context. */
+  /** A function with a context of its own. Its length stays: `ctx.shield()` looks whether it takes the context; and its name. */
   readonly #nested = (body: Method): Method => {
     const call: Method = (ctx, ...rest) => body(this.wrap(ctx as object), ...rest);
-    return Object.defineProperty(call, "length", { value: body.length });
+    return Object.defineProperties(call, { length: { value: body.length }, name: { value: body.name } });
   };
 
   readonly #methods = {
@@ -226,7 +229,9 @@ class ChangedContext {
       }
     },
     addCompensation: (call: Method): Method => (body, options = {}) => {
-      const { name = "compensation" } = options as { readonly name?: string };
+      this.#compensations++;
+      const { name: given = (body as Method).name } = options as { readonly name?: string };
+      const name = given === "" ? `${this.#compensations}` : show(given); // an arrow function has none
       this.#uses?.compensations.add(name);
       const { compensation } = this.#mutant;
       if (compensation?.name !== name) return call(this.#nested(body as Method), options);

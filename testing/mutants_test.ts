@@ -184,7 +184,33 @@ Deno.test("mutants() changes a compensation without a name", async () => {
     await run(workflow);
     assertEquals(world.paid, 0);
   });
-  assertEquals(killed, ['compensation "compensation" is dropped']);
+  assertEquals(killed, ["compensation 1 is dropped"]);
+});
+
+Deno.test("mutants() changes compensations without a name one at a time, and keeps their names in the history", async () => {
+  const names: string[] = [];
+  const order = async (ctx: Ctx) => {
+    function release() {}
+    ctx.addCompensation(() => {});
+    ctx.addCompensation((ctx) => ctx.executeActivity(refund));
+    ctx.addCompensation(release);
+    await ctx.executeActivity(payOnce, 5);
+    await ctx.executeActivity(fail);
+  };
+  const { killed, survived } = await mutants(order, async (workflow) => {
+    await using executor = new TestExecutor();
+    setUp();
+    await (await executor.execute(workflow, { id: "a" })).result().catch(() => {});
+    const { history } = (await executor.store.load("a"))!;
+    for (const event of history) if (event.type === "compensation_started") names.push(event.name);
+    assertEquals(world.paid, 0);
+  });
+  assertEquals(names.slice(0, 3), ["release", "anonymous", "anonymous"]);
+  assertEquals(killed, ["compensation 2 is dropped"]);
+  assertEquals(survived.filter((text) => text.endsWith("is dropped")), [
+    "compensation 1 is dropped",
+    'compensation "release" is dropped',
+  ]);
 });
 
 Deno.test("mutants() swaps nothing if there is one signal", async () => {
