@@ -144,8 +144,8 @@ export interface ContinueAsOptions<Input> extends ContinueAsNewOptions {
  * The port that workflow code holds. Everything that can differ between two executions of the code goes through it, so
  * that a run replays from its history exactly as it ran.
  *
- * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild`, `signalWorkflow`, `cancelWorkflow`
- *   and the start of a compensation are commands; so is the `timeoutMs` of a wait or a scope. A command gets the next position
+ * - **Commands.** `executeActivity`, `sleep`, `sideEffect`, `executeChild`, `startChild`, `signalWorkflow`, `cancelWorkflow`,
+ *   `setLabels` and the start of a compensation are commands; so is the `timeoutMs` of a wait or a scope. A command gets the next position
  *   at the call. Its event is stored before the command is performed. On replay the same call must be made at the same
  *   position; otherwise the run is suspended with a `NonDeterminismError`. A command whose outcome is in the history is not
  *   performed again.
@@ -171,7 +171,7 @@ export interface WorkflowContext<Input = never> {
   readonly workflowId: string;
   /** The ID of this run. */
   readonly runId: string;
-  /** The run's labels; empty if it has none. They do not change. */
+  /** The run's labels; empty if it has none. They change by {@linkcode WorkflowContext.setLabels}. */
   readonly labels: Labels;
   /** The run's headers; empty if it has none. They do not change. */
   readonly headers: CallHeaders;
@@ -522,6 +522,36 @@ export interface WorkflowContext<Input = never> {
    * @throws {TypeError} If an argument is bad.
    */
   cancelWorkflow(id: string, reason?: string): Promise<void>;
+  /**
+   * Changes labels of the run, by which lists find it: `store.list({ labels: { stage: "paid" } })`. It is a command, and nothing
+   * waits for it: the change is stored before what follows is performed. {@linkcode WorkflowContext.labels} has it at once.
+   *
+   * It is no wait: it works in a cancelled run too. The next run of a chain begins with the labels of this one. Children have
+   * their own.
+   *
+   * @param changes Labels to add or to replace, by name; `null` removes one. The others stay.
+   * @throws {TypeError} If a label is not a string or `null`, or in a query handler, a validation or a side effect.
+   * @throws {RangeError} If all labels together are larger than `maxPayloadBytes`.
+   *
+   * @example
+   * ```ts
+   * import { Executor, InMemoryStore, type WorkflowContext } from "@rockpool/workflow";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const charge = () => {};
+   * async function order(ctx: WorkflowContext) {
+   *   await ctx.executeActivity(charge);
+   *   ctx.setLabels({ stage: "paid", cart: null });
+   * }
+   *
+   * const store = new InMemoryStore();
+   * await using executor = new Executor({ store });
+   * await (await executor.execute(order, { id: "order-7", labels: { customer: "ada", cart: "9" } })).result();
+   * const [paid] = await store.list({ labels: { stage: "paid" } });
+   * assertEquals([paid.workflowId, paid.labels], ["order-7", { customer: "ada", stage: "paid" }]);
+   * ```
+   */
+  setLabels(changes: Readonly<Record<string, string | null>>): void;
   /**
    * Ends this run and starts the workflow again with another input, under the same ID, with a new history. Use it for
    * workflows that never end. Signals that nobody has read are carried over; timers and activities in flight are not. The

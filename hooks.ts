@@ -36,6 +36,7 @@ import type {
   ChildStartedEvent,
   CompensationStartedEvent,
   Labels,
+  LabelsChangedEvent,
   ParentRun,
   PatchedEvent,
   SideEffectEvent,
@@ -71,7 +72,7 @@ export interface RunInfo {
   readonly workflowVersion: string | undefined;
   /** When the run started, in milliseconds since the epoch; the same as `ctx.startedAt`. */
   readonly startedAt: number;
-  /** The run's labels; empty if it has none. */
+  /** The labels with which the run began; empty if it had none. */
   readonly labels: Labels;
   /** The run's headers; empty if it has none. */
   readonly headers: CallHeaders;
@@ -156,6 +157,8 @@ export interface Hooks {
   readonly sideEffect?: ((event: SideEffectEvent, run: RunInfo) => unknown) | undefined;
   /** A compensation began. */
   readonly compensationStarted?: ((event: CompensationStartedEvent, run: RunInfo) => unknown) | undefined;
+  /** A workflow changed its labels. */
+  readonly labelsChanged?: ((event: LabelsChangedEvent, run: RunInfo) => unknown) | undefined;
   /** A run takes the new path of a change in the workflow's code. */
   readonly patched?: ((event: PatchedEvent, run: RunInfo) => unknown) | undefined;
   /** A stored run was resumed here: its history was replayed. */
@@ -185,6 +188,7 @@ const eventTypes: Readonly<Record<WorkflowEvent["type"], true>> = {
   signal_received: true,
   side_effect: true,
   compensation_started: true,
+  labels_changed: true,
   patched: true,
   child_started: true,
   child_begun: true,

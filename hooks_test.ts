@@ -43,6 +43,7 @@ Deno.test("composeHooks() knows every hook", () => {
     workflowCompleted: true,
     workflowFailed: true,
     workflowCanceled: true,
+    labelsChanged: true,
     cancelRequested: true,
     activityStarted: true,
     activityCompleted: true,

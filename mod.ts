@@ -149,6 +149,7 @@ export type {
   ErrorRecord,
   FailedActivity,
   ForkSource,
+  LabelsChangedEvent,
   ParentRun,
   PatchedEvent,
   RememberedMessages,

@@ -99,7 +99,7 @@ export interface WorkflowStartedEvent {
   readonly deadlineAt?: number;
   /** When the workflow's code begins, if that is later than the event. */
   readonly startAt?: number;
-  /** The run's labels, if it has any. */
+  /** The labels with which the run begins, if it has any. */
   readonly labels?: Labels;
   /** The run's headers, if it has any. */
   readonly headers?: CallHeaders;
@@ -404,6 +404,22 @@ export interface CompensationStartedEvent {
 }
 
 /**
+ * A command: the workflow changed its labels by `ctx.setLabels`. From this event on, the run is found by the new ones.
+ *
+ * @category History
+ */
+export interface LabelsChangedEvent {
+  /** The event's type. */
+  readonly type: "labels_changed";
+  /** When the event was recorded. */
+  readonly at: number;
+  /** The command's position in the run, counted from 0. */
+  readonly seq: number;
+  /** All labels that the run has now. */
+  readonly labels: Labels;
+}
+
+/**
  * The run takes the new path of a change in the workflow's code; see `ctx.patched`.
  *
  * @category History
@@ -624,7 +640,8 @@ export type CommandEvent =
   | TimerStartedEvent
   | ChildStartedEvent
   | SideEffectEvent
-  | CompensationStartedEvent;
+  | CompensationStartedEvent
+  | LabelsChangedEvent;
 
 /**
  * One entry of a run's history.
@@ -671,7 +688,7 @@ export interface WorkflowState {
   readonly status: WorkflowStatus;
   /** The workflow's input. */
   readonly input?: unknown;
-  /** The run's labels, if it has any. */
+  /** The run's labels as they are now, if it was given any. */
   readonly labels?: Labels;
   /** The workflow's result, if it is `completed`. */
   readonly result?: unknown;

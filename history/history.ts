@@ -95,7 +95,7 @@ type Outcome = Exclude<EventOfCommand, Progress | ActivityStartedEvent | TimerSt
 /** Whether an event is a command of workflow code. Commands have a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {
   return event.type === "activity_started" || event.type === "timer_started" || event.type === "side_effect" ||
-    event.type === "compensation_started" || event.type === "child_started";
+    event.type === "compensation_started" || event.type === "child_started" || event.type === "labels_changed";
 }
 
 /** Whether an event settles its command, so that workflow code continues. */
@@ -192,6 +192,7 @@ export function beginRun(batch: AppendBatch, createdAt?: number): StateFields {
 
 /** Updates the fields of a run after `events` were added to it. */
 export function advanceRun(fields: StateFields, events: readonly WorkflowEvent[]): void {
+  for (const event of events) if (event.type === "labels_changed") fields.labels = event.labels;
   const event = events[events.length - 1];
   fields.updatedAt = event.at;
   const status = finalStatus(event);

@@ -47,6 +47,11 @@ export function stateAt(state: WorkflowState, events: number): WorkflowState {
   const { result: _1, error: _2, ...rest } = present;
   const fields: StateFields = { ...rest, status: "running" };
   const past = history.slice(0, events);
+  const [started] = past;
+  if (started.type === "workflow_started" && history.some(({ type }) => type === "labels_changed")) {
+    delete fields.labels;
+    if (started.labels !== undefined) fields.labels = started.labels;
+  }
   advanceRun(fields, past);
   return { ...fields, history: past };
 }

@@ -32,6 +32,7 @@ const shapes: Readonly<Record<WorkflowEvent["type"], string>> = {
   signal_received: "at name senderId? signalId",
   side_effect: "at seq error?",
   compensation_started: "at seq name",
+  labels_changed: "at seq labels",
   patched: "at changeId",
   child_started: "at seq name workflowId timeoutMs? closePolicy",
   child_begun: "at seq",
@@ -73,6 +74,7 @@ const rules: Readonly<Record<string, Rule>> = {
   activity: ["valid", (value, depth) => fits("name attempt workflowId", value, depth)],
   errors: ["valid", (value, depth) => each(value, (one) => record[1](one, depth))],
   waitsFor: ["valid", (value, depth) => value === "condition" || value === "scope" || fits("signal", value, depth)],
+  labels: ["an object of strings", (value) => value !== undefined],
   canceled: ["true", (value) => value === true],
   remembered: ["valid", (value, depth) => fits("signalIds updates", value, depth)],
   signalIds: ["valid", (value) => each(value, (one) => typeof one === "string")],
@@ -215,7 +217,7 @@ export function validateEvent(event: WorkflowEvent, what: string, index: number,
     throw invalid("type", type, "the type of an event", where);
   }
   checkShape(shapes[type], event, where);
-  if (type === "workflow_started") checkTexts("labels", event.labels, where);
+  if ("labels" in event) checkTexts("labels", event.labels, where);
   if ("headers" in event) checkTexts("headers", event.headers, where);
 }
 

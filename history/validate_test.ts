@@ -41,6 +41,7 @@ const EVENTS: {
   signal_received: [{ name: "n", senderId: "s", headers, signalId: "i" }, "senderId headers"],
   side_effect: [{ seq: 0, error }, "error"],
   compensation_started: [{ seq: 0, name: "n" }, ""],
+  labels_changed: [{ seq: 0, labels: { a: "b" } }, ""],
   patched: [{ changeId: "c" }, ""],
   child_started: [
     { seq: 0, name: "n", workflowId: "w", timeoutMs: 1, closePolicy: "abandon", headers },

@@ -52,6 +52,7 @@ const KINDS: Readonly<Record<WorkflowEvent["type"], readonly [color: string, gro
   signal_received: ["mark", "messages"],
   side_effect: ["mark", "other"],
   compensation_started: ["compensation", "other"],
+  labels_changed: ["mark", "other"],
   patched: ["mark", "other"],
   update_requested: ["update", "messages"],
   update_accepted: ["update", "messages"],
@@ -168,6 +169,8 @@ export class Events {
         return event.error
           ? markup`<span class="bad">${showError(event.error)}</span>`
           : markup`→ ${showValue(event.value)}`;
+      case "labels_changed":
+        return markup`${showValue(event.labels)}`;
       case "patched":
         return markup`<b>${event.changeId}</b>`;
       case "activity_started":

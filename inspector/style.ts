@@ -125,7 +125,7 @@ figcaption{display:flex;justify-content:space-between;color:var(--dim);font-size
 .f-compensation{fill:var(--undo)}
 .f-retry{fill:url(#retry)}
 .f-dash{fill:var(--dim)}
-.f-mark,.f-patch,.f-effect{fill:var(--mark)}
+.f-mark,.f-patch,.f-effect,.f-labels{fill:var(--mark)}
 .f-signal{fill:var(--signal)}
 .f-cancel{fill:var(--bad)}`;
 

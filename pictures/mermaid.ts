@@ -271,6 +271,8 @@ function stepsOf({ history, owners }: ReadRun, index: number): Step[] {
       return note(`side effect ${event.error ? showError(event.error) : showValue(event.value)}`);
     case "compensation_started":
       return note(`compensation ${name}`);
+    case "labels_changed":
+      return note(`labels ${showValue(event.labels)}`);
     case "patched":
       return note(`patched ${name}`);
     case "workflow_failed":

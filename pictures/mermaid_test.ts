@@ -7,7 +7,7 @@ import { everything, EVIL, evilRuns, longRun, randomRuns, withRequests } from ".
 const TEXT = `(?:[\\p{L}\\p{M}\\p{N} .,()+…×"'/_?!=-]|#\\d+;)+`;
 const LINES = {
   gantt: new RegExp(
-    `^  (?:(?:activity|child|update|undo|timer|start|signal|condition|scope|mark|side|patched|cancel|…) ?${TEXT}|timer|condition) ` +
+    `^  (?:(?:activity|child|update|undo|timer|start|signal|condition|scope|mark|side|patched|labels|cancel|…) ?${TEXT}|timer|condition) ` +
       `:(?:milestone, )?(?:(?:done|crit|active), )?\\d+, \\d+$`,
     "u",
   ),

@@ -112,7 +112,7 @@ export type SpanKind =
  *
  * @category Pictures
  */
-export type InstantKind = "signal" | "effect" | "patch" | "cancel";
+export type InstantKind = "signal" | "effect" | "labels" | "patch" | "cancel";
 
 /**
  * How a span ended. `expired`: its deadline passed. `open`: it goes on. `left`: it has no end in the history, although it does not go
@@ -265,6 +265,7 @@ const LABELS: Record<SpanKind | InstantKind, string> = {
   condition: "condition",
   scope: "scope with deadline",
   effect: "side effect",
+  labels: "labels changed",
   cancel: "cancel requested",
 };
 

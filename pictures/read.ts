@@ -193,6 +193,8 @@ class Reader {
       }
       case "side_effect":
         return this.#instant("effect", "", point);
+      case "labels_changed":
+        return this.#instant("labels", "", point);
       case "patched":
         return this.#instant("patch", nameOf(event.changeId), point);
       case "cancel_requested":

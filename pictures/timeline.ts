@@ -255,6 +255,8 @@ function detailsOf(
     }
     case "side_effect":
       return event.error ? showError(event.error) : showValue(event.value);
+    case "labels_changed":
+      return showValue(event.labels);
     default: { // an event of a later version
       const { type: _type, at: _at, ...details } = event as WorkflowEvent;
       return showValue(details);

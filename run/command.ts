@@ -16,7 +16,7 @@
  *    it, the first stored outcome counts.
  * 3. A command that is not performed here (a replay, another executor) holds no timer and no other resource.
  *
- * Activities and children have modules of their own. Timers, side effects and compensations are here.
+ * Activities and children have modules of their own. Timers, side effects, compensations and labels are here.
  *
  * @module
  */
@@ -27,6 +27,8 @@ import type { RunKey } from "../hooks.ts";
 import type {
   CommandEvent,
   CompensationStartedEvent,
+  Labels,
+  LabelsChangedEvent,
   SideEffectEvent,
   TimerFiredEvent,
   TimerStartedEvent,
@@ -308,4 +310,26 @@ export class CompensationCommand extends Command {
   override seen(): void {
     this.resolve(undefined);
   }
+}
+
+/** A change of the labels. Nobody waits for it, and no cancellation reaches it. */
+export class LabelsCommand extends Command {
+  readonly type = "labels_changed";
+  readonly #labels: Labels;
+
+  /** @param labels All labels of the run from now on. */
+  constructor(caller: Caller, labels: Labels) {
+    super(caller);
+    this.#labels = labels;
+  }
+
+  toEvent(at: number): LabelsChangedEvent {
+    return { type: "labels_changed", at, seq: this.seq, labels: this.#labels };
+  }
+
+  override seen(): void {
+    this.scope.owner.commands.delete(this.seq);
+  }
+
+  override cancel(): void {}
 }

@@ -129,7 +129,7 @@ export class ReplayContext implements WorkflowContext, ActivityCanceler {
   }
 
   get labels(): Labels {
-    return this.#replay.started?.labels ?? noTexts;
+    return this.#replay.labels;
   }
 
   get headers(): CallHeaders {
@@ -483,6 +483,10 @@ export class ReplayContext implements WorkflowContext, ActivityCanceler {
     } catch (error) {
       return this.#refuse(error);
     }
+  }
+
+  setLabels(changes: Readonly<Record<string, string | null>>): void {
+    this.#replay.setLabels(this.setLabels, changes);
   }
 
   patched(changeId: string): boolean {

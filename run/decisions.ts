@@ -13,6 +13,7 @@
 import { type NonDeterminismError, WorkflowError } from "../errors.ts";
 import type { WorkflowEvent, WorkflowStartedEvent } from "../types.ts";
 import type { Workflow } from "../context.ts";
+import { noTexts } from "../util/check.ts";
 import { show } from "../util/show.ts";
 import { ChildCommand } from "./child.ts";
 import type { Command } from "./command.ts";
@@ -188,6 +189,7 @@ export class Decisions implements ReplayOwner {
       ...(delivered.some(({ type }) => type === "cancel_requested") && { canceled: true }),
       ...(remembered === undefined ? {} : { remembered }),
       ...(delivered.length > 0 && { startEvents: 1 + delivered.length }),
+      ...(this.replay.labels !== noTexts && { labels: this.replay.labels }),
     };
     return [Object.freeze(started), ...delivered];
   }

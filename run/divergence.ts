@@ -19,6 +19,7 @@ const nouns = {
   child_started: "child workflow",
   side_effect: "side effect",
   compensation_started: "compensation",
+  labels_changed: "change of labels",
 };
 
 /** The history has an event for which the code issued no command. */

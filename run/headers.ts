@@ -5,7 +5,7 @@
  */
 
 import type { CallHeaders } from "../types.ts";
-import { checkTexts, noTexts } from "../util/check.ts";
+import { checkObject, checkTexts, noTexts } from "../util/check.ts";
 import { toStored } from "../history/value.ts";
 
 /**
@@ -25,6 +25,27 @@ export function copyTexts(
   if (texts === undefined || texts === noTexts) return noTexts;
   const copy = toStored(texts, name, undefined, maxBytes);
   return checkTexts(name, copy, action, subject).length === 0 ? noTexts : copy as CallHeaders;
+}
+
+/**
+ * Texts with changes that a caller gives: `null` removes a text.
+ *
+ * @param maxBytes The maximum size of all of them.
+ * @throws {TypeError} If a change is neither a text nor `null`.
+ * @throws {RangeError} If they are too large.
+ */
+export function changeTexts(
+  name: string,
+  texts: CallHeaders,
+  changes: unknown,
+  action: string,
+  maxBytes: number | undefined,
+): CallHeaders {
+  checkObject(name, changes, action);
+  const changed = new Map<string, string | null>(Object.entries(texts));
+  for (const [key, text] of checkTexts(name, changes, action, undefined, true)) changed.set(key, text);
+  const kept = [...changed].filter(([, text]) => text !== null);
+  return toStored(Object.fromEntries(kept), name, undefined, maxBytes) as CallHeaders;
 }
 
 /** Headers that are passed on, and what replaces or completes them. Throws a `RangeError` if they are too large together. */

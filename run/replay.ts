@@ -24,6 +24,7 @@
 import { CanceledError, type NonDeterminismError, TimeoutError } from "../errors.ts";
 import type {
   CancelRequestedEvent,
+  Labels,
   SignalReceivedEvent,
   UpdateAcceptedEvent,
   UpdateRequestedEvent,
@@ -32,17 +33,18 @@ import type {
 } from "../types.ts";
 import type { Workflow, WorkflowContext } from "../context.ts";
 import type { Wait } from "../options.ts";
-import { cannot, isA } from "../util/check.ts";
+import { cannot, isA, noTexts } from "../util/check.ts";
 import { type Few, members, withMember } from "../util/few.ts";
 import { show } from "../util/show.ts";
 import { finalStatus, isOfCode, isProgress } from "../history/history.ts";
 import { toStored } from "../history/value.ts";
-import { type Caller, type Command, CompensationCommand, TimerCommand } from "./command.ts";
+import { type Caller, type Command, CompensationCommand, LabelsCommand, TimerCommand } from "./command.ts";
 import { type CommandOwner, Commands, type IssuingCode } from "./commands.ts";
 import { Conditions } from "./conditions.ts";
 import { describe, foreignWait } from "./divergence.ts";
 import { canceledText, type Outcome } from "./events.ts";
 import { HANDLERS, Handlers } from "./handlers.ts";
+import { changeTexts } from "./headers.ts";
 import { never, Refusals, type Refusing } from "./refusals.ts";
 import { type Compensation, type Failure, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
@@ -97,6 +99,7 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   #refusals: Refusals | undefined;
   /** Gives the random numbers of the run. */
   random: (() => number) | undefined;
+  #labels: Labels | undefined;
   readonly #owner: ReplayOwner;
   #now = -Infinity;
   /** How many events were applied. */
@@ -199,6 +202,11 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
 
   set now(at: number) {
     this.#now = Math.max(this.#now, at, this.started?.startAt ?? at);
+  }
+
+  /** The labels of the run, as its code has set them. */
+  get labels(): Labels {
+    return this.#labels ?? this.started?.labels ?? noTexts;
   }
 
   /** When the run started. */
@@ -507,6 +515,13 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   /** Waits until `check` returns true. */
   condition(scope: Scope, check: () => boolean): ReturnType<Conditions["wait"]> {
     return (this.#conditions ??= new Conditions()).wait(scope, check);
+  }
+
+  /** Changes labels. It belongs to no scope: it is no wait. */
+  setLabels(caller: Caller, changes: Readonly<Record<string, string | null>>): void {
+    this.assertContextFree();
+    const labels = changeTexts("labels", this.labels, changes, "set labels", this.started?.maxPayloadBytes);
+    if (!this.silent && this.commands.issue(this.root, new LabelsCommand(caller, labels))) this.#labels = labels;
   }
 
   // Scopes

@@ -45,6 +45,8 @@ export type Compensation = (shield: Scope) => Promise<void>;
 export interface ScopedCommands {
   /** The open commands of the outermost scope: a run that uses no other scope does not list them twice. */
   ofRoot(): Open[];
+  /** Nobody waits for a command, and its event was applied. */
+  delete(seq: number): unknown;
   /** The scope of a command was cancelled. */
   cancel(command: Open, reason: Error): void;
   /** A scope waits for the outcome of a command that was cancelled, if it has none yet. */

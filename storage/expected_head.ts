@@ -10,7 +10,7 @@ import type { AppendBatch, WorkflowHead } from "../types.ts";
 /**
  * Returns a head that a batch fits, for a store whose database compares: `applyToHead` then says what the batch changes, without a
  * read. Only the ID, the run, the status and the length are known; the other fields of a head that is continued or appended to
- * must not be written.
+ * must not be written. A head that a batch of events leads to has labels only if the batch changes them.
  *
  * @param batch The batch, as `readBatch` returned it.
  * @param kind Its kind.

@@ -241,7 +241,7 @@ export class SqliteStore implements WorkflowStore {
     this.#check("append to workflow", workflowId);
     const kind = batchKind(copy);
     const head = applyToHead(expectedHead(copy, kind), copy);
-    const { input, result, error, status, updatedAt, historyLength } = head;
+    const { input, result, error, status, updatedAt, historyLength, labels } = head;
     const begins = kind === "create" || kind === "continue";
     const written = this.#values.write(
       workflowId,
@@ -260,7 +260,7 @@ export class SqliteStore implements WorkflowStore {
       owner,
       wakeAt: dueAt(wakeAt),
       columns: begins ? this.#values.columns(head, inputs, outcome) : undefined,
-      next: { status, updatedAt, outcome },
+      next: { status, updatedAt, outcome, labels: labels && JSON.stringify(labels) },
       added: kind === "confirm" ? undefined : addedOf(events, history),
     }], (found) => {
       if (found !== undefined) throw conflict(copy, found);
@@ -294,7 +294,7 @@ export class SqliteStore implements WorkflowStore {
       const written = this.#values.write(workflowId, ending, batch.events);
       const [outcome, history] = written instanceof Promise ? await written : written;
       const added = addedOf(batch.events, history);
-      const next = { status, updatedAt, outcome };
+      const next = { status, updatedAt, outcome, labels: undefined };
       const answer = await this.#commits.add(
         ["deliver", { workflowId, firstRunId, messages, known, added, next }],
         ({ row, known, written }): DeliveryReceipt | readonly boolean[] => {

@@ -34,7 +34,7 @@ import { NonDeterminismError } from "../errors.ts";
 import { type RepeatedCommand, replayHistory } from "../executor.ts";
 import { toErrorRecord } from "../history/error_record.ts";
 import { finalStatus, isOfCode } from "../history/history.ts";
-import type { CommandEvent, ErrorRecord, WorkflowEvent, WorkflowState } from "../types.ts";
+import type { CommandEvent, ErrorRecord, Labels, WorkflowEvent, WorkflowState } from "../types.ts";
 import type { Workflow, WorkflowFunction } from "../context.ts";
 import type { AnyWorkflow } from "../options.ts";
 import { validateState } from "../history/validate.ts";
@@ -174,16 +174,17 @@ function compareInputs({ workflowId }: WorkflowState, { what, stored, issued }: 
 
 /** What workflow code passes to a command, by the names of the arguments. */
 function passed(event: CommandEvent): object {
-  const { at, dueAt, input, workflowId: id, timeoutMs, closePolicy: parentClosePolicy } = event as {
+  const { at, dueAt, input, workflowId: id, timeoutMs, closePolicy: parentClosePolicy, labels } = event as {
     readonly at: number;
     readonly dueAt?: number;
     readonly input?: unknown;
     readonly workflowId?: string;
     readonly timeoutMs?: number;
     readonly closePolicy?: string;
+    readonly labels?: Labels;
   };
   const ms = dueAt === undefined ? undefined : Math.round((dueAt - at) * 1000) / 1000; // a sum of times is not exact
-  return { ms, input, id, timeoutMs, parentClosePolicy };
+  return { ms, input, id, timeoutMs, parentClosePolicy, labels };
 }
 
 function divergence({ workflowId, history }: WorkflowState, expected: string, actual: string): NonDeterminismError {

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import {
+  type AppendBatch,
   Executor,
   type WorkflowContext,
   WorkflowError,
@@ -11,7 +12,7 @@ import {
 } from "@rockpool/workflow";
 import { SqliteStore, type SqliteStoreOptions } from "@rockpool/workflow/sqlite";
 import { readFilter } from "../storage/mod.ts";
-import { conditions, FEW } from "../stores/sqlite/rows.ts";
+import { FEW, find } from "../stores/sqlite/rows.ts";
 import { listen } from "./support/durable.ts";
 import type { PayloadCodec } from "@rockpool/workflow/storage";
 import { silent } from "./support/executors.ts";
@@ -436,24 +437,65 @@ sqliteTest("heads() finds a few and many by prefix, time, name and label", async
   assertEquals(await numbers({ labels: { n: "7" } }), [1, 7]); // the text of the sixth looks like it
 });
 
+sqliteTest(
+  "heads() finds runs by labels of every character, and by the index what was saved, continued or changed",
+  async (path) => {
+    await using store = await SqliteStore.open(path);
+    const texts = ["a", "b:c", "\0", "\n", '"', "\\", "\ud83d", "é", "\u{1f600}", "__proto__", "constructor", ""];
+    const labelsOf = (text: string) => JSON.parse(JSON.stringify({ [text]: text }));
+    const append = (workflowId: string, events: WorkflowEvent[], part: Partial<AppendBatch> = {}) =>
+      store.append({ workflowId, runId: "1", expectedLength: 0, events, ...part });
+    const find = async (filter: WorkflowFilter) =>
+      (await store.heads(filter)).heads.map(({ workflowId }) => workflowId).join();
+    for (const [i, text] of texts.entries()) {
+      await append(`${i}`, [{ ...started, labels: { old: "x", "a:b": "c" } } as WorkflowEvent]);
+      await append(`${i}`, [{ type: "labels_changed", at: 2, seq: 0, labels: labelsOf(text) }], { expectedLength: 1 });
+    }
+    for (const [i, text] of texts.entries()) assertEquals(await find({ labels: labelsOf(text) }), `${i}`, text);
+    assertEquals(await find({ labels: { old: "x" } }), "");
+    using db = new DatabaseSync(path);
+    const indexed = () => db.prepare("SELECT count(*) AS count FROM rockpool_labels").get()!.count;
+    assertEquals(indexed(), texts.length);
+    await store.save({ workflowId: "0", status: "completed", labels: { a: "b", c: "d" } });
+    assertEquals([await find({ labels: { a: "b" } }), indexed()], ["0", texts.length + 1]);
+    const next = { ...started, labels: { next: "x" } } as WorkflowEvent;
+    await append("1", [next], { runId: "2", replaces: "1", expectedLength: 2 });
+    assertEquals([await find({ labels: { next: "x" } }), await find({ labels: { "b:c": "b:c" } })], ["1", ""]);
+    await store.prune({ finishedBefore: 1e15 });
+    for (const { workflowId } of await store.list()) await store.delete(workflowId);
+    assertEquals(indexed(), 0);
+  },
+);
+
 sqliteTest("heads() looks into an index when few rows fit, and keeps the order of all when many do", async (path) => {
   await using store = await SqliteStore.open(path);
   const count = FEW + 20;
   await Promise.all(
-    Array.from({ length: count }, (_, i) => store.save({ workflowId: `w-${i}`, status: "running", createdAt: i })),
+    Array.from({ length: count }, (_, i) => {
+      const labels = { all: "x", ...(i < 3 && { few: "x" }) };
+      return store.save({ workflowId: `w-${i}`, status: "running", createdAt: i, labels });
+    }),
   );
   using db = new DatabaseSync(path);
   const planOf = (filter: WorkflowFilter) => {
-    const { where, values } = conditions(readFilter(filter), undefined, (where, values) => {
-      const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM rockpool_workflows WHERE ${where} LIMIT ${FEW})`;
+    const { from, values, place } = find(readFilter(filter), undefined, (from, values) => {
+      const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM ${from} LIMIT ${FEW})`;
       return Number(db.prepare(sql).get(...values)!.count) < FEW;
     });
-    const sql = `EXPLAIN QUERY PLAN SELECT * FROM rockpool_workflows ${where} ORDER BY place DESC`;
+    const sql = `EXPLAIN QUERY PLAN SELECT * FROM ${from} ORDER BY ${place} DESC`;
     return db.prepare(sql).all(...values).map(({ detail }) => detail).join();
   };
   assertStringIncludes(planOf({ idPrefix: "w-10" }), "workflow_id>?");
   assertStringIncludes(planOf({ createdAfter: 1000 }), "rockpool_workflows_created");
   assertStringIncludes(planOf({ workflowName: "w" }), "rockpool_workflows_name");
+  // No plan sorts what a label finds.
+  const byLabel = "SEARCH rockpool_labels USING PRIMARY KEY (label=?)," +
+    "SEARCH rockpool_workflows USING INTEGER PRIMARY KEY (rowid=?)";
+  assertEquals(planOf({ labels: { all: "x" } }), byLabel);
+  assertEquals(planOf({ labels: { all: "x", few: "x" }, status: "running", idPrefix: "w-" }), byLabel);
+  for (const other of [{ status: "running" }, { workflowName: "w" }, { createdAfter: 1000 }] as const) {
+    assertEquals(planOf({ labels: { all: "x" }, ...other }).includes("rockpool_labels"), false);
+  }
   for (const filter of [{ idPrefix: "w-" }, { createdAfter: 5 }]) {
     assertEquals(planOf(filter), "SCAN rockpool_workflows");
   }

@@ -129,15 +129,26 @@ export function checkBoolean(name: string, value: unknown, action: string, subje
 /** Stands for labels or headers of which there are none. */
 export const noTexts: Readonly<Record<string, string>> = /* @__PURE__ */ Object.freeze({});
 
-/** Checks for `undefined` or texts by name, such as labels, and returns them one by one. */
-export function checkTexts(name: string, value: unknown, action: string, subject?: unknown): [string, string][] {
+/**
+ * Checks for `undefined` or texts by name, such as labels, and returns them one by one.
+ *
+ * @param orNull Whether a text may be `null`.
+ */
+export function checkTexts<OrNull extends boolean = false>(
+  name: string,
+  value: unknown,
+  action: string,
+  subject?: unknown,
+  orNull?: OrNull,
+): [string, OrNull extends true ? string | null : string][] {
   if (value === undefined) return [];
   if (typeof value !== "object" || value === null || tagOf(value) !== "Object") {
     throw invalid(name, value, "an object of strings", action, subject);
   }
   const entries = Object.entries(value);
   for (const [key, text] of entries) {
-    if (typeof text !== "string") throw invalid(`${name}.${key}`, text, "a string", action, subject);
+    if (typeof text === "string" || orNull && text === null) continue;
+    throw invalid(`${name}.${key}`, text, orNull ? "a string or null" : "a string", action, subject);
   }
   return entries;
 }

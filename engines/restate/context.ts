@@ -179,6 +179,9 @@ export class Code {
         return calls.signal(id, undefined, signal, payload, options);
       },
       cancelWorkflow: (id: string, reason?: string) => calls.cancel(id, undefined, reason),
+      setLabels: () => {
+        throw unsupported("set labels", undefined, "them", "find the workflow by its ID");
+      },
       patched: (changeId: string) => {
         checkText("changeId", changeId, "check for a patch");
         const way = "it runs each invocation to its end with the code of the deployment that began it";

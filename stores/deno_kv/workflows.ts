@@ -184,7 +184,7 @@ export class Workflows {
     { adds, moves, events = [], owner = null, dueAt = -Infinity }: Edit,
   ): Promise<NewRow> {
     const keys = this.#keys;
-    if (!adds) checkSize(head);
+    if (!adds || head.labels !== row!.head.labels) checkSize(head);
     const data = adds ? row!.data : crypto.randomUUID();
     const first = adds ? row!.head.historyLength : 0;
     const values = new ValueWriter(keys, this.#payloads, head.workflowId, data);

@@ -2,8 +2,8 @@
  * The tables of a store in a Durable Object, and how a row is read.
  *
  * Cloudflare charges about a thousand times as much for a row that is written as for one that is read. So an append to a run writes
- * one row, and the row of the workflow stays as it is until the run ends: length and time of a running run follow from its last
- * batch of events. An index costs a row for each change, so there are two only: the IDs, and the running workflows.
+ * one row, and the row of the workflow stays as it is until the run ends or changes its labels: length and time of a running run
+ * follow from its last batch of events. An index costs a row for each change, so there are two only: the IDs, and the running workflows.
  *
  * @module
  */

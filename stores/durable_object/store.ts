@@ -220,8 +220,9 @@ export class DurableObjectStore implements WorkflowStore {
     const [inputs, outcome, history] = written instanceof Promise ? await written : written;
     const length = this.#change("append to workflow", workflowId, () => {
       const row = this.#row(workflowId);
-      const next = applyToHead(row === undefined ? null : stubOf(row), copy);
-      const { historyLength, updatedAt } = next;
+      const head = row === undefined ? null : stubOf(row);
+      const next = applyToHead(head, copy);
+      const { historyLength, updatedAt, labels } = next;
       if (kind === "confirm") return historyLength;
       if (kind === "create" && row !== undefined) this.#delete(row.place);
       const place = kind === "create" ? this.#newPlace() : row!.place;
@@ -238,6 +239,9 @@ export class DurableObjectStore implements WorkflowStore {
           this.#values.codec,
           place,
         );
+      }
+      if (kind === "append" && labels !== head!.labels) {
+        this.#sql.exec("UPDATE rockpool_workflows SET labels = ? WHERE place = ?", JSON.stringify(labels), place);
       }
       this.#add(place, historyLength - events.length, historyLength, updatedAt, history!);
       return historyLength;

@@ -54,6 +54,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   CREATE INDEX rockpool_workflows_status ON ${schema}.rockpool_workflows (status, place);
   CREATE INDEX rockpool_workflows_id ON ${schema}.rockpool_workflows (left(workflow_id, 100)); -- an index holds no long texts
   CREATE INDEX rockpool_workflows_name ON ${schema}.rockpool_workflows (left(workflow_name, 100), place);
+  CREATE INDEX rockpool_workflows_labels ON ${schema}.rockpool_workflows USING gin ((labels::jsonb) jsonb_path_ops)
+    WITH (fastupdate = off) WHERE labels IS NOT NULL; -- without a list of rows that a search has to look at
   CREATE INDEX rockpool_workflows_created ON ${schema}.rockpool_workflows USING brin (created_at) WITH (autosummarize = on);
   CREATE INDEX rockpool_workflows_due ON ${schema}.rockpool_workflows (due_at) WHERE status = 'running';
   CREATE TABLE ${schema}.rockpool_events ( -- one row for each append

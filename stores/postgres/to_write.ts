@@ -75,7 +75,9 @@ export function writeOfBatch(columns: Columns, batch: AppendBatch, next: Workflo
   const make = ([inputs, outcome, history]: (string | null)[]): Write => {
     if (!begins) {
       const messages = messageIds(events).map(escapeText);
-      const added = { status, updated_at: updatedAt, count: events.length, events: history, messages, due_at };
+      // A delivery is applied to what is stored, which has labels of its own.
+      const labels = events.some(({ type }) => type === "labels_changed") ? labelsOf(next) : null;
+      const added = { status, updated_at: updatedAt, count: events.length, events: history, messages, due_at, labels };
       return { ...nothing, ...expected, ...added, kind: "change", id, outcome, codec: columns.codec };
     }
     const row = { ...rowOf(columns, next, inputs, outcome, events, history), due_at };
@@ -103,7 +105,7 @@ function rowOf(
   events: readonly WorkflowEvent[],
   history: string | null,
 ): Write {
-  const { labels, parent } = head;
+  const { parent } = head;
   return {
     ...nothing,
     kind: "create",
@@ -113,7 +115,7 @@ function rowOf(
     parent: parent === undefined ? null : JSON.stringify(parent),
     workflow_name: escapeText(head.workflowName),
     created_at: head.createdAt,
-    labels: labels === undefined ? null : toTexts(Object.entries(labels)),
+    labels: labelsOf(head),
     input,
     status: head.status,
     updated_at: head.updatedAt,
@@ -123,4 +125,8 @@ function rowOf(
     events: events.length === 0 ? null : history,
     messages: messageIds(events).map(escapeText),
   };
+}
+
+function labelsOf({ labels }: WorkflowHead): string | null {
+  return labels === undefined ? null : toTexts(Object.entries(labels));
 }

@@ -31,13 +31,14 @@ export interface Write {
   readonly parent: string | null;
   readonly workflow_name: string | null;
   readonly created_at: number | null;
-  readonly labels: string | null;
   readonly input: string | null;
   /** The other fields. The outcome is written with a new history, or if the status is not `running`. */
   readonly status: string;
   readonly updated_at: number;
   readonly outcome: string | null;
   readonly codec: string | null;
+  /** Without a new history, only labels that are not `null` are written. */
+  readonly labels: string | null;
   /** Who owns the run from now on, if `claims`. */
   readonly owner: string | null;
   readonly claims: boolean;
@@ -55,8 +56,9 @@ const COMPARED =
   "expected_run text, expected_running boolean, expected_length bigint, expected_mail bigint, expected_owner text";
 const ADDED =
   "status text, updated_at float8, outcome text, codec text, due_at float8, count bigint, events text, messages text[], saved boolean";
+const LABELS = "labels text";
 const BEGUN =
-  "run_id text, first_run_id text, parent text, workflow_name text, created_at float8, labels text, input text, owner text";
+  `run_id text, first_run_id text, parent text, workflow_name text, created_at float8, ${LABELS}, input text, owner text`;
 const REPLACED = "fresh boolean, moved boolean, claims boolean";
 
 /** The SHA-256 of a text: an index takes it, however long the text is. */
@@ -107,7 +109,8 @@ export function writeStatement(
     );
   }
   const replaces = writes.some(({ kind, fresh }) => kind === "change" && fresh);
-  const changed = rowsOf("change", COMPARED, ADDED, ...(replaces ? [BEGUN, REPLACED] : []));
+  const relabels = writes.some(({ kind, labels }) => kind === "change" && labels !== null);
+  const changed = rowsOf("change", COMPARED, ADDED, ...(replaces ? [BEGUN, REPLACED] : relabels ? [LABELS] : []));
   if (changed !== undefined) {
     add("changes", `${changed} ORDER BY key`);
     if (replaces) {
@@ -124,14 +127,14 @@ export function writeStatement(
       run_id = coalesce(b.run_id, w.run_id), first_run_id = coalesce(b.first_run_id, w.first_run_id),
       parent = CASE WHEN b.fresh THEN b.parent ELSE w.parent END,
       workflow_name = coalesce(b.workflow_name, w.workflow_name), created_at = coalesce(b.created_at, w.created_at),
-      labels = CASE WHEN b.fresh THEN b.labels ELSE w.labels END, input = CASE WHEN b.fresh THEN b.input ELSE w.input END,
+      labels = CASE WHEN b.fresh THEN b.labels ELSE coalesce(b.labels, w.labels) END, input = CASE WHEN b.fresh THEN b.input ELSE w.input END,
       input_codec = CASE WHEN b.fresh THEN b.codec ELSE w.input_codec END,
       owner = CASE WHEN b.claims THEN b.owner ELSE w.owner END, fence = CASE WHEN b.moved THEN 0 ELSE w.fence END,`;
     const fresh = replaces ? "b.fresh" : "false";
     const ends = `${fresh} OR b.status <> 'running'`;
     add(
       "changed",
-      `UPDATE ${of("workflows")} w SET ${replaces ? begun : ""}
+      `UPDATE ${of("workflows")} w SET ${replaces ? begun : relabels ? "labels = coalesce(b.labels, w.labels)," : ""}
       status = b.status, updated_at = b.updated_at, due_at = b.due_at,
       length = CASE WHEN ${fresh} THEN b.count ELSE w.length + b.count END,
       outcome = CASE WHEN ${ends} THEN b.outcome ELSE w.outcome END,

@@ -17,7 +17,7 @@ import { type EventsRow, type Raw, stubOf } from "../../storage/rows.ts";
 import { type Change, Changes } from "./changes.ts";
 import { backUp, failure, fileOf, watchFiles } from "./database.ts";
 import { Leases } from "./leases.ts";
-import { COLUMNS, conditions, FEW, prepare, type Row, type Statements } from "./rows.ts";
+import { COLUMNS, FEW, find, prepare, type Row, type Statements } from "./rows.ts";
 import { Writes } from "./writes.ts";
 
 /** A method of {@linkcode Writes}, and its arguments. */
@@ -102,8 +102,8 @@ export class Connection {
     return this.#reading("count workflows", () => {
       this.#checkFiles();
       if (matcherOf(query) === undefined) {
-        const { where, values } = conditions(query, undefined, this.#isFew);
-        const counted = this.#db.prepare(`SELECT count(*) AS count FROM rockpool_workflows ${where}`).get(...values);
+        const { from, values } = find(query, undefined, this.#isFew);
+        const counted = this.#db.prepare(`SELECT count(*) AS count FROM ${from}`).get(...values);
         return (counted as { count: number }).count;
       }
       let count = 0;
@@ -206,17 +206,17 @@ export class Connection {
     }
   }
 
-  readonly #isFew = (where: string, values: readonly (string | number)[]): boolean => {
-    const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM rockpool_workflows WHERE ${where} LIMIT ${FEW})`;
+  readonly #isFew = (from: string, values: readonly (string | number)[]): boolean => {
+    const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM ${from} LIMIT ${FEW})`;
     return (this.#db.prepare(sql).get(...values) as { count: number }).count < FEW;
   };
 
   /** The rows of a query, in order. */
   *#rows(query: QueryData, after: number | undefined, limit: number): Iterable<Row> {
     if (limit === 0) return;
-    const { where, values } = conditions(query, after, this.#isFew);
+    const { from, values, place } = find(query, after, this.#isFew);
     const matches = matcherOf(query);
-    const sql = `SELECT ${COLUMNS} FROM rockpool_workflows ${where} ORDER BY place ${query.order}`;
+    const sql = `SELECT ${COLUMNS} FROM ${from} ORDER BY ${place} ${query.order}`;
     let count = 0;
     for (const row of this.#db.prepare(sql).iterate(...values) as Iterable<unknown> as Iterable<Row>) {
       if (matches?.(stubOf(row)) === false) continue;

@@ -50,6 +50,23 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX rockpool_workflows_version ON rockpool_workflows (version);
   CREATE INDEX rockpool_workflows_free ON rockpool_workflows (wake_at) WHERE status = 'running' AND free;
   CREATE INDEX rockpool_workflows_owner ON rockpool_workflows (owner) WHERE status = 'running';
+  CREATE TABLE rockpool_labels ( -- the index of the column "labels"; the triggers write it
+    label TEXT NOT NULL, -- name:value
+    workflow INTEGER NOT NULL, -- its place
+    PRIMARY KEY (label, workflow)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER rockpool_labels_given AFTER INSERT ON rockpool_workflows WHEN new.labels IS NOT NULL BEGIN
+    INSERT OR IGNORE INTO rockpool_labels SELECT key || ':' || value, new.place FROM json_each(new.labels);
+  END;
+  CREATE TRIGGER rockpool_labels_changed AFTER UPDATE OF labels ON rockpool_workflows WHEN new.labels IS NOT old.labels BEGIN
+    DELETE FROM rockpool_labels WHERE workflow = old.place
+      AND label IN (SELECT key || ':' || value FROM json_each(old.labels));
+    INSERT OR IGNORE INTO rockpool_labels SELECT key || ':' || value, new.place FROM json_each(new.labels);
+  END;
+  CREATE TRIGGER rockpool_labels_removed AFTER DELETE ON rockpool_workflows WHEN old.labels IS NOT NULL BEGIN
+    DELETE FROM rockpool_labels WHERE workflow = old.place
+      AND label IN (SELECT key || ':' || value FROM json_each(old.labels));
+  END;
   CREATE TABLE rockpool_events ( -- one row for each append
     place INTEGER NOT NULL,
     first INTEGER NOT NULL, -- the index of its first event

@@ -14,23 +14,36 @@ export interface Row extends PayloadRow {
   readonly place: number;
 }
 
+const WORKFLOWS = "rockpool_workflows";
+const LABELS = "rockpool_labels";
+
 export const COLUMNS =
   "place, workflow_id, run_id, first_run_id, parent, workflow_name, status, length, created_at, updated_at, labels, " +
   "input, input_codec, outcome, outcome_codec";
 
+/** Where the rows of a query are, in the order of `place`. */
+export interface Selection {
+  /** The tables and the conditions. */
+  readonly from: string;
+  readonly values: readonly (string | number)[];
+  /** The column to sort by. */
+  readonly place: string;
+}
+
 /**
- * The conditions of a query that SQLite can look up.
+ * Where SQLite finds the rows of a query, and perhaps others.
  *
- * @param isFew Whether few rows fit a condition. Only then its index helps: what it finds must be sorted by place.
+ * @param isFew Whether there are few rows. Only then an index helps that has them in another order than that of `place`.
  */
-export function conditions(
+export function find(
   query: QueryData,
   after: number | undefined,
-  isFew: (where: string, values: readonly (string | number)[]) => boolean,
-): { where: string; values: (string | number)[] } {
+  isFew: (from: string, values: readonly (string | number)[]) => boolean,
+): Selection {
   const { statuses, workflowName, createdAfter, createdBefore, order, idPrefix, labels } = query;
   const parts: string[] = [];
   const values: (string | number)[] = [];
+  let usesIndex = statuses !== undefined || workflowName !== undefined;
   const add = (sql: string, ...given: (string | number)[]) => {
     parts.push(sql);
     values.push(...given);
@@ -40,7 +53,9 @@ export function conditions(
     const limits = both.filter((one): one is [string, string | number] => one[1] !== undefined);
     const sql = limits.map(([sign]) => `${column} ${sign} ?`).join(" AND ");
     const given = limits.map(([, limit]) => limit);
-    add(isFew(sql, given) ? sql : sql.replaceAll(column, `+${column}`), ...given); // "+": without the index
+    const helps = isFew(`${WORKFLOWS} WHERE ${sql}`, given);
+    usesIndex ||= helps;
+    add(helps ? sql : sql.replaceAll(column, `+${column}`), ...given); // "+": without the index
   };
   if (statuses !== undefined) add(`status IN (${statuses.map(() => "?").join()})`, ...statuses);
   if (workflowName !== undefined) add("workflow_name = ?", escapeText(workflowName));
@@ -53,8 +68,17 @@ export function conditions(
   }
   // The text of a label is found fast, but not only where it is a label.
   for (const [name, value] of labels) add("instr(labels, ?) > 0", `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  if (after !== undefined) add(`place ${order === "asc" ? ">" : "<"} ?`, after);
-  return { where: parts.length === 0 ? "" : `WHERE ${parts.join(" AND ")}`, values };
+  // Releases of SQLite do not agree on what "json_each" makes of an escaped name.
+  const indexed = labels.filter((label) => !JSON.stringify(label).includes("\\")).map((label) => label.join(":"));
+  const ofLabel = `${LABELS} WHERE label = ?`;
+  const label = indexed.find((one) => isFew(ofLabel, [one])) ?? (usesIndex ? undefined : indexed[0]);
+  const place = label === undefined ? "place" : "workflow"; // the index of labels is in the same order
+  if (label !== undefined) add("label = ?", label);
+  if (after !== undefined) add(`${place} ${order === "asc" ? ">" : "<"} ?`, after);
+  const where = parts.length === 0 ? "" : ` WHERE ${parts.join(" AND ")}`;
+  // A cross join begins with its first table.
+  const tables = label === undefined ? WORKFLOWS : `${LABELS} CROSS JOIN ${WORKFLOWS} ON place = workflow`;
+  return { from: tables + where, values, place };
 }
 
 /** So many rows are sorted in less time than it takes to look at all. */
@@ -102,6 +126,7 @@ export function prepare(db: DatabaseSync) {
     finish:
       `UPDATE rockpool_workflows SET length = ?, updated_at = ?, version = ?, status = ?, outcome = ?, outcome_codec = ?
       WHERE ${isExpected}`,
+    relabel: "UPDATE rockpool_workflows SET labels = ? WHERE place = ?",
     confirm: `SELECT place FROM rockpool_workflows WHERE ${isExpected.replace(" RETURNING place", "")}`,
     eventsSince: `SELECT events, codec FROM rockpool_events WHERE place = ?1 AND first >=
       (SELECT max(first) FROM rockpool_events WHERE place = ?1 AND first <= ?2) ORDER BY first`,

@@ -32,6 +32,8 @@ export interface Next {
   readonly status: WorkflowStatus;
   readonly updatedAt: number;
   readonly outcome: Payload | null;
+  /** As JSON; `undefined` if they do not change. */
+  readonly labels: string | undefined;
 }
 
 export interface Append {
@@ -185,12 +187,14 @@ export class Writes {
   /** Writes the row of a run to which events are added. Returns its place; `undefined` if it is not as expected. */
   #advance(expected: Expected, { count }: Added, wakeAt: number, next: Next): number | undefined {
     const [, , length] = expected;
-    const { status, updatedAt, outcome } = next;
+    const { status, updatedAt, outcome, labels } = next;
     const version = this.#version();
     const row = status === "running"
       ? this.#sql.advance.get(length + count, updatedAt, version, wakeAt, ...expected)
       : this.#sql.finish.get(length + count, updatedAt, version, status, outcome, this.#codec, ...expected);
-    return (row as { place: number } | undefined)?.place;
+    const place = (row as { place: number } | undefined)?.place;
+    if (place !== undefined && labels !== undefined) this.#sql.relabel.run(labels, place);
+    return place;
   }
 
   /** Writes the row of events, and notes their messages. */

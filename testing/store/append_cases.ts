@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AppendBatch, UpdateCompletedEvent, WorkflowEvent, WorkflowStatus } from "../../types.ts";
+import type { AppendBatch, Labels, UpdateCompletedEvent, WorkflowEvent, WorkflowStatus } from "../../types.ts";
 import { showValue } from "../../util/show_value.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
 import {
@@ -19,6 +19,7 @@ import {
   fullState,
   idsOf,
   rejectsWithConflict,
+  relabeled,
   saveIds,
   signal,
   started,
@@ -62,6 +63,33 @@ export const appendCases = (): CaseBody[] => [
       assertEquals([await idsOf(store, { labels }), await idsOf(store, { labels: { customer: "8" } })], [["a"], []]);
       await store.append(batch({ runId: "2", replaces: "1" }));
       assertEquals([await idsOf(store, { labels }), "labels" in (await store.load("a"))!], [[], false]);
+    },
+  },
+  {
+    name: "append() replaces the labels of a run by those of the last labels_changed, and later events keep them",
+    likely: "the labels of a run are those of its first event, or are merged",
+    async run(makeStore) {
+      const store = await makeStore();
+      const labels = async () => (await store.load("a"))?.labels;
+      const found = async (...all: Labels[]) =>
+        (await Promise.all(all.map(async (labels) => (await idsOf(store, { labels })).length > 0 ? 1 : 0))).join("");
+      const [first, next, other] = [{ stage: "new" }, { stage: "paid", customer: "7" }, { customer: "8" }];
+      await store.append(batch({ events: [{ ...started, labels: first } as WorkflowEvent] }));
+      await store.append(batch({ expectedLength: 1, events: [fired(2), relabeled(next), fired(4)] }));
+      assertEquals([await labels(), await found(first, next, other)], [next, "010"]);
+      await store.append(batch({ expectedLength: 4, events: [fired(5)] }));
+      assertEquals([await labels(), await found(first, next, other)], [next, "010"]);
+      await store.append(batch({ expectedLength: 5, events: [relabeled(first, 1), relabeled(other, 2), completed] }));
+      assertEquals([await labels(), await found(first, next, other)], [other, "001"]);
+      await store.append(batch({ runId: "2", replaces: "1", events: [started, relabeled(next), fired(4)] }));
+      assertEquals([await labels(), await found(first, next, other)], [next, "010"]);
+      await store.append(batch({ runId: "2", expectedLength: 3, events: [relabeled({}, 1)] }));
+      assertEquals([await labels(), await found(first, next, other)], [{}, "000"]);
+      const events = [{ ...started, labels: first } as WorkflowEvent];
+      await store.append(batch({ runId: "3", replaces: "2", expectedLength: 4, events }));
+      assertEquals([await labels(), await found(first, next, other)], [first, "100"]);
+      await store.delete("a");
+      assertEquals(await found(first, next, other, {}), "0000");
     },
   },
   {
@@ -310,6 +338,8 @@ export const appendCases = (): CaseBody[] => [
         { events: [{ type: "workflow_started", at: 1 }] },
         { events: [{ ...started, labels: { customer: 7 } }] },
         { events: [{ ...started, headers: { customer: 7 } }] },
+        { events: [started, { ...relabeled({}), labels: undefined }] },
+        { events: [started, { ...relabeled({}), labels: { customer: null } }] },
         { events: [fired(1)] },
         { events: [started, started] },
         { events: [started, completed, fired(10)] },

@@ -72,6 +72,15 @@ function sharing() {
 const lost = () => Promise.reject(new WorkflowError("lease_lost", "not yours"));
 const LONG_MS = 600_000;
 
+/** The IDs of the runs whose first labels match. */
+async function foundByFirstLabels(well: Well, { labels = {}, ...filter }: Bad): Promise<string[]> {
+  const states = await well.list({ ...filter, limit: undefined });
+  return states.filter(({ labels: now, history: [started] }) => {
+    const first = started?.type === "workflow_started" ? started.labels : now;
+    return Object.keys(labels).every((name) => first?.[name] === labels[name]);
+  }).map(({ workflowId }) => workflowId);
+}
+
 /** By the case that must find it: what the store does wrong. */
 const broken: Record<string, [what: string, change: Break]> = {
   "heads() returns states without their histories, and what the first event says": [
@@ -86,6 +95,16 @@ const broken: Record<string, [what: string, change: Break]> = {
   "heads() returns the heads that match the filter": [
     "ignores labels",
     (well) => ({ heads: (options: Bad) => well.heads({ ...options, labels: undefined }) }),
+  ],
+  "heads() returns the labels that a run has now, and finds it by them": [
+    "finds runs by the labels with which they began",
+    (well) => ({
+      async heads(options: Bad) {
+        const ids = await foundByFirstLabels(well, options ?? {});
+        const { heads } = await well.heads();
+        return { heads: heads.filter(({ workflowId }) => ids.includes(workflowId)), cursor: undefined };
+      },
+    }),
   ],
   "heads() returns pages in the order of creation or its reverse": [
     "ignores the order",
@@ -151,6 +170,10 @@ const broken: Record<string, [what: string, change: Break]> = {
     "counts up to the limit",
     (well) => ({ count: async (filter: Bad) => (await well.list(filter)).length }),
   ],
+  "count() counts by the labels that runs have now": [
+    "counts by the labels with which they began",
+    (well) => ({ count: async (filter: Bad) => (await foundByFirstLabels(well, filter ?? {})).length }),
+  ],
   "count() rejects a malformed filter as list() does": [
     "takes null for every workflow",
     (well) => ({ count: (filter: Bad) => well.count(filter ?? {}) }),
@@ -167,6 +190,17 @@ const broken: Record<string, [what: string, change: Break]> = {
       async loadSince(...args: Parameters<Well["loadSince"]>) {
         const tail = await well.loadSince(...args);
         return tail && { ...tail, head: { ...toHead(tail.head, tail.events), historyLength: tail.head.historyLength } };
+      },
+    }),
+  ],
+  "loadSince() returns the labels that the run has now": [
+    "returns the labels with which it began",
+    (well) => ({
+      async loadSince(...args: Parameters<Well["loadSince"]>) {
+        const tail = await well.loadSince(...args);
+        const [started] = (await well.load(args[0]))?.history ?? [];
+        const labels = started?.type === "workflow_started" && started.labels;
+        return tail && { ...tail, head: { ...tail.head, ...(labels && { labels }) } };
       },
     }),
   ],

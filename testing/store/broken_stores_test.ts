@@ -104,6 +104,16 @@ const broken: Record<string, [caught: string, Store: new () => WorkflowStore]> =
       }
     },
   ],
+  "keeps the first labels": [
+    "append() replaces the labels of a run by those of the last labels_changed, and later events keep them",
+    class extends InMemoryStore {
+      override async append(batch: AppendBatch) {
+        const labels = (await super.load(batch.workflowId))?.labels ?? {};
+        const events = batch.events.map((event) => event.type === "labels_changed" ? { ...event, labels } : event);
+        await super.append({ ...batch, events });
+      }
+    },
+  ],
   "returns what has one of the labels": [
     "list() returns the states that have all labels",
     class extends InMemoryStore {
@@ -486,6 +496,16 @@ const brokenForExecutors: Record<string, [caught: string, words: string, Store: 
     "a failed workflow is stored with its error, and a later handle rejects with the same error",
     "keeps its whole error",
     loading((state) => state.error ? { ...state, error: { name: "Error", message: state.error.message } } : state),
+  ],
+  "keeps the first labels": [
+    "runs are found by the labels that their code has set, also after a restart",
+    "append() replaces the labels of a run by those of the last labels_changed",
+    appending((batch, state) => ({
+      ...batch,
+      events: batch.events.map((event) =>
+        event.type === "labels_changed" ? { ...event, labels: state?.labels ?? {} } : event
+      ),
+    })),
   ],
   "forgets the labels": [
     "runs are found by their current status, name and labels",

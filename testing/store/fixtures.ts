@@ -7,6 +7,7 @@
 import { WorkflowError } from "../../errors.ts";
 import type {
   AppendBatch,
+  Labels,
   WorkflowEvent,
   WorkflowFilter,
   WorkflowStartedEvent,
@@ -48,6 +49,7 @@ export const signal = (payload: unknown): WorkflowEvent => ({
   signalId: "1",
   payload,
 });
+export const relabeled = (labels: Labels, seq = 0): WorkflowEvent => ({ type: "labels_changed", at: 3, seq, labels });
 export const error = { name: "Error", message: "late", data: { tags: ["x"] } };
 export const completed: WorkflowEvent = { type: "workflow_completed", at: 9, result: "out" };
 export const failed: WorkflowEvent = { type: "workflow_failed", at: 9, error };

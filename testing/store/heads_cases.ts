@@ -7,7 +7,7 @@
 import type { ParentRun, WorkflowFilter, WorkflowHead } from "../../types.ts";
 import { showValue } from "../../util/show_value.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { type Anything, batch, completed, fired, fullState, saveIds, signal, started } from "./fixtures.ts";
+import { type Anything, batch, completed, fired, fullState, relabeled, saveIds, signal, started } from "./fixtures.ts";
 import type { CaseBody } from "./fixtures.ts";
 import { type FullStore, memberCase, startedWith } from "./members.ts";
 
@@ -118,6 +118,16 @@ export const headsCases = (): CaseBody[] => [
     for (const [filter, ids] of filters) {
       const { heads } = await store.heads(filter);
       assertEquals(heads.map(({ workflowId }) => workflowId), ids, `the IDs of heads(${showValue(filter)})`);
+    }
+  }),
+  memberCase("heads", "heads() returns the labels that a run has now, and finds it by them", async (make) => {
+    const store = await mixed(await make());
+    const labels = { customer: "9" };
+    await store.append(batch({ expectedLength: 1, events: [relabeled(labels), fired(4)] }));
+    for (const [customer, id] of [["7", "d"], ["9", "a"]]) {
+      const { heads } = await store.heads({ labels: { customer } });
+      assertEquals(heads.map(({ workflowId }) => workflowId), [id], `the IDs of customer ${customer}`);
+      assertEquals(heads.map(({ labels }) => labels), [{ customer }], "their labels");
     }
   }),
   memberCase("heads", "heads() returns pages in the order of creation or its reverse", async (make) => {
@@ -234,6 +244,12 @@ export const countCases = (): CaseBody[] => [
       assertEquals(await store.count({ status: "running" }), 1, "the count after delete()");
     },
   ),
+  memberCase("count", "count() counts by the labels that runs have now", async (make) => {
+    const store = await mixed(await make());
+    await store.append(batch({ expectedLength: 1, events: [relabeled({ customer: "9" })] }));
+    const counts = ["7", "9", "8"].map((customer) => store.count({ labels: { customer } }));
+    assertEquals(await Promise.all(counts), [1, 1, 0]);
+  }),
   memberCase("count", "count() rejects a malformed filter as list() does", async (make) => {
     const store = await make();
     for (const [filter, Class] of malformed) {

@@ -7,7 +7,17 @@
 import type { WorkflowTail } from "../../types.ts";
 import { showValue } from "../../util/show_value.ts";
 import { assertEquals, assertRejects } from "../assert.ts";
-import { type Anything, batch, type CaseBody, completed, fired, fullState, signal, started } from "./fixtures.ts";
+import {
+  type Anything,
+  batch,
+  type CaseBody,
+  completed,
+  fired,
+  fullState,
+  relabeled,
+  signal,
+  started,
+} from "./fixtures.ts";
 import { memberCase, startedWith } from "./members.ts";
 
 /** The contract of `loadSince()`, for stores that have it. */
@@ -53,6 +63,19 @@ export const loadSinceCases = (): CaseBody[] => [
       );
     },
   ),
+  memberCase("loadSince", "loadSince() returns the labels that the run has now", async (make) => {
+    const store = await make();
+    const labels = { customer: "9" };
+    await store.append(batch({ events: [startedWith({ labels: { customer: "7" } })] }));
+    await store.append(batch({ expectedLength: 1, events: [relabeled(labels), fired(4)] }));
+    for (const length of [0, 1, 2, 3, Infinity]) {
+      assertEquals(
+        (await store.loadSince("a", length))?.head.labels,
+        labels,
+        `the labels of loadSince("a", ${length})`,
+      );
+    }
+  }),
   memberCase(
     "loadSince",
     "loadSince() returns null if there is no such workflow, or it is another run",

@@ -406,4 +406,32 @@ export const oneExecutorCases = (): ExecutorCase[] => [
       );
     },
   ),
+  executorCase(
+    "runs are found by the labels that their code has set, also after a restart",
+    "append() replaces the labels of a run by those of the last labels_changed, and later events keep them",
+    async (fixture) => {
+      const asked = new Deferred<void>();
+      const ask = () => asked.resolve();
+      const order = async (ctx: WorkflowContext) => {
+        ctx.setLabels({ stage: "asked", cart: null });
+        await ctx.executeActivity(ask);
+        await ctx.waitForSignal("go");
+        ctx.setLabels({ stage: "done" });
+      };
+      const find = async (stage: string) => {
+        const states = await fixture.store.list({ labels: { stage, customer: "7" } });
+        return states.map(({ labels }) => labels);
+      };
+      const first = fixture.executor({ workflows: { order } });
+      await first.execute(order, { id: "a", labels: { customer: "7", cart: "1" } });
+      await asked.promise;
+      assertEquals(await find("asked"), [{ customer: "7", stage: "asked" }], "the labels of the run that waits");
+      await fixture.crash(first);
+      const next = fixture.executor({ workflows: { order } });
+      const [handle] = await next.recover();
+      await next.signal("a", "go");
+      await handle.result();
+      assertEquals([await find("asked"), await find("done")], [[], [{ customer: "7", stage: "done" }]], "its labels");
+    },
+  ),
 ];

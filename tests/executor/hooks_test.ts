@@ -28,6 +28,7 @@ async function everything(ctx: Ctx) {
   });
   ctx.addCompensation(() => {});
   ctx.patched("new");
+  ctx.setLabels({ stage: "new" });
   await ctx.sideEffect(() => 1);
   await ctx.executeActivity(
     function flaky(_: null, { attempt, heartbeat }) {

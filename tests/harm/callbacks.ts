@@ -86,6 +86,7 @@ async function everything({ executor, store, clock }: World, _bad?: Bad, hooks?:
     ctx.handleUpdate("u", (n: unknown) => n, { validate: (n) => n === "refused" && fail() });
     for (const level of ["debug", "info", "warn", "error"] as const) ctx.log[level](level);
     ctx.patched("change");
+    ctx.setLabels({ stage: "new" });
     await ctx.executeActivity(
       async function target(_: unknown, { attempt, heartbeat }) {
         heartbeat(attempt);
@@ -170,6 +171,7 @@ const hooks: readonly (keyof Hooks)[] = [
   "childCompleted",
   "childFailed",
   "compensationStarted",
+  "labelsChanged",
   "patched",
   "updateRequested",
   "updateAccepted",

@@ -190,6 +190,7 @@ export const members = {
     if (n < 2) await (ctx as unknown as WorkflowContext<number>).continueAsNew(n + 1);
     return [n, await ctx.waitForSignal("go")];
   },
+  setLabels: (ctx) => codeOf(() => ctx.setLabels({ stage: "paid" })),
   patched: (ctx) => codeOf(() => ctx.patched("a-change")),
 } satisfies Record<keyof WorkflowContext, Member> & Record<string, Member>;
 

@@ -76,6 +76,7 @@ class Dice {
   event(): WorkflowEvent {
     const at = this.below(1000);
     if (this.below(12) === 0) return { type: "cancel_requested", at };
+    if (this.below(6) === 0) return { type: "labels_changed", at, seq: this.below(9), labels: this.labels() };
     const [name, signalId] = [this.pick(["s", "t"]), `${this.below(1e6)}`];
     return { type: "signal_received", at, name, signalId, payload: this.value() ?? null };
   }

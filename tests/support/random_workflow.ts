@@ -29,6 +29,7 @@ export type Step =
   | { readonly do: "handle"; readonly name: string; readonly gapMs: number; readonly steps: readonly Step[] }
   | { readonly do: "until"; readonly length: number; readonly timeoutMs: number | undefined; readonly gapMs: number }
   | { readonly do: "effect"; readonly fails: boolean }
+  | { readonly do: "labels"; readonly name: string; readonly text: string | null }
   | {
     readonly do: "compensation";
     readonly fails: boolean;
@@ -134,6 +135,7 @@ export function randomStep(random: () => number, place: Place = root): Step {
     [2, () => ({ do: "take", name: signal() })],
     [4, () => ({ do: "until", length: integer(12), timeoutMs: deadline(400), gapMs: ms(50) })],
     [5, () => ({ do: "effect", fails: random() < 0.2 })],
+    [3, () => ({ do: "labels", name: signal(), text: random() < 0.3 ? null : `${integer(9)}` })],
     [
       8,
       () => ({ do: "compensation", fails: random() < 0.2, ms: ms(200), gapMs: ms(50), usesOwn: random() < 0.5 }),
@@ -260,6 +262,9 @@ export function randomProgram(fakes: Fakes, version: 1 | 2 = 2) {
           });
           return note(`${path} had ${await effect.catch((error) => error)}`);
         }
+        case "labels":
+          ctx.setLabels({ [step.name]: step.text });
+          return note(`${path} has labels ${JSON.stringify(ctx.labels)}`);
         case "compensation": {
           const undoes = { scope, since: issued };
           return ctx.addCompensation(async (own) => {

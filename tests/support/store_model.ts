@@ -120,6 +120,7 @@ export class StoreModel {
     const mustFit = status !== "running" || events.some(({ type }) => type === "cancel_requested");
     if (!mustFit && this.#isTooLong(history.length)) return "capacity_exceeded";
 
+    const changed = events.findLast((event) => event.type === "labels_changed");
     const { input, result, error, ...base } = starts
       ? {
         workflowId,
@@ -135,6 +136,7 @@ export class StoreModel {
       ...base,
       status,
       history,
+      ...(changed && { labels: changed.labels }),
       updatedAt: last.at,
       ...(input !== undefined && { input }),
       ...(outcome.result !== undefined && { result: outcome.result }),

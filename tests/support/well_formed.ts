@@ -44,7 +44,7 @@ export function assertWellFormed(what: string, { workflowId, status, history }: 
     if (event.type === "timer_fired") assert(event.at >= dueAt.get(seq)!, `${message}: before its time`);
     if (/^activity_(heart|attempt)/.test(event.type)) assert(!seen.has(`end of ${seq}`), `${message}: after the end`);
     if (event.type === "activity_heartbeat") continue;
-    if (/_started$|^side_effect$/.test(event.type)) {
+    if (/_started$|^side_effect$|^labels_changed$/.test(event.type)) {
       once(`started ${seq}`, message);
       assert(seq === 0 || seen.has(`started ${seq - 1}`), `${message}: a command is missing`);
     } else {
