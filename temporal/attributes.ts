@@ -1,8 +1,8 @@
 /**
  * The memo and the search attributes of a run.
  *
- * They are part of its input, and workflow code changes them. A change has no event: a replay repeats it. The query
- * `__temporal_workflow_metadata` answers them.
+ * They are part of its input, and workflow code changes them. The search attributes are labels of the run, too, as texts: lists find it
+ * by them. A change of the memo has no event: a replay repeats it. The query `__temporal_workflow_metadata` answers both.
  *
  * @module
  */
@@ -16,7 +16,9 @@ import {
   type SearchAttributeValueOrReadonly,
   TypedSearchAttributes,
 } from "./common/mod.ts";
-import { requireFrame } from "./scope.ts";
+import type { Labels } from "../types.ts";
+import type { Run } from "./run.ts";
+import { outside, requireFrame } from "./scope.ts";
 
 /** Returns search attributes with their types. Those that have types take precedence. */
 export function attributePairs(
@@ -58,10 +60,35 @@ export function untypedAttributes(pairs: readonly SearchAttributePair[]): Search
   );
 }
 
+/** Search attributes as labels. */
+export function labelsOf(pairs: readonly SearchAttributePair[]): Labels {
+  return Object.fromEntries(pairs.map(({ key, value }) => [key.name, textOf(value)]));
+}
+
+/** The text of a value in a label: a time in its ISO form, a list as JSON. */
+export function textOf(value: unknown): string {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString();
+  return Array.isArray(value) ? JSON.stringify(value) : `${value}`;
+}
+
+/**
+ * Changes the labels of a run that differ from search attributes.
+ *
+ * @param before Attributes that may be gone.
+ */
+export function setLabels({ ctx }: Run, pairs: readonly SearchAttributePair[], before = pairs): void {
+  const wanted = new Map<string, string | null>(before.map(({ key }) => [key.name, null]));
+  for (const [name, text] of Object.entries(labelsOf(pairs))) wanted.set(name, text);
+  const current = new Map(Object.entries(ctx.labels));
+  const changes = [...wanted].filter(([name, text]) => (current.get(name) ?? null) !== text);
+  if (changes.length > 0) outside(() => ctx.setLabels(Object.fromEntries(changes)));
+}
+
 /**
  * Changes search attributes of the workflow. `null`, or an empty list, removes one.
  *
- * They are not labels: `WorkflowStore.list()` does not find the workflow by them.
+ * They are labels of the run, too: `store.list({ labels: { CustomerId: "7" } })` finds it by the new value. The label of a time is its
+ * ISO form, that of a list of keywords its JSON text.
  *
  * @param searchAttributes Those to change.
  * @throws {TypeError} If one is bad.
@@ -76,7 +103,10 @@ export function upsertSearchAttributes(searchAttributes: SearchAttributes | Sear
       pairOf(name, value) ??
         { key: { name, type: SearchAttributeType.KEYWORD }, value: null } as SearchAttributeUpdatePair,
   );
-  run.searchAttributes = new TypedSearchAttributes([...run.searchAttributes]).updateCopy(changes).getAll();
+  const before = run.searchAttributes;
+  const pairs = new TypedSearchAttributes([...before]).updateCopy(changes).getAll();
+  setLabels(run, pairs, before);
+  run.searchAttributes = pairs;
 }
 
 /**

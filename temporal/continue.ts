@@ -7,7 +7,7 @@
 import type { Workflow } from "./common/mod.ts";
 import { optionalDurationMs } from "./common/duration.ts";
 import { checkTemporalOptions } from "./common/option_tables.ts";
-import { attributePairs } from "./attributes.ts";
+import { attributePairs, setLabels } from "./attributes.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
 import { writeHeaders } from "./headers.ts";
 import type { ContinueAsNewInput } from "./interceptors.ts";
@@ -94,6 +94,7 @@ async function next(run: Run, { args: given, headers, options }: ContinueAsNewIn
   const pairs = searchAttributes || typedSearchAttributes
     ? attributePairs(searchAttributes, typedSearchAttributes)
     : run.searchAttributes;
+  setLabels(run, pairs, run.searchAttributes); // the next run begins with them
   const startAfterMs = optionalDurationMs(options.backoffStartInterval, "backoffStartInterval");
   const headerText = writeHeaders(headers);
   const kept = memo === undefined ? run.memo : run.host.converter.toStored(memo) as Record<string, unknown>;

@@ -64,6 +64,22 @@ Deno.test("makeContinueAsNewFunc() refuses a workflow that the host has not", as
   );
 });
 
+Deno.test("continueAsNew() leaves labels to the next run that fit its search attributes", async () => {
+  async function workflow(n: number): Promise<unknown> {
+    if (n === 0) {
+      upsertSearchAttributes({ Team: ["a"], Size: [7] });
+      return await continueAsNew<typeof workflow>(1);
+    }
+    if (n === 1) await makeContinueAsNewFunc<typeof workflow>({ searchAttributes: { Team: ["b"] } })(2);
+    return workflowInfo().searchAttributes;
+  }
+  const { result, states } = await run(workflow, { args: [0] });
+  assertEquals<unknown>(result, { Team: ["b"] });
+  assertEquals(states.map(({ labels }) => labels), [{ Team: "a", Size: "7" }, { Team: "b" }, { Team: "b" }]);
+  const changes = states.map(({ history }) => history.filter(({ type }) => type === "labels_changed").length);
+  assertEquals(changes, [1, 1, 0]);
+});
+
 Deno.test("continueAsNew() keeps memo and search attributes, unless others are given", async () => {
   const team = defineSearchAttributeKey("Team", "KEYWORD");
   async function workflow(n: number): Promise<unknown> {

@@ -14,6 +14,7 @@ import { codeOf, RetryAfterError } from "../errors.ts";
 import { Deferred } from "../util/deferred.ts";
 import type { SearchAttributePair } from "./common/mod.ts";
 import { toThrown } from "./common/convert.ts";
+import { setLabels } from "./attributes.ts";
 import { ContinueAsNew } from "./continue.ts";
 import { isCancellation } from "./errors.ts";
 import { composeInterceptors } from "./common/interceptors.ts";
@@ -51,6 +52,7 @@ export function runWorkflow(
       const unfollow = followCancellation(frame);
       context.handleQuery(METADATA, () => metadataOf(run));
       try {
+        setLabels(run, run.searchAttributes); // those of a child are not set yet
         if (ctx.startEvents > 1) await context.waitUntil(() => ctx.historyLength >= ctx.startEvents);
         if (input.startAfterMs) await context.sleep(input.startAfterMs);
         const result = await Promise.race([end.promise, enter(frame, () => call(run, functionOf(workflowType)))]);

@@ -8,6 +8,7 @@ import {
   defineSearchAttributeKey,
   defineSignal,
   deprecatePatch,
+  executeChild,
   getCurrentDetails,
   getRandomStream,
   IllegalStateError,
@@ -24,7 +25,7 @@ import {
   workflowRandom,
 } from "./mod.ts";
 import { setUp } from "../tests/support/executors.ts";
-import { once, result } from "../tests/temporal/run.ts";
+import { once, result, run } from "../tests/temporal/run.ts";
 
 Deno.test("workflowInfo() describes the workflow", async () => {
   const workflow = async () => {
@@ -109,6 +110,41 @@ Deno.test("upsertSearchAttributes() takes typed and untyped ones, and removes so
   };
   const day0 = ["1970-01-01T00:00:00.000Z"];
   assertEquals(await result(workflow), [{ Day: day0, Size: [7], Ratio: [0.5], Big: [true] }, 7, 0]);
+});
+
+Deno.test("upsertSearchAttributes() changes the labels of the run", async () => {
+  const workflow = async () => {
+    const day = defineSearchAttributeKey("Day", "DATETIME");
+    upsertSearchAttributes([{ key: day, value: new Date(0) }]);
+    upsertSearchAttributes({ Team: ["a"], Size: [7], Tags: ["x", "y"], Ratio: [0.5], Big: [true] });
+    await sleep(1);
+    upsertSearchAttributes({ Team: [], Size: [8], Tags: ["x", "y"] });
+  };
+  const { state } = await run(workflow);
+  const day = "1970-01-01T00:00:00.000Z";
+  assertEquals(state.labels, { Day: day, Size: "8", Tags: '["x","y"]', Ratio: "0.5", Big: "true" });
+  assertEquals(state.history.filter(({ type }) => type === "labels_changed").length, 3);
+});
+
+Deno.test("upsertSearchAttributes() changes nothing when a value cannot be a label", async () => {
+  const workflow = () => {
+    upsertSearchAttributes({ Team: ["a"] });
+    assertThrows(() => upsertSearchAttributes({ Team: ["x".repeat(100)] }), RangeError, "Cannot store labels");
+    return Promise.resolve(workflowInfo().searchAttributes);
+  };
+  const { result, state } = await run(workflow, { executor: { maxPayloadBytes: 90 } });
+  assertEquals<unknown>([result, state.labels], [{ Team: ["a"] }, { Team: "a" }]);
+});
+
+Deno.test("a child with search attributes has them as labels", async () => {
+  const child = () => sleep(1);
+  const workflow = async () => {
+    const searchAttributes = { Team: ["a"], constructor: ["b"] };
+    await executeChild(child, { args: [], workflowId: "the child", searchAttributes });
+  };
+  const { states } = await run(workflow, { others: { child } });
+  const labels = states.find(({ workflowId }) => workflowId === "the child")?.labels;
+  assertEquals(labels, { Team: "a", constructor: "b" });
 });
 
 Deno.test("upsertMemo() changes entries, and removes those that are null", async () => {

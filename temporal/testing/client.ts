@@ -350,8 +350,8 @@ export class WorkflowClient {
   /**
    * Lists the workflows that match, in the order of their start.
    *
-   * @param options `query`: terms such as `WorkflowType = "order"`, `WorkflowId`, `RunId`, `TaskQueue` and `ExecutionStatus`, joined by
-   * `AND`; all workflows by default.
+   * @param options `query`: terms such as `WorkflowType = "order"`, `WorkflowId`, `RunId`, `TaskQueue`, `ExecutionStatus`, and search
+   * attributes as they are now, such as `CustomerId = "7"`, joined by `AND`; all workflows by default.
    */
   list(
     options: { pageSize?: number | undefined; query?: string | undefined } = {},

@@ -202,6 +202,21 @@ test("WorkflowClient.list() finds workflows by a query", async ({ workflow }) =>
   assertThrows(() => workflow.list({ query: "StartTime > 3" }), TypeError, "WorkflowType");
 });
 
+test("WorkflowClient.list() finds workflows by the search attributes that they have now", async ({ workflow }) => {
+  const ids = async (query: string) => (await Array.fromAsync(workflow.list({ query }))).map((one) => one.workflowId);
+  const searchAttributes = { Team: ["sales"], Size: [7], Tags: ["a", "b"] };
+  await workflow.start(workflows.adder, { ...at, workflowId: "a", searchAttributes });
+  const handle = await workflow.start(workflows.versatile, { ...at, workflowId: "b", searchAttributes });
+  await handle.query(workflows.status, "");
+  assertEquals(await ids('Team = "sales"'), ["a"]);
+  assertEquals(await ids("Team = 'billing' AND Size = 7"), ["b"]);
+  assertEquals([await ids('Tags = "b"'), await ids("Size = 8"), await ids('constructor = "x"')], [["a", "b"], [], []]);
+  const [listed] = await Array.fromAsync(workflow.list({ query: 'Team = "billing"' }));
+  assertEquals(listed.searchAttributes, { Team: ["billing"], Size: [7], Tags: ["a", "b"] });
+  assertThrows(() => workflow.list({ query: 'StartTime = "3"' }), TypeError, "search attributes");
+  assertThrows(() => workflow.list({ query: "WorkflowId = 3" }), TypeError, "with quoted texts");
+});
+
 test("ActivityClient.execute() runs an activity on its own", async ({ activity }) => {
   const options = { ...at, id: "a", scheduleToCloseTimeout: "10s" } as const;
   assertEquals(await activity.execute("charge", { ...options, args: [7] }), "7 cents");

@@ -5,7 +5,7 @@
  */
 
 import type { WorkflowState } from "../../types.ts";
-import { untypedAttributes } from "../attributes.ts";
+import { textOf, untypedAttributes } from "../attributes.ts";
 import { METADATA, type RunMetadata } from "../execute.ts";
 import type {
   WorkflowExecutionDescription,
@@ -35,7 +35,7 @@ function statusOf({ status, error }: WorkflowState): WorkflowExecutionStatusName
 }
 
 /** Describes a workflow in Temporal's words. */
-export async function info({ store }: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionInfo> {
+export async function info(server: InProcessServer, state: WorkflowState): Promise<WorkflowExecutionInfo> {
   const { workflowId, runId, workflowName, createdAt, updatedAt, history } = state;
   const { memo, searchAttributes = [] } = inputOf(state);
   const parent = parentOf(state);
@@ -45,7 +45,7 @@ export async function info({ store }: InProcessServer, state: WorkflowState): Pr
     type: workflowName,
     workflowId,
     runId,
-    taskQueue: await taskQueueOf(store, state),
+    taskQueue: await taskQueueOf(server.store, state),
     status: { code: CODES[name] ?? 0, name },
     historyLength: history.length,
     startTime,
@@ -53,6 +53,7 @@ export async function info({ store }: InProcessServer, state: WorkflowState): Pr
     ...(name === "RUNNING" ? {} : { closeTime: new Date(updatedAt) }),
     ...(memo === undefined ? {} : { memo: { ...memo } }),
     searchAttributes: untypedAttributes(searchAttributes),
+    ...(history.some(({ type }) => type === "labels_changed") && await changed(server, state)),
     ...(parent === undefined ? {} : { parentExecution: { workflowId: parent.workflowId, runId: parent.runId } }),
     raw: state,
   };
@@ -78,6 +79,12 @@ async function upserted(
   }
 }
 
+/** The memo and the search attributes of a workflow that has changed its labels: these are the attributes as texts. */
+async function changed(server: InProcessServer, state: WorkflowState): Promise<Partial<WorkflowExecutionInfo>> {
+  const texts = Object.entries(state.labels ?? {}).map(([name, text]): [string, string[]] => [name, [text]]);
+  return { searchAttributes: Object.fromEntries(texts), ...await upserted(server, state) };
+}
+
 /** Says whether a workflow matches. */
 export type Matches = (info: WorkflowExecutionInfo) => boolean;
 
@@ -89,21 +96,34 @@ const TERMS: Readonly<Record<string, (info: WorkflowExecutionInfo) => string>> =
   ExecutionStatus: (info) => info.status.name.replace("_", "").toLowerCase(),
 };
 
-/** Reads a query: equalities of the names above, joined by `AND`. */
+/** Names that are none of search attributes of the user's own. */
+const OTHERS =
+  /^(StartTime|CloseTime|Execution(Time|Duration)|History\w+|StateTransitionCount|BuildIds|(Parent|Root)\w+Id|Temporal\w+)$/;
+
+/** Reads a query: equalities of the names above and of search attributes, joined by `AND`. */
 export function parseQuery(query = ""): Matches {
   if (query.trim() === "") return () => true;
   const terms = query.split(/\s+AND\s+/i).map((term) => {
-    const [, name = "", quoted] = /^\s*(\w+)\s*=\s*(".*"|'.*')\s*$/.exec(term) ?? [];
-    const read = TERMS[name];
-    if (read === undefined || quoted === undefined) {
+    const [, name = "", quoted = "", bare] = /^\s*(\w+)\s*=\s*(?:(".*"|'.*')|(-?[\d.]+|true|false))\s*$/.exec(term) ??
+      [];
+    const read = Object.hasOwn(TERMS, name) ? TERMS[name] : undefined;
+    if (name === "" || OTHERS.test(name) || read !== undefined && bare !== undefined) {
       const names = Object.keys(TERMS).join(", ");
-      throw notHere(`the query ${JSON.stringify(query)}`, `join equalities of ${names} by AND, with quoted texts`);
+      const way = `join equalities of ${names} and search attributes by AND, with quoted texts`;
+      throw notHere(`the query ${JSON.stringify(query)}`, way);
     }
-    const value = quoted.slice(1, -1);
+    const value = bare ?? quoted.slice(1, -1);
+    if (read === undefined) return hasAttribute(name, value);
     const wanted = name === "ExecutionStatus" ? value.replace(/^Canceled$/i, "Cancelled").toLowerCase() : value;
     return (info: WorkflowExecutionInfo) => read(info) === wanted;
   });
   return (info) => terms.every((matches) => matches(info));
+}
+
+/** Whether a search attribute has a value, or its list holds it. */
+function hasAttribute(name: string, value: string): Matches {
+  return ({ searchAttributes }) =>
+    Object.hasOwn(searchAttributes, name) && searchAttributes[name]!.map(textOf).includes(value);
 }
 
 /** Lists the workflows of a server that match, in the order of their start. */

@@ -25,7 +25,7 @@ import type { WorkflowInterceptorsFactory } from "../interceptors.ts";
 import type { InjectedSinks } from "../types.ts";
 import type { Started } from "./client_options.ts";
 import { runtimeLogger } from "./logger.ts";
-import { executeOptions, inputOf, parentOf, startInput } from "./start_options.ts";
+import { executeOptions, inputOf, parentOf, startInput, startLabels } from "./start_options.ts";
 import { type EnvironmentTime, realTime } from "./time.ts";
 
 /** How long a worker that ends waits for activities that were cancelled, in milliseconds. */
@@ -157,9 +157,11 @@ export class InProcessServer {
     return this.#next(async () => {
       this.#checkOpen(`start workflow "${type}"`);
       const { taskQueue, args = [], signals = [] } = started;
+      const input = startInput(started, this.toStored(args));
       const options = {
         ...executeOptions(started),
-        input: startInput(started, this.toStored(args)),
+        input,
+        ...startLabels(input),
         signals: signals.map(({ name, args }) => ({ name, payload: this.toStored(args) })),
       };
       const queue = this.#queues.get(taskQueue);

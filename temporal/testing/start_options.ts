@@ -9,7 +9,7 @@ import type { ParentRun, WorkflowState } from "../../types.ts";
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from "../common/choices.ts";
 import { optionalDurationMs } from "../common/duration.ts";
 import { checkChoice } from "../common/option_tables.ts";
-import { attributePairs } from "../attributes.ts";
+import { attributePairs, labelsOf } from "../attributes.ts";
 import type { WorkflowInput } from "../types.ts";
 import type { WorkflowOptions } from "./client_options.ts";
 
@@ -22,7 +22,7 @@ const REUSE = {
 
 const CONFLICT = { FAIL: "reject", USE_EXISTING: "join", TERMINATE_EXISTING: "replace" } as const;
 
-/** Returns the options of a start, without the arguments. */
+/** Returns the options of a start, without the arguments and the labels. */
 export function executeOptions(options: WorkflowOptions): Omit<ExecuteOptions, "input"> {
   const { workflowId, workflowIdReusePolicy: reuse, workflowIdConflictPolicy: conflict } = options;
   checkChoice("workflowIdReusePolicy", reuse, WorkflowIdReusePolicy, "start workflow", workflowId);
@@ -38,6 +38,11 @@ export function executeOptions(options: WorkflowOptions): Omit<ExecuteOptions, "
     startAfterMs: optionalDurationMs(options.startDelay, "startDelay"),
     timeoutMs: limits.length === 0 ? undefined : Math.min(...limits),
   };
+}
+
+/** Returns the labels of a start: its search attributes. */
+export function startLabels({ searchAttributes: pairs = [] }: WorkflowInput): Pick<ExecuteOptions, "labels"> {
+  return pairs.length === 0 ? {} : { labels: labelsOf(pairs) };
 }
 
 /** Returns the input of a start: the arguments, copied already, and what else the workflow can read. */
