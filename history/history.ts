@@ -18,6 +18,7 @@ import type {
   ChildBegunEvent,
   ChildStartedEvent,
   CommandEvent,
+  LabelsChangedEvent,
   StoreListener,
   TimerStartedEvent,
   WorkflowEvent,
@@ -90,7 +91,10 @@ export function finalStatus(event: WorkflowEvent): Exclude<WorkflowStatus, "runn
 
 type Progress = ActivityAttemptFailedEvent | ActivityHeartbeatEvent | ChildAttemptFailedEvent | ChildBegunEvent;
 type EventOfCommand = Extract<WorkflowEvent, { readonly seq: number }>;
-type Outcome = Exclude<EventOfCommand, Progress | ActivityStartedEvent | TimerStartedEvent | ChildStartedEvent>;
+type Outcome = Exclude<
+  EventOfCommand,
+  Progress | ActivityStartedEvent | TimerStartedEvent | ChildStartedEvent | LabelsChangedEvent
+>;
 
 /** Whether an event is a command of workflow code. Commands have a position. */
 export function isCommand(event: WorkflowEvent): event is CommandEvent {

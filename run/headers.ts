@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CallHeaders } from "../types.ts";
+import type { CallHeaders, Labels } from "../types.ts";
 import { checkObject, checkTexts, noTexts } from "../util/check.ts";
 import { toStored } from "../history/value.ts";
 
@@ -28,24 +28,25 @@ export function copyTexts(
 }
 
 /**
- * Texts with changes that a caller gives: `null` removes a text.
+ * Labels with changes that a caller gives: `null` removes one.
  *
  * @param maxBytes The maximum size of all of them.
  * @throws {TypeError} If a change is neither a text nor `null`.
  * @throws {RangeError} If they are too large.
  */
-export function changeTexts(
-  name: string,
-  texts: CallHeaders,
-  changes: unknown,
-  action: string,
-  maxBytes: number | undefined,
-): CallHeaders {
-  checkObject(name, changes, action);
-  const changed = new Map<string, string | null>(Object.entries(texts));
-  for (const [key, text] of checkTexts(name, changes, action, undefined, true)) changed.set(key, text);
-  const kept = [...changed].filter(([, text]) => text !== null);
-  return toStored(Object.fromEntries(kept), name, undefined, maxBytes) as CallHeaders;
+export function changeLabels(labels: Labels, changes: unknown, maxBytes: number | undefined): Labels {
+  const action = "set labels";
+  checkObject("labels", changes, action);
+  const changed = Object.entries({
+    ...labels,
+    ...Object.fromEntries(checkTexts("labels", changes, action, undefined, true)),
+  });
+  return toStored(
+    Object.fromEntries(changed.filter(([, text]) => text !== null)),
+    "labels",
+    undefined,
+    maxBytes,
+  ) as Labels;
 }
 
 /** Headers that are passed on, and what replaces or completes them. Throws a `RangeError` if they are too large together. */

@@ -44,7 +44,7 @@ import { Conditions } from "./conditions.ts";
 import { describe, foreignWait } from "./divergence.ts";
 import { canceledText, type Outcome } from "./events.ts";
 import { HANDLERS, Handlers } from "./handlers.ts";
-import { changeTexts } from "./headers.ts";
+import { changeLabels } from "./headers.ts";
 import { never, Refusals, type Refusing } from "./refusals.ts";
 import { type Compensation, type Failure, Scope, type ScopeKind, type ScopeOwner } from "./scope.ts";
 import { type ReadSignal, Signals } from "./signals.ts";
@@ -520,7 +520,7 @@ export class Replay implements ScopeOwner, IssuingCode, Refusing {
   /** Changes labels. It belongs to no scope: it is no wait. */
   setLabels(caller: Caller, changes: Readonly<Record<string, string | null>>): void {
     this.assertContextFree();
-    const labels = changeTexts("labels", this.labels, changes, "set labels", this.started?.maxPayloadBytes);
+    const labels = changeLabels(this.labels, changes, this.started?.maxPayloadBytes);
     if (!this.silent && this.commands.issue(this.root, new LabelsCommand(caller, labels))) this.#labels = labels;
   }
 
