@@ -230,7 +230,7 @@ export class CancellationScope {
   /** A cancellation reaches the scope. */
   #reached(reason: Error): void {
     this.#cancelRequested?.reject(reason);
-    if (!this.cancellable) return;
+    // A scope that is not cancellable has none of what follows.
     const context = this.#context;
     if (context !== undefined) outside(() => context.cancel());
     for (const listener of [...members(this.#listeners)]) listener(reason);

@@ -349,3 +349,32 @@ Deno.test("CancellationScope that has ended is not kept by the one around it", a
     assertEquals(scope.deref(), undefined);
   });
 });
+
+Deno.test("CancellationScope.cancel() reaches a scope after another one in it has ended", async () => {
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    let open: Promise<unknown> | undefined;
+    const around = scope.run(() =>
+      CancellationScope.cancellable(async () => {
+        open = caught(sleep("1 day"));
+        await CancellationScope.cancellable(() => sleep(1));
+      })
+    );
+    await around;
+    scope.cancel();
+    return await open;
+  };
+  assertEquals(await result(workflow), "CancelledFailure: Cancellation scope cancelled");
+});
+
+Deno.test("CancellationScope.cancel() does not reject a trigger of a scope in it that is not cancellable", async () => {
+  const inObject = () => Promise.resolve({ trigger: new Trigger<string>() }); // a trigger is a promise
+  const workflow = async () => {
+    const scope = new CancellationScope();
+    const { trigger } = await scope.run(() => CancellationScope.nonCancellable(inObject));
+    scope.cancel();
+    trigger.resolve("settled");
+    return await trigger;
+  };
+  assertEquals(await result(workflow), "settled");
+});

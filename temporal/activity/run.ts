@@ -169,7 +169,6 @@ class Cancellation {
   }
 
   #look(): void {
-    if (this.#failure !== undefined) return;
     const { source } = this;
     if (source?.aborted) this.cancel(...cancellationOf(source.reason));
   }

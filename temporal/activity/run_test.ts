@@ -409,3 +409,7 @@ Deno.test("activityInfo() has the timeout of the whole call for an attempt that 
   }, { options: { scheduleToCloseTimeout: "1 hour" }, scheduledAtMs: 7 });
   assertEquals(times, [3_600_000, 3_600_000, 7]);
 });
+
+Deno.test("cancellationSignal() is the same signal each time", async () => {
+  assertEquals(await outcome(() => cancellationSignal() === cancellationSignal()), true);
+});

@@ -261,3 +261,21 @@ Deno.test("toChildFailure() says that a child was cancelled", () => {
   assertEquals(toChildFailure(new CancelledFailure("x"), child).retryState, RetryState.CANCEL_REQUESTED);
   assertEquals(toChildFailure(new ServerFailure("x", true), child).retryState, RetryState.RETRY_POLICY_NOT_SET);
 });
+
+Deno.test("toFailure() keeps the words of a RetryAfterError that has another failure as its cause", () => {
+  const cause = ApplicationFailure.nonRetryable("full");
+  const failure = toFailure(new RetryAfterError("later", 5, { cause })) as ApplicationFailure;
+  assertEquals([failure.message, failure.nextRetryDelay], ["later", 5]);
+  assertStrictEquals(failure.cause, cause);
+});
+
+Deno.test("toThrown() copies the details of a cause when the failure itself has none", () => {
+  const cause = ApplicationFailure.nonRetryable("full", "Full", { at: new Date(0) });
+  const thrown = toThrown(ApplicationFailure.create({ message: "failed", cause }), toStored) as ApplicationFailure;
+  assertEquals((thrown.cause as ApplicationFailure).details, [{ at: "1970-01-01T00:00:00.000Z" }]);
+});
+
+Deno.test("toActivityFailure() says that the activity was cancelled", () => {
+  const failure = toActivityFailure(new CanceledError("stop"), { activityType: "pay", activityId: "3" });
+  assertEquals(failure.message, "Activity cancelled");
+});
