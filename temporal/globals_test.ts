@@ -112,3 +112,15 @@ Deno.test("patchGlobals: setTimeout() takes 1 ms at least, as in Temporal", asyn
   const { state } = await run(() => new Promise((resolve) => void setTimeout(resolve, 0)), { host });
   assertEquals(state.updatedAt - state.createdAt, 1);
 });
+
+Deno.test("patchGlobals: clearTimeout() of what is no timer of the workflow does nothing", async () => {
+  const workflow = async () => {
+    clearTimeout(7);
+    clearTimeout(undefined);
+    const id = setTimeout(() => {}, 5);
+    await sleep(10);
+    clearTimeout(id); // it has fired
+    return "done";
+  };
+  assertEquals(await result(workflow, { host }), "done");
+});

@@ -328,3 +328,19 @@ Deno.test("setHandler(): an update whose handler was removed leaves nothing in t
     assertEquals(history.some(({ type }) => type.startsWith("update_")), false);
   });
 });
+
+Deno.test("setDefaultQueryHandler() and setDefaultUpdateHandler() with undefined remove the handler", async () => {
+  const workflow = async () => {
+    setDefaultQueryHandler(() => 1);
+    setDefaultQueryHandler(undefined);
+    setDefaultUpdateHandler(() => 1);
+    setDefaultUpdateHandler(undefined);
+    await sleep("1 day");
+  };
+  await once(workflow, {}, async (handle) => {
+    const query = handle.query("__temporal_default_query", "other");
+    await assertRejects(() => query, ReferenceError, "Workflow did not register a handler for other");
+    const update = handle.update("__temporal_default_update", ["other"]);
+    await assertRejects(() => update, Error, "No registered handler for update");
+  });
+});
