@@ -135,7 +135,10 @@ export function fork(source: WorkflowState, options: ForkOptions): Fork {
   checkInteger("after", after, 1, "fork workflow", workflowId);
   if (id === workflowId) throw invalid("id", id, "another ID than that of the source", "fork workflow", workflowId);
   const [started] = history;
-  if (started?.type !== "workflow_started" || after > history.length - 1) {
+  if (started?.type !== "workflow_started") {
+    throw new TypeError(`${cannot("fork workflow", workflowId)}: its history does not begin with workflow_started`);
+  }
+  if (after > history.length - 1) {
     const most = Math.max(1, history.length - 1);
     throw invalid(
       "after",

@@ -153,7 +153,7 @@ Deno.test('fork() with children: "repeat" gives a child an ID by which the code 
     return [handle.id, await handle.result()];
   };
   const waiter = (ctx: Ctx) => ctx.waitForSignal<string>("go");
-  for (const [id, own] of [[undefined, "b/1"], ["fixed", "fixed"]]) {
+  for (const [id, own] of [[undefined, "b/1"], ["fixed", "fixed"], ["ab", "ab"]]) {
     const clock = new VirtualClock();
     const store = new InMemoryStore({ clock });
     await using executor = new Executor({ store, clock, workflows: { parent, waiter } });
@@ -260,4 +260,9 @@ Deno.test("fork() refuses bad arguments", async () => {
   assertThrows(() => fork(state, { after: 1, id: "b", signals: "some" as never }), TypeError);
   assertThrows(() => fork(state, { after: 1, id: "b", children: "share" } as never), TypeError);
   assertThrows(() => fork(null as never, { after: 1, id: "b" }), TypeError);
+  assertThrows(
+    () => fork({ ...state, history: state.history.slice(1) }, { after: 1, id: "b" }),
+    TypeError,
+    'Cannot fork workflow "a": its history does not begin with workflow_started',
+  );
 });

@@ -117,14 +117,12 @@ export async function mutants<Input, Returned>(
   return report;
 }
 
-function isStuck(error: unknown): boolean {
-  for (let one = error, depth = 0; one instanceof Error && depth < 10; one = one.cause, depth++) {
-    if (one.name === "DeadlockError" || /waits forever/.test(one.message)) return true;
-    if ((one as { readonly error?: unknown }).error !== undefined && isStuck((one as { error?: unknown }).error)) {
-      return true;
-    }
-  }
-  return false;
+/** Whether an error says that a workflow waits for ever, or one that it has come from, or that it hides (`SuppressedError`). */
+function isStuck(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth === 10) return false;
+  if (error.name === "DeadlockError" || /waits forever/.test(error.message)) return true;
+  const { cause, error: first } = error as { readonly cause?: unknown; readonly error?: unknown };
+  return isStuck(cause, depth + 1) || isStuck(first, depth + 1);
 }
 
 function mutantsOf({ activities, heartbeats, compensations, signals }: Uses): Mutant[] {
@@ -260,7 +258,7 @@ class ChangedContext {
     return mutate(activity, (run) => (input: unknown, context: ActivityContext) => {
       const noted = new Proxy(context, {
         get: (target, key) => {
-          if (key === "heartbeat" || key === "heartbeatDetails") this.#uses!.heartbeats.add(name);
+          if (key === "heartbeat") this.#uses!.heartbeats.add(name);
           const value = Reflect.get(target, key, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

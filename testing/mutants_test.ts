@@ -271,3 +271,25 @@ Deno.test("mutants() leaves alone what a context has from Object", async () => {
   });
   assertEquals(killed, []);
 });
+
+Deno.test("mutants() knows a stuck workflow by the first error of an error that hides it", async () => {
+  async function cart(ctx: Ctx) {
+    const items: unknown[] = [];
+    ctx.handleSignal("item", (item: unknown) => void items.push(item));
+    await ctx.waitUntil(() => items.at(-1) === "end");
+  }
+  const { stuck } = await mutants(cart, (workflow) =>
+    run(workflow, ["a", "end"]).catch((error) => { // as `await using` does when the disposal fails, too
+      throw Object.assign(new Error("an error hid another"), { name: "SuppressedError", error });
+    }));
+  assertEquals(stuck, ['the first two signals "item" are swapped']);
+});
+
+Deno.test("mutants() does not lose heartbeats of an activity that only reads the details of them", async () => {
+  const copy = (_: unknown, { heartbeatDetails }: ActivityContext) => heartbeatDetails ?? 0;
+  const { killed, survived } = await mutants(
+    (ctx: Ctx) => ctx.executeActivity(copy, undefined),
+    async (workflow) => assertEquals(await run(workflow), 0),
+  );
+  assertEquals([killed, survived], [[], ['activity "copy" runs twice']]);
+});

@@ -132,7 +132,7 @@ export function never(what: string): NeverRule {
     return (state) => {
       const [first] = places(before, state.history, "completed");
       const at = places(what, state.history, "begins").find((place) => place > first);
-      if (first === undefined || at === undefined) return;
+      if (at === undefined) return; // also if nothing was completed: no place is after that
       const text = `never ${show(what)} after ${show(before)}`;
       throw broken(text, state, `event ${first + 1} is ${show(before)}, and event ${at + 1} is ${show(what)}`);
     };
