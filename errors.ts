@@ -126,6 +126,8 @@ export class CanceledError extends WorkflowError {
 export class TimeoutError extends WorkflowError {
   /** The time that was allowed, in milliseconds. */
   declare readonly timeoutMs: number;
+  /** Which option of an activity was exceeded. It is absent if it was no activity. */
+  declare readonly option?: "timeoutMs" | "totalTimeoutMs" | "heartbeatTimeoutMs";
   /** The last details that the activity gave to `heartbeat()`. It is absent if there are none. */
   declare readonly heartbeatDetails?: unknown;
 

@@ -102,6 +102,8 @@ class Work {
 }
 
 /** A function that runs as an activity. */
+type TimeoutOption = NonNullable<TimeoutError["option"]>;
+
 type Body = (input: never, context: ActivityContext) => unknown;
 
 export class ActivityCommand extends Command {
@@ -223,7 +225,7 @@ export class ActivityCommand extends Command {
     const { totalTimeoutMs, atMostOnce } = this.#options;
     if (totalTimeoutMs !== undefined) {
       work.totalTimer = run.environment.timing.timers.set(this.event!.at + totalTimeoutMs, () => {
-        const error = this.#timeout(totalTimeoutMs, "in total");
+        const error = this.#timeout(totalTimeoutMs, "totalTimeoutMs", "in total");
         this.#endAttempt(error);
         this.#fail(error);
       });
@@ -371,12 +373,14 @@ export class ActivityCommand extends Command {
   #limit(work: Work, { attempt }: Attempt): void {
     const { timeoutMs, heartbeatTimeoutMs } = this.#options;
     if (heartbeatTimeoutMs !== undefined) {
-      this.#beats.watch(() => this.#attemptTimedOut(heartbeatTimeoutMs, `without a heartbeat in attempt ${attempt}`));
+      this.#beats.watch(() =>
+        this.#attemptTimedOut(heartbeatTimeoutMs, "heartbeatTimeoutMs", `without a heartbeat in attempt ${attempt}`)
+      );
     }
     if (timeoutMs === undefined) return;
     const { clock, timers } = work.run.environment.timing;
     work.attemptTimer = timers.set(clock.now() + timeoutMs, () => {
-      this.#attemptTimedOut(timeoutMs, `in attempt ${attempt}`);
+      this.#attemptTimedOut(timeoutMs, "timeoutMs", `in attempt ${attempt}`);
     });
   }
 
@@ -449,8 +453,8 @@ export class ActivityCommand extends Command {
     this.#failAttempt(error);
   }
 
-  #attemptTimedOut(timeoutMs: number, where: string): void {
-    const error = this.#timeout(timeoutMs, where);
+  #attemptTimedOut(timeoutMs: number, option: TimeoutOption, where: string): void {
+    const error = this.#timeout(timeoutMs, option, where);
     this.#endAttempt(error);
     this.#failAttempt(error);
   }
@@ -498,12 +502,12 @@ export class ActivityCommand extends Command {
     this.#work!.run.record(Object.freeze(event));
   }
 
-  #timeout(timeoutMs: number, where: string): TimeoutError {
+  #timeout(timeoutMs: number, option: TimeoutOption, where: string): TimeoutError {
     const message = `Activity ${show(this.name)} timed out after ${timeoutMs} ms ${where}`;
     const { lastError } = this.#work!;
     const error = new TimeoutError(message, timeoutMs, lastError === undefined ? undefined : { cause: lastError });
     const { heartbeatDetails } = this;
-    return heartbeatDetails === undefined ? error : Object.assign(error, { heartbeatDetails });
+    return Object.assign(error, { option, ...(heartbeatDetails !== undefined && { heartbeatDetails }) });
   }
 
   /** Ends the running attempt, if there is one, or its wait for a slot. */

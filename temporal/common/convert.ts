@@ -139,19 +139,19 @@ function fromNative(
 }
 
 function timedOut(
-  { message, heartbeatDetails }: TimeoutError,
+  { message, option, heartbeatDetails }: TimeoutError,
   cause: Error | undefined,
   read: Convert,
 ): TimeoutFailure {
   const last = heartbeatDetails === undefined ? undefined : read(heartbeatDetails);
-  return withCause(new TimeoutFailure(message, last, timeoutTypeOf(message)), cause);
+  return withCause(new TimeoutFailure(message, last, timeoutTypes[option!] ?? "START_TO_CLOSE"), cause);
 }
 
-/** The text of a timeout says which one it was: `run/activity.ts` writes it. */
-function timeoutTypeOf(message: string): TimeoutType {
-  if (message.endsWith(" in total")) return "SCHEDULE_TO_CLOSE";
-  return / without a heartbeat in attempt \d+$/.test(message) ? "HEARTBEAT" : "START_TO_CLOSE";
-}
+const timeoutTypes = {
+  timeoutMs: "START_TO_CLOSE",
+  totalTimeoutMs: "SCHEDULE_TO_CLOSE",
+  heartbeatTimeoutMs: "HEARTBEAT",
+} as const satisfies Record<NonNullable<TimeoutError["option"]>, TimeoutType>;
 
 function withCause<Failure extends TemporalFailure>(failure: Failure, cause: Error | undefined): Failure {
   if (cause !== undefined) {

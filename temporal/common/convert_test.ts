@@ -89,10 +89,11 @@ Deno.test("toFailure() keeps the name of a class of the user over the history", 
 });
 
 Deno.test("toFailure() makes failures of the errors of this package", () => {
-  const timeout = (text: string) => toFailure(new TimeoutError(`Activity "a" timed out after 5 ms ${text}`, 5));
-  assertEquals((timeout("in total") as TimeoutFailure).timeoutType, "SCHEDULE_TO_CLOSE");
-  assertEquals((timeout("in attempt 1") as TimeoutFailure).timeoutType, "START_TO_CLOSE");
-  assertEquals((timeout("without a heartbeat in attempt 12") as TimeoutFailure).timeoutType, "HEARTBEAT");
+  const timeout = (option?: string) => toFailure(Object.assign(new TimeoutError("late", 5), option && { option }));
+  assertEquals((timeout("totalTimeoutMs") as TimeoutFailure).timeoutType, "SCHEDULE_TO_CLOSE");
+  assertEquals((timeout("timeoutMs") as TimeoutFailure).timeoutType, "START_TO_CLOSE");
+  assertEquals((timeout("heartbeatTimeoutMs") as TimeoutFailure).timeoutType, "HEARTBEAT");
+  assertEquals((timeout() as TimeoutFailure).timeoutType, "START_TO_CLOSE"); // of a workflow
   const late = toFailure(new TimeoutError("x", 5, { cause: new RangeError("last") }));
   assertEquals((late.cause as ApplicationFailure).type, "RangeError");
   assertInstanceOf(toFailure(new CanceledError("Canceled run", "bored")), CancelledFailure);
@@ -138,14 +139,14 @@ Deno.test("toActivityFailure() says which activity failed and why it is not repe
   const failure = of(root);
   assertEquals([failure.message, failure.activityType, failure.activityId], ["Activity task failed", "pay", "3"]);
   assertStrictEquals(failure.cause, root);
-  const timeout = (text: string) => new TimeoutError(`Activity "a" timed out after 5 ms ${text}`, 5);
+  const timeout = (option: string) => Object.assign(new TimeoutError("late", 5), { option });
   assertEquals(failure.retryState, "NON_RETRYABLE_FAILURE");
   assertEquals(of(new RangeError(), { nonRetryableErrorTypes: ["RangeError"] }).retryState, "NON_RETRYABLE_FAILURE");
   assertEquals(of(new RangeError(), { maximumAttempts: 1 }).retryState, "MAXIMUM_ATTEMPTS_REACHED");
-  assertEquals(of(timeout("in total")).retryState, "TIMEOUT");
-  assertEquals(of(timeout("in attempt 1"), { maximumAttempts: 1 }).retryState, "MAXIMUM_ATTEMPTS_REACHED");
+  assertEquals(of(timeout("totalTimeoutMs")).retryState, "TIMEOUT");
+  assertEquals(of(timeout("timeoutMs"), { maximumAttempts: 1 }).retryState, "MAXIMUM_ATTEMPTS_REACHED");
   assertEquals(of(new CanceledError("stop")).retryState, "CANCEL_REQUESTED");
-  assertEquals(of(timeout("in total")).message, "Activity task timed out");
+  assertEquals(of(timeout("totalTimeoutMs")).message, "Activity task timed out");
 });
 
 Deno.test("toChildFailure() says which child failed, with its failure as the cause", () => {
@@ -229,7 +230,7 @@ Deno.test("toFailure() reads the details that a payload converter wrote, and tho
 
 Deno.test("toActivityFailure() has the last details of heartbeats when an activity timed out", () => {
   const error = new TimeoutError('Activity "a" timed out after 5 ms without a heartbeat in attempt 1', 5);
-  Object.assign(error, { heartbeatDetails: { row: 3 } });
+  Object.assign(error, { option: "heartbeatTimeoutMs", heartbeatDetails: { row: 3 } });
   const stored = fromErrorRecord(toErrorRecord(error));
   const cause = toActivityFailure(stored, { activityType: "a", activityId: "1" }).cause as TimeoutFailure;
   assertEquals([cause.timeoutType, cause.lastHeartbeatDetails], ["HEARTBEAT", { row: 3 }]);
