@@ -135,6 +135,8 @@ export interface WorkerOptions extends Partial<Record<Exclude<IgnoredWorkerOptio
   bundlerOptions?: BundlerOptions | undefined;
   /** Not supported. */
   plugins?: unknown[] | undefined;
+  /** Not supported. */
+  nexusServices?: unknown[] | undefined;
 }
 
 /**
