@@ -37,6 +37,7 @@ export const members = {
     await ctx.sleep(1);
     return ctx.historyLength > before;
   },
+  startEvents: (ctx) => ctx.startEvents > 0,
   isReplaying: (ctx) => ctx.isReplaying,
   workflowVersion: (ctx) => ctx.workflowVersion ?? "none",
   async signal(ctx) {
