@@ -5,11 +5,13 @@ import type { WorkflowContext } from "@rockpool/workflow";
 import {
   assertReplays,
   crashTest,
+  explore,
   FaultyStore,
   simulate,
   storeCases,
   TestExecutor,
   testStore,
+  whatIf,
 } from "@rockpool/workflow/testing";
 
 const workflow = (_ctx: WorkflowContext) => {};
@@ -81,6 +83,21 @@ const REFUSED: [call: (option: object) => unknown, option: object, message: stri
     (option) => assertReplays(workflow, "x", option),
     { workflow },
     'Cannot replay histories: "options" has no option "workflow"; did you mean "workflows"?',
+  ],
+  [
+    (option) => explore(workflow, option),
+    { expectFailure: "yes" },
+    '"expectFailure" must be a boolean, got "yes"',
+  ],
+  [
+    (option) => explore(workflow, option),
+    { failures: "timeout" },
+    '"failures" must be an array of ',
+  ],
+  [
+    (option) => whatIf(workflow, option),
+    { expectFailure: 1 },
+    '"expectFailure" must be a boolean, got 1',
   ],
 ];
 

@@ -179,6 +179,17 @@ test("WorkflowHandle.startUpdate() returns when the update is accepted", async (
   assertEquals(await handle.getUpdateHandle("u").result(), 12);
 });
 
+test("WorkflowHandle.getUpdateHandle() of an update that nobody sent says so", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  await assertRejects(() => handle.getUpdateHandle("other").result(), WorkflowNotFoundError, "Update not found: other");
+});
+
+test("WorkflowHandle.startUpdate() refuses a stage other than ACCEPTED", async ({ workflow }) => {
+  const handle = await workflow.start(workflows.adder, { ...at, workflowId: "w" });
+  const start = () => handle.startUpdate(workflows.add, { args: [1], waitForStage: "COMPLETED" as "ACCEPTED" });
+  await assertRejects(start, TypeError, 'waitForStage must be "ACCEPTED"');
+});
+
 test("WorkflowClient.executeUpdateWithStart() starts the workflow and updates it", async ({ workflow }) => {
   const start = new WithStartWorkflowOperation(workflows.adder, {
     ...at,

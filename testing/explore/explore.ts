@@ -109,8 +109,8 @@ export async function explore<Input, Returned, Signals extends readonly unknown[
 function checkBounds(options: ExploreOptions): void {
   const { orders, crashes, faults, cancels, delays, storeFaults, maxDeviations, maxRuns, replay, expectFailure } =
     options;
-  if (orders !== undefined) checkBoolean("orders", orders, ACTION);
-  if (expectFailure !== undefined) checkBoolean("expectFailure", expectFailure, ACTION);
+  checkBoolean("orders", orders, ACTION);
+  checkBoolean("expectFailure", expectFailure, ACTION);
   for (const [name, bound] of Object.entries({ crashes, faults, cancels, delays, storeFaults })) {
     if (bound !== undefined) checkInteger(name, bound, 0, ACTION);
   }

@@ -110,7 +110,7 @@ export async function whatIf<Input, Returned, Signals extends readonly unknown[]
   checkFunction("workflow", workflow, ACTION);
   checkOptions(options, whatIfNames, ACTION);
   checkFailures(options, ACTION);
-  if (options.expectFailure !== undefined) checkBoolean("expectFailure", options.expectFailure, ACTION);
+  checkBoolean("expectFailure", options.expectFailure, ACTION);
   const scenario = resolveScenario(workflow, options, { id: "what-if", executors: 1 }, ACTION);
   return await new Questions(scenario, options).ask() as WhatIfReport<Awaited<Returned>>;
 }
