@@ -1,8 +1,8 @@
 /**
  * Everything that CI checks, in one command. Every step runs, even if an earlier step failed.
  *
- * 1. There are two lanes of steps, which run beside each other: in one, steps need the processor; in the other, they mostly wait for
- *    servers, browsers and other processes. What a step prints is printed in one piece when it ends.
+ * 1. Two steps run at a time, because many of them mostly wait for servers, browsers and other processes. What a step prints is printed in
+ *    one piece when it ends.
  * 2. The end of what a failed step has printed is printed again after the last step: often only the end of a log is kept. The last
  *    lines say how long each step took, name the steps that failed, and count the tests: `N passed, N failed`.
  *
@@ -14,34 +14,33 @@
 import config from "../deno.json" with { type: "json" };
 import { chooseStd, type Std, withStd } from "./with_std.ts";
 
-/** The `deno` command line of every step, in lanes. */
-function lanesOf(std: Std, reportPath: string, matrixArgs: string[]): Record<string, string[]>[] {
-  return [
-    {
-      format: ["fmt", "--check"],
-      lint: ["lint"],
-      types: withStd(std, "check", []),
-      docs: ["doc", "--lint", ...Object.values(config.exports)],
-      test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
-      publish: ["publish", "--dry-run", "--allow-dirty"],
-      size: ["task", "size"],
-      package: ["task", "package"],
-      bundlers: ["task", "bundlers"],
-      score: ["task", "score"],
-      runners: ["task", "runners"],
-      "temporal types": ["task", "temporal-types"],
-      demo: ["task", "demo"],
-      bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
-    },
-    { // one lane, because some of them install packages of Debian, and "edge" runs on what "matrix" installs
-      matrix: ["task", "matrix", ...matrixArgs],
-      postgres: ["task", "postgres"],
-      restate: ["task", "restate"],
-      otel: ["task", "otel"],
-      edge: ["task", "edge"],
-      inspector: ["task", "inspector"],
-    },
-  ];
+/**
+ * The `deno` command line of every step, in the order in which they begin. Long steps come early, so that both ends of the run are near
+ * each other. "matrix" is the first, because it installs the runtimes and the browser of other steps.
+ */
+function stepsOf(std: Std, reportPath: string, matrixArgs: string[]): Record<string, string[]> {
+  return {
+    matrix: ["task", "matrix", ...matrixArgs],
+    format: ["fmt", "--check"],
+    lint: ["lint"],
+    types: withStd(std, "check", []),
+    docs: ["doc", "--lint", ...Object.values(config.exports)],
+    test: ["task", "test", `--junit-path=${reportPath}`], // the README's command
+    postgres: ["task", "postgres"],
+    restate: ["task", "restate"],
+    inspector: ["task", "inspector"],
+    edge: ["task", "edge"],
+    runners: ["task", "runners"],
+    package: ["task", "package"],
+    bundlers: ["task", "bundlers"],
+    publish: ["publish", "--dry-run", "--allow-dirty"],
+    otel: ["task", "otel"],
+    "temporal types": ["task", "temporal-types"],
+    bench: withStd(std, "run", ["tools/bench_smoke.ts"]),
+    demo: ["task", "demo"],
+    size: ["task", "size"],
+    score: ["task", "score"],
+  };
 }
 
 /** How many lines of a failed step are printed again. */
@@ -83,43 +82,45 @@ interface Running {
 }
 
 /**
- * Runs lanes of steps beside each other; the steps of a lane, one after the other. Prints each step in one piece when it ends.
+ * Runs steps, two at a time. Prints each step in one piece when it ends.
  *
- * @param lanes The `deno` command line of every step.
+ * @param steps The `deno` command line of every step.
  * @param options `env` of the steps; `print` replaces the standard output; `quietMs`: after each of these times, it says which steps run.
- * @returns The results, in the order of the lanes.
+ * @returns The results, in the order of the steps.
  */
-export async function runLanes(
-  lanes: readonly Readonly<Record<string, string[]>>[],
+export async function runSteps(
+  steps: Readonly<Record<string, string[]>>,
   options: { env?: Record<string, string>; print?: (text: string) => void; quietMs?: number } = {},
 ): Promise<StepResult[]> {
   const { env = {}, print = console.log, quietMs = 30_000 } = options;
+  const waiting = [...Object.entries(steps).entries()];
   const running = new Set<Running>();
+  const results: StepResult[] = [];
   const timer = setInterval(() => {
     for (const { name, begunAt, output } of running) {
       const last = plain(output).trimEnd().split("\n").at(-1)!.slice(0, 120);
       print(`... ${name} runs for ${secondsSince(begunAt).toFixed(0)} s: ${last}`);
     }
   }, quietMs);
+  const work = async () => {
+    for (let next; (next = waiting.shift());) {
+      const [index, [name, command]] = next;
+      const step: Running = { name, begunAt: performance.now(), output: "" };
+      running.add(step);
+      const success = await runStep(command, env, (text) => step.output += text);
+      running.delete(step);
+      const { output } = step;
+      const seconds = secondsSince(step.begunAt);
+      print(`\n--- ${name}: deno ${command.join(" ")}\n${output}--- ${name}: ${seconds.toFixed(1)} s`);
+      results[index] = { name, success, output, seconds };
+    }
+  };
   try {
-    const results = await Promise.all(lanes.map(async (lane) => {
-      const results: StepResult[] = [];
-      for (const [name, command] of Object.entries(lane)) {
-        const step: Running = { name, begunAt: performance.now(), output: "" };
-        running.add(step);
-        const success = await runStep(command, env, (text) => step.output += text);
-        running.delete(step);
-        const { output } = step;
-        const seconds = secondsSince(step.begunAt);
-        print(`\n--- ${name}: deno ${command.join(" ")}\n${output}--- ${name}: ${seconds.toFixed(1)} s`);
-        results.push({ name, success, output, seconds });
-      }
-      return results;
-    }));
-    return results.flat();
+    await Promise.all([work(), work()]);
   } finally {
     clearInterval(timer);
   }
+  return results;
 }
 
 const secondsSince = (begunAt: number) => (performance.now() - begunAt) / 1000;
@@ -179,7 +180,7 @@ async function main(args: string[]): Promise<void> {
   let tests: TestCounts;
   try {
     const reportPath = `${folder}/report.xml`;
-    results = await runLanes(lanesOf(std, reportPath, args), { env: { ROCKPOOL_STD: std } });
+    results = await runSteps(stepsOf(std, reportPath, args), { env: { ROCKPOOL_STD: std } });
     tests = countTests(await readReport(reportPath), results.find(({ name }) => name === "test")!.success);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TempFolder } from "../tests/support/temp_files.ts";
-import { countTests, runLanes, summarizeFailure } from "./ok.ts";
+import { countTests, runSteps, summarizeFailure } from "./ok.ts";
 
 /** A report with the given test cases, as `deno test --junit-path` writes it. */
 const report = (...cases: string[]) =>
@@ -66,27 +66,29 @@ const waiting = (file: string, prints: string, code = 0) => [
   console.log(${JSON.stringify(prints)}); console.error("more"); Deno.exit(${code});`,
 ];
 
-Deno.test("runLanes() runs lanes beside each other, prints each step in one piece, and says what runs meanwhile", async () => {
+Deno.test("runSteps() runs two steps at a time, prints each in one piece, and says what runs meanwhile", async () => {
   await using folder = new TempFolder();
   const [first, second] = ["first", "second"].map((name) => `${folder.path}/${name}`);
   const printed: string[] = [];
-  const results = await runLanes([
-    { slow: waiting(second, "slow") },
-    { quick: waiting(first, "quick", 1), last: ["eval", "console.log(Deno.env.get('MINE'))"] },
-  ], {
+  const steps = {
+    slow: waiting(second, "slow"),
+    quick: waiting(first, "quick", 1),
+    last: ["eval", "console.log(Deno.env.get('MINE'))"],
+  };
+  const results = await runSteps(steps, {
     env: { MINE: "in the environment" },
     quietMs: 5,
     print(text) {
       printed.push(text);
-      // The slow step ends only after the steps of the other lane.
       if (printed.filter((text) => text.startsWith("... ")).length === 2) Deno.writeTextFileSync(first, "");
       if (text.startsWith("\n--- last")) Deno.writeTextFileSync(second, "");
     },
   });
-  const steps = printed.filter((text) => !text.startsWith("... "));
-  assertEquals(steps.map((text) => text.trim().split(":")[0]), ["--- quick", "--- last", "--- slow"]);
-  assertMatch(steps[1], /^\n--- last: deno eval .*\nin the environment\n--- last: \d+\.\d s$/);
+  const whole = printed.filter((text) => !text.startsWith("... "));
+  assertEquals(whole.map((text) => text.trim().split(":")[0]), ["--- quick", "--- last", "--- slow"]);
+  assertMatch(whole[1], /^\n--- last: deno eval .*\nin the environment\n--- last: \d+\.\d s$/);
   assertMatch(printed[0], /^\.\.\. slow runs for \d+ s: $/);
+  assertMatch(printed[1], /^\.\.\. quick runs for \d+ s: $/);
   assertEquals(results.map(({ name, success }) => [name, success]), [["slow", true], ["quick", false], ["last", true]]);
   assertEquals(results[0].output.split("\n").sort(), ["", "more", "slow"]);
 });
