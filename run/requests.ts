@@ -234,9 +234,8 @@ export class Requests implements HandleCalls {
       const state = givenState ?? await delivery.load("query", target);
       const workflow = this.#supervisor.codeOf(state, action);
       const { startAt } = state.history[0] as WorkflowStartedEvent;
-      if (state.status === "running" && startAt !== undefined && startAt > timing.clock.now()) {
-        throw notFound("query", id, `its code does not begin before ${startAt}`);
-      }
+      const early = state.status === "running" && startAt !== undefined ? startAt - timing.clock.now() : 0;
+      if (early > 0) throw notFound("query", id, `its code begins in ${early} ms`);
       const { turns } = timing;
       const replay = await replayReadOnly(workflow, state, { turns, context: environment.context });
       return replay.query(name, args);

@@ -293,7 +293,7 @@ Deno.test("ExecutorOptions.dormantAfterMs makes a run dormant before its start t
   await executor.signal("a", "s", 1);
   await settle();
   const error = await assertRejects(() => executor.query("a", "x"), WorkflowError);
-  assertEquals(error.message, 'Cannot query workflow "a": its code does not begin before 100');
+  assertEquals(error.message, 'Cannot query workflow "a": its code begins in 100 ms');
   clock.release();
   assertEquals(await handle.result(), [1, 100]);
   await executor.close();

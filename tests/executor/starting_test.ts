@@ -547,7 +547,7 @@ Deno.test("Executor.query() finds no handler in a run before its start time", as
   const error = await assertRejects(() => executor.query("a", "stage"), WorkflowError);
   assertEquals([error.code, error.message], [
     "not_found",
-    'Cannot query workflow "a": its code does not begin before 100',
+    'Cannot query workflow "a": its code begins in 100 ms',
   ]);
   assertEquals((await executor.describe("a")).status, "running");
   clock.release();
